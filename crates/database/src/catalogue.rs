@@ -1,0 +1,206 @@
+//! The live schema: which tables there are, of what columns, types and size; and whether we can carry them.
+
+use anyhow::Context;
+use dataset::failure::Kind;
+use dataset::{Column, ColumnType, Dataset, MAX_PRECISION, TableSchema};
+use postgres::{GenericClient, Row};
+
+/// A table as the catalogue has it at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveTable {
+    /// Name and columns.
+    pub schema: TableSchema,
+    /// `pg_class.relkind`: `r` a table, `p` a partitioned one, `v` a view, `m` a materialised view, `f` foreign.
+    pub relkind: char,
+    /// Blocks of the table's own file; 0 where it has none (views, partitioned and foreign tables).
+    pub pages: u32,
+    /// The planner's estimate of the number of rows, if the table was ever analysed.
+    pub estimated_rows: Option<u64>,
+    /// The file in the catalogue as this transaction sees it, and the file now: a rewrite that the
+    /// snapshot doesn't cover makes them differ.
+    pub filenodes: (u32, u32),
+}
+
+const TABLES: &str = "
+    SELECT c.oid, c.relname::text, c.relkind::text, c.reltuples::float8,
+           CASE WHEN c.relkind IN ('r', 'm')
+                THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
+           c.relfilenode, coalesce(pg_relation_filenode(c.oid), 0::oid)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+
+// A domain is what it is made of, however often it is wrapped.
+const COLUMNS: &str = "
+    WITH RECURSIVE resolved AS (
+        SELECT a.attnum, a.attname, a.attnotnull, a.atttypid AS type, a.atttypmod AS typmod
+        FROM pg_attribute AS a
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT r.attnum, r.attname, r.attnotnull OR t.typnotnull, t.typbasetype, t.typtypmod
+        FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
+    )
+    SELECT r.attname::text, r.attnotnull, t.typname::text, t.typtype::text, r.typmod, format_type(r.type, r.typmod)
+    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
+    WHERE t.typtype <> 'd'
+    ORDER BY r.attnum";
+
+/// Reads the tables of `dataset` from the Postgres schema `schema`, in the dataset's order.
+///
+/// # Errors
+/// [`Kind::Mismatch`] naming the table that is missing, or the table and column whose type cannot be
+/// carried exactly.
+pub fn read(
+    client: &mut impl GenericClient,
+    dataset: &Dataset,
+    schema: &str,
+) -> anyhow::Result<Vec<LiveTable>> {
+    let names: Vec<&str> = dataset
+        .tables
+        .iter()
+        .map(|table| table.name.as_str())
+        .collect();
+    let found = client
+        .query(TABLES, &[&schema, &names])
+        .context("reading the catalogue")?;
+    dataset
+        .tables
+        .iter()
+        .map(|table| {
+            let row = found
+                .iter()
+                .find(|row| row.get::<_, &str>(1) == table.name)
+                .ok_or_else(|| missing(&table.name, schema))?;
+            live_table(client, table, row)
+        })
+        .collect()
+}
+
+fn missing(table: &str, schema: &str) -> anyhow::Error {
+    Kind::Mismatch.error(format!(
+        "table `{table}` is missing in schema `{schema}`: fill it with `extrato generate`, or name the schema \
+         that holds it with --schema"
+    ))
+}
+
+fn live_table(
+    client: &mut impl GenericClient,
+    table: &dataset::Table,
+    row: &Row,
+) -> anyhow::Result<LiveTable> {
+    let oid: u32 = row.get(0);
+    let relkind: &str = row.get(2);
+    let reltuples: f64 = row.get(3);
+    let columns = client
+        .query(COLUMNS, &[&oid])
+        .context("reading the catalogue")?
+        .iter()
+        .map(|row| column(table, row))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let named = table.key.iter().chain(&table.cast_to_text);
+    for name in named {
+        if !columns.iter().any(|column| column.name == *name) {
+            return Err(Kind::Mismatch.error(format!(
+                "column `{name}` is missing in table `{}`, whose dataset names it",
+                table.name
+            )));
+        }
+    }
+    Ok(LiveTable {
+        schema: TableSchema {
+            name: table.name.clone(),
+            columns,
+        },
+        relkind: relkind.chars().next().unwrap_or('r'),
+        pages: u32::try_from(row.get::<_, i64>(4)).unwrap_or(u32::MAX),
+        estimated_rows: (reltuples >= 0.0).then_some(reltuples as u64),
+        filenodes: (row.get(5), row.get(6)),
+    })
+}
+
+fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
+    let name: String = row.get(0);
+    let (type_name, type_kind, typmod): (&str, &str, i32) = (row.get(2), row.get(3), row.get(4));
+    let shown: &str = row.get(5);
+    let cast_to_text = table.cast_to_text.contains(&name);
+    let refuse = |why: &str| {
+        Kind::Mismatch.error(format!(
+            "column `{name}` of table `{}` has type {shown}, {why}: list it under `cast_to_text` of the table in \
+             dataset.toml to carry its text",
+            table.name
+        ))
+    };
+    let kind = match type_name {
+        _ if cast_to_text => ColumnType::Text,
+        _ if type_kind == "e" => ColumnType::Text,
+        "bool" => ColumnType::Boolean,
+        "int2" => ColumnType::SmallInt,
+        "int4" => ColumnType::Integer,
+        "int8" => ColumnType::BigInt,
+        "float4" => ColumnType::Real,
+        "float8" => ColumnType::Double,
+        "text" | "varchar" | "bpchar" | "name" => ColumnType::Text,
+        "date" => ColumnType::Date,
+        "time" => ColumnType::Time,
+        "timestamp" => ColumnType::Timestamp,
+        "timestamptz" => ColumnType::TimestampTz,
+        "uuid" => ColumnType::Uuid,
+        "bytea" => ColumnType::Bytes,
+        "json" => ColumnType::Json,
+        "jsonb" => ColumnType::JsonBinary,
+        "numeric" => numeric(typmod).map_err(|why| refuse(&why))?,
+        _ => return Err(refuse("which has no exact decoder")),
+    };
+    Ok(Column {
+        name,
+        kind,
+        cast_to_text,
+        nullable: !row.get::<_, bool>(1),
+    })
+}
+
+/// Precision and scale as `numerictypmodin` packs them (src/backend/utils/adt/numeric.c): four bytes of
+/// header, then precision in the upper 16 bits and an 11-bit signed scale in the lower.
+fn numeric(typmod: i32) -> Result<ColumnType, String> {
+    if typmod < 4 {
+        return Err("without precision and scale".to_owned());
+    }
+    let packed = typmod - 4;
+    let precision = packed >> 16;
+    let scale = ((packed & 0x7ff) ^ 1024) - 1024;
+    match (u8::try_from(precision), u8::try_from(scale)) {
+        (Ok(precision), Ok(scale)) if precision <= MAX_PRECISION && scale <= precision => {
+            Ok(ColumnType::Numeric { precision, scale })
+        }
+        _ => Err(format!(
+            "of more than {MAX_PRECISION} digits, or of a scale that is negative or beyond its precision"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_and_scale_are_unpacked() {
+        let typmod = |precision: i32, scale: i32| ((precision << 16) | (scale & 0x7ff)) + 4;
+        assert_eq!(
+            numeric(typmod(10, 2)),
+            Ok(ColumnType::Numeric {
+                precision: 10,
+                scale: 2
+            })
+        );
+        assert_eq!(
+            numeric(typmod(38, 38)),
+            Ok(ColumnType::Numeric {
+                precision: 38,
+                scale: 38
+            })
+        );
+        for bad in [-1, typmod(39, 0), typmod(5, -2), typmod(2, 4)] {
+            assert!(numeric(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Binary COPY into a table: rows are encoded in Postgres's own format and streamed in blocks.
+//!
+//! The format is the one of the manual's page on COPY ("Binary Format"); each field is what the type's
+//! `…recv` function reads.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use dataset::failure::Kind;
+use postgres::{Client, CopyInWriter};
+
+use crate::identifier::{qualified, quoted};
+
+/// Encoded bytes that are gathered before they are sent: large enough that a message's overhead doesn't
+/// show, small enough to stay in the processor's cache.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+
+/// Appends rows to one buffer in the binary COPY format. It allocates only while the buffer grows.
+#[derive(Debug, Default)]
+pub struct RowEncoder {
+    bytes: Vec<u8>,
+}
+
+impl RowEncoder {
+    /// What every stream begins with: the signature, no flags, no header extension.
+    pub fn header(&mut self) {
+        self.bytes.extend_from_slice(SIGNATURE);
+        self.bytes.extend_from_slice(&[0; 8]);
+    }
+
+    /// Begins a row; exactly `fields` fields must follow.
+    pub fn row(&mut self, fields: i16) {
+        self.bytes.extend_from_slice(&fields.to_be_bytes());
+    }
+
+    /// What every stream ends with.
+    pub fn trailer(&mut self) {
+        self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
+    }
+
+    /// NULL of any type.
+    pub fn null(&mut self) {
+        self.bytes.extend_from_slice(&(-1_i32).to_be_bytes());
+    }
+
+    /// A boolean.
+    pub fn bool(&mut self, value: bool) {
+        self.field([u8::from(value)]);
+    }
+
+    /// A smallint.
+    pub fn int2(&mut self, value: i16) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// An integer.
+    pub fn int4(&mut self, value: i32) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// A bigint.
+    pub fn int8(&mut self, value: i64) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// A timestamp without time zone, in microseconds since 2000-01-01T00:00:00.
+    pub fn timestamp(&mut self, micros: i64) {
+        self.field(micros.to_be_bytes());
+    }
+
+    /// A text, varchar or char, or the label of an enum.
+    ///
+    /// # Panics
+    /// If `value` is 2 GiB or longer, which no Postgres field can hold.
+    pub fn text(&mut self, value: &str) {
+        let length = i32::try_from(value.len()).expect("a field is shorter than 2 GiB");
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(value.as_bytes());
+    }
+
+    /// The numeric `unscaled` · 10^-`scale`, exactly, shown with `scale` digits after the point. Postgres
+    /// takes a scale up to 16,383.
+    pub fn numeric(&mut self, unscaled: i64, scale: u16) {
+        // The wire has groups of four decimal digits that are aligned at the point. So the last group
+        // holds only those digits of the fraction that are left over, shifted to the group's left.
+        let spare = (4 - u32::from(scale) % 4) % 4;
+        let shift = 10_u64.pow(spare);
+        let first = 10_000 / shift;
+        let magnitude = unscaled.unsigned_abs();
+        let fraction_groups = scale.div_ceil(4) as i16;
+
+        // The lowest group first. A u64 has at most twenty digits, so there are at most six groups.
+        let mut groups = [0_i16; 6];
+        let mut count = 0;
+        let mut rest = magnitude;
+        let mut divisor = first;
+        let mut factor = shift;
+        while rest > 0 {
+            groups[count] = ((rest % divisor) * factor) as i16;
+            rest /= divisor;
+            (divisor, factor) = (10_000, 1);
+            count += 1;
+        }
+        // The weight is the power of 10,000 of the highest group.
+        let weight = count as i16 - 1 - fraction_groups;
+        let zeros = groups[..count]
+            .iter()
+            .take_while(|&&group| group == 0)
+            .count();
+        let digits = &groups[zeros..count];
+        let weight = if digits.is_empty() { 0 } else { weight };
+        let sign = if unscaled < 0 { 0x4000_i16 } else { 0 };
+
+        self.bytes
+            .extend_from_slice(&(8 + 2 * digits.len() as i32).to_be_bytes());
+        for word in [digits.len() as i16, weight, sign, scale as i16] {
+            self.bytes.extend_from_slice(&word.to_be_bytes());
+        }
+        for digit in digits.iter().rev() {
+            self.bytes.extend_from_slice(&digit.to_be_bytes());
+        }
+    }
+
+    /// What was encoded since the last [`clear`](Self::clear).
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Empties the buffer and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    fn field<const N: usize>(&mut self, value: [u8; N]) {
+        self.bytes.extend_from_slice(&(N as i32).to_be_bytes());
+        self.bytes.extend_from_slice(&value);
+    }
+}
+
+/// What one COPY brought in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows, as the server counted them.
+    pub rows: u64,
+    /// Bytes sent, headers and trailers included.
+    pub bytes: u64,
+}
+
+/// One running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
+pub struct CopyIn<'a> {
+    writer: CopyInWriter<'a>,
+    encoder: RowEncoder,
+    table: String,
+    fields: i16,
+    sent: Written,
+}
+
+impl<'a> CopyIn<'a> {
+    /// Starts a COPY into these columns of `schema.table`; their types must be those that the rows are
+    /// encoded as, since the binary format converts nothing.
+    ///
+    /// # Errors
+    /// The server's, with the table named: it or a column is missing, or the right to insert.
+    pub fn start(
+        client: &'a mut Client,
+        schema: &str,
+        table: &str,
+        columns: &[&str],
+    ) -> anyhow::Result<Self> {
+        let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
+        let target = qualified(schema, table);
+        let statement = format!(
+            "COPY {target} ({}) FROM STDIN (FORMAT binary)",
+            names.join(", ")
+        );
+        let writer = client
+            .copy_in(&statement)
+            .with_context(|| format!("cannot copy into {schema}.{table}"))?;
+        let mut encoder = RowEncoder {
+            bytes: Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 16),
+        };
+        encoder.header();
+        Ok(Self {
+            writer,
+            encoder,
+            table: format!("{schema}.{table}"),
+            fields: columns.len() as i16,
+            sent: Written::default(),
+        })
+    }
+
+    /// Begins a row and gives the encoder for its fields, one for each column.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn row(&mut self) -> anyhow::Result<&mut RowEncoder> {
+        if self.encoder.bytes.len() >= BLOCK_BYTES {
+            self.send()?;
+        }
+        self.sent.rows += 1;
+        self.encoder.row(self.fields);
+        Ok(&mut self.encoder)
+    }
+
+    /// Ends the COPY and returns what the server took.
+    ///
+    /// # Errors
+    /// What the server has to say against any of the rows, since it speaks only now; and [`Kind::Check`]
+    /// if it counts other rows than were sent.
+    pub fn finish(mut self) -> anyhow::Result<Written> {
+        self.encoder.trailer();
+        self.send()?;
+        let Self {
+            writer,
+            table,
+            sent,
+            ..
+        } = self;
+        let rows = writer
+            .finish()
+            .with_context(|| format!("cannot copy into {table}"))?;
+        if rows != sent.rows {
+            return Err(Kind::Check.error(format!(
+                "{table}: {} rows were sent, the server counts {rows}",
+                sent.rows
+            )));
+        }
+        Ok(sent)
+    }
+
+    fn send(&mut self) -> anyhow::Result<()> {
+        self.writer
+            .write_all(&self.encoder.bytes)
+            .map_err(server_error)
+            .with_context(|| format!("cannot copy into {}", self.table))?;
+        self.sent.bytes += self.encoder.bytes.len() as u64;
+        self.encoder.clear();
+        Ok(())
+    }
+}
+
+/// The client's own error out of the wrapping that `io::Write` asks for, so that its code stays visible.
+fn server_error(error: io::Error) -> anyhow::Error {
+    if !error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<postgres::Error>())
+    {
+        return error.into();
+    }
+    match error
+        .into_inner()
+        .map(|inner| inner.downcast::<postgres::Error>())
+    {
+        Some(Ok(inner)) => anyhow::Error::new(*inner),
+        Some(Err(other)) => anyhow::anyhow!(other),
+        None => anyhow::anyhow!("the connection failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(encode: impl FnOnce(&mut RowEncoder)) -> Vec<u8> {
+        let mut encoder = RowEncoder::default();
+        encode(&mut encoder);
+        encoder.bytes
+    }
+
+    #[test]
+    fn fields_bear_their_length_in_network_order() {
+        assert_eq!(encoded(RowEncoder::null), [255; 4]);
+        assert_eq!(encoded(|e| e.bool(true)), [0, 0, 0, 1, 1]);
+        assert_eq!(encoded(|e| e.int2(-2)), [0, 0, 0, 2, 255, 254]);
+        assert_eq!(encoded(|e| e.int4(258)), [0, 0, 0, 4, 0, 0, 1, 2]);
+        assert_eq!(encoded(|e| e.text("é")), [0, 0, 0, 2, 0xc3, 0xa9]);
+        assert_eq!(encoded(|e| e.text("")), [0; 4]);
+        assert_eq!(encoded(|e| e.row(5)), [0, 5]);
+        assert_eq!(encoded(RowEncoder::trailer), [255, 255]);
+    }
+
+    #[test]
+    fn numerics_are_groups_of_four_digits_around_the_point() {
+        // Postgres: SELECT numeric_send(x); words are: groups, weight, sign, scale, the groups.
+        let cases: [(i64, u16, &[i16]); 9] = [
+            (0, 2, &[0, 0, 0, 2]),
+            (1, 2, &[1, -1, 0, 2, 100]),
+            (-1, 2, &[1, -1, 0x4000, 2, 100]),
+            (12_345, 2, &[2, 0, 0, 2, 123, 4500]),
+            (10_000, 2, &[1, 0, 0, 2, 100]),
+            (1_000_000, 2, &[1, 1, 0, 2, 1]),
+            (10_000, 0, &[1, 1, 0, 0, 1]),
+            (5, 5, &[1, -2, 0, 5, 5000]),
+            (9_999_999_999, 2, &[3, 1, 0, 2, 9999, 9999, 9900]),
+        ];
+        for (unscaled, scale, words) in cases {
+            let bytes = encoded(|encoder| encoder.numeric(unscaled, scale));
+            let expected: Vec<u8> = (words.len() as i32 * 2)
+                .to_be_bytes()
+                .into_iter()
+                .chain(words.iter().flat_map(|word| word.to_be_bytes()))
+                .collect();
+            assert_eq!(bytes, expected, "{unscaled} / 10^{scale}");
+        }
+    }
+}

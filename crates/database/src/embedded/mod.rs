@@ -1,0 +1,539 @@
+//! The embedded server: a private Postgres made from the machine's own programs, on a Unix socket only,
+//! with a generated password. It survives between runs.
+
+mod docker;
+mod programs;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use dataset::failure::{Kind, OrFail};
+use rand::RngExt;
+
+use crate::identifier::quoted;
+use crate::{Cancel, Environment, Settings};
+use docker::Container;
+use programs::Programs;
+
+/// The role that owns everything in it.
+const USER: &str = "extrato";
+/// The database in it.
+const DATABASE: &str = "extrato";
+const PORT: u16 = 5432;
+/// The longest path of a Unix socket (`sun_path` without its final NUL), and the file name Postgres adds.
+const SOCKET_BYTES: usize = 107;
+const SOCKET_FILE: &str = "/.s.PGSQL.5432";
+
+/// How the server is tuned: for one user's bulk loads and scans on one machine, nothing to replicate to.
+const CONFIGURATION: &str = "
+# Written by extrato.
+listen_addresses = ''
+port = 5432
+shared_buffers = '256MB'
+maintenance_work_mem = '256MB'
+max_wal_size = '4GB'
+wal_level = minimal
+max_wal_senders = 0
+synchronous_commit = off
+jit = off
+";
+
+/// For servers that live as long as a test run.
+const THROWAWAY: &str = "
+fsync = off
+full_page_writes = off
+max_connections = 200
+";
+
+/// Whether the server is there and runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Never made, or destroyed.
+    Absent,
+    /// Made, not running.
+    Stopped,
+    /// Running.
+    Running,
+}
+
+/// The embedded server of one folder. The folder may not exist yet.
+pub struct Embedded {
+    folder: PathBuf,
+    environment: Environment,
+    throwaway: bool,
+}
+
+impl Embedded {
+    /// The user's own: in `EXTRATO_HOME`, else for root in `/var/lib/extrato` (where the unprivileged
+    /// account that runs the server can reach it), else in the user's data folder.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if neither `EXTRATO_HOME`, `XDG_DATA_HOME` nor `HOME` is set.
+    pub fn of_user(environment: &Environment) -> anyhow::Result<Self> {
+        let home = if let Some(home) = environment.get("EXTRATO_HOME") {
+            PathBuf::from(home)
+        } else if is_root() {
+            PathBuf::from("/var/lib/extrato")
+        } else if let Some(data) = environment.get("XDG_DATA_HOME") {
+            Path::new(data).join("extrato")
+        } else if let Some(home) = environment.home() {
+            home.join(".local/share/extrato")
+        } else {
+            return Err(Kind::Usage
+                .error("HOME is not set: name a folder for the embedded server in EXTRATO_HOME"));
+        };
+        let home =
+            std::path::absolute(&home).or_fail(Kind::Usage, || home.display().to_string())?;
+        Ok(Self {
+            folder: home.join("postgres"),
+            environment: environment.clone(),
+            throwaway: false,
+        })
+    }
+
+    /// One in `folder` that need not survive a crash of the machine: for tests.
+    pub fn throwaway(folder: &Path, environment: &Environment) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            environment: environment.clone(),
+            throwaway: true,
+        }
+    }
+
+    /// The folder that holds the data, the socket and the log.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the server if it is absent, starts it if it is stopped, and says how to connect.
+    ///
+    /// # Errors
+    /// [`Kind::Connection`] if there are no Postgres programs and no Docker (the message says what to
+    /// install), or the server doesn't start (with the end of its log).
+    pub fn start(&self) -> anyhow::Result<Settings> {
+        let _lock = self.lock()?;
+        let account = Account::for_server()?;
+        if let Some(container) = self.container()? {
+            container.up()?;
+            return container.settings();
+        }
+        if self.status()? != Status::Running {
+            let programs = self.programs()?;
+            if !self.data().join("PG_VERSION").is_file() {
+                self.make(&programs, account.as_ref())?;
+            }
+            self.start_server(&programs, account.as_ref())?;
+        }
+        let settings = self.settings()?;
+        ensure_database(&settings)?;
+        Ok(settings)
+    }
+
+    /// Stops the server; whoever is connected is disconnected.
+    pub fn stop(&self) -> anyhow::Result<()> {
+        if self.status()? != Status::Running {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        if let Some(container) = self.container()? {
+            return container.stop();
+        }
+        let mut command =
+            self.command(&self.programs()?, "pg_ctl", Account::for_server()?.as_ref());
+        command
+            .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
+            .arg(self.data());
+        run(command)?;
+        Ok(())
+    }
+
+    /// Whether it is there and runs.
+    pub fn status(&self) -> anyhow::Result<Status> {
+        if Container::exists(&self.folder) {
+            let running = self
+                .container()?
+                .is_some_and(|container| container.running());
+            return Ok(if running {
+                Status::Running
+            } else {
+                Status::Stopped
+            });
+        }
+        if !self.data().join("PG_VERSION").is_file() {
+            return Ok(Status::Absent);
+        }
+        let mut command =
+            self.command(&self.programs()?, "pg_ctl", Account::for_server()?.as_ref());
+        command.args(["status", "--pgdata"]).arg(self.data());
+        let output = command
+            .output()
+            .or_fail(Kind::Connection, || "pg_ctl cannot be run")?;
+        // Exit code 0: running; 3: not running.
+        Ok(if output.status.success() {
+            Status::Running
+        } else {
+            Status::Stopped
+        })
+    }
+
+    /// Stops the server and deletes its data.
+    pub fn destroy(&self) -> anyhow::Result<()> {
+        self.stop()?;
+        if let Some(container) = self.container()? {
+            container.destroy()?;
+        }
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
+                .or_fail(Kind::Output, || {
+                    format!("cannot delete {}", self.folder.display())
+                }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How to connect, whether it runs or not.
+    ///
+    /// # Errors
+    /// [`Kind::Connection`] if there is no embedded server.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        if let Some(container) = self.container()? {
+            return container.settings();
+        }
+        let password = self.password()?.ok_or_else(|| {
+            Kind::Connection.error("there is no embedded server yet: run `extrato db start`")
+        })?;
+        Ok(Settings::socket(
+            &self.socket_folder(),
+            PORT,
+            USER,
+            &password,
+            DATABASE,
+        ))
+    }
+
+    /// A URL for psql and other programs that use libpq. The password stays in the passfile it names.
+    ///
+    /// # Errors
+    /// As [`settings`](Self::settings).
+    pub fn url(&self) -> anyhow::Result<String> {
+        self.settings()?;
+        let passfile = self.passfile();
+        let encoded = |path: &Path| {
+            percent_encoding::utf8_percent_encode(
+                &path.to_string_lossy(),
+                percent_encoding::NON_ALPHANUMERIC,
+            )
+            .to_string()
+        };
+        if let Some(container) = self.container()? {
+            let settings = container.settings()?;
+            return Ok(format!(
+                "postgresql://{settings}?passfile={}",
+                encoded(&passfile)
+            ));
+        }
+        Ok(format!(
+            "postgresql://{USER}@/{DATABASE}?host={}&passfile={}",
+            encoded(&self.socket_folder()),
+            encoded(&passfile)
+        ))
+    }
+
+    /// The path of another program of the same version, such as `psql`, if it is there.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.programs().ok()?.path(name);
+        path.is_file().then_some(path)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn socket_folder(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    fn passfile(&self) -> PathBuf {
+        self.folder.join("passfile")
+    }
+
+    fn programs(&self) -> anyhow::Result<Programs> {
+        let all = Programs::all(&self.environment);
+        let wanted = fs::read_to_string(self.data().join("PG_VERSION")).ok();
+        let Some(wanted) = wanted.and_then(|text| text.trim().parse::<u32>().ok()) else {
+            return all.into_iter().next().ok_or_else(|| {
+                let place = self.environment.get("PG_BIN").map(|folder| format!(" in PG_BIN ({folder})"));
+                Kind::Connection.error(format!(
+                    "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){}, and no Docker: install \
+                     the package `postgresql` (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), set PG_BIN \
+                     to their folder, or name a running server with --url",
+                    place.unwrap_or_default()
+                ))
+            });
+        };
+        let versions: Vec<String> = all
+            .iter()
+            .map(|programs| programs.major.to_string())
+            .collect();
+        all.into_iter().find(|programs| programs.major == wanted).ok_or_else(|| {
+            Kind::Connection.error(format!(
+                "the embedded server's data in {} is of Postgres {wanted}, the programs found are of {}: install \
+                 {wanted} again, or run `extrato db destroy` to begin anew",
+                self.folder.display(),
+                if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
+            ))
+        })
+    }
+
+    /// The container in place of a local server: one that exists, or the only one possible here.
+    fn container(&self) -> anyhow::Result<Option<Container<'_>>> {
+        let made_as_data = self.data().join("PG_VERSION").is_file();
+        let wanted = Container::exists(&self.folder)
+            || (!made_as_data
+                && Programs::all(&self.environment).is_empty()
+                && Container::possible());
+        if !wanted {
+            return Ok(None);
+        }
+        self.ensure_password(&format!("127.0.0.1:*:*:{USER}"))?;
+        let folder = &self.folder;
+        let password: &'static str =
+            Box::leak(self.password()?.unwrap_or_default().into_boxed_str());
+        Ok(Some(Container { folder, password }))
+    }
+
+    /// One start, stop or making at a time.
+    fn lock(&self) -> anyhow::Result<File> {
+        let place = || format!("the embedded server's folder {}", self.folder.display());
+        fs::create_dir_all(&self.folder).or_fail(Kind::Output, place)?;
+        let file = File::create(self.folder.join("lock")).or_fail(Kind::Output, place)?;
+        file.lock().or_fail(Kind::Output, place)?;
+        Ok(file)
+    }
+
+    fn password(&self) -> anyhow::Result<Option<String>> {
+        match fs::read_to_string(self.passfile()) {
+            Ok(line) => Ok(line.trim_end().rsplit(':').next().map(str::to_owned)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(error).or_fail(Kind::Connection, || self.passfile().display().to_string())
+            }
+        }
+    }
+
+    fn ensure_password(&self, login: &str) -> anyhow::Result<()> {
+        let path = self.passfile();
+        if path.is_file() {
+            return Ok(());
+        }
+        let write = || -> std::io::Result<()> {
+            fs::create_dir_all(&self.folder)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path)?;
+            writeln!(file, "{login}:{:032x}", rand::rng().random::<u128>())
+        };
+        write().or_fail(Kind::Output, || path.display().to_string())
+    }
+
+    /// Makes the data folder under another name first, so that a killed run leaves no half of one.
+    fn make(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
+        let socket_path = self.socket_folder().as_os_str().len() + SOCKET_FILE.len();
+        if socket_path > SOCKET_BYTES {
+            return Err(Kind::Usage.error(format!(
+                "{} is too long for a socket's path ({socket_path} of {SOCKET_BYTES} bytes): name a shorter folder in \
+                 EXTRATO_HOME",
+                self.folder.display()
+            )));
+        }
+        tracing::info!(folder = %self.folder.display(), version = programs.major, "making the embedded server");
+        let _ = fs::remove_file(self.passfile());
+        self.ensure_password(&format!("*:*:*:{USER}"))?;
+        let password = self.password()?.unwrap_or_default();
+
+        let new = self.folder.join("data.new");
+        let password_file = self.folder.join("password.new");
+        let prepare = || -> std::io::Result<()> {
+            for folder in [&new, &self.socket_folder()] {
+                if folder.exists() {
+                    fs::remove_dir_all(folder)?;
+                }
+                fs::create_dir(folder)?;
+                give(folder, account)?;
+            }
+            File::create(self.log())?;
+            give(&self.log(), account)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&password_file)?;
+            file.write_all(password.as_bytes())?;
+            give(&password_file, account)
+        };
+        prepare().or_fail(Kind::Output, || {
+            format!("cannot prepare {}", self.folder.display())
+        })?;
+
+        let mut initdb = self.command(programs, "initdb", account);
+        initdb
+            .args([
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-instructions",
+                "--username",
+                USER,
+            ])
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg("--pgdata")
+            .arg(&new);
+        if self.throwaway {
+            initdb.arg("--no-sync");
+        }
+        let made = run(initdb);
+        let _ = fs::remove_file(&password_file);
+        made?;
+        let finish = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new()
+                .append(true)
+                .open(new.join("postgresql.conf"))?;
+            let socket = self.socket_folder();
+            let socket = socket.to_string_lossy().replace('\'', "''");
+            write!(
+                file,
+                "{CONFIGURATION}unix_socket_directories = '{socket}'\n"
+            )?;
+            if self.throwaway {
+                file.write_all(THROWAWAY.as_bytes())?;
+            }
+            fs::rename(&new, self.data())
+        };
+        finish().or_fail(Kind::Output, || {
+            format!("cannot prepare {}", self.folder.display())
+        })
+    }
+
+    fn start_server(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
+        tracing::info!(folder = %self.folder.display(), "starting the embedded server");
+        let mut command = self.command(programs, "pg_ctl", account);
+        command
+            .args(["start", "--wait", "--silent", "--log"])
+            .arg(self.log())
+            .arg("--pgdata")
+            .arg(self.data());
+        run(command).map_err(|error| {
+            let log = fs::read_to_string(self.log()).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().rev().take(5).collect();
+            let end: Vec<&str> = lines.into_iter().rev().collect();
+            error.context(format!(
+                "the embedded server doesn't start; {} ends:\n{}",
+                self.log().display(),
+                end.join("\n")
+            ))
+        })
+    }
+
+    /// A command that runs as the server's account, in a folder it can reach, free of the caller's `PG*`.
+    fn command(&self, programs: &Programs, name: &str, account: Option<&Account>) -> Command {
+        let mut command = Command::new(programs.path(name));
+        command
+            .env_clear()
+            .env("LC_ALL", "C")
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir("/");
+        command.stdin(std::process::Stdio::null());
+        if let Some(account) = account {
+            command.uid(account.uid).gid(account.gid).env("HOME", "/");
+        } else if let Some(home) = self.environment.home() {
+            command.env("HOME", home);
+        }
+        command
+    }
+}
+
+/// The unprivileged account that runs the server when we are root, since Postgres refuses to run as root.
+struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+impl Account {
+    /// `None` if we are not root and the server runs as ourselves.
+    fn for_server() -> anyhow::Result<Option<Self>> {
+        if !is_root() {
+            return Ok(None);
+        }
+        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        ["postgres", "nobody"]
+            .iter()
+            .find_map(|name| Self::find(&passwd, name))
+            .map(Some)
+            .ok_or_else(|| {
+                Kind::Connection.error(
+                    "Postgres doesn't run as root, and there is no account `postgres` or `nobody` to run it as",
+                )
+            })
+    }
+
+    fn find(passwd: &str, name: &str) -> Option<Self> {
+        let line = passwd
+            .lines()
+            .find(|line| line.split(':').next() == Some(name))?;
+        let mut ids = line.split(':').skip(2).map(str::parse);
+        match (ids.next(), ids.next()) {
+            (Some(Ok(uid)), Some(Ok(gid))) => Some(Self { uid, gid }),
+            _ => None,
+        }
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn give(path: &Path, account: Option<&Account>) -> std::io::Result<()> {
+    match account {
+        Some(account) => chown(path, Some(account.uid), Some(account.gid)),
+        None => Ok(()),
+    }
+}
+
+fn run(mut command: Command) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let Output { status, stderr, .. } = command
+        .output()
+        .or_fail(Kind::Connection, || format!("{program} cannot be run"))?;
+    if status.success() {
+        return Ok(());
+    }
+    let stderr = String::from_utf8_lossy(&stderr);
+    Err(Kind::Connection.error(format!("{program} failed ({status}): {}", stderr.trim())))
+}
+
+fn ensure_database(settings: &Settings) -> anyhow::Result<()> {
+    let mut client = settings
+        .with_database("postgres")
+        .connect(&Cancel::default())?;
+    let exists = client.query_opt(
+        "SELECT FROM pg_database WHERE datname = $1",
+        &[&settings.database()],
+    )?;
+    if exists.is_none() {
+        client.batch_execute(&format!("CREATE DATABASE {}", quoted(settings.database())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Postgres for Extrato: connection settings, TLS, the embedded server, snapshots, the catalogue, and
+//! binary COPY in and out.
+
+pub mod cancel;
+pub mod catalogue;
+pub mod connection;
+pub mod copy_in;
+pub mod copy_out;
+pub mod embedded;
+pub mod identifier;
+mod passfile;
+mod service;
+pub mod settings;
+pub mod snapshot;
+mod tls;
+
+pub use cancel::Cancel;
+pub use connection::{Connection, exit_code};
+pub use settings::{ConnectionArgs, Environment, Settings};

@@ -1,0 +1,107 @@
+//! Failures that a caller tells apart. Every crate above can name the kind of what went wrong; the
+//! binaries turn it into their exit code.
+
+use std::error::Error;
+use std::fmt::Display;
+
+/// What kind of thing went wrong, and so with which code the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A fault of the program itself.
+    Internal,
+    /// The arguments, or the dataset's description, make no sense.
+    Usage,
+    /// The database cannot be reached, refuses the login or the right, or went away.
+    Connection,
+    /// Data was refused: it cannot be carried exactly.
+    Refused,
+    /// The output cannot be written.
+    Output,
+    /// Stopped by the user.
+    Interrupted,
+    /// The source doesn't fit: a table or column is missing, a type is not supported.
+    Mismatch,
+    /// A check or the reconciliation failed.
+    Check,
+}
+
+impl Kind {
+    /// The documented exit code.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Connection => 3,
+            Self::Refused => 4,
+            Self::Output => 5,
+            Self::Interrupted => 6,
+            Self::Mismatch => 7,
+            Self::Check => 8,
+        }
+    }
+
+    /// An error of this kind. `message` says what failed, where, and what to do.
+    pub fn error(self, message: impl Display) -> anyhow::Error {
+        anyhow::Error::new(Failure {
+            kind: self,
+            message: message.to_string(),
+            source: None,
+        })
+    }
+}
+
+/// An error that knows its [`Kind`].
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// The kind that the first [`Failure`] in the chain of `error` names, if there is one.
+    pub fn kind_of(error: &anyhow::Error) -> Option<Kind> {
+        error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Failure>())
+            .map(|failure| failure.kind)
+    }
+}
+
+/// Gives an error its [`Kind`] and a message, keeping the error as the cause.
+pub trait OrFail<T> {
+    /// `Err` becomes a [`Failure`] of `kind`; `message` is made only then.
+    fn or_fail<M: Display>(self, kind: Kind, message: impl FnOnce() -> M) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
+    fn or_fail<M: Display>(self, kind: Kind, message: impl FnOnce() -> M) -> anyhow::Result<T> {
+        self.map_err(|source| {
+            anyhow::Error::new(Failure {
+                kind,
+                message: message().to_string(),
+                source: Some(source.into()),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_found_below_any_context() {
+        let error = Err::<(), _>(std::io::Error::other("disk"))
+            .or_fail(Kind::Output, || "cannot write x")
+            .unwrap_err()
+            .context("while publishing");
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
+        assert_eq!(
+            format!("{error:#}"),
+            "while publishing: cannot write x: disk"
+        );
+        assert_eq!(Failure::kind_of(&anyhow::anyhow!("plain")), None);
+    }
+}

@@ -1,0 +1,52 @@
+//! `generate` and `transform`: the library does the work, on the database that is named or the embedded one.
+
+use database::embedded::Embedded;
+use database::{Cancel, ConnectionArgs, Environment, Settings};
+use generator::cli::GenerateArgs;
+use transform::cli::TransformArgs;
+
+use crate::summary;
+use crate::terminal::Terminal;
+
+/// The database that the arguments or the environment name, or the embedded one, started.
+pub(crate) fn settings(
+    connection: &ConnectionArgs,
+    environment: &Environment,
+) -> anyhow::Result<Settings> {
+    match connection.settings(environment)? {
+        Some(settings) => Ok(settings),
+        None => Embedded::of_user(environment)?.start(),
+    }
+}
+
+/// `extrato generate`
+pub(crate) fn generate(
+    arguments: &GenerateArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let options = arguments.options()?;
+    let report = generator::generate(
+        &settings(&arguments.connection, environment)?,
+        &options,
+        cancel,
+    )?;
+    terminal.result(&report, || summary::of_generate(&report))
+}
+
+/// `extrato transform`
+pub(crate) fn transform(
+    arguments: &TransformArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let options = arguments.options()?;
+    let report = transform::run(
+        &settings(&arguments.connection, environment)?,
+        &options,
+        cancel,
+    )?;
+    terminal.result(&report, || summary::of_transform(&report))
+}

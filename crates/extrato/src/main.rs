@@ -1,0 +1,78 @@
+//! `extrato`: relational rows out of Postgres, exact to the cent, into flat files per client.
+
+mod db;
+mod job;
+mod pipeline;
+mod progress;
+mod summary;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use database::Environment;
+
+use terminal::{Terminal, TerminalArgs};
+
+const ABOUT: &str =
+    "Relational rows out of Postgres, exact to the cent, into flat files per client";
+
+const AFTER: &str = "\
+Examples:
+  extrato pipeline                     from nothing to folders per client, with generated data
+  extrato generate --associates 50000  fill the embedded database
+  extrato transform --single-file      one movimento_flat.csv from what it holds
+  extrato db psql                      look around in it
+
+Exit codes:
+  0  done                        5  the output cannot be written
+  1  a fault of the program      6  interrupted
+  2  usage                       7  the source doesn't fit: table, column or type
+  3  cannot reach or log in to   8  a check or the reconciliation failed
+     the database
+  4  data refused";
+
+#[derive(Parser)]
+#[command(name = "extrato", version, about = ABOUT, after_help = AFTER, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    terminal: TerminalArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Pipeline(pipeline::PipelineArgs),
+    Generate(generator::cli::GenerateArgs),
+    Transform(transform::cli::TransformArgs),
+    Db(db::DbArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = Environment::from_process();
+    let terminal = Terminal::new(&cli.terminal);
+    let result = terminal
+        .cancel_on_signals()
+        .and_then(|cancel| match cli.command {
+            Command::Pipeline(arguments) => {
+                pipeline::run(&arguments, &environment, &terminal, &cancel)
+            }
+            Command::Generate(arguments) => {
+                job::generate(&arguments, &environment, &terminal, &cancel)
+            }
+            Command::Transform(arguments) => {
+                job::transform(&arguments, &environment, &terminal, &cancel)
+            }
+            Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal.error(&error);
+            database::exit_code(&error).into()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `extrato pipeline`: the whole main job.
+
+use database::{Cancel, Environment, Settings};
+use generator::cli::GenerateArgs;
+use serde::Serialize;
+use transform::cli::OutputArgs;
+
+use crate::terminal::Terminal;
+use crate::{job, summary};
+
+const EXAMPLES: &str = "\
+Examples:
+  extrato pipeline                                     1,000 associates, folders per client in data/out
+  extrato pipeline --scale 50 --seed 7 --replace       fifty times as many, in place of what is there
+  extrato pipeline --single-file --json                one movimento_flat.csv; the summary as JSON
+  DATABASE_URL=postgresql://… extrato pipeline         on a server of your own";
+
+/// Database up, generate, transform: from nothing to files per client
+///
+/// With no connection given, a private Postgres is started from the machine's own programs. Rows that an
+/// earlier run generated with the same seed and scale are used again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct PipelineArgs {
+    #[command(flatten)]
+    generate: GenerateArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What the steps report; no `generate` if the rows were there.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    pub(crate) generate: Option<generator::Report>,
+    pub(crate) transform: transform::Report,
+}
+
+pub(crate) fn run(
+    arguments: &PipelineArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let rows = arguments.generate.options()?;
+    let output = arguments
+        .output
+        .options(rows.dataset.clone(), Some(&rows.schema));
+    transform::check(&output)?;
+    let settings = job::settings(&arguments.generate.connection, environment)?;
+    let generate = if has_rows(&settings, &rows, cancel)? {
+        tracing::info!(
+            schema = rows.schema,
+            associates = rows.associates,
+            "the rows of this seed and scale are there already; generation skipped"
+        );
+        None
+    } else {
+        Some(generator::generate(&settings, &rows, cancel)?)
+    };
+    let transform = transform::run(&settings, &output, cancel)?;
+    let report = Report {
+        generate,
+        transform,
+    };
+    terminal.result(&report, || summary::of_pipeline(&report))
+}
+
+/// Whether an earlier run filled the schema with these very rows.
+fn has_rows(
+    settings: &Settings,
+    options: &generator::Options,
+    cancel: &Cancel,
+) -> anyhow::Result<bool> {
+    if options.mode != generator::Mode::Fresh {
+        return Ok(false);
+    }
+    let recorded = generator::recorded(&mut *settings.connect(cancel)?, &options.schema)?;
+    Ok(recorded.is_some_and(|recorded| {
+        recorded.dataset == options.dataset.name
+            && recorded.version == generator::VERSION
+            && recorded.seed == options.seed.unwrap_or(generator::DEFAULT_SEED)
+            && recorded.highest.associado == u64::from(options.associates)
+    }))
+}

@@ -1,0 +1,202 @@
+//! Progress of long work. The libraries open a span with the fields `rows_total` (an estimate, perhaps
+//! none) and `rows`, and record the latter as they go; here such a span becomes a bar on a terminal, and a
+//! log line every few seconds elsewhere.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use tracing::Subscriber;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+/// Between two lines about the same work, where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The layer that shows progress.
+pub(crate) struct Progress {
+    bars: Option<MultiProgress>,
+}
+
+impl Progress {
+    /// Bars if `on_terminal`, lines otherwise.
+    pub(crate) fn new(on_terminal: bool) -> Self {
+        Self {
+            bars: on_terminal.then(MultiProgress::new),
+        }
+    }
+
+    /// Where log lines go so that they don't tear a bar.
+    pub(crate) fn writer(&self) -> StderrAboveBars {
+        StderrAboveBars {
+            bars: self.bars.clone(),
+        }
+    }
+}
+
+/// One piece of work: what it is, and how far.
+struct Task {
+    name: String,
+    total: Option<u64>,
+    began: Instant,
+    shown: Shown,
+}
+
+enum Shown {
+    Bar(ProgressBar),
+    Lines { last: Mutex<Instant> },
+}
+
+impl Task {
+    fn advance(&self, rows: u64) {
+        match &self.shown {
+            Shown::Bar(bar) => {
+                // The total may be an estimate.
+                if bar.length().is_some_and(|length| rows > length) {
+                    bar.set_length(rows);
+                }
+                bar.set_position(rows);
+            }
+            Shown::Lines { last } => {
+                let Ok(mut last) = last.try_lock() else {
+                    return;
+                };
+                if last.elapsed() >= LINE_EVERY {
+                    *last = Instant::now();
+                    let line = self.line(rows);
+                    let _ = writeln!(io::stderr(), "{line}");
+                }
+            }
+        }
+    }
+
+    fn line(&self, rows: u64) -> String {
+        let elapsed = self.began.elapsed().as_secs_f64();
+        let rate = rows as f64 / elapsed.max(f64::MIN_POSITIVE);
+        let mut line = format!("{}: {} rows", self.name, HumanCount(rows));
+        if let Some(total) = self.total.filter(|total| *total > rows) {
+            let left = Duration::from_secs_f64((total - rows) as f64 / rate.max(1.0));
+            line += &format!(" of {}, {} left", HumanCount(total), HumanDuration(left));
+        }
+        line + &format!(", {} rows/s", HumanCount(rate as u64))
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if attributes.metadata().fields().field("rows").is_none() {
+            return;
+        }
+        let Some(span) = context.span(id) else { return };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        let name = format!("{} {}", attributes.metadata().name(), fields.subject);
+        let shown = match &self.bars {
+            Some(bars) => Shown::Bar(bars.add(bar(name.clone(), fields.total))),
+            None => Shown::Lines {
+                last: Mutex::new(Instant::now()),
+            },
+        };
+        span.extensions_mut().insert(Task {
+            name,
+            total: fields.total,
+            began: Instant::now(),
+            shown,
+        });
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        if let (Some(rows), Some(span)) = (fields.rows, context.span(id))
+            && let Some(task) = span.extensions().get::<Task>()
+        {
+            task.advance(rows);
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(&id)
+            && let Some(Task {
+                shown: Shown::Bar(bar),
+                ..
+            }) = span.extensions().get::<Task>()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(name: String, total: Option<u64>) -> ProgressBar {
+    let template = match total {
+        Some(_) => "{msg:30} {wide_bar} {human_pos:>13}/{human_len} rows {per_sec:>16} {eta:>5}",
+        None => "{msg:30} {spinner} {human_pos:>13} rows {per_sec:>16}",
+    };
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    bar.set_style(style);
+    bar.set_message(Cow::from(name));
+    bar
+}
+
+/// The fields that a span of ours may have.
+#[derive(Default)]
+struct Fields {
+    /// The value of `table` or `model`.
+    subject: String,
+    total: Option<u64>,
+    rows: Option<u64>,
+}
+
+impl Visit for Fields {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "rows_total" => self.total = Some(value),
+            "rows" => self.rows = Some(value),
+            _ => {}
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if matches!(field.name(), "table" | "model") {
+            value.clone_into(&mut self.subject);
+        }
+    }
+
+    fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
+}
+
+/// Standard error; the bars step aside while a line is written.
+#[derive(Clone)]
+pub(crate) struct StderrAboveBars {
+    bars: Option<MultiProgress>,
+}
+
+impl Write for StderrAboveBars {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| io::stderr().write(bytes)),
+            None => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for StderrAboveBars {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}

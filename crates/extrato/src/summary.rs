@@ -1,0 +1,129 @@
+//! The table at the end of a run.
+
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use indicatif::{HumanBytes, HumanCount};
+
+use crate::pipeline;
+
+/// One line per step.
+struct Steps(Table);
+
+impl Steps {
+    fn new() -> Self {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["step", "of", "rows", "seconds", "rows/s"].map(Cell::new));
+        for index in 2..5 {
+            if let Some(column) = table.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Self(table)
+    }
+
+    fn rows(&mut self, step: &str, of: &str, rows: u64, seconds: f64) {
+        // A rate of less than a millisecond's work says nothing.
+        let rate = if seconds < 0.001 {
+            String::new()
+        } else {
+            HumanCount((rows as f64 / seconds) as u64).to_string()
+        };
+        self.0.add_row([
+            step,
+            of,
+            &HumanCount(rows).to_string(),
+            &format!("{seconds:.3}"),
+            &rate,
+        ]);
+    }
+
+    fn seconds(&mut self, step: &str, of: &str, seconds: f64) {
+        self.0.add_row([step, of, "", &format!("{seconds:.3}"), ""]);
+    }
+
+    fn generate(&mut self, report: &generator::Report) {
+        for table in &report.tables {
+            self.rows("generate", table.table, table.rows, table.seconds);
+        }
+        self.seconds("generate", "keys, indexes, ANALYZE", report.index_seconds);
+    }
+
+    fn transform(&mut self, report: &transform::Report) {
+        for table in &report.tables {
+            self.rows("read", &table.table, table.rows, table.seconds);
+        }
+        for model in &report.models {
+            self.rows("join", &model.model, model.rows, model.join_seconds);
+            self.rows("write", &model.model, model.rows, model.write_seconds);
+        }
+    }
+}
+
+pub(crate) fn of_generate(report: &generator::Report) -> String {
+    let mut steps = Steps::new();
+    steps.generate(report);
+    steps.rows("total", "", report.rows, report.seconds);
+    format!(
+        "{}\n\nschema {}, seed {}",
+        steps.0, report.schema, report.seed
+    )
+}
+
+pub(crate) fn of_transform(report: &transform::Report) -> String {
+    let mut steps = Steps::new();
+    steps.transform(report);
+    steps.seconds("total", "", report.seconds);
+    format!("{}\n{}", steps.0, outputs(report))
+}
+
+pub(crate) fn of_pipeline(report: &pipeline::Report) -> String {
+    let mut steps = Steps::new();
+    let mut total = report.transform.seconds;
+    if let Some(generate) = &report.generate {
+        steps.generate(generate);
+        total += generate.seconds;
+    }
+    steps.transform(&report.transform);
+    steps.seconds("total", "", total);
+    format!("{}\n{}", steps.0, outputs(&report.transform))
+}
+
+/// Where each output lies, how large it is, and that it adds up.
+fn outputs(report: &transform::Report) -> String {
+    let mut text = String::new();
+    for model in &report.models {
+        let files = if model.files == 1 {
+            "1 file".to_owned()
+        } else {
+            format!("{} files", HumanCount(model.files))
+        };
+        text += &format!(
+            "\n{}\n  {} rows in {files}, {}\n",
+            model.path.display(),
+            HumanCount(model.rows),
+            HumanBytes(model.bytes),
+        );
+        let Some(reconciliation) = &model.reconciliation else {
+            continue;
+        };
+        let (read, written, left_out) = (
+            &reconciliation.read,
+            &reconciliation.written,
+            &reconciliation.left_out,
+        );
+        text += &format!(
+            "  {}: {} rows read = {} written + {} left out by the join\n",
+            reconciliation.table,
+            HumanCount(read.rows),
+            HumanCount(written.rows),
+            HumanCount(left_out.rows),
+        );
+        for (column, sum) in &read.sums {
+            text += &format!(
+                "  sum of {column}: {sum} = {} + {}\n",
+                written.sums[column], left_out.sums[column]
+            );
+        }
+    }
+    text.trim_end().to_owned()
+}

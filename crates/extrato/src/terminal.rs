@@ -1,0 +1,164 @@
+//! What the user sees: log lines and progress on standard error, results on standard output.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use database::Cancel;
+use dataset::failure::Kind;
+use serde::Serialize;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::progress::Progress;
+
+/// Arguments that every command has.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TerminalArgs {
+    /// Say more (-vv: everything)
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "quiet")]
+    verbose: u8,
+
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// Print the summary as JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Standard output and standard error, set up as the arguments ask.
+pub(crate) struct Terminal {
+    quiet: bool,
+    json: bool,
+}
+
+impl Terminal {
+    /// Sets logging up; called once.
+    pub(crate) fn new(arguments: &TerminalArgs) -> Self {
+        let level = match (arguments.quiet, arguments.verbose) {
+            (true, _) => Level::ERROR,
+            (false, 0) => Level::INFO,
+            (false, 1) => Level::DEBUG,
+            (false, _) => Level::TRACE,
+        };
+        let on_terminal = io::stderr().is_terminal();
+        let progress = Progress::new(on_terminal);
+        let writer = progress.writer();
+        let lines = fmt::layer()
+            .with_target(false)
+            .with_ansi(on_terminal)
+            .with_writer(writer);
+        let lines = if on_terminal {
+            lines.without_time().boxed()
+        } else {
+            lines.boxed()
+        };
+        tracing_subscriber::registry()
+            .with(lines.with_filter(filter_fn(move |metadata| {
+                metadata.level() <= &level && is_wanted(metadata)
+            })))
+            .with((!arguments.quiet).then(|| progress.with_filter(filter_fn(is_wanted))))
+            .init();
+        Self {
+            quiet: arguments.quiet,
+            json: arguments.json,
+        }
+    }
+
+    /// The first Ctrl-C or SIGTERM stops the run cleanly, the second at once.
+    pub(crate) fn cancel_on_signals(&self) -> anyhow::Result<Cancel> {
+        let cancel = Cancel::default();
+        let handle = cancel.clone();
+        let asked = AtomicBool::new(false);
+        ctrlc::set_handler(move || {
+            if asked.swap(true, Ordering::SeqCst) {
+                process::exit(Kind::Interrupted.exit_code().into());
+            }
+            tracing::warn!("stopping; once more to stop at once");
+            // The hooks ask the server, which may not answer: the second signal must get through.
+            let handle = handle.clone();
+            std::thread::spawn(move || handle.cancel());
+        })
+        .context("catching Ctrl-C")?;
+        Ok(cancel)
+    }
+
+    /// Prints a result: as JSON if that was asked for, else `text` unless the user wants quiet.
+    pub(crate) fn result(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        if self.json {
+            return print(&serde_json::to_string_pretty(value)?);
+        }
+        if self.quiet {
+            return Ok(());
+        }
+        print(&text())
+    }
+
+    /// Prints an error with its causes, once, on standard error.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        let _ = writeln!(io::stderr(), "error: {}", chain(error));
+    }
+}
+
+/// The error and its causes, each once: some libraries repeat the cause in their own message.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let message = cause.to_string();
+        if text.ends_with(&message) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&message);
+    }
+    text
+}
+
+/// Prints to standard output; a reader that has gone (`| head`) is no error.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Our own crates' events, and others' warnings.
+fn is_wanted(metadata: &Metadata<'_>) -> bool {
+    const OURS: [&str; 6] = [
+        "extrato",
+        "dataset",
+        "database",
+        "generator",
+        "transform",
+        "testkit",
+    ];
+    let from = metadata.target().split("::").next().unwrap_or_default();
+    OURS.contains(&from) || metadata.level() <= &Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_message_repeats_is_printed_once() {
+        let error = anyhow::anyhow!("disk full")
+            .context("cannot write: disk full")
+            .context("publishing");
+        assert_eq!(chain(&error), "publishing: cannot write: disk full");
+    }
+}

@@ -1,0 +1,230 @@
+//! The schemas of a fresh load: one of its own to build in, and the move into the target when all is
+//! complete, so that the target is either as it was before or holds the whole dataset.
+
+use anyhow::Context;
+use database::identifier::{qualified, quoted};
+use database::{Cancel, Settings};
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+use postgres::error::SqlState;
+
+const LOADING_PREFIX: &str = "extrato_loading_";
+/// Postgres cuts names off at 63 bytes.
+const LONGEST_NAME_BYTES: usize = 63 - LOADING_PREFIX.len();
+
+/// The name of the schema in which the rows for `target` are built.
+///
+/// # Errors
+/// [`Kind::Usage`] if the target's name leaves no room for the prefix.
+pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
+    if target.is_empty() || target.len() > LONGEST_NAME_BYTES {
+        return Err(Kind::Usage.error(format!(
+            "schema name `{target}` has {} bytes; give one of 1 to {LONGEST_NAME_BYTES} with --schema",
+            target.len()
+        )));
+    }
+    Ok(format!("{LOADING_PREFIX}{target}"))
+}
+
+/// Keeps other runs off the schema until `client` disconnects.
+///
+/// # Errors
+/// [`Kind::Refused`] if another run has it.
+pub(crate) fn lock(client: &mut Client, target: &str) -> anyhow::Result<()> {
+    let locked: bool = client
+        .query_one(
+            "SELECT pg_try_advisory_lock(hashtextextended('extrato generate ' || $1, 0))",
+            &[&target],
+        )?
+        .get(0);
+    if locked {
+        return Ok(());
+    }
+    Err(Kind::Refused.error(format!(
+        "another generate is running on schema {target}: wait for its end, or name another with --schema"
+    )))
+}
+
+/// Refuses a schema that holds anything, be it ours or not.
+///
+/// # Errors
+/// [`Kind::Refused`] with the ways out.
+pub(crate) fn check_empty(client: &mut Client, target: &str) -> anyhow::Result<()> {
+    let found = client.query_opt(
+        "SELECT name, count(*) OVER () FROM (
+             SELECT relnamespace AS namespace, relname AS name FROM pg_class
+             WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+             UNION ALL
+             SELECT typnamespace, typname FROM pg_type WHERE typtype IN ('e', 'd')
+         ) AS object
+         WHERE namespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+         ORDER BY name LIMIT 1",
+        &[&target],
+    )?;
+    let Some(row) = found else {
+        return Ok(());
+    };
+    let (name, count): (&str, i64) = (row.get(0), row.get(1));
+    let others = match count - 1 {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    Err(Kind::Refused.error(format!(
+        "schema {target} already holds {name}{others}: --replace drops the dataset's own tables there, \
+         --append adds to what an earlier generate made, --schema names another schema"
+    )))
+}
+
+/// Checks before any work that the schemas can be created, or the target be written to.
+///
+/// # Errors
+/// [`Kind::Connection`] with the GRANT that is missing.
+pub(crate) fn check_rights(client: &mut Client, target: &str) -> anyhow::Result<()> {
+    let row = client.query_one(
+        "SELECT has_database_privilege(current_database(), 'CREATE'),
+                coalesce((SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')
+                          FROM pg_namespace WHERE nspname = $1), true),
+                current_user::text, current_database()::text",
+        &[&target],
+    )?;
+    let (role, database): (&str, &str) = (row.get(2), row.get(3));
+    let missing = |what: &str, grant: String| {
+        Kind::Connection.error(format!(
+            "role {role} may not create {what}: as its owner run {grant} TO {}",
+            quoted(role)
+        ))
+    };
+    if !row.get::<_, bool>(0) {
+        let grant = format!("GRANT CREATE ON DATABASE {}", quoted(database));
+        return Err(missing(&format!("schemas in database {database}"), grant));
+    }
+    if !row.get::<_, bool>(1) {
+        let grant = format!("GRANT CREATE, USAGE ON SCHEMA {}", quoted(target));
+        return Err(missing(&format!("tables in schema {target}"), grant));
+    }
+    Ok(())
+}
+
+/// Creates the loading schema, in place of one that a dead run left, with the dataset's types and
+/// tables in it; names without a schema mean this one from now on.
+pub(crate) fn create_loading(
+    client: &mut Client,
+    loading: &str,
+    schema_sql: &str,
+) -> anyhow::Result<()> {
+    let name = quoted(loading);
+    client
+        .batch_execute(&format!(
+            "DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; SET search_path TO {name}"
+        ))
+        .with_context(|| format!("cannot create schema {loading}"))?;
+    client
+        .batch_execute(schema_sql)
+        .with_context(|| format!("cannot create the tables in schema {loading}"))
+}
+
+/// Drops the loading schema after a failure, over a new connection if `client` is of no more use.
+pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &str) {
+    let statement = format!(
+        "ROLLBACK; DROP SCHEMA IF EXISTS {} CASCADE",
+        quoted(loading)
+    );
+    // A cancel request that was meant for an earlier statement may still reach this one.
+    let again = |_| -> anyhow::Result<()> {
+        let mut fresh = settings.connect(&Cancel::default())?;
+        Ok(fresh.batch_execute(&statement)?)
+    };
+    if let Err(error) = client.batch_execute(&statement).or_else(again) {
+        tracing::warn!("schema {loading} could not be dropped, the next generate will: {error:#}");
+    }
+}
+
+/// Moves everything out of the loading schema into the target, in one transaction. `replace` drops the
+/// target's tables and types of the same names first, and nothing that depends on them.
+///
+/// # Errors
+/// [`Kind::Refused`] if something else in the database depends on what is to be replaced.
+pub(crate) fn publish(
+    client: &mut Client,
+    loading: &str,
+    target: &str,
+    replace: bool,
+) -> anyhow::Result<()> {
+    let mut transaction = client.transaction()?;
+    let mut named = |query: &str, schema: &str| -> anyhow::Result<Vec<String>> {
+        let rows = transaction.query(query, &[&schema])?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    };
+    let tables_of = "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE nspname = $1 AND relkind IN ('r', 'p') ORDER BY relname";
+    let types_of = "SELECT typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace
+         WHERE nspname = $1 AND typtype IN ('e', 'd') ORDER BY typname";
+    let (tables, types) = (named(tables_of, loading)?, named(types_of, loading)?);
+
+    let mut statements = Vec::new();
+    if replace {
+        for (what, new, old) in [
+            ("TABLE", &tables, named(tables_of, target)?),
+            ("TYPE", &types, named(types_of, target)?),
+        ] {
+            let own: Vec<_> = old
+                .iter()
+                .filter(|name| new.contains(name))
+                .map(|name| qualified(target, name))
+                .collect();
+            if !own.is_empty() {
+                statements.push(format!("DROP {what} {}", own.join(", ")));
+            }
+        }
+    }
+    let exists = !named(
+        "SELECT nspname FROM pg_namespace WHERE nspname = $1",
+        target,
+    )?
+    .is_empty();
+    if !exists {
+        statements.push(format!("CREATE SCHEMA {}", quoted(target)));
+    }
+    for (what, names) in [("TABLE", &tables), ("TYPE", &types)] {
+        statements.extend(names.iter().map(|name| {
+            format!(
+                "ALTER {what} {} SET SCHEMA {}",
+                qualified(loading, name),
+                quoted(target)
+            )
+        }));
+    }
+    // Without CASCADE: an object that was forgotten must not vanish.
+    statements.push(format!("DROP SCHEMA {}", quoted(loading)));
+
+    for statement in statements {
+        transaction
+            .batch_execute(&statement)
+            .map_err(|error| explain(error, target))?;
+    }
+    transaction
+        .commit()
+        .with_context(|| format!("cannot move the tables into schema {target}"))
+}
+
+fn explain(error: postgres::Error, target: &str) -> anyhow::Error {
+    let dependent = error.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST);
+    let detail = error
+        .as_db_error()
+        .and_then(|error| error.detail())
+        .unwrap_or_default()
+        .to_owned();
+    let result: Result<(), _> = Err(error);
+    let named = if dependent {
+        result.or_fail(Kind::Refused, || {
+            format!(
+                "schema {target} cannot be replaced, since other objects depend on it ({}): drop them first, \
+                 or name another schema with --schema",
+                detail.replace('\n', "; ")
+            )
+        })
+    } else {
+        result.with_context(|| format!("cannot move the tables into schema {target}"))
+    };
+    named.expect_err("made from an error")
+}

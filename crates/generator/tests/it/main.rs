@@ -1,0 +1,71 @@
+//! The generator against a real Postgres; each test has a database of its own.
+
+mod append;
+mod determinism;
+mod publish;
+mod rows;
+
+use database::{Cancel, Connection};
+use dataset::Dataset;
+use generator::{Mode, Options, Report, generate};
+use testkit::Database;
+
+const TABLES: [&str; 4] = ["associado", "conta", "cartao", "movimento"];
+
+/// Options for `associates` in the schema `cards`, with two workers and the default seed.
+fn options(associates: u32, mode: Mode) -> Options {
+    Options {
+        dataset: Dataset::open("cards").expect("cards is built in"),
+        schema: "cards".to_owned(),
+        associates,
+        seed: None,
+        workers: 2,
+        mode,
+    }
+}
+
+/// Generates into `database`, which must succeed.
+fn generated(database: &Database, options: &Options) -> Report {
+    generate(&database.settings(), options, &Cancel::default()).expect("generated")
+}
+
+/// The only value that `query` gives.
+fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Connection, query: &str) -> T {
+    client
+        .query_one(query, &[])
+        .unwrap_or_else(|error| panic!("{query}: {error}"))
+        .get(0)
+}
+
+fn count(client: &mut Connection, query: &str) -> i64 {
+    value(client, &format!("SELECT count(*) FROM {query}"))
+}
+
+/// Rows and digest of each table of `schema`, in the order of ids.
+fn digests(client: &mut Connection, schema: &str) -> Vec<(String, i64, String)> {
+    TABLES
+        .iter()
+        .map(|table| {
+            let query = format!(
+                "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY id)) FROM {schema}.{table} t"
+            );
+            let row = client.query_one(&query, &[]).expect("a digest");
+            let digest: Option<String> = row.get(1);
+            ((*table).to_owned(), row.get(0), digest.expect("the table has rows"))
+        })
+        .collect()
+}
+
+/// Every object of the database outside Postgres's own schemas, to see that nothing changed.
+fn objects(client: &mut Connection) -> Vec<String> {
+    let query =
+        "SELECT n.nspname || '.' || coalesce(c.relname, '') || ' ' || coalesce(c.oid::text, '')
+         FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
+         WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1";
+    client
+        .query(query, &[])
+        .expect("the catalogue")
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}

@@ -1,0 +1,96 @@
+//! The arguments of `transform`.
+
+use std::path::PathBuf;
+
+use database::ConnectionArgs;
+use dataset::Dataset;
+
+use crate::{DEFAULT_OUT, Layout, Options};
+
+/// Shown below the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  extrato transform                                    folders per client from the embedded database
+  extrato transform --single-file --out /tmp/extract   one /tmp/extract/movimento_flat.csv
+  extrato transform --partition-by nome_associado      folders by another column
+  PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
+
+/// Pull each table once, in one snapshot, run the models in memory, and write flat files.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TransformArgs {
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment would become the help of the command"
+    )]
+    pub connection: ConnectionArgs,
+
+    #[command(flatten)]
+    #[expect(
+        missing_docs,
+        reason = "a doc comment would become the help of the command"
+    )]
+    pub output: OutputArgs,
+
+    /// A built-in dataset, or the folder of your own
+    #[arg(long, value_name = "NAME|DIR", default_value = "cards")]
+    pub dataset: String,
+}
+
+/// Where and how to write.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OutputArgs {
+    /// The folder to publish into
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT, help_heading = "Output")]
+    pub out: PathBuf,
+
+    /// A folder for each value of these columns [default: as the model declares, for cards id_associado]
+    #[arg(
+        long,
+        value_name = "COLUMN,…",
+        value_delimiter = ',',
+        conflicts_with = "single_file",
+        help_heading = "Output"
+    )]
+    pub partition_by: Vec<String>,
+
+    /// One file for each model instead of folders
+    #[arg(long, help_heading = "Output")]
+    pub single_file: bool,
+
+    /// The most connections that read one table at once
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Output")]
+    pub partitions: u16,
+}
+
+impl OutputArgs {
+    /// The options for `dataset`, whose tables lie in `schema`, or in the schema of its name.
+    pub fn options(&self, dataset: Dataset, schema: Option<&str>) -> Options {
+        let layout = match (self.single_file, self.partition_by.is_empty()) {
+            (true, _) => Layout::SingleFile,
+            (false, true) => Layout::Declared,
+            (false, false) => Layout::PartitionBy(self.partition_by.clone()),
+        };
+        Options {
+            schema: schema.unwrap_or(&dataset.name).to_owned(),
+            dataset,
+            out: self.out.clone(),
+            layout,
+            partitions: self.partitions.into(),
+        }
+    }
+}
+
+impl TransformArgs {
+    /// The options that the arguments name.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn options(&self) -> anyhow::Result<Options> {
+        let dataset = Dataset::open(&self.dataset)?;
+        Ok(self
+            .output
+            .options(dataset, self.connection.schema.as_deref()))
+    }
+}

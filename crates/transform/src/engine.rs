@@ -1,0 +1,200 @@
+//! Models over frames: Polars runs the SQL. No files, no database, no clock.
+
+use dataset::failure::{Kind, OrFail};
+use dataset::{Driving, Model};
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
+use polars::sql::SQLContext;
+
+use crate::extract::data_type;
+
+/// The tables by name.
+pub(crate) type Tables = [(String, DataFrame)];
+
+/// Runs the model's SELECT over the tables and gives its columns the declared types.
+///
+/// # Errors
+/// [`Kind::Usage`] if Polars cannot run the SELECT; [`Kind::Mismatch`] if what it gives is not what the
+/// dataset declares, naming the column.
+pub(crate) fn run(model: &Model, tables: &Tables) -> anyhow::Result<DataFrame> {
+    let mut context = SQLContext::new();
+    for (name, frame) in tables {
+        context.register(name, frame.clone().lazy());
+    }
+    let sql = model.sql.trim_end().trim_end_matches(';');
+    let frame = context
+        .execute(sql)
+        .and_then(LazyFrame::collect)
+        .or_fail(Kind::Usage, || {
+            format!("model `{}` cannot be run", model.name)
+        })?;
+    with_declared_types(model, frame)
+}
+
+fn with_declared_types(model: &Model, frame: DataFrame) -> anyhow::Result<DataFrame> {
+    let declared: Vec<&str> = model
+        .columns
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let given: Vec<&str> = frame
+        .get_column_names()
+        .into_iter()
+        .map(|name| name.as_str())
+        .collect();
+    if declared != given {
+        return Err(Kind::Mismatch.error(format!(
+            "model `{}` gives the columns {}, but dataset.toml declares {}",
+            model.name,
+            given.join(", "),
+            declared.join(", ")
+        )));
+    }
+    let height = frame.height();
+    let columns = frame
+        .into_columns()
+        .into_iter()
+        .zip(&model.columns)
+        .map(|(column, (name, kind))| {
+            let (from, to) = (column.dtype().clone(), data_type(*kind));
+            if from == to {
+                return Ok(column);
+            }
+            let place = || {
+                format!(
+                    "model `{}`: column `{name}` is {from}, which is not {kind} without a loss",
+                    model.name
+                )
+            };
+            if !widens(&from, &to) {
+                return Err(Kind::Mismatch.error(place()));
+            }
+            column.strict_cast(&to).or_fail(Kind::Mismatch, place)
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(DataFrame::new(height, columns)?)
+}
+
+/// Whether a strict cast either keeps each value or fails: counts, and sums of wider type.
+fn widens(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Decimal(_, from), DataType::Decimal(_, to)) => from == to,
+        (DataType::Null, _) => true,
+        _ => from.is_integer() && to.is_integer(),
+    }
+}
+
+/// The rows of the driving table that the model's output lacks: an anti-join on its key, which knows
+/// nothing of how the model joins.
+pub(crate) fn left_out(
+    driving: &Driving,
+    table: &DataFrame,
+    output: &DataFrame,
+) -> anyhow::Result<DataFrame> {
+    let table_key: Vec<Expr> = driving.key.keys().map(|name| col(name.as_str())).collect();
+    let output_key: Vec<Expr> = driving
+        .key
+        .values()
+        .map(|name| col(name.as_str()))
+        .collect();
+    let keys_only = output.clone().lazy().select(output_key.clone());
+    let mut arguments = JoinArgs::new(JoinType::Anti);
+    arguments.nulls_equal = true;
+    let sums: Vec<Expr> = driving.sums.keys().map(|name| col(name.as_str())).collect();
+    let mut kept = table_key.clone();
+    kept.extend(sums.into_iter().filter(|sum| !table_key.contains(sum)));
+    let left_out = table
+        .clone()
+        .lazy()
+        .select(kept)
+        .join(keys_only, table_key, output_key, arguments);
+    Ok(left_out.collect()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::ColumnType;
+    use polars::prelude::df;
+
+    fn model(sql: &str, columns: &[(&str, ColumnType)]) -> Model {
+        Model {
+            name: "m".to_owned(),
+            sql: sql.to_owned(),
+            columns: columns
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), *kind))
+                .collect(),
+            hidden: vec![],
+            partition_by: vec![],
+            order_by: vec![],
+            order_in_partition: vec![],
+            driving: None,
+        }
+    }
+
+    fn tables() -> Vec<(String, DataFrame)> {
+        vec![(
+            "t".to_owned(),
+            df!("a" => [1_i32, 2, 2], "b" => [Some("x"), None, Some("z")]).unwrap(),
+        )]
+    }
+
+    #[test]
+    fn a_count_becomes_the_declared_integer() {
+        let model = model(
+            "SELECT a, COUNT(*) AS n FROM t GROUP BY a ORDER BY a;",
+            &[("a", ColumnType::Integer), ("n", ColumnType::BigInt)],
+        );
+        let frame = run(&model, &tables()).unwrap();
+        assert_eq!(frame, df!("a" => [1_i32, 2], "n" => [1_i64, 2]).unwrap());
+    }
+
+    #[test]
+    fn another_type_or_another_column_is_refused_by_name() {
+        for (sql, columns, named) in [
+            (
+                "SELECT b FROM t",
+                [("b", ColumnType::Integer)],
+                "column `b`",
+            ),
+            (
+                "SELECT a AS c FROM t",
+                [("a", ColumnType::Integer)],
+                "gives the columns c",
+            ),
+        ] {
+            let error = run(&model(sql, &columns), &tables()).unwrap_err();
+            assert_eq!(
+                dataset::failure::Failure::kind_of(&error),
+                Some(Kind::Mismatch)
+            );
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn sql_that_cannot_run_is_the_datasets_fault() {
+        let error = run(&model("SELEC 1", &[]), &tables()).unwrap_err();
+        assert_eq!(
+            dataset::failure::Failure::kind_of(&error),
+            Some(Kind::Usage)
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_found_by_key_also_where_the_key_is_null() {
+        let table =
+            df!("id" => [Some(1_i64), Some(2), None, Some(4)], "v" => [1_i64, 2, 3, 4]).unwrap();
+        let output = df!("key" => [None, Some(1_i64), Some(1)]).unwrap();
+        let driving = Driving {
+            table: "t".to_owned(),
+            key: [("id".to_owned(), "key".to_owned())].into(),
+            sums: [("v".to_owned(), "v_out".to_owned())].into(),
+        };
+        let left = left_out(&driving, &table, &output).unwrap();
+        assert_eq!(
+            left,
+            df!("id" => [Some(2_i64), Some(4)], "v" => [2_i64, 4]).unwrap()
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! Tables out of Postgres into frames: connectorx's dispatcher over a source, a transport and a
+//! destination of ours. Nothing outside this module knows connectorx.
+
+mod decode;
+mod frames;
+mod source;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use connectorx::prelude::{CXQuery, Dispatcher};
+use database::catalogue::LiveTable;
+use database::snapshot::Snapshot;
+use database::{Cancel, Settings};
+use polars::prelude::DataFrame;
+use tracing::field::Empty;
+
+use frames::{BlocksToFrames, Frames};
+use source::{PostgresSource, Shared};
+
+pub(crate) use frames::data_type;
+
+/// A part of a table smaller than this (8 kB blocks) isn't worth a connection of its own.
+const MIN_PART_PAGES: u32 = 512;
+
+/// Reads a whole table as the snapshot has it, over at most `partitions` connections at once.
+///
+/// # Errors
+/// The first error of any part: the connection's, or [`dataset::failure::Kind::Refused`] for a value that
+/// cannot be carried exactly. Nothing is ever left out silently: the rows read must be those sent.
+pub(crate) fn read_table(
+    settings: &Settings,
+    snapshot: &Snapshot,
+    table: &LiveTable,
+    partitions: usize,
+    cancel: &Cancel,
+) -> anyhow::Result<DataFrame> {
+    let columns = &table.schema.columns;
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let statements = snapshot.copy_statements(table, &names, partitions, MIN_PART_PAGES);
+    let queries: Vec<CXQuery<String>> = statements.into_iter().map(CXQuery::naked).collect();
+
+    let name = table.schema.name.as_str();
+    let span = tracing::info_span!(
+        "copy out",
+        table = name,
+        rows_total = table.estimated_rows,
+        rows = Empty
+    );
+    let _entered = span.clone().entered();
+    let shared = Arc::new(Shared {
+        settings: settings.clone(),
+        begin: snapshot.adopt_sql(),
+        table: name.to_owned(),
+        columns: columns.clone(),
+        cancel: cancel.clone(),
+        span,
+        rows: AtomicU64::new(0),
+        error: Mutex::new(None),
+    });
+    let source = PostgresSource {
+        shared: shared.clone(),
+        queries: vec![],
+    };
+    let mut frames = Frames::default();
+    // A pool of its own: on the global one, a partition that waits for its rows keeps a thread from
+    // the others, and with fewer threads than partitions they could wait for each other.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(queries.len())
+        .thread_name(|index| format!("extract {index}"))
+        .build()
+        .context("starting threads")?;
+    let dispatcher = Dispatcher::<_, _, BlocksToFrames>::new(source, &mut frames, &queries, None);
+    let result = pool.install(|| dispatcher.run());
+    if let Some(error) = shared
+        .error
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+    {
+        return Err(error);
+    }
+    result?;
+
+    let frame = frames.into_frame(columns)?;
+    let read = shared.rows.load(Ordering::Relaxed);
+    if frame.height() as u64 != read {
+        anyhow::bail!(
+            "table `{name}`: {read} rows were read, but the frame holds {}",
+            frame.height()
+        );
+    }
+    Ok(frame)
+}

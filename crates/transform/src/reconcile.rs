@@ -1,0 +1,244 @@
+//! All rows or an error: rows and sums in = written + left out by the model's own join.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::Context;
+use dataset::failure::Kind;
+use dataset::{Driving, Model};
+use polars::prelude::{DataFrame, DataType, Series};
+use serde::Serialize;
+
+use crate::engine::{self, Tables};
+
+/// Rows, and the sums of the declared columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Rows.
+    pub rows: u64,
+    /// The exact sum of each column, by the name in the driving table; NULL counts as nothing.
+    pub sums: BTreeMap<String, Amount>,
+}
+
+/// An exact amount: an integer and how many of its digits stand after the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// The amount without its point.
+    pub unscaled: i128,
+    /// Digits after the point.
+    pub scale: u8,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        crate::sink::write_decimal(self.unscaled, self.scale.into(), &mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl Serialize for Amount {
+    /// As a string, since JSON's numbers are read as floats.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What came in, what was written and what the join left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reconciliation {
+    /// The driving table.
+    pub table: String,
+    /// As read from the database.
+    pub read: Count,
+    /// As counted by the sink, row by row.
+    pub written: Count,
+    /// By an anti-join of its own.
+    pub left_out: Count,
+}
+
+impl Reconciliation {
+    /// Counts what the driving table of `model` holds and what the model left out of `output`, and
+    /// compares both with what was `written`. `None` for a model that has no driving table.
+    ///
+    /// # Errors
+    /// [`Kind::Check`] with all the figures, if they do not add up.
+    pub(crate) fn of(
+        model: &Model,
+        tables: &Tables,
+        output: &DataFrame,
+        rows_written: u64,
+        sums_written: &BTreeMap<String, i128>,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(driving) = &model.driving else {
+            return Ok(None);
+        };
+        let (_, table) = tables
+            .iter()
+            .find(|(name, _)| *name == driving.table)
+            .with_context(|| format!("driving table `{}` was not read", driving.table))?;
+        let read = Count::of(driving, table)?;
+        let left_out = Count::of(driving, &engine::left_out(driving, table, output)?)?;
+        let sums = read
+            .sums
+            .iter()
+            .map(|(column, amount)| {
+                let unscaled = driving
+                    .sums
+                    .get(column)
+                    .and_then(|output| sums_written.get(output))
+                    .copied();
+                (
+                    column.clone(),
+                    Amount {
+                        unscaled: unscaled.unwrap_or_default(),
+                        ..*amount
+                    },
+                )
+            })
+            .collect();
+        let reconciliation = Self {
+            table: driving.table.clone(),
+            read,
+            written: Count {
+                rows: rows_written,
+                sums,
+            },
+            left_out,
+        };
+        reconciliation.check(&model.name)?;
+        Ok(Some(reconciliation))
+    }
+
+    fn check(&self, model: &str) -> anyhow::Result<()> {
+        let (read, written, left_out) = (&self.read, &self.written, &self.left_out);
+        if read.rows != written.rows + left_out.rows {
+            return Err(Kind::Check.error(format!(
+                "model `{model}`: {} rows of `{}` were read, but {} written and {} left out by the join; nothing \
+                 was published",
+                read.rows, self.table, written.rows, left_out.rows
+            )));
+        }
+        for (column, amount) in &read.sums {
+            let (out, left) = (written.sums[column], left_out.sums[column]);
+            if amount.unscaled != out.unscaled + left.unscaled {
+                return Err(Kind::Check.error(format!(
+                    "model `{model}`: the sum of `{}.{column}` is {amount} as read, but {out} written and {left} left \
+                     out by the join; nothing was published",
+                    self.table
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Count {
+    fn of(driving: &Driving, frame: &DataFrame) -> anyhow::Result<Self> {
+        let sums = driving
+            .sums
+            .keys()
+            .map(|name| {
+                let column = frame
+                    .column(name)
+                    .ok()
+                    .and_then(|column| column.as_series())
+                    .ok_or_else(|| {
+                        Kind::Mismatch.error(format!(
+                            "column `{name}` is missing in table `{}`",
+                            driving.table
+                        ))
+                    })?;
+                Ok((name.clone(), sum(column)?))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            rows: frame.height() as u64,
+            sums,
+        })
+    }
+}
+
+fn sum(series: &Series) -> anyhow::Result<Amount> {
+    let (scale, integers) = match series.dtype() {
+        DataType::Decimal(_, scale) => (*scale, series.to_physical_repr().into_owned()),
+        kind if kind.is_integer() => (0, series.cast(&DataType::Int128)?),
+        kind => {
+            return Err(Kind::Usage.error(format!(
+                "`{}` is {kind}: only sums of integers and numerics are exact, so only these can be declared",
+                series.name()
+            )));
+        }
+    };
+    let unscaled = integers
+        .i128()?
+        .iter()
+        .flatten()
+        .try_fold(0_i128, i128::checked_add);
+    Ok(Amount {
+        unscaled: unscaled
+            .with_context(|| format!("the sum of `{}` exceeds 128 bits", series.name()))?,
+        scale: u8::try_from(scale)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::failure::Failure;
+    use polars::prelude::df;
+
+    fn reconciled(
+        table: &DataFrame,
+        output: &DataFrame,
+        rows: u64,
+        sum: i128,
+    ) -> anyhow::Result<Reconciliation> {
+        let model = Model {
+            name: "m".to_owned(),
+            sql: String::new(),
+            columns: vec![],
+            hidden: vec![],
+            partition_by: vec![],
+            order_by: vec![],
+            order_in_partition: vec![],
+            driving: Some(Driving {
+                table: "t".to_owned(),
+                key: [("id".to_owned(), "id_out".to_owned())].into(),
+                sums: [("v".to_owned(), "v_out".to_owned())].into(),
+            }),
+        };
+        let tables = [("t".to_owned(), table.clone())];
+        let sums = [("v_out".to_owned(), sum)].into();
+        Ok(Reconciliation::of(&model, &tables, output, rows, &sums)?.expect("a driving table"))
+    }
+
+    #[test]
+    fn what_adds_up_passes_and_shows_all_three() {
+        let table = df!("id" => [1_i64, 2, 3], "v" => [Some(10_i64), None, Some(5)]).unwrap();
+        let output = df!("id_out" => [1_i64, 2]).unwrap();
+        let result = reconciled(&table, &output, 2, 10).unwrap();
+        assert_eq!(
+            (result.read.rows, result.written.rows, result.left_out.rows),
+            (3, 2, 1)
+        );
+        assert_eq!(result.left_out.sums["v"].to_string(), "5");
+    }
+
+    #[test]
+    fn a_duplicated_row_a_lost_row_and_a_changed_amount_are_found() {
+        let table = df!("id" => [1_i64, 2, 3], "v" => [10_i64, 20, 30]).unwrap();
+        let all = df!("id_out" => [1_i64, 2, 3]).unwrap();
+        // Row 1 stands for row 3: the count of rows alone would agree.
+        let doubled = df!("id_out" => [1_i64, 1, 2]).unwrap();
+        for (output, rows, sum) in [
+            (&all, 2, 60),
+            (&all, 3, 59),
+            (&doubled, 3, 40),
+            (&all, 4, 60),
+        ] {
+            let error = reconciled(&table, output, rows, sum).unwrap_err();
+            assert_eq!(Failure::kind_of(&error), Some(Kind::Check), "{error}");
+        }
+    }
+}

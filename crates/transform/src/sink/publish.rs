@@ -1,0 +1,222 @@
+//! Publish or nothing: output is staged beside its place and exchanged with it in one step.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use dataset::failure::{Kind, OrFail};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::manifest;
+
+const LOCK: &str = ".extrato.lock";
+const STAGING_PREFIX: &str = ".extrato-";
+
+/// A folder `OUT/.extrato-<run>/`, which only this run writes to. Deleted when dropped.
+pub(crate) struct Staging {
+    out: PathBuf,
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Staging {
+    /// Makes `out` if need be, takes its lock, and clears what killed runs left there.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if `out` cannot be written, or another run writes there.
+    pub(crate) fn begin(out: &Path, run: &str) -> anyhow::Result<Self> {
+        let place = || {
+            format!(
+                "cannot write to {}: name a folder that can be written with --out",
+                out.display()
+            )
+        };
+        fs::create_dir_all(out).or_fail(Kind::Output, place)?;
+        let lock = File::create(out.join(LOCK)).or_fail(Kind::Output, place)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Kind::Output.error(format!(
+                    "another run writes to {}: wait for it, or name another folder with --out",
+                    out.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(error).or_fail(Kind::Output, place),
+        }
+        for entry in fs::read_dir(out).or_fail(Kind::Output, place)?.flatten() {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(STAGING_PREFIX)
+            {
+                tracing::info!(folder = %entry.path().display(), "clearing the remains of a killed run");
+                fs::remove_dir_all(entry.path()).or_fail(Kind::Output, place)?;
+            }
+        }
+        let folder = out.join(format!("{STAGING_PREFIX}{run}"));
+        fs::create_dir(&folder).or_fail(Kind::Output, place)?;
+        Ok(Self {
+            out: out.to_owned(),
+            folder,
+            _lock: lock,
+        })
+    }
+
+    /// Where to write what will be published as `name`.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Makes sure that publishing `name` as a folder would replace nothing but a former run's output.
+    pub(crate) fn check_replaceable(&self, name: &str) -> anyhow::Result<()> {
+        let target = self.out.join(name);
+        let Ok(mut entries) = fs::read_dir(&target) else {
+            return Ok(());
+        };
+        if entries.next().is_none() || target.join(manifest::IN_FOLDER).is_file() {
+            return Ok(());
+        }
+        Err(Kind::Output.error(format!(
+            "{} holds files but no {}, so it is no former output and is left alone: move it, or name another folder \
+             with --out",
+            target.display(),
+            manifest::IN_FOLDER
+        )))
+    }
+
+    /// Puts the staged folder `name` in its place; the former one is deleted with the staging folder.
+    pub(crate) fn publish_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let (staged, target) = (self.path(name), self.out.join(name));
+        let failed = || {
+            format!(
+                "cannot publish {}; the former output is as it was",
+                target.display()
+            )
+        };
+        self.check_replaceable(name)?;
+        match renameat_with(CWD, &staged, CWD, &target, RenameFlags::EXCHANGE) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => fs::rename(&staged, &target).or_fail(Kind::Output, failed)?,
+            // A file system without the exchange (some network mounts): two steps, an instant apart.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+                let aside = self.path(&format!("{name}.former"));
+                fs::rename(&target, &aside).or_fail(Kind::Output, failed)?;
+                if let Err(error) = fs::rename(&staged, &target) {
+                    let _ = fs::rename(&aside, &target);
+                    return Err(error).or_fail(Kind::Output, failed);
+                }
+            }
+            Err(error) => return Err(error).or_fail(Kind::Output, failed),
+        }
+        Ok(target)
+    }
+
+    /// Puts the staged file `file` and its manifest in their places. The former manifest goes first, so
+    /// that at every moment a manifest that is there tells of the file that is there.
+    pub(crate) fn publish_file(&self, file: &str, manifest: &str) -> anyhow::Result<PathBuf> {
+        let target = self.out.join(file);
+        let publish = || -> std::io::Result<()> {
+            match fs::remove_file(self.out.join(manifest)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            fs::rename(self.path(file), &target)?;
+            fs::rename(self.path(manifest), self.out.join(manifest))
+        };
+        publish().or_fail(Kind::Output, || {
+            format!("cannot publish {}", target.display())
+        })?;
+        Ok(target)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(folder = %self.folder.display(), %error, "the staging folder stays; the next run clears it");
+        }
+    }
+}
+
+/// Writes a whole small file.
+pub(crate) fn write_file(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    File::create_new(path)
+        .and_then(|mut file| file.write_all(contents))
+        .or_fail(Kind::Output, || format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::failure::Failure;
+
+    fn staged(out: &Path, run: &str, contents: &str) -> Staging {
+        let staging = Staging::begin(out, run).unwrap();
+        fs::create_dir(staging.path("m")).unwrap();
+        for (name, contents) in [(manifest::IN_FOLDER, ""), ("a.csv", contents)] {
+            write_file(&staging.path("m").join(name), contents.as_bytes()).unwrap();
+        }
+        staging
+    }
+
+    #[test]
+    fn a_folder_is_exchanged_and_the_former_one_deleted() {
+        let out = tempfile::tempdir().unwrap();
+        for contents in ["old", "new"] {
+            staged(out.path(), contents, contents)
+                .publish_folder("m")
+                .unwrap();
+            assert_eq!(
+                fs::read_to_string(out.path().join("m/a.csv")).unwrap(),
+                contents
+            );
+        }
+        let left: Vec<_> = fs::read_dir(out.path())
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn an_unpublished_run_leaves_nothing_and_a_killed_ones_remains_are_cleared() {
+        let out = tempfile::tempdir().unwrap();
+        staged(out.path(), "1", "old").publish_folder("m").unwrap();
+        std::mem::forget(staged(out.path(), "killed", "half"));
+        // The lock is the process's; a killed one no longer holds it.
+        fs::remove_file(out.path().join(LOCK)).unwrap();
+        drop(staged(out.path(), "2", "never"));
+        assert!(!out.path().join(".extrato-killed").exists());
+        assert!(!out.path().join(".extrato-2").exists());
+        assert_eq!(
+            fs::read_to_string(out.path().join("m/a.csv")).unwrap(),
+            "old"
+        );
+    }
+
+    #[test]
+    fn a_second_run_into_the_same_place_is_refused() {
+        let out = tempfile::tempdir().unwrap();
+        let _first = Staging::begin(out.path(), "1").unwrap();
+        let error = Staging::begin(out.path(), "2").err().unwrap();
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
+        assert!(error.to_string().contains("another run"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_no_former_output_is_left_alone() {
+        let out = tempfile::tempdir().unwrap();
+        fs::create_dir(out.path().join("m")).unwrap();
+        fs::write(out.path().join("m/thesis.txt"), "years of work").unwrap();
+        let staging = staged(out.path(), "1", "new");
+        let error = staging.publish_folder("m").unwrap_err();
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
+        drop(staging);
+        assert_eq!(
+            fs::read_to_string(out.path().join("m/thesis.txt")).unwrap(),
+            "years of work"
+        );
+    }
+}
