@@ -120,7 +120,7 @@ impl Settings {
                 )
             }
             Some(_) => format!("{self} refused the connection"),
-            None if error.to_string().contains("password missing") => {
+            None if cause(&error).contains("password missing") => {
                 format!(
                     "{self} asks for a password: give it in PGPASSWORD or a passfile (~/.pgpass)"
                 )
@@ -135,6 +135,11 @@ impl Settings {
             .or_fail(Kind::Connection, || message)
             .expect_err("made from an error")
     }
+}
+
+/// The message of what lies behind `error`.
+fn cause(error: &postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(String::new, ToString::to_string)
 }
 
 fn check_version(messages: &[SimpleQueryMessage]) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::terminal::{Terminal, print};
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   extrato db start
   extrato db psql -c 'SELECT count(*) FROM cards.movimento'
@@ -24,7 +24,6 @@ data between runs in ~/.local/share/extrato (as root: /var/lib/extrato) or in EX
 
 /// Manage the embedded Postgres
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct DbArgs {
     #[command(subcommand)]
     action: Action,

@@ -28,7 +28,7 @@ pub(crate) fn generate(
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
     let report = generator::generate(
-        &settings(&arguments.connection, environment)?,
+        &settings(&arguments.rows.connection, environment)?,
         &options,
         cancel,
     )?;

@@ -44,9 +44,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(after_help = pipeline::EXAMPLES)]
     Pipeline(pipeline::PipelineArgs),
+    #[command(after_help = generator::cli::EXAMPLES)]
     Generate(generator::cli::GenerateArgs),
+    #[command(after_help = transform::cli::EXAMPLES)]
     Transform(transform::cli::TransformArgs),
+    #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
 }
 

@@ -1,14 +1,14 @@
 //! `extrato pipeline`: the whole main job.
 
 use database::{Cancel, Environment, Settings};
-use generator::cli::GenerateArgs;
+use generator::cli::RowsArgs;
 use serde::Serialize;
 use transform::cli::OutputArgs;
 
 use crate::terminal::Terminal;
 use crate::{job, summary};
 
-const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   extrato pipeline                                     1,000 associates, folders per client in data/out
   extrato pipeline --scale 50 --seed 7 --replace       fifty times as many, in place of what is there
@@ -20,10 +20,9 @@ Examples:
 /// With no connection given, a private Postgres is started from the machine's own programs. Rows that an
 /// earlier run generated with the same seed and scale are used again.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct PipelineArgs {
     #[command(flatten)]
-    generate: GenerateArgs,
+    rows: RowsArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -42,12 +41,12 @@ pub(crate) fn run(
     terminal: &Terminal,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let rows = arguments.generate.options()?;
+    let rows = arguments.rows.options()?;
     let output = arguments
         .output
         .options(rows.dataset.clone(), Some(&rows.schema));
     transform::check(&output)?;
-    let settings = job::settings(&arguments.generate.connection, environment)?;
+    let settings = job::settings(&arguments.rows.connection, environment)?;
     let generate = if has_rows(&settings, &rows, cancel)? {
         tracing::info!(
             schema = rows.schema,

@@ -115,7 +115,8 @@ fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let message = cause.to_string();
-        if text.ends_with(&message) {
+        // The Postgres client says so of every answer of the server, whose own words follow.
+        if message == "db error" || text.ends_with(&message) {
             continue;
         }
         if !text.is_empty() {

@@ -31,42 +31,69 @@ Examples:
 /// that fails leaves the schema as it was.
 #[derive(Debug, Clone, clap::Args)]
 pub struct GenerateArgs {
+    /// Which rows, and where they go.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+
+    /// Add associates to those that an earlier run made
+    #[arg(long, conflicts_with = "replace", help_heading = "Rows")]
+    pub append: bool,
+}
+
+/// Which rows, and where they go.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RowsArgs {
     /// Where the rows go.
     #[command(flatten)]
     pub connection: ConnectionArgs,
 
     /// The dataset
-    #[arg(long, value_name = "NAME", default_value = "cards")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "cards",
+        help_heading = "Rows"
+    )]
     pub dataset: String,
 
     /// How many associates; accounts, cards and movements follow from them [default: 1000]
-    #[arg(long, value_name = "N", conflicts_with = "scale",
+    #[arg(long, value_name = "N", conflicts_with = "scale", help_heading = "Rows",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ASSOCIATES)))]
     pub associates: Option<u32>,
 
     /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", help_heading = "Rows")]
     pub scale: Option<f64>,
 
     /// The seed [default: 42; with --append the one of the rows that are there]
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", help_heading = "Rows")]
     pub seed: Option<u64>,
 
     /// Connections that load at the same time [default: one for each processor]
-    #[arg(long, value_name = "N",
+    #[arg(long, value_name = "N", help_heading = "Rows",
           value_parser = clap::value_parser!(u8).range(1..=MAX_WORKERS as i64))]
     pub workers: Option<u8>,
 
-    /// Add associates to those that an earlier run made
-    #[arg(long, conflicts_with = "replace")]
-    pub append: bool,
-
     /// Drop the dataset's own tables in the schema first; everything else in it stays
-    #[arg(long)]
+    #[arg(long, help_heading = "Rows")]
     pub replace: bool,
 }
 
 impl GenerateArgs {
+    /// The options that the arguments mean.
+    ///
+    /// # Errors
+    /// As [`RowsArgs::options`].
+    pub fn options(&self) -> anyhow::Result<Options> {
+        let mut options = self.rows.options()?;
+        if self.append {
+            options.mode = Mode::Append;
+        }
+        Ok(options)
+    }
+}
+
+impl RowsArgs {
     /// The options that the arguments mean.
     ///
     /// # Errors
@@ -78,19 +105,16 @@ impl GenerateArgs {
                 .map_or(1, usize::from)
                 .min(MAX_WORKERS)
         };
+        let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
         Ok(Options {
-            schema: self
-                .connection
-                .schema
-                .clone()
-                .unwrap_or_else(|| dataset.name.clone()),
+            schema: schema.clone(),
             associates: self.associates()?,
             seed: self.seed,
             workers: self.workers.map_or_else(processors, usize::from),
-            mode: match (self.append, self.replace) {
-                (true, _) => Mode::Append,
-                (false, true) => Mode::Replace,
-                (false, false) => Mode::Fresh,
+            mode: if self.replace {
+                Mode::Replace
+            } else {
+                Mode::Fresh
             },
             dataset,
         })

@@ -1,7 +1,6 @@
 //! Filling a schema: everything in a schema of its own that is moved into place at the end, or more
 //! associates added to what an earlier run made.
 
-use std::fmt;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -73,24 +72,6 @@ pub struct Report {
     pub index_seconds: f64,
     /// The whole run.
     pub seconds: f64,
-}
-
-/// A line for each table and one for the whole.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for table in &self.tables {
-            writeln!(
-                f,
-                "{:<12} {:>12} rows {:>9.3} s",
-                table.table, table.rows, table.seconds
-            )?;
-        }
-        write!(
-            f,
-            "schema {}, seed {}: {} rows in {:.3} s",
-            self.schema, self.seed, self.rows, self.seconds
-        )
-    }
 }
 
 /// Generates the rows and loads them.

@@ -1,4 +1,5 @@
-//! `generator`: the command `generate` alone.
+//! `generator` alone, for images that need nothing else. The `extrato` binary has it as a subcommand, with
+//! progress bars and the embedded database.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -7,17 +8,12 @@ use clap::Parser;
 use database::{Cancel, Environment};
 use dataset::failure::Kind;
 use generator::cli::{EXAMPLES, GenerateArgs};
-use generator::generate;
 
 #[derive(Parser)]
 #[command(name = "generator", version, after_help = EXAMPLES.replace("extrato generate", "generator"))]
 struct Program {
     #[command(flatten)]
-    generate: GenerateArgs,
-
-    /// Print the report as JSON
-    #[arg(long)]
-    json: bool,
+    arguments: GenerateArgs,
 }
 
 fn main() -> ExitCode {
@@ -27,30 +23,31 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-    match run(&program) {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(&program.arguments) {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(database::exit_code(&error))
+            database::exit_code(&error).into()
         }
     }
 }
 
-fn run(program: &Program) -> anyhow::Result<()> {
-    let options = program.generate.options()?;
-    let settings = program
-        .generate
+/// Returns the report as JSON.
+fn run(arguments: &GenerateArgs) -> anyhow::Result<String> {
+    let options = arguments.options()?;
+    let settings = arguments
+        .rows
         .connection
         .settings(&Environment::from_process())?
         .ok_or_else(|| {
-            Kind::Usage
-                .error("no database given: name one with --url, DATABASE_URL or the PG* variables")
+            Kind::Usage.error("no database named: give --url, DATABASE_URL or the PG* variables")
         })?;
-    let report = generate(&settings, &options, &Cancel::default())?;
-    if program.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{report}");
-    }
-    Ok(())
+    let cancel = Cancel::default();
+    let handle = cancel.clone();
+    ctrlc::set_handler(move || handle.cancel())?;
+    let report = generator::generate(&settings, &options, &cancel)?;
+    Ok(serde_json::to_string_pretty(&report)?)
 }

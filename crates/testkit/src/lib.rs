@@ -25,7 +25,6 @@ impl Database {
     ///
     /// # Panics
     /// If the server cannot be started or used: a test can't go on without.
-    #[expect(clippy::new_without_default, reason = "making one starts a server")]
     pub fn create() -> Self {
         let server = server();
         let name = format!("test_{:016x}", rand::rng().random::<u64>());
@@ -102,14 +101,16 @@ fn watch(runner: u32, folder: &std::path::Path) {
     {
         return;
     }
-    let script = "while kill -0 \"$1\" 2>/dev/null; do sleep 1; done; \
-        pid=$(head -n 1 \"$2/data/postmaster.pid\") && kill -QUIT \"$pid\"; sleep 1; rm -rf \"$2\"";
-    Command::new("setsid")
-        .args(["sh", "-c", script, "sh", &runner.to_string()])
+    // In the background of a shell of its own, so that it outlives this process and no signal of the
+    // terminal's reaches it.
+    let script = "(trap '' INT HUP; while kill -0 \"$1\" 2>/dev/null; do sleep 1; done; \
+        pid=$(head -n 1 \"$2/data/postmaster.pid\") && kill -QUIT \"$pid\"; sleep 1; rm -rf \"$2\") &";
+    Command::new("sh")
+        .args(["-c", script, "sh", &runner.to_string()])
         .arg(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
+        .status()
         .expect("the watchdog starts");
 }

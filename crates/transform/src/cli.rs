@@ -15,22 +15,18 @@ Examples:
   extrato transform --partition-by nome_associado      folders by another column
   PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
 
-/// Pull each table once, in one snapshot, run the models in memory, and write flat files.
+/// Pull each table once, join in memory, write flat files per client
+///
+/// All tables are read in one snapshot over binary COPY; the models run in memory, so no join falls on the
+/// database. Rows and sums are checked before anything is published, and the output appears in one step.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub struct TransformArgs {
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "a doc comment would become the help of the command"
-    )]
+    /// Where the tables are.
     pub connection: ConnectionArgs,
 
     #[command(flatten)]
-    #[expect(
-        missing_docs,
-        reason = "a doc comment would become the help of the command"
-    )]
+    /// Where and how to write.
     pub output: OutputArgs,
 
     /// A built-in dataset, or the folder of your own

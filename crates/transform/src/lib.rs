@@ -122,6 +122,11 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 /// # Errors
 /// Of every [`Kind`]; nothing is published then, and the former output is as it was.
 pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+    // A statement that was cancelled on the server says so in its own words; ours are clearer.
+    run_to_end(settings, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
+}
+
+fn run_to_end(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     let began = Instant::now();
     let models = &options.dataset.models;
     check(options)?;

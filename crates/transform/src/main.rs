@@ -1,26 +1,29 @@
 //! `transform` alone, for images that need nothing else. The `extrato` binary has it as a subcommand, with
 //! progress bars and the embedded database.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use database::{Cancel, Environment};
 use dataset::failure::Kind;
-use transform::cli::TransformArgs;
+use transform::cli::{EXAMPLES, TransformArgs};
 
 #[derive(Parser)]
-#[command(version, about)]
-struct Cli {
+#[command(name = "transform", version, after_help = EXAMPLES.replace("extrato transform", "transform"))]
+struct Program {
     #[command(flatten)]
-    transform: TransformArgs,
+    arguments: TransformArgs,
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let program = Program::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
         .init();
-    match run(&cli.transform) {
+    match run(&program.arguments) {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS
@@ -32,13 +35,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Returns the report as JSON.
 fn run(arguments: &TransformArgs) -> anyhow::Result<String> {
+    let options = arguments.options()?;
     let settings = arguments
         .connection
         .settings(&Environment::from_process())?
         .ok_or_else(|| {
             Kind::Usage.error("no database named: give --url, DATABASE_URL or the PG* variables")
         })?;
-    let report = transform::run(&settings, &arguments.options()?, &Cancel::default())?;
+    let cancel = Cancel::default();
+    let handle = cancel.clone();
+    ctrlc::set_handler(move || handle.cancel())?;
+    let report = transform::run(&settings, &options, &cancel)?;
     Ok(serde_json::to_string_pretty(&report)?)
 }

@@ -142,7 +142,7 @@ impl Count {
                 let column = frame
                     .column(name)
                     .ok()
-                    .and_then(|column| column.as_series())
+                    .map(|column| column.as_materialized_series())
                     .ok_or_else(|| {
                         Kind::Mismatch.error(format!(
                             "column `{name}` is missing in table `{}`",

@@ -413,10 +413,7 @@ impl Embedded {
                 .open(new.join("postgresql.conf"))?;
             let socket = self.socket_folder();
             let socket = socket.to_string_lossy().replace('\'', "''");
-            write!(
-                file,
-                "{CONFIGURATION}unix_socket_directories = '{socket}'\n"
-            )?;
+            writeln!(file, "{CONFIGURATION}unix_socket_directories = '{socket}'")?;
             if self.throwaway {
                 file.write_all(THROWAWAY.as_bytes())?;
             }

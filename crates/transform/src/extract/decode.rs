@@ -459,22 +459,37 @@ fn numeric(bytes: &[u8], scale: u8) -> Option<Result<i128, Refusal>> {
     if digits.len() != usize::from(count) * 2 {
         return None;
     }
+    if count == 0 && sign == 0 {
+        return Some(Ok(0));
+    }
     if sign != 0 && sign != NEGATIVE {
         return Some(Err(Refusal::inexact("a numeric NaN or infinity")));
     }
-    let mut value: i128 = 0;
-    for digit in digits.chunks_exact(2) {
-        let digit = i128::from(u16::from_be_bytes([digit[0], digit[1]]));
-        value = value.checked_mul(10_000)?.checked_add(digit)?;
-    }
-    // The last digit counts 10,000 ^ (weight - count + 1).
+    let mut digits = digits
+        .chunks_exact(2)
+        .map(|digit| u16::from_be_bytes([digit[0], digit[1]]));
+    // The last digit counts 10,000 ^ (weight - count + 1); at the column's scale, 10 ^ exponent.
     let exponent = (i32::from(weight as i16) - i32::from(count) + 1) * 4 + i32::from(scale);
-    let power = 10_i128.checked_pow(exponent.unsigned_abs());
-    let value = match power {
-        _ if value == 0 => 0,
-        Some(power) if exponent >= 0 => value.checked_mul(power)?,
-        // Below the scale stand only the zeros that fill the last digit up.
-        Some(power) if value % power == 0 => value / power,
+    // One that reaches below the scale holds zeros there. It goes in last and shortened: whole, it could
+    // overflow where the value itself doesn't.
+    let below = if exponent < 0 {
+        digits.next_back()
+    } else {
+        None
+    };
+    let mut value: i128 = 0;
+    for digit in digits {
+        value = value.checked_mul(10_000)?.checked_add(digit.into())?;
+    }
+    let value = match (below, exponent) {
+        (None, exponent) => value.checked_mul(10_i128.checked_pow(exponent.unsigned_abs())?)?,
+        (Some(last), -3..0) if last % 10_u16.pow(exponent.unsigned_abs()) == 0 => {
+            let kept = last / 10_u16.pow(exponent.unsigned_abs());
+            let places = (exponent + 4).unsigned_abs();
+            value
+                .checked_mul(10_i128.pow(places))?
+                .checked_add(kept.into())?
+        }
         _ => {
             return Some(Err(Refusal::inexact(
                 "a numeric with digits beyond its column's scale",

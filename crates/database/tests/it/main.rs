@@ -1,0 +1,3 @@
+//! `database` against a real Postgres.
+
+mod copy_in;

@@ -1,0 +1,187 @@
+//! Runs that are stopped: by Ctrl-C, by kill -9, at any moment.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::program::{World, data_files, remains};
+
+fn start(mut command: Command) -> Child {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts")
+}
+
+fn signal(child: &Child, name: &str) {
+    let killed = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+}
+
+/// How long one run of `arguments` takes.
+fn duration(world: &World, arguments: &[&str]) -> Duration {
+    let began = std::time::Instant::now();
+    world.done(arguments);
+    began.elapsed()
+}
+
+#[test]
+fn a_transform_killed_at_any_moment_leaves_a_whole_output() {
+    let world = World::new();
+    world.done(&["generate", "--associates", "1000", "--seed", "3"]);
+    let folder = world.path("data/out/movimento_flat");
+    let took = duration(&world, &["transform"]);
+    let old = data_files(&folder);
+    // From now on a complete run gives another output, so that a mixture would show.
+    world
+        .database
+        .connect()
+        .batch_execute("UPDATE cards.movimento SET des_transacao = 'NOVO ' || des_transacao")
+        .unwrap();
+    let mut new = None;
+    for moment in 1..=20_u32 {
+        let mut child = start(world.command(&["transform"]));
+        sleep(took * moment / 20);
+        let _ = child.kill();
+        let _ = child.wait();
+        let files = data_files(&folder);
+        if files != old {
+            // Killed after it had published: then it is the new one, whole.
+            let new = new.get_or_insert_with(|| {
+                world.done(&["transform", "--out", "apart"]);
+                data_files(&world.path("apart/movimento_flat"))
+            });
+            assert!(
+                files == *new,
+                "moment {moment}: neither the old output nor the new one"
+            );
+            assert!(folder.join("_SUCCESS").is_file());
+        }
+    }
+    world.done(&["transform"]);
+    assert!(data_files(&folder) != old);
+    assert!(
+        remains(&world.path("data/out")).is_empty(),
+        "the next run clears what the killed ones left"
+    );
+}
+
+#[test]
+fn a_single_files_manifest_tells_of_the_file_that_is_there_whenever_it_is_killed() {
+    let world = World::new();
+    world.done(&["generate", "--associates", "300"]);
+    let took = duration(&world, &["transform", "--single-file"]);
+    let file = world.path("data/out/movimento_flat.csv");
+    let manifest = world.path("data/out/movimento_flat.manifest.jsonl");
+    let whole = fs::read(&file).unwrap();
+    for moment in 1..=10_u32 {
+        let mut child = start(world.command(&["transform", "--single-file"]));
+        sleep(took * moment / 10);
+        let _ = child.kill();
+        let _ = child.wait();
+        assert!(fs::read(&file).unwrap() == whole, "moment {moment}");
+        if let Ok(text) = fs::read_to_string(&manifest) {
+            assert!(
+                text.contains(&format!("\"bytes\":{}", whole.len())),
+                "moment {moment}"
+            );
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_with_6_and_nothing_half_published() {
+    let world = World::new();
+    let control = world.database.connect();
+    world.done(&["generate", "--associates", "20"]);
+    world.done(&["transform"]);
+    let old = data_files(&world.path("data/out"));
+    // The run waits for its lock, so it is in the middle of its work for certain.
+    let mut blocker = world.database.connect();
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE cards.movimento IN ACCESS EXCLUSIVE MODE")
+        .unwrap();
+    for name in ["-INT", "-TERM"] {
+        let mut child = start(world.command(&["transform"]));
+        wait_for_lock(&world);
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(6), "{name}");
+        assert!(remains(&world.path("data/out")).is_empty(), "{name}");
+    }
+    blocker.batch_execute("COMMIT").unwrap();
+    assert_eq!(data_files(&world.path("data/out")), old);
+    drop(control);
+}
+
+/// Until a session of ours waits for a lock.
+fn wait_for_lock(world: &World) {
+    let mut client = world.database.connect();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    for _ in 0..600 {
+        if client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) > 0 {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("the run never waited");
+}
+
+#[test]
+fn a_killed_generate_leaves_nothing_that_the_next_one_minds() {
+    let world = World::new();
+    let mut child = start(world.command(&["generate", "--associates", "20000"]));
+    sleep(Duration::from_millis(300));
+    let _ = child.kill();
+    let _ = child.wait();
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'cards'";
+    let published: i64 = world
+        .database
+        .connect()
+        .query_one(schemas, &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(published, 0, "killed before it was complete");
+    // The server notices the dead sessions at their next message; the lock is free then.
+    for attempt in 0..100 {
+        let finished = world.run(&["generate", "--associates", "20"]);
+        if finished.code == 0 {
+            break;
+        }
+        assert!(attempt < 99, "{}", finished.stderr);
+        sleep(Duration::from_millis(100));
+    }
+    let left = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'extrato\\_loading%'";
+    let left: i64 = world
+        .database
+        .connect()
+        .query_one(left, &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_second_run_into_the_same_folder_is_refused_while_the_first_runs() {
+    let world = World::new();
+    world.done(&["generate", "--associates", "20"]);
+    let mut blocker = world.database.connect();
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE cards.movimento IN ACCESS EXCLUSIVE MODE")
+        .unwrap();
+    let mut first = start(world.command(&["transform"]));
+    wait_for_lock(&world);
+    let second = world.run(&["transform"]);
+    assert_eq!(second.code, 5);
+    assert!(
+        second.stderr.contains("another run writes to"),
+        "{}",
+        second.stderr
+    );
+    blocker.batch_execute("COMMIT").unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,9 @@
+//! `transform` against a real Postgres, which is also the oracle.
+
+mod dataset_of_ones_own;
+mod hostile_values;
+mod layout;
+mod reconciliation;
+mod refusals;
+mod snapshot;
+mod world;

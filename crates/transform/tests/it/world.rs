@@ -1,0 +1,159 @@
+//! A database with the cards tables, an output folder, and what Postgres itself says the output is.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use database::Cancel;
+use dataset::Dataset;
+use dataset::failure::{Failure, Kind};
+use tempfile::TempDir;
+use testkit::Database;
+use transform::{Layout, Options, Report};
+
+/// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.
+pub(crate) const EXPECTED_COLUMNS: &str = "
+    nome_associado, sobrenome_associado, idade_associado, vlr_transacao_movimento, des_transacao_movimento,
+    iso(data_movimento) AS data_movimento, numero_cartao, nome_impresso_cartao,
+    iso(data_criacao_cartao) AS data_criacao_cartao, tipo_conta, iso(data_criacao_conta) AS data_criacao_conta";
+
+/// `YYYY-MM-DDTHH:MM:SS`, and six digits if they are not zero.
+const ISO: &str = r#"
+    CREATE FUNCTION iso(t timestamp) RETURNS text LANGUAGE sql AS $$
+        SELECT to_char(t, 'YYYY-MM-DD"T"HH24:MI:SS')
+            || CASE WHEN date_part('microseconds', t)::int % 1000000 = 0 THEN '' ELSE to_char(t, '.US') END
+    $$;"#;
+
+pub(crate) struct World {
+    pub(crate) database: Database,
+    pub(crate) dataset: Dataset,
+    pub(crate) out: TempDir,
+}
+
+impl World {
+    /// Empty cards tables that take NULL anywhere but in a key, and no foreign keys: what the generator
+    /// would never write is in here.
+    pub(crate) fn of_cards() -> Self {
+        let dataset = Dataset::open("cards").expect("built in");
+        let database = Database::create();
+        let tables = dataset.schema_sql.replace(" NOT NULL", "");
+        database
+            .connect()
+            .batch_execute(&format!(
+                "CREATE SCHEMA cards; SET search_path = cards; {tables} {ISO}
+                 ALTER TABLE associado ADD PRIMARY KEY (id); ALTER TABLE conta ADD PRIMARY KEY (id);
+                 ALTER TABLE cartao ADD PRIMARY KEY (id); ALTER TABLE movimento ADD PRIMARY KEY (id);"
+            ))
+            .expect("the tables are made");
+        Self {
+            database,
+            dataset,
+            out: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// The same with rows: `clients` associates of one account and one card each, and `movements` in all.
+    pub(crate) fn with_rows(clients: u32, movements: u32) -> Self {
+        let world = Self::of_cards();
+        world.sql(&format!(
+            "INSERT INTO associado SELECT i, 'Nome ' || i, 'Sobrenome', 30, 'e@x' FROM generate_series(1, {clients}) AS i;
+             INSERT INTO conta SELECT i, 'corrente', '2020-01-01', i FROM generate_series(1, {clients}) AS i;
+             INSERT INTO cartao SELECT i, 4000000000000000 + i, 'NOME', '2021-01-01', i, i FROM generate_series(1, {clients}) AS i;
+             INSERT INTO movimento
+             SELECT i, (i % 99991) / 100.0, 'compra ' || i, timestamp '2022-01-01' + i * interval '1001 ms', 1 + i % {clients}
+             FROM generate_series(1, {movements}) AS i;
+             ANALYZE"
+        ));
+        world
+    }
+
+    /// Runs statements in the cards schema.
+    pub(crate) fn sql(&self, statements: &str) {
+        let mut client = self.database.connect();
+        client
+            .batch_execute(&format!("SET search_path = cards; {statements}"))
+            .expect("the statements run");
+    }
+
+    pub(crate) fn options(&self, layout: Layout) -> Options {
+        Options {
+            dataset: self.dataset.clone(),
+            schema: self.dataset.name.clone(),
+            out: self.out.path().to_owned(),
+            layout,
+            partitions: 2,
+        }
+    }
+
+    pub(crate) fn try_transform(&self, options: &Options) -> anyhow::Result<Report> {
+        transform::run(&self.database.settings(), options, &Cancel::default())
+    }
+
+    pub(crate) fn transform(&self, layout: Layout) -> Report {
+        self.try_transform(&self.options(layout))
+            .expect("the run succeeds")
+    }
+
+    /// The error of a run that must fail, and that it left nothing behind.
+    pub(crate) fn refused(&self, layout: Layout) -> (Kind, String) {
+        let error = self
+            .try_transform(&self.options(layout))
+            .expect_err("the run fails");
+        assert_eq!(self.published(), Vec::<PathBuf>::new(), "after {error:#}");
+        let message = format!("{error:#}");
+        let kind = Failure::kind_of(&error).unwrap_or_else(|| panic!("`{message}` has no kind"));
+        (kind, message)
+    }
+
+    pub(crate) fn single_file(&self) -> String {
+        fs::read_to_string(self.out.path().join("movimento_flat.csv"))
+            .expect("the file is published")
+    }
+
+    /// All that a reader of the output folder sees, hidden files but the lock included.
+    pub(crate) fn published(&self) -> Vec<PathBuf> {
+        files_below(self.out.path())
+            .into_iter()
+            .filter(|path| !path.ends_with(".extrato.lock"))
+            .collect()
+    }
+
+    /// What `COPY (SELECT …) TO STDOUT (FORMAT csv, HEADER)` gives for the model's own SQL.
+    pub(crate) fn expected(&self, columns: &str, rest: &str) -> String {
+        let model = &self.dataset.models[0].sql;
+        self.copy(&format!("SELECT {columns} FROM ({model}) AS m {rest}"))
+    }
+
+    pub(crate) fn copy(&self, select: &str) -> String {
+        let mut client = self.database.connect();
+        client
+            .batch_execute("SET search_path = cards")
+            .expect("the schema is there");
+        let mut text = String::new();
+        client
+            .copy_out(&format!("COPY ({select}) TO STDOUT (FORMAT csv, HEADER)"))
+            .expect("Postgres runs the model")
+            .read_to_string(&mut text)
+            .expect("UTF-8");
+        text
+    }
+}
+
+/// The files below `folder`, sorted, relative to it.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.file_type().expect("a type").is_dir() {
+                true => collect(&entry.path(), files),
+                false => files.push(entry.path()),
+            }
+        }
+    }
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    files.sort();
+    files
+        .iter()
+        .map(|path| path.strip_prefix(folder).expect("below").to_owned())
+        .collect()
+}
