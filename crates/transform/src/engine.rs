@@ -8,7 +8,7 @@ use polars::sql::SQLContext;
 use crate::extract::data_type;
 
 /// The tables by name.
-pub(crate) type Tables = [(String, DataFrame)];
+pub(crate) type Tables = Vec<(String, DataFrame)>;
 
 /// Runs the model's SELECT over the tables and gives its columns the declared types.
 ///

@@ -17,7 +17,6 @@ use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
 use dataset::failure::Kind;
 use dataset::{Dataset, Model};
-use polars::prelude::DataFrame;
 use serde::Serialize;
 
 use reconcile::Reconciliation;
@@ -179,7 +178,7 @@ fn read_tables(
     options: &Options,
     snapshot: &Snapshot,
     cancel: &Cancel,
-) -> anyhow::Result<(Vec<(String, DataFrame)>, Vec<TableReport>)> {
+) -> anyhow::Result<(engine::Tables, Vec<TableReport>)> {
     let mut tables = Vec::new();
     let mut reports = Vec::new();
     for table in snapshot.tables() {

@@ -208,7 +208,7 @@ mod tests {
                 sums: [("v".to_owned(), "v_out".to_owned())].into(),
             }),
         };
-        let tables = [("t".to_owned(), table.clone())];
+        let tables = vec![("t".to_owned(), table.clone())];
         let sums = [("v_out".to_owned(), sum)].into();
         Ok(Reconciliation::of(&model, &tables, output, rows, &sums)?.expect("a driving table"))
     }

@@ -123,7 +123,8 @@ fn wait_for_lock(world: &World) {
     let mut client = world.database.connect();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     for _ in 0..600 {
-        if client.query_one(waiting, &[]).unwrap().get::<_, i64>(0) > 0 {
+        let row = client.query_one(waiting, &[]).expect("the server answers");
+        if row.get::<_, i64>(0) > 0 {
             return;
         }
         sleep(Duration::from_millis(50));
