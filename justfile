@@ -1,27 +1,30 @@
-# `just --list` shows the recipes. Nothing here is needed: each is one command.
+# `just --list` shows the recipes. None is needed: each is one command of the README.
 
-export CARGO_TERM_COLOR := env("CARGO_TERM_COLOR", "auto")
+set positional-arguments
+
 extrato := "cargo run --release --quiet --package extrato --"
 
 # From nothing to files per client: database up, generate, transform, summary
 pipeline *ARGUMENTS:
-    cargo pipeline {{ ARGUMENTS }}
+    cargo pipeline "$@"
 
 # Fill a database with generated rows
 generate *ARGUMENTS:
-    {{ extrato }} generate {{ ARGUMENTS }}
+    {{ extrato }} generate "$@"
 
 # Write flat files from what the database holds
 transform *ARGUMENTS:
-    {{ extrato }} transform {{ ARGUMENTS }}
+    {{ extrato }} transform "$@"
 
 # The embedded database: just db psql, just db stop …
 db *ARGUMENTS:
-    {{ extrato }} db {{ ARGUMENTS }}
+    {{ extrato }} db "$@"
 
+# All tests, on a Postgres of their own
 test *ARGUMENTS:
-    cargo test --release {{ ARGUMENTS }}
+    cargo test --release "$@"
 
+# Format, clippy and rustdoc, as the gate runs them
 lint:
     cargo fmt --check
     cargo clippy --release --all-targets -- -D warnings
@@ -31,9 +34,10 @@ lint:
 gate:
     .ci/run
 
-# Postgres in Docker, for work on a server of its own (POSTGRES_PASSWORD in the environment or in .env)
+# A Postgres in Docker (POSTGRES_PASSWORD in the environment or in .env)
 up:
     docker compose up --detach --wait postgres
 
+# Stop it; its data stays
 down:
     docker compose down

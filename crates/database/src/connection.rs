@@ -175,8 +175,9 @@ fn kind_of_database_error(error: &postgres::Error) -> Kind {
         return Kind::Connection;
     };
     match code.code() {
-        // Privilege; a table, column, type or function that is not there.
+        // Privilege; a schema, table or type that exists; a table, column, type or function that doesn't.
         "42501" => Kind::Connection,
+        "42P06" | "42P07" | "42710" => Kind::Refused,
         "42P01" | "42703" | "42704" | "42883" | "42804" | "3F000" => Kind::Mismatch,
         code => match &code[..2] {
             // Connection, login, resources, operator intervention.

@@ -7,7 +7,9 @@ pub mod connection;
 pub mod copy_in;
 pub mod copy_out;
 pub mod embedded;
+mod environment;
 pub mod identifier;
+mod parameters;
 mod passfile;
 mod service;
 pub mod settings;
@@ -16,4 +18,5 @@ mod tls;
 
 pub use cancel::Cancel;
 pub use connection::{Connection, exit_code};
-pub use settings::{ConnectionArgs, Environment, Settings};
+pub use environment::Environment;
+pub use settings::{ConnectionArgs, Settings};

@@ -1,17 +1,16 @@
 //! Where the database is and how to log in: `--url`, `DATABASE_URL`, the `PG*` variables, a service file
 //! and a passfile, with libpq's names and order of precedence.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use dataset::failure::{Kind, OrFail};
-use percent_encoding::percent_decode_str;
 use tokio_postgres::config::Host;
 
-use crate::{passfile, service};
+use crate::parameters::Parameters;
+use crate::{Environment, passfile, service};
 
 /// The connection arguments that every command shares.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -59,38 +58,6 @@ impl ConnectionArgs {
             return Settings::resolve(Parameters::default(), environment).map(Some);
         }
         Ok(None)
-    }
-}
-
-/// The environment variables of the process, read once by the binary.
-#[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
-
-impl Environment {
-    /// The variables of this process. Only binaries call this.
-    pub fn from_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
-    }
-
-    /// A variable's value; an empty one counts as not set, as in libpq.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
-    }
-
-    /// The user's home folder.
-    pub fn home(&self) -> Option<&Path> {
-        self.get("HOME").map(Path::new)
-    }
-}
-
-impl FromIterator<(String, String)> for Environment {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
     }
 }
 
@@ -319,121 +286,6 @@ fn default_host() -> &'static str {
         "/var/run/postgresql"
     } else {
         "/tmp"
-    }
-}
-
-/// libpq's connection parameters by name.
-#[derive(Default)]
-pub(crate) struct Parameters(pub(crate) BTreeMap<String, String>);
-
-/// Each parameter we take, and the variable that gives it.
-const PARAMETERS: [(&str, &str); 16] = [
-    ("host", "PGHOST"),
-    ("hostaddr", "PGHOSTADDR"),
-    ("port", "PGPORT"),
-    ("user", "PGUSER"),
-    ("password", "PGPASSWORD"),
-    ("dbname", "PGDATABASE"),
-    ("service", "PGSERVICE"),
-    ("passfile", "PGPASSFILE"),
-    ("options", "PGOPTIONS"),
-    ("connect_timeout", "PGCONNECT_TIMEOUT"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("sslcert", "PGSSLCERT"),
-    ("sslkey", "PGSSLKEY"),
-    ("application_name", "PGAPPNAME"),
-    ("client_encoding", "PGCLIENTENCODING"),
-];
-
-impl Parameters {
-    pub(crate) fn check_name(name: &str, place: &str) -> anyhow::Result<()> {
-        if PARAMETERS.iter().any(|(known, _)| *known == name) {
-            return Ok(());
-        }
-        let known: Vec<_> = PARAMETERS.iter().map(|(name, _)| *name).collect();
-        Err(Kind::Usage.error(format!(
-            "{place}: unknown connection parameter `{name}`; known are {}",
-            known.join(", ")
-        )))
-    }
-
-    fn from_environment(environment: &Environment) -> Self {
-        let value = |variable| environment.get(variable).map(str::to_owned);
-        Self(
-            PARAMETERS
-                .iter()
-                .filter_map(|(name, variable)| Some(((*name).to_owned(), value(variable)?)))
-                .collect(),
-        )
-    }
-
-    /// Takes from `other` what is not set yet.
-    fn fill_from(&mut self, other: Self) {
-        // A host named here must not be joined by an address named there, nor its port by another's.
-        let host_given = self.0.contains_key("host") || self.0.contains_key("hostaddr");
-        for (name, value) in other.0 {
-            if host_given && (name == "host" || name == "hostaddr") {
-                continue;
-            }
-            self.0.entry(name).or_insert(value);
-        }
-    }
-
-    /// Reads `postgresql://user:password@host:port,host:port/dbname?name=value&…`. `place` names where
-    /// the URL came from; the URL itself may hold a password and is never repeated.
-    fn from_url(place: &str, url: &str) -> anyhow::Result<Self> {
-        let rest = url
-            .strip_prefix("postgresql://")
-            .or_else(|| url.strip_prefix("postgres://"))
-            .ok_or_else(|| {
-                Kind::Usage.error(format!(
-                    "{place} is not a database URL: it begins with postgresql:// (postgresql://user@host:port/database)"
-                ))
-            })?;
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = login.split_once(':').unwrap_or((login, ""));
-
-        let mut parameters = BTreeMap::new();
-        let mut set = |name: &str, text: &str| -> anyhow::Result<()> {
-            if text.is_empty() {
-                return Ok(());
-            }
-            let value = percent_decode_str(text)
-                .decode_utf8()
-                .or_fail(Kind::Usage, || format!("{place}: `{name}` is not UTF-8"))?;
-            parameters.insert(name.to_owned(), value.into_owned());
-            Ok(())
-        };
-        set("user", user)?;
-        set("password", password)?;
-        set("dbname", database)?;
-        let (mut names, mut ports) = (Vec::new(), Vec::new());
-        for host in hosts.split(',') {
-            // A colon inside brackets belongs to an IPv6 address.
-            let (name, port) = match host.rsplit_once(':') {
-                Some((name, port)) if !port.contains(']') => (name, port),
-                _ => (host, ""),
-            };
-            names.push(name.trim_start_matches('[').trim_end_matches(']'));
-            ports.push(if port.is_empty() { "5432" } else { port });
-        }
-        set("host", &names.join(","))?;
-        if hosts
-            .rsplit('@')
-            .next()
-            .is_some_and(|hosts| hosts.contains(':'))
-        {
-            set("port", &ports.join(","))?;
-        }
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Self::check_name(name, place)?;
-            set(name, value)?;
-        }
-        Ok(Self(parameters))
     }
 }
 

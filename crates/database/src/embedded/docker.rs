@@ -13,12 +13,12 @@ const COMPOSE: &str = include_str!("../../../../compose.yaml");
 const PORT_FILE: &str = "port";
 
 /// A compose project in `folder`, which holds the compose file and the port.
-pub(super) struct Container<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) password: &'a str,
+pub(super) struct Container {
+    pub(super) folder: PathBuf,
+    pub(super) password: String,
 }
 
-impl Container<'_> {
+impl Container {
     /// Whether a Docker engine answers and has the compose plugin.
     pub(super) fn possible() -> bool {
         let answers = |arguments: &[&str]| {
@@ -89,7 +89,7 @@ impl Container<'_> {
             .arg(self.compose_file())
             .args(arguments)
             // In the environment, not among the arguments that every user can list.
-            .env("POSTGRES_PASSWORD", self.password)
+            .env("POSTGRES_PASSWORD", &self.password)
             .env("POSTGRES_PORT", port);
         command
     }

@@ -1,12 +1,13 @@
 //! The embedded server: a private Postgres made from the machine's own programs, on a Unix socket only,
 //! with a generated password. It survives between runs.
 
+mod account;
 mod docker;
 mod programs;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -16,6 +17,7 @@ use rand::RngExt;
 
 use crate::identifier::quoted;
 use crate::{Cancel, Environment, Settings};
+use account::{Account, give, is_root};
 use docker::Container;
 use programs::Programs;
 
@@ -295,7 +297,7 @@ impl Embedded {
     }
 
     /// The container in place of a local server: one that exists, or the only one possible here.
-    fn container(&self) -> anyhow::Result<Option<Container<'_>>> {
+    fn container(&self) -> anyhow::Result<Option<Container>> {
         let made_as_data = self.data().join("PG_VERSION").is_file();
         let wanted = Container::exists(&self.folder)
             || (!made_as_data
@@ -305,10 +307,10 @@ impl Embedded {
             return Ok(None);
         }
         self.ensure_password(&format!("127.0.0.1:*:*:{USER}"))?;
-        let folder = &self.folder;
-        let password: &'static str =
-            Box::leak(self.password()?.unwrap_or_default().into_boxed_str());
-        Ok(Some(Container { folder, password }))
+        Ok(Some(Container {
+            folder: self.folder.clone(),
+            password: self.password()?.unwrap_or_default(),
+        }))
     }
 
     /// One start, stop or making at a time.
@@ -459,53 +461,6 @@ impl Embedded {
             command.env("HOME", home);
         }
         command
-    }
-}
-
-/// The unprivileged account that runs the server when we are root, since Postgres refuses to run as root.
-struct Account {
-    uid: u32,
-    gid: u32,
-}
-
-impl Account {
-    /// `None` if we are not root and the server runs as ourselves.
-    fn for_server() -> anyhow::Result<Option<Self>> {
-        if !is_root() {
-            return Ok(None);
-        }
-        let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| Self::find(&passwd, name))
-            .map(Some)
-            .ok_or_else(|| {
-                Kind::Connection.error(
-                    "Postgres doesn't run as root, and there is no account `postgres` or `nobody` to run it as",
-                )
-            })
-    }
-
-    fn find(passwd: &str, name: &str) -> Option<Self> {
-        let line = passwd
-            .lines()
-            .find(|line| line.split(':').next() == Some(name))?;
-        let mut ids = line.split(':').skip(2).map(str::parse);
-        match (ids.next(), ids.next()) {
-            (Some(Ok(uid)), Some(Ok(gid))) => Some(Self { uid, gid }),
-            _ => None,
-        }
-    }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-fn give(path: &Path, account: Option<&Account>) -> std::io::Result<()> {
-    match account {
-        Some(account) => chown(path, Some(account.uid), Some(account.gid)),
-        None => Ok(()),
     }
 }
 

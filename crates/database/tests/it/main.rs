@@ -1,3 +1,4 @@
 //! `database` against a real Postgres.
 
 mod copy_in;
+mod tls;

@@ -4,6 +4,7 @@
 mod decode;
 mod frames;
 mod source;
+mod values;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
