@@ -1,4 +1,6 @@
 //! `database` against a real Postgres.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod copy_in;
 mod tls;
