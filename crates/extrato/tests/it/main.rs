@@ -1,5 +1,7 @@
 //! The `extrato` program, run as a user runs it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod determinism;
 mod embedded;
 mod exit_codes;

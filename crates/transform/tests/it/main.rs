@@ -1,5 +1,7 @@
 //! `transform` against a real Postgres, which is also the oracle.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod dataset_of_ones_own;
 mod hostile_values;
 mod layout;
