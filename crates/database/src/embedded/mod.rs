@@ -5,9 +5,10 @@ mod account;
 mod docker;
 mod programs;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -28,7 +29,7 @@ const DATABASE: &str = "extrato";
 const PORT: u16 = 5432;
 /// The longest path of a Unix socket (`sun_path` without its final NUL), and the file name Postgres adds.
 const SOCKET_BYTES: usize = 107;
-const SOCKET_FILE: &str = "/.s.PGSQL.5432";
+const SOCKET_FILE: &str = ".s.PGSQL.5432";
 
 /// How the server is tuned: for one user's bulk loads and scans on one machine, nothing to replicate to.
 const CONFIGURATION: &str = "
@@ -120,7 +121,8 @@ impl Embedded {
     pub fn start(&self) -> anyhow::Result<Settings> {
         let _lock = self.lock()?;
         let account = Account::for_server()?;
-        if let Some(container) = self.container()? {
+        if Container::exists(&self.folder) || self.needs_container() {
+            let container = self.container()?;
             container.up()?;
             return container.settings();
         }
@@ -142,11 +144,15 @@ impl Embedded {
             return Ok(());
         }
         let _lock = self.lock()?;
-        if let Some(container) = self.container()? {
-            return container.stop();
+        if Container::exists(&self.folder) {
+            return self.container()?.stop();
         }
-        let mut command =
-            self.command(&self.programs()?, "pg_ctl", Account::for_server()?.as_ref());
+        // Those of any version can stop any.
+        let mut command = self.command(
+            &self.some_programs()?,
+            "pg_ctl",
+            Account::for_server()?.as_ref(),
+        );
         command
             .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
             .arg(self.data());
@@ -156,27 +162,15 @@ impl Embedded {
 
     /// Whether it is there and runs.
     pub fn status(&self) -> anyhow::Result<Status> {
-        if Container::exists(&self.folder) {
-            let running = self
-                .container()?
-                .is_some_and(|container| container.running());
-            return Ok(if running {
-                Status::Running
-            } else {
-                Status::Stopped
-            });
-        }
-        if !self.data().join("PG_VERSION").is_file() {
+        let running = if Container::exists(&self.folder) {
+            self.container()?.running()
+        } else if self.data().join("PG_VERSION").is_file() {
+            // A socket that a dead server left refuses.
+            UnixStream::connect(self.socket_folder().join(SOCKET_FILE)).is_ok()
+        } else {
             return Ok(Status::Absent);
-        }
-        let mut command =
-            self.command(&self.programs()?, "pg_ctl", Account::for_server()?.as_ref());
-        command.args(["status", "--pgdata"]).arg(self.data());
-        let output = command
-            .output()
-            .or_fail(Kind::Connection, || "pg_ctl cannot be run")?;
-        // Exit code 0: running; 3: not running.
-        Ok(if output.status.success() {
+        };
+        Ok(if running {
             Status::Running
         } else {
             Status::Stopped
@@ -186,8 +180,8 @@ impl Embedded {
     /// Stops the server and deletes its data.
     pub fn destroy(&self) -> anyhow::Result<()> {
         self.stop()?;
-        if let Some(container) = self.container()? {
-            container.destroy()?;
+        if Container::exists(&self.folder) {
+            self.container()?.destroy()?;
         }
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
@@ -203,8 +197,8 @@ impl Embedded {
     /// # Errors
     /// [`Kind::Connection`] if there is no embedded server.
     pub fn settings(&self) -> anyhow::Result<Settings> {
-        if let Some(container) = self.container()? {
-            return container.settings();
+        if Container::exists(&self.folder) {
+            return self.container()?.settings();
         }
         let password = self.password()?.ok_or_else(|| {
             Kind::Connection.error("there is no embedded server yet: run `extrato db start`")
@@ -232,8 +226,8 @@ impl Embedded {
             )
             .to_string()
         };
-        if let Some(container) = self.container()? {
-            let settings = container.settings()?;
+        if Container::exists(&self.folder) {
+            let settings = self.container()?.settings()?;
             return Ok(format!(
                 "postgresql://{settings}?passfile={}",
                 encoded(&passfile)
@@ -268,20 +262,13 @@ impl Embedded {
         self.folder.join("passfile")
     }
 
+    /// The programs of the version that made the data; if there is none, the first found.
     fn programs(&self) -> anyhow::Result<Programs> {
-        let all = Programs::all(&self.environment);
         let wanted = fs::read_to_string(self.data().join("PG_VERSION")).ok();
         let Some(wanted) = wanted.and_then(|text| text.trim().parse::<u32>().ok()) else {
-            return all.into_iter().next().ok_or_else(|| {
-                let place = self.environment.get("PG_BIN").map(|folder| format!(" in PG_BIN ({folder})"));
-                Kind::Connection.error(format!(
-                    "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){}, and no Docker: install \
-                     the package `postgresql` (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), set PG_BIN \
-                     to their folder, or name a running server with --url",
-                    place.unwrap_or_default()
-                ))
-            });
+            return self.some_programs();
         };
+        let all = Programs::all(&self.environment);
         let versions: Vec<String> = all
             .iter()
             .map(|programs| programs.major.to_string())
@@ -296,30 +283,57 @@ impl Embedded {
         })
     }
 
-    /// The container in place of a local server: one that exists, or the only one possible here.
-    fn container(&self) -> anyhow::Result<Option<Container>> {
-        let made_as_data = self.data().join("PG_VERSION").is_file();
-        let wanted = Container::exists(&self.folder)
-            || (!made_as_data
-                && Programs::all(&self.environment).is_empty()
-                && Container::possible());
-        if !wanted {
-            return Ok(None);
-        }
+    fn some_programs(&self) -> anyhow::Result<Programs> {
+        Programs::all(&self.environment).into_iter().next().ok_or_else(|| {
+            let place = self.environment.get("PG_BIN").map(|folder| format!(" in PG_BIN ({folder})"));
+            Kind::Connection.error(format!(
+                "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){}, and no Docker: install the \
+                 package `postgresql` (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), set PG_BIN to their \
+                 folder, or name a running server with --url",
+                place.unwrap_or_default()
+            ))
+        })
+    }
+
+    /// Whether a container is the only way to a server here.
+    fn needs_container(&self) -> bool {
+        !self.data().join("PG_VERSION").is_file()
+            && Programs::all(&self.environment).is_empty()
+            && Container::possible()
+    }
+
+    fn container(&self) -> anyhow::Result<Container> {
         self.ensure_password(&format!("127.0.0.1:*:*:{USER}"))?;
-        Ok(Some(Container {
+        Ok(Container {
             folder: self.folder.clone(),
             password: self.password()?.unwrap_or_default(),
-        }))
+        })
     }
 
     /// One start, stop or making at a time.
     fn lock(&self) -> anyhow::Result<File> {
         let place = || format!("the embedded server's folder {}", self.folder.display());
-        fs::create_dir_all(&self.folder).or_fail(Kind::Output, place)?;
+        self.create_folder().or_fail(Kind::Output, place)?;
         let file = File::create(self.folder.join("lock")).or_fail(Kind::Output, place)?;
         file.lock().or_fail(Kind::Output, place)?;
         Ok(file)
+    }
+
+    /// Makes the folder and what is missing above it; as root so that the server's account can reach it,
+    /// whatever the umask.
+    fn create_folder(&self) -> std::io::Result<()> {
+        let missing: Vec<&Path> = self
+            .folder
+            .ancestors()
+            .take_while(|folder| !folder.exists())
+            .collect();
+        fs::create_dir_all(&self.folder)?;
+        if is_root() {
+            for folder in missing {
+                fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+            }
+        }
+        Ok(())
     }
 
     fn password(&self) -> anyhow::Result<Option<String>> {
@@ -338,7 +352,6 @@ impl Embedded {
             return Ok(());
         }
         let write = || -> std::io::Result<()> {
-            fs::create_dir_all(&self.folder)?;
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
@@ -351,7 +364,7 @@ impl Embedded {
 
     /// Makes the data folder under another name first, so that a killed run leaves no half of one.
     fn make(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
-        let socket_path = self.socket_folder().as_os_str().len() + SOCKET_FILE.len();
+        let socket_path = self.socket_folder().join(SOCKET_FILE).as_os_str().len();
         if socket_path > SOCKET_BYTES {
             return Err(Kind::Usage.error(format!(
                 "{} is too long for a socket's path ({socket_path} of {SOCKET_BYTES} bytes): name a shorter folder in \

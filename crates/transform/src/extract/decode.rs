@@ -397,6 +397,7 @@ fn set_bit(bits: &mut Vec<u8>, index: usize, value: bool) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::values::numeric_bytes;
     use super::*;
     use proptest::prelude::*;
 
@@ -443,14 +444,6 @@ mod tests {
             "{error}"
         );
         error.to_string()
-    }
-
-    fn numeric_bytes(weight: i16, sign: u16, digits: &[u16]) -> Vec<u8> {
-        let head = [digits.len() as u16, weight as u16, sign, 0];
-        head.iter()
-            .chain(digits)
-            .flat_map(|word| word.to_be_bytes())
-            .collect()
     }
 
     #[test]

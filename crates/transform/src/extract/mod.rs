@@ -22,8 +22,8 @@ use source::{PostgresSource, Shared};
 
 pub(crate) use frames::data_type;
 
-/// A part of a table smaller than this (8 kB blocks) isn't worth a connection of its own.
-const MIN_PART_PAGES: u32 = 512;
+/// A part of a table smaller than this, in blocks of 8 kB, isn't worth a connection of its own.
+const MIN_PART_PAGES: u32 = 128;
 
 /// Reads a whole table as the snapshot has it, over at most `partitions` connections at once.
 ///

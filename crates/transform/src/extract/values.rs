@@ -123,18 +123,20 @@ pub(super) fn uuid(id: u128) -> String {
     text
 }
 
+/// A `numeric` as the server sends it.
+#[cfg(test)]
+pub(super) fn numeric_bytes(weight: i16, sign: u16, digits: &[u16]) -> Vec<u8> {
+    let head = [digits.len() as u16, weight as u16, sign, 0];
+    head.iter()
+        .chain(digits)
+        .flat_map(|word| word.to_be_bytes())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn numeric_bytes(weight: i16, sign: u16, digits: &[u16]) -> Vec<u8> {
-        let head = [digits.len() as u16, weight as u16, sign, 0];
-        head.iter()
-            .chain(digits)
-            .flat_map(|word| word.to_be_bytes())
-            .collect()
-    }
 
     #[test]
     fn numerics_come_out_at_the_columns_scale() {
