@@ -144,7 +144,7 @@ fn run_to_end(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow
     // From here on the database is left alone.
     snapshot.release()?;
 
-    let mut context = RunContext {
+    let context = RunContext {
         run: &run,
         snapshot: &snapshot_id,
         options,
@@ -253,7 +253,7 @@ struct RunContext<'a> {
 
 impl RunContext<'_> {
     /// Runs a model, writes its output into the staging folder and reconciles it.
-    fn stage(&mut self, model: &Model) -> anyhow::Result<ModelReport> {
+    fn stage(&self, model: &Model) -> anyhow::Result<ModelReport> {
         self.cancel.check()?;
         let began = Instant::now();
         tracing::info!(model = model.name, "joining");
