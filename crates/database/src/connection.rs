@@ -21,7 +21,7 @@ const OLDEST_SERVER: u32 = 140_000;
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
     SET idle_in_transaction_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
     SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
-    SET row_security = off; SET standard_conforming_strings = on; SHOW server_version_num";
+    SET row_security = off; SET default_transaction_read_only = off; SET standard_conforming_strings = on; SHOW server_version_num";
 
 /// A connection whose running statement ends when the run is cancelled.
 pub struct Connection {
@@ -175,6 +175,8 @@ fn kind_of_database_error(error: &postgres::Error) -> Kind {
         return Kind::Connection;
     };
     match code.code() {
+        // A transaction that may only read (a replica).
+        "25006" => Kind::Connection,
         // Privilege; a schema, table or type that exists; a table, column, type or function that doesn't.
         "42501" => Kind::Connection,
         "42P06" | "42P07" | "42710" => Kind::Refused,

@@ -15,7 +15,7 @@ use crate::terminal::{Terminal, print};
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   extrato db start
-  extrato db psql -c 'SELECT count(*) FROM cards.movimento'
+  extrato db psql -- -c 'SELECT count(*) FROM cards.movimento'
   psql \"$(extrato db url)\"
   extrato db destroy --yes
 
@@ -37,9 +37,9 @@ enum Action {
     Stop,
     /// Say whether it runs, and where it lies
     Status,
-    /// Print a URL for psql and other libpq programs; it names the passfile, not the password
+    /// Start it, and print a URL for psql and other libpq programs, with the passfile in place of the password
     Url,
-    /// Open psql on it; further arguments are psql's
+    /// Start it, and open psql on it; put psql's own arguments behind `--`
     Psql {
         #[arg(
             trailing_var_arg = true,
@@ -72,7 +72,10 @@ pub(crate) fn run(
             report(&server, terminal)
         }
         Action::Status => report(&server, terminal),
-        Action::Url => print(&server.url()?),
+        Action::Url => {
+            server.start()?;
+            print(&server.url()?)
+        }
         Action::Psql { arguments } => psql(&server, arguments, environment),
         Action::Destroy { yes } => {
             if !yes && server.status()? != Status::Absent {

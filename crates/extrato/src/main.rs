@@ -20,7 +20,8 @@ const ABOUT: &str =
 const AFTER: &str = "\
 Examples:
   extrato pipeline                     from nothing to folders per client, with generated data
-  extrato generate --associates 50000  fill the embedded database
+  extrato generate --scale 50 --replace
+                                       fill the embedded database with fifty times as much
   extrato transform --single-file      one movimento_flat.csv from what it holds
   extrato db psql                      look around in it
 

@@ -8,7 +8,9 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{
+    HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle,
+};
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -99,7 +101,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
         attributes.record(&mut fields);
         let name = format!("{} {}", attributes.metadata().name(), fields.subject);
         let shown = match &self.bars {
-            Some(bars) => Shown::Bar(bars.add(bar(name.clone(), fields.total))),
+            Some(bars) => Shown::Bar(bar(bars, name.clone(), fields.total)),
             None => Shown::Lines {
                 last: Mutex::new(Instant::now()),
             },
@@ -134,16 +136,26 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
     }
 }
 
-fn bar(name: String, total: Option<u64>) -> ProgressBar {
+/// A bar that fits sixty columns. It joins the others before it is drawn for the first time.
+fn bar(bars: &MultiProgress, name: String, total: Option<u64>) -> ProgressBar {
     let template = match total {
-        Some(_) => "{msg:30} {wide_bar} {human_pos:>13}/{human_len} rows {per_sec:>16} {eta:>5}",
-        None => "{msg:30} {spinner} {human_pos:>13} rows {per_sec:>16}",
+        Some(_) => "{msg:22!} {wide_bar} {human_pos:>11} {rate:>13} {eta:>4}",
+        None => "{msg:22!} {spinner} {human_pos:>11} {rate:>13}",
     };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    bar.set_style(style);
-    bar.set_message(Cow::from(name));
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+    };
+    let style = ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", rate);
+    let bar = bars.add(
+        ProgressBar::no_length()
+            .with_style(style)
+            .with_message(Cow::from(name)),
+    );
+    if let Some(total) = total {
+        bar.set_length(total);
+    }
     bar
 }
 

@@ -45,7 +45,7 @@ impl Steps {
         for table in &report.tables {
             self.rows("generate", table.table, table.rows, table.seconds);
         }
-        self.seconds("generate", "keys, indexes, ANALYZE", report.index_seconds);
+        self.seconds("generate", "keys, indexes", report.index_seconds);
     }
 
     fn transform(&mut self, report: &transform::Report) {

@@ -35,7 +35,7 @@ pub struct GenerateArgs {
     #[command(flatten)]
     pub rows: RowsArgs,
 
-    /// Add associates to those that an earlier run made
+    /// Add associates to those that an earlier run made, from its seed
     #[arg(long, conflicts_with = "replace", help_heading = "Rows")]
     pub append: bool,
 }
@@ -65,7 +65,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "FACTOR", help_heading = "Rows")]
     pub scale: Option<f64>,
 
-    /// The seed [default: 42; with --append the one of the rows that are there]
+    /// The seed [default: 42]
     #[arg(long, value_name = "SEED", help_heading = "Rows")]
     pub seed: Option<u64>,
 

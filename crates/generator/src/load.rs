@@ -175,6 +175,7 @@ fn fill(
     let load_seconds = loaded.elapsed().as_secs_f64();
 
     let indexed = Instant::now();
+    tracing::info!("adding keys, foreign keys and indexes");
     control
         .batch_execute(&options.dataset.constraints_sql)
         .with_context(|| format!("cannot add keys and indexes in schema {loading}"))?;

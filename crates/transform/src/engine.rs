@@ -111,12 +111,12 @@ pub(crate) fn left_out(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use dataset::ColumnType;
     use polars::prelude::df;
 
-    fn model(sql: &str, columns: &[(&str, ColumnType)]) -> Model {
+    pub(crate) fn model(sql: &str, columns: &[(&str, ColumnType)]) -> Model {
         Model {
             name: "m".to_owned(),
             sql: sql.to_owned(),

@@ -6,6 +6,7 @@
 pub mod cli;
 mod engine;
 mod extract;
+mod portability;
 pub mod reconcile;
 mod sink;
 
@@ -111,8 +112,13 @@ pub struct ModelReport {
 /// Checks what can be checked before the database is asked.
 ///
 /// # Errors
-/// [`Kind::Usage`] if a model lacks a column to partition by.
+/// [`Kind::Usage`] if a model joins in a way that Polars gets wrong, or lacks a column to partition by.
 pub fn check(options: &Options) -> anyhow::Result<()> {
+    options
+        .dataset
+        .models
+        .iter()
+        .try_for_each(portability::check)?;
     check_layout(&options.dataset.models, &options.layout)
 }
 
@@ -132,8 +138,11 @@ fn run_to_end(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow
     let run = run_id();
     let staging = Staging::begin(&options.out, &run)?;
     for model in models {
-        if options.layout.partition_by(model).is_some() {
-            staging.check_replaceable(&model.name)?;
+        match options.layout.partition_by(model) {
+            Some(_) => staging.check_replaceable(&model.name)?,
+            None => {
+                staging.check_file_replaceable(&file_name(model), &manifest::beside(&model.name))?
+            }
         }
     }
 
@@ -158,6 +167,7 @@ fn run_to_end(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow
         .map(|model| context.stage(model))
         .collect::<anyhow::Result<Vec<_>>>()?;
     cancel.check()?;
+    tracing::info!("publishing");
     for (model, report) in models.iter().zip(&mut reports) {
         report.path = context.publish(model)?;
     }
@@ -199,6 +209,13 @@ fn read_tables(
 fn check_layout(models: &[Model], layout: &Layout) -> anyhow::Result<()> {
     for model in models {
         let columns = layout.partition_by(model).unwrap_or_default();
+        if let Some(twice) = columns
+            .iter()
+            .enumerate()
+            .find(|(at, name)| columns[..*at].contains(name))
+        {
+            return Err(Kind::Usage.error(format!("`{}` is named twice to partition by", twice.1)));
+        }
         if let Some(unknown) = columns.iter().find(|name| !model.has_column(name)) {
             let names: Vec<&str> = model
                 .columns

@@ -11,6 +11,7 @@ use crate::Settings;
 
 const COMPOSE: &str = include_str!("../../../../compose.yaml");
 const PORT_FILE: &str = "port";
+const COMPOSE_FILE: &str = "compose.yaml";
 
 /// A compose project in `folder`, which holds the compose file and the port.
 pub(super) struct Container {
@@ -33,6 +34,11 @@ impl Container {
     /// Whether this folder's server was made as a container.
     pub(super) fn exists(folder: &Path) -> bool {
         folder.join(PORT_FILE).is_file()
+    }
+
+    /// What it keeps in `folder`.
+    pub(super) fn files(folder: &Path) -> [PathBuf; 2] {
+        [folder.join(COMPOSE_FILE), folder.join(PORT_FILE)]
     }
 
     pub(super) fn settings(&self) -> anyhow::Result<Settings> {
@@ -78,7 +84,7 @@ impl Container {
     }
 
     fn compose_file(&self) -> PathBuf {
-        self.folder.join("compose.yaml")
+        self.folder.join(COMPOSE_FILE)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

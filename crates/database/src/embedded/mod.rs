@@ -27,6 +27,7 @@ const USER: &str = "extrato";
 /// The database in it.
 const DATABASE: &str = "extrato";
 const PORT: u16 = 5432;
+const LOCK: &str = "lock";
 /// The longest path of a Unix socket (`sun_path` without its final NUL), and the file name Postgres adds.
 const SOCKET_BYTES: usize = 107;
 const SOCKET_FILE: &str = ".s.PGSQL.5432";
@@ -129,8 +130,17 @@ impl Embedded {
         if self.status()? != Status::Running {
             let programs = self.programs()?;
             if !self.data().join("PG_VERSION").is_file() {
-                self.make(&programs, account.as_ref())?;
+                self.make(&programs, account.as_ref()).map_err(|error| match account {
+                    Some(_) => error.context(format!(
+                        "the embedded server cannot be made (as root it runs as an unprivileged account, which must \
+                         be able to reach {}; EXTRATO_HOME names another place)",
+                        self.folder.display()
+                    )),
+                    None => error,
+                })?;
             }
+            // One that runs without its socket, which somebody deleted, is of no use.
+            self.stop_server(&programs, account.as_ref())?;
             self.start_server(&programs, account.as_ref())?;
         }
         let settings = self.settings()?;
@@ -140,24 +150,18 @@ impl Embedded {
 
     /// Stops the server; whoever is connected is disconnected.
     pub fn stop(&self) -> anyhow::Result<()> {
-        if self.status()? != Status::Running {
+        if self.status()? == Status::Absent {
             return Ok(());
         }
         let _lock = self.lock()?;
         if Container::exists(&self.folder) {
             return self.container()?.stop();
         }
+        if !self.data().join("postmaster.pid").is_file() {
+            return Ok(());
+        }
         // Those of any version can stop any.
-        let mut command = self.command(
-            &self.some_programs()?,
-            "pg_ctl",
-            Account::for_server()?.as_ref(),
-        );
-        command
-            .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
-            .arg(self.data());
-        run(command)?;
-        Ok(())
+        self.stop_server(&self.some_programs()?, Account::for_server()?.as_ref())
     }
 
     /// Whether it is there and runs.
@@ -183,13 +187,31 @@ impl Embedded {
         if Container::exists(&self.folder) {
             self.container()?.destroy()?;
         }
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error)
-                .or_fail(Kind::Output, || {
-                    format!("cannot delete {}", self.folder.display())
-                }),
-            _ => Ok(()),
+        // What is ours and nothing else: the folder may hold what somebody put there.
+        let entries = [
+            self.data(),
+            self.new_data(),
+            self.socket_folder(),
+            self.log(),
+            self.passfile(),
+            self.password_file(),
+            self.folder.join(LOCK),
+        ];
+        for path in entries.into_iter().chain(Container::files(&self.folder)) {
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(&path),
+                false => fs::remove_file(&path),
+            };
+            match removed {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error)
+                        .or_fail(Kind::Output, || format!("cannot delete {}", path.display()));
+                }
+                _ => {}
+            }
         }
+        let _ = fs::remove_dir(&self.folder);
+        Ok(())
     }
 
     /// How to connect, whether it runs or not.
@@ -248,6 +270,14 @@ impl Embedded {
 
     fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    fn new_data(&self) -> PathBuf {
+        self.folder.join("data.new")
+    }
+
+    fn password_file(&self) -> PathBuf {
+        self.folder.join("password.new")
     }
 
     fn socket_folder(&self) -> PathBuf {
@@ -314,7 +344,7 @@ impl Embedded {
     fn lock(&self) -> anyhow::Result<File> {
         let place = || format!("the embedded server's folder {}", self.folder.display());
         self.create_folder().or_fail(Kind::Output, place)?;
-        let file = File::create(self.folder.join("lock")).or_fail(Kind::Output, place)?;
+        let file = File::create(self.folder.join(LOCK)).or_fail(Kind::Output, place)?;
         file.lock().or_fail(Kind::Output, place)?;
         Ok(file)
     }
@@ -377,8 +407,8 @@ impl Embedded {
         self.ensure_password(&format!("*:*:*:{USER}"))?;
         let password = self.password()?.unwrap_or_default();
 
-        let new = self.folder.join("data.new");
-        let password_file = self.folder.join("password.new");
+        let new = self.new_data();
+        let password_file = self.password_file();
         let prepare = || -> std::io::Result<()> {
             for folder in [&new, &self.socket_folder()] {
                 if folder.exists() {
@@ -439,7 +469,30 @@ impl Embedded {
         })
     }
 
+    fn stop_server(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
+        let mut status = self.command(programs, "pg_ctl", account);
+        status.args(["status", "--pgdata"]).arg(self.data());
+        let running = status
+            .output()
+            .or_fail(Kind::Connection, || "pg_ctl cannot be run")?
+            .status
+            .success();
+        if !running {
+            return Ok(());
+        }
+        let mut command = self.command(programs, "pg_ctl", account);
+        command
+            .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
+            .arg(self.data());
+        run(command)
+    }
+
     fn start_server(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
+        if !self.socket_folder().is_dir() {
+            fs::create_dir(self.socket_folder())
+                .and_then(|()| give(&self.socket_folder(), account))
+                .or_fail(Kind::Output, || self.socket_folder().display().to_string())?;
+        }
         tracing::info!(folder = %self.folder.display(), "starting the embedded server");
         let mut command = self.command(programs, "pg_ctl", account);
         command

@@ -138,6 +138,26 @@ fn it_listens_on_no_network_and_lets_nobody_in_without_the_password() {
 }
 
 #[test]
+fn it_recovers_its_socket_and_destroy_deletes_only_what_it_made() {
+    let home = Home::new();
+    let folder = home.path().join("home/postgres");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("mine"), "years of work").expect("written");
+    home.done(&["db", "start"]);
+    fs::remove_dir_all(folder.join("run")).expect("removed");
+    assert_eq!(home.status(), "stopped");
+    home.done(&["db", "start"]);
+    assert_eq!(home.status(), "running");
+    home.done(&["db", "destroy", "--yes"]);
+    let left: Vec<_> = fs::read_dir(&folder)
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    assert_eq!(left, ["mine"]);
+}
+
+#[test]
 fn without_postgres_programs_it_says_what_to_install() {
     let home = Home::new();
     let mut command = bare_command(home.path(), &["pipeline"]);

@@ -27,10 +27,9 @@ pub(crate) struct ColumnBlock {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Values {
     Boolean(Vec<bool>),
-    SmallInt(Vec<i16>),
-    /// Integers, and dates as days from 1970-01-01.
-    Integer(Vec<i32>),
-    /// Big integers, timestamps as microseconds from 1970-01-01, times as microseconds from midnight.
+    /// Days from 1970-01-01.
+    Date(Vec<i32>),
+    /// Integers of any width, timestamps as microseconds from 1970-01-01, times as microseconds from midnight.
     BigInt(Vec<i64>),
     Real(Vec<f32>),
     Double(Vec<f64>),
@@ -223,9 +222,10 @@ impl Builder {
     fn new(kind: ColumnType) -> Self {
         let values = match kind {
             ColumnType::Boolean => Values::Boolean(vec![]),
-            ColumnType::SmallInt => Values::SmallInt(vec![]),
-            ColumnType::Integer | ColumnType::Date => Values::Integer(vec![]),
-            ColumnType::BigInt
+            ColumnType::Date => Values::Date(vec![]),
+            ColumnType::SmallInt
+            | ColumnType::Integer
+            | ColumnType::BigInt
             | ColumnType::Time
             | ColumnType::Timestamp
             | ColumnType::TimestampTz => Values::BigInt(vec![]),
@@ -261,8 +261,7 @@ impl Builder {
     fn push_null(&mut self) {
         match &mut self.values {
             Values::Boolean(values) => values.push(false),
-            Values::SmallInt(values) => values.push(0),
-            Values::Integer(values) => values.push(0),
+            Values::Date(values) => values.push(0),
             Values::BigInt(values) => values.push(0),
             Values::Real(values) => values.push(0.0),
             Values::Double(values) => values.push(0.0),
@@ -280,21 +279,12 @@ impl Builder {
         let malformed = || Refusal::Malformed(kind, bytes.len());
         match &mut self.values {
             Values::Boolean(values) => values.push(bytes == [1]),
-            Values::SmallInt(values) => {
-                values.push(i16::from_be_bytes(
-                    bytes.try_into().map_err(|_| malformed())?,
-                ));
-            }
-            Values::Integer(values) => {
+            Values::Date(values) => {
                 let raw = i32::from_be_bytes(bytes.try_into().map_err(|_| malformed())?);
-                values.push(if kind == ColumnType::Date {
-                    date(raw)?
-                } else {
-                    raw
-                });
+                values.push(date(raw)?);
             }
             Values::BigInt(values) => {
-                let raw = i64::from_be_bytes(bytes.try_into().map_err(|_| malformed())?);
+                let raw = integer(kind, bytes).ok_or_else(malformed)?;
                 values.push(match kind {
                     ColumnType::Timestamp | ColumnType::TimestampTz => timestamp(raw)?,
                     // The one time beyond the last microsecond of a day: no other reader has it.
@@ -345,8 +335,7 @@ impl Builder {
         self.rows -= 1;
         match &mut self.values {
             Values::Boolean(values) => drop(values.pop()),
-            Values::SmallInt(values) => drop(values.pop()),
-            Values::Integer(values) => drop(values.pop()),
+            Values::Date(values) => drop(values.pop()),
             Values::BigInt(values) => drop(values.pop()),
             Values::Real(values) => drop(values.pop()),
             Values::Double(values) => drop(values.pop()),
@@ -381,6 +370,15 @@ impl Builder {
             rows: self.rows,
         })
     }
+}
+
+/// An integer as wide as its type sends it.
+fn integer(kind: ColumnType, bytes: &[u8]) -> Option<i64> {
+    Some(match kind {
+        ColumnType::SmallInt => i16::from_be_bytes(bytes.try_into().ok()?).into(),
+        ColumnType::Integer => i32::from_be_bytes(bytes.try_into().ok()?).into(),
+        _ => i64::from_be_bytes(bytes.try_into().ok()?),
+    })
 }
 
 fn set_bit(bits: &mut Vec<u8>, index: usize, value: bool) {
@@ -509,12 +507,12 @@ mod tests {
                 let block = decoder.decode(head.to_vec()).unwrap();
                 for row in 0..block[0].rows {
                     let valid = |column: &ColumnBlock| column.validity.as_ref().is_none_or(|bits| bits[row / 8] >> (row % 8) & 1 == 1);
-                    let Values::Integer(numbers) = &block[0].values else { panic!() };
+                    let Values::BigInt(numbers) = &block[0].values else { panic!() };
                     let Values::Text(text) = &block[1].values else { panic!() };
                     let Values::Boolean(flags) = &block[2].values else { panic!() };
                     let start = if row == 0 { 0 } else { text.ends[row - 1] };
                     read.push((
-                        valid(&block[0]).then(|| numbers[row]),
+                        valid(&block[0]).then(|| numbers[row] as i32),
                         valid(&block[1]).then(|| text.text[start..text.ends[row]].to_owned()),
                         valid(&block[2]).then(|| flags[row]),
                     ));

@@ -5,7 +5,7 @@ use connectorx::{impl_transport, impl_typesystem};
 use dataset::ColumnType;
 use polars::prelude::{
     BinaryChunked, BooleanChunked, ChunkedArray, DataFrame, DataType, Float32Type, Float64Type,
-    Int16Type, Int32Type, Int64Type, Int128Type, IntoSeries, PlSmallStr, PolarsNumericType, Series,
+    Int32Type, Int64Type, Int128Type, IntoSeries, PlSmallStr, PolarsNumericType, Series,
     StringChunked, TimeUnit, TimeZone,
 };
 use polars_arrow::array::{
@@ -52,7 +52,16 @@ impl TypeConversion<Option<ColumnBlock>, Option<Series>> for BlocksToFrames {
     }
 }
 
-/// The Polars type that a column is carried as: exact for each.
+/// The Polars type that a table's column is carried as. All integers have 64 bits in a model: sums and
+/// products of narrower ones would wrap around where Postgres widens or reports an error.
+pub(crate) fn carried_type(kind: ColumnType) -> DataType {
+    match kind {
+        ColumnType::SmallInt | ColumnType::Integer => DataType::Int64,
+        kind => data_type(kind),
+    }
+}
+
+/// The Polars type of a declared column of a model's output.
 pub(crate) fn data_type(kind: ColumnType) -> DataType {
     match kind {
         ColumnType::Boolean => DataType::Boolean,
@@ -88,11 +97,9 @@ fn series(block: ColumnBlock) -> Series {
             BooleanArray::from_slice(values).with_validity(validity),
         )
         .into_series(),
-        (Values::SmallInt(values), _) => numbers::<Int16Type>(values, validity).into_series(),
-        (Values::Integer(values), ColumnType::Date) => numbers::<Int32Type>(values, validity)
+        (Values::Date(values), _) => numbers::<Int32Type>(values, validity)
             .into_date()
             .into_series(),
-        (Values::Integer(values), _) => numbers::<Int32Type>(values, validity).into_series(),
         (Values::BigInt(values), ColumnType::Time) => {
             // Polars counts a time of day in nanoseconds.
             let nanoseconds = values
@@ -170,7 +177,7 @@ impl Frames {
         let empty = columns
             .iter()
             .map(|column| {
-                Series::new_empty(column.name.as_str().into(), &data_type(column.kind)).into()
+                Series::new_empty(column.name.as_str().into(), &carried_type(column.kind)).into()
             })
             .collect();
         let mut frame = DataFrame::new(0, empty)?;

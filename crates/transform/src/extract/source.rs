@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use connectorx::impl_typesystem;
 use connectorx::prelude::{
     CXQuery, ConnectorXError, DataOrder, PartitionParser, Produce, Source, SourcePartition,
@@ -167,7 +167,8 @@ impl BlockParser {
             self.decoder.finish()?;
             return Ok((0, true));
         };
-        let columns = self.decoder.decode(block?)?;
+        let block = block.with_context(|| format!("table `{}`", self.shared.table))?;
+        let columns = self.decoder.decode(block)?;
         let rows = columns.first().map_or(0, |column| column.rows) as u64;
         let total = self.shared.rows.fetch_add(rows, Ordering::Relaxed) + rows;
         self.shared.span.record("rows", total);

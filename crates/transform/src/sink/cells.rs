@@ -97,8 +97,9 @@ impl Cells {
             Self::Integer(array) | Self::Date(array) => array.value(a) == array.value(b),
             Self::BigInt(array) | Self::Time(array) => array.value(a) == array.value(b),
             Self::Timestamp { microseconds, .. } => microseconds.value(a) == microseconds.value(b),
-            Self::Real(array) => array.value(a).to_bits() == array.value(b).to_bits(),
-            Self::Double(array) => array.value(a).to_bits() == array.value(b).to_bits(),
+            // As sorting has them: 0 is -0, and NaN is NaN.
+            Self::Real(array) => same_float(array.value(a).into(), array.value(b).into()),
+            Self::Double(array) => same_float(array.value(a), array.value(b)),
             Self::Decimal { unscaled, .. } => unscaled.value(a) == unscaled.value(b),
             Self::Text(array) => array.value(a) == array.value(b),
             Self::Bytes(array) => array.value(a) == array.value(b),
@@ -157,6 +158,10 @@ impl Cells {
             }
         }
     }
+}
+
+fn same_float(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan())
 }
 
 /// Appends text as a field: quoted if it is empty (which tells it from NULL) or holds a delimiter, a

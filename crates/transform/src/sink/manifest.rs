@@ -10,9 +10,12 @@ pub(crate) const IN_FOLDER: &str = "_manifest.jsonl";
 /// Empty; its presence says that the folder is whole.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
 
+/// The end of its name beside a single file.
+pub(crate) const SUFFIX: &str = ".manifest.jsonl";
+
 /// Its name beside a single file.
 pub(crate) fn beside(model: &str) -> String {
-    format!("{model}.manifest.jsonl")
+    format!("{model}{SUFFIX}")
 }
 
 /// The first line.

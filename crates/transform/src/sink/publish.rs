@@ -12,6 +12,7 @@ use super::manifest;
 
 const LOCK: &str = ".extrato.lock";
 const STAGING_PREFIX: &str = ".extrato-";
+const FORMER_PREFIX: &str = "former.";
 
 /// A folder `OUT/.extrato-<run>/`, which only this run writes to. Deleted when dropped.
 pub(crate) struct Staging {
@@ -51,7 +52,9 @@ impl Staging {
                 .starts_with(STAGING_PREFIX)
             {
                 tracing::info!(folder = %entry.path().display(), "clearing the remains of a killed run");
-                fs::remove_dir_all(entry.path()).or_fail(Kind::Output, place)?;
+                recover(out, &entry.path())
+                    .and_then(|()| fs::remove_dir_all(entry.path()))
+                    .or_fail(Kind::Output, place)?;
             }
         }
         let folder = out.join(format!("{STAGING_PREFIX}{run}"));
@@ -112,23 +115,59 @@ impl Staging {
         Ok(target)
     }
 
-    /// Puts the staged file `file` and its manifest in their places. The former manifest goes first, so
-    /// that at every moment a manifest that is there tells of the file that is there.
-    pub(crate) fn publish_file(&self, file: &str, manifest: &str) -> anyhow::Result<PathBuf> {
+    /// Makes sure that publishing `file` would replace nothing but a former run's output.
+    pub(crate) fn check_file_replaceable(&self, file: &str, manifest: &str) -> anyhow::Result<()> {
         let target = self.out.join(file);
+        if !target.exists() || self.out.join(manifest).is_file() {
+            return Ok(());
+        }
+        Err(Kind::Output.error(format!(
+            "{} has no {manifest} beside it, so it is no former output and is left alone: move it, or name another \
+             folder with --out",
+            target.display()
+        )))
+    }
+
+    /// Puts the staged file `file` and its manifest in their places. The former manifest is set aside first,
+    /// so that at every moment a manifest that is there tells of the file that is there; [`recover`] ends
+    /// what a kill interrupts.
+    pub(crate) fn publish_file(&self, file: &str, manifest: &str) -> anyhow::Result<PathBuf> {
+        self.check_file_replaceable(file, manifest)?;
+        let (target, published) = (self.out.join(file), self.out.join(manifest));
         let publish = || -> std::io::Result<()> {
-            match fs::remove_file(self.out.join(manifest)) {
+            match fs::rename(&published, self.path(&format!("{FORMER_PREFIX}{manifest}"))) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
             fs::rename(self.path(file), &target)?;
-            fs::rename(self.path(manifest), self.out.join(manifest))
+            fs::rename(self.path(manifest), &published)
         };
         publish().or_fail(Kind::Output, || {
             format!("cannot publish {}", target.display())
         })?;
         Ok(target)
     }
+}
+
+/// Ends what a killed run left half done between a single file and its manifest: where the new file is in
+/// its place, its manifest follows; where it isn't, the former manifest returns.
+fn recover(out: &Path, remains: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(remains)?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(stem) = name.strip_suffix(manifest::SUFFIX) else {
+            continue;
+        };
+        let (model, is_former) = match stem.strip_prefix(FORMER_PREFIX) {
+            Some(model) => (model, true),
+            None => (stem, false),
+        };
+        let published = out.join(manifest::beside(model));
+        let new_file_waits = remains.join(format!("{model}.csv")).exists();
+        if !published.exists() && is_former == new_file_waits {
+            fs::rename(entry.path(), published)?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for Staging {
@@ -193,6 +232,44 @@ mod tests {
         assert_eq!(
             fs::read_to_string(out.path().join("m/a.csv")).unwrap(),
             "old"
+        );
+    }
+
+    #[test]
+    fn a_kill_between_file_and_manifest_is_ended_by_the_next_run() {
+        // Killed before the new file was out, and after.
+        for (new_file_waits, expected) in [(true, "former"), (false, "new")] {
+            let out = tempfile::tempdir().unwrap();
+            fs::write(out.path().join("m.csv"), expected).unwrap();
+            let remains = out.path().join(".extrato-killed");
+            fs::create_dir(&remains).unwrap();
+            fs::write(remains.join("former.m.manifest.jsonl"), "former").unwrap();
+            fs::write(remains.join("m.manifest.jsonl"), "new").unwrap();
+            if new_file_waits {
+                fs::write(remains.join("m.csv"), "new").unwrap();
+            }
+            let staging = Staging::begin(out.path(), "next").unwrap();
+            assert!(!remains.exists());
+            let manifest = fs::read_to_string(out.path().join("m.manifest.jsonl")).unwrap();
+            assert_eq!(manifest, expected);
+            staging
+                .check_file_replaceable("m.csv", "m.manifest.jsonl")
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_former_output_is_left_alone() {
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join("m.csv"), "years of work").unwrap();
+        let staging = Staging::begin(out.path(), "1").unwrap();
+        let error = staging
+            .publish_file("m.csv", "m.manifest.jsonl")
+            .unwrap_err();
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
+        assert_eq!(
+            fs::read_to_string(out.path().join("m.csv")).unwrap(),
+            "years of work"
         );
     }
 

@@ -154,3 +154,79 @@ fn every_type_comes_through_as_postgres_writes_it() {
         expected.lines().take(3).collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn sums_and_products_of_narrow_integers_do_not_wrap_around() {
+    let folder = tempfile::tempdir().unwrap();
+    let description = "
+        name = \"cards\"
+        [[table]]
+        name = \"g\"
+        key = [\"id\"]
+        [[model]]
+        name = \"total\"
+        file = \"total.sql\"
+        [model.columns]
+        total = \"bigint\"
+        product = \"bigint\"
+        smallest = \"smallint\"
+    ";
+    fs::write(folder.path().join("dataset.toml"), description).unwrap();
+    let sql = "SELECT SUM(cents) AS total, MAX(cents * 1000000) AS product, MIN(small) AS smallest FROM g";
+    fs::write(folder.path().join("total.sql"), sql).unwrap();
+    let world = World {
+        database: Database::create(),
+        dataset: Dataset::open(folder.path().to_str().unwrap()).unwrap(),
+        out: tempfile::tempdir().unwrap(),
+    };
+    world
+        .database
+        .connect()
+        .batch_execute(
+            "CREATE SCHEMA cards; CREATE TABLE cards.g AS
+             SELECT i AS id, 1000000 AS cents, (-32768)::smallint AS small FROM generate_series(1, 5000) AS i",
+        )
+        .unwrap();
+    world.transform(Layout::Declared);
+    let written = fs::read_to_string(world.out.path().join("total.csv")).unwrap();
+    assert_eq!(
+        written,
+        "total,product,smallest\n5000000000,1000000000000,-32768\n"
+    );
+
+    // A value that its declared type cannot hold is refused.
+    world
+        .database
+        .connect()
+        .batch_execute("UPDATE cards.g SET cents = 2")
+        .unwrap();
+    fs::write(
+        folder.path().join("total.sql"),
+        sql.replace("MIN(small)", "MIN(small) - 1"),
+    )
+    .unwrap();
+    let world = World {
+        dataset: Dataset::open(folder.path().to_str().unwrap()).unwrap(),
+        out: tempfile::tempdir().unwrap(),
+        ..world
+    };
+    let (kind, message) = world.refused(Layout::Declared);
+    assert_eq!(kind, dataset::failure::Kind::Mismatch);
+    assert!(message.contains("`smallest`"), "{message}");
+}
+
+#[test]
+fn a_join_that_polars_gets_wrong_is_refused() {
+    let mut world = World::with_rows(2, 4);
+    let sql = &mut world.dataset.models[0].sql;
+    *sql = sql.replace(
+        "ON c.id_conta = o.id",
+        "ON c.id_conta = o.id AND o.tipo = 'corrente'",
+    );
+    let (kind, message) = world.refused(Layout::Declared);
+    assert_eq!(kind, dataset::failure::Kind::Usage);
+    assert!(
+        message.contains("o.tipo = 'corrente'") && message.contains("WHERE"),
+        "{message}"
+    );
+}

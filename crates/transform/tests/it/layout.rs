@@ -177,6 +177,8 @@ fn a_single_file_has_its_manifest_beside_it_and_replaces_the_former_one() {
 #[test]
 fn a_column_that_the_model_lacks_is_refused_before_anything_is_read() {
     let world = World::of_cards();
+    let twice = vec!["id_associado".to_owned(); 2];
+    assert_eq!(world.refused(Layout::PartitionBy(twice)).0, Kind::Usage);
     let (kind, message) = world.refused(Layout::PartitionBy(vec!["cpf".to_owned()]));
     assert_eq!(kind, Kind::Usage);
     assert!(
