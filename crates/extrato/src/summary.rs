@@ -112,7 +112,7 @@ fn outputs(report: &transform::Report) -> String {
             &reconciliation.left_out,
         );
         text += &format!(
-            "  {}: {} rows read = {} written + {} left out by the join\n",
+            "  {}: {} rows = {} written + {} left out\n",
             reconciliation.table,
             HumanCount(read.rows),
             HumanCount(written.rows),

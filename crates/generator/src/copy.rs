@@ -127,7 +127,7 @@ impl Copy<'_, '_> {
         }
         let Written { rows, bytes } = written.into_inner().unwrap_or_else(PoisonError::into_inner);
         let seconds = start.elapsed().as_secs_f64();
-        tracing::info!(table = R::TABLE, rows, bytes, seconds, "copied");
+        tracing::info!(table = R::TABLE, rows, "copied");
         Ok(TableReport {
             table: R::TABLE,
             rows,

@@ -179,10 +179,6 @@ fn fill(
     control
         .batch_execute(&options.dataset.constraints_sql)
         .with_context(|| format!("cannot add keys and indexes in schema {loading}"))?;
-    tracing::info!(
-        seconds = indexed.elapsed().as_secs_f64(),
-        "keys, foreign keys and indexes added"
-    );
     analyze(control, loading, options)?;
     let index_seconds = indexed.elapsed().as_secs_f64();
 

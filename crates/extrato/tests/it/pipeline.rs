@@ -71,7 +71,7 @@ fn the_summary_is_a_table_on_standard_output_and_quiet_prints_nothing() {
     for part in [
         "movimento",
         "rows/s",
-        "left out by the join",
+        "0 left out",
         "here/movimento_flat.csv",
     ] {
         assert!(
