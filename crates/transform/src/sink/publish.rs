@@ -172,7 +172,10 @@ fn recover(out: &Path, remains: &Path) -> std::io::Result<()> {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
+        // Where publishing a file failed halfway, its former manifest is in here.
+        let cleared =
+            recover(&self.out, &self.folder).and_then(|()| fs::remove_dir_all(&self.folder));
+        if let Err(error) = cleared {
             tracing::warn!(folder = %self.folder.display(), %error, "the staging folder stays; the next run clears it");
         }
     }
