@@ -3,6 +3,7 @@
 //! A dataset is a folder holding `dataset.toml`, `schema.sql`, `constraints.sql` and the models. Those
 //! built in live under `sql/` and are embedded in the binary; any other is read from a folder of the user's.
 
+pub mod calendar;
 mod column;
 pub mod failure;
 

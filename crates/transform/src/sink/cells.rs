@@ -3,6 +3,7 @@
 //! NULL is an empty field and the empty string is `""`. Text is quoted if it must be, and nothing is
 //! trimmed or replaced. A float is the shortest text that reads back as the same float.
 
+use dataset::calendar::Date;
 use polars::prelude::{Column, DataType, TimeUnit};
 use polars_arrow::array::{Array, BinaryViewArray, BooleanArray, PrimitiveArray, Utf8ViewArray};
 
@@ -268,28 +269,14 @@ fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `YYYY-MM-DD`. The civil date from days is Howard Hinnant's algorithm
-/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
+/// Appends `YYYY-MM-DD`.
 pub(crate) fn write_date(days: i32, out: &mut Vec<u8>) {
-    let shifted = i64::from(days) + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    write_padded(year, 4, out);
+    let date = Date::from_days(days);
+    write_padded(date.year.into(), 4, out);
     out.push(b'-');
-    write_padded(month, 2, out);
+    write_padded(date.month.into(), 2, out);
     out.push(b'-');
-    write_padded(day, 2, out);
+    write_padded(date.day.into(), 2, out);
 }
 
 /// Appends `HH:MM:SS`, and six further digits if they are not zero.
