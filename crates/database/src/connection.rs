@@ -168,6 +168,21 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     from_database.unwrap_or(Kind::Internal).exit_code()
 }
 
+/// Whether `error` is the loss of a connection or of a race for locks, which may not come again.
+pub fn is_transient(error: &anyhow::Error) -> bool {
+    let from_database = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<postgres::Error>());
+    from_database.is_some_and(|error| match error.code().map(SqlState::code) {
+        // The connection itself broke.
+        None => true,
+        // Connection exceptions, serialization failure, deadlock, shutdowns of the backend or the server.
+        Some(code) => {
+            code.starts_with("08") || ["40001", "40P01", "57P01", "57P02", "57P03"].contains(&code)
+        }
+    })
+}
+
 /// Classes of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn kind_of_database_error(error: &postgres::Error) -> Kind {
     let Some(code) = error.code() else {
@@ -180,6 +195,8 @@ fn kind_of_database_error(error: &postgres::Error) -> Kind {
         // Privilege; a schema, table or type that exists; a table, column, type or function that doesn't.
         "42501" => Kind::Connection,
         "42P06" | "42P07" | "42710" => Kind::Refused,
+        // The server's disk is full.
+        "53100" => Kind::Output,
         "42P01" | "42703" | "42704" | "42883" | "42804" | "3F000" => Kind::Mismatch,
         code => match &code[..2] {
             // Connection, login, resources, operator intervention.

@@ -1,4 +1,4 @@
-//! Binary COPY into a table: rows are encoded in Postgres's own format and streamed in blocks.
+//! Binary COPY into a table: rows are encoded in Postgres's own format, gathered in blocks, and streamed.
 //!
 //! The format is the one of the manual's page on COPY ("Binary Format"); each field is what the type's
 //! `…recv` function reads.
@@ -11,9 +11,9 @@ use postgres::{Client, CopyInWriter};
 
 use crate::identifier::{qualified, quoted};
 
-/// Encoded bytes that are gathered before they are sent: large enough that a message's overhead doesn't
-/// show, small enough to stay in the processor's cache.
-const BLOCK_BYTES: usize = 256 * 1024;
+/// Encoded bytes that are worth sending at once: so many that a message's overhead doesn't show, so few
+/// that they stay in the processor's cache.
+pub const BLOCK_BYTES: usize = 256 * 1024;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
@@ -128,9 +128,10 @@ impl RowEncoder {
         &self.bytes
     }
 
-    /// Empties the buffer and keeps its memory.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
+    /// Gives away what was encoded so far, and goes on in `buffer`, whose contents are dropped.
+    pub fn take(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
+        buffer.clear();
+        std::mem::replace(&mut self.bytes, buffer)
     }
 
     fn field<const N: usize>(&mut self, value: [u8; N]) {
@@ -151,15 +152,14 @@ pub struct Written {
 /// One running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
 pub struct CopyIn<'a> {
     writer: CopyInWriter<'a>,
-    encoder: RowEncoder,
     table: String,
-    fields: i16,
     sent: Written,
 }
 
 impl<'a> CopyIn<'a> {
     /// Starts a COPY into these columns of `schema.table`; their types must be those that the rows are
-    /// encoded as, since the binary format converts nothing.
+    /// encoded as, since the binary format converts nothing. With `freeze` the rows are frozen at once,
+    /// which the server takes only in the transaction that created or truncated the table.
     ///
     /// # Errors
     /// The server's, with the table named: it or a column is missing, or the right to insert.
@@ -168,40 +168,40 @@ impl<'a> CopyIn<'a> {
         schema: &str,
         table: &str,
         columns: &[&str],
+        freeze: bool,
     ) -> anyhow::Result<Self> {
         let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
         let target = qualified(schema, table);
         let statement = format!(
-            "COPY {target} ({}) FROM STDIN (FORMAT binary)",
+            "COPY {target} ({}) FROM STDIN (FORMAT binary, FREEZE {freeze})",
             names.join(", ")
         );
         let writer = client
             .copy_in(&statement)
             .with_context(|| format!("cannot copy into {schema}.{table}"))?;
-        let mut encoder = RowEncoder {
-            bytes: Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 16),
-        };
-        encoder.header();
-        Ok(Self {
+        let mut copy = Self {
             writer,
-            encoder,
             table: format!("{schema}.{table}"),
-            fields: columns.len() as i16,
             sent: Written::default(),
-        })
+        };
+        let mut header = RowEncoder::default();
+        header.header();
+        copy.send(header.bytes(), 0)?;
+        Ok(copy)
     }
 
-    /// Begins a row and gives the encoder for its fields, one for each column.
+    /// Sends whole rows, encoded; `rows` says how many.
     ///
     /// # Errors
     /// The connection is gone.
-    pub fn row(&mut self) -> anyhow::Result<&mut RowEncoder> {
-        if self.encoder.bytes.len() >= BLOCK_BYTES {
-            self.send()?;
-        }
-        self.sent.rows += 1;
-        self.encoder.row(self.fields);
-        Ok(&mut self.encoder)
+    pub fn send(&mut self, block: &[u8], rows: u64) -> anyhow::Result<()> {
+        self.writer
+            .write_all(block)
+            .map_err(server_error)
+            .with_context(|| format!("cannot copy into {}", self.table))?;
+        self.sent.bytes += block.len() as u64;
+        self.sent.rows += rows;
+        Ok(())
     }
 
     /// Ends the COPY and returns what the server took.
@@ -210,13 +210,13 @@ impl<'a> CopyIn<'a> {
     /// What the server has to say against any of the rows, since it speaks only now; and [`Kind::Check`]
     /// if it counts other rows than were sent.
     pub fn finish(mut self) -> anyhow::Result<Written> {
-        self.encoder.trailer();
-        self.send()?;
+        let mut trailer = RowEncoder::default();
+        trailer.trailer();
+        self.send(trailer.bytes(), 0)?;
         let Self {
             writer,
             table,
             sent,
-            ..
         } = self;
         let rows = writer
             .finish()
@@ -228,16 +228,6 @@ impl<'a> CopyIn<'a> {
             )));
         }
         Ok(sent)
-    }
-
-    fn send(&mut self) -> anyhow::Result<()> {
-        self.writer
-            .write_all(&self.encoder.bytes)
-            .map_err(server_error)
-            .with_context(|| format!("cannot copy into {}", self.table))?;
-        self.sent.bytes += self.encoder.bytes.len() as u64;
-        self.encoder.clear();
-        Ok(())
     }
 }
 

@@ -17,6 +17,6 @@ pub mod snapshot;
 mod tls;
 
 pub use cancel::Cancel;
-pub use connection::{Connection, exit_code};
+pub use connection::{Connection, exit_code, is_transient};
 pub use environment::Environment;
 pub use settings::{ConnectionArgs, Settings};

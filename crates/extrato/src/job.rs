@@ -27,11 +27,16 @@ pub(crate) fn generate(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
-    let report = generator::generate(
-        &settings(&arguments.rows.connection, environment)?,
-        &options,
-        cancel,
-    )?;
+    if arguments.describe {
+        return crate::terminal::print(&generator::describe(&options, cancel)?);
+    }
+    let report = match &arguments.to {
+        Some(folder) => generator::files::write(folder, arguments.format, &options, cancel)?,
+        None => {
+            let settings = settings(&arguments.rows.connection, environment)?;
+            generator::generate(&settings, &options, cancel)?
+        }
+    };
     terminal.result(&report, || summary::of_generate(&report))
 }
 

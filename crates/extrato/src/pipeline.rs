@@ -78,7 +78,7 @@ fn has_rows(
     Ok(recorded.is_some_and(|recorded| {
         recorded.dataset == options.dataset.name
             && recorded.version == generator::VERSION
-            && recorded.seed == options.seed.unwrap_or(generator::DEFAULT_SEED)
+            && recorded.recipe == options.asked.or(&generator::Recipe::default())
             && recorded.highest.associado == u64::from(options.associates)
     }))
 }

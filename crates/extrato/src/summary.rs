@@ -45,7 +45,9 @@ impl Steps {
         for table in &report.tables {
             self.rows("generate", table.table, table.rows, table.seconds);
         }
-        self.seconds("generate", "keys, indexes", report.index_seconds);
+        if report.folder.is_none() {
+            self.seconds("generate", "keys, indexes", report.index_seconds);
+        }
     }
 
     fn transform(&mut self, report: &transform::Report) {
@@ -63,10 +65,33 @@ pub(crate) fn of_generate(report: &generator::Report) -> String {
     let mut steps = Steps::new();
     steps.generate(report);
     steps.rows("total", "", report.rows, report.seconds);
-    format!(
-        "{}\n\nschema {}, seed {}",
-        steps.0, report.schema, report.seed
-    )
+    let place = match &report.folder {
+        Some(folder) => folder.display().to_string(),
+        None => format!("schema {}", report.schema),
+    };
+    let mut text = format!(
+        "{}\n\n{place}\n  seed {}, as of {}\n",
+        steps.0, report.seed, report.as_of
+    );
+    if let Some(client) = &report.busiest_client {
+        text += &format!(
+            "  busiest client: {}, with {} movements ({:.1} %)\n",
+            client.id,
+            HumanCount(client.movements),
+            100.0 * client.share
+        );
+    }
+    for planted in &report.planted {
+        let fault = serde_json::to_string(&planted.fault).unwrap_or_default();
+        text += &format!(
+            "  planted in {} of {}.{}: {}\n",
+            HumanCount(planted.rows),
+            planted.table,
+            planted.column,
+            fault.trim_matches('"').replace('_', " ")
+        );
+    }
+    text.trim_end().to_owned()
 }
 
 pub(crate) fn of_transform(report: &transform::Report) -> String {

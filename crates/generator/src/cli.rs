@@ -1,13 +1,17 @@
 //! The arguments of `generate`.
 
-use std::thread;
+use std::path::PathBuf;
 
 use database::ConnectionArgs;
 use dataset::Dataset;
+use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::load::{MAX_WORKERS, Mode, Options};
+use crate::files::FileFormat;
+use crate::laws::Laws;
+use crate::load::{MAX_WORKERS, Mode, Options, Storage};
 use crate::plan::MAX_ASSOCIATES;
+use crate::recipe::Asked;
 
 /// Associates at scale 1; they have about 100,000 movements.
 const SCALE_ASSOCIATES: u32 = 1_000;
@@ -21,6 +25,12 @@ Examples:
     extrato generate --scale 50 --seed 7 --replace
   500 associates more, the same as if all had been generated at once
     extrato generate --associates 500 --append
+  With faults in one row of a hundred, to see what a pipeline does about them
+    extrato generate --dirty 0.01
+  With distributions of your own
+    extrato generate --describe > laws.toml; $EDITOR laws.toml; extrato generate --distributions laws.toml
+  As files, without a database
+    extrato generate --scale 10 --to rows --format csv
   Into another schema of a given database
     extrato generate --url postgresql://ana@db.example/folha --schema cards_teste";
 
@@ -35,9 +45,40 @@ pub struct GenerateArgs {
     #[command(flatten)]
     pub rows: RowsArgs,
 
-    /// Add associates to those that an earlier run made, from its seed
-    #[arg(long, conflicts_with = "replace", help_heading = "Rows")]
+    /// Add associates to those that an earlier run made, as it made them
+    #[arg(long, conflicts_with = "replace", help_heading = "Loading")]
     pub append: bool,
+
+    /// Load into UNLOGGED tables, which stay so: nothing goes to the write-ahead log, but a crash of the server
+    /// empties them and no replica has them. For data that can be generated again
+    #[arg(long, conflicts_with = "append", help_heading = "Loading")]
+    pub unlogged: bool,
+
+    /// Load with COPY … FREEZE: rows need no vacuum and no marking by their first reader, and where the server
+    /// has wal_level=minimal they skip the write-ahead log. Each table is one transaction on one connection, so
+    /// it is slower where several connections would share the largest table
+    #[arg(long, conflicts_with = "append", help_heading = "Loading")]
+    pub freeze: bool,
+
+    /// Write files into this folder instead, without any database: one for each table, the tables' SQL, and
+    /// load.sql for psql. The folder must be new or empty
+    #[arg(long, value_name = "DIR", help_heading = "Files",
+          conflicts_with_all = ["append", "replace", "unlogged", "freeze", "url"])]
+    pub to: Option<PathBuf>,
+
+    /// The format of the files
+    #[arg(
+        long,
+        value_enum,
+        default_value = "csv",
+        requires = "to",
+        help_heading = "Files"
+    )]
+    pub format: FileFormat,
+
+    /// Print the distributions and a sample of rows, without a database: a file for --distributions
+    #[arg(long, conflicts_with_all = ["append", "replace", "to"], help_heading = "Rows")]
+    pub describe: bool,
 }
 
 /// Which rows, and where they go.
@@ -69,13 +110,35 @@ pub struct RowsArgs {
     #[arg(long, value_name = "SEED", help_heading = "Rows")]
     pub seed: Option<u64>,
 
-    /// Connections that load at the same time [default: one for each processor]
-    #[arg(long, value_name = "N", help_heading = "Rows",
+    /// "Today" of the rows: everything in them happened before [default: 2026-01-01]
+    #[arg(long, value_name = "DATE", help_heading = "Rows")]
+    pub as_of: Option<Date>,
+
+    /// Plant a fault in this share of rows (0 to 1): trailing spaces, decomposed accents, empty texts, quotes,
+    /// line breaks, delimiters, path characters, duplicate clients, far-off dates, extreme amounts. The
+    /// report counts them
+    #[arg(long, value_name = "SHARE", help_heading = "Rows")]
+    pub dirty: Option<f64>,
+
+    /// How many there are of what, when and how much, as a TOML file; --describe prints one
+    #[arg(long, value_name = "FILE", help_heading = "Rows")]
+    pub distributions: Option<PathBuf>,
+
+    /// Movements of a card follow a zeta law with this exponent: the lower, the more unequal [default: 1.55]
+    #[arg(long, value_name = "X", help_heading = "Rows")]
+    pub movements_exponent: Option<f64>,
+
+    /// … and a card has so many at the most [default: 10000]
+    #[arg(long, value_name = "N", help_heading = "Rows")]
+    pub movements_cap: Option<u32>,
+
+    /// Connections that load at the same time [default: one for each processor, if the server has them]
+    #[arg(long, value_name = "N", help_heading = "Loading",
           value_parser = clap::value_parser!(u8).range(1..=MAX_WORKERS as i64))]
     pub workers: Option<u8>,
 
     /// Drop the dataset's own tables in the schema first; everything else in it stays
-    #[arg(long, help_heading = "Rows")]
+    #[arg(long, help_heading = "Loading")]
     pub replace: bool,
 }
 
@@ -89,6 +152,10 @@ impl GenerateArgs {
         if self.append {
             options.mode = Mode::Append;
         }
+        options.storage = Storage {
+            unlogged: self.unlogged,
+            freeze: self.freeze,
+        };
         Ok(options)
     }
 }
@@ -97,27 +164,43 @@ impl RowsArgs {
     /// The options that the arguments mean.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for an unknown dataset or a scale that makes no sense.
+    /// [`Kind::Usage`] for an unknown dataset, a scale that makes no sense, or distributions that cannot be read.
     pub fn options(&self) -> anyhow::Result<Options> {
         let dataset = Dataset::open(&self.dataset)?;
-        let processors = || {
-            thread::available_parallelism()
-                .map_or(1, usize::from)
-                .min(MAX_WORKERS)
-        };
         let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
         Ok(Options {
             schema: schema.clone(),
             associates: self.associates()?,
-            seed: self.seed,
-            workers: self.workers.map_or_else(processors, usize::from),
+            asked: Asked {
+                seed: self.seed,
+                as_of: self.as_of,
+                dirty: self.dirty,
+                laws: self.laws()?,
+            },
+            workers: self.workers.map(usize::from),
             mode: if self.replace {
                 Mode::Replace
             } else {
                 Mode::Fresh
             },
+            storage: Storage::default(),
             dataset,
         })
+    }
+
+    /// The laws, if anything is said about them.
+    fn laws(&self) -> anyhow::Result<Option<Laws>> {
+        let read = self.distributions.as_deref().map(Laws::read).transpose()?;
+        let (exponent, cap) = (self.movements_exponent, self.movements_cap);
+        if read.is_none() && exponent.is_none() && cap.is_none() {
+            return Ok(None);
+        }
+        let mut laws = read.unwrap_or_default();
+        let zeta = &mut laws.movements_per_card;
+        zeta.exponent = exponent.unwrap_or(zeta.exponent);
+        zeta.cap = cap.unwrap_or(zeta.cap);
+        laws.check()?;
+        Ok(Some(laws))
     }
 
     fn associates(&self) -> anyhow::Result<u32> {
@@ -156,11 +239,10 @@ mod tests {
     fn without_arguments_a_thousand_associates_are_made_in_schema_cards() {
         let options = parse(&[]).expect("parsed").options().expect("options");
         assert_eq!(
-            (options.associates, options.seed, options.mode),
-            (1000, None, Mode::Fresh)
+            (options.associates, options.asked, options.mode),
+            (1000, Asked::default(), Mode::Fresh)
         );
-        assert_eq!(options.schema, "cards");
-        assert!((1..=MAX_WORKERS).contains(&options.workers));
+        assert_eq!((options.schema.as_str(), options.workers), ("cards", None));
     }
 
     #[test]
@@ -191,6 +273,16 @@ mod tests {
             &["--seed=-1"],
             &["--seed", "forty-two"],
             &["--append", "--replace"],
+            &["--append", "--freeze"],
+            &["--as-of", "2025-02-30"],
+            &["--as-of", "today"],
+            &["--dirty", "much"],
+            &["--format", "csv"],
+            &["--to", "x", "--format", "xml"],
+            &["--to", "x", "--append"],
+            &["--to", "x", "--url", "postgresql://h/d"],
+            &["--describe", "--to", "x"],
+            &["--movements-cap=-1"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");
         }
@@ -206,6 +298,33 @@ mod tests {
                 .expect("a number")
                 .options()
                 .expect_err(scale);
+            assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error}");
+        }
+    }
+
+    #[test]
+    fn single_laws_can_be_named_without_a_file() {
+        let options = parse(&["--movements-cap", "7"])
+            .expect("parsed")
+            .options()
+            .expect("options");
+        let laws = options.asked.laws.expect("named");
+        assert_eq!(
+            (
+                laws.movements_per_card.cap,
+                laws.movements_per_card.exponent
+            ),
+            (7, 1.55)
+        );
+        for arguments in [
+            &["--movements-exponent", "0"][..],
+            &["--movements-cap", "0"],
+            &["--distributions", "/nowhere"],
+        ] {
+            let error = parse(arguments)
+                .expect("parsed")
+                .options()
+                .expect_err("refused");
             assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error}");
         }
     }

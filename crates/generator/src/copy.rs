@@ -1,27 +1,33 @@
-//! Streaming tables to Postgres: several workers, each with a connection of its own, take the parts of a
-//! table's plan as they come.
+//! Streaming tables to Postgres: lanes, each with a connection of its own, take the parts of all tables as
+//! they come. In each lane one thread makes rows while another sends those made before.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use database::Cancel;
-use database::copy_in::{CopyIn, Written};
+use anyhow::Context;
+use database::copy_in::{CopyIn, RowEncoder, Written};
+use database::identifier::qualified;
+use database::{Cancel, Connection, Settings};
+use dataset::failure::Kind;
 use postgres::Client;
 use serde::Serialize;
 use tracing::{Span, field};
 
 use crate::cards::Cards;
-use crate::plan::{Counts, Part, Plan};
-use crate::rows::Row;
+use crate::dirt::Planted;
+use crate::format::encode;
+use crate::plan::{Part, Plan};
+use crate::rows::Table;
 
-/// Rows between two looks at the cancellation and two reports of progress.
-const PROGRESS_ROWS: u64 = 10_000;
 /// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
 const PART_ROWS: (u64, u64) = (10_000, 250_000);
-/// Parts for each worker, so that none waits long for the last one.
-const PARTS_PER_WORKER: u64 = 4;
+/// Parts for each lane, so that none waits long for the last one.
+const PARTS_PER_LANE: u64 = 4;
+/// Blocks that may wait to be sent in a lane.
+const BLOCKS_AHEAD: usize = 4;
 
 /// What was copied into one table.
 #[derive(Debug, Clone, Serialize)]
@@ -30,151 +36,420 @@ pub struct TableReport {
     pub table: &'static str,
     /// Rows, as the server counted them.
     pub rows: u64,
-    /// Bytes of binary COPY.
+    /// Bytes of the format that they were written in.
     pub bytes: u64,
-    /// From the first row's making to the last one's commit.
+    /// From the first row's making to the last one's commit. Tables may load at the same time.
     pub seconds: f64,
 }
 
-/// Copies every row of the plan into the tables of `schema`, table by table in foreign-key order, over
-/// the given connections.
-pub(crate) fn tables(
-    clients: &mut [&mut Client],
-    schema: &str,
-    cards: &Cards,
-    plan: &Plan,
-    cancel: &Cancel,
-) -> anyhow::Result<Vec<TableReport>> {
-    let mut copy = Copy {
-        clients,
-        schema,
-        plan,
-        cancel,
-    };
-    Ok(vec![
-        copy.table(|counts| counts.associado, |part| cards.associados(part))?,
-        copy.table(|counts| counts.conta, |part| cards.contas(part))?,
-        copy.table(|counts| counts.cartao, |part| cards.cartoes(part))?,
-        copy.table(|counts| counts.movimento, |part| cards.movimentos(part))?,
-    ])
+/// A connection that rows are sent over.
+pub(crate) enum Lane<'a> {
+    /// One of its own, made anew if it is lost.
+    Own(Box<Connection>, &'a Settings),
+    /// One that holds a transaction, which is lost with it.
+    Lent(&'a mut Client),
 }
 
-struct Copy<'a, 'c> {
-    clients: &'a mut [&'c mut Client],
-    schema: &'a str,
-    plan: &'a Plan,
-    cancel: &'a Cancel,
-}
+impl<'a> Lane<'a> {
+    /// Connects.
+    pub(crate) fn open(settings: &'a Settings, cancel: &Cancel) -> anyhow::Result<Self> {
+        Ok(Self::Own(Box::new(connect(settings, cancel)?), settings))
+    }
 
-/// What the workers of one table share.
-struct Progress<'a> {
-    span: &'a Span,
-    cancel: &'a Cancel,
-    rows: AtomicU64,
-    stopped: AtomicBool,
-    /// Why the first worker that stopped did.
-    failure: Mutex<Option<anyhow::Error>>,
-}
-
-impl Copy<'_, '_> {
-    fn table<R: Row, I: Iterator<Item = R>>(
-        &mut self,
-        of: fn(&Counts) -> u64,
-        make: impl Fn(Part) -> I + Sync,
-    ) -> anyhow::Result<TableReport> {
-        let start = Instant::now();
-        let rows_total = self.plan.rows(of);
-        let span =
-            tracing::info_span!("copy in", table = R::TABLE, rows_total, rows = field::Empty);
-        let part_rows = rows_total / (self.clients.len() as u64 * PARTS_PER_WORKER);
-        let parts = self
-            .plan
-            .parts(of, part_rows.clamp(PART_ROWS.0, PART_ROWS.1));
-        let next = AtomicUsize::new(0);
-        let progress = Progress {
-            span: &span,
-            cancel: self.cancel,
-            rows: AtomicU64::new(0),
-            stopped: AtomicBool::new(false),
-            failure: Mutex::new(None),
-        };
-        let (schema, written) = (self.schema, Mutex::new(Written::default()));
-        thread::scope(|scope| {
-            for client in self.clients.iter_mut() {
-                let (next, parts, make, progress, written) =
-                    (&next, &parts, &make, &progress, &written);
-                scope.spawn(move || {
-                    while let Some(&part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        match copy_part(client, schema, make(part), progress) {
-                            Ok(done) => {
-                                let mut sum =
-                                    written.lock().unwrap_or_else(PoisonError::into_inner);
-                                sum.rows += done.rows;
-                                sum.bytes += done.bytes;
-                            }
-                            Err(error) => return progress.stop(error),
-                        }
-                    }
-                });
-            }
-        });
-        if let Some(error) = progress
-            .failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            return Err(error);
+    pub(crate) fn client(&mut self) -> &mut Client {
+        match self {
+            Self::Own(connection, _) => connection,
+            Self::Lent(client) => client,
         }
-        let Written { rows, bytes } = written.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let seconds = start.elapsed().as_secs_f64();
-        tracing::info!(table = R::TABLE, rows, "copied");
-        Ok(TableReport {
-            table: R::TABLE,
-            rows,
-            bytes,
-            seconds,
-        })
     }
 }
 
-/// Copies the rows of one part. Until it returns, none of them is there.
-fn copy_part<R: Row>(
-    client: &mut Client,
-    schema: &str,
-    mut rows: impl Iterator<Item = R>,
-    progress: &Progress<'_>,
-) -> anyhow::Result<Written> {
-    let mut copy = CopyIn::start(client, schema, R::TABLE, R::COLUMNS)?;
-    let mut text = String::new();
-    let mut unreported = 0;
-    // Not a `for`: nested iterators run faster from inside.
-    rows.try_for_each(|row| {
-        row.encode(&mut text, copy.row()?);
-        unreported += 1;
-        if unreported == PROGRESS_ROWS {
-            unreported = 0;
-            progress.add(PROGRESS_ROWS)?;
-        }
-        anyhow::Ok(())
-    })?;
-    let written = copy.finish()?;
-    progress.add(unreported)?;
-    Ok(written)
+fn connect(settings: &Settings, cancel: &Cancel) -> anyhow::Result<Connection> {
+    let mut connection = settings.connect(cancel)?;
+    // The commit that moves the tables into place waits for the disk, and so for all commits before it;
+    // until then nothing is worth waiting for.
+    connection.batch_execute("SET synchronous_commit TO off")?;
+    Ok(connection)
 }
 
-impl Progress<'_> {
-    fn add(&self, rows: u64) -> anyhow::Result<()> {
-        let total = self.rows.fetch_add(rows, Ordering::Relaxed) + rows;
-        self.span.record("rows", total);
-        if self.stopped.load(Ordering::Relaxed) {
-            anyhow::bail!("another worker failed");
+/// What to copy, and where to.
+pub(crate) struct Load<'a> {
+    /// The schema of the tables.
+    pub(crate) schema: &'a str,
+    pub(crate) cards: &'a Cards,
+    pub(crate) plan: &'a Plan,
+    /// Each table in one transaction that truncates it first, its rows frozen.
+    pub(crate) freeze: bool,
+    pub(crate) cancel: &'a Cancel,
+}
+
+/// What is done in one transaction: some parts of a table.
+struct Work {
+    table: Table,
+    parts: Vec<Part>,
+}
+
+/// What a lane's maker tells its sender.
+enum Message {
+    /// Blocks of this work follow.
+    Begin(usize),
+    /// Encoded rows, and how many.
+    Block(Vec<u8>, u64),
+    /// No more of them.
+    End(Planted),
+}
+
+/// What the lanes share.
+struct Shared<'a> {
+    load: &'a Load<'a>,
+    works: Vec<Work>,
+    next: AtomicUsize,
+    tables: [TableProgress; 4],
+    stopped: AtomicBool,
+    retried: AtomicBool,
+    /// Why the first lane that stopped did.
+    failure: Mutex<Option<anyhow::Error>>,
+}
+
+struct TableProgress {
+    rows_total: u64,
+    rows: AtomicU64,
+    state: Mutex<TableState>,
+}
+
+#[derive(Default)]
+struct TableState {
+    /// Since when, and the span that shows it, from the first work's begin to the last one's end.
+    running: Option<(Instant, Span)>,
+    seconds: f64,
+    works_left: usize,
+    written: Written,
+    planted: Planted,
+}
+
+/// Copies every row of the plan, and tells what was planted in which table.
+///
+/// # Errors
+/// What a lane met. A connection that is lost is made anew and the work done again, once.
+pub(crate) fn tables(
+    lanes: &mut [Lane<'_>],
+    load: &Load<'_>,
+) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+    let works = works(load, lanes.len() as u64);
+    let tables = Table::ALL.map(|table| TableProgress {
+        rows_total: load.plan.rows(table),
+        rows: AtomicU64::new(0),
+        state: Mutex::new(TableState {
+            works_left: works.iter().filter(|work| work.table == table).count(),
+            ..TableState::default()
+        }),
+    });
+    let shared = Shared {
+        load,
+        works,
+        next: AtomicUsize::new(0),
+        tables,
+        stopped: AtomicBool::new(false),
+        retried: AtomicBool::new(false),
+        failure: Mutex::new(None),
+    };
+    thread::scope(|scope| {
+        for lane in &mut *lanes {
+            let shared = &shared;
+            let (sender, messages) = sync_channel(BLOCKS_AHEAD);
+            let (used, free) = channel();
+            scope.spawn(move || shared.make(&sender, &free));
+            scope.spawn(move || {
+                if let Err(error) = shared.send(lane, &messages, &used) {
+                    shared.stop(error);
+                }
+            });
         }
-        self.cancel.check()
+    });
+    let failure = shared.failure.into_inner();
+    if let Some(error) = failure.unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    load.cancel.check()?;
+    if shared.retried.into_inner()
+        && let Some(lane) = lanes.first_mut()
+    {
+        check_counts(lane.client(), load)?;
+    }
+    let done = Table::ALL.into_iter().zip(shared.tables);
+    Ok(done
+        .map(|(table, progress)| {
+            let state = progress.state.into_inner();
+            let state = state.unwrap_or_else(PoisonError::into_inner);
+            let report = TableReport {
+                table: table.name(),
+                rows: state.written.rows,
+                bytes: state.written.bytes,
+                seconds: state.seconds,
+            };
+            (report, state.planted)
+        })
+        .collect())
+}
+
+/// All works in the order in which they are begun: parents first; but the longest first where each table is
+/// one.
+fn works(load: &Load<'_>, lanes: u64) -> Vec<Work> {
+    let works = Table::ALL.into_iter().flat_map(|table| {
+        let part_rows = load.plan.rows(table) / (lanes * PARTS_PER_LANE);
+        let parts = load
+            .plan
+            .parts(table, part_rows.clamp(PART_ROWS.0, PART_ROWS.1));
+        if load.freeze {
+            return vec![Work { table, parts }];
+        }
+        let single = |part| Work {
+            table,
+            parts: vec![part],
+        };
+        parts.into_iter().map(single).collect()
+    });
+    if load.freeze {
+        works.rev().collect()
+    } else {
+        works.collect()
+    }
+}
+
+/// Whether the tables hold what was committed: a server that crashed may have lost what it had not yet
+/// written to disk.
+fn check_counts(client: &mut Client, load: &Load<'_>) -> anyhow::Result<()> {
+    for table in Table::ALL {
+        let query = format!(
+            "SELECT count(*) FROM {}",
+            qualified(load.schema, table.name())
+        );
+        let found = client.query_one(&query, &[])?.get::<_, i64>(0) as u64;
+        let expected = load.plan.rows(table);
+        if found != expected {
+            return Err(Kind::Check.error(format!(
+                "{}: after a connection was lost the server has {found} rows of {expected}: run it again",
+                table.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl Shared<'_> {
+    fn next_work(&self) -> Option<usize> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        (index < self.works.len()).then_some(index)
+    }
+
+    /// Makes the rows of works until there are no more, or nobody wants them.
+    fn make(&self, sender: &SyncSender<Message>, free: &Receiver<Vec<u8>>) {
+        let mut encoder = RowEncoder::default();
+        while let Some(index) = self.next_work() {
+            let work = &self.works[index];
+            let mut planted = Planted::default();
+            let mut hand_over = |bytes, rows| {
+                self.check()?;
+                sender.send(Message::Block(bytes, rows))?;
+                Ok(free.try_recv().unwrap_or_default())
+            };
+            if sender.send(Message::Begin(index)).is_err() {
+                return;
+            }
+            for &part in &work.parts {
+                match encode(
+                    self.load.cards,
+                    work.table,
+                    part,
+                    &mut encoder,
+                    &mut hand_over,
+                ) {
+                    Ok(more) => planted.add(&more),
+                    // The sender notices that this end is gone, and says why.
+                    Err(_) => return,
+                }
+            }
+            if sender.send(Message::End(planted)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sends what the maker makes. The buffers of sent blocks go back to it.
+    fn send(
+        &self,
+        lane: &mut Lane<'_>,
+        messages: &Receiver<Message>,
+        used: &Sender<Vec<u8>>,
+    ) -> anyhow::Result<()> {
+        while let Ok(Message::Begin(index)) = messages.recv() {
+            let work = &self.works[index];
+            let progress = &self.tables[work.table as usize];
+            progress.begin(work.table);
+            let mut sent_rows = 0;
+            let first = self.transaction(lane.client(), work, |copy| {
+                loop {
+                    match messages.recv() {
+                        Ok(Message::Block(block, rows)) => {
+                            copy.send(&block, rows)?;
+                            sent_rows += rows;
+                            progress.add(rows);
+                            // Nobody takes it if the maker is done.
+                            let _ = used.send(block);
+                        }
+                        Ok(Message::End(planted)) => return Ok(planted),
+                        Ok(Message::Begin(_)) | Err(_) => {
+                            self.check()?;
+                            anyhow::bail!("the thread that makes rows ended");
+                        }
+                    }
+                }
+            });
+            let done = match (first, &mut *lane) {
+                (Err(error), Lane::Own(connection, settings)) if self.may_retry(&error) => {
+                    tracing::warn!(
+                        table = work.table.name(),
+                        "{error:#}: connecting again, to copy this part once more"
+                    );
+                    // The rest of what the maker makes of it.
+                    while let Ok(Message::Block(..)) = messages.recv() {}
+                    progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
+                    **connection = connect(settings, self.load.cancel)?;
+                    self.retried.store(true, Ordering::Relaxed);
+                    self.again(connection, work)?
+                }
+                (first, _) => first?,
+            };
+            progress.end(work.table, done);
+        }
+        self.check()
+    }
+
+    /// One COPY in a transaction of its own, fed by `feed`.
+    fn transaction(
+        &self,
+        client: &mut Client,
+        work: &Work,
+        feed: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<Planted>,
+    ) -> anyhow::Result<(Written, Planted)> {
+        let (schema, table) = (self.load.schema, work.table);
+        if self.load.freeze {
+            let target = qualified(schema, table.name());
+            client.batch_execute(&format!("BEGIN; TRUNCATE {target}"))?;
+        }
+        let mut copy = CopyIn::start(
+            client,
+            schema,
+            table.name(),
+            table.columns(),
+            self.load.freeze,
+        )?;
+        let planted = feed(&mut copy)?;
+        let written = copy.finish()?;
+        if self.load.freeze {
+            client
+                .batch_execute("COMMIT")
+                .with_context(|| format!("cannot copy into {schema}.{}", table.name()))?;
+        }
+        Ok((written, planted))
+    }
+
+    /// Does a work whose transaction was lost a second time, unless the server had committed it.
+    fn again(&self, client: &mut Client, work: &Work) -> anyhow::Result<(Written, Planted)> {
+        let Load { cards, schema, .. } = *self.load;
+        let progress = &self.tables[work.table as usize];
+        let mut encoder = RowEncoder::default();
+        let mut make = |hand_over: &mut dyn FnMut(&[u8], u64) -> anyhow::Result<()>| {
+            let mut planted = Planted::default();
+            for &part in &work.parts {
+                planted.add(&encode(
+                    cards,
+                    work.table,
+                    part,
+                    &mut encoder,
+                    &mut |block: Vec<u8>, rows| {
+                        self.check()?;
+                        hand_over(&block, rows)?;
+                        progress.add(rows);
+                        Ok(block)
+                    },
+                )?);
+            }
+            anyhow::Ok(planted)
+        };
+        if !self.load.freeze && self.is_there(client, work)? {
+            let mut written = Written::default();
+            let planted = make(&mut |block, rows| {
+                written.rows += rows;
+                written.bytes += block.len() as u64;
+                Ok(())
+            })?;
+            tracing::info!(schema, table = work.table.name(), "the part had arrived");
+            return Ok((written, planted));
+        }
+        self.transaction(client, work, |copy| {
+            make(&mut |block, rows| copy.send(block, rows))
+        })
+    }
+
+    fn is_there(&self, client: &mut Client, work: &Work) -> anyhow::Result<bool> {
+        let (first, last) = (&work.parts[0], &work.parts[work.parts.len() - 1]);
+        let query = format!(
+            "SELECT EXISTS (SELECT FROM {} WHERE id > $1::bigint AND id <= $2::bigint)",
+            qualified(self.load.schema, work.table.name())
+        );
+        let bounds = [work.table.of(&first.before), work.table.of(&last.end)].map(|id| id as i64);
+        Ok(client.query_one(&query, &[&bounds[0], &bounds[1]])?.get(0))
+    }
+
+    /// Whether it was the connection that failed and nobody wanted it to.
+    fn may_retry(&self, error: &anyhow::Error) -> bool {
+        self.check().is_ok() && database::is_transient(error)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.stopped.load(Ordering::Relaxed) {
+            anyhow::bail!("another connection failed");
+        }
+        self.load.cancel.check()
     }
 
     fn stop(&self, error: anyhow::Error) {
         if !self.stopped.swap(true, Ordering::Relaxed) {
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        }
+    }
+}
+
+impl TableProgress {
+    fn begin(&self, table: Table) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.running.get_or_insert_with(|| {
+            let (table, rows_total) = (table.name(), self.rows_total);
+            let span = tracing::info_span!("copy in", table, rows_total, rows = field::Empty);
+            (Instant::now(), span)
+        });
+    }
+
+    fn add(&self, rows: u64) {
+        let rows = self.rows.fetch_add(rows, Ordering::Relaxed) + rows;
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, span)) = &state.running {
+            span.record("rows", rows);
+        }
+    }
+
+    fn end(&self, table: Table, (written, planted): (Written, Planted)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.works_left -= 1;
+        state.written.rows += written.rows;
+        state.written.bytes += written.bytes;
+        state.planted.add(&planted);
+        if state.works_left == 0
+            && let Some((begun, _)) = state.running.take()
+        {
+            state.seconds = begun.elapsed().as_secs_f64();
+            tracing::info!(table = table.name(), rows = state.written.rows, "copied");
         }
     }
 }

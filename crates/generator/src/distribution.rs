@@ -41,36 +41,60 @@ fn exponential(exponent: f64) -> f64 {
     }
 }
 
-/// A choice among few, with given weights.
+/// A choice with given weights.
 #[derive(Debug)]
 pub struct Choice {
     /// Upper bounds of the draws, of 32 bits each; the last is 2^32.
     bounds: Vec<u64>,
+    /// By the highest bits of a draw, the first choice that it can mean: one look instead of a search.
+    guide: Vec<u16>,
+    guide_shift: u32,
 }
 
 impl Choice {
-    /// `weights` are shares of their sum.
-    pub fn new(weights: &[u32]) -> Self {
-        let total: u64 = weights.iter().map(|&weight| u64::from(weight)).sum();
-        let mut sum = 0;
-        let bounds = weights
+    /// `weights` are shares of their sum; at least one is above zero, and there are at most 65,536.
+    pub fn new(weights: &[f64]) -> Self {
+        let total: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        let bounds: Vec<u64> = weights
             .iter()
-            .map(|&weight| {
-                sum += u64::from(weight);
-                (sum << 32) / total.max(1)
+            .map(|weight| {
+                sum += weight;
+                (sum / total * 4_294_967_296.0) as u64
             })
             .collect();
-        Self { bounds }
+        let guide_bits = (2 * weights.len()).next_power_of_two().ilog2();
+        let guide_shift = 32 - guide_bits;
+        let first = |slot: u64| bounds.partition_point(|&bound| bound <= slot << guide_shift);
+        Self {
+            guide: (0..1 << guide_bits)
+                .map(|slot| first(slot) as u16)
+                .collect(),
+            guide_shift,
+            bounds,
+        }
     }
 
     /// The index of one of the weights.
     pub fn draw(&self, draws: &mut Draws) -> usize {
-        let value = draws.bits() >> 32;
-        let last = self.bounds.len() - 1;
-        self.bounds[..last]
-            .iter()
-            .take_while(|&&bound| value >= bound)
-            .count()
+        self.at((draws.bits() >> 32) as u32)
+    }
+
+    /// The index that `value` means, all values being equally likely.
+    pub fn at(&self, value: u32) -> usize {
+        let mut index = usize::from(self.guide[(value >> self.guide_shift) as usize]);
+        while self.bounds[index] <= u64::from(value) {
+            index += 1;
+        }
+        index
+    }
+
+    /// The lowest value that means `index`; 2^32 after the last.
+    pub fn from(&self, index: usize) -> u64 {
+        match index {
+            0 => 0,
+            index => self.bounds[index - 1],
+        }
     }
 }
 
@@ -137,10 +161,10 @@ pub fn normal_quantiles() -> Vec<f64> {
 
 /// Quantiles of a log-normal law in whole units (cents), for [`Draws::between`]: half of the values lie
 /// below `median`, and `sigma` is the standard deviation of their natural logarithm. At least 1.
-pub fn log_normal_quantiles(normal: &[f64], median: u32, sigma: f64) -> Vec<u32> {
+pub fn log_normal_quantiles(normal: &[f64], median: f64, sigma: f64) -> Vec<u32> {
     normal
         .iter()
-        .map(|z| ((f64::from(median) * exponential(sigma * z) + 0.5) as u32).max(1))
+        .map(|z| ((median * exponential(sigma * z) + 0.5) as u32).max(1))
         .collect()
 }
 
@@ -212,20 +236,33 @@ mod tests {
 
     #[test]
     fn choices_follow_their_weights_and_skip_those_of_zero() {
-        let choice = Choice::new(&[1, 0, 3]);
+        let choice = Choice::new(&[1.0, 0.0, 3.0, 0.0]);
         let mut draws = Draws::of(9, Stream::Shape, 1);
-        let mut counts = [0_u32; 3];
+        let mut counts = [0_u32; 4];
         for _ in 0..40_000 {
             counts[choice.draw(&mut draws)] += 1;
         }
-        assert_eq!(counts[1], 0);
+        assert_eq!((counts[1], counts[3]), (0, 0));
         // Five standard deviations of 87.
         assert!((9_565..10_435).contains(&counts[0]), "{counts:?}");
     }
 
     #[test]
+    fn a_choice_is_the_first_whose_bound_lies_above_the_value() {
+        let weights: Vec<f64> = (0..3000).map(|index| f64::from(index % 7)).collect();
+        let choice = Choice::new(&weights);
+        assert_eq!(choice.from(3000), 1 << 32);
+        for index in (0..3000).filter(|index| index % 7 > 0) {
+            let (low, high) = (choice.from(index), choice.from(index + 1));
+            for value in [low, (low + high) / 2, high - 1] {
+                assert_eq!(choice.at(value as u32), index);
+            }
+        }
+    }
+
+    #[test]
     fn log_normal_quantiles_have_their_median_and_never_reach_zero() {
-        let quantiles = log_normal_quantiles(&normal_quantiles(), 3_400, 0.8);
+        let quantiles = log_normal_quantiles(&normal_quantiles(), 3_400.0, 0.8);
         assert!(
             quantiles[GAPS / 2].abs_diff(3_400) <= 1,
             "{}",

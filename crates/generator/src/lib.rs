@@ -4,27 +4,39 @@
 //! ([`plan`]) can be made by any worker, in any order ([`cards`]), and adding associates later gives the
 //! very rows that making all at once would have given ([`load`]).
 
+mod append;
 pub mod card_number;
 pub mod cards;
 pub mod cli;
 mod copy;
+mod describe;
+pub mod dirt;
 pub mod distribution;
+pub mod files;
+mod format;
+mod keys;
+pub mod laws;
 pub mod load;
+mod movements;
 pub mod names;
 mod places;
 pub mod plan;
 pub mod purchase;
 pub mod random;
+pub mod recipe;
 pub mod record;
 pub mod rows;
 mod schema;
+mod season;
 
 pub use copy::TableReport;
-pub use load::{Mode, Options, Report, generate};
+pub use describe::describe;
+pub use load::{Mode, Options, Report, Storage, generate};
+pub use recipe::{Asked, Recipe};
 pub use record::{Generation, recorded};
 
-/// The version of the rows: it changes when the same seed gives other rows than before.
-pub const VERSION: u32 = 1;
+/// The version of the rows: it changes when the same recipe gives other rows than before.
+pub const VERSION: u32 = 2;
 
 /// The seed when none is given.
 pub const DEFAULT_SEED: u64 = 42;

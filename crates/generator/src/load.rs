@@ -1,6 +1,7 @@
-//! Filling a schema: everything in a schema of its own that is moved into place at the end, or more
-//! associates added to what an earlier run made.
+//! Filling a schema: everything is built in a schema of its own that is moved into place at the end.
 
+use std::path::PathBuf;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -11,11 +12,15 @@ use dataset::failure::Kind;
 use postgres::Client;
 use serde::Serialize;
 
+use crate::append::append;
 use crate::cards::Cards;
-use crate::copy::{self, TableReport};
-use crate::plan::{Counts, MAX_ASSOCIATES, Plan};
-use crate::record::{Generation, recorded};
-use crate::{DEFAULT_SEED, VERSION, schema};
+use crate::copy::{self, Lane, Load, TableReport};
+use crate::dirt::{Planted, PlantedFault};
+use crate::plan::{BusiestClient, Counts, MAX_ASSOCIATES, Plan};
+use crate::recipe::{Asked, Recipe};
+use crate::record::Generation;
+use crate::rows::Table;
+use crate::{VERSION, keys, schema};
 
 /// The most connections that load at a time.
 pub const MAX_WORKERS: usize = 64;
@@ -29,13 +34,17 @@ pub struct Options {
     pub schema: String,
     /// How many associates (with all that they own), 1 to [`MAX_ASSOCIATES`].
     pub associates: u32,
-    /// The seed. `None` means [`DEFAULT_SEED`], or when appending the seed of the rows that are there.
-    pub seed: Option<u64>,
-    /// Connections that load at the same time, 1 to [`MAX_WORKERS`]. No row depends on it. Appending
-    /// uses one.
-    pub workers: usize,
+    /// What the rows depend on. What is not asked for is as in [`Recipe::default`], or when appending as in the
+    /// rows that are there.
+    pub asked: Asked,
+    /// Connections that load at the same time, 1 to [`MAX_WORKERS`]; `None` means one for each processor of
+    /// this machine, but no more than half of those that the server has left. No row depends on it.
+    /// Appending uses one.
+    pub workers: Option<usize>,
     /// What to do about what the schema holds.
     pub mode: Mode,
+    /// How the rows are stored.
+    pub storage: Storage,
 }
 
 /// What to do about what the schema holds.
@@ -49,6 +58,15 @@ pub enum Mode {
     Append,
 }
 
+/// How rows are stored. Appended ones are stored as those before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Storage {
+    /// In tables without write-ahead log: a crash of the server empties them, a replica doesn't have them.
+    pub unlogged: bool,
+    /// Frozen as they come in, so that no later read or vacuum has to mark them; one connection for each table.
+    pub freeze: bool,
+}
+
 /// What was generated.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -56,22 +74,61 @@ pub struct Report {
     pub dataset: String,
     /// The schema.
     pub schema: String,
+    /// The folder, if the rows went into files.
+    pub folder: Option<PathBuf>,
     /// The seed.
     pub seed: u64,
     /// The [`VERSION`] that made the rows.
     pub version: u32,
+    /// "Today", `YYYY-MM-DD`.
+    pub as_of: String,
     /// What this run added, table by table in foreign-key order.
     pub tables: Vec<TableReport>,
     /// Rows of all tables.
     pub rows: u64,
-    /// Bytes of binary COPY of all tables.
+    /// Bytes of all tables.
     pub bytes: u64,
-    /// Copying alone.
+    /// The client with the most movements, if there are movements.
+    pub busiest_client: Option<BusiestClient>,
+    /// The faults that were planted on purpose.
+    pub planted: Vec<PlantedFault>,
+    /// Making the rows and bringing them there alone.
     pub load_seconds: f64,
     /// Keys, foreign keys, indexes and ANALYZE.
     pub index_seconds: f64,
     /// The whole run.
     pub seconds: f64,
+}
+
+impl Report {
+    pub(crate) fn new(
+        options: &Options,
+        recipe: &Recipe,
+        plan: &Plan,
+        tables: Vec<(TableReport, Planted)>,
+        (load_seconds, index_seconds): (f64, f64),
+        start: Instant,
+    ) -> Self {
+        let planted = Table::ALL.into_iter().zip(&tables);
+        Self {
+            dataset: options.dataset.name.clone(),
+            schema: options.schema.clone(),
+            folder: None,
+            seed: recipe.seed,
+            version: VERSION,
+            as_of: recipe.as_of.to_string(),
+            rows: tables.iter().map(|(table, _)| table.rows).sum(),
+            bytes: tables.iter().map(|(table, _)| table.bytes).sum(),
+            busiest_client: plan.busiest(),
+            planted: planted
+                .flat_map(|(table, (_, planted))| planted.report(table))
+                .collect(),
+            tables: tables.into_iter().map(|(table, _)| table).collect(),
+            load_seconds,
+            index_seconds,
+            seconds: start.elapsed().as_secs_f64(),
+        }
+    }
 }
 
 /// Generates the rows and loads them.
@@ -81,7 +138,7 @@ pub struct Report {
 /// # Errors
 /// [`Kind::Usage`] for options that make no sense; [`Kind::Refused`] if the schema holds something that
 /// `mode` doesn't allow for, or another run is at it; [`Kind::Connection`] if a right is missing or the
-/// server goes away; [`Kind::Interrupted`].
+/// server goes away; [`Kind::Output`] if its disk is full; [`Kind::Interrupted`].
 pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     options.check()?;
     let loading = schema::loading_name(&options.schema)?;
@@ -106,7 +163,8 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
 }
 
 impl Options {
-    fn check(&self) -> anyhow::Result<()> {
+    /// Whether they make sense.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.dataset.name != "cards" {
             return Err(Kind::Usage.error(format!(
                 "rows can be generated for the dataset cards, not for {}",
@@ -119,21 +177,12 @@ impl Options {
                 self.associates
             )));
         }
-        if !(1..=MAX_WORKERS).contains(&self.workers) {
-            return Err(
-                Kind::Usage.error(format!("{} workers: give 1 to {MAX_WORKERS}", self.workers))
-            );
+        if let Some(workers) = self.workers
+            && !(1..=MAX_WORKERS).contains(&workers)
+        {
+            return Err(Kind::Usage.error(format!("{workers} workers: give 1 to {MAX_WORKERS}")));
         }
-        Ok(())
-    }
-
-    fn generation(&self, seed: u64, highest: Counts) -> Generation {
-        Generation {
-            dataset: self.dataset.name.clone(),
-            version: VERSION,
-            seed,
-            highest,
-        }
+        self.asked.or(&Recipe::default()).check()
     }
 }
 
@@ -146,43 +195,57 @@ fn fill(
     cancel: &Cancel,
 ) -> anyhow::Result<Report> {
     let start = Instant::now();
-    let seed = options.seed.unwrap_or(DEFAULT_SEED);
-    let cards = Cards::new(seed);
+    let recipe = options.asked.or(&Recipe::default());
+    let cards = Cards::new(&recipe);
     let plan = Plan::new(
         cards.shapes(),
         Counts::default(),
         options.associates,
         cancel,
     )?;
-    let generation = options.generation(seed, plan.end());
-    schema::create_loading(control, loading, &options.dataset.schema_sql)?;
+    let Storage { unlogged, freeze } = options.storage;
+    schema::create_loading(control, loading, &options.dataset.schema_sql, unlogged)?;
 
     let loaded = Instant::now();
-    let mut connections = Vec::new();
-    for _ in 0..options.workers {
-        let mut connection = settings.connect(cancel)?;
-        // The commit that moves the tables into place waits for the disk, and so for all commits before
-        // it; until then nothing is worth waiting for.
-        connection.batch_execute("SET synchronous_commit TO off")?;
-        connections.push(connection);
-    }
-    let mut clients: Vec<&mut Client> = connections
-        .iter_mut()
-        .map(|connection| &mut **connection)
-        .collect();
-    let tables = copy::tables(&mut clients, loading, &cards, &plan, cancel)?;
-    drop(connections);
+    let workers = match options.workers {
+        Some(workers) => workers,
+        None => processors()
+            .min(schema::free_connections(control)? / 2)
+            .max(1),
+    };
+    let lanes: anyhow::Result<Vec<_>> =
+        (0..workers).map(|_| Lane::open(settings, cancel)).collect();
+    let mut lanes = lanes?;
+    let load = Load {
+        schema: loading,
+        cards: &cards,
+        plan: &plan,
+        freeze,
+        cancel,
+    };
+    let tables = copy::tables(&mut lanes, &load)?;
     let load_seconds = loaded.elapsed().as_secs_f64();
 
     let indexed = Instant::now();
     tracing::info!("adding keys, foreign keys and indexes");
-    control
-        .batch_execute(&options.dataset.constraints_sql)
-        .with_context(|| format!("cannot add keys and indexes in schema {loading}"))?;
-    analyze(control, loading, options)?;
+    let mut clients: Vec<_> = lanes.iter_mut().map(Lane::client).collect();
+    keys::add(
+        &mut clients,
+        loading,
+        &options.dataset.constraints_sql,
+        cancel,
+    )?;
+    drop(lanes);
+    analyze(control, loading)?;
     let index_seconds = indexed.elapsed().as_secs_f64();
 
-    Generation::create(control, loading)?;
+    let generation = Generation {
+        dataset: options.dataset.name.clone(),
+        version: VERSION,
+        recipe,
+        highest: plan.end(),
+    };
+    Generation::create(control, loading, unlogged)?;
     generation.write(control, loading)?;
     cancel.check()?;
     schema::publish(
@@ -192,111 +255,26 @@ fn fill(
         options.mode == Mode::Replace,
     )?;
     tracing::info!(schema = options.schema, "moved into place");
-    Ok(report(
+    Ok(Report::new(
         options,
-        seed,
+        &generation.recipe,
+        &plan,
         tables,
         (load_seconds, index_seconds),
         start,
     ))
 }
 
-/// Adds associates in one transaction on one connection, so that a failure leaves no trace.
-fn append(control: &mut Client, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
-    let start = Instant::now();
-    let name = &options.schema;
-    let before = recorded(control, name)?.ok_or_else(|| {
-        Kind::Refused.error(format!(
-            "schema {name} holds nothing that generate made, so there is nothing to append to: leave out --append"
-        ))
-    })?;
-    let seed = options.seed.unwrap_or(before.seed);
-    for (what, theirs, ours) in [
-        ("seed", before.seed.to_string(), seed.to_string()),
-        (
-            "version of the generator",
-            before.version.to_string(),
-            VERSION.to_string(),
-        ),
-        (
-            "dataset",
-            before.dataset.clone(),
-            options.dataset.name.clone(),
-        ),
-    ] {
-        if theirs != ours {
-            return Err(Kind::Refused.error(format!(
-                "schema {name} was filled with {what} {theirs}, not {ours}: its rows cannot be continued; \
-                 --replace makes new ones"
-            )));
-        }
-    }
-    // The connection is closed after a failure, which rolls everything back.
-    control.batch_execute("BEGIN")?;
-    for (table, highest) in before.tables() {
-        let query = format!(
-            "SELECT coalesce(max(id), 0)::bigint FROM {}",
-            qualified(name, table)
-        );
-        let found: i64 = control.query_one(&query, &[])?.get(0);
-        if found != highest as i64 {
-            return Err(Kind::Refused.error(format!(
-                "{name}.{table} was changed since it was generated (highest id {found} instead of {highest}): \
-                 its rows cannot be continued; --replace makes new ones"
-            )));
-        }
-    }
-    let cards = Cards::new(seed);
-    let plan = Plan::new(cards.shapes(), before.highest, options.associates, cancel)?;
-    let loaded = Instant::now();
-    let tables = copy::tables(&mut [&mut *control], name, &cards, &plan, cancel)?;
-    let load_seconds = loaded.elapsed().as_secs_f64();
-    let indexed = Instant::now();
-    analyze(control, name, options)?;
-    let index_seconds = indexed.elapsed().as_secs_f64();
-    options.generation(seed, plan.end()).write(control, name)?;
-    cancel.check()?;
-    control
-        .batch_execute("COMMIT")
-        .with_context(|| format!("cannot append to schema {name}"))?;
-    Ok(report(
-        options,
-        seed,
-        tables,
-        (load_seconds, index_seconds),
-        start,
-    ))
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_WORKERS)
 }
 
-fn analyze(client: &mut Client, schema: &str, options: &Options) -> anyhow::Result<()> {
-    let tables: Vec<_> = options
-        .dataset
-        .tables
-        .iter()
-        .map(|table| qualified(schema, &table.name))
-        .collect();
+/// Statistics for the planner.
+pub(crate) fn analyze(client: &mut Client, schema: &str) -> anyhow::Result<()> {
+    let tables = Table::ALL.map(|table| qualified(schema, table.name()));
     client
         .batch_execute(&format!("ANALYZE {}", tables.join(", ")))
         .with_context(|| format!("cannot analyze the tables in schema {schema}"))
-}
-
-fn report(
-    options: &Options,
-    seed: u64,
-    tables: Vec<TableReport>,
-    (load_seconds, index_seconds): (f64, f64),
-    start: Instant,
-) -> Report {
-    Report {
-        dataset: options.dataset.name.clone(),
-        schema: options.schema.clone(),
-        seed,
-        version: VERSION,
-        rows: tables.iter().map(|table| table.rows).sum(),
-        bytes: tables.iter().map(|table| table.bytes).sum(),
-        tables,
-        load_seconds,
-        index_seconds,
-        seconds: start.elapsed().as_secs_f64(),
-    }
 }

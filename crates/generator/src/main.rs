@@ -35,9 +35,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the report as JSON.
+/// Returns what is to be printed: the report as JSON, or the description.
 fn run(arguments: &GenerateArgs) -> anyhow::Result<String> {
     let options = arguments.options()?;
+    let cancel = Cancel::default();
+    let handle = cancel.clone();
+    ctrlc::set_handler(move || handle.cancel())?;
+    if arguments.describe {
+        return generator::describe(&options, &cancel);
+    }
+    if let Some(folder) = &arguments.to {
+        let report = generator::files::write(folder, arguments.format, &options, &cancel)?;
+        return Ok(serde_json::to_string_pretty(&report)?);
+    }
     let settings = arguments
         .rows
         .connection
@@ -45,9 +55,6 @@ fn run(arguments: &GenerateArgs) -> anyhow::Result<String> {
         .ok_or_else(|| {
             Kind::Usage.error("no database named: give --url, DATABASE_URL or the PG* variables")
         })?;
-    let cancel = Cancel::default();
-    let handle = cancel.clone();
-    ctrlc::set_handler(move || handle.cancel())?;
     let report = generator::generate(&settings, &options, &cancel)?;
     Ok(serde_json::to_string_pretty(&report)?)
 }

@@ -8,7 +8,8 @@ use fake::locales::{Data, PT_BR};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::random::Draws;
+use crate::distribution::Choice;
+use crate::random::{Draws, Share};
 
 /// Longest name a card has room for (ISO/IEC 7813, track 1).
 pub const EMBOSSED_CHARS: usize = 26;
@@ -40,6 +41,29 @@ const COMMON_FAMILY: &[&str] = &[
     "Marques", "Machado", "Mendes", "de Freitas", "Cardoso", "Ramos", "de Jesus", "da Conceição",
 ];
 
+/// What a man bears after his family names when a relative has the same name, and how common it is.
+const ENDINGS: [(&str, f64); 4] = [
+    ("Júnior", 40.0),
+    ("Filho", 32.0),
+    ("Neto", 24.0),
+    ("Sobrinho", 4.0),
+];
+/// Share of men with such an ending.
+const WITH_ENDING: Share = Share::new(0.08);
+
+/// Men's names that don't end in `o`; those that do are men's.
+#[rustfmt::skip]
+const MASCULINE: &[&str] = &[
+    "Aaron", "Adriel", "Alan", "Alexandre", "Allan", "Anderson", "André", "Arthur", "Artur", "Benjamin", "Carlos",
+    "Cauan", "Cezar", "Christian", "Cléber", "César", "Daniel", "Dante", "Davi", "David", "Denis", "Edilson", "Edson",
+    "Elias", "Emanuel", "Emerson", "Everton", "Felipe", "Filipe", "Gabriel", "Gael", "Guilherme", "Heitor",
+    "Henrique", "Igor", "Isaac", "Ivan", "Jean", "Jefferson", "Joaquim", "Jonas", "Jorge", "Josué", "José", "Kauan", "Kevin",
+    "Kléber", "Luan", "Lucas", "Luis", "Luiz", "Luís", "Maicon", "Manuel", "Marcos", "Mateus", "Matheus", "Matias",
+    "Miguel", "Moisés", "Natan", "Nelson", "Nicolas", "Noel", "Rafael", "Raphael", "Renan", "Robson", "Samuel",
+    "Thales", "Thomas", "Tomás", "Vicente", "Victor", "Vinícius", "Vitor", "Wagner", "Walter", "Wellington",
+    "Wesley", "William", "Willian", "Wilson", "Yuri",
+];
+
 /// Entries of `fake`'s tables that no Brazilian register would show: nicknames and English forms among
 /// the given names, misspelt or Castilian ones among the family names.
 #[rustfmt::skip]
@@ -59,6 +83,8 @@ struct Part {
     capitals: String,
     /// The word an e-mail address takes: `antonio`, `silva`.
     mailbox: String,
+    /// Of a given name: whether an ending such as `Filho` goes with it.
+    masculine: bool,
 }
 
 /// The tables of names.
@@ -69,6 +95,8 @@ pub struct Names {
     given: Vec<Part>,
     common_family: Vec<Part>,
     family: Vec<Part>,
+    endings: Vec<Part>,
+    ending_shares: Choice,
 }
 
 /// One person's name.
@@ -77,6 +105,7 @@ pub struct Name<'a> {
     given: &'a Part,
     middle: Option<&'a Part>,
     last: &'a Part,
+    ending: Option<&'a Part>,
 }
 
 impl Default for Names {
@@ -87,6 +116,11 @@ impl Default for Names {
             given: parts(PT_BR::NAME_FIRST_NAME, first_word),
             common_family: parts(COMMON_FAMILY, last_word),
             family: parts(PT_BR::NAME_LAST_NAME, last_word),
+            endings: ENDINGS
+                .iter()
+                .map(|&(text, _)| Part::new(text, last_word))
+                .collect(),
+            ending_shares: Choice::new(&ENDINGS.map(|(_, share)| share)),
         }
     }
 }
@@ -100,15 +134,20 @@ fn parts(table: &[&'static str], mailbox_word: fn(&str) -> &str) -> Vec<Part> {
     texts.dedup();
     texts
         .into_iter()
-        .map(|text| {
-            let mailbox = ascii(mailbox_word(text)).to_lowercase();
-            Part {
-                text,
-                capitals: ascii(text).to_uppercase(),
-                mailbox,
-            }
-        })
+        .map(|text| Part::new(text, mailbox_word))
         .collect()
+}
+
+impl Part {
+    fn new(text: &'static str, mailbox_word: fn(&str) -> &str) -> Self {
+        let first = first_word(text);
+        Self {
+            text,
+            capitals: ascii(text).to_uppercase(),
+            mailbox: ascii(mailbox_word(text)).to_lowercase(),
+            masculine: first.ends_with('o') || MASCULINE.contains(&first),
+        }
+    }
 }
 
 /// `text` without its accents; what has no ASCII base letter is dropped.
@@ -131,10 +170,13 @@ impl Names {
         if middle.is_some_and(|middle| std::ptr::eq(middle, last)) {
             last = self.draw_family(draws);
         }
+        let ending = (given.masculine && draws.chance(WITH_ENDING))
+            .then(|| &self.endings[self.ending_shares.draw(draws)]);
         Name {
             given,
             middle,
             last,
+            ending,
         }
     }
 
@@ -147,25 +189,33 @@ impl Names {
     }
 }
 
-impl Name<'_> {
+impl<'a> Name<'a> {
     /// The given name: `Maria Eduarda`.
     pub fn nome(&self) -> &str {
         self.given.text
     }
 
-    /// Writes the family names: `Ferreira da Silva`.
+    /// Writes the family names and the ending: `Ferreira da Silva Filho`.
     pub fn write_sobrenome(&self, out: &mut String) {
         if let Some(middle) = self.middle {
             out.push_str(middle.text);
             out.push(' ');
         }
         out.push_str(self.last.text);
+        if let Some(ending) = self.ending {
+            out.push(' ');
+            out.push_str(ending.text);
+        }
     }
 
     /// Writes the name as on a card: ASCII capitals, at most [`EMBOSSED_CHARS`].
     pub fn write_embossed(&self, out: &mut String) {
-        let middle = self.middle.map_or("", |part| part.capitals.as_str());
-        emboss([&self.given.capitals, middle, &self.last.capitals], out);
+        let capitals = |part: Option<&'a Part>| part.map_or("", |part| part.capitals.as_str());
+        let (middle, ending) = (capitals(self.middle), capitals(self.ending));
+        emboss(
+            &[&self.given.capitals, middle, &self.last.capitals, ending],
+            out,
+        );
     }
 
     /// Writes the name as statements shorten it: `MARIA F SILVA`.
@@ -219,10 +269,10 @@ fn last_word(text: &str) -> &str {
     text.rsplit(' ').next().unwrap_or(text)
 }
 
-/// Writes given, middle and last names, each in ASCII capitals and possibly of several words, in at most
+/// Writes names, each in ASCII capitals and possibly of several words, in at most
 /// [`EMBOSSED_CHARS`]. What stands between the first and the last word is shortened to initials, from the
 /// left, as far as needed, and particles go with it; what still doesn't fit is cut off.
-fn emboss(names: [&str; 3], out: &mut String) {
+fn emboss(names: &[&str], out: &mut String) {
     let words = || {
         names
             .iter()
@@ -260,7 +310,7 @@ mod tests {
 
     fn embossed(given: &str, middle: &str, last: &str) -> String {
         let mut out = String::new();
-        emboss([given, middle, last], &mut out);
+        emboss(&[given, middle, last], &mut out);
         out
     }
 
@@ -318,12 +368,39 @@ mod tests {
                 );
             }
         }
+        for part in &names.endings {
+            assert!(part.capitals.is_ascii(), "{}", part.text);
+        }
         let particles = names
             .common_family
             .iter()
             .filter(|part| part.text.contains(' '))
             .count();
         assert!(particles >= 10);
+    }
+
+    #[test]
+    fn only_men_are_called_junior() {
+        let names = Names::default();
+        let mut endings = 0;
+        for index in 0..20_000 {
+            let name = names.draw(&mut Draws::of(42, Stream::Associado, index));
+            let Some(ending) = name.ending else { continue };
+            endings += 1;
+            let first = first_word(name.nome());
+            assert!(
+                !first.ends_with('a') && first != "Beatriz" && first != "Raquel",
+                "{first} {}",
+                ending.text
+            );
+            let (mut sobrenome, mut embossed) = (String::new(), String::new());
+            name.write_sobrenome(&mut sobrenome);
+            name.write_embossed(&mut embossed);
+            assert!(sobrenome.ends_with(ending.text), "{sobrenome}");
+            assert!(embossed.ends_with(&ending.capitals), "{embossed}");
+        }
+        // 8 % of the men, who are some 45 % of all.
+        assert!((500..1_000).contains(&endings), "{endings}");
     }
 
     proptest! {

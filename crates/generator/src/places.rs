@@ -1,6 +1,9 @@
 //! Where purchases happen: municipalities as statements print them, and the merchants of each kind of
 //! spending.
 
+use crate::laws::Spending;
+use crate::random::Share;
+
 /// A municipality in ASCII capitals, its state, and its inhabitants in thousands.
 pub(crate) struct City {
     pub(crate) name: &'static str,
@@ -81,7 +84,7 @@ pub(crate) enum Line {
     Local,
     /// With the branch's number: `POSTO IPIRANGA 0231 CURITIBA PR`
     Branch,
-    /// Without a place: `NETFLIX.COM`
+    /// Without a place: `UBER *TRIP`
     Anywhere,
     /// Without a place, often in instalments: `PARC 03/10 MAGAZINE LUIZA`
     Instalments,
@@ -96,85 +99,94 @@ pub(crate) enum Ending {
     Any,
     /// Mostly ,90 and ,99, as on a price tag.
     Tag,
-    /// Whole multiples of so many cents, in so many cases per mille, as people choose them themselves.
-    Round(u32, u32),
-    /// One of a list of prices.
-    Listed(&'static [u32]),
+    /// Whole multiples of so many cents, in a share of cases, as people choose them themselves.
+    Round(u32, Share),
 }
 
 /// A kind of spending.
 pub(crate) struct Kind {
-    /// Its share of movements, per thousand.
-    pub(crate) weight: u32,
+    /// Its name in a file of distributions.
+    pub(crate) name: &'static str,
     pub(crate) line: Line,
-    /// The amounts' log-normal law: the median in cents, the standard deviation of the logarithm.
-    pub(crate) median: u32,
-    pub(crate) sigma: f64,
+    /// How often and how much, unless such a file says otherwise.
+    pub(crate) spending: Spending,
     pub(crate) ending: Ending,
     pub(crate) merchants: &'static [&'static str],
 }
 
 const fn kind(
-    weight: u32,
+    name: &'static str,
+    (share, median, sigma): (f64, f64, f64),
     line: Line,
-    (median, sigma): (u32, f64),
     ending: Ending,
     merchants: &'static [&'static str],
 ) -> Kind {
     Kind {
-        weight,
+        name,
         line,
-        median,
-        sigma,
+        spending: Spending {
+            share,
+            median,
+            sigma,
+        },
         ending,
         merchants,
     }
 }
 
+/// What is charged every month, with its list prices in cents.
+#[rustfmt::skip]
+pub(crate) const SUBSCRIPTIONS: &[(&str, &[u32])] = &[
+    ("NETFLIX.COM", &[2_090, 4_490, 5_990]),
+    ("SPOTIFY", &[1_190, 2_390, 3_190, 4_090]),
+    ("AMAZON PRIME BR", &[1_990]),
+    ("GLOBOPLAY", &[2_290, 3_990, 5_490]),
+    ("DISNEY PLUS", &[2_799, 4_690, 6_690]),
+    ("GOOGLE *YOUTUBE PREMIUM", &[1_690, 2_690, 5_390]),
+    ("APPLE.COM/BILL", &[490, 1_490, 2_190, 4_990]),
+    ("SMARTFIT", &[11_990, 14_990]),
+    ("UNIMED MENSALIDADE", &[28_900, 41_250, 63_780]),
+    ("VIVO FIBRA", &[9_990, 12_000, 14_999]),
+];
+
 /// Kinds of spending by their share in numbers. Medians are a plausible order of magnitude, not a survey.
 #[rustfmt::skip]
 pub(crate) const KINDS: &[Kind] = &[
-    kind(180, Line::Local, (6_800, 0.9), Ending::Any, &[
+    kind("groceries", (180.0, 68.0, 0.9), Line::Local, Ending::Any, &[
         "MERCADO SAO JORGE", "SUPERMERCADO BOM PRECO", "MERCADO CENTRAL", "ATACADAO", "CARREFOUR",
         "ASSAI ATACADISTA", "MERCEARIA DO ZE", "HORTIFRUTI SANTA CLARA", "ACOUGUE BOI NOBRE",
         "SUPERMERCADO AVENIDA", "MINI MERCADO UNIAO", "COOPER MERCADO",
     ]),
-    kind(80, Line::Local, (1_700, 0.6), Ending::Any, &[
+    kind("bakeries", (80.0, 17.0, 0.6), Line::Local, Ending::Any, &[
         "PADARIA PAO DOURADO", "PANIFICADORA REAL", "CONFEITARIA DOCE MEL", "PADARIA DO BAIRRO",
         "CAFE COLONIAL",
     ]),
-    kind(140, Line::Local, (3_400, 0.7), Ending::Tag, &[
+    kind("restaurants", (140.0, 34.0, 0.7), Line::Local, Ending::Tag, &[
         "RESTAURANTE SABOR CASEIRO", "CHURRASCARIA PAMPA", "LANCHONETE DA PRACA", "PIZZARIA BELLA NAPOLI",
         "BAR DO TONHO", "BUFFET QUILO BOM", "SORVETERIA GELADAO", "TEMAKERIA SAKURA", "PASTELARIA CENTRAL",
     ]),
-    kind(70, Line::Anywhere, (5_200, 0.5), Ending::Tag, &["IFOOD *IFOOD", "RAPPI *RAPPI", "IFD*LANCHES EXPRESS"]),
-    kind(90, Line::Branch, (11_000, 0.6), Ending::Any, &[
+    kind("delivery", (70.0, 52.0, 0.5), Line::Anywhere, Ending::Tag, &["IFOOD *IFOOD", "RAPPI *RAPPI", "IFD*LANCHES EXPRESS"]),
+    kind("fuel", (90.0, 110.0, 0.6), Line::Branch, Ending::Any, &[
         "POSTO IPIRANGA", "POSTO SHELL", "AUTO POSTO BR", "POSTO ALE",
     ]),
-    kind(100, Line::Anywhere, (1_800, 0.6), Ending::Any, &["UBER *TRIP", "99APP *99APP", "UBER *UBER TRIP"]),
-    kind(70, Line::Branch, (4_200, 0.8), Ending::Tag, &[
+    kind("rides", (100.0, 18.0, 0.6), Line::Anywhere, Ending::Any, &["UBER *TRIP", "99APP *99APP", "UBER *UBER TRIP"]),
+    kind("pharmacies", (70.0, 42.0, 0.8), Line::Branch, Ending::Tag, &[
         "DROGARIA SAO PAULO", "DROGA RAIA", "FARMACIA PANVEL", "FARMACIA PAGUE MENOS", "FARMACIA POPULAR",
     ]),
-    kind(80, Line::Instalments, (14_000, 1.1), Ending::Tag, &[
+    kind("shopping", (80.0, 140.0, 1.1), Line::Instalments, Ending::Tag, &[
         "MAGAZINE LUIZA", "CASAS BAHIA", "MERCADOLIVRE*LOJA", "AMAZON BR", "LOJAS RENNER", "RIACHUELO",
         "HAVAN", "SHOPEE *VENDEDOR", "LEROY MERLIN", "KABUM",
     ]),
-    kind(50, Line::Anywhere, (2_990, 0.0), Ending::Listed(&[
-        990, 1_490, 1_990, 2_090, 2_190, 2_790, 3_490, 3_990, 4_490, 5_590, 5_990,
-    ]), &[
-        "NETFLIX.COM", "SPOTIFY", "AMAZON PRIME BR", "GLOBOPLAY", "DISNEY PLUS", "GOOGLE *YOUTUBE PREMIUM",
-        "APPLE.COM/BILL",
-    ]),
-    kind(35, Line::Anywhere, (13_000, 0.5), Ending::Any, &[
+    kind("bills", (35.0, 130.0, 0.5), Line::Anywhere, Ending::Any, &[
         "DEB AUT ENERGIA ELETRICA", "DEB AUT AGUA E ESGOTO", "VIVO CELULAR", "CLARO MOVEL", "TIM CELULAR",
         "DEB AUT CONDOMINIO",
     ]),
-    kind(60, Line::Person, (8_000, 1.3), Ending::Round(500, 800), &["PIX ENVIADO"]),
-    kind(20, Line::Local, (15_000, 0.8), Ending::Round(1_000, 1_000), &["SAQUE 24H", "SAQUE TERMINAL"]),
-    kind(17, Line::Local, (25_000, 0.9), Ending::Round(1_000, 700), &[
+    kind("pix", (60.0, 80.0, 1.3), Line::Person, Ending::Round(500, Share::new(0.8)), &["PIX ENVIADO"]),
+    kind("cash", (20.0, 150.0, 0.8), Line::Local, Ending::Round(1_000, Share::new(1.0)), &["SAQUE 24H", "SAQUE TERMINAL"]),
+    kind("services", (17.0, 250.0, 0.9), Line::Local, Ending::Round(1_000, Share::new(0.7)), &[
         "CLINICA VIDA", "LABORATORIO EXAME", "ODONTO SORRISO", "CURSO DE IDIOMAS GLOBAL", "ACADEMIA CORPO EM FORMA",
     ]),
-    kind(8, Line::Instalments, (65_000, 0.9), Ending::Any, &[
+    kind("travel", (8.0, 650.0, 0.9), Line::Instalments, Ending::Any, &[
         "LATAM AIR", "GOL LINHAS AEREAS", "AZUL LINHAS AEREAS", "DECOLAR.COM", "BOOKING.COM", "CVC VIAGENS",
     ]),
 ];

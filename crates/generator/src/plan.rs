@@ -9,28 +9,25 @@ use std::ops::AddAssign;
 use database::Cancel;
 use dataset::failure::Kind;
 use serde::Serialize;
+use tracing::field;
 
 use crate::distribution::{Choice, Zeta};
-use crate::random::{Draws, Stream};
+use crate::laws::{Laws, MOST_PER_PARENT};
+use crate::random::{Draws, Share, Stream};
+use crate::rows::Table;
 
 /// Associates of a block: few enough that a block is done in milliseconds, so many that the index of a
 /// hundred million movements has 4,000 entries.
 const BLOCK_ASSOCIATES: u32 = 256;
+/// Associates between two reports of progress.
+const PROGRESS_ASSOCIATES: u64 = 65_536;
 /// The most that one call can make: ids of cards, of which an associate has 1.85 on average, are integers.
 pub const MAX_ASSOCIATES: u32 = 1_000_000_000;
-
-/// Accounts of 0, 1, 2 … of an associate, in per mille.
-const ACCOUNTS: [u32; 5] = [50, 620, 240, 70, 20];
-/// Cards of 0, 1, 2 … of an account, in per mille.
-const CARDS: [u32; 5] = [80, 620, 210, 70, 20];
-/// Cards without a movement, in per mille.
-const UNUSED_CARDS: u32 = 60;
-/// Movements of a used card follow a truncated zeta law: most cards have a handful, a few have
-/// thousands. With this exponent the mean is 57, which makes about 100,000 movements of 1,000 associates.
-const MOVEMENTS_EXPONENT: f64 = 1.55;
-const MOVEMENTS_CAP: u32 = 10_000;
 /// The most cards that an associate can own.
-const MOST_CARDS: usize = (ACCOUNTS.len() - 1) * (CARDS.len() - 1);
+const MOST_CARDS: usize = MOST_PER_PARENT * MOST_PER_PARENT;
+/// The holder of an additional card is one of so many associates before the owner: whoever comes later
+/// changes nothing.
+const HOLDER_DISTANCE: u32 = 1_000;
 
 /// Rows of each table; also the highest ids, since ids are dense and begin at 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -54,13 +51,26 @@ impl AddAssign for Counts {
     }
 }
 
+/// The client with the most movements: the holder of the cards that they were made with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct BusiestClient {
+    /// The associate's id.
+    pub id: u32,
+    /// Movements, of those that the run made.
+    pub movements: u64,
+    /// The same as a share of all movements that the run made.
+    pub share: f64,
+}
+
 /// The laws of how many there are.
 #[derive(Debug)]
 pub struct Shapes {
     seed: u64,
     accounts: Choice,
     cards: Choice,
+    unused: Share,
     movements: Zeta,
+    additional: Share,
 }
 
 /// What one associate owns.
@@ -76,21 +86,35 @@ pub struct Shape {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CardShape {
     /// Which of the owner's accounts, from 0.
-    pub account: u32,
+    pub account: u8,
     /// Which of the account's cards, from 0.
-    pub nth: u32,
+    pub nth: u8,
     /// How many movements.
     pub movements: u32,
 }
 
 impl Shapes {
     /// The laws with a seed.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, laws: &Laws) -> Self {
+        let zeta = laws.movements_per_card;
         Self {
             seed,
-            accounts: Choice::new(&ACCOUNTS),
-            cards: Choice::new(&CARDS),
-            movements: Zeta::new(MOVEMENTS_EXPONENT, MOVEMENTS_CAP),
+            accounts: Choice::new(&laws.accounts_per_associate),
+            cards: Choice::new(&laws.cards_per_account),
+            unused: Share::new(laws.unused_cards),
+            movements: Zeta::new(zeta.exponent, zeta.cap),
+            additional: Share::new(laws.additional_holders),
+        }
+    }
+
+    /// The holder of a card of `owner`, from the first of the card's own `draws`.
+    pub fn holder(&self, owner: u32, draws: &mut Draws) -> u32 {
+        let additional = draws.chance(self.additional);
+        let nearby = HOLDER_DISTANCE.min(owner - 1);
+        if additional && nearby > 0 {
+            owner - 1 - draws.below(nearby)
+        } else {
+            owner
         }
     }
 
@@ -102,9 +126,9 @@ impl Shapes {
             cards: [CardShape::default(); MOST_CARDS],
             card_count: 0,
         };
-        for account in 0..shape.accounts {
-            for nth in 0..self.cards.draw(&mut draws) as u32 {
-                let movements = if draws.chance(UNUSED_CARDS) {
+        for account in 0..shape.accounts as u8 {
+            for nth in 0..self.cards.draw(&mut draws) as u8 {
+                let movements = if draws.chance(self.unused) {
                     0
                 } else {
                     self.movements.draw(&mut draws)
@@ -155,6 +179,7 @@ pub struct Part {
 pub struct Plan {
     /// The highest ids at the beginning, then at the end of each block.
     bounds: Vec<Counts>,
+    busiest: Option<BusiestClient>,
 }
 
 impl Plan {
@@ -169,8 +194,13 @@ impl Plan {
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
         let last = before.associado + u64::from(associates);
-        let mut bounds = vec![before];
+        let rows_total = u64::from(associates);
+        let span =
+            tracing::info_span!("plan", table = "associado", rows_total, rows = field::Empty);
+        let mut bounds = Vec::with_capacity(associates.div_ceil(BLOCK_ASSOCIATES) as usize + 1);
+        bounds.push(before);
         let mut counts = before;
+        let mut clients = Clients::default();
         while counts.associado < last {
             cancel.check()?;
             let block_end = (counts.associado + u64::from(BLOCK_ASSOCIATES)).min(last);
@@ -178,15 +208,26 @@ impl Plan {
             if too_many {
                 return Err(too_large(associates));
             }
-            for associate in counts.associado + 1..=block_end {
-                counts += shapes.of(associate as u32).counts();
+            for associate in counts.associado as u32 + 1..=block_end as u32 {
+                let shape = shapes.of(associate);
+                clients.add(shapes, associate, counts.cartao, &shape);
+                counts += shape.counts();
             }
             bounds.push(counts);
+            if counts.associado.is_multiple_of(PROGRESS_ASSOCIATES) {
+                span.record("rows", counts.associado - before.associado);
+            }
         }
         if counts.conta.max(counts.cartao) > i32::MAX as u64 {
             return Err(too_large(associates));
         }
-        Ok(Self { bounds })
+        let busiest = clients.busiest(counts.movimento - before.movimento);
+        Ok(Self { bounds, busiest })
+    }
+
+    /// The client with the most movements, if there are movements.
+    pub fn busiest(&self) -> Option<BusiestClient> {
+        self.busiest
     }
 
     /// The highest ids when all is done.
@@ -194,22 +235,58 @@ impl Plan {
         self.bounds[self.bounds.len() - 1]
     }
 
-    /// Rows of the plan itself, of the table that `of` takes from the counts.
-    pub fn rows(&self, of: fn(&Counts) -> u64) -> u64 {
-        of(&self.end()) - of(&self.bounds[0])
+    /// Rows of a table, those before the plan not counted.
+    pub fn rows(&self, table: Table) -> u64 {
+        table.of(&self.end()) - table.of(&self.bounds[0])
     }
 
-    /// The plan in parts of whole blocks, each with about `rows` rows of the table that `of` takes.
-    pub fn parts(&self, of: fn(&Counts) -> u64, rows: u64) -> Vec<Part> {
+    /// The plan in parts of whole blocks, each with about `rows` rows of `table`.
+    pub fn parts(&self, table: Table, rows: u64) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut before = self.bounds[0];
         for (index, &end) in self.bounds.iter().enumerate().skip(1) {
-            if of(&end) - of(&before) >= rows || index + 1 == self.bounds.len() {
+            if table.of(&end) - table.of(&before) >= rows || index + 1 == self.bounds.len() {
                 parts.push(Part { before, end });
                 before = end;
             }
         }
         parts
+    }
+}
+
+/// Counts movements by client. A client's cards belong to accounts of the next [`HOLDER_DISTANCE`] owners at
+/// the latest, so only so many counts are open at a time.
+#[derive(Default)]
+struct Clients {
+    /// The count of client `id` at `id` modulo its length.
+    open: Vec<u64>,
+    busiest: Option<(u32, u64)>,
+}
+
+impl Clients {
+    /// Adds what is bought with the cards of `owner`, whose ids follow `last_card`. Owners come in order.
+    fn add(&mut self, shapes: &Shapes, owner: u32, last_card: u64, shape: &Shape) {
+        const OPEN: usize = HOLDER_DISTANCE as usize + 1;
+        self.open.resize(OPEN, 0);
+        // Nobody before that distance is counted any more, so the owner takes that client's place.
+        self.open[owner as usize % OPEN] = 0;
+        for (index, card) in (1..).zip(shape.cards()) {
+            let mut draws = Draws::of(shapes.seed, Stream::Cartao, last_card + index);
+            let holder = shapes.holder(owner, &mut draws);
+            let count = &mut self.open[holder as usize % OPEN];
+            *count += u64::from(card.movements);
+            if *count > self.busiest.map_or(0, |(_, most)| most) {
+                self.busiest = Some((holder, *count));
+            }
+        }
+    }
+
+    fn busiest(&self, all: u64) -> Option<BusiestClient> {
+        self.busiest.map(|(id, movements)| BusiestClient {
+            id,
+            movements,
+            share: movements as f64 / all as f64,
+        })
     }
 }
 
@@ -225,7 +302,13 @@ mod tests {
     use super::*;
 
     fn plan(before: Counts, associates: u32) -> Plan {
-        Plan::new(&Shapes::new(42), before, associates, &Cancel::default()).expect("a plan")
+        Plan::new(
+            &Shapes::new(42, &Laws::default()),
+            before,
+            associates,
+            &Cancel::default(),
+        )
+        .expect("a plan")
     }
 
     #[test]
@@ -245,10 +328,33 @@ mod tests {
     }
 
     #[test]
+    fn the_busiest_of_many_clients_is_found_over_the_whole_window() {
+        // More owners than a window is wide, so that places are taken again.
+        let (shapes, plan) = (
+            Shapes::new(42, &Laws::default()),
+            plan(Counts::default(), 5_000),
+        );
+        let mut by_client = vec![0_u64; 5_001];
+        let mut card_id = 0;
+        for owner in 1..=5_000 {
+            for card in shapes.of(owner).cards() {
+                card_id += 1;
+                let mut draws = Draws::of(42, Stream::Cartao, card_id);
+                by_client[shapes.holder(owner, &mut draws) as usize] += u64::from(card.movements);
+            }
+        }
+        let busiest = plan.busiest().expect("movements");
+        assert_eq!(by_client.iter().max(), Some(&busiest.movements));
+        assert_eq!(by_client[busiest.id as usize], busiest.movements);
+        let all = plan.rows(Table::Movimento) as f64;
+        assert_eq!(busiest.share, busiest.movements as f64 / all);
+    }
+
+    #[test]
     fn parts_follow_each_other_without_gap_or_overlap() {
         let plan = plan(Counts::default(), 3000);
         for rows in [1, 1_000, 50_000, u64::MAX] {
-            let parts = plan.parts(|counts| counts.movimento, rows);
+            let parts = plan.parts(Table::Movimento, rows);
             assert_eq!(parts[0].before, Counts::default());
             assert_eq!(parts[parts.len() - 1].end, plan.end());
             assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].before));
@@ -261,8 +367,13 @@ mod tests {
             associado: i32::MAX as u64 - 10,
             ..Counts::default()
         };
-        let error =
-            Plan::new(&Shapes::new(1), before, 100, &Cancel::default()).expect_err("too many");
+        let error = Plan::new(
+            &Shapes::new(1, &Laws::default()),
+            before,
+            100,
+            &Cancel::default(),
+        )
+        .expect_err("too many");
         assert_eq!(
             dataset::failure::Failure::kind_of(&error),
             Some(Kind::Usage)

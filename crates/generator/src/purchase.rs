@@ -1,9 +1,15 @@
 //! What was bought, where and for how much: the description and the amount of a movement.
 
 use crate::distribution::{Choice, log_normal_quantiles, normal_quantiles};
+use crate::laws::Laws;
 use crate::names::{Name, Names, push_number};
-use crate::places::{CITIES, Ending, KINDS, Line};
-use crate::random::Draws;
+use crate::places::{CITIES, Ending, KINDS, Line, SUBSCRIPTIONS};
+use crate::random::{Draws, Share};
+
+/// Share of purchases away from home.
+const AWAY: Share = Share::new(0.12);
+/// Share of purchases in instalments, where they can be.
+const IN_INSTALMENTS: Share = Share::new(0.4);
 
 /// The laws that purchases are drawn from.
 #[derive(Debug)]
@@ -19,8 +25,8 @@ pub struct Purchases {
 pub struct Purchase<'a> {
     /// What was paid, in cents, above zero.
     pub cents: u32,
-    kind: u8,
-    merchant: u8,
+    merchant: &'static str,
+    line: Line,
     city: u8,
     branch: u16,
     /// Which of how many instalments.
@@ -28,23 +34,22 @@ pub struct Purchase<'a> {
     recipient: Option<Name<'a>>,
 }
 
-impl Default for Purchases {
-    fn default() -> Self {
+impl Purchases {
+    /// The laws of spending among `laws`.
+    pub fn new(laws: &Laws) -> Self {
         let normal = normal_quantiles();
-        let weights: Vec<_> = KINDS.iter().map(|kind| kind.weight).collect();
-        let inhabitants: Vec<_> = CITIES.iter().map(|city| city.weight).collect();
+        let spending = KINDS.iter().map(|kind| laws.spending[kind.name]);
+        let shares: Vec<_> = spending.clone().map(|law| law.share).collect();
+        let inhabitants: Vec<_> = CITIES.iter().map(|city| f64::from(city.weight)).collect();
         Self {
-            kinds: Choice::new(&weights),
+            kinds: Choice::new(&shares),
             cities: Choice::new(&inhabitants),
-            amounts: KINDS
-                .iter()
-                .map(|kind| log_normal_quantiles(&normal, kind.median, kind.sigma))
+            amounts: spending
+                .map(|law| log_normal_quantiles(&normal, 100.0 * law.median, law.sigma))
                 .collect(),
         }
     }
-}
 
-impl Purchases {
     /// The city somebody lives in, for [`draw`](Self::draw).
     pub fn draw_home(&self, draws: &mut Draws) -> u8 {
         self.cities.draw(draws) as u8
@@ -54,11 +59,10 @@ impl Purchases {
     pub fn draw<'a>(&self, names: &'a Names, home: u8, draws: &mut Draws) -> Purchase<'a> {
         let index = self.kinds.draw(draws);
         let kind = &KINDS[index];
-        let merchant = draws.below(kind.merchants.len() as u32) as u8;
         let mut purchase = Purchase {
+            merchant: draws.pick::<&'static str>(kind.merchants),
             cents: self.draw_amount(index, draws),
-            kind: index as u8,
-            merchant,
+            line: kind.line,
             city: home,
             branch: 0,
             instalment: None,
@@ -66,12 +70,12 @@ impl Purchases {
         };
         match kind.line {
             Line::Local | Line::Branch => {
-                if draws.chance(120) {
+                if draws.chance(AWAY) {
                     purchase.city = self.draw_home(draws);
                 }
                 purchase.branch = 1 + draws.below(400) as u16;
             }
-            Line::Instalments if draws.chance(400) => {
+            Line::Instalments if draws.chance(IN_INSTALMENTS) => {
                 let count = *draws.pick(&[2, 3, 4, 5, 6, 10, 12]);
                 purchase.instalment = Some((1 + draws.below(u32::from(count)) as u8, count));
             }
@@ -92,15 +96,34 @@ impl Purchases {
             },
             Ending::Round(step, share) if draws.chance(share) => cents.div_ceil(step) * step,
             Ending::Round(..) => cents,
-            Ending::Listed(prices) => *draws.pick(prices),
         }
     }
 }
 
 impl Purchase<'_> {
+    /// What takes the place of a purchase where there is none.
+    pub(crate) const NOTHING: Self = Self {
+        cents: 0,
+        merchant: "",
+        line: Line::Anywhere,
+        city: 0,
+        branch: 0,
+        instalment: None,
+        recipient: None,
+    };
+
+    /// What one subscription costs every time.
+    pub fn subscription(draws: &mut Draws) -> Self {
+        let &(merchant, prices) = draws.pick(SUBSCRIPTIONS);
+        Self {
+            cents: *draws.pick(prices),
+            merchant,
+            ..Self::NOTHING
+        }
+    }
+
     /// Writes the line of the statement, in ASCII capitals and well below 255 characters.
     pub fn write_description(&self, out: &mut String) {
-        let kind = &KINDS[usize::from(self.kind)];
         if let Some((number, count)) = self.instalment {
             out.push_str("PARC ");
             push_number(number.into(), 2, out);
@@ -108,8 +131,8 @@ impl Purchase<'_> {
             push_number(count.into(), 2, out);
             out.push(' ');
         }
-        out.push_str(kind.merchants[usize::from(self.merchant)]);
-        match kind.line {
+        out.push_str(self.merchant);
+        match self.line {
             Line::Local => out.push_str("  "),
             Line::Branch => {
                 out.push(' ');
@@ -122,7 +145,7 @@ impl Purchase<'_> {
         if let Some(recipient) = self.recipient {
             recipient.write_short(out);
         }
-        if matches!(kind.line, Line::Local | Line::Branch) {
+        if matches!(self.line, Line::Local | Line::Branch) {
             let city = &CITIES[usize::from(self.city)];
             out.push_str(city.name);
             out.push(' ');
@@ -138,7 +161,6 @@ mod tests {
 
     #[test]
     fn tables_make_sense() {
-        assert_eq!(KINDS.iter().map(|kind| kind.weight).sum::<u32>(), 1000);
         assert!(CITIES.len() <= usize::from(u8::MAX));
         for (index, city) in CITIES.iter().enumerate() {
             assert!(
@@ -156,18 +178,16 @@ mod tests {
         }
         let states: std::collections::HashSet<_> = CITIES.iter().map(|city| city.state).collect();
         assert_eq!(states.len(), 27, "every state and the federal district");
-        for kind in KINDS {
-            assert!(
-                kind.merchants
-                    .iter()
-                    .all(|name| name.is_ascii() && name.to_uppercase() == **name)
-            );
+        let sold = KINDS.iter().flat_map(|kind| kind.merchants);
+        let subscribed = SUBSCRIPTIONS.iter().map(|(merchant, _)| merchant);
+        for merchant in sold.chain(subscribed) {
+            assert!(merchant.is_ascii() && merchant.to_uppercase() == **merchant);
         }
     }
 
     #[test]
     fn descriptions_look_like_a_statement() {
-        let (names, purchases) = (Names::default(), Purchases::default());
+        let (names, purchases) = (Names::default(), Purchases::new(&Laws::default()));
         let home = CITIES
             .iter()
             .position(|city| city.name == "CURITIBA")
@@ -190,7 +210,7 @@ mod tests {
         assert!(share(&|line| line.ends_with(" CURITIBA PR")) > 8_000);
         assert!(share(&|line| line.starts_with("PIX ENVIADO ")) > 800);
         assert!(share(&|line| line.starts_with("PARC ")) > 400);
-        assert!(share(&|line| line == "NETFLIX.COM") > 50);
+        assert!(share(&|line| line == "UBER *TRIP") > 300);
         assert!(share(&|line| line.starts_with("POSTO IPIRANGA 0")) > 200);
     }
 }

@@ -20,11 +20,26 @@ pub enum Stream {
     Movimento = 5,
     /// The permutation of card numbers.
     CardNumber = 6,
+    /// What is subscribed to with a card.
+    Subscription = 7,
+    /// Faults that are planted on purpose.
+    Dirt = 8,
 }
 
 /// The numbers of one row.
 #[derive(Debug, Clone)]
 pub struct Draws(Xoshiro256PlusPlus);
+
+/// A share of all cases, for [`Draws::chance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share(u64);
+
+impl Share {
+    /// `share` of 1.
+    pub const fn new(share: f64) -> Self {
+        Self((share * 4_294_967_296.0) as u64)
+    }
+}
 
 impl Draws {
     /// The numbers of row `index` of `stream`.
@@ -48,9 +63,9 @@ impl Draws {
         &items[self.below(items.len() as u32) as usize]
     }
 
-    /// True in `per_mille` of a thousand cases.
-    pub fn chance(&mut self, per_mille: u32) -> bool {
-        self.below(1000) < per_mille
+    /// True in a `share` of all cases, of 1.
+    pub fn chance(&mut self, share: Share) -> bool {
+        self.bits() >> 32 < share.0
     }
 
     /// A value between the points of `quantiles`, each gap between two of them being equally likely.

@@ -4,21 +4,25 @@ use anyhow::Context;
 use database::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
+use postgres::error::SqlState;
 
+use crate::laws::Laws;
 use crate::plan::Counts;
+use crate::recipe::Recipe;
+use crate::rows::Table;
 
 /// The table's name.
 pub(crate) const TABLE: &str = "extrato_generation";
 
 /// What a schema was filled with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Generation {
     /// The dataset's name.
     pub dataset: String,
     /// The [`VERSION`](crate::VERSION) that made the rows.
     pub version: u32,
-    /// The seed.
-    pub seed: u64,
+    /// What the rows depend on.
+    pub recipe: Recipe,
     /// The highest id of each table; `associado` is the number of associates.
     pub highest: Counts,
 }
@@ -37,19 +41,23 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
     if !exists {
         return Ok(None);
     }
-    let rows = client
-        .query(
-            &format!(
-                "SELECT dataset, version, seed::text, table_name, highest_id FROM {}",
-                qualified(schema, TABLE)
-            ),
-            &[],
-        )
-        .with_context(|| format!("cannot read {schema}.{TABLE}"))?;
+    let unreadable = || format!("{schema}.{TABLE} was changed: it cannot tell what {schema} holds");
+    let query = format!(
+        "SELECT dataset, version, seed::text, as_of, dirty::text, laws, table_name, highest_id FROM {}",
+        qualified(schema, TABLE)
+    );
+    let rows = match client.query(&query, &[]) {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => {
+            return Err(Kind::Refused.error(format!(
+                "schema {schema} was filled by another version of the generator: its rows cannot be continued or used \
+                 again; --replace makes new ones"
+            )));
+        }
+        rows => rows.with_context(|| format!("cannot read {schema}.{TABLE}"))?,
+    };
     let Some(first) = rows.first() else {
         return Ok(None);
     };
-    let unreadable = || format!("{schema}.{TABLE} was changed: it cannot tell what {schema} holds");
     let mut highest = Counts::default();
     for row in &rows {
         let id =
@@ -66,35 +74,40 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
         dataset: first.get("dataset"),
         version: u32::try_from(first.get::<_, i32>("version"))
             .or_fail(Kind::Mismatch, unreadable)?,
-        seed: first
-            .get::<_, &str>("seed")
-            .parse()
-            .or_fail(Kind::Mismatch, unreadable)?,
+        recipe: Recipe {
+            seed: first
+                .get::<_, &str>("seed")
+                .parse()
+                .or_fail(Kind::Mismatch, unreadable)?,
+            as_of: first
+                .get::<_, &str>("as_of")
+                .parse()
+                .map_err(|_| Kind::Mismatch.error(unreadable()))?,
+            dirty: first
+                .get::<_, &str>("dirty")
+                .parse()
+                .or_fail(Kind::Mismatch, unreadable)?,
+            laws: Laws::parse(first.get("laws")).or_fail(Kind::Mismatch, unreadable)?,
+        },
         highest,
     }))
 }
 
 impl Generation {
-    /// Each table with its highest id, in foreign-key order.
-    pub(crate) fn tables(&self) -> [(&'static str, u64); 4] {
-        [
-            ("associado", self.highest.associado),
-            ("conta", self.highest.conta),
-            ("cartao", self.highest.cartao),
-            ("movimento", self.highest.movimento),
-        ]
-    }
-
-    /// Creates the table in `schema`.
-    pub(crate) fn create(client: &mut Client, schema: &str) -> anyhow::Result<()> {
+    /// Creates the table in `schema`; `unlogged` as those it tells of, so that a crash empties it with them.
+    pub(crate) fn create(client: &mut Client, schema: &str, unlogged: bool) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
+        let kind = if unlogged { "UNLOGGED TABLE" } else { "TABLE" };
         client.batch_execute(&format!(
-            "CREATE TABLE {table} (
+            "CREATE {kind} {table} (
                  table_name text PRIMARY KEY,
                  highest_id bigint NOT NULL,
                  dataset text NOT NULL,
                  version integer NOT NULL,
-                 seed numeric(20) NOT NULL
+                 seed numeric(20) NOT NULL,
+                 as_of text NOT NULL,
+                 dirty double precision NOT NULL,
+                 laws text NOT NULL
              );
              COMMENT ON TABLE {table} IS 'What extrato generate filled this schema with'"
         ))?;
@@ -106,19 +119,30 @@ impl Generation {
         let table = qualified(schema, TABLE);
         client.batch_execute(&format!("DELETE FROM {table}"))?;
         let insert = client.prepare(&format!(
-            "INSERT INTO {table} (table_name, highest_id, dataset, version, seed)
-             VALUES ($1, $2, $3, $4, $5::text::numeric)"
+            "INSERT INTO {table} (table_name, highest_id, dataset, version, seed, as_of, dirty, laws)
+             VALUES ($1, $2, $3, $4, $5::text::numeric, $6, $7, $8)"
         ))?;
-        for (name, highest) in self.tables() {
-            let (highest, version) = (highest as i64, self.version as i32);
+        let Recipe {
+            seed,
+            as_of,
+            dirty,
+            laws,
+        } = &self.recipe;
+        let (version, seed) = (self.version as i32, seed.to_string());
+        let (as_of, laws) = (as_of.to_string(), laws.to_string());
+        for table in Table::ALL {
+            let highest = table.of(&self.highest) as i64;
             client.execute(
                 &insert,
                 &[
-                    &name,
+                    &table.name(),
                     &highest,
                     &self.dataset,
                     &version,
-                    &self.seed.to_string(),
+                    &seed,
+                    &as_of,
+                    dirty,
+                    &laws,
                 ],
             )?;
         }

@@ -3,18 +3,115 @@
 
 use database::copy_in::RowEncoder;
 
+use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault};
 use crate::names::Name;
+use crate::plan::Counts;
 use crate::purchase::Purchase;
+
+/// The tables, in foreign-key order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Associates.
+    Associado,
+    /// Accounts.
+    Conta,
+    /// Cards.
+    Cartao,
+    /// Card movements.
+    Movimento,
+}
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Associado, Self::Conta, Self::Cartao, Self::Movimento];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Associado => "associado",
+            Self::Conta => "conta",
+            Self::Cartao => "cartao",
+            Self::Movimento => "movimento",
+        }
+    }
+
+    /// Its columns, in the order in which rows are encoded.
+    pub const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Self::Associado => &["id", "nome", "sobrenome", "idade", "email"],
+            Self::Conta => &["id", "tipo", "data_criacao", "id_associado"],
+            Self::Cartao => &[
+                "id",
+                "num_cartao",
+                "nom_impresso",
+                "data_criacao",
+                "id_conta",
+                "id_associado",
+            ],
+            Self::Movimento => &[
+                "id",
+                "vlr_transacao",
+                "des_transacao",
+                "data_movimento",
+                "id_cartao",
+            ],
+        }
+    }
+
+    /// Its rows among those of all tables.
+    pub const fn of(self, counts: &Counts) -> u64 {
+        match self {
+            Self::Associado => counts.associado,
+            Self::Conta => counts.conta,
+            Self::Cartao => counts.cartao,
+            Self::Movimento => counts.movimento,
+        }
+    }
+}
+
+/// What takes the fields of a row, one after the other.
+pub trait Fields {
+    /// An integer.
+    fn int4(&mut self, value: i32);
+    /// A bigint.
+    fn int8(&mut self, value: i64);
+    /// The numeric `unscaled` · 10^-`scale`.
+    fn numeric(&mut self, unscaled: i64, scale: u16);
+    /// A text, or the label of an enum.
+    fn text(&mut self, value: &str);
+    /// A timestamp in microseconds since 2000-01-01T00:00:00.
+    fn timestamp(&mut self, micros: i64);
+}
+
+impl Fields for RowEncoder {
+    fn int4(&mut self, value: i32) {
+        Self::int4(self, value);
+    }
+
+    fn int8(&mut self, value: i64) {
+        Self::int8(self, value);
+    }
+
+    fn numeric(&mut self, unscaled: i64, scale: u16) {
+        Self::numeric(self, unscaled, scale);
+    }
+
+    fn text(&mut self, value: &str) {
+        Self::text(self, value);
+    }
+
+    fn timestamp(&mut self, micros: i64) {
+        Self::timestamp(self, micros);
+    }
+}
 
 /// One table's row: how it is encoded.
 pub trait Row {
-    /// The table.
-    const TABLE: &'static str;
-    /// Its columns, in the order in which [`encode`](Self::encode) writes them.
-    const COLUMNS: &'static [&'static str];
+    /// Writes the fields. `text` is scratch space.
+    fn encode(&self, text: &mut String, fields: &mut impl Fields);
 
-    /// Appends the fields. `text` is scratch space.
-    fn encode(&self, text: &mut String, row: &mut RowEncoder);
+    /// The fault that was planted in it.
+    fn fault(&self) -> Option<Fault>;
 }
 
 /// A row of `associado`.
@@ -25,6 +122,7 @@ pub struct Associado<'a> {
     pub(crate) name: Name<'a>,
     /// Where they live; shows in what their cards pay for.
     pub(crate) home: u8,
+    pub(crate) fault: Option<Fault>,
 }
 
 /// A row of `conta`.
@@ -34,6 +132,7 @@ pub struct Conta {
     pub(crate) tipo: &'static str,
     pub(crate) data_criacao: i64,
     pub(crate) id_associado: u32,
+    pub(crate) fault: Option<Fault>,
 }
 
 /// A row of `cartao`.
@@ -44,6 +143,7 @@ pub struct Cartao<'a> {
     pub(crate) data_criacao: i64,
     pub(crate) id_conta: u32,
     pub(crate) holder: Associado<'a>,
+    pub(crate) fault: Option<Fault>,
 }
 
 /// A row of `movimento`.
@@ -54,81 +154,96 @@ pub struct Movimento<'a> {
     pub(crate) reversal: bool,
     pub(crate) data_movimento: i64,
     pub(crate) id_cartao: u32,
+    pub(crate) fault: Option<Fault>,
 }
 
 impl Row for Associado<'_> {
-    const TABLE: &'static str = "associado";
-    const COLUMNS: &'static [&'static str] = &["id", "nome", "sobrenome", "idade", "email"];
-
-    fn encode(&self, text: &mut String, row: &mut RowEncoder) {
-        row.int4(self.id as i32);
-        row.text(self.name.nome());
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        let (in_nome, in_sobrenome) = match self.fault {
+            Some(Fault::EmptyText) => (None, self.fault),
+            fault => (fault, None),
+        };
+        fields.int4(self.id as i32);
+        text.clear();
+        text.push_str(self.name.nome());
+        write_text(text, in_nome, fields);
         text.clear();
         self.name.write_sobrenome(text);
-        row.text(text);
-        row.int4(self.idade as i32);
+        write_text(text, in_sobrenome, fields);
+        fields.int4(self.idade as i32);
         text.clear();
         self.name.write_email(self.id, text);
-        row.text(text);
+        fields.text(text);
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 }
 
 impl Row for Conta {
-    const TABLE: &'static str = "conta";
-    const COLUMNS: &'static [&'static str] = &["id", "tipo", "data_criacao", "id_associado"];
+    fn encode(&self, _text: &mut String, fields: &mut impl Fields) {
+        fields.int4(self.id as i32);
+        fields.text(self.tipo);
+        fields.timestamp(time(self.data_criacao, self.fault, self.id.into()));
+        fields.int4(self.id_associado as i32);
+    }
 
-    fn encode(&self, _text: &mut String, row: &mut RowEncoder) {
-        row.int4(self.id as i32);
-        row.text(self.tipo);
-        row.timestamp(self.data_criacao);
-        row.int4(self.id_associado as i32);
+    fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 }
 
 impl Row for Cartao<'_> {
-    const TABLE: &'static str = "cartao";
-    const COLUMNS: &'static [&'static str] = &[
-        "id",
-        "num_cartao",
-        "nom_impresso",
-        "data_criacao",
-        "id_conta",
-        "id_associado",
-    ];
-
-    fn encode(&self, text: &mut String, row: &mut RowEncoder) {
-        row.int4(self.id as i32);
-        row.int8(self.num_cartao);
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        fields.int4(self.id as i32);
+        fields.int8(self.num_cartao);
         text.clear();
         self.holder.name.write_embossed(text);
-        row.text(text);
-        row.timestamp(self.data_criacao);
-        row.int4(self.id_conta as i32);
-        row.int4(self.holder.id as i32);
+        write_text(text, self.fault, fields);
+        fields.timestamp(time(self.data_criacao, self.fault, self.id.into()));
+        fields.int4(self.id_conta as i32);
+        fields.int4(self.holder.id as i32);
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 }
 
 impl Row for Movimento<'_> {
-    const TABLE: &'static str = "movimento";
-    const COLUMNS: &'static [&'static str] = &[
-        "id",
-        "vlr_transacao",
-        "des_transacao",
-        "data_movimento",
-        "id_cartao",
-    ];
-
-    fn encode(&self, text: &mut String, row: &mut RowEncoder) {
-        row.int8(self.id as i64);
-        let cents = i64::from(self.purchase.cents);
-        row.numeric(if self.reversal { -cents } else { cents }, 2);
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        fields.int8(self.id as i64);
+        let cents = match self.fault {
+            Some(Fault::ExtremeAmount) => EXTREME_CENTS,
+            _ => self.purchase.cents.into(),
+        };
+        fields.numeric(if self.reversal { -cents } else { cents }, 2);
         text.clear();
         if self.reversal {
             text.push_str("ESTORNO ");
         }
         self.purchase.write_description(text);
-        row.text(text);
-        row.timestamp(self.data_movimento);
-        row.int4(self.id_cartao as i32);
+        write_text(text, self.fault, fields);
+        fields.timestamp(time(self.data_movimento, self.fault, self.id));
+        fields.int4(self.id_cartao as i32);
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+}
+
+fn write_text(text: &mut String, fault: Option<Fault>, fields: &mut impl Fields) {
+    if let Some(fault) = fault {
+        fault.plant(text);
+    }
+    fields.text(text);
+}
+
+fn time(time: i64, fault: Option<Fault>, id: u64) -> i64 {
+    match fault {
+        Some(Fault::FarDate) => FAR_TIMES[(id % 2) as usize],
+        _ => time,
     }
 }

@@ -8,6 +8,8 @@ use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
 
+use crate::rows::Table;
+
 const LOADING_PREFIX: &str = "extrato_loading_";
 /// Postgres cuts names off at 63 bytes.
 const LONGEST_NAME_BYTES: usize = 63 - LOADING_PREFIX.len();
@@ -105,12 +107,29 @@ pub(crate) fn check_rights(client: &mut Client, target: &str) -> anyhow::Result<
     Ok(())
 }
 
+/// Connections that the server, its database and the role have left.
+pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
+    let row = client.query_one(
+        "SELECT least(
+             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                 - count(*),
+             (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+                 - count(*) FILTER (WHERE datname = current_database()),
+             (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user)
+                 - count(*) FILTER (WHERE usename = session_user))
+         FROM pg_stat_activity WHERE backend_type = 'client backend'",
+        &[],
+    )?;
+    Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
 /// Creates the loading schema, in place of one that a dead run left, with the dataset's types and
 /// tables in it; names without a schema mean this one from now on.
 pub(crate) fn create_loading(
     client: &mut Client,
     loading: &str,
     schema_sql: &str,
+    unlogged: bool,
 ) -> anyhow::Result<()> {
     let name = quoted(loading);
     client
@@ -118,8 +137,14 @@ pub(crate) fn create_loading(
             "DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; SET search_path TO {name}"
         ))
         .with_context(|| format!("cannot create schema {loading}"))?;
+    let mut statements = schema_sql.to_owned();
+    if unlogged {
+        for table in Table::ALL {
+            statements += &format!("ALTER TABLE {} SET UNLOGGED;", quoted(table.name()));
+        }
+    }
     client
-        .batch_execute(schema_sql)
+        .batch_execute(&statements)
         .with_context(|| format!("cannot create the tables in schema {loading}"))
 }
 

@@ -1,6 +1,8 @@
 //! The binary COPY writer against Postgres itself.
 
-use database::copy_in::CopyIn;
+use database::Connection;
+use database::copy_in::{CopyIn, RowEncoder};
+use dataset::failure::{Failure, Kind};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
@@ -19,6 +21,10 @@ fn decimal_text(unscaled: i64, scale: u16) -> String {
         digits.insert(0, '-');
     }
     digits
+}
+
+fn started<'a>(client: &'a mut Connection, table: &str, columns: &[&str]) -> CopyIn<'a> {
+    CopyIn::start(client, "public", table, columns, false).expect("started")
 }
 
 #[test]
@@ -42,12 +48,14 @@ fn every_numeric_arrives_as_it_was_sent() {
         values.push((unscaled >> shift, scale));
     }
 
-    let mut copy = CopyIn::start(&mut client, "public", "n", &["id", "value"]).expect("started");
+    let mut rows = RowEncoder::default();
     for (id, (unscaled, scale)) in values.iter().enumerate() {
-        let row = copy.row().expect("a row");
-        row.int4(id as i32);
-        row.numeric(*unscaled, *scale);
+        rows.row(2);
+        rows.int4(id as i32);
+        rows.numeric(*unscaled, *scale);
     }
+    let mut copy = started(&mut client, "n", &["id", "value"]);
+    copy.send(rows.bytes(), values.len() as u64).expect("sent");
     let written = copy.finish().expect("finished");
     assert_eq!(written.rows, values.len() as u64);
 
@@ -74,8 +82,8 @@ fn every_type_arrives_as_it_was_sent() {
         )
         .expect("a table");
     let columns = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j k"];
-    let mut copy = CopyIn::start(&mut client, "A \"b", "t", &columns).expect("started");
-    let row = copy.row().expect("a row");
+    let mut row = RowEncoder::default();
+    row.row(columns.len() as i16);
     row.bool(true);
     row.int2(i16::MIN);
     row.int4(i32::MIN);
@@ -86,6 +94,8 @@ fn every_type_arrives_as_it_was_sent() {
     row.timestamp(1_000_001);
     row.text("");
     row.null();
+    let mut copy = CopyIn::start(&mut client, "A \"b", "t", &columns, false).expect("started");
+    copy.send(row.bytes(), 1).expect("sent");
     assert_eq!(copy.finish().expect("finished").rows, 1);
 
     let rows = client
@@ -118,11 +128,15 @@ fn a_value_that_the_table_refuses_fails_the_whole_copy_and_names_the_table() {
     client
         .batch_execute("CREATE TABLE short (name varchar(3))")
         .expect("a table");
-    let mut copy = CopyIn::start(&mut client, "public", "short", &["name"]).expect("started");
-    for _ in 0..100_000 {
-        copy.row().expect("a row").text("abc");
+    let mut copy = started(&mut client, "short", &["name"]);
+    for name in ["abc"; 100].into_iter().chain(["abcd"]) {
+        let mut rows = RowEncoder::default();
+        for _ in 0..1_000 {
+            rows.row(1);
+            rows.text(name);
+        }
+        copy.send(rows.bytes(), 1_000).expect("sent");
     }
-    copy.row().expect("a row").text("abcd");
     let error = copy.finish().expect_err("too long");
     let message = format!("{error:#}");
     assert!(message.contains("public.short"), "{message}");
@@ -148,14 +162,53 @@ fn a_copy_that_is_dropped_leaves_nothing() {
         .batch_execute("CREATE TABLE n (id integer)")
         .expect("a table");
     {
-        let mut copy = CopyIn::start(&mut client, "public", "n", &["id"]).expect("started");
+        let mut rows = RowEncoder::default();
         for id in 0..200_000 {
-            copy.row().expect("a row").int4(id);
+            rows.row(1);
+            rows.int4(id);
         }
+        let mut copy = started(&mut client, "n", &["id"]);
+        copy.send(rows.bytes(), 200_000).expect("sent");
     }
     let count: i64 = client
         .query_one("SELECT count(*) FROM n", &[])
         .expect("the connection still works")
         .get(0);
     assert_eq!(count, 0);
+}
+
+#[test]
+fn rows_that_the_server_does_not_count_as_sent_are_a_failed_check() {
+    let database = testkit::Database::create();
+    let mut client = database.connect();
+    client
+        .batch_execute("CREATE TABLE n (id integer)")
+        .expect("a table");
+    let mut row = RowEncoder::default();
+    row.row(1);
+    row.int4(1);
+    let mut copy = started(&mut client, "n", &["id"]);
+    copy.send(row.bytes(), 2).expect("sent");
+    let error = copy.finish().expect_err("one is missing");
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Check), "{error:#}");
+}
+
+#[test]
+fn rows_are_frozen_only_in_the_transaction_that_truncated_the_table() {
+    let database = testkit::Database::create();
+    let mut client = database.connect();
+    client
+        .batch_execute("CREATE TABLE n (id integer)")
+        .expect("a table");
+    let mut row = RowEncoder::default();
+    row.row(1);
+    row.int4(1);
+    let refused = CopyIn::start(&mut client, "public", "n", &["id"], true)
+        .and_then(|mut copy| copy.send(row.bytes(), 1).and_then(|()| copy.finish()));
+    assert!(refused.is_err());
+    client.batch_execute("BEGIN; TRUNCATE n").expect("begun");
+    let mut copy = CopyIn::start(&mut client, "public", "n", &["id"], true).expect("started");
+    copy.send(row.bytes(), 1).expect("sent");
+    assert_eq!(copy.finish().expect("finished").rows, 1);
+    client.batch_execute("COMMIT").expect("committed");
 }

@@ -5,21 +5,21 @@ use dataset::failure::{Failure, Kind};
 use generator::{Mode, Options, generate, recorded};
 use testkit::Database;
 
-use crate::{count, digests, generated, options, value};
+use crate::{count, digests, generated, options, seeded, value};
 
 #[test]
 fn appending_gives_the_same_rows_as_generating_all_at_once() {
     let database = Database::create();
     let mut client = database.connect();
     let mut at_once = options(1_000, Mode::Fresh);
-    (at_once.schema, at_once.seed) = ("at_once".to_owned(), Some(7));
+    (at_once.schema, at_once.asked) = ("at_once".to_owned(), seeded(7));
     generated(&database, &at_once);
 
     // Neither step ends where a block of associates does.
     generated(
         &database,
         &Options {
-            seed: Some(7),
+            asked: seeded(7),
             ..options(301, Mode::Fresh)
         },
     );
@@ -28,7 +28,7 @@ fn appending_gives_the_same_rows_as_generating_all_at_once() {
     generated(
         &database,
         &Options {
-            seed: Some(7),
+            asked: seeded(7),
             ..options(100, Mode::Append)
         },
     );
@@ -66,7 +66,7 @@ fn appending_to_what_cannot_be_continued_is_refused_and_changes_nothing() {
     let before = digests(&mut client, "cards");
     refused(
         &Options {
-            seed: Some(43),
+            asked: seeded(43),
             ..append.clone()
         },
         "seed 42, not 43",
@@ -76,7 +76,10 @@ fn appending_to_what_cannot_be_continued_is_refused_and_changes_nothing() {
         .expect("updated");
     refused(&append, "version of the generator 99");
     client
-        .batch_execute("UPDATE cards.extrato_generation SET version = 1")
+        .batch_execute(&format!(
+            "UPDATE cards.extrato_generation SET version = {}",
+            generator::VERSION
+        ))
         .expect("updated");
     client
         .batch_execute(

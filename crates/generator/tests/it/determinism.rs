@@ -3,17 +3,17 @@
 use generator::Mode;
 use testkit::Database;
 
-use crate::{digests, generated, options};
+use crate::{digests, generated, options, seeded};
 
 #[test]
 fn rows_are_the_same_whatever_the_number_of_workers() {
     let database = Database::create();
     let mut client = database.connect();
     let mut all = Vec::new();
-    for workers in [1, 2, 4] {
+    for workers in [1, 2, 8] {
         let schema = format!("with_{workers}");
         let mut options = options(3_000, Mode::Fresh);
-        (options.workers, options.schema) = (workers, schema.clone());
+        (options.workers, options.schema) = (Some(workers), schema.clone());
         let report = generated(&database, &options);
         let digests = digests(&mut client, &schema);
         assert_eq!(digests[0].1, 3_000);
@@ -33,7 +33,7 @@ fn another_seed_gives_other_rows() {
     generated(&database, &options(200, Mode::Fresh));
     let before = digests(&mut client, "cards");
     let mut other = options(200, Mode::Replace);
-    other.seed = Some(43);
+    other.asked = seeded(43);
     generated(&database, &other);
     let after = digests(&mut client, "cards");
     assert_eq!((before[0].1, after[0].1), (200, 200));
@@ -50,7 +50,7 @@ fn the_rows_of_the_default_seed_are_those_of_this_version() {
     let database = Database::create();
     let mut client = database.connect();
     let report = generated(&database, &options(1_000, Mode::Fresh));
-    assert_eq!(generator::VERSION, 1);
+    assert_eq!(generator::VERSION, 2);
     assert_eq!(report.tables[0].rows, 1_000);
     assert!(
         (95_000..=105_000).contains(&report.tables[3].rows),
@@ -64,10 +64,10 @@ fn the_rows_of_the_default_seed_are_those_of_this_version() {
     assert_eq!(
         digests,
         [
-            "e94e630148f3244b7e4d4aed646e4677",
-            "1cf0da4be7fd48f10364ee5a69934449",
-            "923190c2eaac0793d83c356b39a1b97e",
-            "561e3b55ca923139e5a0a62ed0c4e00f",
+            "4314ffa87714219190eeba6e5828ce8216d5323ce0608c7db4618140485f67f5",
+            "928bfb1bc654023063451d5d40eb9ca6500923523d1e53430cc2a0e587005f4e",
+            "e41917d68a0689109db87c113c5230b5f24bc63bf71c6de9f6a37b137ac83f15",
+            "89094d680e65db312325424057eea8da6bbbb78e7fd505c8bd850eb819d5bf69",
         ]
     );
 }

@@ -7,7 +7,7 @@ mod rows;
 
 use database::{Cancel, Connection};
 use dataset::Dataset;
-use generator::{Mode, Options, Report, generate};
+use generator::{Asked, Mode, Options, Report, Storage, generate};
 use testkit::Database;
 
 const TABLES: [&str; 4] = ["associado", "conta", "cartao", "movimento"];
@@ -18,9 +18,18 @@ fn options(associates: u32, mode: Mode) -> Options {
         dataset: Dataset::open("cards").expect("cards is built in"),
         schema: "cards".to_owned(),
         associates,
-        seed: None,
-        workers: 2,
+        asked: Asked::default(),
+        workers: Some(2),
         mode,
+        storage: Storage::default(),
+    }
+}
+
+/// What asks for a seed and nothing else.
+fn seeded(seed: u64) -> Asked {
+    Asked {
+        seed: Some(seed),
+        ..Asked::default()
     }
 }
 
@@ -41,13 +50,14 @@ fn count(client: &mut Connection, query: &str) -> i64 {
     value(client, &format!("SELECT count(*) FROM {query}"))
 }
 
-/// Rows and digest of each table of `schema`, in the order of ids.
+/// Rows and SHA-256 of each table of `schema`, in the order of ids.
 fn digests(client: &mut Connection, schema: &str) -> Vec<(String, i64, String)> {
     TABLES
         .iter()
         .map(|table| {
             let query = format!(
-                "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY id)) FROM {schema}.{table} t"
+                "SELECT count(*), encode(sha256(convert_to(string_agg(t::text, E'\\n' ORDER BY id), 'UTF8')), 'hex')
+                 FROM {schema}.{table} t"
             );
             let row = client.query_one(&query, &[]).expect("a digest");
             let digest: Option<String> = row.get(1);

@@ -64,7 +64,7 @@ fn an_empty_schema_is_filled_and_nothing_of_the_loading_is_left() {
         ("cards", generator::VERSION)
     );
     assert_eq!(
-        (generation.seed, generation.highest.associado),
+        (generation.recipe.seed, generation.highest.associado),
         (generator::DEFAULT_SEED, 20)
     );
     assert_eq!(recorded(&mut client, "elsewhere").expect("readable"), None);
@@ -143,7 +143,7 @@ fn a_failure_midway_leaves_nothing_behind() {
         .dataset
         .schema_sql
         .push_str("ALTER TABLE movimento ADD CHECK (id < 1000);");
-    options.workers = 4;
+    options.workers = Some(4);
     let error = failing(&database, &options, &Cancel::default());
     assert!(format!("{error:#}").contains("movimento"), "{error:#}");
     assert_eq!(objects(&mut client), before);
@@ -302,7 +302,7 @@ fn options_that_make_no_sense_are_usage_errors() {
             ..good.clone()
         },
         Options {
-            workers: 0,
+            workers: Some(0),
             ..good.clone()
         },
         Options {

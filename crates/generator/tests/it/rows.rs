@@ -3,25 +3,17 @@
 use std::collections::HashSet;
 
 use generator::Mode;
-use generator::rows::{Associado, Cartao, Conta, Movimento, Row};
+use generator::rows::Table;
 use testkit::Database;
 
 use crate::{count, generated, options, value};
 
 #[test]
 fn declared_columns_are_those_of_the_live_schema() {
-    fn declared<R: Row>() -> (&'static str, &'static [&'static str]) {
-        (R::TABLE, R::COLUMNS)
-    }
     let database = Database::create();
     let mut client = database.connect();
     generated(&database, &options(1, Mode::Fresh));
-    for (table, columns) in [
-        declared::<Associado<'_>>(),
-        declared::<Conta>(),
-        declared::<Cartao<'_>>(),
-        declared::<Movimento<'_>>(),
-    ] {
+    for (table, columns) in Table::ALL.map(|table| (table.name(), table.columns())) {
         let rows = client
             .query(
                 "SELECT column_name::text FROM information_schema.columns

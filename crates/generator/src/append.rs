@@ -1,0 +1,135 @@
+//! Adding associates to what an earlier run made: in one transaction on one connection, so that a failure
+//! leaves no trace.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use database::Cancel;
+use database::identifier::qualified;
+use dataset::failure::Kind;
+use postgres::Client;
+
+use crate::VERSION;
+use crate::cards::Cards;
+use crate::copy::{self, Lane, Load};
+use crate::load::{Options, Report, analyze};
+use crate::plan::Plan;
+use crate::record::{Generation, recorded};
+use crate::rows::Table;
+
+/// Continues the rows of the schema from where they end.
+pub(crate) fn append(
+    control: &mut Client,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
+    let start = Instant::now();
+    let name = &options.schema;
+    let before = recorded(control, name)?.ok_or_else(|| {
+        Kind::Refused.error(format!(
+            "schema {name} holds nothing that generate made, so there is nothing to append to: leave out --append"
+        ))
+    })?;
+    let recipe = options.asked.or(&before.recipe);
+    let of_before = &before.recipe;
+    for (same, what, theirs, ours) in [
+        (
+            before.version == VERSION,
+            "version of the generator",
+            before.version.to_string(),
+            VERSION.to_string(),
+        ),
+        (
+            before.dataset == options.dataset.name,
+            "dataset",
+            before.dataset.clone(),
+            options.dataset.name.clone(),
+        ),
+        (
+            of_before.seed == recipe.seed,
+            "seed",
+            of_before.seed.to_string(),
+            recipe.seed.to_string(),
+        ),
+        (
+            of_before.as_of == recipe.as_of,
+            "--as-of",
+            of_before.as_of.to_string(),
+            recipe.as_of.to_string(),
+        ),
+        (
+            of_before.dirty == recipe.dirty,
+            "--dirty",
+            of_before.dirty.to_string(),
+            recipe.dirty.to_string(),
+        ),
+        (
+            of_before.laws == recipe.laws,
+            "distributions",
+            "of its own".to_owned(),
+            "these".to_owned(),
+        ),
+    ] {
+        if !same {
+            return Err(Kind::Refused.error(format!(
+                "schema {name} was filled with {what} {theirs}, not {ours}: its rows cannot be continued; \
+                 --replace makes new ones"
+            )));
+        }
+    }
+    // The connection is closed after a failure, which rolls everything back.
+    control.batch_execute("BEGIN")?;
+    check_unchanged(control, name, &before)?;
+    let cards = Cards::new(&recipe);
+    let plan = Plan::new(cards.shapes(), before.highest, options.associates, cancel)?;
+    let load = Load {
+        schema: name,
+        cards: &cards,
+        plan: &plan,
+        freeze: false,
+        cancel,
+    };
+    let loaded = Instant::now();
+    let tables = copy::tables(&mut [Lane::Lent(control)], &load)?;
+    let load_seconds = loaded.elapsed().as_secs_f64();
+    let indexed = Instant::now();
+    analyze(control, name)?;
+    let generation = Generation {
+        highest: plan.end(),
+        ..before
+    };
+    generation.write(control, name)?;
+    cancel.check()?;
+    control
+        .batch_execute("COMMIT")
+        .with_context(|| format!("cannot append to schema {name}"))?;
+    let index_seconds = indexed.elapsed().as_secs_f64();
+    Ok(Report::new(
+        options,
+        &recipe,
+        &plan,
+        tables,
+        (load_seconds, index_seconds),
+        start,
+    ))
+}
+
+/// Refuses rows that are not those that were generated, as far as their highest ids tell.
+fn check_unchanged(client: &mut Client, name: &str, before: &Generation) -> anyhow::Result<()> {
+    for table in Table::ALL {
+        let highest = table.of(&before.highest);
+        let query = format!(
+            "SELECT coalesce(max(id), 0)::bigint FROM {}",
+            qualified(name, table.name())
+        );
+        let found: i64 = client.query_one(&query, &[])?.get(0);
+        if found != highest as i64 {
+            return Err(Kind::Refused.error(format!(
+                "{name}.{} was changed since it was generated (highest id {found} instead of {highest}): \
+                 its rows cannot be continued; --replace makes new ones",
+                table.name()
+            )));
+        }
+    }
+    Ok(())
+}

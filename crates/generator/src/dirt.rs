@@ -1,0 +1,249 @@
+//! Faults planted on purpose, to test what becomes of them downstream.
+//!
+//! A dirty row has one fault in one place, which clean rows never have; so a query can count each.
+
+use serde::Serialize;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::random::{Draws, Share, Stream};
+use crate::rows::Table;
+use crate::season::DAY;
+
+/// 0001-01-01T00:00:00 and 9999-12-31T23:59:59.999999, in microseconds from 2000-01-01.
+pub(crate) const FAR_TIMES: [i64; 2] = [-730_119 * DAY, 2_921_940 * DAY - 1];
+/// The highest amount of `numeric(10,2)`, in cents.
+pub(crate) const EXTREME_CENTS: i64 = 9_999_999_999;
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The text ends in a space.
+    TrailingSpace,
+    /// The text's accents are characters of their own (Unicode NFD), so it looks equal and isn't.
+    Decomposed,
+    /// The text is empty.
+    EmptyText,
+    /// The text holds double and single quotes.
+    Quotes,
+    /// The text holds a line break.
+    LineBreak,
+    /// The text holds a comma, a semicolon and a tab.
+    Delimiters,
+    /// The text begins with `../` and holds `=` and `%2F`.
+    PathCharacters,
+    /// The client has the name and age of the one before.
+    DuplicateClient,
+    /// The date is the first or the last that four digits of a year can say.
+    FarDate,
+    /// The amount is the highest or the lowest that its type can hold.
+    ExtremeAmount,
+}
+
+/// All faults, in the order of their discriminants.
+const FAULTS: [Fault; 10] = [
+    Fault::TrailingSpace,
+    Fault::Decomposed,
+    Fault::EmptyText,
+    Fault::Quotes,
+    Fault::LineBreak,
+    Fault::Delimiters,
+    Fault::PathCharacters,
+    Fault::DuplicateClient,
+    Fault::FarDate,
+    Fault::ExtremeAmount,
+];
+
+impl Fault {
+    /// The faults that rows of a table can have.
+    fn of(table: Table) -> &'static [Self] {
+        use Fault::*;
+        match table {
+            Table::Associado => &[
+                TrailingSpace,
+                Decomposed,
+                EmptyText,
+                Quotes,
+                LineBreak,
+                Delimiters,
+                PathCharacters,
+                DuplicateClient,
+            ],
+            Table::Conta => &[FarDate],
+            Table::Cartao => &[
+                TrailingSpace,
+                EmptyText,
+                Quotes,
+                LineBreak,
+                Delimiters,
+                PathCharacters,
+                FarDate,
+            ],
+            Table::Movimento => &[
+                TrailingSpace,
+                EmptyText,
+                Quotes,
+                LineBreak,
+                Delimiters,
+                PathCharacters,
+                FarDate,
+                ExtremeAmount,
+            ],
+        }
+    }
+
+    /// The column of a table that it is planted in.
+    fn column(self, table: Table) -> &'static str {
+        match (table, self) {
+            (Table::Associado, Self::EmptyText) => "sobrenome",
+            (Table::Associado, _) => "nome",
+            (Table::Conta, _) | (Table::Cartao, Self::FarDate) => "data_criacao",
+            (Table::Cartao, _) => "nom_impresso",
+            (Table::Movimento, Self::FarDate) => "data_movimento",
+            (Table::Movimento, Self::ExtremeAmount) => "vlr_transacao",
+            (Table::Movimento, _) => "des_transacao",
+        }
+    }
+
+    /// Plants it in a text; those of dates and amounts leave it as it is.
+    pub(crate) fn plant(self, text: &mut String) {
+        match self {
+            Self::TrailingSpace => text.push(' '),
+            Self::Decomposed => *text = text.nfd().collect(),
+            Self::EmptyText => text.clear(),
+            Self::Quotes => text.push_str(" \"D'OURO\""),
+            Self::LineBreak => text.push_str("\nLTDA"),
+            Self::Delimiters => text.push_str(",;\tLTDA"),
+            Self::PathCharacters => text.insert_str(0, "../a=b%2F"),
+            Self::DuplicateClient | Self::FarDate | Self::ExtremeAmount => {}
+        }
+    }
+}
+
+/// Which rows get which fault.
+#[derive(Debug)]
+pub(crate) struct Dirt {
+    seed: u64,
+    share: Option<Share>,
+}
+
+impl Dirt {
+    /// Faults in a `share` of rows, of 1.
+    pub(crate) fn new(seed: u64, share: f64) -> Self {
+        Self {
+            seed,
+            share: (share > 0.0).then(|| Share::new(share)),
+        }
+    }
+
+    /// The fault of a row, if it has one.
+    pub(crate) fn draw(&self, table: Table, id: u64) -> Option<Fault> {
+        let mut draws = Draws::of(self.seed, Stream::Dirt, id * 4 + table as u64);
+        draws
+            .chance(self.share?)
+            .then(|| *draws.pick(Fault::of(table)))
+    }
+}
+
+/// How many rows of one table have which fault.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Planted([u64; FAULTS.len()]);
+
+impl Planted {
+    pub(crate) fn count(&mut self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            self.0[fault as usize] += 1;
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (sum, rows) in self.0.iter_mut().zip(other.0) {
+            *sum += rows;
+        }
+    }
+
+    /// What was planted in `table`.
+    pub(crate) fn report(&self, table: Table) -> Vec<PlantedFault> {
+        FAULTS
+            .into_iter()
+            .zip(self.0)
+            .filter(|(_, rows)| *rows > 0)
+            .map(|(fault, rows)| PlantedFault {
+                table: table.name(),
+                column: fault.column(table),
+                fault,
+                rows,
+            })
+            .collect()
+    }
+}
+
+/// Rows that have a fault.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlantedFault {
+    /// The table.
+    pub table: &'static str,
+    /// The column; of a duplicate client the first of those that are alike.
+    pub column: &'static str,
+    /// What is wrong there.
+    pub fault: Fault,
+    /// In how many rows.
+    pub rows: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dataset::calendar::Date;
+
+    #[test]
+    fn far_times_are_the_ends_of_the_calendar() {
+        let days = |text: &str| i64::from(text.parse::<Date>().expect("a date").days() - 10_957);
+        assert_eq!(
+            FAR_TIMES,
+            [days("0001-01-01") * DAY, (days("9999-12-31") + 1) * DAY - 1]
+        );
+    }
+
+    #[test]
+    fn faults_stand_in_the_order_of_their_discriminants() {
+        for (index, fault) in FAULTS.into_iter().enumerate() {
+            assert_eq!(fault as usize, index);
+        }
+    }
+
+    #[test]
+    fn the_share_of_dirty_rows_is_the_one_asked_for_and_every_fault_occurs() {
+        let dirt = Dirt::new(42, 0.25);
+        for table in Table::ALL {
+            let mut planted = Planted::default();
+            (0..100_000).for_each(|id| planted.count(dirt.draw(table, id)));
+            let sum: u64 = planted.0.iter().sum();
+            // Six standard deviations of 137; the chance of a false alarm is below 10^-8.
+            assert!((24_180..25_820).contains(&sum), "{sum}");
+            assert_eq!(planted.report(table).len(), Fault::of(table).len());
+        }
+        let none = Dirt::new(42, 0.0);
+        assert!((0..1000).all(|id| none.draw(Table::Movimento, id).is_none()));
+        let all = Dirt::new(42, 1.0);
+        assert!((0..1000).all(|id| all.draw(Table::Movimento, id).is_some()));
+    }
+
+    #[test]
+    fn texts_are_changed_as_said() {
+        for (fault, expected) in [
+            (Fault::TrailingSpace, "José "),
+            (Fault::Decomposed, "Jose\u{301}"),
+            (Fault::EmptyText, ""),
+            (Fault::Quotes, "José \"D'OURO\""),
+            (Fault::LineBreak, "José\nLTDA"),
+            (Fault::Delimiters, "José,;\tLTDA"),
+            (Fault::PathCharacters, "../a=b%2FJosé"),
+            (Fault::FarDate, "José"),
+        ] {
+            let mut text = "José".to_owned();
+            fault.plant(&mut text);
+            assert_eq!(text, expected);
+        }
+    }
+}

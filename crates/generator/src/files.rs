@@ -1,0 +1,363 @@
+//! The same rows as files, without any database: one for each table, the dataset's SQL, and a script for psql
+//! that loads them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use database::copy_in::RowEncoder;
+use database::{Cancel, identifier};
+use dataset::Dataset;
+use dataset::failure::{Kind, OrFail};
+use tracing::field;
+
+use crate::cards::Cards;
+use crate::copy::TableReport;
+use crate::dirt::Planted;
+use crate::format::{Csv, Format, encode};
+use crate::load::{Options, Report, processors};
+use crate::plan::{Counts, Part, Plan};
+use crate::recipe::Recipe;
+use crate::rows::Table;
+
+/// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
+/// waiting for their turn stay small (a megabyte each).
+const PART_ROWS: u64 = 10_000;
+
+/// The format of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileFormat {
+    /// With a header, as Postgres's COPY writes it
+    Csv,
+    /// Postgres's own format, for COPY … (FORMAT binary)
+    BinaryCopy,
+}
+
+impl FileFormat {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::BinaryCopy => "bin",
+        }
+    }
+
+    /// The options of COPY that read it.
+    fn copy_options(self) -> &'static str {
+        match self {
+            Self::Csv => "FORMAT csv, HEADER",
+            Self::BinaryCopy => "FORMAT binary",
+        }
+    }
+}
+
+/// Writes the rows that `options` mean into `folder`, which must not exist or be empty.
+///
+/// Either all files are in it at the end, or nothing is.
+///
+/// # Errors
+/// [`Kind::Usage`] for options that make no sense, [`Kind::Refused`] if the folder holds something or another
+/// run writes it, [`Kind::Output`] if it cannot be written, [`Kind::Interrupted`].
+pub fn write(
+    folder: &Path,
+    format: FileFormat,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
+    options.check()?;
+    let start = Instant::now();
+    let recipe = options.asked.or(&Recipe::default());
+    let cards = Cards::new(&recipe);
+    let staging = Staging::open(folder)?;
+    let plan = Plan::new(
+        cards.shapes(),
+        Counts::default(),
+        options.associates,
+        cancel,
+    )?;
+    let workers = options.workers.unwrap_or_else(processors);
+    let loaded = Instant::now();
+    let writer = Writer {
+        folder: &staging.folder,
+        extension: format.extension(),
+        cards: &cards,
+        plan: &plan,
+        workers,
+        cancel,
+    };
+    let tables = match format {
+        FileFormat::Csv => writer.tables::<Csv>(),
+        FileFormat::BinaryCopy => writer.tables::<RowEncoder>(),
+    }?;
+    let load_seconds = loaded.elapsed().as_secs_f64();
+    for (name, text) in [
+        ("schema.sql", &options.dataset.schema_sql),
+        ("constraints.sql", &options.dataset.constraints_sql),
+        (
+            LOAD_SCRIPT,
+            &load_script(&options.dataset, &options.schema, format),
+        ),
+    ] {
+        let path = staging.folder.join(name);
+        fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
+    }
+    cancel.check()?;
+    staging.publish()?;
+    let report = Report::new(options, &recipe, &plan, tables, (load_seconds, 0.0), start);
+    Ok(Report {
+        folder: Some(folder.to_owned()),
+        ..report
+    })
+}
+
+const LOAD_SCRIPT: &str = "load.sql";
+
+fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
+    let schema = identifier::quoted(schema);
+    let mut script = format!(
+        "-- Loads these files: psql --single-transaction -v ON_ERROR_STOP=1 -f {LOAD_SCRIPT}, in this folder.\n\
+         CREATE SCHEMA {schema};\nSET search_path TO {schema};\n\\ir schema.sql\n"
+    );
+    for table in &dataset.tables {
+        let name = &table.name;
+        script += &format!(
+            "\\copy {name} FROM '{name}.{}' WITH ({})\n",
+            format.extension(),
+            format.copy_options()
+        );
+    }
+    script + "\\ir constraints.sql\nANALYZE;\n"
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+/// A folder beside the target in which everything is written; deleted unless it is published.
+struct Staging {
+    folder: PathBuf,
+    target: PathBuf,
+    lock: PathBuf,
+    /// Locked for as long as it is open, also if the run is killed.
+    _locked: File,
+}
+
+impl Staging {
+    fn open(target: &Path) -> anyhow::Result<Self> {
+        let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
+        let target_path =
+            std::path::absolute(target).or_fail(Kind::Output, || cannot_write(target))?;
+        let (Some(parent), Some(name)) = (target_path.parent(), target_path.file_name()) else {
+            return Err(refused("is no folder that could be made"));
+        };
+        match fs::read_dir(&target_path).map(|mut entries| entries.next()) {
+            Ok(Some(_)) => {
+                return Err(refused(
+                    "holds something: delete it, or name another folder with --to",
+                ));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(refused("is a file: name a folder with --to"));
+            }
+            _ => {}
+        }
+        fs::create_dir_all(parent).or_fail(Kind::Output, || cannot_write(parent))?;
+        let beside = |prefix: &str| {
+            let mut hidden = std::ffi::OsString::from(prefix);
+            hidden.push(name);
+            parent.join(hidden)
+        };
+        let (folder, lock) = (beside(".extrato-loading-"), beside(".extrato-lock-"));
+        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(&lock))?;
+        match locked.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                return Err(refused(
+                    "is being written by another generate: wait for its end",
+                ));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).or_fail(Kind::Output, || cannot_write(&lock));
+            }
+            Ok(()) => {}
+        }
+        // What a run that was killed left.
+        if folder.exists() {
+            fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
+        }
+        fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
+        Ok(Self {
+            folder,
+            target: target_path,
+            lock,
+            _locked: locked,
+        })
+    }
+
+    /// Moves the folder into place. An empty folder that is there gives way.
+    fn publish(self) -> anyhow::Result<()> {
+        fs::rename(&self.folder, &self.target).or_fail(Kind::Output, || cannot_write(&self.target))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.folder.exists()
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            tracing::warn!(%error, "{} could not be deleted", self.folder.display());
+        }
+        let _ = fs::remove_file(&self.lock);
+    }
+}
+
+struct Writer<'a> {
+    folder: &'a Path,
+    extension: &'static str,
+    cards: &'a Cards,
+    plan: &'a Plan,
+    workers: usize,
+    cancel: &'a Cancel,
+}
+
+/// A part of a table, encoded.
+struct Made {
+    bytes: Vec<u8>,
+    rows: u64,
+    planted: Planted,
+}
+
+impl Writer<'_> {
+    fn tables<F: Format>(&self) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+        Table::ALL
+            .into_iter()
+            .map(|table| self.table::<F>(table))
+            .collect()
+    }
+
+    /// Writes one table: workers make its parts, and this thread writes them in their order.
+    fn table<F: Format>(&self, table: Table) -> anyhow::Result<(TableReport, Planted)> {
+        let path = self
+            .folder
+            .join(format!("{}.{}", table.name(), self.extension));
+        let begun = Instant::now();
+        let rows_total = self.plan.rows(table);
+        let span = tracing::info_span!(
+            "write",
+            table = table.name(),
+            rows_total,
+            rows = field::Empty
+        );
+        let parts = self.plan.parts(table, PART_ROWS);
+        let mut file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
+        let mut report = TableReport {
+            table: table.name(),
+            rows: 0,
+            bytes: 0,
+            seconds: 0.0,
+        };
+        let mut planted = Planted::default();
+        let mut put = |bytes: &[u8], rows: u64| {
+            file.write_all(bytes)
+                .or_fail(Kind::Output, || cannot_write(&path))?;
+            report.rows += rows;
+            report.bytes += bytes.len() as u64;
+            span.record("rows", report.rows);
+            anyhow::Ok(())
+        };
+        let mut around = F::default();
+        around.header(table);
+        put(&around.take(Vec::new()), 0)?;
+        // A worker takes a buffer before it takes a part; so only as many parts as there are buffers wait for
+        // their turn, and the next one in turn always has one.
+        let (buffer, buffers) = channel();
+        for _ in 0..2 * self.workers {
+            buffer.send(Vec::new())?;
+        }
+        let (buffers, next) = (Mutex::new(buffers), AtomicUsize::new(0));
+        let (sender, made) = channel();
+        thread::scope(|scope| {
+            // Dropped at the end, so that no worker waits for them after a failure.
+            let (buffer, made) = (buffer, made);
+            let (buffers, parts, next) = (&buffers, &parts, &next);
+            for _ in 0..self.workers {
+                let sender = sender.clone();
+                scope.spawn(move || self.make::<F>(table, parts, next, buffers, &sender));
+            }
+            drop(sender);
+            let mut early = BTreeMap::new();
+            for turn in 0..parts.len() {
+                let part: Made = loop {
+                    if let Some(part) = early.remove(&turn) {
+                        break part;
+                    }
+                    let Ok((index, part)) = made.recv() else {
+                        self.cancel.check()?;
+                        anyhow::bail!("the threads that make rows ended");
+                    };
+                    early.insert(index, part);
+                };
+                put(&part.bytes, part.rows)?;
+                planted.add(&part.planted);
+                self.cancel.check()?;
+                let _ = buffer.send(part.bytes);
+            }
+            anyhow::Ok(())
+        })?;
+        around.trailer();
+        put(&around.take(Vec::new()), 0)?;
+        report.seconds = begun.elapsed().as_secs_f64();
+        tracing::info!(table = table.name(), rows = report.rows, "written");
+        Ok((report, planted))
+    }
+
+    /// Makes parts until there are no more, or nobody wants them.
+    fn make<F: Format>(
+        &self,
+        table: Table,
+        parts: &[Part],
+        next: &AtomicUsize,
+        buffers: &Mutex<Receiver<Vec<u8>>>,
+        sender: &Sender<(usize, Made)>,
+    ) {
+        let mut format = F::default();
+        loop {
+            let taken = buffers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv();
+            let Ok(mut bytes) = taken else { return };
+            bytes.clear();
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&part) = parts.get(index) else {
+                return;
+            };
+            let mut rows = 0;
+            let gathered = encode(
+                self.cards,
+                table,
+                part,
+                &mut format,
+                &mut |block: Vec<u8>, more| {
+                    self.cancel.check()?;
+                    bytes.extend_from_slice(&block);
+                    rows += more;
+                    Ok(block)
+                },
+            );
+            let Ok(planted) = gathered else { return };
+            let made = Made {
+                bytes,
+                rows,
+                planted,
+            };
+            if sender.send((index, made)).is_err() {
+                return;
+            }
+        }
+    }
+}

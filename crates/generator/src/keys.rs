@@ -1,0 +1,105 @@
+//! Keys, indexes and foreign keys, once the rows are in.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::thread;
+
+use anyhow::Context;
+use database::Cancel;
+use database::identifier::quoted;
+use postgres::Client;
+
+/// Runs the statements of a `constraints.sql` in `schema`: those that follow each other and create indexes
+/// at the same time over all `clients`, of which there is at least one, all others in their order.
+///
+/// # Errors
+/// The server's, with the statement.
+pub(crate) fn add(
+    clients: &mut [&mut Client],
+    schema: &str,
+    constraints_sql: &str,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    for client in &mut *clients {
+        client.batch_execute(&format!("SET search_path TO {}", quoted(schema)))?;
+    }
+    for group in groups(constraints_sql) {
+        let queue = Mutex::new(group.into_iter());
+        let next = || {
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.next()
+        };
+        thread::scope(|scope| {
+            let running: Vec<_> = clients
+                .iter_mut()
+                .map(|client| {
+                    scope.spawn(|| {
+                        while let Some(statement) = next() {
+                            cancel.check()?;
+                            client.batch_execute(statement).with_context(|| {
+                                format!("cannot run this in schema {schema}: {statement}")
+                            })?;
+                        }
+                        anyhow::Ok(())
+                    })
+                })
+                .collect();
+            running.into_iter().try_for_each(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked")))
+            })
+        })?;
+    }
+    Ok(())
+}
+
+/// The statements, those together that may run at the same time. A statement ends with a semicolon at the
+/// end of a line.
+fn groups(sql: &str) -> Vec<Vec<&str>> {
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    let mut indexes = false;
+    for statement in sql.split_inclusive(";\n") {
+        let first_line = statement
+            .lines()
+            .find(|line| !line.trim().is_empty() && !line.starts_with("--"));
+        let Some(first_line) = first_line else {
+            continue;
+        };
+        let first_line = first_line.to_uppercase();
+        let index = ["CREATE INDEX", "CREATE UNIQUE INDEX"]
+            .iter()
+            .any(|words| first_line.starts_with(words));
+        match groups.last_mut() {
+            Some(group) if index && indexes => group.push(statement.trim()),
+            _ => groups.push(vec![statement.trim()]),
+        }
+        indexes = index;
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indexes_that_follow_each_other_are_one_group() {
+        let sql = "-- Why.\nCREATE UNIQUE INDEX a\n  ON t (a);\ncreate index ON t (b);\n\n\
+                   ALTER TABLE t\n  ADD CHECK (c <> ';');\nALTER TABLE t ADD x;\nCREATE INDEX ON t (c);\n";
+        assert_eq!(
+            groups(sql),
+            [
+                vec![
+                    "-- Why.\nCREATE UNIQUE INDEX a\n  ON t (a);",
+                    "create index ON t (b);"
+                ],
+                vec!["ALTER TABLE t\n  ADD CHECK (c <> ';');"],
+                vec!["ALTER TABLE t ADD x;"],
+                vec!["CREATE INDEX ON t (c);"],
+            ]
+        );
+        assert_eq!(groups("SELECT 1"), [vec!["SELECT 1"]]);
+        assert!(groups("\n-- Nothing.\n").is_empty());
+    }
+}

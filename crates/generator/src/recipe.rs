@@ -1,0 +1,89 @@
+//! What rows depend on, besides how many there are.
+
+use dataset::calendar::Date;
+use dataset::failure::Kind;
+
+use crate::DEFAULT_SEED;
+use crate::laws::Laws;
+
+/// "Today" of all rows when none is given: everything in them happened before.
+pub const DEFAULT_AS_OF: Date = Date {
+    year: 2026,
+    month: 1,
+    day: 1,
+};
+/// The years that "today" may lie in: what the rows' dates can say, and what the files can carry.
+const AS_OF_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+
+/// What rows depend on. The same recipe and [`VERSION`](crate::VERSION) give the same rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    /// The seed.
+    pub seed: u64,
+    /// "Today": all that happens in the rows happened before this day.
+    pub as_of: Date,
+    /// The share of rows with a fault planted in them, of 1.
+    pub dirty: f64,
+    /// How many there are of what, when, and how much.
+    pub laws: Laws,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            seed: DEFAULT_SEED,
+            as_of: DEFAULT_AS_OF,
+            dirty: 0.0,
+            laws: Laws::default(),
+        }
+    }
+}
+
+impl Recipe {
+    /// Whether rows can be made of it.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub fn check(&self) -> anyhow::Result<()> {
+        if !AS_OF_YEARS.contains(&self.as_of.year) {
+            return Err(Kind::Usage.error(format!(
+                "--as-of {}: give a day of the years {} to {}",
+                self.as_of,
+                AS_OF_YEARS.start(),
+                AS_OF_YEARS.end()
+            )));
+        }
+        if !(0.0..=1.0).contains(&self.dirty) {
+            return Err(Kind::Usage.error(format!(
+                "--dirty {}: give the share of rows as 0 to 1",
+                self.dirty
+            )));
+        }
+        self.laws.check()
+    }
+}
+
+/// The parts of a recipe that somebody asks for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asked {
+    /// See [`Recipe::seed`].
+    pub seed: Option<u64>,
+    /// See [`Recipe::as_of`].
+    pub as_of: Option<Date>,
+    /// See [`Recipe::dirty`].
+    pub dirty: Option<f64>,
+    /// See [`Recipe::laws`].
+    pub laws: Option<Laws>,
+}
+
+impl Asked {
+    /// The recipe with what is asked for, and otherwise as `base` has it.
+    pub fn or(&self, base: &Recipe) -> Recipe {
+        Recipe {
+            seed: self.seed.unwrap_or(base.seed),
+            as_of: self.as_of.unwrap_or(base.as_of),
+            dirty: self.dirty.unwrap_or(base.dirty),
+            laws: self.laws.as_ref().unwrap_or(&base.laws).clone(),
+        }
+    }
+}
