@@ -30,6 +30,10 @@ lint:
     cargo clippy --release --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --release --no-deps --document-private-items
 
+# Compare with limits and peers: just bench generate
+bench *ARGUMENTS:
+    cargo run --release --quiet --package bench -- "$@"
+
 # All that must pass before anything lands
 gate:
     .ci/run

@@ -1,0 +1,91 @@
+//! Python's Faker with psycopg, which is what many would write first.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::ours;
+use crate::program;
+use crate::rounds::{Line, Sample, Way};
+use crate::server::Server;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/faker_rows.py");
+
+/// How the script sends its rows, what to call it, and how many rows; far fewer than the others, since
+/// they would take minutes.
+const MODES: [(&str, &str, u64); 2] = [
+    ("copy", "Python Faker, psycopg copy()", 50_000),
+    ("insert", "Python Faker, psycopg executemany()", 20_000),
+];
+
+/// Fills `movimento` with rows of Faker's.
+#[derive(Default)]
+pub(super) struct Faker {
+    python: Option<PathBuf>,
+    versions: Option<String>,
+}
+
+/// What the script prints.
+#[derive(Deserialize)]
+struct Printed {
+    /// Making and sending the rows, until they are committed; not the start of Python.
+    seconds: f64,
+    versions: String,
+}
+
+impl Way for Faker {
+    fn lines(&self) -> Vec<Line> {
+        let line = |label| Line::new(label).against(ours::load_label(1), "extrato");
+        MODES.iter().map(|(_, label, _)| line(*label)).collect()
+    }
+
+    /// Makes a virtual environment with the packages.
+    fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
+        eprintln!("installing Faker and psycopg");
+        let folder = server.folder().join("python");
+        program::output(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+            .context("no virtual environment for Python")?;
+        let python = folder.join("bin/python");
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet"]);
+        install.args(["--disable-pip-version-check", "faker", "psycopg[binary]"]);
+        program::output(&mut install).context("Faker and psycopg cannot be installed")?;
+        self.python = Some(python);
+        Ok(())
+    }
+
+    fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
+        let mut samples = Vec::new();
+        for (mode, _, rows) in MODES {
+            server.clear()?;
+            server.create_tables()?;
+            let mut command = Command::new(self.python.as_ref().context("not prepared")?);
+            command.args([SCRIPT, mode]).arg(rows.to_string());
+            server.connect_program(&mut command);
+            let printed = program::output(&mut command).context("the script failed")?;
+            let printed: Printed = serde_json::from_str(&printed)?;
+            server.check_count("movimento", rows)?;
+            self.versions = Some(printed.versions);
+            samples.push(Sample {
+                seconds: printed.seconds,
+                rows,
+                bytes: None,
+            });
+        }
+        Ok(samples)
+    }
+
+    fn essential(&self) -> bool {
+        false
+    }
+
+    fn note(&self) -> Option<String> {
+        Some(format!(
+            "{}: one connection; copy() sends text, executemany() is pipelined by psycopg 3; the start of Python is \
+             not counted",
+            self.versions.as_ref()?
+        ))
+    }
+}

@@ -1,0 +1,106 @@
+//! Our own generator, in this process.
+
+use generator::{Mode, Options, Report};
+
+use super::{TableRows, raw_copy};
+use crate::machine;
+use crate::rounds::{Line, Sample, Way};
+use crate::server::{SCHEMA, Server};
+
+/// The label of the load over so many connections.
+pub(super) fn load_label(workers: usize) -> String {
+    format!("{}: load", label(workers))
+}
+
+fn label(workers: usize) -> String {
+    match workers {
+        1 => "extrato, 1 worker".to_owned(),
+        _ => format!("extrato, {workers} workers"),
+    }
+}
+
+/// The only place that knows how the generator is called.
+fn generate(server: &Server, associates: u32, workers: usize) -> anyhow::Result<Report> {
+    let options = Options {
+        dataset: server.dataset().clone(),
+        schema: SCHEMA.to_owned(),
+        associates,
+        seed: None,
+        workers,
+        mode: Mode::Fresh,
+    };
+    generator::generate(server.settings(), &options, server.cancel())
+}
+
+/// Generates once, and says how many rows each table has. They stay.
+pub(super) fn tables(server: &Server, associates: u32) -> anyhow::Result<Vec<TableRows>> {
+    let report = generate(server, associates, 1)?;
+    let rows = report.tables.iter().map(|table| TableRows {
+        name: table.table.to_owned(),
+        rows: table.rows,
+    });
+    Ok(rows.collect())
+}
+
+/// The generator with a fixed number of workers.
+pub(super) struct Ours {
+    associates: u32,
+    workers: usize,
+    tables: Vec<TableRows>,
+    peak_bytes: Option<u64>,
+}
+
+impl Ours {
+    pub(super) fn new(associates: u32, workers: usize, tables: &[TableRows]) -> Self {
+        Self {
+            associates,
+            workers,
+            tables: tables.to_vec(),
+            peak_bytes: None,
+        }
+    }
+}
+
+impl Way for Ours {
+    fn lines(&self) -> Vec<Line> {
+        let label = label(self.workers);
+        let load = Line::new(load_label(self.workers));
+        vec![
+            load.against(raw_copy::label(self.workers), "the limit"),
+            Line::new(format!("{label}: keys, indexes, ANALYZE")),
+            Line::new(format!("{label}: total")),
+        ]
+    }
+
+    fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
+        machine::forget_peak_memory();
+        let report = generate(server, self.associates, self.workers)?;
+        // In the first round only: after it, memory that other ways left behind would count as ours.
+        self.peak_bytes = self.peak_bytes.or_else(machine::peak_memory_bytes);
+        for table in &self.tables {
+            server.check_count(&table.name, table.rows)?;
+        }
+        let sample = |seconds, bytes| Sample {
+            seconds,
+            rows: report.rows,
+            bytes,
+        };
+        Ok(vec![
+            sample(report.load_seconds, Some(report.bytes)),
+            sample(report.index_seconds, None),
+            sample(report.seconds, None),
+        ])
+    }
+
+    fn essential(&self) -> bool {
+        true
+    }
+
+    fn note(&self) -> Option<String> {
+        let mebibytes = self.peak_bytes? as f64 / f64::from(1 << 20);
+        Some(format!(
+            "{}: at most {mebibytes:.1} MiB of memory in the client (the whole process of this bench)",
+            label(self.workers)
+        ))
+    }
+}

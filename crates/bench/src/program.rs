@@ -1,0 +1,24 @@
+//! Running programs of others.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+/// Runs a program to its end and gives what it printed.
+///
+/// # Errors
+/// It cannot be run, or fails; then with the end of its messages as the cause.
+pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{name} cannot be run"))?;
+    if !output.status.success() {
+        let messages = String::from_utf8_lossy(&output.stderr);
+        let last = messages.trim_end().lines().last().unwrap_or_default();
+        let cause = anyhow::anyhow!("{last}");
+        return Err(cause.context(format!("{name} failed ({})", output.status)));
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,144 @@
+//! Measuring several ways of doing a job in turns: every round runs each of them once, so that what slows
+//! the machine for a while slows all of them.
+
+use std::time::Instant;
+
+use crate::server::Server;
+
+/// One way of doing the job.
+pub(crate) trait Way {
+    /// What one run measures.
+    fn lines(&self) -> Vec<Line>;
+
+    /// What is done once, before all rounds, and not measured.
+    fn prepare(&mut self, _server: &Server) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Does the job once, on a server without tables, and checks what came of it. Gives a sample for each
+    /// of the [lines](Self::lines).
+    fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>>;
+
+    /// Whether the comparison makes no sense without it. Others may be missing on a machine.
+    fn essential(&self) -> bool;
+
+    /// What the reader of the results should know about it, asked for after all rounds.
+    fn note(&self) -> Option<String> {
+        None
+    }
+}
+
+/// One measurement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    /// How long it took.
+    pub(crate) seconds: f64,
+    /// Rows that it brought in.
+    pub(crate) rows: u64,
+    /// Bytes of the rows on their way, where they are known.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// What was measured of one thing in all rounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// What it is.
+    pub(crate) label: String,
+    /// What its time per row is divided by.
+    pub(crate) against: Option<Against>,
+    /// A measurement for each round, or why there is none.
+    pub(crate) samples: Result<Vec<Sample>, String>,
+}
+
+/// What a line is compared with.
+#[derive(Debug, Clone)]
+pub(crate) struct Against {
+    /// The label of the other line.
+    pub(crate) label: String,
+    /// What to call it in the results.
+    pub(crate) called: &'static str,
+}
+
+impl Line {
+    /// One without measurements.
+    pub(crate) fn new(label: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            against: None,
+            samples: Ok(Vec::new()),
+        }
+    }
+
+    /// The same, compared with another.
+    pub(crate) fn against(mut self, label: impl Into<String>, called: &'static str) -> Self {
+        self.against = Some(Against {
+            label: label.into(),
+            called,
+        });
+        self
+    }
+}
+
+/// Runs every way once in each of so many rounds, in their order. Gives the lines of all, and their notes.
+///
+/// # Errors
+/// Those of essential ways; the others' are printed and stand in their lines.
+pub(crate) fn interleaved(
+    ways: &mut [Box<dyn Way>],
+    rounds: usize,
+    server: &Server,
+) -> anyhow::Result<(Vec<Line>, Vec<String>)> {
+    let mut lines: Vec<Vec<Line>> = ways.iter().map(|way| way.lines()).collect();
+    for (way, lines) in ways.iter_mut().zip(&mut lines) {
+        let prepared = way.prepare(server);
+        take(prepared.map(|()| Vec::new()), way.as_ref(), lines, server)?;
+    }
+    let start = Instant::now();
+    for round in 1..=rounds {
+        eprintln!(
+            "round {round} of {rounds}, {:.0} s since the first",
+            start.elapsed().as_secs_f64()
+        );
+        for (way, lines) in ways.iter_mut().zip(&mut lines) {
+            if lines.iter().any(|line| line.samples.is_err()) {
+                continue;
+            }
+            server.cancel().check()?;
+            let result = server.clear().and_then(|()| way.run(server));
+            take(result, way.as_ref(), lines, server)?;
+        }
+    }
+    let notes = ways.iter().filter_map(|way| way.note()).collect();
+    Ok((lines.into_iter().flatten().collect(), notes))
+}
+
+/// Puts the samples of one run into the lines, or the reason why there will be none.
+fn take(
+    result: anyhow::Result<Vec<Sample>>,
+    way: &dyn Way,
+    lines: &mut [Line],
+    server: &Server,
+) -> anyhow::Result<()> {
+    match result {
+        Ok(samples) => {
+            for (line, sample) in lines.iter_mut().zip(samples) {
+                eprintln!("  {:8.3} s  {}", sample.seconds, line.label);
+                if let Ok(earlier) = &mut line.samples {
+                    earlier.push(sample);
+                }
+            }
+            Ok(())
+        }
+        Err(error) => {
+            server.cancel().check()?;
+            if way.essential() {
+                return Err(error);
+            }
+            for line in lines {
+                eprintln!("  not available: {}: {error:#}", line.label);
+                line.samples = Err(error.to_string());
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The server that a comparison runs on: the embedded one as users have it (with fsync), in a temporary
+//! folder that goes when the run ends.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use database::embedded::Embedded;
+use database::identifier::{qualified, quoted};
+use database::{Cancel, Connection, Environment, Settings};
+use dataset::Dataset;
+use tempfile::TempDir;
+
+/// The schema that all ways fill, one after the other.
+pub(crate) const SCHEMA: &str = "cards";
+
+/// Settings that decide how fast rows can be loaded.
+const TELLING: [&str; 10] = [
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "wal_level",
+    "max_wal_size",
+    "shared_buffers",
+    "work_mem",
+    "maintenance_work_mem",
+    "max_parallel_maintenance_workers",
+    "autovacuum",
+];
+
+/// A running server, with the dataset that is loaded into it. Dropped, it is stopped and deleted.
+pub(crate) struct Server {
+    embedded: Embedded,
+    settings: Settings,
+    cancel: Cancel,
+    dataset: Dataset,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Makes and starts one.
+    pub(crate) fn start(cancel: &Cancel) -> anyhow::Result<Self> {
+        let folder = TempDir::with_prefix("extrato-bench-").context("no temporary folder")?;
+        // As root the server runs as another account, which must reach its data.
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+        let home = folder.path().to_string_lossy().into_owned();
+        let environment: Environment = ["PATH", "HOME", "PG_BIN"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+            .chain([("EXTRATO_HOME".to_owned(), home)])
+            .collect();
+        let embedded = Embedded::of_user(&environment)?;
+        let settings = embedded.start()?;
+        Ok(Self {
+            embedded,
+            settings,
+            cancel: cancel.clone(),
+            dataset: Dataset::open("cards")?,
+            folder,
+        })
+    }
+
+    /// How to connect.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What stops the run.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// The dataset `cards`.
+    pub(crate) fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// A folder for files of this run.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A connection for which names without a schema are those in [`SCHEMA`].
+    pub(crate) fn connect(&self) -> anyhow::Result<Connection> {
+        let mut connection = self.settings.connect(&self.cancel)?;
+        connection.batch_execute(&format!("SET search_path TO {}", quoted(SCHEMA)))?;
+        Ok(connection)
+    }
+
+    /// Drops all tables and brings the server to rest, so that no run pays for what another left to write.
+    pub(crate) fn clear(&self) -> anyhow::Result<()> {
+        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(SCHEMA));
+        let mut connection = self.connect()?;
+        connection.batch_execute(&drop)?;
+        connection.batch_execute("CHECKPOINT")?;
+        Ok(())
+    }
+
+    /// Creates the schema with nothing in it.
+    pub(crate) fn create_schema(&self) -> anyhow::Result<()> {
+        let create = format!("CREATE SCHEMA {}", quoted(SCHEMA));
+        Ok(self.connect()?.batch_execute(&create)?)
+    }
+
+    /// Creates the schema and the dataset's tables, empty and without keys.
+    pub(crate) fn create_tables(&self) -> anyhow::Result<()> {
+        self.create_schema()?;
+        Ok(self.connect()?.batch_execute(&self.dataset.schema_sql)?)
+    }
+
+    /// Fails unless `table` has so many rows.
+    pub(crate) fn check_count(&self, table: &str, expected: u64) -> anyhow::Result<()> {
+        let query = format!("SELECT count(*) FROM {}", qualified(SCHEMA, table));
+        let found: i64 = self.connect()?.query_one(&query, &[])?.get(0);
+        anyhow::ensure!(
+            found as u64 == expected,
+            "{table} has {found} rows instead of {expected}"
+        );
+        Ok(())
+    }
+
+    /// The path of a program that came with the server.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        self.embedded.program(name)
+    }
+
+    /// Makes a client program connect to this server and no other, into [`SCHEMA`].
+    pub(crate) fn connect_program(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PG") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.settings.variables());
+        command.env("PGOPTIONS", format!("-c search_path={SCHEMA}"));
+    }
+
+    /// The time of day in UTC, to the minute.
+    pub(crate) fn now(&self) -> anyhow::Result<String> {
+        let query = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')";
+        Ok(self.connect()?.query_one(query, &[])?.get(0))
+    }
+
+    /// The version, and the settings that matter.
+    pub(crate) fn description(&self) -> anyhow::Result<String> {
+        let mut connection = self.connect()?;
+        let mut shown = |name: &str| -> anyhow::Result<String> {
+            Ok(connection
+                .query_one("SELECT current_setting($1)", &[&name])?
+                .get(0))
+        };
+        let version = shown("server_version")?;
+        let settings = TELLING
+            .iter()
+            .map(|name| Ok(format!("{name} {}", shown(name)?)))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(format!("Postgres {version}: {}", settings.join(", ")))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = self.embedded.destroy() {
+            eprintln!(
+                "the server in {} is left: {error:#}",
+                self.folder.path().display()
+            );
+        }
+    }
+}
