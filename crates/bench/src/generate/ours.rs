@@ -1,6 +1,6 @@
 //! Our own generator, in this process.
 
-use generator::{Mode, Options, Report};
+use generator::{Asked, Mode, Options, Report, Storage};
 
 use super::{TableRows, raw_copy};
 use crate::machine;
@@ -25,9 +25,10 @@ fn generate(server: &Server, associates: u32, workers: usize) -> anyhow::Result<
         dataset: server.dataset().clone(),
         schema: SCHEMA.to_owned(),
         associates,
-        seed: None,
-        workers,
+        asked: Asked::default(),
+        workers: Some(workers),
         mode: Mode::Fresh,
+        storage: Storage::default(),
     };
     generator::generate(server.settings(), &options, server.cancel())
 }
