@@ -1,4 +1,4 @@
-"""Fills movimento with rows of Faker's over psycopg: faker_rows.py copy|insert ROWS.
+"""Fills movimento with rows of Faker's over psycopg: faker_rows.py copy|executemany|execute ROWS.
 
 The server is named by the PG* variables. Prints the seconds from the first row's making to the commit.
 """
@@ -36,12 +36,21 @@ def copy(cursor, count):
             stream.write_row(row)
 
 
-def insert(cursor, count):
-    cursor.executemany(f"INSERT INTO movimento ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)", rows(count))
+INSERT = f"INSERT INTO movimento ({COLUMNS}) VALUES (%s, %s, %s, %s, %s)"
+
+
+def executemany(cursor, count):
+    cursor.executemany(INSERT, rows(count))
+
+
+def execute(cursor, count):
+    for row in rows(count):
+        cursor.execute(INSERT, row)
 
 
 def main():
-    mode, count = {"copy": copy, "insert": insert}[sys.argv[1]], int(sys.argv[2])
+    modes = {"copy": copy, "executemany": executemany, "execute": execute}
+    mode, count = modes[sys.argv[1]], int(sys.argv[2])
     with psycopg.connect() as connection:
         start = time.perf_counter()
         mode(connection.cursor(), count)

@@ -109,6 +109,7 @@ pub(crate) fn append(
         &recipe,
         &plan,
         tables,
+        1,
         (load_seconds, index_seconds),
         start,
     ))

@@ -38,7 +38,7 @@ pub struct Cards {
     /// "Today", in days from 2000-01-01.
     today: i32,
     shapes: Shapes,
-    spending: Spending,
+    pub(crate) spending: Spending,
     card_numbers: CardNumbers,
     account_types: Choice,
     student_account_types: Choice,

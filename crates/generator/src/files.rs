@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -108,7 +108,15 @@ pub fn write(
     }
     cancel.check()?;
     staging.publish()?;
-    let report = Report::new(options, &recipe, &plan, tables, (load_seconds, 0.0), start);
+    let report = Report::new(
+        options,
+        &recipe,
+        &plan,
+        tables,
+        workers,
+        (load_seconds, 0.0),
+        start,
+    );
     Ok(Report {
         folder: Some(folder.to_owned()),
         ..report
@@ -155,16 +163,13 @@ impl Staging {
         let (Some(parent), Some(name)) = (target_path.parent(), target_path.file_name()) else {
             return Err(refused("is no folder that could be made"));
         };
-        match fs::read_dir(&target_path).map(|mut entries| entries.next()) {
-            Ok(Some(_)) => {
-                return Err(refused(
-                    "holds something: delete it, or name another folder with --to",
-                ));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                return Err(refused("is a file: name a folder with --to"));
-            }
-            _ => {}
+        if target_path.is_file() {
+            return Err(refused("is a file: name a folder with --to"));
+        }
+        if fs::read_dir(&target_path).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(refused(
+                "holds something: delete it, or name another folder with --to",
+            ));
         }
         fs::create_dir_all(parent).or_fail(Kind::Output, || cannot_write(parent))?;
         let beside = |prefix: &str| {

@@ -13,6 +13,8 @@ mod describe;
 pub mod dirt;
 pub mod distribution;
 pub mod files;
+#[cfg(test)]
+mod fit;
 mod format;
 mod keys;
 pub mod laws;

@@ -82,6 +82,8 @@ pub struct Report {
     pub version: u32,
     /// "Today", `YYYY-MM-DD`.
     pub as_of: String,
+    /// Connections that loaded, or threads that wrote, at the same time.
+    pub workers: usize,
     /// What this run added, table by table in foreign-key order.
     pub tables: Vec<TableReport>,
     /// Rows of all tables.
@@ -106,6 +108,7 @@ impl Report {
         recipe: &Recipe,
         plan: &Plan,
         tables: Vec<(TableReport, Planted)>,
+        workers: usize,
         (load_seconds, index_seconds): (f64, f64),
         start: Instant,
     ) -> Self {
@@ -117,6 +120,7 @@ impl Report {
             seed: recipe.seed,
             version: VERSION,
             as_of: recipe.as_of.to_string(),
+            workers,
             rows: tables.iter().map(|(table, _)| table.rows).sum(),
             bytes: tables.iter().map(|(table, _)| table.bytes).sum(),
             busiest_client: plan.busiest(),
@@ -260,6 +264,7 @@ fn fill(
         &generation.recipe,
         &plan,
         tables,
+        workers,
         (load_seconds, index_seconds),
         start,
     ))

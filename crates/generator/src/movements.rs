@@ -49,7 +49,7 @@ pub(crate) struct CardMovements<'a> {
 
 /// What is charged every month on the same day.
 #[derive(Debug, Clone, Copy)]
-struct Subscription {
+pub(crate) struct Subscription {
     purchase: Purchase<'static>,
     /// Months from January of the year 0 to the next charge.
     month: i32,
@@ -57,7 +57,7 @@ struct Subscription {
     month_day: u32,
     /// Since midnight.
     time: i64,
-    charges_left: u32,
+    pub(crate) charges_left: u32,
     /// When it is charged next; beyond all times if never.
     due: i64,
 }
@@ -183,7 +183,7 @@ impl<'a> Iterator for CardMovements<'a> {
 }
 
 /// What a card with `count` movements pays for every month, and how many of the movements these charges are.
-fn subscribe(
+pub(crate) fn subscribe(
     spending: &Spending,
     card: &Cartao<'_>,
     count: u32,
@@ -212,25 +212,125 @@ fn subscribe(
     let months = (month(spending.today) - first).max(0) as u32;
     let wanted = spending.subscriptions.draw(&mut draws);
     for subscription in &mut subscriptions[..wanted] {
-        let cancelled_months = if draws.chance(CANCELLED) {
-            draws.below(months)
+        let most = months.min(affordable - charges);
+        if most < FEWEST_CHARGES {
+            break;
+        }
+        let ended = draws.chance(CANCELLED);
+        let paid = FEWEST_CHARGES + draws.below(most - FEWEST_CHARGES + 1);
+        // Of those that last, the charges go on to "today".
+        let since = if ended {
+            draws.below(months - paid + 1)
         } else {
-            0
+            months - paid
         };
-        let paid_months = months - cancelled_months;
-        let paid = paid_months
-            .min(affordable - charges)
-            .min(1 + draws.below(paid_months.max(1)));
         *subscription = Subscription {
             purchase: Purchase::subscription(&mut draws),
-            month: first + (paid_months - paid) as i32,
+            month: first + since as i32,
             month_day: 1 + draws.below(28),
             time: 3 * HOUR + i64::from(draws.below(3 * 3_600)) * SECOND,
-            charges_left: if paid < FEWEST_CHARGES { 0 } else { paid },
+            charges_left: paid,
             due: 0,
         };
         subscription.due = subscription.due();
-        charges += subscription.charges_left;
+        charges += paid;
     }
     (subscriptions, charges)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use database::Cancel;
+
+    use super::*;
+    use crate::cards::Cards;
+    use crate::places::SUBSCRIPTIONS;
+    use crate::plan::{Counts, Plan};
+    use crate::recipe::Recipe;
+    use crate::rows::Table;
+
+    fn movements(recipe: &Recipe, associates: u32, check: impl FnOnce(Vec<Movimento<'_>>)) {
+        let cards = Cards::new(recipe);
+        let plan = Plan::new(
+            cards.shapes(),
+            Counts::default(),
+            associates,
+            &Cancel::default(),
+        )
+        .expect("a plan");
+        let rows: Vec<_> = cards
+            .movimentos(plan.parts(Table::Movimento, u64::MAX)[0])
+            .collect();
+        assert_eq!(rows.len() as u64, plan.end().movimento);
+        check(rows);
+    }
+
+    #[test]
+    fn a_reversal_mirrors_the_purchase_drawn_before_it() {
+        let mut recipe = Recipe::default();
+        recipe.laws.reversals = 0.1;
+        recipe.laws.subscriptions_per_card = vec![1.0];
+        movements(&recipe, 500, |rows| {
+            let mut reversals = 0;
+            for pair in rows.windows(2).filter(|pair| pair[1].reversal) {
+                reversals += 1;
+                assert!(!pair[0].reversal);
+                assert_eq!(pair[0].id_cartao, pair[1].id_cartao);
+                assert_eq!(pair[0].purchase.cents, pair[1].purchase.cents);
+                assert!(pair[0].data_movimento < pair[1].data_movimento);
+            }
+            assert!(reversals > rows.len() / 20, "{reversals}");
+        });
+    }
+
+    #[test]
+    fn subscriptions_are_charged_every_month_on_the_same_day_at_the_same_price() {
+        movements(&Recipe::default(), 3_000, |rows| {
+            let mut of_cards: BTreeMap<u32, u32> = BTreeMap::new();
+            let mut charges: BTreeMap<_, Vec<Date>> = BTreeMap::new();
+            for row in &rows {
+                *of_cards.entry(row.id_cartao).or_default() += 1;
+                let mut text = String::new();
+                row.purchase.write_description(&mut text);
+                if SUBSCRIPTIONS.iter().any(|(merchant, _)| *merchant == text) {
+                    assert!(!row.reversal);
+                    let day = row.data_movimento.div_euclid(DAY) as i32 + EPOCH_DAYS;
+                    let time = row.data_movimento.rem_euclid(DAY);
+                    let key = (row.id_cartao, text, row.purchase.cents, time);
+                    charges.entry(key).or_default().push(Date::from_days(day));
+                }
+            }
+            assert!(charges.len() > 200, "{}", charges.len());
+            let mut subscribed: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+            for ((card, merchant, ..), dates) in charges {
+                assert!(dates.len() >= 3, "{merchant} {dates:?}");
+                for pair in dates.windows(2) {
+                    let month = |date: Date| date.year * 12 + date.month as i32;
+                    assert_eq!(month(pair[0]) + 1, month(pair[1]), "{merchant}");
+                    assert_eq!(pair[0].day, pair[1].day, "{merchant}");
+                }
+                let (count, sum) = subscribed.entry(card).or_default();
+                *count += 1;
+                *sum += dates.len();
+            }
+            for (card, (count, sum)) in subscribed {
+                assert!(count <= MOST_SUBSCRIPTIONS && sum <= of_cards[&card] as usize / 4);
+            }
+        });
+    }
+
+    #[test]
+    fn movements_of_a_card_come_by_day() {
+        movements(&Recipe::default(), 500, |rows| {
+            let in_order = |pair: &&[Movimento<'_>]| {
+                let day = |row: &Movimento<'_>| row.data_movimento.div_euclid(DAY);
+                pair[0].id_cartao != pair[1].id_cartao
+                    || pair[0].reversal
+                    || day(&pair[0]) <= day(&pair[1])
+            };
+            assert_eq!(rows.windows(2).filter(|pair| !in_order(pair)).count(), 0);
+        });
+    }
 }

@@ -15,9 +15,18 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/faker_rows.py")
 
 /// How the script sends its rows, what to call it, and how many rows; far fewer than the others, since
 /// they would take minutes.
-const MODES: [(&str, &str, u64); 2] = [
+const MODES: [(&str, &str, u64); 3] = [
     ("copy", "Python Faker, psycopg copy()", 50_000),
-    ("insert", "Python Faker, psycopg executemany()", 20_000),
+    (
+        "executemany",
+        "Python Faker, psycopg executemany(INSERT …)",
+        20_000,
+    ),
+    (
+        "execute",
+        "Python Faker, psycopg execute(INSERT …) per row",
+        10_000,
+    ),
 ];
 
 /// Fills `movimento` with rows of Faker's.
@@ -83,7 +92,7 @@ impl Way for Faker {
 
     fn note(&self) -> Option<String> {
         Some(format!(
-            "{}: one connection; copy() sends text, executemany() is pipelined by psycopg 3; the start of Python is \
+            "{}: one connection; copy() sends text, executemany() is pipelined by psycopg 3, execute() waits for each answer, all in one transaction; the start of Python is \
              not counted",
             self.versions.as_ref()?
         ))

@@ -67,7 +67,7 @@ fn the_rows_of_the_default_seed_are_those_of_this_version() {
             "4314ffa87714219190eeba6e5828ce8216d5323ce0608c7db4618140485f67f5",
             "928bfb1bc654023063451d5d40eb9ca6500923523d1e53430cc2a0e587005f4e",
             "e41917d68a0689109db87c113c5230b5f24bc63bf71c6de9f6a37b137ac83f15",
-            "89094d680e65db312325424057eea8da6bbbb78e7fd505c8bd850eb819d5bf69",
+            "5391ec904e1adec45e9ea73f48bd77ba13c5dfa52cd381143f2c0fde3140cac7",
         ]
     );
 }

@@ -2,8 +2,11 @@
 
 mod append;
 mod determinism;
+mod dirt;
+mod files;
 mod publish;
 mod rows;
+mod storage;
 
 use database::{Cancel, Connection};
 use dataset::Dataset;

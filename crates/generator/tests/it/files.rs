@@ -1,0 +1,201 @@
+//! Rows as files, held against what Postgres itself writes.
+
+use std::fs;
+use std::io::Read;
+use std::process::Command;
+
+use database::Cancel;
+use dataset::failure::{Failure, Kind};
+use generator::files::{self, FileFormat};
+use generator::{Asked, Mode, Options};
+use testkit::Database;
+
+use crate::{digests, generated, options};
+
+fn dirty(associates: u32) -> Options {
+    Options {
+        asked: Asked {
+            dirty: Some(0.05),
+            ..Asked::default()
+        },
+        ..options(associates, Mode::Fresh)
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+#[test]
+fn files_are_byte_for_byte_what_postgres_copies_out() {
+    let database = Database::create();
+    let mut client = database.connect();
+    let report = generated(&database, &dirty(1_500));
+    let folder = folder();
+    for (format, extension, copy_options) in [
+        (FileFormat::Csv, "csv", "FORMAT csv, HEADER"),
+        (FileFormat::BinaryCopy, "bin", "FORMAT binary"),
+    ] {
+        let mut rows = Vec::new();
+        for workers in [1, 3] {
+            let options = Options {
+                workers: Some(workers),
+                ..dirty(1_500)
+            };
+            let target = folder.path().join(format!("{extension} {workers}"));
+            let written =
+                files::write(&target, format, &options, &Cancel::default()).expect("written");
+            rows.push(
+                written
+                    .tables
+                    .iter()
+                    .map(|table| table.rows)
+                    .collect::<Vec<_>>(),
+            );
+            for (table, expected) in written.tables.iter().zip(&report.tables) {
+                assert_eq!((table.table, table.rows), (expected.table, expected.rows));
+                let file =
+                    fs::read(target.join(format!("{}.{extension}", table.table))).expect("a file");
+                assert_eq!(file.len() as u64, table.bytes);
+                let query = format!(
+                    "COPY (SELECT * FROM cards.{} ORDER BY id) TO STDOUT ({copy_options})",
+                    table.table
+                );
+                let mut copied = Vec::new();
+                client
+                    .copy_out(&query)
+                    .expect("a copy")
+                    .read_to_end(&mut copied)
+                    .expect("copied");
+                assert!(
+                    file == copied,
+                    "{} as {extension} with {workers}",
+                    table.table
+                );
+            }
+            let planted =
+                |report: &generator::Report| serde_json::to_string(&report.planted).expect("JSON");
+            assert_eq!(planted(&written), planted(&report));
+        }
+        assert_eq!(rows[0], rows[1]);
+    }
+}
+
+#[test]
+fn the_script_loads_them_with_psql() {
+    let (database, folder) = (Database::create(), folder());
+    let mut client = database.connect();
+    generated(&database, &dirty(200));
+    let expected = digests(&mut client, "cards");
+    assert_eq!(expected[0].1, 200);
+    for (format, schema) in [
+        (FileFormat::Csv, "from csv"),
+        (FileFormat::BinaryCopy, "from binary"),
+    ] {
+        let target = folder.path().join(schema);
+        let options = Options {
+            schema: schema.to_owned(),
+            ..dirty(200)
+        };
+        files::write(&target, format, &options, &Cancel::default()).expect("written");
+        let psql = Command::new("psql")
+            .args([
+                "--single-transaction",
+                "--quiet",
+                "--set",
+                "ON_ERROR_STOP=1",
+                "--file",
+                "load.sql",
+            ])
+            .current_dir(&target)
+            .envs(database.variables())
+            .output()
+            .expect("psql");
+        assert!(
+            psql.status.success(),
+            "{}",
+            String::from_utf8_lossy(&psql.stderr)
+        );
+        assert_eq!(digests(&mut client, &format!("\"{schema}\"")), expected);
+    }
+}
+
+#[test]
+fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
+    let folder = folder();
+    let write = |target: &std::path::Path| {
+        files::write(
+            target,
+            FileFormat::Csv,
+            &options(10, Mode::Fresh),
+            &Cancel::default(),
+        )
+    };
+    let entries = || fs::read_dir(folder.path()).expect("a folder").count();
+    let full = folder.path().join("full");
+    fs::create_dir(&full).expect("made");
+    fs::write(full.join("mine"), "x").expect("written");
+    let file = folder.path().join("file");
+    fs::write(&file, "x").expect("written");
+    for (target, expected) in [(&full, "holds something"), (&file, "is a file")] {
+        let error = write(target).expect_err("refused");
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
+        assert!(error.to_string().contains(expected), "{error:#}");
+        assert!(
+            error.to_string().contains(&*target.to_string_lossy()),
+            "{error:#}"
+        );
+    }
+    assert_eq!(fs::read_dir(&full).expect("a folder").count(), 1);
+    let below_file = file.join("x");
+    let error = write(&below_file).expect_err("refused");
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Output), "{error:#}");
+    assert_eq!(entries(), 2);
+
+    // An empty one gives way, and what a killed run left beside it goes.
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).expect("made");
+    fs::create_dir(folder.path().join(".extrato-loading-empty")).expect("made");
+    fs::write(folder.path().join(".extrato-loading-empty/old"), "x").expect("written");
+    write(&empty).expect("written");
+    assert_eq!(fs::read_dir(&empty).expect("a folder").count(), 7);
+    assert_eq!(entries(), 3);
+}
+
+#[test]
+fn of_two_runs_into_one_folder_the_second_is_refused_and_an_interrupted_one_leaves_nothing() {
+    let folder = folder();
+    let target = folder.path().join("rows");
+    let lock = fs::File::create(folder.path().join(".extrato-lock-rows")).expect("made");
+    lock.lock().expect("locked");
+    let cancel = Cancel::default();
+    let write = || files::write(&target, FileFormat::Csv, &options(10, Mode::Fresh), &cancel);
+    let error = write().expect_err("refused");
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
+    drop(lock);
+    cancel.cancel();
+    let error = write().expect_err("interrupted");
+    assert_eq!(
+        Failure::kind_of(&error),
+        Some(Kind::Interrupted),
+        "{error:#}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn a_description_is_a_file_of_distributions() {
+    let mut asked = options(300, Mode::Fresh);
+    let mut laws = generator::laws::Laws::default();
+    laws.movements_per_card.cap = 50;
+    asked.asked.laws = Some(laws.clone());
+    let text = generator::describe(&asked, &Cancel::default()).expect("described");
+    assert_eq!(generator::laws::Laws::parse(&text).expect("readable"), laws);
+    for part in [
+        "# associado: 300 rows",
+        "#   id,nome,sobrenome,idade,email",
+        "The busiest client is",
+    ] {
+        assert!(text.contains(part), "{text} lacks {part}");
+    }
+}
