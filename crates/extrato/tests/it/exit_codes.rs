@@ -5,7 +5,7 @@ use std::fs;
 use crate::program::{Finished, World, bare_command, finish};
 
 /// Exactly one line on standard error begins with `error: `, and it has all the parts.
-fn check(finished: &Finished, code: i32, parts: &[&str]) {
+pub(crate) fn check(finished: &Finished, code: i32, parts: &[&str]) {
     assert_eq!(finished.code, code, "{}", finished.stderr);
     assert_eq!(
         finished.stderr.matches("error: ").count(),
@@ -180,6 +180,25 @@ fn what_makes_no_sense_is_2() {
         &["--associates"],
     );
     check(&world.run(&["generate", "--seed", "x"]), 2, &["--seed"]);
+    for (arguments, parts) in [
+        (["--as-of", "2025-02-30"], ["--as-of", "YYYY-MM-DD"]),
+        (["--as-of", "1912-06-23"], ["1912-06-23", "1970 to 9999"]),
+        (["--dirty", "1.5"], ["--dirty 1.5", "0 to 1"]),
+        (
+            ["--movements-exponent", "0"],
+            ["movements_per_card.exponent is 0", "0.1 to 10"],
+        ),
+        (
+            ["--distributions", "laws.toml"],
+            ["laws.toml", "No such file"],
+        ),
+    ] {
+        check(
+            &world.run(&[&["generate"], &arguments[..]].concat()),
+            2,
+            &parts,
+        );
+    }
     check(
         &world.run(&["transform", "--partitions", "0"]),
         2,

@@ -5,6 +5,7 @@
 mod determinism;
 mod embedded;
 mod exit_codes;
+mod generate;
 mod interruption;
 mod pipeline;
 mod program;
