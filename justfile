@@ -27,8 +27,8 @@ test *ARGUMENTS:
 # Format, clippy and rustdoc, as the gate runs them
 lint:
     cargo fmt --check
-    cargo clippy --release --all-targets -- -D warnings
-    RUSTDOCFLAGS='-D warnings' cargo doc --release --no-deps --document-private-items
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --document-private-items
 
 # Compare with limits and peers: just bench generate
 bench *ARGUMENTS:
