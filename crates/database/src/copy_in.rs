@@ -123,7 +123,7 @@ impl RowEncoder {
         }
     }
 
-    /// What was encoded since the last [`clear`](Self::clear).
+    /// What was encoded since the last [`take`](Self::take).
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -158,7 +158,7 @@ fn description(row: &Movimento<'_>) -> (String, bool) {
 fn spending_follows_its_shares_and_log_normal_laws() {
     let laws = Laws::default();
     let mut amounts: Vec<Vec<u32>> = vec![Vec::new(); KINDS.len()];
-    let mut reversals = vec![0; 2];
+    let mut reversals = [0; 2];
     for_each_movement(&laws, |row, _| {
         let (text, subscription) = description(row);
         if subscription {
