@@ -67,6 +67,9 @@ pub struct Model {
     pub order_by: Vec<String>,
     /// The order of rows within a partition.
     pub order_in_partition: Vec<String>,
+    /// The table that the SELECT runs over row by row: it looks up each row's parents in the other tables and
+    /// does nothing else. `None` for a model that runs whole.
+    pub stream: Option<String>,
     /// The table whose rows must all be accounted for. A model that aggregates has none.
     pub driving: Option<Driving>,
 }
@@ -107,6 +110,7 @@ struct ModelDescription {
     order_by: Vec<String>,
     #[serde(default)]
     order_in_partition: Vec<String>,
+    stream: Option<String>,
     driving: Option<Driving>,
     columns: toml::Table,
 }
@@ -202,6 +206,17 @@ impl Dataset {
         }
         for model in &self.models {
             model.check()?;
+            if let Some(stream) = &model.stream
+                && (self.table(stream).is_none()
+                    || model
+                        .driving
+                        .as_ref()
+                        .is_some_and(|driving| driving.table != *stream))
+            {
+                return Err(model.error(format!(
+                    "stream `{stream}` is not a table, or not the driving table"
+                )));
+            }
             if let Some(driving) = &model.driving
                 && self.table(&driving.table).is_none()
             {
@@ -241,6 +256,7 @@ impl Model {
             partition_by: description.partition_by,
             order_by: description.order_by,
             order_in_partition: description.order_in_partition,
+            stream: description.stream,
             driving: description.driving,
         })
     }

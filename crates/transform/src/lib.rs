@@ -6,6 +6,7 @@
 pub mod cli;
 mod engine;
 mod extract;
+mod output;
 mod portability;
 pub mod reconcile;
 mod sink;
@@ -114,11 +115,10 @@ pub struct ModelReport {
 /// # Errors
 /// [`Kind::Usage`] if a model joins in a way that Polars gets wrong, or lacks a column to partition by.
 pub fn check(options: &Options) -> anyhow::Result<()> {
-    options
-        .dataset
-        .models
-        .iter()
-        .try_for_each(portability::check)?;
+    options.dataset.models.iter().try_for_each(|model| {
+        portability::check(model)?;
+        engine::plan::Plan::of(model).map(|_| ())
+    })?;
     check_layout(&options.dataset.models, &options.layout)
 }
 
@@ -274,7 +274,7 @@ impl RunContext<'_> {
         self.cancel.check()?;
         let began = Instant::now();
         tracing::info!(model = model.name, "joining");
-        let frame = engine::run(model, self.tables)?;
+        let (output, kept) = engine::run(model, self.tables)?;
         let join_seconds = began.elapsed().as_secs_f64();
 
         let began = Instant::now();
@@ -283,17 +283,16 @@ impl RunContext<'_> {
             Some(_) => self.staging.path(&model.name),
             None => self.staging.path(&file_name(model)),
         };
-        let output = frame.clone();
         let written = match partition_by {
             Some(columns) => {
                 std::fs::create_dir(&target).with_context(|| target.display().to_string())?;
-                sink::write_partitioned(model, frame, columns, &target, self.cancel)?
+                sink::write_partitioned(model, output, columns, &target, self.cancel)?
             }
-            None => sink::write_single(model, frame, &target, self.cancel)?,
+            None => sink::write_single(model, output, &target, self.cancel)?,
         };
         let write_seconds = began.elapsed().as_secs_f64();
         let reconciliation =
-            Reconciliation::of(model, self.tables, &output, written.rows, &written.sums)?;
+            Reconciliation::of(model, self.tables, &kept, written.rows, &written.sums)?;
 
         let visible = model
             .columns

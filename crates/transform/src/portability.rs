@@ -107,7 +107,7 @@ fn is_equality_of_columns(condition: &Expr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::model;
+    use crate::engine::whole::tests::model;
 
     #[test]
     fn joins_on_equalities_of_columns_are_taken() {

@@ -9,7 +9,7 @@ use dataset::{Driving, Model};
 use polars::prelude::{DataFrame, DataType, Series};
 use serde::Serialize;
 
-use crate::engine::{self, Tables};
+use crate::engine::{self, Kept, Tables};
 
 /// Rows, and the sums of the declared columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,27 +58,24 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// Counts what the driving table of `model` holds and what the model left out of `output`, and
-    /// compares both with what was `written`. `None` for a model that has no driving table.
+    /// Counts what the driving table of `model` holds and what the model left out, and
+    /// compares both with what was written. `kept` knows which rows the model kept. `None` for a model that has no driving table.
     ///
     /// # Errors
     /// [`Kind::Check`] with all the figures, if they do not add up.
     pub(crate) fn of(
         model: &Model,
         tables: &Tables,
-        output: &DataFrame,
+        kept: &Kept,
         rows_written: u64,
         sums_written: &BTreeMap<String, i128>,
     ) -> anyhow::Result<Option<Self>> {
         let Some(driving) = &model.driving else {
             return Ok(None);
         };
-        let (_, table) = tables
-            .iter()
-            .find(|(name, _)| *name == driving.table)
-            .with_context(|| format!("driving table `{}` was not read", driving.table))?;
+        let table = engine::table(tables, &driving.table)?;
         let read = Count::of(driving, table)?;
-        let left_out = Count::of(driving, &engine::left_out(driving, table, output)?)?;
+        let left_out = Count::of(driving, &kept.left_out(driving, table)?)?;
         let sums = read
             .sums
             .iter()
@@ -202,6 +199,7 @@ mod tests {
             partition_by: vec![],
             order_by: vec![],
             order_in_partition: vec![],
+            stream: None,
             driving: Some(Driving {
                 table: "t".to_owned(),
                 key: [("id".to_owned(), "id_out".to_owned())].into(),
@@ -210,7 +208,8 @@ mod tests {
         };
         let tables = vec![("t".to_owned(), table.clone())];
         let sums = [("v_out".to_owned(), sum)].into();
-        Ok(Reconciliation::of(&model, &tables, output, rows, &sums)?.expect("a driving table"))
+        let kept = Kept::Keys(output.clone());
+        Ok(Reconciliation::of(&model, &tables, &kept, rows, &sums)?.expect("a driving table"))
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! NULL is an empty field and the empty string is `""`. Text is quoted if it must be, and nothing is
 //! trimmed or replaced. A float is the shortest text that reads back as the same float.
 
+use std::cmp::Ordering;
+
 use dataset::calendar::Date;
 use polars::prelude::{Column, DataType, TimeUnit};
 use polars_arrow::array::{Array, BinaryViewArray, BooleanArray, PrimitiveArray, Utf8ViewArray};
@@ -86,24 +88,35 @@ impl Cells {
         self.array().is_null(row)
     }
 
-    /// Whether two cells are the same; NULL is the same as NULL.
-    pub(crate) fn same(&self, a: usize, b: usize) -> bool {
+    /// How many cells there are.
+    pub(crate) fn len(&self) -> usize {
+        self.array().len()
+    }
+
+    /// Whether the cell is a text without a character.
+    pub(crate) fn is_empty_text(&self, row: usize) -> bool {
+        matches!(self, Self::Text(array) if array.value(row).is_empty())
+    }
+
+    /// Which of two cells comes first: NULL last, text and bytes by their bytes, NaN after all numbers.
+    pub(crate) fn compare(&self, a: usize, b: usize) -> Ordering {
         match (self.is_null(a), self.is_null(b)) {
             (false, false) => {}
-            (a, b) => return a == b,
+            (a, b) => return a.cmp(&b),
         }
         match self {
-            Self::Boolean(array) => array.value(a) == array.value(b),
-            Self::SmallInt(array) => array.value(a) == array.value(b),
-            Self::Integer(array) | Self::Date(array) => array.value(a) == array.value(b),
-            Self::BigInt(array) | Self::Time(array) => array.value(a) == array.value(b),
-            Self::Timestamp { microseconds, .. } => microseconds.value(a) == microseconds.value(b),
-            // As sorting has them: 0 is -0, and NaN is NaN.
-            Self::Real(array) => same_float(array.value(a).into(), array.value(b).into()),
-            Self::Double(array) => same_float(array.value(a), array.value(b)),
-            Self::Decimal { unscaled, .. } => unscaled.value(a) == unscaled.value(b),
-            Self::Text(array) => array.value(a) == array.value(b),
-            Self::Bytes(array) => array.value(a) == array.value(b),
+            Self::Boolean(array) => array.value(a).cmp(&array.value(b)),
+            Self::SmallInt(array) => array.value(a).cmp(&array.value(b)),
+            Self::Integer(array) | Self::Date(array) => array.value(a).cmp(&array.value(b)),
+            Self::BigInt(array) | Self::Time(array) => array.value(a).cmp(&array.value(b)),
+            Self::Timestamp { microseconds, .. } => {
+                microseconds.value(a).cmp(&microseconds.value(b))
+            }
+            Self::Real(array) => compare_floats(array.value(a).into(), array.value(b).into()),
+            Self::Double(array) => compare_floats(array.value(a), array.value(b)),
+            Self::Decimal { unscaled, .. } => unscaled.value(a).cmp(&unscaled.value(b)),
+            Self::Text(array) => array.value(a).as_bytes().cmp(array.value(b).as_bytes()),
+            Self::Bytes(array) => array.value(a).cmp(array.value(b)),
         }
     }
 
@@ -161,8 +174,10 @@ impl Cells {
     }
 }
 
-fn same_float(a: f64, b: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan())
+/// As Postgres orders them: 0 is -0, NaN is NaN and comes last.
+fn compare_floats(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b)
+        .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 /// Appends text as a field: quoted if it is empty (which tells it from NULL) or holds a delimiter, a

@@ -44,17 +44,22 @@ pub(crate) fn escape(value: &str) -> String {
     escaped
 }
 
-/// The folder of row `row`: a component for each partition column.
+/// The folder of a row: a component for each partition column, of its name, its cells and its row in them
+/// (none is NULL).
 ///
 /// # Errors
 /// [`Kind::Refused`] for a value whose folder's name would be longer than file systems take, or that
 /// could not be told from NULL.
-pub(crate) fn folder(columns: &[(String, Cells)], row: usize) -> anyhow::Result<String> {
+pub(super) fn folder<'a>(
+    columns: impl IntoIterator<Item = (&'a str, &'a Cells, Option<usize>)>,
+) -> anyhow::Result<String> {
     let mut path = String::new();
     let mut value = Vec::new();
-    for (name, cells) in columns {
+    for (name, cells, row) in columns {
         value.clear();
-        cells.write_plain(row, &mut value);
+        if let Some(row) = row {
+            cells.write_plain(row, &mut value);
+        }
         let text = String::from_utf8_lossy(&value);
         let refuse = |why: &str| {
             let begin: String = text.chars().take(40).collect();
@@ -93,10 +98,8 @@ mod tests {
 
     fn folder_of(value: Option<&str>) -> anyhow::Result<String> {
         let series = Series::new("nome".into(), [value]);
-        folder(
-            &[("nome".to_owned(), Cells::of(&Column::from(series)).unwrap())],
-            0,
-        )
+        let cells = Cells::of(&Column::from(series)).unwrap();
+        folder([("nome", &cells, Some(0))])
     }
 
     #[test]

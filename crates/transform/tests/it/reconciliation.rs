@@ -68,8 +68,9 @@ fn a_model_that_doubles_rows_is_caught_and_not_published() {
     );
 
     world = World::with_rows(10, 100);
-    let sql = &mut world.dataset.models[0].sql;
-    *sql = sql.replace(
+    let model = &mut world.dataset.models[0];
+    model.stream = None;
+    model.sql = model.sql.replace(
         "m.vlr_transacao  AS",
         "CAST(m.vlr_transacao * 2 AS DECIMAL(10, 2)) AS",
     );

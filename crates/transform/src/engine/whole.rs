@@ -1,21 +1,17 @@
-//! Models over frames: Polars runs the SQL. No files, no database, no clock.
+//! Models that Polars runs, as they are.
 
 use dataset::failure::{Kind, OrFail};
-use dataset::{Driving, Model};
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
+use dataset::{ColumnType, Driving, Model};
+use polars::prelude::{
+    Column, DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, LazyFrame, col,
+};
 use polars::sql::SQLContext;
 
+use super::Tables;
 use crate::extract::data_type;
 
-/// The tables by name.
-pub(crate) type Tables = Vec<(String, DataFrame)>;
-
 /// Runs the model's SELECT over the tables and gives its columns the declared types.
-///
-/// # Errors
-/// [`Kind::Usage`] if Polars cannot run the SELECT; [`Kind::Mismatch`] if what it gives is not what the
-/// dataset declares, naming the column.
-pub(crate) fn run(model: &Model, tables: &Tables) -> anyhow::Result<DataFrame> {
+pub(super) fn run(model: &Model, tables: &Tables) -> anyhow::Result<DataFrame> {
     let mut context = SQLContext::new();
     for (name, frame) in tables {
         context.register(name, frame.clone().lazy());
@@ -54,24 +50,35 @@ fn with_declared_types(model: &Model, frame: DataFrame) -> anyhow::Result<DataFr
         .into_columns()
         .into_iter()
         .zip(&model.columns)
-        .map(|(column, (name, kind))| {
-            let (from, to) = (column.dtype().clone(), data_type(*kind));
-            if from == to {
-                return Ok(column);
-            }
-            let place = || {
-                format!(
-                    "model `{}`: column `{name}` is {from}, which is not {kind} without a loss",
-                    model.name
-                )
-            };
-            if !widens(&from, &to) {
-                return Err(Kind::Mismatch.error(place()));
-            }
-            column.strict_cast(&to).or_fail(Kind::Mismatch, place)
-        })
+        .map(|(column, (name, kind))| with_declared_type(model, column, name, *kind))
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(DataFrame::new(height, columns)?)
+}
+
+/// The column with the type that the model declares for it.
+///
+/// # Errors
+/// [`Kind::Mismatch`] if a value would be lost.
+pub(super) fn with_declared_type(
+    model: &Model,
+    column: Column,
+    name: &str,
+    kind: ColumnType,
+) -> anyhow::Result<Column> {
+    let (from, to) = (column.dtype().clone(), data_type(kind));
+    if from == to {
+        return Ok(column);
+    }
+    let place = || {
+        format!(
+            "model `{}`: column `{name}` is {from}, which is not {kind} without a loss",
+            model.name
+        )
+    };
+    if !widens(&from, &to) {
+        return Err(Kind::Mismatch.error(place()));
+    }
+    column.strict_cast(&to).or_fail(Kind::Mismatch, place)
 }
 
 /// Whether a strict cast either keeps each value or fails: counts, and sums of wider type.
@@ -83,12 +90,11 @@ fn widens(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// The rows of the driving table that the model's output lacks: an anti-join on its key, which knows
-/// nothing of how the model joins.
-pub(crate) fn left_out(
+/// The rows of the driving table that the model's output lacks: an anti-join on its key.
+pub(super) fn left_out(
     driving: &Driving,
     table: &DataFrame,
-    output: &DataFrame,
+    output_keys: &DataFrame,
 ) -> anyhow::Result<DataFrame> {
     let table_key: Vec<Expr> = driving.key.keys().map(|name| col(name.as_str())).collect();
     let output_key: Vec<Expr> = driving
@@ -96,7 +102,7 @@ pub(crate) fn left_out(
         .values()
         .map(|name| col(name.as_str()))
         .collect();
-    let keys_only = output.clone().lazy().select(output_key.clone());
+    let keys_only = output_keys.clone().lazy();
     let mut arguments = JoinArgs::new(JoinType::Anti);
     arguments.nulls_equal = true;
     let sums: Vec<Expr> = driving.sums.keys().map(|name| col(name.as_str())).collect();
@@ -113,7 +119,6 @@ pub(crate) fn left_out(
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use dataset::ColumnType;
     use polars::prelude::df;
 
     pub(crate) fn model(sql: &str, columns: &[(&str, ColumnType)]) -> Model {
@@ -128,6 +133,7 @@ pub(crate) mod tests {
             partition_by: vec![],
             order_by: vec![],
             order_in_partition: vec![],
+            stream: None,
             driving: None,
         }
     }

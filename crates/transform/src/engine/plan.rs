@@ -1,0 +1,406 @@
+//! The plan of a model that declares `stream`: a SELECT of plain columns from the streamed table, whose rows
+//! look up their parents in the other tables, and these look up theirs.
+
+use dataset::Model;
+use dataset::failure::{Kind, OrFail};
+use sqlparser::ast::{
+    BinaryOperator, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, Select,
+    SelectItem, SetExpr, Statement, TableFactor,
+};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+
+/// How a streamed model runs. Tables have the numbers of their place in FROM; 0 is the streamed one.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// The table of each number.
+    pub(crate) tables: Vec<String>,
+    /// The parents that rows of the streamed table look up.
+    pub(crate) lookups: Vec<Lookup>,
+    /// The columns of the output.
+    pub(crate) columns: Vec<(String, ColumnOf)>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ColumnOf {
+    /// The table's number.
+    pub(crate) table: usize,
+    /// The column's name in it.
+    pub(crate) column: String,
+}
+
+/// A parent of the streamed rows, with the parents it looks up itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Lookup {
+    /// The streamed table's column that points to it.
+    pub(crate) from: String,
+    /// What it points to.
+    pub(crate) to: ColumnOf,
+    /// Rows without this parent stay.
+    pub(crate) outer: bool,
+    /// In the order of FROM.
+    pub(crate) joins: Vec<Join>,
+}
+
+/// A join among the parents.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Join {
+    /// The number of the table that is joined.
+    pub(crate) table: usize,
+    pub(crate) outer: bool,
+    /// A column of a table before it = one of its own.
+    pub(crate) on: Vec<(ColumnOf, String)>,
+}
+
+impl Plan {
+    /// The plan of a model that declares `stream`; `None` if it doesn't.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if the SELECT does more than a streamed model may.
+    pub(crate) fn of(model: &Model) -> anyhow::Result<Option<Self>> {
+        let Some(stream) = &model.stream else {
+            return Ok(None);
+        };
+        let place = || format!("model `{}` declares stream = \"{stream}\"", model.name);
+        let statements =
+            Parser::parse_sql(&GenericDialect {}, &model.sql).or_fail(Kind::Usage, place)?;
+        read(stream, &statements).map(Some).map_err(|why| {
+            Kind::Usage.error(format!(
+                "{}, but {why}: such a model is a SELECT of columns, each named with its table, FROM the streamed \
+                 table, with inner or left joins of its parents by one column; without `stream` it runs whole",
+                place()
+            ))
+        })
+    }
+
+    /// The columns of the table `name` that the plan needs.
+    pub(crate) fn needs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_it = move |table: usize| self.tables[table] == name;
+        let selected = self.columns.iter().map(|(_, column)| column);
+        let looked_up = self.lookups.iter().flat_map(|lookup| {
+            let joined = lookup
+                .joins
+                .iter()
+                .flat_map(|join| join.on.iter().map(|(from, _)| from));
+            joined.chain([&lookup.to])
+        });
+        let own = self
+            .lookups
+            .iter()
+            .flat_map(|lookup| &lookup.joins)
+            .flat_map(move |join| {
+                let own = join.on.iter().map(|(_, own)| own.as_str());
+                own.filter(move |_| is_it(join.table))
+            });
+        let from = self.lookups.iter().map(|lookup| lookup.from.as_str());
+        selected
+            .chain(looked_up)
+            .filter(move |column| is_it(column.table))
+            .map(|column| column.column.as_str())
+            .chain(own)
+            .chain(from.filter(move |_| is_it(0)))
+    }
+}
+
+fn read(stream: &str, statements: &[Statement]) -> Result<Plan, String> {
+    let [Statement::Query(query)] = statements else {
+        return Err("it is no single SELECT".to_owned());
+    };
+    let SetExpr::Select(select) = &*query.body else {
+        return Err("it is no single SELECT".to_owned());
+    };
+    let clause = [
+        (query.with.is_some(), "WITH"),
+        (query.order_by.is_some(), "ORDER BY"),
+        (
+            query.limit_clause.is_some() || query.fetch.is_some(),
+            "LIMIT",
+        ),
+        (select.distinct.is_some(), "DISTINCT"),
+        (select.selection.is_some(), "WHERE"),
+        (select.having.is_some(), "HAVING"),
+        (!is_empty(&select.group_by), "GROUP BY"),
+        (select.qualify.is_some(), "QUALIFY"),
+    ];
+    if let Some((_, clause)) = clause.iter().find(|(there, _)| *there) {
+        return Err(format!("it has {clause}"));
+    }
+    Reader::default().select(stream, select)
+}
+
+fn is_empty(group_by: &GroupByExpr) -> bool {
+    matches!(group_by, GroupByExpr::Expressions(columns, modifiers) if columns.is_empty() && modifiers.is_empty())
+}
+
+#[derive(Default)]
+struct Reader {
+    /// The name that columns call each table by.
+    aliases: Vec<String>,
+    tables: Vec<String>,
+    /// The lookup that each table belongs to; none for the streamed one.
+    lookup_of: Vec<Option<usize>>,
+}
+
+impl Reader {
+    fn select(mut self, stream: &str, select: &Select) -> Result<Plan, String> {
+        let [from] = select.from.as_slice() else {
+            return Err("it has several tables in FROM".to_owned());
+        };
+        self.add(&from.relation, None)?;
+        if self.tables[0] != stream {
+            return Err(format!("its first table is {}", self.tables[0]));
+        }
+        let mut lookups: Vec<Lookup> = Vec::new();
+        for join in &from.joins {
+            let (constraint, outer) = match &join.join_operator {
+                JoinOperator::Join(on) | JoinOperator::Inner(on) => (on, false),
+                JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => (on, true),
+                _ => return Err(format!("it has `{}`", join.to_string().trim())),
+            };
+            let JoinConstraint::On(condition) = constraint else {
+                return Err(format!("`{}` has no ON", join.to_string().trim()));
+            };
+            let table = self.tables.len();
+            self.add(&join.relation, None)?;
+            let mut on = Vec::new();
+            self.equalities(condition, table, &mut on)?;
+            let owner = self.lookup_of[on[0].0.table];
+            if on
+                .iter()
+                .any(|(from, _)| self.lookup_of[from.table] != owner)
+            {
+                return Err(format!(
+                    "`{}` depends on several tables",
+                    join.to_string().trim()
+                ));
+            }
+            match owner {
+                Some(owner) => {
+                    self.lookup_of[table] = Some(owner);
+                    lookups[owner].joins.push(Join { table, outer, on });
+                }
+                None => {
+                    let [(from, own)] = on.as_slice() else {
+                        return Err(format!("`{}` has several columns", join.to_string().trim()));
+                    };
+                    self.lookup_of[table] = Some(lookups.len());
+                    lookups.push(Lookup {
+                        from: from.column.clone(),
+                        to: ColumnOf {
+                            table,
+                            column: own.clone(),
+                        },
+                        outer,
+                        joins: Vec::new(),
+                    });
+                }
+            }
+        }
+        let columns = select
+            .projection
+            .iter()
+            .map(|item| self.item(item))
+            .collect::<Result<_, _>>()?;
+        Ok(Plan {
+            tables: self.tables,
+            lookups,
+            columns,
+        })
+    }
+
+    fn add(&mut self, factor: &TableFactor, lookup: Option<usize>) -> Result<(), String> {
+        let TableFactor::Table { name, alias, .. } = factor else {
+            return Err(format!("`{factor}` is no table"));
+        };
+        let ObjectName(parts) = name;
+        let (1, Some(table)) = (parts.len(), parts[0].as_ident()) else {
+            return Err(format!("`{name}` is named with its schema"));
+        };
+        let alias = alias.as_ref().map_or(table, |alias| &alias.name);
+        self.tables.push(folded(table));
+        self.aliases.push(folded(alias));
+        self.lookup_of.push(lookup);
+        Ok(())
+    }
+
+    /// The equalities of a condition, each of a column of a table before `table` and one of its own.
+    fn equalities(
+        &self,
+        condition: &Expr,
+        table: usize,
+        on: &mut Vec<(ColumnOf, String)>,
+    ) -> Result<(), String> {
+        match condition {
+            Expr::Nested(inner) => self.equalities(inner, table, on),
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::And,
+                right,
+            } => {
+                self.equalities(left, table, on)?;
+                self.equalities(right, table, on)
+            }
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Eq,
+                right,
+            } => {
+                let (left, right) = (self.column(left)?, self.column(right)?);
+                let (from, own) = if left.table == table {
+                    (right, left)
+                } else {
+                    (left, right)
+                };
+                if own.table != table || from.table == table {
+                    return Err(format!("`{condition}` joins no table before"));
+                }
+                on.push((from, own.column));
+                Ok(())
+            }
+            _ => Err(format!("`{condition}` is no equality of columns")),
+        }
+    }
+
+    fn item(&self, item: &SelectItem) -> Result<(String, ColumnOf), String> {
+        match item {
+            SelectItem::ExprWithAlias { expr, alias } => Ok((folded(alias), self.column(expr)?)),
+            SelectItem::UnnamedExpr(expr) => {
+                let column = self.column(expr)?;
+                Ok((column.column.clone(), column))
+            }
+            _ => Err(format!("it selects `{item}`")),
+        }
+    }
+
+    fn column(&self, expr: &Expr) -> Result<ColumnOf, String> {
+        let Expr::CompoundIdentifier(parts) = expr else {
+            return Err(format!("`{expr}` is no column named with its table"));
+        };
+        let [alias, column] = parts.as_slice() else {
+            return Err(format!("`{expr}` is no column named with its table"));
+        };
+        let alias = folded(alias);
+        let table = self.aliases.iter().position(|known| *known == alias);
+        let table = table.ok_or_else(|| format!("`{expr}` names an unknown table"))?;
+        Ok(ColumnOf {
+            table,
+            column: folded(column),
+        })
+    }
+}
+
+/// A name as Postgres understands it: in lower case unless quoted.
+fn folded(name: &Ident) -> String {
+    match name.quote_style {
+        Some(_) => name.value.clone(),
+        None => name.value.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(sql: &str) -> Result<Plan, String> {
+        read(
+            "m",
+            &Parser::parse_sql(&GenericDialect {}, sql).expect("SQL"),
+        )
+    }
+
+    fn of(table: usize, column: &str) -> ColumnOf {
+        ColumnOf {
+            table,
+            column: column.to_owned(),
+        }
+    }
+
+    #[test]
+    fn parents_look_up_theirs() {
+        let plan = plan(
+            "SELECT x.v, a.nome AS \"Nome\" FROM m AS x JOIN c ON c.id = x.c_id
+             LEFT JOIN A AS a ON (a.id = C.a_id AND a.k = c.k) INNER JOIN t ON t.id = x.t_id",
+        )
+        .expect("a plan");
+        assert_eq!(plan.tables, ["m", "c", "a", "t"]);
+        assert_eq!(
+            plan.columns,
+            [
+                ("v".to_owned(), of(0, "v")),
+                ("Nome".to_owned(), of(2, "nome"))
+            ]
+        );
+        let [c, t] = plan.lookups.as_slice() else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(
+            (c.from.as_str(), &c.to, c.outer),
+            ("c_id", &of(1, "id"), false)
+        );
+        let join = &c.joins[0];
+        assert_eq!((join.table, join.outer), (2, true));
+        assert_eq!(
+            join.on,
+            [
+                (of(1, "a_id"), "id".to_owned()),
+                (of(1, "k"), "k".to_owned())
+            ]
+        );
+        assert_eq!((t.to.table, t.joins.len()), (3, 0));
+        let needs = |table| {
+            let mut names: Vec<_> = plan.needs(table).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        assert_eq!(needs("m"), ["c_id", "t_id", "v"]);
+        assert_eq!(needs("c"), ["a_id", "id", "k"]);
+        assert_eq!(needs("a"), ["id", "k", "nome"]);
+        assert_eq!(needs("t"), ["id"]);
+    }
+
+    #[test]
+    fn what_is_more_than_looking_up_is_refused_with_the_reason() {
+        for (sql, why) in [
+            (
+                "SELECT m.v FROM c JOIN m ON m.c = c.id",
+                "its first table is c",
+            ),
+            ("SELECT v FROM m", "`v` is no column named with its table"),
+            ("SELECT m.v + 1 AS v FROM m", "`m.v + 1` is no column"),
+            ("SELECT m.* FROM m", "selects `m.*`"),
+            ("SELECT m.v FROM m WHERE m.v > 0", "WHERE"),
+            ("SELECT m.v FROM m GROUP BY m.v", "GROUP BY"),
+            ("SELECT DISTINCT m.v FROM m", "DISTINCT"),
+            ("SELECT m.v FROM m ORDER BY m.v", "ORDER BY"),
+            ("SELECT m.v FROM m LIMIT 3", "LIMIT"),
+            ("WITH x AS (SELECT 1) SELECT m.v FROM m", "WITH"),
+            (
+                "SELECT m.v FROM m UNION SELECT m.v FROM m",
+                "no single SELECT",
+            ),
+            ("SELECT m.v FROM m, c", "several tables in FROM"),
+            ("SELECT m.v FROM m RIGHT JOIN c ON c.id = m.c", "RIGHT JOIN"),
+            ("SELECT m.v FROM m JOIN c USING (id)", "has no ON"),
+            (
+                "SELECT m.v FROM m JOIN c ON c.id = m.c AND c.k = m.k",
+                "several columns",
+            ),
+            (
+                "SELECT m.v FROM m JOIN c ON c.id = m.c JOIN d ON d.a = c.a AND d.b = m.b",
+                "several tables",
+            ),
+            ("SELECT m.v FROM m JOIN c ON c.id < m.c", "is no equality"),
+            (
+                "SELECT m.v FROM m JOIN (SELECT 1) AS c ON c.id = m.c",
+                "is no table",
+            ),
+            ("SELECT m.v FROM s.m", "named with its schema"),
+            ("SELECT z.v FROM m", "unknown table"),
+        ] {
+            let error = plan(sql).expect_err(sql);
+            assert!(error.contains(why), "{sql}: {error}");
+        }
+    }
+}

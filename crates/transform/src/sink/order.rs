@@ -1,0 +1,155 @@
+//! The order of an output's rows, and their groups, as positions: no row is moved.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::cells::Cells;
+use super::rows::{Field, Rows};
+use crate::output::{Output, Taken};
+
+/// A column to order or group by.
+pub(super) type Key = (String, Field);
+
+/// The columns of these names.
+pub(super) fn keys<'a>(
+    output: &Output,
+    names: impl IntoIterator<Item = &'a String>,
+) -> anyhow::Result<Vec<Key>> {
+    names
+        .into_iter()
+        .map(|name| {
+            let column = output.columns.iter().find(|column| column.name == *name);
+            let column = column.ok_or_else(|| anyhow::anyhow!("no column `{name}`"))?;
+            let field = Field {
+                cells: Cells::of(&column.values)?,
+                source: column.source,
+            };
+            Ok((name.clone(), field))
+        })
+        .collect()
+}
+
+impl Rows {
+    /// Which of two rows of the output comes first by `keys`: NULL last, text by its bytes.
+    fn compare(&self, keys: &[Key], a: usize, b: usize) -> Ordering {
+        keys.iter()
+            .map(|(_, field)| {
+                let taken = self.taken(field.source);
+                match (taken.row(a), taken.row(b)) {
+                    (Some(a), Some(b)) => field.cells.compare(a, b),
+                    (a, b) => b.is_some().cmp(&a.is_some()),
+                }
+            })
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+
+    /// The rows by `keys`, equal ones as they stand; `None` if that is how they stand.
+    pub(super) fn order(&self, keys: &[Key]) -> Option<Vec<u32>> {
+        let follows = |row: usize| self.compare(keys, row - 1, row).is_le();
+        if (1..self.rows).into_par_iter().all(follows) {
+            return None;
+        }
+        let mut order: Vec<u32> = (0..self.rows as u32).collect();
+        self.sort(keys, &mut order);
+        Some(order)
+    }
+
+    /// Sorts rows of the output by `keys`, equal ones as they stand.
+    pub(super) fn sort(&self, keys: &[Key], rows: &mut [u32]) {
+        let by_keys = |a: &u32, b: &u32| self.compare(keys, *a as usize, *b as usize);
+        if rows.len() > PARALLEL_ROWS {
+            rows.par_sort_by(by_keys);
+        } else {
+            rows.sort_by(by_keys);
+        }
+    }
+
+    /// The rows group by group, those of a group as they stand, and the groups in the order of `keys`: for
+    /// each, where it lies. An empty text is in the group of NULL, whose folder it shares.
+    pub(super) fn groups(&self, keys: &[Key]) -> (Vec<u32>, Vec<Range<usize>>) {
+        let group_of = self.group_numbers(keys);
+        let groups = group_of.iter().max().map_or(0, |last| *last as usize + 1);
+        // A counting sort.
+        let mut starts = vec![0_usize; groups + 1];
+        for group in &group_of {
+            starts[*group as usize + 1] += 1;
+        }
+        for group in 0..groups {
+            starts[group + 1] += starts[group];
+        }
+        let ranges = (0..groups)
+            .map(|group| starts[group]..starts[group + 1])
+            .filter(|range| !range.is_empty())
+            .collect();
+        let mut order = vec![0; group_of.len()];
+        for (row, group) in (0_u32..).zip(&group_of) {
+            let place = &mut starts[*group as usize];
+            order[*place] = row;
+            *place += 1;
+        }
+        (order, ranges)
+    }
+
+    /// A number for each row of the output, the same for those of a group, in the order of groups.
+    fn group_numbers(&self, keys: &[Key]) -> Vec<u32> {
+        let source = keys.first().map_or(0, |(_, field)| field.source);
+        let of_one_source = keys.iter().all(|(_, field)| field.source == source);
+        if let (true, Taken::Rows(rows)) = (of_one_source, self.taken(source)) {
+            // Few rows of the source stand for many of the output: number these. The last number is that of
+            // a row that is missing, where all columns are NULL.
+            let height = keys[0].1.cells.len();
+            let numbers = numbers(height + 1, |a, b| {
+                let present = |row: usize| (row < height).then_some(row);
+                compare_values(keys, |_| (present(a), present(b)))
+            });
+            return rows
+                .iter()
+                .map(|row| numbers[(*row as usize).min(height)])
+                .collect();
+        }
+        numbers(self.rows, |a, b| {
+            compare_values(keys, |field| {
+                let taken = self.taken(field.source);
+                (taken.row(a), taken.row(b))
+            })
+        })
+    }
+}
+
+/// Compares by the values of columns as folders are named after them: an empty text is like NULL.
+fn compare_values(
+    keys: &[Key],
+    rows: impl Fn(&Field) -> (Option<usize>, Option<usize>),
+) -> Ordering {
+    let compare = |(_, field): &Key| {
+        let (a, b) = rows(field);
+        let named = |row: &usize| !field.cells.is_null(*row) && !field.cells.is_empty_text(*row);
+        match (a.filter(named), b.filter(named)) {
+            (Some(a), Some(b)) => field.cells.compare(a, b),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        }
+    };
+    keys.iter()
+        .map(compare)
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+/// Rows from which sorting them on several threads pays.
+const PARALLEL_ROWS: usize = 1 << 16;
+
+/// Numbers `count` things by a comparison: equal ones alike, from 0 in their order, without gaps.
+fn numbers(count: usize, compare: impl Fn(usize, usize) -> Ordering + Sync) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..count as u32).collect();
+    order.par_sort_unstable_by(|a, b| compare(*a as usize, *b as usize));
+    let mut numbers = vec![0; count];
+    let mut number = 0;
+    for pair in order.windows(2) {
+        number += u32::from(compare(pair[0] as usize, pair[1] as usize).is_ne());
+        numbers[pair[1] as usize] = number;
+    }
+    numbers
+}
