@@ -45,7 +45,11 @@ const COLUMNS: &str = "
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
-/// Reads the tables of `dataset` from the Postgres schema `schema`, in the dataset's order.
+/// Whether a column (table, column) is to be read at all.
+pub type Wanted<'a> = &'a dyn Fn(&str, &str) -> bool;
+
+/// Reads the tables of `dataset` from the Postgres schema `schema`, in the dataset's order, with the columns
+/// that are `wanted`; a table of which none is keeps its key.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] naming the table that is missing, or the table and column whose type cannot be
@@ -54,6 +58,7 @@ pub fn read(
     client: &mut impl GenericClient,
     dataset: &Dataset,
     schema: &str,
+    wanted: Wanted<'_>,
 ) -> anyhow::Result<Vec<LiveTable>> {
     let names: Vec<&str> = dataset
         .tables
@@ -71,7 +76,7 @@ pub fn read(
                 .iter()
                 .find(|row| row.get::<_, &str>(1) == table.name)
                 .ok_or_else(|| missing(&table.name, schema))?;
-            live_table(client, table, row)
+            live_table(client, table, row, wanted)
         })
         .collect()
 }
@@ -87,25 +92,35 @@ fn live_table(
     client: &mut impl GenericClient,
     table: &dataset::Table,
     row: &Row,
+    wanted: Wanted<'_>,
 ) -> anyhow::Result<LiveTable> {
     let oid: u32 = row.get(0);
     let relkind: &str = row.get(2);
     let reltuples: f64 = row.get(3);
-    let columns = client
+    let found = client
         .query(COLUMNS, &[&oid])
-        .context("reading the catalogue")?
-        .iter()
-        .map(|row| column(table, row))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+        .context("reading the catalogue")?;
+    let names: Vec<&str> = found.iter().map(|row| row.get(0)).collect();
     let named = table.key.iter().chain(&table.cast_to_text);
     for name in named {
-        if !columns.iter().any(|column| column.name == *name) {
+        if !names.contains(&name.as_str()) {
             return Err(Kind::Mismatch.error(format!(
                 "column `{name}` is missing in table `{}`, whose dataset names it",
                 table.name
             )));
         }
     }
+    let any = names.iter().any(|name| wanted(&table.name, name));
+    let is_read = |name: &str| match any {
+        true => wanted(&table.name, name),
+        // Its rows can only be counted.
+        false => table.key.iter().any(|key| key == name),
+    };
+    let columns = found
+        .iter()
+        .filter(|row| is_read(row.get(0)))
+        .map(|row| column(table, row))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(LiveTable {
         schema: TableSchema {
             name: table.name.clone(),

@@ -4,7 +4,7 @@ use anyhow::Context;
 use dataset::Dataset;
 use dataset::failure::Kind;
 
-use crate::catalogue::{self, LiveTable};
+use crate::catalogue::{self, LiveTable, Wanted};
 use crate::identifier::{literal, qualified, quoted};
 use crate::{Cancel, Connection, Settings};
 
@@ -17,7 +17,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Checks the tables of `dataset` in the Postgres schema `schema`, locks them `ACCESS SHARE` and
+    /// Checks the `wanted` columns of the tables of `dataset` in the Postgres schema `schema`, locks the tables `ACCESS SHARE` and
     /// exports a `REPEATABLE READ READ ONLY` snapshot.
     ///
     /// The locks come before the snapshot and stay: a `TRUNCATE` or a rewrite, which no snapshot covers,
@@ -31,11 +31,12 @@ impl Snapshot {
         settings: &Settings,
         dataset: &Dataset,
         schema: &str,
+        wanted: Wanted<'_>,
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
         let mut connection = settings.connect(cancel)?;
         // Before the transaction, whose snapshot the first SELECT would fix.
-        let before = catalogue::read(&mut *connection, dataset, schema)?;
+        let before = catalogue::read(&mut *connection, dataset, schema, wanted)?;
         connection
             .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .context("opening the snapshot")?;
@@ -67,7 +68,7 @@ impl Snapshot {
                 ))
                 .context("locking the tables")?;
         }
-        let tables = catalogue::read(&mut *connection, dataset, schema)?;
+        let tables = catalogue::read(&mut *connection, dataset, schema, wanted)?;
         for (before, now) in before.iter().zip(&tables) {
             if before.schema != now.schema || now.filenodes.0 != now.filenodes.1 {
                 return Err(Kind::Mismatch.error(format!(

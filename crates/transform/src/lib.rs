@@ -6,6 +6,7 @@
 pub mod cli;
 mod engine;
 mod extract;
+mod needed;
 mod output;
 mod portability;
 pub mod reconcile;
@@ -21,6 +22,7 @@ use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::Serialize;
 
+use needed::Needed;
 use reconcile::Reconciliation;
 use sink::manifest;
 use sink::publish::{Staging, write_file};
@@ -146,9 +148,11 @@ fn run_to_end(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow
         }
     }
 
-    let snapshot = Snapshot::take(settings, &options.dataset, &options.schema, cancel)?;
+    let needed = Needed::by(models)?;
+    let wanted = |table: &str, column: &str| needed.has(table, column);
+    let snapshot = Snapshot::take(settings, &options.dataset, &options.schema, &wanted, cancel)?;
     let snapshot_id = snapshot.id().to_owned();
-    check_driving(models, &snapshot)?;
+    check_columns(&needed, &snapshot)?;
     let (tables, table_reports) = read_tables(settings, options, &snapshot, cancel)?;
     // From here on the database is left alone.
     snapshot.release()?;
@@ -232,26 +236,16 @@ fn check_layout(models: &[Model], layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_driving(models: &[Model], snapshot: &Snapshot) -> anyhow::Result<()> {
-    for driving in models.iter().filter_map(|model| model.driving.as_ref()) {
-        let table = snapshot
-            .tables()
-            .iter()
-            .find(|table| table.schema.name == driving.table);
-        for name in driving.key.keys().chain(driving.sums.keys()) {
-            let found = table.is_some_and(|table| {
-                table
-                    .schema
-                    .columns
-                    .iter()
-                    .any(|column| column.name == *name)
-            });
-            if !found {
-                return Err(Kind::Mismatch.error(format!(
-                    "column `{name}` is missing in table `{}`",
-                    driving.table
-                )));
-            }
+fn check_columns(needed: &Needed, snapshot: &Snapshot) -> anyhow::Result<()> {
+    for (table, column) in needed.of_tables() {
+        let mut tables = snapshot.tables().iter().map(|table| &table.schema);
+        let found = tables.find(|schema| schema.name == *table);
+        let found =
+            found.is_some_and(|schema| schema.columns.iter().any(|live| live.name == *column));
+        if !found {
+            return Err(
+                Kind::Mismatch.error(format!("column `{column}` is missing in table `{table}`"))
+            );
         }
     }
     Ok(())

@@ -43,8 +43,14 @@ fn the_parts_of_a_table_hold_each_row_of_the_snapshot_once_whatever_is_written_m
              INSERT INTO s.child SELECT i, 'child' FROM generate_series(20001, 50000) AS i",
         )
         .unwrap();
-    let snapshot =
-        Snapshot::take(&database.settings(), &dataset(), "s", &Cancel::default()).unwrap();
+    let snapshot = Snapshot::take(
+        &database.settings(),
+        &dataset(),
+        "s",
+        &|_, _| true,
+        &Cancel::default(),
+    )
+    .unwrap();
     client
         .batch_execute(
             "INSERT INTO s.t SELECT i, 'later' FROM generate_series(100001, 150000) AS i;
@@ -70,8 +76,14 @@ fn a_small_table_is_one_part_and_so_is_a_view() {
     let database = Database::create();
     let sql = "CREATE SCHEMA s; CREATE TABLE s.u (id bigint); CREATE VIEW s.t AS SELECT * FROM s.u";
     database.connect().batch_execute(sql).unwrap();
-    let snapshot =
-        Snapshot::take(&database.settings(), &dataset(), "s", &Cancel::default()).unwrap();
+    let snapshot = Snapshot::take(
+        &database.settings(),
+        &dataset(),
+        "s",
+        &|_, _| true,
+        &Cancel::default(),
+    )
+    .unwrap();
     let statements = snapshot.copy_statements(&snapshot.tables()[0], &["id"], 8, 1);
     assert_eq!(
         statements,

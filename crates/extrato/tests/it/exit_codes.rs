@@ -87,12 +87,12 @@ fn an_unknown_type_is_7() {
     world
         .database
         .connect()
-        .batch_execute("ALTER TABLE cards.conta ADD prazo interval")
+        .batch_execute("ALTER TABLE cards.conta DROP data_criacao, ADD data_criacao interval")
         .unwrap();
     check(
         &world.run(&["transform"]),
         7,
-        &["`prazo`", "`conta`", "interval", "cast_to_text"],
+        &["`data_criacao`", "`conta`", "interval", "cast_to_text"],
     );
 }
 

@@ -56,6 +56,7 @@ fn a_truncate_waits_for_the_run() {
         &world.database.settings(),
         &world.dataset,
         "cards",
+        &|_, _| true,
         &cancel,
     )
     .unwrap();
