@@ -175,7 +175,8 @@ impl Decoder {
             .iter()
             .zip(&mut self.builders)
             .map(|(column, builder)| {
-                let next = Builder::new(column.kind);
+                // The next block will be much like this one.
+                let next = Builder::like(column.kind, builder);
                 std::mem::replace(builder, next)
                     .finish()
                     .map_err(|refusal| refusal.at(&self.table, column))
@@ -220,23 +221,40 @@ struct Builder {
 
 impl Builder {
     fn new(kind: ColumnType) -> Self {
+        Self::with_capacity(kind, 0, 0)
+    }
+
+    /// An empty one, with room for as much as `former` holds.
+    fn like(kind: ColumnType, former: &Self) -> Self {
+        let bytes = match &former.values {
+            Values::Bytes(bytes) => bytes.bytes.len(),
+            _ => 0,
+        };
+        // Rows differ a little in length.
+        Self::with_capacity(kind, former.rows + former.rows / 16, bytes + bytes / 16)
+    }
+
+    fn with_capacity(kind: ColumnType, rows: usize, bytes: usize) -> Self {
         let values = match kind {
-            ColumnType::Boolean => Values::Boolean(vec![]),
-            ColumnType::Date => Values::Date(vec![]),
+            ColumnType::Boolean => Values::Boolean(Vec::with_capacity(rows)),
+            ColumnType::Date => Values::Date(Vec::with_capacity(rows)),
             ColumnType::SmallInt
             | ColumnType::Integer
             | ColumnType::BigInt
             | ColumnType::Time
             | ColumnType::Timestamp
-            | ColumnType::TimestampTz => Values::BigInt(vec![]),
-            ColumnType::Real => Values::Real(vec![]),
-            ColumnType::Double => Values::Double(vec![]),
-            ColumnType::Numeric { .. } => Values::Numeric(vec![]),
+            | ColumnType::TimestampTz => Values::BigInt(Vec::with_capacity(rows)),
+            ColumnType::Real => Values::Real(Vec::with_capacity(rows)),
+            ColumnType::Double => Values::Double(Vec::with_capacity(rows)),
+            ColumnType::Numeric { .. } => Values::Numeric(Vec::with_capacity(rows)),
             ColumnType::Text
             | ColumnType::Json
             | ColumnType::JsonBinary
             | ColumnType::Uuid
-            | ColumnType::Bytes => Values::Bytes(Bytes::default()),
+            | ColumnType::Bytes => Values::Bytes(Bytes {
+                bytes: Vec::with_capacity(bytes),
+                ends: Vec::with_capacity(rows),
+            }),
         };
         Self {
             kind,

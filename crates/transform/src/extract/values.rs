@@ -80,6 +80,19 @@ pub(super) fn numeric(bytes: &[u8], scale: u8) -> Option<Result<i128, Refusal>> 
         .map(|digit| u16::from_be_bytes([digit[0], digit[1]]));
     // The last digit counts 10,000 ^ (weight - count + 1); at the column's scale, 10 ^ exponent.
     let exponent = (i32::from(weight as i16) - i32::from(count) + 1) * 4 + i32::from(scale);
+    if count <= 3 && (-3..=6).contains(&exponent) {
+        // Nearly every amount: twelve digits and up to six zeros fit 64 bits, whose arithmetic is several
+        // times faster.
+        let value = digits.fold(0, |value, digit| value * 10_000 + i64::from(digit));
+        let power = 10_i64.pow(exponent.unsigned_abs());
+        let value = match exponent {
+            0.. => value * power,
+            _ if value % power == 0 => value / power,
+            _ => return Some(Err(beyond_scale())),
+        };
+        let value = i128::from(value);
+        return Some(Ok(if sign == NEGATIVE { -value } else { value }));
+    }
     // One that reaches below the scale holds zeros there. It goes in last and shortened: whole, it could
     // overflow where the value itself doesn't.
     let below = if exponent < 0 {
@@ -100,13 +113,13 @@ pub(super) fn numeric(bytes: &[u8], scale: u8) -> Option<Result<i128, Refusal>> 
                 .checked_mul(10_i128.pow(places))?
                 .checked_add(kept.into())?
         }
-        _ => {
-            return Some(Err(Refusal::inexact(
-                "a numeric with digits beyond its column's scale",
-            )));
-        }
+        _ => return Some(Err(beyond_scale())),
     };
     Some(Ok(if sign == NEGATIVE { -value } else { value }))
+}
+
+fn beyond_scale() -> Refusal {
+    Refusal::inexact("a numeric with digits beyond its column's scale")
 }
 
 pub(super) fn uuid(id: u128) -> String {

@@ -34,6 +34,7 @@ pub(crate) enum Cells {
     Timestamp {
         microseconds: PrimitiveArray<i64>,
         utc: bool,
+        days: DayTexts,
     },
 }
 
@@ -57,10 +58,14 @@ impl Cells {
             DataType::Binary => Self::Bytes(series.binary()?.downcast_as_array().clone()),
             DataType::Date => Self::Date(physical.i32()?.downcast_as_array().clone()),
             DataType::Time => Self::Time(physical.i64()?.downcast_as_array().clone()),
-            DataType::Datetime(TimeUnit::Microseconds, zone) => Self::Timestamp {
-                microseconds: physical.i64()?.downcast_as_array().clone(),
-                utc: zone.is_some(),
-            },
+            DataType::Datetime(TimeUnit::Microseconds, zone) => {
+                let microseconds = physical.i64()?.downcast_as_array().clone();
+                Self::Timestamp {
+                    utc: zone.is_some(),
+                    days: DayTexts::of(&microseconds),
+                    microseconds,
+                }
+            }
             other => anyhow::bail!(
                 "column `{}` is {other}, which no declared type is",
                 series.name()
@@ -85,7 +90,9 @@ impl Cells {
 
     /// Whether the cell is NULL.
     pub(crate) fn is_null(&self, row: usize) -> bool {
-        self.array().is_null(row)
+        self.array()
+            .validity()
+            .is_some_and(|validity| !validity.get_bit(row))
     }
 
     /// How many cells there are.
@@ -161,9 +168,13 @@ impl Cells {
             Self::Bytes(array) => write_bytes(array.value(row), out),
             Self::Date(array) => write_date(array.value(row), out),
             Self::Time(array) => write_time(array.value(row) / 1000, out),
-            Self::Timestamp { microseconds, utc } => {
+            Self::Timestamp {
+                microseconds,
+                utc,
+                days,
+            } => {
                 let microseconds = microseconds.value(row);
-                write_date(microseconds.div_euclid(DAY) as i32, out);
+                days.write(microseconds.div_euclid(DAY) as i32, out);
                 out.push(b'T');
                 write_time(microseconds.rem_euclid(DAY), out);
                 if *utc {
@@ -294,18 +305,78 @@ pub(crate) fn write_date(days: i32, out: &mut Vec<u8>) {
     write_padded(date.day.into(), 2, out);
 }
 
-/// Appends `HH:MM:SS`, and six further digits if they are not zero.
-pub(crate) fn write_time(microseconds: i64, out: &mut Vec<u8>) {
-    let seconds = microseconds / SECOND;
-    write_padded(seconds / 3600, 2, out);
-    out.push(b':');
-    write_padded(seconds / 60 % 60, 2, out);
-    out.push(b':');
-    write_padded(seconds % 60, 2, out);
-    if microseconds % SECOND != 0 {
-        out.push(b'.');
-        write_padded(microseconds % SECOND, 6, out);
+/// The texts of all days from the first to the last of a column, unless these are very many: a text is
+/// looked up in a tenth of the time that it takes to make it.
+pub(crate) struct DayTexts {
+    first: i32,
+    texts: Vec<[u8; 10]>,
+}
+
+impl DayTexts {
+    /// A hundred years.
+    const MOST: i64 = 36_525;
+
+    fn of(microseconds: &PrimitiveArray<i64>) -> Self {
+        let present = || microseconds.non_null_values_iter();
+        let day = |microseconds: Option<i64>| microseconds.unwrap_or(0).div_euclid(DAY);
+        let (first, last) = (day(present().min()), day(present().max()));
+        // Few values, as of a small table or far apart, are sooner made than looked up.
+        let worth = last - first < Self::MOST.min(microseconds.len() as i64);
+        let texts = match worth {
+            false => 0..0,
+            true => first as i32..last as i32 + 1,
+        };
+        Self {
+            first: first as i32,
+            texts: texts
+                .map(|day| {
+                    let mut text = Vec::with_capacity(10);
+                    write_date(day, &mut text);
+                    text.try_into().unwrap_or_default()
+                })
+                .collect(),
+        }
     }
+
+    fn write(&self, day: i32, out: &mut Vec<u8>) {
+        match self
+            .texts
+            .get((i64::from(day) - i64::from(self.first)) as usize)
+        {
+            Some(text) => out.extend_from_slice(text),
+            None => write_date(day, out),
+        }
+    }
+}
+
+/// The digits of 00 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
+/// Appends `HH:MM:SS`, and six further digits if they are not zero. `microseconds` are of one day.
+pub(crate) fn write_time(microseconds: i64, out: &mut Vec<u8>) {
+    let (seconds, fraction) = (
+        (microseconds / SECOND) as usize,
+        (microseconds % SECOND) as usize,
+    );
+    let [hours, minutes, seconds] = [seconds / 3600, seconds / 60 % 60, seconds % 60].map(pair);
+    let [a, b, c] = [fraction / 10_000, fraction / 100 % 100, fraction % 100].map(pair);
+    let text = [
+        hours[0], hours[1], b':', minutes[0], minutes[1], b':', seconds[0], seconds[1], b'.', a[0],
+        a[1], b[0], b[1], c[0], c[1],
+    ];
+    out.extend_from_slice(if fraction == 0 { &text[..8] } else { &text });
+}
+
+fn pair(number: usize) -> [u8; 2] {
+    PAIRS[number % 100]
 }
 
 fn write_padded(value: i64, width: usize, out: &mut Vec<u8>) {

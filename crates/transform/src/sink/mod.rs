@@ -11,7 +11,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
+use anyhow::Context;
 use database::Cancel;
 use dataset::Model;
 use dataset::failure::{Kind, OrFail};
@@ -114,32 +119,81 @@ pub(crate) fn write_single(
     let mut file = OpenFile::create(path)?;
     file.write(&rows.header)?;
     let mut sums = vec![0; rows.summed.len()];
-    let starts: Vec<usize> = (0..rows.rows).step_by(BLOCK_ROWS).collect();
-    // As many blocks at a time as there are threads: bounded memory, and the order is kept.
-    for starts in starts.chunks(rayon::current_num_threads()) {
+    let blocks = rows.rows.div_ceil(BLOCK_ROWS);
+    let encode = |index: usize, mut buffer: Vec<u8>| {
+        let start = index * BLOCK_ROWS;
+        let range = start..rows.rows.min(start + BLOCK_ROWS);
+        let sums = match &order {
+            None => rows.encode(range, &mut buffer),
+            Some(order) => rows.encode(positions(&order[range]), &mut buffer),
+        };
+        (buffer, sums)
+    };
+    in_order(blocks, encode, |(buffer, block_sums)| {
         rows.cancel.check()?;
-        let encoded: Vec<(Vec<u8>, Vec<i128>)> = starts
-            .par_iter()
-            .map(|start| {
-                let mut block = Vec::with_capacity(BUFFER_BYTES * 4);
-                let range = *start..rows.rows.min(start + BLOCK_ROWS);
-                let sums = match &order {
-                    None => rows.encode(range, &mut block),
-                    Some(order) => rows.encode(positions(&order[range]), &mut block),
-                };
-                (block, sums)
-            })
-            .collect();
-        for (block, block_sums) in encoded {
-            file.write(&block)?;
-            add(&mut sums, &block_sums);
-        }
-    }
+        file.write(&buffer)?;
+        add(&mut sums, &block_sums);
+        Ok(buffer)
+    })?;
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     let entry = file.entry(name.unwrap_or_default(), rows.rows);
     Ok(rows.written(vec![entry], &sums))
+}
+
+/// Makes `count` blocks on as many threads as there are processors, and gives them to `take` in their order,
+/// on this thread, while the next ones are made. A buffer that was taken is used again; there are so many
+/// that each thread has one at work and one waiting for its turn.
+fn in_order<T: Send>(
+    count: usize,
+    make: impl Fn(usize, Vec<u8>) -> T + Sync,
+    mut take: impl FnMut(T) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<()> {
+    let threads = rayon::current_num_threads();
+    let (give_buffer, buffers) = channel();
+    for _ in 0..2 * threads {
+        give_buffer.send(Vec::new())?;
+    }
+    let (buffers, next) = (Mutex::new(buffers), AtomicUsize::new(0));
+    let (sender, made) = channel();
+    thread::scope(|scope| {
+        // Dropped at the end, so that no thread waits for them after a failure.
+        let (give_buffer, made) = (give_buffer, made);
+        for _ in 0..threads {
+            let (buffers, next, make, sender) = (&buffers, &next, &make, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    // The buffer comes first: so the block whose turn it is always has one.
+                    let buffer = buffers
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .recv();
+                    let Ok(mut buffer) = buffer else { return };
+                    buffer.clear();
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count || sender.send((index, make(index, buffer))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        for turn in 0..count {
+            let block = loop {
+                if let Some(block) = early.remove(&turn) {
+                    break block;
+                }
+                let (index, block) = made.recv().context("a thread that encodes rows ended")?;
+                early.insert(index, block);
+            };
+            let buffer = take(block)?;
+            // Nobody needs it if all blocks are made.
+            let _ = give_buffer.send(buffer);
+        }
+        Ok(())
+    })
 }
 
 fn positions(order: &[u32]) -> impl ExactSizeIterator<Item = usize> {
