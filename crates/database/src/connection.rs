@@ -19,7 +19,7 @@ const OLDEST_SERVER: u32 = 140_000;
 /// value's text, ends a long statement, or hides rows: with `row_security` off, a policy that would
 /// leave out rows is an error.
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
-    SET idle_in_transaction_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
+    SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
     SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
     SET row_security = off; SET default_transaction_read_only = off; SET standard_conforming_strings = on; SHOW server_version_num";
 

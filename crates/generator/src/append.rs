@@ -72,7 +72,7 @@ pub(crate) fn append(
     ] {
         if !same {
             return Err(Kind::Refused.error(format!(
-                "schema {name} was filled with {what} {theirs}, not {ours}: its rows cannot be continued; \
+                "schema {name} was filled with {what} {theirs}, not {ours}: leave the option out to continue its rows, or \
                  --replace makes new ones"
             )));
         }
@@ -115,9 +115,32 @@ pub(crate) fn append(
     ))
 }
 
+/// Refuses columns of other types: binary COPY would take the bytes for something else.
+fn check_types(client: &mut Client, name: &str, table: Table) -> anyhow::Result<()> {
+    let rows = client.query(
+        "SELECT a.attname::text, t.typname::text
+         FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid
+         WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p') AND NOT a.attisdropped",
+        &[&qualified(name, table.name())],
+    )?;
+    for (column, expected) in table.columns().iter().zip(table.types()) {
+        let found = rows.iter().find(|row| row.get::<_, &str>(0) == *column);
+        let found: &str = found.map_or("missing", |row| row.get(1));
+        if found != *expected {
+            return Err(Kind::Refused.error(format!(
+                "{name}.{} was changed since it was generated (column {column} is {found} instead of {expected}): \
+                 its rows cannot be continued; --replace makes new ones",
+                table.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses rows that are not those that were generated, as far as their highest ids tell.
 fn check_unchanged(client: &mut Client, name: &str, before: &Generation) -> anyhow::Result<()> {
     for table in Table::ALL {
+        check_types(client, name, table)?;
         let highest = table.of(&before.highest);
         let query = format!(
             "SELECT coalesce(max(id), 0)::bigint FROM {}",

@@ -220,11 +220,13 @@ impl Cards {
         } else {
             opened + draws.below((self.today - YOUNGEST_CARD_DAYS - opened) as u32) as i32
         };
-        let issued = i64::from(day) * DAY + office_time(&mut draws);
+        // Nobody holds a card before the sixteenth birthday, for which two years and more have passed.
+        let grown_up = self.today - (holder.idade as i32 - 16) * 365;
+        let issued = i64::from(day.max(grown_up)) * DAY + office_time(&mut draws);
         Cartao {
             id,
             num_cartao: self.card_numbers.number(id),
-            data_criacao: if with_the_account {
+            data_criacao: if with_the_account && opened >= grown_up {
                 conta.data_criacao
             } else {
                 issued.max(conta.data_criacao)

@@ -45,7 +45,8 @@ pub struct GenerateArgs {
     #[command(flatten)]
     pub rows: RowsArgs,
 
-    /// Add associates to those that an earlier run made, as it made them
+    /// Add associates to those that an earlier run made, as it made them: in one transaction, on one connection,
+    /// with keys and indexes in place, so several times slower than a fresh load
     #[arg(long, conflicts_with = "replace", help_heading = "Loading")]
     pub append: bool,
 
@@ -103,7 +104,12 @@ pub struct RowsArgs {
     pub associates: Option<u32>,
 
     /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements
-    #[arg(long, value_name = "FACTOR", help_heading = "Rows")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "FACTOR",
+        help_heading = "Rows"
+    )]
     pub scale: Option<f64>,
 
     /// The seed [default: 42]
@@ -116,8 +122,13 @@ pub struct RowsArgs {
 
     /// Plant a fault in this share of rows (0 to 1): trailing spaces, decomposed accents, empty texts, quotes,
     /// line breaks, delimiters, path characters, duplicate clients, far-off dates, extreme amounts. The
-    /// report counts them
-    #[arg(long, value_name = "SHARE", help_heading = "Rows")]
+    /// report counts them (one that would not show in its row gives way to a trailing space)
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "SHARE",
+        help_heading = "Rows"
+    )]
     pub dirty: Option<f64>,
 
     /// How many there are of what, when and how much, as a TOML file; --describe prints one
@@ -125,7 +136,12 @@ pub struct RowsArgs {
     pub distributions: Option<PathBuf>,
 
     /// Movements of a card follow a zeta law with this exponent: the lower, the more unequal [default: 1.55]
-    #[arg(long, value_name = "X", help_heading = "Rows")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "X",
+        help_heading = "Rows"
+    )]
     pub movements_exponent: Option<f64>,
 
     /// … and a card has so many at the most [default: 10000]

@@ -56,6 +56,16 @@ impl<'a> Lane<'a> {
         Ok(Self::Own(Box::new(connect(settings, cancel)?), settings))
     }
 
+    /// Makes a connection anew that was lost while it had nothing to do.
+    pub(crate) fn refresh(&mut self, cancel: &Cancel) -> anyhow::Result<()> {
+        if let Self::Own(connection, settings) = self
+            && connection.simple_query("").is_err()
+        {
+            **connection = connect(settings, cancel)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn client(&mut self) -> &mut Client {
         match self {
             Self::Own(connection, _) => connection,
@@ -286,7 +296,7 @@ impl Shared<'_> {
             let work = &self.works[index];
             let progress = &self.tables[work.table as usize];
             progress.begin(work.table);
-            let mut sent_rows = 0;
+            let (mut sent_rows, mut made) = (0, false);
             let first = self.transaction(lane.client(), work, |copy| {
                 loop {
                     match messages.recv() {
@@ -297,7 +307,10 @@ impl Shared<'_> {
                             // Nobody takes it if the maker is done.
                             let _ = used.send(block);
                         }
-                        Ok(Message::End(planted)) => return Ok(planted),
+                        Ok(Message::End(planted)) => {
+                            made = true;
+                            return Ok(planted);
+                        }
                         Ok(Message::Begin(_)) | Err(_) => {
                             self.check()?;
                             anyhow::bail!("the thread that makes rows ended");
@@ -311,8 +324,8 @@ impl Shared<'_> {
                         table = work.table.name(),
                         "{error:#}: connecting again, to copy this part once more"
                     );
-                    // The rest of what the maker makes of it.
-                    while let Ok(Message::Block(..)) = messages.recv() {}
+                    // The rest of what the maker makes of it, if that isn't all.
+                    while !made && matches!(messages.recv(), Ok(Message::Block(..))) {}
                     progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
                     **connection = connect(settings, self.load.cancel)?;
                     self.retried.store(true, Ordering::Relaxed);

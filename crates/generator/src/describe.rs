@@ -31,8 +31,11 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
         cancel,
     )?;
     let mut text = format!(
-        "# Rows of {} associates with seed {}, as of {}, {} of them dirty.\n",
-        options.associates, recipe.seed, recipe.as_of, recipe.dirty
+        "# Associates: {}; seed: {}; as of {}; dirty rows: {} %.\n",
+        options.associates,
+        recipe.seed,
+        recipe.as_of,
+        100.0 * recipe.dirty
     );
     for table in Table::ALL {
         let rows = plan.rows(table);
@@ -46,8 +49,15 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
             Ok(block)
         })?;
         let sample = String::from_utf8_lossy(&sample);
-        for line in sample.lines().take(1 + SAMPLE_ROWS) {
+        // A row may have a line break, between quotes.
+        let (mut rows, mut quotes) = (0, 0);
+        for line in sample.lines() {
+            if rows > SAMPLE_ROWS {
+                break;
+            }
             let _ = writeln!(text, "#   {line}");
+            quotes += line.matches('"').count();
+            rows += usize::from(quotes % 2 == 0);
         }
     }
     if let Some(client) = plan.busiest() {

@@ -56,7 +56,7 @@ impl FileFormat {
     }
 }
 
-/// Writes the rows that `options` mean into `folder`, which must not exist or be empty.
+/// Writes the rows that `options` mean into `folder`, which is made if need be and must be empty.
 ///
 /// Either all files are in it at the end, or nothing is.
 ///
@@ -129,7 +129,7 @@ fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
     let schema = identifier::quoted(schema);
     let mut script = format!(
         "-- Loads these files: psql --single-transaction -v ON_ERROR_STOP=1 -f {LOAD_SCRIPT}, in this folder.\n\
-         CREATE SCHEMA {schema};\nSET search_path TO {schema};\n\\ir schema.sql\n"
+         \\encoding UTF8\nCREATE SCHEMA {schema};\nSET search_path TO {schema};\n\\ir schema.sql\n"
     );
     for table in &dataset.tables {
         let name = &table.name;
@@ -146,39 +146,39 @@ fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
-/// A folder beside the target in which everything is written; deleted unless it is published.
+/// A folder inside the target in which everything is written; deleted with all else that is ours unless it
+/// is published.
 struct Staging {
     folder: PathBuf,
     target: PathBuf,
     lock: PathBuf,
+    /// Whether the target was made for this run.
+    is_new: bool,
     /// Locked for as long as it is open, also if the run is killed.
     _locked: File,
 }
 
+const STAGING: &str = ".extrato-loading";
+const LOCK: &str = ".extrato-lock";
+
 impl Staging {
     fn open(target: &Path) -> anyhow::Result<Self> {
         let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
-        let target_path =
-            std::path::absolute(target).or_fail(Kind::Output, || cannot_write(target))?;
-        let (Some(parent), Some(name)) = (target_path.parent(), target_path.file_name()) else {
-            return Err(refused("is no folder that could be made"));
-        };
-        if target_path.is_file() {
+        if target.is_file() {
             return Err(refused("is a file: name a folder with --to"));
         }
-        if fs::read_dir(&target_path).is_ok_and(|mut entries| entries.next().is_some()) {
+        let is_new = !target.exists();
+        fs::create_dir_all(target).or_fail(Kind::Output, || cannot_write(target))?;
+        let (folder, lock) = (target.join(STAGING), target.join(LOCK));
+        let entries = || fs::read_dir(target).into_iter().flatten().flatten();
+        let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
+        // A run that was killed may have left some files, but then with its staging folder.
+        if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
             return Err(refused(
                 "holds something: delete it, or name another folder with --to",
             ));
         }
-        fs::create_dir_all(parent).or_fail(Kind::Output, || cannot_write(parent))?;
-        let beside = |prefix: &str| {
-            let mut hidden = std::ffi::OsString::from(prefix);
-            hidden.push(name);
-            parent.join(hidden)
-        };
-        let (folder, lock) = (beside(".extrato-loading-"), beside(".extrato-lock-"));
-        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(&lock))?;
+        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(target))?;
         match locked.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 return Err(refused(
@@ -186,37 +186,48 @@ impl Staging {
                 ));
             }
             Err(TryLockError::Error(error)) => {
-                return Err(error).or_fail(Kind::Output, || cannot_write(&lock));
+                return Err(error).or_fail(Kind::Output, || cannot_write(target));
             }
             Ok(()) => {}
         }
-        // What a run that was killed left.
         if folder.exists() {
             fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
         }
         fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
         Ok(Self {
             folder,
-            target: target_path,
+            target: target.to_owned(),
             lock,
+            is_new,
             _locked: locked,
         })
     }
 
-    /// Moves the folder into place. An empty folder that is there gives way.
-    fn publish(self) -> anyhow::Result<()> {
-        fs::rename(&self.folder, &self.target).or_fail(Kind::Output, || cannot_write(&self.target))
+    /// Moves the files into place, the script that loads them last.
+    fn publish(mut self) -> anyhow::Result<()> {
+        let entries =
+            fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort_by_key(|name| name == LOAD_SCRIPT);
+        for name in names {
+            let path = self.target.join(&name);
+            fs::rename(self.folder.join(&name), &path)
+                .or_fail(Kind::Output, || cannot_write(&path))?;
+        }
+        self.is_new = false;
+        Ok(())
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        if self.folder.exists()
-            && let Err(error) = fs::remove_dir_all(&self.folder)
-        {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
             tracing::warn!(%error, "{} could not be deleted", self.folder.display());
         }
         let _ = fs::remove_file(&self.lock);
+        if self.is_new {
+            let _ = fs::remove_dir(&self.target);
+        }
     }
 }
 

@@ -66,13 +66,15 @@ fn groups(sql: &str) -> Vec<Vec<&str>> {
         let Some(first_line) = first_line else {
             continue;
         };
-        let first_line = first_line.to_uppercase();
         let index = ["CREATE INDEX", "CREATE UNIQUE INDEX"]
             .iter()
-            .any(|words| first_line.starts_with(words));
+            .any(|words| first_line.to_uppercase().starts_with(words));
+        // What an error shows begins with the statement itself.
+        let start = first_line.as_ptr() as usize - statement.as_ptr() as usize;
+        let statement = statement[start..].trim();
         match groups.last_mut() {
-            Some(group) if index && indexes => group.push(statement.trim()),
-            _ => groups.push(vec![statement.trim()]),
+            Some(group) if index && indexes => group.push(statement),
+            _ => groups.push(vec![statement]),
         }
         indexes = index;
     }
@@ -91,7 +93,7 @@ mod tests {
             groups(sql),
             [
                 vec![
-                    "-- Why.\nCREATE UNIQUE INDEX a\n  ON t (a);",
+                    "CREATE UNIQUE INDEX a\n  ON t (a);",
                     "create index ON t (b);"
                 ],
                 vec!["ALTER TABLE t\n  ADD CHECK (c <> ';');"],

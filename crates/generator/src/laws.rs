@@ -243,11 +243,14 @@ fn check_weights(key: &str, weights: &[f64], most: usize) -> anyhow::Result<()> 
     for &weight in weights {
         check_range(key, weight, 0.0, 1e6)?;
     }
-    if weights.len() > most || weights.iter().sum::<f64>() <= 0.0 {
+    if weights.is_empty() || weights.len() > most {
         return Err(Kind::Usage.error(format!(
-            "{key} has {} weights; give 1 to {most}, of which one is above zero",
+            "{key} has {} weights; give 1 to {most}",
             weights.len()
         )));
+    }
+    if weights.iter().sum::<f64>() <= 0.0 {
+        return Err(Kind::Usage.error(format!("{key}: at least one must be above zero")));
     }
     Ok(())
 }
@@ -277,7 +280,8 @@ reversals = {:?}
 exponent = {exponent:?}
 cap = {cap}
 
-# When purchases are made. A day's weight is the product of those of its month, weekday and day of the month.
+# When purchases are made. A day's weight is the product of those of its month, weekday and day of the month, each
+# above zero (0.001 is as good as never).
 [when]
 # January to December  {}
 months = {:?}
@@ -289,6 +293,7 @@ month_days = {:?}
 hours = {:?}
 
 # What is bought: weight among the kinds, median amount in reais, standard deviation of its natural logarithm.
+# A kind that is left out keeps its default; with share = 0.0 there is none of it.
 [spending]
 ",
             self.accounts_per_associate,
@@ -373,7 +378,7 @@ mod tests {
             ),
             (
                 "accounts_per_associate = [0, 0]",
-                "of which one is above zero",
+                "accounts_per_associate: at least one must be above zero",
             ),
             (
                 "accounts_per_associate = [-1, 2]",

@@ -232,6 +232,9 @@ fn fill(
 
     let indexed = Instant::now();
     tracing::info!("adding keys, foreign keys and indexes");
+    for lane in &mut lanes {
+        lane.refresh(cancel)?;
+    }
     let mut clients: Vec<_> = lanes.iter_mut().map(Lane::client).collect();
     keys::add(
         &mut clients,

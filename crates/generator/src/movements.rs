@@ -5,8 +5,8 @@ use dataset::calendar::Date;
 use crate::distribution::Choice;
 use crate::laws::MOST_SUBSCRIPTIONS;
 use crate::names::Names;
-use crate::purchase::{Purchase, Purchases};
-use crate::random::{Draws, Share, Stream};
+use crate::purchase::{Buyer, Purchase, Purchases};
+use crate::random::{Draws, Share, Stream, mix};
 use crate::rows::{Cartao, Movimento};
 use crate::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season, Span};
 
@@ -102,7 +102,11 @@ impl<'a> CardMovements<'a> {
         let index = self.first_id + u64::from(self.drawn);
         let mut draws = Draws::of(spending.seed, Stream::Movimento, index);
         let movimento = match self.last {
-            Some(bought) if draws.chance(spending.reversals) && !bought.reversal => {
+            Some(bought)
+                if draws.chance(spending.reversals)
+                    && !bought.reversal
+                    && bought.purchase.reversible =>
+            {
                 let later = 60 * SECOND + i64::from(draws.below(7_200_000)) * 1_000;
                 let end = i64::from(spending.today) * DAY - 1;
                 Movimento {
@@ -115,7 +119,6 @@ impl<'a> CardMovements<'a> {
                 let drawn = spending
                     .season
                     .draw(self.span, self.drawn, self.purchases, &mut draws);
-                let home = self.card.holder.home;
                 let issued = self.card.data_criacao;
                 // On the card's first day an hour before its issue becomes one soon after.
                 let time = if drawn < issued {
@@ -123,10 +126,13 @@ impl<'a> CardMovements<'a> {
                 } else {
                     drawn
                 };
-                self.movimento(
-                    spending.purchases.draw(&spending.names, home, &mut draws),
+                let buyer = Buyer {
+                    home: self.card.holder.home,
+                    key: self.card.holder.id.into(),
                     time,
-                )
+                };
+                let purchase = spending.purchases.draw(&spending.names, buyer, &mut draws);
+                self.movimento(purchase, time)
             }
         };
         self.drawn += 1;
@@ -151,7 +157,10 @@ impl<'a> CardMovements<'a> {
         if next.due > time || next.charges_left == 0 {
             return None;
         }
-        let (purchase, due) = (next.purchase, next.due);
+        let purchase = next.purchase;
+        // A nightly batch takes its time.
+        let delay = mix(self.first_id ^ mix(next.month as u64)) % 1_800_000;
+        let due = next.due + delay as i64 * 1_000;
         next.charges_left -= 1;
         next.month += 1;
         next.due = next.due();
@@ -211,6 +220,7 @@ pub(crate) fn subscribe(
     let first = month(card.data_criacao.div_euclid(DAY) as i32) + 1;
     let months = (month(spending.today) - first).max(0) as u32;
     let wanted = spending.subscriptions.draw(&mut draws);
+    let mut taken = 0;
     for subscription in &mut subscriptions[..wanted] {
         let most = months.min(affordable - charges);
         if most < FEWEST_CHARGES {
@@ -225,7 +235,7 @@ pub(crate) fn subscribe(
             months - paid
         };
         *subscription = Subscription {
-            purchase: Purchase::subscription(&mut draws),
+            purchase: Purchase::NOTHING,
             month: first + since as i32,
             month_day: 1 + draws.below(28),
             time: 3 * HOUR + i64::from(draws.below(3 * 3_600)) * SECOND,
@@ -233,6 +243,7 @@ pub(crate) fn subscribe(
             due: 0,
         };
         subscription.due = subscription.due();
+        subscription.purchase = Purchase::subscription(&mut taken, subscription.due, &mut draws);
         charges += paid;
     }
     (subscriptions, charges)
@@ -297,8 +308,7 @@ mod tests {
                 if SUBSCRIPTIONS.iter().any(|(merchant, _)| *merchant == text) {
                     assert!(!row.reversal);
                     let day = row.data_movimento.div_euclid(DAY) as i32 + EPOCH_DAYS;
-                    let time = row.data_movimento.rem_euclid(DAY);
-                    let key = (row.id_cartao, text, row.purchase.cents, time);
+                    let key = (row.id_cartao, text, row.purchase.cents);
                     charges.entry(key).or_default().push(Date::from_days(day));
                 }
             }

@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::distribution::Choice;
-use crate::random::{Draws, Share};
+use crate::random::{Draws, Share, mix};
 
 /// Longest name a card has room for (ISO/IEC 7813, track 1).
 pub const EMBOSSED_CHARS: usize = 26;
@@ -39,6 +39,13 @@ const COMMON_FAMILY: &[&str] = &[
     "Ribeiro", "Martins", "Carvalho", "de Almeida", "Almeida", "Lopes", "Soares", "Fernandes", "Vieira",
     "Barbosa", "Rocha", "Dias", "do Nascimento", "Nascimento", "de Andrade", "Moreira", "Nunes",
     "Marques", "Machado", "Mendes", "de Freitas", "Cardoso", "Ramos", "de Jesus", "da Conceição",
+];
+
+/// Providers of e-mail, each as often as it is common.
+#[rustfmt::skip]
+const PROVIDERS: [&str; 20] = [
+    "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "hotmail",
+    "hotmail", "hotmail", "outlook", "outlook", "yahoo", "yahoo", "uol", "terra",
 ];
 
 /// What a man bears after his family names when a relative has the same name, and how common it is.
@@ -167,7 +174,7 @@ impl Names {
         };
         let middle = (draws.below(100) < 65).then(|| self.draw_family(draws));
         let mut last = self.draw_family(draws);
-        if middle.is_some_and(|middle| std::ptr::eq(middle, last)) {
+        while middle.is_some_and(|middle| middle.mailbox == last.mailbox) {
             last = self.draw_family(draws);
         }
         let ending = (given.masculine && draws.chance(WITH_ENDING))
@@ -235,14 +242,13 @@ impl<'a> Name<'a> {
     /// Writes an e-mail address that no other associate has, since it ends in the id. The domains end in
     /// `.example`, which RFC 2606 sets aside: nobody who tests with these rows can mail a stranger.
     pub fn write_email(&self, id: u32, out: &mut String) {
-        let providers = PT_BR::INTERNET_FREE_EMAIL_PROVIDER;
-        let provider = providers[id as usize % providers.len()];
+        let provider = PROVIDERS[(mix(id.into()) % PROVIDERS.len() as u64) as usize];
         out.push_str(&self.given.mailbox);
         out.push('.');
         out.push_str(&self.last.mailbox);
         push_number(id.into(), 0, out);
         out.push('@');
-        out.push_str(provider.split('.').next().unwrap_or(provider));
+        out.push_str(provider);
         out.push_str(".example");
     }
 }

@@ -111,8 +111,36 @@ pub(crate) struct Kind {
     /// How often and how much, unless such a file says otherwise.
     pub(crate) spending: Spending,
     pub(crate) ending: Ending,
+    /// The first is older than all cards.
     pub(crate) merchants: &'static [&'static str],
 }
+
+impl Kind {
+    /// Whether a purchase can be given back.
+    pub(crate) fn is_reversible(&self) -> bool {
+        !matches!(self.name, "bills" | "pix" | "cash")
+    }
+}
+
+/// Merchants that are younger than the oldest cards, and the year after that in which they came to Brazil.
+/// Before, the first merchant of their kind takes the money.
+pub(crate) const FOUNDED: &[(&str, i32)] = &[
+    ("PIX ENVIADO", 2021),
+    ("UBER *TRIP", 2015),
+    ("UBER *UBER TRIP", 2015),
+    ("99APP *99APP", 2013),
+    ("IFOOD *IFOOD", 2013),
+    ("RAPPI *RAPPI", 2018),
+    ("SHOPEE *VENDEDOR", 2020),
+    ("LATAM AIR", 2017),
+    ("AMAZON BR", 2013),
+    ("NETFLIX.COM", 2012),
+    ("SPOTIFY", 2015),
+    ("AMAZON PRIME BR", 2020),
+    ("GLOBOPLAY", 2016),
+    ("DISNEY PLUS", 2021),
+    ("GOOGLE *YOUTUBE PREMIUM", 2019),
+];
 
 const fn kind(
     name: &'static str,
@@ -137,6 +165,7 @@ const fn kind(
 /// What is charged every month, with its list prices in cents.
 #[rustfmt::skip]
 pub(crate) const SUBSCRIPTIONS: &[(&str, &[u32])] = &[
+    ("VIVO FIBRA", &[9_990, 12_000, 14_999]),
     ("NETFLIX.COM", &[2_090, 4_490, 5_990]),
     ("SPOTIFY", &[1_190, 2_390, 3_190, 4_090]),
     ("AMAZON PRIME BR", &[1_990]),
@@ -146,7 +175,6 @@ pub(crate) const SUBSCRIPTIONS: &[(&str, &[u32])] = &[
     ("APPLE.COM/BILL", &[490, 1_490, 2_190, 4_990]),
     ("SMARTFIT", &[11_990, 14_990]),
     ("UNIMED MENSALIDADE", &[28_900, 41_250, 63_780]),
-    ("VIVO FIBRA", &[9_990, 12_000, 14_999]),
 ];
 
 /// Kinds of spending by their share in numbers. Medians are a plausible order of magnitude, not a survey.
@@ -165,11 +193,11 @@ pub(crate) const KINDS: &[Kind] = &[
         "RESTAURANTE SABOR CASEIRO", "CHURRASCARIA PAMPA", "LANCHONETE DA PRACA", "PIZZARIA BELLA NAPOLI",
         "BAR DO TONHO", "BUFFET QUILO BOM", "SORVETERIA GELADAO", "TEMAKERIA SAKURA", "PASTELARIA CENTRAL",
     ]),
-    kind("delivery", (70.0, 52.0, 0.5), Line::Anywhere, Ending::Tag, &["IFOOD *IFOOD", "RAPPI *RAPPI", "IFD*LANCHES EXPRESS"]),
+    kind("delivery", (70.0, 52.0, 0.5), Line::Anywhere, Ending::Tag, &["DISK PIZZA", "IFOOD *IFOOD", "RAPPI *RAPPI", "DELIVERY LANCHES EXPRESS"]),
     kind("fuel", (90.0, 110.0, 0.6), Line::Branch, Ending::Any, &[
         "POSTO IPIRANGA", "POSTO SHELL", "AUTO POSTO BR", "POSTO ALE",
     ]),
-    kind("rides", (100.0, 18.0, 0.6), Line::Anywhere, Ending::Any, &["UBER *TRIP", "99APP *99APP", "UBER *UBER TRIP"]),
+    kind("rides", (100.0, 18.0, 0.6), Line::Anywhere, Ending::Any, &["TAXI COOPERATIVA", "UBER *TRIP", "UBER *UBER TRIP", "99APP *99APP"]),
     kind("pharmacies", (70.0, 42.0, 0.8), Line::Branch, Ending::Tag, &[
         "DROGARIA SAO PAULO", "DROGA RAIA", "FARMACIA PANVEL", "FARMACIA PAGUE MENOS", "FARMACIA POPULAR",
     ]),
@@ -181,12 +209,12 @@ pub(crate) const KINDS: &[Kind] = &[
         "DEB AUT ENERGIA ELETRICA", "DEB AUT AGUA E ESGOTO", "VIVO CELULAR", "CLARO MOVEL", "TIM CELULAR",
         "DEB AUT CONDOMINIO",
     ]),
-    kind("pix", (60.0, 80.0, 1.3), Line::Person, Ending::Round(500, Share::new(0.8)), &["PIX ENVIADO"]),
+    kind("pix", (60.0, 80.0, 1.3), Line::Person, Ending::Round(500, Share::new(0.8)), &["TRANSF ENVIADA", "PIX ENVIADO", "PIX ENVIADO", "PIX ENVIADO"]),
     kind("cash", (20.0, 150.0, 0.8), Line::Local, Ending::Round(1_000, Share::new(1.0)), &["SAQUE 24H", "SAQUE TERMINAL"]),
     kind("services", (17.0, 250.0, 0.9), Line::Local, Ending::Round(1_000, Share::new(0.7)), &[
         "CLINICA VIDA", "LABORATORIO EXAME", "ODONTO SORRISO", "CURSO DE IDIOMAS GLOBAL", "ACADEMIA CORPO EM FORMA",
     ]),
-    kind("travel", (8.0, 650.0, 0.9), Line::Instalments, Ending::Any, &[
-        "LATAM AIR", "GOL LINHAS AEREAS", "AZUL LINHAS AEREAS", "DECOLAR.COM", "BOOKING.COM", "CVC VIAGENS",
+    kind("travel", (8.0, 900.0, 0.6), Line::Instalments, Ending::Any, &[
+        "GOL LINHAS AEREAS", "LATAM AIR", "AZUL LINHAS AEREAS", "DECOLAR.COM", "BOOKING.COM", "CVC VIAGENS",
     ]),
 ];

@@ -1,13 +1,16 @@
 //! What was bought, where and for how much: the description and the amount of a movement.
 
+use dataset::calendar::Date;
+
 use crate::distribution::{Choice, log_normal_quantiles, normal_quantiles};
 use crate::laws::Laws;
 use crate::names::{Name, Names, push_number};
-use crate::places::{CITIES, Ending, KINDS, Line, SUBSCRIPTIONS};
-use crate::random::{Draws, Share};
+use crate::places::{CITIES, Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
+use crate::random::{Draws, Share, mix};
+use crate::season::{DAY, EPOCH_DAYS, WEEK};
 
-/// Share of purchases away from home.
-const AWAY: Share = Share::new(0.12);
+/// Share of weeks away from home.
+const AWAY: Share = Share::new(0.08);
 /// Share of purchases in instalments, where they can be.
 const IN_INSTALMENTS: Share = Share::new(0.4);
 
@@ -18,6 +21,19 @@ pub struct Purchases {
     cities: Choice,
     /// Quantiles of the amounts of each kind, in cents.
     amounts: Vec<Vec<u32>>,
+    /// Since when there is each merchant of each kind.
+    since: Vec<Vec<i64>>,
+}
+
+/// Who buys, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Buyer {
+    /// The city they live in, of [`Purchases::draw_home`].
+    pub home: u8,
+    /// What tells them from others: where they travel to depends on it.
+    pub key: u64,
+    /// In microseconds since 2000-01-01.
+    pub time: i64,
 }
 
 /// One purchase; its text is only made when it is written.
@@ -25,6 +41,8 @@ pub struct Purchases {
 pub struct Purchase<'a> {
     /// What was paid, in cents, above zero.
     pub cents: u32,
+    /// Whether it can be given back.
+    pub(crate) reversible: bool,
     merchant: &'static str,
     line: Line,
     city: u8,
@@ -47,6 +65,10 @@ impl Purchases {
             amounts: spending
                 .map(|law| log_normal_quantiles(&normal, 100.0 * law.median, law.sigma))
                 .collect(),
+            since: KINDS
+                .iter()
+                .map(|kind| kind.merchants.iter().map(|name| founded(name)).collect())
+                .collect(),
         }
     }
 
@@ -55,23 +77,32 @@ impl Purchases {
         self.cities.draw(draws) as u8
     }
 
-    /// A purchase of somebody who lives in the city `home` and buys there most of the time.
-    pub fn draw<'a>(&self, names: &'a Names, home: u8, draws: &mut Draws) -> Purchase<'a> {
+    /// A purchase of somebody who stays at home most weeks, and in another week in another city.
+    pub fn draw<'a>(&self, names: &'a Names, buyer: Buyer, draws: &mut Draws) -> Purchase<'a> {
         let index = self.kinds.draw(draws);
         let kind = &KINDS[index];
+        let merchant = draws.below(kind.merchants.len() as u32) as usize;
+        let merchant = if self.since[index][merchant] <= buyer.time {
+            merchant
+        } else {
+            0
+        };
         let mut purchase = Purchase {
-            merchant: draws.pick::<&'static str>(kind.merchants),
+            merchant: kind.merchants[merchant],
             cents: self.draw_amount(index, draws),
+            reversible: kind.is_reversible(),
             line: kind.line,
-            city: home,
+            city: buyer.home,
             branch: 0,
             instalment: None,
             recipient: None,
         };
         match kind.line {
             Line::Local | Line::Branch => {
-                if draws.chance(AWAY) {
-                    purchase.city = self.draw_home(draws);
+                let week = buyer.time.div_euclid(WEEK) as u64;
+                let trip = mix(buyer.key ^ mix(week));
+                if AWAY.has(trip) {
+                    purchase.city = self.cities.at(trip as u32) as u8;
                 }
                 purchase.branch = 1 + draws.below(400) as u16;
             }
@@ -100,10 +131,26 @@ impl Purchases {
     }
 }
 
+/// Since when there is a merchant, in microseconds since 2000-01-01.
+fn founded(merchant: &str) -> i64 {
+    FOUNDED
+        .iter()
+        .find(|(name, _)| *name == merchant)
+        .map_or(i64::MIN, |&(_, year)| {
+            let date = Date {
+                year,
+                month: 1,
+                day: 1,
+            };
+            i64::from(date.days() - EPOCH_DAYS) * DAY
+        })
+}
+
 impl Purchase<'_> {
     /// What takes the place of a purchase where there is none.
     pub(crate) const NOTHING: Self = Self {
         cents: 0,
+        reversible: false,
         merchant: "",
         line: Line::Anywhere,
         city: 0,
@@ -112,9 +159,20 @@ impl Purchase<'_> {
         recipient: None,
     };
 
-    /// What one subscription costs every time.
-    pub fn subscription(draws: &mut Draws) -> Self {
-        let &(merchant, prices) = draws.pick(SUBSCRIPTIONS);
+    /// What a subscription that begins at `time` costs every time. `taken` has a bit for each merchant that the
+    /// buyer has a subscription of, this one's after it.
+    pub fn subscription(taken: &mut u32, time: i64, draws: &mut Draws) -> Self {
+        let count = SUBSCRIPTIONS.len() as u32;
+        let first = draws.below(count);
+        let is_free = |index: &u32| {
+            *taken >> index & 1 == 0 && founded(SUBSCRIPTIONS[*index as usize].0) <= time
+        };
+        let index = (first..first + count)
+            .map(|index| index % count)
+            .find(is_free)
+            .unwrap_or(0);
+        *taken |= 1 << index;
+        let (merchant, prices) = SUBSCRIPTIONS[index as usize];
         Self {
             cents: *draws.pick(prices),
             merchant,
@@ -195,7 +253,12 @@ mod tests {
         let mut lines = Vec::new();
         for index in 0..20_000 {
             let mut draws = Draws::of(42, Stream::Movimento, index);
-            let purchase = purchases.draw(&names, home, &mut draws);
+            let buyer = Buyer {
+                home,
+                key: index,
+                time: 800_000_000_000_000,
+            };
+            let purchase = purchases.draw(&names, buyer, &mut draws);
             assert!((1..10_000_000_000_u64).contains(&purchase.cents.into()));
             let mut line = String::new();
             purchase.write_description(&mut line);
@@ -210,7 +273,7 @@ mod tests {
         assert!(share(&|line| line.ends_with(" CURITIBA PR")) > 8_000);
         assert!(share(&|line| line.starts_with("PIX ENVIADO ")) > 800);
         assert!(share(&|line| line.starts_with("PARC ")) > 400);
-        assert!(share(&|line| line == "UBER *TRIP") > 300);
+        assert!(share(&|line| line == "UBER *TRIP") > 200);
         assert!(share(&|line| line.starts_with("POSTO IPIRANGA 0")) > 200);
     }
 }

@@ -39,6 +39,11 @@ impl Share {
     pub const fn new(share: f64) -> Self {
         Self((share * 4_294_967_296.0) as u64)
     }
+
+    /// Whether a case with these random bits is among them.
+    pub const fn has(self, bits: u64) -> bool {
+        bits >> 32 < self.0
+    }
 }
 
 impl Draws {
@@ -65,7 +70,7 @@ impl Draws {
 
     /// True in a `share` of all cases, of 1.
     pub fn chance(&mut self, share: Share) -> bool {
-        self.bits() >> 32 < share.0
+        share.has(self.bits())
     }
 
     /// A value between the points of `quantiles`, each gap between two of them being equally likely.

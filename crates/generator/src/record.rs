@@ -129,7 +129,8 @@ impl Generation {
             laws,
         } = &self.recipe;
         let (version, seed) = (self.version as i32, seed.to_string());
-        let (as_of, laws) = (as_of.to_string(), laws.to_string());
+        // Plain ASCII, which a database of any encoding takes.
+        let (as_of, laws) = (as_of.to_string(), toml::to_string(laws)?);
         for table in Table::ALL {
             let highest = table.of(&self.highest) as i64;
             client.execute(

@@ -58,6 +58,16 @@ impl Table {
         }
     }
 
+    /// The types of these columns, as `pg_type` names them: what rows are encoded as.
+    pub const fn types(self) -> &'static [&'static str] {
+        match self {
+            Self::Associado => &["int4", "varchar", "varchar", "int4", "varchar"],
+            Self::Conta => &["int4", "tipo_conta", "timestamp", "int4"],
+            Self::Cartao => &["int4", "int8", "varchar", "timestamp", "int4", "int4"],
+            Self::Movimento => &["int8", "numeric", "varchar", "timestamp", "int4"],
+        }
+    }
+
     /// Its rows among those of all tables.
     pub const fn of(self, counts: &Counts) -> u64 {
         match self {

@@ -2,7 +2,7 @@
 //! complete, so that the target is either as it was before or holds the whole dataset.
 
 use anyhow::Context;
-use database::identifier::{qualified, quoted};
+use database::identifier::{literal, qualified, quoted};
 use database::{Cancel, Settings};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
@@ -11,14 +11,27 @@ use postgres::error::SqlState;
 use crate::rows::Table;
 
 const LOADING_PREFIX: &str = "extrato_loading_";
+/// The comment of a schema that a load is built in: what bears it may be dropped.
+const MARK: &str = "extrato generate is building here";
 /// Postgres cuts names off at 63 bytes.
 const LONGEST_NAME_BYTES: usize = 63 - LOADING_PREFIX.len();
 
 /// The name of the schema in which the rows for `target` are built.
 ///
 /// # Errors
-/// [`Kind::Usage`] if the target's name leaves no room for the prefix.
+/// [`Kind::Usage`] if the target's name leaves no room for the prefix, or is Postgres's own.
 pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
+    if target.starts_with("pg_") || target == "information_schema" {
+        return Err(Kind::Usage.error(format!(
+            "schema {target} is one of Postgres's own: name another with --schema"
+        )));
+    }
+    if target.starts_with(LOADING_PREFIX) {
+        return Err(Kind::Usage.error(format!(
+            "schema {target}: names that begin with {LOADING_PREFIX} are those of unfinished loads; give another with \
+             --schema"
+        )));
+    }
     if target.is_empty() || target.len() > LONGEST_NAME_BYTES {
         return Err(Kind::Usage.error(format!(
             "schema name `{target}` has {} bytes; give one of 1 to {LONGEST_NAME_BYTES} with --schema",
@@ -125,6 +138,9 @@ pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
 
 /// Creates the loading schema, in place of one that a dead run left, with the dataset's types and
 /// tables in it; names without a schema mean this one from now on.
+///
+/// # Errors
+/// [`Kind::Refused`] if there is a schema of that name that no run of ours made.
 pub(crate) fn create_loading(
     client: &mut Client,
     loading: &str,
@@ -132,9 +148,21 @@ pub(crate) fn create_loading(
     unlogged: bool,
 ) -> anyhow::Result<()> {
     let name = quoted(loading);
+    let foreign = client.query_opt(
+        "SELECT 1 FROM pg_namespace
+         WHERE nspname = $1 AND obj_description(oid, 'pg_namespace') IS DISTINCT FROM $2",
+        &[&loading, &MARK],
+    )?;
+    if foreign.is_some() {
+        return Err(Kind::Refused.error(format!(
+            "schema {loading}, in which the rows would be built, is none that an unfinished generate left: rename or drop \
+             it, or name another target with --schema"
+        )));
+    }
     client
         .batch_execute(&format!(
-            "DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; SET search_path TO {name}"
+            "BEGIN; DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{MARK}'; COMMIT;
+             SET search_path TO {name}"
         ))
         .with_context(|| format!("cannot create schema {loading}"))?;
     let mut statements = schema_sql.to_owned();
@@ -151,8 +179,13 @@ pub(crate) fn create_loading(
 /// Drops the loading schema after a failure, over a new connection if `client` is of no more use.
 pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &str) {
     let statement = format!(
-        "ROLLBACK; DROP SCHEMA IF EXISTS {} CASCADE",
-        quoted(loading)
+        "ROLLBACK; DO $$ BEGIN
+             IF obj_description(to_regnamespace({name}), 'pg_namespace') = '{MARK}' THEN
+                 EXECUTE format('DROP SCHEMA %I CASCADE', {name_of});
+             END IF;
+         END $$",
+        name = literal(&quoted(loading)),
+        name_of = literal(loading),
     );
     // A cancel request that was meant for an earlier statement may still reach this one.
     let again = |_| -> anyhow::Result<()> {

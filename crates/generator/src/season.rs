@@ -8,6 +8,8 @@ use crate::random::Draws;
 
 /// Days from 1970-01-01, where the calendar counts from, to 2000-01-01, where Postgres does.
 pub(crate) const EPOCH_DAYS: i32 = 10_957;
+/// A week, by which trips are reckoned.
+pub(crate) const WEEK: i64 = 7 * DAY;
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const HOUR: i64 = 3_600 * SECOND;
 pub(crate) const DAY: i64 = 24 * HOUR;

@@ -81,6 +81,15 @@ fn appending_to_what_cannot_be_continued_is_refused_and_changes_nothing() {
             generator::VERSION
         ))
         .expect("updated");
+    for (change, back) in [
+        ("idade TYPE real", "idade TYPE integer"),
+        ("idade TYPE bigint", "idade TYPE integer"),
+    ] {
+        let alter = |what: &str| format!("ALTER TABLE cards.associado ALTER {what}");
+        client.batch_execute(&alter(change)).expect("altered");
+        refused(&append, "column idade is");
+        client.batch_execute(&alter(back)).expect("altered");
+    }
     client
         .batch_execute(
             "DELETE FROM cards.movimento WHERE id = (SELECT max(id) FROM cards.movimento)",

@@ -64,10 +64,10 @@ fn the_rows_of_the_default_seed_are_those_of_this_version() {
     assert_eq!(
         digests,
         [
-            "4314ffa87714219190eeba6e5828ce8216d5323ce0608c7db4618140485f67f5",
+            "766ca36bac1ff9427dc121fe4bf45ea18ec76c6e4fde0718d87222276ddd37ea",
             "928bfb1bc654023063451d5d40eb9ca6500923523d1e53430cc2a0e587005f4e",
-            "e41917d68a0689109db87c113c5230b5f24bc63bf71c6de9f6a37b137ac83f15",
-            "5391ec904e1adec45e9ea73f48bd77ba13c5dfa52cd381143f2c0fde3140cac7",
+            "bdab2265df41f2b124b9d664c35941069f968645d8d3eb1575666753fc1a507d",
+            "d08fd5619b8fb541737ecb7c1287c067d8c41c8f397a86f6e369e4ced6b5aa0b",
         ]
     );
 }

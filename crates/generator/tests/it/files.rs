@@ -1,7 +1,8 @@
 //! Rows as files, held against what Postgres itself writes.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use database::Cancel;
@@ -109,6 +110,7 @@ fn the_script_loads_them_with_psql() {
             ])
             .current_dir(&target)
             .envs(database.variables())
+            .env("PGCLIENTENCODING", "LATIN1")
             .output()
             .expect("psql");
         assert!(
@@ -152,27 +154,38 @@ fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
     assert_eq!(Failure::kind_of(&error), Some(Kind::Output), "{error:#}");
     assert_eq!(entries(), 2);
 
-    // An empty one gives way, and what a killed run left beside it goes.
+    // An empty one is filled and keeps its rights, with what a killed run left in it out of the way.
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).expect("made");
-    fs::create_dir(folder.path().join(".extrato-loading-empty")).expect("made");
-    fs::write(folder.path().join(".extrato-loading-empty/old"), "x").expect("written");
+    fs::set_permissions(&empty, Permissions::from_mode(0o2775)).expect("set");
+    fs::create_dir(empty.join(".extrato-loading")).expect("made");
+    fs::write(empty.join(".extrato-loading/old"), "x").expect("written");
+    fs::write(empty.join("associado.csv"), "half").expect("written");
     write(&empty).expect("written");
     assert_eq!(fs::read_dir(&empty).expect("a folder").count(), 7);
-    assert_eq!(entries(), 3);
+    let mode = fs::metadata(&empty).expect("there").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o2775);
+    // So is one behind a link.
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    fs::create_dir(&real).expect("made");
+    symlink(&real, &link).expect("linked");
+    write(&link).expect("written");
+    assert_eq!(fs::read_dir(&real).expect("a folder").count(), 7);
 }
 
 #[test]
 fn of_two_runs_into_one_folder_the_second_is_refused_and_an_interrupted_one_leaves_nothing() {
     let folder = folder();
     let target = folder.path().join("rows");
-    let lock = fs::File::create(folder.path().join(".extrato-lock-rows")).expect("made");
+    fs::create_dir(&target).expect("made");
+    let lock = fs::File::create(target.join(".extrato-lock")).expect("made");
     lock.lock().expect("locked");
     let cancel = Cancel::default();
     let write = || files::write(&target, FileFormat::Csv, &options(10, Mode::Fresh), &cancel);
     let error = write().expect_err("refused");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
     drop(lock);
+    fs::remove_dir_all(&target).expect("removed");
     cancel.cancel();
     let error = write().expect_err("interrupted");
     assert_eq!(

@@ -48,7 +48,8 @@ fn an_empty_schema_is_filled_and_nothing_of_the_loading_is_left() {
     let mut client = database.connect();
     // What a run that was killed would have left.
     client
-        .batch_execute("CREATE SCHEMA cards; CREATE SCHEMA extrato_loading_cards; CREATE TABLE extrato_loading_cards.x ()")
+        .batch_execute("CREATE SCHEMA cards; CREATE SCHEMA extrato_loading_cards; CREATE TABLE extrato_loading_cards.x ();
+             COMMENT ON SCHEMA extrato_loading_cards IS 'extrato generate is building here'")
         .expect("made");
     generated(&database, &options(20, Mode::Fresh));
     assert_eq!(count(&mut client, "cards.associado"), 20);
@@ -68,6 +69,27 @@ fn an_empty_schema_is_filled_and_nothing_of_the_loading_is_left() {
         (generator::DEFAULT_SEED, 20)
     );
     assert_eq!(recorded(&mut client, "elsewhere").expect("readable"), None);
+}
+
+#[test]
+fn a_schema_of_the_loading_name_that_is_not_ours_is_left_alone() {
+    let database = Database::create();
+    let mut client = database.connect();
+    client
+        .batch_execute(
+            "CREATE SCHEMA extrato_loading_cards; CREATE TABLE extrato_loading_cards.mine ()",
+        )
+        .expect("made");
+    let before = objects(&mut client);
+    for mode in [Mode::Fresh, Mode::Replace] {
+        let error = failing(&database, &options(10, mode), &Cancel::default());
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
+        assert!(
+            error.to_string().contains("extrato_loading_cards"),
+            "{error:#}"
+        );
+        assert_eq!(objects(&mut client), before);
+    }
 }
 
 #[test]
@@ -311,6 +333,14 @@ fn options_that_make_no_sense_are_usage_errors() {
         },
         Options {
             schema: String::new(),
+            ..good.clone()
+        },
+        Options {
+            schema: "pg_mine".to_owned(),
+            ..good.clone()
+        },
+        Options {
+            schema: "extrato_loading_x".to_owned(),
             ..good.clone()
         },
         other_dataset,

@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use generator::{Mode, Options, Storage};
+use database::Cancel;
+use generator::{Mode, Options, Storage, generate, recorded};
 use testkit::Database;
 
 use crate::{count, digests, generated, options, value};
@@ -110,4 +111,53 @@ fn a_connection_that_is_lost_while_rows_come_in_is_made_anew() {
         });
         assert_eq!(digests(&mut client, "cards"), expected);
     }
+}
+
+#[test]
+fn a_database_of_another_encoding_takes_what_fits_it() {
+    let database = Database::create();
+    let mut client = database.connect();
+    let name = format!("{}_latin1", database.settings().database());
+    client
+        .batch_execute(&format!(
+            "CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        ))
+        .expect("made");
+    let latin = database.settings().with_database(&name);
+    let report =
+        generate(&latin, &options(100, Mode::Fresh), &Cancel::default()).expect("generated");
+    let mut other = latin.connect(&Cancel::default()).expect("connected");
+    assert_eq!(
+        count(&mut other, "cards.movimento") as u64,
+        report.tables[3].rows
+    );
+    let recorded = recorded(&mut other, "cards")
+        .expect("readable")
+        .expect("recorded");
+    assert_eq!(recorded.recipe, generator::Recipe::default());
+    drop(other);
+    client
+        .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
+        .expect("dropped");
+}
+
+#[test]
+fn a_connection_that_is_lost_while_it_waits_for_the_others_is_made_anew() {
+    let database = Database::create();
+    let mut client = database.connect();
+    // More lanes than parts of the small tables: most have nothing to do at the end.
+    let options = Options {
+        workers: Some(8),
+        ..options(3_000, Mode::Fresh)
+    };
+    thread::scope(|scope| {
+        let run = scope.spawn(|| generated(&database, &options));
+        let idle = "(SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND state = 'idle' AND query ~ '^COPY' LIMIT 1) x";
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !run.is_finished() && count(&mut client, idle) == 0 {
+            assert!(Instant::now() < deadline);
+        }
+        assert_eq!(run.join().expect("no panic").tables[0].rows, 3_000);
+    });
 }
