@@ -162,6 +162,7 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
             filled
         })
     };
+    schema::unlock(&mut control, &options.schema);
     // A statement that was cancelled on the server says so in its own words; ours are clearer.
     result.map_err(|error| cancel.check().err().unwrap_or(error))
 }

@@ -1,6 +1,9 @@
 //! The schemas of a fresh load: one of its own to build in, and the move into the target when all is
 //! complete, so that the target is either as it was before or holds the whole dataset.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::Context;
 use database::identifier::{literal, qualified, quoted};
 use database::{Cancel, Settings};
@@ -41,23 +44,35 @@ pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
     Ok(format!("{LOADING_PREFIX}{target}"))
 }
 
-/// Keeps other runs off the schema until `client` disconnects.
+/// The number of the advisory lock on a schema, from its name.
+const LOCK: &str = "hashtextextended('extrato generate ' || $1, 0)";
+/// How long a run waits for a lock: the server notices only after a while that a killed one is gone.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Keeps other runs off the schema until [`unlock`], or until `client` disconnects.
 ///
 /// # Errors
 /// [`Kind::Refused`] if another run has it.
 pub(crate) fn lock(client: &mut Client, target: &str) -> anyhow::Result<()> {
-    let locked: bool = client
-        .query_one(
-            "SELECT pg_try_advisory_lock(hashtextextended('extrato generate ' || $1, 0))",
-            &[&target],
-        )?
-        .get(0);
-    if locked {
-        return Ok(());
+    let query = format!("SELECT pg_try_advisory_lock({LOCK})");
+    for _ in 0..LOCK_TRIES {
+        if client.query_one(&query, &[&target])?.get(0) {
+            return Ok(());
+        }
+        thread::sleep(LOCK_PAUSE);
     }
     Err(Kind::Refused.error(format!(
         "another generate is running on schema {target}: wait for its end, or name another with --schema"
     )))
+}
+
+/// Lets other runs on, at once and not only when the server notices that this one is gone.
+pub(crate) fn unlock(client: &mut Client, target: &str) {
+    let query = format!("SELECT pg_advisory_unlock({LOCK})");
+    if let Err(error) = client.query_one(&query, &[&target]) {
+        tracing::debug!(%error, "the lock goes with the connection");
+    }
 }
 
 /// Refuses a schema that holds anything, be it ours or not.
