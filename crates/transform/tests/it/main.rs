@@ -8,4 +8,5 @@ mod layout;
 mod reconciliation;
 mod refusals;
 mod snapshot;
+mod streamed;
 mod world;
