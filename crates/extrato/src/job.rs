@@ -3,7 +3,7 @@
 use database::embedded::Embedded;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use generator::cli::GenerateArgs;
-use transform::cli::TransformArgs;
+use transform::cli::{TransformArgs, VerifyArgs};
 
 use crate::summary;
 use crate::terminal::Terminal;
@@ -54,4 +54,14 @@ pub(crate) fn transform(
         cancel,
     )?;
     terminal.result(&report, || summary::of_transform(&report))
+}
+
+/// `extrato verify`
+pub(crate) fn verify(
+    arguments: &VerifyArgs,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let verified = transform::verify::verify(&arguments.path, cancel)?;
+    terminal.result(&verified, || summary::of_verify(&verified))
 }

@@ -51,6 +51,8 @@ enum Command {
     Generate(generator::cli::GenerateArgs),
     #[command(after_help = transform::cli::EXAMPLES)]
     Transform(transform::cli::TransformArgs),
+    #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
+    Verify(transform::cli::VerifyArgs),
     #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
             Command::Transform(arguments) => {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
+            Command::Verify(arguments) => job::verify(&arguments, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
         });
     match result {

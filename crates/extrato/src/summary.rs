@@ -113,6 +113,26 @@ pub(crate) fn of_pipeline(report: &pipeline::Report) -> String {
     format!("{}\n{}", steps.0, outputs(&report.transform))
 }
 
+pub(crate) fn of_verify(verified: &[transform::verify::Verified]) -> String {
+    let mut steps = Steps::new();
+    let mut text = String::new();
+    for output in verified {
+        steps.rows("verify", &output.model, output.rows, output.seconds);
+        text += &format!(
+            "\n{}\n  {} rows in {} files, {}: as the manifest of run {} says\n",
+            output.path.display(),
+            HumanCount(output.rows),
+            HumanCount(output.files),
+            HumanBytes(output.bytes),
+            output.run
+        );
+        for (column, sum) in &output.sums {
+            text += &format!("  sum of {column}: {sum}\n");
+        }
+    }
+    format!("{}\n{}", steps.0, text.trim_end())
+}
+
 /// Where each output lies, how large it is, and that it adds up.
 fn outputs(report: &transform::Report) -> String {
     let mut text = String::new();

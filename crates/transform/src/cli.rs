@@ -60,6 +60,24 @@ pub struct OutputArgs {
     pub partitions: u16,
 }
 
+/// Shown below the help of `verify`.
+pub const VERIFY_EXAMPLES: &str = "\
+Examples:
+  extrato verify                                       all that lies in data/out
+  extrato verify data/out/movimento_flat               the folders of one model
+  extrato verify /mnt/copy/movimento_flat.csv --json   a file that was copied with its manifest";
+
+/// Read an output again and compare it with its manifest
+///
+/// Every file's size, checksum, header and number of rows, and the sums of all rows; files that are missing,
+/// changed, or not listed are named. Ends with 8 if something differs.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// An output folder, one model's folder, or a single file with its manifest beside it
+    #[arg(value_name = "PATH", default_value = DEFAULT_OUT)]
+    pub path: PathBuf,
+}
+
 impl OutputArgs {
     /// The options for `dataset`, whose tables lie in `schema`, or in the schema of its name.
     pub fn options(&self, dataset: Dataset, schema: Option<&str>) -> Options {

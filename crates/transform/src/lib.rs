@@ -11,7 +11,9 @@ mod output;
 mod portability;
 pub mod reconcile;
 mod sink;
+pub mod verify;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -306,6 +308,7 @@ impl RunContext<'_> {
             rows: written.rows,
             files: written.files.len() as u64,
             bytes: written.bytes,
+            sums: written_sums(model, reconciliation.as_ref()),
             reconciliation: reconciliation.as_ref(),
         };
         let text = manifest::text(&header, &written.files)?;
@@ -342,6 +345,20 @@ impl RunContext<'_> {
                 .publish_file(&file_name(model), &manifest::beside(&model.name)),
         }
     }
+}
+
+/// The sums of what was written, by output column; those of hidden columns are in no file.
+fn written_sums<'a>(
+    model: &'a Model,
+    reconciliation: Option<&Reconciliation>,
+) -> BTreeMap<&'a str, String> {
+    let sums = model.driving.iter().flat_map(|driving| &driving.sums);
+    sums.filter(|(_, output)| !model.hidden.contains(output))
+        .filter_map(|(column, output)| {
+            let amount = reconciliation?.written.sums.get(column)?;
+            Some((output.as_str(), amount.to_string()))
+        })
+        .collect()
 }
 
 fn file_name(model: &Model) -> String {

@@ -9,3 +9,4 @@ mod generate;
 mod interruption;
 mod pipeline;
 mod program;
+mod verify;

@@ -122,6 +122,7 @@ fn every_help_has_examples() {
         vec!["pipeline", "--help"],
         vec!["generate", "--help"],
         vec!["transform", "--help"],
+        vec!["verify", "--help"],
         vec!["db", "--help"],
     ] {
         let help = world.done(&command).stdout;

@@ -1,6 +1,8 @@
 //! The manifest: a line of JSON about the run, then one for each file.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::TableReport;
 use crate::reconcile::Reconciliation;
@@ -33,11 +35,13 @@ pub(crate) struct Run<'a> {
     pub(crate) rows: u64,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
+    /// The sums of what was written, by output column.
+    pub(crate) sums: BTreeMap<&'a str, String>,
     pub(crate) reconciliation: Option<&'a Reconciliation>,
 }
 
 /// A line for each file, in the order of the partitions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileEntry {
     /// Relative to the manifest.
     pub(crate) path: String,
