@@ -11,7 +11,8 @@ use postgres::Client;
 
 use crate::VERSION;
 use crate::cards::Cards;
-use crate::copy::{self, Lane, Load};
+use crate::copy::{self, Load};
+use crate::lane::Lane;
 use crate::load::{Options, Report, analyze};
 use crate::plan::Plan;
 use crate::record::{Generation, recorded};

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
+use database::Cancel;
 use database::copy_in::{CopyIn, RowEncoder, Written};
 use database::identifier::qualified;
-use database::{Cancel, Connection, Settings};
 use dataset::failure::Kind;
 use postgres::Client;
 use serde::Serialize;
@@ -19,6 +19,7 @@ use tracing::{Span, field};
 use crate::cards::Cards;
 use crate::dirt::Planted;
 use crate::format::encode;
+use crate::lane::Lane;
 use crate::plan::{Part, Plan};
 use crate::rows::Table;
 
@@ -40,46 +41,6 @@ pub struct TableReport {
     pub bytes: u64,
     /// From the first row's making to the last one's commit. Tables may load at the same time.
     pub seconds: f64,
-}
-
-/// A connection that rows are sent over.
-pub(crate) enum Lane<'a> {
-    /// One of its own, made anew if it is lost.
-    Own(Box<Connection>, &'a Settings),
-    /// One that holds a transaction, which is lost with it.
-    Lent(&'a mut Client),
-}
-
-impl<'a> Lane<'a> {
-    /// Connects.
-    pub(crate) fn open(settings: &'a Settings, cancel: &Cancel) -> anyhow::Result<Self> {
-        Ok(Self::Own(Box::new(connect(settings, cancel)?), settings))
-    }
-
-    /// Makes a connection anew that was lost while it had nothing to do.
-    pub(crate) fn refresh(&mut self, cancel: &Cancel) -> anyhow::Result<()> {
-        if let Self::Own(connection, settings) = self
-            && connection.simple_query("").is_err()
-        {
-            **connection = connect(settings, cancel)?;
-        }
-        Ok(())
-    }
-
-    pub(crate) fn client(&mut self) -> &mut Client {
-        match self {
-            Self::Own(connection, _) => connection,
-            Self::Lent(client) => client,
-        }
-    }
-}
-
-fn connect(settings: &Settings, cancel: &Cancel) -> anyhow::Result<Connection> {
-    let mut connection = settings.connect(cancel)?;
-    // The commit that moves the tables into place waits for the disk, and so for all commits before it;
-    // until then nothing is worth waiting for.
-    connection.batch_execute("SET synchronous_commit TO off")?;
-    Ok(connection)
 }
 
 /// What to copy, and where to.
@@ -318,8 +279,8 @@ impl Shared<'_> {
                     }
                 }
             });
-            let done = match (first, &mut *lane) {
-                (Err(error), Lane::Own(connection, settings)) if self.may_retry(&error) => {
+            let done = match first {
+                Err(error) if lane.is_own() && self.may_retry(&error) => {
                     tracing::warn!(
                         table = work.table.name(),
                         "{error:#}: connecting again, to copy this part once more"
@@ -327,11 +288,11 @@ impl Shared<'_> {
                     // The rest of what the maker makes of it, if that isn't all.
                     while !made && matches!(messages.recv(), Ok(Message::Block(..))) {}
                     progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
-                    **connection = connect(settings, self.load.cancel)?;
+                    lane.reconnect(self.load.cancel)?;
                     self.retried.store(true, Ordering::Relaxed);
-                    self.again(connection, work)?
+                    self.again(lane.client(), work)?
                 }
-                (first, _) => first?,
+                first => first?,
             };
             progress.end(work.table, done);
         }

@@ -17,6 +17,7 @@ pub mod files;
 mod fit;
 mod format;
 mod keys;
+mod lane;
 pub mod laws;
 pub mod load;
 mod movements;

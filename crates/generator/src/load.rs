@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use crate::append::append;
 use crate::cards::Cards;
-use crate::copy::{self, Lane, Load, TableReport};
+use crate::copy::{self, Load, TableReport};
 use crate::dirt::{Planted, PlantedFault};
+use crate::lane::Lane;
 use crate::plan::{BusiestClient, Counts, MAX_ASSOCIATES, Plan};
 use crate::recipe::{Asked, Recipe};
 use crate::record::Generation;
