@@ -30,8 +30,9 @@ lint:
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --document-private-items
 
-# Compare with limits and peers: just bench generate
+# Compare with limits and peers: just bench generate, just bench transform
 bench *ARGUMENTS:
+    cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"
 
 # All that must pass before anything lands

@@ -20,12 +20,17 @@ pub(crate) fn description(folder: &Path) -> String {
         Some(kernel.trim())
             .filter(|release| !release.is_empty())
             .map(|release| format!("{} {release}", std::env::consts::OS)),
-        file_system(&read("/proc/mounts"), folder).map(|kind| format!("data on {kind}")),
+        file_system_of(folder).map(|kind| format!("data on {kind}")),
     ]
     .into_iter()
     .flatten()
     .collect::<Vec<_>>()
     .join(", ")
+}
+
+/// The type of the file system that holds `folder`.
+pub(crate) fn file_system_of(folder: &Path) -> Option<String> {
+    file_system(&fs::read_to_string("/proc/mounts").ok()?, folder)
 }
 
 /// The version of the program, with the commit where git knows it.

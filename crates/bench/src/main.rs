@@ -1,18 +1,25 @@
 //! Comparisons of Extrato's jobs with their limits and with other ways of doing the same, on a server of
 //! their own. No time is asserted anywhere: the results are for reading.
 
+mod child;
+mod comparison;
+mod filled;
 mod generate;
 mod machine;
 mod program;
+mod python;
 mod results;
 mod rounds;
 mod server;
 mod table;
+mod transform;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use database::Cancel;
+
+use comparison::ComparisonArgs;
 
 /// Compare Extrato's jobs with their limits and with other ways of doing the same
 #[derive(Parser)]
@@ -24,7 +31,16 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Comparison {
-    Generate(generate::GenerateArgs),
+    /// Compare ways of filling a Postgres with rows
+    Generate(ComparisonArgs),
+    /// Compare ways of getting joined rows out of a Postgres into files
+    Transform(ComparisonArgs),
+    /// The limit of reading, as a process of its own
+    #[command(hide = true)]
+    BareRead(transform::wire::WireArgs),
+    /// The limit of writing, as a process of its own
+    #[command(hide = true)]
+    BareWrite(transform::disk::DiskArgs),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +61,8 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
     ctrlc::set_handler(move || handle.cancel())?;
     match comparison {
         Comparison::Generate(arguments) => generate::run(arguments, &cancel),
+        Comparison::Transform(arguments) => transform::run(arguments, &cancel),
+        Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
+        Comparison::BareWrite(arguments) => transform::disk::run(arguments),
     }
 }

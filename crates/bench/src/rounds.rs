@@ -15,12 +15,16 @@ pub(crate) trait Way {
         Ok(())
     }
 
-    /// Does the job once, on a server without tables, and checks what came of it. Gives a sample for each
-    /// of the [lines](Self::lines).
+    /// Does the job once, and checks what came of it. Gives a sample for each of the [lines](Self::lines).
     fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>>;
 
     /// Whether the comparison makes no sense without it. Others may be missing on a machine.
     fn essential(&self) -> bool;
+
+    /// It takes part in so many rounds at most: some take too long for more.
+    fn most_rounds(&self) -> usize {
+        usize::MAX
+    }
 
     /// What the reader of the results should know about it, asked for after all rounds.
     fn note(&self) -> Option<String> {
@@ -29,7 +33,7 @@ pub(crate) trait Way {
 }
 
 /// One measurement.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
     /// How long it took.
     pub(crate) seconds: f64,
@@ -37,6 +41,17 @@ pub(crate) struct Sample {
     pub(crate) rows: u64,
     /// Bytes of the rows on their way, where they are known.
     pub(crate) bytes: Option<u64>,
+    /// What a process of its own took besides, where one did the job.
+    pub(crate) usage: Option<Usage>,
+}
+
+/// What a process took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    /// Processor time, of user and system.
+    pub(crate) cpu_seconds: f64,
+    /// The most memory.
+    pub(crate) peak_bytes: u64,
 }
 
 /// What was measured of one thing in all rounds.
@@ -44,10 +59,28 @@ pub(crate) struct Sample {
 pub(crate) struct Line {
     /// What it is.
     pub(crate) label: String,
+    /// The table it stands in, where a comparison has several.
+    pub(crate) part: &'static str,
+    /// What it is compared as.
+    pub(crate) role: Role,
     /// What its time per row is divided by.
     pub(crate) against: Option<Against>,
     /// A measurement for each round, or why there is none.
     pub(crate) samples: Result<Vec<Sample>, String>,
+}
+
+/// What a line is compared as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Role {
+    /// Our own way.
+    #[default]
+    Ours,
+    /// What stands beside, such as a step of our own way, and is compared with nothing.
+    Aside,
+    /// What no way can undercut.
+    Limit,
+    /// A way of others.
+    Peer,
 }
 
 /// What a line is compared with.
@@ -64,9 +97,17 @@ impl Line {
     pub(crate) fn new(label: impl Into<String>) -> Self {
         Self {
             label: label.into(),
+            part: "",
+            role: Role::default(),
             against: None,
             samples: Ok(Vec::new()),
         }
+    }
+
+    /// The same in a table of its own, as `role`.
+    pub(crate) fn of(mut self, part: &'static str, role: Role) -> Self {
+        (self.part, self.role) = (part, role);
+        self
     }
 
     /// The same, compared with another.
@@ -79,7 +120,8 @@ impl Line {
     }
 }
 
-/// Runs every way once in each of so many rounds, in their order. Gives the lines of all, and their notes.
+/// Runs every way once in each of so many rounds, in their order, each after `before`. Gives the lines of all,
+/// and their notes.
 ///
 /// # Errors
 /// Those of essential ways; the others' are printed and stand in their lines.
@@ -87,6 +129,7 @@ pub(crate) fn interleaved(
     ways: &mut [Box<dyn Way>],
     rounds: usize,
     server: &Server,
+    before: impl Fn(&Server) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Vec<Line>, Vec<String>)> {
     let mut lines: Vec<Vec<Line>> = ways.iter().map(|way| way.lines()).collect();
     for (way, lines) in ways.iter_mut().zip(&mut lines) {
@@ -100,11 +143,11 @@ pub(crate) fn interleaved(
             start.elapsed().as_secs_f64()
         );
         for (way, lines) in ways.iter_mut().zip(&mut lines) {
-            if lines.iter().any(|line| line.samples.is_err()) {
+            if round > way.most_rounds() || lines.iter().any(|line| line.samples.is_err()) {
                 continue;
             }
             server.cancel().check()?;
-            let result = server.clear().and_then(|()| way.run(server));
+            let result = before(server).and_then(|()| way.run(server));
             take(result, way.as_ref(), lines, server)?;
         }
     }

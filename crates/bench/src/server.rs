@@ -2,6 +2,7 @@
 //! folder that goes when the run ends.
 
 use std::fs::{self, Permissions};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +16,9 @@ use tempfile::TempDir;
 
 /// The schema that all ways fill, one after the other.
 pub(crate) const SCHEMA: &str = "cards";
+
+/// The only address that the server may listen on.
+const LOOPBACK: &str = "127.0.0.1";
 
 /// Settings that decide how fast rows can be loaded.
 const TELLING: [&str; 10] = [
@@ -96,6 +100,38 @@ impl Server {
         connection.batch_execute(&drop)?;
         connection.batch_execute("CHECKPOINT")?;
         Ok(())
+    }
+
+    /// Brings the tables to rest: what the first to read them would do once is done.
+    pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        let mut connection = self.connect()?;
+        connection.batch_execute("VACUUM ANALYZE")?;
+        Ok(connection.batch_execute("CHECKPOINT")?)
+    }
+
+    /// Has the server listen on TCP too, for clients that know nothing else, by starting it anew. Gives the
+    /// host's address, `None` if it has one already.
+    pub(crate) fn listen_on_loopback(&self) -> anyhow::Result<Option<String>> {
+        let variables = self.settings.variables();
+        let variable = |name: &str| variables.iter().find(|(found, _)| found == name);
+        let socket = variable("PGHOST").is_some_and(|(_, host)| host.starts_with('/'));
+        if !socket {
+            return Ok(None);
+        }
+        let mut connection = self.connect()?;
+        let shown: String = connection.query_one("SHOW listen_addresses", &[])?.get(0);
+        if shown != LOOPBACK {
+            let (_, port) = variable("PGPORT").context("the server has no port")?;
+            // Were it taken, the server would not start again.
+            TcpListener::bind((LOOPBACK, port.parse()?))
+                .with_context(|| format!("port {port} is taken, so the server cannot listen"))?;
+            let alter = format!("ALTER SYSTEM SET listen_addresses = '{LOOPBACK}'");
+            connection.batch_execute(&alter)?;
+            drop(connection);
+            self.embedded.stop()?;
+            self.embedded.start()?;
+        }
+        Ok(Some(LOOPBACK.to_owned()))
     }
 
     /// Creates the schema with nothing in it.

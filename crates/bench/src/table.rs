@@ -1,54 +1,61 @@
-//! The table of measurements: medians, rates and ratios as Markdown.
+//! Tables as Markdown, and the figures in them.
 
-use crate::rounds::Line;
+use crate::rounds::{Line, Sample};
 
-const HEADER: [&str; 8] = [
-    "way",
-    "rows",
-    "median s",
-    "min–max s",
-    "M rows/s",
-    "µs/row",
-    "MB/s",
-    "time per row",
-];
-
-/// What the rounds' times of one line come to, in seconds.
+/// The median of several measurements, the least and the greatest.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Summary {
-    median: f64,
-    min: f64,
-    max: f64,
-    rows: u64,
-    bytes: Option<u64>,
+pub(crate) struct Spread {
+    /// The middle one, or the mean of the middle two.
+    pub(crate) median: f64,
+    /// The least.
+    pub(crate) min: f64,
+    /// The greatest.
+    pub(crate) max: f64,
 }
 
-impl Summary {
-    /// `None` if nothing was measured.
-    fn of(line: &Line) -> Option<Self> {
+impl Spread {
+    /// What `figure` gives for the samples that have it; `None` if none has.
+    pub(crate) fn of(line: &Line, figure: impl Fn(&Sample) -> Option<f64>) -> Option<Self> {
         let samples = line.samples.as_ref().ok()?;
-        let mut seconds: Vec<f64> = samples.iter().map(|sample| sample.seconds).collect();
-        seconds.sort_by(f64::total_cmp);
-        let first = samples.first()?;
+        let mut figures: Vec<f64> = samples.iter().filter_map(figure).collect();
+        figures.sort_by(f64::total_cmp);
         Some(Self {
-            median: median(&seconds)?,
-            min: *seconds.first()?,
-            max: *seconds.last()?,
-            rows: first.rows,
-            bytes: first.bytes,
+            median: median(&figures)?,
+            min: *figures.first()?,
+            max: *figures.last()?,
         })
     }
 
-    fn seconds_per_row(&self) -> f64 {
-        self.median / self.rows as f64
+    /// That of the times.
+    pub(crate) fn of_seconds(line: &Line) -> Option<Self> {
+        Self::of(line, |sample| Some(sample.seconds))
+    }
+
+    /// The least and the greatest with so many decimals.
+    pub(crate) fn range(&self, decimals: usize) -> String {
+        format!("{:.decimals$}–{:.decimals$}", self.min, self.max)
     }
 }
 
-/// The table, a line each, with all columns aligned in the text too.
-pub(crate) fn markdown(lines: &[Line]) -> String {
-    let mut table = vec![HEADER.map(str::to_owned)];
-    table.extend(lines.iter().map(|line| cells(line, lines)));
-    let widths: Vec<usize> = (0..HEADER.len())
+/// What stands where there is no figure.
+pub(crate) fn none() -> String {
+    "–".to_owned()
+}
+
+/// A row for a line that has no figures, which says why.
+pub(crate) fn missing<const COLUMNS: usize>(line: &Line) -> [String; COLUMNS] {
+    let label = format!("{}: {}", line.label, reason(line));
+    std::array::from_fn(|column| if column == 0 { label.clone() } else { none() })
+}
+
+/// The table, with all columns aligned in the text too: the first to the left, the others to the right.
+pub(crate) fn markdown<const COLUMNS: usize>(
+    header: [&str; COLUMNS],
+    rows: impl IntoIterator<Item = [String; COLUMNS]>,
+) -> String {
+    let mut table = vec![header.map(str::to_owned)];
+    table.extend(rows);
+    let widths: Vec<usize> = (0..COLUMNS)
         .map(|column| width_of(&table, column))
         .collect();
     let rule = widths.iter().enumerate().map(|(column, &width)| {
@@ -77,36 +84,9 @@ pub(crate) fn markdown(lines: &[Line]) -> String {
     text
 }
 
-fn width_of(table: &[[String; HEADER.len()]], column: usize) -> usize {
+fn width_of<const COLUMNS: usize>(table: &[[String; COLUMNS]], column: usize) -> usize {
     let widths = table.iter().map(|row| row[column].chars().count());
     widths.max().unwrap_or_default()
-}
-
-fn cells(line: &Line, lines: &[Line]) -> [String; HEADER.len()] {
-    let label = line.label.clone();
-    let none = || "–".to_owned();
-    let Some(summary) = Summary::of(line) else {
-        let missing = format!("{label}: {}", reason(line));
-        return std::array::from_fn(|column| if column == 0 { missing.clone() } else { none() });
-    };
-    let per_row = summary.seconds_per_row();
-    let ratio = line.against.as_ref().and_then(|against| {
-        let other = lines.iter().find(|other| other.label == against.label)?;
-        let other = Summary::of(other)?.seconds_per_row();
-        Some(format!("{:.2} × {}", per_row / other, against.called))
-    });
-    [
-        label,
-        thousands(summary.rows),
-        format!("{:.3}", summary.median),
-        format!("{:.3}–{:.3}", summary.min, summary.max),
-        format!("{:.3}", 1e-6 / per_row),
-        format!("{:.3}", per_row * 1e6),
-        summary.bytes.map_or_else(none, |bytes| {
-            format!("{:.0}", bytes as f64 / 1e6 / summary.median)
-        }),
-        ratio.unwrap_or_else(none),
-    ]
 }
 
 /// Why there are no figures, so that it fits into a cell.
@@ -143,19 +123,6 @@ pub(crate) fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::Sample;
-
-    fn line(label: &str, seconds: &[f64], rows: u64, bytes: Option<u64>) -> Line {
-        let sample = |&seconds| Sample {
-            seconds,
-            rows,
-            bytes,
-        };
-        Line {
-            samples: Ok(seconds.iter().map(sample).collect()),
-            ..Line::new(label)
-        }
-    }
 
     #[test]
     fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
@@ -174,38 +141,17 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_ratios_are_those_of_the_medians() {
-        let lines = [
-            line("floor", &[1.0, 1.0, 1.0], 1_000_000, Some(80_000_000)),
-            line("ours", &[9.0, 2.0, 1.0], 1_000_000, None).against("floor", "the limit"),
-        ];
-        let cells = cells(&lines[1], &lines);
-        let expected = [
-            "ours",
-            "1,000,000",
-            "2.000",
-            "1.000–9.000",
-            "0.500",
-            "2.000",
-            "–",
-            "2.00 × the limit",
-        ];
-        assert_eq!(cells, expected);
-        assert_eq!(super::cells(&lines[0], &lines)[6], "80");
-    }
-
-    #[test]
     fn what_was_not_measured_says_why() {
-        let mut missing = Line::new("peer").against("ours", "ours");
-        missing.samples = Err("no |\nprogram".to_owned());
-        let cells = cells(&missing, std::slice::from_ref(&missing));
-        assert_eq!(cells[0], "peer: not available (no   program)");
-        assert!(cells[1..].iter().all(|cell| cell == "–"));
+        let mut line = Line::new("peer");
+        line.samples = Err("no |\nprogram".to_owned());
+        let cells: [String; 3] = missing(&line);
+        assert_eq!(cells, ["peer: not available (no   program)", "–", "–"]);
     }
 
     #[test]
     fn all_rows_of_the_table_are_equally_long() {
-        let table = markdown(&[line("µ", &[1.0], 5, None), line("longer", &[1.0], 5, None)]);
+        let row = |label: &str| [label.to_owned(), "1".to_owned()];
+        let table = markdown(["way", "µs/row"], [row("µ"), row("longer")]);
         let lengths: Vec<_> = table.lines().map(|row| row.chars().count()).collect();
         assert_eq!(lengths.len(), 4);
         assert!(lengths.iter().all(|length| *length == lengths[0]));

@@ -7,9 +7,9 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::ours;
-use crate::program;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
+use crate::{program, python};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/faker_rows.py");
 
@@ -50,18 +50,8 @@ impl Way for Faker {
         MODES.iter().map(|(_, label, _)| line(*label)).collect()
     }
 
-    /// Makes a virtual environment with the packages.
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
-        eprintln!("installing Faker and psycopg");
-        let folder = server.folder().join("python");
-        program::output(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            .context("no virtual environment for Python")?;
-        let python = folder.join("bin/python");
-        let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet"]);
-        install.args(["--disable-pip-version-check", "faker", "psycopg[binary]"]);
-        program::output(&mut install).context("Faker and psycopg cannot be installed")?;
-        self.python = Some(python);
+        self.python = Some(python::with(server, &["faker", "psycopg[binary]"])?);
         Ok(())
     }
 
@@ -80,7 +70,7 @@ impl Way for Faker {
             samples.push(Sample {
                 seconds: printed.seconds,
                 rows,
-                bytes: None,
+                ..Sample::default()
             });
         }
         Ok(samples)

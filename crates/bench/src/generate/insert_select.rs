@@ -41,7 +41,7 @@ impl Way for InsertSelect {
         Ok(vec![Sample {
             seconds,
             rows: self.rows,
-            bytes: None,
+            ..Sample::default()
         }])
     }
 

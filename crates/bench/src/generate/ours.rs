@@ -1,11 +1,10 @@
 //! Our own generator, in this process.
 
-use generator::{Asked, Mode, Options, Report, Storage};
-
-use super::{TableRows, raw_copy};
+use super::raw_copy;
+use crate::filled::{self, TableRows};
 use crate::machine;
 use crate::rounds::{Line, Sample, Way};
-use crate::server::{SCHEMA, Server};
+use crate::server::Server;
 
 /// The label of the load over so many connections.
 pub(super) fn load_label(workers: usize) -> String {
@@ -17,30 +16,6 @@ fn label(workers: usize) -> String {
         1 => "extrato, 1 worker".to_owned(),
         _ => format!("extrato, {workers} workers"),
     }
-}
-
-/// The only place that knows how the generator is called.
-fn generate(server: &Server, associates: u32, workers: usize) -> anyhow::Result<Report> {
-    let options = Options {
-        dataset: server.dataset().clone(),
-        schema: SCHEMA.to_owned(),
-        associates,
-        asked: Asked::default(),
-        workers: Some(workers),
-        mode: Mode::Fresh,
-        storage: Storage::default(),
-    };
-    generator::generate(server.settings(), &options, server.cancel())
-}
-
-/// Generates once, and says how many rows each table has. They stay.
-pub(super) fn tables(server: &Server, associates: u32) -> anyhow::Result<Vec<TableRows>> {
-    let report = generate(server, associates, 1)?;
-    let rows = report.tables.iter().map(|table| TableRows {
-        name: table.table.to_owned(),
-        rows: table.rows,
-    });
-    Ok(rows.collect())
 }
 
 /// The generator with a fixed number of workers.
@@ -75,7 +50,7 @@ impl Way for Ours {
 
     fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
         machine::forget_peak_memory();
-        let report = generate(server, self.associates, self.workers)?;
+        let report = filled::generate(server, self.associates, self.workers)?;
         // In the first round only: after it, memory that other ways left behind would count as ours.
         self.peak_bytes = self.peak_bytes.or_else(machine::peak_memory_bytes);
         for table in &self.tables {
@@ -85,6 +60,7 @@ impl Way for Ours {
             seconds,
             rows: report.rows,
             bytes,
+            ..Sample::default()
         };
         Ok(vec![
             sample(report.load_seconds, Some(report.bytes)),

@@ -66,7 +66,7 @@ impl Way for Pgbench {
         Ok(vec![Sample {
             seconds,
             rows,
-            bytes: None,
+            ..Sample::default()
         }])
     }
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use database::Connection;
 use database::identifier::quoted;
 
-use super::TableRows;
+use crate::filled::TableRows;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
@@ -158,6 +158,7 @@ impl Way for RawCopy {
             seconds,
             rows: self.tables.iter().map(|table| table.rows).sum(),
             bytes: Some(bytes),
+            ..Sample::default()
         }])
     }
 

@@ -1,0 +1,34 @@
+"""Makes movimento_flat with DuckDB and its postgres extension: duckdb_flat.py check|single|partitioned FOLDER."""
+
+import sys
+from pathlib import Path
+
+import duckdb
+import duckdb_extension_postgres_scanner
+
+from cards import COLUMNS, MODEL, report
+
+
+def load():
+    """Loads the extension from the Python package that brings it; DuckDB checks its signature."""
+    package = Path(duckdb_extension_postgres_scanner.__file__).parent
+    [path] = package.rglob("postgres_scanner.duckdb_extension")
+    duckdb.sql(f"LOAD '{path}'")
+
+
+def main():
+    mode, folder = sys.argv[1], Path(sys.argv[2])
+    load()
+    # The connection is described by the PG* variables.
+    duckdb.sql("ATTACH '' AS server (TYPE postgres, READ_ONLY, SCHEMA 'cards'); USE server.cards")
+    columns = ", ".join(COLUMNS)
+    if mode == "single":
+        select = f"SELECT {columns} FROM ({MODEL}) ORDER BY id_movimento"
+        duckdb.sql(f"COPY ({select}) TO '{folder}/movimento_flat.csv' (FORMAT csv, HEADER)")
+    elif mode == "partitioned":
+        select = f"SELECT {columns}, id_associado FROM ({MODEL})"
+        duckdb.sql(f"COPY ({select}) TO '{folder}/movimento_flat' (FORMAT csv, HEADER, PARTITION_BY (id_associado))")
+    report("duckdb")
+
+
+main()

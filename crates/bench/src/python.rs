@@ -1,0 +1,29 @@
+//! Python packages for the peers: one virtual environment for the whole run, in the server's folder.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::program;
+use crate::server::Server;
+
+/// The Python that has these packages, beside those that were asked for before.
+///
+/// # Errors
+/// There is no Python, or a package cannot be had.
+pub(crate) fn with(server: &Server, packages: &[&str]) -> anyhow::Result<PathBuf> {
+    let folder = server.folder().join("python");
+    let python = folder.join("bin/python");
+    if !python.exists() {
+        program::output(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+            .context("no virtual environment for Python")?;
+    }
+    let names = packages.join(", ");
+    eprintln!("installing {names}");
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet"]);
+    install.arg("--disable-pip-version-check").args(packages);
+    program::output(&mut install).with_context(|| format!("{names} cannot be installed"))?;
+    Ok(python)
+}

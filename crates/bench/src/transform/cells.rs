@@ -1,0 +1,192 @@
+//! The tables of `transform`: times, processor times, memory, and ratios.
+
+use super::READ;
+use crate::rounds::{Line, Role, Sample};
+use crate::table::{Spread, markdown, missing, none, thousands};
+
+const HEADER: [&str; 10] = [
+    "way",
+    "rows",
+    "median s",
+    "min–max s",
+    "CPU s",
+    "min–max s",
+    "memory MiB",
+    "min–max MiB",
+    "to the best peer",
+    "to the floor",
+];
+
+/// The lines of one part, and below them what its floor is.
+pub(super) fn table(lines: &[Line], part: &str) -> String {
+    let floor = Floor::of(lines, part);
+    let best = fastest(lines, part, Role::Peer);
+    let own = lines.iter().filter(|line| line.part == part);
+    let rows = own.map(|line| cells(line, best, floor.map(|floor| floor.seconds())));
+    let mut text = markdown(HEADER, rows);
+    if let Some(floor) = floor {
+        text += &format!("\n{}\n", floor.sentence());
+    }
+    text
+}
+
+/// What no way of a part can undercut: the bare read, and the bare write if files are written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Floor {
+    read: f64,
+    write: Option<f64>,
+}
+
+impl Floor {
+    fn of(lines: &[Line], part: &str) -> Option<Self> {
+        let read = fastest(lines, READ, Role::Limit)?;
+        let write = match part {
+            READ => None,
+            _ => Some(fastest(lines, part, Role::Limit)?),
+        };
+        Some(Self { read, write })
+    }
+
+    fn seconds(self) -> f64 {
+        self.read + self.write.unwrap_or_default()
+    }
+
+    fn sentence(self) -> String {
+        let Self { read, write } = self;
+        match write {
+            None => format!("The floor: {read:.3} s, the fastest bare read."),
+            Some(write) => format!(
+                "The floor: {:.3} s, a bare read of {read:.3} s and a bare write of {write:.3} s.",
+                self.seconds()
+            ),
+        }
+    }
+}
+
+/// The least median among the lines of a part that are compared as `role`.
+fn fastest(lines: &[Line], part: &str, role: Role) -> Option<f64> {
+    lines
+        .iter()
+        .filter(|line| line.part == part && line.role == role)
+        .filter_map(|line| Some(Spread::of_seconds(line)?.median))
+        .min_by(f64::total_cmp)
+}
+
+fn cells(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; HEADER.len()] {
+    let Some(seconds) = Spread::of_seconds(line) else {
+        return missing(line);
+    };
+    let first = line.samples.as_ref().ok().and_then(|all| all.first());
+    let [cpu, cpu_range] = pair(line, 2, |sample| Some(sample.usage?.cpu_seconds));
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let [memory, memory_range] = pair(line, 0, |sample| Some(mebibytes(sample.usage?.peak_bytes)));
+    let ratio =
+        |to: Option<f64>| to.map_or_else(none, |to| format!("{:.2} ×", seconds.median / to));
+    let (to_best, to_floor) = match line.role {
+        Role::Ours | Role::Peer => (ratio(best), ratio(floor)),
+        Role::Aside | Role::Limit => (none(), none()),
+    };
+    [
+        line.label.clone(),
+        first.map_or_else(none, |sample| thousands(sample.rows)),
+        format!("{:.3}", seconds.median),
+        seconds.range(3),
+        cpu,
+        cpu_range,
+        memory,
+        memory_range,
+        to_best,
+        to_floor,
+    ]
+}
+
+/// A figure's median, and its least and greatest.
+fn pair(line: &Line, decimals: usize, figure: impl Fn(&Sample) -> Option<f64>) -> [String; 2] {
+    match Spread::of(line, figure) {
+        Some(spread) => [
+            format!("{:.decimals$}", spread.median),
+            spread.range(decimals),
+        ],
+        None => [none(), none()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rounds::Usage;
+
+    const FILES: &str = "files";
+
+    fn line(label: &str, part: &'static str, role: Role, seconds: &[f64]) -> Line {
+        let sample = |&seconds| Sample {
+            seconds,
+            rows: 1000,
+            bytes: None,
+            usage: Some(Usage {
+                cpu_seconds: seconds * 2.0,
+                peak_bytes: 3 << 20,
+            }),
+        };
+        Line {
+            samples: Ok(seconds.iter().map(sample).collect()),
+            ..Line::new(label).of(part, role)
+        }
+    }
+
+    fn lines() -> Vec<Line> {
+        vec![
+            line("ours", FILES, Role::Ours, &[3.0, 4.0, 9.0]),
+            line("its join", FILES, Role::Aside, &[1.0]),
+            line("wire, 1", READ, Role::Limit, &[1.5]),
+            line("wire, 2", READ, Role::Limit, &[1.0]),
+            line("wire, all columns", READ, Role::Aside, &[0.9]),
+            line("disk", FILES, Role::Limit, &[0.6]),
+            line("slow", FILES, Role::Peer, &[80.0]),
+            line("fast", FILES, Role::Peer, &[8.0]),
+            line("reader", READ, Role::Peer, &[5.0]),
+        ]
+    }
+
+    #[test]
+    fn the_floor_is_the_fastest_read_and_the_fastest_write() {
+        let floor = Floor::of(&lines(), FILES).expect("both were measured");
+        assert_eq!((floor.read, floor.write), (1.0, Some(0.6)));
+        let floor = Floor::of(&lines(), READ).expect("it was measured");
+        assert_eq!((floor.read, floor.write), (1.0, None));
+        assert_eq!(Floor::of(&lines()[..3], FILES), None);
+    }
+
+    #[test]
+    fn a_way_is_compared_with_the_best_peer_and_the_floor() {
+        let lines = lines();
+        let best = fastest(&lines, FILES, Role::Peer);
+        let expected = [
+            "ours",
+            "1,000",
+            "4.000",
+            "3.000–9.000",
+            "8.00",
+            "6.00–18.00",
+            "3",
+            "3–3",
+            "0.50 ×",
+            "2.50 ×",
+        ];
+        assert_eq!(cells(&lines[0], best, Some(1.6)), expected);
+    }
+
+    #[test]
+    fn limits_and_what_stands_beside_are_compared_with_nothing() {
+        for line in [&lines()[1], &lines()[2]] {
+            assert_eq!(cells(line, Some(8.0), Some(1.6))[8..], ["–", "–"]);
+        }
+    }
+
+    #[test]
+    fn a_part_shows_its_own_lines() {
+        let text = table(&lines(), READ);
+        assert!(text.contains("| reader ") && !text.contains("| ours "));
+        assert!(text.ends_with("\nThe floor: 1.000 s, the fastest bare read.\n"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Where the ways put their files: fresh folders in memory, which no way shares with another. A disk would
+//! be slow for a while after each deletion of many files (ext4), and the next way would pay for it.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+const IN_MEMORY: &str = "/dev/shm";
+/// More than any way's files and the pages they waste take for each associate.
+const BYTES_PER_ASSOCIATE: u64 = 40_000;
+
+/// A folder that goes when the comparison ends.
+pub(super) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// In memory if it has room for the files of so many associates, else where temporary files are.
+    pub(super) fn new(associates: u32) -> anyhow::Result<Self> {
+        let needed = u64::from(associates) * BYTES_PER_ASSOCIATE;
+        let folder = match rustix::fs::statvfs(IN_MEMORY) {
+            Ok(free) if free.f_bavail * free.f_frsize >= needed => {
+                TempDir::with_prefix_in("extrato-bench-", IN_MEMORY)
+            }
+            _ => TempDir::with_prefix("extrato-bench-"),
+        };
+        Ok(Self {
+            folder: folder.context("no folder for the output")?,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// An empty folder; it goes when it is dropped.
+    pub(super) fn fresh(&self) -> anyhow::Result<TempDir> {
+        TempDir::new_in(self.path()).context("no folder for the output")
+    }
+}
+
+/// A file as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Below the folder.
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+}
+
+/// All files below a folder, in the order of their paths.
+pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<Written>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).with_context(|| next.display().to_string())? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(Written {
+                    path: entry.path().strip_prefix(folder)?.to_owned(),
+                    bytes: entry.metadata()?.len(),
+                });
+            }
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+/// The rows in the CSV files below `folder`, and the bytes of these files. Each has a header, and no text of
+/// the generator's has a line break.
+pub(super) fn rows_and_bytes(folder: &Path) -> anyhow::Result<(u64, u64)> {
+    let (mut rows, mut bytes) = (0, 0);
+    for file in files(folder)? {
+        if file.path.extension().is_some_and(|end| end == "csv") {
+            rows += lines(File::open(folder.join(&file.path))?)?.saturating_sub(1);
+            bytes += file.bytes;
+        }
+    }
+    Ok((rows, bytes))
+}
+
+fn lines(mut source: impl Read) -> anyhow::Result<u64> {
+    let mut block = [0; 1 << 16];
+    let mut lines = 0;
+    loop {
+        match source.read(&mut block) {
+            Ok(0) => return Ok(lines),
+            Ok(read) => lines += block[..read].iter().filter(|&&byte| byte == b'\n').count() as u64,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_the_lines_of_csv_files_without_their_headers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("b/k=1")).expect("folders");
+        for (name, text) in [
+            ("a.csv", "h\n1\n2\n"),
+            ("b/k=1/0.csv", "h\n3\n"),
+            ("b/empty.csv", ""),
+            ("b/_SUCCESS", "no\nrow\n"),
+        ] {
+            fs::write(at(name), text).expect("a file");
+        }
+        assert_eq!(rows_and_bytes(folder.path()).expect("readable"), (3, 10));
+        let names: Vec<_> = files(folder.path()).expect("readable");
+        let names: Vec<_> = names.iter().map(|file| file.path.to_str()).collect();
+        let expected = ["a.csv", "b/_SUCCESS", "b/empty.csv", "b/k=1/0.csv"];
+        assert_eq!(names, expected.map(Some));
+    }
+}
