@@ -74,9 +74,9 @@ pub(super) const ALL: [Script; 7] = [
         file: SPARK_SCRIPT,
         mode: "single",
         packages: SPARK,
-        most_rounds: usize::MAX,
+        most_rounds: 1,
         note: Some(
-            "over TCP, since JDBC knows no other way; most of a small run is the start of Java; folders in one round only, where the \
+            "over TCP, since JDBC knows no other way; most of a small run is the start of Java; in one round only; with folders, where the \
              rows of a client are in no order",
         ),
     },

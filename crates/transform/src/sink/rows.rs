@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use database::Cancel;
 use dataset::Model;
+use dataset::failure::Kind;
 use tracing::field::Empty;
 
 use super::cells::{Cells, write_text};
-use crate::output::{Output, Taken};
+use crate::output::{MISSING, Output, Taken};
 
 /// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;
@@ -51,6 +52,12 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(model: &Model, output: Output, cancel: &Cancel) -> anyhow::Result<Self> {
+        if output.rows >= MISSING as usize {
+            return Err(Kind::Refused.error(format!(
+                "model `{}` gives {} rows; one run takes up to {MISSING}",
+                model.name, output.rows
+            )));
+        }
         let mut header = Vec::new();
         let mut summed = Vec::new();
         let mut visible: Vec<Vec<Field>> = Vec::new();
