@@ -119,10 +119,10 @@ pub(crate) fn of_verify(verified: &[transform::verify::Verified]) -> String {
     for output in verified {
         steps.rows("verify", &output.model, output.rows, output.seconds);
         text += &format!(
-            "\n{}\n  {} rows in {} files, {}: as the manifest of run {} says\n",
+            "\n{}\n  {} rows in {}, {}: as the manifest of run {} says\n",
             output.path.display(),
             HumanCount(output.rows),
-            HumanCount(output.files),
+            files(output.files),
             HumanBytes(output.bytes),
             output.run
         );
@@ -133,15 +133,18 @@ pub(crate) fn of_verify(verified: &[transform::verify::Verified]) -> String {
     format!("{}\n{}", steps.0, text.trim_end())
 }
 
+fn files(count: u64) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        count => format!("{} files", HumanCount(count)),
+    }
+}
+
 /// Where each output lies, how large it is, and that it adds up.
 fn outputs(report: &transform::Report) -> String {
     let mut text = String::new();
     for model in &report.models {
-        let files = if model.files == 1 {
-            "1 file".to_owned()
-        } else {
-            format!("{} files", HumanCount(model.files))
-        };
+        let files = files(model.files);
         text += &format!(
             "\n{}\n  {} rows in {files}, {}\n",
             model.path.display(),
