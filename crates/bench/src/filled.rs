@@ -3,6 +3,7 @@
 use generator::{Asked, Mode, Options, Report, Storage};
 
 use crate::server::{SCHEMA, Server};
+use crate::table::thousands;
 
 /// A table of the dataset, and how many rows the seed gives it.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub(crate) fn generate(server: &Server, associates: u32, workers: usize) -> anyh
 
 /// Generates once, and says how many rows each table has. They stay.
 pub(crate) fn tables(server: &Server, associates: u32) -> anyhow::Result<Vec<TableRows>> {
+    eprintln!(
+        "making the rows for {} associates",
+        thousands(associates.into())
+    );
     let report = generate(server, associates, 1)?;
     let rows = report.tables.iter().map(|table| TableRows {
         name: table.table.to_owned(),

@@ -4,6 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Days from 1970-01-01, where dates are counted from here, to 2000-01-01, where Postgres counts from.
+pub const POSTGRES_EPOCH_DAYS: i32 = 10_957;
+
 /// A day of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date {

@@ -15,6 +15,7 @@ use crate::copy::{self, Load};
 use crate::lane::Lane;
 use crate::load::{Options, Report, analyze};
 use crate::plan::Plan;
+use crate::recipe::Recipe;
 use crate::record::{Generation, recorded};
 use crate::rows::Table;
 
@@ -32,51 +33,31 @@ pub(crate) fn append(
         ))
     })?;
     let recipe = options.asked.or(&before.recipe);
-    let of_before = &before.recipe;
-    for (same, what, theirs, ours) in [
-        (
-            before.version == VERSION,
-            "version of the generator",
-            before.version.to_string(),
-            VERSION.to_string(),
-        ),
-        (
-            before.dataset == options.dataset.name,
-            "dataset",
-            before.dataset.clone(),
-            options.dataset.name.clone(),
-        ),
-        (
-            of_before.seed == recipe.seed,
-            "seed",
-            of_before.seed.to_string(),
-            recipe.seed.to_string(),
-        ),
-        (
-            of_before.as_of == recipe.as_of,
-            "--as-of",
-            of_before.as_of.to_string(),
-            recipe.as_of.to_string(),
-        ),
-        (
-            of_before.dirty == recipe.dirty,
-            "--dirty",
-            of_before.dirty.to_string(),
-            recipe.dirty.to_string(),
-        ),
-        (
-            of_before.laws == recipe.laws,
-            "distributions",
-            "of its own".to_owned(),
-            "these".to_owned(),
-        ),
-    ] {
-        if !same {
-            return Err(Kind::Refused.error(format!(
-                "schema {name} was filled with {what} {theirs}, not {ours}: leave the option out to continue its rows, or \
-                 --replace makes new ones"
-            )));
+    let refused = |what: &str, theirs: &str, ours: &str| {
+        Kind::Refused.error(format!(
+            "schema {name} was filled with {what} {theirs}, not {ours}: leave the option out to continue its rows, or \
+             --replace makes new ones"
+        ))
+    };
+    let shown = |generation: (u32, &str), recipe: &Recipe| {
+        let (version, dataset) = generation;
+        [
+            ("version of the generator", version.to_string()),
+            ("dataset", dataset.to_owned()),
+            ("seed", recipe.seed.to_string()),
+            ("--as-of", recipe.as_of.to_string()),
+            ("--dirty", recipe.dirty.to_string()),
+        ]
+    };
+    let theirs = shown((before.version, &before.dataset), &before.recipe);
+    let ours = shown((VERSION, &options.dataset.name), &recipe);
+    for ((what, theirs), (_, ours)) in theirs.iter().zip(&ours) {
+        if theirs != ours {
+            return Err(refused(what, theirs, ours));
         }
+    }
+    if before.recipe.laws != recipe.laws {
+        return Err(refused("distributions", "of its own", "these"));
     }
     // The connection is closed after a failure, which rolls everything back.
     control.batch_execute("BEGIN")?;

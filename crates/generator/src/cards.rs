@@ -265,13 +265,7 @@ mod tests {
     }
 
     fn plan(cards: &Cards, associates: u32) -> Plan {
-        Plan::new(
-            cards.shapes(),
-            Counts::default(),
-            associates,
-            &Cancel::default(),
-        )
-        .expect("a plan")
+        Plan::fresh(cards.shapes(), associates, &Cancel::default()).expect("a plan")
     }
 
     /// Every row of the plan as the server would get it, the parts one after the other.

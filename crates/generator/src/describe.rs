@@ -8,7 +8,7 @@ use database::Cancel;
 use crate::cards::Cards;
 use crate::format::{Csv, Format, encode};
 use crate::load::Options;
-use crate::plan::{Counts, Plan};
+use crate::plan::Plan;
 use crate::recipe::Recipe;
 use crate::rows::Table;
 
@@ -24,12 +24,7 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
     options.check()?;
     let recipe = options.asked.or(&Recipe::default());
     let cards = Cards::new(&recipe);
-    let plan = Plan::new(
-        cards.shapes(),
-        Counts::default(),
-        options.associates,
-        cancel,
-    )?;
+    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
     let mut text = format!(
         "# Associates: {}; seed: {}; as of {}; dirty rows: {} %.\n",
         options.associates,

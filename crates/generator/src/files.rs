@@ -22,7 +22,7 @@ use crate::copy::TableReport;
 use crate::dirt::Planted;
 use crate::format::{Csv, Format, encode};
 use crate::load::{Options, Report, processors};
-use crate::plan::{Counts, Part, Plan};
+use crate::plan::{Part, Plan};
 use crate::recipe::Recipe;
 use crate::rows::Table;
 
@@ -74,12 +74,7 @@ pub fn write(
     let recipe = options.asked.or(&Recipe::default());
     let cards = Cards::new(&recipe);
     let staging = Staging::open(folder)?;
-    let plan = Plan::new(
-        cards.shapes(),
-        Counts::default(),
-        options.associates,
-        cancel,
-    )?;
+    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
     let workers = options.workers.unwrap_or_else(processors);
     let loaded = Instant::now();
     let writer = Writer {

@@ -14,7 +14,7 @@ use crate::cards::Cards;
 use crate::laws::Laws;
 use crate::movements::subscribe;
 use crate::places::{Ending, KINDS, SUBSCRIPTIONS};
-use crate::plan::{Counts, Plan, Shapes};
+use crate::plan::{Plan, Shapes};
 use crate::random::{Draws, Stream};
 use crate::recipe::Recipe;
 use crate::rows::{Movimento, Table};
@@ -93,13 +93,7 @@ fn numbers_of_accounts_cards_and_movements_follow_their_laws() {
 fn cards_with_many_movements_have_as_many_subscriptions_as_asked_for() {
     let laws = Laws::default();
     let cards = Cards::new(&Recipe::default());
-    let plan = Plan::new(
-        cards.shapes(),
-        Counts::default(),
-        100_000,
-        &Cancel::default(),
-    )
-    .expect("a plan");
+    let plan = Plan::fresh(cards.shapes(), 100_000, &Cancel::default()).expect("a plan");
     // Old enough for three charges in whole months, and rich enough for fifteen years of three.
     let (months, movements) = (5, 4 * 3 * 15 * 12);
     let youngest = i64::from(Recipe::default().as_of.days() - EPOCH_DAYS - months * 31) * DAY;
@@ -128,13 +122,7 @@ fn for_each_movement(laws: &Laws, mut see: impl FnMut(&Movimento<'_>, i64)) {
         ..Recipe::default()
     };
     let cards = Cards::new(&recipe);
-    let plan = Plan::new(
-        cards.shapes(),
-        Counts::default(),
-        10_000,
-        &Cancel::default(),
-    )
-    .expect("a plan");
+    let plan = Plan::fresh(cards.shapes(), 10_000, &Cancel::default()).expect("a plan");
     assert!(plan.end().movimento > 900_000, "{:?}", plan.end());
     let part = plan.parts(Table::Movimento, u64::MAX)[0];
     let issued: Vec<i64> = cards

@@ -17,7 +17,7 @@ use crate::cards::Cards;
 use crate::copy::{self, Load, TableReport};
 use crate::dirt::{Planted, PlantedFault};
 use crate::lane::Lane;
-use crate::plan::{BusiestClient, Counts, MAX_ASSOCIATES, Plan};
+use crate::plan::{BusiestClient, MAX_ASSOCIATES, Plan};
 use crate::recipe::{Asked, Recipe};
 use crate::record::Generation;
 use crate::rows::Table;
@@ -203,12 +203,7 @@ fn fill(
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
     let cards = Cards::new(&recipe);
-    let plan = Plan::new(
-        cards.shapes(),
-        Counts::default(),
-        options.associates,
-        cancel,
-    )?;
+    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
     let Storage { unlogged, freeze } = options.storage;
     schema::create_loading(control, loading, &options.dataset.schema_sql, unlogged)?;
 

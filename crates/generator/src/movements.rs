@@ -258,19 +258,13 @@ mod tests {
     use super::*;
     use crate::cards::Cards;
     use crate::places::SUBSCRIPTIONS;
-    use crate::plan::{Counts, Plan};
+    use crate::plan::Plan;
     use crate::recipe::Recipe;
     use crate::rows::Table;
 
     fn movements(recipe: &Recipe, associates: u32, check: impl FnOnce(Vec<Movimento<'_>>)) {
         let cards = Cards::new(recipe);
-        let plan = Plan::new(
-            cards.shapes(),
-            Counts::default(),
-            associates,
-            &Cancel::default(),
-        )
-        .expect("a plan");
+        let plan = Plan::fresh(cards.shapes(), associates, &Cancel::default()).expect("a plan");
         let rows: Vec<_> = cards
             .movimentos(plan.parts(Table::Movimento, u64::MAX)[0])
             .collect();

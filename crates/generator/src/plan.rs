@@ -225,6 +225,14 @@ impl Plan {
         Ok(Self { bounds, busiest })
     }
 
+    /// Plans `associates` from the first one on.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn fresh(shapes: &Shapes, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
+        Self::new(shapes, Counts::default(), associates, cancel)
+    }
+
     /// The client with the most movements, if there are movements.
     pub fn busiest(&self) -> Option<BusiestClient> {
         self.busiest

@@ -1,13 +1,12 @@
 //! When purchases are made: days by season, weekday and day of the month, hours by time of day.
 
 use dataset::calendar::Date;
+pub(crate) use dataset::calendar::POSTGRES_EPOCH_DAYS as EPOCH_DAYS;
 
 use crate::distribution::Choice;
 use crate::laws::When;
 use crate::random::Draws;
 
-/// Days from 1970-01-01, where the calendar counts from, to 2000-01-01, where Postgres does.
-pub(crate) const EPOCH_DAYS: i32 = 10_957;
 /// A week, by which trips are reckoned.
 pub(crate) const WEEK: i64 = 7 * DAY;
 pub(crate) const SECOND: i64 = 1_000_000;

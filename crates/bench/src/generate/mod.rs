@@ -14,7 +14,6 @@ use crate::comparison::{ComparisonArgs, list};
 use crate::filled;
 use crate::rounds::{Way, interleaved};
 use crate::server::Server;
-use crate::table::thousands;
 
 const READING: &str = "\
 Every way fills empty tables without keys, all on one server, in turns; before each, all tables are dropped and
@@ -28,10 +27,6 @@ COPY.
 /// Measures, prints the results, and puts them into the file.
 pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let server = Server::start(cancel)?;
-    eprintln!(
-        "making the rows for {} associates",
-        thousands(arguments.associates.into())
-    );
     let tables = filled::tables(&server, arguments.associates)?;
     let mut limits: Vec<Box<dyn Way>> = Vec::new();
     for connections in [1, 2] {

@@ -88,10 +88,6 @@ impl Job {
 /// Measures, prints the results, and puts them into the file.
 pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let server = Server::start(cancel)?;
-    eprintln!(
-        "making the rows for {} associates",
-        thousands(arguments.associates.into())
-    );
     let tables = filled::tables(&server, arguments.associates)?;
     server.settle()?;
     let (rows, clients) = output_size(&server)?;

@@ -177,6 +177,14 @@ fn a_copy_that_is_dropped_leaves_nothing() {
     assert_eq!(count, 0);
 }
 
+/// A row of one integer.
+fn one_row() -> RowEncoder {
+    let mut row = RowEncoder::default();
+    row.row(1);
+    row.int4(1);
+    row
+}
+
 #[test]
 fn rows_that_the_server_does_not_count_as_sent_are_a_failed_check() {
     let database = testkit::Database::create();
@@ -184,9 +192,7 @@ fn rows_that_the_server_does_not_count_as_sent_are_a_failed_check() {
     client
         .batch_execute("CREATE TABLE n (id integer)")
         .expect("a table");
-    let mut row = RowEncoder::default();
-    row.row(1);
-    row.int4(1);
+    let row = one_row();
     let mut copy = started(&mut client, "n", &["id"]);
     copy.send(row.bytes(), 2).expect("sent");
     let error = copy.finish().expect_err("one is missing");
@@ -200,9 +206,7 @@ fn rows_are_frozen_only_in_the_transaction_that_truncated_the_table() {
     client
         .batch_execute("CREATE TABLE n (id integer)")
         .expect("a table");
-    let mut row = RowEncoder::default();
-    row.row(1);
-    row.int4(1);
+    let row = one_row();
     let refused = CopyIn::start(&mut client, "public", "n", &["id"], true)
         .and_then(|mut copy| copy.send(row.bytes(), 1).and_then(|()| copy.finish()));
     assert!(refused.is_err());

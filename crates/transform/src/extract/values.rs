@@ -2,11 +2,11 @@
 
 use std::fmt::{Display, Write};
 
+use dataset::calendar::POSTGRES_EPOCH_DAYS as EPOCH_DAYS;
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType};
 
-/// Days and microseconds from 1970-01-01 to Postgres's epoch, 2000-01-01.
-const EPOCH_DAYS: i32 = 10_957;
+/// Microseconds from 1970-01-01 to Postgres's epoch.
 const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS as i64 * DAY_MICROSECONDS;
 pub(super) const DAY_MICROSECONDS: i64 = 86_400_000_000;
 /// The years 1 to 9999, in days from 1970-01-01: what `YYYY-MM-DD` can say.

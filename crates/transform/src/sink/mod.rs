@@ -112,8 +112,9 @@ pub(crate) fn write_single(
     path: &Path,
     cancel: &Cancel,
 ) -> anyhow::Result<Written> {
-    let keys = order::keys(&output, &model.order_by)?;
-    let rows = Rows::new(model, output, cancel)?;
+    let fields = rows::fields(&output)?;
+    let keys = order::keys(&fields, &model.order_by)?;
+    let rows = Rows::new(model, fields, output, cancel)?;
     let _entered = rows.span.clone().entered();
     let order = rows.order(&keys);
     let mut file = OpenFile::create(path)?;
@@ -212,13 +213,14 @@ pub(crate) fn write_partitioned(
     folder: &Path,
     cancel: &Cancel,
 ) -> anyhow::Result<Written> {
-    let keys = order::keys(&output, partition_by)?;
+    let fields = rows::fields(&output)?;
+    let keys = order::keys(&fields, partition_by)?;
     let in_partition = model.order_in_partition.iter();
     let order_keys = order::keys(
-        &output,
+        &fields,
         in_partition.filter(|name| !partition_by.contains(name)),
     )?;
-    let rows = Rows::new(model, output, cancel)?;
+    let rows = Rows::new(model, fields, output, cancel)?;
     let _entered = rows.span.clone().entered();
     let (mut order, ranges) = rows.groups(&keys);
     let mut partitions = Vec::with_capacity(ranges.len());
@@ -235,7 +237,7 @@ pub(crate) fn write_partitioned(
             let first = partition[0] as usize;
             let name = partition::folder(keys.iter().map(|(name, field)| {
                 let row = rows.taken(field.source).row(first);
-                (name.as_str(), &field.cells, row)
+                (name.as_str(), &*field.cells, row)
             }))?;
             let path = folder.join(&name);
             fs::create_dir_all(&path)

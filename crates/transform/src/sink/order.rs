@@ -5,28 +5,24 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::cells::Cells;
 use super::rows::{Field, Rows};
-use crate::output::{Output, Taken};
+use crate::output::Taken;
 
 /// A column to order or group by.
 pub(super) type Key = (String, Field);
 
-/// The columns of these names.
+/// Those of `fields` that have these names.
 pub(super) fn keys<'a>(
-    output: &Output,
+    fields: &[Key],
     names: impl IntoIterator<Item = &'a String>,
 ) -> anyhow::Result<Vec<Key>> {
     names
         .into_iter()
         .map(|name| {
-            let column = output.columns.iter().find(|column| column.name == *name);
-            let column = column.ok_or_else(|| anyhow::anyhow!("no column `{name}`"))?;
-            let field = Field {
-                cells: Cells::of(&column.values)?,
-                source: column.source,
-            };
-            Ok((name.clone(), field))
+            let found = fields.iter().find(|(field, _)| field == name);
+            found
+                .cloned()
+                .ok_or_else(|| anyhow::anyhow!("no column `{name}`"))
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 //! encoded once for each row of the source, and copied from there.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use database::Cancel;
@@ -17,11 +18,24 @@ use crate::output::{MISSING, Output, Taken};
 /// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;
 
-/// One column of the output.
+/// One column of the output. What is written, summed and ordered by is the same cells.
+#[derive(Clone)]
 pub(super) struct Field {
-    pub(super) cells: Cells,
+    pub(super) cells: Arc<Cells>,
     /// Which of the output's sources it belongs to.
     pub(super) source: usize,
+}
+
+/// All columns of the output by name.
+pub(super) fn fields(output: &Output) -> anyhow::Result<Vec<(String, Field)>> {
+    let fields = output.columns.iter().map(|column| {
+        let field = Field {
+            cells: Arc::new(Cells::of(&column.values)?),
+            source: column.source,
+        };
+        Ok((column.name.clone(), field))
+    });
+    fields.collect()
 }
 
 /// Columns that follow each other in the file.
@@ -51,7 +65,13 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(model: &Model, output: Output, cancel: &Cancel) -> anyhow::Result<Self> {
+    /// The rows of an output, whose columns are `fields`.
+    pub(super) fn new(
+        model: &Model,
+        fields: Vec<(String, Field)>,
+        output: Output,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
         if output.rows >= MISSING as usize {
             return Err(Kind::Refused.error(format!(
                 "model `{}` gives {} rows; one run takes up to {MISSING}",
@@ -61,30 +81,24 @@ impl Rows {
         let mut header = Vec::new();
         let mut summed = Vec::new();
         let mut visible: Vec<Vec<Field>> = Vec::new();
-        for column in &output.columns {
-            let field = || -> anyhow::Result<Field> {
-                Ok(Field {
-                    cells: Cells::of(&column.values)?,
-                    source: column.source,
-                })
-            };
+        for (name, field) in fields {
             let mut sums = model
                 .driving
                 .iter()
                 .flat_map(|driving| driving.sums.values());
-            if sums.any(|name| *name == column.name) {
-                summed.push((column.name.clone(), field()?));
+            if sums.any(|summed| *summed == name) {
+                summed.push((name.clone(), field.clone()));
             }
-            if model.hidden.contains(&column.name) {
+            if model.hidden.contains(&name) {
                 continue;
             }
             if !visible.is_empty() {
                 header.push(b',');
             }
-            write_text(&column.name, &mut header);
+            write_text(&name, &mut header);
             match visible.last_mut() {
-                Some(run) if run[0].source == column.source => run.push(field()?),
-                _ => visible.push(vec![field()?]),
+                Some(run) if run[0].source == field.source => run.push(field),
+                _ => visible.push(vec![field]),
             }
         }
         header.push(b'\n');
