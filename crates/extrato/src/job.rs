@@ -48,11 +48,13 @@ pub(crate) fn transform(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
-    let report = transform::run(
-        &settings(&arguments.connection, environment)?,
-        &options,
-        cancel,
-    )?;
+    let report = match &arguments.from_stage {
+        Some(stage) => transform::run_from_stage(stage, &options, cancel)?,
+        None => {
+            let settings = settings(&arguments.connection, environment)?;
+            transform::run(&settings, &options, cancel)?
+        }
+    };
     terminal.result(&report, || summary::of_transform(&report))
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use database::ConnectionArgs;
 use dataset::Dataset;
 
-use crate::{DEFAULT_OUT, Layout, Options};
+use crate::memory::{LEAST_BYTES, default_bytes};
+use crate::{DEFAULT_OUT, DEFAULT_STAGE, Format, Layout, Options};
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
@@ -13,6 +15,9 @@ Examples:
   extrato transform                                    folders per client from the embedded database
   extrato transform --single-file --out /tmp/extract   one /tmp/extract/movimento_flat.csv
   extrato transform --partition-by nome_associado      folders by another column
+  extrato transform --format parquet                   typed columns, exact decimals
+  extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
+  extrato transform --from-stage --single-file         … and use them again, without the database
   PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
 
 /// Pull each table once, join in memory, write flat files per client
@@ -32,6 +37,18 @@ pub struct TransformArgs {
     /// A built-in dataset, or the folder of your own
     #[arg(long, value_name = "NAME|DIR", default_value = "cards")]
     pub dataset: String,
+
+    /// Read the tables that a run with --stage kept, and no database [DIR unless named: data/lake]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = DEFAULT_STAGE,
+        conflicts_with_all = ["stage", "url", "schema"],
+        help_heading = "Source"
+    )]
+    pub from_stage: Option<PathBuf>,
 }
 
 /// Where and how to write.
@@ -55,9 +72,38 @@ pub struct OutputArgs {
     #[arg(long, help_heading = "Output")]
     pub single_file: bool,
 
-    /// The most connections that read one table at once
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Output")]
-    pub partitions: u16,
+    /// What the files are
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+
+    /// The most connections that read at once; one more holds the snapshot
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
+    pub max_connections: u16,
+
+    /// The memory to take at most, such as 512MB or 4GiB; beyond it tables are staged on disk [default: 60 % of the
+    /// machine's, or of its container's]
+    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Source")]
+    pub memory: Option<ByteSize>,
+
+    /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/<dataset> [DIR unless named: data/lake]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = DEFAULT_STAGE,
+        help_heading = "Source"
+    )]
+    pub stage: Option<PathBuf>,
+}
+
+fn memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    let least = ByteSize(LEAST_BYTES);
+    match size < least {
+        true => Err(format!("at least {least} are needed")),
+        false => Ok(size),
+    }
 }
 
 /// Shown below the help of `verify`.
@@ -91,7 +137,12 @@ impl OutputArgs {
             dataset,
             out: self.out.clone(),
             layout,
-            partitions: self.partitions.into(),
+            format: self.format,
+            max_connections: self.max_connections.into(),
+            memory_bytes: self
+                .memory
+                .map_or_else(default_bytes, |ByteSize(bytes)| bytes),
+            stage: self.stage.clone(),
         }
     }
 }

@@ -38,15 +38,21 @@ fn main() -> ExitCode {
 /// Returns the report as JSON.
 fn run(arguments: &TransformArgs) -> anyhow::Result<String> {
     let options = arguments.options()?;
-    let settings = arguments
-        .connection
-        .settings(&Environment::from_process())?
-        .ok_or_else(|| {
-            Kind::Usage.error("no database named: give --url, DATABASE_URL or the PG* variables")
-        })?;
     let cancel = Cancel::default();
     let handle = cancel.clone();
     ctrlc::set_handler(move || handle.cancel())?;
-    let report = transform::run(&settings, &options, &cancel)?;
+    let report = match &arguments.from_stage {
+        Some(stage) => transform::run_from_stage(stage, &options, &cancel)?,
+        None => {
+            let settings = arguments
+                .connection
+                .settings(&Environment::from_process())?
+                .ok_or_else(|| {
+                    Kind::Usage
+                        .error("no database named: give --url, DATABASE_URL or the PG* variables")
+                })?;
+            transform::run(&settings, &options, &cancel)?
+        }
+    };
     Ok(serde_json::to_string_pretty(&report)?)
 }

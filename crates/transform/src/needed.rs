@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dataset::Model;
 use dataset::failure::{Kind, OrFail};
+use dataset::{Model, TableSchema};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -55,6 +55,17 @@ impl Needed {
                 .contains(&(table.to_owned(), column.to_owned()))
     }
 
+    /// Keeps the columns that are needed; of a table of which none is, the first, by which its rows are counted.
+    pub(crate) fn keep(&self, schema: &mut TableSchema) {
+        let (table, first) = (schema.name.clone(), schema.columns.first().cloned());
+        schema
+            .columns
+            .retain(|column| self.has(&table, &column.name));
+        if schema.columns.is_empty() {
+            schema.columns.extend(first);
+        }
+    }
+
     /// The columns that single tables must have.
     pub(crate) fn of_tables(&self) -> impl Iterator<Item = &(String, String)> {
         self.of_tables.iter()
@@ -81,6 +92,33 @@ impl Needed {
         }
         Ok(())
     }
+}
+
+/// Those of the tables `names` that a model may read: those of its plan, or those whose name its SELECT holds; and its
+/// driving table.
+///
+/// # Errors
+/// [`Kind::Usage`] if the model's SQL cannot be read.
+pub(crate) fn tables<'a>(
+    model: &Model,
+    names: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<Vec<String>> {
+    let mut needed = Needed::default();
+    let plan = Plan::of(model)?;
+    if plan.is_none() {
+        needed.add_words(model)?;
+    }
+    let driving = model.driving.as_ref().map(|driving| driving.table.as_str());
+    let is_needed = |name: &str| {
+        plan.as_ref()
+            .is_some_and(|plan| plan.tables.iter().any(|table| table == name))
+            || needed.anywhere.contains(&name.to_lowercase())
+            || driving == Some(name)
+    };
+    Ok(names
+        .filter(|name| is_needed(name))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn begins_item(before: &Token) -> bool {

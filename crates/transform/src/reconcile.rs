@@ -9,8 +9,6 @@ use dataset::{Driving, Model};
 use polars::prelude::{DataFrame, DataType, Series};
 use serde::Serialize;
 
-use crate::engine::{self, Kept, Tables};
-
 /// Rows, and the sums of the declared columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Count {
@@ -58,24 +56,18 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// Counts what the driving table of `model` holds and what the model left out, and
-    /// compares both with what was written. `kept` knows which rows the model kept. `None` for a model that has no driving table.
+    /// Compares what the driving table of `model` holds, and what the model left out, with what was written.
     ///
     /// # Errors
     /// [`Kind::Check`] with all the figures, if they do not add up.
     pub(crate) fn of(
         model: &Model,
-        tables: &Tables,
-        kept: &Kept,
+        driving: &Driving,
+        read: Count,
+        left_out: Count,
         rows_written: u64,
         sums_written: &BTreeMap<String, i128>,
-    ) -> anyhow::Result<Option<Self>> {
-        let Some(driving) = &model.driving else {
-            return Ok(None);
-        };
-        let table = engine::table(tables, &driving.table)?;
-        let read = Count::of(driving, table)?;
-        let left_out = Count::of(driving, &kept.left_out(driving, table)?)?;
+    ) -> anyhow::Result<Self> {
         let sums = read
             .sums
             .iter()
@@ -104,7 +96,7 @@ impl Reconciliation {
             left_out,
         };
         reconciliation.check(&model.name)?;
-        Ok(Some(reconciliation))
+        Ok(reconciliation)
     }
 
     fn check(&self, model: &str) -> anyhow::Result<()> {
@@ -131,7 +123,27 @@ impl Reconciliation {
 }
 
 impl Count {
-    fn of(driving: &Driving, frame: &DataFrame) -> anyhow::Result<Self> {
+    /// Adds what `other` counted, of the same columns.
+    pub(crate) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.rows += other.rows;
+        for (column, amount) in &other.sums {
+            let sum = self.sums.entry(column.clone()).or_insert(Amount {
+                unscaled: 0,
+                ..*amount
+            });
+            sum.unscaled = sum
+                .unscaled
+                .checked_add(amount.unscaled)
+                .with_context(|| exceeds(column))?;
+        }
+        Ok(())
+    }
+
+    /// Counts rows of the driving table.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] for a column that is missing, [`Kind::Usage`] for one that has no exact sum.
+    pub(crate) fn of(driving: &Driving, frame: &DataFrame) -> anyhow::Result<Self> {
         let sums = driving
             .sums
             .keys()
@@ -156,6 +168,10 @@ impl Count {
     }
 }
 
+fn exceeds(column: &str) -> String {
+    format!("the sum of `{column}` exceeds 128 bits")
+}
+
 fn sum(series: &Series) -> anyhow::Result<Amount> {
     let (scale, integers) = match series.dtype() {
         DataType::Decimal(_, scale) => (*scale, series.to_physical_repr().into_owned()),
@@ -173,8 +189,7 @@ fn sum(series: &Series) -> anyhow::Result<Amount> {
         .flatten()
         .try_fold(0_i128, i128::checked_add);
     Ok(Amount {
-        unscaled: unscaled
-            .with_context(|| format!("the sum of `{}` exceeds 128 bits", series.name()))?,
+        unscaled: unscaled.with_context(|| exceeds(series.name()))?,
         scale: u8::try_from(scale)?,
     })
 }
@@ -182,6 +197,7 @@ fn sum(series: &Series) -> anyhow::Result<Amount> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Kept;
     use dataset::failure::Failure;
     use polars::prelude::df;
 
@@ -206,10 +222,12 @@ mod tests {
                 sums: [("v".to_owned(), "v_out".to_owned())].into(),
             }),
         };
-        let tables = vec![("t".to_owned(), table.clone())];
         let sums = [("v_out".to_owned(), sum)].into();
         let kept = Kept::Keys(output.clone());
-        Ok(Reconciliation::of(&model, &tables, &kept, rows, &sums)?.expect("a driving table"))
+        let driving = model.driving.as_ref().expect("a driving table");
+        let read = Count::of(driving, table)?;
+        let left_out = Count::of(driving, &kept.left_out(driving, table)?)?;
+        Reconciliation::of(&model, driving, read, left_out, rows, &sums)
     }
 
     #[test]

@@ -77,9 +77,8 @@ fn manifests(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if in_folder.is_file() {
         return Ok(vec![in_folder]);
     }
-    let beside = path
-        .with_extension("")
-        .with_extension(&manifest::SUFFIX[1..]);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(manifest::beside(&name));
     if path.is_file() {
         return Ok(Some(beside)
             .filter(|path| path.is_file())
@@ -296,7 +295,7 @@ fn verify_file(
             entry.bytes
         )));
     }
-    if format!("{:032x}", xxh3_128(&bytes)) != entry.xxh3_128 {
+    if xxh3_128(&bytes) != entry.xxh3_128 {
         return Err(wrong(
             "its checksum is not the manifest's: it was changed".to_owned(),
         ));

@@ -15,8 +15,8 @@ fn one_two_and_four_workers_give_the_same_files() {
             "--workers",
             workers,
         ]);
-        world.done(&["transform", "--partitions", workers]);
-        world.done(&["transform", "--partitions", workers, "--single-file"]);
+        world.done(&["transform", "--max-connections", workers]);
+        world.done(&["transform", "--max-connections", workers, "--single-file"]);
         data_files(&world.path("data/out"))
     };
     let expected = run("1");

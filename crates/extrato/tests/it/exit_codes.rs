@@ -200,9 +200,9 @@ fn what_makes_no_sense_is_2() {
         );
     }
     check(
-        &world.run(&["transform", "--partitions", "0"]),
+        &world.run(&["transform", "--max-connections", "0"]),
         2,
-        &["--partitions"],
+        &["--max-connections"],
     );
     check(
         &world.run(&[

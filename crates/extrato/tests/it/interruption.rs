@@ -77,7 +77,7 @@ fn a_single_files_manifest_tells_of_the_file_that_is_there_whenever_it_is_killed
     world.done(&["generate", "--associates", "300"]);
     let took = duration(&world, &["transform", "--single-file"]);
     let file = world.path("data/out/movimento_flat.csv");
-    let manifest = world.path("data/out/movimento_flat.manifest.jsonl");
+    let manifest = world.path("data/out/movimento_flat.csv.manifest.jsonl");
     let whole = fs::read(&file).unwrap();
     for moment in 1..=10_u32 {
         let mut child = start(world.command(&["transform", "--single-file"]));

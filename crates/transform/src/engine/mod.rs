@@ -14,6 +14,7 @@ use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
 
 use crate::output::Output;
 use plan::Plan;
+pub(crate) use stream::Stream;
 
 /// The tables by name.
 pub(crate) type Tables = Vec<(String, DataFrame)>;
@@ -33,10 +34,13 @@ pub(crate) fn table<'a>(tables: &'a Tables, name: &str) -> anyhow::Result<&'a Da
 /// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if what it gives is not what the dataset declares,
 /// naming the column.
 pub(crate) fn run(model: &Model, tables: &Tables) -> anyhow::Result<(Output, Kept)> {
-    if let Some(plan) = Plan::of(model)?
-        && let Some((output, parents)) = stream::run(model, &plan, tables)?
-    {
-        return Ok((output, Kept::Parents(parents)));
+    if let Some(plan) = Plan::of(model)? {
+        let streamed = table(tables, &plan.tables[0])?;
+        if let Some(stream) = Stream::prepare(model, plan, tables)?
+            && stream.takes(streamed)?
+        {
+            return Ok((stream.apply(streamed)?, Kept::Parents(stream.parents()?)));
+        }
     }
     let frame = whole::run(model, tables)?;
     let names = model

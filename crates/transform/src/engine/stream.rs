@@ -12,101 +12,185 @@ use super::whole::with_declared_type;
 use super::{Parents, Tables, table};
 use crate::output::{MISSING, Output, OutputColumn, Taken};
 
-/// Runs the plan. `None` if the tables are not what a lookup needs: a key that is no integer, or one that
-/// several rows have.
-pub(super) fn run(
-    model: &Model,
-    plan: &Plan,
-    tables: &Tables,
-) -> anyhow::Result<Option<(Output, Vec<Parents>)>> {
-    let streamed = table(tables, &plan.tables[0])?;
-    if streamed.height() >= MISSING as usize {
-        return Ok(None);
-    }
-    let mut groups = Vec::new();
-    for lookup in &plan.lookups {
-        let group = joined(plan, lookup, tables)?;
-        let keys = group.column(&name_of(&lookup.to))?;
-        let from = streamed.column(&lookup.from)?;
-        if keys.dtype() != &DataType::Int64 || from.dtype() != &DataType::Int64 {
-            tracing::debug!(
-                model = model.name,
-                "runs whole: {} is no integer",
-                lookup.from
-            );
-            return Ok(None);
-        }
-        let Some(index) = Lookup::of(keys.i64()?) else {
-            tracing::debug!(
-                model = model.name,
-                "runs whole: {} points to several rows",
-                lookup.from
-            );
-            return Ok(None);
-        };
-        let rows: Vec<u32> = from.i64()?.iter().map(|key| index.row(key)).collect();
-        // A row that an inner join among the parents leaves out is left out with them.
-        let required = !lookup.outer || lookup.joins.iter().any(|join| !join.outer);
-        groups.push((group, rows, required));
-    }
+/// A streamed model with its parents, ready for rows of the streamed table.
+pub(crate) struct Stream<'a> {
+    model: &'a Model,
+    plan: Plan,
+    groups: Vec<Group>,
+    /// The output's columns: of the streamed table by name, of the parents as they are.
+    columns: Vec<(String, Origin)>,
+}
 
-    let is_kept = |row: usize| {
-        groups
-            .iter()
-            .all(|(_, rows, required)| !required || rows[row] != MISSING)
-    };
-    let height = streamed.height();
-    let kept: Vec<u32> = (0..height as u32)
-        .filter(|&row| is_kept(row as usize))
-        .collect();
-    let all = kept.len() == height;
-    let rows = kept.len();
-    let mut parents = Vec::new();
-    let mut sources = Vec::new();
-    let mut frames = vec![streamed.clone()];
-    for ((group, rows, required), lookup) in groups.into_iter().zip(&plan.lookups) {
-        if required {
-            let keys = group.column(&name_of(&lookup.to))?.clone();
-            let keys = keys.with_name(lookup.from.as_str().into());
-            parents.push(Parents {
-                column: lookup.from.clone(),
-                keys: DataFrame::new(group.height(), vec![keys])?,
-            });
-        }
-        sources.push(Taken::Rows(if all {
-            rows
-        } else {
-            kept.iter().map(|&row| rows[row as usize]).collect()
-        }));
-        frames.push(group);
-    }
-    sources.insert(0, if all { Taken::All } else { Taken::Rows(kept) });
+/// The parents of one lookup.
+struct Group {
+    height: usize,
+    keys: Column,
+    index: Lookup,
+    /// Rows without them are left out. A row that an inner join among the parents leaves out is left out with them.
+    required: bool,
+}
 
-    check_names(model, plan)?;
-    let columns = plan
-        .columns
-        .iter()
-        .zip(&model.columns)
-        .map(|((name, column), (_, kind))| {
-            let source = source_of(plan, column.table);
-            let found: Column = match source {
-                0 => frames[0].column(&column.column)?.clone(),
-                _ => frames[source].column(&name_of(column))?.clone(),
+enum Origin {
+    Streamed(String),
+    Parents { source: usize, values: Column },
+}
+
+impl<'a> Stream<'a> {
+    /// Joins and indexes the parents. `None` if they are not what a lookup needs: their key is no integer, or one
+    /// that several rows have.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if the plan doesn't give what the dataset declares.
+    pub(crate) fn prepare(
+        model: &'a Model,
+        plan: Plan,
+        parents: &Tables,
+    ) -> anyhow::Result<Option<Self>> {
+        check_names(model, &plan)?;
+        let mut frames = Vec::new();
+        let mut groups = Vec::new();
+        for lookup in &plan.lookups {
+            let frame = joined(&plan, lookup, parents)?;
+            let keys = frame.column(&name_of(&lookup.to))?.clone();
+            if keys.dtype() != &DataType::Int64 {
+                runs_whole(model, lookup, "is no integer");
+                return Ok(None);
+            }
+            let Some(index) = Lookup::of(keys.i64()?) else {
+                runs_whole(model, lookup, "points to several rows");
+                return Ok(None);
             };
-            let values = with_declared_type(model, found, name, *kind)?;
-            Ok(OutputColumn {
+            groups.push(Group {
+                height: frame.height(),
+                keys: keys.with_name(lookup.from.as_str().into()),
+                index,
+                required: !lookup.outer || lookup.joins.iter().any(|join| !join.outer),
+            });
+            frames.push(frame);
+        }
+        let columns = plan
+            .columns
+            .iter()
+            .zip(&model.columns)
+            .map(|((name, column), (_, kind))| {
+                let from = match source_of(&plan, column.table) {
+                    0 => Origin::Streamed(column.column.clone()),
+                    source => {
+                        let found = frames[source - 1].column(&name_of(column))?.clone();
+                        Origin::Parents {
+                            source,
+                            values: with_declared_type(model, found, name, *kind)?,
+                        }
+                    }
+                };
+                Ok((name.clone(), from))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Some(Self {
+            model,
+            plan,
+            groups,
+            columns,
+        }))
+    }
+
+    /// Whether the columns that look up the parents are what a lookup needs.
+    pub(crate) fn takes(&self, streamed: &DataFrame) -> anyhow::Result<bool> {
+        for lookup in &self.plan.lookups {
+            if streamed.column(&lookup.from)?.dtype() != &DataType::Int64 {
+                runs_whole(self.model, lookup, "is no integer");
+                return Ok(false);
+            }
+        }
+        Ok(streamed.height() < MISSING as usize)
+    }
+
+    /// The columns of the streamed table that `outputs`, columns of the output, need, and which rows are kept.
+    pub(crate) fn needs(&self, outputs: &[&str]) -> Vec<String> {
+        let selected = self.columns.iter().filter_map(|(name, from)| match from {
+            Origin::Streamed(column) if outputs.contains(&name.as_str()) => Some(column),
+            _ => None,
+        });
+        let looked_up = self.plan.lookups.iter().map(|lookup| &lookup.from);
+        let mut names: Vec<String> = selected.chain(looked_up).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The rows that parents are required of, for the count of those left out.
+    pub(crate) fn parents(&self) -> anyhow::Result<Vec<Parents>> {
+        let required = self.groups.iter().zip(&self.plan.lookups);
+        required
+            .filter(|(group, _)| group.required)
+            .map(|(group, lookup)| {
+                Ok(Parents {
+                    column: lookup.from.clone(),
+                    keys: DataFrame::new(group.height, vec![group.keys.clone()])?,
+                })
+            })
+            .collect()
+    }
+
+    /// The output of some rows of the streamed table, which may lack columns that [`Stream::needs`] doesn't name for
+    /// the columns wanted: those of the output that it lacks are left away.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if a column is not of the declared type.
+    pub(crate) fn apply(&self, streamed: &DataFrame) -> anyhow::Result<Output> {
+        let mut rows = Vec::with_capacity(self.groups.len());
+        for (group, lookup) in self.groups.iter().zip(&self.plan.lookups) {
+            let from = streamed.column(&lookup.from)?.i64()?;
+            let found: Vec<u32> = from.iter().map(|key| group.index.row(key)).collect();
+            rows.push(found);
+        }
+        let is_kept = |row: usize| {
+            let mut groups = self.groups.iter().zip(&rows);
+            groups.all(|(group, rows)| !group.required || rows[row] != MISSING)
+        };
+        let height = streamed.height();
+        let kept: Vec<u32> = (0..height as u32)
+            .filter(|&row| is_kept(row as usize))
+            .collect();
+        let all = kept.len() == height;
+        let count = kept.len();
+        let mut sources: Vec<Taken> = rows
+            .into_iter()
+            .map(|rows| match all {
+                true => Taken::Rows(rows),
+                false => Taken::Rows(kept.iter().map(|&row| rows[row as usize]).collect()),
+            })
+            .collect();
+        sources.insert(0, if all { Taken::All } else { Taken::Rows(kept) });
+
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for ((name, from), (_, kind)) in self.columns.iter().zip(&self.model.columns) {
+            let (source, values) = match from {
+                Origin::Parents { source, values } => (*source, values.clone()),
+                Origin::Streamed(column) => {
+                    let Ok(found) = streamed.column(column) else {
+                        continue;
+                    };
+                    let values = with_declared_type(self.model, found.clone(), name, *kind)?;
+                    (0, values)
+                }
+            };
+            columns.push(OutputColumn {
                 name: name.clone(),
                 values,
                 source,
-            })
+            });
+        }
+        Ok(Output {
+            rows: count,
+            columns,
+            sources,
         })
-        .collect::<anyhow::Result<_>>()?;
-    let output = Output {
-        rows,
-        columns,
-        sources,
-    };
-    Ok(Some((output, parents)))
+    }
+}
+
+fn runs_whole(model: &Model, lookup: &plan::Lookup, why: &str) {
+    tracing::debug!(model = model.name, "runs whole: {} {why}", lookup.from);
 }
 
 /// The source that holds a table's columns: the streamed table is 0, the first lookup's group 1.

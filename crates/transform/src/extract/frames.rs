@@ -1,5 +1,7 @@
 //! connectorx's destination side: column blocks become Polars columns, and a table's blocks a frame.
 
+use std::sync::Arc;
+
 use connectorx::prelude::{Consume, DataOrder, Destination, DestinationPartition, TypeConversion};
 use connectorx::{impl_transport, impl_typesystem};
 use dataset::ColumnType;
@@ -16,7 +18,8 @@ use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::types::NativeType;
 
 use super::decode::{Bytes, ColumnBlock, Text, Values};
-use super::source::{PostgresSource, PostgresType};
+use super::source::{PostgresSource, PostgresType, Shared};
+use crate::stage::{Part, Spill, Table};
 
 /// The one type of value: a Polars column of a block of rows.
 #[derive(Debug, Clone, Copy)]
@@ -163,28 +166,41 @@ fn cells(ends: &[usize]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
     starts.zip(ends).map(|(start, end)| start..*end)
 }
 
-/// The blocks of one table as frames, partition by partition, in the order they were read.
-#[derive(Default)]
+/// A frame of these columns, without rows.
+pub(crate) fn empty_frame(columns: &[dataset::Column]) -> anyhow::Result<DataFrame> {
+    let columns = columns
+        .iter()
+        .map(|column| {
+            Series::new_empty(column.name.as_str().into(), &carried_type(column.kind)).into()
+        })
+        .collect();
+    Ok(DataFrame::new(0, columns)?)
+}
+
+/// The blocks of one table, partition by partition, in the order they were read.
 pub(crate) struct Frames {
     names: Vec<PlSmallStr>,
     schema: Vec<FrameType>,
-    partitions: Vec<Vec<DataFrame>>,
+    shared: Arc<Shared>,
+    spill: Spill,
+    partitions: Vec<Part>,
 }
 
 impl Frames {
-    /// One frame of all blocks; `columns` gives the types of a table that sent none.
-    pub(crate) fn into_frame(self, columns: &[dataset::Column]) -> anyhow::Result<DataFrame> {
-        let empty = columns
-            .iter()
-            .map(|column| {
-                Series::new_empty(column.name.as_str().into(), &carried_type(column.kind)).into()
-            })
-            .collect();
-        let mut frame = DataFrame::new(0, empty)?;
-        for block in self.partitions.into_iter().flatten() {
-            frame.vstack_mut_owned(block)?;
+    /// Nothing yet; a table that memory cannot hold goes to `spill`.
+    pub(crate) fn new(shared: Arc<Shared>, spill: Spill) -> Self {
+        Self {
+            names: Vec::new(),
+            schema: Vec::new(),
+            shared,
+            spill,
+            partitions: Vec::new(),
         }
-        Ok(frame)
+    }
+
+    /// The table of all blocks; `columns` gives the types of one that sent none.
+    pub(crate) fn into_table(self, columns: &[dataset::Column]) -> anyhow::Result<Table> {
+        self.spill.into_table(columns, self.partitions)
     }
 }
 
@@ -211,13 +227,15 @@ impl Destination for Frames {
     }
 
     fn partition(&mut self, count: usize) -> anyhow::Result<Vec<FramePartition<'_>>> {
-        self.partitions.resize_with(count, Vec::new);
-        let names = self.names.as_slice();
+        self.partitions = (0..count).map(Part::new).collect();
+        let (names, shared, spill) = (self.names.as_slice(), &*self.shared, &self.spill);
         let partitions = self.partitions.iter_mut();
         Ok(partitions
-            .map(|frames| FramePartition {
+            .map(|part| FramePartition {
                 names,
-                frames,
+                shared,
+                spill,
+                part,
                 block: Vec::with_capacity(names.len()),
             })
             .collect())
@@ -230,7 +248,9 @@ impl Destination for Frames {
 
 pub(crate) struct FramePartition<'a> {
     names: &'a [PlSmallStr],
-    frames: &'a mut Vec<DataFrame>,
+    shared: &'a Shared,
+    spill: &'a Spill,
+    part: &'a mut Part,
     block: Vec<Series>,
 }
 
@@ -259,7 +279,11 @@ impl Consume<Series> for FramePartition<'_> {
         self.block.push(column.with_name(name));
         if self.block.len() == self.names.len() {
             let columns: Vec<_> = self.block.drain(..).map(Into::into).collect();
-            self.frames.push(DataFrame::new_infer_height(columns)?);
+            let block = DataFrame::new_infer_height(columns)?;
+            if let Err(error) = self.part.push(block, self.spill) {
+                self.shared.fail(error);
+                anyhow::bail!("a part of a table was not taken over");
+            }
         }
         Ok(())
     }

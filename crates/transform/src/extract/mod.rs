@@ -14,18 +14,20 @@ use connectorx::prelude::{CXQuery, Dispatcher};
 use database::catalogue::LiveTable;
 use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
-use polars::prelude::DataFrame;
 use tracing::field::Empty;
 
 use frames::{BlocksToFrames, Frames};
 use source::{PostgresSource, Shared};
 
-pub(crate) use frames::data_type;
+pub(crate) use frames::{data_type, empty_frame};
+
+use crate::stage::{Spill, Table};
 
 /// A part of a table smaller than this, in blocks of 8 kB, isn't worth a connection of its own.
 const MIN_PART_PAGES: u32 = 128;
 
-/// Reads a whole table as the snapshot has it, over at most `partitions` connections at once.
+/// Reads a whole table as the snapshot has it, over at most `partitions` connections at once; `spill` takes what
+/// memory cannot hold.
 ///
 /// # Errors
 /// The first error of any part: the connection's, or [`dataset::failure::Kind::Refused`] for a value that
@@ -35,8 +37,9 @@ pub(crate) fn read_table(
     snapshot: &Snapshot,
     table: &LiveTable,
     partitions: usize,
+    spill: Spill,
     cancel: &Cancel,
-) -> anyhow::Result<DataFrame> {
+) -> anyhow::Result<Table> {
     let columns = &table.schema.columns;
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let statements = snapshot.copy_statements(table, &names, partitions, MIN_PART_PAGES);
@@ -64,7 +67,7 @@ pub(crate) fn read_table(
         shared: shared.clone(),
         queries: vec![],
     };
-    let mut frames = Frames::default();
+    let mut frames = Frames::new(shared.clone(), spill);
     // A pool of its own: on the global one, a partition that waits for its rows keeps a thread from
     // the others, and with fewer threads than partitions they could wait for each other.
     let pool = rayon::ThreadPoolBuilder::new()
@@ -84,13 +87,13 @@ pub(crate) fn read_table(
     }
     result?;
 
-    let frame = frames.into_frame(columns)?;
+    let extracted = frames.into_table(columns)?;
     let read = shared.rows.load(Ordering::Relaxed);
-    if frame.height() as u64 != read {
+    if extracted.rows() != read {
         anyhow::bail!(
-            "table `{name}`: {read} rows were read, but the frame holds {}",
-            frame.height()
+            "table `{name}`: {read} rows were read, but {} taken over",
+            extracted.rows()
         );
     }
-    Ok(frame)
+    Ok(extracted)
 }

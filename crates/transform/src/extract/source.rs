@@ -51,7 +51,7 @@ impl Shared {
     }
 
     /// Keeps `error` if it is the first.
-    fn fail(&self, error: anyhow::Error) {
+    pub(super) fn fail(&self, error: anyhow::Error) {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
     }

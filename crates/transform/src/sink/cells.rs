@@ -105,25 +105,48 @@ impl Cells {
         matches!(self, Self::Text(array) if array.value(row).is_empty())
     }
 
-    /// Which of two cells comes first: NULL last, text and bytes by their bytes, NaN after all numbers.
-    pub(crate) fn compare(&self, a: usize, b: usize) -> Ordering {
-        match (self.is_null(a), self.is_null(b)) {
+    /// Which comes first, a cell of this column or one of `other`, which is of the same type: NULL last, text and
+    /// bytes by their bytes, NaN after all numbers.
+    pub(crate) fn compare(&self, a: usize, other: &Self, b: usize) -> Ordering {
+        match (self.is_null(a), other.is_null(b)) {
             (false, false) => {}
             (a, b) => return a.cmp(&b),
         }
-        match self {
-            Self::Boolean(array) => array.value(a).cmp(&array.value(b)),
-            Self::SmallInt(array) => array.value(a).cmp(&array.value(b)),
-            Self::Integer(array) | Self::Date(array) => array.value(a).cmp(&array.value(b)),
-            Self::BigInt(array) | Self::Time(array) => array.value(a).cmp(&array.value(b)),
-            Self::Timestamp { microseconds, .. } => {
-                microseconds.value(a).cmp(&microseconds.value(b))
+        match (self, other) {
+            (Self::Boolean(left), Self::Boolean(right)) => left.value(a).cmp(&right.value(b)),
+            (Self::SmallInt(left), Self::SmallInt(right)) => left.value(a).cmp(&right.value(b)),
+            (Self::Integer(left), Self::Integer(right)) | (Self::Date(left), Self::Date(right)) => {
+                left.value(a).cmp(&right.value(b))
             }
-            Self::Real(array) => compare_floats(array.value(a).into(), array.value(b).into()),
-            Self::Double(array) => compare_floats(array.value(a), array.value(b)),
-            Self::Decimal { unscaled, .. } => unscaled.value(a).cmp(&unscaled.value(b)),
-            Self::Text(array) => array.value(a).as_bytes().cmp(array.value(b).as_bytes()),
-            Self::Bytes(array) => array.value(a).cmp(array.value(b)),
+            (Self::BigInt(left), Self::BigInt(right))
+            | (Self::Time(left), Self::Time(right))
+            | (
+                Self::Timestamp {
+                    microseconds: left, ..
+                },
+                Self::Timestamp {
+                    microseconds: right,
+                    ..
+                },
+            ) => left.value(a).cmp(&right.value(b)),
+            (Self::Real(left), Self::Real(right)) => {
+                compare_floats(left.value(a).into(), right.value(b).into())
+            }
+            (Self::Double(left), Self::Double(right)) => {
+                compare_floats(left.value(a), right.value(b))
+            }
+            (
+                Self::Decimal { unscaled: left, .. },
+                Self::Decimal {
+                    unscaled: right, ..
+                },
+            ) => left.value(a).cmp(&right.value(b)),
+            (Self::Text(left), Self::Text(right)) => {
+                left.value(a).as_bytes().cmp(right.value(b).as_bytes())
+            }
+            (Self::Bytes(left), Self::Bytes(right)) => left.value(a).cmp(right.value(b)),
+            // Columns of one name and one declared type, always.
+            _ => Ordering::Equal,
         }
     }
 

@@ -1,9 +1,14 @@
 //! The manifest: a line of JSON about the run, then one for each file.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
+use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
+use super::Format;
 use crate::TableReport;
 use crate::reconcile::Reconciliation;
 
@@ -15,9 +20,9 @@ pub(crate) const SUCCESS: &str = "_SUCCESS";
 /// The end of its name beside a single file.
 pub(crate) const SUFFIX: &str = ".manifest.jsonl";
 
-/// Its name beside a single file.
-pub(crate) fn beside(model: &str) -> String {
-    format!("{model}{SUFFIX}")
+/// Its name beside the single file of this name.
+pub(crate) fn beside(file: &str) -> String {
+    format!("{file}{SUFFIX}")
 }
 
 /// The first line.
@@ -27,6 +32,7 @@ pub(crate) struct Run<'a> {
     pub(crate) extrato: &'static str,
     pub(crate) dataset: &'a str,
     pub(crate) model: &'a str,
+    pub(crate) format: Format,
     /// The snapshot that every table was read in, as Postgres names it.
     pub(crate) snapshot: &'a str,
     pub(crate) tables: &'a [TableReport],
@@ -48,17 +54,63 @@ pub(crate) struct FileEntry {
     /// Without the header.
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
-    /// XXH3-128 of the contents, 32 hexadecimal digits.
-    pub(crate) xxh3_128: String,
+    /// XXH3-128 of the contents, as 32 hexadecimal digits.
+    #[serde(with = "hexadecimal")]
+    pub(crate) xxh3_128: u128,
 }
 
-/// The manifest's text.
-pub(crate) fn text(run: &Run<'_>, files: &[FileEntry]) -> anyhow::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec(run)?;
-    text.push(b'\n');
-    for file in files {
-        serde_json::to_writer(&mut text, file)?;
-        text.push(b'\n');
+mod hexadecimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(hash: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{hash:032x}"))
     }
-    Ok(text)
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
+}
+
+/// Writes a manifest: `header` on its first line, then the files.
+///
+/// # Errors
+/// [`Kind::Output`] if it cannot be written.
+pub(crate) fn write(
+    path: &Path,
+    header: &impl Serialize,
+    files: &[FileEntry],
+) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = BufWriter::new(File::create_new(path)?);
+        serde_json::to_writer(&mut file, header)?;
+        file.write_all(b"\n")?;
+        for entry in files {
+            serde_json::to_writer(&mut file, entry)?;
+            file.write_all(b"\n")?;
+        }
+        file.flush()
+    };
+    write().or_fail(Kind::Output, || format!("cannot write {}", path.display()))
+}
+
+/// Writes the manifest of a folder, whose files are all there, and what says that it is whole.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn complete(
+    folder: &Path,
+    header: &impl Serialize,
+    files: &[FileEntry],
+) -> anyhow::Result<()> {
+    write(&folder.join(IN_FOLDER), header, files)?;
+    let success = folder.join(SUCCESS);
+    File::create_new(&success)
+        .map(drop)
+        .or_fail(Kind::Output, || {
+            format!("cannot write {}", success.display())
+        })
 }

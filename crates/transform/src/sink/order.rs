@@ -3,13 +3,24 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
+use dataset::Model;
 use rayon::prelude::*;
 
+use super::cells::Cells;
 use super::rows::{Field, Rows};
 use crate::output::Taken;
 
 /// A column to order or group by.
 pub(super) type Key = (String, Field);
+
+/// The columns that the rows of a partition are ordered by.
+pub(super) fn in_partition<'a>(
+    model: &'a Model,
+    partition_by: &'a [String],
+) -> impl Iterator<Item = &'a String> {
+    let names = model.order_in_partition.iter();
+    names.filter(|name| !partition_by.contains(name))
+}
 
 /// Those of `fields` that have these names.
 pub(super) fn keys<'a>(
@@ -34,7 +45,7 @@ impl Rows {
             .map(|(_, field)| {
                 let taken = self.taken(field.source);
                 match (taken.row(a), taken.row(b)) {
-                    (Some(a), Some(b)) => field.cells.compare(a, b),
+                    (Some(a), Some(b)) => field.cells.compare(a, &field.cells, b),
                     (a, b) => b.is_some().cmp(&a.is_some()),
                 }
             })
@@ -97,9 +108,12 @@ impl Rows {
             // Few rows of the source stand for many of the output: number these. The last number is that of
             // a row that is missing, where all columns are NULL.
             let height = keys[0].1.cells.len();
+            let present = |row: usize| (row < height).then_some(row);
             let numbers = numbers(height + 1, |a, b| {
-                let present = |row: usize| (row < height).then_some(row);
-                compare_values(keys, |_| (present(a), present(b)))
+                compare_values(keys, |field| {
+                    let (a, b) = (present(a), present(b));
+                    compare_named(&field.cells, a, &field.cells, b)
+                })
             });
             return rows
                 .iter()
@@ -109,29 +123,34 @@ impl Rows {
         numbers(self.rows, |a, b| {
             compare_values(keys, |field| {
                 let taken = self.taken(field.source);
-                (taken.row(a), taken.row(b))
+                compare_named(&field.cells, taken.row(a), &field.cells, taken.row(b))
             })
         })
     }
 }
 
-/// Compares by the values of columns as folders are named after them: an empty text is like NULL.
-fn compare_values(
-    keys: &[Key],
-    rows: impl Fn(&Field) -> (Option<usize>, Option<usize>),
-) -> Ordering {
-    let compare = |(_, field): &Key| {
-        let (a, b) = rows(field);
-        let named = |row: &usize| !field.cells.is_null(*row) && !field.cells.is_empty_text(*row);
-        match (a.filter(named), b.filter(named)) {
-            (Some(a), Some(b)) => field.cells.compare(a, b),
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        }
-    };
+fn compare_values(keys: &[Key], compare: impl Fn(&Field) -> Ordering) -> Ordering {
     keys.iter()
-        .map(compare)
+        .map(|(_, field)| compare(field))
         .find(|order| order.is_ne())
         .unwrap_or(Ordering::Equal)
+}
+
+/// Compares cells as folders are named after them: an empty text is like NULL, and so is a row that is missing.
+pub(super) fn compare_named(
+    left: &Cells,
+    a: Option<usize>,
+    right: &Cells,
+    b: Option<usize>,
+) -> Ordering {
+    let named = |cells: &Cells, row: &usize| !cells.is_null(*row) && !cells.is_empty_text(*row);
+    match (
+        a.filter(|row| named(left, row)),
+        b.filter(|row| named(right, row)),
+    ) {
+        (Some(a), Some(b)) => left.compare(a, right, b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
 }
 
 /// Rows from which sorting them on several threads pays.

@@ -1,7 +1,7 @@
 //! Publish or nothing: output is staged beside its place and exchanged with it in one step.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
@@ -66,6 +66,16 @@ impl Staging {
         })
     }
 
+    /// Keeps runs from replacing what lies in `out`, for as long as the file is open.
+    ///
+    /// # Errors
+    /// If there is no output, or a run writes there at the moment.
+    pub(crate) fn hold(out: &Path) -> std::io::Result<File> {
+        let lock = File::open(out.join(LOCK))?;
+        lock.try_lock_shared()?;
+        Ok(lock)
+    }
+
     /// Where to write what will be published as `name`.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -116,9 +126,10 @@ impl Staging {
     }
 
     /// Makes sure that publishing `file` would replace nothing but a former run's output.
-    pub(crate) fn check_file_replaceable(&self, file: &str, manifest: &str) -> anyhow::Result<()> {
+    pub(crate) fn check_file_replaceable(&self, file: &str) -> anyhow::Result<()> {
         let target = self.out.join(file);
-        if !target.exists() || self.out.join(manifest).is_file() {
+        let manifest = manifest::beside(file);
+        if !target.exists() || self.out.join(&manifest).is_file() {
             return Ok(());
         }
         Err(Kind::Output.error(format!(
@@ -131,16 +142,17 @@ impl Staging {
     /// Puts the staged file `file` and its manifest in their places. The former manifest is set aside first,
     /// so that at every moment a manifest that is there tells of the file that is there; [`recover`] ends
     /// what a kill interrupts.
-    pub(crate) fn publish_file(&self, file: &str, manifest: &str) -> anyhow::Result<PathBuf> {
-        self.check_file_replaceable(file, manifest)?;
-        let (target, published) = (self.out.join(file), self.out.join(manifest));
+    pub(crate) fn publish_file(&self, file: &str) -> anyhow::Result<PathBuf> {
+        self.check_file_replaceable(file)?;
+        let manifest = manifest::beside(file);
+        let (target, published) = (self.out.join(file), self.out.join(&manifest));
         let publish = || -> std::io::Result<()> {
             match fs::rename(&published, self.path(&format!("{FORMER_PREFIX}{manifest}"))) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
             fs::rename(self.path(file), &target)?;
-            fs::rename(self.path(manifest), &published)
+            fs::rename(self.path(&manifest), &published)
         };
         publish().or_fail(Kind::Output, || {
             format!("cannot publish {}", target.display())
@@ -157,12 +169,12 @@ fn recover(out: &Path, remains: &Path) -> std::io::Result<()> {
         let Some(stem) = name.strip_suffix(manifest::SUFFIX) else {
             continue;
         };
-        let (model, is_former) = match stem.strip_prefix(FORMER_PREFIX) {
-            Some(model) => (model, true),
+        let (file, is_former) = match stem.strip_prefix(FORMER_PREFIX) {
+            Some(file) => (file, true),
             None => (stem, false),
         };
-        let published = out.join(manifest::beside(model));
-        let new_file_waits = remains.join(format!("{model}.csv")).exists();
+        let published = out.join(manifest::beside(file));
+        let new_file_waits = remains.join(file).exists();
         if !published.exists() && is_former == new_file_waits {
             fs::rename(entry.path(), published)?;
         }
@@ -181,13 +193,6 @@ impl Drop for Staging {
     }
 }
 
-/// Writes a whole small file.
-pub(crate) fn write_file(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
-    File::create_new(path)
-        .and_then(|mut file| file.write_all(contents))
-        .or_fail(Kind::Output, || format!("cannot write {}", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +202,7 @@ mod tests {
         let staging = Staging::begin(out, run).unwrap();
         fs::create_dir(staging.path("m")).unwrap();
         for (name, contents) in [(manifest::IN_FOLDER, ""), ("a.csv", contents)] {
-            write_file(&staging.path("m").join(name), contents.as_bytes()).unwrap();
+            fs::write(staging.path("m").join(name), contents).unwrap();
         }
         staging
     }
@@ -246,18 +251,16 @@ mod tests {
             fs::write(out.path().join("m.csv"), expected).unwrap();
             let remains = out.path().join(".extrato-killed");
             fs::create_dir(&remains).unwrap();
-            fs::write(remains.join("former.m.manifest.jsonl"), "former").unwrap();
-            fs::write(remains.join("m.manifest.jsonl"), "new").unwrap();
+            fs::write(remains.join("former.m.csv.manifest.jsonl"), "former").unwrap();
+            fs::write(remains.join("m.csv.manifest.jsonl"), "new").unwrap();
             if new_file_waits {
                 fs::write(remains.join("m.csv"), "new").unwrap();
             }
             let staging = Staging::begin(out.path(), "next").unwrap();
             assert!(!remains.exists());
-            let manifest = fs::read_to_string(out.path().join("m.manifest.jsonl")).unwrap();
+            let manifest = fs::read_to_string(out.path().join("m.csv.manifest.jsonl")).unwrap();
             assert_eq!(manifest, expected);
-            staging
-                .check_file_replaceable("m.csv", "m.manifest.jsonl")
-                .unwrap();
+            staging.check_file_replaceable("m.csv").unwrap();
         }
     }
 
@@ -266,9 +269,7 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         fs::write(out.path().join("m.csv"), "years of work").unwrap();
         let staging = Staging::begin(out.path(), "1").unwrap();
-        let error = staging
-            .publish_file("m.csv", "m.manifest.jsonl")
-            .unwrap_err();
+        let error = staging.publish_file("m.csv").unwrap_err();
         assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
         assert_eq!(
             fs::read_to_string(out.path().join("m.csv")).unwrap(),

@@ -1,4 +1,4 @@
-//! The rows of an output as CSV.
+//! The rows of an output, and blocks of them as CSV or as frames.
 //!
 //! What many rows of the output take from one row of a source (the client's name, the card's number) is
 //! encoded once for each row of the source, and copied from there.
@@ -10,10 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use database::Cancel;
 use dataset::Model;
 use dataset::failure::Kind;
+use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray, PlSmallStr, Schema};
 use tracing::field::Empty;
 
 use super::cells::{Cells, write_text};
-use crate::output::{MISSING, Output, Taken};
+use super::manifest::FileEntry;
+use super::{Format, Written};
+use crate::output::{MISSING, Output, OutputColumn, Taken};
 
 /// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;
@@ -21,21 +24,26 @@ const WORTH_ENCODING_AHEAD: usize = 2;
 /// One column of the output. What is written, summed and ordered by is the same cells.
 #[derive(Clone)]
 pub(super) struct Field {
+    /// In one piece, whose buffers `cells` shares.
+    pub(super) values: Column,
     pub(super) cells: Arc<Cells>,
     /// Which of the output's sources it belongs to.
     pub(super) source: usize,
 }
 
-/// All columns of the output by name.
-pub(super) fn fields(output: &Output) -> anyhow::Result<Vec<(String, Field)>> {
-    let fields = output.columns.iter().map(|column| {
-        let field = Field {
-            cells: Arc::new(Cells::of(&column.values)?),
-            source: column.source,
-        };
-        Ok((column.name.clone(), field))
-    });
-    fields.collect()
+impl Field {
+    pub(super) fn of(column: &OutputColumn) -> anyhow::Result<Self> {
+        Self::of_values(&column.values, column.source)
+    }
+
+    pub(super) fn of_values(values: &Column, source: usize) -> anyhow::Result<Self> {
+        let values = Column::from(values.as_materialized_series().rechunk());
+        Ok(Self {
+            cells: Arc::new(Cells::of(&values)?),
+            values,
+            source,
+        })
+    }
 }
 
 /// Columns that follow each other in the file.
@@ -43,85 +51,235 @@ enum Segment {
     /// One column, encoded row by row.
     Field(Field),
     /// Columns of one source, encoded ahead with the commas between them.
-    Encoded {
-        source: usize,
-        text: Vec<u8>,
-        /// Where each row of the source ends; the last is that of a row that is missing.
-        ends: Vec<usize>,
-    },
+    Ahead(usize, Arc<Ahead>),
+}
+
+/// The rows of a source as CSV.
+struct Ahead {
+    text: Vec<u8>,
+    /// Where each row of the source ends; the last is that of a row that is missing.
+    ends: Vec<usize>,
+}
+
+impl Ahead {
+    fn of(run: &[Field]) -> Self {
+        let height = run[0].cells.len();
+        let mut text = Vec::new();
+        let mut ends = Vec::with_capacity(height + 1);
+        for row in 0..=height {
+            for (index, field) in run.iter().enumerate() {
+                if index > 0 {
+                    text.push(b',');
+                }
+                if row < height {
+                    field.cells.write_field(row, &mut text);
+                }
+            }
+            ends.push(text.len());
+        }
+        Self { text, ends }
+    }
+
+    fn row(&self, row: Option<usize>) -> &[u8] {
+        let row = row.unwrap_or(self.ends.len() - 1);
+        let start = match row {
+            0 => 0,
+            row => self.ends[row - 1],
+        };
+        &self.text[start..self.ends[row]]
+    }
+}
+
+/// What all outputs of one run of a model share: their columns, and the sources but the first.
+pub(super) struct Shape<'a> {
+    pub(super) model: &'a Model,
+    pub(super) format: Format,
+    pub(super) cancel: &'a Cancel,
+    pub(super) span: tracing::Span,
+    /// How many rows there will be, about.
+    expected_rows: usize,
+    encoded: AtomicU64,
+    /// By column; `None` for those of the first source. Empty before the first output.
+    fields: Vec<Option<Field>>,
+    /// By run of visible columns of one source.
+    ahead: Vec<Option<Arc<Ahead>>>,
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn new(
+        model: &'a Model,
+        format: Format,
+        expected_rows: usize,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self {
+            model,
+            format,
+            cancel,
+            span: tracing::info_span!(
+                "write",
+                model = model.name,
+                rows_total = expected_rows as u64,
+                rows = Empty
+            ),
+            expected_rows,
+            encoded: AtomicU64::new(0),
+            fields: Vec::new(),
+            ahead: Vec::new(),
+        }
+    }
+
+    /// The next output, ready to be written.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if it has more rows than there are row numbers.
+    pub(super) fn rows(&mut self, output: Output) -> anyhow::Result<Rows> {
+        if output.rows >= MISSING as usize {
+            return Err(Kind::Refused.error(format!(
+                "model `{}` gives {} rows; one run takes up to {MISSING}",
+                self.model.name, output.rows
+            )));
+        }
+        let fields = (0_usize..)
+            .zip(output.columns)
+            .map(|(index, column)| {
+                // The blocks that a column came in are freed here, before the next column is put into one piece.
+                let field = match self.fields.get(index) {
+                    Some(Some(field)) => field.clone(),
+                    _ => Field::of(&column)?,
+                };
+                Ok((column.name, field))
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        if self.fields.is_empty() {
+            let shared = |field: &Field| (field.source > 0).then(|| field.clone());
+            self.fields = fields.iter().map(|(_, field)| shared(field)).collect();
+        }
+        let visible: Vec<usize> = (0..fields.len())
+            .filter(|index| !self.model.hidden.contains(&fields[*index].0))
+            .collect();
+        let summed = self.summed_columns();
+        let summed = summed
+            .filter_map(|name| fields.iter().find(|(field, _)| field == name))
+            .map(|(_, field)| field.clone())
+            .collect();
+        let segments = match self.format {
+            Format::Csv => self.segments(visible.iter().map(|index| &fields[*index].1)),
+            Format::Parquet => Vec::new(),
+        };
+        Ok(Rows {
+            visible,
+            fields,
+            segments,
+            summed,
+            sources: output.sources,
+            rows: output.rows,
+        })
+    }
+
+    /// The output's columns that are summed.
+    fn summed_columns(&self) -> impl Iterator<Item = &'a String> {
+        let driving = self.model.driving.iter();
+        driving.flat_map(|driving| driving.sums.values())
+    }
+
+    /// How many columns are summed.
+    pub(super) fn summed(&self) -> usize {
+        self.summed_columns().count()
+    }
+
+    pub(super) fn written(&self, files: Vec<FileEntry>, sums: &[i128]) -> Written {
+        let names = self.summed_columns().cloned();
+        Written {
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            sums: names.zip(sums.iter().copied()).collect(),
+            files,
+        }
+    }
+
+    /// Columns of one source that follow each other are one segment, encoded ahead, if that is worth it.
+    fn segments<'f>(&mut self, visible: impl Iterator<Item = &'f Field>) -> Vec<Segment> {
+        let mut runs: Vec<Vec<Field>> = Vec::new();
+        for field in visible {
+            match runs.last_mut() {
+                Some(run) if run[0].source == field.source => run.push(field.clone()),
+                _ => runs.push(vec![field.clone()]),
+            }
+        }
+        if self.ahead.is_empty() {
+            let worth = |run: &[Field]| {
+                run[0].source > 0 && self.expected_rows >= run[0].cells.len() * WORTH_ENCODING_AHEAD
+            };
+            self.ahead = runs
+                .iter()
+                .map(|run| worth(run).then(|| Arc::new(Ahead::of(run))))
+                .collect();
+        }
+        let mut segments = Vec::new();
+        for (run, ahead) in runs.into_iter().zip(&self.ahead) {
+            match ahead {
+                Some(ahead) => segments.push(Segment::Ahead(run[0].source, ahead.clone())),
+                None => segments.extend(run.into_iter().map(Segment::Field)),
+            }
+        }
+        segments
+    }
+}
+
+/// Some rows, encoded.
+pub(super) enum Block {
+    /// As CSV.
+    Text(Vec<u8>),
+    /// As a frame; the buffer was not needed.
+    Frame(DataFrame, Vec<u8>),
 }
 
 /// An output, ready to be encoded.
 pub(super) struct Rows {
-    pub(super) header: Vec<u8>,
+    fields: Vec<(String, Field)>,
+    /// Those of `fields` that are written.
+    visible: Vec<usize>,
     segments: Vec<Segment>,
-    /// The columns that are summed, by their name in the output.
-    pub(super) summed: Vec<(String, Field)>,
+    /// The columns that are summed.
+    summed: Vec<Field>,
     sources: Vec<Taken>,
     pub(super) rows: usize,
-    pub(super) cancel: Cancel,
-    pub(super) span: tracing::Span,
-    encoded: AtomicU64,
 }
 
 impl Rows {
-    /// The rows of an output, whose columns are `fields`.
-    pub(super) fn new(
-        model: &Model,
-        fields: Vec<(String, Field)>,
-        output: Output,
-        cancel: &Cancel,
-    ) -> anyhow::Result<Self> {
-        if output.rows >= MISSING as usize {
-            return Err(Kind::Refused.error(format!(
-                "model `{}` gives {} rows; one run takes up to {MISSING}",
-                model.name, output.rows
-            )));
-        }
+    /// All columns of the output by name.
+    pub(super) fn fields(&self) -> &[(String, Field)] {
+        &self.fields
+    }
+
+    fn written_fields(&self) -> impl Iterator<Item = &(String, Field)> {
+        self.visible.iter().map(|index| &self.fields[*index])
+    }
+
+    /// The line of names that a CSV file begins with.
+    pub(super) fn header(&self) -> Vec<u8> {
         let mut header = Vec::new();
-        let mut summed = Vec::new();
-        let mut visible: Vec<Vec<Field>> = Vec::new();
-        for (name, field) in fields {
-            let mut sums = model
-                .driving
-                .iter()
-                .flat_map(|driving| driving.sums.values());
-            if sums.any(|summed| *summed == name) {
-                summed.push((name.clone(), field.clone()));
-            }
-            if model.hidden.contains(&name) {
-                continue;
-            }
-            if !visible.is_empty() {
+        for (index, (name, _)) in self.written_fields().enumerate() {
+            if index > 0 {
                 header.push(b',');
             }
-            write_text(&name, &mut header);
-            match visible.last_mut() {
-                Some(run) if run[0].source == field.source => run.push(field),
-                _ => visible.push(vec![field]),
-            }
+            write_text(name, &mut header);
         }
         header.push(b'\n');
-        let rows = output.rows;
-        let segments = visible
-            .into_iter()
-            .flat_map(|run| segments(run, &output.sources, rows))
-            .collect();
-        Ok(Self {
-            header,
-            segments,
-            summed,
-            sources: output.sources,
-            rows,
-            cancel: cancel.clone(),
-            span: tracing::info_span!(
-                "write",
-                model = model.name,
-                rows_total = rows as u64,
-                rows = Empty
-            ),
-            encoded: AtomicU64::new(0),
-        })
+        header
+    }
+
+    /// The columns that are written, with their types.
+    pub(super) fn schema(&self) -> Schema {
+        self.written_fields()
+            .map(|(name, field)| {
+                (
+                    PlSmallStr::from(name.as_str()),
+                    field.values.dtype().clone(),
+                )
+            })
+            .collect()
     }
 
     /// Which rows of a source the output takes.
@@ -129,71 +287,92 @@ impl Rows {
         &self.sources[source]
     }
 
-    /// Appends rows and returns their sums, in the order of `summed`.
-    pub(super) fn encode(
+    /// Appends rows to what `buffer` holds, or gives them as a frame; and their sums.
+    pub(super) fn block(
         &self,
-        rows: impl ExactSizeIterator<Item = usize>,
-        out: &mut Vec<u8>,
-    ) -> Vec<i128> {
+        shape: &Shape<'_>,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+        mut buffer: Vec<u8>,
+    ) -> anyhow::Result<(Block, Vec<i128>)> {
         let mut sums = vec![0; self.summed.len()];
         let count = rows.len() as u64;
-        for row in rows {
-            for (index, segment) in self.segments.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
+        let block = match shape.format {
+            Format::Csv => {
+                for row in rows {
+                    self.encode(row, &mut buffer);
+                    self.add(row, &mut sums);
                 }
-                match segment {
-                    Segment::Field(field) => {
-                        if let Some(row) = self.sources[field.source].row(row) {
-                            field.cells.write_field(row, out);
-                        }
-                    }
-                    Segment::Encoded { source, text, ends } => {
-                        let row = self.sources[*source].row(row).unwrap_or(ends.len() - 1);
-                        out.extend_from_slice(&text[encoded_range(ends, row)]);
-                    }
-                }
+                Block::Text(buffer)
             }
-            out.push(b'\n');
-            for (sum, (_, field)) in sums.iter_mut().zip(&self.summed) {
-                let row = self.sources[field.source].row(row);
-                *sum += row.and_then(|row| field.cells.unscaled(row)).unwrap_or(0);
+            Format::Parquet => {
+                rows.clone().for_each(|row| self.add(row, &mut sums));
+                Block::Frame(self.frame(rows)?, buffer)
             }
-        }
-        let encoded = self.encoded.fetch_add(count, Ordering::Relaxed) + count;
-        self.span.record("rows", encoded);
-        sums
+        };
+        let encoded = shape.encoded.fetch_add(count, Ordering::Relaxed) + count;
+        shape.span.record("rows", encoded);
+        Ok((block, sums))
     }
-}
 
-fn encoded_range(ends: &[usize], row: usize) -> Range<usize> {
-    let start = match row {
-        0 => 0,
-        row => ends[row - 1],
-    };
-    start..ends[row]
-}
-
-/// Columns of one source that follow each other: as one segment, encoded ahead, if that is worth it.
-fn segments(run: Vec<Field>, sources: &[Taken], rows: usize) -> Vec<Segment> {
-    let source = run[0].source;
-    let height = run[0].cells.len();
-    let shared = matches!(sources[source], Taken::Rows(_));
-    if !shared || rows < height * WORTH_ENCODING_AHEAD {
-        return run.into_iter().map(Segment::Field).collect();
-    }
-    let mut text = Vec::new();
-    let mut ends = Vec::with_capacity(height + 1);
-    for row in 0..=height {
-        for (index, field) in run.iter().enumerate() {
+    fn encode(&self, row: usize, out: &mut Vec<u8>) {
+        for (index, segment) in self.segments.iter().enumerate() {
             if index > 0 {
-                text.push(b',');
+                out.push(b',');
             }
-            if row < height {
-                field.cells.write_field(row, &mut text);
+            match segment {
+                Segment::Field(field) => {
+                    if let Some(row) = self.sources[field.source].row(row) {
+                        field.cells.write_field(row, out);
+                    }
+                }
+                Segment::Ahead(source, ahead) => {
+                    out.extend_from_slice(ahead.row(self.sources[*source].row(row)));
+                }
             }
         }
-        ends.push(text.len());
+        out.push(b'\n');
     }
-    vec![Segment::Encoded { source, text, ends }]
+
+    fn add(&self, row: usize, sums: &mut [i128]) {
+        for (sum, field) in sums.iter_mut().zip(&self.summed) {
+            let row = self.sources[field.source].row(row);
+            *sum += row.and_then(|row| field.cells.unscaled(row)).unwrap_or(0);
+        }
+    }
+
+    /// Rows with the columns that are written.
+    fn frame(
+        &self,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+    ) -> anyhow::Result<DataFrame> {
+        let height = rows.len();
+        let mut taken: Vec<Option<IdxCa>> = vec![None; self.sources.len()];
+        let columns = self
+            .written_fields()
+            .map(|(name, field)| {
+                let taken = taken[field.source]
+                    .get_or_insert_with(|| row_numbers(self.taken(field.source), rows.clone()));
+                let column = field.values.take(taken)?;
+                Ok(column.with_name(name.as_str().into()))
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(DataFrame::new(height, columns)?)
+    }
+}
+
+/// The rows of a source that rows of the output take; NULL for one that is missing.
+pub(super) fn row_numbers(taken: &Taken, rows: impl Iterator<Item = usize>) -> IdxCa {
+    let numbers = rows.map(|row| taken.row(row).map(|row| row as u32));
+    IdxCa::from_iter_options(PlSmallStr::EMPTY, numbers)
+}
+
+/// The place of some rows in their source, as `Range<usize>` is for rows that follow each other.
+pub(super) fn positions(order: &[u32]) -> impl ExactSizeIterator<Item = usize> + Clone {
+    order.iter().map(|row| *row as usize)
+}
+
+/// Splits `0..rows` into blocks of at most `size` rows.
+pub(super) fn block_range(rows: usize, size: usize, index: usize) -> Range<usize> {
+    let start = index * size;
+    start..rows.min(start + size)
 }

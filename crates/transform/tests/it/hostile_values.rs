@@ -182,7 +182,7 @@ fn the_number_of_partitions_changes_no_byte() {
     let expected = world.expected(EXPECTED_COLUMNS, "ORDER BY id_movimento");
     assert_eq!(expected.lines().count(), 60_001);
     for partitions in [1, 2, 5] {
-        options.partitions = partitions;
+        options.max_connections = partitions;
         let report = world.try_transform(&options).unwrap();
         assert_eq!(report.models[0].rows, 60_000);
         assert!(world.single_file() == expected, "{partitions} partitions");

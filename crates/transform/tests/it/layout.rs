@@ -166,11 +166,11 @@ fn a_single_file_has_its_manifest_beside_it_and_replaces_the_former_one() {
         .collect();
     assert_eq!(
         published,
-        ["movimento_flat.csv", "movimento_flat.manifest.jsonl"]
+        ["movimento_flat.csv", "movimento_flat.csv.manifest.jsonl"]
     );
     assert_eq!(world.single_file().lines().count(), 1 + 4);
     let manifest =
-        fs::read_to_string(world.out.path().join("movimento_flat.manifest.jsonl")).unwrap();
+        fs::read_to_string(world.out.path().join("movimento_flat.csv.manifest.jsonl")).unwrap();
     assert!(manifest.contains(&report.run));
 }
 

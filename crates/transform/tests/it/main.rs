@@ -8,5 +8,6 @@ mod layout;
 mod reconciliation;
 mod refusals;
 mod snapshot;
+mod staged;
 mod streamed;
 mod world;

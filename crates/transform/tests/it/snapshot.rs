@@ -31,7 +31,7 @@ fn a_writer_that_commits_parents_with_children_never_shows_half() {
             id - 1_000_000
         });
         let mut options = world.options(Layout::SingleFile);
-        options.partitions = 3;
+        options.max_connections = 3;
         for _ in 0..10 {
             let report = world.try_transform(&options).unwrap();
             let reconciliation = report.models[0].reconciliation.as_ref().unwrap();

@@ -182,7 +182,7 @@ fn partitions_of_the_source_change_nothing() {
     let single = |partitions: usize| {
         let world = world(JOINS[1]);
         let mut options = world.options(Layout::SingleFile);
-        options.partitions = partitions;
+        options.max_connections = partitions;
         world.try_transform(&options).expect("the run succeeds");
         read(&world, Path::new("flat.csv"))
     };

@@ -9,7 +9,7 @@ use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
 use testkit::Database;
-use transform::{Layout, Options, Report};
+use transform::{Format, Layout, Options, Report};
 
 /// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.
 pub(crate) const EXPECTED_COLUMNS: &str = "
@@ -81,7 +81,10 @@ impl World {
             schema: self.dataset.name.clone(),
             out: self.out.path().to_owned(),
             layout,
-            partitions: 2,
+            format: Format::Csv,
+            max_connections: 2,
+            memory_bytes: 1 << 30,
+            stage: None,
         }
     }
 

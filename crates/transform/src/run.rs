@@ -1,0 +1,492 @@
+//! One run, from the source to the published output.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use database::snapshot::Snapshot;
+use database::{Cancel, Settings};
+use dataset::failure::Kind;
+use dataset::{Model, TableSchema};
+
+use crate::engine::plan::Plan;
+use crate::engine::{self, Stream};
+use crate::memory::{Budget, Shares};
+use crate::needed::{self, Needed};
+use crate::ranges::{Counted, Ranges};
+use crate::reconcile::{Count, Reconciliation};
+use crate::sink::publish::Staging;
+use crate::sink::{self, SortKeys, Writer, Written, manifest};
+use crate::stage::{Spill, StagedTable, Table, layer};
+use crate::{ModelReport, Options, Report, TableReport, check};
+
+/// Where the tables come from.
+pub(crate) enum Source<'a> {
+    /// A database.
+    Database(&'a Settings),
+    /// The raw layer that a former run kept below this folder.
+    Stage(&'a Path),
+}
+
+/// The tables, as they were read.
+struct Read {
+    snapshot: String,
+    tables: Vec<(String, Table)>,
+    reports: Vec<TableReport>,
+    /// Keeps a raw layer as it is for the run.
+    _layer: Option<layer::Layer>,
+}
+
+pub(crate) fn run(
+    source: &Source<'_>,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
+    // A statement that was cancelled on the server says so in its own words; ours are clearer.
+    run_to_end(source, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
+}
+
+fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+    let began = Instant::now();
+    let models = &options.dataset.models;
+    check(options)?;
+    let run = run_id();
+    let staging = Staging::begin(&options.out, &run)?;
+    for model in models {
+        match options.layout.partition_by(model) {
+            Some(_) => staging.check_replaceable(&model.name)?,
+            None => staging.check_file_replaceable(&file_name(options, model))?,
+        }
+    }
+    let needed = Needed::by(models)?;
+    let Read {
+        snapshot,
+        mut tables,
+        reports,
+        _layer,
+    } = match source {
+        Source::Database(settings) => {
+            read_database(settings, options, &needed, &run, &staging, cancel)?
+        }
+        Source::Stage(stage) => read_stage(stage, options, &needed)?,
+    };
+
+    let context = RunContext {
+        run: &run,
+        snapshot: &snapshot,
+        options,
+        table_reports: &reports,
+        staging: &staging,
+        cancel,
+    };
+    let mut model_reports = Vec::new();
+    for (index, model) in models.iter().enumerate() {
+        // After the last model nobody needs the tables: then they are freed on the way.
+        let tables = match index + 1 == models.len() {
+            true => std::mem::take(&mut tables),
+            false => tables.clone(),
+        };
+        model_reports.push(context.stage(model, tables)?);
+    }
+    cancel.check()?;
+    tracing::info!("publishing");
+    for (model, report) in models.iter().zip(&mut model_reports) {
+        report.path = context.publish(model)?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    tracing::debug!("deleting the former output");
+    drop(staging);
+    Ok(Report {
+        run,
+        snapshot,
+        tables: reports,
+        models: model_reports,
+        seconds,
+    })
+}
+
+fn read_database(
+    settings: &Settings,
+    options: &Options,
+    needed: &Needed,
+    run: &str,
+    staging: &Staging,
+    cancel: &Cancel,
+) -> anyhow::Result<Read> {
+    // Taken before anything is read: another run may be writing there.
+    let kept = match &options.stage {
+        Some(stage) => Some(Staging::begin(&layer::folder(stage), run)?),
+        None => None,
+    };
+    // What is kept is kept whole.
+    let wanted = |table: &str, column: &str| kept.is_some() || needed.has(table, column);
+    let snapshot = Snapshot::take(settings, &options.dataset, &options.schema, &wanted, cancel)?;
+    let id = snapshot.id().to_owned();
+    check_columns(needed, snapshot.tables().iter().map(|table| &table.schema))?;
+
+    let root = match &kept {
+        Some(kept) => kept.path(&options.dataset.name),
+        None => staging.path("raw"),
+    };
+    let budget = Budget::new(Shares::of(options.memory_bytes).tables());
+    let mut tables = Vec::new();
+    let mut reports = Vec::new();
+    for table in snapshot.tables() {
+        let began = Instant::now();
+        let name = table.schema.name.clone();
+        let spill = Spill::new(&root, &name, &budget, kept.is_some());
+        let connections = options.max_connections;
+        let read =
+            crate::extract::read_table(settings, &snapshot, table, connections, spill, cancel)?;
+        reports.push(TableReport {
+            table: name.clone(),
+            rows: read.rows(),
+            seconds: began.elapsed().as_secs_f64(),
+        });
+        tracing::info!(table = name, rows = read.rows(), "read");
+        tables.push((name, read));
+    }
+    // From here on the database is left alone.
+    snapshot.release()?;
+
+    if let Some(kept) = kept {
+        let origin = layer::Origin {
+            run,
+            dataset: &options.dataset.name,
+            schema: &options.schema,
+            snapshot: &id,
+        };
+        let staged = tables.into_iter().filter_map(|(_, table)| match table {
+            Table::Staged(staged) => Some(staged),
+            Table::Frame(_) => None,
+        });
+        let mut staged = layer::publish(&kept, &origin, staged.collect())?;
+        staged
+            .iter_mut()
+            .for_each(|table| needed.keep(&mut table.schema));
+        tables = loaded(staged, options.memory_bytes)?;
+    }
+    Ok(Read {
+        snapshot: id,
+        tables,
+        reports,
+        _layer: None,
+    })
+}
+
+fn read_stage(stage: &Path, options: &Options, needed: &Needed) -> anyhow::Result<Read> {
+    let mut layer = layer::open(stage, &options.dataset)?;
+    check_columns(needed, layer.tables.iter().map(|table| &table.schema))?;
+    let mut tables = std::mem::take(&mut layer.tables);
+    tables
+        .iter_mut()
+        .for_each(|table| needed.keep(&mut table.schema));
+    let reports = tables.iter().map(layer::report).collect();
+    Ok(Read {
+        snapshot: layer.snapshot.clone(),
+        tables: loaded(tables, options.memory_bytes)?,
+        reports,
+        _layer: Some(layer),
+    })
+}
+
+/// Loads as many tables as memory can hold, in their order; the others stay on disk.
+fn loaded(tables: Vec<StagedTable>, memory_bytes: u64) -> anyhow::Result<Vec<(String, Table)>> {
+    let mut left = Shares::of(memory_bytes).tables();
+    tables
+        .into_iter()
+        .map(|staged| {
+            let name = staged.schema.name.clone();
+            let table = Table::Staged(staged);
+            let bytes = table.memory_bytes();
+            if bytes > left {
+                return Ok((name, table));
+            }
+            left -= bytes;
+            Ok((name, Table::Frame(table.load()?)))
+        })
+        .collect()
+}
+
+fn check_columns<'a>(
+    needed: &Needed,
+    tables: impl Iterator<Item = &'a TableSchema>,
+) -> anyhow::Result<()> {
+    let tables: Vec<_> = tables.collect();
+    for (table, column) in needed.of_tables() {
+        let found = tables.iter().find(|schema| schema.name == *table);
+        let found =
+            found.is_some_and(|schema| schema.columns.iter().any(|live| live.name == *column));
+        if !found {
+            return Err(
+                Kind::Mismatch.error(format!("column `{column}` is missing in table `{table}`"))
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What the models of one run share.
+struct RunContext<'a> {
+    run: &'a str,
+    snapshot: &'a str,
+    options: &'a Options,
+    table_reports: &'a [TableReport],
+    staging: &'a Staging,
+    cancel: &'a Cancel,
+}
+
+/// A model's output in the staging folder.
+struct Staged {
+    written: Written,
+    counted: Option<Counted>,
+    join_seconds: f64,
+}
+
+impl RunContext<'_> {
+    /// Runs a model, writes its output into the staging folder and reconciles it.
+    fn stage(&self, model: &Model, tables: Vec<(String, Table)>) -> anyhow::Result<ModelReport> {
+        self.cancel.check()?;
+        let began = Instant::now();
+        tracing::info!(model = model.name, "joining");
+        let partition_by = self.options.layout.partition_by(model);
+        let target = match partition_by {
+            Some(_) => self.staging.path(&model.name),
+            None => self.staging.path(&file_name(self.options, model)),
+        };
+        let Staged {
+            written,
+            counted,
+            join_seconds,
+        } = match self.in_ranges(model, &tables, &target)? {
+            Some(staged) => staged,
+            None => self.in_memory(model, tables, &target)?,
+        };
+        let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
+        let reconciliation = match (&model.driving, counted) {
+            (Some(driving), Some(Counted { read, left_out })) => {
+                let (rows, sums) = (written.rows, &written.sums);
+                Some(Reconciliation::of(
+                    model, driving, read, left_out, rows, sums,
+                )?)
+            }
+            _ => None,
+        };
+
+        let visible = model
+            .columns
+            .iter()
+            .filter(|(name, _)| !model.hidden.contains(name));
+        let header = manifest::Run {
+            run: self.run,
+            extrato: env!("CARGO_PKG_VERSION"),
+            dataset: &self.options.dataset.name,
+            model: &model.name,
+            format: self.options.format,
+            snapshot: self.snapshot,
+            tables: self.table_reports,
+            columns: visible
+                .map(|(name, kind)| (name.as_str(), kind.to_string()))
+                .collect(),
+            partition_by: partition_by.unwrap_or_default(),
+            rows: written.rows,
+            files: written.files.len() as u64,
+            bytes: written.bytes,
+            sums: written_sums(model, reconciliation.as_ref()),
+            reconciliation: reconciliation.as_ref(),
+        };
+        match partition_by {
+            Some(_) => manifest::complete(&target, &header, &written.files)?,
+            None => {
+                let beside = manifest::beside(&file_name(self.options, model));
+                manifest::write(&self.staging.path(&beside), &header, &written.files)?;
+            }
+        }
+        tracing::info!(
+            model = model.name,
+            rows = written.rows,
+            files = written.files.len(),
+            "written"
+        );
+        Ok(ModelReport {
+            model: model.name.clone(),
+            rows: written.rows,
+            files: written.files.len() as u64,
+            bytes: written.bytes,
+            join_seconds,
+            write_seconds,
+            path: target,
+            reconciliation,
+        })
+    }
+
+    fn writer<'m>(
+        &'m self,
+        model: &'m Model,
+        target: &Path,
+        expected_rows: usize,
+    ) -> anyhow::Result<Writer<'m>> {
+        let partition_by = self.options.layout.partition_by(model);
+        let format = self.options.format;
+        Writer::new(
+            model,
+            format,
+            partition_by,
+            target,
+            expected_rows,
+            self.cancel,
+        )
+    }
+
+    /// Runs a model over whole tables, which are freed on the way.
+    fn in_memory(
+        &self,
+        model: &Model,
+        tables: Vec<(String, Table)>,
+        target: &Path,
+    ) -> anyhow::Result<Staged> {
+        let began = Instant::now();
+        let names = needed::tables(model, tables.iter().map(|(name, _)| name.as_str()))?;
+        let shares = Shares::of(self.options.memory_bytes);
+        let tables = self.load(model, tables, &names, shares.tables())?;
+        let (output, kept) = engine::run(model, &tables)?;
+        let counted = match &model.driving {
+            None => None,
+            Some(driving) => {
+                let table = engine::table(&tables, &driving.table)?;
+                Some(Counted {
+                    read: Count::of(driving, table)?,
+                    left_out: Count::of(driving, &kept.left_out(driving, table)?)?,
+                })
+            }
+        };
+        drop((tables, kept));
+        let join_seconds = began.elapsed().as_secs_f64();
+        let mut writer = self.writer(model, target, output.rows)?;
+        writer.append(output)?;
+        Ok(Staged {
+            written: writer.finish()?,
+            counted,
+            join_seconds,
+        })
+    }
+
+    /// Runs a streamed model whose streamed table memory cannot hold; `None` for any other.
+    fn in_ranges(
+        &self,
+        model: &Model,
+        tables: &[(String, Table)],
+        target: &Path,
+    ) -> anyhow::Result<Option<Staged>> {
+        let Some(plan) = Plan::of(model)? else {
+            return Ok(None);
+        };
+        let streamed = tables.iter().find(|(name, _)| *name == plan.tables[0]);
+        let Some((_, Table::Staged(streamed))) = streamed else {
+            return Ok(None);
+        };
+        let began = Instant::now();
+        let shares = Shares::of(self.options.memory_bytes);
+        let parents = self.load(model, tables.to_vec(), &plan.tables[1..], shares.parents())?;
+        let empty = crate::extract::empty_frame(&streamed.schema.columns)?;
+        let Some(stream) = Stream::prepare(model, plan, &parents)? else {
+            return Ok(None);
+        };
+        if !stream.takes(&empty)? {
+            return Ok(None);
+        }
+        let join_seconds = began.elapsed().as_secs_f64();
+        let ranges = Ranges {
+            model,
+            stream: &stream,
+            table: streamed,
+            keys: SortKeys::of(model, self.options.layout.partition_by(model)),
+            shares,
+            scratch: self.staging.path("ranges"),
+            cancel: self.cancel,
+        };
+        let mut writer = self.writer(model, target, streamed.rows() as usize)?;
+        let counted = ranges.write(&mut writer)?;
+        Ok(Some(Staged {
+            written: writer.finish()?,
+            counted,
+            join_seconds,
+        }))
+    }
+
+    /// The tables named, in memory.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if those that are on disk would take more than `limit` bytes with the others.
+    fn load(
+        &self,
+        model: &Model,
+        tables: Vec<(String, Table)>,
+        names: &[String],
+        limit: u64,
+    ) -> anyhow::Result<engine::Tables> {
+        let wanted: Vec<_> = tables
+            .into_iter()
+            .filter(|(name, _)| names.contains(name))
+            .collect();
+        let bytes: u64 = wanted.iter().map(|(_, table)| table.memory_bytes()).sum();
+        let staged: Vec<&str> = wanted
+            .iter()
+            .filter(|(_, table)| matches!(table, Table::Staged(_)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !staged.is_empty() && bytes > limit {
+            return Err(Kind::Refused.error(format!(
+                "model `{}` needs {} whole in memory, in all {} MB of rows, but --memory allows it {} MB: allow about \
+                 {} MB",
+                model.name,
+                staged.join(", "),
+                bytes >> 20,
+                limit >> 20,
+                (u128::from(bytes) * u128::from(self.options.memory_bytes) / u128::from(limit.max(1))) >> 20
+            )));
+        }
+        wanted
+            .into_iter()
+            .map(|(name, table)| Ok((name, table.load()?)))
+            .collect()
+    }
+
+    fn publish(&self, model: &Model) -> anyhow::Result<PathBuf> {
+        match self.options.layout.partition_by(model) {
+            Some(_) => self.staging.publish_folder(&model.name),
+            None => self.staging.publish_file(&file_name(self.options, model)),
+        }
+    }
+}
+
+/// The sums of what was written, by output column; those of hidden columns are in no file.
+fn written_sums<'a>(
+    model: &'a Model,
+    reconciliation: Option<&Reconciliation>,
+) -> BTreeMap<&'a str, String> {
+    let sums = model.driving.iter().flat_map(|driving| &driving.sums);
+    sums.filter(|(_, output)| !model.hidden.contains(output))
+        .filter_map(|(column, output)| {
+            let amount = reconciliation?.written.sums.get(column)?;
+            Some((output.as_str(), amount.to_string()))
+        })
+        .collect()
+}
+
+fn file_name(options: &Options, model: &Model) -> String {
+    format!("{}.{}", model.name, options.format.extension())
+}
+
+/// `20260131T235959Z-` and the process's id: no two runs on one machine share it.
+fn run_id() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() as i64);
+    let mut text = Vec::new();
+    sink::write_date((seconds / 86_400) as i32, &mut text);
+    text.push(b'T');
+    sink::write_time(seconds % 86_400 * 1_000_000, &mut text);
+    text.retain(|byte| !matches!(byte, b'-' | b':'));
+    format!("{}Z-{}", String::from_utf8_lossy(&text), std::process::id())
+}

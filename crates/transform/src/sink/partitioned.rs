@@ -1,0 +1,187 @@
+//! A folder with a file for each value of the partition columns.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use dataset::failure::{Kind, OrFail};
+use rayon::prelude::*;
+
+use super::file::RowFile;
+use super::manifest::FileEntry;
+use super::order::{self, Key};
+use super::rows::{Rows, Shape, positions};
+use super::{BLOCK_ROWS, BUFFER_BYTES, Format, Written, add, partition};
+use crate::output::Output;
+
+/// A folder of partitions under construction. At most as many files are open at once as there are threads, and
+/// one more: the last partition's, since the next rows may be of it too.
+pub(crate) struct Partitioned<'a> {
+    shape: Shape<'a>,
+    folder: PathBuf,
+    partition_by: Vec<String>,
+    last: Option<Partition>,
+    files: Vec<FileEntry>,
+    sums: Mutex<Vec<i128>>,
+}
+
+/// A partition's file, which is still open.
+struct Partition {
+    /// Its folder.
+    name: String,
+    file: RowFile,
+    format: Format,
+}
+
+impl<'a> Partitioned<'a> {
+    /// Makes `folder`.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if it cannot be made.
+    pub(super) fn new(
+        shape: Shape<'a>,
+        partition_by: &[String],
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        create_folder(folder)?;
+        Ok(Self {
+            sums: Mutex::new(vec![0; shape.summed()]),
+            shape,
+            folder: folder.to_owned(),
+            partition_by: partition_by.to_vec(),
+            last: None,
+            files: Vec::new(),
+        })
+    }
+
+    /// Appends rows, whose partitions follow those that were appended before; the first may be the last of these.
+    pub(super) fn append(&mut self, output: Output) -> anyhow::Result<()> {
+        let rows = self.shape.rows(output)?;
+        let _entered = self.shape.span.clone().entered();
+        let keys = order::keys(rows.fields(), &self.partition_by)?;
+        let in_partition = order::in_partition(self.shape.model, &self.partition_by);
+        let order_keys = order::keys(rows.fields(), in_partition)?;
+        let (mut order, ranges) = rows.groups(&keys);
+        let mut partitions = Vec::with_capacity(ranges.len());
+        let mut rest = order.as_mut_slice();
+        for range in ranges {
+            let (partition, after) = rest.split_at_mut(range.len());
+            partitions.push(partition);
+            rest = after;
+        }
+        let Some(last) = partitions.pop() else {
+            return Ok(());
+        };
+
+        let former = self.last.take();
+        let writer = PartitionWriter {
+            partitioned: &*self,
+            rows: &rows,
+            keys: &keys,
+            order_keys: &order_keys,
+        };
+        let buffer = || Vec::with_capacity(BUFFER_BYTES);
+        // The first partition may have begun before, and the last may go on after.
+        let mut files = Vec::with_capacity(partitions.len() + 2);
+        let mut partitions = partitions.into_iter();
+        let last = match (former, partitions.next()) {
+            (former, None) => writer.write(former, last, &mut buffer(), &mut files)?,
+            (former, Some(first)) => {
+                let first = writer.write(former, first, &mut buffer(), &mut files)?;
+                files.push(first.finish()?);
+                let written: Vec<FileEntry> = partitions
+                    .collect::<Vec<_>>()
+                    .into_par_iter()
+                    .map_init(buffer, |buffer, partition| {
+                        writer
+                            .write(None, partition, buffer, &mut Vec::new())?
+                            .finish()
+                    })
+                    .collect::<anyhow::Result<_>>()?;
+                files.extend(written);
+                writer.write(None, last, &mut buffer(), &mut files)?
+            }
+        };
+        self.files.extend(files);
+        self.last = Some(last);
+        Ok(())
+    }
+
+    /// Ends the last file.
+    pub(super) fn finish(mut self) -> anyhow::Result<Written> {
+        if let Some(last) = self.last.take() {
+            self.files.push(last.finish()?);
+        }
+        let sums = self
+            .sums
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(self.shape.written(self.files, &sums))
+    }
+}
+
+/// Writes the partitions of one output.
+struct PartitionWriter<'a> {
+    partitioned: &'a Partitioned<'a>,
+    rows: &'a Rows,
+    keys: &'a [Key],
+    order_keys: &'a [Key],
+}
+
+impl PartitionWriter<'_> {
+    /// Writes the rows `partition` into their file, which is that of `former` if they are of the same partition;
+    /// otherwise `former` ends, among `ended`.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if a file cannot be written; [`Kind::Refused`] for a value that no folder can be named after.
+    fn write(
+        &self,
+        former: Option<Partition>,
+        partition: &mut [u32],
+        buffer: &mut Vec<u8>,
+        ended: &mut Vec<FileEntry>,
+    ) -> anyhow::Result<Partition> {
+        let Partitioned { shape, folder, .. } = self.partitioned;
+        shape.cancel.check()?;
+        self.rows.sort(self.order_keys, partition);
+        let first = partition[0] as usize;
+        let name = partition::folder(self.keys.iter().map(|(name, field)| {
+            let row = self.rows.taken(field.source).row(first);
+            (name.as_str(), &*field.cells, row)
+        }))?;
+        buffer.clear();
+        let mut file = match former {
+            Some(former) if former.name == name => former.file,
+            former => {
+                ended.extend(former.map(Partition::finish).transpose()?);
+                let path = folder.join(&name);
+                create_folder(&path)?;
+                let path = path.join(shape.format.partition_file());
+                RowFile::create(&path, shape.format, self.rows, false, buffer)?
+            }
+        };
+        for rows in partition.chunks(BLOCK_ROWS) {
+            let block = std::mem::take(buffer);
+            let (block, sums) = self.rows.block(shape, positions(rows), block)?;
+            *buffer = file.append(block, rows.len())?;
+            let total = self.partitioned.sums.lock();
+            add(&mut total.unwrap_or_else(PoisonError::into_inner), &sums);
+        }
+        Ok(Partition {
+            name,
+            file,
+            format: shape.format,
+        })
+    }
+}
+
+impl Partition {
+    fn finish(self) -> anyhow::Result<FileEntry> {
+        let path = format!("{}/{}", self.name, self.format.partition_file());
+        self.file.finish(path)
+    }
+}
+
+fn create_folder(path: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(path).or_fail(Kind::Output, || format!("cannot create {}", path.display()))
+}

@@ -1,0 +1,187 @@
+//! The raw layer that is kept: `raw/<dataset>/<table>/part-….parquet`, with a manifest, published in one step.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use dataset::failure::{Kind, OrFail};
+use dataset::{Column, ColumnType, Dataset, TableSchema};
+use serde::{Deserialize, Serialize};
+
+use super::StagedTable;
+use crate::TableReport;
+use crate::sink::manifest::{self, FileEntry};
+use crate::sink::publish::Staging;
+
+/// Where the raw layers of all datasets lie, below the folder that `--stage` names.
+const RAW: &str = "raw";
+
+/// The manifest's first line.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    run: String,
+    extrato: String,
+    dataset: String,
+    /// The Postgres schema that the tables were read from.
+    schema: String,
+    /// The snapshot that every table was read in.
+    snapshot: String,
+    rows: u64,
+    files: u64,
+    bytes: u64,
+    tables: Vec<TableEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TableEntry {
+    table: String,
+    rows: u64,
+    /// What the rows take in memory.
+    memory_bytes: u64,
+    columns: Vec<(String, ColumnType)>,
+}
+
+/// The folder that holds the raw layers.
+pub(crate) fn folder(stage: &Path) -> PathBuf {
+    stage.join(RAW)
+}
+
+/// Who made a layer, and from what.
+pub(crate) struct Origin<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) schema: &'a str,
+    pub(crate) snapshot: &'a str,
+}
+
+/// Publishes tables that were staged in `staging` as the raw layer of their dataset; the tables as they lie now.
+///
+/// # Errors
+/// [`Kind::Output`] if it cannot be written; the former layer is as it was then.
+pub(crate) fn publish(
+    staging: &Staging,
+    origin: &Origin<'_>,
+    tables: Vec<StagedTable>,
+) -> anyhow::Result<Vec<StagedTable>> {
+    let files: Vec<FileEntry> = tables
+        .iter()
+        .flat_map(|table| table.files.clone())
+        .collect();
+    let header = Header {
+        run: origin.run.to_owned(),
+        extrato: env!("CARGO_PKG_VERSION").to_owned(),
+        dataset: origin.dataset.to_owned(),
+        schema: origin.schema.to_owned(),
+        snapshot: origin.snapshot.to_owned(),
+        rows: tables.iter().map(StagedTable::rows).sum(),
+        files: files.len() as u64,
+        bytes: files.iter().map(|file| file.bytes).sum(),
+        tables: tables.iter().map(entry).collect(),
+    };
+    manifest::complete(&staging.path(origin.dataset), &header, &files)?;
+    let root = staging.publish_folder(origin.dataset)?;
+    let moved = |table: StagedTable| StagedTable {
+        root: root.clone(),
+        ..table
+    };
+    Ok(tables.into_iter().map(moved).collect())
+}
+
+fn entry(table: &StagedTable) -> TableEntry {
+    let columns = table.schema.columns.iter();
+    TableEntry {
+        table: table.schema.name.clone(),
+        rows: table.rows(),
+        memory_bytes: table.memory_bytes,
+        columns: columns
+            .map(|column| (column.name.clone(), column.kind))
+            .collect(),
+    }
+}
+
+/// A raw layer, open for reading: no run replaces it meanwhile.
+pub(crate) struct Layer {
+    pub(crate) snapshot: String,
+    pub(crate) tables: Vec<StagedTable>,
+    _lock: File,
+}
+
+/// Opens the raw layer of `dataset` below `stage`, with the tables in the dataset's order.
+///
+/// # Errors
+/// [`Kind::Usage`] if there is none; [`Kind::Mismatch`] naming a table that it lacks; [`Kind::Output`] if a run writes
+/// it at the moment.
+pub(crate) fn open(stage: &Path, dataset: &Dataset) -> anyhow::Result<Layer> {
+    let raw = folder(stage);
+    let root = raw.join(&dataset.name);
+    let path = root.join(manifest::IN_FOLDER);
+    let lock = Staging::hold(&raw).or_fail(Kind::Usage, || missing(&root))?;
+    let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
+    let damaged = || format!("{} is damaged: stage again with --stage", path.display());
+    let mut lines = text.lines();
+    let header: Header =
+        serde_json::from_str(lines.next().unwrap_or_default()).or_fail(Kind::Refused, damaged)?;
+    let mut files = Vec::new();
+    for line in lines {
+        let file: FileEntry = serde_json::from_str(line).or_fail(Kind::Refused, damaged)?;
+        files.push(file);
+    }
+    let mut tables = Vec::new();
+    for table in &dataset.tables {
+        let found = header.tables.iter().find(|entry| entry.table == table.name);
+        let found = found.ok_or_else(|| {
+            Kind::Mismatch.error(format!(
+                "table `{}` is not in {}: stage again with --stage",
+                table.name,
+                root.display()
+            ))
+        })?;
+        let below = format!("{}/", table.name);
+        let staged = StagedTable {
+            schema: TableSchema {
+                name: table.name.clone(),
+                columns: found.columns.iter().map(column).collect(),
+            },
+            root: root.clone(),
+            files: files
+                .iter()
+                .filter(|file| file.path.starts_with(&below))
+                .cloned()
+                .collect(),
+            memory_bytes: found.memory_bytes,
+        };
+        if staged.rows() != found.rows {
+            return Err(Kind::Refused.error(damaged()));
+        }
+        tables.push(staged);
+    }
+    Ok(Layer {
+        snapshot: header.snapshot,
+        tables,
+        _lock: lock,
+    })
+}
+
+fn missing(root: &Path) -> String {
+    format!(
+        "{} holds no raw layer: make it with `extrato transform --stage`",
+        root.display()
+    )
+}
+
+fn column((name, kind): &(String, ColumnType)) -> Column {
+    Column {
+        name: name.clone(),
+        kind: *kind,
+        cast_to_text: false,
+        nullable: true,
+    }
+}
+
+/// What the report says of a table that was staged before.
+pub(crate) fn report(table: &StagedTable) -> TableReport {
+    TableReport {
+        table: table.schema.name.clone(),
+        rows: table.rows(),
+        seconds: 0.0,
+    }
+}
