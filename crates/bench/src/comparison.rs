@@ -23,6 +23,13 @@ pub(crate) struct ComparisonArgs {
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = rounds)]
     pub(crate) runs: usize,
 
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Where the results go.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
     /// The file whose section of the comparison's name is replaced
     #[arg(long, value_name = "FILE", default_value = RESULTS)]
     out: PathBuf,
@@ -65,6 +72,13 @@ impl ComparisonArgs {
         ])
     }
 
+    /// Prints the section and puts it into the file.
+    pub(crate) fn publish(&self, name: &str, section: &str) -> anyhow::Result<()> {
+        self.run.publish(name, section)
+    }
+}
+
+impl RunArgs {
     /// Prints the section and puts it into the file.
     pub(crate) fn publish(&self, name: &str, section: &str) -> anyhow::Result<()> {
         println!("{section}");

@@ -35,6 +35,8 @@ enum Comparison {
     Generate(ComparisonArgs),
     /// Compare ways of getting joined rows out of a Postgres into files
     Transform(ComparisonArgs),
+    /// See how the time of `transform` grows with rows and with clients
+    Growth(transform::growth::GrowthArgs),
     /// The limit of reading, as a process of its own
     #[command(hide = true)]
     BareRead(transform::wire::WireArgs),
@@ -62,6 +64,7 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
     match comparison {
         Comparison::Generate(arguments) => generate::run(arguments, &cancel),
         Comparison::Transform(arguments) => transform::run(arguments, &cancel),
+        Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
         Comparison::BareWrite(arguments) => transform::disk::run(arguments),
     }

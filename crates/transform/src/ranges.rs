@@ -219,7 +219,7 @@ impl Ranges<'_> {
                         OpenFile::create(&self.file(range))?,
                         rows.schema(),
                         options,
-                    )?),
+                    )),
                 };
                 file.append(rows)?;
             }

@@ -3,6 +3,7 @@
 
 mod cells;
 pub(crate) mod disk;
+pub(crate) mod growth;
 mod ours;
 mod peer;
 mod place;
@@ -91,7 +92,7 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
     let tables = filled::tables(&server, arguments.associates)?;
     server.settle()?;
     let (rows, clients) = output_size(&server)?;
-    let place = Rc::new(Place::new(arguments.associates)?);
+    let place = Rc::new(Place::new(rows, clients)?);
     let mut facts = arguments.facts(&server, &tables)?;
     let on = machine::file_system_of(place.path()).map(|kind| format!(", on {kind}"));
     facts.push(format!(
@@ -113,8 +114,10 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
     let read_rows = tables.iter().map(|table| table.rows).sum();
     let mut ways: Vec<Box<dyn Way>> = Vec::new();
     for layout in [Layout::Single, Layout::Folders] {
-        let job = job.clone();
-        ways.push(Box::new(ours::Ours { layout, job }));
+        for variant in ours::Variant::ALL {
+            let ours = ours::Ours::new(layout, job.clone());
+            ways.push(Box::new(ours.with(variant)));
+        }
     }
     for (all_columns, connections) in [(false, 1), (false, 2), (true, 1), (true, 2)] {
         let wire = wire::Wire::new(connections, all_columns, job.clone(), read_rows);

@@ -46,10 +46,49 @@ pub(super) fn command(server: &Server, layout: Layout, folder: &Path) -> anyhow:
     Ok(command)
 }
 
+/// What is asked of `extrato transform` beside the layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// Nothing.
+    Plain,
+    /// Parquet files.
+    Parquet,
+    /// Memory that the tables don't fit in.
+    Staged,
+}
+
+impl Variant {
+    pub(super) const ALL: [Self; 3] = [Self::Plain, Self::Parquet, Self::Staged];
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::Parquet => &["--format", "parquet"],
+            Self::Staged => &["--memory", "512MB"],
+        }
+    }
+}
+
 /// `extrato transform` with one layout.
 pub(super) struct Ours {
-    pub(super) layout: Layout,
-    pub(super) job: Job,
+    layout: Layout,
+    variant: Variant,
+    job: Job,
+}
+
+impl Ours {
+    pub(super) fn new(layout: Layout, job: Job) -> Self {
+        Self {
+            layout,
+            variant: Variant::Plain,
+            job,
+        }
+    }
+
+    /// The same with something asked beside.
+    pub(super) fn with(self, variant: Variant) -> Self {
+        Self { variant, ..self }
+    }
 }
 
 /// Of the summary that it prints, what is shown here.
@@ -75,6 +114,10 @@ struct Model {
 impl Way for Ours {
     fn lines(&self) -> Vec<Line> {
         let part = self.layout.part();
+        if self.variant != Variant::Plain {
+            let label = format!("extrato transform {}", self.variant.arguments().join(" "));
+            return vec![Line::new(label).of(part, Role::Aside)];
+        }
         let step = |name: &str| Line::new(format!("extrato transform: {name}"));
         let mut lines = vec![
             Line::new("extrato transform").of(part, Role::Ours),
@@ -91,14 +134,24 @@ impl Way for Ours {
     fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
         let folder = self.job.place.fresh()?;
         let mut command = command(server, self.layout, folder.path())?;
+        command.args(self.variant.arguments());
         let Done {
             seconds,
             usage,
             printed,
         } = self.job.run(&mut command, None, server)?;
-        let total = self.job.sample(folder.path(), seconds, usage)?;
         let report: Report = serde_json::from_str(&printed)?;
         let model = report.models.first().context("no model was run")?;
+        let total = match self.variant {
+            // Not counted anew: lines are no rows there.
+            Variant::Parquet => Sample {
+                seconds,
+                rows: model.rows,
+                bytes: None,
+                usage: Some(usage),
+            },
+            _ => self.job.sample(folder.path(), seconds, usage)?,
+        };
         let step = |seconds, rows| Sample {
             seconds,
             rows,

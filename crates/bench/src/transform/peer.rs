@@ -26,6 +26,13 @@ pub(super) struct Script {
     note: Option<&'static str>,
 }
 
+impl Script {
+    /// Whether it is DuckDB's for this part.
+    pub(super) fn is_duckdb(&self, part: &str) -> bool {
+        self.part == part && self.packages == DUCKDB
+    }
+}
+
 /// The extension's package must have the version of DuckDB's.
 const DUCKDB: &[&str] = &["duckdb==1.5.5", "duckdb-extension-postgres-scanner==1.5.5"];
 const POLARS: &[&str] = &["polars", "connectorx", "pyarrow"];

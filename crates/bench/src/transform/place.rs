@@ -9,18 +9,21 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 const IN_MEMORY: &str = "/dev/shm";
-/// More than any way's files and the pages they waste take for each associate.
-const BYTES_PER_ASSOCIATE: u64 = 40_000;
+/// What a row takes in the files of two ways at once, and what a folder with its file takes beside its rows.
+const BYTES_PER_ROW: u64 = 400;
+const BYTES_PER_FOLDER: u64 = 8_000;
 
 /// A folder that goes when the comparison ends.
 pub(super) struct Place {
     folder: TempDir,
+    /// Whether what a run wrote stays to the end: a disk is slow for a while after it was deleted.
+    keeps: bool,
 }
 
 impl Place {
-    /// In memory if it has room for the files of so many associates, else where temporary files are.
-    pub(super) fn new(associates: u32) -> anyhow::Result<Self> {
-        let needed = u64::from(associates) * BYTES_PER_ASSOCIATE;
+    /// In memory if it has room for so many rows in so many folders, else where temporary files are.
+    pub(super) fn new(rows: u64, folders: u64) -> anyhow::Result<Self> {
+        let needed = rows * BYTES_PER_ROW + folders * BYTES_PER_FOLDER;
         let folder = match rustix::fs::statvfs(IN_MEMORY) {
             Ok(free) if free.f_bavail * free.f_frsize >= needed => {
                 TempDir::with_prefix_in("extrato-bench-", IN_MEMORY)
@@ -29,6 +32,15 @@ impl Place {
         };
         Ok(Self {
             folder: folder.context("no folder for the output")?,
+            keeps: false,
+        })
+    }
+
+    /// Where temporary files are.
+    pub(super) fn on_disk() -> anyhow::Result<Self> {
+        Ok(Self {
+            folder: TempDir::with_prefix("extrato-bench-").context("no folder for the output")?,
+            keeps: true,
         })
     }
 
@@ -36,9 +48,11 @@ impl Place {
         self.folder.path()
     }
 
-    /// An empty folder; it goes when it is dropped.
+    /// An empty folder; it goes when it is dropped, or with this place.
     pub(super) fn fresh(&self) -> anyhow::Result<TempDir> {
-        TempDir::new_in(self.path()).context("no folder for the output")
+        let mut folder = TempDir::new_in(self.path()).context("no folder for the output")?;
+        folder.disable_cleanup(self.keeps);
+        Ok(folder)
     }
 }
 

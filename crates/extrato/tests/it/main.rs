@@ -9,4 +9,5 @@ mod generate;
 mod interruption;
 mod pipeline;
 mod program;
+mod staging;
 mod verify;

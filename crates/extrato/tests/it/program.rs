@@ -94,7 +94,10 @@ pub(crate) fn data_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "csv") {
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "csv" || extension == "parquet")
+            {
                 files.insert(path.clone(), fs::read(&path).expect("readable"));
             }
         }

@@ -98,7 +98,7 @@ impl RowFile {
                     row_group_rows: ROW_GROUP_ROWS,
                     parallel,
                 };
-                let file = ParquetFile::new(file, &rows.schema(), options)?;
+                let file = ParquetFile::new(file, &rows.schema(), options);
                 Body::Parquet(Box::new(file))
             }
         };

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context;
 use dataset::failure::{Kind, OrFail};
 use polars::prelude::{DataFrame, Schema};
 use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
@@ -34,13 +35,19 @@ pub(crate) enum Compression {
     Lz4,
 }
 
+/// Files of fewer rows are not compressed: a zstd context for each page of each column costs more time than all else,
+/// and most of a small file is its description.
+const WORTH_COMPRESSING_ROWS: usize = 1 << 10;
+
 /// A Parquet file under construction.
 pub(crate) struct ParquetFile {
     file: OpenFile,
-    writer: BatchedWriter<Pages>,
+    schema: Schema,
+    options: ParquetOptions,
+    /// Made for the first row group.
+    writer: Option<BatchedWriter<Pages>>,
     /// What the writer made and the file has not yet.
     pages: Pages,
-    row_group_rows: usize,
     /// Rows that don't fill a row group yet.
     waiting: DataFrame,
 }
@@ -69,26 +76,15 @@ impl Write for Pages {
 
 impl ParquetFile {
     /// Writes rows of `schema` into `file`.
-    pub(crate) fn new(
-        file: OpenFile,
-        schema: &Schema,
-        options: ParquetOptions,
-    ) -> anyhow::Result<Self> {
-        let pages = Pages::default();
-        let writer = ParquetWriter::new(pages.clone())
-            .with_compression(match options.compression {
-                Compression::Zstd => ParquetCompression::Zstd(None),
-                Compression::Lz4 => ParquetCompression::Lz4Raw,
-            })
-            .set_parallel(options.parallel)
-            .batched(schema)?;
-        Ok(Self {
+    pub(crate) fn new(file: OpenFile, schema: &Schema, options: ParquetOptions) -> Self {
+        Self {
             file,
-            writer,
-            pages,
-            row_group_rows: options.row_group_rows,
+            schema: schema.clone(),
+            options,
+            writer: None,
+            pages: Pages::default(),
             waiting: DataFrame::empty_with_schema(schema),
-        })
+        }
     }
 
     /// Appends rows.
@@ -101,9 +97,11 @@ impl ParquetFile {
         } else {
             self.waiting.vstack_mut_owned(frame)?;
         }
-        while self.waiting.height() >= self.row_group_rows {
-            let group = self.waiting.slice(0, self.row_group_rows);
-            self.waiting = self.waiting.slice(self.row_group_rows as i64, usize::MAX);
+        while self.waiting.height() >= self.options.row_group_rows {
+            let group = self.waiting.slice(0, self.options.row_group_rows);
+            self.waiting = self
+                .waiting
+                .slice(self.options.row_group_rows as i64, usize::MAX);
             self.write(group)?;
         }
         Ok(())
@@ -112,17 +110,36 @@ impl ParquetFile {
     fn write(&mut self, mut group: DataFrame) -> anyhow::Result<()> {
         // A row group for each chunk, otherwise.
         group.rechunk_mut();
-        self.writer.write_batch(&group)?;
+        self.writer(group.height())?.write_batch(&group)?;
         self.file.append(&self.pages.take())
+    }
+
+    /// The writer, made for a first row group of `rows` rows.
+    fn writer(&mut self, rows: usize) -> anyhow::Result<&mut BatchedWriter<Pages>> {
+        if self.writer.is_none() {
+            let compression = match self.options.compression {
+                Compression::Zstd if rows < WORTH_COMPRESSING_ROWS => {
+                    ParquetCompression::Uncompressed
+                }
+                Compression::Zstd => ParquetCompression::Zstd(None),
+                Compression::Lz4 => ParquetCompression::Lz4Raw,
+            };
+            let writer = ParquetWriter::new(self.pages.clone())
+                .with_compression(compression)
+                .set_parallel(self.options.parallel)
+                .batched(&self.schema)?;
+            self.writer = Some(writer);
+        }
+        self.writer.as_mut().context("just made")
     }
 
     /// Writes what waits, and the end of the file.
     pub(crate) fn finish(mut self) -> anyhow::Result<OpenFile> {
-        if self.waiting.height() > 0 {
-            let rest = std::mem::take(&mut self.waiting);
+        let rest = std::mem::take(&mut self.waiting);
+        if rest.height() > 0 {
             self.write(rest)?;
         }
-        self.writer
+        self.writer(0)?
             .finish()
             .or_fail(Kind::Internal, || "ending a Parquet file")?;
         self.file.append(&self.pages.take())?;

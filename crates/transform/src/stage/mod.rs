@@ -295,7 +295,7 @@ impl PartWriter {
             if self.current.is_none() {
                 let file = OpenFile::create(&self.root.join(self.path()))?;
                 let schema = block.schema().as_ref().clone();
-                let file = ParquetFile::new(file, &schema, OPTIONS)?;
+                let file = ParquetFile::new(file, &schema, OPTIONS);
                 self.current = Some((file, 0));
             }
             let (file, rows) = self.current.as_mut().context("a file is open")?;
