@@ -24,6 +24,7 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 pub(crate) use cells::{write_date, write_decimal, write_time};
+pub(crate) use partition::{DEFAULT as NULL_FOLDER, escape};
 
 use crate::output::Output;
 use manifest::FileEntry;

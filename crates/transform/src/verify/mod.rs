@@ -1,8 +1,13 @@
-//! Reading a published output again: against its manifest, every file, its size, checksum, rows and sums.
+//! Reading a published output again: against its manifest, every file, its size, checksum, rows and sums; and,
+//! when asked, against what the database makes of the model.
 
+mod comparison;
+mod database;
+mod query;
 mod records;
 mod rows;
 mod sums;
+mod ties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use ::database::Cancel;
+use ::database::{Cancel, Settings};
 use anyhow::Context;
 use dataset::failure::{Kind, OrFail};
 use rayon::prelude::*;
@@ -18,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tracing::field::Empty;
 
 use crate::sink::manifest::{self, FileEntry};
+pub use database::{AgainstDatabase, Source};
 use rows::{Rows, cannot_read};
 use sums::{Summed, decimal};
 
@@ -40,14 +46,18 @@ pub struct Verified {
     pub sums: BTreeMap<String, String>,
     /// Reading and checking against the manifest.
     pub seconds: f64,
+    /// The comparison with the database, if it was asked for.
+    pub database: Option<AgainstDatabase>,
 }
 
 /// What is needed of a manifest's first line.
 #[derive(Deserialize)]
 struct Run {
     run: String,
+    dataset: String,
     model: String,
     columns: Vec<(String, String)>,
+    partition_by: Vec<String>,
     rows: u64,
     files: u64,
     bytes: u64,
@@ -63,6 +73,36 @@ struct Run {
 pub fn verify(path: &Path, cancel: &Cancel) -> anyhow::Result<Vec<Verified>> {
     let outputs = outputs(path)?;
     outputs.iter().map(|output| output.check(cancel)).collect()
+}
+
+/// The same, and then compares each output, row by row, with what its model's SELECT gives in Postgres, all in
+/// one snapshot. The join falls on the database.
+///
+/// # Errors
+/// As [`verify`]; [`Kind::Check`] naming file, row and column of the first difference; [`Kind::Usage`] if an
+/// output is none of the dataset's; and those of the database.
+pub fn verify_against_database(
+    path: &Path,
+    settings: &Settings,
+    source: &Source,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<Verified>> {
+    let outputs = outputs(path)?;
+    let models = outputs
+        .iter()
+        .map(|output| source.model_of(output))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut verified = outputs
+        .iter()
+        .map(|output| output.check(cancel))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    // A statement that was cancelled on the server says so in its own words; ours are clearer.
+    let compared = database::compare(settings, source, &outputs, &models, cancel)
+        .map_err(|error| cancel.check().err().unwrap_or(error))?;
+    for (verified, compared) in verified.iter_mut().zip(compared) {
+        verified.database = Some(compared);
+    }
+    Ok(verified)
 }
 
 fn outputs(path: &Path) -> anyhow::Result<Vec<Output>> {
@@ -146,6 +186,13 @@ impl Output {
         self.folder().join(&file.path)
     }
 
+    /// The rows of one of its files, after the header.
+    fn open(&self, file: &FileEntry) -> anyhow::Result<Rows> {
+        let mut rows = Rows::open(self.path(file))?;
+        self.check_names(&mut rows, file)?;
+        Ok(rows)
+    }
+
     fn check_names(&self, rows: &mut Rows, file: &FileEntry) -> anyhow::Result<()> {
         let names = self.run.columns.iter().map(|(name, _)| name.as_str());
         rows.check_names(&self.path(file), names)
@@ -227,6 +274,7 @@ impl Output {
             bytes: run.bytes,
             sums: found,
             seconds: began.elapsed().as_secs_f64(),
+            database: None,
         })
     }
 

@@ -86,6 +86,15 @@ pub(super) fn fields(record: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The first `count` fields of a record, with the comma after each, and what follows them.
+pub(super) fn split(record: &[u8], count: usize) -> (&[u8], &[u8]) {
+    let length: usize = fields(record)
+        .take(count)
+        .map(|field| field.len() + 1)
+        .sum();
+    record.split_at(length.min(record.len()))
+}
+
 /// What a field says: `None` for NULL.
 pub(super) fn value(field: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inside = field
@@ -140,6 +149,15 @@ mod tests {
         assert_eq!(texts(&records[1]), [None]);
         assert_eq!(texts(&records[2]), [some("")]);
         assert_eq!(texts(&records[3]), [some("x")]);
+    }
+
+    #[test]
+    fn the_first_fields_are_split_off_with_their_commas() {
+        let record = b"1,\"a,b\",,c";
+        for (count, first) in [(0, ""), (1, "1,"), (2, "1,\"a,b\","), (3, "1,\"a,b\",,")] {
+            assert_eq!(split(record, count).0, first.as_bytes());
+        }
+        assert_eq!(split(record, 4), (record.as_slice(), b"".as_slice()));
     }
 
     /// What another reader makes of it; it doesn't tell NULL from the empty text, and skips empty lines.
