@@ -1,4 +1,4 @@
-//! A binary COPY out of Postgres, as blocks of bytes.
+//! A COPY out of Postgres, as blocks of bytes.
 //!
 //! The synchronous client enters its runtime once per message, that is once per row; so each stream has
 //! a thread that runs the asynchronous client and hands on whole blocks over a bounded channel.
@@ -24,7 +24,7 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Starts reading `statement` (`COPY … TO STDOUT (FORMAT binary)`) in a session that ran `begin` first.
+    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) in a session that ran `begin` first.
     pub fn open(
         settings: &Settings,
         begin: &str,

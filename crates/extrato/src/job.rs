@@ -1,9 +1,10 @@
-//! `generate` and `transform`: the library does the work, on the database that is named or the embedded one.
+//! `generate`, `transform` and `verify`: the library does the work, on the database that is named or the embedded one.
 
 use database::embedded::Embedded;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use generator::cli::GenerateArgs;
 use transform::cli::{TransformArgs, VerifyArgs};
+use transform::verify;
 
 use crate::summary;
 use crate::terminal::Terminal;
@@ -61,9 +62,17 @@ pub(crate) fn transform(
 /// `extrato verify`
 pub(crate) fn verify(
     arguments: &VerifyArgs,
+    environment: &Environment,
     terminal: &Terminal,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let verified = transform::verify::verify(&arguments.path, cancel)?;
+    let path = &arguments.path;
+    let verified = match arguments.source()? {
+        None => verify::verify(path, cancel)?,
+        Some(source) => {
+            let settings = settings(&arguments.connection, environment)?;
+            verify::verify_against_database(path, &settings, &source, cancel)?
+        }
+    };
     terminal.result(&verified, || summary::of_verify(&verified))
 }

@@ -73,7 +73,7 @@ fn main() -> ExitCode {
             Command::Transform(arguments) => {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
-            Command::Verify(arguments) => job::verify(&arguments, &terminal, &cancel),
+            Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
         });
     match result {

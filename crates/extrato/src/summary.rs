@@ -129,6 +129,14 @@ pub(crate) fn of_verify(verified: &[transform::verify::Verified]) -> String {
         for (column, sum) in &output.sums {
             text += &format!("  sum of {column}: {sum}\n");
         }
+        if let Some(database) = &output.database {
+            steps.rows("compare", &output.model, database.rows, database.seconds);
+            text += &format!(
+                "  {} rows equal to the database's own join, in schema {}\n",
+                HumanCount(database.rows),
+                database.schema
+            );
+        }
     }
     format!("{}\n{}", steps.0, text.trim_end())
 }

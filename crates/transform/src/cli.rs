@@ -1,12 +1,14 @@
-//! The arguments of `transform`.
+//! The arguments of `transform` and `verify`.
 
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use database::ConnectionArgs;
 use dataset::Dataset;
+use dataset::failure::Kind;
 
 use crate::memory::{LEAST_BYTES, default_bytes};
+use crate::verify::Source;
 use crate::{DEFAULT_OUT, DEFAULT_STAGE, Format, Layout, Options};
 
 /// Shown below the help.
@@ -111,17 +113,62 @@ pub const VERIFY_EXAMPLES: &str = "\
 Examples:
   extrato verify                                       all that lies in data/out
   extrato verify data/out/movimento_flat               the folders of one model
-  extrato verify /mnt/copy/movimento_flat.csv --json   a file that was copied with its manifest";
+  extrato verify /mnt/copy/movimento_flat.csv --json   a file that was copied with its manifest
+  extrato verify --against-database                    all rows also against the database's join";
 
-/// Read an output again and compare it with its manifest
+/// Read an output again and compare it with its manifest, or with the database too
 ///
 /// Every file's size, checksum, header and number of rows, and the sums of all rows; files that are missing,
-/// changed, or not listed are named. Ends with 8 if something differs.
+/// changed, or not listed are named. With --against-database, each model's SELECT is then run in Postgres and
+/// compared with the files row by row; the first difference is named with its file, row and column. Ends with 8 if
+/// something differs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
     /// An output folder, one model's folder, or a single file with its manifest beside it
     #[arg(value_name = "PATH", default_value = DEFAULT_OUT)]
     pub path: PathBuf,
+
+    /// Run the models in Postgres too and compare all rows. This puts the join, and a sort of its rows, on the
+    /// database, which nothing else does
+    #[arg(long)]
+    pub against_database: bool,
+
+    #[command(flatten)]
+    /// Where the tables are.
+    pub connection: ConnectionArgs,
+
+    /// The dataset that the outputs are of: a built-in one, or the folder of your own
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        default_value = "cards",
+        requires = "against_database"
+    )]
+    pub dataset: String,
+}
+
+impl VerifyArgs {
+    /// What to compare with besides the manifest; `None` if that is not asked for.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; [`Kind::Usage`] for a connection that would not be used.
+    pub fn source(&self) -> anyhow::Result<Option<Source>> {
+        if !self.against_database {
+            let unused = self.connection.url.is_some() || self.connection.schema.is_some();
+            return match unused {
+                true => Err(Kind::Usage.error(
+                    "--url and --schema are of no use without --against-database: a manifest needs no database",
+                )),
+                false => Ok(None),
+            };
+        }
+        let dataset = Dataset::open(&self.dataset)?;
+        let schema = self.connection.schema.as_ref();
+        Ok(Some(Source {
+            schema: schema.unwrap_or(&dataset.name).clone(),
+            dataset,
+        }))
+    }
 }
 
 impl OutputArgs {

@@ -66,9 +66,24 @@ impl Needed {
         }
     }
 
-    /// The columns that single tables must have.
-    pub(crate) fn of_tables(&self) -> impl Iterator<Item = &(String, String)> {
-        self.of_tables.iter()
+    /// Checks that tables have the columns that models name with their table.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] naming the first that is missing.
+    pub(crate) fn check<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a TableSchema>,
+    ) -> anyhow::Result<()> {
+        let tables: Vec<_> = tables.collect();
+        for (table, column) in &self.of_tables {
+            let found = tables.iter().find(|schema| schema.name == *table);
+            let columns = found.iter().flat_map(|schema| &schema.columns);
+            if !columns.into_iter().any(|live| live.name == *column) {
+                return Err(Kind::Mismatch
+                    .error(format!("column `{column}` is missing in table `{table}`")));
+            }
+        }
+        Ok(())
     }
 
     fn add_words(&mut self, model: &Model) -> anyhow::Result<()> {

@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
+use dataset::Model;
 use dataset::failure::Kind;
-use dataset::{Model, TableSchema};
 
 use crate::engine::plan::Plan;
 use crate::engine::{self, Stream};
@@ -122,7 +122,7 @@ fn read_database(
     let wanted = |table: &str, column: &str| kept.is_some() || needed.has(table, column);
     let snapshot = Snapshot::take(settings, &options.dataset, &options.schema, &wanted, cancel)?;
     let id = snapshot.id().to_owned();
-    check_columns(needed, snapshot.tables().iter().map(|table| &table.schema))?;
+    needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
 
     let root = match &kept {
         Some(kept) => kept.path(&options.dataset.name),
@@ -176,7 +176,7 @@ fn read_database(
 
 fn read_stage(stage: &Path, options: &Options, needed: &Needed) -> anyhow::Result<Read> {
     let mut layer = layer::open(stage, &options.dataset)?;
-    check_columns(needed, layer.tables.iter().map(|table| &table.schema))?;
+    needed.check(layer.tables.iter().map(|table| &table.schema))?;
     let mut tables = std::mem::take(&mut layer.tables);
     tables
         .iter_mut()
@@ -206,24 +206,6 @@ fn loaded(tables: Vec<StagedTable>, memory_bytes: u64) -> anyhow::Result<Vec<(St
             Ok((name, Table::Frame(table.load()?)))
         })
         .collect()
-}
-
-fn check_columns<'a>(
-    needed: &Needed,
-    tables: impl Iterator<Item = &'a TableSchema>,
-) -> anyhow::Result<()> {
-    let tables: Vec<_> = tables.collect();
-    for (table, column) in needed.of_tables() {
-        let found = tables.iter().find(|schema| schema.name == *table);
-        let found =
-            found.is_some_and(|schema| schema.columns.iter().any(|live| live.name == *column));
-        if !found {
-            return Err(
-                Kind::Mismatch.error(format!("column `{column}` is missing in table `{table}`"))
-            );
-        }
-    }
-    Ok(())
 }
 
 /// What the models of one run share.

@@ -1,4 +1,4 @@
-//! `verify`: what is as its manifest says, and every way in which it isn't.
+//! `verify`: what is as its manifest says and as the database joins it, and every way in which it isn't.
 
 use std::fs;
 
@@ -111,4 +111,83 @@ fn what_is_no_output_is_2() {
         2,
         &["mine.csv is no output of transform"],
     );
+}
+
+#[test]
+fn against_the_database_all_rows_are_compared_or_the_first_difference_is_8() {
+    let world = World::new();
+    world.done(&["pipeline", "--associates", "40", "--dirty", "0.1", "-q"]);
+    world.done(&["transform", "--single-file", "-q"]);
+    let equal = world.done(&["verify", "--against-database"]).stdout;
+    assert_eq!(
+        equal
+            .matches("rows equal to the database's own join, in schema cards")
+            .count(),
+        2,
+        "{equal}"
+    );
+    let outputs = world
+        .done(&["verify", "--against-database", "--json"])
+        .json();
+    assert_eq!(outputs.as_array().unwrap().len(), 2);
+    for output in outputs.as_array().unwrap() {
+        assert!(output["rows"].as_u64().unwrap() > 100);
+        assert_eq!(output["rows"], output["database"]["rows"]);
+    }
+    let without = world.done(&["verify", "--json"]).json();
+    assert!(without[0]["database"].is_null());
+
+    let mut client = world.database.connect();
+    client
+        .batch_execute("UPDATE cards.movimento SET vlr_transacao = 0.07 WHERE id = 9")
+        .unwrap();
+    let single = [
+        "verify",
+        "data/out/movimento_flat.csv",
+        "--against-database",
+    ];
+    check(
+        &world.run(&single),
+        8,
+        &[
+            "data/out/movimento_flat.csv, row 9, column vlr_transacao_movimento: the file has",
+            "the database \"0.07\"",
+            "may have changed",
+        ],
+    );
+    check(
+        &world.run(&["verify", "--against-database"]),
+        8,
+        &["/part-0.csv, row ", "column vlr_transacao_movimento"],
+    );
+    // The manifest knows nothing of it.
+    world.done(&["verify"]);
+}
+
+#[test]
+fn against_a_database_that_does_not_fit_is_named_with_its_code() {
+    let world = World::new();
+    world.done(&["pipeline", "--associates", "10", "-q"]);
+    let against = |more: &[&str]| world.run(&[&["verify", "--against-database"], more].concat());
+    check(
+        &against(&["--schema", "elsewhere"]),
+        7,
+        &["`associado`", "schema `elsewhere`"],
+    );
+    check(
+        &against(&["--dataset", "nothing"]),
+        2,
+        &["no dataset `nothing`"],
+    );
+    check(
+        &against(&["--url", "postgresql://ana@127.0.0.1:1/x"]),
+        3,
+        &["cannot connect to ana@127.0.0.1:1/x"],
+    );
+    check(
+        &world.run(&["verify", "--url", "postgresql://ana@db.example/x"]),
+        2,
+        &["--against-database"],
+    );
+    assert_eq!(world.run(&["verify", "--dataset", "cards"]).code, 2);
 }

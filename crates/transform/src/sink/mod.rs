@@ -19,8 +19,10 @@ use database::Cancel;
 use dataset::Model;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cells::Cells;
 pub(crate) use cells::{write_date, write_decimal, write_time};
 pub(crate) use file::OpenFile;
+pub(crate) use partition::{DEFAULT as NULL_FOLDER, escape};
 pub(crate) use sort_keys::{KeyRows, SortKeys};
 
 use crate::output::Output;

@@ -7,7 +7,7 @@ use dataset::failure::Kind;
 use super::cells::Cells;
 
 /// What NULL and the empty string are called.
-const DEFAULT: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(crate) const DEFAULT: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The longest name of a file or folder, in bytes, on every file system in common use.
 const MAX_NAME_BYTES: usize = 255;

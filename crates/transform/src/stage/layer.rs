@@ -21,6 +21,8 @@ struct Header {
     run: String,
     extrato: String,
     dataset: String,
+    /// Where an output has its model's name.
+    model: String,
     /// The Postgres schema that the tables were read from.
     schema: String,
     /// The snapshot that every table was read in.
@@ -70,6 +72,7 @@ pub(crate) fn publish(
         run: origin.run.to_owned(),
         extrato: env!("CARGO_PKG_VERSION").to_owned(),
         dataset: origin.dataset.to_owned(),
+        model: RAW.to_owned(),
         schema: origin.schema.to_owned(),
         snapshot: origin.snapshot.to_owned(),
         rows: tables.iter().map(StagedTable::rows).sum(),

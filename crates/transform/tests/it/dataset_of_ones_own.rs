@@ -5,7 +5,7 @@ use std::fs;
 use dataset::Dataset;
 use tempfile::TempDir;
 use testkit::Database;
-use transform::{Layout, Options};
+use transform::{Layout, Options, Report};
 
 use crate::world::World;
 
@@ -98,9 +98,8 @@ fn folder() -> TempDir {
     folder
 }
 
-#[test]
-fn every_type_comes_through_as_postgres_writes_it() {
-    let folder = folder();
+/// The dataset, and its tables in the schema `cards`.
+pub(crate) fn world_of_all_types() -> World {
     let database = Database::create();
     database
         .connect()
@@ -108,16 +107,26 @@ fn every_type_comes_through_as_postgres_writes_it() {
             "CREATE SCHEMA cards; SET search_path = cards; {TABLE}"
         ))
         .unwrap();
-    let world = World {
+    World {
         database,
-        dataset: Dataset::open(folder.path().to_str().unwrap()).unwrap(),
+        dataset: Dataset::open(folder().path().to_str().unwrap()).unwrap(),
         out: tempfile::tempdir().unwrap(),
-    };
+    }
+}
+
+/// A run over tables that lie in the schema `cards`, whatever the dataset's name.
+pub(crate) fn transform_in_cards(world: &World, layout: Layout) -> Report {
     let options = Options {
         schema: "cards".to_owned(),
-        ..world.options(Layout::Declared)
+        ..world.options(layout)
     };
-    let report = world.try_transform(&options).expect("the run succeeds");
+    world.try_transform(&options).expect("the run succeeds")
+}
+
+#[test]
+fn every_type_comes_through_as_postgres_writes_it() {
+    let world = world_of_all_types();
+    let report = transform_in_cards(&world, Layout::Declared);
     assert_eq!(report.models[0].rows, 4);
 
     let iso = r#"'YYYY-MM-DD"T"HH24:MI:SS'"#;

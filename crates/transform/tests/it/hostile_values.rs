@@ -39,7 +39,8 @@ const TEXTS: &[&str] = &[
     "{[^]}*?:#",
 ];
 
-fn hostile_world() -> World {
+/// Cards whose texts, amounts and times are as bad as they get, six movements each.
+pub(crate) fn hostile_world() -> World {
     let world = World::of_cards();
     let mut client = world.database.connect();
     client.batch_execute("SET search_path = cards").unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod against_database;
 mod dataset_of_ones_own;
 mod hostile_values;
 mod layout;

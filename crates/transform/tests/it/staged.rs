@@ -47,6 +47,10 @@ fn run(world: &World, name: &str, change: impl Fn(&mut Options)) -> BTreeMap<Pat
     let reconciliation = report.models[0].reconciliation.as_ref().unwrap();
     assert_eq!(reconciliation.read.rows, 60_000);
     assert!(reconciliation.left_out.rows > 600, "the missing parents");
+    // Cell by cell what Postgres makes of the model.
+    let verified = world.try_verify_at(&options.out).unwrap();
+    let compared = verified[0].database.as_ref().unwrap().rows;
+    assert_eq!(compared, reconciliation.written.rows);
     contents(&options.out)
 }
 

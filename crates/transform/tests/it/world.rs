@@ -9,6 +9,7 @@ use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
 use testkit::Database;
+use transform::verify::{Source, Verified, verify_against_database};
 use transform::{Format, Layout, Options, Report};
 
 /// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.
@@ -106,6 +107,35 @@ impl World {
         let message = format!("{error:#}");
         let kind = Failure::kind_of(&error).unwrap_or_else(|| panic!("`{message}` has no kind"));
         (kind, message)
+    }
+
+    /// Compares all that was published with the database's own join.
+    pub(crate) fn try_verify(&self) -> anyhow::Result<Vec<Verified>> {
+        self.try_verify_at(self.out.path())
+    }
+
+    /// The same with what lies at `path`.
+    pub(crate) fn try_verify_at(&self, path: &Path) -> anyhow::Result<Vec<Verified>> {
+        let source = Source {
+            dataset: self.dataset.clone(),
+            schema: "cards".to_owned(),
+        };
+        verify_against_database(path, &self.database.settings(), &source, &Cancel::default())
+    }
+
+    /// How many rows of each output are the database's, all being so.
+    pub(crate) fn verified(&self) -> Vec<u64> {
+        let verified = self.try_verify().expect("they are equal");
+        let rows = |output: Verified| output.database.expect("compared").rows;
+        verified.into_iter().map(rows).collect()
+    }
+
+    /// The message about the first difference.
+    pub(crate) fn difference(&self) -> String {
+        let error = self.try_verify().expect_err("they differ");
+        let message = format!("{error:#}");
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Check), "{message}");
+        message
     }
 
     pub(crate) fn single_file(&self) -> String {

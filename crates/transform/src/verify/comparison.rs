@@ -1,0 +1,279 @@
+//! Two sides in the same order, row by row: the files of an output, and the records of its query.
+
+use std::path::PathBuf;
+
+use super::Output;
+use super::records::{Records, fields, split, value};
+use super::rows::Rows;
+use super::ties::{Ties, Unmatched};
+use crate::sink::manifest::FileEntry;
+use crate::sink::{NULL_FOLDER, escape};
+
+/// Progress is told after so many rows.
+const TELL_EVERY_ROWS: u64 = 1 << 13;
+/// A value in a message is cut to so many characters.
+const MOST_SHOWN: usize = 100;
+
+/// Why a comparison ends early.
+pub(super) enum Stop {
+    /// Something could not be read.
+    Failed(anyhow::Error),
+    /// The first difference: file, row, column and both values.
+    Different(String),
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// An output against the records of its query.
+pub(super) struct Comparison<'a> {
+    output: &'a Output,
+    /// Those not opened yet, in the order of the partitions.
+    files: std::slice::Iter<'a, FileEntry>,
+    open: Option<OpenFile>,
+    partition_fields: usize,
+    key_fields: usize,
+    /// The fields that ordered the last record.
+    key: Vec<u8>,
+    ties: Ties,
+    database_rows: u64,
+}
+
+struct OpenFile {
+    path: PathBuf,
+    rows: Rows,
+    /// The number of the last row that was read, from 1.
+    row: u64,
+}
+
+impl<'a> Comparison<'a> {
+    /// The output's columns come after `key_fields` fields of each record, the first of which,
+    /// `partition_fields`, name the partition.
+    pub(super) fn new(output: &'a Output, partition_fields: usize, key_fields: usize) -> Self {
+        Self {
+            output,
+            files: output.files.iter(),
+            open: None,
+            partition_fields,
+            key_fields,
+            key: Vec::new(),
+            ties: Ties::default(),
+            database_rows: 0,
+        }
+    }
+
+    /// How many records were read.
+    pub(super) fn database_rows(&self) -> u64 {
+        self.database_rows
+    }
+
+    /// Compares to the end or the first difference.
+    pub(super) fn run<B: Iterator<Item = anyhow::Result<Vec<u8>>>>(
+        &mut self,
+        records: &mut Records<B>,
+        tell: impl Fn(u64),
+    ) -> Result<(), Stop> {
+        while let Some(record) = records.next()? {
+            self.database_rows += 1;
+            if self.database_rows.is_multiple_of(TELL_EVERY_ROWS) {
+                tell(self.database_rows);
+            }
+            let (key, row) = split(record, self.key_fields);
+            if key != self.key {
+                self.begin_key(key)?;
+            }
+            self.compare_row(row)?;
+        }
+        tell(self.database_rows);
+        self.close_ties()?;
+        self.end_file()?;
+        // What is left has no rows, or the database lacks them.
+        while let Some(file) = self.files.next() {
+            self.open_file(file)?;
+            self.end_file()?;
+        }
+        Ok(())
+    }
+
+    /// The records from here on have another key, and perhaps belong into another file.
+    fn begin_key(&mut self, key: &[u8]) -> Result<(), Stop> {
+        self.close_ties()?;
+        let partition = split(key, self.partition_fields).0;
+        let is_of_open = split(&self.key, self.partition_fields).0 == partition;
+        if self.open.is_none() || !is_of_open {
+            self.end_file()?;
+            match self.partition_fields {
+                0 => self.open_single()?,
+                _ => self.open_partition(&self.folder(partition))?,
+            }
+        }
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        Ok(())
+    }
+
+    fn compare_row(&mut self, of_database: &[u8]) -> Result<(), Stop> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        open.row += 1;
+        let row = open.row;
+        match open.rows.next()? {
+            Some(of_file) if of_file == of_database => {}
+            Some(of_file) => {
+                if !fields(of_file)
+                    .map(value)
+                    .eq(fields(of_database).map(value))
+                {
+                    self.ties.keep(row, of_file, of_database)?;
+                }
+            }
+            None => {
+                let place = open.place();
+                self.close_ties()?;
+                return Err(Stop::Different(format!(
+                    "{place}: the file ends before it, the database has {}",
+                    shown_record(of_database)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn close_ties(&mut self) -> Result<(), Stop> {
+        match (self.ties.close(), &self.open) {
+            (Some(unmatched), Some(open)) => {
+                Err(Stop::Different(self.difference(open, &unmatched)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Names the first column in which two rows differ.
+    fn difference(&self, open: &OpenFile, unmatched: &Unmatched) -> String {
+        let place = format!("{}, row {}", open.path.display(), unmatched.row);
+        let (of_file, of_database) = (fields(&unmatched.of_file), fields(&unmatched.of_database));
+        let mut columns = self.output.run.columns.iter().zip(of_file.zip(of_database));
+        match columns.find(|(_, (mine, theirs))| value(mine) != value(theirs)) {
+            Some(((column, _), (of_file, of_database))) => format!(
+                "{place}, column {column}: the file has {}, the database {}",
+                shown(of_file),
+                shown(of_database)
+            ),
+            // Of columns that the manifest doesn't have.
+            None => format!(
+                "{place}: the file has {}, the database {}",
+                shown_record(&unmatched.of_file),
+                shown_record(&unmatched.of_database)
+            ),
+        }
+    }
+
+    /// Makes sure that the open file has no more rows, and closes it.
+    fn end_file(&mut self) -> Result<(), Stop> {
+        let Some(mut open) = self.open.take() else {
+            return Ok(());
+        };
+        open.row += 1;
+        let place = open.place();
+        match open.rows.next()? {
+            None => Ok(()),
+            Some(of_file) => Err(Stop::Different(format!(
+                "{place}: the database has no such row, the file has {}",
+                shown_record(of_file)
+            ))),
+        }
+    }
+
+    fn open_file(&mut self, file: &FileEntry) -> Result<(), Stop> {
+        self.open = Some(OpenFile {
+            path: self.output.path(file),
+            rows: self.output.open(file)?,
+            row: 0,
+        });
+        Ok(())
+    }
+
+    fn open_single(&mut self) -> Result<(), Stop> {
+        match self.files.next() {
+            Some(file) => self.open_file(file),
+            None => Err(Stop::Different(format!(
+                "{}: it names no file, the database has rows",
+                self.output.manifest.display()
+            ))),
+        }
+    }
+
+    /// Opens the file of the partition that the database comes to, which must be the next.
+    fn open_partition(&mut self, folder: &str) -> Result<(), Stop> {
+        let of_folder = |file: &FileEntry| {
+            let above = file.path.rsplit_once('/');
+            above.is_some_and(|(above, _)| above == folder)
+        };
+        let (next, is_later) = (self.files.clone().next(), self.files.clone().any(of_folder));
+        match next {
+            Some(file) if of_folder(file) => {
+                self.files.next();
+                self.open_file(file)
+            }
+            // The database went past the next file.
+            Some(file) if is_later => {
+                self.open_file(file)?;
+                self.end_file()?;
+                self.files.next();
+                self.open_partition(folder)
+            }
+            _ => Err(Stop::Different(format!(
+                "{}: there is no such partition in the output, the database has rows of it",
+                self.output.folder().join(folder).display()
+            ))),
+        }
+    }
+
+    /// The folder of a partition, named as the sink names it.
+    fn folder(&self, partition: &[u8]) -> String {
+        let components = self.output.run.partition_by.iter().zip(fields(partition));
+        let components = components.map(|(name, field)| {
+            let text = value(field).unwrap_or_default();
+            match text.is_empty() {
+                true => format!("{}={NULL_FOLDER}", escape(name)),
+                false => format!(
+                    "{}={}",
+                    escape(name),
+                    escape(&String::from_utf8_lossy(&text))
+                ),
+            }
+        });
+        components.collect::<Vec<_>>().join("/")
+    }
+}
+
+impl OpenFile {
+    fn place(&self) -> String {
+        format!("{}, row {}", self.path.display(), self.row)
+    }
+}
+
+/// A field's value in a message, on one line: `NULL` or a text in quotes.
+fn shown(field: &[u8]) -> String {
+    match value(field) {
+        None => "NULL".to_owned(),
+        Some(text) => format!("{:?}", cut(&String::from_utf8_lossy(&text))),
+    }
+}
+
+/// A whole row in a message, on one line.
+fn shown_record(record: &[u8]) -> String {
+    let fields: Vec<String> = fields(record).map(shown).collect();
+    format!("({})", fields.join(", "))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

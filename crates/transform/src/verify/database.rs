@@ -1,0 +1,168 @@
+//! The database's side of the comparison: which model it runs for an output, in which snapshot, and what is
+//! said where the two differ.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use database::copy_out::Blocks;
+use database::identifier::quoted;
+use database::snapshot::Snapshot;
+use database::{Cancel, Settings};
+use dataset::failure::Kind;
+use dataset::{Dataset, Model};
+use serde::Serialize;
+use tracing::field::Empty;
+
+use super::Output;
+use super::comparison::{Comparison, Stop};
+use super::query::Query;
+use super::records::Records;
+use crate::needed::Needed;
+use crate::portability;
+
+/// Where the rows of an output came from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The tables and models.
+    pub dataset: Dataset,
+    /// The Postgres schema that holds the tables.
+    pub schema: String,
+}
+
+/// An output that is what the database makes of its model.
+#[derive(Debug, Clone, Serialize)]
+pub struct AgainstDatabase {
+    /// The Postgres schema that holds the tables.
+    pub schema: String,
+    /// The snapshot that they were read in, as Postgres names it.
+    pub snapshot: String,
+    /// Rows compared.
+    pub rows: u64,
+    /// Joining, sorting and comparing.
+    pub seconds: f64,
+}
+
+impl Source {
+    /// The model that made an output.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it is of another dataset, or of a model that is not the dataset's, or no longer.
+    pub(super) fn model_of<'a>(&'a self, output: &Output) -> anyhow::Result<&'a Model> {
+        let (run, dataset) = (&output.run, &self.dataset.name);
+        let unfit =
+            |what: String| Kind::Usage.error(format!("{}: {what}", output.manifest.display()));
+        if run.dataset != *dataset {
+            return Err(unfit(format!(
+                "it is an output of dataset `{}`, not of `{dataset}`: name its dataset with --dataset, or the path \
+                 of one output",
+                run.dataset
+            )));
+        }
+        let model = self
+            .dataset
+            .models
+            .iter()
+            .find(|model| model.name == run.model)
+            .ok_or_else(|| unfit(format!("dataset `{dataset}` has no model `{}`", run.model)))?;
+        let declared = model
+            .columns
+            .iter()
+            .filter(|(name, _)| !model.hidden.contains(name))
+            .map(|(name, kind)| (name.clone(), kind.to_string()));
+        let columns_fit = declared.eq(run.columns.iter().cloned());
+        if !columns_fit || !run.partition_by.iter().all(|name| model.has_column(name)) {
+            return Err(unfit(format!(
+                "its columns are not those that dataset `{dataset}` now declares for model `{}`",
+                run.model
+            )));
+        }
+        Ok(model)
+    }
+}
+
+/// Compares outputs with what their `models` give in Postgres, in one snapshot.
+///
+/// # Errors
+/// [`Kind::Check`] naming the first difference.
+pub(super) fn compare(
+    settings: &Settings,
+    source: &Source,
+    outputs: &[Output],
+    models: &[&Model],
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<AgainstDatabase>> {
+    models
+        .iter()
+        .try_for_each(|model| portability::check(model))?;
+    let owned: Vec<Model> = models.iter().copied().cloned().collect();
+    let needed = Needed::by(&owned)?;
+    let wanted = |table: &str, column: &str| needed.has(table, column);
+    let snapshot = Snapshot::take(settings, &source.dataset, &source.schema, &wanted, cancel)?;
+    needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
+    // The model's tables are those of the schema, whatever the role's own search path is.
+    let begin = format!(
+        "{}; SET LOCAL search_path = {}",
+        snapshot.adopt_sql(),
+        quoted(&source.schema)
+    );
+    let mut client = settings.connect(cancel)?;
+    client
+        .batch_execute(&begin)
+        .context("entering the snapshot")?;
+    let compared = outputs
+        .iter()
+        .zip(models)
+        .map(|(output, model)| {
+            let began = Instant::now();
+            let query = Query::of(model, &output.run.partition_by, &mut client)?;
+            let blocks = Blocks::open(settings, &begin, &query.copy, cancel)?;
+            let rows = compare_one(output, &query, blocks)?;
+            Ok(AgainstDatabase {
+                schema: source.schema.clone(),
+                snapshot: snapshot.id().to_owned(),
+                rows,
+                seconds: began.elapsed().as_secs_f64(),
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    snapshot.release()?;
+    Ok(compared)
+}
+
+/// Compares one output and gives the number of its rows.
+fn compare_one(output: &Output, query: &Query, blocks: Blocks) -> anyhow::Result<u64> {
+    let span = tracing::info_span!(
+        "compare",
+        model = output.run.model,
+        rows_total = output.run.rows,
+        rows = Empty
+    );
+    let mut records = Records::new(blocks);
+    let mut comparison = Comparison::new(output, query.partition_fields, query.key_fields);
+    let compared = comparison.run(&mut records, |rows| {
+        span.record("rows", rows);
+    });
+    let mut rows = comparison.database_rows();
+    let difference = match compared {
+        Ok(()) => return Ok(rows),
+        Err(Stop::Failed(error)) => return Err(error),
+        Err(Stop::Different(difference)) => difference,
+    };
+    // Whether rows are missing or only changed is worth the wait for the rest.
+    while records.next()?.is_some() {
+        rows += 1;
+    }
+    Err(Kind::Check.error(format!(
+        "{difference}. The output has {}, the database {rows}. The tables may have changed since the output was \
+         made, in run {}",
+        counted(output.run.rows),
+        output.run.run
+    )))
+}
+
+fn counted(rows: u64) -> String {
+    match rows {
+        1 => "1 row".to_owned(),
+        rows => format!("{rows} rows"),
+    }
+}

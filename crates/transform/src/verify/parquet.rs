@@ -1,0 +1,96 @@
+//! The rows of a Parquet file as records of CSV, a row group at a time.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use dataset::failure::{Kind, OrFail};
+use polars::prelude::{DataFrame, SerReader};
+use polars_io::parquet::read::ParquetReader;
+
+use super::rows::cannot_read;
+use crate::sink::Cells;
+use crate::sink::parquet::ROW_GROUP_ROWS;
+
+/// The rows of one file.
+pub(super) struct ParquetRows {
+    path: PathBuf,
+    names: Vec<String>,
+    rows: usize,
+    /// Rows read, the current row group's included.
+    read: usize,
+    /// The current row group, and its next row.
+    columns: Vec<Cells>,
+    next: usize,
+    record: Vec<u8>,
+}
+
+impl ParquetRows {
+    pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let open = || -> anyhow::Result<_> {
+            let mut reader = ParquetReader::new(File::open(&path)?);
+            let schema = reader.schema()?;
+            let names = schema.iter_names().map(ToString::to_string).collect();
+            Ok((names, reader.num_rows()?))
+        };
+        let (names, rows) = open().or_fail(Kind::Check, || cannot_read(&path))?;
+        Ok(Self {
+            path,
+            names,
+            rows,
+            read: 0,
+            columns: Vec::new(),
+            next: 0,
+            record: Vec::new(),
+        })
+    }
+
+    /// The names of the columns.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    pub(super) fn into_path(self) -> PathBuf {
+        self.path
+    }
+
+    /// The next row as a record of CSV, without a line feed.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
+        if self
+            .columns
+            .first()
+            .is_none_or(|column| self.next == column.len())
+        {
+            if self.read >= self.rows {
+                return Ok(None);
+            }
+            self.read_group()?;
+        }
+        self.record.clear();
+        for (index, column) in self.columns.iter().enumerate() {
+            if index > 0 {
+                self.record.push(b',');
+            }
+            column.write_field(self.next, &mut self.record);
+        }
+        self.next += 1;
+        Ok(Some(&self.record))
+    }
+
+    fn read_group(&mut self) -> anyhow::Result<()> {
+        let rows = ROW_GROUP_ROWS.min(self.rows - self.read);
+        let read = || -> anyhow::Result<DataFrame> {
+            let reader = ParquetReader::new(File::open(&self.path)?);
+            Ok(reader.with_slice(Some((self.read, rows))).finish()?)
+        };
+        let frame = read().or_fail(Kind::Check, || cannot_read(&self.path))?;
+        anyhow::ensure!(frame.height() == rows, "{}", cannot_read(&self.path));
+        self.columns = frame
+            .columns()
+            .iter()
+            .map(Cells::of)
+            .collect::<anyhow::Result<_>>()?;
+        self.read += rows;
+        self.next = 0;
+        Ok(())
+    }
+}

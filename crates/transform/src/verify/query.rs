@@ -1,0 +1,227 @@
+//! A model as Postgres runs it: one COPY, whose records hold what orders a row and then the row, as the product
+//! writes it.
+
+use anyhow::Context;
+use database::identifier::{qualified, quoted};
+use dataset::failure::{Kind, OrFail};
+use dataset::{ColumnType, Model};
+use postgres::Client;
+use postgres::error::SqlState;
+use postgres::types::Type;
+
+/// A model's COPY.
+pub(super) struct Query {
+    /// `COPY (…) TO STDOUT (FORMAT csv)`.
+    pub(super) copy: String,
+    /// How many fields name the partition. They come first.
+    pub(super) partition_fields: usize,
+    /// How many fields come before the columns of the output: those of the partition, and those that order its
+    /// rows. At least one, so no record is a single field, which Postgres would quote where it is `\.`.
+    pub(super) key_fields: usize,
+}
+
+/// A column as the model declares it and as Postgres gives it.
+struct Column<'a> {
+    name: &'a str,
+    kind: ColumnType,
+    given_type: Type,
+}
+
+impl Query {
+    /// The COPY of a model whose rows are partitioned by these columns, or by none. `client` sees the tables.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if Postgres cannot run the SELECT; [`Kind::Mismatch`] if what it gives is not what the
+    /// dataset declares.
+    pub(super) fn of(
+        model: &Model,
+        partition_by: &[String],
+        client: &mut Client,
+    ) -> anyhow::Result<Self> {
+        let select = model.sql.trim_end().trim_end_matches(';');
+        let columns = columns(model, select, client)?;
+        let named = |name: &String| {
+            let found = columns.iter().find(|column| column.name == name);
+            found.with_context(|| format!("no column `{name}`"))
+        };
+        let order_by = match partition_by.is_empty() {
+            true => &model.order_by,
+            false => &model.order_in_partition,
+        };
+        let within = order_by.iter().filter(|name| !partition_by.contains(name));
+        let (mut fields, mut order) = (Vec::new(), Vec::new());
+        for name in partition_by {
+            let column = named(name)?;
+            fields.push(column.folder());
+            order.push(column.folder_order());
+        }
+        for name in within {
+            let key = named(name)?.order();
+            fields.push(key.clone());
+            order.push(key);
+        }
+        let order = match order.is_empty() {
+            true => String::new(),
+            false => format!("\nORDER BY {} NULLS LAST", order.join(" NULLS LAST, ")),
+        };
+        if fields.is_empty() {
+            fields.push("0".to_owned());
+        }
+        let key_fields = fields.len();
+        let visible = |column: &&Column| !model.hidden.iter().any(|hidden| hidden == column.name);
+        fields.extend(columns.iter().filter(visible).map(Column::text));
+        let names: Vec<String> = columns.iter().map(|column| quoted(column.name)).collect();
+        Ok(Self {
+            copy: format!(
+                "COPY (SELECT {}\nFROM (\n{select}\n) AS model ({}){order}) TO STDOUT (FORMAT csv)",
+                fields.join(", "),
+                names.join(", "),
+            ),
+            partition_fields: partition_by.len(),
+            key_fields,
+        })
+    }
+}
+
+/// The columns that the SELECT gives, which must be those declared. Postgres folds names that are not quoted to
+/// lower case and Polars doesn't, so letter case is not compared.
+fn columns<'a>(
+    model: &'a Model,
+    select: &str,
+    client: &mut Client,
+) -> anyhow::Result<Vec<Column<'a>>> {
+    let cannot_run = || format!("model `{}` cannot be run by Postgres", model.name);
+    let statement = match client.prepare(&format!("SELECT * FROM (\n{select}\n) AS model")) {
+        // Syntax and names, but not the right to read.
+        Err(error) if error.code().is_some_and(is_about_the_model) => {
+            return Err(error).or_fail(Kind::Usage, cannot_run);
+        }
+        prepared => prepared.with_context(cannot_run)?,
+    };
+    let given = statement.columns();
+    let as_declared = given.len() == model.columns.len()
+        && given
+            .iter()
+            .zip(&model.columns)
+            .all(|(given, (name, _))| given.name().eq_ignore_ascii_case(name));
+    if !as_declared {
+        let names: Vec<&str> = given.iter().map(postgres::Column::name).collect();
+        return Err(Kind::Mismatch.error(format!(
+            "model `{}` gives the columns {} in Postgres, which are not those that dataset.toml declares",
+            model.name,
+            names.join(", ")
+        )));
+    }
+    let columns = given.iter().zip(&model.columns).map(|(given, (name, kind))| {
+        // Rounding to the declared scale would hide the digits beyond it. An expression tells no scale.
+        if let (ColumnType::Numeric { scale, .. }, Some(given)) = (kind, scale(given))
+            && given != i32::from(*scale)
+        {
+            return Err(Kind::Mismatch.error(format!(
+                "model `{}`: column `{name}` has {given} digits after the point in Postgres, not {scale}",
+                model.name
+            )));
+        }
+        Ok(Column {
+            name,
+            kind: *kind,
+            given_type: given.type_().clone(),
+        })
+    });
+    columns.collect()
+}
+
+/// Class 42 of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn is_about_the_model(code: &SqlState) -> bool {
+    code.code().starts_with("42") && *code != SqlState::INSUFFICIENT_PRIVILEGE
+}
+
+/// The scale of a numeric column, packed as `numerictypmodin` does (src/backend/utils/adt/numeric.c).
+fn scale(column: &postgres::Column) -> Option<i32> {
+    let packed = column.type_modifier() - 4;
+    (*column.type_() == Type::NUMERIC && packed >= 0).then_some(((packed & 0x7ff) ^ 1024) - 1024)
+}
+
+impl Column<'_> {
+    /// The SELECT's own column: in ORDER BY a bare name would be that of a text made of it.
+    fn given(&self) -> String {
+        qualified("model", self.name)
+    }
+
+    /// An expression for the text that the product writes. (COPY writes the others as they should be: the
+    /// session has hexadecimal `bytea` and the shortest floats.)
+    fn text(&self) -> String {
+        let column = self.given();
+        match self.kind {
+            ColumnType::Boolean => format!("{column}::text"),
+            ColumnType::Real => format!("{column}::real"),
+            ColumnType::Double => format!("{column}::double precision"),
+            ColumnType::Numeric { scale, .. } => format!("round({column}::numeric, {scale})"),
+            // A cast would strip the padding.
+            ColumnType::Text if self.given_type == Type::BPCHAR => column,
+            ColumnType::Text => format!("{column}::text"),
+            ColumnType::Date => format!("{column}::date"),
+            ColumnType::Time => with_microseconds(&format!("{column}::time"), "HH:MM:SS.ffffff"),
+            ColumnType::Timestamp => with_microseconds(&format!("{column}::timestamp"), TIMESTAMP),
+            ColumnType::TimestampTz => {
+                let utc = format!("({column}::timestamptz AT TIME ZONE 'UTC')");
+                format!("{} || 'Z'", with_microseconds(&utc, TIMESTAMP))
+            }
+            ColumnType::SmallInt
+            | ColumnType::Integer
+            | ColumnType::BigInt
+            | ColumnType::Uuid
+            | ColumnType::Bytes
+            | ColumnType::Json
+            | ColumnType::JsonBinary => column,
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(
+            self.kind,
+            ColumnType::Text | ColumnType::Json | ColumnType::JsonBinary | ColumnType::Uuid
+        )
+    }
+
+    /// An expression that orders rows as the sink does: what is carried as text by its bytes.
+    fn order(&self) -> String {
+        let column = self.given();
+        match self.is_text() {
+            false => column,
+            // A cast would strip the padding here too.
+            true if self.given_type == Type::BPCHAR => {
+                format!("(CASE WHEN {column} IS NOT NULL THEN concat({column}) END) COLLATE \"C\"")
+            }
+            true => format!("{column}::text COLLATE \"C\""),
+        }
+    }
+
+    /// The same for folders, where the empty text is NULL.
+    fn folder_order(&self) -> String {
+        match self.is_text() {
+            true => format!("NULLIF({}, '')", self.order()),
+            false => self.order(),
+        }
+    }
+
+    /// An expression for the text that the folder is named after.
+    fn folder(&self) -> String {
+        match self.is_text() {
+            true => self.folder_order(),
+            false => self.text(),
+        }
+    }
+}
+
+const TIMESTAMP: &str = "YYYY-MM-DDTHH:MM:SS.ffffff";
+
+/// Postgres's own text, which is several times faster to be had than that of `to_char`, with a `T` and with six
+/// digits where it has any after the point. `pattern` is as long as that is.
+fn with_microseconds(time: &str, pattern: &str) -> String {
+    let length = pattern.len();
+    format!(
+        "replace({time}::text, ' ', 'T') || \
+         CASE strpos({time}::text, '.') WHEN 0 THEN '' ELSE repeat('0', {length} - length({time}::text)) END"
+    )
+}

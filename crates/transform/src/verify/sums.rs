@@ -1,0 +1,108 @@
+//! The sums of an output's rows, exact.
+
+use super::Run;
+use super::records::{fields, value};
+
+/// The columns to sum, with what their sums must be.
+pub(super) struct Summed(pub(super) Vec<(String, SummedColumn)>);
+
+/// A column to sum.
+pub(super) struct SummedColumn {
+    /// Its place among the columns.
+    index: usize,
+    /// Digits after the point.
+    pub(super) scale: usize,
+    /// What the manifest says, at this scale.
+    pub(super) expected: i128,
+}
+
+impl Summed {
+    /// `None` if the manifest contradicts itself.
+    pub(super) fn of(run: &Run) -> Option<Self> {
+        let columns = run.sums.iter().map(|(name, sum)| {
+            let index = run.columns.iter().position(|(column, _)| column == name)?;
+            let scale = sum
+                .split_once('.')
+                .map_or(0, |(_, fraction)| fraction.len());
+            let column = SummedColumn {
+                index,
+                scale,
+                expected: unscaled(sum.as_bytes(), scale)?,
+            };
+            Some((name.clone(), column))
+        });
+        columns.collect::<Option<_>>().map(Self)
+    }
+
+    /// Nothing summed yet.
+    pub(super) fn zero(&self) -> Vec<i128> {
+        vec![0; self.0.len()]
+    }
+
+    /// Adds a row, in which NULL counts as nothing.
+    ///
+    /// # Errors
+    /// The name of the column in which the row has no amount.
+    pub(super) fn add<'a>(&'a self, record: &[u8], sums: &mut [i128]) -> Result<(), &'a str> {
+        for (sum, (name, column)) in sums.iter_mut().zip(&self.0) {
+            let field = fields(record).nth(column.index).unwrap_or_default();
+            if let Some(amount) = value(field) {
+                *sum += unscaled(&amount, column.scale).ok_or(name.as_str())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A decimal as an integer at `scale`; `None` if it is none.
+fn unscaled(text: &[u8], scale: usize) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix(b"-") {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let point = digits
+        .iter()
+        .position(|byte| *byte == b'.')
+        .unwrap_or(digits.len());
+    let (whole, fraction) = (
+        &digits[..point],
+        digits.get(point + 1..).unwrap_or_default(),
+    );
+    if digits.is_empty() || fraction.len() != scale {
+        return None;
+    }
+    whole
+        .iter()
+        .chain(fraction)
+        .try_fold(0_i128, |value, byte| {
+            let digit = (*byte as char).to_digit(10)?;
+            value.checked_mul(10)?.checked_add(sign * i128::from(digit))
+        })
+}
+
+/// The text of a decimal.
+pub(super) fn decimal(unscaled: i128, scale: usize) -> String {
+    let mut text = Vec::new();
+    crate::sink::write_decimal(unscaled, scale, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_decimal_of_the_scale_is_none() {
+        for text in ["", "-", "1", "1.2", "1.234", "x.00", "1,00", "--1.00"] {
+            assert_eq!(unscaled(text.as_bytes(), 2), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_are_read_as_they_are_written(value in -i128::MAX / 2..i128::MAX / 2, scale in 0_usize..38) {
+            prop_assert_eq!(unscaled(decimal(value, scale).as_bytes(), scale), Some(value));
+        }
+    }
+}
