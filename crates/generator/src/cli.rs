@@ -10,11 +10,8 @@ use dataset::failure::Kind;
 use crate::files::FileFormat;
 use crate::laws::Laws;
 use crate::load::{MAX_WORKERS, Mode, Options, Storage};
-use crate::plan::MAX_ASSOCIATES;
 use crate::recipe::Asked;
-
-/// Associates at scale 1; they have about 100,000 movements.
-const SCALE_ASSOCIATES: u32 = 1_000;
+use crate::source::Maker;
 
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\
@@ -100,7 +97,7 @@ pub struct RowsArgs {
 
     /// How many associates; accounts, cards and movements follow from them [default: 1000]
     #[arg(long, value_name = "N", conflicts_with = "scale", help_heading = "Rows",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ASSOCIATES)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(Maker::Cards.most())))]
     pub associates: Option<u32>,
 
     /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements
@@ -186,7 +183,7 @@ impl RowsArgs {
         let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
         Ok(Options {
             schema: schema.clone(),
-            associates: self.associates()?,
+            size: self.size(&dataset)?,
             asked: Asked {
                 seed: self.seed,
                 as_of: self.as_of,
@@ -219,17 +216,28 @@ impl RowsArgs {
         Ok(Some(laws))
     }
 
-    fn associates(&self) -> anyhow::Result<u32> {
-        let Some(scale) = self.scale else {
-            return Ok(self.associates.unwrap_or(SCALE_ASSOCIATES));
-        };
-        let associates = (scale * f64::from(SCALE_ASSOCIATES)).round();
-        if (1.0..=f64::from(MAX_ASSOCIATES)).contains(&associates) {
-            return Ok(associates as u32);
+    /// How many of what the dataset's sizes count.
+    fn size(&self, dataset: &Dataset) -> anyhow::Result<u32> {
+        let maker = Maker::of(&dataset.name)?;
+        let (at_1, most, unit) = (maker.scale_1(), maker.most(), maker.unit());
+        if let Some(associates) = self.associates {
+            if maker == Maker::Cards {
+                return Ok(associates);
+            }
+            return Err(Kind::Usage.error(format!(
+                "--associates: {} has {unit}; give their number as --scale, 1 being {at_1}",
+                dataset.name
+            )));
+        }
+        let scale = self.scale.unwrap_or(1.0);
+        let size = (scale * f64::from(at_1)).round();
+        if (1.0..=f64::from(most)).contains(&size) {
+            return Ok(size as u32);
         }
         Err(Kind::Usage.error(format!(
-            "--scale {scale}: give 0.001 to {}; scale 1 is {SCALE_ASSOCIATES} associates",
-            MAX_ASSOCIATES / SCALE_ASSOCIATES
+            "--scale {scale}: give {} to {}; scale 1 is {at_1} {unit}",
+            1.0 / f64::from(at_1),
+            most / at_1
         )))
     }
 }
@@ -255,7 +263,7 @@ mod tests {
     fn without_arguments_a_thousand_associates_are_made_in_schema_cards() {
         let options = parse(&[]).expect("parsed").options().expect("options");
         assert_eq!(
-            (options.associates, options.asked, options.mode),
+            (options.size, options.asked, options.mode),
             (1000, Asked::default(), Mode::Fresh)
         );
         assert_eq!((options.schema.as_str(), options.workers), ("cards", None));
@@ -273,7 +281,7 @@ mod tests {
                 .expect("parsed")
                 .options()
                 .expect("options");
-            assert_eq!(options.associates, associates);
+            assert_eq!(options.size, associates);
         }
     }
 

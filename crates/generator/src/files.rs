@@ -17,14 +17,12 @@ use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tracing::field;
 
-use crate::cards::Cards;
 use crate::copy::TableReport;
 use crate::dirt::Planted;
-use crate::format::{Csv, Format, encode};
+use crate::format::{Csv, Encoding};
 use crate::load::{Options, Report, processors};
-use crate::plan::{Part, Plan};
 use crate::recipe::Recipe;
-use crate::rows::Table;
+use crate::source::{Part, Source};
 
 /// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
 /// waiting for their turn stay small (a megabyte each).
@@ -44,6 +42,13 @@ impl FileFormat {
         match self {
             Self::Csv => "csv",
             Self::BinaryCopy => "bin",
+        }
+    }
+
+    fn encoding(self) -> Encoding {
+        match self {
+            Self::Csv => Encoding::Csv(Csv::default()),
+            Self::BinaryCopy => Encoding::Binary(RowEncoder::default()),
         }
     }
 
@@ -72,23 +77,19 @@ pub fn write(
     options.check()?;
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
-    let cards = Cards::new(&recipe);
+    let maker = options.maker()?;
     let staging = Staging::open(folder)?;
-    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
+    let source = maker.plan(&recipe, options.size, cancel)?;
     let workers = options.workers.unwrap_or_else(processors);
     let loaded = Instant::now();
     let writer = Writer {
         folder: &staging.folder,
-        extension: format.extension(),
-        cards: &cards,
-        plan: &plan,
+        format,
+        source: source.as_ref(),
         workers,
         cancel,
     };
-    let tables = match format {
-        FileFormat::Csv => writer.tables::<Csv>(),
-        FileFormat::BinaryCopy => writer.tables::<RowEncoder>(),
-    }?;
+    let tables = writer.tables()?;
     let load_seconds = loaded.elapsed().as_secs_f64();
     for (name, text) in [
         ("schema.sql", &options.dataset.schema_sql),
@@ -106,7 +107,7 @@ pub fn write(
     let report = Report::new(
         options,
         &recipe,
-        &plan,
+        source.as_ref(),
         tables,
         workers,
         (load_seconds, 0.0),
@@ -228,9 +229,8 @@ impl Drop for Staging {
 
 struct Writer<'a> {
     folder: &'a Path,
-    extension: &'static str,
-    cards: &'a Cards,
-    plan: &'a Plan,
+    format: FileFormat,
+    source: &'a dyn Source,
     workers: usize,
     cancel: &'a Cancel,
 }
@@ -243,30 +243,30 @@ struct Made {
 }
 
 impl Writer<'_> {
-    fn tables<F: Format>(&self) -> anyhow::Result<Vec<(TableReport, Planted)>> {
-        Table::ALL
-            .into_iter()
-            .map(|table| self.table::<F>(table))
+    fn tables(&self) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+        (0..self.source.tables().len())
+            .map(|table| self.table(table))
             .collect()
     }
 
     /// Writes one table: workers make its parts, and this thread writes them in their order.
-    fn table<F: Format>(&self, table: Table) -> anyhow::Result<(TableReport, Planted)> {
+    fn table(&self, table: usize) -> anyhow::Result<(TableReport, Planted)> {
+        let layout = &self.source.tables()[table];
         let path = self
             .folder
-            .join(format!("{}.{}", table.name(), self.extension));
+            .join(format!("{}.{}", layout.name, self.format.extension()));
         let begun = Instant::now();
-        let rows_total = self.plan.rows(table);
+        let rows_total = self.source.rows(table);
         let span = tracing::info_span!(
             "write",
-            table = table.name(),
+            table = layout.name,
             rows_total,
             rows = field::Empty
         );
-        let parts = self.plan.parts(table, PART_ROWS);
+        let parts = self.source.parts(table, PART_ROWS);
         let mut file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
         let mut report = TableReport {
-            table: table.name(),
+            table: layout.name,
             rows: 0,
             bytes: 0,
             seconds: 0.0,
@@ -280,9 +280,9 @@ impl Writer<'_> {
             span.record("rows", report.rows);
             anyhow::Ok(())
         };
-        let mut around = F::default();
-        around.header(table);
-        put(&around.take(Vec::new()), 0)?;
+        let mut around = self.format.encoding();
+        around.format().header(layout);
+        put(&around.format().take(Vec::new()), 0)?;
         // A worker takes a buffer before it takes a part; so only as many parts as there are buffers wait for
         // their turn, and the next one in turn always has one.
         let (buffer, buffers) = channel();
@@ -297,7 +297,7 @@ impl Writer<'_> {
             let (buffers, parts, next) = (&buffers, &parts, &next);
             for _ in 0..self.workers {
                 let sender = sender.clone();
-                scope.spawn(move || self.make::<F>(table, parts, next, buffers, &sender));
+                scope.spawn(move || self.make(table, parts, next, buffers, &sender));
             }
             drop(sender);
             let mut early = BTreeMap::new();
@@ -319,23 +319,23 @@ impl Writer<'_> {
             }
             anyhow::Ok(())
         })?;
-        around.trailer();
-        put(&around.take(Vec::new()), 0)?;
+        around.format().trailer();
+        put(&around.format().take(Vec::new()), 0)?;
         report.seconds = begun.elapsed().as_secs_f64();
-        tracing::info!(table = table.name(), rows = report.rows, "written");
+        tracing::info!(table = layout.name, rows = report.rows, "written");
         Ok((report, planted))
     }
 
     /// Makes parts until there are no more, or nobody wants them.
-    fn make<F: Format>(
+    fn make(
         &self,
-        table: Table,
+        table: usize,
         parts: &[Part],
         next: &AtomicUsize,
         buffers: &Mutex<Receiver<Vec<u8>>>,
         sender: &Sender<(usize, Made)>,
     ) {
-        let mut format = F::default();
+        let mut encoding = self.format.encoding();
         loop {
             let taken = buffers
                 .lock()
@@ -344,22 +344,18 @@ impl Writer<'_> {
             let Ok(mut bytes) = taken else { return };
             bytes.clear();
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&part) = parts.get(index) else {
+            let Some(part) = parts.get(index) else {
                 return;
             };
             let mut rows = 0;
-            let gathered = encode(
-                self.cards,
-                table,
-                part,
-                &mut format,
-                &mut |block: Vec<u8>, more| {
-                    self.cancel.check()?;
-                    bytes.extend_from_slice(&block);
-                    rows += more;
-                    Ok(block)
-                },
-            );
+            let gathered =
+                self.source
+                    .encode(table, part, &mut encoding, &mut |block: Vec<u8>, more| {
+                        self.cancel.check()?;
+                        bytes.extend_from_slice(&block);
+                        rows += more;
+                        Ok(block)
+                    });
             let Ok(planted) = gathered else { return };
             let made = Made {
                 bytes,

@@ -4,21 +4,16 @@
 use database::copy_in::{BLOCK_BYTES, RowEncoder};
 use dataset::calendar::Date;
 
-use crate::cards::Cards;
 use crate::dirt::Planted;
 use crate::names::push_number;
-use crate::plan::Part;
-use crate::rows::{Fields, Row, Table};
+use crate::rows::{Fields, Row};
 use crate::season::{DAY, EPOCH_DAYS, SECOND};
+use crate::source::Layout;
 
-/// A format of rows, which gathers what it encodes.
-pub(crate) trait Format: Fields + Default {
+/// What stands around rows, and what gathers them.
+pub(crate) trait Around {
     /// What a file begins with.
-    fn header(&mut self, table: Table);
-    /// Begins a row.
-    fn begin(&mut self, table: Table);
-    /// Ends a row.
-    fn end(&mut self);
+    fn header(&mut self, table: &Layout);
     /// What a file ends with.
     fn trailer(&mut self);
     /// Bytes gathered since the last [`take`](Self::take).
@@ -27,16 +22,26 @@ pub(crate) trait Format: Fields + Default {
     fn take(&mut self, buffer: Vec<u8>) -> Vec<u8>;
 }
 
-impl Format for RowEncoder {
-    fn header(&mut self, _table: Table) {
-        Self::header(self);
-    }
+/// A format of rows.
+pub(crate) trait Format: Fields + Around {
+    /// Begins a row.
+    fn begin(&mut self, table: &Layout);
+    /// Ends a row.
+    fn end(&mut self);
+}
 
-    fn begin(&mut self, table: Table) {
-        self.row(table.columns().len() as i16);
+impl Format for RowEncoder {
+    fn begin(&mut self, table: &Layout) {
+        self.row(table.columns.len() as i16);
     }
 
     fn end(&mut self) {}
+}
+
+impl Around for RowEncoder {
+    fn header(&mut self, _table: &Layout) {
+        Self::header(self);
+    }
 
     fn trailer(&mut self) {
         Self::trailer(self);
@@ -70,18 +75,20 @@ impl Csv {
 }
 
 impl Format for Csv {
-    fn header(&mut self, table: Table) {
-        self.begin(table);
-        table.columns().iter().for_each(|name| self.text(name));
-        self.end();
-    }
-
-    fn begin(&mut self, _table: Table) {
+    fn begin(&mut self, _table: &Layout) {
         self.in_row = false;
     }
 
     fn end(&mut self) {
         self.text.push('\n');
+    }
+}
+
+impl Around for Csv {
+    fn header(&mut self, table: &Layout) {
+        self.begin(table);
+        table.columns.iter().for_each(|name| self.text(name));
+        self.end();
     }
 
     fn trailer(&mut self) {}
@@ -168,31 +175,34 @@ impl Fields for Csv {
     }
 }
 
-/// Encodes the rows of a part. Each time a block is full, `hand_over` takes it and the number of its rows,
-/// and gives a buffer for the next one. Returns what was planted.
-///
-/// # Errors
-/// Those of `hand_over`.
-pub(crate) fn encode<F: Format>(
-    cards: &Cards,
-    table: Table,
-    part: Part,
-    format: &mut F,
-    hand_over: &mut impl FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>>,
-) -> anyhow::Result<Planted> {
-    match table {
-        Table::Associado => blocks(cards.associados(part), table, format, hand_over),
-        Table::Conta => blocks(cards.contas(part), table, format, hand_over),
-        Table::Cartao => blocks(cards.cartoes(part), table, format, hand_over),
-        Table::Movimento => blocks(cards.movimentos(part), table, format, hand_over),
+/// Takes a block of encoded rows and their number, and gives a buffer for the next one.
+pub(crate) type HandOver<'a> = dyn FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>> + 'a;
+
+/// One of the formats.
+pub(crate) enum Encoding {
+    Binary(RowEncoder),
+    Csv(Csv),
+}
+
+impl Encoding {
+    /// What is asked of it between two parts.
+    pub(crate) fn format(&mut self) -> &mut dyn Around {
+        match self {
+            Self::Binary(format) => format,
+            Self::Csv(format) => format,
+        }
     }
 }
 
-fn blocks<F: Format>(
+/// Encodes rows of a table, in blocks that `hand_over` takes, and returns what was planted.
+///
+/// # Errors
+/// Those of `hand_over`.
+pub(crate) fn blocks<F: Format>(
     mut rows: impl Iterator<Item = impl Row>,
-    table: Table,
+    table: &Layout,
     format: &mut F,
-    hand_over: &mut impl FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>>,
+    hand_over: &mut HandOver<'_>,
 ) -> anyhow::Result<Planted> {
     let mut planted = Planted::default();
     let mut text = String::new();
@@ -202,7 +212,7 @@ fn blocks<F: Format>(
         format.begin(table);
         row.encode(&mut text, format);
         format.end();
-        planted.count(row.fault());
+        planted.count(row.plant());
         gathered_rows += 1;
         if format.gathered_bytes() >= BLOCK_BYTES {
             let block = format.take(Vec::new());
@@ -222,11 +232,12 @@ fn blocks<F: Format>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::card_rows::LAYOUTS;
     use proptest::prelude::*;
 
     fn written(write: impl FnOnce(&mut Csv)) -> String {
         let mut csv = Csv::default();
-        csv.begin(Table::Conta);
+        csv.begin(&LAYOUTS[1]);
         write(&mut csv);
         csv.end();
         String::from_utf8(csv.take(Vec::new())).expect("UTF-8")
@@ -258,7 +269,7 @@ mod tests {
             "2000-01-01 00:00:00,2000-01-01 00:00:01.5,1999-12-31 23:59:59.999999,2000-01-01 00:00:00.00001\n"
         );
         let mut csv = Csv::default();
-        csv.header(Table::Conta);
+        csv.header(&LAYOUTS[1]);
         assert_eq!(csv.take(Vec::new()), b"id,tipo,data_criacao,id_associado\n");
     }
 

@@ -6,6 +6,7 @@
 
 mod append;
 pub mod card_number;
+mod card_rows;
 pub mod cards;
 pub mod cli;
 mod copy;
@@ -31,6 +32,7 @@ pub mod record;
 pub mod rows;
 mod schema;
 mod season;
+pub mod source;
 
 pub use copy::TableReport;
 pub use describe::describe;

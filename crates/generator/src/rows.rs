@@ -3,7 +3,7 @@
 
 use database::copy_in::RowEncoder;
 
-use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault};
+use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
 use crate::names::Name;
 use crate::plan::Counts;
 use crate::purchase::Purchase;
@@ -121,7 +121,7 @@ pub trait Row {
     fn encode(&self, text: &mut String, fields: &mut impl Fields);
 
     /// The fault that was planted in it.
-    fn fault(&self) -> Option<Fault>;
+    fn plant(&self) -> Option<Plant>;
 }
 
 /// A row of `associado`.
@@ -186,8 +186,8 @@ impl Row for Associado<'_> {
         fields.text(text);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Associado))
     }
 }
 
@@ -199,8 +199,8 @@ impl Row for Conta {
         fields.int4(self.id_associado as i32);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Conta))
     }
 }
 
@@ -216,8 +216,8 @@ impl Row for Cartao<'_> {
         fields.int4(self.holder.id as i32);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Cartao))
     }
 }
 
@@ -239,8 +239,8 @@ impl Row for Movimento<'_> {
         fields.int4(self.id_cartao as i32);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Movimento))
     }
 }
 

@@ -20,7 +20,7 @@ fn options(associates: u32, mode: Mode) -> Options {
     Options {
         dataset: Dataset::open("cards").expect("cards is built in"),
         schema: "cards".to_owned(),
-        associates,
+        size: associates,
         asked: Asked::default(),
         workers: Some(2),
         mode,

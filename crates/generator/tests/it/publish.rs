@@ -65,7 +65,7 @@ fn an_empty_schema_is_filled_and_nothing_of_the_loading_is_left() {
         ("cards", generator::VERSION)
     );
     assert_eq!(
-        (generation.recipe.seed, generation.highest.associado),
+        (generation.recipe.seed, generation.highest["associado"]),
         (generator::DEFAULT_SEED, 20)
     );
     assert_eq!(recorded(&mut client, "elsewhere").expect("readable"), None);
@@ -316,11 +316,11 @@ fn options_that_make_no_sense_are_usage_errors() {
     other_dataset.dataset.name = "sales".to_owned();
     for bad in [
         Options {
-            associates: 0,
+            size: 0,
             ..good.clone()
         },
         Options {
-            associates: u32::MAX,
+            size: u32::MAX,
             ..good.clone()
         },
         Options {
