@@ -24,6 +24,7 @@ const fn layout(table: Table) -> Layout {
         key: "id",
         columns: table.columns(),
         types: table.types(),
+        dialect: None,
     }
 }
 
@@ -107,6 +108,7 @@ impl Source for CardRows {
         match encoding {
             Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
             Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
+            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
         }
     }
 

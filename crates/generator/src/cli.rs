@@ -28,14 +28,17 @@ Examples:
     extrato generate --describe > laws.toml; $EDITOR laws.toml; extrato generate --distributions laws.toml
   As files, without a database
     extrato generate --scale 10 --to rows --format csv
+  AdventureWorks' sales, half as many orders again, in schema sales; then files as they arrive, faults included
+    extrato generate --dataset sales --scale 1.5
+    extrato generate --dataset sales --dirty 0.01 --to arrived
   Into another schema of a given database
     extrato generate --url postgresql://ana@db.example/folha --schema cards_teste";
 
 /// Fill a Postgres schema with realistic fake rows
 ///
 /// Associates of a credit cooperative, their accounts, cards and card movements, with keys and foreign
-/// keys. The same seed gives the same rows, whatever the number of workers, the machine or the date. A run
-/// that fails leaves the schema as it was.
+/// keys; or what the dataset that is named holds instead. The same seed gives the same rows, whatever the number
+/// of workers, the machine or the date. A run that fails leaves the schema as it was.
 #[derive(Debug, Clone, clap::Args)]
 pub struct GenerateArgs {
     /// Which rows, and where they go.
@@ -86,7 +89,7 @@ pub struct RowsArgs {
     #[command(flatten)]
     pub connection: ConnectionArgs,
 
-    /// The dataset
+    /// The dataset: cards, sales or hiring. What is said of associates and distributions is for cards
     #[arg(
         long,
         value_name = "NAME",
@@ -100,7 +103,8 @@ pub struct RowsArgs {
           value_parser = clap::value_parser!(u32).range(1..=i64::from(Maker::Cards.most())))]
     pub associates: Option<u32>,
 
-    /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements
+    /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
+    /// about 120,000 lines, of hiring 2,000 employees
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -119,7 +123,8 @@ pub struct RowsArgs {
 
     /// Plant a fault in this share of rows (0 to 1): trailing spaces, decomposed accents, empty texts, quotes,
     /// line breaks, delimiters, path characters, duplicate clients, far-off dates, extreme amounts. The
-    /// report counts them (one that would not show in its row gives way to a trailing space)
+    /// report counts them (one that would not show in its row gives way to a trailing space). Files of sales and
+    /// hiring get as many rows that break a rule besides
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -283,6 +288,29 @@ mod tests {
                 .expect("options");
             assert_eq!(options.size, associates);
         }
+    }
+
+    #[test]
+    fn other_datasets_have_their_own_sizes() {
+        for (arguments, size) in [
+            (&["--dataset", "sales"][..], 31_465),
+            (&["--dataset", "sales", "--scale", "0.1"], 3_147),
+            (&["--dataset", "hiring"], 2_000),
+            (&["--dataset", "hiring", "--scale", "5"], 10_000),
+        ] {
+            let options = parse(arguments)
+                .expect("parsed")
+                .options()
+                .expect("options");
+            assert_eq!(options.size, size);
+            assert_eq!(options.schema, arguments[1]);
+        }
+        let error = parse(&["--dataset", "sales", "--associates", "7"])
+            .expect("parsed")
+            .options()
+            .expect_err("refused");
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error}");
+        assert!(error.to_string().contains("orders"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Faults planted on purpose, to test what becomes of them downstream.
 //!
-//! A dirty row has one fault in one place, which clean rows never have; so a query can count each.
+//! A dirty row has one fault in one place, which clean rows never have; so a query can count each. Some faults
+//! break a rule: no database takes them, so they stand in files only, to be refused by what loads these.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,28 @@ pub enum Fault {
     FarDate,
     /// The amount is the highest or the lowest that its type can hold.
     ExtremeAmount,
+    /// In files: a field that is required is missing.
+    MissingField,
+    /// In files: a number isn't one.
+    NotANumber,
+    /// In files: a number is beyond its type.
+    OutOfRange,
+    /// In files: a time is none of the calendar's, or not written as times are.
+    ImpossibleTime,
+    /// In files: a text is longer than its column.
+    TooLong,
+    /// In files: the text is not UTF-8.
+    NotUtf8,
+    /// In files: the text holds a NUL, which Postgres has no place for.
+    NulByte,
+    /// In files: the row lacks its last field.
+    RaggedRow,
+    /// In files: the row has the key of the one before.
+    DuplicateKey,
+    /// In files: the row names something that nowhere exists.
+    UnknownReference,
+    /// In files: the row itself is whole, but its parent has a fault that it is refused for.
+    MissingParent,
 }
 
 /// A fault, and the column of its row that it is planted in.
@@ -47,8 +70,14 @@ pub enum Fault {
 pub struct Plant {
     /// The fault.
     pub fault: Fault,
-    /// The column.
+    /// The column; empty where it is the row as a whole.
     pub column: &'static str,
+}
+
+impl Plant {
+    pub(crate) const fn new(fault: Fault, column: &'static str) -> Self {
+        Self { fault, column }
+    }
 }
 
 impl Fault {
@@ -106,7 +135,7 @@ impl Fault {
         }
     }
 
-    /// Plants it in a text; those of dates and amounts leave it as it is.
+    /// Plants it in a text; those that are not a text's leave it as it is.
     pub(crate) fn plant(self, text: &mut String) {
         match self {
             Self::TrailingSpace => text.push(' '),
@@ -116,7 +145,7 @@ impl Fault {
             Self::LineBreak => text.push_str("\nLTDA"),
             Self::Delimiters => text.push_str(",;\tLTDA"),
             Self::PathCharacters => text.insert_str(0, "../a=b%2F"),
-            Self::DuplicateClient | Self::FarDate | Self::ExtremeAmount => {}
+            _ => {}
         }
     }
 }
@@ -143,6 +172,18 @@ impl Dirt {
         draws
             .chance(self.share?)
             .then(|| *draws.pick(Fault::of(table)))
+    }
+
+    /// One of `plants` for the row with this index, if it is to have one. `stream` tells apart those that may
+    /// stand in a database from those that break a rule.
+    pub(crate) fn among(
+        &self,
+        stream: Stream,
+        index: u64,
+        plants: &'static [Plant],
+    ) -> Option<Plant> {
+        let mut draws = Draws::of(self.seed, stream, index);
+        draws.chance(self.share?).then(|| *draws.pick(plants))
     }
 }
 
@@ -182,7 +223,7 @@ impl Planted {
 pub struct PlantedFault {
     /// The table.
     pub table: &'static str,
-    /// The column; of a duplicate client the first of those that are alike.
+    /// The column; of a duplicate client the first of those that are alike; empty where it is the whole row.
     pub column: &'static str,
     /// What is wrong there.
     pub fault: Fault,

@@ -1,8 +1,9 @@
 //! The same rows as files, without any database: one for each table, the dataset's SQL, and a script for psql
-//! that loads them.
+//! that loads them. CSV files of a dataset that arrives in a dialect are in it, and come with a list of the faults
+//! in them instead: `load` is what they are for.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,11 +19,13 @@ use dataset::failure::{Kind, OrFail};
 use tracing::field;
 
 use crate::copy::TableReport;
+use crate::dialect::{DialectCsv, LIST_HEADER, Note, Notes};
 use crate::dirt::Planted;
 use crate::format::{Csv, Encoding};
 use crate::load::{Options, Report, processors};
 use crate::recipe::Recipe;
-use crate::source::{Part, Source};
+use crate::source::{Layout, Part, Source};
+use crate::staging::{Staging, cannot_write};
 
 /// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
 /// waiting for their turn stay small (a megabyte each).
@@ -31,7 +34,8 @@ const PART_ROWS: u64 = 10_000;
 /// The format of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FileFormat {
-    /// With a header, as Postgres's COPY writes it
+    /// As Postgres's COPY writes it, with a header; for sales and hiring as their files arrive, faults included, which
+    /// planted.csv lists
     Csv,
     /// Postgres's own format, for COPY … (FORMAT binary)
     BinaryCopy,
@@ -45,8 +49,9 @@ impl FileFormat {
         }
     }
 
-    fn encoding(self) -> Encoding {
+    fn encoding(self, table: &Layout) -> Encoding {
         match self {
+            Self::Csv if table.dialect.is_some() => Encoding::Dialect(DialectCsv::default()),
             Self::Csv => Encoding::Csv(Csv::default()),
             Self::BinaryCopy => Encoding::Binary(RowEncoder::default()),
         }
@@ -89,21 +94,24 @@ pub fn write(
         workers,
         cancel,
     };
-    let tables = writer.tables()?;
+    let arrives = |table: &Layout| table.dialect.is_some();
+    let tables = if format == FileFormat::Csv && source.tables().iter().any(arrives) {
+        writer.tables(Some(&List::create(&staging.folder)?))?
+    } else {
+        let (dataset, schema) = (&options.dataset, &options.schema);
+        for (name, text) in [
+            ("schema.sql", &dataset.schema_sql),
+            ("constraints.sql", &dataset.constraints_sql),
+            (LOAD_SCRIPT, &load_script(dataset, schema, format)),
+        ] {
+            let path = staging.folder.join(name);
+            fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
+        }
+        writer.tables(None)?
+    };
     let load_seconds = loaded.elapsed().as_secs_f64();
-    for (name, text) in [
-        ("schema.sql", &options.dataset.schema_sql),
-        ("constraints.sql", &options.dataset.constraints_sql),
-        (
-            LOAD_SCRIPT,
-            &load_script(&options.dataset, &options.schema, format),
-        ),
-    ] {
-        let path = staging.folder.join(name);
-        fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
-    }
     cancel.check()?;
-    staging.publish()?;
+    staging.publish(LOAD_SCRIPT)?;
     let report = Report::new(
         options,
         &recipe,
@@ -120,6 +128,28 @@ pub fn write(
 }
 
 const LOAD_SCRIPT: &str = "load.sql";
+const PLANTED: &str = "planted.csv";
+
+/// The list of the faults in the files.
+struct List {
+    path: PathBuf,
+    file: File,
+}
+
+impl List {
+    fn create(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(PLANTED);
+        let file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
+        let list = Self { path, file };
+        list.write(LIST_HEADER)?;
+        Ok(list)
+    }
+
+    fn write(&self, lines: &str) -> anyhow::Result<()> {
+        let written = (&self.file).write_all(lines.as_bytes());
+        written.or_fail(Kind::Output, || cannot_write(&self.path))
+    }
+}
 
 fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
     let schema = identifier::quoted(schema);
@@ -138,95 +168,6 @@ fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
     script + "\\ir constraints.sql\nANALYZE;\n"
 }
 
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
-}
-
-/// A folder inside the target in which everything is written; deleted with all else that is ours unless it
-/// is published.
-struct Staging {
-    folder: PathBuf,
-    target: PathBuf,
-    lock: PathBuf,
-    /// Whether the target was made for this run.
-    is_new: bool,
-    /// Locked for as long as it is open, also if the run is killed.
-    _locked: File,
-}
-
-const STAGING: &str = ".extrato-loading";
-const LOCK: &str = ".extrato-lock";
-
-impl Staging {
-    fn open(target: &Path) -> anyhow::Result<Self> {
-        let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
-        if target.is_file() {
-            return Err(refused("is a file: name a folder with --to"));
-        }
-        let is_new = !target.exists();
-        fs::create_dir_all(target).or_fail(Kind::Output, || cannot_write(target))?;
-        let (folder, lock) = (target.join(STAGING), target.join(LOCK));
-        let entries = || fs::read_dir(target).into_iter().flatten().flatten();
-        let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
-        // A run that was killed may have left some files, but then with its staging folder.
-        if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
-            return Err(refused(
-                "holds something: delete it, or name another folder with --to",
-            ));
-        }
-        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(target))?;
-        match locked.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                return Err(refused(
-                    "is being written by another generate: wait for its end",
-                ));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).or_fail(Kind::Output, || cannot_write(target));
-            }
-            Ok(()) => {}
-        }
-        if folder.exists() {
-            fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
-        }
-        fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
-        Ok(Self {
-            folder,
-            target: target.to_owned(),
-            lock,
-            is_new,
-            _locked: locked,
-        })
-    }
-
-    /// Moves the files into place, the script that loads them last.
-    fn publish(mut self) -> anyhow::Result<()> {
-        let entries =
-            fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
-        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-        names.sort_by_key(|name| name == LOAD_SCRIPT);
-        for name in names {
-            let path = self.target.join(&name);
-            fs::rename(self.folder.join(&name), &path)
-                .or_fail(Kind::Output, || cannot_write(&path))?;
-        }
-        self.is_new = false;
-        Ok(())
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(%error, "{} could not be deleted", self.folder.display());
-        }
-        let _ = fs::remove_file(&self.lock);
-        if self.is_new {
-            let _ = fs::remove_dir(&self.target);
-        }
-    }
-}
-
 struct Writer<'a> {
     folder: &'a Path,
     format: FileFormat,
@@ -240,21 +181,39 @@ struct Made {
     bytes: Vec<u8>,
     rows: u64,
     planted: Planted,
+    notes: Notes,
+}
+
+/// A part's bytes, without the last line's end where the dialect leaves it away.
+fn trimmed<'a>(bytes: &'a [u8], table: &Layout, last: bool) -> &'a [u8] {
+    match table.dialect {
+        Some(dialect) if last && !dialect.final_line_end => {
+            let end = dialect.line_end.as_bytes();
+            bytes.strip_suffix(end).unwrap_or(bytes)
+        }
+        _ => bytes,
+    }
 }
 
 impl Writer<'_> {
-    fn tables(&self) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+    fn file_name(&self, table: &Layout) -> String {
+        match table.dialect {
+            Some(dialect) if self.format == FileFormat::Csv => dialect.file.to_owned(),
+            _ => format!("{}.{}", table.name, self.format.extension()),
+        }
+    }
+
+    fn tables(&self, list: Option<&List>) -> anyhow::Result<Vec<(TableReport, Planted)>> {
         (0..self.source.tables().len())
-            .map(|table| self.table(table))
+            .map(|table| self.table(table, list))
             .collect()
     }
 
     /// Writes one table: workers make its parts, and this thread writes them in their order.
-    fn table(&self, table: usize) -> anyhow::Result<(TableReport, Planted)> {
+    fn table(&self, table: usize, list: Option<&List>) -> anyhow::Result<(TableReport, Planted)> {
         let layout = &self.source.tables()[table];
-        let path = self
-            .folder
-            .join(format!("{}.{}", layout.name, self.format.extension()));
+        let name = self.file_name(layout);
+        let path = self.folder.join(&name);
         let begun = Instant::now();
         let rows_total = self.source.rows(table);
         let span = tracing::info_span!(
@@ -280,9 +239,11 @@ impl Writer<'_> {
             span.record("rows", report.rows);
             anyhow::Ok(())
         };
-        let mut around = self.format.encoding();
+        let mut around = self.format.encoding(layout);
+        let mut lines = 0;
         around.format().header(layout);
         put(&around.format().take(Vec::new()), 0)?;
+        lines += around.format().notes().lines;
         // A worker takes a buffer before it takes a part; so only as many parts as there are buffers wait for
         // their turn, and the next one in turn always has one.
         let (buffer, buffers) = channel();
@@ -312,8 +273,18 @@ impl Writer<'_> {
                     };
                     early.insert(index, part);
                 };
-                put(&part.bytes, part.rows)?;
+                let last = turn + 1 == parts.len();
+                put(trimmed(&part.bytes, layout, last), part.rows)?;
                 planted.add(&part.planted);
+                let placed = part.notes.faults.into_iter().map(|note| Note {
+                    line: lines + note.line,
+                    ..note
+                });
+                if let Some(list) = list {
+                    let listed: String = placed.map(|note| note.line_of(&name)).collect();
+                    list.write(&listed)?;
+                }
+                lines += part.notes.lines;
                 self.cancel.check()?;
                 let _ = buffer.send(part.bytes);
             }
@@ -335,7 +306,7 @@ impl Writer<'_> {
         buffers: &Mutex<Receiver<Vec<u8>>>,
         sender: &Sender<(usize, Made)>,
     ) {
-        let mut encoding = self.format.encoding();
+        let mut encoding = self.format.encoding(&self.source.tables()[table]);
         loop {
             let taken = buffers
                 .lock()
@@ -361,6 +332,7 @@ impl Writer<'_> {
                 bytes,
                 rows,
                 planted,
+                notes: encoding.format().notes(),
             };
             if sender.send((index, made)).is_err() {
                 return;

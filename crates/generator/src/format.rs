@@ -4,7 +4,8 @@
 use database::copy_in::{BLOCK_BYTES, RowEncoder};
 use dataset::calendar::Date;
 
-use crate::dirt::Planted;
+use crate::dialect::{DialectCsv, Notes};
+use crate::dirt::{Plant, Planted};
 use crate::names::push_number;
 use crate::rows::{Fields, Row};
 use crate::season::{DAY, EPOCH_DAYS, SECOND};
@@ -20,14 +21,19 @@ pub(crate) trait Around {
     fn gathered_bytes(&self) -> usize;
     /// Gives them away, and goes on in `buffer`, whose contents are dropped.
     fn take(&mut self, buffer: Vec<u8>) -> Vec<u8>;
+    /// What is to be told of the lines since it was last asked.
+    fn notes(&mut self) -> Notes {
+        Notes::default()
+    }
 }
 
 /// A format of rows.
 pub(crate) trait Format: Fields + Around {
     /// Begins a row.
     fn begin(&mut self, table: &Layout);
-    /// Ends a row.
-    fn end(&mut self);
+    /// Ends a row that has the fault `plant`, or will have `breakage` if the format can show it. Returns what it
+    /// shows of the latter.
+    fn end(&mut self, plant: Option<Plant>, breakage: Option<Plant>) -> Option<Plant>;
 }
 
 impl Format for RowEncoder {
@@ -35,7 +41,9 @@ impl Format for RowEncoder {
         self.row(table.columns.len() as i16);
     }
 
-    fn end(&mut self) {}
+    fn end(&mut self, _plant: Option<Plant>, _breakage: Option<Plant>) -> Option<Plant> {
+        None
+    }
 }
 
 impl Around for RowEncoder {
@@ -79,8 +87,9 @@ impl Format for Csv {
         self.in_row = false;
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, _plant: Option<Plant>, _breakage: Option<Plant>) -> Option<Plant> {
         self.text.push('\n');
+        None
     }
 }
 
@@ -88,7 +97,7 @@ impl Around for Csv {
     fn header(&mut self, table: &Layout) {
         self.begin(table);
         table.columns.iter().for_each(|name| self.text(name));
-        self.end();
+        self.end(None, None);
     }
 
     fn trailer(&mut self) {}
@@ -147,6 +156,27 @@ impl Fields for Csv {
         out.push('"');
     }
 
+    fn null(&mut self) {
+        self.field();
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.field().push(if value { 't' } else { 'f' });
+    }
+
+    fn int2(&mut self, value: i16) {
+        self.int8(value.into());
+    }
+
+    fn uuid(&mut self, value: [u8; 16]) {
+        push_uuid(value, false, self.field());
+    }
+
+    fn timestamptz(&mut self, micros: i64) {
+        self.timestamp(micros);
+        self.text.push_str("+00");
+    }
+
     fn timestamp(&mut self, micros: i64) {
         let out = self.field();
         let date = Date::from_days(micros.div_euclid(DAY) as i32 + EPOCH_DAYS);
@@ -175,6 +205,23 @@ impl Fields for Csv {
     }
 }
 
+/// Writes a UUID with its hyphens.
+pub(crate) fn push_uuid(value: [u8; 16], capitals: bool, out: &mut String) {
+    let digits = if capitals {
+        b"0123456789ABCDEF"
+    } else {
+        b"0123456789abcdef"
+    };
+    for (index, byte) in value.into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            out.push('-');
+        }
+        for half in [byte >> 4, byte & 15] {
+            out.push(char::from(digits[usize::from(half)]));
+        }
+    }
+}
+
 /// Takes a block of encoded rows and their number, and gives a buffer for the next one.
 pub(crate) type HandOver<'a> = dyn FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>> + 'a;
 
@@ -182,6 +229,7 @@ pub(crate) type HandOver<'a> = dyn FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>
 pub(crate) enum Encoding {
     Binary(RowEncoder),
     Csv(Csv),
+    Dialect(DialectCsv),
 }
 
 impl Encoding {
@@ -190,6 +238,7 @@ impl Encoding {
         match self {
             Self::Binary(format) => format,
             Self::Csv(format) => format,
+            Self::Dialect(format) => format,
         }
     }
 }
@@ -211,8 +260,9 @@ pub(crate) fn blocks<F: Format>(
     rows.try_for_each(|row| {
         format.begin(table);
         row.encode(&mut text, format);
-        format.end();
-        planted.count(row.plant());
+        let plant = row.plant();
+        planted.count(plant);
+        planted.count(format.end(plant, row.breakage()));
         gathered_rows += 1;
         if format.gathered_bytes() >= BLOCK_BYTES {
             let block = format.take(Vec::new());
@@ -239,7 +289,7 @@ mod tests {
         let mut csv = Csv::default();
         csv.begin(&LAYOUTS[1]);
         write(&mut csv);
-        csv.end();
+        csv.end(None, None);
         String::from_utf8(csv.take(Vec::new())).expect("UTF-8")
     }
 
@@ -271,6 +321,21 @@ mod tests {
         let mut csv = Csv::default();
         csv.header(&LAYOUTS[1]);
         assert_eq!(csv.take(Vec::new()), b"id,tipo,data_criacao,id_associado\n");
+    }
+
+    #[test]
+    fn what_other_datasets_have_is_written_as_postgres_writes_it() {
+        let row = written(|csv| {
+            csv.null();
+            csv.bool(true);
+            csv.int2(-3);
+            csv.uuid([0x1f; 16]);
+            csv.timestamptz(1);
+        });
+        assert_eq!(
+            row,
+            ",t,-3,1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f,2000-01-01 00:00:00.000001+00\n"
+        );
     }
 
     proptest! {

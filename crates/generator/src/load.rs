@@ -172,6 +172,13 @@ impl Options {
     /// Whether they make sense.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let maker = self.maker()?;
+        let described = self.dataset.tables.iter().map(|table| table.name.as_str());
+        if !described.eq(maker.layouts().iter().map(|table| table.name)) {
+            return Err(Kind::Usage.error(format!(
+                "rows can be generated for the dataset {0} that is built in, not for another {0} with tables of its own",
+                self.dataset.name
+            )));
+        }
         if !(1..=maker.most()).contains(&self.size) {
             return Err(Kind::Usage.error(format!(
                 "{} {}: give 1 to {}",

@@ -7,10 +7,13 @@ use database::Cancel;
 use dataset::failure::Kind;
 
 use crate::card_rows::{self, CardRows};
+use crate::dialect::Dialect;
 use crate::dirt::Planted;
 use crate::format::{Encoding, HandOver};
+use crate::hiring::{self, Hiring};
 use crate::plan::{BusiestClient, MAX_ASSOCIATES};
 use crate::recipe::Recipe;
+use crate::sales::{self, Sales};
 
 /// A table, as its rows are encoded.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,8 @@ pub struct Layout {
     pub columns: &'static [&'static str],
     /// The types of these columns, as `pg_type` names them: what rows are encoded as.
     pub types: &'static [&'static str],
+    /// How its files arrive; `None` for tables that are in no file but those that Postgres writes.
+    pub dialect: Option<Dialect>,
 }
 
 /// Blocks of rows that follow each other: what one worker makes at a time.
@@ -68,10 +73,12 @@ pub(crate) trait Source: Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maker {
     Cards,
+    Hiring,
+    Sales,
 }
 
 impl Maker {
-    const ALL: [Self; 1] = [Self::Cards];
+    const ALL: [Self; 3] = [Self::Cards, Self::Hiring, Self::Sales];
 
     /// The maker for the dataset of this name.
     ///
@@ -90,6 +97,8 @@ impl Maker {
     const fn name(self) -> &'static str {
         match self {
             Self::Cards => "cards",
+            Self::Hiring => "hiring",
+            Self::Sales => "sales",
         }
     }
 
@@ -97,6 +106,8 @@ impl Maker {
     pub(crate) const fn unit(self) -> &'static str {
         match self {
             Self::Cards => "associates",
+            Self::Hiring => "employees",
+            Self::Sales => "orders",
         }
     }
 
@@ -104,6 +115,8 @@ impl Maker {
     pub(crate) const fn counted(self) -> &'static str {
         match self {
             Self::Cards => "associado",
+            Self::Hiring => "hired_employees",
+            Self::Sales => "sales_order_header",
         }
     }
 
@@ -111,6 +124,9 @@ impl Maker {
     pub(crate) const fn scale_1(self) -> u32 {
         match self {
             Self::Cards => 1_000,
+            Self::Hiring => 2_000,
+            // As many as AdventureWorks has.
+            Self::Sales => 31_465,
         }
     }
 
@@ -118,6 +134,8 @@ impl Maker {
     pub(crate) const fn most(self) -> u32 {
         match self {
             Self::Cards => MAX_ASSOCIATES,
+            Self::Hiring => hiring::MAX_EMPLOYEES,
+            Self::Sales => sales::MAX_ORDERS,
         }
     }
 
@@ -130,6 +148,8 @@ impl Maker {
     pub(crate) const fn layouts(self) -> &'static [Layout] {
         match self {
             Self::Cards => &card_rows::LAYOUTS,
+            Self::Hiring => &hiring::LAYOUTS,
+            Self::Sales => &sales::LAYOUTS,
         }
     }
 
@@ -145,8 +165,28 @@ impl Maker {
     ) -> anyhow::Result<Box<dyn Source>> {
         Ok(match self {
             Self::Cards => Box::new(CardRows::fresh(recipe, size, cancel)?),
+            Self::Hiring => Box::new(Hiring::new(recipe, size)),
+            Self::Sales => Box::new(Sales::new(recipe, size, cancel)?),
         })
     }
+}
+
+/// Rows of a block, where rows don't follow from others: few enough that a block is done in milliseconds.
+pub(crate) const BLOCK_ROWS: u64 = 256;
+
+/// All of `all` rows in parts of whole blocks, each with about `rows` rows.
+pub(crate) fn even_parts(all: u64, rows: u64) -> Vec<Part> {
+    let blocks = all.div_ceil(BLOCK_ROWS) as usize;
+    let step = rows.div_ceil(BLOCK_ROWS).clamp(1, blocks.max(1) as u64) as usize;
+    let starts = (0..blocks).step_by(step);
+    starts
+        .map(|start| start..(start + step).min(blocks))
+        .collect()
+}
+
+/// The rows of a part of such a table, counted from 0.
+pub(crate) fn even_rows(part: &Part, all: u64) -> Range<u64> {
+    part.start as u64 * BLOCK_ROWS..(part.end as u64 * BLOCK_ROWS).min(all)
 }
 
 /// The tables of a dataset that rows can be made for, parents before children.

@@ -2,10 +2,14 @@
 
 mod append;
 mod determinism;
+mod dialects;
 mod dirt;
 mod files;
+mod hiring;
+mod models;
 mod publish;
 mod rows;
+mod sales;
 mod storage;
 
 use database::{Cancel, Connection};
@@ -25,6 +29,15 @@ fn options(associates: u32, mode: Mode) -> Options {
         workers: Some(2),
         mode,
         storage: Storage::default(),
+    }
+}
+
+/// Options for `size` orders of `sales` or employees of `hiring`, in the schema of that name.
+fn options_of(dataset: &str, size: u32) -> Options {
+    Options {
+        dataset: Dataset::open(dataset).expect("built in"),
+        schema: dataset.to_owned(),
+        ..options(size, Mode::Fresh)
     }
 }
 

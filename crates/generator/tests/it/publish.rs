@@ -313,7 +313,9 @@ fn options_that_make_no_sense_are_usage_errors() {
     let database = Database::create();
     let good = options(10, Mode::Fresh);
     let mut other_dataset = good.clone();
-    other_dataset.dataset.name = "sales".to_owned();
+    other_dataset.dataset.name = "mine".to_owned();
+    let mut other_tables = good.clone();
+    other_tables.dataset.name = "sales".to_owned();
     for bad in [
         Options {
             size: 0,
@@ -344,6 +346,7 @@ fn options_that_make_no_sense_are_usage_errors() {
             ..good.clone()
         },
         other_dataset,
+        other_tables,
     ] {
         let error = failing(&database, &bad, &Cancel::default());
         assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");
