@@ -3,6 +3,8 @@
 //! A row is a pure function of the seed, its table and its index ([`random`]), so any part of any table
 //! ([`plan`]) can be made by any worker, in any order ([`cards`]), and adding associates later gives the
 //! very rows that making all at once would have given ([`load`]).
+//!
+//! What brings rows somewhere knows no dataset, only tables and parts of them ([`source`]).
 
 mod append;
 pub mod card_number;

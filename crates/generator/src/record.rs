@@ -22,7 +22,7 @@ pub(crate) const TABLE: &str = "extrato_generation";
 pub struct Generation {
     /// The dataset's name.
     pub dataset: String,
-    /// The [`VERSION`](crate::VERSION) that made the rows.
+    /// The [`VERSION`] that made the rows.
     pub version: u32,
     /// What the rows depend on.
     pub recipe: Recipe,

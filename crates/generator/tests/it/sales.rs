@@ -1,9 +1,9 @@
 //! The rows of *sales*, as Postgres reads them back.
 
-use generator::{Asked, Mode, Options};
+use generator::{Asked, Mode, Options, recorded};
 use testkit::Database;
 
-use crate::{count, generated, objects, options_of, value};
+use crate::{count, generated, objects, options_of, seeded, value};
 
 #[test]
 fn there_are_as_many_rows_as_adventure_works_has() {
@@ -173,6 +173,28 @@ fn a_fault_is_planted_in_the_share_of_rows_that_is_asked_for_and_each_is_found()
           JOIN sales.sales_order_detail USING (sales_order_id) GROUP BY sales_order_id) o WHERE sub_total <> lines",
     );
     assert_eq!(wrong, 0);
+}
+
+#[test]
+fn rows_that_are_there_are_recognised_by_their_dataset_size_and_seed() {
+    let database = Database::create();
+    let mut client = database.connect();
+    for (dataset, size) in [("sales", 70), ("hiring", 90)] {
+        let options = options_of(dataset, size);
+        generated(&database, &options);
+        let recorded = recorded(&mut client, dataset)
+            .expect("readable")
+            .expect("recorded");
+        assert!(recorded.is_of(&options), "{recorded:?}");
+        let other_seed = Options {
+            asked: seeded(1),
+            ..options.clone()
+        };
+        for other in [options_of(dataset, size + 1), other_seed] {
+            assert!(!recorded.is_of(&other), "{recorded:?}");
+        }
+        assert!(!recorded.is_of(&crate::options(size, Mode::Fresh)));
+    }
 }
 
 #[test]
