@@ -193,3 +193,65 @@ pub(crate) fn even_rows(part: &Part, all: u64) -> Range<u64> {
 pub fn layouts(dataset: &str) -> Option<&'static [Layout]> {
     Maker::of(dataset).ok().map(Maker::layouts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use database::copy_in::RowEncoder;
+
+    #[test]
+    fn parts_follow_each_other_and_hold_the_rows_between_their_keys() {
+        for (maker, size) in [
+            (Maker::Cards, 1_500),
+            (Maker::Hiring, 2_000),
+            (Maker::Sales, 3_000),
+        ] {
+            let source = maker
+                .plan(&Recipe::default(), size, &Cancel::default())
+                .expect("a plan");
+            let counted = source
+                .tables()
+                .iter()
+                .position(|table| table.name == maker.counted());
+            assert_eq!(source.rows(counted.expect("a table")), u64::from(size));
+            for (table, layout) in source.tables().iter().enumerate() {
+                for rows in [1, 700, u64::MAX] {
+                    let (mut made, mut key, mut block) = (0, 0, 0);
+                    for part in source.parts(table, rows) {
+                        let before = made;
+                        let mut encoding = Encoding::Binary(RowEncoder::default());
+                        let mut count = |bytes, rows| {
+                            made += rows;
+                            Ok(bytes)
+                        };
+                        source
+                            .encode(table, &part, &mut encoding, &mut count)
+                            .expect("encoded");
+                        assert_eq!(part.start, block, "{}", layout.name);
+                        block = part.end;
+                        // The offers' key is no number of rows, but they are too few for two parts of a load.
+                        if layout.key != "product_id" {
+                            assert_eq!(source.keys(table, &part), (key, key + made - before));
+                            key += made - before;
+                        }
+                    }
+                    assert_eq!(made, source.rows(table), "{}", layout.name);
+                    assert!(key == 0 || key == source.highest(table), "{}", layout.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_dataset_that_no_rows_can_be_made_for_is_refused_with_those_that_they_can() {
+        let error = Maker::of("mine").expect_err("refused");
+        assert_eq!(
+            dataset::failure::Failure::kind_of(&error),
+            Some(Kind::Usage)
+        );
+        assert!(
+            error.to_string().contains("cards, hiring, sales"),
+            "{error}"
+        );
+    }
+}
