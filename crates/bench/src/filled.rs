@@ -19,7 +19,7 @@ pub(crate) fn generate(server: &Server, associates: u32, workers: usize) -> anyh
     let options = Options {
         dataset: server.dataset().clone(),
         schema: SCHEMA.to_owned(),
-        associates,
+        size: associates,
         asked: Asked::default(),
         workers: Some(workers),
         mode: Mode::Fresh,

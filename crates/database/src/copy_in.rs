@@ -70,6 +70,11 @@ impl RowEncoder {
         self.field(micros.to_be_bytes());
     }
 
+    /// A uuid, its bytes in the order in which it is written.
+    pub fn uuid(&mut self, value: [u8; 16]) {
+        self.field(value);
+    }
+
     /// A text, varchar or char, or the label of an enum.
     ///
     /// # Panics
@@ -265,6 +270,7 @@ mod tests {
         assert_eq!(encoded(|e| e.bool(true)), [0, 0, 0, 1, 1]);
         assert_eq!(encoded(|e| e.int2(-2)), [0, 0, 0, 2, 255, 254]);
         assert_eq!(encoded(|e| e.int4(258)), [0, 0, 0, 4, 0, 0, 1, 2]);
+        assert_eq!(encoded(|e| e.uuid([7; 16]))[..5], [0, 0, 0, 16, 7]);
         assert_eq!(encoded(|e| e.text("é")), [0, 0, 0, 2, 0xc3, 0xa9]);
         assert_eq!(encoded(|e| e.text("")), [0; 4]);
         assert_eq!(encoded(|e| e.row(5)), [0, 5]);

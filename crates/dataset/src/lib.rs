@@ -48,6 +48,8 @@ pub struct Table {
     /// Columns whose type has no decoder and which are read as their text instead.
     #[serde(default)]
     pub cast_to_text: Vec<String>,
+    /// How files of it are loaded, not yet read.
+    pub load: Option<toml::Value>,
 }
 
 /// A model: one SELECT over the dataset's tables and the shape of what it gives.

@@ -50,7 +50,7 @@ pub(crate) fn run(
     let generate = if has_rows(&settings, &rows, cancel)? {
         tracing::info!(
             schema = rows.schema,
-            associates = rows.associates,
+            size = rows.size,
             "the rows of this seed and scale are there already; generation skipped"
         );
         None
@@ -75,10 +75,5 @@ fn has_rows(
         return Ok(false);
     }
     let recorded = generator::recorded(&mut *settings.connect(cancel)?, &options.schema)?;
-    Ok(recorded.is_some_and(|recorded| {
-        recorded.dataset == options.dataset.name
-            && recorded.version == generator::VERSION
-            && recorded.recipe == options.asked.or(&generator::Recipe::default())
-            && recorded.highest.associado == u64::from(options.associates)
-    }))
+    Ok(recorded.is_some_and(|recorded| recorded.is_of(options)))
 }

@@ -83,11 +83,13 @@ pub(crate) fn of_generate(report: &generator::Report) -> String {
     }
     for planted in &report.planted {
         let fault = serde_json::to_string(&planted.fault).unwrap_or_default();
+        let place = match planted.column {
+            "" => planted.table.to_owned(),
+            column => format!("{}.{column}", planted.table),
+        };
         text += &format!(
-            "  planted in {} of {}.{}: {}\n",
+            "  planted in {} of {place}: {}\n",
             HumanCount(planted.rows),
-            planted.table,
-            planted.column,
             fault.trim_matches('"').replace('_', " ")
         );
     }

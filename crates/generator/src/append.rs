@@ -10,13 +10,13 @@ use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::VERSION;
-use crate::cards::Cards;
+use crate::card_rows::CardRows;
 use crate::copy::{self, Load};
 use crate::lane::Lane;
 use crate::load::{Options, Report, analyze};
-use crate::plan::Plan;
+use crate::plan::Counts;
 use crate::recipe::Recipe;
-use crate::record::{Generation, recorded};
+use crate::record::{Generation, highest, recorded};
 use crate::rows::Table;
 
 /// Continues the rows of the schema from where they end.
@@ -62,12 +62,11 @@ pub(crate) fn append(
     // The connection is closed after a failure, which rolls everything back.
     control.batch_execute("BEGIN")?;
     check_unchanged(control, name, &before)?;
-    let cards = Cards::new(&recipe);
-    let plan = Plan::new(cards.shapes(), before.highest, options.associates, cancel)?;
+    let counts = counts(&before);
+    let rows = CardRows::after(&recipe, counts, options.size, cancel)?;
     let load = Load {
         schema: name,
-        cards: &cards,
-        plan: &plan,
+        source: &rows,
         freeze: false,
         cancel,
     };
@@ -75,9 +74,9 @@ pub(crate) fn append(
     let tables = copy::tables(&mut [Lane::Lent(control)], &load)?;
     let load_seconds = loaded.elapsed().as_secs_f64();
     let indexed = Instant::now();
-    analyze(control, name)?;
+    analyze(control, name, &rows)?;
     let generation = Generation {
-        highest: plan.end(),
+        highest: highest(&rows),
         ..before
     };
     generation.write(control, name)?;
@@ -89,12 +88,23 @@ pub(crate) fn append(
     Ok(Report::new(
         options,
         &recipe,
-        &plan,
+        &rows,
         tables,
         1,
         (load_seconds, index_seconds),
         start,
     ))
+}
+
+/// The highest ids of an earlier run.
+fn counts(before: &Generation) -> Counts {
+    let of = |table: Table| before.highest.get(table.name()).copied().unwrap_or(0);
+    Counts {
+        associado: of(Table::Associado),
+        conta: of(Table::Conta),
+        cartao: of(Table::Cartao),
+        movimento: of(Table::Movimento),
+    }
 }
 
 /// Refuses columns of other types: binary COPY would take the bytes for something else.
@@ -123,7 +133,7 @@ fn check_types(client: &mut Client, name: &str, table: Table) -> anyhow::Result<
 fn check_unchanged(client: &mut Client, name: &str, before: &Generation) -> anyhow::Result<()> {
     for table in Table::ALL {
         check_types(client, name, table)?;
-        let highest = table.of(&before.highest);
+        let highest = table.of(&counts(before));
         let query = format!(
             "SELECT coalesce(max(id), 0)::bigint FROM {}",
             qualified(name, table.name())

@@ -10,11 +10,8 @@ use dataset::failure::Kind;
 use crate::files::FileFormat;
 use crate::laws::Laws;
 use crate::load::{MAX_WORKERS, Mode, Options, Storage};
-use crate::plan::MAX_ASSOCIATES;
 use crate::recipe::Asked;
-
-/// Associates at scale 1; they have about 100,000 movements.
-const SCALE_ASSOCIATES: u32 = 1_000;
+use crate::source::Maker;
 
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\
@@ -31,14 +28,17 @@ Examples:
     extrato generate --describe > laws.toml; $EDITOR laws.toml; extrato generate --distributions laws.toml
   As files, without a database
     extrato generate --scale 10 --to rows --format csv
+  AdventureWorks' sales, half as many orders again, in schema sales; then files as they arrive, faults included
+    extrato generate --dataset sales --scale 1.5
+    extrato generate --dataset sales --dirty 0.01 --to arrived
   Into another schema of a given database
     extrato generate --url postgresql://ana@db.example/folha --schema cards_teste";
 
 /// Fill a Postgres schema with realistic fake rows
 ///
 /// Associates of a credit cooperative, their accounts, cards and card movements, with keys and foreign
-/// keys. The same seed gives the same rows, whatever the number of workers, the machine or the date. A run
-/// that fails leaves the schema as it was.
+/// keys; or what the dataset that is named holds instead. The same seed gives the same rows, whatever the number
+/// of workers, the machine or the date. A run that fails leaves the schema as it was.
 #[derive(Debug, Clone, clap::Args)]
 pub struct GenerateArgs {
     /// Which rows, and where they go.
@@ -89,7 +89,7 @@ pub struct RowsArgs {
     #[command(flatten)]
     pub connection: ConnectionArgs,
 
-    /// The dataset
+    /// The dataset: cards, sales or hiring. What is said of associates and distributions is for cards
     #[arg(
         long,
         value_name = "NAME",
@@ -100,10 +100,11 @@ pub struct RowsArgs {
 
     /// How many associates; accounts, cards and movements follow from them [default: 1000]
     #[arg(long, value_name = "N", conflicts_with = "scale", help_heading = "Rows",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ASSOCIATES)))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(Maker::Cards.most())))]
     pub associates: Option<u32>,
 
-    /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements
+    /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
+    /// about 120,000 lines, of hiring 2,000 employees
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -122,7 +123,8 @@ pub struct RowsArgs {
 
     /// Plant a fault in this share of rows (0 to 1): trailing spaces, decomposed accents, empty texts, quotes,
     /// line breaks, delimiters, path characters, duplicate clients, far-off dates, extreme amounts. The
-    /// report counts them (one that would not show in its row gives way to a trailing space)
+    /// report counts them (one that would not show in its row gives way to a trailing space). Files of sales and
+    /// hiring get as many rows that break a rule besides
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -186,7 +188,7 @@ impl RowsArgs {
         let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
         Ok(Options {
             schema: schema.clone(),
-            associates: self.associates()?,
+            size: self.size(&dataset)?,
             asked: Asked {
                 seed: self.seed,
                 as_of: self.as_of,
@@ -219,17 +221,28 @@ impl RowsArgs {
         Ok(Some(laws))
     }
 
-    fn associates(&self) -> anyhow::Result<u32> {
-        let Some(scale) = self.scale else {
-            return Ok(self.associates.unwrap_or(SCALE_ASSOCIATES));
-        };
-        let associates = (scale * f64::from(SCALE_ASSOCIATES)).round();
-        if (1.0..=f64::from(MAX_ASSOCIATES)).contains(&associates) {
-            return Ok(associates as u32);
+    /// How many of what the dataset's sizes count.
+    fn size(&self, dataset: &Dataset) -> anyhow::Result<u32> {
+        let maker = Maker::of(&dataset.name)?;
+        let (at_1, most, unit) = (maker.scale_1(), maker.most(), maker.unit());
+        if let Some(associates) = self.associates {
+            if maker == Maker::Cards {
+                return Ok(associates);
+            }
+            return Err(Kind::Usage.error(format!(
+                "--associates: {} has {unit}; give their number as --scale, 1 being {at_1}",
+                dataset.name
+            )));
+        }
+        let scale = self.scale.unwrap_or(1.0);
+        let size = (scale * f64::from(at_1)).round();
+        if (1.0..=f64::from(most)).contains(&size) {
+            return Ok(size as u32);
         }
         Err(Kind::Usage.error(format!(
-            "--scale {scale}: give 0.001 to {}; scale 1 is {SCALE_ASSOCIATES} associates",
-            MAX_ASSOCIATES / SCALE_ASSOCIATES
+            "--scale {scale}: give {} to {}; scale 1 is {at_1} {unit}",
+            1.0 / f64::from(at_1),
+            most / at_1
         )))
     }
 }
@@ -255,7 +268,7 @@ mod tests {
     fn without_arguments_a_thousand_associates_are_made_in_schema_cards() {
         let options = parse(&[]).expect("parsed").options().expect("options");
         assert_eq!(
-            (options.associates, options.asked, options.mode),
+            (options.size, options.asked, options.mode),
             (1000, Asked::default(), Mode::Fresh)
         );
         assert_eq!((options.schema.as_str(), options.workers), ("cards", None));
@@ -273,8 +286,31 @@ mod tests {
                 .expect("parsed")
                 .options()
                 .expect("options");
-            assert_eq!(options.associates, associates);
+            assert_eq!(options.size, associates);
         }
+    }
+
+    #[test]
+    fn other_datasets_have_their_own_sizes() {
+        for (arguments, size) in [
+            (&["--dataset", "sales"][..], 31_465),
+            (&["--dataset", "sales", "--scale", "0.1"], 3_147),
+            (&["--dataset", "hiring"], 2_000),
+            (&["--dataset", "hiring", "--scale", "5"], 10_000),
+        ] {
+            let options = parse(arguments)
+                .expect("parsed")
+                .options()
+                .expect("options");
+            assert_eq!(options.size, size);
+            assert_eq!(options.schema, arguments[1]);
+        }
+        let error = parse(&["--dataset", "sales", "--associates", "7"])
+            .expect("parsed")
+            .options()
+            .expect_err("refused");
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error}");
+        assert!(error.to_string().contains("orders"), "{error}");
     }
 
     #[test]

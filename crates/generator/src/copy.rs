@@ -16,12 +16,10 @@ use postgres::Client;
 use serde::Serialize;
 use tracing::{Span, field};
 
-use crate::cards::Cards;
 use crate::dirt::Planted;
-use crate::format::encode;
+use crate::format::Encoding;
 use crate::lane::Lane;
-use crate::plan::{Part, Plan};
-use crate::rows::Table;
+use crate::source::{Layout, Part, Source};
 
 /// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
 const PART_ROWS: (u64, u64) = (10_000, 250_000);
@@ -47,8 +45,7 @@ pub struct TableReport {
 pub(crate) struct Load<'a> {
     /// The schema of the tables.
     pub(crate) schema: &'a str,
-    pub(crate) cards: &'a Cards,
-    pub(crate) plan: &'a Plan,
+    pub(crate) source: &'a dyn Source,
     /// Each table in one transaction that truncates it first, its rows frozen.
     pub(crate) freeze: bool,
     pub(crate) cancel: &'a Cancel,
@@ -56,7 +53,7 @@ pub(crate) struct Load<'a> {
 
 /// What is done in one transaction: some parts of a table.
 struct Work {
-    table: Table,
+    table: usize,
     parts: Vec<Part>,
 }
 
@@ -75,7 +72,7 @@ struct Shared<'a> {
     load: &'a Load<'a>,
     works: Vec<Work>,
     next: AtomicUsize,
-    tables: [TableProgress; 4],
+    tables: Vec<TableProgress>,
     stopped: AtomicBool,
     retried: AtomicBool,
     /// Why the first lane that stopped did.
@@ -83,6 +80,7 @@ struct Shared<'a> {
 }
 
 struct TableProgress {
+    name: &'static str,
     rows_total: u64,
     rows: AtomicU64,
     state: Mutex<TableState>,
@@ -107,14 +105,17 @@ pub(crate) fn tables(
     load: &Load<'_>,
 ) -> anyhow::Result<Vec<(TableReport, Planted)>> {
     let works = works(load, lanes.len() as u64);
-    let tables = Table::ALL.map(|table| TableProgress {
-        rows_total: load.plan.rows(table),
+    let layouts = load.source.tables().iter().enumerate();
+    let tables = layouts.map(|(table, layout)| TableProgress {
+        name: layout.name,
+        rows_total: load.source.rows(table),
         rows: AtomicU64::new(0),
         state: Mutex::new(TableState {
             works_left: works.iter().filter(|work| work.table == table).count(),
             ..TableState::default()
         }),
     });
+    let tables = tables.collect();
     let shared = Shared {
         load,
         works,
@@ -147,13 +148,13 @@ pub(crate) fn tables(
     {
         check_counts(lane.client(), load)?;
     }
-    let done = Table::ALL.into_iter().zip(shared.tables);
+    let done = shared.tables.into_iter();
     Ok(done
-        .map(|(table, progress)| {
+        .map(|progress| {
             let state = progress.state.into_inner();
             let state = state.unwrap_or_else(PoisonError::into_inner);
             let report = TableReport {
-                table: table.name(),
+                table: progress.name,
                 rows: state.written.rows,
                 bytes: state.written.bytes,
                 seconds: state.seconds,
@@ -166,10 +167,10 @@ pub(crate) fn tables(
 /// All works in the order in which they are begun: parents first; but the longest first where each table is
 /// one.
 fn works(load: &Load<'_>, lanes: u64) -> Vec<Work> {
-    let works = Table::ALL.into_iter().flat_map(|table| {
-        let part_rows = load.plan.rows(table) / (lanes * PARTS_PER_LANE);
+    let works = (0..load.source.tables().len()).flat_map(|table| {
+        let part_rows = load.source.rows(table) / (lanes * PARTS_PER_LANE);
         let parts = load
-            .plan
+            .source
             .parts(table, part_rows.clamp(PART_ROWS.0, PART_ROWS.1));
         if load.freeze {
             return vec![Work { table, parts }];
@@ -190,17 +191,17 @@ fn works(load: &Load<'_>, lanes: u64) -> Vec<Work> {
 /// Whether the tables hold what was committed: a server that crashed may have lost what it had not yet
 /// written to disk.
 fn check_counts(client: &mut Client, load: &Load<'_>) -> anyhow::Result<()> {
-    for table in Table::ALL {
+    for (table, layout) in load.source.tables().iter().enumerate() {
         let query = format!(
             "SELECT count(*) FROM {}",
-            qualified(load.schema, table.name())
+            qualified(load.schema, layout.name)
         );
         let found = client.query_one(&query, &[])?.get::<_, i64>(0) as u64;
-        let expected = load.plan.rows(table);
+        let expected = load.source.rows(table);
         if found != expected {
             return Err(Kind::Check.error(format!(
                 "{}: after a connection was lost the server has {found} rows of {expected}: run it again",
-                table.name()
+                layout.name
             )));
         }
     }
@@ -215,7 +216,7 @@ impl Shared<'_> {
 
     /// Makes the rows of works until there are no more, or nobody wants them.
     fn make(&self, sender: &SyncSender<Message>, free: &Receiver<Vec<u8>>) {
-        let mut encoder = RowEncoder::default();
+        let mut encoding = Encoding::Binary(RowEncoder::default());
         while let Some(index) = self.next_work() {
             let work = &self.works[index];
             let mut planted = Planted::default();
@@ -227,14 +228,9 @@ impl Shared<'_> {
             if sender.send(Message::Begin(index)).is_err() {
                 return;
             }
-            for &part in &work.parts {
-                match encode(
-                    self.load.cards,
-                    work.table,
-                    part,
-                    &mut encoder,
-                    &mut hand_over,
-                ) {
+            for part in &work.parts {
+                let source = self.load.source;
+                match source.encode(work.table, part, &mut encoding, &mut hand_over) {
                     Ok(more) => planted.add(&more),
                     // The sender notices that this end is gone, and says why.
                     Err(_) => return,
@@ -255,8 +251,8 @@ impl Shared<'_> {
     ) -> anyhow::Result<()> {
         while let Ok(Message::Begin(index)) = messages.recv() {
             let work = &self.works[index];
-            let progress = &self.tables[work.table as usize];
-            progress.begin(work.table);
+            let progress = &self.tables[work.table];
+            progress.begin();
             let (mut sent_rows, mut made) = (0, false);
             let first = self.transaction(lane.client(), work, |copy| {
                 loop {
@@ -282,7 +278,7 @@ impl Shared<'_> {
             let done = match first {
                 Err(error) if lane.is_own() && self.may_retry(&error) => {
                     tracing::warn!(
-                        table = work.table.name(),
+                        table = progress.name,
                         "{error:#}: connecting again, to copy this part once more"
                     );
                     // The rest of what the maker makes of it, if that isn't all.
@@ -294,7 +290,7 @@ impl Shared<'_> {
                 }
                 first => first?,
             };
-            progress.end(work.table, done);
+            progress.end(done);
         }
         self.check()
     }
@@ -306,41 +302,34 @@ impl Shared<'_> {
         work: &Work,
         feed: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<Planted>,
     ) -> anyhow::Result<(Written, Planted)> {
-        let (schema, table) = (self.load.schema, work.table);
+        let (schema, table) = (self.load.schema, self.layout(work));
         if self.load.freeze {
-            let target = qualified(schema, table.name());
+            let target = qualified(schema, table.name);
             client.batch_execute(&format!("BEGIN; TRUNCATE {target}"))?;
         }
-        let mut copy = CopyIn::start(
-            client,
-            schema,
-            table.name(),
-            table.columns(),
-            self.load.freeze,
-        )?;
+        let mut copy = CopyIn::start(client, schema, table.name, table.columns, self.load.freeze)?;
         let planted = feed(&mut copy)?;
         let written = copy.finish()?;
         if self.load.freeze {
             client
                 .batch_execute("COMMIT")
-                .with_context(|| format!("cannot copy into {schema}.{}", table.name()))?;
+                .with_context(|| format!("cannot copy into {schema}.{}", table.name))?;
         }
         Ok((written, planted))
     }
 
     /// Does a work whose transaction was lost a second time, unless the server had committed it.
     fn again(&self, client: &mut Client, work: &Work) -> anyhow::Result<(Written, Planted)> {
-        let Load { cards, schema, .. } = *self.load;
-        let progress = &self.tables[work.table as usize];
-        let mut encoder = RowEncoder::default();
+        let Load { source, schema, .. } = *self.load;
+        let progress = &self.tables[work.table];
+        let mut encoding = Encoding::Binary(RowEncoder::default());
         let mut make = |hand_over: &mut dyn FnMut(&[u8], u64) -> anyhow::Result<()>| {
             let mut planted = Planted::default();
-            for &part in &work.parts {
-                planted.add(&encode(
-                    cards,
+            for part in &work.parts {
+                planted.add(&source.encode(
                     work.table,
                     part,
-                    &mut encoder,
+                    &mut encoding,
                     &mut |block: Vec<u8>, rows| {
                         self.check()?;
                         hand_over(&block, rows)?;
@@ -358,7 +347,7 @@ impl Shared<'_> {
                 written.bytes += block.len() as u64;
                 Ok(())
             })?;
-            tracing::info!(schema, table = work.table.name(), "the part had arrived");
+            tracing::info!(schema, table = progress.name, "the part had arrived");
             return Ok((written, planted));
         }
         self.transaction(client, work, |copy| {
@@ -367,13 +356,22 @@ impl Shared<'_> {
     }
 
     fn is_there(&self, client: &mut Client, work: &Work) -> anyhow::Result<bool> {
+        let (source, layout) = (self.load.source, self.layout(work));
         let (first, last) = (&work.parts[0], &work.parts[work.parts.len() - 1]);
         let query = format!(
-            "SELECT EXISTS (SELECT FROM {} WHERE id > $1::bigint AND id <= $2::bigint)",
-            qualified(self.load.schema, work.table.name())
+            "SELECT EXISTS (SELECT FROM {} WHERE {key} > $1::bigint AND {key} <= $2::bigint)",
+            qualified(self.load.schema, layout.name),
+            key = layout.key
         );
-        let bounds = [work.table.of(&first.before), work.table.of(&last.end)].map(|id| id as i64);
-        Ok(client.query_one(&query, &[&bounds[0], &bounds[1]])?.get(0))
+        let (before, end) = (
+            source.keys(work.table, first).0 as i64,
+            source.keys(work.table, last).1 as i64,
+        );
+        Ok(client.query_one(&query, &[&before, &end])?.get(0))
+    }
+
+    fn layout(&self, work: &Work) -> &'static Layout {
+        &self.load.source.tables()[work.table]
     }
 
     /// Whether it was the connection that failed and nobody wanted it to.
@@ -396,10 +394,10 @@ impl Shared<'_> {
 }
 
 impl TableProgress {
-    fn begin(&self, table: Table) {
+    fn begin(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.running.get_or_insert_with(|| {
-            let (table, rows_total) = (table.name(), self.rows_total);
+            let (table, rows_total) = (self.name, self.rows_total);
             let span = tracing::info_span!("copy in", table, rows_total, rows = field::Empty);
             (Instant::now(), span)
         });
@@ -413,7 +411,7 @@ impl TableProgress {
         }
     }
 
-    fn end(&self, table: Table, (written, planted): (Written, Planted)) {
+    fn end(&self, (written, planted): (Written, Planted)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.works_left -= 1;
         state.written.rows += written.rows;
@@ -423,7 +421,7 @@ impl TableProgress {
             && let Some((begun, _)) = state.running.take()
         {
             state.seconds = begun.elapsed().as_secs_f64();
-            tracing::info!(table = table.name(), rows = state.written.rows, "copied");
+            tracing::info!(table = self.name, rows = state.written.rows, "copied");
         }
     }
 }

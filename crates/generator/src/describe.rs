@@ -5,12 +5,9 @@ use std::fmt::Write;
 
 use database::Cancel;
 
-use crate::cards::Cards;
-use crate::format::{Csv, Format, encode};
+use crate::format::{Csv, Encoding};
 use crate::load::Options;
-use crate::plan::Plan;
 use crate::recipe::Recipe;
-use crate::rows::Table;
 
 /// Sample rows of each table.
 const SAMPLE_ROWS: usize = 3;
@@ -23,23 +20,24 @@ const SAMPLE_ROWS: usize = 3;
 pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
     options.check()?;
     let recipe = options.asked.or(&Recipe::default());
-    let cards = Cards::new(&recipe);
-    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
+    let maker = options.maker()?;
+    let source = maker.plan(&recipe, options.size, cancel)?;
     let mut text = format!(
-        "# Associates: {}; seed: {}; as of {}; dirty rows: {} %.\n",
-        options.associates,
+        "# Size: {} {}; seed: {}; as of {}; dirty rows: {} %.\n",
+        options.size,
+        maker.unit(),
         recipe.seed,
         recipe.as_of,
         100.0 * recipe.dirty
     );
-    for table in Table::ALL {
-        let rows = plan.rows(table);
-        let _ = writeln!(text, "#\n# {}: {rows} rows", table.name());
-        let first = plan.parts(table, SAMPLE_ROWS as u64)[0];
-        let mut csv = Csv::default();
-        csv.header(table);
-        let mut sample = csv.take(Vec::new());
-        encode(&cards, table, first, &mut csv, &mut |block: Vec<u8>, _| {
+    for (table, layout) in source.tables().iter().enumerate() {
+        let rows = source.rows(table);
+        let _ = writeln!(text, "#\n# {}: {rows} rows", layout.name);
+        let mut encoding = Encoding::Csv(Csv::default());
+        encoding.format().header(layout);
+        let mut sample = encoding.format().take(Vec::new());
+        let parts = source.parts(table, SAMPLE_ROWS as u64);
+        source.encode(table, &parts[0], &mut encoding, &mut |block: Vec<u8>, _| {
             sample.extend_from_slice(&block);
             Ok(block)
         })?;
@@ -55,7 +53,7 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
             rows += usize::from(quotes % 2 == 0);
         }
     }
-    if let Some(client) = plan.busiest() {
+    if let Some(client) = source.busiest() {
         let _ = writeln!(
             text,
             "#\n# The busiest client is {}, with {} movements, {:.1} % of all.",
@@ -64,6 +62,8 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
             100.0 * client.share
         );
     }
-    let _ = write!(text, "\n{}", recipe.laws);
+    if maker.has_laws() {
+        let _ = write!(text, "\n{}", recipe.laws);
+    }
     Ok(text)
 }

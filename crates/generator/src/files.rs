@@ -1,8 +1,9 @@
 //! The same rows as files, without any database: one for each table, the dataset's SQL, and a script for psql
-//! that loads them.
+//! that loads them. CSV files of a dataset that arrives in a dialect are in it, and come with a list of the faults
+//! in them instead: `load` is what they are for.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,14 +18,14 @@ use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tracing::field;
 
-use crate::cards::Cards;
 use crate::copy::TableReport;
+use crate::dialect::{DialectCsv, LIST_HEADER, Note, Notes};
 use crate::dirt::Planted;
-use crate::format::{Csv, Format, encode};
+use crate::format::{Csv, Encoding};
 use crate::load::{Options, Report, processors};
-use crate::plan::{Part, Plan};
 use crate::recipe::Recipe;
-use crate::rows::Table;
+use crate::source::{Layout, Part, Source};
+use crate::staging::{Staging, cannot_write};
 
 /// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
 /// waiting for their turn stay small (a megabyte each).
@@ -33,7 +34,8 @@ const PART_ROWS: u64 = 10_000;
 /// The format of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FileFormat {
-    /// With a header, as Postgres's COPY writes it
+    /// As Postgres's COPY writes it, with a header; for sales and hiring as their files arrive, faults included, which
+    /// planted.csv lists
     Csv,
     /// Postgres's own format, for COPY … (FORMAT binary)
     BinaryCopy,
@@ -44,6 +46,14 @@ impl FileFormat {
         match self {
             Self::Csv => "csv",
             Self::BinaryCopy => "bin",
+        }
+    }
+
+    fn encoding(self, table: &Layout) -> Encoding {
+        match self {
+            Self::Csv if table.dialect.is_some() => Encoding::Dialect(DialectCsv::default()),
+            Self::Csv => Encoding::Csv(Csv::default()),
+            Self::BinaryCopy => Encoding::Binary(RowEncoder::default()),
         }
     }
 
@@ -72,41 +82,40 @@ pub fn write(
     options.check()?;
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
-    let cards = Cards::new(&recipe);
+    let maker = options.maker()?;
     let staging = Staging::open(folder)?;
-    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
+    let source = maker.plan(&recipe, options.size, cancel)?;
     let workers = options.workers.unwrap_or_else(processors);
     let loaded = Instant::now();
     let writer = Writer {
         folder: &staging.folder,
-        extension: format.extension(),
-        cards: &cards,
-        plan: &plan,
+        format,
+        source: source.as_ref(),
         workers,
         cancel,
     };
-    let tables = match format {
-        FileFormat::Csv => writer.tables::<Csv>(),
-        FileFormat::BinaryCopy => writer.tables::<RowEncoder>(),
-    }?;
+    let arrives = |table: &Layout| table.dialect.is_some();
+    let tables = if format == FileFormat::Csv && source.tables().iter().any(arrives) {
+        writer.tables(Some(&List::create(&staging.folder)?))?
+    } else {
+        let (dataset, schema) = (&options.dataset, &options.schema);
+        for (name, text) in [
+            ("schema.sql", &dataset.schema_sql),
+            ("constraints.sql", &dataset.constraints_sql),
+            (LOAD_SCRIPT, &load_script(dataset, schema, format)),
+        ] {
+            let path = staging.folder.join(name);
+            fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
+        }
+        writer.tables(None)?
+    };
     let load_seconds = loaded.elapsed().as_secs_f64();
-    for (name, text) in [
-        ("schema.sql", &options.dataset.schema_sql),
-        ("constraints.sql", &options.dataset.constraints_sql),
-        (
-            LOAD_SCRIPT,
-            &load_script(&options.dataset, &options.schema, format),
-        ),
-    ] {
-        let path = staging.folder.join(name);
-        fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
-    }
     cancel.check()?;
-    staging.publish()?;
+    staging.publish(LOAD_SCRIPT)?;
     let report = Report::new(
         options,
         &recipe,
-        &plan,
+        source.as_ref(),
         tables,
         workers,
         (load_seconds, 0.0),
@@ -119,6 +128,28 @@ pub fn write(
 }
 
 const LOAD_SCRIPT: &str = "load.sql";
+const PLANTED: &str = "planted.csv";
+
+/// The list of the faults in the files.
+struct List {
+    path: PathBuf,
+    file: File,
+}
+
+impl List {
+    fn create(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(PLANTED);
+        let file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
+        let list = Self { path, file };
+        list.write(LIST_HEADER)?;
+        Ok(list)
+    }
+
+    fn write(&self, lines: &str) -> anyhow::Result<()> {
+        let written = (&self.file).write_all(lines.as_bytes());
+        written.or_fail(Kind::Output, || cannot_write(&self.path))
+    }
+}
 
 fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
     let schema = identifier::quoted(schema);
@@ -137,100 +168,10 @@ fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
     script + "\\ir constraints.sql\nANALYZE;\n"
 }
 
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
-}
-
-/// A folder inside the target in which everything is written; deleted with all else that is ours unless it
-/// is published.
-struct Staging {
-    folder: PathBuf,
-    target: PathBuf,
-    lock: PathBuf,
-    /// Whether the target was made for this run.
-    is_new: bool,
-    /// Locked for as long as it is open, also if the run is killed.
-    _locked: File,
-}
-
-const STAGING: &str = ".extrato-loading";
-const LOCK: &str = ".extrato-lock";
-
-impl Staging {
-    fn open(target: &Path) -> anyhow::Result<Self> {
-        let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
-        if target.is_file() {
-            return Err(refused("is a file: name a folder with --to"));
-        }
-        let is_new = !target.exists();
-        fs::create_dir_all(target).or_fail(Kind::Output, || cannot_write(target))?;
-        let (folder, lock) = (target.join(STAGING), target.join(LOCK));
-        let entries = || fs::read_dir(target).into_iter().flatten().flatten();
-        let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
-        // A run that was killed may have left some files, but then with its staging folder.
-        if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
-            return Err(refused(
-                "holds something: delete it, or name another folder with --to",
-            ));
-        }
-        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(target))?;
-        match locked.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                return Err(refused(
-                    "is being written by another generate: wait for its end",
-                ));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).or_fail(Kind::Output, || cannot_write(target));
-            }
-            Ok(()) => {}
-        }
-        if folder.exists() {
-            fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
-        }
-        fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
-        Ok(Self {
-            folder,
-            target: target.to_owned(),
-            lock,
-            is_new,
-            _locked: locked,
-        })
-    }
-
-    /// Moves the files into place, the script that loads them last.
-    fn publish(mut self) -> anyhow::Result<()> {
-        let entries =
-            fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
-        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-        names.sort_by_key(|name| name == LOAD_SCRIPT);
-        for name in names {
-            let path = self.target.join(&name);
-            fs::rename(self.folder.join(&name), &path)
-                .or_fail(Kind::Output, || cannot_write(&path))?;
-        }
-        self.is_new = false;
-        Ok(())
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::warn!(%error, "{} could not be deleted", self.folder.display());
-        }
-        let _ = fs::remove_file(&self.lock);
-        if self.is_new {
-            let _ = fs::remove_dir(&self.target);
-        }
-    }
-}
-
 struct Writer<'a> {
     folder: &'a Path,
-    extension: &'static str,
-    cards: &'a Cards,
-    plan: &'a Plan,
+    format: FileFormat,
+    source: &'a dyn Source,
     workers: usize,
     cancel: &'a Cancel,
 }
@@ -240,33 +181,51 @@ struct Made {
     bytes: Vec<u8>,
     rows: u64,
     planted: Planted,
+    notes: Notes,
+}
+
+/// A part's bytes, without the last line's end where the dialect leaves it away.
+fn trimmed<'a>(bytes: &'a [u8], table: &Layout, last: bool) -> &'a [u8] {
+    match table.dialect {
+        Some(dialect) if last && !dialect.final_line_end => {
+            let end = dialect.line_end.as_bytes();
+            bytes.strip_suffix(end).unwrap_or(bytes)
+        }
+        _ => bytes,
+    }
 }
 
 impl Writer<'_> {
-    fn tables<F: Format>(&self) -> anyhow::Result<Vec<(TableReport, Planted)>> {
-        Table::ALL
-            .into_iter()
-            .map(|table| self.table::<F>(table))
+    fn file_name(&self, table: &Layout) -> String {
+        match table.dialect {
+            Some(dialect) if self.format == FileFormat::Csv => dialect.file.to_owned(),
+            _ => format!("{}.{}", table.name, self.format.extension()),
+        }
+    }
+
+    fn tables(&self, list: Option<&List>) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+        (0..self.source.tables().len())
+            .map(|table| self.table(table, list))
             .collect()
     }
 
     /// Writes one table: workers make its parts, and this thread writes them in their order.
-    fn table<F: Format>(&self, table: Table) -> anyhow::Result<(TableReport, Planted)> {
-        let path = self
-            .folder
-            .join(format!("{}.{}", table.name(), self.extension));
+    fn table(&self, table: usize, list: Option<&List>) -> anyhow::Result<(TableReport, Planted)> {
+        let layout = &self.source.tables()[table];
+        let name = self.file_name(layout);
+        let path = self.folder.join(&name);
         let begun = Instant::now();
-        let rows_total = self.plan.rows(table);
+        let rows_total = self.source.rows(table);
         let span = tracing::info_span!(
             "write",
-            table = table.name(),
+            table = layout.name,
             rows_total,
             rows = field::Empty
         );
-        let parts = self.plan.parts(table, PART_ROWS);
+        let parts = self.source.parts(table, PART_ROWS);
         let mut file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
         let mut report = TableReport {
-            table: table.name(),
+            table: layout.name,
             rows: 0,
             bytes: 0,
             seconds: 0.0,
@@ -280,9 +239,11 @@ impl Writer<'_> {
             span.record("rows", report.rows);
             anyhow::Ok(())
         };
-        let mut around = F::default();
-        around.header(table);
-        put(&around.take(Vec::new()), 0)?;
+        let mut around = self.format.encoding(layout);
+        let mut lines = 0;
+        around.format().header(layout);
+        put(&around.format().take(Vec::new()), 0)?;
+        lines += around.format().notes().lines;
         // A worker takes a buffer before it takes a part; so only as many parts as there are buffers wait for
         // their turn, and the next one in turn always has one.
         let (buffer, buffers) = channel();
@@ -297,7 +258,7 @@ impl Writer<'_> {
             let (buffers, parts, next) = (&buffers, &parts, &next);
             for _ in 0..self.workers {
                 let sender = sender.clone();
-                scope.spawn(move || self.make::<F>(table, parts, next, buffers, &sender));
+                scope.spawn(move || self.make(table, parts, next, buffers, &sender));
             }
             drop(sender);
             let mut early = BTreeMap::new();
@@ -312,30 +273,40 @@ impl Writer<'_> {
                     };
                     early.insert(index, part);
                 };
-                put(&part.bytes, part.rows)?;
+                let last = turn + 1 == parts.len();
+                put(trimmed(&part.bytes, layout, last), part.rows)?;
                 planted.add(&part.planted);
+                let placed = part.notes.faults.into_iter().map(|note| Note {
+                    line: lines + note.line,
+                    ..note
+                });
+                if let Some(list) = list {
+                    let listed: String = placed.map(|note| note.line_of(&name)).collect();
+                    list.write(&listed)?;
+                }
+                lines += part.notes.lines;
                 self.cancel.check()?;
                 let _ = buffer.send(part.bytes);
             }
             anyhow::Ok(())
         })?;
-        around.trailer();
-        put(&around.take(Vec::new()), 0)?;
+        around.format().trailer();
+        put(&around.format().take(Vec::new()), 0)?;
         report.seconds = begun.elapsed().as_secs_f64();
-        tracing::info!(table = table.name(), rows = report.rows, "written");
+        tracing::info!(table = layout.name, rows = report.rows, "written");
         Ok((report, planted))
     }
 
     /// Makes parts until there are no more, or nobody wants them.
-    fn make<F: Format>(
+    fn make(
         &self,
-        table: Table,
+        table: usize,
         parts: &[Part],
         next: &AtomicUsize,
         buffers: &Mutex<Receiver<Vec<u8>>>,
         sender: &Sender<(usize, Made)>,
     ) {
-        let mut format = F::default();
+        let mut encoding = self.format.encoding(&self.source.tables()[table]);
         loop {
             let taken = buffers
                 .lock()
@@ -344,27 +315,24 @@ impl Writer<'_> {
             let Ok(mut bytes) = taken else { return };
             bytes.clear();
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&part) = parts.get(index) else {
+            let Some(part) = parts.get(index) else {
                 return;
             };
             let mut rows = 0;
-            let gathered = encode(
-                self.cards,
-                table,
-                part,
-                &mut format,
-                &mut |block: Vec<u8>, more| {
-                    self.cancel.check()?;
-                    bytes.extend_from_slice(&block);
-                    rows += more;
-                    Ok(block)
-                },
-            );
+            let gathered =
+                self.source
+                    .encode(table, part, &mut encoding, &mut |block: Vec<u8>, more| {
+                        self.cancel.check()?;
+                        bytes.extend_from_slice(&block);
+                        rows += more;
+                        Ok(block)
+                    });
             let Ok(planted) = gathered else { return };
             let made = Made {
                 bytes,
                 rows,
                 planted,
+                notes: encoding.format().notes(),
             };
             if sender.send((index, made)).is_err() {
                 return;

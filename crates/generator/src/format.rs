@@ -4,39 +4,52 @@
 use database::copy_in::{BLOCK_BYTES, RowEncoder};
 use dataset::calendar::Date;
 
-use crate::cards::Cards;
-use crate::dirt::Planted;
+use crate::dialect::{DialectCsv, Notes};
+use crate::dirt::{Plant, Planted};
 use crate::names::push_number;
-use crate::plan::Part;
-use crate::rows::{Fields, Row, Table};
+use crate::rows::{Fields, Row};
 use crate::season::{DAY, EPOCH_DAYS, SECOND};
+use crate::source::Layout;
 
-/// A format of rows, which gathers what it encodes.
-pub(crate) trait Format: Fields + Default {
+/// What stands around rows, and what gathers them.
+pub(crate) trait Around {
     /// What a file begins with.
-    fn header(&mut self, table: Table);
-    /// Begins a row.
-    fn begin(&mut self, table: Table);
-    /// Ends a row.
-    fn end(&mut self);
+    fn header(&mut self, table: &Layout);
     /// What a file ends with.
     fn trailer(&mut self);
     /// Bytes gathered since the last [`take`](Self::take).
     fn gathered_bytes(&self) -> usize;
     /// Gives them away, and goes on in `buffer`, whose contents are dropped.
     fn take(&mut self, buffer: Vec<u8>) -> Vec<u8>;
+    /// What is to be told of the lines since it was last asked.
+    fn notes(&mut self) -> Notes {
+        Notes::default()
+    }
+}
+
+/// A format of rows.
+pub(crate) trait Format: Fields + Around {
+    /// Begins a row.
+    fn begin(&mut self, table: &Layout);
+    /// Ends a row that has the fault `plant`, or will have `breakage` if the format can show it. Returns what it
+    /// shows of the latter.
+    fn end(&mut self, plant: Option<Plant>, breakage: Option<Plant>) -> Option<Plant>;
 }
 
 impl Format for RowEncoder {
-    fn header(&mut self, _table: Table) {
+    fn begin(&mut self, table: &Layout) {
+        self.row(table.columns.len() as i16);
+    }
+
+    fn end(&mut self, _plant: Option<Plant>, _breakage: Option<Plant>) -> Option<Plant> {
+        None
+    }
+}
+
+impl Around for RowEncoder {
+    fn header(&mut self, _table: &Layout) {
         Self::header(self);
     }
-
-    fn begin(&mut self, table: Table) {
-        self.row(table.columns().len() as i16);
-    }
-
-    fn end(&mut self) {}
 
     fn trailer(&mut self) {
         Self::trailer(self);
@@ -70,18 +83,21 @@ impl Csv {
 }
 
 impl Format for Csv {
-    fn header(&mut self, table: Table) {
-        self.begin(table);
-        table.columns().iter().for_each(|name| self.text(name));
-        self.end();
-    }
-
-    fn begin(&mut self, _table: Table) {
+    fn begin(&mut self, _table: &Layout) {
         self.in_row = false;
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, _plant: Option<Plant>, _breakage: Option<Plant>) -> Option<Plant> {
         self.text.push('\n');
+        None
+    }
+}
+
+impl Around for Csv {
+    fn header(&mut self, table: &Layout) {
+        self.begin(table);
+        table.columns.iter().for_each(|name| self.text(name));
+        self.end(None, None);
     }
 
     fn trailer(&mut self) {}
@@ -140,6 +156,27 @@ impl Fields for Csv {
         out.push('"');
     }
 
+    fn null(&mut self) {
+        self.field();
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.field().push(if value { 't' } else { 'f' });
+    }
+
+    fn int2(&mut self, value: i16) {
+        self.int8(value.into());
+    }
+
+    fn uuid(&mut self, value: [u8; 16]) {
+        push_uuid(value, false, self.field());
+    }
+
+    fn timestamptz(&mut self, micros: i64) {
+        self.timestamp(micros);
+        self.text.push_str("+00");
+    }
+
     fn timestamp(&mut self, micros: i64) {
         let out = self.field();
         let date = Date::from_days(micros.div_euclid(DAY) as i32 + EPOCH_DAYS);
@@ -168,31 +205,53 @@ impl Fields for Csv {
     }
 }
 
-/// Encodes the rows of a part. Each time a block is full, `hand_over` takes it and the number of its rows,
-/// and gives a buffer for the next one. Returns what was planted.
-///
-/// # Errors
-/// Those of `hand_over`.
-pub(crate) fn encode<F: Format>(
-    cards: &Cards,
-    table: Table,
-    part: Part,
-    format: &mut F,
-    hand_over: &mut impl FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>>,
-) -> anyhow::Result<Planted> {
-    match table {
-        Table::Associado => blocks(cards.associados(part), table, format, hand_over),
-        Table::Conta => blocks(cards.contas(part), table, format, hand_over),
-        Table::Cartao => blocks(cards.cartoes(part), table, format, hand_over),
-        Table::Movimento => blocks(cards.movimentos(part), table, format, hand_over),
+/// Writes a UUID with its hyphens.
+pub(crate) fn push_uuid(value: [u8; 16], capitals: bool, out: &mut String) {
+    let digits = if capitals {
+        b"0123456789ABCDEF"
+    } else {
+        b"0123456789abcdef"
+    };
+    for (index, byte) in value.into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            out.push('-');
+        }
+        for half in [byte >> 4, byte & 15] {
+            out.push(char::from(digits[usize::from(half)]));
+        }
     }
 }
 
-fn blocks<F: Format>(
+/// Takes a block of encoded rows and their number, and gives a buffer for the next one.
+pub(crate) type HandOver<'a> = dyn FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>> + 'a;
+
+/// One of the formats.
+pub(crate) enum Encoding {
+    Binary(RowEncoder),
+    Csv(Csv),
+    Dialect(DialectCsv),
+}
+
+impl Encoding {
+    /// What is asked of it between two parts.
+    pub(crate) fn format(&mut self) -> &mut dyn Around {
+        match self {
+            Self::Binary(format) => format,
+            Self::Csv(format) => format,
+            Self::Dialect(format) => format,
+        }
+    }
+}
+
+/// Encodes rows of a table, in blocks that `hand_over` takes, and returns what was planted.
+///
+/// # Errors
+/// Those of `hand_over`.
+pub(crate) fn blocks<F: Format>(
     mut rows: impl Iterator<Item = impl Row>,
-    table: Table,
+    table: &Layout,
     format: &mut F,
-    hand_over: &mut impl FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>>,
+    hand_over: &mut HandOver<'_>,
 ) -> anyhow::Result<Planted> {
     let mut planted = Planted::default();
     let mut text = String::new();
@@ -201,8 +260,9 @@ fn blocks<F: Format>(
     rows.try_for_each(|row| {
         format.begin(table);
         row.encode(&mut text, format);
-        format.end();
-        planted.count(row.fault());
+        let plant = row.plant();
+        planted.count(plant);
+        planted.count(format.end(plant, row.breakage()));
         gathered_rows += 1;
         if format.gathered_bytes() >= BLOCK_BYTES {
             let block = format.take(Vec::new());
@@ -222,13 +282,14 @@ fn blocks<F: Format>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::card_rows::LAYOUTS;
     use proptest::prelude::*;
 
     fn written(write: impl FnOnce(&mut Csv)) -> String {
         let mut csv = Csv::default();
-        csv.begin(Table::Conta);
+        csv.begin(&LAYOUTS[1]);
         write(&mut csv);
-        csv.end();
+        csv.end(None, None);
         String::from_utf8(csv.take(Vec::new())).expect("UTF-8")
     }
 
@@ -258,8 +319,23 @@ mod tests {
             "2000-01-01 00:00:00,2000-01-01 00:00:01.5,1999-12-31 23:59:59.999999,2000-01-01 00:00:00.00001\n"
         );
         let mut csv = Csv::default();
-        csv.header(Table::Conta);
+        csv.header(&LAYOUTS[1]);
         assert_eq!(csv.take(Vec::new()), b"id,tipo,data_criacao,id_associado\n");
+    }
+
+    #[test]
+    fn what_other_datasets_have_is_written_as_postgres_writes_it() {
+        let row = written(|csv| {
+            csv.null();
+            csv.bool(true);
+            csv.int2(-3);
+            csv.uuid([0x1f; 16]);
+            csv.timestamptz(1);
+        });
+        assert_eq!(
+            row,
+            ",t,-3,1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f,2000-01-01 00:00:00.000001+00\n"
+        );
     }
 
     proptest! {

@@ -13,14 +13,13 @@ use postgres::Client;
 use serde::Serialize;
 
 use crate::append::append;
-use crate::cards::Cards;
 use crate::copy::{self, Load, TableReport};
 use crate::dirt::{Planted, PlantedFault};
 use crate::lane::Lane;
-use crate::plan::{BusiestClient, MAX_ASSOCIATES, Plan};
+use crate::plan::BusiestClient;
 use crate::recipe::{Asked, Recipe};
-use crate::record::Generation;
-use crate::rows::Table;
+use crate::record::{Generation, highest};
+use crate::source::{Maker, Source};
 use crate::{VERSION, keys, schema};
 
 /// The most connections that load at a time.
@@ -29,12 +28,13 @@ pub const MAX_WORKERS: usize = 64;
 /// What to generate, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The dataset; rows can be made for `cards`.
+    /// The dataset, one that rows can be made for: `cards`, `hiring`, `sales`.
     pub dataset: Dataset,
     /// The schema to fill.
     pub schema: String,
-    /// How many associates (with all that they own), 1 to [`MAX_ASSOCIATES`].
-    pub associates: u32,
+    /// How many associates of `cards` (with all that they own), orders of `sales` (with all that they need), or
+    /// employees of `hiring`; 1 or more.
+    pub size: u32,
     /// What the rows depend on. What is not asked for is as in [`Recipe::default`], or when appending as in the
     /// rows that are there.
     pub asked: Asked,
@@ -55,7 +55,7 @@ pub enum Mode {
     Fresh,
     /// Drop the dataset's own tables and types in it, and nothing else.
     Replace,
-    /// Add associates to those that an earlier run made.
+    /// Add associates to those that an earlier run made. For `cards` only.
     Append,
 }
 
@@ -107,13 +107,12 @@ impl Report {
     pub(crate) fn new(
         options: &Options,
         recipe: &Recipe,
-        plan: &Plan,
+        source: &dyn Source,
         tables: Vec<(TableReport, Planted)>,
         workers: usize,
         (load_seconds, index_seconds): (f64, f64),
         start: Instant,
     ) -> Self {
-        let planted = Table::ALL.into_iter().zip(&tables);
         Self {
             dataset: options.dataset.name.clone(),
             schema: options.schema.clone(),
@@ -124,9 +123,10 @@ impl Report {
             workers,
             rows: tables.iter().map(|(table, _)| table.rows).sum(),
             bytes: tables.iter().map(|(table, _)| table.bytes).sum(),
-            busiest_client: plan.busiest(),
-            planted: planted
-                .flat_map(|(table, (_, planted))| planted.report(table))
+            busiest_client: source.busiest(),
+            planted: tables
+                .iter()
+                .flat_map(|(table, planted)| planted.report(table.table))
                 .collect(),
             tables: tables.into_iter().map(|(table, _)| table).collect(),
             load_seconds,
@@ -171,17 +171,34 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
 impl Options {
     /// Whether they make sense.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        if self.dataset.name != "cards" {
+        let maker = self.maker()?;
+        let described = self.dataset.tables.iter().map(|table| table.name.as_str());
+        if !described.eq(maker.layouts().iter().map(|table| table.name)) {
             return Err(Kind::Usage.error(format!(
-                "rows can be generated for the dataset cards, not for {}",
+                "rows can be generated for the dataset {0} that is built in, not for another {0} with tables of its own",
                 self.dataset.name
             )));
         }
-        if !(1..=MAX_ASSOCIATES).contains(&self.associates) {
+        if !(1..=maker.most()).contains(&self.size) {
             return Err(Kind::Usage.error(format!(
-                "{} associates: give 1 to {MAX_ASSOCIATES}",
-                self.associates
+                "{} {}: give 1 to {}",
+                self.size,
+                maker.unit(),
+                maker.most()
             )));
+        }
+        let (laws, as_of) = (&self.asked.laws, self.asked.as_of);
+        for (option, asked) in [
+            ("--append", self.mode == Mode::Append),
+            ("--as-of", as_of.is_some()),
+            ("distributions", laws.is_some()),
+        ] {
+            if asked && !maker.has_laws() {
+                return Err(Kind::Usage.error(format!(
+                    "{option}: not for the dataset {}, whose rows have laws and dates of their own; leave it out",
+                    self.dataset.name
+                )));
+            }
         }
         if let Some(workers) = self.workers
             && !(1..=MAX_WORKERS).contains(&workers)
@@ -189,6 +206,11 @@ impl Options {
             return Err(Kind::Usage.error(format!("{workers} workers: give 1 to {MAX_WORKERS}")));
         }
         self.asked.or(&Recipe::default()).check()
+    }
+
+    /// What makes the rows.
+    pub(crate) fn maker(&self) -> anyhow::Result<Maker> {
+        Maker::of(&self.dataset.name)
     }
 }
 
@@ -202,10 +224,10 @@ fn fill(
 ) -> anyhow::Result<Report> {
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
-    let cards = Cards::new(&recipe);
-    let plan = Plan::fresh(cards.shapes(), options.associates, cancel)?;
+    let source = options.maker()?.plan(&recipe, options.size, cancel)?;
+    let source = source.as_ref();
     let Storage { unlogged, freeze } = options.storage;
-    schema::create_loading(control, loading, &options.dataset.schema_sql, unlogged)?;
+    schema::create_loading(control, loading, &options.dataset, unlogged)?;
 
     let loaded = Instant::now();
     let workers = match options.workers {
@@ -219,8 +241,7 @@ fn fill(
     let mut lanes = lanes?;
     let load = Load {
         schema: loading,
-        cards: &cards,
-        plan: &plan,
+        source,
         freeze,
         cancel,
     };
@@ -240,14 +261,14 @@ fn fill(
         cancel,
     )?;
     drop(lanes);
-    analyze(control, loading)?;
+    analyze(control, loading, source)?;
     let index_seconds = indexed.elapsed().as_secs_f64();
 
     let generation = Generation {
         dataset: options.dataset.name.clone(),
         version: VERSION,
         recipe,
-        highest: plan.end(),
+        highest: highest(source),
     };
     Generation::create(control, loading, unlogged)?;
     generation.write(control, loading)?;
@@ -262,7 +283,7 @@ fn fill(
     Ok(Report::new(
         options,
         &generation.recipe,
-        &plan,
+        source,
         tables,
         workers,
         (load_seconds, index_seconds),
@@ -277,8 +298,13 @@ pub(crate) fn processors() -> usize {
 }
 
 /// Statistics for the planner.
-pub(crate) fn analyze(client: &mut Client, schema: &str) -> anyhow::Result<()> {
-    let tables = Table::ALL.map(|table| qualified(schema, table.name()));
+pub(crate) fn analyze(
+    client: &mut Client,
+    schema: &str,
+    source: &dyn Source,
+) -> anyhow::Result<()> {
+    let tables = source.tables().iter();
+    let tables: Vec<_> = tables.map(|table| qualified(schema, table.name)).collect();
     client
         .batch_execute(&format!("ANALYZE {}", tables.join(", ")))
         .with_context(|| format!("cannot analyze the tables in schema {schema}"))

@@ -4,7 +4,7 @@
 //! associate. Ids follow the order of owners, so an id is known once all rows before it are counted; the
 //! plan holds these counts for each block of associates and nothing of the rows.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -250,15 +250,30 @@ impl Plan {
 
     /// The plan in parts of whole blocks, each with about `rows` rows of `table`.
     pub fn parts(&self, table: Table, rows: u64) -> Vec<Part> {
-        let mut parts = Vec::new();
-        let mut before = self.bounds[0];
-        for (index, &end) in self.bounds.iter().enumerate().skip(1) {
-            if table.of(&end) - table.of(&before) >= rows || index + 1 == self.bounds.len() {
-                parts.push(Part { before, end });
-                before = end;
+        let runs = self.runs(table, rows);
+        runs.iter().map(|run| self.part(run)).collect()
+    }
+
+    /// The same as runs of blocks.
+    pub fn runs(&self, table: Table, rows: u64) -> Vec<Range<usize>> {
+        let mut runs = Vec::new();
+        let mut start = 0;
+        for (index, end) in self.bounds.iter().enumerate().skip(1) {
+            let gathered = table.of(end) - table.of(&self.bounds[start]);
+            if gathered >= rows || index + 1 == self.bounds.len() {
+                runs.push(start..index);
+                start = index;
             }
         }
-        parts
+        runs
+    }
+
+    /// The associates of a run of blocks.
+    pub fn part(&self, run: &Range<usize>) -> Part {
+        Part {
+            before: self.bounds[run.start],
+            end: self.bounds[run.end],
+        }
     }
 }
 

@@ -24,6 +24,24 @@ pub enum Stream {
     Subscription = 7,
     /// Faults that are planted on purpose.
     Dirt = 8,
+    /// Faults that break a rule, in files.
+    Breakage = 9,
+    /// Rows of `person`.
+    Person = 10,
+    /// Rows of `product`.
+    Product = 11,
+    /// Rows of `customer`.
+    Customer = 12,
+    /// Rows of `special_offer_product`.
+    Offer = 13,
+    /// Of what kind an order is and how many lines it has.
+    OrderShape = 14,
+    /// Rows of `sales_order_header`.
+    Order = 15,
+    /// Rows of `sales_order_detail`.
+    Line = 16,
+    /// Rows of `hired_employees`.
+    Employee = 17,
 }
 
 /// The numbers of one row.
@@ -66,6 +84,13 @@ impl Draws {
     /// One of `items`.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u32) as usize]
+    }
+
+    /// 16 random bytes as a UUID of version 4.
+    pub fn uuid(&mut self) -> [u8; 16] {
+        let bits = (u128::from(self.bits()) << 64) | u128::from(self.bits());
+        let (version, variant) = (0x4 << 76, 0x2 << 62);
+        (bits & !(0xf << 76 | 0x3 << 62) | version | variant).to_be_bytes()
     }
 
     /// True in a `share` of all cases, of 1.

@@ -1,15 +1,18 @@
 //! `extrato_generation`: what a schema was filled with, so that it can be recognised and continued.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use database::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
 
+use crate::VERSION;
 use crate::laws::Laws;
-use crate::plan::Counts;
+use crate::load::Options;
 use crate::recipe::Recipe;
-use crate::rows::Table;
+use crate::source::Source;
 
 /// The table's name.
 pub(crate) const TABLE: &str = "extrato_generation";
@@ -19,12 +22,12 @@ pub(crate) const TABLE: &str = "extrato_generation";
 pub struct Generation {
     /// The dataset's name.
     pub dataset: String,
-    /// The [`VERSION`](crate::VERSION) that made the rows.
+    /// The [`VERSION`] that made the rows.
     pub version: u32,
     /// What the rows depend on.
     pub recipe: Recipe,
-    /// The highest id of each table; `associado` is the number of associates.
-    pub highest: Counts,
+    /// The highest key of each table.
+    pub highest: BTreeMap<String, u64>,
 }
 
 /// What `schema` was filled with, or `None` if it wasn't filled by us or doesn't exist.
@@ -58,17 +61,11 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
     let Some(first) = rows.first() else {
         return Ok(None);
     };
-    let mut highest = Counts::default();
+    let mut highest = BTreeMap::new();
     for row in &rows {
         let id =
             u64::try_from(row.get::<_, i64>("highest_id")).or_fail(Kind::Mismatch, unreadable)?;
-        match row.get("table_name") {
-            "associado" => highest.associado = id,
-            "conta" => highest.conta = id,
-            "cartao" => highest.cartao = id,
-            "movimento" => highest.movimento = id,
-            _ => return Err(Kind::Mismatch.error(unreadable())),
-        }
+        highest.insert(row.get("table_name"), id);
     }
     Ok(Some(Generation {
         dataset: first.get("dataset"),
@@ -93,7 +90,26 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
     }))
 }
 
+/// The highest key of each table when all rows of `source` are there.
+pub(crate) fn highest(source: &dyn Source) -> BTreeMap<String, u64> {
+    let tables = source.tables().iter().enumerate();
+    tables
+        .map(|(table, layout)| (layout.name.to_owned(), source.highest(table)))
+        .collect()
+}
+
 impl Generation {
+    /// Whether these are the very rows that `options` ask for anew.
+    pub fn is_of(&self, options: &Options) -> bool {
+        let Ok(maker) = options.maker() else {
+            return false;
+        };
+        self.dataset == options.dataset.name
+            && self.version == VERSION
+            && self.recipe == options.asked.or(&Recipe::default())
+            && self.highest.get(maker.counted()) == Some(&options.size.into())
+    }
+
     /// Creates the table in `schema`; `unlogged` as those it tells of, so that a crash empties it with them.
     pub(crate) fn create(client: &mut Client, schema: &str, unlogged: bool) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
@@ -131,13 +147,12 @@ impl Generation {
         let (version, seed) = (self.version as i32, seed.to_string());
         // Plain ASCII, which a database of any encoding takes.
         let (as_of, laws) = (as_of.to_string(), toml::to_string(laws)?);
-        for table in Table::ALL {
-            let highest = table.of(&self.highest) as i64;
+        for (table, &highest) in &self.highest {
             client.execute(
                 &insert,
                 &[
-                    &table.name(),
-                    &highest,
+                    table,
+                    &(highest as i64),
                     &self.dataset,
                     &version,
                     &seed,

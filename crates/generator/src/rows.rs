@@ -3,7 +3,7 @@
 
 use database::copy_in::RowEncoder;
 
-use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault};
+use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
 use crate::names::Name;
 use crate::plan::Counts;
 use crate::purchase::Purchase;
@@ -91,6 +91,40 @@ pub trait Fields {
     fn text(&mut self, value: &str);
     /// A timestamp in microseconds since 2000-01-01T00:00:00.
     fn timestamp(&mut self, micros: i64);
+    /// An instant in microseconds since 2000-01-01T00:00:00Z.
+    fn timestamptz(&mut self, micros: i64);
+    /// A boolean.
+    fn bool(&mut self, value: bool);
+    /// A smallint.
+    fn int2(&mut self, value: i16);
+    /// A UUID.
+    fn uuid(&mut self, value: [u8; 16]);
+    /// NULL of any type.
+    fn null(&mut self);
+
+    /// An integer or NULL.
+    fn int4_or_null(&mut self, value: Option<u32>) {
+        match value {
+            Some(value) => self.int4(value as i32),
+            None => self.null(),
+        }
+    }
+
+    /// A text or NULL.
+    fn text_or_null(&mut self, value: Option<&str>) {
+        match value {
+            Some(value) => self.text(value),
+            None => self.null(),
+        }
+    }
+
+    /// A timestamp or NULL.
+    fn timestamp_or_null(&mut self, micros: Option<i64>) {
+        match micros {
+            Some(micros) => self.timestamp(micros),
+            None => self.null(),
+        }
+    }
 }
 
 impl Fields for RowEncoder {
@@ -113,6 +147,27 @@ impl Fields for RowEncoder {
     fn timestamp(&mut self, micros: i64) {
         Self::timestamp(self, micros);
     }
+
+    fn timestamptz(&mut self, micros: i64) {
+        // On the wire both count from the same instant.
+        Self::timestamp(self, micros);
+    }
+
+    fn bool(&mut self, value: bool) {
+        Self::bool(self, value);
+    }
+
+    fn int2(&mut self, value: i16) {
+        Self::int2(self, value);
+    }
+
+    fn uuid(&mut self, value: [u8; 16]) {
+        Self::uuid(self, value);
+    }
+
+    fn null(&mut self) {
+        Self::null(self);
+    }
 }
 
 /// One table's row: how it is encoded.
@@ -121,7 +176,12 @@ pub trait Row {
     fn encode(&self, text: &mut String, fields: &mut impl Fields);
 
     /// The fault that was planted in it.
-    fn fault(&self) -> Option<Fault>;
+    fn plant(&self) -> Option<Plant>;
+
+    /// The fault that it has in a file only, since it breaks a rule.
+    fn breakage(&self) -> Option<Plant> {
+        None
+    }
 }
 
 /// A row of `associado`.
@@ -186,8 +246,8 @@ impl Row for Associado<'_> {
         fields.text(text);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Associado))
     }
 }
 
@@ -199,8 +259,8 @@ impl Row for Conta {
         fields.int4(self.id_associado as i32);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Conta))
     }
 }
 
@@ -216,8 +276,8 @@ impl Row for Cartao<'_> {
         fields.int4(self.holder.id as i32);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Cartao))
     }
 }
 
@@ -239,8 +299,8 @@ impl Row for Movimento<'_> {
         fields.int4(self.id_cartao as i32);
     }
 
-    fn fault(&self) -> Option<Fault> {
-        self.fault
+    fn plant(&self) -> Option<Plant> {
+        self.fault.map(|fault| fault.within(Table::Movimento))
     }
 }
 

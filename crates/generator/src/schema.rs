@@ -7,11 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 use database::identifier::{literal, qualified, quoted};
 use database::{Cancel, Settings};
+use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
-
-use crate::rows::Table;
 
 const LOADING_PREFIX: &str = "extrato_loading_";
 /// The comment of a schema that a load is built in: what bears it may be dropped.
@@ -159,7 +158,7 @@ pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
 pub(crate) fn create_loading(
     client: &mut Client,
     loading: &str,
-    schema_sql: &str,
+    dataset: &Dataset,
     unlogged: bool,
 ) -> anyhow::Result<()> {
     let name = quoted(loading);
@@ -180,10 +179,10 @@ pub(crate) fn create_loading(
              SET search_path TO {name}"
         ))
         .with_context(|| format!("cannot create schema {loading}"))?;
-    let mut statements = schema_sql.to_owned();
+    let mut statements = dataset.schema_sql.clone();
     if unlogged {
-        for table in Table::ALL {
-            statements += &format!("ALTER TABLE {} SET UNLOGGED;", quoted(table.name()));
+        for table in &dataset.tables {
+            statements += &format!("ALTER TABLE {} SET UNLOGGED;", quoted(&table.name));
         }
     }
     client

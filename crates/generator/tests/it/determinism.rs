@@ -1,9 +1,10 @@
 //! The same seed gives the same rows.
 
-use generator::Mode;
+use database::Connection;
+use generator::{Mode, Options, Storage, layouts};
 use testkit::Database;
 
-use crate::{digests, generated, options, seeded};
+use crate::{digests, generated, options, options_of, seeded, value};
 
 #[test]
 fn rows_are_the_same_whatever_the_number_of_workers() {
@@ -70,4 +71,77 @@ fn the_rows_of_the_default_seed_are_those_of_this_version() {
             "d08fd5619b8fb541737ecb7c1287c067d8c41c8f397a86f6e369e4ced6b5aa0b",
         ]
     );
+}
+
+/// Rows and SHA-256 of all tables of a dataset.
+fn digest(client: &mut Connection, dataset: &str, schema: &str) -> (i64, String) {
+    let tables = layouts(dataset).expect("known").iter();
+    let rows: Vec<_> = tables
+        .map(|table| {
+            format!(
+                "SELECT '{name}' || r::text AS t FROM {schema}.{name} r",
+                name = table.name
+            )
+        })
+        .collect();
+    let query = format!(
+        "SELECT count(*) || ' ' || encode(sha256(convert_to(string_agg(t, E'\\n' ORDER BY t COLLATE \"C\"), 'UTF8')), 'hex')
+         FROM ({}) x",
+        rows.join(" UNION ALL ")
+    );
+    let text: String = value(client, &query);
+    let (rows, digest) = text.split_once(' ').expect("two words");
+    (rows.parse().expect("a number"), digest.to_owned())
+}
+
+/// As those of the cards, these are digests that other machines must reach too.
+#[test]
+fn rows_of_the_other_datasets_are_those_of_this_version_whatever_the_workers_and_the_storage() {
+    let database = Database::create();
+    let mut client = database.connect();
+    client.batch_execute("SET timezone = 'UTC'").expect("set");
+    for (dataset, size, rows, expected) in [
+        (
+            "sales",
+            6_000,
+            36_000..38_500,
+            "e88aa42098584f2ecaf66c73926f404c7c265a6657c79c6d37035414cc74d386",
+        ),
+        (
+            "hiring",
+            40_000,
+            40_192..40_193,
+            "2773b3ecee8a853eafa5c4144ba12ec66390e5da4c6bca3a81e1961f457dcd72",
+        ),
+    ] {
+        let ways = [(1, false), (2, true), (7, false)];
+        let digests = ways.map(|(workers, freeze)| {
+            let schema = format!("{dataset}_{workers}");
+            let options = Options {
+                schema: schema.clone(),
+                workers: Some(workers),
+                storage: Storage {
+                    freeze,
+                    unlogged: freeze,
+                },
+                ..options_of(dataset, size)
+            };
+            generated(&database, &options);
+            digest(&mut client, dataset, &schema)
+        });
+        assert!(rows.contains(&digests[0].0), "{}", digests[0].0);
+        assert_eq!(digests[0].1, expected);
+        assert!(digests[1] == digests[0] && digests[2] == digests[0]);
+        let other = Options {
+            schema: "other".to_owned(),
+            asked: seeded(43),
+            mode: Mode::Replace,
+            ..options_of(dataset, size)
+        };
+        generated(&database, &other);
+        assert_ne!(digest(&mut client, dataset, "other").1, digests[0].1);
+        client
+            .batch_execute("DROP SCHEMA other CASCADE")
+            .expect("dropped");
+    }
 }

@@ -11,7 +11,7 @@ use generator::files::{self, FileFormat};
 use generator::{Asked, Mode, Options};
 use testkit::Database;
 
-use crate::{digests, generated, options};
+use crate::{count, digests, generated, options, options_of};
 
 fn dirty(associates: u32) -> Options {
     Options {
@@ -123,6 +123,35 @@ fn the_script_loads_them_with_psql() {
 }
 
 #[test]
+fn the_script_loads_other_datasets_in_postgres_own_format() {
+    let (database, folder) = (Database::create(), folder());
+    let mut client = database.connect();
+    for (dataset, size, counted) in [
+        ("sales", 500, "sales_order_header"),
+        ("hiring", 700, "hired_employees"),
+    ] {
+        let target = folder.path().join(dataset);
+        let options = options_of(dataset, size);
+        let format = FileFormat::BinaryCopy;
+        let report = files::write(&target, format, &options, &Cancel::default()).expect("written");
+        let psql = Command::new("psql")
+            .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--file", "load.sql"])
+            .current_dir(&target)
+            .envs(database.variables())
+            .output()
+            .expect("psql");
+        let said = String::from_utf8_lossy(&psql.stderr);
+        assert!(psql.status.success(), "{said}");
+        let place = format!("{dataset}.{counted}");
+        assert_eq!(count(&mut client, &place), i64::from(size));
+        for table in &report.tables {
+            let rows = count(&mut client, &format!("{dataset}.{}", table.table));
+            assert_eq!(rows as u64, table.rows, "{}", table.table);
+        }
+    }
+}
+
+#[test]
 fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
     let folder = folder();
     let write = |target: &std::path::Path| {
@@ -194,6 +223,36 @@ fn of_two_runs_into_one_folder_the_second_is_refused_and_an_interrupted_one_leav
         "{error:#}"
     );
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[test]
+fn other_datasets_are_described_by_their_rows() {
+    for (dataset, size, parts) in [
+        (
+            "sales",
+            100,
+            [
+                "# Size: 100 orders",
+                "# special_offer_product: 538 rows",
+                "#   sales_order_id,",
+            ],
+        ),
+        (
+            "hiring",
+            70,
+            [
+                "# Size: 70 employees",
+                "# hired_employees: 70 rows",
+                "#   1,Product Management",
+            ],
+        ),
+    ] {
+        let options = options_of(dataset, size);
+        let text = generator::describe(&options, &Cancel::default()).expect("described");
+        for part in parts {
+            assert!(text.contains(part), "{text} lacks {part}");
+        }
+    }
 }
 
 #[test]

@@ -2,10 +2,14 @@
 
 mod append;
 mod determinism;
+mod dialects;
 mod dirt;
 mod files;
+mod hiring;
+mod models;
 mod publish;
 mod rows;
+mod sales;
 mod storage;
 
 use database::{Cancel, Connection};
@@ -20,11 +24,20 @@ fn options(associates: u32, mode: Mode) -> Options {
     Options {
         dataset: Dataset::open("cards").expect("cards is built in"),
         schema: "cards".to_owned(),
-        associates,
+        size: associates,
         asked: Asked::default(),
         workers: Some(2),
         mode,
         storage: Storage::default(),
+    }
+}
+
+/// Options for `size` orders of `sales` or employees of `hiring`, in the schema of that name.
+fn options_of(dataset: &str, size: u32) -> Options {
+    Options {
+        dataset: Dataset::open(dataset).expect("built in"),
+        schema: dataset.to_owned(),
+        ..options(size, Mode::Fresh)
     }
 }
 

@@ -65,7 +65,7 @@ fn an_empty_schema_is_filled_and_nothing_of_the_loading_is_left() {
         ("cards", generator::VERSION)
     );
     assert_eq!(
-        (generation.recipe.seed, generation.highest.associado),
+        (generation.recipe.seed, generation.highest["associado"]),
         (generator::DEFAULT_SEED, 20)
     );
     assert_eq!(recorded(&mut client, "elsewhere").expect("readable"), None);
@@ -313,14 +313,16 @@ fn options_that_make_no_sense_are_usage_errors() {
     let database = Database::create();
     let good = options(10, Mode::Fresh);
     let mut other_dataset = good.clone();
-    other_dataset.dataset.name = "sales".to_owned();
+    other_dataset.dataset.name = "mine".to_owned();
+    let mut other_tables = good.clone();
+    other_tables.dataset.name = "sales".to_owned();
     for bad in [
         Options {
-            associates: 0,
+            size: 0,
             ..good.clone()
         },
         Options {
-            associates: u32::MAX,
+            size: u32::MAX,
             ..good.clone()
         },
         Options {
@@ -344,6 +346,7 @@ fn options_that_make_no_sense_are_usage_errors() {
             ..good.clone()
         },
         other_dataset,
+        other_tables,
     ] {
         let error = failing(&database, &bad, &Cancel::default());
         assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");

@@ -1,0 +1,118 @@
+//! The rows of *cards*, planned, for those that bring them somewhere.
+
+use database::Cancel;
+
+use crate::cards::Cards;
+use crate::dirt::Planted;
+use crate::format::{Encoding, Format, HandOver, blocks};
+use crate::plan::{BusiestClient, Counts, Plan};
+use crate::recipe::Recipe;
+use crate::rows::Table;
+use crate::source::{Layout, Part, Source};
+
+/// The tables.
+pub(crate) const LAYOUTS: [Layout; 4] = [
+    layout(Table::Associado),
+    layout(Table::Conta),
+    layout(Table::Cartao),
+    layout(Table::Movimento),
+];
+
+const fn layout(table: Table) -> Layout {
+    Layout {
+        name: table.name(),
+        key: "id",
+        columns: table.columns(),
+        types: table.types(),
+        dialect: None,
+    }
+}
+
+pub(crate) struct CardRows {
+    cards: Cards,
+    plan: Plan,
+}
+
+impl CardRows {
+    /// The rows of so many associates from the first one on.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub(crate) fn fresh(recipe: &Recipe, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
+        Self::after(recipe, Counts::default(), associates, cancel)
+    }
+
+    /// The rows of so many associates after those that `before` counts.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub(crate) fn after(
+        recipe: &Recipe,
+        before: Counts,
+        associates: u32,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
+        let cards = Cards::new(recipe);
+        let plan = Plan::new(cards.shapes(), before, associates, cancel)?;
+        Ok(Self { cards, plan })
+    }
+
+    fn encode_as<F: Format>(
+        &self,
+        table: Table,
+        part: &Part,
+        format: &mut F,
+        hand_over: &mut HandOver<'_>,
+    ) -> anyhow::Result<Planted> {
+        let (cards, part) = (&self.cards, self.plan.part(part));
+        let layout = &LAYOUTS[table as usize];
+        match table {
+            Table::Associado => blocks(cards.associados(part), layout, format, hand_over),
+            Table::Conta => blocks(cards.contas(part), layout, format, hand_over),
+            Table::Cartao => blocks(cards.cartoes(part), layout, format, hand_over),
+            Table::Movimento => blocks(cards.movimentos(part), layout, format, hand_over),
+        }
+    }
+}
+
+impl Source for CardRows {
+    fn tables(&self) -> &'static [Layout] {
+        &LAYOUTS
+    }
+
+    fn rows(&self, table: usize) -> u64 {
+        self.plan.rows(Table::ALL[table])
+    }
+
+    fn highest(&self, table: usize) -> u64 {
+        Table::ALL[table].of(&self.plan.end())
+    }
+
+    fn parts(&self, table: usize, rows: u64) -> Vec<Part> {
+        self.plan.runs(Table::ALL[table], rows)
+    }
+
+    fn keys(&self, table: usize, part: &Part) -> (u64, u64) {
+        let (table, part) = (Table::ALL[table], self.plan.part(part));
+        (table.of(&part.before), table.of(&part.end))
+    }
+
+    fn encode(
+        &self,
+        table: usize,
+        part: &Part,
+        encoding: &mut Encoding,
+        hand_over: &mut HandOver<'_>,
+    ) -> anyhow::Result<Planted> {
+        let table = Table::ALL[table];
+        match encoding {
+            Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
+            Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
+            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
+        }
+    }
+
+    fn busiest(&self) -> Option<BusiestClient> {
+        self.plan.busiest()
+    }
+}

@@ -1,0 +1,326 @@
+//! Files as they really arrive: with a byte order mark or without, decimal commas, words for what is missing, and
+//! with faults, each of which is noted with its line.
+
+use std::fmt::Write;
+
+use dataset::calendar::Date;
+
+use crate::dirt::{Fault, Plant};
+use crate::format::{Around, Format, push_uuid};
+use crate::names::push_number;
+use crate::rows::Fields;
+use crate::season::{DAY, EPOCH_DAYS, SECOND};
+use crate::source::Layout;
+
+/// How the files of a table arrive.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialect {
+    /// The file's name.
+    pub file: &'static str,
+    /// The names in its first line; none if it has no such line.
+    pub header: &'static [&'static str],
+    /// What stands between two fields.
+    pub delimiter: char,
+    /// What ends a line.
+    pub line_end: &'static str,
+    /// Whether the last line is ended too.
+    pub final_line_end: bool,
+    /// Whether a byte order mark comes first.
+    pub byte_order_mark: bool,
+    /// What stands for a value that is missing.
+    pub null: &'static str,
+    /// Columns whose numbers have a decimal comma.
+    pub commas: &'static [&'static str],
+    /// Columns whose later times are days alone: the source changed its mind.
+    pub days: &'static [&'static str],
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// From this day on times of [`Dialect::days`] are days alone: 2013-07-01, from 2000-01-01.
+const DAYS_SINCE: i64 = 4_930;
+/// A number as nobody's machine writes it: neither digits alone nor one decimal mark.
+const NOT_A_NUMBER: &[u8] = b"1.234,56";
+const IMPOSSIBLE_DAY: &[u8] = b"31/02/2021";
+/// Beyond any smallint.
+const OUT_OF_RANGE: &[u8] = b"99999";
+/// Longer than any text column of the datasets, in characters.
+const TOO_LONG: usize = 300;
+
+/// A fault in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// The line of the file that the row begins in, from 1; within a part until it is put in its place.
+    pub line: u64,
+    /// The fault, and where it is.
+    pub plant: Plant,
+    /// Whether the row breaks a rule, so that what loads it must refuse it.
+    pub refused: bool,
+}
+
+/// What is to be told of some lines.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Lines that were ended, those within quotes included.
+    pub lines: u64,
+    /// The faults in them.
+    pub faults: Vec<Note>,
+}
+
+impl Note {
+    /// The fault as a line of the list of all faults in the file of this name.
+    pub(crate) fn line_of(&self, file: &str) -> String {
+        let fault = serde_json::to_string(&self.plant.fault).unwrap_or_default();
+        let (column, fault) = (self.plant.column, fault.trim_matches('"'));
+        let (line, refused) = (self.line, self.refused);
+        format!("{file},{line},{column},{fault},{refused}\n")
+    }
+}
+
+/// The first line of such a list.
+pub(crate) const LIST_HEADER: &str = "file,line,column,fault,refused\n";
+
+/// Rows in the dialect of their table.
+#[derive(Debug, Default)]
+pub(crate) struct DialectCsv {
+    bytes: Vec<u8>,
+    /// The row's fields so far; buffers that are used again.
+    fields: Vec<String>,
+    used: usize,
+    columns: &'static [&'static str],
+    dialect: Option<Dialect>,
+    notes: Notes,
+}
+
+impl DialectCsv {
+    /// Begins a field.
+    fn field(&mut self) -> &mut String {
+        if self.used == self.fields.len() {
+            self.fields.push(String::new());
+        }
+        let field = &mut self.fields[self.used];
+        self.used += 1;
+        field.clear();
+        field
+    }
+
+    /// Whether the next field is one of those that `list` names.
+    fn is_among(&self, list: impl Fn(&Dialect) -> &'static [&'static str]) -> bool {
+        let column = self.columns.get(self.used);
+        (self.dialect.as_ref())
+            .zip(column)
+            .is_some_and(|(dialect, column)| list(dialect).contains(column))
+    }
+
+    fn day(&mut self, micros: i64) -> &mut String {
+        let date = Date::from_days(micros.div_euclid(DAY) as i32 + EPOCH_DAYS);
+        let field = self.field();
+        push_number(date.year as u64, 4, field);
+        for part in [date.month, date.day] {
+            field.push('-');
+            push_number(part.into(), 2, field);
+        }
+        field
+    }
+
+    /// The row, with what breaks it.
+    fn write_row(&mut self, breakage: Option<Plant>) {
+        let Some(dialect) = self.dialect else { return };
+        let broken = breakage.and_then(|plant| {
+            let field = self.columns.iter().position(|name| *name == plant.column);
+            Some((field?, plant.fault))
+        });
+        let ragged = breakage.is_some_and(|plant| plant.fault == Fault::RaggedRow);
+        for index in 0..self.used - usize::from(ragged) {
+            if index > 0 {
+                self.bytes.push(dialect.delimiter as u8);
+            }
+            let field = self.fields[index].as_bytes();
+            match broken {
+                Some((broken, fault)) if broken == index => {
+                    let changed = broken_field(fault, field, &dialect);
+                    write_field(&changed, &dialect, &mut self.bytes);
+                }
+                _ => write_field(field, &dialect, &mut self.bytes),
+            }
+        }
+        self.bytes.extend_from_slice(dialect.line_end.as_bytes());
+    }
+}
+
+/// What a field becomes when a rule is broken in it.
+fn broken_field(fault: Fault, field: &[u8], dialect: &Dialect) -> Vec<u8> {
+    let after = |end: &[u8]| [field, end].concat();
+    match fault {
+        Fault::MissingField => dialect.null.into(),
+        Fault::NotANumber => NOT_A_NUMBER.into(),
+        Fault::OutOfRange => OUT_OF_RANGE.into(),
+        Fault::ImpossibleTime if field.contains(&b'T') => {
+            let spaced = |byte: &u8| if *byte == b':' { b' ' } else { *byte };
+            field.iter().map(spaced).collect()
+        }
+        Fault::ImpossibleTime => IMPOSSIBLE_DAY.into(),
+        Fault::TooLong => after(&[b'x'; TOO_LONG]),
+        Fault::NotUtf8 => after(b"\xe9"),
+        Fault::NulByte => after(b"\0"),
+        Fault::DuplicateKey => {
+            let key = String::from_utf8_lossy(field).parse().unwrap_or(1_u64);
+            (key - 1).to_string().into()
+        }
+        Fault::UnknownReference => b"0".into(),
+        _ => field.into(),
+    }
+}
+
+/// A field, between quotes only where it could be taken for something else.
+fn write_field(field: &[u8], dialect: &Dialect, out: &mut Vec<u8>) {
+    let special =
+        |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || *byte == dialect.delimiter as u8;
+    if !field.ends_with(b" ") && !field.iter().any(special) {
+        return out.extend_from_slice(field);
+    }
+    out.push(b'"');
+    for &byte in field {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+impl Format for DialectCsv {
+    fn begin(&mut self, table: &Layout) {
+        (self.columns, self.dialect, self.used) = (table.columns, table.dialect, 0);
+    }
+
+    fn end(&mut self, plant: Option<Plant>, breakage: Option<Plant>) -> Option<Plant> {
+        let line = self.notes.lines + 1;
+        let note = |plant, refused| Note {
+            line,
+            plant,
+            refused,
+        };
+        self.notes.faults.extend(plant.map(|it| note(it, false)));
+        self.notes.faults.extend(breakage.map(|it| note(it, true)));
+        let start = self.bytes.len();
+        self.write_row(breakage);
+        let ends = self.bytes[start..].iter().filter(|byte| **byte == b'\n');
+        self.notes.lines += ends.count() as u64;
+        breakage
+    }
+}
+
+impl Around for DialectCsv {
+    fn header(&mut self, table: &Layout) {
+        self.begin(table);
+        let Some(dialect) = table.dialect else { return };
+        if dialect.byte_order_mark {
+            self.bytes.extend_from_slice(BYTE_ORDER_MARK);
+        }
+        if !dialect.header.is_empty() {
+            dialect.header.iter().for_each(|name| self.text(name));
+            self.end(None, None);
+        }
+    }
+
+    fn trailer(&mut self) {}
+
+    fn gathered_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn take(&mut self, mut buffer: Vec<u8>) -> Vec<u8> {
+        buffer.clear();
+        std::mem::replace(&mut self.bytes, buffer)
+    }
+
+    fn notes(&mut self) -> Notes {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+impl Fields for DialectCsv {
+    fn int4(&mut self, value: i32) {
+        self.int8(value.into());
+    }
+
+    fn int8(&mut self, value: i64) {
+        let field = self.field();
+        // A String takes whatever is written.
+        let _ = write!(field, "{value}");
+    }
+
+    fn int2(&mut self, value: i16) {
+        self.int8(value.into());
+    }
+
+    fn numeric(&mut self, unscaled: i64, scale: u16) {
+        let comma = self.is_among(|dialect| dialect.commas);
+        let field = self.field();
+        let one = 10_u64.pow(scale.into());
+        if unscaled < 0 {
+            field.push('-');
+        }
+        push_number(unscaled.unsigned_abs() / one, 0, field);
+        field.push(if comma { ',' } else { '.' });
+        push_number(unscaled.unsigned_abs() % one, scale.into(), field);
+        // What has a comma is money: with cents at least, and more only where there is more.
+        let cents = field.len() - usize::from(scale).saturating_sub(2);
+        while comma && field.len() > cents && field.ends_with('0') {
+            field.pop();
+        }
+    }
+
+    fn text(&mut self, value: &str) {
+        self.field().push_str(value);
+    }
+
+    fn timestamp(&mut self, micros: i64) {
+        let days = self.is_among(|dialect| dialect.days);
+        let time = micros.rem_euclid(DAY);
+        let field = self.day(micros);
+        if days && time == 0 && micros >= DAYS_SINCE * DAY {
+            return;
+        }
+        field.push(' ');
+        push_time(time, field);
+        let fraction = (time % SECOND) as u64;
+        field.push('.');
+        if fraction.is_multiple_of(1_000) {
+            push_number(fraction / 1_000, 3, field);
+        } else {
+            push_number(fraction, 6, field);
+        }
+    }
+
+    fn timestamptz(&mut self, micros: i64) {
+        let time = micros.rem_euclid(DAY);
+        let field = self.day(micros);
+        field.push('T');
+        push_time(time, field);
+        field.push('Z');
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.field().push(if value { '1' } else { '0' });
+    }
+
+    fn uuid(&mut self, value: [u8; 16]) {
+        push_uuid(value, true, self.field());
+    }
+
+    fn null(&mut self) {
+        let null = self.dialect.map_or("", |dialect| dialect.null);
+        self.field().push_str(null);
+    }
+}
+
+/// A time of day to the second.
+fn push_time(time: i64, out: &mut String) {
+    let seconds = (time / SECOND) as u64;
+    push_number(seconds / 3600, 2, out);
+    for part in [seconds / 60 % 60, seconds % 60] {
+        out.push(':');
+        push_number(part, 2, out);
+    }
+}

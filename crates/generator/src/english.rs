@@ -1,0 +1,15 @@
+//! English names, of people in *sales* and *hiring*: `fake`'s tables as they are.
+
+use fake::locales::{Data, EN};
+
+use crate::random::Draws;
+
+/// A given name.
+pub(crate) fn given(draws: &mut Draws) -> &'static str {
+    draws.pick::<&str>(EN::NAME_FIRST_NAME)
+}
+
+/// A family name.
+pub(crate) fn family(draws: &mut Draws) -> &'static str {
+    draws.pick::<&str>(EN::NAME_LAST_NAME)
+}

@@ -1,0 +1,338 @@
+//! The dataset *hiring*: departments, jobs, and who was hired for them from January 2021 to February 2022.
+
+use crate::dialect::Dialect;
+use crate::dirt::{Dirt, Fault, Plant, Planted};
+use crate::distribution::Choice;
+use crate::english;
+use crate::format::{Encoding, Format, HandOver, blocks};
+use crate::random::{Draws, Share, Stream};
+use crate::recipe::Recipe;
+use crate::rows::{Fields, Row};
+use crate::season::{DAY, SECOND};
+use crate::source::{Layout, Part, Source, even_parts, even_rows};
+
+/// The most employees that one call can make: ids are integers.
+pub(crate) const MAX_EMPLOYEES: u32 = 1_000_000_000;
+
+const DEPARTMENTS: usize = 0;
+const JOBS: usize = 1;
+const EMPLOYEES: usize = 2;
+
+/// Departments, and how many they hire. The last one hires nobody.
+const DEPARTMENT_SHARES: [(&str, f64); 12] = [
+    ("Product Management", 5.0),
+    ("Sales", 4.0),
+    ("Research and Development", 8.0),
+    ("Business Development", 10.0),
+    ("Engineering", 11.0),
+    ("Human Resources", 11.0),
+    ("Services", 11.0),
+    ("Support", 12.0),
+    ("Marketing", 8.0),
+    ("Training", 8.0),
+    ("Legal", 3.0),
+    ("Accounting", 0.0),
+];
+
+const GRADES: [&str; 4] = ["", " II", " III", " IV"];
+/// Each in all grades.
+#[rustfmt::skip]
+const JOB_TITLES: [&str; 45] = [
+    "Marketing Assistant", "VP Sales", "Biostatistician", "Account Representative", "VP Marketing",
+    "Environmental Specialist", "Software Consultant", "Office Assistant", "Information Systems Manager",
+    "Desktop Support Technician", "Financial Advisor", "Computer Systems Analyst", "Automation Specialist",
+    "Help Desk Technician", "Recruiting Manager", "Assistant Professor", "Human Resources Assistant", "Editor",
+    "Research Associate", "Geologist", "Web Designer", "Statistician", "Programmer Analyst", "Web Developer",
+    "Developer", "Administrative Assistant", "Systems Administrator", "Staff Accountant", "Accountant",
+    "Safety Technician", "Budget Analyst", "Engineer", "Media Manager", "Database Administrator", "Health Coach",
+    "Software Engineer", "Software Test Engineer", "Project Manager", "Tax Accountant", "Data Coordinator",
+    "Paralegal", "Sales Associate", "Nurse Practitioner", "Technical Writer", "Quality Engineer",
+];
+const JOB_COUNT: u64 = (JOB_TITLES.len() * GRADES.len()) as u64;
+
+/// 2021-01-01 and 2022-03-01 in days from 2000-01-01.
+const FIRST_DAY: i64 = 7_671;
+const END_DAY: i64 = 8_095;
+/// One of so many employees was hired at the very edge of a quarter.
+const AT_AN_EDGE: u64 = 97;
+/// The first instants of quarters, in days; the instants before them are edges as well.
+const EDGES: [i64; 6] = [
+    FIRST_DAY,
+    FIRST_DAY + 90,
+    FIRST_DAY + 181,
+    FIRST_DAY + 273,
+    FIRST_DAY + 365,
+    END_DAY - 1,
+];
+
+/// Share of employees whose row lacks a field in the file, dirty or not: that is how such files arrive.
+const LACKING: Share = Share::new(0.035);
+const LACKING_PLANTS: [Plant; 4] = [
+    Plant::new(Fault::MissingField, "name"),
+    Plant::new(Fault::MissingField, "datetime"),
+    Plant::new(Fault::MissingField, "department_id"),
+    Plant::new(Fault::MissingField, "job_id"),
+];
+
+const PLANTS: [Plant; 5] = [
+    Plant::new(Fault::TrailingSpace, "name"),
+    Plant::new(Fault::Quotes, "name"),
+    Plant::new(Fault::LineBreak, "name"),
+    Plant::new(Fault::Delimiters, "name"),
+    Plant::new(Fault::PathCharacters, "name"),
+];
+const BREAKAGES: [Plant; 9] = [
+    Plant::new(Fault::NotANumber, "job_id"),
+    Plant::new(Fault::ImpossibleTime, "datetime"),
+    Plant::new(Fault::TooLong, "name"),
+    Plant::new(Fault::NotUtf8, "name"),
+    Plant::new(Fault::NulByte, "name"),
+    Plant::new(Fault::RaggedRow, ""),
+    Plant::new(Fault::DuplicateKey, "id"),
+    Plant::new(Fault::UnknownReference, "department_id"),
+    Plant::new(Fault::UnknownReference, "job_id"),
+];
+
+/// The tables.
+pub(crate) const LAYOUTS: [Layout; 3] = [
+    Layout {
+        name: "departments",
+        key: "id",
+        columns: &["id", "department"],
+        types: &["int4", "varchar"],
+        dialect: Some(dialect("departments.csv")),
+    },
+    Layout {
+        name: "jobs",
+        key: "id",
+        columns: &["id", "job"],
+        types: &["int4", "varchar"],
+        dialect: Some(dialect("jobs.csv")),
+    },
+    Layout {
+        name: "hired_employees",
+        key: "id",
+        columns: &["id", "name", "datetime", "department_id", "job_id"],
+        types: &["int4", "varchar", "timestamptz", "int4", "int4"],
+        dialect: Some(dialect("hired_employees.csv")),
+    },
+];
+
+const fn dialect(file: &'static str) -> Dialect {
+    Dialect {
+        file,
+        header: &[],
+        delimiter: ',',
+        line_end: "\n",
+        final_line_end: false,
+        byte_order_mark: false,
+        null: "",
+        commas: &[],
+        days: &[],
+    }
+}
+
+/// The rows of *hiring*.
+pub(crate) struct Hiring {
+    seed: u64,
+    employees: u64,
+    departments: Choice,
+    dirt: Dirt,
+}
+
+/// A row of `departments` or of `jobs`.
+struct Named {
+    id: u32,
+    name: &'static str,
+    grade: &'static str,
+}
+
+/// A row of `hired_employees`.
+struct Employee {
+    id: u64,
+    given: &'static str,
+    family: &'static str,
+    datetime: i64,
+    department: u32,
+    job: u32,
+    plant: Option<Plant>,
+    breakage: Option<Plant>,
+}
+
+impl Hiring {
+    /// The rows of so many employees.
+    pub(crate) fn new(recipe: &Recipe, employees: u32) -> Self {
+        Self {
+            seed: recipe.seed,
+            employees: employees.into(),
+            departments: Choice::new(&DEPARTMENT_SHARES.map(|(_, share)| share)),
+            dirt: Dirt::new(recipe.seed, recipe.dirty),
+        }
+    }
+
+    fn employee(&self, id: u64) -> Employee {
+        let mut draws = Draws::of(self.seed, Stream::Employee, id);
+        // First, since faults of others depend on it: see `breakage`.
+        let lacking = self.lacking(&mut draws);
+        let seconds = u64::from(draws.below(((END_DAY - FIRST_DAY) * DAY / SECOND) as u32));
+        let (given, family) = (english::given(&mut draws), english::family(&mut draws));
+        let plant = match lacking {
+            Some(_) => None,
+            None => self.dirt.among(Stream::Dirt, id, &PLANTS),
+        };
+        Employee {
+            id,
+            given,
+            family,
+            datetime: if id.is_multiple_of(AT_AN_EDGE) {
+                let nth = (id / AT_AN_EDGE) as usize;
+                let before = if nth.is_multiple_of(2) { SECOND } else { 0 };
+                EDGES[nth / 2 % EDGES.len()] * DAY - before
+            } else {
+                FIRST_DAY * DAY + seconds as i64 * SECOND
+            },
+            department: self.departments.draw(&mut draws) as u32 + 1,
+            // The lower ids are the commoner jobs, and the last ones may be nobody's.
+            job: draws
+                .below(JOB_COUNT as u32)
+                .min(draws.below(JOB_COUNT as u32 * 2))
+                + 1,
+            plant,
+            breakage: match plant {
+                Some(_) => None,
+                None => self.breakage(id, lacking),
+            },
+        }
+    }
+
+    fn lacking(&self, draws: &mut Draws) -> Option<Plant> {
+        let lacks = draws.chance(LACKING);
+        let which = draws.below(LACKING_PLANTS.len() as u32) as usize;
+        lacks.then(|| LACKING_PLANTS[which])
+    }
+
+    /// The rule that the row of an employee breaks. A key cannot be that of the row before if that one is refused.
+    fn breakage(&self, id: u64, lacking: Option<Plant>) -> Option<Plant> {
+        let broken = |id| self.dirt.among(Stream::Breakage, id, &BREAKAGES);
+        let own = lacking.or_else(|| broken(id))?;
+        if own.fault != Fault::DuplicateKey {
+            return Some(own);
+        }
+        let before = self.lacking(&mut Draws::of(self.seed, Stream::Employee, id - 1));
+        let refused = id == 1 || before.is_some() || broken(id - 1).is_some();
+        Some(if refused { BREAKAGES[0] } else { own })
+    }
+
+    fn encode_as<F: Format>(
+        &self,
+        table: usize,
+        part: &Part,
+        format: &mut F,
+        hand_over: &mut HandOver<'_>,
+    ) -> anyhow::Result<Planted> {
+        let (layout, rows) = (&LAYOUTS[table], even_rows(part, self.rows(table)));
+        match table {
+            DEPARTMENTS => {
+                let departments = rows.map(|index| Named {
+                    id: index as u32 + 1,
+                    name: DEPARTMENT_SHARES[index as usize].0,
+                    grade: "",
+                });
+                blocks(departments, layout, format, hand_over)
+            }
+            JOBS => {
+                let jobs = rows.map(|index| Named {
+                    id: index as u32 + 1,
+                    name: JOB_TITLES[index as usize % JOB_TITLES.len()],
+                    grade: GRADES[index as usize / JOB_TITLES.len()],
+                });
+                blocks(jobs, layout, format, hand_over)
+            }
+            _ => {
+                let employees = rows.map(|index| self.employee(index + 1));
+                blocks(employees, layout, format, hand_over)
+            }
+        }
+    }
+}
+
+impl Source for Hiring {
+    fn tables(&self) -> &'static [Layout] {
+        &LAYOUTS
+    }
+
+    fn rows(&self, table: usize) -> u64 {
+        match table {
+            DEPARTMENTS => DEPARTMENT_SHARES.len() as u64,
+            JOBS => JOB_COUNT,
+            EMPLOYEES => self.employees,
+            _ => 0,
+        }
+    }
+
+    fn highest(&self, table: usize) -> u64 {
+        self.rows(table)
+    }
+
+    fn parts(&self, table: usize, rows: u64) -> Vec<Part> {
+        even_parts(self.rows(table), rows)
+    }
+
+    fn keys(&self, table: usize, part: &Part) -> (u64, u64) {
+        let rows = even_rows(part, self.rows(table));
+        (rows.start, rows.end)
+    }
+
+    fn encode(
+        &self,
+        table: usize,
+        part: &Part,
+        encoding: &mut Encoding,
+        hand_over: &mut HandOver<'_>,
+    ) -> anyhow::Result<Planted> {
+        match encoding {
+            Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
+            Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
+            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
+        }
+    }
+}
+
+impl Row for Named {
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        fields.int4(self.id as i32);
+        text.clear();
+        text.push_str(self.name);
+        text.push_str(self.grade);
+        fields.text(text);
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        None
+    }
+}
+
+impl Row for Employee {
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        fields.int4(self.id as i32);
+        text.clear();
+        text.push_str(self.given);
+        text.push(' ');
+        text.push_str(self.family);
+        if let Some(plant) = self.plant {
+            plant.fault.plant(text);
+        }
+        fields.text(text);
+        fields.timestamptz(self.datetime);
+        fields.int4(self.department as i32);
+        fields.int4(self.job as i32);
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        self.plant
+    }
+
+    fn breakage(&self) -> Option<Plant> {
+        self.breakage
+    }
+}

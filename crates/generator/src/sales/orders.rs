@@ -1,0 +1,341 @@
+//! Orders and their lines, whose totals add up to the last digit.
+
+use crate::dirt::{FAR_TIMES, Fault, Plant};
+use crate::names::push_number;
+use crate::random::{Draws, Share, Stream};
+use crate::rows::{Fields, Row};
+use crate::season::DAY;
+
+use super::Sales;
+use super::layouts::{LINE, ORDER, ORPHAN};
+use super::people::{contact, with_orders};
+use super::products::{DISCOUNTED, OFFERED, offer};
+
+/// One of so many orders has lost its lines: ten of AdventureWorks' number.
+const LOST_LINES: u32 = 3_146;
+/// The first of them.
+const FIRST_LOST: u32 = 100;
+/// Share of orders that stores place.
+const OF_STORES: Share = Share::new(0.125);
+/// Lines of a store's order: six quantiles. An online order's are drawn from `ONLINE_LINES`.
+const STORE_LINES: [u32; 7] = [1, 4, 8, 12, 18, 28, 46];
+/// Weights of 1, 2, 3 … lines of an online order.
+pub(super) const ONLINE_LINES: [f64; 8] = [34.0, 33.0, 18.0, 8.0, 4.0, 1.6, 0.9, 0.5];
+/// Pieces of a store's line: five quantiles.
+const STORE_PIECES: [u32; 6] = [1, 2, 3, 5, 9, 41];
+/// Share of lines under an offer with a discount.
+const WITH_DISCOUNT: Share = Share::new(0.06);
+/// What a store pays of the list price, and what is added to an order, in thousandths.
+const STORE_PRICE: u64 = 600;
+const TAX: u64 = 80;
+const FREIGHT: u64 = 25;
+
+/// How many of a million orders were placed before a day, counted from 2000-01-01: from 2011-05-31 to 2014-06-30.
+const GROWTH: [(u64, i64); 5] = [
+    (0, 4_168),
+    (51_000, 4_383),
+    (176_000, 4_749),
+    (626_000, 5_114),
+    (1_000_000, 5_295),
+];
+/// Days from an order to its shipping, and to when it is due.
+const SHIPPING_DAYS: i64 = 7;
+const DUE_DAYS: i64 = 12;
+
+/// Of what kind an order is, and how many lines it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub(super) online: bool,
+    pub(super) lines: u32,
+    /// Whether its lines are in no table.
+    pub(super) lost: bool,
+}
+
+/// A row of `sales_order_header`.
+pub(super) struct Order<'a> {
+    sales: &'a Sales,
+    pub(super) id: u32,
+    pub(super) shape: Shape,
+    pub(super) day: i64,
+    pub(super) plant: Option<Plant>,
+    pub(super) breakage: Option<Plant>,
+}
+
+/// A row of `sales_order_detail`.
+pub(super) struct Line {
+    order: u32,
+    id: u64,
+    online: bool,
+    day: i64,
+    pieces: u32,
+    product: u32,
+    offer: u32,
+    /// In ten-thousandths.
+    price: u64,
+    /// In per cent.
+    discount: u8,
+    /// In ten-thousandths.
+    total: u64,
+    tracking: u32,
+    rowguid: [u8; 16],
+    plant: Option<Plant>,
+    breakage: Option<Plant>,
+}
+
+impl Sales {
+    pub(super) fn shape(&self, order: u32) -> Shape {
+        let mut draws = Draws::of(self.seed, Stream::OrderShape, order.into());
+        let online = !draws.chance(OF_STORES);
+        Shape {
+            online,
+            lines: if online {
+                self.online_lines.draw(&mut draws) as u32 + 1
+            } else {
+                draws.between(&STORE_LINES)
+            },
+            lost: order % LOST_LINES == FIRST_LOST,
+        }
+    }
+
+    /// The order with this id.
+    pub(super) fn order(&self, id: u32) -> Order<'_> {
+        let plant = self.plant(ORDER, id.into());
+        Order {
+            sales: self,
+            id,
+            shape: self.shape(id),
+            day: self.day(id),
+            plant,
+            breakage: match plant {
+                Some(_) => None,
+                None => self.breakage(ORDER, id.into()),
+            },
+        }
+    }
+
+    /// The day of an order. Ids follow the days.
+    fn day(&self, order: u32) -> i64 {
+        let place = u64::from(order - 1) * 1_000_000 / self.orders;
+        let after = GROWTH.partition_point(|(share, _)| *share <= place);
+        let ((from, first), (to, end)) = (GROWTH[after - 1], GROWTH[after]);
+        first + (place - from) as i64 * (end - first) / (to - from) as i64
+    }
+
+    /// The lines of an order as they are in their table, the first of them with the id after `before`.
+    pub(super) fn lines(&self, order: u32, before: u64) -> impl Iterator<Item = Line> {
+        let order = self.order(order);
+        let in_table = if order.shape.lost {
+            0
+        } else {
+            order.shape.lines
+        };
+        (0..in_table).map(move |nth| {
+            let id = before + u64::from(nth) + 1;
+            let line = self.line(&order, nth);
+            let plant = self.plant(LINE, id);
+            Line {
+                id,
+                plant,
+                breakage: match plant {
+                    _ if order.breakage.is_some() => Some(ORPHAN),
+                    Some(_) => None,
+                    None => self.line_breakage(id, nth),
+                },
+                ..line
+            }
+        })
+    }
+
+    /// A line without its id and faults.
+    fn line(&self, order: &Order<'_>, nth: u32) -> Line {
+        let place = u64::from(order.id) << 8 | u64::from(nth);
+        let mut draws = Draws::of(self.seed, Stream::Line, place);
+        let row = if draws.chance(WITH_DISCOUNT) {
+            OFFERED + draws.below(DISCOUNTED)
+        } else {
+            // The lower ids sell better.
+            draws.below(OFFERED).min(draws.below(OFFERED * 2))
+        };
+        let offer = offer(self.seed, row);
+        let online = order.shape.online;
+        let list = u64::from(self.products[offer.product as usize - 1].cents) * 100;
+        let price = if online {
+            list
+        } else {
+            list * STORE_PRICE / 1_000
+        };
+        // Whole cents with a discount of whole per cents: so a total has four digits, as an order's has.
+        let price = if offer.discount == 0 {
+            price
+        } else {
+            price / 100 * 100
+        };
+        let pieces = if online {
+            1
+        } else {
+            draws.between(&STORE_PIECES)
+        };
+        Line {
+            order: order.id,
+            id: 0,
+            online,
+            day: order.day,
+            pieces,
+            product: offer.product,
+            offer: offer.id,
+            price,
+            discount: offer.discount,
+            total: price * u64::from(100 - offer.discount) / 100 * u64::from(pieces),
+            tracking: draws.bits() as u32,
+            rowguid: draws.uuid(),
+            plant: None,
+            breakage: None,
+        }
+    }
+
+    /// The rule that a line breaks. A key has two parts, of which only the second is its own; so it cannot be that
+    /// of the line before if that one is another order's.
+    fn line_breakage(&self, id: u64, nth: u32) -> Option<Plant> {
+        let own = self.breakage(LINE, id)?;
+        let first = self.first_breakage(LINE);
+        Some(if own.fault == Fault::DuplicateKey && nth == 0 {
+            first
+        } else {
+            own
+        })
+    }
+}
+
+impl Row for Order<'_> {
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        let draws = &mut Draws::of(self.sales.seed, Stream::Order, self.id.into());
+        let customers = self.sales.customers;
+        let drawn = 1 + draws.below(customers);
+        let online = self.shape.online;
+        let customer = if online {
+            with_orders(drawn, customers)
+        } else {
+            contact(drawn, customers)
+        };
+        let last_day = GROWTH[GROWTH.len() - 1].1 - 1;
+        let shipped = self.day + SHIPPING_DAYS <= last_day;
+        fields.int4(self.id as i32);
+        fields.int2(if shipped { 8 } else { 1 });
+        fields.timestamp(self.day * DAY);
+        fields.timestamp(match self.plant {
+            Some(plant) if plant.fault == Fault::FarDate => FAR_TIMES[(self.id % 2) as usize],
+            _ => (self.day + DUE_DAYS) * DAY,
+        });
+        let ship_day = (self.day + SHIPPING_DAYS) * DAY;
+        fields.timestamp_or_null(shipped.then_some(ship_day));
+        fields.int2(if shipped { 5 } else { 1 });
+        fields.bool(online);
+        text.clear();
+        text.push_str("SO");
+        push_number(43_658 + u64::from(self.id), 0, text);
+        fields.text(text);
+        let number = u64::from(draws.below(1_000_000_000));
+        if online {
+            fields.null();
+        } else {
+            text.clear();
+            text.push_str("PO");
+            push_number(number, 9, text);
+            fields.text(text);
+        }
+        text.clear();
+        text.push_str("10-40");
+        push_number(draws.below(40).into(), 2, text);
+        text.push('-');
+        push_number(draws.below(1_000_000).into(), 6, text);
+        fields.text(text);
+        fields.int4(customer as i32);
+        let sales_person = 274 + draws.below(17);
+        fields.int4_or_null((!online).then_some(sales_person));
+        fields.int4(1 + draws.below(10) as i32);
+        let address = 1 + draws.below(30_000) as i32;
+        fields.int4(address);
+        fields.int4(address);
+        fields.int4(if online { 1 } else { 5 });
+        let card = (draws.below(100) < 96).then(|| 1 + draws.below(19_000));
+        fields.int4_or_null(card);
+        if card.is_some() {
+            text.clear();
+            push_number(draws.below(1_000_000).into(), 6, text);
+            text.push_str("Vi");
+            push_number(draws.below(100_000).into(), 5, text);
+            fields.text(text);
+        } else {
+            fields.null();
+        }
+        let rate = 1 + draws.below(13_000);
+        fields.int4_or_null((draws.below(100) < 44).then_some(rate));
+        let total = (0..self.shape.lines).map(|nth| self.sales.line(self, nth).total);
+        let sub_total: u64 = total.sum();
+        let share = |thousandths: u64| (sub_total * thousandths + 500) / 1_000;
+        let amounts = [sub_total, share(TAX), share(FREIGHT)];
+        for amount in amounts {
+            fields.numeric(amount as i64, 4);
+        }
+        fields.numeric(amounts.iter().sum::<u64>() as i64, 4);
+        let in_comment = self.plant.filter(|plant| plant.column == "comment");
+        if in_comment.is_some() || draws.below(100) == 0 {
+            text.clear();
+            text.push_str("Call before delivery");
+            if let Some(plant) = in_comment {
+                plant.fault.plant(text);
+            }
+            fields.text(text);
+        } else {
+            fields.null();
+        }
+        fields.uuid(draws.uuid());
+        fields.timestamp(ship_day);
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        self.plant
+    }
+
+    fn breakage(&self) -> Option<Plant> {
+        self.breakage
+    }
+}
+
+impl Row for Line {
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        fields.int4(self.order as i32);
+        fields.int4(self.id as i32);
+        if self.online && self.plant.is_none() {
+            fields.null();
+        } else {
+            let (first, second, third) = (
+                self.tracking >> 16,
+                self.tracking & 0xfff,
+                self.order & 0xff,
+            );
+            text.clear();
+            text.push_str(&format!("{first:04X}-4{second:03X}-{third:02X}"));
+            if let Some(plant) = self.plant {
+                plant.fault.plant(text);
+            }
+            fields.text(text);
+        }
+        fields.int2(self.pieces as i16);
+        fields.int4(self.product as i32);
+        fields.int4(self.offer as i32);
+        fields.numeric(self.price as i64, 4);
+        fields.numeric(i64::from(self.discount) * 100, 4);
+        fields.numeric(self.total as i64 * 100, 6);
+        fields.uuid(self.rowguid);
+        fields.timestamp(self.day * DAY);
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        self.plant
+    }
+
+    fn breakage(&self) -> Option<Plant> {
+        self.breakage
+    }
+}

@@ -1,0 +1,186 @@
+//! Who buys: persons, and the customers that some of them are.
+
+use crate::dirt::Plant;
+use crate::english;
+use crate::names::push_number;
+use crate::random::{Draws, Stream};
+use crate::rows::{Fields, Row};
+use crate::season::{DAY, SECOND};
+
+/// One of so many customers is of each special kind.
+const KINDS: u32 = 28;
+/// 2008-01-01 in days from 2000-01-01, and the days until 2014-07-01.
+const FIRST_DAY: i64 = 2_922;
+const DAYS: u32 = 2_373;
+
+const NAMESPACE: &str = "http://schemas.microsoft.com/sqlserver/2004/07/adventure-works";
+
+/// What a customer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A person of the persons.
+    Person,
+    /// One who names a person that the persons lack.
+    Stranger,
+    /// A store without a person, and without orders.
+    Store,
+    /// A person who buys for a store.
+    Contact,
+}
+
+impl Kind {
+    /// The kind of the customer with this id.
+    pub(super) fn of(customer: u32) -> Self {
+        match customer % KINDS {
+            7 => Self::Stranger,
+            14 => Self::Store,
+            21 => Self::Contact,
+            _ => Self::Person,
+        }
+    }
+}
+
+/// A customer who has orders, at or after `customer` if there is one.
+pub(super) fn with_orders(customer: u32, customers: u32) -> u32 {
+    match Kind::of(customer) {
+        Kind::Store if customer < customers => customer + 1,
+        Kind::Store => customer - 1,
+        _ => customer,
+    }
+}
+
+/// The contact nearest to `customer`, or `customer` if there are none.
+pub(super) fn contact(customer: u32, customers: u32) -> u32 {
+    let contact = customer / KINDS * KINDS + 21;
+    if contact <= customers {
+        contact
+    } else {
+        with_orders(customer, customers)
+    }
+}
+
+/// A row of `person`.
+pub(super) struct Person {
+    pub(super) id: u32,
+    pub(super) seed: u64,
+    /// Whether there is a customer of this id, who then is this person.
+    pub(super) is_customer: bool,
+    pub(super) plant: Option<Plant>,
+    pub(super) breakage: Option<Plant>,
+}
+
+impl Row for Person {
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        let draws = &mut Draws::of(self.seed, Stream::Person, self.id.into());
+        let (given, family) = (english::given(draws), english::family(draws));
+        let kind = Kind::of(self.id);
+        fields.int4(self.id as i32);
+        fields.text(match kind {
+            Kind::Person if self.is_customer => "IN",
+            Kind::Contact if self.is_customer => "SC",
+            _ => draws.pick::<&str>(&["EM", "VC", "GC", "SP"]),
+        });
+        fields.bool(false);
+        let title = draws.pick::<&str>(&["Mr.", "Ms.", "Mrs."]);
+        fields.text_or_null((draws.below(100) < 5).then_some(title));
+        text.clear();
+        text.push_str(given);
+        if let Some(plant) = self.plant {
+            plant.fault.plant(text);
+        }
+        fields.text(text);
+        let middle = english::given(draws);
+        fields.text_or_null(match draws.below(100) {
+            0..42 => None,
+            42..90 => middle.get(..1),
+            _ => Some(middle),
+        });
+        fields.text(family);
+        let suffix = draws.pick::<&str>(&["Jr.", "II", "III", "Sr."]);
+        fields.text_or_null((draws.below(1000) < 3).then_some(suffix));
+        fields.int4(draws.between(&[0, 1, 1, 3]) as i32);
+        let telephone = draws.below(10_000);
+        if draws.below(1000) < 5 {
+            text.clear();
+            text.push_str(&format!(
+                "<AdditionalContactInfo xmlns=\"{NAMESPACE}/ContactInfo\"><telephoneNumber>555-{telephone:04}</telephoneNumber>\
+                 </AdditionalContactInfo>"
+            ));
+            fields.text(text);
+        } else {
+            fields.null();
+        }
+        if draws.below(100) < 80 {
+            text.clear();
+            text.push_str(&format!(
+                "<IndividualSurvey xmlns=\"{NAMESPACE}/IndividualSurvey\"><TotalPurchaseYTD>{}</TotalPurchaseYTD>\
+                 <NumberCarsOwned>{}</NumberCarsOwned></IndividualSurvey>",
+                draws.below(9_000),
+                draws.below(5)
+            ));
+            fields.text(text);
+        } else {
+            fields.null();
+        }
+        fields.uuid(draws.uuid());
+        fields.timestamp(modified(draws));
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        self.plant
+    }
+
+    fn breakage(&self) -> Option<Plant> {
+        self.breakage
+    }
+}
+
+/// A row of `customer`.
+pub(super) struct Customer {
+    pub(super) id: u32,
+    pub(super) seed: u64,
+    /// The last person's id: those beyond it are strangers.
+    pub(super) persons: u32,
+    pub(super) breakage: Option<Plant>,
+}
+
+impl Row for Customer {
+    fn encode(&self, text: &mut String, fields: &mut impl Fields) {
+        let draws = &mut Draws::of(self.seed, Stream::Customer, self.id.into());
+        let kind = Kind::of(self.id);
+        fields.int4(self.id as i32);
+        fields.int4_or_null(match kind {
+            Kind::Store => None,
+            Kind::Stranger => Some(self.persons + self.id),
+            Kind::Person | Kind::Contact => Some(self.id),
+        });
+        let store = matches!(kind, Kind::Store | Kind::Contact);
+        fields.int4_or_null(store.then_some(self.id / KINDS + 292));
+        fields.int4(1 + draws.below(10) as i32);
+        text.clear();
+        text.push_str("AW");
+        push_number(self.id.into(), 8, text);
+        fields.text(&text[..10]);
+        fields.uuid(draws.uuid());
+        fields.timestamp(modified(draws));
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        None
+    }
+
+    fn breakage(&self) -> Option<Plant> {
+        self.breakage
+    }
+}
+
+/// When a row was changed last: to the millisecond, or at midnight.
+fn modified(draws: &mut Draws) -> i64 {
+    let day = (FIRST_DAY + i64::from(draws.below(DAYS))) * DAY;
+    let millis = i64::from(draws.below(86_400_000));
+    if draws.below(4) > 0 {
+        day
+    } else {
+        day + millis * (SECOND / 1_000)
+    }
+}
