@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod dataset_of_ones_own;
+mod faults;
 mod hostile_values;
 mod layout;
 mod reconciliation;
