@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alterations;
 mod dataset_of_ones_own;
 mod faults;
 mod hostile_values;
