@@ -10,5 +10,6 @@ mod layout;
 mod reconciliation;
 mod refusals;
 mod snapshot;
+mod source_load;
 mod streamed;
 mod world;
