@@ -9,6 +9,7 @@ mod hostile_values;
 mod layout;
 mod reconciliation;
 mod refusals;
+mod replica;
 mod snapshot;
 mod source_load;
 mod streamed;
