@@ -5,6 +5,7 @@
 mod alterations;
 mod dataset_of_ones_own;
 mod faults;
+mod full_disk;
 mod hostile_values;
 mod layout;
 mod reconciliation;
