@@ -25,7 +25,8 @@ const TABLES: &str = "
     SELECT c.oid, c.relname::text, c.relkind::text, c.reltuples::float8,
            CASE WHEN c.relkind IN ('r', 'm')
                 THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
-           c.relfilenode, coalesce(pg_relation_filenode(c.oid), 0::oid)
+           c.relfilenode, coalesce(pg_relation_filenode(c.oid), 0::oid),
+           c.relpersistence = 'u' AND pg_is_in_recovery()
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
@@ -94,6 +95,12 @@ fn live_table(
     row: &Row,
     wanted: Wanted<'_>,
 ) -> anyhow::Result<LiveTable> {
+    if row.get(7) {
+        return Err(Kind::Mismatch.error(format!(
+            "table `{}` is unlogged, and a replica has no rows of such a table: read from the primary",
+            table.name
+        )));
+    }
     let oid: u32 = row.get(0);
     let relkind: &str = row.get(2);
     let reltuples: f64 = row.get(3);

@@ -1,8 +1,10 @@
-//! Connecting, and what an error of the database means to the user.
+//! Connecting, and what it means to the user if that fails.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use dataset::failure::{Failure, Kind, OrFail};
+use dataset::failure::{Kind, OrFail};
 use postgres::error::SqlState;
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres::config::SslMode as Negotiation;
@@ -17,9 +19,11 @@ const OLDEST_SERVER: u32 = 140_000;
 
 /// What each of our sessions sets, so that nothing of the role's or the server's configuration changes a
 /// value's text, ends a long statement, or hides rows: with `row_security` off, a policy that would
-/// leave out rows is an error.
+/// leave out rows is an error. (`transaction_timeout` came with Postgres 17.)
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
-    SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
+    SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; \
+    SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) IS NOT NULL; \
+    SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
     SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
     SET row_security = off; SET default_transaction_read_only = off; SET standard_conforming_strings = on; SHOW server_version_num";
 
@@ -40,6 +44,25 @@ impl Deref for Connection {
 impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.client
+    }
+}
+
+/// A connection of the asynchronous client.
+pub(crate) struct AsyncConnection {
+    pub(crate) client: tokio_postgres::Client,
+    pub(crate) connector: MakeRustlsConnect,
+    end: Arc<Mutex<Option<tokio_postgres::Error>>>,
+}
+
+impl AsyncConnection {
+    /// Why a request failed with `error`. What the server says when it ends a session that is idle, the client tells
+    /// nobody who asks later: to them the connection is just closed.
+    pub(crate) fn reason(&self, error: tokio_postgres::Error) -> tokio_postgres::Error {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        match error.is_closed() {
+            true => end.take().unwrap_or(error),
+            false => error,
+        }
     }
 }
 
@@ -71,30 +94,40 @@ impl Settings {
     }
 
     /// The same for the asynchronous client, of which only `copy_out` has need.
-    pub(crate) async fn connect_async(
-        &self,
-    ) -> anyhow::Result<(tokio_postgres::Client, MakeRustlsConnect)> {
+    pub(crate) async fn connect_async(&self) -> anyhow::Result<AsyncConnection> {
         let connector = tls::connector(&self.ssl)?;
         let (client, connection) = self
             .negotiating()
             .connect(connector.clone())
             .await
             .map_err(|error| self.explain(error))?;
+        let end = Arc::new(Mutex::new(None));
+        let of_connection = end.clone();
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+                let mut end = of_connection.lock().unwrap_or_else(PoisonError::into_inner);
+                *end = Some(error);
             }
         });
         client
             .simple_query(SESSION)
             .await
             .map_err(|error| self.explain(error))?;
-        Ok((client, connector))
+        Ok(AsyncConnection {
+            client,
+            connector,
+            end,
+        })
     }
 
     fn negotiating(&self) -> tokio_postgres::Config {
         let mut config = self.config.clone();
+        // The session that holds the snapshot is idle while others read: what forgets idle connections (firewalls,
+        // load balancers, from some minutes on) must see something of it, and a lost one must be noticed.
         config
+            .keepalives_idle(Duration::from_secs(60))
+            .keepalives_interval(Duration::from_secs(15))
+            .keepalives_retries(4)
             .application_name("extrato")
             .ssl_mode(match self.ssl.mode {
                 SslMode::Disable => Negotiation::Disable,
@@ -117,6 +150,11 @@ impl Settings {
                 format!(
                     "database `{}` does not exist on {self}: name another, or create it",
                     self.database()
+                )
+            }
+            Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+                format!(
+                    "{self} has no connection left: ask for fewer with --max-connections, or raise its limit"
                 )
             }
             Some(_) => format!("{self} refused the connection"),
@@ -144,7 +182,9 @@ fn cause(error: &postgres::Error) -> String {
 
 fn check_version(messages: &[SimpleQueryMessage]) -> anyhow::Result<()> {
     let version = messages.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0)?.parse::<u32>().ok(),
+        SimpleQueryMessage::Row(row) => {
+            row.try_get("server_version_num").ok()??.parse::<u32>().ok()
+        }
         _ => None,
     });
     match version {
@@ -153,57 +193,5 @@ fn check_version(messages: &[SimpleQueryMessage]) -> anyhow::Result<()> {
             version / 10_000
         ))),
         _ => Ok(()),
-    }
-}
-
-/// The documented exit code for `error`: that of the kind it names, else that of the database's own code.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if let Some(kind) = Failure::kind_of(error) {
-        return kind.exit_code();
-    }
-    let from_database = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<postgres::Error>())
-        .map(kind_of_database_error);
-    from_database.unwrap_or(Kind::Internal).exit_code()
-}
-
-/// Whether `error` is the loss of a connection or of a race for locks, which may not come again.
-pub fn is_transient(error: &anyhow::Error) -> bool {
-    let from_database = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<postgres::Error>());
-    from_database.is_some_and(|error| match error.code().map(SqlState::code) {
-        // The connection itself broke.
-        None => true,
-        // Connection exceptions, serialization failure, deadlock, shutdowns of the backend or the server.
-        Some(code) => {
-            code.starts_with("08") || ["40001", "40P01", "57P01", "57P02", "57P03"].contains(&code)
-        }
-    })
-}
-
-/// Classes of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn kind_of_database_error(error: &postgres::Error) -> Kind {
-    let Some(code) = error.code() else {
-        // Not an answer of the server: the connection itself broke.
-        return Kind::Connection;
-    };
-    match code.code() {
-        // A transaction that may only read (a replica).
-        "25006" => Kind::Connection,
-        // Privilege; a schema, table or type that exists; a table, column, type or function that doesn't.
-        "42501" => Kind::Connection,
-        "42P06" | "42P07" | "42710" => Kind::Refused,
-        // The server's disk is full.
-        "53100" => Kind::Output,
-        "42P01" | "42703" | "42704" | "42883" | "42804" | "3F000" => Kind::Mismatch,
-        code => match &code[..2] {
-            // Connection, login, resources, operator intervention.
-            "08" | "28" | "3D" | "53" | "57" | "58" => Kind::Connection,
-            // Values out of range, constraint violations.
-            "22" | "23" => Kind::Refused,
-            _ => Kind::Internal,
-        },
     }
 }

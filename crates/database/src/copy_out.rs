@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::Context;
 use futures_util::{StreamExt, pin_mut};
 
-use crate::{Cancel, Settings};
+use crate::{Cancel, Settings, fault};
 
 /// A block is handed on once it holds this many bytes.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -24,7 +24,12 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) in a session that ran `begin` first.
+    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) in a session that ran `begin` first, which
+    /// joins a snapshot ([`adopt_sql`](crate::snapshot::Snapshot::adopt_sql)).
+    ///
+    /// # Errors
+    /// Of the blocks: [`Kind::Connection`](dataset::failure::Kind::Connection) if the session, or the one that holds
+    /// the snapshot, was lost or ended, and as the database's own code says.
     pub fn open(
         settings: &Settings,
         begin: &str,
@@ -69,7 +74,8 @@ async fn stream(
     cancel: &Cancel,
     sender: &SyncSender<anyhow::Result<Vec<u8>>>,
 ) -> anyhow::Result<()> {
-    let (client, connector) = settings.connect_async().await?;
+    let connection = settings.connect_async().await?;
+    let (client, connector) = (&connection.client, connection.connector.clone());
     let token = client.cancel_token();
     let _on_cancel = cancel.on_cancel(move || {
         let request = token.cancel_query(connector.clone());
@@ -84,10 +90,13 @@ async fn stream(
     });
     let explain = |error: tokio_postgres::Error| {
         let interrupted = cancel.check().err();
-        interrupted
-            .unwrap_or_else(|| anyhow::Error::new(error).context("reading from the database"))
+        let reason = connection.reason(error);
+        interrupted.unwrap_or_else(|| fault::while_reading(reason.into(), settings))
     };
-    client.batch_execute(begin).await.map_err(explain)?;
+    client.batch_execute(begin).await.map_err(|error| {
+        let reason = connection.reason(error);
+        fault::while_joining_snapshot(reason.into(), settings)
+    })?;
     let messages = client
         .copy_out(statement)
         .await

@@ -8,6 +8,7 @@ pub mod copy_in;
 pub mod copy_out;
 pub mod embedded;
 mod environment;
+mod fault;
 pub mod identifier;
 mod parameters;
 mod passfile;
@@ -17,6 +18,7 @@ pub mod snapshot;
 mod tls;
 
 pub use cancel::Cancel;
-pub use connection::{Connection, exit_code, is_transient};
+pub use connection::Connection;
 pub use environment::Environment;
+pub use fault::{exit_code, is_transient};
 pub use settings::{ConnectionArgs, Settings};

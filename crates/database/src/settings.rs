@@ -224,6 +224,17 @@ impl Settings {
         for host in &hosts {
             config.host(*host);
         }
+        // Where to connect to, when the host is only the name to verify.
+        if let (Some(_), Some(addresses)) = (take("host"), take("hostaddr")) {
+            if addresses.split(',').count() != hosts.len() {
+                return Err(Kind::Usage.error("give one hostaddr for each host"));
+            }
+            for address in addresses.split(',') {
+                config.hostaddr(address.parse().or_fail(Kind::Usage, || {
+                    format!("hostaddr `{address}` is not an address")
+                })?);
+            }
+        }
         let ports = take("port").unwrap_or("5432");
         for port in ports.split(',') {
             config.port(

@@ -1,15 +1,25 @@
 //! One snapshot over all tables: locked first, exported once, held by one connection for the whole run.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use dataset::Dataset;
 use dataset::failure::Kind;
+use postgres::fallible_iterator::FallibleIterator;
 
 use crate::catalogue::{self, LiveTable, Wanted};
 use crate::identifier::{literal, qualified, quoted};
-use crate::{Cancel, Connection, Settings};
+use crate::{Cancel, Connection, Settings, fault};
+
+/// The longest that a session which reads a part waits for a lock. Only indexes may have a lock that ends by itself.
+const LONGEST_WAIT: &str = "5s";
+
+/// Long enough to take what has already arrived.
+const HEARING: Duration = Duration::from_millis(1);
 
 /// Holds the locks and the snapshot until it is dropped.
 pub struct Snapshot {
+    settings: Settings,
     connection: Connection,
     id: String,
     schema: String,
@@ -34,7 +44,21 @@ impl Snapshot {
         wanted: Wanted<'_>,
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
+        Self::take_from(settings, dataset, schema, wanted, cancel)
+            .map_err(|error| fault::while_reading(error, settings))
+    }
+
+    fn take_from(
+        settings: &Settings,
+        dataset: &Dataset,
+        schema: &str,
+        wanted: Wanted<'_>,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
         let mut connection = settings.connect(cancel)?;
+        connection
+            .batch_execute("SET default_transaction_read_only = on")
+            .context("opening the snapshot")?;
         // Before the transaction, whose snapshot the first SELECT would fix.
         let before = catalogue::read(&mut *connection, dataset, schema, wanted)?;
         connection
@@ -77,7 +101,13 @@ impl Snapshot {
                 )));
             }
         }
+        // Sends what the client still has to send (that its prepared statements are done with), since it would try
+        // that before it hears, at the end, that the session has been ended.
+        connection
+            .batch_execute("")
+            .context("opening the snapshot")?;
         Ok(Self {
+            settings: settings.clone(),
             connection,
             id,
             schema: schema.to_owned(),
@@ -95,10 +125,15 @@ impl Snapshot {
         &self.id
     }
 
-    /// The statement that makes a fresh session see this snapshot.
+    /// The statements that make a fresh session see this snapshot, and keep it from waiting for a lock for long.
+    ///
+    /// Nobody can hold a lock that keeps it from a table which this snapshot has locked; but one who waits for such a
+    /// lock (to truncate or alter the table) comes before it in the queue. The two would wait for each other through
+    /// this process, where the server can't see it.
     pub fn adopt_sql(&self) -> String {
         format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}; \
+             SET LOCAL lock_timeout = '{LONGEST_WAIT}'",
             literal(&self.id)
         )
     }
@@ -155,9 +190,18 @@ impl Snapshot {
     }
 
     /// Ends the transaction, after making sure that the connection which held the snapshot still stands.
+    ///
+    /// # Errors
+    /// [`Kind::Connection`] if it doesn't, and so the locks may have been lost too early.
     pub fn release(mut self) -> anyhow::Result<()> {
-        self.connection
-            .batch_execute("COMMIT")
-            .context("the connection that held the snapshot was lost")
+        // First hear what the server said if it has ended the session: a COMMIT might find no more than that it is
+        // closed.
+        let heard = self.connection.notifications().timeout_iter(HEARING).next();
+        heard
+            .and_then(|_| self.connection.batch_execute("COMMIT"))
+            .map_err(|error| {
+                fault::while_reading(error.into(), &self.settings)
+                    .context("the connection that held the snapshot did not last")
+            })
     }
 }

@@ -49,7 +49,13 @@ pub(crate) fn connector(ssl: &Ssl) -> anyhow::Result<MakeRustlsConnect> {
                 .with_client_auth_cert(chain, key)
                 .or_fail(Kind::Usage, || "client certificate")?
         }
-        _ => builder.with_no_client_auth(),
+        (Some(certificate), None) => {
+            return Err(Kind::Usage.error(format!(
+                "the client's certificate {} needs its key: set sslkey (PGSSLKEY) to a PEM file",
+                certificate.display()
+            )));
+        }
+        (None, _) => builder.with_no_client_auth(),
     };
     Ok(MakeRustlsConnect::new(config))
 }

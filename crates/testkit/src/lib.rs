@@ -4,6 +4,11 @@
 //! the test binaries (`cargo test`, `nextest`), so that all of them find it; a watchdog stops and deletes it
 //! once that process has ended. With `EXTRATO_TEST_URL` set, databases are made on that server instead.
 //! `DATABASE_URL` is never looked at.
+//!
+//! [`Server`] is a server of a test's own, [`Wire`] a connection to any that can be held or cut.
+
+mod server;
+mod wire;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,18 +20,29 @@ use database::embedded::Embedded;
 use database::{Cancel, Connection, Environment, Settings};
 use rand::RngExt;
 
+pub use server::Server;
+pub use wire::Wire;
+
 /// A database that is empty at first and dropped at the end of the test.
 pub struct Database {
+    server: Settings,
     settings: Settings,
 }
 
 impl Database {
-    /// A new one.
+    /// A new one on the server that all tests share.
     ///
     /// # Panics
     /// If the server cannot be started or used: a test can't go on without.
     pub fn create() -> Self {
-        let server = server();
+        Self::create_on(server())
+    }
+
+    /// A new one on another server.
+    ///
+    /// # Panics
+    /// As [`create`](Self::create).
+    pub fn create_on(server: &Settings) -> Self {
         let name = format!("test_{:016x}", rand::rng().random::<u64>());
         let mut client = server
             .connect(&Cancel::default())
@@ -35,6 +51,7 @@ impl Database {
             .batch_execute(&format!("CREATE DATABASE {name}"))
             .expect("a database is made");
         Self {
+            server: server.clone(),
             settings: server.with_database(&name),
         }
     }
@@ -60,7 +77,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let name = self.settings.database().to_owned();
-        if let Ok(mut client) = server().connect(&Cancel::default()) {
+        if let Ok(mut client) = self.server.connect(&Cancel::default()) {
             let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }

@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
+use database::copy_out::Blocks;
 use database::snapshot::Snapshot;
 use database::{Cancel, Connection};
 use dataset::Dataset;
-use testkit::Database;
+use dataset::failure::{Failure, Kind};
+use testkit::{Database, Wire};
 
 fn dataset() -> Dataset {
     let folder = tempfile::tempdir().unwrap();
@@ -89,4 +91,46 @@ fn a_small_table_is_one_part_and_so_is_a_view() {
         statements,
         ["COPY (SELECT \"id\" FROM \"s\".\"t\") TO STDOUT (FORMAT binary)"]
     );
+}
+
+#[test]
+fn a_snapshot_whose_session_was_ended_says_why_when_it_is_joined_or_released() {
+    let database = Database::create();
+    let mut client = database.connect();
+    let sql = "CREATE SCHEMA s; CREATE TABLE s.t (id bigint)";
+    client.batch_execute(sql).unwrap();
+    let wire = Wire::to(&database.settings());
+    for settings in [database.settings(), wire.settings()] {
+        let cancel = Cancel::default();
+        let snapshot = Snapshot::take(&settings, &dataset(), "s", &|_, _| true, &cancel).unwrap();
+        let holder = "FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
+        let end = format!("SELECT pg_terminate_backend(pid, 60000) {holder}");
+        assert!(client.query_one(&end, &[]).unwrap().get::<_, bool>(0));
+
+        let statement = "COPY (SELECT id FROM s.t) TO STDOUT (FORMAT binary)";
+        let mut blocks =
+            Blocks::open(&settings, &snapshot.adopt_sql(), statement, &cancel).unwrap();
+        let error = blocks.next().unwrap().unwrap_err();
+        assert_eq!(
+            Failure::kind_of(&error),
+            Some(Kind::Connection),
+            "{error:#}"
+        );
+        assert!(
+            error.to_string().contains("the snapshot is gone"),
+            "{error:#}"
+        );
+
+        let error = snapshot.release().unwrap_err();
+        assert_eq!(
+            Failure::kind_of(&error),
+            Some(Kind::Connection),
+            "{error:#}"
+        );
+        let message = format!("{error:#}");
+        assert!(
+            message.contains("an administrator ended the session"),
+            "{message}"
+        );
+    }
 }

@@ -2,92 +2,69 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use database::embedded::Embedded;
-use database::{Cancel, Environment, Settings, exit_code};
+use database::{Cancel, Settings, exit_code};
 use rand::RngExt;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
-use tempfile::TempDir;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, SanType,
+};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// A server on an address of its own on the loopback, where no other can be in the way.
 struct Server {
-    folder: TempDir,
-    embedded: Embedded,
+    server: testkit::Server,
     address: Ipv4Addr,
 }
 
 impl Server {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let embedded = Embedded::throwaway(&folder.path().join("pg"), &Environment::from_process());
-        embedded.start().unwrap();
         let mut random = rand::rng();
-        let address = Ipv4Addr::new(
-            127,
-            random.random_range(1..255),
-            random.random_range(1..255),
-            7,
-        );
+        let mut byte = || random.random_range(1..255);
+        let address = Ipv4Addr::new(127, byte(), byte(), 7);
         Self {
-            folder,
-            embedded,
+            server: testkit::Server::start(),
             address,
         }
     }
 
-    /// Restarts it with this certificate and key, both PEM.
-    fn restart_with(&self, certificate: &str, key: &str) {
-        self.embedded.stop().unwrap();
-        let data = self.embedded.folder().join("data");
-        let owner = fs::metadata(&data).unwrap();
-        for (name, contents) in [("server.crt", certificate), ("server.key", key)] {
-            let path = data.join(name);
-            fs::write(&path, contents).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
-        }
-        let configuration = fs::read_to_string(data.join("postgresql.conf")).unwrap();
-        let ours = format!(
-            "{configuration}\nlisten_addresses = '{}'\nssl = on\n",
+    /// Restarts it with this certificate and key, both PEM, and these lines of configuration.
+    fn restart_with(&self, certificate: &str, key: &str, lines: &str) {
+        self.server.write("server.crt", certificate);
+        self.server.write("server.key", key);
+        self.server.configure(&format!(
+            "listen_addresses = '{}'\nssl = on\n{lines}",
             self.address
-        );
-        fs::write(data.join("postgresql.conf"), ours).unwrap();
-        self.embedded.start().unwrap();
+        ));
     }
 
     fn write(&self, name: &str, contents: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.server.folder().join(name);
         fs::write(&path, contents).unwrap();
         path
     }
 
     /// Whether a session with these parameters is encrypted, or why there is none.
     fn connect(&self, mode: &str, root: Option<&Path>) -> Result<bool, (u8, String)> {
-        let passfile = fs::read_to_string(self.embedded.folder().join("passfile")).unwrap();
-        let password = passfile.trim().rsplit(':').next().unwrap();
         let root = root
             .map(|path| format!("&sslrootcert={}", path.display()))
             .unwrap_or_default();
+        self.connect_to(&self.address.to_string(), &format!("sslmode={mode}{root}"))
+    }
+
+    /// The same for a server of that name, wherever the parameters say it is.
+    fn connect_to(&self, host: &str, parameters: &str) -> Result<bool, (u8, String)> {
         let url = format!(
-            "postgresql://extrato:{password}@{}/extrato?sslmode={mode}{root}",
-            self.address
+            "postgresql://extrato:{}@{host}/extrato?{parameters}",
+            self.server.password()
         );
         let session =
             Settings::from_url(&url).and_then(|settings| settings.connect(&Cancel::default()));
         let mut session = session.map_err(|error| (exit_code(&error), format!("{error:#}")))?;
         let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
         Ok(session.query_one(encrypted, &[]).unwrap().get(0))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.embedded.destroy();
     }
 }
 
@@ -125,7 +102,7 @@ fn each_sslmode_verifies_as_far_as_it_says() {
     let other_root = server.write("other.crt", &authority("other").pem());
 
     let (certificate, key) = issued(&ours, &server.address.to_string());
-    server.restart_with(&certificate, &key);
+    server.restart_with(&certificate, &key, "");
     assert_eq!(server.connect("disable", None), Ok(false));
     for mode in ["prefer", "require"] {
         assert_eq!(server.connect(mode, None), Ok(true), "{mode}");
@@ -142,7 +119,7 @@ fn each_sslmode_verifies_as_far_as_it_says() {
     assert!(message.contains("sslrootcert"), "{message}");
 
     let (certificate, key) = issued(&ours, "db.example");
-    server.restart_with(&certificate, &key);
+    server.restart_with(&certificate, &key, "");
     assert_eq!(server.connect("verify-ca", Some(&root)), Ok(true));
     let (code, message) = server.connect("verify-full", Some(&root)).unwrap_err();
     assert_eq!(code, 3, "{message}");
@@ -157,7 +134,7 @@ fn a_self_signed_certificate_can_be_its_own_root() {
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&key).unwrap().pem();
-    server.restart_with(&certificate, &key.serialize_pem());
+    server.restart_with(&certificate, &key.serialize_pem(), "");
     let root = server.write("root.crt", &certificate);
     assert_eq!(server.connect("verify-full", Some(&root)), Ok(true));
     let other_root = server.write("other.crt", &authority("other").pem());
@@ -168,4 +145,82 @@ fn a_self_signed_certificate_can_be_its_own_root() {
             .0,
         3
     );
+}
+
+#[test]
+fn a_host_is_verified_by_its_name_wherever_its_address_leads() {
+    let server = Server::new();
+    let authority = authority("ours");
+    let root = server.write("root.crt", &authority.pem());
+    let (certificate, key) = issued(&authority, "db.example");
+    server.restart_with(&certificate, &key, "");
+    let parameters = format!(
+        "sslmode=verify-full&sslrootcert={}&hostaddr={}",
+        root.display(),
+        server.address
+    );
+    assert_eq!(server.connect_to("db.example", &parameters), Ok(true));
+    for wrong in ["other.example", "example", "db.example.com"] {
+        let (code, message) = server.connect_to(wrong, &parameters).unwrap_err();
+        assert_eq!(code, 3, "{wrong}: {message}");
+        assert!(message.contains("not valid for name"), "{wrong}: {message}");
+    }
+}
+
+/// A certificate and key by which `role` logs in.
+fn issued_to_role(authority: &Authority, role: &str) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let mut parameters = CertificateParams::new(vec![]).unwrap();
+    parameters.distinguished_name = rcgen::DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, role);
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = parameters.signed_by(&key, authority).unwrap();
+    (certificate.pem(), key.serialize_pem())
+}
+
+#[test]
+fn a_client_is_let_in_by_its_own_certificate_and_no_other() {
+    let server = Server::new();
+    let ours = authority("ours");
+    let root = server.write("root.crt", &ours.pem());
+    server.server.write("clients.crt", &ours.pem());
+    let hba = server.server.data().join("pg_hba.conf");
+    let passwords = fs::read_to_string(&hba).unwrap();
+    fs::write(&hba, format!("hostssl all all all cert\n{passwords}")).unwrap();
+    let (certificate, key) = issued(&ours, &server.address.to_string());
+    server.restart_with(&certificate, &key, "ssl_ca_file = 'clients.crt'");
+
+    let connect = |name: &str, parts: &str, (certificate, key): (String, String)| {
+        let certificate = server.write(&format!("{name}.crt"), &certificate);
+        let key = server.write(&format!("{name}.key"), &key);
+        let mut parameters = format!("sslmode=verify-full&sslrootcert={}", root.display());
+        if parts.contains("certificate") {
+            parameters += &format!("&sslcert={}", certificate.display());
+        }
+        if parts.contains("key") {
+            parameters += &format!("&sslkey={}", key.display());
+        }
+        server.connect_to(&server.address.to_string(), &parameters)
+    };
+    let whole = "certificate and key";
+    assert_eq!(
+        connect("role", whole, issued_to_role(&ours, "extrato")),
+        Ok(true)
+    );
+    for (name, parts, identity) in [
+        ("nobody", "neither", issued_to_role(&ours, "extrato")),
+        ("another", whole, issued_to_role(&ours, "another")),
+        (
+            "stranger",
+            whole,
+            issued_to_role(&authority("other"), "extrato"),
+        ),
+    ] {
+        let (code, message) = connect(name, parts, identity).unwrap_err();
+        assert_eq!(code, 3, "{name}: {message}");
+    }
+    let (code, message) =
+        connect("half", "certificate", issued_to_role(&ours, "extrato")).unwrap_err();
+    assert_eq!(code, 2, "{message}");
+    assert!(message.contains("sslkey"), "{message}");
 }

@@ -18,7 +18,7 @@ const FORMER_PREFIX: &str = "former.";
 pub(crate) struct Staging {
     out: PathBuf,
     folder: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Staging {
@@ -62,7 +62,7 @@ impl Staging {
         Ok(Self {
             out: out.to_owned(),
             folder,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -190,6 +190,8 @@ impl Drop for Staging {
         if let Err(error) = cleared {
             tracing::warn!(folder = %self.folder.display(), %error, "the staging folder stays; the next run clears it");
         }
+        // Closing it would leave it to a process that was started meanwhile and has the file still open.
+        let _ = self.lock.unlock();
     }
 }
 

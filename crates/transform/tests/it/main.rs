@@ -3,12 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod against_database;
+mod alterations;
 mod dataset_of_ones_own;
+mod faults;
+mod full_disk;
 mod hostile_values;
 mod layout;
 mod reconciliation;
 mod refusals;
+mod replica;
 mod snapshot;
+mod source_load;
 mod staged;
 mod streamed;
 mod world;

@@ -104,19 +104,7 @@ fn a_row_policy_is_an_error_and_not_a_short_file() {
          GRANT SELECT ON ALL TABLES IN SCHEMA cards TO leitor;
          ALTER TABLE movimento ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON movimento USING (id > 5)",
     );
-    let mut variables = world.database.variables();
-    for (name, value) in &mut variables {
-        match name.as_str() {
-            "PGUSER" => *value = "leitor".to_owned(),
-            "PGPASSWORD" => *value = "x".to_owned(),
-            _ => {}
-        }
-    }
-    let environment = variables.into_iter().collect();
-    let settings = database::ConnectionArgs::default()
-        .settings(&environment)
-        .unwrap()
-        .unwrap();
+    let settings = world.settings_of("leitor", "x");
     let error = transform::run(
         &settings,
         &world.options(Layout::SingleFile),

@@ -1,10 +1,13 @@
 //! A database with the cards tables, an output folder, and what Postgres itself says the output is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
-use database::Cancel;
+use database::{Cancel, ConnectionArgs, Settings};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
@@ -35,8 +38,12 @@ impl World {
     /// Empty cards tables that take NULL anywhere but in a key, and no foreign keys: what the generator
     /// would never write is in here.
     pub(crate) fn of_cards() -> Self {
+        Self::of_cards_in(Database::create())
+    }
+
+    /// The same in a database that a test made.
+    pub(crate) fn of_cards_in(database: Database) -> Self {
         let dataset = Dataset::open("cards").expect("built in");
-        let database = Database::create();
         let tables = dataset.schema_sql.replace(" NOT NULL", "");
         database
             .connect()
@@ -56,7 +63,13 @@ impl World {
     /// The same with rows: `clients` associates of one account and one card each, and `movements` in all.
     pub(crate) fn with_rows(clients: u32, movements: u32) -> Self {
         let world = Self::of_cards();
-        world.sql(&format!(
+        world.fill(clients, movements);
+        world
+    }
+
+    /// Puts these rows into the empty tables.
+    pub(crate) fn fill(&self, clients: u32, movements: u32) {
+        self.sql(&format!(
             "INSERT INTO associado SELECT i, 'Nome ' || i, 'Sobrenome', 30, 'e@x' FROM generate_series(1, {clients}) AS i;
              INSERT INTO conta SELECT i, 'corrente', '2020-01-01', i FROM generate_series(1, {clients}) AS i;
              INSERT INTO cartao SELECT i, 4000000000000000 + i, 'NOME', '2021-01-01', i, i FROM generate_series(1, {clients}) AS i;
@@ -65,7 +78,6 @@ impl World {
              FROM generate_series(1, {movements}) AS i;
              ANALYZE"
         ));
-        world
     }
 
     /// Runs statements in the cards schema.
@@ -76,6 +88,26 @@ impl World {
             .expect("the statements run");
     }
 
+    /// How another role connects to the database.
+    pub(crate) fn settings_of(&self, role: &str, password: &str) -> Settings {
+        let mut variables = self.database.variables();
+        for (name, value) in &mut variables {
+            match name.as_str() {
+                "PGUSER" => *value = role.to_owned(),
+                "PGPASSWORD" => *value = password.to_owned(),
+                _ => {}
+            }
+        }
+        let given = ConnectionArgs::default().settings(&variables.into_iter().collect());
+        given.expect("they make sense").expect("a host is named")
+    }
+
+    /// Waits until `query`, a SELECT of one boolean, says true.
+    pub(crate) fn wait_until(&self, query: &str) {
+        wait_on(&self.database.settings(), query);
+    }
+
+    /// How to run now, into the world's own folder.
     pub(crate) fn options(&self, layout: Layout) -> Options {
         Options {
             dataset: self.dataset.clone(),
@@ -151,6 +183,13 @@ impl World {
             .collect()
     }
 
+    /// The same files with their contents.
+    pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut contents = contents_of(self.out.path());
+        contents.retain(|path, _| !path.ends_with(".extrato.lock"));
+        contents
+    }
+
     /// What `COPY (SELECT …) TO STDOUT (FORMAT csv, HEADER)` gives for the model's own SQL.
     pub(crate) fn expected(&self, columns: &str, rest: &str) -> String {
         let model = &self.dataset.models[0].sql;
@@ -170,6 +209,27 @@ impl World {
             .expect("UTF-8");
         text
     }
+}
+
+/// The files below `folder`, by their paths relative to it.
+pub(crate) fn contents_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let read = |path: PathBuf| (path.clone(), fs::read(folder.join(path)).expect("a file"));
+    files_below(folder).into_iter().map(read).collect()
+}
+
+/// Waits until `query`, a SELECT of one boolean, says true on a server.
+pub(crate) fn wait_on(server: &Settings, query: &str) {
+    let mut client = server
+        .connect(&Cancel::default())
+        .expect("the server answers");
+    for _ in 0..6000 {
+        let row = client.query_one(query, &[]).expect("the server answers");
+        if row.get::<_, bool>(0) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("in vain: {query}");
 }
 
 /// The files below `folder`, sorted, relative to it.

@@ -1,0 +1,133 @@
+//! What an error of a connected database means: its kind, what to do about it, and whether it may not come again.
+
+use dataset::failure::{Failure, Kind, OrFail};
+use postgres::error::SqlState;
+
+use crate::Settings;
+
+/// The documented exit code for `error`: that of the kind it names, else that of the database's own code.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(kind) = Failure::kind_of(error) {
+        return kind.exit_code();
+    }
+    from_database(error)
+        .map_or(Kind::Internal, kind_of_database_error)
+        .exit_code()
+}
+
+/// Whether `error` is the loss of a connection or of a race for locks, which may not come again.
+pub fn is_transient(error: &anyhow::Error) -> bool {
+    from_database(error).is_some_and(|error| match error.code().map(SqlState::code) {
+        // The connection itself broke.
+        None => true,
+        // Connection exceptions, serialization failure, deadlock, shutdowns of the backend or the server.
+        Some(code) => {
+            code.starts_with("08") || ["40001", "40P01", "57P01", "57P02", "57P03"].contains(&code)
+        }
+    })
+}
+
+fn from_database(error: &anyhow::Error) -> Option<&postgres::Error> {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<postgres::Error>())
+}
+
+/// Gives an error that ended the reading from `server` its kind, and says what happened and what to do. One that
+/// has a kind, or isn't the database's, stays as it is.
+pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::Error {
+    let Some(cause) = from_database(&error).filter(|_| Failure::kind_of(&error).is_none()) else {
+        return error;
+    };
+    let kind = kind_of_database_error(cause);
+    let message = match cause.code().map(SqlState::code) {
+        // The client may see the end of the connection before the server's last words.
+        None => format!(
+            "the connection to {server} was lost, or ended there: run again once it can be reached"
+        ),
+        Some("57P01") => format!(
+            "an administrator ended the session on {server}, or the server was shut down: run again"
+        ),
+        Some("57P02") => format!(
+            "{server} restarts since one of its processes crashed: look into its log, then run again"
+        ),
+        Some("57014") => {
+            format!("an administrator cancelled a statement of this run on {server}: run again")
+        }
+        Some("40P01") => format!(
+            "the locks of this run and another session's on {server} waited for each other: run again"
+        ),
+        Some("55P03") => format!(
+            "another session on {server} waits to alter, truncate or drop what is read here, and would wait for ever: \
+             run again once it is done"
+        ),
+        // Of what only reads, nothing but a replica's replay conflicts with others.
+        Some("40001") => format!(
+            "the replica {server} put its primary's changes before this run: raise max_standby_streaming_delay (or \
+             max_standby_archive_delay) there, set hot_standby_feedback, or read from the primary"
+        ),
+        Some("72000") => format!(
+            "{server} keeps old rows for a shorter time than this run took: raise its old_snapshot_threshold"
+        ),
+        Some("42P01" | "42703") => {
+            "the table was dropped, renamed or altered while the run began: run again".to_owned()
+        }
+        _ => format!("reading from {server}"),
+    };
+    explained(error, kind, message)
+}
+
+/// The same for the statement that joins a snapshot which another session exported.
+pub(crate) fn while_joining_snapshot(error: anyhow::Error, server: &Settings) -> anyhow::Error {
+    match from_database(&error)
+        .and_then(postgres::Error::code)
+        .map(SqlState::code)
+    {
+        // No such snapshot (in the words of Postgres up to 15, and since); or its session has just ended.
+        Some("22023" | "42704" | "55000") => explained(
+            error,
+            Kind::Connection,
+            format!(
+                "the snapshot is gone, since the session on {server} that held it was lost: run again"
+            ),
+        ),
+        _ => while_reading(error, server),
+    }
+}
+
+fn explained(error: anyhow::Error, kind: Kind, message: String) -> anyhow::Error {
+    let failed: Result<(), _> = Err(error);
+    failed
+        .or_fail(kind, || message)
+        .expect_err("made from an error")
+}
+
+/// Classes of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn kind_of_database_error(error: &postgres::Error) -> Kind {
+    let Some(code) = error.code() else {
+        // Not an answer of the server: the connection itself broke.
+        return Kind::Connection;
+    };
+    match code.code() {
+        // A transaction that may only read (a replica).
+        "25006" => Kind::Connection,
+        // Privilege; a schema, table or type that exists; a table, column, type or function that doesn't.
+        "42501" => Kind::Connection,
+        // A lock that was not to be had in time.
+        "55P03" => Kind::Connection,
+        "42P06" | "42P07" | "42710" => Kind::Refused,
+        // The server's disk is full.
+        "53100" => Kind::Output,
+        "42P01" | "42703" | "42704" | "42883" | "42804" | "3F000" => Kind::Mismatch,
+        code => match &code[..2] {
+            // Connection, login, resources, operator intervention, the server's own faults; others' locks or a
+            // replica's replay, a snapshot that is too old.
+            "08" | "28" | "3D" | "53" | "57" | "58" | "XX" | "40" | "72" => Kind::Connection,
+            // What the server can't do, such as reading an unlogged table on a replica.
+            "0A" => Kind::Mismatch,
+            // Values out of range, constraint violations.
+            "22" | "23" => Kind::Refused,
+            _ => Kind::Internal,
+        },
+    }
+}
