@@ -72,7 +72,7 @@ pub(super) struct RowFile {
 }
 
 enum Body {
-    Csv(OpenFile),
+    Csv(Box<OpenFile>),
     Parquet(Box<ParquetFile>),
 }
 
@@ -90,7 +90,7 @@ impl RowFile {
         let body = match format {
             Format::Csv => {
                 buffer.extend_from_slice(&rows.header());
-                Body::Csv(file)
+                Body::Csv(Box::new(file))
             }
             Format::Parquet => {
                 let options = ParquetOptions {
@@ -98,8 +98,7 @@ impl RowFile {
                     row_group_rows: ROW_GROUP_ROWS,
                     parallel,
                 };
-                let file = ParquetFile::new(file, &rows.schema(), options);
-                Body::Parquet(Box::new(file))
+                Body::Parquet(Box::new(ParquetFile::new(file, &rows.schema(), options)))
             }
         };
         Ok(Self { body, rows: 0 })
@@ -125,7 +124,7 @@ impl RowFile {
     /// Ends the file; `name` is its path in the manifest.
     pub(super) fn finish(self, name: String) -> anyhow::Result<FileEntry> {
         let file = match self.body {
-            Body::Csv(file) => file,
+            Body::Csv(file) => *file,
             Body::Parquet(file) => file.finish()?,
         };
         Ok(file.entry(name, self.rows))

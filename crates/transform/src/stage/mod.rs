@@ -199,7 +199,7 @@ impl Spill {
         let mut files = Vec::new();
         let mut memory_bytes = 0;
         for mut part in partitions {
-            part.to_disk(&self)?;
+            part.write_out(&self)?;
             if let Some(writer) = part.writer {
                 memory_bytes += writer.memory_bytes;
                 files.extend(writer.finish()?);
@@ -242,12 +242,12 @@ impl Part {
         }
         self.blocks.push(block);
         match spill.is_to_disk() {
-            true => self.to_disk(spill),
+            true => self.write_out(spill),
             false => Ok(()),
         }
     }
 
-    fn to_disk(&mut self, spill: &Spill) -> anyhow::Result<()> {
+    fn write_out(&mut self, spill: &Spill) -> anyhow::Result<()> {
         for block in self.blocks.drain(..) {
             let writer = match &mut self.writer {
                 Some(writer) => writer,

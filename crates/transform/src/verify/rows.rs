@@ -16,7 +16,7 @@ const BLOCK_BYTES: u64 = 1 << 20;
 /// The rows of one file. Formats differ in here and nowhere else in `verify`.
 pub(super) enum Rows {
     /// Records behind a header.
-    Csv(Records<Blocks>),
+    Csv(Box<Records<Blocks>>),
     /// Typed columns.
     Parquet(ParquetRows),
 }
@@ -29,7 +29,7 @@ impl Rows {
     pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("parquet") => Ok(Self::Parquet(ParquetRows::open(path)?)),
-            _ => Ok(Self::Csv(Records::new(Blocks::open(path)?))),
+            _ => Ok(Self::Csv(Box::new(Records::new(Blocks::open(path)?)))),
         }
     }
 
