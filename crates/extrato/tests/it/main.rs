@@ -9,5 +9,6 @@ mod generate;
 mod interruption;
 mod pipeline;
 mod program;
+mod readers;
 mod staging;
 mod verify;
