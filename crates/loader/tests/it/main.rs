@@ -1,0 +1,1 @@
+//! The loader against a real Postgres; each test has a database of its own.
