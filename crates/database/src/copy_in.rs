@@ -70,14 +70,60 @@ impl RowEncoder {
         self.field(micros.to_be_bytes());
     }
 
+    /// A real.
+    pub fn float4(&mut self, value: f32) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// A double precision.
+    pub fn float8(&mut self, value: f64) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// A date, in days since 2000-01-01.
+    pub fn date(&mut self, days: i32) {
+        self.field(days.to_be_bytes());
+    }
+
+    /// A time without time zone, in microseconds since midnight.
+    pub fn time(&mut self, micros: i64) {
+        self.field(micros.to_be_bytes());
+    }
+
+    /// A uuid.
+    pub fn uuid(&mut self, value: [u8; 16]) {
+        self.field(value);
+    }
+
+    /// A bytea; also a text that is known to be UTF-8, or a json.
+    ///
+    /// # Panics
+    /// If `value` is 2 GiB or longer, which no Postgres field can hold.
+    pub fn bytes_of(&mut self, value: &[u8]) {
+        let length = i32::try_from(value.len()).expect("a field is shorter than 2 GiB");
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// A jsonb, from its text.
+    ///
+    /// # Panics
+    /// If `value` is 2 GiB or longer, which no Postgres field can hold.
+    pub fn jsonb(&mut self, value: &str) {
+        /// Of the binary format, the only one there is (`jsonb_recv`).
+        const VERSION: u8 = 1;
+        let length = i32::try_from(value.len() + 1).expect("a field is shorter than 2 GiB");
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.push(VERSION);
+        self.bytes.extend_from_slice(value.as_bytes());
+    }
+
     /// A text, varchar or char, or the label of an enum.
     ///
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
     pub fn text(&mut self, value: &str) {
-        let length = i32::try_from(value.len()).expect("a field is shorter than 2 GiB");
-        self.bytes.extend_from_slice(&length.to_be_bytes());
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.bytes_of(value.as_bytes());
     }
 
     /// The numeric `unscaled` · 10^-`scale`, exactly, shown with `scale` digits after the point. Postgres
@@ -113,12 +159,45 @@ impl RowEncoder {
         let weight = if digits.is_empty() { 0 } else { weight };
         let sign = if unscaled < 0 { 0x4000_i16 } else { 0 };
 
+        self.digits(digits, weight, sign, scale);
+    }
+
+    /// The same for numbers of up to 38 digits.
+    pub fn numeric_wide(&mut self, unscaled: i128, scale: u16) {
+        if let Ok(narrow) = i64::try_from(unscaled) {
+            return self.numeric(narrow, scale);
+        }
+        let spare = (4 - u32::from(scale) % 4) % 4;
+        let shift = 10_u128.pow(spare);
+        // A u128 has at most 39 digits: eleven groups, of which the lowest may be cut.
+        let mut groups = [0_i16; 11];
+        let mut count = 0;
+        let mut rest = unscaled.unsigned_abs();
+        groups[0] = ((rest % (10_000 / shift)) * shift) as i16;
+        rest /= 10_000 / shift;
+        count += 1;
+        while rest > 0 {
+            groups[count] = (rest % 10_000) as i16;
+            rest /= 10_000;
+            count += 1;
+        }
+        let weight = count as i16 - 1 - scale.div_ceil(4) as i16;
+        let zeros = groups[..count]
+            .iter()
+            .take_while(|&&group| group == 0)
+            .count();
+        let sign = if unscaled < 0 { 0x4000_i16 } else { 0 };
+        self.digits(&groups[zeros..count], weight, sign, scale);
+    }
+
+    /// A numeric's fields: its groups of digits, lowest first.
+    fn digits(&mut self, groups: &[i16], weight: i16, sign: i16, scale: u16) {
         self.bytes
-            .extend_from_slice(&(8 + 2 * digits.len() as i32).to_be_bytes());
-        for word in [digits.len() as i16, weight, sign, scale as i16] {
+            .extend_from_slice(&(8 + 2 * groups.len() as i32).to_be_bytes());
+        for word in [groups.len() as i16, weight, sign, scale as i16] {
             self.bytes.extend_from_slice(&word.to_be_bytes());
         }
-        for digit in digits.iter().rev() {
+        for digit in groups.iter().rev() {
             self.bytes.extend_from_slice(&digit.to_be_bytes());
         }
     }

@@ -1,1 +1,3 @@
 //! The loader against a real Postgres; each test has a database of its own.
+
+mod casts;
