@@ -56,11 +56,6 @@ impl Rule {
             Self::Reference => "reference",
         }
     }
-
-    /// Whether it is about a row alone, and so tells that a file may be another than it is taken for.
-    pub const fn is_about_form(self) -> bool {
-        !matches!(self, Self::Unique | Self::Reference)
-    }
 }
 
 /// A rule that a single value breaks. The message follows the value or the column: "is not an integer".

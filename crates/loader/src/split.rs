@@ -154,8 +154,8 @@ enum Step {
 }
 
 impl Splitter {
-    /// One that begins at the first line.
-    pub fn new(grammar: Grammar) -> Self {
+    /// One for bytes that begin on this line of the file, which counts from 1.
+    pub fn new(grammar: Grammar, line: u64) -> Self {
         let mut special = [false; 256];
         for byte in [Some(grammar.delimiter), grammar.quote, Some(b'\n')]
             .into_iter()
@@ -166,7 +166,7 @@ impl Splitter {
         Self {
             grammar,
             special,
-            line: 1,
+            line,
             skipping: false,
             noticed: Noticed::default(),
         }

@@ -21,7 +21,7 @@ struct Read {
 
 /// Splits `text` given in pieces of `piece` bytes.
 fn split_in_pieces(text: &[u8], grammar: Grammar, piece: usize) -> (Vec<Read>, Noticed) {
-    let mut splitter = Splitter::new(grammar);
+    let mut splitter = Splitter::new(grammar, 1);
     let (mut found, mut from, mut to) = (Vec::new(), 0, 0);
     loop {
         to = (to + piece).min(text.len());
