@@ -1,5 +1,8 @@
 //! The loader against a real Postgres; each test has a database of its own.
 
+mod again;
+mod bad_input;
 mod casts;
 mod hiring;
+mod sales;
 mod world;

@@ -1,7 +1,7 @@
 //! A database, a folder, and a dataset of the tests' own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use database::{Cancel, Connection};
 use dataset::Dataset;
@@ -262,9 +262,4 @@ pub(crate) fn rows(client: &mut Connection, table: &str) -> Vec<String> {
         .iter()
         .map(|row| row.get(0))
         .collect()
-}
-
-/// Whether a path is there.
-pub(crate) fn exists(path: &Path) -> bool {
-    path.exists()
 }
