@@ -92,12 +92,11 @@ impl Source {
             return Ok(None);
         };
         let failed = || format!("{} cannot be read", path.display());
-        let mut file = File::open(path).or_fail(Kind::Usage, failed)?;
-        let kind = file.metadata().or_fail(Kind::Usage, failed)?.file_type();
-        if !kind.is_file() {
+        if !fs::metadata(path).or_fail(Kind::Usage, failed)?.is_file() {
             // A pipe gives its bytes once.
             return Ok(None);
         }
+        let mut file = File::open(path).or_fail(Kind::Usage, failed)?;
         let mut summing = Summing::default();
         let mut buffer = vec![0; SUM_BYTES];
         loop {
@@ -158,8 +157,10 @@ impl Source {
     }
 }
 
+/// When a file was last written to; `None` for a pipe, which is written to as it is read.
 fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).ok()?.modified().ok()
+    let metadata = fs::metadata(path).ok()?;
+    metadata.is_file().then(|| metadata.modified().ok())?
 }
 
 fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
@@ -292,4 +293,63 @@ pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     }
     let lines = memchr::memchr_iter(b'\n', &sample).count() as u64;
     Some((bytes * lines).div_ceil(sample.len() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(sources: &[Source]) -> Vec<String> {
+        let name = |source: &Source| match source {
+            Source::File(path) => path.file_name().expect("a name").display().to_string(),
+            Source::Stdin => "-".to_owned(),
+        };
+        sources.iter().map(name).collect()
+    }
+
+    #[test]
+    fn patterns_find_plain_and_compressed_files_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in [
+            "a1.csv",
+            "a2.csv.gz",
+            "a3.csv.zst",
+            "a4.txt",
+            "b.csv",
+            "[x].csv",
+        ] {
+            fs::write(folder.path().join(name), "").expect("written");
+        }
+        let found = Source::in_folder(folder.path(), &["a*.csv".to_owned(), "a1*".to_owned()]);
+        assert_eq!(
+            names(&found.expect("found")),
+            ["a1.csv", "a2.csv.gz", "a3.csv.zst"]
+        );
+        let odd = folder.path().join("[x].csv");
+        let found = Source::named(&odd.display().to_string()).expect("found");
+        assert_eq!(names(&found), ["[x].csv"]);
+        assert_eq!(Source::named("-").expect("found"), [Source::Stdin]);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growing.csv");
+        fs::write(&path, "1,a\n").expect("written");
+        let source = Source::File(path.clone());
+        let before = source.sum(&Cancel::default()).expect("summed");
+        let read = |source: &Source| {
+            let mut opened = source.open().expect("opened");
+            let watch = opened.watch();
+            let mut text = String::new();
+            opened.bytes.read_to_string(&mut text).expect("read");
+            (text, watch)
+        };
+        let (text, watch) = read(&source);
+        assert_eq!(text, "1,a\n");
+        assert_eq!(watch.finish(before).ok(), before);
+        fs::write(&path, "1,a\n2,b\n").expect("written");
+        let (_, watch) = read(&source);
+        assert!(watch.finish(before).is_err());
+    }
 }

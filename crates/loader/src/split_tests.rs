@@ -147,8 +147,17 @@ fn written(rows: &[[String; 3]], end: &str) -> String {
     rows.iter().map(row).collect()
 }
 
+/// Eight times as many cases as PROPTEST_CASES or proptest itself asks for: they are cheap.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases.saturating_mul(8),
+        ..default
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(config())]
 
     #[test]
     fn what_was_written_is_read(
@@ -178,5 +187,45 @@ proptest! {
         let last = found.last().expect("a record");
         let swallowed = found.len() == 1 && found[0].fields.as_ref().is_ok_and(|fields| fields.len() == 3);
         prop_assert!(swallowed || last.fields == Ok(vec!["7".into(), "good".into(), "row".into()]), "{found:?}");
+    }
+
+    #[test]
+    fn lines_that_were_not_damaged_are_read_whatever_became_of_the_others(
+        damages in prop::collection::vec((0_usize..40, 0_usize..20, prop_oneof![
+            4 => Just(b'"'), 2 => Just(b','), 1 => Just(b'x'), 1 => any::<u8>(),
+        ], any::<bool>()), 0..6),
+        quoted in any::<bool>(),
+        piece in 20_usize..400,
+    ) {
+        let line = |id: usize| match quoted {
+            true => format!("\"{id}\",\"good, as it is\",\"row\""),
+            false => format!("{id},\"good, \"\"as\"\" it is\",row"),
+        };
+        let mut lines: Vec<Vec<u8>> = (0..40).map(|id| line(id).into_bytes()).collect();
+        for (line, at, byte, inserted) in &damages {
+            let line = &mut lines[*line];
+            let at = at % line.len();
+            // A line break that is added or lost would make other lines.
+            if *byte == b'\n' {
+                continue;
+            }
+            if *inserted {
+                line.insert(at, *byte);
+            } else {
+                line[at] = *byte;
+            }
+        }
+        let text = lines.join(&b'\n');
+        let grammar = Grammar { longest_bytes: 2000, ..GRAMMAR };
+        let (found, _) = split_in_pieces(&text, grammar, piece);
+        for id in 0..40 {
+            if damages.iter().all(|(line, ..)| *line != id) {
+                let there = found.iter().any(|read| {
+                    read.line == id as u64 + 1
+                        && read.fields.as_ref().is_ok_and(|fields| fields.len() == 3 && fields[0] == id.to_string())
+                });
+                prop_assert!(there, "line {} of {:?}: {found:?}", id + 1, String::from_utf8_lossy(&text));
+            }
+        }
     }
 }

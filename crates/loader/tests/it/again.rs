@@ -1,8 +1,11 @@
 //! Loads that are repeated, interrupted and continued.
 
 use std::fs;
+use std::process::Command;
+use std::thread;
 
-use dataset::failure::Kind;
+use database::Cancel;
+use dataset::failure::{Failure, Kind};
 use loader::{OnDuplicate, Rows};
 
 use crate::world::{HIRING, SALES, World, rows, value};
@@ -221,4 +224,72 @@ fn many_tables_commit_on_their_way_and_come_out_the_same() {
         "SELECT sum(line_total)::text FROM sales.order_line",
     );
     assert_eq!(total, "12505000.000000");
+}
+
+#[test]
+fn two_loads_into_one_schema_do_not_mix() {
+    let world = hiring(&employees(1..=10));
+    let mut other = world.connect();
+    other
+        .execute(
+            "SELECT pg_advisory_lock(hashtextextended('extrato load ' || 'hiring', 0))",
+            &[],
+        )
+        .expect("locked");
+    world.refused(&world.options(), Kind::Refused, "another load is running");
+    other
+        .batch_execute("SELECT pg_advisory_unlock_all()")
+        .expect("unlocked");
+    assert_eq!(world.load(&world.options()).rows.loaded, 14);
+}
+
+#[test]
+fn an_interrupted_load_leaves_no_row() {
+    let world = hiring(&employees(1..=200_000));
+    let cancel = Cancel::default();
+    let handle = cancel.clone();
+    let mut watcher = world.connect();
+    let stopper = thread::spawn(move || {
+        // Once the first rows are on their way.
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%hired%'";
+        while value::<i64>(&mut watcher, query) == 0 {
+            thread::yield_now();
+        }
+        handle.cancel();
+    });
+    let error = loader::load(&world.database.settings(), &world.options(), &cancel)
+        .expect_err("interrupted");
+    stopper.join().expect("stopped");
+    assert_eq!(
+        Failure::kind_of(&error),
+        Some(Kind::Interrupted),
+        "{error:#}"
+    );
+    assert_eq!(world.load(&world.options()).rows.loaded, 200_004);
+}
+
+#[test]
+fn a_pipe_is_read_once_and_known_at_its_end() {
+    let world = hiring(&employees(1..=3));
+    let pipe = world.inputs().join("pipe");
+    let status = Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .expect("mkfifo runs");
+    assert!(status.success());
+    let mut options = world.options();
+    options.tables = vec![("hired_employees".to_owned(), pipe.display().to_string())];
+    let write = |text: String| {
+        let pipe = pipe.clone();
+        thread::spawn(move || fs::write(pipe, text))
+    };
+    let writer = write(employees(1..=50_000));
+    let report = world.load(&options);
+    writer.join().expect("written").expect("written");
+    assert_eq!(report.rows.loaded, 50_004);
+    options.from = None;
+    let writer = write(employees(1..=50_000));
+    world.refused(&options, Kind::Refused, "nothing was loaded");
+    writer.join().expect("written").expect("written");
+    assert_eq!(world.count("hiring.hired_employees"), 50_000);
 }

@@ -201,15 +201,85 @@ fn rejects_never_overwrite_what_is_not_theirs() {
 }
 
 #[test]
-fn a_missing_right_is_said_and_loads_nothing() {
+fn a_view_is_no_table_to_load() {
     let world = departments("1,A\n");
     world.load(&world.options());
     world.file("departments.csv", "2,B\n");
-    let mut client = world.connect();
-    client
-        .batch_execute("ALTER TABLE hiring.departments RENAME TO hidden; CREATE VIEW hiring.departments AS SELECT * FROM hiring.hidden")
+    world
+        .connect()
+        .batch_execute(
+            "ALTER TABLE hiring.departments RENAME TO hidden;
+             CREATE VIEW hiring.departments AS SELECT * FROM hiring.hidden",
+        )
         .expect("a view");
     world.refused(&world.options(), Kind::Mismatch, "is no table");
+}
+
+#[test]
+fn a_role_that_may_only_insert_loads_and_one_that_may_not_is_told() {
+    let world = departments("1,A\n");
+    world.load(&world.options());
+    let mut client = world.connect();
+    let role = format!("guest_of_{}", world.database.settings().database());
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'secret';
+             GRANT USAGE ON SCHEMA hiring TO {role};
+             GRANT SELECT, INSERT, UPDATE ON hiring.extrato_load, hiring.extrato_reject TO {role};
+             GRANT USAGE ON SEQUENCE hiring.extrato_load_id TO {role};
+             GRANT SELECT ON ALL TABLES IN SCHEMA hiring TO {role}"
+        ))
+        .expect("a role");
+    let settings = world.settings_of(&role, "secret");
+    world.file("departments.csv", "2,B\n");
+    let load = || loader::load(&settings, &world.options(), &database::Cancel::default());
+    let error = load().expect_err("refused");
+    assert_eq!(
+        database::exit_code(&error),
+        Kind::Connection.exit_code(),
+        "{error:#}"
+    );
+    assert!(
+        format!("{error:#}").contains("permission denied for table departments"),
+        "{error:#}"
+    );
+    assert_eq!(world.count("hiring.departments"), 1);
+    client
+        .batch_execute(&format!("GRANT INSERT ON hiring.departments TO {role}"))
+        .expect("granted");
+    let loaded = load().map(|report| report.rows.loaded);
+    client
+        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .expect("dropped");
+    assert_eq!(loaded.expect("loaded"), 1);
+}
+
+#[test]
+fn a_row_may_stand_before_the_row_that_it_refers_to() {
+    let world = World::new(&[
+        (
+            "dataset.toml",
+            "name = \"firm\"\n[[table]]\nname = \"staff\"\nkey = [\"id\"]\n[table.load]\nheader = false\n",
+        ),
+        (
+            "schema.sql",
+            "CREATE TABLE staff (id integer NOT NULL, boss integer);",
+        ),
+        (
+            "constraints.sql",
+            "ALTER TABLE staff ADD PRIMARY KEY (id); ALTER TABLE staff ADD FOREIGN KEY (boss) REFERENCES staff;",
+        ),
+    ]);
+    world.file("staff.csv", "3,2\n2,1\n1,1\n4,\n5,9\n6,5\n");
+    let report = world.load(&world.options());
+    assert_eq!(
+        (report.rows.read, report.rows.loaded, report.rows.rejected),
+        (6, 4, 2)
+    );
+    assert_eq!(
+        world.rejected("firm", "staff"),
+        rejects(&[(5, "boss", "reference"), (6, "boss", "reference")])
+    );
 }
 
 #[test]

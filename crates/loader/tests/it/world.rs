@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use database::{Cancel, Connection};
+use database::{Cancel, Connection, ConnectionArgs, Environment, Settings};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use loader::{Dialect, OnDuplicate, Options, Report, load};
@@ -191,6 +191,18 @@ impl World {
 
     pub(crate) fn connect(&self) -> Connection {
         self.database.connect()
+    }
+
+    /// How another role connects to the same database.
+    pub(crate) fn settings_of(&self, role: &str, password: &str) -> Settings {
+        let other = |(name, value): (String, String)| match name.as_str() {
+            "PGUSER" => (name, role.to_owned()),
+            "PGPASSWORD" => (name, password.to_owned()),
+            _ => (name, value),
+        };
+        let environment: Environment = self.database.variables().into_iter().map(other).collect();
+        let settings = ConnectionArgs::default().settings(&environment);
+        settings.expect("settings").expect("a database is named")
     }
 
     pub(crate) fn count(&self, table: &str) -> i64 {
