@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use dataset::ColumnType;
 
-use crate::moment::{self, Format};
+use crate::format::Format;
+use crate::moment;
 use crate::number::{self, trimmed};
 use crate::rule::{Fault, Rule};
 use crate::value::Value;

@@ -133,17 +133,19 @@ pub(crate) fn find(
     }))
 }
 
+/// How far a file is.
+pub(crate) struct Entry<'a> {
+    pub(crate) load_id: i64,
+    pub(crate) table: &'a str,
+    pub(crate) file: &'a str,
+    pub(crate) sum: Sum,
+    pub(crate) rows: &'a Rows,
+    /// Whether it is at its end.
+    pub(crate) complete: bool,
+}
+
 /// Records how far a file is, in the client's transaction.
-pub(crate) fn record(
-    client: &mut Client,
-    schema: &str,
-    load_id: i64,
-    table: &str,
-    file: &str,
-    sum: Sum,
-    rows: &Rows,
-    complete: bool,
-) -> anyhow::Result<()> {
+pub(crate) fn record(client: &mut Client, schema: &str, entry: &Entry<'_>) -> anyhow::Result<()> {
     let statement = format!(
         "INSERT INTO {} (load_id, table_name, file, bytes, xxh3, rows_read, rows_loaded, rows_rejected, rows_skipped,
                          complete)
@@ -155,20 +157,28 @@ pub(crate) fn record(
         qualified(schema, TABLE)
     );
     let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+    let Entry {
+        load_id,
+        table,
+        file,
+        sum,
+        rows,
+        complete,
+    } = entry;
     client
         .execute(
             &statement,
             &[
-                &load_id,
-                &table,
-                &file,
+                load_id,
+                table,
+                file,
                 &count(sum.bytes),
                 &sum.hex(),
                 &count(rows.read),
                 &count(rows.loaded),
                 &count(rows.rejected),
                 &count(rows.skipped),
-                &complete,
+                complete,
             ],
         )
         .with_context(|| format!("cannot write {schema}.{TABLE}"))?;

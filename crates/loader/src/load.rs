@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use database::identifier::qualified;
 use database::{Cancel, Settings};
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
@@ -14,13 +14,15 @@ use crate::file::{self, FileLoad, Outcome};
 use crate::inputs::{self, Inputs};
 use crate::judge::Judge;
 use crate::keys::{KeyName, Keys};
-use crate::ledger::{self, Before};
+use crate::ledger::{self, Entry};
 use crate::opening::{self, Opening};
-use crate::options::{OnDuplicate, Options};
+use crate::options::Options;
 use crate::rejects::Rejects;
 use crate::report::{FileReport, Report, Rows, TableReport};
-use crate::source::{self, Source, Sum};
+use crate::source::{self, Sum};
+use crate::tables;
 use crate::target::{self, Target};
+use crate::tasks::{self, Task};
 
 /// Loads files into the tables of a schema, which are made if none of them is there.
 ///
@@ -58,15 +60,6 @@ impl Options {
     }
 }
 
-/// What is to be done with a file.
-struct Task {
-    source: Source,
-    /// Its sum, where it can be read twice.
-    sum: Option<Sum>,
-    /// What an earlier load did with it.
-    before: Option<Before>,
-}
-
 struct Run<'a> {
     options: &'a Options,
     cancel: &'a Cancel,
@@ -88,7 +81,7 @@ fn in_order(
     let tables: Vec<&str> = inputs.iter().map(|inputs| inputs.table.as_str()).collect();
     let tasks = inputs
         .iter()
-        .map(|inputs| tasks(client, inputs, options, cancel, load_id))
+        .map(|inputs| tasks::of(client, inputs, options, cancel, load_id))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut run = Run {
         options,
@@ -124,61 +117,6 @@ fn in_order(
     })
 }
 
-/// Sums the files of a table and asks the ledger for them.
-fn tasks(
-    client: &mut Client,
-    inputs: &Inputs,
-    options: &Options,
-    cancel: &Cancel,
-    load_id: i64,
-) -> anyhow::Result<Vec<Task>> {
-    let mut tasks: Vec<Task> = Vec::new();
-    for source in &inputs.sources {
-        let sum = source.sum(cancel)?;
-        let twin = tasks.iter().any(|task| sum.is_some() && task.sum == sum);
-        let before = match sum {
-            _ if options.force => None,
-            Some(_) if twin => Some(Before {
-                load_id,
-                complete: true,
-                rows: 0,
-            }),
-            Some(sum) if !options.truncate => {
-                ledger::find(client, &options.schema, &inputs.table, sum)?
-            }
-            _ => None,
-        };
-        refuse_twice(options, source, &inputs.table, before)?;
-        tasks.push(Task {
-            source: source.clone(),
-            sum,
-            // Rows that replace others are loaded as often as one likes.
-            before: before
-                .filter(|before| !before.complete || options.on_duplicate != OnDuplicate::Update),
-        });
-    }
-    Ok(tasks)
-}
-
-fn refuse_twice(
-    options: &Options,
-    source: &Source,
-    table: &str,
-    before: Option<Before>,
-) -> anyhow::Result<()> {
-    match before {
-        Some(before) if before.complete && options.on_duplicate == OnDuplicate::Reject => {
-            Err(Kind::Refused.error(format!(
-                "{} was loaded into {table} before, as load {}: --on-duplicate skip leaves it out, --on-duplicate update \
-                 replaces its rows, --force loads it in any case",
-                source.name(),
-                before.load_id
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
 impl Run<'_> {
     /// Loads all tables and commits. Returns whether they were made, and what was loaded.
     fn transaction(
@@ -194,7 +132,7 @@ impl Run<'_> {
             ..
         } = self.options;
         client.batch_execute("BEGIN")?;
-        let created = !any_table(client, self.options)?;
+        let created = !tables::any(client, dataset, schema)?;
         let targets = if created {
             let targets = target::create(client, dataset, schema, tables, dialect)?;
             if self.options.commit_every.is_some() {
@@ -205,9 +143,10 @@ impl Run<'_> {
         } else {
             Target::read(client, dataset, schema, tables, dialect)?
         };
-        lock_tables(client, schema, tables)?;
+        tables::lock(client, schema, tables)?;
         if self.options.truncate {
-            self.truncate(client, tables)?;
+            tables::truncate(client, schema, tables)?;
+            ledger::forget(client, schema, tables)?;
         }
         let mut reports = Vec::new();
         for (index, (target, tasks)) in targets.iter().zip(tasks).enumerate() {
@@ -248,23 +187,6 @@ impl Run<'_> {
             .with_context(|| format!("cannot add the keys in schema {}", self.options.schema))
     }
 
-    fn truncate(&self, client: &mut Client, tables: &[&str]) -> anyhow::Result<()> {
-        let schema = &self.options.schema;
-        let names: Vec<_> = tables
-            .iter()
-            .map(|table| qualified(schema, table))
-            .collect();
-        client
-            .batch_execute(&format!("TRUNCATE {}", names.join(", ")))
-            .or_fail(Kind::Refused, || {
-                format!(
-                    "cannot empty {}: load the tables that refer to them too, or leave out --truncate",
-                    tables.join(", ")
-                )
-            })?;
-        ledger::forget(client, schema, tables)
-    }
-
     fn table(
         &mut self,
         client: &mut Client,
@@ -293,7 +215,7 @@ impl Run<'_> {
         };
         for task in tasks {
             let file = match task.before {
-                Some(before) if before.complete => left_out(task, before),
+                Some(before) if before.complete => task.left_out(before),
                 _ => self.file(client, target, tables, task, &span, &mut report)?,
             };
             for note in &file.notes {
@@ -354,20 +276,19 @@ impl Run<'_> {
                 )));
             }
             if let Some(sum) = task.sum {
-                ledger::record(
-                    client,
-                    &options.schema,
+                let entry = Entry {
                     load_id,
-                    &target.table,
-                    &name,
+                    table: &target.table,
+                    file: &name,
                     sum,
                     rows,
-                    false,
-                )?;
+                    complete: false,
+                };
+                ledger::record(client, &options.schema, &entry)?;
             }
             commit(client, options, rejects)?;
             client.batch_execute("BEGIN")?;
-            lock_tables(client, &options.schema, tables)
+            tables::lock(client, &options.schema, tables)
         };
         let outcome = file::load(
             client,
@@ -426,18 +347,17 @@ impl Run<'_> {
         if task.sum.is_none() && !options.force && !options.truncate {
             // Standard input is known only now.
             let before = ledger::find(client, &options.schema, &target.table, sum)?;
-            refuse_twice(options, &task.source, &target.table, before)?;
+            tasks::refuse_twice(options, &task.source, &target.table, before)?;
         }
-        ledger::record(
-            client,
-            &options.schema,
-            self.load_id,
-            &target.table,
-            &name,
+        let entry = Entry {
+            load_id: self.load_id,
+            table: &target.table,
+            file: &name,
             sum,
             rows,
-            true,
-        )
+            complete: true,
+        };
+        ledger::record(client, &options.schema, &entry)
     }
 
     /// Finds or reads the keys that rows of a file are judged by.
@@ -524,69 +444,6 @@ fn commit(client: &mut Client, options: &Options, rejects: &mut Rejects) -> anyh
         .with_context(|| format!("cannot commit the rows in schema {}", options.schema))?;
     rejects.committed();
     Ok(())
-}
-
-/// Whether the schema has any of the dataset's tables.
-fn any_table(client: &mut Client, options: &Options) -> anyhow::Result<bool> {
-    let names: Vec<&str> = options
-        .dataset
-        .tables
-        .iter()
-        .map(|table| table.name.as_str())
-        .collect();
-    let found = client.query_opt(
-        "SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-         WHERE n.nspname = $1 AND c.relname = ANY ($2) LIMIT 1",
-        &[&options.schema, &names],
-    )?;
-    Ok(found.is_some())
-}
-
-/// Keeps other writers off, so that keys stay as they were read. Who may only insert may not lock; the server's
-/// own keys judge then.
-fn lock_tables(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
-    let names: Vec<_> = tables
-        .iter()
-        .map(|table| qualified(schema, table))
-        .collect();
-    client.batch_execute("SAVEPOINT locking")?;
-    let locked = client.batch_execute(&format!(
-        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-        names.join(", ")
-    ));
-    match locked {
-        Ok(()) => client.batch_execute("RELEASE SAVEPOINT locking")?,
-        Err(error) if error.code() == Some(&postgres::error::SqlState::INSUFFICIENT_PRIVILEGE) => {
-            tracing::debug!(%error, "tables are not locked");
-            client.batch_execute("ROLLBACK TO SAVEPOINT locking")?;
-        }
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("cannot lock the tables in schema {schema}"));
-        }
-    }
-    Ok(())
-}
-
-/// The report of a file that an earlier load had loaded.
-fn left_out(task: &Task, before: Before) -> FileReport {
-    let sum = task.sum.unwrap_or(Sum { bytes: 0, xxh3: 0 });
-    FileReport {
-        file: task.source.name(),
-        bytes: sum.bytes,
-        xxh3: sum.hex(),
-        rows: Rows {
-            read: before.rows,
-            skipped: before.rows,
-            ..Rows::default()
-        },
-        blank_lines: 0,
-        loaded_before: Some(before.load_id),
-        notes: vec![format!(
-            "was loaded before, as load {}: left out",
-            before.load_id
-        )],
-    }
 }
 
 /// What was noticed about a file's lines.

@@ -283,9 +283,7 @@ impl Splitter {
             ..
         } = self.grammar;
         let unfinished = |torn: Torn| {
-            if at_end {
-                Step::Torn(torn)
-            } else if bytes.len() - start > longest_bytes {
+            if at_end || bytes.len() - start > longest_bytes {
                 Step::Torn(torn)
             } else {
                 Step::More

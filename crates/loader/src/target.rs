@@ -10,9 +10,9 @@ use dataset::{Dataset, Table, TableSchema};
 use postgres::Client;
 
 use crate::column::ColumnRules;
+use crate::format::Format;
 use crate::header::{self, Wanted};
 use crate::keys::{Class, KeyName};
-use crate::moment::Format;
 use crate::options::Dialect;
 
 /// A table and what it takes.
