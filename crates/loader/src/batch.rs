@@ -202,3 +202,120 @@ fn decoded(bytes: &[u8], encoding: Encoding) -> Cell<'_> {
         (Err(_), Encoding::Utf8) => Cell::Undecodable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dataset::ColumnType;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::column::ColumnRules;
+    use crate::split::Splitter;
+
+    /// A plan for rows of a bigint, a numeric(10,2), a varchar(5) and a timestamp; the bigint is the key.
+    fn plan(encoding: Encoding) -> Plan {
+        let numeric = ColumnType::Numeric {
+            precision: 10,
+            scale: 2,
+        };
+        let kinds = [
+            ColumnType::BigInt,
+            numeric,
+            ColumnType::Text,
+            ColumnType::Timestamp,
+        ];
+        let column = |kind: ColumnType| ColumnRules {
+            name: kind.to_string(),
+            kind,
+            nullable: kind != ColumnType::BigInt,
+            required: false,
+            max_chars: (kind == ColumnType::Text).then_some(5),
+            blank_padded: false,
+            labels: None,
+            min: None,
+            max: None,
+            decimal_mark: b'.',
+            formats: Arc::new([]),
+        };
+        Plan {
+            grammar: Grammar {
+                delimiter: b',',
+                quote: Some(b'"'),
+                fields: 4,
+                longest_bytes: 1000,
+            },
+            encoding,
+            null: vec!["NULL".to_owned()],
+            fields: vec![0, 1, 2, 3],
+            rows: RowRules {
+                columns: kinds.map(column).into(),
+            },
+            keys: vec![vec![0], vec![2, 0]],
+        }
+    }
+
+    fn validated(text: &[u8], plan: &Plan) -> Batch {
+        let mut batch = Batch {
+            bytes: text.to_vec(),
+            ..Batch::default()
+        };
+        Splitter::new(plan.grammar, 1).split(text, true, &mut batch.records);
+        plan.validate(&mut batch);
+        batch
+    }
+
+    #[test]
+    fn quoted_words_are_texts_and_bare_ones_are_null() {
+        let batch = validated(b"1,NULL,\"NULL\",\n2,,\"\",\n", &plan(Encoding::Utf8));
+        assert_eq!(batch.violations, []);
+        let fields = [
+            &[0, 4][..],
+            &[0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1],
+            &[255; 4],
+            b"\0\0\0\x04NULL",
+            &[255; 4],
+        ];
+        let row = fields.concat();
+        assert_eq!(batch.encoder.bytes()[..row.len()], row);
+        assert_eq!(batch.ends[0] as usize, row.len());
+        assert_eq!(batch.keys[2], Key::Whole(2));
+    }
+
+    /// Bytes that look like rows, more or less.
+    fn hostile() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => "[0-9]{1,20}".prop_map(String::into_bytes),
+            2 => "-?[0-9]{0,9}[.]?[0-9]{0,3}(e[0-9]{1,4})?".prop_map(String::into_bytes),
+            2 => "\\PC{0,7}".prop_map(String::into_bytes),
+            2 => "[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-9:.Z+-]{0,16})?".prop_map(String::into_bytes),
+            8 => Just(b",".to_vec()),
+            3 => Just(b"\n".to_vec()),
+            1 => Just(b"\r\n".to_vec()),
+            2 => Just(b"\"".to_vec()),
+            1 => Just(b"NULL".to_vec()),
+            1 => any::<u8>().prop_map(|byte| vec![byte]),
+        ];
+        prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_become_rows_or_violations(text in hostile(), latin in any::<bool>()) {
+            let plan = plan(if latin { Encoding::Latin1 } else { Encoding::Utf8 });
+            let batch = validated(&text, &plan);
+            let records = batch.records.records.len();
+            prop_assert_eq!(batch.ends.len(), records);
+            prop_assert_eq!(batch.keys.len(), records * plan.keys.len());
+            let mut start = 0;
+            for (index, end) in batch.ends.iter().enumerate() {
+                let broken = batch.violations.iter().any(|(row, _)| *row as usize == index);
+                // A record is a row or it breaks a rule, never both and never neither.
+                prop_assert_eq!(*end > start, !broken);
+                start = *end;
+            }
+            prop_assert_eq!(start as usize, batch.encoder.bytes().len());
+        }
+    }
+}

@@ -278,4 +278,28 @@ mod tests {
         Rejects::open(folder.path(), 1, &["customer"]).expect("opened");
         assert!(!path.exists());
     }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_no_reject_is_lost_silently() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut rejects = Rejects::open(folder.path(), 1, &["customer"]).expect("opened");
+        std::os::unix::fs::symlink("/dev/full", path_of(folder.path(), "customer"))
+            .expect("a link");
+        let violation = Violation {
+            column: "id".to_owned(),
+            rule: crate::rule::Rule::Type,
+            message: "`x` is not an integer".to_owned(),
+        };
+        let place = Place {
+            file: "customer.csv",
+            line: 1,
+            byte_offset: 0,
+        };
+        let error = rejects
+            .write("customer", place, &violation, "x")
+            .and_then(|()| rejects.flush())
+            .expect_err("full");
+        let kind = dataset::failure::Failure::kind_of(&error);
+        assert_eq!(kind, Some(Kind::Output), "{error:#}");
+    }
 }

@@ -334,13 +334,13 @@ impl Splitter {
                         at += 1;
                         Some(at + 1)
                     }
-                    None if !at_end => return unfinished(Torn::AfterQuote),
+                    None if !at_end => return unfinished(too_long(breaks)),
                     None => Some(at + 1),
                     Some(_) => return self.after_quote(breaks),
                 },
                 Some(_) => return self.after_quote(breaks),
                 None if at_end => Some(at),
-                None => return unfinished(Torn::TooLong),
+                None => return unfinished(too_long(breaks)),
             };
             let text_end = match next {
                 Some(_) if !opened && text_end > field_start && bytes[text_end - 1] == b'\r' => {
@@ -358,7 +358,7 @@ impl Splitter {
                 continue;
             };
             if next - start > longest_bytes {
-                return Step::Torn(Torn::TooLong);
+                return Step::Torn(too_long(breaks));
             }
             let count = fields.len() - first_field;
             if breaks > 0 && (count != self.grammar.fields || bare_quote) {
@@ -382,6 +382,15 @@ impl Splitter {
         } else {
             Torn::AfterQuote
         })
+    }
+}
+
+/// What a record is that is too long: one that goes over line breaks has lost a quote.
+fn too_long(breaks: u64) -> Torn {
+    if breaks > 0 {
+        Torn::Unclosed
+    } else {
+        Torn::TooLong
     }
 }
 
