@@ -21,6 +21,8 @@ pub struct ColumnLimits {
     pub name: String,
     /// Its type as SQL names it.
     pub type_name: String,
+    /// The same, qualified and without length or precision, whatever the search path: `pg_catalog.varchar`.
+    pub qualified_type: String,
     /// `n` of `varchar(n)` and `char(n)`.
     pub max_chars: Option<usize>,
     /// Whether it is a `char(n)`.
@@ -72,8 +74,9 @@ const COLUMNS: &str = "
     )
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
-               array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END
-    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
+               array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
+           format('%I.%I', n.nspname, t.typname)
+    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
@@ -152,6 +155,7 @@ fn column(row: &Row) -> ColumnLimits {
     ColumnLimits {
         name: row.get(0),
         type_name: row.get(1),
+        qualified_type: row.get(7),
         max_chars: limited.then(|| (typmod - HEADER) as usize),
         blank_padded: type_name == "bpchar",
         labels: row.get(6),

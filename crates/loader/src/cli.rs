@@ -95,7 +95,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Loading")]
     pub commit_every: Option<u64>,
 
-    /// Memory for the keys of rows [default: 256M]
+    /// Memory for the keys of rows; those beyond it are looked up in the database, which takes longer [default: 256M]
     #[arg(long, value_name = "BYTES", value_parser = bytes, help_heading = "Loading")]
     pub memory: Option<u64>,
 

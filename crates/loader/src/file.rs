@@ -13,7 +13,8 @@ use tracing::Span;
 
 use crate::batch::{Batch, Plan};
 use crate::judge::{Judge, Verdict};
-use crate::keys::{Key, Keys};
+use crate::key_sets::KeySets;
+use crate::keys::Key;
 use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
 use crate::report::Rows;
@@ -34,7 +35,7 @@ pub(crate) struct FileLoad<'a> {
     pub(crate) columns: &'a [String],
     pub(crate) plan: &'a Plan,
     pub(crate) judge: Judge<'a>,
-    pub(crate) keys: &'a mut Keys,
+    pub(crate) keys: &'a mut KeySets,
     pub(crate) rejects: &'a mut Rejects,
     /// Rows at the beginning that an earlier load is done with.
     pub(crate) done_before: u64,
@@ -67,7 +68,15 @@ struct Waiting {
     raw: String,
 }
 
-/// Loads the rest of a file. `commit` is called after each [`FileLoad::commit_every`] rows, with all of them sent.
+/// What is done between two COPYs, with all rows sent.
+pub(crate) struct Between<'a> {
+    /// After each [`FileLoad::commit_every`] rows.
+    pub(crate) commit: &'a mut dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()>,
+    /// Before keys are looked up.
+    pub(crate) index: &'a mut dyn FnMut(&mut Client) -> anyhow::Result<()>,
+}
+
+/// Loads the rest of a file.
 ///
 /// # Errors
 /// What the file, the server or the rejects' disk met; [`Kind::Refused`] beyond the limit of rejects.
@@ -77,7 +86,7 @@ pub(crate) fn load(
     rest: Rest,
     workers: usize,
     cancel: &Cancel,
-    commit: &mut dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()>,
+    between: &mut Between<'_>,
 ) -> anyhow::Result<Outcome> {
     let file = rest.name.clone();
     let plan = into.plan;
@@ -85,6 +94,13 @@ pub(crate) fn load(
         let mut stream = Stream::start(scope, rest, plan, workers, cancel);
         let mut progress = Progress::default();
         loop {
+            if progress.begun.is_none() && into.looks_up() {
+                (between.index)(client)?;
+                progress.begun = stream.next().map(|batch| (batch, 0));
+                if let Some((batch, _)) = &progress.begun {
+                    into.look_up(client, batch)?;
+                }
+            }
             let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
             let mut copy = CopyIn::start(client, into.schema, &into.target.table, &names, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
@@ -98,12 +114,14 @@ pub(crate) fn load(
             progress
                 .staged
                 .apply(client, into.schema, &into.target.table, into.columns, key)?;
-            into.keys.check_memory()?;
             if ended {
                 return Ok(progress.outcome);
             }
+            if progress.begun.is_none() && into.keys.is_over() {
+                into.keys.make_room()?;
+            }
             if progress.is_due {
-                commit(client, into.rejects, &progress.outcome.rows)?;
+                (between.commit)(client, into.rejects, &progress.outcome.rows)?;
                 progress.is_due = false;
                 progress.since_commit = 0;
             }
@@ -150,7 +168,8 @@ impl Sender<'_, '_> {
 }
 
 impl FileLoad<'_> {
-    /// Judges and sends rows until the file ends (then `true`), a commit is due, or staged rows are many.
+    /// Judges and sends rows until the file ends (then `true`), a commit is due, staged rows are many, or keys
+    /// must be looked up.
     fn segment(
         &mut self,
         copy: &mut CopyIn<'_>,
@@ -204,7 +223,11 @@ impl FileLoad<'_> {
                 return Ok(false);
             }
             stream.done(batch);
-            self.keys.check_memory()?;
+            // Keys that are looked up are those of rows that the server has.
+            if self.keys.is_over() || self.looks_up() {
+                sender.flush()?;
+                return Ok(false);
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::load::Missing;
 
-use crate::keys::{Key, Keys};
+use crate::key_sets::KeySets;
+use crate::keys::Key;
 use crate::options::OnDuplicate;
 use crate::rule::{Rule, Violation};
 use crate::target::{Referring, Unique};
@@ -42,11 +43,23 @@ impl Judge<'_> {
         self.unique.len() + self.references.len()
     }
 
+    /// The places of the sets of the table's own keys that its rows refer to.
+    pub(crate) fn own_parents(&self) -> impl Iterator<Item = usize> {
+        let own = |place: &usize| self.unique.iter().any(|(_, own)| own == place);
+        self.references.iter().map(|(_, place)| *place).filter(own)
+    }
+
+    /// The places of the sets by which rows are judged, in the order of their keys.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        let unique = self.unique.iter().map(|(_, place)| *place);
+        unique.chain(self.references.iter().map(|(_, place)| *place))
+    }
+
     /// Judges a row by its keys, and remembers them if it is loaded. `broken` are the rules that it breaks by itself. A
     /// row may wait for its parent only if it `may_wait`.
     pub(crate) fn judge(
         &mut self,
-        keys: &mut Keys,
+        keys: &mut KeySets,
         row: &[Key],
         mut broken: Vec<Violation>,
         may_wait: bool,
@@ -54,7 +67,7 @@ impl Judge<'_> {
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
         let by_itself = broken.len();
         let taken: BTreeSet<usize> = (0..own.len())
-            .filter(|index| keys.set(self.unique[*index].1).contains(own[*index]))
+            .filter(|index| keys.contains(self.unique[*index].1, own[*index]))
             .collect();
         let primary = self.unique.iter().position(|(unique, _)| unique.primary);
         let replaces = self.on_duplicate == OnDuplicate::Update
@@ -74,7 +87,7 @@ impl Judge<'_> {
         let mut missing_own = 0;
         let mut orphaned = Vec::new();
         for (key, (reference, place)) in referring.iter().zip(&self.references) {
-            if *key == Key::Null || keys.set(*place).contains(*key) {
+            if *key == Key::Null || keys.contains(*place, *key) {
                 continue;
             }
             // A row may be its own parent.
@@ -138,7 +151,7 @@ mod tests {
 
     /// Judges rows of (id, parent's id) of a table that refers to itself and to another with the ids 1 and 2.
     fn verdicts(on_duplicate: OnDuplicate, missing: Missing, rows: &[(i64, i64)]) -> Vec<String> {
-        let mut keys = Keys::new(1 << 20);
+        let mut keys = KeySets::new(1 << 20);
         let (own, other) = (keys.add(name("own")), keys.add(name("other")));
         keys.insert(other, Key::Whole(1));
         keys.insert(other, Key::Whole(2));
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_child_before_its_parent_waits() {
-        let mut keys = Keys::new(1 << 20);
+        let mut keys = KeySets::new(1 << 20);
         let own = keys.add(name("own"));
         let unique = Unique {
             name: name("own"),

@@ -1,16 +1,11 @@
-//! Keys of rows, kept in memory: those that must be unique and those that are referred to.
+//! Keys of rows: those that must be unique and those that are referred to.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use anyhow::Context;
-use database::identifier::{qualified, quoted};
 use dataset::ColumnType;
-use dataset::failure::Kind;
-use postgres::{Client, fallible_iterator::FallibleIterator};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::column::ColumnRules;
 use crate::value::Value;
 
 /// A row's key.
@@ -157,128 +152,16 @@ impl KeySet {
         }
     }
 
+    /// Forgets all keys, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.whole.clear();
+        self.hashed.clear();
+    }
+
     /// What it occupies: entries and one byte of the table for each, with the eighth that stays free.
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let entries = |capacity: usize, size: usize| (capacity as u64 * (size as u64 + 1)) / 7 * 8;
         entries(self.whole.capacity(), 8) + entries(self.hashed.capacity(), 16)
-    }
-}
-
-/// All sets of a load, within a limit of memory.
-#[derive(Debug)]
-pub struct Keys {
-    limit_bytes: u64,
-    sets: Vec<(KeyName, KeySet)>,
-}
-
-impl Keys {
-    /// None yet, and `limit_bytes` for all.
-    pub fn new(limit_bytes: u64) -> Self {
-        Self {
-            limit_bytes,
-            sets: Vec::new(),
-        }
-    }
-
-    /// The place of a set that is there.
-    pub fn find(&self, name: &KeyName) -> Option<usize> {
-        self.sets.iter().position(|(known, _)| known == name)
-    }
-
-    /// Keeps the sets that are still wanted. Places change.
-    pub fn retain(&mut self, wanted: impl Fn(&KeyName) -> bool) {
-        self.sets.retain(|(name, _)| wanted(name));
-    }
-
-    /// The set at a place.
-    pub fn set(&self, place: usize) -> &KeySet {
-        &self.sets[place].1
-    }
-
-    /// Adds a key to the set at a place.
-    pub fn insert(&mut self, place: usize, key: Key) {
-        self.sets[place].1.insert(key);
-    }
-
-    /// Adds an empty set.
-    pub fn add(&mut self, name: KeyName) -> usize {
-        self.sets.push((name, KeySet::default()));
-        self.sets.len() - 1
-    }
-
-    /// The set of the keys that the rows in the database have, read if it isn't there. `columns` are those of the
-    /// name, in its order.
-    ///
-    /// # Errors
-    /// The server's; [`Kind::Usage`] if they don't fit the memory.
-    pub fn read(
-        &mut self,
-        client: &mut Client,
-        name: &KeyName,
-        columns: &[&ColumnRules],
-    ) -> anyhow::Result<usize> {
-        if let Some(place) = self.find(name) {
-            return Ok(place);
-        }
-        let texts: Vec<_> = name
-            .columns
-            .iter()
-            .map(|column| format!("{}::text", quoted(column)))
-            .collect();
-        let query = format!(
-            "SELECT {} FROM {}",
-            texts.join(", "),
-            qualified(&name.schema, &name.table)
-        );
-        let place = self.add(name.clone());
-        let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
-        let none: [&str; 0] = [];
-        let mut rows = client.query_raw(&query, none).with_context(failed)?;
-        let mut buffer = Vec::new();
-        let mut count = 0_u64;
-        while let Some(row) = rows.next().with_context(failed)? {
-            let values: Vec<Value<'_>> = columns
-                .iter()
-                .enumerate()
-                .map(|(index, column)| {
-                    let text: Option<&str> = row.get(index);
-                    // A value that is beyond what can be loaded equals no value that is.
-                    text.map_or(Value::Null, |text| {
-                        column
-                            .parse(std::borrow::Cow::Borrowed(text))
-                            .unwrap_or(Value::Null)
-                    })
-                })
-                .collect();
-            self.insert(place, Key::of(&values, &mut buffer));
-            count += 1;
-            if count.is_multiple_of(100_000) {
-                self.check_memory()?;
-            }
-        }
-        self.check_memory()?;
-        Ok(place)
-    }
-
-    /// Whether all sets fit the memory.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] naming the option.
-    pub fn check_memory(&self) -> anyhow::Result<()> {
-        let bytes: u64 = self.sets.iter().map(|(_, set)| set.bytes()).sum();
-        if bytes <= self.limit_bytes {
-            return Ok(());
-        }
-        let names: Vec<_> = self
-            .sets
-            .iter()
-            .map(|(name, _)| format!("{} ({})", name.table, name.columns.join(", ")))
-            .collect();
-        Err(Kind::Usage.error(format!(
-            "the keys of {} need more than the {} MiB that --memory allows: give more, or load fewer rows at a time",
-            names.join(", "),
-            self.limit_bytes >> 20
-        )))
     }
 }
 
@@ -298,30 +181,5 @@ mod tests {
         let text = |text: &'static str| Value::Text(text.into());
         assert_ne!(key(&[text("ab"), text("c")]), key(&[text("a"), text("bc")]));
         assert_eq!(key(&[Value::Integer(1), Value::Null]), Key::Null);
-    }
-
-    #[test]
-    fn a_set_knows_what_was_added_and_says_when_it_is_too_large() {
-        let name = KeyName {
-            schema: "s".to_owned(),
-            table: "t".to_owned(),
-            columns: vec!["id".to_owned()],
-            classes: vec![Class::Whole],
-        };
-        let mut keys = Keys::new(64 << 10);
-        let place = keys.add(name);
-        for id in 0..1000 {
-            assert!(!keys.set(place).contains(Key::Whole(id)));
-            keys.insert(place, Key::Whole(id));
-            assert!(keys.set(place).contains(Key::Whole(id)));
-        }
-        keys.insert(place, Key::Null);
-        assert!(!keys.set(place).contains(Key::Null));
-        keys.check_memory().expect("small");
-        for id in 0..10_000 {
-            keys.insert(place, Key::Whole(id));
-        }
-        let error = keys.check_memory().expect_err("large");
-        assert!(error.to_string().contains("--memory"), "{error}");
     }
 }

@@ -10,10 +10,11 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
-use crate::file::{self, FileLoad, Outcome};
+use crate::file::{self, Between, FileLoad, Outcome};
 use crate::inputs::{self, Inputs};
 use crate::judge::Judge;
-use crate::keys::{KeyName, Keys};
+use crate::key_sets::KeySets;
+use crate::keys::KeyName;
 use crate::ledger::{self, Entry};
 use crate::opening::{self, Opening};
 use crate::options::Options;
@@ -64,7 +65,9 @@ struct Run<'a> {
     options: &'a Options,
     cancel: &'a Cancel,
     load_id: i64,
-    keys: Keys,
+    keys: KeySets,
+    /// Whether the tables were made, and still lack their keys.
+    unkeyed: bool,
     rejects: Rejects,
     rows: Rows,
 }
@@ -87,7 +90,8 @@ fn in_order(
         options,
         cancel,
         load_id,
-        keys: Keys::new(options.memory_bytes),
+        keys: KeySets::new(options.memory_bytes),
+        unkeyed: false,
         rejects: Rejects::open(&options.rejects, load_id, &tables)?,
         rows: Rows::default(),
     };
@@ -135,9 +139,10 @@ impl Run<'_> {
         let created = !tables::any(client, dataset, schema)?;
         let targets = if created {
             let targets = target::create(client, dataset, schema, tables, dialect)?;
+            self.unkeyed = true;
             if self.options.commit_every.is_some() {
                 // A load that is continued finds the keys that it needs.
-                self.add_keys(client)?;
+                add_keys(client, self.options, &mut self.unkeyed)?;
             }
             targets
         } else {
@@ -161,10 +166,7 @@ impl Run<'_> {
             });
             reports.push(self.table(client, target, tables, tasks)?);
         }
-        if created && self.options.commit_every.is_none() {
-            tracing::info!("adding keys, foreign keys and indexes");
-            self.add_keys(client)?;
-        }
+        add_keys(client, self.options, &mut self.unkeyed)?;
         for report in &reports {
             report.rows.check(&report.table)?;
             self.rows.add(&report.rows);
@@ -177,14 +179,8 @@ impl Run<'_> {
                 self.rows.rejected, self.rows.read
             )));
         }
-        commit(client, self.options, &mut self.rejects)?;
+        commit_with(client, self.options, &mut self.rejects)?;
         Ok((created, reports))
-    }
-
-    fn add_keys(&self, client: &mut Client) -> anyhow::Result<()> {
-        client
-            .batch_execute(&self.options.dataset.constraints_sql)
-            .with_context(|| format!("cannot add the keys in schema {}", self.options.schema))
     }
 
     fn table(
@@ -266,7 +262,8 @@ impl Run<'_> {
             rows_before: report.rows.read,
         };
         let load_id = self.load_id;
-        let mut between = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
+        let unkeyed = &mut self.unkeyed;
+        let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
             if let Some(limit) = options.max_rejects
                 && limit.is_exceeded(rows.rejected, rows.read)
             {
@@ -286,7 +283,7 @@ impl Run<'_> {
                 };
                 ledger::record(client, &options.schema, &entry)?;
             }
-            commit(client, options, rejects)?;
+            commit_with(client, options, rejects)?;
             client.batch_execute("BEGIN")?;
             tables::lock(client, &options.schema, tables)
         };
@@ -296,7 +293,10 @@ impl Run<'_> {
             rest,
             options.workers,
             self.cancel,
-            &mut between,
+            &mut Between {
+                commit: &mut commit,
+                index: &mut |client| add_keys(client, options, unkeyed),
+            },
         )?;
         let orphans = std::mem::take(&mut load.judge.orphans);
         // Keys that the server gave are not among those in memory.
@@ -384,6 +384,9 @@ impl Run<'_> {
             let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
             judge.references.push((reference, place));
         }
+        for place in judge.own_parents().collect::<Vec<_>>() {
+            self.keys.pin(place)?;
+        }
         Ok(judge)
     }
 
@@ -432,8 +435,23 @@ impl Run<'_> {
     }
 }
 
+/// Adds keys, foreign keys and indexes, unless the tables have them.
+fn add_keys(client: &mut Client, options: &Options, unkeyed: &mut bool) -> anyhow::Result<()> {
+    if !std::mem::take(unkeyed) {
+        return Ok(());
+    }
+    tracing::info!("adding keys, foreign keys and indexes");
+    client
+        .batch_execute(&options.dataset.constraints_sql)
+        .with_context(|| format!("cannot add the keys in schema {}", options.schema))
+}
+
 /// Publishes the rejects with the rows, and commits both.
-fn commit(client: &mut Client, options: &Options, rejects: &mut Rejects) -> anyhow::Result<()> {
+fn commit_with(
+    client: &mut Client,
+    options: &Options,
+    rejects: &mut Rejects,
+) -> anyhow::Result<()> {
     if options.reject_table {
         rejects.publish(client, &options.schema)?;
     } else {

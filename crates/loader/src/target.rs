@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) rules: LoadRules,
     /// The columns that can be loaded, in the table's order.
     pub(crate) columns: Vec<ColumnRules>,
+    /// The types of these columns, qualified.
+    pub(crate) types: Vec<String>,
     /// The same as a file may have them; an index here is none into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// Keys that no two rows share; the primary key first.
@@ -110,7 +112,7 @@ impl Target {
             .collect();
         let formats: Arc<[Format]> = formats.map_err(usage)?.into();
 
-        let (mut columns, mut names) = (Vec::new(), Vec::new());
+        let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for (column, limits) in live.columns.iter().zip(&constraints.columns) {
             if !limits.writable {
                 continue;
@@ -156,6 +158,7 @@ impl Target {
                 required || !column.nullable && !limits.filled,
             ));
             columns.push(rule);
+            types.push(limits.qualified_type.clone());
         }
         let wanted = header::wanted(&rules.columns, &names).map_err(usage)?;
         if let Some((missing, _)) = names
@@ -193,6 +196,7 @@ impl Target {
             table: table.name.clone(),
             rules,
             columns,
+            types,
             wanted,
         })
     }
@@ -206,6 +210,13 @@ impl Target {
                 self.table
             ))
         })
+    }
+
+    /// The type of a column, qualified.
+    pub(crate) fn type_of(&self, name: &str) -> &str {
+        let found = self.columns.iter().zip(&self.types);
+        let mut found = found.filter(|(column, _)| column.name == name);
+        found.next().map_or("text", |(_, name)| name)
     }
 
     /// The primary key's columns, as the dataset or the database names them.

@@ -52,6 +52,16 @@ fn lengths_labels_keys_and_references_are_read() {
         Some(&["red".to_owned(), "blue".to_owned()][..])
     );
     assert!(child.columns[2].blank_padded);
+    let types: Vec<_> = child.columns[1..4]
+        .iter()
+        .map(|column| (column.type_name.as_str(), column.qualified_type.as_str()))
+        .collect();
+    let expected = [
+        ("character varying(7)", "pg_catalog.\"varchar\""),
+        ("character(3)", "pg_catalog.bpchar"),
+        ("colour", "public.colour"),
+    ];
+    assert_eq!(types, expected);
     let key = |name: &str, column: &str, primary| UniqueKey {
         name: name.to_owned(),
         columns: vec![column.to_owned()],

@@ -283,16 +283,6 @@ fn a_row_may_stand_before_the_row_that_it_refers_to() {
 }
 
 #[test]
-fn keys_beyond_the_memory_end_the_load_with_the_options_name() {
-    let rows: String = (1..=50_000).map(|id| format!("{id},D\n")).collect();
-    let world = departments(rows);
-    let mut options = world.options();
-    options.memory_bytes = 256 << 10;
-    world.refused(&options, Kind::Usage, "--memory");
-    assert_eq!(world.count("hiring.extrato_load"), 0);
-}
-
-#[test]
 fn a_folder_that_cannot_be_written_is_known_before_anything_is_loaded() {
     let world = departments("1,A\n");
     fs::create_dir(world.rejects()).expect("a folder");

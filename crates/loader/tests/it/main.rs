@@ -4,5 +4,6 @@ mod again;
 mod bad_input;
 mod casts;
 mod hiring;
+mod memory;
 mod sales;
 mod world;
