@@ -32,7 +32,7 @@ Examples:
 ///
 /// Rows are checked as Postgres would check them (types, lengths, labels, keys, references) and by the rules of
 /// dataset.toml, and copied in one transaction. Each broken rule of each rejected row is in
-/// rejects/<table>.csv and in the table extrato_reject, with file, line, byte offset and raw text. Tables that are
+/// rejects/TABLE.csv and in the table extrato_reject, with file, line, byte offset and raw text. Tables that are
 /// missing are made.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
@@ -44,7 +44,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", help_heading = "Files")]
     pub dataset: String,
 
-    /// The folder with the files, which are found by the names that dataset.toml gives (<table>.csv if it gives
+    /// The folder with the files, which are found by the names that dataset.toml gives (TABLE.csv if it gives
     /// none), plain or as .gz or .zst
     #[arg(long, value_name = "DIR", help_heading = "Files")]
     pub from: Option<PathBuf>,

@@ -178,3 +178,41 @@ fn a_clean_file_gives_the_table_that_copy_gives() {
     );
     assert_eq!(differing, 0);
 }
+
+#[test]
+fn rejects_stay_out_of_the_database_where_that_is_asked_for() {
+    let world = world();
+    world.file(
+        "hired_employees.csv",
+        "1,A,2021-11-07T02:48:42Z,2,2\n2,,2021-11-07T02:48:42Z,2,2\n",
+    );
+    let mut options = world.options();
+    options.reject_table = false;
+    let report = world.load(&options);
+    assert_eq!((report.rows.loaded, report.rows.rejected), (6, 1));
+    let path = world.rejects().join("hired_employees.csv");
+    let text = std::fs::read_to_string(path).expect("read");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("\"2,,2021-11-07T02:48:42Z,2,2\""), "{text}");
+    let tables: i64 = value(
+        &mut world.connect(),
+        "SELECT count(*) FROM pg_class WHERE relname = 'extrato_reject'",
+    );
+    assert_eq!(tables, 0);
+}
+
+#[test]
+fn what_only_the_server_knows_ends_the_load_and_leaves_nothing() {
+    let world = world();
+    world.load(&world.options());
+    world
+        .connect()
+        .batch_execute("ALTER TABLE hiring.jobs ADD CHECK (job <> 'Forbidden')")
+        .expect("a check");
+    world.file("jobs.csv", "3,Allowed\n4,Forbidden\n");
+    std::fs::remove_file(world.inputs().join("departments.csv")).expect("removed");
+    let error = world.try_load(&world.options()).expect_err("refused");
+    assert_eq!(database::exit_code(&error), 4, "{error:#}");
+    assert!(format!("{error:#}").contains("jobs_job_check"), "{error:#}");
+    assert_eq!(world.count("hiring.jobs"), 2);
+}
