@@ -225,12 +225,13 @@ pub fn path_of(folder: &Path, table: &str) -> PathBuf {
     folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
 }
 
-/// Quoted always, so that an empty text is not NULL.
+/// Quoted always, so that an empty text is not NULL; NUL, which a message may repeat, as `\x00`.
 fn cell(text: &str) -> String {
-    format!("\"{}\"", text.replace('"', "\"\""))
+    let text = text.replace('"', "\"\"").replace('\0', "\\x00");
+    format!("\"{text}\"")
 }
 
-/// A record's bytes as text: what is no character, and NUL, as `\xNN`; cut after 64 KiB.
+/// A record's bytes as text: what is no character as `\xNN`; cut after 64 KiB.
 pub(crate) fn raw_text(bytes: &[u8], encoding: Encoding) -> String {
     let shown = &bytes[..bytes.len().min(RAW_BYTES)];
     let mut text = String::with_capacity(shown.len());
@@ -245,9 +246,6 @@ pub(crate) fn raw_text(bytes: &[u8], encoding: Encoding) -> String {
             }
         }
     }
-    if text.contains('\0') {
-        text = text.replace('\0', "\\x00");
-    }
     if shown.len() < bytes.len() {
         text.push('…');
     }
@@ -261,7 +259,10 @@ mod tests {
     #[test]
     fn raw_text_shows_every_byte() {
         assert_eq!(raw_text("a;é".as_bytes(), Encoding::Utf8), "a;é");
-        assert_eq!(raw_text(b"a\xe9\0b", Encoding::Utf8), "a\\xe9\\x00b");
+        assert_eq!(
+            cell(&raw_text(b"a\xe9\0b", Encoding::Utf8)),
+            "\"a\\xe9\\x00b\""
+        );
         assert_eq!(raw_text(b"a\xe9b", Encoding::Latin1), "aéb");
         let cut = raw_text(&vec![b'x'; RAW_BYTES + 1], Encoding::Utf8);
         assert_eq!(cut.chars().count(), RAW_BYTES + 1);

@@ -3,6 +3,7 @@
 mod again;
 mod bad_input;
 mod casts;
+mod damage;
 mod hiring;
 mod memory;
 mod sales;
