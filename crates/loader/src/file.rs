@@ -22,6 +22,7 @@ use crate::rule::{Rule, Violation};
 use crate::split::Noticed;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
+use crate::tables;
 use crate::target::Target;
 
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
@@ -109,7 +110,7 @@ pub(crate) fn load(
                 progress.outcome.noticed = stream.finish()?;
                 into.settle(&mut copy, &mut progress, &file)?;
             }
-            copy.finish()?;
+            copy.finish().map_err(tables::with_detail)?;
             let key = into.target.primary();
             progress
                 .staged

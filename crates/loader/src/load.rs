@@ -444,6 +444,7 @@ fn add_keys(client: &mut Client, options: &Options, unkeyed: &mut bool) -> anyho
     client
         .batch_execute(&options.dataset.constraints_sql)
         .with_context(|| format!("cannot add the keys in schema {}", options.schema))
+        .map_err(tables::with_detail)
 }
 
 /// Publishes the rejects with the rows, and commits both.

@@ -77,3 +77,18 @@ pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow
     }
     Ok(())
 }
+
+/// Adds what the server tells of the row that it refused, which its message alone leaves out.
+pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
+    let detail = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<postgres::Error>())
+        .and_then(|error| error.as_db_error()?.detail())
+        .map(str::to_owned);
+    match detail {
+        Some(detail) => error.context(format!(
+            "the server refuses a row that keeps all rules of the load: {detail}"
+        )),
+        None => error,
+    }
+}
