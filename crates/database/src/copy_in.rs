@@ -90,7 +90,7 @@ impl RowEncoder {
         self.field(micros.to_be_bytes());
     }
 
-    /// A uuid.
+    /// A uuid, its bytes in the order in which it is written.
     pub fn uuid(&mut self, value: [u8; 16]) {
         self.field(value);
     }
@@ -99,7 +99,7 @@ impl RowEncoder {
     ///
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
-    pub fn bytes_of(&mut self, value: &[u8]) {
+    pub fn bytea(&mut self, value: &[u8]) {
         let length = i32::try_from(value.len()).expect("a field is shorter than 2 GiB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
         self.bytes.extend_from_slice(value);
@@ -123,7 +123,7 @@ impl RowEncoder {
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
     pub fn text(&mut self, value: &str) {
-        self.bytes_of(value.as_bytes());
+        self.bytea(value.as_bytes());
     }
 
     /// The numeric `unscaled` · 10^-`scale`, exactly, shown with `scale` digits after the point. Postgres
@@ -346,6 +346,11 @@ mod tests {
         assert_eq!(encoded(|e| e.int4(258)), [0, 0, 0, 4, 0, 0, 1, 2]);
         assert_eq!(encoded(|e| e.text("é")), [0, 0, 0, 2, 0xc3, 0xa9]);
         assert_eq!(encoded(|e| e.text("")), [0; 4]);
+        assert_eq!(encoded(|e| e.bytea(&[7])), [0, 0, 0, 1, 7]);
+        assert_eq!(encoded(|e| e.jsonb("1")), [0, 0, 0, 2, 1, b'1']);
+        assert_eq!(encoded(|e| e.date(-1)), [0, 0, 0, 4, 255, 255, 255, 255]);
+        assert_eq!(encoded(|e| e.uuid([7; 16]))[..5], [0, 0, 0, 16, 7]);
+        assert_eq!(encoded(|e| e.float4(1.0)), [0, 0, 0, 4, 63, 128, 0, 0]);
         assert_eq!(encoded(|e| e.row(5)), [0, 5]);
         assert_eq!(encoded(RowEncoder::trailer), [255, 255]);
     }
@@ -373,5 +378,18 @@ mod tests {
                 .collect();
             assert_eq!(bytes, expected, "{unscaled} / 10^{scale}");
         }
+    }
+
+    #[test]
+    fn wide_numerics_are_groups_of_four_digits_too() {
+        // Of -(10^37 + 1) / 10^2: the lowest group holds two digits of the fraction, the highest one of the number.
+        let bytes = encoded(|encoder| encoder.numeric_wide(-(10_i128.pow(37) + 1), 2));
+        let words = [10_i16, 8, 0x4000, 2, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 100];
+        let expected: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        assert_eq!(bytes[4..], expected);
+        assert_eq!(
+            encoded(|encoder| encoder.numeric_wide(-12_345, 2)),
+            encoded(|encoder| encoder.numeric(-12_345, 2))
+        );
     }
 }

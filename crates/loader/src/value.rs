@@ -58,7 +58,7 @@ impl Value<'_> {
             Self::Time(micros) => row.time(*micros),
             Self::Timestamp(micros) => row.timestamp(*micros),
             Self::Uuid(value) => row.uuid(*value),
-            Self::Bytes(value) => row.bytes_of(value),
+            Self::Bytes(value) => row.bytea(value),
             Self::JsonBinary(text) => row.jsonb(text),
         }
     }
