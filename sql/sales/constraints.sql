@@ -3,8 +3,8 @@
 --
 -- The constraints are those that the files keep. Two of the source's are left out:
 --   customer.person_id → person: some 700 customers name a person that the person file lacks;
---   sales_order_detail (special_offer_id, product_id) → special_offer_product: a load checks references column by
---   column, and refuses rows by them; one that only the server knew would stop a load instead.
+--   sales_order_detail (special_offer_id, product_id) → special_offer_product: a line sold without an offer for its
+--   product is still a sale; the model that needs offers joins on both columns.
 CREATE UNIQUE INDEX sales_order_detail_pkey ON sales_order_detail (sales_order_id, sales_order_detail_id);
 CREATE INDEX ON sales_order_detail (product_id);
 CREATE UNIQUE INDEX sales_order_header_pkey ON sales_order_header (sales_order_id);

@@ -70,9 +70,52 @@ impl RowEncoder {
         self.field(micros.to_be_bytes());
     }
 
+    /// A real.
+    pub fn float4(&mut self, value: f32) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// A double precision.
+    pub fn float8(&mut self, value: f64) {
+        self.field(value.to_be_bytes());
+    }
+
+    /// A date, in days since 2000-01-01.
+    pub fn date(&mut self, days: i32) {
+        self.field(days.to_be_bytes());
+    }
+
+    /// A time without time zone, in microseconds since midnight.
+    pub fn time(&mut self, micros: i64) {
+        self.field(micros.to_be_bytes());
+    }
+
     /// A uuid, its bytes in the order in which it is written.
     pub fn uuid(&mut self, value: [u8; 16]) {
         self.field(value);
+    }
+
+    /// A bytea; also a text that is known to be UTF-8, or a json.
+    ///
+    /// # Panics
+    /// If `value` is 2 GiB or longer, which no Postgres field can hold.
+    pub fn bytea(&mut self, value: &[u8]) {
+        let length = i32::try_from(value.len()).expect("a field is shorter than 2 GiB");
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// A jsonb, from its text.
+    ///
+    /// # Panics
+    /// If `value` is 2 GiB or longer, which no Postgres field can hold.
+    pub fn jsonb(&mut self, value: &str) {
+        /// Of the binary format, the only one there is (`jsonb_recv`).
+        const VERSION: u8 = 1;
+        let length = i32::try_from(value.len() + 1).expect("a field is shorter than 2 GiB");
+        self.bytes.extend_from_slice(&length.to_be_bytes());
+        self.bytes.push(VERSION);
+        self.bytes.extend_from_slice(value.as_bytes());
     }
 
     /// A text, varchar or char, or the label of an enum.
@@ -80,9 +123,7 @@ impl RowEncoder {
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
     pub fn text(&mut self, value: &str) {
-        let length = i32::try_from(value.len()).expect("a field is shorter than 2 GiB");
-        self.bytes.extend_from_slice(&length.to_be_bytes());
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.bytea(value.as_bytes());
     }
 
     /// The numeric `unscaled` · 10^-`scale`, exactly, shown with `scale` digits after the point. Postgres
@@ -118,12 +159,45 @@ impl RowEncoder {
         let weight = if digits.is_empty() { 0 } else { weight };
         let sign = if unscaled < 0 { 0x4000_i16 } else { 0 };
 
+        self.digits(digits, weight, sign, scale);
+    }
+
+    /// The same for numbers of up to 38 digits.
+    pub fn numeric_wide(&mut self, unscaled: i128, scale: u16) {
+        if let Ok(narrow) = i64::try_from(unscaled) {
+            return self.numeric(narrow, scale);
+        }
+        let spare = (4 - u32::from(scale) % 4) % 4;
+        let shift = 10_u128.pow(spare);
+        // A u128 has at most 39 digits: eleven groups, of which the lowest may be cut.
+        let mut groups = [0_i16; 11];
+        let mut count = 0;
+        let mut rest = unscaled.unsigned_abs();
+        groups[0] = ((rest % (10_000 / shift)) * shift) as i16;
+        rest /= 10_000 / shift;
+        count += 1;
+        while rest > 0 {
+            groups[count] = (rest % 10_000) as i16;
+            rest /= 10_000;
+            count += 1;
+        }
+        let weight = count as i16 - 1 - scale.div_ceil(4) as i16;
+        let zeros = groups[..count]
+            .iter()
+            .take_while(|&&group| group == 0)
+            .count();
+        let sign = if unscaled < 0 { 0x4000_i16 } else { 0 };
+        self.digits(&groups[zeros..count], weight, sign, scale);
+    }
+
+    /// A numeric's fields: its groups of digits, lowest first.
+    fn digits(&mut self, groups: &[i16], weight: i16, sign: i16, scale: u16) {
         self.bytes
-            .extend_from_slice(&(8 + 2 * digits.len() as i32).to_be_bytes());
-        for word in [digits.len() as i16, weight, sign, scale as i16] {
+            .extend_from_slice(&(8 + 2 * groups.len() as i32).to_be_bytes());
+        for word in [groups.len() as i16, weight, sign, scale as i16] {
             self.bytes.extend_from_slice(&word.to_be_bytes());
         }
-        for digit in digits.iter().rev() {
+        for digit in groups.iter().rev() {
             self.bytes.extend_from_slice(&digit.to_be_bytes());
         }
     }
@@ -270,9 +344,13 @@ mod tests {
         assert_eq!(encoded(|e| e.bool(true)), [0, 0, 0, 1, 1]);
         assert_eq!(encoded(|e| e.int2(-2)), [0, 0, 0, 2, 255, 254]);
         assert_eq!(encoded(|e| e.int4(258)), [0, 0, 0, 4, 0, 0, 1, 2]);
-        assert_eq!(encoded(|e| e.uuid([7; 16]))[..5], [0, 0, 0, 16, 7]);
         assert_eq!(encoded(|e| e.text("é")), [0, 0, 0, 2, 0xc3, 0xa9]);
         assert_eq!(encoded(|e| e.text("")), [0; 4]);
+        assert_eq!(encoded(|e| e.bytea(&[7])), [0, 0, 0, 1, 7]);
+        assert_eq!(encoded(|e| e.jsonb("1")), [0, 0, 0, 2, 1, b'1']);
+        assert_eq!(encoded(|e| e.date(-1)), [0, 0, 0, 4, 255, 255, 255, 255]);
+        assert_eq!(encoded(|e| e.uuid([7; 16]))[..5], [0, 0, 0, 16, 7]);
+        assert_eq!(encoded(|e| e.float4(1.0)), [0, 0, 0, 4, 63, 128, 0, 0]);
         assert_eq!(encoded(|e| e.row(5)), [0, 5]);
         assert_eq!(encoded(RowEncoder::trailer), [255, 255]);
     }
@@ -300,5 +378,18 @@ mod tests {
                 .collect();
             assert_eq!(bytes, expected, "{unscaled} / 10^{scale}");
         }
+    }
+
+    #[test]
+    fn wide_numerics_are_groups_of_four_digits_too() {
+        // Of -(10^37 + 1) / 10^2: the lowest group holds two digits of the fraction, the highest one of the number.
+        let bytes = encoded(|encoder| encoder.numeric_wide(-(10_i128.pow(37) + 1), 2));
+        let words = [10_i16, 8, 0x4000, 2, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 100];
+        let expected: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        assert_eq!(bytes[4..], expected);
+        assert_eq!(
+            encoded(|encoder| encoder.numeric_wide(-12_345, 2)),
+            encoded(|encoder| encoder.numeric(-12_345, 2))
+        );
     }
 }

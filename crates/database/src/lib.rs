@@ -4,6 +4,7 @@
 pub mod cancel;
 pub mod catalogue;
 pub mod connection;
+pub mod constraints;
 pub mod copy_in;
 pub mod copy_out;
 pub mod embedded;

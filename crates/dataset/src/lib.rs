@@ -6,6 +6,7 @@
 pub mod calendar;
 mod column;
 pub mod failure;
+pub mod load;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,8 +49,9 @@ pub struct Table {
     /// Columns whose type has no decoder and which are read as their text instead.
     #[serde(default)]
     pub cast_to_text: Vec<String>,
-    /// How files of it are loaded, not yet read.
-    pub load: Option<toml::Value>,
+    /// How its files are read.
+    #[serde(default)]
+    pub load: load::LoadRules,
 }
 
 /// A model: one SELECT over the dataset's tables and the shape of what it gives.
@@ -205,6 +207,15 @@ impl Dataset {
                 "{DESCRIPTION} names `{}` twice among its tables and models",
                 twice[0]
             )));
+        }
+        for table in &self.tables {
+            let checked = table.load.check(|name| self.table(name).is_some());
+            checked.map_err(|why| {
+                Kind::Usage.error(format!(
+                    "{DESCRIPTION}, table `{}`, load: {why}",
+                    table.name
+                ))
+            })?;
         }
         for model in &self.models {
             model.check()?;

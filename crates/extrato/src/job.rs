@@ -3,6 +3,7 @@
 use database::embedded::Embedded;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use generator::cli::GenerateArgs;
+use loader::cli::LoadArgs;
 use transform::cli::{TransformArgs, VerifyArgs};
 use transform::verify;
 
@@ -39,6 +40,19 @@ pub(crate) fn generate(
         }
     };
     terminal.result(&report, || summary::of_generate(&report))
+}
+
+/// `extrato load`
+pub(crate) fn load(
+    arguments: &LoadArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let options = arguments.options()?;
+    let settings = settings(&arguments.connection, environment)?;
+    let report = loader::load(&settings, &options, cancel)?;
+    terminal.result(&report, || summary::of_load(&report))
 }
 
 /// `extrato transform`

@@ -22,6 +22,8 @@ Examples:
   extrato pipeline                     from nothing to folders per client, with generated data
   extrato generate --scale 50 --replace
                                        fill the embedded database with fifty times as much
+  extrato load --dataset hiring --from DIR
+                                       CSV files into it, with a record of every row that is refused
   extrato transform --single-file      one movimento_flat.csv from what it holds
   extrato db psql                      look around in it
 
@@ -49,6 +51,8 @@ enum Command {
     Pipeline(pipeline::PipelineArgs),
     #[command(after_help = generator::cli::EXAMPLES)]
     Generate(generator::cli::GenerateArgs),
+    #[command(after_help = loader::cli::EXAMPLES)]
+    Load(loader::cli::LoadArgs),
     #[command(after_help = transform::cli::EXAMPLES)]
     Transform(transform::cli::TransformArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
             Command::Generate(arguments) => {
                 job::generate(&arguments, &environment, &terminal, &cancel)
             }
+            Command::Load(arguments) => job::load(&arguments, &environment, &terminal, &cancel),
             Command::Transform(arguments) => {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }

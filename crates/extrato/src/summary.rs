@@ -96,6 +96,41 @@ pub(crate) fn of_generate(report: &generator::Report) -> String {
     text.trim_end().to_owned()
 }
 
+pub(crate) fn of_load(report: &loader::Report) -> String {
+    let mut steps = Steps::new();
+    for table in &report.tables {
+        steps.rows("load", &table.table, table.rows.loaded, table.seconds);
+    }
+    steps.rows("total", "", report.rows.loaded, report.seconds);
+    let rows = &report.rows;
+    let mut text = format!(
+        "{}\n\nschema {}, load {}\n  {} rows read = {} loaded + {} rejected + {} skipped\n",
+        steps.0,
+        report.schema,
+        report.load_id,
+        HumanCount(rows.read),
+        HumanCount(rows.loaded),
+        HumanCount(rows.rejected),
+        HumanCount(rows.skipped)
+    );
+    for table in &report.tables {
+        for (rule, count) in &table.rules {
+            text += &format!("  {}: {} broke {rule}\n", table.table, HumanCount(*count));
+        }
+        for (column, count) in &table.orphans {
+            text += &format!(
+                "  {}: {} refer to nothing by {column}, as the dataset allows\n",
+                table.table,
+                HumanCount(*count)
+            );
+        }
+    }
+    if let Some(rejects) = &report.rejects {
+        text += &format!("  rejects in {}\n", rejects.display());
+    }
+    text.trim_end().to_owned()
+}
+
 pub(crate) fn of_transform(report: &transform::Report) -> String {
     let mut steps = Steps::new();
     steps.transform(report);

@@ -87,7 +87,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Source")]
     pub memory: Option<ByteSize>,
 
-    /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/<dataset> [DIR unless named: data/lake]
+    /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/DATASET [DIR unless named: data/lake]
     #[arg(
         long,
         value_name = "DIR",

@@ -142,7 +142,7 @@ pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::R
 /// The same from the tables that a former run kept below the folder `stage`, without a database.
 ///
 /// # Errors
-/// As [`run`]; [`Kind::Usage`] if there is nothing to read.
+/// As [`run()`]; [`Kind::Usage`] if there is nothing to read.
 pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     run::run(&Source::Stage(stage), options, cancel)
 }

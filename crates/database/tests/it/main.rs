@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod constraints;
 mod copy_in;
 mod snapshot;
 mod tls;

@@ -7,6 +7,7 @@ mod embedded;
 mod exit_codes;
 mod generate;
 mod interruption;
+mod load;
 mod pipeline;
 mod program;
 mod readers;

@@ -100,7 +100,7 @@ pub(crate) fn write(
 /// Writes the manifest of a folder, whose files are all there, and what says that it is whole.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn complete(
     folder: &Path,
     header: &impl Serialize,

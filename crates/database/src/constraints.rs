@@ -1,0 +1,165 @@
+//! What the live tables demand of a row beside its types: lengths, labels, keys, references.
+
+use anyhow::Context;
+use postgres::{GenericClient, Row};
+
+/// What a table demands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Constraints {
+    /// Column by column, in the table's order.
+    pub columns: Vec<ColumnLimits>,
+    /// Unique indexes over plain columns; partial ones and those over expressions are left out.
+    pub unique: Vec<UniqueKey>,
+    /// Foreign keys.
+    pub foreign: Vec<ForeignKey>,
+}
+
+/// What a column demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnLimits {
+    /// The column.
+    pub name: String,
+    /// Its type as SQL names it.
+    pub type_name: String,
+    /// The same, qualified and without length or precision, whatever the search path: `pg_catalog.varchar`.
+    pub qualified_type: String,
+    /// `n` of `varchar(n)` and `char(n)`.
+    pub max_chars: Option<usize>,
+    /// Whether it is a `char(n)`.
+    pub blank_padded: bool,
+    /// The labels of an enum, in its order.
+    pub labels: Option<Vec<String>>,
+    /// Whether the database has a value for it where none is given: a default, an identity, an expression.
+    pub filled: bool,
+    /// Whether it can be given a value at all: not if it is generated.
+    pub writable: bool,
+}
+
+/// A unique index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Its name.
+    pub name: String,
+    /// Its columns, in its order.
+    pub columns: Vec<String>,
+    /// Whether it is the primary key's.
+    pub primary: bool,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// Its name.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The schema of the table that it refers to.
+    pub parent_schema: String,
+    /// The table that it refers to.
+    pub parent: String,
+    /// The columns there, in the order of `columns`.
+    pub parent_columns: Vec<String>,
+}
+
+// A domain is what it is made of, however often it is wrapped.
+const COLUMNS: &str = "
+    WITH RECURSIVE resolved AS (
+        SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod,
+               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable
+        FROM pg_attribute AS a
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod, r.filled OR t.typdefault IS NOT NULL, r.writable
+        FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
+    )
+    SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
+           CASE WHEN t.typtype = 'e' THEN
+               array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
+           format('%I.%I', n.nspname, t.typname)
+    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE t.typtype <> 'd'
+    ORDER BY r.attnum";
+
+const UNIQUE: &str = "
+    SELECT c.relname::text, i.indisprimary,
+           array(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                 WHERE k.place <= i.indnkeyatts ORDER BY k.place)
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indrelid = $1 AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+    ORDER BY NOT i.indisprimary, c.relname";
+
+const FOREIGN: &str = "
+    SELECT f.conname::text, n.nspname::text, p.relname::text,
+           array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.attnum ORDER BY k.place),
+           array(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place)
+    FROM pg_constraint AS f
+    JOIN pg_class AS p ON p.oid = f.confrelid
+    JOIN pg_namespace AS n ON n.oid = p.relnamespace
+    WHERE f.conrelid = $1 AND f.contype = 'f'
+    ORDER BY f.conname";
+
+/// Reads what `schema.table` demands, or `None` if there is no such table.
+///
+/// # Errors
+/// The server's.
+pub fn read(
+    client: &mut impl GenericClient,
+    schema: &str,
+    table: &str,
+) -> anyhow::Result<Option<Constraints>> {
+    let oid = "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+               WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')";
+    let Some(row) = client
+        .query_opt(oid, &[&schema, &table])
+        .context("reading the catalogue")?
+    else {
+        return Ok(None);
+    };
+    let oid: u32 = row.get(0);
+    let mut rows = |query: &str| {
+        client
+            .query(query, &[&oid])
+            .context("reading the catalogue")
+    };
+    Ok(Some(Constraints {
+        columns: rows(COLUMNS)?.iter().map(column).collect(),
+        unique: rows(UNIQUE)?
+            .iter()
+            .map(|row| UniqueKey {
+                name: row.get(0),
+                primary: row.get(1),
+                columns: row.get(2),
+            })
+            .collect(),
+        foreign: rows(FOREIGN)?
+            .iter()
+            .map(|row| ForeignKey {
+                name: row.get(0),
+                parent_schema: row.get(1),
+                parent: row.get(2),
+                columns: row.get(3),
+                parent_columns: row.get(4),
+            })
+            .collect(),
+    }))
+}
+
+fn column(row: &Row) -> ColumnLimits {
+    /// `varchar(n)` and `char(n)` are stored with the four bytes of a header counted in.
+    const HEADER: i32 = 4;
+    let (type_name, typmod): (&str, i32) = (row.get(2), row.get(3));
+    let limited = matches!(type_name, "varchar" | "bpchar") && typmod >= HEADER;
+    ColumnLimits {
+        name: row.get(0),
+        type_name: row.get(1),
+        qualified_type: row.get(7),
+        max_chars: limited.then(|| (typmod - HEADER) as usize),
+        blank_padded: type_name == "bpchar",
+        labels: row.get(6),
+        filled: row.get(4),
+        writable: row.get(5),
+    }
+}

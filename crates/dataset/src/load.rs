@@ -1,0 +1,399 @@
+//! How the files of a table are read: `[table.load]` in `dataset.toml`.
+//!
+//! ```toml
+//! [table.load]
+//! files = ["Sales.SalesOrderDetail*.csv"]  # patterns of file names; absent: <table>.csv (.gz and .zst are tried too)
+//! columns = ["SalesOrderID", "OrderQty"]   # the file's names (or positions, from 1) in the table's column order; absent: as the table
+//! header = true
+//! delimiter = ";"
+//! quote = "\""                             # "" for files that have no quotes
+//! encoding = "utf-8"                       # or "latin-1"
+//! decimal_mark = ","                       # or a table: { list_price = "," }
+//! null = ["NULL"]                          # an empty field without quotes is NULL always
+//! timestamp_formats = ["%d/%m/%Y %H:%M"]   # as strftime; ISO 8601 is understood always
+//! required = ["id"]                        # neither NULL nor empty, beyond what the database demands
+//!
+//! [table.load.ranges]
+//! order_qty = { min = 1, max = 1000 }      # both ends included; dates as strings
+//!
+//! [table.load.references]                  # beyond the database's own foreign keys
+//! customer_id = { table = "customer", column = "id", missing = "allow" }
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// How the files of a table are read, and what their rows must keep beside the table's own types and keys.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(try_from = "Described")]
+pub struct LoadRules {
+    /// Patterns of file names (`*`, `?`, `[…]`). Empty: the table's name with `.csv`.
+    pub files: Vec<String>,
+    /// Where in the file the table's columns are.
+    pub columns: FileColumns,
+    /// Whether the first line names the columns.
+    pub header: bool,
+    /// What stands between fields.
+    pub delimiter: u8,
+    /// What encloses fields that hold delimiters or line breaks; twice within such a field it stands for itself.
+    pub quote: Option<u8>,
+    /// What the bytes mean.
+    pub encoding: Encoding,
+    /// What stands before the fraction of a number.
+    pub decimal_mark: DecimalMark,
+    /// Words that mean NULL where they stand without quotes, as an empty field does always.
+    pub null: Vec<String>,
+    /// Formats of dates and timestamps beside ISO 8601, as strftime has them.
+    pub timestamp_formats: Vec<String>,
+    /// Columns that must hold something: neither NULL nor the empty string.
+    pub required: Vec<String>,
+    /// The least and the greatest value of columns.
+    pub ranges: BTreeMap<String, Range>,
+    /// Columns that refer to another table's.
+    pub references: BTreeMap<String, Reference>,
+}
+
+/// Where in the file the table's columns are.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(untagged)]
+pub enum FileColumns {
+    /// As in the table: by name where the file has a header, else in the table's order.
+    #[default]
+    AsTable,
+    /// One for each column of the table, in its order; columns of the table beyond the list are not in the file.
+    Listed(Vec<FileColumn>),
+    /// Column of the table = column of the file; others are not in the file.
+    Named(BTreeMap<String, FileColumn>),
+}
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum FileColumn {
+    /// By its position, from 1.
+    Position(usize),
+    /// By its name in the header. Where there is no header, the list's order is the file's.
+    Name(String),
+}
+
+/// What the bytes of a file mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Encoding {
+    /// UTF-8, with or without a byte order mark.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// ISO 8859-1: each byte is the character of that number.
+    #[serde(rename = "latin-1")]
+    Latin1,
+}
+
+/// What stands before the fraction of numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecimalMark {
+    /// The same in all columns.
+    Everywhere(u8),
+    /// In these columns; a point in all others.
+    ByColumn(BTreeMap<String, u8>),
+}
+
+impl DecimalMark {
+    /// That of a column.
+    pub fn of(&self, column: &str) -> u8 {
+        match self {
+            Self::Everywhere(mark) => *mark,
+            Self::ByColumn(marks) => marks.get(column).copied().unwrap_or(b'.'),
+        }
+    }
+}
+
+/// The least and the greatest value that a column may have, both included, as they would stand in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Range {
+    /// The least.
+    pub min: Option<String>,
+    /// The greatest.
+    pub max: Option<String>,
+}
+
+/// A column that refers to a column of another table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// The other table.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+    /// What a value that is not there means.
+    #[serde(default)]
+    pub missing: Missing,
+}
+
+/// What a reference that leads nowhere means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// The row is rejected.
+    #[default]
+    Reject,
+    /// The row is loaded, and counted: the source never had the parent.
+    Allow,
+}
+
+impl Default for LoadRules {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            columns: FileColumns::AsTable,
+            header: true,
+            delimiter: b',',
+            quote: Some(b'"'),
+            encoding: Encoding::Utf8,
+            decimal_mark: DecimalMark::Everywhere(b'.'),
+            null: Vec::new(),
+            timestamp_formats: Vec::new(),
+            required: Vec::new(),
+            ranges: BTreeMap::new(),
+            references: BTreeMap::new(),
+        }
+    }
+}
+
+impl LoadRules {
+    /// Whether they can be followed at all; `has_table` says which tables the dataset has.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub fn check(&self, has_table: impl Fn(&str) -> bool) -> Result<(), String> {
+        if Some(self.delimiter) == self.quote {
+            return Err("`delimiter` and `quote` are the same".to_owned());
+        }
+        if let FileColumns::Listed(columns) = &self.columns {
+            for (index, column) in columns.iter().enumerate() {
+                if columns[..index].contains(column) {
+                    return Err(format!("`columns` names {column} twice"));
+                }
+                if *column == FileColumn::Position(0) {
+                    return Err("`columns` counts positions from 1".to_owned());
+                }
+            }
+        }
+        let unknown = self.references.iter().find(|(_, to)| !has_table(&to.table));
+        match unknown {
+            Some((column, to)) => Err(format!(
+                "`references.{column}` leads to `{}`, which is not a table",
+                to.table
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Display for FileColumn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Position(position) => write!(f, "position {position}"),
+            Self::Name(name) => write!(f, "`{name}`"),
+        }
+    }
+}
+
+/// The section as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Described {
+    #[serde(default)]
+    files: Vec<String>,
+    #[serde(default)]
+    columns: FileColumns,
+    header: Option<bool>,
+    delimiter: Option<String>,
+    quote: Option<String>,
+    #[serde(default)]
+    encoding: Encoding,
+    decimal_mark: Option<DescribedMark>,
+    #[serde(default)]
+    null: Vec<String>,
+    #[serde(default)]
+    timestamp_formats: Vec<String>,
+    #[serde(default)]
+    required: Vec<String>,
+    #[serde(default)]
+    ranges: BTreeMap<String, DescribedRange>,
+    #[serde(default)]
+    references: BTreeMap<String, Reference>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DescribedMark {
+    Everywhere(String),
+    ByColumn(BTreeMap<String, String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DescribedRange {
+    min: Option<toml::Value>,
+    max: Option<toml::Value>,
+}
+
+impl TryFrom<Described> for LoadRules {
+    type Error = String;
+
+    fn try_from(described: Described) -> Result<Self, String> {
+        let default = Self::default();
+        let delimiter = described.delimiter.as_deref();
+        let quote = match described.quote.as_deref() {
+            Some("") => None,
+            Some(quote) => Some(one_byte("quote", quote)?),
+            None => default.quote,
+        };
+        let decimal_mark = match described.decimal_mark {
+            None => default.decimal_mark,
+            Some(DescribedMark::Everywhere(mark)) => DecimalMark::Everywhere(mark_byte(&mark)?),
+            Some(DescribedMark::ByColumn(marks)) => DecimalMark::ByColumn(
+                marks
+                    .into_iter()
+                    .map(|(column, mark)| Ok((column, mark_byte(&mark)?)))
+                    .collect::<Result<_, String>>()?,
+            ),
+        };
+        let ranges = described.ranges.into_iter().map(|(column, range)| {
+            let range = Range {
+                min: range.min.map(|bound| bound_text(&bound)).transpose()?,
+                max: range.max.map(|bound| bound_text(&bound)).transpose()?,
+            };
+            Ok((column, range))
+        });
+        Ok(Self {
+            files: described.files,
+            columns: described.columns,
+            header: described.header.unwrap_or(default.header),
+            delimiter: delimiter
+                .map_or(Ok(default.delimiter), |text| one_byte("delimiter", text))?,
+            quote,
+            encoding: described.encoding,
+            decimal_mark,
+            null: described.null,
+            timestamp_formats: described.timestamp_formats,
+            required: described.required,
+            ranges: ranges.collect::<Result<_, String>>()?,
+            references: described.references,
+        })
+    }
+}
+
+fn one_byte(key: &str, text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Ok(*byte),
+        _ => Err(format!(
+            "`{key}` is {text:?}: give one ASCII character, no line break"
+        )),
+    }
+}
+
+fn mark_byte(text: &str) -> Result<u8, String> {
+    match text {
+        "." => Ok(b'.'),
+        "," => Ok(b','),
+        _ => Err(format!("`decimal_mark` is {text:?}: give \".\" or \",\"")),
+    }
+}
+
+/// A bound as it would stand in a file with a decimal point.
+fn bound_text(bound: &toml::Value) -> Result<String, String> {
+    match bound {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Float(number) => Ok(number.to_string()),
+        toml::Value::Datetime(time) => Ok(time.to_string()),
+        other => Err(format!("`{other}` is no bound of a range")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<LoadRules, String> {
+        toml::from_str(text).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn an_empty_section_means_plain_csv_with_a_header() {
+        let rules = parsed("").expect("parsed");
+        assert_eq!(rules, LoadRules::default());
+        assert_eq!(
+            (rules.header, rules.delimiter, rules.quote),
+            (true, b',', Some(b'"'))
+        );
+        assert_eq!(rules.columns, FileColumns::AsTable);
+    }
+
+    #[test]
+    fn everything_that_the_section_may_hold_is_understood() {
+        let rules = parsed(
+            r#"
+            files = ["Sales.SalesOrderDetail*.csv"]
+            columns = ["SalesOrderID", 3]
+            header = false
+            delimiter = "\t"
+            quote = ""
+            encoding = "latin-1"
+            decimal_mark = { list_price = "," }
+            null = ["NULL", "-"]
+            timestamp_formats = ["%Y-%m-%d %H:%M:%S%.f"]
+            required = ["id"]
+            [ranges]
+            qty = { min = 1, max = 2.5 }
+            day = { min = 2000-01-01 }
+            [references]
+            customer_id = { table = "customer", column = "customer_id", missing = "allow" }
+            "#,
+        )
+        .expect("parsed");
+        assert_eq!(
+            rules.columns,
+            FileColumns::Listed(vec![
+                FileColumn::Name("SalesOrderID".to_owned()),
+                FileColumn::Position(3)
+            ])
+        );
+        assert_eq!(
+            (rules.delimiter, rules.quote, rules.encoding),
+            (b'\t', None, Encoding::Latin1)
+        );
+        assert_eq!(
+            (
+                rules.decimal_mark.of("list_price"),
+                rules.decimal_mark.of("weight")
+            ),
+            (b',', b'.')
+        );
+        assert_eq!(rules.ranges["qty"].max.as_deref(), Some("2.5"));
+        assert_eq!(rules.ranges["day"].min.as_deref(), Some("2000-01-01"));
+        assert_eq!(rules.references["customer_id"].missing, Missing::Allow);
+        assert_eq!(rules.check(|table| table == "customer"), Ok(()));
+        assert!(rules.check(|_| false).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_refused_and_named() {
+        for (text, expected) in [
+            ("delimiter = \";;\"", "`delimiter`"),
+            ("delimiter = \"\"", "`delimiter`"),
+            ("quote = \"\\n\"", "`quote`"),
+            ("decimal_mark = \"'\"", "`decimal_mark`"),
+            ("encoding = \"ebcdic\"", "ebcdic"),
+            ("colour = 1", "unknown field"),
+            ("[ranges]\nx = { min = true }", "bound"),
+        ] {
+            let error = parsed(text).expect_err(text);
+            assert!(error.contains(expected), "{error}");
+        }
+        let same = parsed("delimiter = \"'\"\nquote = \"'\"").expect("parsed");
+        assert!(same.check(|_| true).is_err());
+    }
+}

@@ -1,0 +1,336 @@
+//! The arguments of `load`.
+
+use std::path::PathBuf;
+use std::thread;
+
+use bytesize::ByteSize;
+use database::ConnectionArgs;
+use dataset::Dataset;
+use dataset::load::Encoding;
+
+use crate::options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
+
+/// Threads that validate, at the most: beyond that the server is what takes the time.
+const MAX_WORKERS: usize = 4;
+
+/// Examples for the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  Every file of the dataset that a folder holds, by the names that dataset.toml gives
+    extrato load --dataset hiring --from data/samples/hiring
+  One table, from several compressed files
+    extrato load --dataset sales --table 'sales_order_detail=exports/detail-*.csv.gz'
+  From another program
+    zcat people.csv.gz | extrato load --dataset sales --table person=-
+  Nothing at all if more than one row of two hundred is bad
+    extrato load --dataset sales --from exports --max-rejects 0.5%
+  Again, where rows were corrected: those that are there are replaced
+    extrato load --dataset sales --from corrected --on-duplicate update
+  Very many rows: what is done stays done, and the same command goes on after a failure
+    extrato load --dataset sales --from exports --commit-every 1000000";
+
+/// Load CSV files into Postgres: every row that keeps the rules, and a record of every other
+///
+/// Rows are checked as Postgres would check them (types, lengths, labels, keys, references) and by the rules of
+/// dataset.toml, and copied in one transaction. Each broken rule of each rejected row is in
+/// rejects/TABLE.csv and in the table extrato_reject, with file, line, byte offset and raw text. Tables that are
+/// missing are made.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LoadArgs {
+    /// Where the rows go.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+
+    /// The dataset: one built in, or the folder of one of your own
+    #[arg(long, value_name = "NAME", help_heading = "Files")]
+    pub dataset: String,
+
+    /// The folder with the files, which are found by the names that dataset.toml gives (TABLE.csv if it gives
+    /// none), plain or as .gz or .zst
+    #[arg(long, value_name = "DIR", help_heading = "Files")]
+    pub from: Option<PathBuf>,
+
+    /// A file of a table: a path, a pattern such as 'sales-*.csv', or - for standard input. May be given several
+    /// times
+    #[arg(long = "table", value_name = "TABLE=FILE", value_parser = table_file, help_heading = "Files")]
+    pub tables: Vec<(String, String)>,
+
+    /// The folder for files of rejects
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "rejects",
+        help_heading = "Rejects"
+    )]
+    pub rejects: PathBuf,
+
+    /// Don't keep rejects in the table extrato_reject too
+    #[arg(long, help_heading = "Rejects")]
+    pub no_reject_table: bool,
+
+    /// Load nothing if more rows are rejected: a number, or a share such as 0.5% [default: any number, but not all
+    /// rows of a file]
+    #[arg(long, value_name = "N|P%", help_heading = "Rejects")]
+    pub max_rejects: Option<RejectLimit>,
+
+    /// What to do about a row whose key is there already, in the table or in an earlier line
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value = "reject",
+        help_heading = "Loading"
+    )]
+    pub on_duplicate: OnDuplicate,
+
+    /// Load files that were loaded before too
+    #[arg(long, help_heading = "Loading")]
+    pub force: bool,
+
+    /// Empty the tables first, in the same transaction
+    #[arg(long, help_heading = "Loading")]
+    pub truncate: bool,
+
+    /// Commit each time that so many rows were read, instead of once at the end. A load that failed goes on where it was
+    /// committed last
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Loading")]
+    pub commit_every: Option<u64>,
+
+    /// Memory for the keys of rows, such as 512MB or 4GiB; those beyond it are looked up in the database, which takes
+    /// longer [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Loading")]
+    pub memory: Option<ByteSize>,
+
+    /// How the files are written.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+}
+
+/// How files are written, where it is other than dataset.toml says.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DialectArgs {
+    /// Whether the first line names the columns
+    #[arg(
+        long,
+        value_name = "true|false",
+        help_heading = "Dialect, if other than dataset.toml says"
+    )]
+    pub header: Option<bool>,
+
+    /// What stands between fields: one character, or \t
+    #[arg(long, value_name = "C", value_parser = one_character, help_heading = "Dialect, if other than dataset.toml says")]
+    pub delimiter: Option<u8>,
+
+    /// What encloses fields: one character, or none
+    #[arg(long, value_name = "C", value_parser = quote, help_heading = "Dialect, if other than dataset.toml says")]
+    pub quote: Option<Quote>,
+
+    /// What the bytes mean
+    #[arg(long, value_name = "utf-8|latin-1", value_parser = encoding, help_heading = "Dialect, if other than dataset.toml says")]
+    pub encoding: Option<Encoding>,
+
+    /// What stands before a number's fraction, in all columns
+    #[arg(long, value_name = ".|,", value_parser = decimal_mark, help_heading = "Dialect, if other than dataset.toml says")]
+    pub decimal_mark: Option<u8>,
+
+    /// A word that means NULL, beside the empty field. May be given several times
+    #[arg(
+        long,
+        value_name = "WORD",
+        help_heading = "Dialect, if other than dataset.toml says"
+    )]
+    pub null: Vec<String>,
+
+    /// A format of dates and timestamps, such as '%d/%m/%Y %H:%M', beside ISO 8601. May be given several times
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        help_heading = "Dialect, if other than dataset.toml says"
+    )]
+    pub timestamp_format: Vec<String>,
+}
+
+/// What encloses fields, if anything does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quote(pub Option<u8>);
+
+impl LoadArgs {
+    /// The options that the arguments mean.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](dataset::failure::Kind::Usage) for an unknown dataset or one that contradicts itself.
+    pub fn options(&self) -> anyhow::Result<Options> {
+        let dataset = Dataset::open(&self.dataset)?;
+        let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Ok(Options {
+            schema: schema.clone(),
+            dataset,
+            from: self.from.clone(),
+            tables: self.tables.clone(),
+            rejects: self.rejects.clone(),
+            reject_table: !self.no_reject_table,
+            max_rejects: self.max_rejects,
+            on_duplicate: self.on_duplicate,
+            force: self.force,
+            truncate: self.truncate,
+            commit_every: self.commit_every,
+            memory_bytes: self
+                .memory
+                .map_or(DEFAULT_MEMORY_BYTES, |ByteSize(bytes)| bytes),
+            workers: processors.min(MAX_WORKERS),
+            dialect: Dialect {
+                header: self.dialect.header,
+                delimiter: self.dialect.delimiter,
+                quote: self.dialect.quote.map(|Quote(quote)| quote),
+                encoding: self.dialect.encoding,
+                decimal_mark: self.dialect.decimal_mark,
+                null: self.dialect.null.clone(),
+                timestamp_formats: self.dialect.timestamp_format.clone(),
+            },
+        })
+    }
+}
+
+fn table_file(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((table, file)) if !table.is_empty() && !file.is_empty() => {
+            Ok((table.to_owned(), file.to_owned()))
+        }
+        _ => Err("give TABLE=FILE, as in person=people.csv".to_owned()),
+    }
+}
+
+fn one_character(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | 0) => Ok(*byte),
+        _ => Err("give one ASCII character, or \\t".to_owned()),
+    }
+}
+
+fn quote(text: &str) -> Result<Quote, String> {
+    match text {
+        "none" | "" => Ok(Quote(None)),
+        text => one_character(text).map(|quote| Quote(Some(quote))),
+    }
+}
+
+fn encoding(text: &str) -> Result<Encoding, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "utf-8" | "utf8" => Ok(Encoding::Utf8),
+        "latin-1" | "latin1" | "iso-8859-1" => Ok(Encoding::Latin1),
+        _ => Err("give utf-8 or latin-1".to_owned()),
+    }
+}
+
+fn decimal_mark(text: &str) -> Result<u8, String> {
+    match text {
+        "." => Ok(b'.'),
+        "," => Ok(b','),
+        _ => Err("give . or ,".to_owned()),
+    }
+}
+
+fn memory(text: &str) -> Result<ByteSize, String> {
+    match text.parse()? {
+        ByteSize(0) => Err("some memory is needed".to_owned()),
+        size => Ok(size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        load: LoadArgs,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<LoadArgs, clap::Error> {
+        let arguments = ["load", "--dataset", "cards"]
+            .into_iter()
+            .chain(arguments.iter().copied());
+        Program::try_parse_from(arguments).map(|program| program.load)
+    }
+
+    #[test]
+    fn without_more_all_rows_go_in_at_once_and_any_number_may_be_rejected() {
+        let options = parse(&["--from", "x"])
+            .expect("parsed")
+            .options()
+            .expect("options");
+        assert_eq!(
+            (options.schema.as_str(), options.max_rejects),
+            ("cards", None)
+        );
+        assert_eq!(options.on_duplicate, OnDuplicate::Reject);
+        assert_eq!((options.commit_every, options.reject_table), (None, true));
+        assert_eq!(options.memory_bytes, DEFAULT_MEMORY_BYTES);
+    }
+
+    #[test]
+    fn what_is_given_is_understood() {
+        let options = parse(&[
+            "--table",
+            "conta=a=b.csv",
+            "--table",
+            "cartao=-",
+            "--max-rejects",
+            "0.5%",
+            "--memory",
+            "64MiB",
+            "--delimiter",
+            "\\t",
+            "--quote",
+            "none",
+            "--encoding",
+            "latin-1",
+            "--decimal-mark",
+            ",",
+            "--header",
+            "false",
+            "--null",
+            "NULL",
+            "--on-duplicate",
+            "update",
+        ]);
+        let options = options.expect("parsed").options().expect("options");
+        assert_eq!(
+            options.tables[0],
+            ("conta".to_owned(), "a=b.csv".to_owned())
+        );
+        assert_eq!(options.max_rejects, Some(RejectLimit::Percent(0.5)));
+        assert_eq!(options.memory_bytes, 64 << 20);
+        let rules = options.dialect.over(&dataset::load::LoadRules::default());
+        assert_eq!(
+            (rules.delimiter, rules.quote, rules.header),
+            (b'\t', None, false)
+        );
+        assert_eq!(
+            (rules.encoding, rules.decimal_mark.of("x")),
+            (Encoding::Latin1, b',')
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [
+            &["--table", "conta"][..],
+            &["--table", "=x"],
+            &["--max-rejects", "101%"],
+            &["--max-rejects", "-1"],
+            &["--commit-every", "0"],
+            &["--memory", "many"],
+            &["--memory", "0"],
+            &["--delimiter", ";;"],
+            &["--encoding", "utf-16"],
+            &["--on-duplicate", "perhaps"],
+        ] {
+            assert!(parse(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

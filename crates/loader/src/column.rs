@@ -1,0 +1,222 @@
+//! A column's rules, and the value that a field's text is under them.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use dataset::ColumnType;
+
+use crate::format::Format;
+use crate::moment;
+use crate::number::{self, trimmed};
+use crate::rule::{Fault, Rule};
+use crate::value::Value;
+
+/// What a column takes.
+#[derive(Debug, Clone)]
+pub struct ColumnRules {
+    /// Its name in the database.
+    pub name: String,
+    /// Its type.
+    pub kind: ColumnType,
+    /// Whether NULL may stand in it.
+    pub nullable: bool,
+    /// Whether it must hold something: neither NULL nor the empty string.
+    pub required: bool,
+    /// `n` of `varchar(n)` and `char(n)`.
+    pub max_chars: Option<usize>,
+    /// Whether it is a `char(n)`, to which trailing blanks mean nothing.
+    pub blank_padded: bool,
+    /// The labels, if it is an enum.
+    pub labels: Option<Vec<String>>,
+    /// The least value.
+    pub min: Option<Value<'static>>,
+    /// The greatest value.
+    pub max: Option<Value<'static>>,
+    /// What stands before a number's fraction.
+    pub decimal_mark: u8,
+    /// Formats of dates and timestamps beside ISO 8601.
+    pub formats: Arc<[Format]>,
+}
+
+/// A field, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// NULL, or nothing at all.
+    Null,
+    /// Its text.
+    Text(Cow<'a, str>),
+    /// Bytes that are no text in the file's encoding.
+    Undecodable,
+}
+
+impl ColumnRules {
+    /// The value that `cell` is, or the rule that it breaks.
+    pub fn value<'a>(&self, cell: Cell<'a>) -> Result<Value<'a>, Fault> {
+        let text = match cell {
+            Cell::Null if self.required || !self.nullable => {
+                return Err(Fault::new(Rule::Required, "is missing"));
+            }
+            Cell::Null => return Ok(Value::Null),
+            Cell::Text(text) if text.is_empty() && self.required => {
+                return Err(Fault::new(Rule::Required, "is empty"));
+            }
+            Cell::Text(text) => text,
+            Cell::Undecodable => {
+                return Err(Fault::new(Rule::Encoding, "is not of the file's encoding"));
+            }
+        };
+        let value = self.parse(text)?;
+        self.in_range(&value)?;
+        Ok(value)
+    }
+
+    /// The value of a text, whatever its range.
+    pub fn parse<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
+        match self.kind {
+            ColumnType::Boolean => number::boolean(&text),
+            ColumnType::SmallInt => number::whole(&text, "smallint").map(Value::SmallInt),
+            ColumnType::Integer => number::whole(&text, "integer").map(Value::Integer),
+            ColumnType::BigInt => number::whole(&text, "bigint").map(Value::BigInt),
+            ColumnType::Real => number::real(&text, self.decimal_mark),
+            ColumnType::Double => number::double(&text, self.decimal_mark),
+            ColumnType::Numeric { precision, scale } => {
+                number::numeric(&text, self.decimal_mark, precision, scale)
+            }
+            ColumnType::Text => self.text(text),
+            ColumnType::Date => moment::date(&text, &self.formats),
+            ColumnType::Time => moment::time(&text),
+            ColumnType::Timestamp => moment::timestamp(&text, &self.formats),
+            ColumnType::TimestampTz => moment::timestamp_tz(&text, &self.formats),
+            ColumnType::Uuid => uuid(&text).ok_or_else(|| not_a("a uuid")),
+            ColumnType::Bytes => bytea(&text).ok_or_else(|| not_a("a bytea")),
+            ColumnType::Json => json(&text).map(|()| Value::Text(text)),
+            ColumnType::JsonBinary => jsonb(&text).map(|()| Value::JsonBinary(text)),
+        }
+    }
+
+    fn text<'a>(&self, mut text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
+        if let Some(labels) = &self.labels {
+            return match labels.iter().any(|label| *label == *text) {
+                true => Ok(Value::Text(text)),
+                false => Err(Fault::new(
+                    Rule::Label,
+                    format!("is none of {}", labels.join(", ")),
+                )),
+            };
+        }
+        if self.blank_padded {
+            let length = text.trim_end_matches(' ').len();
+            match &mut text {
+                Cow::Borrowed(borrowed) => *borrowed = &borrowed[..length],
+                Cow::Owned(owned) => owned.truncate(length),
+            }
+        }
+        if let Some(most) = self.max_chars
+            && text.len() > most
+        {
+            let length = text.chars().count();
+            if length > most {
+                return Err(Fault::new(
+                    Rule::Length,
+                    format!("has {length} characters of at most {most}"),
+                ));
+            }
+        }
+        Ok(Value::Text(text))
+    }
+
+    fn in_range(&self, value: &Value<'_>) -> Result<(), Fault> {
+        let beyond = |bound: &Option<Value<'static>>, wrong: Ordering| {
+            let bound = bound.as_ref()?;
+            // NaN lies in no range.
+            let order = value.order(bound);
+            (order.is_none() || order == Some(wrong)).then(|| bound.shown())
+        };
+        if let Some(min) = beyond(&self.min, Ordering::Less) {
+            return Err(Fault::new(Rule::Range, format!("is less than {min}")));
+        }
+        if let Some(max) = beyond(&self.max, Ordering::Greater) {
+            return Err(Fault::new(Rule::Range, format!("is greater than {max}")));
+        }
+        Ok(())
+    }
+}
+
+fn not_a(what: &str) -> Fault {
+    Fault::new(Rule::Type, format!("is not {what}"))
+}
+
+/// 32 hexadecimal digits, perhaps in braces, perhaps with a hyphen after every fourth.
+fn uuid(text: &str) -> Option<Value<'static>> {
+    let text = trimmed(text);
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let (mut bytes, mut count) = ([0; 16], 0_usize);
+    for byte in inner.bytes() {
+        if byte == b'-' && count > 0 && count < 32 && count.is_multiple_of(4) {
+            continue;
+        }
+        let digit = char::from(byte).to_digit(16)? as u8;
+        *bytes.get_mut(count / 2)? |= if count.is_multiple_of(2) {
+            digit << 4
+        } else {
+            digit
+        };
+        count += 1;
+    }
+    let doubled = inner.contains("--");
+    (count == 32 && !doubled && !inner.ends_with('-')).then_some(Value::Uuid(bytes))
+}
+
+/// `\x` and hexadecimal digits, or text with `\\` and `\ooo`.
+fn bytea(text: &str) -> Option<Value<'static>> {
+    if let Some(hex) = text.strip_prefix("\\x") {
+        let digits: Option<Vec<u8>> = hex
+            .chars()
+            .map(|c| c.to_digit(16).map(|digit| digit as u8))
+            .collect();
+        let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+        let pairs = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]);
+        return Some(Value::Bytes(pairs.collect()));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        if *first != b'\\' {
+            bytes.push(*first);
+        } else if let Some((b'\\', behind)) = rest.split_first() {
+            bytes.push(b'\\');
+            rest = behind;
+        } else {
+            let (octal, behind) = rest.split_at_checked(3)?;
+            let value = octal.iter().try_fold(0_u32, |value, digit| {
+                (b'0'..=b'7')
+                    .contains(digit)
+                    .then(|| value * 8 + u32::from(digit - b'0'))
+            })?;
+            bytes.push(u8::try_from(value).ok()?);
+            rest = behind;
+        }
+    }
+    Some(Value::Bytes(bytes))
+}
+
+/// Nested deeper than 127 levels, or with numbers beyond a double, it is refused, though Postgres takes more.
+fn json(text: &str) -> Result<(), Fault> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Fault::new(Rule::Type, format!("is not JSON: {error}"))),
+    }
+}
+
+fn jsonb(text: &str) -> Result<(), Fault> {
+    json(text)?;
+    if text.contains("\\u0000") {
+        return Err(Fault::new(Rule::Nul, "holds \\u0000, which jsonb cannot"));
+    }
+    Ok(())
+}

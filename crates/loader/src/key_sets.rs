@@ -1,0 +1,291 @@
+//! The key sets of a load, within a limit of memory. A set that doesn't fit is given up, and from then on the keys
+//! of each block are looked up in the database, where the rows are.
+
+use std::borrow::Cow;
+
+use anyhow::Context;
+use database::identifier::{qualified, quoted};
+use dataset::failure::Kind;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::ToSql;
+use postgres::{Client, Row};
+
+use crate::column::ColumnRules;
+use crate::keys::{Key, KeyName, KeySet};
+use crate::value::Value;
+
+/// Rows read between two looks at the memory.
+const ROWS_PER_CHECK: u64 = 100_000;
+
+/// All sets of a load.
+#[derive(Debug)]
+pub(crate) struct KeySets {
+    limit_bytes: u64,
+    sets: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: KeyName,
+    set: KeySet,
+    /// Given up: it holds what a block needs, and the block's own keys.
+    looked_up: bool,
+    /// Rows may wait for its keys, so it cannot be given up.
+    pinned: bool,
+}
+
+impl KeySets {
+    /// None yet, and `limit_bytes` for all.
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        Self {
+            limit_bytes,
+            sets: Vec::new(),
+        }
+    }
+
+    /// Keeps the sets that are still wanted. Places change.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&KeyName) -> bool) {
+        self.sets.retain(|entry| wanted(&entry.name));
+    }
+
+    /// Whether the set at a place has a key.
+    pub(crate) fn contains(&self, place: usize, key: Key) -> bool {
+        self.sets[place].set.contains(key)
+    }
+
+    /// Adds a key to the set at a place.
+    pub(crate) fn insert(&mut self, place: usize, key: Key) {
+        self.sets[place].set.insert(key);
+    }
+
+    /// Adds an empty set.
+    pub(crate) fn add(&mut self, name: KeyName) -> usize {
+        self.sets.push(Entry {
+            name,
+            set: KeySet::default(),
+            looked_up: false,
+            pinned: false,
+        });
+        self.sets.len() - 1
+    }
+
+    /// Whether the set at a place was given up.
+    pub(crate) fn is_looked_up(&self, place: usize) -> bool {
+        self.sets[place].looked_up
+    }
+
+    /// Rows may wait for keys of the set at a place.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it was given up already.
+    pub(crate) fn pin(&mut self, place: usize) -> anyhow::Result<()> {
+        self.sets[place].pinned = true;
+        match self.sets[place].looked_up {
+            true => Err(self.too_large()),
+            false => Ok(()),
+        }
+    }
+
+    /// The set of the keys that the rows in the database have, read if it isn't there. `columns` are those of the
+    /// name, in its order.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn read(
+        &mut self,
+        client: &mut Client,
+        name: &KeyName,
+        columns: &[&ColumnRules],
+    ) -> anyhow::Result<usize> {
+        if let Some(place) = self.sets.iter().position(|entry| entry.name == *name) {
+            return Ok(place);
+        }
+        let place = self.add(name.clone());
+        let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
+        let none: [&str; 0] = [];
+        let mut rows = client.query_raw(&select(name), none).with_context(failed)?;
+        let mut buffer = Vec::new();
+        let mut count = 0_u64;
+        while let Some(row) = rows.next().with_context(failed)? {
+            self.insert(place, key_of(&row, columns, &mut buffer));
+            count += 1;
+            if count.is_multiple_of(ROWS_PER_CHECK) && self.is_over() {
+                break;
+            }
+        }
+        drop(rows);
+        if self.is_over() {
+            self.give_up(place);
+        }
+        Ok(place)
+    }
+
+    /// Forgets what the set at a place holds and fills it with those of the given keys that rows in the database have.
+    /// Each key is one text for each of the name's `columns`, of which `types` are the types.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn look_up(
+        &mut self,
+        client: &mut Client,
+        place: usize,
+        columns: &[&ColumnRules],
+        types: &[&str],
+        keys: &[Vec<String>],
+    ) -> anyhow::Result<()> {
+        let Entry { name, set, .. } = &mut self.sets[place];
+        set.clear();
+        let listed: Vec<_> = name.columns.iter().map(|column| quoted(column)).collect();
+        let arrays: Vec<_> = types
+            .iter()
+            .enumerate()
+            .map(|(index, name)| format!("${}::text[]::{name}[]", index + 1))
+            .collect();
+        let query = format!(
+            "{} WHERE ({}) IN (SELECT * FROM unnest({}))",
+            select(name),
+            listed.join(", "),
+            arrays.join(", ")
+        );
+        let parameters: Vec<&(dyn ToSql + Sync)> = keys
+            .iter()
+            .map(|texts| texts as &(dyn ToSql + Sync))
+            .collect();
+        let found = client
+            .query(&query, &parameters)
+            .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
+        let mut buffer = Vec::new();
+        for row in &found {
+            set.insert(key_of(row, columns, &mut buffer));
+        }
+        Ok(())
+    }
+
+    /// Whether the sets need more than the memory.
+    pub(crate) fn is_over(&self) -> bool {
+        let bytes: u64 = self.sets.iter().map(|entry| entry.set.bytes()).sum();
+        bytes > self.limit_bytes
+    }
+
+    /// Gives up the largest sets until the others fit. Their rows must have been sent.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] naming the option, if those that are left don't fit.
+    pub(crate) fn make_room(&mut self) -> anyhow::Result<()> {
+        while self.is_over() {
+            let largest = (0..self.sets.len())
+                .filter(|place| !self.sets[*place].looked_up && !self.sets[*place].pinned)
+                .max_by_key(|place| self.sets[*place].set.bytes());
+            match largest {
+                Some(place) => self.give_up(place),
+                // What a block needs is bounded by the block.
+                None if self.sets.iter().all(|entry| entry.looked_up) => break,
+                None => return Err(self.too_large()),
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, place: usize) {
+        let limit = self.limit_bytes >> 20;
+        let entry = &mut self.sets[place];
+        tracing::info!(
+            "the keys of {} ({}) are more than the {limit} MiB of --memory hold: they are looked up in the database from \
+             here on, which takes longer",
+            entry.name.table,
+            entry.name.columns.join(", ")
+        );
+        entry.set = KeySet::default();
+        entry.looked_up = true;
+    }
+
+    fn too_large(&self) -> anyhow::Error {
+        let names: Vec<_> = self
+            .sets
+            .iter()
+            .filter(|entry| entry.pinned)
+            .map(|entry| format!("{} ({})", entry.name.table, entry.name.columns.join(", ")))
+            .collect();
+        Kind::Usage.error(format!(
+            "the keys of {}, to which other rows of the table refer, need more than the {} MiB that --memory allows: \
+             give more",
+            names.join(", "),
+            self.limit_bytes >> 20
+        ))
+    }
+}
+
+fn select(name: &KeyName) -> String {
+    let texts: Vec<_> = name
+        .columns
+        .iter()
+        .map(|column| format!("{}::text", quoted(column)))
+        .collect();
+    format!(
+        "SELECT {} FROM {}",
+        texts.join(", "),
+        qualified(&name.schema, &name.table)
+    )
+}
+
+/// The key of a row of [`select`].
+fn key_of(row: &Row, columns: &[&ColumnRules], buffer: &mut Vec<u8>) -> Key {
+    let value = |(index, column): (usize, &&ColumnRules)| {
+        let text: Option<&str> = row.get(index);
+        // A value that is beyond what can be loaded equals no value that is.
+        text.map_or(Value::Null, |text| {
+            column.parse(Cow::Borrowed(text)).unwrap_or(Value::Null)
+        })
+    };
+    let values: Vec<Value<'_>> = columns.iter().enumerate().map(value).collect();
+    Key::of(&values, buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Class;
+
+    fn name(table: &str) -> KeyName {
+        KeyName {
+            schema: "s".to_owned(),
+            table: table.to_owned(),
+            columns: vec!["id".to_owned()],
+            classes: vec![Class::Whole],
+        }
+    }
+
+    #[test]
+    fn a_set_knows_what_was_added() {
+        let mut sets = KeySets::new(64 << 10);
+        let place = sets.add(name("t"));
+        for id in 0..1000 {
+            assert!(!sets.contains(place, Key::Whole(id)));
+            sets.insert(place, Key::Whole(id));
+            assert!(sets.contains(place, Key::Whole(id)));
+        }
+        sets.insert(place, Key::Null);
+        assert!(!sets.contains(place, Key::Null));
+        assert!(!sets.is_over());
+    }
+
+    #[test]
+    fn the_largest_set_is_given_up_and_a_pinned_one_never() {
+        let mut sets = KeySets::new(64 << 10);
+        let (small, large) = (sets.add(name("small")), sets.add(name("large")));
+        sets.insert(small, Key::Whole(1));
+        for id in 0..10_000 {
+            sets.insert(large, Key::Whole(id));
+        }
+        assert!(sets.is_over());
+        sets.make_room().expect("room");
+        assert!(!sets.is_over() && sets.is_looked_up(large) && !sets.is_looked_up(small));
+        sets.pin(small).expect("still there");
+        for id in 0..10_000 {
+            sets.insert(small, Key::Whole(id));
+        }
+        let error = sets.make_room().expect_err("pinned");
+        assert!(error.to_string().contains("--memory"), "{error}");
+        assert!(sets.pin(large).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! Historical files into Postgres: bytes into records, records into rows that keep every rule or rejects that
+//! say which they break, rows into binary COPY.
+//!
+//! The middle is pure: [`split`] finds records in bytes, [`row`] makes rows or rejects of them, and neither
+//! does any I/O. Around it, a thread reads, others validate, and [`load()`] judges keys in the file's order
+//! and sends what is accepted.
+//!
+//! A value is taken as Postgres's own input functions take it, and refused where these would change it: digits
+//! beyond the scale of a `numeric` and fractions of a second beyond microseconds (Postgres rounds), blanks beyond
+//! the length of a `varchar` (it cuts), an offset in a `timestamp` and a time in a `date` (it drops). NaN and infinity
+//! in a `numeric`, infinite dates, leap seconds, 24:00, years outside 1 to 9999, hexadecimal numbers and underscores
+//! are refused too.
+//!
+//! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
+//! columns, foreign keys, and what the dataset adds. What only the server can judge (CHECK constraints, partial
+//! indexes, triggers) ends the load with its words.
+
+mod batch;
+pub mod cli;
+pub mod column;
+mod file;
+pub mod format;
+mod header;
+mod inputs;
+mod judge;
+mod key_sets;
+pub mod keys;
+mod ledger;
+mod load;
+mod lookup;
+mod moment;
+mod number;
+mod opening;
+mod options;
+pub mod rejects;
+mod report;
+pub mod row;
+pub mod rule;
+pub mod source;
+pub mod split;
+mod staging;
+mod stream;
+mod tables;
+mod target;
+mod tasks;
+pub mod value;
+
+pub use load::load;
+pub use options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
+pub use report::{FileReport, Report, Rows, TableReport};

@@ -1,0 +1,142 @@
+//! What to load, and how.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use dataset::Dataset;
+use dataset::load::{DecimalMark, Encoding, LoadRules};
+
+/// Memory for keys when nothing else is said.
+pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
+
+/// What to load, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// The schema.
+    pub schema: String,
+    /// The folder in which each table's files are looked for by the patterns of the dataset.
+    pub from: Option<PathBuf>,
+    /// Files named for a table: a path, a pattern, or `-` for standard input. These tables are not looked for in
+    /// the folder.
+    pub tables: Vec<(String, String)>,
+    /// The folder for files of rejects.
+    pub rejects: PathBuf,
+    /// Whether rejects go into the table `extrato_reject` too.
+    pub reject_table: bool,
+    /// How many rejects a load may have; beyond it nothing is loaded. `None`: any number.
+    pub max_rejects: Option<RejectLimit>,
+    /// What to do about a row whose key is there, and about a file that was loaded before.
+    pub on_duplicate: OnDuplicate,
+    /// Whether files that were loaded before are loaded again.
+    pub force: bool,
+    /// Whether the tables that files are loaded into are emptied first.
+    pub truncate: bool,
+    /// Commit each time that so many rows were read; `None`: all rows in one transaction.
+    pub commit_every: Option<u64>,
+    /// Memory for keys.
+    pub memory_bytes: u64,
+    /// Threads that validate, at least 1.
+    pub workers: usize,
+    /// What is other than the dataset says about the files.
+    pub dialect: Dialect,
+}
+
+/// What is other than the dataset says, for all tables.
+#[derive(Debug, Clone, Default)]
+pub struct Dialect {
+    /// See [`LoadRules::header`].
+    pub header: Option<bool>,
+    /// See [`LoadRules::delimiter`].
+    pub delimiter: Option<u8>,
+    /// See [`LoadRules::quote`].
+    pub quote: Option<Option<u8>>,
+    /// See [`LoadRules::encoding`].
+    pub encoding: Option<Encoding>,
+    /// See [`LoadRules::decimal_mark`].
+    pub decimal_mark: Option<u8>,
+    /// See [`LoadRules::null`].
+    pub null: Vec<String>,
+    /// See [`LoadRules::timestamp_formats`].
+    pub timestamp_formats: Vec<String>,
+}
+
+impl Dialect {
+    /// The rules of a table with what is other put in.
+    pub fn over(&self, rules: &LoadRules) -> LoadRules {
+        let mut rules = rules.clone();
+        rules.header = self.header.unwrap_or(rules.header);
+        rules.delimiter = self.delimiter.unwrap_or(rules.delimiter);
+        rules.quote = self.quote.unwrap_or(rules.quote);
+        rules.encoding = self.encoding.unwrap_or(rules.encoding);
+        if let Some(mark) = self.decimal_mark {
+            rules.decimal_mark = DecimalMark::Everywhere(mark);
+        }
+        if !self.null.is_empty() {
+            rules.null.clone_from(&self.null);
+        }
+        if !self.timestamp_formats.is_empty() {
+            rules.timestamp_formats.clone_from(&self.timestamp_formats);
+        }
+        rules
+    }
+}
+
+/// What to do about a row whose key is there already, in the table, an earlier file or an earlier line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum OnDuplicate {
+    /// Reject it, and refuse a file that was loaded before
+    #[default]
+    Reject,
+    /// Skip it and count it, and skip a file that was loaded before
+    Skip,
+    /// Let it replace the row that has its primary key
+    Update,
+}
+
+/// How many rejects a load may have.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RejectLimit {
+    /// So many rows.
+    Rows(u64),
+    /// Such a share of the rows read, in per cent.
+    Percent(f64),
+}
+
+impl RejectLimit {
+    /// Whether `rejected` of `read` rows are too many.
+    pub fn is_exceeded(self, rejected: u64, read: u64) -> bool {
+        match self {
+            Self::Rows(most) => rejected > most,
+            Self::Percent(most) => rejected as f64 * 100.0 > most * read as f64,
+        }
+    }
+}
+
+impl std::fmt::Display for RejectLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rows(most) => write!(f, "{most}"),
+            Self::Percent(most) => write!(f, "{most}%"),
+        }
+    }
+}
+
+impl FromStr for RejectLimit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let limit = match text.strip_suffix('%') {
+            Some(share) => share
+                .trim()
+                .parse()
+                .ok()
+                .filter(|share| (0.0..=100.0).contains(share))
+                .map(Self::Percent),
+            None => text.parse().ok().map(Self::Rows),
+        };
+        limit
+            .ok_or_else(|| format!("`{text}` is neither a number of rows nor a share such as 0.5%"))
+    }
+}

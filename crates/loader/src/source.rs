@@ -1,0 +1,355 @@
+//! Where bytes come from: files by pattern, standard input, plain or compressed with gzip or zstd.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use database::Cancel;
+use dataset::failure::{Kind, OrFail};
+use flate2::read::MultiGzDecoder;
+use xxhash_rust::xxh3::Xxh3;
+
+/// What compressed files may add to a name that a pattern doesn't have.
+const COMPRESSED: [&str; 2] = [".gz", ".zst"];
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Bytes read at once where a file is only summed.
+const SUM_BYTES: usize = 1 << 20;
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+impl Source {
+    /// How it is called in reports and rejects.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+
+    /// The files that a path or pattern names, or standard input for `-`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if there is none, or it is no file.
+    pub fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
+        if pattern == "-" {
+            return Ok(vec![Self::Stdin]);
+        }
+        // A file whose name looks like a pattern is that file.
+        let found = match Path::new(pattern).exists() {
+            true => vec![PathBuf::from(pattern)],
+            false => matching(pattern)?,
+        };
+        if found.is_empty() {
+            return Err(Kind::Usage.error(format!("{pattern}: there is no such file")));
+        }
+        found.into_iter().map(Self::file).collect()
+    }
+
+    /// The files of `folder` that one of the patterns names, themselves or compressed; by name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder.
+    pub fn in_folder(folder: &Path, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
+        let escaped = glob::Pattern::escape(&folder.display().to_string());
+        let mut found = Vec::new();
+        for pattern in patterns {
+            for ending in std::iter::once("").chain(COMPRESSED) {
+                found.extend(matching(&format!("{escaped}/{pattern}{ending}"))?);
+            }
+        }
+        found.sort();
+        found.dedup();
+        found.into_iter().map(Self::file).collect()
+    }
+
+    fn file(path: PathBuf) -> anyhow::Result<Self> {
+        if path.is_dir() {
+            return Err(Kind::Usage.error(format!(
+                "{} is a folder: name the files in it",
+                path.display()
+            )));
+        }
+        Ok(Self::File(path))
+    }
+
+    /// Size and checksum of what is stored, compressed as it is; `None` for standard input, which can be
+    /// read only once.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it cannot be read; [`Kind::Interrupted`].
+    pub fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
+        let Self::File(path) = self else {
+            return Ok(None);
+        };
+        let failed = || format!("{} cannot be read", path.display());
+        if !fs::metadata(path).or_fail(Kind::Usage, failed)?.is_file() {
+            // A pipe gives its bytes once.
+            return Ok(None);
+        }
+        let mut file = File::open(path).or_fail(Kind::Usage, failed)?;
+        let mut summing = Summing::default();
+        let mut buffer = vec![0; SUM_BYTES];
+        loop {
+            cancel.check()?;
+            match file.read(&mut buffer).or_fail(Kind::Usage, failed)? {
+                0 => return Ok(Some(summing.sum())),
+                count => summing.add(&buffer[..count]),
+            }
+        }
+    }
+
+    /// Opens it; what comes out is decompressed.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it cannot be read.
+    pub fn open(&self) -> anyhow::Result<Opened> {
+        let failed = || format!("{} cannot be read", self.name());
+        let state = Arc::new(Mutex::new(Summing::default()));
+        let (raw, file): (Box<dyn Read + Send>, _) = match self {
+            Self::Stdin => (Box::new(io::stdin()), None),
+            Self::File(path) => {
+                let file = File::open(path).or_fail(Kind::Usage, failed)?;
+                (Box::new(file), Some(path.clone()))
+            }
+        };
+        let modified = file.as_deref().and_then(modified);
+        let mut counted = Counted {
+            raw,
+            state: Arc::clone(&state),
+        };
+        let mut magic = Vec::new();
+        counted
+            .by_ref()
+            .take(ZSTD.len() as u64)
+            .read_to_end(&mut magic)
+            .or_fail(Kind::Usage, failed)?;
+        let gzip = magic.starts_with(&GZIP);
+        let zstd = magic.starts_with(&ZSTD);
+        let whole = io::Cursor::new(magic).chain(counted);
+        let (bytes, compression): (Box<dyn Read + Send>, _) = if gzip {
+            (
+                Box::new(MultiGzDecoder::new(io::BufReader::new(whole))),
+                Some("gzip"),
+            )
+        } else if zstd {
+            let decoder = zstd::Decoder::new(whole).or_fail(Kind::Usage, failed)?;
+            (Box::new(decoder), Some("zstd"))
+        } else {
+            (Box::new(whole), None)
+        };
+        Ok(Opened {
+            bytes,
+            compression,
+            source: self.clone(),
+            modified,
+            state,
+        })
+    }
+}
+
+/// When a file was last written to; `None` for a pipe, which is written to as it is read.
+fn modified(path: &Path) -> Option<SystemTime> {
+    let metadata = fs::metadata(path).ok()?;
+    metadata.is_file().then(|| metadata.modified().ok())?
+}
+
+fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let paths = glob::glob(pattern).or_fail(Kind::Usage, || {
+        format!("{pattern} is not a pattern of names")
+    })?;
+    paths
+        .map(|path| path.or_fail(Kind::Usage, || format!("{pattern} cannot be searched for")))
+        .collect()
+}
+
+/// Size and checksum of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum {
+    /// Its size.
+    pub bytes: u64,
+    /// Its XXH3-128.
+    pub xxh3: u128,
+}
+
+impl Sum {
+    /// The checksum as it is recorded.
+    pub fn hex(&self) -> String {
+        format!("{:032x}", self.xxh3)
+    }
+}
+
+#[derive(Default)]
+struct Summing {
+    bytes: u64,
+    hash: Box<Xxh3>,
+}
+
+impl Summing {
+    fn add(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        self.hash.update(bytes);
+    }
+
+    fn sum(&self) -> Sum {
+        Sum {
+            bytes: self.bytes,
+            xxh3: self.hash.digest128(),
+        }
+    }
+}
+
+/// Sums what is read through it.
+struct Counted {
+    raw: Box<dyn Read + Send>,
+    state: Arc<Mutex<Summing>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.raw.read(buffer)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.add(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+/// An input that is being read.
+pub struct Opened {
+    /// Its bytes, decompressed.
+    pub bytes: Box<dyn Read + Send>,
+    /// How they were compressed, if they were.
+    pub compression: Option<&'static str>,
+    source: Source,
+    modified: Option<SystemTime>,
+    state: Arc<Mutex<Summing>>,
+}
+
+/// Looks at an input from outside the thread that reads it.
+pub struct Watch {
+    source: Source,
+    modified: Option<SystemTime>,
+    state: Arc<Mutex<Summing>>,
+}
+
+impl Opened {
+    /// Something to ask for the checksum once all is read.
+    pub fn watch(&self) -> Watch {
+        Watch {
+            source: self.source.clone(),
+            modified: self.modified,
+            state: Arc::clone(&self.state),
+        }
+    }
+}
+
+impl Watch {
+    /// The sum of what was read.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if that isn't what was there `before`, or the file was written to meanwhile.
+    pub fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
+        let sum = self
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sum();
+        let now = match &self.source {
+            Source::File(path) => modified(path),
+            Source::Stdin => None,
+        };
+        if before.is_some_and(|before| before != sum) || now != self.modified {
+            return Err(Kind::Refused.error(format!(
+                "{} changed while it was read: load it again when it is complete",
+                self.source.name()
+            )));
+        }
+        Ok(sum)
+    }
+}
+
+/// The size of a sample of lines against that of the file, for an estimate of its rows; `None` where it is
+/// compressed or cannot be read twice.
+pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
+    const SAMPLE_BYTES: u64 = 64 * 1024;
+    let Source::File(path) = source else {
+        return None;
+    };
+    let mut file = File::open(path).ok()?;
+    file.seek(io::SeekFrom::Start(bytes / 2)).ok()?;
+    let mut sample = Vec::new();
+    file.take(SAMPLE_BYTES).read_to_end(&mut sample).ok()?;
+    if sample.is_empty() {
+        return None;
+    }
+    let lines = memchr::memchr_iter(b'\n', &sample).count() as u64;
+    Some((bytes * lines).div_ceil(sample.len() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(sources: &[Source]) -> Vec<String> {
+        let name = |source: &Source| match source {
+            Source::File(path) => path.file_name().expect("a name").display().to_string(),
+            Source::Stdin => "-".to_owned(),
+        };
+        sources.iter().map(name).collect()
+    }
+
+    #[test]
+    fn patterns_find_plain_and_compressed_files_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in [
+            "a1.csv",
+            "a2.csv.gz",
+            "a3.csv.zst",
+            "a4.txt",
+            "b.csv",
+            "[x].csv",
+        ] {
+            fs::write(folder.path().join(name), "").expect("written");
+        }
+        let found = Source::in_folder(folder.path(), &["a*.csv".to_owned(), "a1*".to_owned()]);
+        assert_eq!(
+            names(&found.expect("found")),
+            ["a1.csv", "a2.csv.gz", "a3.csv.zst"]
+        );
+        let odd = folder.path().join("[x].csv");
+        let found = Source::named(&odd.display().to_string()).expect("found");
+        assert_eq!(names(&found), ["[x].csv"]);
+        assert_eq!(Source::named("-").expect("found"), [Source::Stdin]);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growing.csv");
+        fs::write(&path, "1,a\n").expect("written");
+        let source = Source::File(path.clone());
+        let before = source.sum(&Cancel::default()).expect("summed");
+        let read = |source: &Source| {
+            let mut opened = source.open().expect("opened");
+            let watch = opened.watch();
+            let mut text = String::new();
+            opened.bytes.read_to_string(&mut text).expect("read");
+            (text, watch)
+        };
+        let (text, watch) = read(&source);
+        assert_eq!(text, "1,a\n");
+        assert_eq!(watch.finish(before).ok(), before);
+        fs::write(&path, "1,a\n2,b\n").expect("written");
+        let (_, watch) = read(&source);
+        assert!(watch.finish(before).is_err());
+    }
+}

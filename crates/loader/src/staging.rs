@@ -1,0 +1,113 @@
+//! Rows that replace others: copied into a temporary table and joined by the primary key.
+
+use anyhow::Context;
+use database::copy_in::CopyIn;
+use database::identifier::{qualified, quoted};
+use dataset::failure::Kind;
+use postgres::Client;
+
+/// Staged rows are worth a statement of their own from here on.
+pub(crate) const FULL_BYTES: usize = 16 << 20;
+
+const TABLE: &str = "extrato_staged";
+const SEQUENCE: &str = "extrato_sequence";
+
+/// Rows that wait to replace others.
+#[derive(Default)]
+pub(crate) struct Staged {
+    bytes: Vec<u8>,
+    rows: u64,
+}
+
+impl Staged {
+    /// Adds a row as it was encoded for COPY.
+    pub(crate) fn push(&mut self, row: &[u8]) {
+        /// Of the count of fields that a row begins with.
+        const COUNT_BYTES: usize = 2;
+        let (count, fields) = row.split_at(COUNT_BYTES.min(row.len()));
+        let count = count.try_into().map_or(0, i16::from_be_bytes) + 1;
+        self.bytes.extend_from_slice(&count.to_be_bytes());
+        self.bytes.extend_from_slice(fields);
+        // Which one is the last of those with the same key.
+        self.bytes.extend_from_slice(&8_i32.to_be_bytes());
+        self.bytes
+            .extend_from_slice(&(self.rows as i64).to_be_bytes());
+        self.rows += 1;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() >= FULL_BYTES
+    }
+
+    /// Replaces the rows of `schema.table` that have the same `key`; the last one with it wins.
+    ///
+    /// # Errors
+    /// The server's; [`Kind::Check`] if it replaced none or more than there were.
+    pub(crate) fn apply(
+        &mut self,
+        client: &mut Client,
+        schema: &str,
+        table: &str,
+        columns: &[String],
+        key: &[String],
+    ) -> anyhow::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let target = qualified(schema, table);
+        let list = |names: &[String]| {
+            let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+            names.join(", ")
+        };
+        let failed = || format!("cannot replace rows of {schema}.{table}");
+        client
+            .batch_execute(&format!(
+                "CREATE TEMPORARY TABLE {TABLE} ON COMMIT DROP AS SELECT {}, 0::bigint AS {SEQUENCE} FROM {target} LIMIT 0",
+                list(columns)
+            ))
+            .with_context(failed)?;
+        let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
+        names.push(SEQUENCE);
+        let mut copy = CopyIn::start(client, "pg_temp", TABLE, &names, false)?;
+        copy.send(&self.bytes, self.rows)?;
+        copy.finish()?;
+        let others: Vec<_> = columns
+            .iter()
+            .filter(|column| !key.contains(column))
+            .collect();
+        if !others.is_empty() {
+            let set: Vec<_> = others
+                .iter()
+                .map(|column| format!("{0} = s.{0}", quoted(column)))
+                .collect();
+            let same: Vec<_> = key
+                .iter()
+                .map(|column| format!("t.{0} = s.{0}", quoted(column)))
+                .collect();
+            let statement = format!(
+                "UPDATE {target} AS t SET {} FROM (SELECT DISTINCT ON ({key}) * FROM pg_temp.{TABLE} ORDER BY {key}, {SEQUENCE} DESC) AS s
+                 WHERE {}",
+                set.join(", "),
+                same.join(" AND "),
+                key = list(key)
+            );
+            let replaced = client.execute(&statement, &[]).with_context(failed)?;
+            if replaced == 0 || replaced > self.rows {
+                return Err(Kind::Check.error(format!(
+                    "{schema}.{table}: {} rows were to replace others, {replaced} did",
+                    self.rows
+                )));
+            }
+        }
+        client
+            .batch_execute(&format!("DROP TABLE pg_temp.{TABLE}"))
+            .with_context(failed)?;
+        self.bytes.clear();
+        self.rows = 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,295 @@
+//! Loads that are repeated, interrupted and continued.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use database::Cancel;
+use dataset::failure::{Failure, Kind};
+use loader::{OnDuplicate, Rows};
+
+use crate::world::{HIRING, SALES, World, rows, value};
+
+fn hiring(employees: &str) -> World {
+    let world = World::new(&HIRING);
+    world.file("departments.csv", "1,A\n2,B\n");
+    world.file("jobs.csv", "1,A\n2,B\n");
+    world.file("hired_employees.csv", employees);
+    world
+}
+
+fn employees(ids: std::ops::RangeInclusive<u32>) -> String {
+    ids.map(|id| format!("{id},Name,2021-01-01T00:00:00Z,1,2\n"))
+        .collect()
+}
+
+#[test]
+fn a_file_that_was_loaded_is_known_by_its_bytes_and_refused_skipped_or_forced() {
+    let world = hiring(&employees(1..=10));
+    let first = world.load(&world.options());
+    // Under another name it is the same.
+    fs::rename(
+        world.inputs().join("hired_employees.csv"),
+        world.inputs().join("hired_employees-2.csv"),
+    )
+    .expect("renamed");
+    world.refused(
+        &world.options(),
+        Kind::Refused,
+        "was loaded into departments before",
+    );
+    let mut options = world.options();
+    options.on_duplicate = OnDuplicate::Skip;
+    let second = world.load(&options);
+    assert_eq!(
+        (second.rows.read, second.rows.skipped, second.rows.loaded),
+        (14, 14, 0)
+    );
+    assert_eq!(second.tables[2].files[0].loaded_before, Some(first.load_id));
+    options.on_duplicate = OnDuplicate::Reject;
+    options.force = true;
+    let third = world.load(&options);
+    assert_eq!(
+        (third.rows.read, third.rows.rejected, third.rows.loaded),
+        (14, 14, 0)
+    );
+    assert_eq!(world.count("hiring.hired_employees"), 10);
+}
+
+#[test]
+fn the_same_bytes_twice_in_one_load_are_one_file() {
+    let world = hiring(&employees(1..=10));
+    fs::copy(
+        world.inputs().join("hired_employees.csv"),
+        world.inputs().join("hired_employees-2.csv"),
+    )
+    .expect("copied");
+    world.refused(&world.options(), Kind::Refused, "before");
+    assert_eq!(world.count("hiring.extrato_load"), 0);
+}
+
+#[test]
+fn rows_that_are_there_are_skipped_where_that_is_asked_for() {
+    let world = hiring(&employees(1..=10));
+    world.load(&world.options());
+    world.file(
+        "hired_employees.csv",
+        employees(6..=15) + "16,,2021-01-01T00:00:00Z,1,2\n6,,2021-01-01T00:00:00Z,1,2\n",
+    );
+    let mut options = world.options();
+    options.on_duplicate = OnDuplicate::Skip;
+    let rows = world.load(&options).tables[2].rows;
+    let expected = Rows {
+        read: 12,
+        loaded: 5,
+        updated: 0,
+        rejected: 2,
+        skipped: 5,
+    };
+    assert_eq!(rows, expected);
+    assert_eq!(world.count("hiring.hired_employees"), 15);
+}
+
+#[test]
+fn rows_replace_those_with_their_primary_key_and_the_last_one_wins() {
+    let world = hiring("1,Ana,2021-01-01T00:00:00Z,1,2\n2,Eva,2021-01-01T00:00:00Z,1,2\n");
+    world.load(&world.options());
+    world.file(
+        "hired_employees.csv",
+        "1,Ana Maria,2021-01-01T00:00:00Z,2,2\n3,Rui,2021-01-01T00:00:00Z,1,2\n3,Rui Jorge,2021-01-01T00:00:00Z,1,2\n\
+         1,Ana Paula,2021-01-01T00:00:00Z,2,2\n2,Bad,2021-01-01T00:00:00Z,9,2\n",
+    );
+    let mut options = world.options();
+    options.on_duplicate = OnDuplicate::Update;
+    let report = world.load(&options);
+    let expected = Rows {
+        read: 5,
+        loaded: 4,
+        updated: 3,
+        rejected: 1,
+        skipped: 0,
+    };
+    assert_eq!(report.tables[2].rows, expected);
+    let mut client = world.connect();
+    assert_eq!(
+        rows(&mut client, "hiring.hired_employees"),
+        [
+            "(1,\"Ana Paula\",\"2021-01-01 00:00:00\",2,2)",
+            "(2,Eva,\"2021-01-01 00:00:00\",1,2)",
+            "(3,\"Rui Jorge\",\"2021-01-01 00:00:00\",1,2)",
+        ]
+    );
+}
+
+#[test]
+fn truncate_empties_the_tables_in_the_same_transaction() {
+    let world = hiring(&employees(1..=10));
+    world.load(&world.options());
+    let mut options = world.options();
+    options.truncate = true;
+    let report = world.load(&options);
+    assert_eq!(report.rows.loaded, 14);
+    assert_eq!(world.count("hiring.hired_employees"), 10);
+    // A load that fails leaves what was there.
+    world.file(
+        "hired_employees.csv",
+        "1,,2021-01-01T00:00:00Z,1,2\n2,,2021-01-01T00:00:00Z,1,2\n",
+    );
+    world.refused(&options, Kind::Refused, "not one of the 2 rows");
+    assert_eq!(world.count("hiring.hired_employees"), 10);
+    // Departments alone cannot be emptied while employees refer to them.
+    fs::remove_file(world.inputs().join("hired_employees.csv")).expect("removed");
+    world.refused(&options, Kind::Refused, "cannot empty departments, jobs");
+}
+
+#[test]
+fn a_load_that_commits_on_its_way_goes_on_where_it_failed() {
+    let text = employees(1..=25) + "26,,2021-01-01T00:00:00Z,1,2\n" + &employees(27..=40);
+    let world = hiring(&text);
+    let mut options = world.options();
+    options.commit_every = Some(10);
+    // The server refuses one of the rows, which no rule of ours foresaw.
+    let made = world.load(&options);
+    assert_eq!(
+        (made.rows.read, made.rows.loaded, made.rows.rejected),
+        (44, 43, 1)
+    );
+    let mut client = world.connect();
+    client
+        .batch_execute(
+            "TRUNCATE hiring.hired_employees, hiring.extrato_load;
+             ALTER TABLE hiring.hired_employees ADD CONSTRAINT foreseen CHECK (id <> 33)",
+        )
+        .expect("a constraint");
+    for name in ["departments.csv", "jobs.csv"] {
+        fs::remove_file(world.inputs().join(name)).expect("removed");
+    }
+    let said = world.try_load(&options).expect_err("refused");
+    assert!(format!("{said:#}").contains("foreseen"), "{said:#}");
+    assert_eq!(database::exit_code(&said), Kind::Refused.exit_code());
+    assert_eq!(
+        world.count("hiring.hired_employees"),
+        29,
+        "three tens were committed, one row of them rejected"
+    );
+    let row = client
+        .query_one(
+            "SELECT rows_read, rows_rejected, complete FROM hiring.extrato_load",
+            &[],
+        )
+        .expect("one file");
+    let ledger: (i64, i64, bool) = (row.get(0), row.get(1), row.get(2));
+    assert_eq!(ledger, (30, 1, false));
+
+    client
+        .batch_execute("ALTER TABLE hiring.hired_employees DROP CONSTRAINT foreseen")
+        .expect("dropped");
+    let report = world.load(&options);
+    let expected = Rows {
+        read: 40,
+        loaded: 10,
+        updated: 0,
+        rejected: 0,
+        skipped: 30,
+    };
+    assert_eq!(report.rows, expected);
+    let distinct: i64 = value(
+        &mut client,
+        "SELECT count(DISTINCT id) FROM hiring.hired_employees",
+    );
+    assert_eq!((distinct, world.count("hiring.hired_employees")), (39, 39));
+    world.refused(&options, Kind::Refused, "before");
+}
+
+#[test]
+fn many_tables_commit_on_their_way_and_come_out_the_same() {
+    let world = World::new(&SALES);
+    world.file(
+        "Production.Product.csv",
+        "ProductID;Name;ListPrice;Size;Weight;SellStartDate\n1;A;1,5;NULL;NULL;2020-01-01\n",
+    );
+    let lines: String = (1..=5000)
+        .map(|id| format!("{id};1;1;NULL;1;{id}.5\n"))
+        .collect();
+    world.file(
+        "Sales.OrderLine.csv",
+        format!("OrderID;LineID;ProductID;CustomerID;Qty;LineTotal\n{lines}"),
+    );
+    let mut options = world.options();
+    options.commit_every = Some(700);
+    let report = world.load(&options);
+    assert_eq!((report.rows.read, report.rows.loaded), (5001, 5001));
+    let total: String = value(
+        &mut world.connect(),
+        "SELECT sum(line_total)::text FROM sales.order_line",
+    );
+    assert_eq!(total, "12505000.000000");
+}
+
+#[test]
+fn two_loads_into_one_schema_do_not_mix() {
+    let world = hiring(&employees(1..=10));
+    let mut other = world.connect();
+    other
+        .execute(
+            "SELECT pg_advisory_lock(hashtextextended('extrato load ' || 'hiring', 0))",
+            &[],
+        )
+        .expect("locked");
+    world.refused(&world.options(), Kind::Refused, "another load is running");
+    other
+        .batch_execute("SELECT pg_advisory_unlock_all()")
+        .expect("unlocked");
+    assert_eq!(world.load(&world.options()).rows.loaded, 14);
+}
+
+#[test]
+fn an_interrupted_load_leaves_no_row() {
+    let world = hiring(&employees(1..=200_000));
+    let cancel = Cancel::default();
+    let handle = cancel.clone();
+    let mut watcher = world.connect();
+    let stopper = thread::spawn(move || {
+        // Once the first rows are on their way.
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%hired%'";
+        while value::<i64>(&mut watcher, query) == 0 {
+            thread::yield_now();
+        }
+        handle.cancel();
+    });
+    let error = loader::load(&world.database.settings(), &world.options(), &cancel)
+        .expect_err("interrupted");
+    stopper.join().expect("stopped");
+    assert_eq!(
+        Failure::kind_of(&error),
+        Some(Kind::Interrupted),
+        "{error:#}"
+    );
+    assert_eq!(world.load(&world.options()).rows.loaded, 200_004);
+}
+
+#[test]
+fn a_pipe_is_read_once_and_known_at_its_end() {
+    let world = hiring(&employees(1..=3));
+    let pipe = world.inputs().join("pipe");
+    let status = Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .expect("mkfifo runs");
+    assert!(status.success());
+    let mut options = world.options();
+    options.tables = vec![("hired_employees".to_owned(), pipe.display().to_string())];
+    let write = |text: String| {
+        let pipe = pipe.clone();
+        thread::spawn(move || fs::write(pipe, text))
+    };
+    let writer = write(employees(1..=50_000));
+    let report = world.load(&options);
+    writer.join().expect("written").expect("written");
+    assert_eq!(report.rows.loaded, 50_004);
+    options.from = None;
+    let writer = write(employees(1..=50_000));
+    world.refused(&options, Kind::Refused, "nothing was loaded");
+    writer.join().expect("written").expect("written");
+    assert_eq!(world.count("hiring.hired_employees"), 50_000);
+}

@@ -1,0 +1,10 @@
+//! The loader against a real Postgres; each test has a database of its own.
+
+mod again;
+mod bad_input;
+mod casts;
+mod damage;
+mod hiring;
+mod memory;
+mod sales;
+mod world;
