@@ -217,6 +217,12 @@ impl Dataset {
                 ))
             })?;
         }
+        let tables = self.tables.iter().map(|table| &table.name);
+        if let Some(name) = tables.chain([&self.name]).find(|name| !is_file_name(name)) {
+            return Err(Kind::Usage.error(format!(
+                "{DESCRIPTION}: `{name}` cannot be the name of a dataset or table, since no file can bear it"
+            )));
+        }
         for model in &self.models {
             model.check()?;
             if let Some(stream) = &model.stream
@@ -240,6 +246,11 @@ impl Dataset {
         }
         Ok(())
     }
+}
+
+/// Whether a file or folder in some folder can bear this name, with an ending.
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() <= 200 && !name.contains(['/', '\0'])
 }
 
 impl Model {
@@ -381,6 +392,11 @@ mod tests {
         let model = "[[model]]\nname = \"m\"\nfile = \"m.sql\"\n";
         let cases = [
             ("name = 1", "not valid"),
+            ("name = \"..\"\ntable = []", "`..` cannot be the name"),
+            (
+                "name = \"x\"\n[[table]]\nname = \"a/b\"\nkey = []",
+                "`a/b` cannot be the name",
+            ),
             ("name = \"x\"\ntable = []\nfoo = 1", "unknown field"),
             (
                 &format!(

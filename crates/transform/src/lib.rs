@@ -15,6 +15,7 @@ pub mod reconcile;
 mod run;
 mod sink;
 mod stage;
+mod tables;
 pub mod verify;
 
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ use dataset::{Dataset, Model};
 use serde::Serialize;
 
 use reconcile::Reconciliation;
-use run::Source;
 pub use sink::Format;
+use tables::Source;
 
 /// What to do.
 #[derive(Debug, Clone)]

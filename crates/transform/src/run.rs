@@ -4,38 +4,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use database::snapshot::Snapshot;
-use database::{Cancel, Settings};
+use database::Cancel;
 use dataset::Model;
 use dataset::failure::Kind;
 
 use crate::engine::plan::Plan;
 use crate::engine::{self, Stream};
-use crate::memory::{Budget, Shares};
-use crate::needed::{self, Needed};
+use crate::memory::Shares;
+use crate::needed;
 use crate::ranges::{Counted, Ranges};
 use crate::reconcile::{Count, Reconciliation};
 use crate::sink::publish::Staging;
 use crate::sink::{self, SortKeys, Writer, Written, manifest};
-use crate::stage::{Spill, StagedTable, Table, layer};
+use crate::stage::Table;
+use crate::tables::{Read, Source};
 use crate::{ModelReport, Options, Report, TableReport, check};
-
-/// Where the tables come from.
-pub(crate) enum Source<'a> {
-    /// A database.
-    Database(&'a Settings),
-    /// The raw layer that a former run kept below this folder.
-    Stage(&'a Path),
-}
-
-/// The tables, as they were read.
-struct Read {
-    snapshot: String,
-    tables: Vec<(String, Table)>,
-    reports: Vec<TableReport>,
-    /// Keeps a raw layer as it is for the run.
-    _layer: Option<layer::Layer>,
-}
 
 pub(crate) fn run(
     source: &Source<'_>,
@@ -58,18 +41,12 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
             None => staging.check_file_replaceable(&file_name(options, model))?,
         }
     }
-    let needed = Needed::by(models)?;
     let Read {
         snapshot,
         mut tables,
         reports,
         _layer,
-    } = match source {
-        Source::Database(settings) => {
-            read_database(settings, options, &needed, &run, &staging, cancel)?
-        }
-        Source::Stage(stage) => read_stage(stage, options, &needed)?,
-    };
+    } = source.read(options, &run, &staging, cancel)?;
 
     let context = RunContext {
         run: &run,
@@ -103,109 +80,6 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
         models: model_reports,
         seconds,
     })
-}
-
-fn read_database(
-    settings: &Settings,
-    options: &Options,
-    needed: &Needed,
-    run: &str,
-    staging: &Staging,
-    cancel: &Cancel,
-) -> anyhow::Result<Read> {
-    // Taken before anything is read: another run may be writing there.
-    let kept = match &options.stage {
-        Some(stage) => Some(Staging::begin(&layer::folder(stage), run)?),
-        None => None,
-    };
-    // What is kept is kept whole.
-    let wanted = |table: &str, column: &str| kept.is_some() || needed.has(table, column);
-    let snapshot = Snapshot::take(settings, &options.dataset, &options.schema, &wanted, cancel)?;
-    let id = snapshot.id().to_owned();
-    needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
-
-    let root = match &kept {
-        Some(kept) => kept.path(&options.dataset.name),
-        None => staging.path("raw"),
-    };
-    let budget = Budget::new(Shares::of(options.memory_bytes).tables());
-    let mut tables = Vec::new();
-    let mut reports = Vec::new();
-    for table in snapshot.tables() {
-        let began = Instant::now();
-        let name = table.schema.name.clone();
-        let spill = Spill::new(&root, &name, &budget, kept.is_some());
-        let connections = options.max_connections;
-        let read =
-            crate::extract::read_table(settings, &snapshot, table, connections, spill, cancel)?;
-        reports.push(TableReport {
-            table: name.clone(),
-            rows: read.rows(),
-            seconds: began.elapsed().as_secs_f64(),
-        });
-        tracing::info!(table = name, rows = read.rows(), "read");
-        tables.push((name, read));
-    }
-    // From here on the database is left alone.
-    snapshot.release()?;
-
-    if let Some(kept) = kept {
-        let origin = layer::Origin {
-            run,
-            dataset: &options.dataset.name,
-            schema: &options.schema,
-            snapshot: &id,
-        };
-        let staged = tables.into_iter().filter_map(|(_, table)| match table {
-            Table::Staged(staged) => Some(staged),
-            Table::Frame(_) => None,
-        });
-        let mut staged = layer::publish(&kept, &origin, staged.collect())?;
-        staged
-            .iter_mut()
-            .for_each(|table| needed.keep(&mut table.schema));
-        tables = loaded(staged, options.memory_bytes)?;
-    }
-    Ok(Read {
-        snapshot: id,
-        tables,
-        reports,
-        _layer: None,
-    })
-}
-
-fn read_stage(stage: &Path, options: &Options, needed: &Needed) -> anyhow::Result<Read> {
-    let mut layer = layer::open(stage, &options.dataset)?;
-    needed.check(layer.tables.iter().map(|table| &table.schema))?;
-    let mut tables = std::mem::take(&mut layer.tables);
-    tables
-        .iter_mut()
-        .for_each(|table| needed.keep(&mut table.schema));
-    let reports = tables.iter().map(layer::report).collect();
-    Ok(Read {
-        snapshot: layer.snapshot.clone(),
-        tables: loaded(tables, options.memory_bytes)?,
-        reports,
-        _layer: Some(layer),
-    })
-}
-
-/// Loads as many tables as memory can hold, in their order; the others stay on disk.
-fn loaded(tables: Vec<StagedTable>, memory_bytes: u64) -> anyhow::Result<Vec<(String, Table)>> {
-    let mut left = Shares::of(memory_bytes).tables();
-    tables
-        .into_iter()
-        .map(|staged| {
-            let name = staged.schema.name.clone();
-            let table = Table::Staged(staged);
-            let bytes = table.memory_bytes();
-            if bytes > left {
-                return Ok((name, table));
-            }
-            left -= bytes;
-            Ok((name, Table::Frame(table.load()?)))
-        })
-        .collect()
 }
 
 /// What the models of one run share.

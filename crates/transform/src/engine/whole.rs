@@ -156,6 +156,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_sum_over_no_value_is_null_as_in_postgres() {
+        let columns = [("n", ColumnType::BigInt), ("s", ColumnType::BigInt)];
+        for condition in ["a > 5", "b = 'y'"] {
+            let sql = format!("SELECT COUNT(*) AS n, SUM(a) AS s FROM t WHERE {condition}");
+            let frame = run(&model(&sql, &columns), &tables()).unwrap();
+            assert_eq!(frame, df!("n" => [0_i64], "s" => [None::<i64>]).unwrap());
+        }
+        let grouped =
+            "SELECT COUNT(*) AS n, SUM(CASE WHEN b = 'y' THEN a END) AS s FROM t GROUP BY b";
+        let frame = run(&model(grouped, &columns), &tables()).unwrap();
+        assert_eq!(frame.column("s").unwrap().null_count(), 3);
+    }
+
+    #[test]
     fn another_type_or_another_column_is_refused_by_name() {
         for (sql, columns, named) in [
             (

@@ -80,7 +80,12 @@ pub(crate) fn publish(
         bytes: files.iter().map(|file| file.bytes).sum(),
         tables: tables.iter().map(entry).collect(),
     };
-    manifest::complete(&staging.path(origin.dataset), &header, &files)?;
+    let folder = staging.path(origin.dataset);
+    // Tables without rows have no files.
+    fs::create_dir_all(&folder).or_fail(Kind::Output, || {
+        format!("cannot create {}", folder.display())
+    })?;
+    manifest::complete(&folder, &header, &files)?;
     let root = staging.publish_folder(origin.dataset)?;
     let moved = |table: StagedTable| StagedTable {
         root: root.clone(),

@@ -196,6 +196,20 @@ fn what_a_run_kept_gives_the_same_bytes_without_the_database() {
 }
 
 #[test]
+fn tables_without_rows_are_kept_too() {
+    let world = World::of_cards();
+    let lake = world.out.path().join("lake");
+    let mut options = world.options(Layout::SingleFile);
+    options.stage = Some(lake.clone());
+    world.try_transform(&options).unwrap();
+    let header = world.single_file();
+    options.stage = None;
+    let report = transform::run_from_stage(&lake, &options, &Cancel::default()).unwrap();
+    assert_eq!((report.tables.len(), report.models[0].rows), (4, 0));
+    assert_eq!(world.single_file(), header);
+}
+
+#[test]
 fn what_is_kept_has_all_columns_and_a_type_without_a_decoder_is_named() {
     let world = World::with_rows(3, 30);
     world.sql("ALTER TABLE associado ADD estranha interval");
