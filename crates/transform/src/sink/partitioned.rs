@@ -11,7 +11,7 @@ use super::file::RowFile;
 use super::manifest::FileEntry;
 use super::order::{self, Key};
 use super::rows::{Rows, Shape, positions};
-use super::{BLOCK_ROWS, BUFFER_BYTES, Format, Written, add, partition};
+use super::{BLOCK_ROWS, BUFFER_BYTES, Format, add, partition};
 use crate::output::Output;
 
 /// A folder of partitions under construction. At most as many files are open at once as there are threads, and
@@ -69,7 +69,7 @@ impl<'a> Partitioned<'a> {
             partitions.push(partition);
             rest = after;
         }
-        let Some(last) = partitions.pop() else {
+        let Some(first) = partitions.first() else {
             return Ok(());
         };
 
@@ -80,35 +80,44 @@ impl<'a> Partitioned<'a> {
             keys: &keys,
             order_keys: &order_keys,
         };
-        let buffer = || Vec::with_capacity(BUFFER_BYTES);
         // The first partition may have begun before, and the last may go on after.
-        let mut files = Vec::with_capacity(partitions.len() + 2);
-        let mut partitions = partitions.into_iter();
-        let last = match (former, partitions.next()) {
-            (former, None) => writer.write(former, last, &mut buffer(), &mut files)?,
-            (former, Some(first)) => {
-                let first = writer.write(former, first, &mut buffer(), &mut files)?;
-                files.push(first.finish()?);
-                let written: Vec<FileEntry> = partitions
-                    .collect::<Vec<_>>()
-                    .into_par_iter()
-                    .map_init(buffer, |buffer, partition| {
-                        writer
-                            .write(None, partition, buffer, &mut Vec::new())?
-                            .finish()
-                    })
-                    .collect::<anyhow::Result<_>>()?;
-                files.extend(written);
-                writer.write(None, last, &mut buffer(), &mut files)?
-            }
+        let goes_on = former.as_ref().map(|former| &former.name) == Some(&writer.name(first)?);
+        let (former, ended) = match goes_on {
+            true => (former, None),
+            false => (None, former.map(Partition::finish).transpose()?),
         };
-        self.files.extend(files);
-        self.last = Some(last);
+        let former = Mutex::new(former);
+        let last = partitions.len() - 1;
+        let written: Vec<Written> = partitions
+            .into_par_iter()
+            .enumerate()
+            .map_init(
+                || Vec::with_capacity(BUFFER_BYTES),
+                |buffer, (index, partition)| {
+                    let former = match index {
+                        0 => former.lock().unwrap_or_else(PoisonError::into_inner).take(),
+                        _ => None,
+                    };
+                    let partition = writer.write(former, partition, buffer)?;
+                    Ok(match index == last {
+                        true => Written::Open(partition),
+                        false => Written::Ended(partition.finish()?),
+                    })
+                },
+            )
+            .collect::<anyhow::Result<_>>()?;
+        self.files.extend(ended);
+        for partition in written {
+            match partition {
+                Written::Ended(file) => self.files.push(file),
+                Written::Open(partition) => self.last = Some(partition),
+            }
+        }
         Ok(())
     }
 
     /// Ends the last file.
-    pub(super) fn finish(mut self) -> anyhow::Result<Written> {
+    pub(super) fn finish(mut self) -> anyhow::Result<super::Written> {
         if let Some(last) = self.last.take() {
             self.files.push(last.finish()?);
         }
@@ -120,6 +129,12 @@ impl<'a> Partitioned<'a> {
     }
 }
 
+/// A partition whose rows were written.
+enum Written {
+    Ended(FileEntry),
+    Open(Partition),
+}
+
 /// Writes the partitions of one output.
 struct PartitionWriter<'a> {
     partitioned: &'a Partitioned<'a>,
@@ -129,49 +144,54 @@ struct PartitionWriter<'a> {
 }
 
 impl PartitionWriter<'_> {
-    /// Writes the rows `partition` into their file, which is that of `former` if they are of the same partition;
-    /// otherwise `former` ends, among `ended`.
+    /// The folder of some rows of one partition.
     ///
     /// # Errors
-    /// [`Kind::Output`] if a file cannot be written; [`Kind::Refused`] for a value that no folder can be named after.
+    /// [`Kind::Refused`] for a value that no folder can be named after.
+    fn name(&self, partition: &[u32]) -> anyhow::Result<String> {
+        let first = partition[0] as usize;
+        partition::folder(self.keys.iter().map(|(name, field)| {
+            let row = self.rows.taken(field.source).row(first);
+            (name.as_str(), &*field.cells, row)
+        }))
+    }
+
+    /// Writes the rows `partition` into their file, which is that of `former` if they go on with it.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if a file cannot be written; those of [`PartitionWriter::name`].
     fn write(
         &self,
         former: Option<Partition>,
         partition: &mut [u32],
         buffer: &mut Vec<u8>,
-        ended: &mut Vec<FileEntry>,
     ) -> anyhow::Result<Partition> {
         let Partitioned { shape, folder, .. } = self.partitioned;
         shape.cancel.check()?;
         self.rows.sort(self.order_keys, partition);
-        let first = partition[0] as usize;
-        let name = partition::folder(self.keys.iter().map(|(name, field)| {
-            let row = self.rows.taken(field.source).row(first);
-            (name.as_str(), &*field.cells, row)
-        }))?;
         buffer.clear();
-        let mut file = match former {
-            Some(former) if former.name == name => former.file,
-            former => {
-                ended.extend(former.map(Partition::finish).transpose()?);
+        let mut open = match former {
+            Some(former) => former,
+            None => {
+                let name = self.name(partition)?;
                 let path = folder.join(&name);
                 create_folder(&path)?;
                 let path = path.join(shape.format.partition_file());
-                RowFile::create(&path, shape.format, self.rows, false, buffer)?
+                Partition {
+                    name,
+                    file: RowFile::create(&path, shape.format, self.rows, false, buffer)?,
+                    format: shape.format,
+                }
             }
         };
         for rows in partition.chunks(BLOCK_ROWS) {
             let block = std::mem::take(buffer);
             let (block, sums) = self.rows.block(shape, positions(rows), block)?;
-            *buffer = file.append(block, rows.len())?;
+            *buffer = open.file.append(block, rows.len())?;
             let total = self.partitioned.sums.lock();
             add(&mut total.unwrap_or_else(PoisonError::into_inner), &sums);
         }
-        Ok(Partition {
-            name,
-            file,
-            format: shape.format,
-        })
+        Ok(open)
     }
 }
 
