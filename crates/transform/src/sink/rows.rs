@@ -11,6 +11,7 @@ use database::Cancel;
 use dataset::Model;
 use dataset::failure::Kind;
 use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray, PlSmallStr, Schema};
+use rayon::prelude::*;
 use tracing::field::Empty;
 
 use super::cells::{Cells, write_text};
@@ -140,10 +141,12 @@ impl<'a> Shape<'a> {
                 self.model.name, output.rows
             )));
         }
-        let fields = (0_usize..)
-            .zip(output.columns)
+        let fields = output
+            .columns
+            .into_par_iter()
+            .enumerate()
             .map(|(index, column)| {
-                // The blocks that a column came in are freed here, before the next column is put into one piece.
+                // The blocks that a column came in are freed as soon as it is in one piece.
                 let field = match self.fields.get(index) {
                     Some(Some(field)) => field.clone(),
                     _ => Field::of(&column)?,
