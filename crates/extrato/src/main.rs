@@ -2,6 +2,7 @@
 
 mod db;
 mod job;
+mod manual;
 mod pipeline;
 mod progress;
 mod summary;
@@ -9,7 +10,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use database::Environment;
 
 use terminal::{Terminal, TerminalArgs};
@@ -59,6 +60,10 @@ enum Command {
     Verify(transform::cli::VerifyArgs),
     #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(manual::CompletionsArgs),
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(manual::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +85,8 @@ fn main() -> ExitCode {
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
+            Command::Completions(arguments) => manual::completions(&arguments, Cli::command()),
+            Command::Man(arguments) => manual::man(&arguments, Cli::command()),
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,
