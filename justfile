@@ -30,6 +30,15 @@ lint:
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --document-private-items
 
+# Linters and schemas of deploy/, and the programs in the root of their images (as root; needs what .ci/run installs)
+lint-deploy:
+    cargo build --release --package extrato --package generator --package transform
+    deploy/check
+
+# Licences, sources and versions of what Cargo.lock names (needs cargo-deny)
+deny:
+    cargo deny check --hide-inclusion-graph licenses bans sources
+
 # Compare with limits and peers: just bench generate, just bench transform
 bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
