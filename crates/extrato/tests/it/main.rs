@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod determinism;
+mod documents;
 mod embedded;
 mod exit_codes;
 mod generate;
