@@ -98,3 +98,119 @@ fn jobs_know_database_and_dataset_and_no_other_job() {
         }
     }
 }
+
+/// What must be the same in a README of any language.
+#[derive(Debug, Default)]
+struct Section {
+    heading: String,
+    /// Code and the targets of links in the prose.
+    named: BTreeSet<String>,
+    /// Code and digits of each row of its tables.
+    rows: Vec<(BTreeSet<String>, String)>,
+    /// The lines of its blocks of code, without comments.
+    code: Vec<String>,
+}
+
+/// The sections of a README, one for each heading.
+fn sections(readme: &str) -> Vec<Section> {
+    let mut sections = vec![Section::default()];
+    let mut prose = String::new();
+    let mut language = None;
+    for line in readme.lines().chain(["#"]) {
+        let last = sections.last_mut().expect("never empty");
+        match (language, line.strip_prefix("```")) {
+            (None, Some(name)) => language = Some(name),
+            (Some(_), Some(_)) => language = None,
+            (Some(language), None) => last.code.push(without_words(line, language)),
+            (None, None) if line.starts_with('|') => {
+                let (named, plain) = code_spans(line);
+                let digits = plain.chars().filter(char::is_ascii_digit).collect();
+                last.rows.push((named.into_iter().collect(), digits));
+            }
+            (None, None) if line.starts_with('#') => {
+                let (named, plain) = code_spans(&std::mem::take(&mut prose));
+                let links = plain
+                    .split("](")
+                    .skip(1)
+                    .filter_map(|rest| rest.split_once(')'));
+                last.named
+                    .extend(links.map(|(target, _)| target.replace(".pt-BR", "")));
+                last.named.extend(named);
+                sections.push(Section {
+                    heading: line.to_owned(),
+                    ..Section::default()
+                });
+            }
+            (None, None) => {
+                prose.push_str(line);
+                prose.push(' ');
+            }
+        }
+    }
+    sections
+}
+
+/// A line of code without what is translated in it: comments, the labels of a diagram, notes behind a tree.
+fn without_words(line: &str, language: &str) -> String {
+    let end = match language {
+        "mermaid" => line.find(['[', '"', '{', '/']),
+        "sql" => line.find(" -- "),
+        "" => line
+            .find("──")
+            .and_then(|tree| Some(tree + line[tree..].find("  ")?)),
+        _ if line.starts_with('#') => Some(0),
+        _ => line.find(" #"),
+    };
+    line[..end.unwrap_or(line.len())].trim_end().to_owned()
+}
+
+/// The code between backticks, and the text without it.
+fn code_spans(text: &str) -> (Vec<String>, String) {
+    let (mut spans, mut plain, mut rest) = (Vec::new(), String::new(), text);
+    while let Some(start) = rest.find('`') {
+        let ticks = &rest[start..start + rest[start..].find(|c| c != '`').unwrap_or(1)];
+        plain.push_str(&rest[..start]);
+        let (span, after) = rest[start + ticks.len()..].split_once(ticks).expect(rest);
+        spans.push(span.to_owned());
+        rest = after;
+    }
+    plain.push_str(rest);
+    (spans, plain)
+}
+
+#[test]
+fn the_portuguese_readme_has_the_commands_code_and_figures_of_the_english_one() {
+    let english = sections(&text("README.md"));
+    let portuguese = sections(&text("README.pt-BR.md"));
+    assert!(english.len() > 10);
+    for (ours, theirs) in english.iter().zip(&portuguese) {
+        let place = format!(
+            "`{}` (README.md) and `{}` (README.pt-BR.md)",
+            ours.heading, theirs.heading
+        );
+        let level = |section: &Section| section.heading.chars().take_while(|c| *c == '#').count();
+        assert_eq!(
+            level(ours),
+            level(theirs),
+            "{place} are headings of two levels"
+        );
+        for (ours, theirs) in ours.code.iter().zip(&theirs.code) {
+            assert_eq!(ours, theirs, "{place} differ in a line of code");
+        }
+        assert_eq!(ours.code.len(), theirs.code.len(), "{place}: lines of code");
+        for (ours, theirs) in ours.rows.iter().zip(&theirs.rows) {
+            assert_eq!(ours, theirs, "{place} differ in a row of a table");
+        }
+        assert_eq!(
+            ours.rows.len(),
+            theirs.rows.len(),
+            "{place}: rows of tables"
+        );
+        let differing: Vec<_> = ours.named.symmetric_difference(&theirs.named).collect();
+        assert!(
+            differing.is_empty(),
+            "only one of {place} names {differing:?}"
+        );
+    }
+    assert_eq!(english.len(), portuguese.len(), "headings");
+}
