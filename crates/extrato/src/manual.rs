@@ -19,7 +19,7 @@ Examples:
 
 pub(crate) const MAN_EXAMPLES: &str = "\
 Examples:
-  extrato man ~/.local/share/man/man1                  then: man extrato-transform";
+  extrato man ~/.local/share/man/man1        then, with ~/.local/bin on the PATH: man extrato-transform";
 
 /// Print what makes a shell complete this program's arguments
 #[derive(Debug, Args)]
