@@ -44,6 +44,10 @@ bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"
 
+# Search for bytes that the loader's splitter or its rules take wrongly: just fuzz split, just fuzz row (nightly, cargo-fuzz)
+fuzz TARGET *ARGUMENTS:
+    cd crates/loader && cargo +nightly fuzz run "$@" -- -max_len=300
+
 # All that must pass before anything lands
 gate:
     .ci/run
