@@ -13,6 +13,7 @@ mod portability;
 mod ranges;
 pub mod reconcile;
 mod run;
+mod select;
 mod sink;
 mod stage;
 mod tables;
@@ -26,6 +27,7 @@ use dataset::{Dataset, Model};
 use serde::Serialize;
 
 use reconcile::Reconciliation;
+use select::Select;
 pub use sink::Format;
 use tables::Source;
 
@@ -125,11 +127,14 @@ pub struct ModelReport {
 /// # Errors
 /// [`Kind::Usage`] if a model joins in a way that Polars gets wrong, or lacks a column to partition by.
 pub fn check(options: &Options) -> anyhow::Result<()> {
-    options.dataset.models.iter().try_for_each(|model| {
-        portability::check(model)?;
-        engine::plan::Plan::of(model).map(|_| ())
-    })?;
-    check_layout(&options.dataset.models, &options.layout)
+    checked(options).map(drop)
+}
+
+/// The models, parsed, once they are checked.
+fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
+    let selects = Select::all(&options.dataset.models)?;
+    check_layout(&options.dataset.models, &options.layout)?;
+    Ok(selects)
 }
 
 /// Reads, joins, writes, checks and publishes.
