@@ -188,6 +188,27 @@ impl Dataset {
         self.tables.iter().find(|table| table.name == name)
     }
 
+    /// Leaves all models away but those named.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] naming the models there are if one is unknown.
+    pub fn keep_models(&mut self, names: &[String]) -> anyhow::Result<()> {
+        let known: Vec<&str> = self
+            .models
+            .iter()
+            .map(|model| model.name.as_str())
+            .collect();
+        if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(Kind::Usage.error(format!(
+                "dataset `{}` has no model `{unknown}`; it has {}",
+                self.name,
+                known.join(", ")
+            )));
+        }
+        self.models.retain(|model| names.contains(&model.name));
+        Ok(())
+    }
+
     fn read(folder: &Folder<'_>) -> anyhow::Result<Self> {
         let text = folder
             .read(DESCRIPTION)?

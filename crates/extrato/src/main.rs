@@ -2,7 +2,9 @@
 
 mod db;
 mod job;
+mod models;
 mod pipeline;
+mod preview;
 mod progress;
 mod summary;
 mod terminal;
@@ -57,6 +59,8 @@ enum Command {
     Transform(transform::cli::TransformArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
     Verify(transform::cli::VerifyArgs),
+    #[command(after_help = models::EXAMPLES)]
+    Models(models::ModelsArgs),
     #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
 }
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
+            Command::Models(arguments) => models::run(&arguments, &terminal),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
         });
     match result {

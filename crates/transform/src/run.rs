@@ -11,6 +11,7 @@ use dataset::failure::Kind;
 use crate::engine::{self, Stream};
 use crate::memory::Shares;
 use crate::needed::Needed;
+use crate::preview::Preview;
 use crate::ranges::{Counted, Ranges};
 use crate::reconcile::{Count, Reconciliation};
 use crate::select::Select;
@@ -18,6 +19,7 @@ use crate::sink::publish::Staging;
 use crate::sink::{self, SortKeys, Writer, Written, manifest};
 use crate::stage::Table;
 use crate::tables::{Read, Source};
+use crate::write_back::{Target, WriteBack};
 use crate::{ModelReport, Options, Report, TableReport, checked};
 
 pub(crate) fn run(
@@ -33,6 +35,7 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     let began = Instant::now();
     let models = &options.dataset.models;
     let selects = checked(options)?;
+    let target = Target::of(source, options, cancel)?;
     let run = run_id();
     let staging = Staging::begin(&options.out, &run)?;
     for model in models {
@@ -40,6 +43,9 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
             Some(_) => staging.check_replaceable(&model.name)?,
             None => staging.check_file_replaceable(&file_name(options, model))?,
         }
+    }
+    if let Some(target) = &target {
+        target.check()?;
     }
     let Read {
         snapshot,
@@ -56,6 +62,8 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
         staging: &staging,
         cancel,
     };
+    // Reading has ended, so nothing that is written can be in its way.
+    let mut write_back = target.as_ref().map(Target::begin).transpose()?;
     let mut model_reports = Vec::new();
     for (index, select) in selects.iter().enumerate() {
         // After the last model nobody needs the tables: then they are freed on the way.
@@ -63,10 +71,14 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
             true => std::mem::take(&mut tables),
             false => tables.clone(),
         };
-        model_reports.push(context.stage(select, tables)?);
+        model_reports.push(context.stage(select, tables, write_back.as_mut())?);
     }
     cancel.check()?;
     tracing::info!("publishing");
+    // The tables come first: more can be in their way than in that of files.
+    if let Some(write_back) = write_back {
+        write_back.publish(&run)?;
+    }
     for (model, report) in models.iter().zip(&mut model_reports) {
         report.path = context.publish(model)?;
     }
@@ -105,6 +117,7 @@ impl RunContext<'_> {
         &self,
         select: &Select<'_>,
         tables: Vec<(String, Table)>,
+        mut write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<ModelReport> {
         self.cancel.check()?;
         let model = select.model;
@@ -119,9 +132,9 @@ impl RunContext<'_> {
             written,
             counted,
             join_seconds,
-        } = match self.in_ranges(select, &tables, &target)? {
+        } = match self.in_ranges(select, &tables, &target, write_back.as_deref_mut())? {
             Some(staged) => staged,
-            None => self.in_memory(select, tables, &target)?,
+            None => self.in_memory(select, tables, &target, write_back)?,
         };
         let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
         let reconciliation = match (&model.driving, counted) {
@@ -169,6 +182,11 @@ impl RunContext<'_> {
             files = written.files.len(),
             "written"
         );
+        let preview = match self.options.preview {
+            true => Some(Preview::read(model, &target, &written.files)?),
+            false => None,
+        };
+        let schema = self.options.to_postgres.as_ref();
         Ok(ModelReport {
             model: model.name.clone(),
             rows: written.rows,
@@ -177,6 +195,8 @@ impl RunContext<'_> {
             join_seconds,
             write_seconds,
             path: target,
+            table: schema.map(|schema| format!("{schema}.{}", model.name)),
+            preview,
             reconciliation,
         })
     }
@@ -185,15 +205,18 @@ impl RunContext<'_> {
         &'m self,
         model: &'m Model,
         target: &Path,
+        write_back: Option<&'m mut WriteBack<'_>>,
         expected_rows: usize,
     ) -> anyhow::Result<Writer<'m>> {
         let partition_by = self.options.layout.partition_by(model);
         let format = self.options.format;
+        let table = write_back.map(|write_back| write_back.table(model));
         Writer::new(
             model,
             format,
             partition_by,
             target,
+            table.transpose()?,
             expected_rows,
             self.cancel,
         )
@@ -205,6 +228,7 @@ impl RunContext<'_> {
         select: &Select<'_>,
         tables: Vec<(String, Table)>,
         target: &Path,
+        write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<Staged> {
         let began = Instant::now();
         let model = select.model;
@@ -228,7 +252,7 @@ impl RunContext<'_> {
         };
         drop((tables, kept));
         let join_seconds = began.elapsed().as_secs_f64();
-        let mut writer = self.writer(model, target, output.rows)?;
+        let mut writer = self.writer(model, target, write_back, output.rows)?;
         writer.append(output)?;
         Ok(Staged {
             written: writer.finish()?,
@@ -243,6 +267,7 @@ impl RunContext<'_> {
         select: &Select<'_>,
         tables: &[(String, Table)],
         target: &Path,
+        write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<Option<Staged>> {
         let model = select.model;
         let Some(plan) = &select.plan else {
@@ -277,7 +302,7 @@ impl RunContext<'_> {
             scratch: self.staging.path("ranges"),
             cancel: self.cancel,
         };
-        let mut writer = self.writer(model, target, streamed.rows() as usize)?;
+        let mut writer = self.writer(model, target, write_back, streamed.rows() as usize)?;
         let counted = ranges.write(&mut writer)?;
         Ok(Some(Staged {
             written: writer.finish()?,

@@ -281,7 +281,7 @@ impl Reader {
 }
 
 /// A name as Postgres understands it: in lower case unless quoted.
-fn folded(name: &Ident) -> String {
+pub(crate) fn folded(name: &Ident) -> String {
     match name.quote_style {
         Some(_) => name.value.clone(),
         None => name.value.to_lowercase(),
