@@ -38,16 +38,20 @@ impl Needed<'_> {
     /// Checks that tables have the columns that models name with their table.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] naming the first that is missing.
+    /// [`Kind::Mismatch`] naming the first that is missing; [`Kind::Usage`] if the table is none of the dataset's.
     pub(crate) fn check<'a>(
         &self,
         tables: impl Iterator<Item = &'a TableSchema>,
     ) -> anyhow::Result<()> {
         let tables: Vec<_> = tables.collect();
         for (table, column) in self.0.iter().flat_map(Select::named_columns) {
-            let found = tables.iter().find(|schema| schema.name == *table);
-            let columns = found.iter().flat_map(|schema| &schema.columns);
-            if !columns.into_iter().any(|live| live.name == *column) {
+            let found = tables.iter().find(|schema| schema.name == table);
+            let Some(found) = found else {
+                return Err(Kind::Usage.error(format!(
+                    "a model reads table `{table}`, which dataset.toml does not list"
+                )));
+            };
+            if !found.columns.iter().any(|live| live.name == column) {
                 return Err(Kind::Mismatch
                     .error(format!("column `{column}` is missing in table `{table}`")));
             }

@@ -8,6 +8,7 @@ mod exit_codes;
 mod generate;
 mod interruption;
 mod load;
+mod own_dataset;
 mod pipeline;
 mod program;
 mod readers;
