@@ -1,7 +1,7 @@
 //! The main job: each table once out of Postgres, in one snapshot; the models in memory; files per client.
 //!
 //! `extract` reads, `engine` joins, `sink` writes, `reconcile` checks; nothing is published before
-//! everything adds up. Tables that memory cannot hold go through `stage`, and their models through `ranges`.
+//! everything adds up, and `write_back` puts the same rows into Postgres where that is asked for. Tables that memory cannot hold go through `stage`, and their models through `ranges`.
 
 pub mod cli;
 mod engine;

@@ -34,6 +34,7 @@ const EXCHANGE_TRIES: u32 = 60;
 const EXCHANGE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Where results are to be written.
+#[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
     settings: &'a Settings,
     schema: &'a str,
@@ -91,10 +92,8 @@ impl<'a> Target<'a> {
                 .with_context(|| format!("cannot create schema {}", self.schema))?;
         }
         Ok(WriteBack {
+            target: *self,
             connection,
-            schema: self.schema,
-            options: self.options,
-            cancel: self.cancel,
             tables: Vec::new(),
         })
     }
@@ -210,10 +209,8 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
 
 /// The tables of a run, which nobody else sees yet. Dropped before [`publish`](Self::publish), it leaves nothing.
 pub(crate) struct WriteBack<'a> {
+    target: Target<'a>,
     connection: Connection,
-    schema: &'a str,
-    options: &'a Options,
-    cancel: &'a Cancel,
     /// The names that the tables are to have.
     tables: Vec<String>,
 }
@@ -224,7 +221,12 @@ impl WriteBack<'_> {
     /// # Errors
     /// The server's.
     pub(crate) fn table(&mut self, model: &Model) -> anyhow::Result<TableWriter<'_>> {
-        let folders = self.options.layout.partition_by(model).unwrap_or_default();
+        let folders = self
+            .target
+            .options
+            .layout
+            .partition_by(model)
+            .unwrap_or_default();
         let columns: Vec<_> = model
             .columns
             .iter()
@@ -239,31 +241,39 @@ impl WriteBack<'_> {
         self.connection
             .batch_execute(&format!(
                 "CREATE TABLE {} ({})",
-                qualified(self.schema, &building),
+                qualified(self.target.schema, &building),
                 list.join(", ")
             ))
             .with_context(|| {
                 format!(
                     "cannot create a table for model `{}` in schema {}",
-                    model.name, self.schema
+                    model.name, self.target.schema
                 )
             })?;
         self.tables.push(model.name.clone());
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        let copy = CopyIn::start(&mut self.connection, self.schema, &building, &names, true)?;
-        Ok(TableWriter::new(copy, &columns, self.cancel))
+        let copy = CopyIn::start(
+            &mut self.connection,
+            self.target.schema,
+            &building,
+            &names,
+            true,
+        )?;
+        Ok(TableWriter::new(copy, &columns, self.target.cancel))
     }
 
     /// Puts all tables in the place of the former ones, which pass on who may read them.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if something depends on a former table; [`Kind::Connection`] if others don't let go of one.
+    /// As [`Target::check`]; [`Kind::Refused`] if something depends on a former table; [`Kind::Connection`] if others don't let go of one.
     pub(crate) fn publish(mut self, run: &str) -> anyhow::Result<()> {
         let former = self.lock_former()?;
+        // What came since the run began may be somebody else's.
+        self.target.check_rights(&mut self.connection)?;
         for (index, name) in self.tables.iter().enumerate() {
-            let building = qualified(self.schema, &format!("{BUILDING}{index}"));
+            let building = qualified(self.target.schema, &format!("{BUILDING}{index}"));
             if former.contains(name) {
-                let table = qualified(self.schema, name);
+                let table = qualified(self.target.schema, name);
                 let grants = self.connection.query(
                     "SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2::text,
                                    CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
@@ -277,24 +287,24 @@ impl WriteBack<'_> {
                 }
                 self.connection
                     .batch_execute(&format!("DROP TABLE {table}"))
-                    .map_err(|error| cannot_replace(error, self.schema, name))?;
+                    .map_err(|error| cannot_replace(error, self.target.schema, name))?;
             }
             let comment = format!(
                 "{MARK}, in run {run} of dataset {}",
-                self.options.dataset.name
+                self.target.options.dataset.name
             );
             self.connection
                 .batch_execute(&format!(
                     "ALTER TABLE {building} RENAME TO {}; COMMENT ON TABLE {} IS {}",
                     quoted(name),
-                    qualified(self.schema, name),
+                    qualified(self.target.schema, name),
                     literal(&comment)
                 ))
-                .with_context(|| format!("cannot make {}.{name}", self.schema))?;
+                .with_context(|| format!("cannot make {}.{name}", self.target.schema))?;
         }
         self.connection
             .batch_execute("COMMIT")
-            .with_context(|| format!("cannot publish the tables in schema {}", self.schema))
+            .with_context(|| format!("cannot publish the tables in schema {}", self.target.schema))
     }
 
     /// Locks the former tables against all others, and gives their names.
@@ -302,7 +312,7 @@ impl WriteBack<'_> {
         let rows = self.connection.query(
             "SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = ANY ($2) ORDER BY 1",
-            &[&self.schema, &self.tables],
+            &[&self.target.schema, &self.tables],
         )?;
         let former: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         if former.is_empty() {
@@ -310,7 +320,7 @@ impl WriteBack<'_> {
         }
         let names: Vec<String> = former
             .iter()
-            .map(|name| qualified(self.schema, name))
+            .map(|name| qualified(self.target.schema, name))
             .collect();
         let lock = format!(
             "SAVEPOINT locking; SET LOCAL lock_timeout = '{}ms'; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE; \
@@ -324,7 +334,7 @@ impl WriteBack<'_> {
                 Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
                 _ => break,
             }
-            self.cancel.check()?;
+            self.target.cancel.check()?;
             self.connection
                 .batch_execute("ROLLBACK TO SAVEPOINT locking")?;
             thread::sleep(EXCHANGE_PAUSE);

@@ -210,6 +210,25 @@ fn what_extrato_did_not_make_is_not_replaced() {
         );
         assert_eq!(tables(&world), ["movimento_flat"]);
     }
+    // Made while the run is under way: its connection waits for the first model's former table.
+    let world = world_of_all_types();
+    write_back(&world, Layout::SingleFile);
+    world.sql("DROP TABLE results.tudo");
+    let mut reader = world.database.connect();
+    reader
+        .batch_execute("BEGIN; SELECT FROM results.contagem LIMIT 1")
+        .unwrap();
+    thread::scope(|scope| {
+        let run = scope.spawn(|| world.try_transform(&options(&world, Layout::SingleFile)));
+        world.wait_until(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'results.contagem'::regclass)",
+        );
+        world.sql("CREATE TABLE results.tudo AS SELECT 'years of work'");
+        reader.batch_execute("COMMIT").unwrap();
+        let error = run.join().unwrap().expect_err("it is somebody else's");
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");
+    });
+    assert_eq!(count(&world.database, "results.tudo"), 1);
     // What depends on a former table is not dropped with it.
     let world = World::with_rows(1, 3);
     write_back(&world, Layout::SingleFile);
