@@ -59,6 +59,8 @@ pub struct Table {
 pub struct Model {
     /// The name of the output.
     pub name: String,
+    /// Where the SELECT lies, for messages: below `sql/` in the sources if the dataset is built in.
+    pub file: String,
     /// The SELECT.
     pub sql: String,
     /// The output's columns and their types, in the SELECT's order, hidden ones included.
@@ -126,6 +128,16 @@ enum Folder<'a> {
 }
 
 impl Folder<'_> {
+    /// What messages call a file.
+    fn display(&self, name: &str) -> String {
+        match self {
+            Self::BuiltIn(dir) => Path::new("sql").join(dir.path()).join(name),
+            Self::Disk(dir) => dir.join(name),
+        }
+        .display()
+        .to_string()
+    }
+
     /// A file's text, or `None` if the folder has no such file.
     fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         match self {
@@ -174,6 +186,27 @@ impl Dataset {
     /// The table of this name.
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// Leaves all models away but those named.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] naming the models there are if one is unknown.
+    pub fn keep_models(&mut self, names: &[String]) -> anyhow::Result<()> {
+        let known: Vec<&str> = self
+            .models
+            .iter()
+            .map(|model| model.name.as_str())
+            .collect();
+        if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(Kind::Usage.error(format!(
+                "dataset `{}` has no model `{unknown}`; it has {}",
+                self.name,
+                known.join(", ")
+            )));
+        }
+        self.models.retain(|model| names.contains(&model.name));
+        Ok(())
     }
 
     fn read(folder: &Folder<'_>) -> anyhow::Result<Self> {
@@ -274,6 +307,7 @@ impl Model {
             .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             name,
+            file: folder.display(&file),
             sql,
             columns,
             hidden: description.hidden,

@@ -3,7 +3,9 @@
 mod db;
 mod job;
 mod manual;
+mod models;
 mod pipeline;
+mod preview;
 mod progress;
 mod summary;
 mod terminal;
@@ -58,6 +60,8 @@ enum Command {
     Transform(transform::cli::TransformArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
     Verify(transform::cli::VerifyArgs),
+    #[command(after_help = models::EXAMPLES)]
+    Models(models::ModelsArgs),
     #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
+            Command::Models(arguments) => models::run(&arguments, &terminal),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
             Command::Completions(arguments) => manual::completions(&arguments, Cli::command()),
             Command::Man(arguments) => manual::man(&arguments, Cli::command()),

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::pipeline;
+use crate::{pipeline, preview};
 
 /// One line per step.
 struct Steps(Table);
@@ -135,7 +135,12 @@ pub(crate) fn of_transform(report: &transform::Report) -> String {
     let mut steps = Steps::new();
     steps.transform(report);
     steps.seconds("total", "", report.seconds);
-    format!("{}\n{}", steps.0, outputs(report))
+    let previews = report.models.iter().filter_map(|model| {
+        let preview = model.preview.as_ref()?;
+        Some(preview::of_model(model, preview) + "\n\n")
+    });
+    let previews: String = previews.collect();
+    format!("{previews}{}\n{}", steps.0, outputs(report))
 }
 
 pub(crate) fn of_pipeline(report: &pipeline::Report) -> String {
@@ -196,6 +201,9 @@ fn outputs(report: &transform::Report) -> String {
             HumanCount(model.rows),
             HumanBytes(model.bytes),
         );
+        if let Some(table) = &model.table {
+            text += &format!("  the same rows in table {table}\n");
+        }
         let Some(reconciliation) = &model.reconciliation else {
             continue;
         };

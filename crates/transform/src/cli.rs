@@ -20,6 +20,10 @@ Examples:
   extrato transform --format parquet                   typed columns, exact decimals
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
+  extrato transform --dataset sales --model orders_per_customer --show
+                                                       one model, of the tables it needs; its first rows here too
+  extrato transform --dataset hiring --to-postgres results
+                                                       the outputs as tables results.… besides the files
   PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
 
 /// Pull each table once, join in memory, write flat files per client
@@ -47,10 +51,23 @@ pub struct TransformArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = DEFAULT_STAGE,
-        conflicts_with_all = ["stage", "url", "schema"],
+        conflicts_with_all = ["stage", "url", "schema", "to_postgres"],
         help_heading = "Source"
     )]
     pub from_stage: Option<PathBuf>,
+
+    /// Run this model alone, and read only what it needs; may be given several times [default: all models]
+    #[arg(long, value_name = "NAME")]
+    pub model: Vec<String>,
+
+    /// Print the first 20 rows of each output too; with --json they are in the summary
+    #[arg(long, help_heading = "Output")]
+    pub show: bool,
+
+    /// Write the outputs into this schema of the database too, as a table for each model. All tables take the place of
+    /// those of an earlier run in one step; anything else of their names is refused
+    #[arg(long, value_name = "SCHEMA", help_heading = "Output")]
+    pub to_postgres: Option<String>,
 }
 
 /// Where and how to write.
@@ -190,6 +207,8 @@ impl OutputArgs {
                 .memory
                 .map_or_else(default_bytes, |ByteSize(bytes)| bytes),
             stage: self.stage.clone(),
+            preview: false,
+            to_postgres: None,
         }
     }
 }
@@ -198,11 +217,17 @@ impl TransformArgs {
     /// The options that the arguments name.
     ///
     /// # Errors
-    /// As [`Dataset::open`].
+    /// As [`Dataset::open`]; [`Kind::Usage`] naming the models there are if one is unknown.
     pub fn options(&self) -> anyhow::Result<Options> {
-        let dataset = Dataset::open(&self.dataset)?;
-        Ok(self
-            .output
-            .options(dataset, self.connection.schema.as_deref()))
+        let mut dataset = Dataset::open(&self.dataset)?;
+        if !self.model.is_empty() {
+            dataset.keep_models(&self.model)?;
+        }
+        let schema = self.connection.schema.as_deref();
+        Ok(Options {
+            preview: self.show,
+            to_postgres: self.to_postgres.clone(),
+            ..self.output.options(dataset, schema)
+        })
     }
 }

@@ -1,22 +1,26 @@
 //! The main job: each table once out of Postgres, in one snapshot; the models in memory; files per client.
 //!
 //! `extract` reads, `engine` joins, `sink` writes, `reconcile` checks; nothing is published before
-//! everything adds up. Tables that memory cannot hold go through `stage`, and their models through `ranges`.
+//! everything adds up, and `write_back` puts the same rows into Postgres where that is asked for. Tables that memory cannot hold go through `stage`, and their models through `ranges`.
 
 pub mod cli;
 mod engine;
 mod extract;
 pub mod memory;
+pub mod models;
 mod needed;
 mod output;
 mod portability;
+pub mod preview;
 mod ranges;
 pub mod reconcile;
 mod run;
+mod select;
 mod sink;
 mod stage;
 mod tables;
 pub mod verify;
+mod write_back;
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +29,9 @@ use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::Serialize;
 
+use preview::Preview;
 use reconcile::Reconciliation;
+use select::Select;
 pub use sink::Format;
 use tables::Source;
 
@@ -48,6 +54,10 @@ pub struct Options {
     pub memory_bytes: u64,
     /// A folder to keep the tables in, as they were read.
     pub stage: Option<PathBuf>,
+    /// Whether the report has the first rows of each output.
+    pub preview: bool,
+    /// The Postgres schema to write the outputs into as tables, besides the files.
+    pub to_postgres: Option<String>,
 }
 
 /// How a model's output is laid out.
@@ -116,6 +126,10 @@ pub struct ModelReport {
     pub write_seconds: f64,
     /// Where it lies.
     pub path: PathBuf,
+    /// The table that has the same rows, if one was to be written.
+    pub table: Option<String>,
+    /// The first rows, if they were asked for.
+    pub preview: Option<Preview>,
     /// In = written + left out; `None` for a model that declares no driving table.
     pub reconciliation: Option<Reconciliation>,
 }
@@ -123,13 +137,18 @@ pub struct ModelReport {
 /// Checks what can be checked before the database is asked.
 ///
 /// # Errors
-/// [`Kind::Usage`] if a model joins in a way that Polars gets wrong, or lacks a column to partition by.
+/// [`Kind::Usage`] if a model joins in a way that Polars gets wrong, or lacks a column to partition by; or if results cannot be written into
+/// the schema named.
 pub fn check(options: &Options) -> anyhow::Result<()> {
-    options.dataset.models.iter().try_for_each(|model| {
-        portability::check(model)?;
-        engine::plan::Plan::of(model).map(|_| ())
-    })?;
-    check_layout(&options.dataset.models, &options.layout)
+    checked(options).map(drop)
+}
+
+/// The models, parsed, once they are checked.
+fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
+    let selects = Select::all(&options.dataset.models)?;
+    check_layout(&options.dataset.models, &options.layout)?;
+    write_back::check_names(options)?;
+    Ok(selects)
 }
 
 /// Reads, joins, writes, checks and publishes.

@@ -209,6 +209,7 @@ mod tests {
     ) -> anyhow::Result<Reconciliation> {
         let model = Model {
             name: "m".to_owned(),
+            file: String::new(),
             sql: String::new(),
             columns: vec![],
             hidden: vec![],

@@ -8,17 +8,19 @@ use database::Cancel;
 use dataset::Model;
 use dataset::failure::Kind;
 
-use crate::engine::plan::Plan;
 use crate::engine::{self, Stream};
 use crate::memory::Shares;
-use crate::needed;
+use crate::needed::Needed;
+use crate::preview::Preview;
 use crate::ranges::{Counted, Ranges};
 use crate::reconcile::{Count, Reconciliation};
+use crate::select::Select;
 use crate::sink::publish::Staging;
 use crate::sink::{self, SortKeys, Writer, Written, manifest};
 use crate::stage::Table;
 use crate::tables::{Read, Source};
-use crate::{ModelReport, Options, Report, TableReport, check};
+use crate::write_back::{Target, WriteBack};
+use crate::{ModelReport, Options, Report, TableReport, checked};
 
 pub(crate) fn run(
     source: &Source<'_>,
@@ -32,7 +34,8 @@ pub(crate) fn run(
 fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     let began = Instant::now();
     let models = &options.dataset.models;
-    check(options)?;
+    let selects = checked(options)?;
+    let target = Target::of(source, options, cancel)?;
     let run = run_id();
     let staging = Staging::begin(&options.out, &run)?;
     for model in models {
@@ -41,12 +44,15 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
             None => staging.check_file_replaceable(&file_name(options, model))?,
         }
     }
+    if let Some(target) = &target {
+        target.check()?;
+    }
     let Read {
         snapshot,
         mut tables,
         reports,
         _layer,
-    } = source.read(options, &run, &staging, cancel)?;
+    } = source.read(options, Needed(&selects), &run, &staging, cancel)?;
 
     let context = RunContext {
         run: &run,
@@ -56,17 +62,23 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
         staging: &staging,
         cancel,
     };
+    // Reading has ended, so nothing that is written can be in its way.
+    let mut write_back = target.as_ref().map(Target::begin).transpose()?;
     let mut model_reports = Vec::new();
-    for (index, model) in models.iter().enumerate() {
+    for (index, select) in selects.iter().enumerate() {
         // After the last model nobody needs the tables: then they are freed on the way.
-        let tables = match index + 1 == models.len() {
+        let tables = match index + 1 == selects.len() {
             true => std::mem::take(&mut tables),
             false => tables.clone(),
         };
-        model_reports.push(context.stage(model, tables)?);
+        model_reports.push(context.stage(select, tables, write_back.as_mut())?);
     }
     cancel.check()?;
     tracing::info!("publishing");
+    // The tables come first: more can be in their way than in that of files.
+    if let Some(write_back) = write_back {
+        write_back.publish(&run)?;
+    }
     for (model, report) in models.iter().zip(&mut model_reports) {
         report.path = context.publish(model)?;
     }
@@ -101,8 +113,14 @@ struct Staged {
 
 impl RunContext<'_> {
     /// Runs a model, writes its output into the staging folder and reconciles it.
-    fn stage(&self, model: &Model, tables: Vec<(String, Table)>) -> anyhow::Result<ModelReport> {
+    fn stage(
+        &self,
+        select: &Select<'_>,
+        tables: Vec<(String, Table)>,
+        mut write_back: Option<&mut WriteBack<'_>>,
+    ) -> anyhow::Result<ModelReport> {
         self.cancel.check()?;
+        let model = select.model;
         let began = Instant::now();
         tracing::info!(model = model.name, "joining");
         let partition_by = self.options.layout.partition_by(model);
@@ -114,9 +132,9 @@ impl RunContext<'_> {
             written,
             counted,
             join_seconds,
-        } = match self.in_ranges(model, &tables, &target)? {
+        } = match self.in_ranges(select, &tables, &target, write_back.as_deref_mut())? {
             Some(staged) => staged,
-            None => self.in_memory(model, tables, &target)?,
+            None => self.in_memory(select, tables, &target, write_back)?,
         };
         let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
         let reconciliation = match (&model.driving, counted) {
@@ -164,6 +182,11 @@ impl RunContext<'_> {
             files = written.files.len(),
             "written"
         );
+        let preview = match self.options.preview {
+            true => Some(Preview::read(model, &target, &written.files)?),
+            false => None,
+        };
+        let schema = self.options.to_postgres.as_ref();
         Ok(ModelReport {
             model: model.name.clone(),
             rows: written.rows,
@@ -172,6 +195,8 @@ impl RunContext<'_> {
             join_seconds,
             write_seconds,
             path: target,
+            table: schema.map(|schema| format!("{schema}.{}", model.name)),
+            preview,
             reconciliation,
         })
     }
@@ -180,15 +205,18 @@ impl RunContext<'_> {
         &'m self,
         model: &'m Model,
         target: &Path,
+        write_back: Option<&'m mut WriteBack<'_>>,
         expected_rows: usize,
     ) -> anyhow::Result<Writer<'m>> {
         let partition_by = self.options.layout.partition_by(model);
         let format = self.options.format;
+        let table = write_back.map(|write_back| write_back.table(model));
         Writer::new(
             model,
             format,
             partition_by,
             target,
+            table.transpose()?,
             expected_rows,
             self.cancel,
         )
@@ -197,15 +225,21 @@ impl RunContext<'_> {
     /// Runs a model over whole tables, which are freed on the way.
     fn in_memory(
         &self,
-        model: &Model,
+        select: &Select<'_>,
         tables: Vec<(String, Table)>,
         target: &Path,
+        write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<Staged> {
         let began = Instant::now();
-        let names = needed::tables(model, tables.iter().map(|(name, _)| name.as_str()))?;
+        let model = select.model;
         let shares = Shares::of(self.options.memory_bytes);
-        let tables = self.load(model, tables, &names, shares.tables())?;
-        let (output, kept) = engine::run(model, &tables)?;
+        let tables = self.load(
+            model,
+            tables,
+            |name| select.reads_table(name),
+            shares.tables(),
+        )?;
+        let (output, kept) = engine::run(select, &tables)?;
         let counted = match &model.driving {
             None => None,
             Some(driving) => {
@@ -218,7 +252,7 @@ impl RunContext<'_> {
         };
         drop((tables, kept));
         let join_seconds = began.elapsed().as_secs_f64();
-        let mut writer = self.writer(model, target, output.rows)?;
+        let mut writer = self.writer(model, target, write_back, output.rows)?;
         writer.append(output)?;
         Ok(Staged {
             written: writer.finish()?,
@@ -230,11 +264,13 @@ impl RunContext<'_> {
     /// Runs a streamed model whose streamed table memory cannot hold; `None` for any other.
     fn in_ranges(
         &self,
-        model: &Model,
+        select: &Select<'_>,
         tables: &[(String, Table)],
         target: &Path,
+        write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<Option<Staged>> {
-        let Some(plan) = Plan::of(model)? else {
+        let model = select.model;
+        let Some(plan) = &select.plan else {
             return Ok(None);
         };
         let streamed = tables.iter().find(|(name, _)| *name == plan.tables[0]);
@@ -243,7 +279,12 @@ impl RunContext<'_> {
         };
         let began = Instant::now();
         let shares = Shares::of(self.options.memory_bytes);
-        let parents = self.load(model, tables.to_vec(), &plan.tables[1..], shares.parents())?;
+        let parents = self.load(
+            model,
+            tables.to_vec(),
+            |name| plan.tables[1..].iter().any(|parent| parent == name),
+            shares.parents(),
+        )?;
         let empty = crate::extract::empty_frame(&streamed.schema.columns)?;
         let Some(stream) = Stream::prepare(model, plan, &parents)? else {
             return Ok(None);
@@ -261,7 +302,7 @@ impl RunContext<'_> {
             scratch: self.staging.path("ranges"),
             cancel: self.cancel,
         };
-        let mut writer = self.writer(model, target, streamed.rows() as usize)?;
+        let mut writer = self.writer(model, target, write_back, streamed.rows() as usize)?;
         let counted = ranges.write(&mut writer)?;
         Ok(Some(Staged {
             written: writer.finish()?,
@@ -278,12 +319,12 @@ impl RunContext<'_> {
         &self,
         model: &Model,
         tables: Vec<(String, Table)>,
-        names: &[String],
+        is_named: impl Fn(&str) -> bool,
         limit: u64,
     ) -> anyhow::Result<engine::Tables> {
         let wanted: Vec<_> = tables
             .into_iter()
-            .filter(|(name, _)| names.contains(name))
+            .filter(|(name, _)| is_named(name))
             .collect();
         let bytes: u64 = wanted.iter().map(|(_, table)| table.memory_bytes()).sum();
         let staged: Vec<&str> = wanted

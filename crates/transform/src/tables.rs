@@ -36,16 +36,16 @@ impl Source<'_> {
     pub(crate) fn read(
         &self,
         options: &Options,
+        needed: Needed<'_>,
         run: &str,
         staging: &Staging,
         cancel: &Cancel,
     ) -> anyhow::Result<Read> {
-        let needed = Needed::by(&options.dataset.models)?;
         match self {
             Self::Database(settings) => {
-                read_database(settings, options, &needed, run, staging, cancel)
+                read_database(settings, options, needed, run, staging, cancel)
             }
-            Self::Stage(stage) => read_stage(stage, options, &needed),
+            Self::Stage(stage) => read_stage(stage, options, needed),
         }
     }
 }
@@ -53,7 +53,7 @@ impl Source<'_> {
 fn read_database(
     settings: &Settings,
     options: &Options,
-    needed: &Needed,
+    needed: Needed<'_>,
     run: &str,
     staging: &Staging,
     cancel: &Cancel,
@@ -65,7 +65,11 @@ fn read_database(
     };
     // What is kept is kept whole.
     let wanted = |table: &str, column: &str| kept.is_some() || needed.has(table, column);
-    let snapshot = Snapshot::take(settings, &options.dataset, &options.schema, &wanted, cancel)?;
+    let dataset = match &kept {
+        Some(_) => options.dataset.clone(),
+        None => needed.of(&options.dataset),
+    };
+    let snapshot = Snapshot::take(settings, &dataset, &options.schema, &wanted, cancel)?;
     let id = snapshot.id().to_owned();
     needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
 
@@ -119,8 +123,8 @@ fn read_database(
     })
 }
 
-fn read_stage(stage: &Path, options: &Options, needed: &Needed) -> anyhow::Result<Read> {
-    let mut layer = layer::open(stage, &options.dataset)?;
+fn read_stage(stage: &Path, options: &Options, needed: Needed<'_>) -> anyhow::Result<Read> {
+    let mut layer = layer::open(stage, &needed.of(&options.dataset))?;
     needed.check(layer.tables.iter().map(|table| &table.schema))?;
     let mut tables = std::mem::take(&mut layer.tables);
     tables

@@ -10,6 +10,7 @@ mod generate;
 mod interruption;
 mod load;
 mod manual;
+mod own_dataset;
 mod pipeline;
 mod program;
 mod readers;

@@ -9,11 +9,11 @@ mod stream;
 pub(crate) mod whole;
 
 use anyhow::Context;
-use dataset::{Driving, Model};
+use dataset::Driving;
 use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
 
 use crate::output::Output;
-use plan::Plan;
+use crate::select::Select;
 pub(crate) use stream::Stream;
 
 /// The tables by name.
@@ -33,8 +33,9 @@ pub(crate) fn table<'a>(tables: &'a Tables, name: &str) -> anyhow::Result<&'a Da
 /// [`Kind::Usage`](dataset::failure::Kind::Usage) if the SELECT cannot be run;
 /// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if what it gives is not what the dataset declares,
 /// naming the column.
-pub(crate) fn run(model: &Model, tables: &Tables) -> anyhow::Result<(Output, Kept)> {
-    if let Some(plan) = Plan::of(model)? {
+pub(crate) fn run(select: &Select<'_>, tables: &Tables) -> anyhow::Result<(Output, Kept)> {
+    let model = select.model;
+    if let Some(plan) = &select.plan {
         let streamed = table(tables, &plan.tables[0])?;
         if let Some(stream) = Stream::prepare(model, plan, tables)?
             && stream.takes(streamed)?

@@ -1,14 +1,10 @@
 //! The plan of a model that declares `stream`: a SELECT of plain columns from the streamed table, whose rows
 //! look up their parents in the other tables, and these look up theirs.
 
-use dataset::Model;
-use dataset::failure::{Kind, OrFail};
 use sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, Select,
     SelectItem, SetExpr, Statement, TableFactor,
 };
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
 /// How a streamed model runs. Tables have the numbers of their place in FROM; 0 is the streamed one.
 #[derive(Debug, PartialEq)]
@@ -54,23 +50,17 @@ pub(crate) struct Join {
 }
 
 impl Plan {
-    /// The plan of a model that declares `stream`; `None` if it doesn't.
+    /// The plan of a model that declares `stream` for a table.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the SELECT does more than a streamed model may.
-    pub(crate) fn of(model: &Model) -> anyhow::Result<Option<Self>> {
-        let Some(stream) = &model.stream else {
-            return Ok(None);
-        };
-        let place = || format!("model `{}` declares stream = \"{stream}\"", model.name);
-        let statements =
-            Parser::parse_sql(&GenericDialect {}, &model.sql).or_fail(Kind::Usage, place)?;
-        read(stream, &statements).map(Some).map_err(|why| {
-            Kind::Usage.error(format!(
-                "{}, but {why}: such a model is a SELECT of columns, each named with its table, FROM the streamed \
-                 table, with inner or left joins of its parents by one column; without `stream` it runs whole",
-                place()
-            ))
+    /// Why the SELECT does more than such a model may.
+    pub(crate) fn of(stream: &str, statements: &[Statement]) -> Result<Self, String> {
+        read(stream, statements).map_err(|why| {
+            format!(
+                "it declares stream = \"{stream}\", but {why}: such a model is a SELECT of columns, each named with its \
+                 table, FROM the streamed table, with inner or left joins of its parents by one column; without \
+                 `stream` it runs whole"
+            )
         })
     }
 
@@ -291,7 +281,7 @@ impl Reader {
 }
 
 /// A name as Postgres understands it: in lower case unless quoted.
-fn folded(name: &Ident) -> String {
+pub(crate) fn folded(name: &Ident) -> String {
     match name.quote_style {
         Some(_) => name.value.clone(),
         None => name.value.to_lowercase(),
@@ -301,6 +291,8 @@ fn folded(name: &Ident) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sqlparser::dialect::GenericDialect;
+    use sqlparser::parser::Parser;
 
     fn plan(sql: &str) -> Result<Plan, String> {
         read(

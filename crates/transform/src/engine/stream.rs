@@ -1,7 +1,6 @@
 //! Running a plan: each row of the streamed table gets the rows of its parents, and nothing is copied.
 
 use dataset::Model;
-use dataset::failure::Kind;
 use polars::prelude::{
     Column, DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinCoalesce, JoinType, LazyFrame, col,
 };
@@ -15,7 +14,7 @@ use crate::output::{MISSING, Output, OutputColumn, Taken};
 /// A streamed model with its parents, ready for rows of the streamed table.
 pub(crate) struct Stream<'a> {
     model: &'a Model,
-    plan: Plan,
+    plan: &'a Plan,
     groups: Vec<Group>,
     /// The output's columns: of the streamed table by name, of the parents as they are.
     columns: Vec<(String, Origin)>,
@@ -40,17 +39,16 @@ impl<'a> Stream<'a> {
     /// that several rows have.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if the plan doesn't give what the dataset declares.
+    /// [`Kind::Mismatch`] if a column is not of the declared type.
     pub(crate) fn prepare(
         model: &'a Model,
-        plan: Plan,
+        plan: &'a Plan,
         parents: &Tables,
     ) -> anyhow::Result<Option<Self>> {
-        check_names(model, &plan)?;
         let mut frames = Vec::new();
         let mut groups = Vec::new();
         for lookup in &plan.lookups {
-            let frame = joined(&plan, lookup, parents)?;
+            let frame = joined(plan, lookup, parents)?;
             let keys = frame.column(&name_of(&lookup.to))?.clone();
             if keys.dtype() != &DataType::Int64 {
                 runs_whole(model, lookup, "is no integer");
@@ -73,7 +71,7 @@ impl<'a> Stream<'a> {
             .iter()
             .zip(&model.columns)
             .map(|((name, column), (_, kind))| {
-                let from = match source_of(&plan, column.table) {
+                let from = match source_of(plan, column.table) {
                     0 => Origin::Streamed(column.column.clone()),
                     source => {
                         let found = frames[source - 1].column(&name_of(column))?.clone();
@@ -240,23 +238,4 @@ fn joined(plan: &Plan, lookup: &plan::Lookup, tables: &Tables) -> anyhow::Result
         frame = frame.join(renamed(join.table)?, left, right, arguments);
     }
     Ok(frame.collect()?)
-}
-
-/// Whether the SELECT gives the columns that the dataset declares.
-fn check_names(model: &Model, plan: &Plan) -> anyhow::Result<()> {
-    let declared: Vec<&str> = model
-        .columns
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let given: Vec<&str> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
-    if declared == given {
-        return Ok(());
-    }
-    Err(Kind::Mismatch.error(format!(
-        "model `{}` gives the columns {}, but dataset.toml declares {}",
-        model.name,
-        given.join(", "),
-        declared.join(", ")
-    )))
 }

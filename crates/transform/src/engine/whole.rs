@@ -9,6 +9,7 @@ use polars::sql::SQLContext;
 
 use super::Tables;
 use crate::extract::data_type;
+use crate::select;
 
 /// Runs the model's SELECT over the tables and gives its columns the declared types.
 pub(super) fn run(model: &Model, tables: &Tables) -> anyhow::Result<DataFrame> {
@@ -20,31 +21,24 @@ pub(super) fn run(model: &Model, tables: &Tables) -> anyhow::Result<DataFrame> {
     let frame = context
         .execute(sql)
         .and_then(LazyFrame::collect)
-        .or_fail(Kind::Usage, || {
-            format!("model `{}` cannot be run", model.name)
-        })?;
+        .map_err(|error| cannot_run(model, &error.to_string()))?;
     with_declared_types(model, frame)
 }
 
+/// What Polars says, without the plan that it shows behind it.
+fn cannot_run(model: &Model, message: &str) -> anyhow::Error {
+    let cause = message
+        .split("Resolved plan until failure")
+        .next()
+        .unwrap_or_default()
+        .trim();
+    select::error_at(model, &select::place_of(model, cause), cause)
+}
+
 fn with_declared_types(model: &Model, frame: DataFrame) -> anyhow::Result<DataFrame> {
-    let declared: Vec<&str> = model
-        .columns
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let given: Vec<&str> = frame
-        .get_column_names()
-        .into_iter()
-        .map(|name| name.as_str())
-        .collect();
-    if declared != given {
-        return Err(Kind::Mismatch.error(format!(
-            "model `{}` gives the columns {}, but dataset.toml declares {}",
-            model.name,
-            given.join(", "),
-            declared.join(", ")
-        )));
-    }
+    let names = frame.get_column_names();
+    let given: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    select::check_names(model, &given)?;
     let height = frame.height();
     let columns = frame
         .into_columns()
@@ -71,8 +65,9 @@ pub(super) fn with_declared_type(
     }
     let place = || {
         format!(
-            "model `{}`: column `{name}` is {from}, which is not {kind} without a loss",
-            model.name
+            "dataset.toml, model `{}`: column `{name}` is declared {kind}, but {} gives {from}, which is not that without a \
+             loss",
+            model.name, model.file
         )
     };
     if !widens(&from, &to) {
@@ -124,6 +119,7 @@ pub(crate) mod tests {
     pub(crate) fn model(sql: &str, columns: &[(&str, ColumnType)]) -> Model {
         Model {
             name: "m".to_owned(),
+            file: "m.sql".to_owned(),
             sql: sql.to_owned(),
             columns: columns
                 .iter()

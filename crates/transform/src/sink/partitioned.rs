@@ -12,12 +12,11 @@ use super::manifest::FileEntry;
 use super::order::{self, Key};
 use super::rows::{Rows, Shape, positions};
 use super::{BLOCK_ROWS, BUFFER_BYTES, Format, add, partition};
-use crate::output::Output;
 
 /// A folder of partitions under construction. At most as many files are open at once as there are threads, and
 /// one more: the last partition's, since the next rows may be of it too.
 pub(crate) struct Partitioned<'a> {
-    shape: Shape<'a>,
+    pub(super) shape: Shape<'a>,
     folder: PathBuf,
     partition_by: Vec<String>,
     last: Option<Partition>,
@@ -55,8 +54,7 @@ impl<'a> Partitioned<'a> {
     }
 
     /// Appends rows, whose partitions follow those that were appended before; the first may be the last of these.
-    pub(super) fn append(&mut self, output: Output) -> anyhow::Result<()> {
-        let rows = self.shape.rows(output)?;
+    pub(super) fn append(&mut self, rows: Rows) -> anyhow::Result<()> {
         let _entered = self.shape.span.clone().entered();
         let keys = order::keys(rows.fields(), &self.partition_by)?;
         let in_partition = order::in_partition(self.shape.model, &self.partition_by);

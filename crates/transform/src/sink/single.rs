@@ -11,13 +11,12 @@ use anyhow::Context;
 
 use super::file::RowFile;
 use super::order;
-use super::rows::{Block, Shape, block_range, positions};
+use super::rows::{Block, Rows, Shape, block_range, positions};
 use super::{BLOCK_ROWS, Written, add};
-use crate::output::Output;
 
 /// A single file under construction.
 pub(crate) struct SingleFile<'a> {
-    shape: Shape<'a>,
+    pub(super) shape: Shape<'a>,
     path: PathBuf,
     file: Option<RowFile>,
     sums: Vec<i128>,
@@ -34,8 +33,7 @@ impl<'a> SingleFile<'a> {
     }
 
     /// Appends rows, ordered among themselves.
-    pub(super) fn append(&mut self, output: Output) -> anyhow::Result<()> {
-        let rows = self.shape.rows(output)?;
+    pub(super) fn append(&mut self, rows: Rows) -> anyhow::Result<()> {
         let _entered = self.shape.span.clone().entered();
         let keys = order::keys(rows.fields(), &self.shape.model.order_by)?;
         let order = rows.order(&keys);

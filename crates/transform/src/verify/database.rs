@@ -18,7 +18,7 @@ use super::comparison::{Comparison, Stop};
 use super::query::Query;
 use super::records::Records;
 use crate::needed::Needed;
-use crate::portability;
+use crate::select::Select;
 
 /// Where the rows of an output came from.
 #[derive(Debug, Clone)]
@@ -91,13 +91,16 @@ pub(super) fn compare(
     models: &[&Model],
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<AgainstDatabase>> {
-    models
-        .iter()
-        .try_for_each(|model| portability::check(model))?;
-    let owned: Vec<Model> = models.iter().copied().cloned().collect();
-    let needed = Needed::by(&owned)?;
+    let selects = Select::all(models.iter().copied())?;
+    let needed = Needed(&selects);
     let wanted = |table: &str, column: &str| needed.has(table, column);
-    let snapshot = Snapshot::take(settings, &source.dataset, &source.schema, &wanted, cancel)?;
+    let snapshot = Snapshot::take(
+        settings,
+        &needed.of(&source.dataset),
+        &source.schema,
+        &wanted,
+        cancel,
+    )?;
     needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
     // The model's tables are those of the schema, whatever the role's own search path is.
     let begin = format!(

@@ -25,7 +25,9 @@ use tracing::field::Empty;
 
 use crate::sink::manifest::{self, FileEntry};
 pub use database::{AgainstDatabase, Source};
-use rows::{Rows, cannot_read};
+pub(crate) use records::{fields, value};
+pub(crate) use rows::Rows;
+use rows::cannot_read;
 use sums::{Summed, decimal};
 
 /// An output that is what its manifest says.

@@ -12,7 +12,7 @@ use crate::sink::Cells;
 use crate::sink::parquet::ROW_GROUP_ROWS;
 
 /// The rows of one file.
-pub(super) struct ParquetRows {
+pub(crate) struct ParquetRows {
     path: PathBuf,
     names: Vec<String>,
     rows: usize,

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// The records of a CSV text that comes in blocks. One record and one block are in memory.
-pub(super) struct Records<B> {
+pub(crate) struct Records<B> {
     blocks: B,
     /// What came and was not given yet, from `start` on.
     buffer: Vec<u8>,
@@ -72,7 +72,7 @@ fn end(bytes: &[u8], delimiter: u8, quoted: &mut bool) -> Option<usize> {
 }
 
 /// The fields of a record, as they are written.
-pub(super) fn fields(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn fields(record: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(record);
     std::iter::from_fn(move || {
         let bytes = rest?;
@@ -96,7 +96,7 @@ pub(super) fn split(record: &[u8], count: usize) -> (&[u8], &[u8]) {
 }
 
 /// What a field says: `None` for NULL.
-pub(super) fn value(field: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn value(field: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inside = field
         .strip_prefix(b"\"")
         .and_then(|rest| rest.strip_suffix(b"\""));

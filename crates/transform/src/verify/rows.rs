@@ -14,7 +14,7 @@ use super::records::{Records, fields, value};
 const BLOCK_BYTES: u64 = 1 << 20;
 
 /// The rows of one file. Formats differ in here and nowhere else in `verify`.
-pub(super) enum Rows {
+pub(crate) enum Rows {
     /// Records behind a header.
     Csv(Box<Records<Blocks>>),
     /// Typed columns.
@@ -26,7 +26,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Kind::Check`] if it cannot be read.
-    pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("parquet") => Ok(Self::Parquet(ParquetRows::open(path)?)),
             _ => Ok(Self::Csv(Box::new(Records::new(Blocks::open(path)?)))),
@@ -37,7 +37,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Kind::Check`] if they are others, or the file cannot be read.
-    pub(super) fn check_names<'a>(
+    pub(crate) fn check_names<'a>(
         &mut self,
         path: &Path,
         names: impl Iterator<Item = &'a str>,
@@ -63,7 +63,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`Kind::Check`] if the file cannot be read.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
+    pub(crate) fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
         match self {
             Self::Csv(records) => records.next(),
             Self::Parquet(rows) => rows.next(),
@@ -84,7 +84,7 @@ impl Rows {
 }
 
 /// The bytes of a file, summed up as they pass.
-pub(super) struct Blocks {
+pub(crate) struct Blocks {
     path: PathBuf,
     file: File,
     hash: Xxh3,

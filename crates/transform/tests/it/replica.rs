@@ -135,3 +135,20 @@ fn an_unlogged_table_is_refused_by_name_since_no_replica_has_its_rows() {
     }
     assert!(pair.world.published().is_empty());
 }
+
+#[test]
+fn results_cannot_be_written_back_into_a_replica() {
+    let pair = Pair::new("");
+    let options = Options {
+        to_postgres: Some("results".to_owned()),
+        ..pair.world.options(Layout::SingleFile)
+    };
+    let error = run(&pair.settings(), &options).expect_err("refused");
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Connection));
+    let message = error.to_string();
+    assert!(
+        message.contains("is a replica") && message.contains("--to-postgres"),
+        "{message}"
+    );
+    assert_eq!(pair.world.published().len(), 0);
+}

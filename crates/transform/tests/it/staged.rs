@@ -245,6 +245,8 @@ fn a_stage_that_is_not_there_or_lacks_something_says_what() {
     options.stage = None;
     let mut other = options.clone();
     other.dataset.tables[0].name = "socio".to_owned();
+    let sql = &mut other.dataset.models[0].sql;
+    *sql = sql.replace("associado AS a", "socio AS a");
     let (kind, message) = from(&other);
     assert_eq!(kind, Some(Kind::Mismatch));
     assert!(message.contains("`socio`"), "{message}");

@@ -198,7 +198,7 @@ fn a_model_that_does_more_than_look_up_is_refused_before_anything_is_read() {
     let (kind, message) = world.refused(Layout::Declared);
     assert_eq!(kind, Kind::Usage);
     assert!(
-        message.contains("`movimento_flat` declares stream = \"movimento\", but it has WHERE"),
+        message.contains("models/movimento_flat.sql: model `movimento_flat` cannot be run: it declares stream = \"movimento\", but it has WHERE"),
         "{message}"
     );
 }

@@ -118,6 +118,8 @@ impl World {
             max_connections: 2,
             memory_bytes: 1 << 30,
             stage: None,
+            preview: false,
+            to_postgres: None,
         }
     }
 

@@ -1,0 +1,52 @@
+//! The first rows of an output, read back from its files: whatever the output's size and format, no more than these
+//! rows are in memory.
+
+use std::path::Path;
+
+use dataset::{ColumnType, Model};
+use serde::Serialize;
+
+use crate::sink::manifest::FileEntry;
+use crate::verify::{Rows, fields, value};
+
+/// The most rows that are shown.
+pub const PREVIEW_ROWS: usize = 20;
+
+/// The first rows of an output, in its order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Preview {
+    /// The columns of the files, with their types.
+    pub columns: Vec<(String, ColumnType)>,
+    /// Up to [`PREVIEW_ROWS`] rows, as text; `None` for NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+impl Preview {
+    /// Reads `files`, which lie at `target`: in it if it is a folder.
+    pub(crate) fn read(model: &Model, target: &Path, files: &[FileEntry]) -> anyhow::Result<Self> {
+        let visible = model.columns.iter();
+        let columns: Vec<_> = visible
+            .filter(|(name, _)| !model.hidden.contains(name))
+            .cloned()
+            .collect();
+        let mut rows = Vec::new();
+        for file in files {
+            let path = match target.is_dir() {
+                true => target.join(&file.path),
+                false => target.to_owned(),
+            };
+            let mut records = Rows::open(path.clone())?;
+            records.check_names(&path, columns.iter().map(|(name, _)| name.as_str()))?;
+            while rows.len() < PREVIEW_ROWS
+                && let Some(record) = records.next()?
+            {
+                let text = |field| Some(String::from_utf8_lossy(&value(field)?).into_owned());
+                rows.push(fields(record).map(text).collect());
+            }
+            if rows.len() == PREVIEW_ROWS {
+                break;
+            }
+        }
+        Ok(Self { columns, rows })
+    }
+}

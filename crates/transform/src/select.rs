@@ -1,0 +1,320 @@
+//! A model's SELECT, parsed once: what it reads, and how it streams; and where in its file an error lies.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::ControlFlow;
+
+use dataset::Model;
+use dataset::failure::Kind;
+use sqlparser::ast::{Statement, visit_relations};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use crate::engine::plan::Plan;
+use crate::portability;
+
+/// A model that can be run.
+#[derive(Debug)]
+pub(crate) struct Select<'a> {
+    pub(crate) model: &'a Model,
+    /// How it streams, if it declares that.
+    pub(crate) plan: Option<Plan>,
+    /// What stands in its FROMs, in lower case: tables, and what WITH names.
+    relations: BTreeSet<String>,
+    /// Every name in it, in lower case.
+    names: BTreeSet<String>,
+    /// It selects `*`.
+    all: bool,
+}
+
+impl<'a> Select<'a> {
+    /// Parses the SELECT of a model.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] with file and line if it cannot be parsed, or joins in a way that Polars gets wrong;
+    /// [`Kind::Mismatch`] if it streams and gives other columns than the dataset declares.
+    pub(crate) fn of(model: &'a Model) -> anyhow::Result<Self> {
+        let unreadable = |error: &dyn Display| cannot_parse(model, &error.to_string());
+        let tokens = tokens(&model.sql).map_err(|error| unreadable(&error))?;
+        let statements = Parser::new(&GenericDialect {})
+            .with_tokens_with_locations(tokens.clone())
+            .parse_statements()
+            .map_err(|error| unreadable(&error))?;
+        let refused = |why: String| error_at(model, &model.file, &why);
+        portability::check(&statements).map_err(refused)?;
+        let stream = model.stream.as_ref();
+        let plan = stream.map(|stream| Plan::of(stream, &statements).map_err(refused));
+        let plan = plan.transpose()?;
+        if let Some(plan) = &plan {
+            let given: Vec<&str> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
+            check_names(model, &given)?;
+        }
+        let mut select = Self {
+            model,
+            plan,
+            relations: relations(&statements),
+            names: BTreeSet::new(),
+            all: false,
+        };
+        let mut before = &Token::EOF;
+        for token in tokens.iter().map(|token| &token.token) {
+            match token {
+                Token::Whitespace(_) => continue,
+                Token::Word(word) => {
+                    select.names.insert(word.value.to_lowercase());
+                }
+                // `SELECT *`, `t.*`, `a, *`; not `COUNT(*)`, not a product.
+                Token::Mul => select.all |= begins_item(before),
+                _ => {}
+            }
+            before = token;
+        }
+        Ok(select)
+    }
+
+    /// The same for several.
+    ///
+    /// # Errors
+    /// As [`Select::of`].
+    pub(crate) fn all(models: impl IntoIterator<Item = &'a Model>) -> anyhow::Result<Vec<Self>> {
+        models.into_iter().map(Self::of).collect()
+    }
+
+    /// Whether the run of the model needs a table.
+    pub(crate) fn reads_table(&self, table: &str) -> bool {
+        let driving = self.model.driving.as_ref();
+        driving.is_some_and(|driving| driving.table == table)
+            || match &self.plan {
+                Some(plan) => plan.tables.iter().any(|name| name == table),
+                None => self.relations.contains(&table.to_lowercase()),
+            }
+    }
+
+    /// Whether it needs a column of a table. Where it runs whole, a name that the SELECT holds anywhere may be the column's.
+    pub(crate) fn reads(&self, table: &str, column: &str) -> bool {
+        self.reads_table(table)
+            && (self.names_column(table, column)
+                || self.plan.is_none() && (self.all || self.names.contains(&column.to_lowercase())))
+    }
+
+    /// Whether it needs a column that it, or the description, names with this table.
+    fn names_column(&self, table: &str, column: &str) -> bool {
+        self.named_columns()
+            .any(|(of, name)| of == table && name == column)
+    }
+
+    /// The columns that it needs and that it, or the description, names with their tables.
+    pub(crate) fn named_columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        let driving = self.model.driving.iter().flat_map(|driving| {
+            let columns = driving.key.keys().chain(driving.sums.keys());
+            columns.map(|column| (driving.table.as_str(), column.as_str()))
+        });
+        let planned = self.plan.iter().flat_map(|plan| {
+            plan.tables
+                .iter()
+                .flat_map(|table| plan.needs(table).map(|column| (table.as_str(), column)))
+        });
+        driving.chain(planned)
+    }
+}
+
+/// Checks that a model gives the columns that the dataset declares.
+///
+/// # Errors
+/// [`Kind::Mismatch`] with both.
+pub(crate) fn check_names(model: &Model, given: &[&str]) -> anyhow::Result<()> {
+    let declared = || model.columns.iter().map(|(name, _)| name.as_str());
+    if declared().eq(given.iter().copied()) {
+        return Ok(());
+    }
+    Err(Kind::Mismatch.error(format!(
+        "dataset.toml, model `{}`: {} gives the columns {}, but {} are declared",
+        model.name,
+        model.file,
+        given.join(", "),
+        declared().collect::<Vec<_>>().join(", ")
+    )))
+}
+
+/// An error in a model's SQL, of [`Kind::Usage`].
+pub(crate) fn error_at(model: &Model, place: &str, message: &str) -> anyhow::Error {
+    Kind::Usage.error(format!(
+        "{place}: model `{}` cannot be run: {message}",
+        model.name
+    ))
+}
+
+/// Where in a model's file a name lies that `message` quotes: the line if the SQL holds the name just once.
+pub(crate) fn place_of(model: &Model, message: &str) -> String {
+    let tokens = tokens(&model.sql).unwrap_or_default();
+    let found = message.split(['"', '`', '\'']).find_map(|quoted| {
+        let mut places = tokens.iter().filter(|token| match &token.token {
+            Token::Word(word) => word.value == quoted,
+            _ => false,
+        });
+        places.next().filter(|_| places.next().is_none())
+    });
+    match found.map(|token| token.span.start) {
+        Some(start) => format!(
+            "{}, line {}, column {}",
+            model.file, start.line, start.column
+        ),
+        None => model.file.clone(),
+    }
+}
+
+/// The parser's message with its end, ` at Line: 1, Column: 8`, before it.
+fn cannot_parse(model: &Model, message: &str) -> anyhow::Error {
+    let message = message.trim_start_matches("sql parser error: ");
+    let (message, place) = match message.rsplit_once(" at Line: ") {
+        Some((message, place)) => {
+            let place = place.replace(", Column: ", ", column ");
+            (message, format!("{}, line {place}", model.file))
+        }
+        None => (message, model.file.clone()),
+    };
+    error_at(model, &place, message)
+}
+
+fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, sqlparser::tokenizer::TokenizerError> {
+    Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location()
+}
+
+fn relations(statements: &Vec<Statement>) -> BTreeSet<String> {
+    let mut relations = BTreeSet::new();
+    let _ = visit_relations(statements, |relation| {
+        let last = relation.0.last().and_then(|part| part.as_ident());
+        relations.extend(last.map(|name| name.value.to_lowercase()));
+        ControlFlow::<()>::Continue(())
+    });
+    relations
+}
+
+fn begins_item(before: &Token) -> bool {
+    match before {
+        Token::Period | Token::Comma => true,
+        Token::Word(word) => ["SELECT", "DISTINCT", "ALL"]
+            .iter()
+            .any(|keyword| word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::whole::tests::model;
+
+    #[test]
+    fn names_in_the_select_are_read_and_no_others() {
+        let model = model(
+            "SELECT Nome, COUNT(*) AS n, 2 * \"Valor\" AS v FROM T -- saldo\n WHERE texto = 'idade' GROUP BY nome",
+            &[],
+        );
+        let select = Select::of(&model).expect("readable");
+        for (column, expected) in [
+            ("nome", true),
+            ("Valor", true),
+            ("texto", true),
+            ("idade", false),
+            ("saldo", false),
+        ] {
+            assert_eq!(select.reads("t", column), expected, "{column}");
+            assert!(!select.reads("nome", column), "not a table of it");
+        }
+    }
+
+    #[test]
+    fn tables_of_subqueries_are_read_too() {
+        let model = model(
+            "WITH x AS (SELECT a FROM t) SELECT a FROM x WHERE a IN (SELECT b.a FROM u AS b)",
+            &[],
+        );
+        let select = Select::of(&model).expect("readable");
+        let read = ["t", "u", "b", "a"].map(|table| select.reads_table(table));
+        assert_eq!(read, [true, true, false, false]);
+    }
+
+    #[test]
+    fn a_star_reads_all() {
+        for (sql, all) in [
+            ("SELECT * FROM t", true),
+            ("SELECT a, t.* FROM t", true),
+            ("SELECT DISTINCT * FROM t", true),
+            ("SELECT a * b, COUNT(*) FROM t", false),
+            ("SELECT (a) * 2 FROM t", false),
+        ] {
+            let model = model(sql, &[]);
+            let select = Select::of(&model).expect("readable");
+            assert_eq!(select.reads("t", "x"), all, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_streamed_model_names_its_columns_by_table() {
+        let mut streamed = model("SELECT m.v, c.k AS v2 FROM m JOIN c ON c.id = m.c_id", &[]);
+        streamed.stream = Some("m".to_owned());
+        streamed.columns = ["v", "v2"]
+            .map(|name| (name.to_owned(), dataset::ColumnType::Integer))
+            .into();
+        let select = Select::of(&streamed).expect("readable");
+        for (table, column, expected) in [
+            ("m", "v", true),
+            ("m", "c_id", true),
+            ("m", "id", false),
+            ("m", "k", false),
+            ("c", "id", true),
+            ("c", "k", true),
+            ("c", "v", false),
+        ] {
+            assert_eq!(select.reads(table, column), expected, "{table}.{column}");
+        }
+        streamed.columns.pop();
+        let error = Select::of(&streamed).expect_err("other columns");
+        assert!(
+            error
+                .to_string()
+                .contains("gives the columns v, v2, but v are"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_is_named_with_file_line_and_column() {
+        for (sql, expected) in [
+            (
+                "SELECT a\n  FRM t\n WHERE",
+                "m.sql, line 2, column 7: model `m`",
+            ),
+            (
+                "SELECT a\n FROM t WHERE b = 'x",
+                "m.sql, line 2, column 19: model `m`",
+            ),
+            ("SELECT a FROM t;\nSELECT 2", "m.sql: model `m`"),
+        ] {
+            let model = model(sql, &[]);
+            let error = Select::of(&model).expect_err(sql);
+            assert_eq!(
+                dataset::failure::Failure::kind_of(&error),
+                Some(Kind::Usage)
+            );
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_placed_if_the_sql_holds_it_once() {
+        let model = model("SELECT a,\n  wrong, b\nFROM t WHERE b > 1", &[]);
+        for (message, expected) in [
+            (
+                "unable to find column \"wrong\"; valid columns: [\"b\"]",
+                "m.sql, line 2, column 3",
+            ),
+            ("unable to find column \"b\"", "m.sql"),
+            ("something else", "m.sql"),
+        ] {
+            assert_eq!(place_of(&model, message), expected);
+        }
+    }
+}

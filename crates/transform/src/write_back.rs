@@ -1,0 +1,367 @@
+//! Results back into Postgres: a table for each model, filled by binary COPY beside the files.
+//!
+//! All is one transaction. The tables are built under names of their own and take the place of the former ones at its
+//! end, so that others see all the former tables or all the new ones, and of a run that fails or is killed nothing
+//! stays. Rows are frozen: also a transaction whose snapshot is older than the new tables finds them filled.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use database::copy_in::CopyIn;
+use database::identifier::{literal, qualified, quoted};
+use database::{Cancel, Connection, Settings};
+use dataset::Model;
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+use postgres::error::SqlState;
+
+use crate::Options;
+use crate::sink::TableWriter;
+use crate::tables::Source;
+
+/// What the comment of a table begins with that may be replaced.
+const MARK: &str = "extrato transform wrote this";
+/// Tables are built under this name and a number.
+const BUILDING: &str = "extrato_building_";
+/// Postgres cuts names off there.
+const LONGEST_NAME_BYTES: usize = 63;
+/// How often a lock is asked for, and the pause: of the schema, which a killed run may hold until the server notices,
+/// and of the former tables, which others may be reading. Meanwhile nobody has to queue behind us for longer.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+const EXCHANGE_TRIES: u32 = 60;
+const EXCHANGE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Where results are to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    settings: &'a Settings,
+    schema: &'a str,
+    options: &'a Options,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Target<'a> {
+    /// The target that the options name, if they do: in the database that the tables are read from.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it can be none.
+    pub(crate) fn of(
+        source: &Source<'a>,
+        options: &'a Options,
+        cancel: &'a Cancel,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(schema) = &options.to_postgres else {
+            return Ok(None);
+        };
+        let Source::Database(settings) = source else {
+            return Err(Kind::Usage.error(
+                "results are written back into the database that was read, and staged tables are read without one",
+            ));
+        };
+        Ok(Some(Self {
+            settings,
+            schema,
+            options,
+            cancel,
+        }))
+    }
+
+    /// Asks the server, before any work, whether the tables could be written.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if a table is there that isn't ours; [`Kind::Connection`] if a right is missing or the server
+    /// is a replica.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let mut connection = self.settings.connect(self.cancel)?;
+        self.check_rights(&mut connection).map(drop)
+    }
+
+    /// Begins the transaction.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); [`Kind::Refused`] if another run writes into the schema.
+    pub(crate) fn begin(&self) -> anyhow::Result<WriteBack<'a>> {
+        let mut connection = self.settings.connect(self.cancel)?;
+        connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")?;
+        self.lock(&mut connection)?;
+        if !self.check_rights(&mut connection)? {
+            connection
+                .batch_execute(&format!("CREATE SCHEMA {}", quoted(self.schema)))
+                .with_context(|| format!("cannot create schema {}", self.schema))?;
+        }
+        Ok(WriteBack {
+            target: *self,
+            connection,
+            tables: Vec::new(),
+        })
+    }
+
+    fn lock(&self, client: &mut Client) -> anyhow::Result<()> {
+        let query =
+            "SELECT pg_try_advisory_xact_lock(hashtextextended('extrato transform ' || $1, 0))";
+        for _ in 0..LOCK_TRIES {
+            if client.query_one(query, &[&self.schema])?.get(0) {
+                return Ok(());
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+        Err(Kind::Refused.error(format!(
+            "another transform is writing into schema {}: wait for its end",
+            self.schema
+        )))
+    }
+
+    /// Whether the schema is there.
+    fn check_rights(&self, client: &mut Client) -> anyhow::Result<bool> {
+        let schema = self.schema;
+        let row = client.query_one(
+            "SELECT pg_is_in_recovery(), to_regnamespace(quote_ident($1)) IS NOT NULL,
+                    coalesce((SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')
+                              FROM pg_namespace WHERE nspname = $1),
+                             has_database_privilege(current_database(), 'CREATE')),
+                    current_user::text, current_database()::text",
+            &[&schema],
+        )?;
+        let (is_replica, exists, may): (bool, bool, bool) = (row.get(0), row.get(1), row.get(2));
+        let (role, database): (&str, &str) = (row.get(3), row.get(4));
+        if is_replica {
+            return Err(Kind::Connection.error(format!(
+                "{} is a replica, into which nothing can be written: read from the primary, or leave out --to-postgres",
+                self.settings
+            )));
+        }
+        if !may {
+            let grant = match exists {
+                true => format!("GRANT CREATE, USAGE ON SCHEMA {}", quoted(schema)),
+                false => format!("GRANT CREATE ON DATABASE {}", quoted(database)),
+            };
+            return Err(Kind::Connection.error(format!(
+                "role {role} may not create tables in schema {schema}: as its owner run {grant} TO {}",
+                quoted(role)
+            )));
+        }
+        let names: Vec<&str> = self
+            .options
+            .dataset
+            .models
+            .iter()
+            .map(|model| model.name.as_str())
+            .collect();
+        let found = client.query_opt(
+            "SELECT c.relname::text, coalesce(starts_with(obj_description(c.oid, 'pg_class'), $3), false),
+                    pg_get_userbyid(c.relowner)::text
+             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = ANY ($2)
+               AND NOT (c.relkind = 'r' AND coalesce(starts_with(obj_description(c.oid, 'pg_class'), $3), false)
+                        AND pg_has_role(c.relowner, 'USAGE'))
+             ORDER BY c.relname LIMIT 1",
+            &[&schema, &names, &MARK],
+        )?;
+        let Some(row) = found else { return Ok(exists) };
+        let (name, is_ours, owner): (&str, bool, &str) = (row.get(0), row.get(1), row.get(2));
+        Err(match is_ours {
+            true => Kind::Connection.error(format!(
+                "{schema}.{name} belongs to role {owner}: run as that role, or as its owner run GRANT {} TO {}",
+                quoted(owner),
+                quoted(role)
+            )),
+            false => Kind::Usage.error(format!(
+                "{schema}.{name} is not a table that an earlier transform wrote (its comment would begin with `{MARK}`), \
+                 so it is not replaced: rename it, or name another schema with --to-postgres"
+            )),
+        })
+    }
+}
+
+/// Checks that the schema that results are to be written into can be one.
+///
+/// # Errors
+/// [`Kind::Usage`].
+pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
+    let Some(schema) = &options.to_postgres else {
+        return Ok(());
+    };
+    let refused = |why: String| Err(Kind::Usage.error(format!("--to-postgres {schema}: {why}")));
+    if *schema == options.schema {
+        return refused(
+            "that is where the tables lie that are read: name another schema".to_owned(),
+        );
+    }
+    if schema.starts_with("pg_") || schema == "information_schema" {
+        return refused("that schema is Postgres's own: name another".to_owned());
+    }
+    if schema.is_empty() || schema.len() > LONGEST_NAME_BYTES {
+        return refused(format!(
+            "a schema's name has 1 to {LONGEST_NAME_BYTES} bytes"
+        ));
+    }
+    let mut models = options.dataset.models.iter();
+    match models.find(|model| model.name.len() > LONGEST_NAME_BYTES) {
+        Some(model) => refused(format!(
+            "no table can bear the name of model `{}`, which has more than {LONGEST_NAME_BYTES} bytes",
+            model.name
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The tables of a run, which nobody else sees yet. Dropped before [`publish`](Self::publish), it leaves nothing.
+pub(crate) struct WriteBack<'a> {
+    target: Target<'a>,
+    connection: Connection,
+    /// The names that the tables are to have.
+    tables: Vec<String>,
+}
+
+impl WriteBack<'_> {
+    /// Makes the table of a model, with the columns that its files and folders have, ready for rows.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn table(&mut self, model: &Model) -> anyhow::Result<TableWriter<'_>> {
+        let folders = self
+            .target
+            .options
+            .layout
+            .partition_by(model)
+            .unwrap_or_default();
+        let columns: Vec<_> = model
+            .columns
+            .iter()
+            .filter(|(name, _)| !model.hidden.contains(name) || folders.contains(name))
+            .cloned()
+            .collect();
+        let building = format!("{BUILDING}{}", self.tables.len());
+        let list: Vec<String> = columns
+            .iter()
+            .map(|(name, kind)| format!("{} {kind}", quoted(name)))
+            .collect();
+        self.connection
+            .batch_execute(&format!(
+                "CREATE TABLE {} ({})",
+                qualified(self.target.schema, &building),
+                list.join(", ")
+            ))
+            .with_context(|| {
+                format!(
+                    "cannot create a table for model `{}` in schema {}",
+                    model.name, self.target.schema
+                )
+            })?;
+        self.tables.push(model.name.clone());
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let copy = CopyIn::start(
+            &mut self.connection,
+            self.target.schema,
+            &building,
+            &names,
+            true,
+        )?;
+        Ok(TableWriter::new(copy, &columns, self.target.cancel))
+    }
+
+    /// Puts all tables in the place of the former ones, which pass on who may read them.
+    ///
+    /// # Errors
+    /// As [`Target::check`]; [`Kind::Refused`] if something depends on a former table; [`Kind::Connection`] if others don't let go of one.
+    pub(crate) fn publish(mut self, run: &str) -> anyhow::Result<()> {
+        let former = self.lock_former()?;
+        // What came since the run began may be somebody else's.
+        self.target.check_rights(&mut self.connection)?;
+        for (index, name) in self.tables.iter().enumerate() {
+            let building = qualified(self.target.schema, &format!("{BUILDING}{index}"));
+            if former.contains(name) {
+                let table = qualified(self.target.schema, name);
+                let grants = self.connection.query(
+                    "SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, $2::text,
+                                   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+                                   CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+                     FROM pg_class AS c, aclexplode(c.relacl) AS a
+                     WHERE c.oid = $1::text::regclass AND a.grantee <> c.relowner",
+                    &[&table, &building],
+                )?;
+                for grant in &grants {
+                    self.connection.batch_execute(grant.get(0))?;
+                }
+                self.connection
+                    .batch_execute(&format!("DROP TABLE {table}"))
+                    .map_err(|error| cannot_replace(error, self.target.schema, name))?;
+            }
+            let comment = format!(
+                "{MARK}, in run {run} of dataset {}",
+                self.target.options.dataset.name
+            );
+            self.connection
+                .batch_execute(&format!(
+                    "ALTER TABLE {building} RENAME TO {}; COMMENT ON TABLE {} IS {}",
+                    quoted(name),
+                    qualified(self.target.schema, name),
+                    literal(&comment)
+                ))
+                .with_context(|| format!("cannot make {}.{name}", self.target.schema))?;
+        }
+        self.connection
+            .batch_execute("COMMIT")
+            .with_context(|| format!("cannot publish the tables in schema {}", self.target.schema))
+    }
+
+    /// Locks the former tables against all others, and gives their names.
+    fn lock_former(&mut self) -> anyhow::Result<Vec<String>> {
+        let rows = self.connection.query(
+            "SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = ANY ($2) ORDER BY 1",
+            &[&self.target.schema, &self.tables],
+        )?;
+        let former: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        if former.is_empty() {
+            return Ok(former);
+        }
+        let names: Vec<String> = former
+            .iter()
+            .map(|name| qualified(self.target.schema, name))
+            .collect();
+        let lock = format!(
+            "SAVEPOINT locking; SET LOCAL lock_timeout = '{}ms'; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE; \
+             RELEASE SAVEPOINT locking",
+            EXCHANGE_PAUSE.as_millis(),
+            names.join(", ")
+        );
+        let mut locked = self.connection.batch_execute(&lock);
+        for _ in 1..EXCHANGE_TRIES {
+            match &locked {
+                Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+                _ => break,
+            }
+            self.target.cancel.check()?;
+            self.connection
+                .batch_execute("ROLLBACK TO SAVEPOINT locking")?;
+            thread::sleep(EXCHANGE_PAUSE);
+            locked = self.connection.batch_execute(&lock);
+        }
+        locked.or_fail(Kind::Connection, || {
+            format!(
+                "other sessions use {} and didn't let go of it: run again once they have ended",
+                names.join(", ")
+            )
+        })?;
+        Ok(former)
+    }
+}
+
+fn cannot_replace(error: postgres::Error, schema: &str, table: &str) -> anyhow::Error {
+    let detail = error.as_db_error().and_then(|error| error.detail());
+    let message = match (error.code(), detail) {
+        (Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST), Some(detail)) => format!(
+            "{schema}.{table} cannot be replaced, since other objects depend on it ({}): drop them first, or name \
+             another schema with --to-postgres",
+            detail.replace('\n', "; ")
+        ),
+        _ => format!("cannot replace {schema}.{table}"),
+    };
+    let failed: Result<(), _> = Err(error);
+    failed
+        .or_fail(Kind::Refused, || message)
+        .expect_err("made from an error")
+}
