@@ -45,8 +45,8 @@ bench *ARGUMENTS:
     cargo run --release --quiet --package bench -- "$@"
 
 # Search for bytes that the loader's splitter or its rules take wrongly: just fuzz split, just fuzz row (nightly, cargo-fuzz)
-fuzz TARGET *ARGUMENTS:
-    cd crates/loader && cargo +nightly fuzz run "$@" -- -max_len=300
+fuzz TARGET:
+    cd crates/loader && cargo +nightly fuzz run "$1" -- -max_len=300
 
 # All that must pass before anything lands
 gate:

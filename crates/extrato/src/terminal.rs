@@ -139,11 +139,12 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 
 /// Our own crates' events, and others' warnings.
 fn is_wanted(metadata: &Metadata<'_>) -> bool {
-    const OURS: [&str; 6] = [
+    const OURS: [&str; 7] = [
         "extrato",
         "dataset",
         "database",
         "generator",
+        "loader",
         "transform",
         "testkit",
     ];

@@ -1,23 +1,21 @@
 //! A folder with a file for each value of the partition columns.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use dataset::failure::{Kind, OrFail};
 use rayon::prelude::*;
 
-use super::file::RowFile;
+use super::file::{Folder, OpenFile, RowFile};
 use super::manifest::FileEntry;
 use super::order::{self, Key};
 use super::rows::{Rows, Shape, positions};
-use super::{BLOCK_ROWS, BUFFER_BYTES, Format, add, partition};
+use super::{BLOCK_ROWS, BUFFER_BYTES, add, partition};
 
 /// A folder of partitions under construction. At most as many files are open at once as there are threads, and
 /// one more: the last partition's, since the next rows may be of it too.
 pub(crate) struct Partitioned<'a> {
     pub(super) shape: Shape<'a>,
-    folder: PathBuf,
+    folder: Folder,
     partition_by: Vec<String>,
     last: Option<Partition>,
     files: Vec<FileEntry>,
@@ -29,7 +27,8 @@ struct Partition {
     /// Its folder.
     name: String,
     file: RowFile,
-    format: Format,
+    /// The file's path in the manifest.
+    path: String,
 }
 
 impl<'a> Partitioned<'a> {
@@ -42,11 +41,10 @@ impl<'a> Partitioned<'a> {
         partition_by: &[String],
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        create_folder(folder)?;
         Ok(Self {
             sums: Mutex::new(vec![0; shape.summed()]),
             shape,
-            folder: folder.to_owned(),
+            folder: Folder::create(folder)?,
             partition_by: partition_by.to_vec(),
             last: None,
             files: Vec::new(),
@@ -172,13 +170,13 @@ impl PartitionWriter<'_> {
             Some(former) => former,
             None => {
                 let name = self.name(partition)?;
-                let path = folder.join(&name);
-                create_folder(&path)?;
-                let path = path.join(shape.format.partition_file());
+                folder.create_folder(&name)?;
+                let path = format!("{name}/{}", shape.format.partition_file());
+                let file = OpenFile::create_in(folder, &path)?;
                 Partition {
+                    file: RowFile::new(file, shape.format, self.rows, false, buffer),
                     name,
-                    file: RowFile::create(&path, shape.format, self.rows, false, buffer)?,
-                    format: shape.format,
+                    path,
                 }
             }
         };
@@ -195,11 +193,6 @@ impl PartitionWriter<'_> {
 
 impl Partition {
     fn finish(self) -> anyhow::Result<FileEntry> {
-        let path = format!("{}/{}", self.name, self.format.partition_file());
-        self.file.finish(path)
+        self.file.finish(self.path)
     }
-}
-
-fn create_folder(path: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(path).or_fail(Kind::Output, || format!("cannot create {}", path.display()))
 }

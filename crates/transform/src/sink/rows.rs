@@ -171,6 +171,7 @@ impl<'a> Shape<'a> {
             Format::Parquet => Vec::new(),
         };
         Ok(Rows {
+            header: header(visible.iter().map(|index| fields[*index].0.as_str())),
             visible,
             fields,
             segments,
@@ -230,6 +231,18 @@ impl<'a> Shape<'a> {
     }
 }
 
+fn header<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
+    let mut header = Vec::new();
+    for (index, name) in names.enumerate() {
+        if index > 0 {
+            header.push(b',');
+        }
+        write_text(name, &mut header);
+    }
+    header.push(b'\n');
+    header
+}
+
 /// Some rows, encoded.
 pub(super) enum Block {
     /// As CSV.
@@ -243,6 +256,7 @@ pub(super) struct Rows {
     fields: Vec<(String, Field)>,
     /// Those of `fields` that are written.
     visible: Vec<usize>,
+    header: Vec<u8>,
     segments: Vec<Segment>,
     /// The columns that are summed.
     summed: Vec<Field>,
@@ -261,16 +275,8 @@ impl Rows {
     }
 
     /// The line of names that a CSV file begins with.
-    pub(super) fn header(&self) -> Vec<u8> {
-        let mut header = Vec::new();
-        for (index, (name, _)) in self.written_fields().enumerate() {
-            if index > 0 {
-                header.push(b',');
-            }
-            write_text(name, &mut header);
-        }
-        header.push(b'\n');
-        header
+    pub(super) fn header(&self) -> &[u8] {
+        &self.header
     }
 
     /// The columns that are written, with their types.

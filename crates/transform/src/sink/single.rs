@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::Context;
 
-use super::file::RowFile;
+use super::file::{OpenFile, RowFile};
 use super::order;
 use super::rows::{Block, Rows, Shape, block_range, positions};
 use super::{BLOCK_ROWS, Written, add};
@@ -42,7 +42,8 @@ impl<'a> SingleFile<'a> {
             Some(file) => file,
             none => {
                 let mut header = Vec::new();
-                let file = RowFile::create(&self.path, shape.format, &rows, true, &mut header)?;
+                let file = OpenFile::create(&self.path)?;
+                let file = RowFile::new(file, shape.format, &rows, true, &mut header);
                 let file = none.insert(file);
                 if !header.is_empty() {
                     file.append(Block::Text(header), 0)?;
