@@ -114,8 +114,8 @@ impl<'a> Writer<'a> {
     /// Orders and writes the rows of `output`.
     ///
     /// # Errors
-    /// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written; it is then incomplete and never
-    /// published. [`Kind::Refused`](dataset::failure::Kind::Refused) for a value that no folder can be named after.
+    /// [`Kind::Output`] if a file cannot be written; it is then incomplete and never
+    /// published. [`Kind::Refused`] for a value that no folder can be named after.
     pub(crate) fn append(&mut self, output: Output) -> anyhow::Result<()> {
         let rows = match &mut self.files {
             Files::Single(single) => single.shape.rows(output)?,
