@@ -19,6 +19,7 @@ use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
 use crate::report::Rows;
 use crate::rule::{Rule, Violation};
+use crate::sent::SentLines;
 use crate::split::Noticed;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
@@ -104,13 +105,15 @@ pub(crate) fn load(
             }
             let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
             let mut copy = CopyIn::start(client, into.schema, &into.target.table, &names, false)?;
+            progress.sent = SentLines::default();
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
             if ended {
                 // Before the last rows are sent, since a broken file has none that are last.
                 progress.outcome.noticed = stream.finish()?;
                 into.settle(&mut copy, &mut progress, &file)?;
             }
-            copy.finish().map_err(tables::with_detail)?;
+            copy.finish()
+                .map_err(|error| progress.sent.locate(tables::with_detail(error), &file))?;
             let key = into.target.primary();
             progress
                 .staged
@@ -137,6 +140,8 @@ struct Progress {
     /// The block that was begun, and its next record.
     begun: Option<(Batch, usize)>,
     staged: Staged,
+    /// What the running COPY has been sent.
+    sent: SentLines,
     waiting: Vec<Waiting>,
     waiting_bytes: u64,
     since_commit: u64,
@@ -259,6 +264,7 @@ impl FileLoad<'_> {
         match verdict {
             Verdict::Load => {
                 rows.loaded += 1;
+                progress.sent.push(record.line);
                 send = true;
             }
             Verdict::Update => {
@@ -351,6 +357,7 @@ impl FileLoad<'_> {
                 match self.judge.judge(self.keys, &row.keys, Vec::new(), true) {
                     Verdict::Load => {
                         sender.add(&row.encoded, 1)?;
+                        progress.sent.push(row.line);
                         progress.outcome.rows.loaded += 1;
                     }
                     Verdict::Update => {

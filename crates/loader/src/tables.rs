@@ -84,7 +84,7 @@ pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
         .chain()
         .find_map(|cause| cause.downcast_ref::<postgres::Error>())
         .and_then(|error| error.as_db_error()?.detail())
-        .map(str::to_owned);
+        .map(|detail| detail.trim_end_matches('.').to_owned());
     match detail {
         Some(detail) => error.context(format!(
             "the server refuses a row that keeps all rules of the load: {detail}"

@@ -209,12 +209,16 @@ fn what_only_the_server_knows_ends_the_load_and_leaves_nothing() {
         .connect()
         .batch_execute("ALTER TABLE hiring.jobs ADD CHECK (job <> 'Forbidden')")
         .expect("a check");
-    world.file("jobs.csv", "3,Allowed\n4,Forbidden\n");
+    world.file(
+        "jobs.csv",
+        "3,Allowed\nx,Rejected\n4,Forbidden\n5,Allowed\n",
+    );
     std::fs::remove_file(world.inputs().join("departments.csv")).expect("removed");
     let error = world.try_load(&world.options()).expect_err("refused");
     assert_eq!(database::exit_code(&error), 4, "{error:#}");
     for said in [
         "jobs_job_check",
+        "jobs.csv, line 3",
         "Failing row contains (4, Forbidden)",
         "nothing was loaded",
     ] {
