@@ -89,6 +89,7 @@ const UNIQUE: &str = "
     WHERE i.indrelid = $1 AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
     ORDER BY NOT i.indisprimary, c.relname";
 
+// One that refers to a partitioned table is kept a second time for each partition, none of which has all rows.
 const FOREIGN: &str = "
     SELECT f.conname::text, n.nspname::text, p.relname::text,
            array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
@@ -99,6 +100,7 @@ const FOREIGN: &str = "
     JOIN pg_class AS p ON p.oid = f.confrelid
     JOIN pg_namespace AS n ON n.oid = p.relnamespace
     WHERE f.conrelid = $1 AND f.contype = 'f'
+      AND NOT EXISTS (SELECT FROM pg_constraint AS whole WHERE whole.oid = f.conparentid AND whole.conrelid = f.conrelid)
     ORDER BY f.conname";
 
 /// Reads what `schema.table` demands, or `None` if there is no such table.
