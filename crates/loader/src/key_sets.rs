@@ -74,7 +74,14 @@ impl KeySets {
         self.sets[place].looked_up
     }
 
-    /// Rows may wait for keys of the set at a place.
+    /// No row waits any longer.
+    pub(crate) fn unpin(&mut self) {
+        for entry in &mut self.sets {
+            entry.pinned = false;
+        }
+    }
+
+    /// Rows that wait will be judged by the set at a place.
     ///
     /// # Errors
     /// [`Kind::Usage`] if it was given up already.
@@ -207,8 +214,8 @@ impl KeySets {
             .map(|entry| format!("{} ({})", entry.name.table, entry.name.columns.join(", ")))
             .collect();
         Kind::Usage.error(format!(
-            "the keys of {}, to which other rows of the table refer, need more than the {} MiB that --memory allows: \
-             give more",
+            "the keys of {}, by which rows that refer to others of their table are judged, need more than the {} MiB \
+             that --memory allows: give more",
             names.join(", "),
             self.limit_bytes >> 20
         ))

@@ -384,8 +384,12 @@ impl Run<'_> {
             let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
             judge.references.push((reference, place));
         }
-        for place in judge.own_parents().collect::<Vec<_>>() {
-            self.keys.pin(place)?;
+        self.keys.unpin();
+        // Rows that wait for their parent are judged once more at the file's end, by all their keys.
+        if judge.own_parents().next().is_some() {
+            for place in judge.places().collect::<Vec<_>>() {
+                self.keys.pin(place)?;
+            }
         }
         Ok(judge)
     }

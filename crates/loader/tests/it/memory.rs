@@ -122,3 +122,43 @@ fn rows_that_refer_to_their_own_table_need_the_memory_and_say_so() {
     world.refused(&options, Kind::Usage, "--memory");
     assert_eq!(world.count("firm.extrato_load"), 0);
 }
+
+#[test]
+fn a_row_that_waits_is_not_judged_by_the_keys_of_another_block() {
+    let world = World::new(&[
+        (
+            "dataset.toml",
+            "name = \"firm\"\n[[table]]\nname = \"place\"\nkey = [\"id\"]\n[table.load]\nheader = false\n\
+             [[table]]\nname = \"staff\"\nkey = [\"id\"]\n[table.load]\nheader = false\n",
+        ),
+        (
+            "schema.sql",
+            "CREATE TABLE place (id integer NOT NULL);
+             CREATE TABLE staff (id integer NOT NULL, boss integer, place integer, note text);",
+        ),
+        (
+            "constraints.sql",
+            "ALTER TABLE place ADD PRIMARY KEY (id); ALTER TABLE staff ADD PRIMARY KEY (id);
+             ALTER TABLE staff ADD FOREIGN KEY (boss) REFERENCES staff, ADD FOREIGN KEY (place) REFERENCES place;",
+        ),
+    ]);
+    world.file(
+        "place.csv",
+        (1..=100_000)
+            .map(|id| format!("{id}\n"))
+            .collect::<String>(),
+    );
+    // The first row waits for the last one, which stands some blocks behind it.
+    let note = "x".repeat(2000);
+    let staff = |id: u32, boss: u32| format!("{id},{boss},{id},{note}\n");
+    world.file(
+        "staff.csv",
+        staff(1, 1000) + &(2..=1000).map(|id| staff(id, id)).collect::<String>(),
+    );
+    let mut options = world.options();
+    options.memory_bytes = 512 << 10;
+    // With all keys or with a word about the memory, but never by rejecting a good row.
+    world.refused(&options, Kind::Usage, "--memory");
+    options.memory_bytes = 16 << 20;
+    assert_eq!(world.load(&options).rows.loaded, 101_000);
+}
