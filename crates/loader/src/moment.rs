@@ -111,7 +111,15 @@ pub(crate) fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'stat
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
     let local = i64::from(parts.days()?) * DAY + parts.micros()?;
-    Ok(Value::Timestamp(local - parts.offset.unwrap_or(0) * MINUTE))
+    let utc = local - parts.offset.unwrap_or(0) * MINUTE;
+    let day = Date::from_days(utc.div_euclid(DAY) as i32 + POSTGRES_EPOCH_DAYS);
+    if !(1..=9999).contains(&day.year) {
+        return Err(Fault::new(
+            Rule::Type,
+            "is outside of the years 1 to 9999 in UTC",
+        ));
+    }
+    Ok(Value::Timestamp(utc))
 }
 
 /// A date; a time of day may follow if it is midnight.
@@ -182,6 +190,10 @@ mod tests {
             timestamp_tz("2000-01-01 02:00:00+02", &[]),
             Ok(Value::Timestamp(0))
         );
+        for beyond in ["0001-01-01 00:00:00+01", "9999-12-31 23:59:59-01"] {
+            let fault = timestamp_tz(beyond, &[]).expect_err(beyond);
+            assert_eq!(fault.rule, Rule::Type);
+        }
         assert_eq!(
             time("13:05:00.5"),
             Ok(Value::Time(13 * HOUR + 5 * MINUTE + SECOND / 2))
