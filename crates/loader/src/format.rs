@@ -145,7 +145,12 @@ impl Format {
             }
         }
         if let Some(afternoon) = parts.afternoon {
-            parts.hour = parts.hour % 12 + if afternoon { 12 } else { 0 };
+            let hour = parts.hour % 12 + if afternoon { 12 } else { 0 };
+            // 13 o'clock is none in the morning, and 99 none at all.
+            if parts.hour > 12 && parts.hour != hour {
+                return None;
+            }
+            parts.hour = hour;
         }
         at.0.is_empty().then_some(parts)
     }
@@ -287,6 +292,13 @@ mod tests {
                 "{pattern}"
             );
             assert_eq!(clock, (13, 5, 0, 0), "{pattern}");
+        }
+        for text in [
+            "2000-01-02 13:05AM",
+            "2000-01-02 99:05PM",
+            "2000-01-02 24:05AM",
+        ] {
+            assert_eq!(read("%F %H:%M%p", text), None, "{text}");
         }
         for text in ["01/02/2021x", "1/2/21", "01-02-2021", "/02/2021", ""] {
             assert_eq!(read("%d/%m/%Y", text), None, "{text}");
