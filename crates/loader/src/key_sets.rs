@@ -109,12 +109,13 @@ impl KeySets {
         }
         let place = self.add(name.clone());
         let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
+        let columns = of_server(columns);
         let none: [&str; 0] = [];
         let mut rows = client.query_raw(&select(name), none).with_context(failed)?;
         let mut buffer = Vec::new();
         let mut count = 0_u64;
         while let Some(row) = rows.next().with_context(failed)? {
-            self.insert(place, key_of(&row, columns, &mut buffer));
+            self.insert(place, key_of(&row, &columns, &mut buffer));
             count += 1;
             if count.is_multiple_of(ROWS_PER_CHECK) && self.is_over() {
                 break;
@@ -161,9 +162,10 @@ impl KeySets {
         let found = client
             .query(&query, &parameters)
             .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
+        let columns = of_server(columns);
         let mut buffer = Vec::new();
         for row in &found {
-            set.insert(key_of(row, columns, &mut buffer));
+            set.insert(key_of(row, &columns, &mut buffer));
         }
         Ok(())
     }
@@ -235,9 +237,18 @@ fn select(name: &KeyName) -> String {
     )
 }
 
+/// The rules of columns for texts that the server writes, whatever a file's decimal mark.
+fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
+    let of_server = |column: &&ColumnRules| ColumnRules {
+        decimal_mark: b'.',
+        ..(*column).clone()
+    };
+    columns.iter().map(of_server).collect()
+}
+
 /// The key of a row of [`select`].
-fn key_of(row: &Row, columns: &[&ColumnRules], buffer: &mut Vec<u8>) -> Key {
-    let value = |(index, column): (usize, &&ColumnRules)| {
+fn key_of(row: &Row, columns: &[ColumnRules], buffer: &mut Vec<u8>) -> Key {
+    let value = |(index, column): (usize, &ColumnRules)| {
         let text: Option<&str> = row.get(index);
         // A value that is beyond what can be loaded equals no value that is.
         text.map_or(Value::Null, |text| {
