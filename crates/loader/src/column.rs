@@ -215,7 +215,13 @@ fn json(text: &str) -> Result<(), Fault> {
 
 fn jsonb(text: &str) -> Result<(), Fault> {
     json(text)?;
-    if text.contains("\\u0000") {
+    // An even number of backslashes before it are characters themselves.
+    let escaped = |(at, _): (usize, &str)| {
+        let before = &text.as_bytes()[..at];
+        let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');
+        backslashes.count() % 2 == 0
+    };
+    if text.match_indices("\\u0000").any(escaped) {
         return Err(Fault::new(Rule::Nul, "holds \\u0000, which jsonb cannot"));
     }
     Ok(())

@@ -26,6 +26,8 @@ use crate::stream::{Rest, Stream};
 use crate::tables;
 use crate::target::Target;
 
+/// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
+const COPY_BYTES: usize = 64 << 20;
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;
 
@@ -117,7 +119,8 @@ pub(crate) fn load(
             let key = into.target.primary();
             progress
                 .staged
-                .apply(client, into.schema, &into.target.table, into.columns, key)?;
+                .apply(client, into.schema, &into.target.table, into.columns, key)
+                .map_err(tables::with_detail)?;
             if ended {
                 return Ok(progress.outcome);
             }
@@ -153,6 +156,7 @@ struct Sender<'a, 'c> {
     copy: &'a mut CopyIn<'c>,
     block: Vec<u8>,
     rows: u64,
+    sent_bytes: usize,
 }
 
 impl Sender<'_, '_> {
@@ -167,6 +171,7 @@ impl Sender<'_, '_> {
 
     fn flush(&mut self) -> anyhow::Result<()> {
         self.copy.send(&self.block, self.rows)?;
+        self.sent_bytes += self.block.len();
         self.block.clear();
         self.rows = 0;
         Ok(())
@@ -174,7 +179,7 @@ impl Sender<'_, '_> {
 }
 
 impl FileLoad<'_> {
-    /// Judges and sends rows until the file ends (then `true`), a commit is due, staged rows are many, or keys
+    /// Judges and sends rows until the file ends (then `true`), a commit is due, sent or staged rows are many, or keys
     /// must be looked up.
     fn segment(
         &mut self,
@@ -188,6 +193,7 @@ impl FileLoad<'_> {
             copy,
             block: Vec::with_capacity(BLOCK_BYTES * 2),
             rows: 0,
+            sent_bytes: 0,
         };
         loop {
             let begun = progress.begun.take();
@@ -230,7 +236,7 @@ impl FileLoad<'_> {
             }
             stream.done(batch);
             // Keys that are looked up are those of rows that the server has.
-            if self.keys.is_over() || self.looks_up() {
+            if self.keys.is_over() || self.looks_up() || sender.sent_bytes >= COPY_BYTES {
                 sender.flush()?;
                 return Ok(false);
             }
@@ -348,6 +354,7 @@ impl FileLoad<'_> {
             copy,
             block: Vec::new(),
             rows: 0,
+            sent_bytes: 0,
         };
         let mut waiting = std::mem::take(&mut progress.waiting);
         loop {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use database::identifier::qualified;
 use database::{Cancel, Settings};
-use dataset::failure::Kind;
+use dataset::failure::{Failure, Kind};
 use postgres::Client;
 use tracing::field;
 
@@ -43,8 +43,25 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
     ledger::lock(&mut client, &options.schema)?;
     let result = in_order(&mut client, &inputs, options, cancel, start);
     ledger::unlock(&mut client, &options.schema);
-    // A statement that was cancelled on the server says so in its own words; ours are clearer.
-    result.map_err(|error| cancel.check().err().unwrap_or(error))
+    result.map_err(|error| match Failure::kind_of(&error) {
+        Some(Kind::Interrupted) => error,
+        _ => cancel.check().err().unwrap_or(error),
+    })
+}
+
+/// The tables, each with the load from which it goes on: one that committed a part of its file.
+fn goes_on_from<'t>(tables: &[&'t str], tasks: &[Vec<Task>]) -> Vec<(&'t str, Option<i64>)> {
+    let former = |tasks: &Vec<Task>| {
+        let mut begun = tasks.iter().filter_map(|task| task.before);
+        begun
+            .find(|before| !before.complete)
+            .map(|before| before.load_id)
+    };
+    tables
+        .iter()
+        .copied()
+        .zip(tasks.iter().map(former))
+        .collect()
 }
 
 impl Options {
@@ -92,13 +109,17 @@ fn in_order(
         load_id,
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
-        rejects: Rejects::open(&options.rejects, load_id, &tables)?,
+        rejects: Rejects::open(&options.rejects, load_id, &goes_on_from(&tables, &tasks))?,
         rows: Rows::default(),
     };
     let done = run.transaction(client, &tables, &tasks);
     let (created, reports) = match done {
         Ok(done) => done,
-        Err(error) => return Err(run.give_up(client, error)),
+        // A statement that was cancelled on the server says so in its own words; ours are clearer.
+        Err(error) => {
+            let error = cancel.check().err().unwrap_or(error);
+            return Err(run.give_up(client, error));
+        }
     };
     let targets: Vec<_> = tables
         .iter()
@@ -464,7 +485,8 @@ fn commit_with(
     }
     client
         .batch_execute("COMMIT")
-        .with_context(|| format!("cannot commit the rows in schema {}", options.schema))?;
+        .with_context(|| format!("cannot commit the rows in schema {}", options.schema))
+        .map_err(tables::with_detail)?;
     rejects.committed();
     Ok(())
 }

@@ -185,6 +185,18 @@ fn a_load_that_commits_on_its_way_goes_on_where_it_failed() {
         .batch_execute("ALTER TABLE hiring.hired_employees DROP CONSTRAINT foreseen")
         .expect("dropped");
     let report = world.load(&options);
+    let kept = fs::read_dir(world.rejects()).expect("the rejects");
+    let kept: Vec<_> = kept
+        .map(|entry| {
+            entry
+                .expect("a file")
+                .file_name()
+                .into_string()
+                .expect("text")
+        })
+        .collect();
+    let former = report.load_id - 1;
+    assert_eq!(kept, [format!("hired_employees.load-{former}.csv")]);
     let expected = Rows {
         read: 40,
         loaded: 10,
