@@ -30,7 +30,7 @@ lint:
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --document-private-items
 
-# Compare with limits and peers: just bench generate, just bench transform
+# Compare with limits and peers: just bench generate, just bench transform, just bench load
 bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"
