@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import duckdb
-import duckdb_extension_postgres_scanner
 
+import duckdb_postgres
 from cards import COLUMNS, MODEL, report
 
 # DuckDB buffers some rows for every folder: for 100,000 of them 24 GB are not enough. Rows in the order of the
@@ -13,16 +13,9 @@ from cards import COLUMNS, MODEL, report
 BUFFERED_CLIENTS = 60_000
 
 
-def load():
-    """Loads the extension from the Python package that brings it; DuckDB checks its signature."""
-    package = Path(duckdb_extension_postgres_scanner.__file__).parent
-    [path] = package.rglob("postgres_scanner.duckdb_extension")
-    duckdb.sql(f"LOAD '{path}'")
-
-
 def main():
     mode, folder = sys.argv[1], Path(sys.argv[2])
-    load()
+    duckdb_postgres.load()
     # The connection is described by the PG* variables.
     duckdb.sql("ATTACH '' AS server (TYPE postgres, READ_ONLY, SCHEMA 'cards'); USE server.cards")
     columns = ", ".join(COLUMNS)

@@ -1,5 +1,10 @@
-//! Filling the server with our own generator.
+//! Our own generator, into the server or into files: the only place that knows how it is called.
 
+use std::path::Path;
+
+use database::Cancel;
+use dataset::Dataset;
+use generator::files::FileFormat;
 use generator::{Asked, Mode, Options, Report, Storage};
 
 use crate::server::{SCHEMA, Server};
@@ -14,18 +19,46 @@ pub(crate) struct TableRows {
     pub(crate) rows: u64,
 }
 
-/// The only place that knows how the generator is called.
+/// Fills empty tables.
 pub(crate) fn generate(server: &Server, associates: u32, workers: usize) -> anyhow::Result<Report> {
+    let options = options(server.dataset(), associates, Some(workers));
+    generator::generate(server.settings(), &options, server.cancel())
+}
+
+/// Writes a dataset's files into `folder` as they arrive, with faults in a share of `dirty`, and says how many rows each
+/// table has, faulty ones included.
+pub(crate) fn files(
+    folder: &Path,
+    dataset: &Dataset,
+    size: u32,
+    dirty: f64,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<TableRows>> {
     let options = Options {
-        dataset: server.dataset().clone(),
+        asked: Asked {
+            dirty: Some(dirty),
+            ..Asked::default()
+        },
+        ..options(dataset, size, None)
+    };
+    Ok(rows(&generator::files::write(
+        folder,
+        FileFormat::Csv,
+        &options,
+        cancel,
+    )?))
+}
+
+fn options(dataset: &Dataset, size: u32, workers: Option<usize>) -> Options {
+    Options {
+        dataset: dataset.clone(),
         schema: SCHEMA.to_owned(),
-        size: associates,
+        size,
         asked: Asked::default(),
-        workers: Some(workers),
+        workers,
         mode: Mode::Fresh,
         storage: Storage::default(),
-    };
-    generator::generate(server.settings(), &options, server.cancel())
+    }
 }
 
 /// Generates once, and says how many rows each table has. They stay.
@@ -34,10 +67,13 @@ pub(crate) fn tables(server: &Server, associates: u32) -> anyhow::Result<Vec<Tab
         "making the rows for {} associates",
         thousands(associates.into())
     );
-    let report = generate(server, associates, 1)?;
-    let rows = report.tables.iter().map(|table| TableRows {
+    Ok(rows(&generate(server, associates, 1)?))
+}
+
+fn rows(report: &Report) -> Vec<TableRows> {
+    let tables = report.tables.iter().map(|table| TableRows {
         name: table.table.to_owned(),
         rows: table.rows,
     });
-    Ok(rows.collect())
+    tables.collect()
 }

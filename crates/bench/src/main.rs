@@ -5,6 +5,7 @@ mod child;
 mod comparison;
 mod filled;
 mod generate;
+mod load;
 mod machine;
 mod program;
 mod python;
@@ -35,6 +36,8 @@ enum Comparison {
     Generate(ComparisonArgs),
     /// Compare ways of getting joined rows out of a Postgres into files
     Transform(ComparisonArgs),
+    /// Compare ways of getting CSV files into a Postgres
+    Load(load::LoadArgs),
     /// See how the time of `transform` grows with rows and with clients
     Growth(transform::growth::GrowthArgs),
     /// The limit of reading, as a process of its own
@@ -64,6 +67,7 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
     match comparison {
         Comparison::Generate(arguments) => generate::run(arguments, &cancel),
         Comparison::Transform(arguments) => transform::run(arguments, &cancel),
+        Comparison::Load(arguments) => load::run(arguments, &cancel),
         Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
         Comparison::BareWrite(arguments) => transform::disk::run(arguments),

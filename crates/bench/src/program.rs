@@ -4,6 +4,22 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
+/// Extrato, which lies beside this program, with its summary as JSON.
+///
+/// # Errors
+/// It was not built.
+pub(crate) fn extrato() -> anyhow::Result<Command> {
+    let path = std::env::current_exe()?.with_file_name("extrato");
+    anyhow::ensure!(
+        path.is_file(),
+        "there is no {}: run `cargo build --release --package extrato --package bench` first",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.args(["--quiet", "--json"]);
+    Ok(command)
+}
+
 /// Runs a program to its end and gives what it printed.
 ///
 /// # Errors

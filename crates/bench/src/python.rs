@@ -1,12 +1,27 @@
 //! Python packages for the peers: one virtual environment for the whole run, in the server's folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 
 use crate::program;
 use crate::server::Server;
+
+/// The extension's package must have the version of DuckDB's.
+pub(crate) const DUCKDB: &[&str] = &["duckdb==1.5.5", "duckdb-extension-postgres-scanner==1.5.5"];
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
+
+/// A script of the peers', connected to the server.
+pub(crate) fn script(python: &Path, file: &str, server: &Server) -> Command {
+    let mut command = Command::new(python);
+    command.arg(format!("{SCRIPTS}/{file}"));
+    // The scripts lie in the source tree.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    server.connect_program(&mut command);
+    command
+}
 
 /// The Python that has these packages, beside those that were asked for before.
 ///

@@ -14,6 +14,8 @@ use database::{Cancel, Connection, Environment, Settings};
 use dataset::Dataset;
 use tempfile::TempDir;
 
+use crate::program;
+
 /// The schema that all ways fill, one after the other.
 pub(crate) const SCHEMA: &str = "cards";
 
@@ -157,9 +159,12 @@ impl Server {
         Ok(())
     }
 
-    /// The path of a program that came with the server.
-    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
-        self.embedded.program(name)
+    /// A program that came with the server, and what it says of its version.
+    pub(crate) fn program(&self, name: &str) -> anyhow::Result<(PathBuf, String)> {
+        let path = self.embedded.program(name);
+        let path = path.with_context(|| format!("there is no {name} beside the server"))?;
+        let version = program::output(Command::new(&path).arg("--version"))?;
+        Ok((path, version.trim().to_owned()))
     }
 
     /// Makes a client program connect to this server and no other, into [`SCHEMA`].

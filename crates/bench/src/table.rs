@@ -37,6 +37,20 @@ impl Spread {
     }
 }
 
+/// The median time for each row.
+pub(crate) fn seconds_per_row(line: &Line) -> Option<f64> {
+    let first = line.samples.as_ref().ok()?.first()?;
+    Some(Spread::of_seconds(line)?.median / first.rows as f64)
+}
+
+/// How many times as long a row takes as one of the line that `line` is compared with.
+pub(crate) fn ratio(line: &Line, lines: &[Line]) -> Option<String> {
+    let against = line.against.as_ref()?;
+    let other = lines.iter().find(|other| other.label == against.label)?;
+    let ratio = seconds_per_row(line)? / seconds_per_row(other)?;
+    Some(format!("{ratio:.2} × {}", against.called))
+}
+
 /// What stands where there is no figure.
 pub(crate) fn none() -> String {
     "–".to_owned()

@@ -1,7 +1,7 @@
 //! The table of `generate`: medians, rates and ratios.
 
 use crate::rounds::Line;
-use crate::table::{Spread, markdown, missing, none, thousands};
+use crate::table::{Spread, markdown, missing, none, ratio, seconds_per_row, thousands};
 
 const HEADER: [&str; 8] = [
     "way",
@@ -19,51 +19,23 @@ pub(super) fn table(lines: &[Line]) -> String {
     markdown(HEADER, lines.iter().map(|line| cells(line, lines)))
 }
 
-/// What the rounds' times of one line come to.
-struct Summary {
-    seconds: Spread,
-    rows: u64,
-    bytes: Option<u64>,
-}
-
-impl Summary {
-    /// `None` if nothing was measured.
-    fn of(line: &Line) -> Option<Self> {
-        let first = line.samples.as_ref().ok()?.first()?;
-        Some(Self {
-            seconds: Spread::of_seconds(line)?,
-            rows: first.rows,
-            bytes: first.bytes,
-        })
-    }
-
-    fn seconds_per_row(&self) -> f64 {
-        self.seconds.median / self.rows as f64
-    }
-}
-
 fn cells(line: &Line, lines: &[Line]) -> [String; HEADER.len()] {
-    let Some(summary) = Summary::of(line) else {
+    let first = line.samples.as_ref().ok().and_then(|all| all.first());
+    let (Some(first), Some(seconds), Some(per_row)) =
+        (first, Spread::of_seconds(line), seconds_per_row(line))
+    else {
         return missing(line);
     };
-    let per_row = summary.seconds_per_row();
-    let ratio = line.against.as_ref().and_then(|against| {
-        let other = lines.iter().find(|other| other.label == against.label)?;
-        let other = Summary::of(other)?.seconds_per_row();
-        Some(format!("{:.2} × {}", per_row / other, against.called))
-    });
-    let median = summary.seconds.median;
+    let rate = |bytes: u64| format!("{:.0}", bytes as f64 / 1e6 / seconds.median);
     [
         line.label.clone(),
-        thousands(summary.rows),
-        format!("{median:.3}"),
-        summary.seconds.range(3),
+        thousands(first.rows),
+        format!("{:.3}", seconds.median),
+        seconds.range(3),
         format!("{:.3}", 1e-6 / per_row),
         format!("{:.3}", per_row * 1e6),
-        summary
-            .bytes
-            .map_or_else(none, |bytes| format!("{:.0}", bytes as f64 / 1e6 / median)),
-        ratio.unwrap_or_else(none),
+        first.bytes.map_or_else(none, rate),
+        ratio(line, lines).unwrap_or_else(none),
     ]
 }
 

@@ -42,11 +42,8 @@ impl Way for Pgbench {
     }
 
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
-        let path = server.program("pgbench");
-        let path = path.context("there is no pgbench beside the server")?;
-        let version = program::output(Command::new(&path).arg("--version"))?;
-        self.version = Some(version.trim().to_owned());
-        self.program = Some(path);
+        let (path, version) = server.program("pgbench")?;
+        (self.program, self.version) = (Some(path), Some(version));
         Ok(())
     }
 

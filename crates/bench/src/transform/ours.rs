@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{FOLDERS, Job, READ, SINGLE};
 use crate::child::Done;
+use crate::program;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
@@ -30,15 +31,8 @@ impl Layout {
 
 /// `extrato transform` into `folder`.
 pub(super) fn command(server: &Server, layout: Layout, folder: &Path) -> anyhow::Result<Command> {
-    let program = std::env::current_exe()?.with_file_name("extrato");
-    anyhow::ensure!(
-        program.is_file(),
-        "there is no {}: run `cargo build --release --package extrato --package bench` first",
-        program.display()
-    );
-    let mut command = Command::new(program);
-    command.args(["--quiet", "--json", "transform", "--out"]);
-    command.arg(folder);
+    let mut command = program::extrato()?;
+    command.args(["transform", "--out"]).arg(folder);
     if layout == Layout::Single {
         command.arg("--single-file");
     }

@@ -7,11 +7,9 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::{FOLDERS, Job, READ, SINGLE, spark};
-use crate::python;
+use crate::python::{self, DUCKDB};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
-
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 /// One way.
 pub(super) struct Script {
@@ -33,8 +31,6 @@ impl Script {
     }
 }
 
-/// The extension's package must have the version of DuckDB's.
-const DUCKDB: &[&str] = &["duckdb==1.5.5", "duckdb-extension-postgres-scanner==1.5.5"];
 const POLARS: &[&str] = &["polars", "connectorx", "pyarrow"];
 const SPARK: &[&str] = &["pyspark"];
 const SPARK_SCRIPT: &str = "spark_flat.py";
@@ -155,12 +151,9 @@ impl Peer {
     }
 
     fn command(&self, server: &Server, mode: &str) -> anyhow::Result<Command> {
-        let mut command = Command::new(self.python.as_ref().context("not prepared")?);
-        command.arg(format!("{SCRIPTS}/{}", self.script.file));
+        let python = self.python.as_ref().context("not prepared")?;
+        let mut command = python::script(python, self.script.file, server);
         command.arg(mode);
-        // The scripts lie in the source tree.
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
-        server.connect_program(&mut command);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }

@@ -7,7 +7,6 @@ use std::process::Command;
 use anyhow::Context;
 
 use super::{Job, SINGLE};
-use crate::program;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
@@ -34,11 +33,8 @@ impl Way for Psql {
     }
 
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
-        let path = server.program("psql");
-        let path = path.context("there is no psql beside the server")?;
-        let version = program::output(Command::new(&path).arg("--version"))?;
-        self.version = Some(version.trim().to_owned());
-        self.program = Some(path);
+        let (path, version) = server.program("psql")?;
+        (self.program, self.version) = (Some(path), Some(version));
         Ok(())
     }
 

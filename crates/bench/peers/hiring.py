@@ -1,0 +1,19 @@
+"""What the ways of loading hiring's files share: the tables, and how the files look."""
+
+from cards import REPOSITORY
+
+# The schema that the bench fills.
+SCHEMA = "cards"
+
+# To be run before the rows, and after them.
+CREATE = f"CREATE SCHEMA {SCHEMA}; " + (REPOSITORY / "sql/hiring/schema.sql").read_text()
+KEYS = (REPOSITORY / "sql/hiring/constraints.sql").read_text()
+
+# The columns of the files, which have no header.
+TABLES = {
+    "departments": {"id": "INTEGER", "department": "VARCHAR"},
+    "jobs": {"id": "INTEGER", "job": "VARCHAR"},
+    "hired_employees": {
+        "id": "INTEGER", "name": "VARCHAR", "datetime": "TIMESTAMPTZ", "department_id": "INTEGER", "job_id": "INTEGER",
+    },
+}  # fmt: skip

@@ -1,0 +1,84 @@
+//! The table of `load`: times, processor times, memory, and ratios.
+
+use crate::rounds::{Line, Sample};
+use crate::table::{Spread, markdown, missing, none, ratio, seconds_per_row, thousands};
+
+const HEADER: [&str; 8] = [
+    "way",
+    "rows",
+    "median s",
+    "min–max s",
+    "CPU s",
+    "memory MiB",
+    "µs/row",
+    "time per row",
+];
+
+/// The table, a row for each line.
+pub(super) fn table(lines: &[Line]) -> String {
+    markdown(HEADER, lines.iter().map(|line| cells(line, lines)))
+}
+
+fn cells(line: &Line, lines: &[Line]) -> [String; HEADER.len()] {
+    let (Some(seconds), Some(per_row)) = (Spread::of_seconds(line), seconds_per_row(line)) else {
+        return missing(line);
+    };
+    let first = line.samples.as_ref().ok().and_then(|all| all.first());
+    let median = |decimals: usize, figure: &dyn Fn(&Sample) -> Option<f64>| {
+        let spread = Spread::of(line, figure);
+        spread.map_or_else(none, |spread| format!("{:.decimals$}", spread.median))
+    };
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    [
+        line.label.clone(),
+        first.map_or_else(none, |sample| thousands(sample.rows)),
+        format!("{:.3}", seconds.median),
+        seconds.range(3),
+        median(2, &|sample| Some(sample.usage?.cpu_seconds)),
+        median(0, &|sample| Some(mebibytes(sample.usage?.peak_bytes))),
+        format!("{:.3}", per_row * 1e6),
+        ratio(line, lines).unwrap_or_else(none),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rounds::Usage;
+
+    #[test]
+    fn a_row_shows_medians_and_what_they_are_compared_with() {
+        let line = |label: &str, seconds: &[f64], usage: Option<Usage>| {
+            let sample = |&seconds| Sample {
+                seconds,
+                rows: 1_000_000,
+                bytes: None,
+                usage,
+            };
+            Line {
+                samples: Ok(seconds.iter().map(sample).collect()),
+                ..Line::new(label)
+            }
+        };
+        let usage = Usage {
+            cpu_seconds: 1.5,
+            peak_bytes: 3 << 20,
+        };
+        let lines = [
+            line("ours", &[9.0, 3.0, 2.0], Some(usage)).against("limit", "\\copy"),
+            line("limit", &[2.0], None),
+        ];
+        let expected = [
+            "ours",
+            "1,000,000",
+            "3.000",
+            "2.000–9.000",
+            "1.50",
+            "3",
+            "3.000",
+            "1.50 × \\copy",
+        ];
+        assert_eq!(cells(&lines[0], &lines), expected);
+        assert_eq!(cells(&lines[1], &lines)[4..], ["–", "–", "2.000", "–"]);
+    }
+}

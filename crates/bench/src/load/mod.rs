@@ -1,0 +1,150 @@
+//! Ways of getting CSV files into Postgres: ours, the limit that `\copy` sets, and those that people commonly use.
+
+mod cells;
+mod files;
+mod ours;
+mod peer;
+mod pgloader;
+mod psql;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use database::Cancel;
+use dataset::Dataset;
+
+use crate::child::Done;
+use crate::comparison::{RunArgs, list};
+use crate::machine;
+use crate::rounds::{Sample, Way, interleaved};
+use crate::server::{SCHEMA, Server};
+use crate::table::thousands;
+
+use files::Files;
+
+/// Rows of the largest table, unless told otherwise.
+const EMPLOYEES: u32 = 2_000_000;
+/// What takes minutes is given so many times fewer rows.
+const SLOW_DIVIDE_BY: u64 = 20;
+/// The share of bad rows.
+const BAD: f64 = 0.01;
+/// Orders of sales at scale 1.
+const ORDERS: u32 = 31_465;
+
+/// A way of others that takes longer is stopped.
+const PEERS_LIMIT: Duration = Duration::from_secs(120);
+
+/// The arguments of the comparison.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// Rows of hiring's largest table; the slowest ways get a twentieth of them
+    #[arg(long, value_name = "N", default_value_t = EMPLOYEES,
+          value_parser = clap::value_parser!(u32).range(1_000..=1_000_000_000))]
+    employees: u32,
+
+    /// Rounds; the median of them counts
+    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+const READING: &str = "\
+Every way is a process of its own, from its start to its end; processor time (of user and system) and memory
+(resident, at most) are those of the process. What Postgres's own processes took is not counted, though they share
+the cores. The files are in the page cache. Before each run all tables are dropped and a CHECKPOINT is made. Then each
+way makes the tables without keys, brings the rows of all three files in, and adds the primary keys, the foreign keys
+and their indexes after that: no key exists while rows come in. extrato, psql and DuckDB do so in one transaction, where
+at wal_level minimal COPY needs no WAL; extrato and psql end with ANALYZE. Afterwards the rows of each table and its
+keys are counted in the database. \"Rows\" are those that were read, rejected ones included. The lines \"rows alone\" are
+of the largest table without keys, indexes and the commit: as extrato's own summary has it, and as psql's `\\timing`.
+Ratios are of the time per row. The file with bad rows has one row of a hundred that breaks a rule (nine kinds), each
+recorded in a file and in a table, and one of a hundred with quotes, line breaks, delimiters or blanks that the rules
+allow. Sales are six files at scale 1, into tables with keys alike.
+";
+
+/// Measures, prints the results, and puts them into the file.
+pub(crate) fn run(arguments: &LoadArgs, cancel: &Cancel) -> anyhow::Result<()> {
+    let server = Server::start(cancel)?;
+    let hiring = Dataset::open("hiring")?;
+    let made = |name: &str, dataset: &Dataset, size, dirty| {
+        eprintln!("making files: {name}");
+        Files::make(&server.folder().join(name), dataset, size, dirty, cancel)
+    };
+    let clean = Rc::new(made("clean", &hiring, arguments.employees, 0.0)?);
+    let bad = Rc::new(made("bad", &hiring, arguments.employees, BAD)?);
+    let sales = Rc::new(made("sales", &Dataset::open("sales")?, ORDERS, 0.0)?);
+    let few = Rc::new(clean.head(&server.folder().join("few"), SLOW_DIVIDE_BY)?);
+    let facts = [
+        format!(
+            "{} UTC, extrato {}, rows of version {}",
+            server.now()?,
+            machine::program_version(),
+            generator::VERSION
+        ),
+        machine::description(server.folder()),
+        server.description()?,
+        format!("{} rounds", arguments.runs),
+        format!("clean: {}", clean.description()),
+        format!("bad rows: {}", bad.description()),
+        format!("sales: {}", sales.description()),
+    ];
+
+    let mut ways: Vec<Box<dyn Way>> = ours::all(&clean, &bad, &sales);
+    ways.push(Box::new(psql::Psql::new(clean.clone())));
+    for script in peer::ALL {
+        ways.push(Box::new(peer::Peer::new(script, &clean, &few)));
+    }
+    ways.push(Box::new(pgloader::Pgloader::new(clean.clone())));
+
+    let rounds = arguments.runs as usize;
+    let (lines, notes) = interleaved(&mut ways, rounds, &server, Server::clear)?;
+    let section = [
+        list(&facts),
+        cells::table(&lines),
+        READING.to_owned(),
+        list(&notes),
+    ];
+    arguments.run.publish("load", &section.join("\n"))
+}
+
+/// The measurement of a way that has loaded `files`, if all their rows and the keys are there.
+fn loaded(server: &Server, files: &Files, done: &Done) -> anyhow::Result<Sample> {
+    for table in &files.tables {
+        server.check_count(&table.name, table.rows)?;
+    }
+    // Only the dataset's own: extrato has tables for its records.
+    let query = "SELECT count(*) FROM pg_constraint AS c JOIN pg_class AS t ON t.oid = c.conrelid
+                 WHERE c.contype IN ('p', 'f') AND t.relname = ANY($1) AND t.relnamespace = $2::text::regnamespace";
+    let tables: Vec<&str> = files
+        .tables
+        .iter()
+        .map(|table| table.name.as_str())
+        .collect();
+    let keys: i64 = server
+        .connect()?
+        .query_one(query, &[&tables, &SCHEMA])?
+        .get(0);
+    let expected = files.dataset.constraints_sql.matches(" KEY ").count();
+    anyhow::ensure!(
+        keys as usize == expected,
+        "there are {keys} keys instead of {expected}"
+    );
+    Ok(measured(files.rows_read(), done))
+}
+
+/// The measurement of a way that has read so many rows.
+fn measured(rows: u64, done: &Done) -> Sample {
+    Sample {
+        seconds: done.seconds,
+        rows,
+        bytes: None,
+        usage: Some(done.usage),
+    }
+}
+
+/// So many rows, as a text.
+fn rows(number: u64) -> String {
+    format!("{} rows", thousands(number))
+}

@@ -1,0 +1,114 @@
+//! Our own: `extrato load`, the program that lies beside this one.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use super::files::Files;
+use super::{loaded, psql};
+use crate::rounds::{Line, Sample, Way};
+use crate::server::{SCHEMA, Server};
+use crate::{child, program};
+
+/// The clean files, which the others are compared with.
+pub(super) const CLEAN: &str = "extrato load";
+const ROWS_ALONE: &str = "extrato load: rows alone";
+/// Memory that the keys don't fit in.
+const LITTLE_MEMORY: [&str; 2] = ["--memory", "4MB"];
+
+/// `extrato load` of some files.
+struct Ours {
+    lines: Vec<Line>,
+    files: Rc<Files>,
+    arguments: &'static [&'static str],
+}
+
+/// All of our own.
+pub(super) fn all(clean: &Rc<Files>, bad: &Rc<Files>, sales: &Rc<Files>) -> Vec<Box<dyn Way>> {
+    let way = |lines, files: &Rc<Files>, arguments| -> Box<dyn Way> {
+        Box::new(Ours {
+            lines,
+            files: Rc::clone(files),
+            arguments,
+        })
+    };
+    let with_clean = |label: String| vec![Line::new(label).against(CLEAN, "clean")];
+    vec![
+        way(
+            vec![
+                Line::new(CLEAN).against(psql::WHOLE, "\\copy"),
+                Line::new(ROWS_ALONE).against(psql::ROWS_ALONE, "\\copy"),
+            ],
+            clean,
+            &[],
+        ),
+        way(with_clean(format!("{CLEAN}, 1 % bad rows")), bad, &[]),
+        way(
+            with_clean(format!("{CLEAN} {}", LITTLE_MEMORY.join(" "))),
+            clean,
+            &LITTLE_MEMORY,
+        ),
+        way(
+            vec![Line::new(format!("{CLEAN} --dataset sales"))],
+            sales,
+            &[],
+        ),
+    ]
+}
+
+/// Of the summary that it prints, what is used here.
+#[derive(Deserialize)]
+struct Report {
+    rows: Rows,
+    tables: Vec<Table>,
+}
+
+#[derive(Deserialize)]
+struct Rows {
+    rejected: u64,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    seconds: f64,
+}
+
+impl Way for Ours {
+    fn lines(&self) -> Vec<Line> {
+        self.lines.clone()
+    }
+
+    fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
+        let rejects = TempDir::new_in(server.folder())?;
+        let mut command = program::extrato()?;
+        command.args(["load", "--schema", SCHEMA, "--dataset"]);
+        command.arg(&self.files.dataset.name);
+        command.arg("--from").arg(&self.files.folder);
+        command.arg("--rejects").arg(rejects.path());
+        command.args(self.arguments);
+        server.connect_program(&mut command);
+        let done = child::run(&mut command, None, Duration::MAX, server.cancel())?;
+        let report: Report = serde_json::from_str(&done.printed)?;
+        let (found, expected) = (report.rows.rejected, self.files.rejected);
+        anyhow::ensure!(
+            found == expected,
+            "{found} rows were rejected instead of {expected}"
+        );
+        let whole = loaded(server, &self.files, &done)?;
+        let largest = report.tables.last().context("no table was loaded")?;
+        let rows_alone = Sample {
+            seconds: largest.seconds,
+            rows: self.files.tables.last().map_or(0, |table| table.rows),
+            ..Sample::default()
+        };
+        // One sample more than there are lines does no harm.
+        Ok(vec![whole, rows_alone])
+    }
+
+    fn essential(&self) -> bool {
+        true
+    }
+}
