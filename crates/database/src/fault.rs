@@ -125,8 +125,8 @@ fn kind_of_database_error(error: &postgres::Error) -> Kind {
             "08" | "28" | "3D" | "53" | "57" | "58" | "XX" | "40" | "72" => Kind::Connection,
             // What the server can't do, such as reading an unlogged table on a replica.
             "0A" => Kind::Mismatch,
-            // Values out of range, constraint violations.
-            "22" | "23" => Kind::Refused,
+            // Values out of range, constraint violations, what a trigger raises.
+            "22" | "23" | "P0" => Kind::Refused,
             _ => Kind::Internal,
         },
     }

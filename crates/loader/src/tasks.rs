@@ -69,7 +69,10 @@ pub(crate) fn of(
             }
             _ => None,
         };
-        refuse_twice(options, source, &inputs.table, before)?;
+        // A load that commits on its way is repeated until all is done.
+        if options.commit_every.is_none() {
+            refuse_twice(options, source, &inputs.table, before)?;
+        }
         tasks.push(Task {
             source: source.clone(),
             sum,
