@@ -54,22 +54,14 @@ impl ComparisonArgs {
             .iter()
             .map(|table| format!("{} {}", table.name, thousands(table.rows)))
             .collect();
-        Ok(vec![
-            format!(
-                "{} UTC, extrato {}, rows of version {}",
-                server.now()?,
-                machine::program_version(),
-                generator::VERSION
-            ),
-            machine::description(server.folder()),
-            server.description()?,
-            format!(
-                "{} rounds, {} associates: {}",
-                self.runs,
-                thousands(self.associates.into()),
-                sizes.join(", ")
-            ),
-        ])
+        let mut facts = surroundings(server)?;
+        facts.push(format!(
+            "{} rounds, {} associates: {}",
+            self.runs,
+            thousands(self.associates.into()),
+            sizes.join(", ")
+        ));
+        Ok(facts)
     }
 
     /// Prints the section and puts it into the file.
@@ -86,6 +78,20 @@ impl RunArgs {
         eprintln!("written to {}", display(&self.out));
         Ok(())
     }
+}
+
+/// When, where, and with which generated rows was measured.
+pub(crate) fn surroundings(server: &Server) -> anyhow::Result<Vec<String>> {
+    Ok(vec![
+        format!(
+            "{} UTC, extrato {}, rows of version {}",
+            server.now()?,
+            machine::program_version(),
+            generator::VERSION
+        ),
+        machine::description(server.folder()),
+        server.description()?,
+    ])
 }
 
 /// The items as a Markdown list.

@@ -48,7 +48,7 @@ pub(super) const ALL: [Script; 3] = [
         packages: &["pandas", "sqlalchemy", "psycopg2-binary"],
         slow: true,
         note: "`read_csv` and `to_sql(method=\"multi\", chunksize=1000)`; the start of Python is counted and weighs more \
-               on few rows",
+               on few rows; its memory is of these rows",
     },
 ];
 

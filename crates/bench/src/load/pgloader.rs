@@ -97,6 +97,10 @@ impl Way for Pgloader {
         false
     }
 
+    fn most_rounds(&self) -> usize {
+        1
+    }
+
     fn note(&self) -> Option<String> {
         Some(format!(
             "{}: `LOAD CSV` with its defaults, tables and rows in transactions of their own",

@@ -52,10 +52,12 @@ impl Psql {
                 path.display()
             );
         }
+        let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
         script
             + &format!(
-                "\\timing off\n{}\nCOMMIT;\nANALYZE;\n",
-                dataset.constraints_sql
+                "\\timing off\n{}\nCOMMIT;\nANALYZE {};\n",
+                dataset.constraints_sql,
+                names.join(", ")
             )
     }
 }
