@@ -35,7 +35,7 @@ impl<'a> Partitioned<'a> {
     /// Makes `folder`.
     ///
     /// # Errors
-    /// [`Kind::Output`] if it cannot be made.
+    /// [`Kind::Output`](dataset::failure::Kind::Output) if it cannot be made.
     pub(super) fn new(
         shape: Shape<'a>,
         partition_by: &[String],
@@ -143,7 +143,7 @@ impl PartitionWriter<'_> {
     /// The folder of some rows of one partition.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for a value that no folder can be named after.
+    /// [`Kind::Refused`](dataset::failure::Kind::Refused) for a value that no folder can be named after.
     fn name(&self, partition: &[u32]) -> anyhow::Result<String> {
         let first = partition[0] as usize;
         partition::folder(self.keys.iter().map(|(name, field)| {
@@ -155,7 +155,7 @@ impl PartitionWriter<'_> {
     /// Writes the rows `partition` into their file, which is that of `former` if they go on with it.
     ///
     /// # Errors
-    /// [`Kind::Output`] if a file cannot be written; those of [`PartitionWriter::name`].
+    /// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written; those of [`PartitionWriter::name`].
     fn write(
         &self,
         former: Option<Partition>,
