@@ -133,6 +133,8 @@ fn sections(readme: &str) -> Vec<Section> {
                     .split("](")
                     .skip(1)
                     .filter_map(|rest| rest.split_once(')'));
+                // Those to a heading are translated with it.
+                let links = links.filter(|(target, _)| !target.starts_with('#'));
                 last.named
                     .extend(links.map(|(target, _)| target.replace(".pt-BR", "")));
                 last.named.extend(named);
