@@ -19,10 +19,10 @@ use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
 use crate::report::Rows;
 use crate::rule::{Rule, Violation};
+use crate::sent::Sent;
 use crate::split::Noticed;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
-use crate::tables;
 use crate::target::Target;
 
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
@@ -110,7 +110,9 @@ pub(crate) fn load(
                 progress.outcome.noticed = stream.finish()?;
                 into.settle(&mut copy, &mut progress, &file)?;
             }
-            copy.finish().map_err(tables::with_detail)?;
+            copy.finish()
+                .map_err(|error| progress.sent.with_place(error, &into.target.table, &file))?;
+            progress.sent.clear();
             let key = into.target.primary();
             progress
                 .staged
@@ -136,6 +138,8 @@ struct Progress {
     outcome: Outcome,
     /// The block that was begun, and its next record.
     begun: Option<(Batch, usize)>,
+    /// What the running COPY was sent.
+    sent: Sent,
     staged: Staged,
     waiting: Vec<Waiting>,
     waiting_bytes: u64,
@@ -259,6 +263,7 @@ impl FileLoad<'_> {
         match verdict {
             Verdict::Load => {
                 rows.loaded += 1;
+                progress.sent.add(batch.records.records[row].line);
                 send = true;
             }
             Verdict::Update => {
@@ -351,6 +356,7 @@ impl FileLoad<'_> {
                 match self.judge.judge(self.keys, &row.keys, Vec::new(), true) {
                     Verdict::Load => {
                         sender.add(&row.encoded, 1)?;
+                        progress.sent.add(row.line);
                         progress.outcome.rows.loaded += 1;
                     }
                     Verdict::Update => {

@@ -13,7 +13,7 @@
 //!
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
 //! columns, foreign keys, and what the dataset adds. What only the server can judge (CHECK constraints, partial
-//! indexes, triggers) ends the load with its words.
+//! indexes, triggers) ends the load with its words, and with the file and line of the row.
 
 mod batch;
 pub mod cli;
@@ -36,6 +36,7 @@ pub mod rejects;
 mod report;
 pub mod row;
 pub mod rule;
+mod sent;
 pub mod source;
 pub mod split;
 mod staging;
