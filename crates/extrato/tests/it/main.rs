@@ -8,6 +8,7 @@ mod exit_codes;
 mod generate;
 mod interruption;
 mod load;
+mod load_dialects;
 mod pipeline;
 mod program;
 mod readers;
