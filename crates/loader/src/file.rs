@@ -19,7 +19,7 @@ use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
 use crate::report::Rows;
 use crate::rule::{Rule, Violation};
-use crate::sent::SentLines;
+use crate::sent::Sent;
 use crate::split::Noticed;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
@@ -107,7 +107,6 @@ pub(crate) fn load(
             }
             let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
             let mut copy = CopyIn::start(client, into.schema, &into.target.table, &names, false)?;
-            progress.sent = SentLines::default();
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
             if ended {
                 // Before the last rows are sent, since a broken file has none that are last.
@@ -115,7 +114,8 @@ pub(crate) fn load(
                 into.settle(&mut copy, &mut progress, &file)?;
             }
             copy.finish()
-                .map_err(|error| progress.sent.locate(tables::with_detail(error), &file))?;
+                .map_err(|error| progress.sent.with_place(error, &into.target.table, &file))?;
+            progress.sent.clear();
             let key = into.target.primary();
             progress
                 .staged
@@ -142,9 +142,9 @@ struct Progress {
     outcome: Outcome,
     /// The block that was begun, and its next record.
     begun: Option<(Batch, usize)>,
+    /// What the running COPY was sent.
+    sent: Sent,
     staged: Staged,
-    /// What the running COPY has been sent.
-    sent: SentLines,
     waiting: Vec<Waiting>,
     waiting_bytes: u64,
     since_commit: u64,
@@ -270,7 +270,7 @@ impl FileLoad<'_> {
         match verdict {
             Verdict::Load => {
                 rows.loaded += 1;
-                progress.sent.push(record.line);
+                progress.sent.add(record.line);
                 send = true;
             }
             Verdict::Update => {
@@ -364,7 +364,7 @@ impl FileLoad<'_> {
                 match self.judge.judge(self.keys, &row.keys, Vec::new(), true) {
                     Verdict::Load => {
                         sender.add(&row.encoded, 1)?;
-                        progress.sent.push(row.line);
+                        progress.sent.add(row.line);
                         progress.outcome.rows.loaded += 1;
                     }
                     Verdict::Update => {

@@ -13,7 +13,7 @@
 //!
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
 //! columns, foreign keys, and what the dataset adds. What only the server can judge (CHECK constraints, partial
-//! indexes, triggers) ends the load with its words, the file and the line.
+//! indexes, triggers) ends the load with its words, and with the file and line of the row.
 
 mod batch;
 pub mod cli;

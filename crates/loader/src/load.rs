@@ -159,10 +159,11 @@ impl Run<'_> {
         client.batch_execute("BEGIN")?;
         let created = !tables::any(client, dataset, schema)?;
         let targets = if created {
-            let targets = target::create(client, dataset, schema, tables, dialect)?;
+            let (targets, judges) = target::create(client, dataset, schema, tables, dialect)?;
             self.unkeyed = true;
-            if self.options.commit_every.is_some() {
-                // A load that is continued finds the keys that it needs.
+            if judges || self.options.commit_every.is_some() {
+                // The server names the row that breaks a rule of its own only as it takes it, and a load that is
+                // continued finds the keys that it needs.
                 add_keys(client, self.options, &mut self.unkeyed)?;
             }
             targets

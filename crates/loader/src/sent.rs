@@ -1,62 +1,85 @@
-//! Which line of its file each row of a COPY stands on: the server, where it refuses one, counts the rows it was sent.
+//! Which lines the rows of a COPY came from, since the server counts the rows that it was sent and no others.
 
-/// Runs that are kept: 16 MiB of them. Of rows that are sent after so many the line isn't known.
+use dataset::failure::{Kind, OrFail};
+use postgres::Error;
+
+/// Runs that are remembered: 16 MiB of them.
 const MOST_RUNS: usize = 1 << 20;
+/// Classes of SQLSTATE that speak of a row: its values, a constraint, what a function raised.
+const REFUSALS: [&str; 3] = ["22", "23", "P0"];
 
-/// The lines of the rows sent, as runs of rows that stand on lines which follow each other.
-#[derive(Debug, Default)]
-pub(crate) struct SentLines {
+/// The lines of the rows that one COPY sent, as runs of rows that stand on neighbouring lines.
+#[derive(Default)]
+pub(crate) struct Sent {
+    runs: Vec<Run>,
     rows: u64,
-    /// The first row, from 0, and its line.
-    runs: Vec<(u64, u64)>,
-    /// How many of the rows the runs tell of, if not all.
-    known: Option<u64>,
 }
 
-impl SentLines {
-    /// Notes that the row on this line is sent next.
-    pub(crate) fn push(&mut self, line: u64) {
-        let last = self.runs.last();
-        let follows = last.is_some_and(|(row, first)| first + (self.rows - row) == line);
-        if !follows && self.known.is_none() {
-            match self.runs.len() < MOST_RUNS {
-                true => self.runs.push((self.rows, line)),
-                false => self.known = Some(self.rows),
-            }
+struct Run {
+    /// How many rows were sent before it.
+    before: u64,
+    line: u64,
+}
+
+impl Sent {
+    /// Remembers where the next row began.
+    pub(crate) fn add(&mut self, line: u64) {
+        let follows = self
+            .runs
+            .last()
+            .is_some_and(|run| run.line + (self.rows - run.before) == line);
+        if !follows && self.runs.len() <= MOST_RUNS {
+            let before = self.rows;
+            self.runs.push(Run { before, line });
         }
         self.rows += 1;
     }
 
-    /// The line of a row, which counts from 0.
-    fn line(&self, row: u64) -> Option<u64> {
-        if row >= self.known.unwrap_or(self.rows) {
-            return None;
-        }
-        let run = self.runs.partition_point(|(first, _)| *first <= row);
-        let (first, line) = self.runs.get(run.checked_sub(1)?)?;
-        Some(line + (row - first))
+    pub(crate) fn clear(&mut self) {
+        self.runs.clear();
+        self.rows = 0;
     }
 
-    /// Adds the place in the file to an error of the server that tells its row.
-    pub(crate) fn locate(&self, error: anyhow::Error, file: &str) -> anyhow::Error {
-        let line = refused_row(&error).and_then(|row| self.line(row));
-        match line {
-            Some(line) => error.context(format!("{file}, line {line}")),
-            None => error,
-        }
+    /// The line of a row, counted from 1; `None` for one beyond those that are remembered.
+    fn line(&self, row: u64) -> Option<u64> {
+        let index = row.checked_sub(1).filter(|index| *index < self.rows)?;
+        let run = self.runs.partition_point(|run| run.before <= index) - 1;
+        let run = (run < MOST_RUNS).then(|| &self.runs[run])?;
+        Some(run.line + (index - run.before))
+    }
+
+    /// Says which row of `file` the server refused, if it says which of `table` it was.
+    pub(crate) fn with_place(
+        &self,
+        error: anyhow::Error,
+        table: &str,
+        file: &str,
+    ) -> anyhow::Error {
+        let refused = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Error>()?.as_db_error())
+            .filter(|error| REFUSALS.contains(&&error.code().code()[..2]));
+        let line = refused
+            .and_then(|error| row_in(error.where_()?, table))
+            .and_then(|row| self.line(row));
+        let Some(line) = line else { return error };
+        let failed: anyhow::Result<()> = Err(error).or_fail(Kind::Refused, || {
+            format!("{file}, line {line}: the server refuses this row, which keeps all rules of the load")
+        });
+        failed.expect_err("made from an error")
     }
 }
 
-/// The row, from 0, that an error's context tells: `COPY jobs, line 3, column id`.
-fn refused_row(error: &anyhow::Error) -> Option<u64> {
-    let error = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<postgres::Error>())?;
-    let (_, rest) = error.as_db_error()?.where_()?.split_once(", line ")?;
-    let digits = rest
-        .split(|character: char| !character.is_ascii_digit())
-        .next()?;
-    digits.parse::<u64>().ok()?.checked_sub(1)
+/// The row that a context of the server names: "COPY t, line 3" or, in its own language, "COPY t, linha 3".
+fn row_in(context: &str, table: &str) -> Option<u64> {
+    let mut lines = context.lines();
+    let copy = lines.find_map(|line| line.strip_prefix("COPY ")?.strip_prefix(table))?;
+    let copy = copy.strip_prefix(',')?;
+    let digits = copy.trim_start_matches(|character: char| !character.is_ascii_digit());
+    let end = digits
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(digits.len());
+    digits[..end].parse().ok()
 }
 
 #[cfg(test)]
@@ -64,26 +87,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_row_has_its_line_whatever_lies_between() {
-        let mut sent = SentLines::default();
-        let lines = [2, 3, 4, 7, 8, 20, 5, 6];
+    fn each_row_has_its_line_back() {
+        let lines = [2, 3, 4, 9, 10, 12, 15, 16];
+        let mut sent = Sent::default();
         for line in lines {
-            sent.push(line);
+            sent.add(line);
         }
-        let found: Vec<_> = (0..9).map(|row| sent.line(row)).collect();
-        let expected: Vec<_> = lines.into_iter().map(Some).chain([None]).collect();
-        assert_eq!(found, expected);
         assert_eq!(sent.runs.len(), 4);
+        let found: Vec<_> = (1..=8).filter_map(|row| sent.line(row)).collect();
+        assert_eq!(found, lines);
+        assert_eq!((sent.line(0), sent.line(9)), (None, None));
     }
 
     #[test]
-    fn beyond_what_is_kept_no_line_is_told() {
-        let mut sent = SentLines::default();
-        for row in 0..MOST_RUNS as u64 + 5 {
-            sent.push(2 * row);
+    fn lines_are_known_up_to_the_bound_and_never_guessed_beyond() {
+        let mut sent = Sent::default();
+        let most = MOST_RUNS as u64;
+        for row in 1..=most + 5 {
+            sent.add(row * 3);
         }
-        let last = MOST_RUNS as u64 - 1;
-        assert_eq!(sent.line(last), Some(2 * last));
-        assert_eq!(sent.line(last + 1), None);
+        assert_eq!(sent.line(most), Some(most * 3));
+        assert_eq!(sent.line(most + 1), None);
+        assert_eq!(sent.line(most + 5), None);
+    }
+
+    #[test]
+    fn the_servers_context_is_read_in_its_languages() {
+        assert_eq!(row_in("COPY t, line 3", "t"), Some(3));
+        assert_eq!(row_in("COPY t, linha 31, coluna qty: \"7\"", "t"), Some(31));
+        let trigger = "PL/pgSQL function f() line 2 at RAISE\nCOPY t, line 12";
+        assert_eq!(row_in(trigger, "t"), Some(12));
+        assert_eq!(row_in("SQL statement \"SELECT 1\"", "t"), None);
+        assert_eq!(row_in("COPY t2, line 3", "t"), None);
     }
 }

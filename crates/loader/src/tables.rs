@@ -25,6 +25,24 @@ pub(crate) fn any(client: &mut Client, dataset: &Dataset, schema: &str) -> anyho
     Ok(found.is_some())
 }
 
+/// How many rules the tables of the schema have that only the server can judge.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn rules_of_the_server(client: &mut Client, schema: &str) -> anyhow::Result<i64> {
+    let rules = client.query_one(
+        "SELECT (SELECT count(*) FROM pg_constraint AS r
+                 WHERE r.connamespace = n.oid AND r.contype IN ('c', 'x') AND r.conrelid <> 0)
+              + (SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+                 WHERE c.relnamespace = n.oid AND i.indisunique AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL))
+              + (SELECT count(*) FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+                 WHERE c.relnamespace = n.oid AND NOT t.tgisinternal)
+         FROM pg_namespace AS n WHERE n.nspname = $1",
+        &[&schema],
+    )?;
+    Ok(rules.get(0))
+}
+
 fn list(schema: &str, tables: &[&str]) -> String {
     let names: Vec<_> = tables
         .iter()

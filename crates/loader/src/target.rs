@@ -14,6 +14,7 @@ use crate::format::Format;
 use crate::header::{self, Wanted};
 use crate::keys::{Class, KeyName};
 use crate::options::Dialect;
+use crate::tables;
 
 /// A table and what it takes.
 #[derive(Debug)]
@@ -309,7 +310,7 @@ fn references(
 }
 
 /// Makes the dataset's tables in `schema`, without keys, and returns what [`Target::read`] gives once they have
-/// them. In the client's transaction.
+/// them, and whether with them come rules that only the server can judge. In the client's transaction.
 ///
 /// # Errors
 /// [`Kind::Usage`] if the dataset brings no tables along; the server's.
@@ -319,7 +320,7 @@ pub(crate) fn create(
     schema: &str,
     tables: &[&str],
     dialect: &Dialect,
-) -> anyhow::Result<Vec<Target>> {
+) -> anyhow::Result<(Vec<Target>, bool)> {
     if dataset.schema_sql.trim().is_empty() {
         return Err(Kind::Mismatch.error(format!(
             "schema {schema} has none of the tables of {}, and the dataset has no schema.sql to make them by",
@@ -341,11 +342,15 @@ pub(crate) fn create(
         ))
         .or_fail(Kind::Refused, failed)?;
     let targets = Target::read(client, dataset, schema, tables, dialect)?;
+    let keyed = tables::rules_of_the_server(client, schema)?;
     client
         .batch_execute(&format!(
             "ROLLBACK TO SAVEPOINT keyed; {}",
             dataset.schema_sql
         ))
         .or_fail(Kind::Refused, failed)?;
-    Ok(targets)
+    Ok((
+        targets,
+        keyed > tables::rules_of_the_server(client, schema)?,
+    ))
 }

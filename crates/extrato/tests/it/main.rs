@@ -9,6 +9,7 @@ mod exit_codes;
 mod generate;
 mod interruption;
 mod load;
+mod load_dialects;
 mod manual;
 mod own_dataset;
 mod pipeline;

@@ -7,4 +7,5 @@ mod damage;
 mod hiring;
 mod memory;
 mod sales;
+mod server_rules;
 mod world;
