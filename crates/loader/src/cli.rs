@@ -91,8 +91,8 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Loading")]
     pub truncate: bool,
 
-    /// Commit each time that so many rows were read, instead of once at the end. A load that failed goes on where it was
-    /// committed last
+    /// Commit each time that so many rows were read, instead of once at the end. The same command
+    /// goes on where a load failed, and leaves out the files that are done
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Loading")]
     pub commit_every: Option<u64>,
 

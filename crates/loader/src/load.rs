@@ -86,13 +86,23 @@ fn in_order(
         .iter()
         .map(|inputs| tasks::of(client, inputs, options, cancel, load_id))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let goes_on = |tasks: &[Task]| {
+        let mut before = tasks.iter().filter_map(|task| task.before);
+        before.any(|before| !before.complete)
+    };
+    let continued: Vec<&str> = tables
+        .iter()
+        .zip(&tasks)
+        .filter(|(_, tasks)| goes_on(tasks))
+        .map(|(table, _)| *table)
+        .collect();
     let mut run = Run {
         options,
         cancel,
         load_id,
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
-        rejects: Rejects::open(&options.rejects, load_id, &tables)?,
+        rejects: Rejects::open(&options.rejects, load_id, &tables, &continued)?,
         rows: Rows::default(),
     };
     let done = run.transaction(client, &tables, &tasks);

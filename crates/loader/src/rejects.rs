@@ -63,12 +63,18 @@ struct Out {
 
 impl Rejects {
     /// Rejects of the load `load_id` in `folder`, which is made if it must be. Files of rejects that an earlier load of
-    /// these tables left there are removed.
+    /// these tables left there are removed; those of `continued` tables, whose rejects will not come again, are named
+    /// `<table>.before-<load_id>.csv`.
     ///
     /// # Errors
     /// [`Kind::Output`] if the folder cannot be written, or holds a file of a table's name that is none of
     /// rejects.
-    pub fn open(folder: &Path, load_id: i64, tables: &[&str]) -> anyhow::Result<Self> {
+    pub fn open(
+        folder: &Path,
+        load_id: i64,
+        tables: &[&str],
+        continued: &[&str],
+    ) -> anyhow::Result<Self> {
         let failed = || format!("cannot write rejects into {}", folder.display());
         fs::create_dir_all(folder).or_fail(Kind::Output, failed)?;
         for table in tables {
@@ -86,7 +92,13 @@ impl Rejects {
                     path.display()
                 )));
             }
-            fs::remove_file(&path).or_fail(Kind::Output, failed)?;
+            if continued.contains(table) {
+                let aside = path_of(folder, &format!("{table}.before-{load_id}"));
+                fs::rename(&path, &aside).or_fail(Kind::Output, failed)?;
+                tracing::info!("earlier rejects of {table} are in {}", aside.display());
+            } else {
+                fs::remove_file(&path).or_fail(Kind::Output, failed)?;
+            }
         }
         // So that a folder which cannot be written is known before the first row is read.
         let probe = folder.join(".extrato-probe");
@@ -273,17 +285,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = path_of(folder.path(), "customer");
         fs::write(&path, "id;name\n1;x\n").expect("written");
-        assert!(Rejects::open(folder.path(), 1, &["customer"]).is_err());
+        assert!(Rejects::open(folder.path(), 1, &["customer"], &[]).is_err());
         assert_eq!(fs::read_to_string(&path).expect("read"), "id;name\n1;x\n");
         fs::write(&path, HEADER).expect("written");
-        Rejects::open(folder.path(), 1, &["customer"]).expect("opened");
+        Rejects::open(folder.path(), 1, &["customer"], &[]).expect("opened");
         assert!(!path.exists());
     }
 
     #[test]
     fn a_full_disk_is_an_error_and_no_reject_is_lost_silently() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut rejects = Rejects::open(folder.path(), 1, &["customer"]).expect("opened");
+        let mut rejects = Rejects::open(folder.path(), 1, &["customer"], &[]).expect("opened");
         std::os::unix::fs::symlink("/dev/full", path_of(folder.path(), "customer"))
             .expect("a link");
         let violation = Violation {
