@@ -138,30 +138,24 @@ impl Judge<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Class, KeyName};
-
-    fn name(table: &str) -> KeyName {
-        KeyName {
-            schema: "s".to_owned(),
-            table: table.to_owned(),
-            columns: vec!["id".to_owned()],
-            classes: vec![Class::Whole],
-        }
-    }
+    use crate::keys::KeyName;
 
     /// Judges rows of (id, parent's id) of a table that refers to itself and to another with the ids 1 and 2.
     fn verdicts(on_duplicate: OnDuplicate, missing: Missing, rows: &[(i64, i64)]) -> Vec<String> {
         let mut keys = KeySets::new(1 << 20);
-        let (own, other) = (keys.add(name("own")), keys.add(name("other")));
+        let (own, other) = (
+            keys.add(KeyName::id_of("own")),
+            keys.add(KeyName::id_of("other")),
+        );
         keys.insert(other, Key::Whole(1));
         keys.insert(other, Key::Whole(2));
         let unique = Unique {
-            name: name("own"),
+            name: KeyName::id_of("own"),
             primary: true,
         };
         let reference = Referring {
             columns: vec!["other_id".to_owned()],
-            parent: name("other"),
+            parent: KeyName::id_of("other"),
             missing,
         };
         let mut judge = Judge {
@@ -208,14 +202,14 @@ mod tests {
     #[test]
     fn a_child_before_its_parent_waits() {
         let mut keys = KeySets::new(1 << 20);
-        let own = keys.add(name("own"));
+        let own = keys.add(KeyName::id_of("own"));
         let unique = Unique {
-            name: name("own"),
+            name: KeyName::id_of("own"),
             primary: true,
         };
         let reference = Referring {
             columns: vec!["boss".to_owned()],
-            parent: name("own"),
+            parent: KeyName::id_of("own"),
             missing: Missing::Reject,
         };
         let mut judge = Judge {

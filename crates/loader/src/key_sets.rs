@@ -262,21 +262,11 @@ fn key_of(row: &Row, columns: &[ColumnRules], buffer: &mut Vec<u8>) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Class;
-
-    fn name(table: &str) -> KeyName {
-        KeyName {
-            schema: "s".to_owned(),
-            table: table.to_owned(),
-            columns: vec!["id".to_owned()],
-            classes: vec![Class::Whole],
-        }
-    }
 
     #[test]
     fn a_set_knows_what_was_added() {
         let mut sets = KeySets::new(64 << 10);
-        let place = sets.add(name("t"));
+        let place = sets.add(KeyName::id_of("t"));
         for id in 0..1000 {
             assert!(!sets.contains(place, Key::Whole(id)));
             sets.insert(place, Key::Whole(id));
@@ -290,7 +280,10 @@ mod tests {
     #[test]
     fn the_largest_set_is_given_up_and_a_pinned_one_never() {
         let mut sets = KeySets::new(64 << 10);
-        let (small, large) = (sets.add(name("small")), sets.add(name("large")));
+        let (small, large) = (
+            sets.add(KeyName::id_of("small")),
+            sets.add(KeyName::id_of("large")),
+        );
         sets.insert(small, Key::Whole(1));
         for id in 0..10_000 {
             sets.insert(large, Key::Whole(id));

@@ -122,6 +122,19 @@ pub struct KeyName {
     pub classes: Vec<Class>,
 }
 
+#[cfg(test)]
+impl KeyName {
+    /// The column `id` of a table, which holds whole numbers.
+    pub(crate) fn id_of(table: &str) -> Self {
+        Self {
+            schema: "s".to_owned(),
+            table: table.to_owned(),
+            columns: vec!["id".to_owned()],
+            classes: vec![Class::Whole],
+        }
+    }
+}
+
 /// The keys of the rows that are there and of those that were accepted.
 #[derive(Debug, Default)]
 pub struct KeySet {

@@ -216,6 +216,47 @@ fn a_load_that_commits_on_its_way_goes_on_where_it_failed() {
 }
 
 #[test]
+fn the_same_command_goes_on_past_the_files_that_are_done_and_keeps_their_rejects() {
+    let [toml, (name, schema), constraints] = HIRING;
+    let schema = schema.replace(
+        "hired_employees (",
+        "hired_employees (CONSTRAINT foreseen CHECK (id <> 33), ",
+    );
+    let world = World::new(&[toml, (name, &schema), constraints]);
+    world.file("departments.csv", "1,A\n2,B\n");
+    world.file("jobs.csv", "1,A\n2,B\n");
+    world.file(
+        "hired_employees.csv",
+        employees(1..=40).replace("5,Name,", "5,,"),
+    );
+    let mut options = world.options();
+    options.commit_every = Some(10);
+    let said = world.refused(&options, Kind::Refused, "foreseen");
+    assert!(said.contains("hired_employees.csv, line 33: "), "{said}");
+    assert_eq!(world.count("hiring.hired_employees"), 27);
+    let earlier = fs::read_to_string(world.rejects().join("hired_employees.csv")).expect("read");
+    assert_eq!(earlier.matches("required").count(), 4);
+
+    world
+        .connect()
+        .batch_execute("ALTER TABLE hiring.hired_employees DROP CONSTRAINT foreseen")
+        .expect("dropped");
+    let report = world.load(&options);
+    let rows = report.rows;
+    assert_eq!(
+        (rows.read, rows.loaded, rows.rejected, rows.skipped),
+        (44, 9, 1, 34)
+    );
+    assert_eq!(report.tables[0].files[0].loaded_before, Some(1));
+    let aside = format!("hired_employees.load-{}.csv", report.load_id - 1);
+    let kept = fs::read_to_string(world.rejects().join(aside)).expect("kept");
+    assert_eq!(kept, earlier);
+    let third = world.load(&options).rows;
+    assert_eq!((third.read, third.loaded), (third.skipped, 0));
+    assert_eq!(world.count("hiring.hired_employees"), 36);
+}
+
+#[test]
 fn many_tables_commit_on_their_way_and_come_out_the_same() {
     let world = World::new(&SALES);
     world.file(
