@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::thread;
 
+use anyhow::Context;
 use database::Cancel;
 use database::copy_in::{BLOCK_BYTES, CopyIn};
 use dataset::failure::Kind;
@@ -120,7 +121,8 @@ pub(crate) fn load(
             progress
                 .staged
                 .apply(client, into.schema, &into.target.table, into.columns, key)
-                .map_err(tables::with_detail)?;
+                .map_err(tables::with_detail)
+                .with_context(|| file.clone())?;
             if ended {
                 return Ok(progress.outcome);
             }

@@ -99,3 +99,21 @@ fn defaults_and_generated_and_identity_columns_get_their_values_from_the_server(
     );
     assert_eq!(rows, "(7,5,none,10,1) (9,,none,,2)");
 }
+
+#[test]
+fn a_row_that_would_take_another_rows_key_as_it_replaces_its_own_is_refused_with_its_file() {
+    let world = shop(TABLE, &format!("{KEY} ALTER TABLE item ADD UNIQUE (code);"));
+    world.file("item.csv", "1,5,a\n2,6,b\n");
+    world.load(&world.options());
+    world.file("item.csv", "2,6,a\n");
+    let mut options = world.options();
+    options.on_duplicate = loader::OnDuplicate::Update;
+    let error = world.try_load(&options).expect_err("refused");
+    assert_eq!(database::exit_code(&error), Kind::Refused.exit_code());
+    let said = format!("{error:#}");
+    for part in ["item.csv: cannot replace rows", "item_code_key"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let codes = "SELECT string_agg(code, ' ' ORDER BY id) FROM shop.item";
+    assert_eq!(value::<String>(&mut world.connect(), codes), "a b");
+}
