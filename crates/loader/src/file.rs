@@ -24,7 +24,6 @@ use crate::sent::Sent;
 use crate::split::Noticed;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
-use crate::tables;
 use crate::target::Target;
 
 /// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
@@ -121,7 +120,6 @@ pub(crate) fn load(
             progress
                 .staged
                 .apply(client, into.schema, &into.target.table, into.columns, key)
-                .map_err(tables::with_detail)
                 .with_context(|| file.clone())?;
             if ended {
                 return Ok(progress.outcome);
