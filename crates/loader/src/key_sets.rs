@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_largest_set_is_given_up_and_a_pinned_one_never() {
-        let mut sets = KeySets::new(64 << 10);
+        let mut sets = KeySets::new(1 << 10);
         let (small, large) = (
             sets.add(KeyName::id_of("small")),
             sets.add(KeyName::id_of("large")),

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use database::Cancel;
-use dataset::Model;
 use dataset::failure::{Kind, OrFail};
+use dataset::{Driving, Model};
 use polars::prelude::{DataFrame, IdxCa, PlSmallStr};
 use rayon::prelude::*;
 
@@ -44,6 +44,21 @@ pub(crate) struct Ranges<'a> {
 pub(crate) struct Counted {
     pub(crate) read: Count,
     pub(crate) left_out: Count,
+}
+
+impl Counted {
+    /// Counts `rows` of the driving table.
+    pub(crate) fn of(driving: &Driving, kept: &Kept, rows: &DataFrame) -> anyhow::Result<Self> {
+        Ok(Self {
+            read: Count::of(driving, rows)?,
+            left_out: Count::of(driving, &kept.left_out(driving, rows)?)?,
+        })
+    }
+
+    fn add(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.read.add(&other.read)?;
+        self.left_out.add(&other.left_out)
+    }
 }
 
 /// How the table's rows lie.
@@ -236,10 +251,7 @@ impl Ranges<'_> {
             None => None,
             Some(driving) => {
                 let none = empty_frame(&self.table.schema.columns)?;
-                Some(Counted {
-                    read: Count::of(driving, &none)?,
-                    left_out: Count::of(driving, &none)?,
-                })
+                Some(Counted::of(driving, &kept, &none)?)
             }
         };
         Ok(Counting {
@@ -260,9 +272,7 @@ struct Counting<'a> {
 impl Counting<'_> {
     fn count(&mut self, chunk: &DataFrame) -> anyhow::Result<()> {
         if let (Some(driving), Some(counted)) = (&self.model.driving, &mut self.counted) {
-            counted.read.add(&Count::of(driving, chunk)?)?;
-            let left_out = self.kept.left_out(driving, chunk)?;
-            counted.left_out.add(&Count::of(driving, &left_out)?)?;
+            counted.add(&Counted::of(driving, &self.kept, chunk)?)?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::memory::Shares;
 use crate::needed::Needed;
 use crate::preview::Preview;
 use crate::ranges::{Counted, Ranges};
-use crate::reconcile::{Count, Reconciliation};
+use crate::reconcile::Reconciliation;
 use crate::select::Select;
 use crate::sink::publish::Staging;
 use crate::sink::{self, SortKeys, Writer, Written, manifest};
@@ -244,10 +244,7 @@ impl RunContext<'_> {
             None => None,
             Some(driving) => {
                 let table = engine::table(&tables, &driving.table)?;
-                Some(Counted {
-                    read: Count::of(driving, table)?,
-                    left_out: Count::of(driving, &kept.left_out(driving, table)?)?,
-                })
+                Some(Counted::of(driving, &kept, table)?)
             }
         };
         drop((tables, kept));

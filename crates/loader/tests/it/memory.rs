@@ -118,7 +118,7 @@ fn rows_that_refer_to_their_own_table_need_the_memory_and_say_so() {
     let staff: String = (1..=100_000).map(|id| format!("{id},1\n")).collect();
     world.file("staff.csv", staff);
     let mut options = world.options();
-    options.memory_bytes = 64 << 10;
+    options.memory_bytes = 4 << 10;
     world.refused(&options, Kind::Usage, "--memory");
     assert_eq!(world.count("firm.extrato_load"), 0);
 }
@@ -156,7 +156,7 @@ fn a_row_that_waits_is_not_judged_by_the_keys_of_another_block() {
         staff(1, 1000) + &(2..=1000).map(|id| staff(id, id)).collect::<String>(),
     );
     let mut options = world.options();
-    options.memory_bytes = 512 << 10;
+    options.memory_bytes = 4 << 10;
     // With all keys or with a word about the memory, but never by rejecting a good row.
     world.refused(&options, Kind::Usage, "--memory");
     options.memory_bytes = 16 << 20;
