@@ -17,7 +17,7 @@ use crate::{child, program};
 pub(super) const CLEAN: &str = "extrato load";
 const ROWS_ALONE: &str = "extrato load: rows alone";
 /// Memory that the keys don't fit in.
-const LITTLE_MEMORY: [&str; 2] = ["--memory", "4MB"];
+const LITTLE_MEMORY: [&str; 2] = ["--memory", "256KB"];
 
 /// `extrato load` of some files.
 struct Ours {
