@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -29,7 +29,7 @@ impl Folder {
     pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = fs::create_dir_all(path)
-            .and_then(|()| Ok(rustix::fs::openat(CWD, path, flags, Mode::empty())?))
+            .and_then(|()| Ok(rustix::fs::open(path, flags, Mode::empty())?))
             .or_fail(Kind::Output, || format!("cannot create {}", path.display()))?;
         let path = path.to_owned();
         Ok(Self { path, open })
