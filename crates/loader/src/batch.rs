@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) rows: RowRules,
     /// For each key that is checked, unique ones first: the columns of `rows` that it is made of.
     pub(crate) keys: Vec<Vec<usize>>,
+    /// Encode nothing but the values of these columns, and these of broken rows too.
+    pub(crate) only: Option<Vec<usize>>,
 }
 
 /// A block.
@@ -37,7 +39,7 @@ pub(crate) struct Batch {
     /// The offset of its first byte in the file.
     pub(crate) offset: u64,
     pub(crate) records: Records,
-    /// The valid rows, encoded one behind the other.
+    /// The valid rows, encoded one behind the other; with [`Plan::only`] values alone, of all records that are rows.
     pub(crate) encoder: RowEncoder,
     /// For each record, where its row ends; a record that is no valid row ends where the one before does.
     pub(crate) ends: Vec<u32>,
@@ -109,10 +111,18 @@ impl Plan {
             keys.extend(self.keys.iter().map(|columns| {
                 Key::of(columns.iter().map(|column| &values[*column]), &mut buffer)
             }));
-            if violations.len() == before {
-                encoder.row(values.len() as i16);
-                for value in &values {
-                    value.encode(encoder);
+            match &self.only {
+                None if violations.len() == before => {
+                    encoder.row(values.len() as i16);
+                    for value in &values {
+                        value.encode(encoder);
+                    }
+                }
+                None => {}
+                Some(columns) => {
+                    for column in columns {
+                        values[*column].without_nul().encode(encoder);
+                    }
                 }
             }
             ends.push(encoder.bytes().len() as u32);
@@ -253,6 +263,7 @@ mod tests {
                 columns: kinds.map(column).into(),
             },
             keys: vec![vec![0], vec![2, 0]],
+            only: None,
         }
     }
 

@@ -96,7 +96,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Loading")]
     pub commit_every: Option<u64>,
 
-    /// Memory for the keys of rows, such as 512MB or 4GiB; those beyond it are looked up in the database, which takes
+    /// Memory for the keys of rows, such as 512MB or 4GiB; those beyond it are checked by the database, which takes
     /// longer [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Loading")]
     pub memory: Option<ByteSize>,

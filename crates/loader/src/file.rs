@@ -15,6 +15,7 @@ use tracing::Span;
 use crate::batch::{Batch, Plan};
 use crate::judge::{Judge, Verdict};
 use crate::key_sets::KeySets;
+use crate::key_staging::{self, Again, Finding, Findings, Known};
 use crate::keys::Key;
 use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
@@ -30,6 +31,8 @@ use crate::target::Target;
 const COPY_BYTES: usize = 64 << 20;
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;
+/// How often the keys of a file are staged at most.
+const MOST_STAGINGS: u64 = 10;
 
 /// What loading a file takes beside the file.
 pub(crate) struct FileLoad<'a> {
@@ -40,6 +43,11 @@ pub(crate) struct FileLoad<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) judge: Judge<'a>,
     pub(crate) keys: &'a mut KeySets,
+    /// How it is judged by keys that are not all in memory.
+    pub(crate) beyond: Beyond,
+    /// The file, if it can be read twice.
+    pub(crate) again: Option<Again<'a>>,
+    pub(crate) workers: usize,
     pub(crate) rejects: &'a mut Rejects,
     /// Rows at the beginning that an earlier load is done with.
     pub(crate) done_before: u64,
@@ -51,6 +59,26 @@ pub(crate) struct FileLoad<'a> {
     /// Where progress is told, and the rows of the table's other files.
     pub(crate) span: &'a Span,
     pub(crate) rows_before: u64,
+}
+
+/// How rows are judged by keys that are not all in memory.
+pub(crate) enum Beyond {
+    /// All are, so far.
+    Nothing,
+    /// By what the database found of those of all rows of the file.
+    Staged(Findings),
+    /// Block by block: those of the block are asked for.
+    LookedUp,
+}
+
+impl Beyond {
+    /// What is known of a row of which this was found before.
+    fn known<'a>(&'a self, found: &'a [(usize, Finding)]) -> Known<'a> {
+        match self {
+            Self::Staged(findings) => findings.with(found),
+            _ => Known::default(),
+        }
+    }
 }
 
 /// What became of a file.
@@ -65,8 +93,11 @@ pub(crate) struct Outcome {
 
 /// A row that waits for its parent to come.
 struct Waiting {
+    /// Its number in the file.
+    row: u64,
     encoded: Vec<u8>,
     keys: Vec<Key>,
+    found: Vec<(usize, Finding)>,
     line: u64,
     byte_offset: u64,
     raw: String,
@@ -88,22 +119,27 @@ pub(crate) fn load(
     client: &mut Client,
     into: &mut FileLoad<'_>,
     rest: Rest,
-    workers: usize,
     cancel: &Cancel,
     between: &mut Between<'_>,
 ) -> anyhow::Result<Outcome> {
     let file = rest.name.clone();
     let plan = into.plan;
     thread::scope(|scope| {
-        let mut stream = Stream::start(scope, rest, plan, workers, cancel);
+        let mut stream = Stream::start(scope, rest, plan, into.workers, cancel);
         let mut progress = Progress::default();
         loop {
-            if progress.begun.is_none() && into.looks_up() {
-                (between.index)(client)?;
-                progress.begun = stream.next().map(|batch| (batch, 0));
-                if let Some((batch, _)) = &progress.begun {
-                    into.look_up(client, batch)?;
+            if progress.begun.is_none() {
+                into.look_beyond(client, &mut progress, &file, cancel)?;
+                if matches!(into.beyond, Beyond::LookedUp) {
+                    (between.index)(client)?;
+                    progress.begun = stream.next().map(|batch| (batch, 0));
+                    if let Some((batch, _)) = &progress.begun {
+                        into.look_up(client, batch)?;
+                    }
                 }
+            }
+            if let Beyond::Staged(findings) = &mut into.beyond {
+                findings.read_to(client, progress.row_to_come())?;
             }
             let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
             let mut copy = CopyIn::start(client, into.schema, &into.target.table, &names, false)?;
@@ -122,10 +158,13 @@ pub(crate) fn load(
                 .apply(client, into.schema, &into.target.table, into.columns, key)
                 .with_context(|| file.clone())?;
             if ended {
+                if matches!(into.beyond, Beyond::Staged(_)) {
+                    Findings::close(client)?;
+                }
                 return Ok(progress.outcome);
             }
             if progress.begun.is_none() && into.keys.is_over() {
-                into.keys.make_room()?;
+                into.make_room(client, progress.outcome.rows.read, &file)?;
             }
             if progress.is_due {
                 (between.commit)(client, into.rejects, &progress.outcome.rows)?;
@@ -149,6 +188,15 @@ struct Progress {
     waiting_bytes: u64,
     since_commit: u64,
     is_due: bool,
+}
+
+impl Progress {
+    /// The last row of the block that was begun, or the last one that was read.
+    fn row_to_come(&self) -> u64 {
+        let begun = self.begun.as_ref();
+        let left = begun.map_or(0, |(batch, next)| batch.records.records.len() - next);
+        self.outcome.rows.read + left as u64
+    }
 }
 
 /// Rows on their way to the server.
@@ -179,8 +227,77 @@ impl Sender<'_, '_> {
 }
 
 impl FileLoad<'_> {
-    /// Judges and sends rows until the file ends (then `true`), a commit is due, sent or staged rows are many, or keys
-    /// must be looked up.
+    /// Decides how rows are judged from here on, if it isn't decided and keys were given up. All rows before were sent.
+    fn look_beyond(
+        &mut self,
+        client: &mut Client,
+        progress: &mut Progress,
+        file: &str,
+        cancel: &Cancel,
+    ) -> anyhow::Result<()> {
+        let undecided = matches!(self.beyond, Beyond::Nothing);
+        let given_up = |place| self.keys.is_given_up(place);
+        if !undecided || !self.judge.places().any(given_up) {
+            return Ok(());
+        }
+        let again = match self.again {
+            Some(again) if key_staging::is_allowed(client)? => again,
+            Some(_) => return self.look_up_from_here(file, "temporary tables are not allowed"),
+            None => return self.look_up_from_here(file, "it cannot be read twice"),
+        };
+        // Those of the rows themselves grow; what is left in memory then doesn't.
+        for (_, place) in &self.judge.unique {
+            self.keys.give_up(*place);
+        }
+        self.keys.clear_given_up();
+        let waiting: Vec<u64> = progress.waiting.iter().map(|waiting| waiting.row).collect();
+        let done = progress.outcome.rows.read.max(self.done_before);
+        let mut findings = self.stage(client, again, done, &waiting, cancel)?;
+        for waiting in &mut progress.waiting {
+            findings.read_to(client, waiting.row)?;
+            waiting.found = findings.of(waiting.row).found.to_vec();
+        }
+        self.beyond = Beyond::Staged(findings);
+        Ok(())
+    }
+
+    /// Makes room in the memory for keys, when so many rows were `read`. All of them were sent.
+    fn make_room(&mut self, client: &mut Client, read: u64, file: &str) -> anyhow::Result<()> {
+        if let Beyond::Staged(findings) = &self.beyond {
+            // The rows so far have their keys in the table. Staging the others anew takes as long as the whole file.
+            let is_worth_it = (read - findings.behind) * MOST_STAGINGS >= findings.rows;
+            Findings::close(client)?;
+            self.keys.clear_given_up();
+            self.beyond = Beyond::Nothing;
+            if !is_worth_it {
+                self.look_up_from_here(file, "too many of its rows share one")?;
+            }
+        }
+        self.keys.make_room();
+        Ok(())
+    }
+
+    /// Keys that were given up are looked up from here on.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if rows may wait, since these are judged at the file's end.
+    fn look_up_from_here(&mut self, file: &str, why: &str) -> anyhow::Result<()> {
+        if self.judge.own_parents().next().is_some() {
+            return Err(Kind::Usage.error(format!(
+                "{file}: its rows refer to others of {}, and the keys need more than the memory; they cannot be checked \
+                 outside of it, since {why}: give more with --memory",
+                self.target.table
+            )));
+        }
+        tracing::info!(
+            "{file}: keys beyond the memory are looked up block by block, which takes longer, since {why}"
+        );
+        self.beyond = Beyond::LookedUp;
+        Ok(())
+    }
+
+    /// Judges and sends rows until the file ends (then `true`), a commit is due, sent or staged rows are many, or the
+    /// database must be asked for keys.
     fn segment(
         &mut self,
         copy: &mut CopyIn<'_>,
@@ -202,6 +319,13 @@ impl FileLoad<'_> {
                 return Ok(true);
             };
             cancel.check()?;
+            if let Beyond::Staged(findings) = &self.beyond
+                && !findings.reach(progress.outcome.rows.read + (batch.ends.len() - next) as u64)
+            {
+                progress.begun = Some((batch, next));
+                sender.flush()?;
+                return Ok(false);
+            }
             let mut violations = std::mem::take(&mut batch.violations).into_iter().peekable();
             let mut run: Range<usize> = start_of(&batch, next)..start_of(&batch, next);
             let mut run_rows = 0;
@@ -236,7 +360,8 @@ impl FileLoad<'_> {
             }
             stream.done(batch);
             // Keys that are looked up are those of rows that the server has.
-            if self.keys.is_over() || self.looks_up() || sender.sent_bytes >= COPY_BYTES {
+            let looks_up = matches!(self.beyond, Beyond::LookedUp);
+            if self.keys.is_over() || looks_up || sender.sent_bytes >= COPY_BYTES {
                 sender.flush()?;
                 return Ok(false);
             }
@@ -263,7 +388,11 @@ impl FileLoad<'_> {
         let width = self.judge.width();
         let keys = &batch.keys[row * width..(row + 1) * width];
         let malformed = !broken.is_empty();
-        let verdict = self.judge.judge(self.keys, keys, broken, true);
+        let known = match &mut self.beyond {
+            Beyond::Staged(findings) => findings.of(rows.read),
+            _ => Known::default(),
+        };
+        let verdict = self.judge.judge(self.keys, keys, known, broken, true);
         let record = &batch.records.records[row];
         let byte_offset = batch.offset + u64::from(record.start);
         let mut send = false;
@@ -283,6 +412,8 @@ impl FileLoad<'_> {
             Verdict::Skip => rows.skipped += 1,
             Verdict::Wait => {
                 let waiting = Waiting {
+                    row: rows.read,
+                    found: known.found.to_vec(),
                     encoded: batch.encoder.bytes()[encoded.clone()].to_vec(),
                     keys: keys.to_vec(),
                     line: record.line,
@@ -361,7 +492,11 @@ impl FileLoad<'_> {
             let before = waiting.len();
             let mut still = Vec::new();
             for row in waiting {
-                match self.judge.judge(self.keys, &row.keys, Vec::new(), true) {
+                let known = self.beyond.known(&row.found);
+                match self
+                    .judge
+                    .judge(self.keys, &row.keys, known, Vec::new(), true)
+                {
                     Verdict::Load => {
                         sender.add(&row.encoded, 1)?;
                         progress.sent.add(row.line);
@@ -382,7 +517,11 @@ impl FileLoad<'_> {
         }
         sender.flush()?;
         for row in waiting {
-            match self.judge.judge(self.keys, &row.keys, Vec::new(), false) {
+            let known = self.beyond.known(&row.found);
+            match self
+                .judge
+                .judge(self.keys, &row.keys, known, Vec::new(), false)
+            {
                 Verdict::Reject(violations) => {
                     let place = Place {
                         file,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dataset::load::Missing;
 
 use crate::key_sets::KeySets;
+use crate::key_staging::Known;
 use crate::keys::Key;
 use crate::options::OnDuplicate;
 use crate::rule::{Rule, Violation};
@@ -55,19 +56,23 @@ impl Judge<'_> {
         unique.chain(self.references.iter().map(|(_, place)| *place))
     }
 
-    /// Judges a row by its keys, and remembers them if it is loaded. `broken` are the rules that it breaks by itself. A
+    /// Judges a row by its keys, and remembers them if it is loaded. Of keys that are staged, those in memory are the ones
+    /// that matter to other rows, and the database `known`s the rest. `broken` are the rules that it breaks by itself. A
     /// row may wait for its parent only if it `may_wait`.
     pub(crate) fn judge(
         &mut self,
         keys: &mut KeySets,
         row: &[Key],
+        known: Known<'_>,
         mut broken: Vec<Violation>,
         may_wait: bool,
     ) -> Verdict {
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
         let by_itself = broken.len();
         let taken: BTreeSet<usize> = (0..own.len())
-            .filter(|index| keys.contains(self.unique[*index].1, own[*index]))
+            .filter(|index| {
+                known.is_taken(*index) || keys.contains(self.unique[*index].1, own[*index])
+            })
             .collect();
         let primary = self.unique.iter().position(|(unique, _)| unique.primary);
         let replaces = self.on_duplicate == OnDuplicate::Update
@@ -86,8 +91,10 @@ impl Judge<'_> {
         let duplicates = broken.len() - by_itself;
         let mut missing_own = 0;
         let mut orphaned = Vec::new();
-        for (key, (reference, place)) in referring.iter().zip(&self.references) {
-            if *key == Key::Null || keys.contains(*place, *key) {
+        for (index, key) in referring.iter().enumerate() {
+            let (reference, place) = &self.references[index];
+            let is_there = keys.contains(*place, *key) || known.has_parent(own.len() + index);
+            if *key == Key::Null || is_there {
                 continue;
             }
             // A row may be its own parent.
@@ -124,8 +131,10 @@ impl Judge<'_> {
         for column in orphaned {
             *self.orphans.entry(column).or_default() += 1;
         }
-        for (key, (_, place)) in own.iter().zip(&self.unique) {
-            keys.insert(*place, *key);
+        for (index, key) in own.iter().enumerate() {
+            if known.is_wanted(index) {
+                keys.insert(self.unique[index].1, *key);
+            }
         }
         if replaces {
             Verdict::Update
@@ -166,7 +175,7 @@ mod tests {
         };
         let row = |(id, parent): &(i64, i64)| {
             let row = [Key::Whole(*id), Key::Whole(*parent)];
-            match judge.judge(&mut keys, &row, Vec::new(), true) {
+            match judge.judge(&mut keys, &row, Known::default(), Vec::new(), true) {
                 Verdict::Reject(broken) => {
                     let rules: Vec<_> = broken.iter().map(|broken| broken.rule.name()).collect();
                     rules.join("+")
@@ -219,7 +228,8 @@ mod tests {
             orphans: BTreeMap::new(),
         };
         let mut row = |id, boss, may_wait| {
-            judge.judge(&mut keys, &[Key::Whole(id), boss], Vec::new(), may_wait)
+            let row = [Key::Whole(id), boss];
+            judge.judge(&mut keys, &row, Known::default(), Vec::new(), may_wait)
         };
         assert_eq!(row(2, Key::Whole(1), true), Verdict::Wait);
         assert_eq!(row(1, Key::Null, true), Verdict::Load);

@@ -1,11 +1,10 @@
-//! The key sets of a load, within a limit of memory. A set that doesn't fit is given up, and from then on the keys
-//! of each block are looked up in the database, where the rows are.
+//! The key sets of a load, within a limit of memory. A set that doesn't fit is given up, and from then on holds only what
+//! the database is not asked for.
 
 use std::borrow::Cow;
 
 use anyhow::Context;
 use database::identifier::{qualified, quoted};
-use dataset::failure::Kind;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, Row};
@@ -28,10 +27,8 @@ pub(crate) struct KeySets {
 struct Entry {
     name: KeyName,
     set: KeySet,
-    /// Given up: it holds what a block needs, and the block's own keys.
-    looked_up: bool,
-    /// Rows may wait for its keys, so it cannot be given up.
-    pinned: bool,
+    /// It doesn't hold all keys.
+    given_up: bool,
 }
 
 impl KeySets {
@@ -63,33 +60,20 @@ impl KeySets {
         self.sets.push(Entry {
             name,
             set: KeySet::default(),
-            looked_up: false,
-            pinned: false,
+            given_up: false,
         });
         self.sets.len() - 1
     }
 
     /// Whether the set at a place was given up.
-    pub(crate) fn is_looked_up(&self, place: usize) -> bool {
-        self.sets[place].looked_up
+    pub(crate) fn is_given_up(&self, place: usize) -> bool {
+        self.sets[place].given_up
     }
 
-    /// No row waits any longer.
-    pub(crate) fn unpin(&mut self) {
-        for entry in &mut self.sets {
-            entry.pinned = false;
-        }
-    }
-
-    /// Rows that wait will be judged by the set at a place.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] if it was given up already.
-    pub(crate) fn pin(&mut self, place: usize) -> anyhow::Result<()> {
-        self.sets[place].pinned = true;
-        match self.sets[place].looked_up {
-            true => Err(self.too_large()),
-            false => Ok(()),
+    /// Empties the sets that were given up.
+    pub(crate) fn clear_given_up(&mut self) {
+        for entry in self.sets.iter_mut().filter(|entry| entry.given_up) {
+            entry.set = KeySet::default();
         }
     }
 
@@ -176,51 +160,31 @@ impl KeySets {
         bytes > self.limit_bytes
     }
 
-    /// Gives up the largest sets until the others fit. Their rows must have been sent.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] naming the option, if those that are left don't fit.
-    pub(crate) fn make_room(&mut self) -> anyhow::Result<()> {
+    /// Gives up the largest sets until the others fit, or none is left.
+    pub(crate) fn make_room(&mut self) {
         while self.is_over() {
             let largest = (0..self.sets.len())
-                .filter(|place| !self.sets[*place].looked_up && !self.sets[*place].pinned)
+                .filter(|place| !self.sets[*place].given_up)
                 .max_by_key(|place| self.sets[*place].set.bytes());
             match largest {
                 Some(place) => self.give_up(place),
-                // What a block needs is bounded by the block.
-                None if self.sets.iter().all(|entry| entry.looked_up) => break,
-                None => return Err(self.too_large()),
+                None => break,
             }
         }
-        Ok(())
     }
 
-    fn give_up(&mut self, place: usize) {
+    /// Gives up the set at a place, unless it was. Its rows must have been sent.
+    pub(crate) fn give_up(&mut self, place: usize) {
         let limit = self.limit_bytes >> 20;
         let entry = &mut self.sets[place];
-        tracing::info!(
-            "the keys of {} ({}) are more than the {limit} MiB of --memory hold: they are looked up in the database from \
-             here on, which takes longer",
-            entry.name.table,
-            entry.name.columns.join(", ")
-        );
-        entry.set = KeySet::default();
-        entry.looked_up = true;
-    }
-
-    fn too_large(&self) -> anyhow::Error {
-        let names: Vec<_> = self
-            .sets
-            .iter()
-            .filter(|entry| entry.pinned)
-            .map(|entry| format!("{} ({})", entry.name.table, entry.name.columns.join(", ")))
-            .collect();
-        Kind::Usage.error(format!(
-            "the keys of {}, by which rows that refer to others of their table are judged, need more than the {} MiB \
-             that --memory allows: give more",
-            names.join(", "),
-            self.limit_bytes >> 20
-        ))
+        if !std::mem::replace(&mut entry.given_up, true) {
+            entry.set = KeySet::default();
+            tracing::info!(
+                "the keys of {} ({}) don't fit the {limit} MiB of --memory: the database checks them from here on",
+                entry.name.table,
+                entry.name.columns.join(", ")
+            );
+        }
     }
 }
 
@@ -278,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_set_is_given_up_and_a_pinned_one_never() {
+    fn the_largest_set_is_given_up() {
         let mut sets = KeySets::new(1 << 10);
         let (small, large) = (
             sets.add(KeyName::id_of("small")),
@@ -289,14 +253,8 @@ mod tests {
             sets.insert(large, Key::Whole(id));
         }
         assert!(sets.is_over());
-        sets.make_room().expect("room");
-        assert!(!sets.is_over() && sets.is_looked_up(large) && !sets.is_looked_up(small));
-        sets.pin(small).expect("still there");
-        for id in 0..10_000 {
-            sets.insert(small, Key::Whole(id));
-        }
-        let error = sets.make_room().expect_err("pinned");
-        assert!(error.to_string().contains("--memory"), "{error}");
-        assert!(sets.pin(large).is_err());
+        sets.make_room();
+        assert!(!sets.is_over() && sets.is_given_up(large) && !sets.is_given_up(small));
+        assert!(sets.contains(small, Key::Whole(1)) && !sets.contains(large, Key::Whole(1)));
     }
 }

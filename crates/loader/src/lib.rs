@@ -14,6 +14,9 @@
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
 //! columns, foreign keys, and what the dataset adds. What only the server can judge (CHECK constraints, partial
 //! indexes, triggers) ends the load with its words, and with the file and line of the row.
+//!
+//! Keys are kept in memory up to a limit. Beyond it they are staged in a temporary table, where the database finds those
+//! few that need a second look; those of a pipe, which can be read only once, are looked up block by block.
 
 mod batch;
 pub mod cli;
@@ -24,6 +27,7 @@ mod header;
 mod inputs;
 mod judge;
 mod key_sets;
+mod key_staging;
 pub mod keys;
 mod ledger;
 mod load;

@@ -10,10 +10,11 @@ use dataset::failure::{Failure, Kind};
 use postgres::Client;
 use tracing::field;
 
-use crate::file::{self, Between, FileLoad, Outcome};
+use crate::file::{self, Between, Beyond, FileLoad, Outcome};
 use crate::inputs::{self, Inputs};
 use crate::judge::Judge;
 use crate::key_sets::KeySets;
+use crate::key_staging::Again;
 use crate::keys::KeyName;
 use crate::ledger::{self, Entry};
 use crate::opening::{self, Opening};
@@ -274,6 +275,12 @@ impl Run<'_> {
             plan: &plan,
             judge,
             keys: &mut self.keys,
+            beyond: Beyond::Nothing,
+            again: task.sum.map(|sum| Again {
+                source: &task.source,
+                sum,
+            }),
+            workers: options.workers,
             rejects: &mut self.rejects,
             done_before: task.before.map_or(0, |before| before.rows),
             limit: options.max_rejects,
@@ -313,7 +320,6 @@ impl Run<'_> {
             client,
             &mut load,
             rest,
-            options.workers,
             self.cancel,
             &mut Between {
                 commit: &mut commit,
@@ -405,13 +411,6 @@ impl Run<'_> {
             let reference = &target.references[*index];
             let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
             judge.references.push((reference, place));
-        }
-        self.keys.unpin();
-        // Rows that wait for their parent are judged once more at the file's end, by all their keys.
-        if judge.own_parents().next().is_some() {
-            for place in judge.places().collect::<Vec<_>>() {
-                self.keys.pin(place)?;
-            }
         }
         Ok(judge)
     }

@@ -8,13 +8,6 @@ use crate::file::FileLoad;
 use crate::value::Value;
 
 impl FileLoad<'_> {
-    /// Whether some of the keys are looked up, since they don't fit the memory.
-    pub(crate) fn looks_up(&self) -> bool {
-        self.judge
-            .places()
-            .any(|place| self.keys.is_looked_up(place))
-    }
-
     /// Fills the sets that were given up with what the block's rows need of them. All rows before it were sent.
     ///
     /// # Errors
@@ -23,7 +16,7 @@ impl FileLoad<'_> {
         let places: Vec<usize> = self.judge.places().collect();
         let mut done = Vec::new();
         for (index, place) in places.iter().enumerate() {
-            if !self.keys.is_looked_up(*place) || done.contains(place) {
+            if !self.keys.is_given_up(*place) || done.contains(place) {
                 continue;
             }
             // Two keys may be looked for in one set: those of a row and of its parent.
@@ -64,7 +57,7 @@ impl FileLoad<'_> {
                         .plan
                         .cell(&fields[self.plan.fields[*column]], &batch.bytes);
                     let value = self.plan.rows.columns[*column].value(cell).ok();
-                    value.filter(|value| !value.is_null())
+                    value.filter(|value| !value.without_nul().is_null())
                 })
                 .collect();
             for (texts, value) in texts.iter_mut().zip(values.into_iter().flatten()) {

@@ -181,6 +181,7 @@ fn plan(
         fields: columns.iter().map(|(_, field)| *field).collect(),
         rows: RowRules { columns: rules? },
         keys,
+        only: None,
     })
 }
 

@@ -126,6 +126,14 @@ impl Value<'_> {
         matches!(self, Self::Null)
     }
 
+    /// The same, or NULL for a text that holds NUL, which the server takes nowhere.
+    pub(crate) fn without_nul(&self) -> &Self {
+        match self {
+            Self::Text(text) | Self::JsonBinary(text) if text.contains('\0') => &Value::Null,
+            _ => self,
+        }
+    }
+
     /// The same, holding its own text.
     pub fn into_owned(self) -> Value<'static> {
         match self {

@@ -8,4 +8,5 @@ mod hiring;
 mod memory;
 mod sales;
 mod server_rules;
+mod wild_keys;
 mod world;

@@ -1,5 +1,8 @@
 //! Keys that don't fit the memory: the same rows are loaded and rejected as with any memory.
 
+use std::process::Command;
+use std::{fs, thread};
+
 use dataset::failure::Kind;
 use loader::OnDuplicate;
 
@@ -60,26 +63,35 @@ const TABLES: [&str; 3] = ["product", "customer", "order_line"];
 
 #[test]
 fn the_same_rows_are_loaded_and_rejected_with_any_memory() {
-    let (roomy, tight) = (world(), world());
+    let roomy = world();
     let expected = roomy.load(&roomy.options());
     assert_eq!((expected.rows.read, expected.rows.rejected), (80_000, 21));
-    let mut options = tight.options();
-    options.memory_bytes = 64 << 10;
-    let found = tight.load(&options);
-    assert_eq!(found.rows, expected.rows);
-    for (index, table) in TABLES.iter().enumerate() {
-        assert_eq!(
-            tight.rejected("sales", table),
-            roomy.rejected("sales", table),
-            "{table}"
-        );
-        assert_eq!(found.tables[index].orphans, expected.tables[index].orphans);
-        let name = format!("sales.{table}");
-        assert!(
-            rows(&mut tight.connect(), &name) == rows(&mut roomy.connect(), &name),
-            "{table}"
-        );
+    // Staged; and looked up, since not even those that rows share fit.
+    for memory_bytes in [64 << 10, 1] {
+        let tight = world();
+        let mut options = tight.options();
+        options.memory_bytes = memory_bytes;
+        let found = tight.load(&options);
+        assert_eq!(found.rows, expected.rows);
+        for (index, table) in TABLES.iter().enumerate() {
+            assert_eq!(found.tables[index].orphans, expected.tables[index].orphans);
+            same(&tight, &roomy, "sales", table);
+        }
     }
+}
+
+/// Compares what became of the rows of a table.
+fn same(tight: &World, roomy: &World, schema: &str, table: &str) {
+    assert_eq!(
+        tight.rejected(schema, table),
+        roomy.rejected(schema, table),
+        "{table}"
+    );
+    let name = format!("{schema}.{table}");
+    assert!(
+        rows(&mut tight.connect(), &name) == rows(&mut roomy.connect(), &name),
+        "{table}"
+    );
 }
 
 #[test]
@@ -99,8 +111,8 @@ fn rows_that_are_there_are_found_without_memory_too() {
     assert_eq!(world.count("sales.product"), 19_996);
 }
 
-#[test]
-fn rows_that_refer_to_their_own_table_need_the_memory_and_say_so() {
+/// A table whose rows refer to others of it.
+fn firm(staff: &str) -> World {
     let world = World::new(&[
         (
             "dataset.toml",
@@ -108,57 +120,105 @@ fn rows_that_refer_to_their_own_table_need_the_memory_and_say_so() {
         ),
         (
             "schema.sql",
-            "CREATE TABLE staff (id integer NOT NULL, boss integer);",
+            "CREATE TABLE staff (id bigint NOT NULL, boss bigint);",
         ),
         (
             "constraints.sql",
             "ALTER TABLE staff ADD PRIMARY KEY (id); ALTER TABLE staff ADD FOREIGN KEY (boss) REFERENCES staff;",
         ),
     ]);
-    let staff: String = (1..=100_000).map(|id| format!("{id},1\n")).collect();
     world.file("staff.csv", staff);
+    world
+}
+
+/// They lie so far apart that none shares a page with another.
+fn id(index: i64) -> i64 {
+    index * 1_000_003
+}
+
+/// Loads the rows with much and with little memory, and compares.
+fn load_firm(staff: &str, memory_bytes: u64, loaded: u64, rejected: u64) {
+    let (roomy, tight) = (firm(staff), firm(staff));
+    let expected = roomy.load(&roomy.options()).rows;
+    assert_eq!((expected.loaded, expected.rejected), (loaded, rejected));
+    let mut options = tight.options();
+    options.memory_bytes = memory_bytes;
+    assert_eq!(tight.load(&options).rows, expected);
+    same(&tight, &roomy, "firm", "staff");
+}
+
+#[test]
+fn rows_that_wait_as_keys_are_given_up_are_judged_by_the_keys_behind_them() {
+    // All of these wait; only the second finds a boss, and only before another row has its own key.
+    let mut staff = format!(
+        "{},{}\n{},{}\n{},{}\n",
+        id(1),
+        id(-1),
+        id(2),
+        id(60_000),
+        id(3),
+        id(60_000)
+    );
+    for index in 4..=60_000 {
+        staff += &format!("{},{}\n", id(index), id(4));
+    }
+    staff += &format!("{},{}\n{},{}\n", id(3), id(5), id(4), id(4));
+    load_firm(&staff, 64 << 10, 59_999, 3);
+}
+
+#[test]
+fn keys_that_rows_share_are_staged_anew_when_they_are_too_many() {
+    // Each refers to the one before it, and every tenth comes twice.
+    let staff: String = (1..=60_000)
+        .map(|index| {
+            let row = format!("{},{}\n", id(index), id(index - i64::from(index > 1)));
+            if index % 10 == 0 { row.repeat(2) } else { row }
+        })
+        .collect();
+    load_firm(&staff, 256 << 10, 60_000, 6000);
+}
+
+#[test]
+fn rows_of_a_pipe_that_refer_to_their_own_table_need_the_memory_and_say_so() {
+    let staff: String = (1..=60_000)
+        .map(|index| format!("{},{}\n", id(index), id(1)))
+        .collect();
+    let world = firm("");
+    let pipe = world.inputs().join("staff.csv");
+    fs::remove_file(&pipe).expect("removed");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let writer = thread::spawn(move || fs::write(pipe, staff));
     let mut options = world.options();
     options.memory_bytes = 4 << 10;
     world.refused(&options, Kind::Usage, "--memory");
+    // Nobody reads the rest of it.
+    let _ = writer.join().expect("written");
     assert_eq!(world.count("firm.extrato_load"), 0);
 }
 
 #[test]
-fn a_row_that_waits_is_not_judged_by_the_keys_of_another_block() {
-    let world = World::new(&[
-        (
-            "dataset.toml",
-            "name = \"firm\"\n[[table]]\nname = \"place\"\nkey = [\"id\"]\n[table.load]\nheader = false\n\
-             [[table]]\nname = \"staff\"\nkey = [\"id\"]\n[table.load]\nheader = false\n",
-        ),
-        (
-            "schema.sql",
-            "CREATE TABLE place (id integer NOT NULL);
-             CREATE TABLE staff (id integer NOT NULL, boss integer, place integer, note text);",
-        ),
-        (
-            "constraints.sql",
-            "ALTER TABLE place ADD PRIMARY KEY (id); ALTER TABLE staff ADD PRIMARY KEY (id);
-             ALTER TABLE staff ADD FOREIGN KEY (boss) REFERENCES staff, ADD FOREIGN KEY (place) REFERENCES place;",
-        ),
-    ]);
-    world.file(
-        "place.csv",
-        (1..=100_000)
-            .map(|id| format!("{id}\n"))
-            .collect::<String>(),
-    );
-    // The first row waits for the last one, which stands some blocks behind it.
-    let note = "x".repeat(2000);
-    let staff = |id: u32, boss: u32| format!("{id},{boss},{id},{note}\n");
-    world.file(
-        "staff.csv",
-        staff(1, 1000) + &(2..=1000).map(|id| staff(id, id)).collect::<String>(),
-    );
-    let mut options = world.options();
-    options.memory_bytes = 4 << 10;
-    // With all keys or with a word about the memory, but never by rejecting a good row.
-    world.refused(&options, Kind::Usage, "--memory");
-    options.memory_bytes = 16 << 20;
-    assert_eq!(world.load(&options).rows.loaded, 101_000);
+fn without_the_right_to_temporary_tables_keys_are_looked_up() {
+    let (roomy, tight) = (world(), world());
+    roomy.load(&roomy.options());
+    let name = tight.database.settings().database().to_owned();
+    let role = format!("loader_of_{name}");
+    let mut client = tight.connect();
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT CREATE ON DATABASE {name} TO {role};
+             REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"
+        ))
+        .expect("a role");
+    let mut options = tight.options();
+    options.memory_bytes = 64 << 10;
+    let settings = tight.settings_of(&role, "secret");
+    let loaded = loader::load(&settings, &options, &database::Cancel::default());
+    loaded.unwrap_or_else(|error| panic!("{error:#}"));
+    for table in TABLES {
+        same(&tight, &roomy, "sales", table);
+    }
+    client
+        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .expect("dropped");
 }
