@@ -7,32 +7,29 @@ use std::thread;
 
 use anyhow::Context;
 use database::Cancel;
-use database::copy_in::{BLOCK_BYTES, CopyIn};
+use database::copy_in::CopyIn;
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::Span;
 
 use crate::batch::{Batch, Plan};
+use crate::beyond::Beyond;
 use crate::judge::{Judge, Verdict};
 use crate::key_sets::KeySets;
-use crate::key_staging::{self, Again, Finding, Findings, Known};
+use crate::key_staging::{Again, Finding, Findings, Known};
 use crate::keys::Key;
 use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
 use crate::report::Rows;
 use crate::rule::{Rule, Violation};
-use crate::sent::Sent;
+use crate::sent::{Sender, Sent};
 use crate::split::Noticed;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
 use crate::target::Target;
 
-/// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
-const COPY_BYTES: usize = 64 << 20;
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;
-/// How often the keys of a file are staged at most.
-const MOST_STAGINGS: u64 = 10;
 
 /// What loading a file takes beside the file.
 pub(crate) struct FileLoad<'a> {
@@ -61,26 +58,6 @@ pub(crate) struct FileLoad<'a> {
     pub(crate) rows_before: u64,
 }
 
-/// How rows are judged by keys that are not all in memory.
-pub(crate) enum Beyond {
-    /// All are, so far.
-    Nothing,
-    /// By what the database found of those of all rows of the file.
-    Staged(Findings),
-    /// Block by block: those of the block are asked for.
-    LookedUp,
-}
-
-impl Beyond {
-    /// What is known of a row of which this was found before.
-    fn known<'a>(&'a self, found: &'a [(usize, Finding)]) -> Known<'a> {
-        match self {
-            Self::Staged(findings) => findings.with(found),
-            _ => Known::default(),
-        }
-    }
-}
-
 /// What became of a file.
 #[derive(Default)]
 pub(crate) struct Outcome {
@@ -92,12 +69,13 @@ pub(crate) struct Outcome {
 }
 
 /// A row that waits for its parent to come.
-struct Waiting {
+pub(crate) struct Waiting {
     /// Its number in the file.
-    row: u64,
+    pub(crate) row: u64,
     encoded: Vec<u8>,
     keys: Vec<Key>,
-    found: Vec<(usize, Finding)>,
+    /// What was found of its keys.
+    pub(crate) found: Vec<(usize, Finding)>,
     line: u64,
     byte_offset: u64,
     raw: String,
@@ -129,7 +107,8 @@ pub(crate) fn load(
         let mut progress = Progress::default();
         loop {
             if progress.begun.is_none() {
-                into.look_beyond(client, &mut progress, &file, cancel)?;
+                let read = progress.outcome.rows.read;
+                into.look_beyond(client, read, &mut progress.waiting, &file, cancel)?;
                 if matches!(into.beyond, Beyond::LookedUp) {
                     (between.index)(client)?;
                     progress.begun = stream.next().map(|batch| (batch, 0));
@@ -199,103 +178,7 @@ impl Progress {
     }
 }
 
-/// Rows on their way to the server.
-struct Sender<'a, 'c> {
-    copy: &'a mut CopyIn<'c>,
-    block: Vec<u8>,
-    rows: u64,
-    sent_bytes: usize,
-}
-
-impl Sender<'_, '_> {
-    fn add(&mut self, encoded: &[u8], rows: u64) -> anyhow::Result<()> {
-        self.block.extend_from_slice(encoded);
-        self.rows += rows;
-        if self.block.len() >= BLOCK_BYTES {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        self.copy.send(&self.block, self.rows)?;
-        self.sent_bytes += self.block.len();
-        self.block.clear();
-        self.rows = 0;
-        Ok(())
-    }
-}
-
 impl FileLoad<'_> {
-    /// Decides how rows are judged from here on, if it isn't decided and keys were given up. All rows before were sent.
-    fn look_beyond(
-        &mut self,
-        client: &mut Client,
-        progress: &mut Progress,
-        file: &str,
-        cancel: &Cancel,
-    ) -> anyhow::Result<()> {
-        let undecided = matches!(self.beyond, Beyond::Nothing);
-        let given_up = |place| self.keys.is_given_up(place);
-        if !undecided || !self.judge.places().any(given_up) {
-            return Ok(());
-        }
-        let again = match self.again {
-            Some(again) if key_staging::is_allowed(client)? => again,
-            Some(_) => return self.look_up_from_here(file, "temporary tables are not allowed"),
-            None => return self.look_up_from_here(file, "it cannot be read twice"),
-        };
-        // Those of the rows themselves grow; what is left in memory then doesn't.
-        for (_, place) in &self.judge.unique {
-            self.keys.give_up(*place);
-        }
-        self.keys.clear_given_up();
-        let waiting: Vec<u64> = progress.waiting.iter().map(|waiting| waiting.row).collect();
-        let done = progress.outcome.rows.read.max(self.done_before);
-        let mut findings = self.stage(client, again, done, &waiting, cancel)?;
-        for waiting in &mut progress.waiting {
-            findings.read_to(client, waiting.row)?;
-            waiting.found = findings.of(waiting.row).found.to_vec();
-        }
-        self.beyond = Beyond::Staged(findings);
-        Ok(())
-    }
-
-    /// Makes room in the memory for keys, when so many rows were `read`. All of them were sent.
-    fn make_room(&mut self, client: &mut Client, read: u64, file: &str) -> anyhow::Result<()> {
-        if let Beyond::Staged(findings) = &self.beyond {
-            // The rows so far have their keys in the table. Staging the others anew takes as long as the whole file.
-            let is_worth_it = (read - findings.behind) * MOST_STAGINGS >= findings.rows;
-            Findings::close(client)?;
-            self.keys.clear_given_up();
-            self.beyond = Beyond::Nothing;
-            if !is_worth_it {
-                self.look_up_from_here(file, "too many of its rows share one")?;
-            }
-        }
-        self.keys.make_room();
-        Ok(())
-    }
-
-    /// Keys that were given up are looked up from here on.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] if rows may wait, since these are judged at the file's end.
-    fn look_up_from_here(&mut self, file: &str, why: &str) -> anyhow::Result<()> {
-        if self.judge.own_parents().next().is_some() {
-            return Err(Kind::Usage.error(format!(
-                "{file}: its rows refer to others of {}, and the keys need more than the memory; they cannot be checked \
-                 outside of it, since {why}: give more with --memory",
-                self.target.table
-            )));
-        }
-        tracing::info!(
-            "{file}: keys beyond the memory are looked up block by block, which takes longer, since {why}"
-        );
-        self.beyond = Beyond::LookedUp;
-        Ok(())
-    }
-
     /// Judges and sends rows until the file ends (then `true`), a commit is due, sent or staged rows are many, or the
     /// database must be asked for keys.
     fn segment(
@@ -306,12 +189,7 @@ impl FileLoad<'_> {
         file: &str,
         cancel: &Cancel,
     ) -> anyhow::Result<bool> {
-        let mut sender = Sender {
-            copy,
-            block: Vec::with_capacity(BLOCK_BYTES * 2),
-            rows: 0,
-            sent_bytes: 0,
-        };
+        let mut sender = Sender::new(copy);
         loop {
             let begun = progress.begun.take();
             let Some((mut batch, mut next)) = begun.or_else(|| Some((stream.next()?, 0))) else {
@@ -361,7 +239,7 @@ impl FileLoad<'_> {
             stream.done(batch);
             // Keys that are looked up are those of rows that the server has.
             let looks_up = matches!(self.beyond, Beyond::LookedUp);
-            if self.keys.is_over() || looks_up || sender.sent_bytes >= COPY_BYTES {
+            if self.keys.is_over() || looks_up || sender.is_full() {
                 sender.flush()?;
                 return Ok(false);
             }
@@ -481,12 +359,7 @@ impl FileLoad<'_> {
         progress: &mut Progress,
         file: &str,
     ) -> anyhow::Result<()> {
-        let mut sender = Sender {
-            copy,
-            block: Vec::new(),
-            rows: 0,
-            sent_bytes: 0,
-        };
+        let mut sender = Sender::new(copy);
         let mut waiting = std::mem::take(&mut progress.waiting);
         loop {
             let before = waiting.len();

@@ -19,9 +19,11 @@
 //! few that need a second look; those of a pipe, which can be read only once, are looked up block by block.
 
 mod batch;
+mod beyond;
 pub mod cli;
 pub mod column;
 mod file;
+mod files;
 pub mod format;
 mod header;
 mod inputs;

@@ -1,12 +1,58 @@
-//! Which lines the rows of a COPY came from, since the server counts the rows that it was sent and no others.
+//! What a COPY is sent, and which lines its rows came from, since the server counts the rows that it was sent and no others.
 
+use database::copy_in::{BLOCK_BYTES, CopyIn};
 use dataset::failure::{Kind, OrFail};
 use postgres::Error;
 
+/// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
+const COPY_BYTES: usize = 64 << 20;
 /// Runs that are remembered: 16 MiB of them.
 const MOST_RUNS: usize = 1 << 20;
 /// Classes of SQLSTATE that speak of a row: its values, a constraint, what a function raised.
 const REFUSALS: [&str; 3] = ["22", "23", "P0"];
+
+/// Rows on their way to the server.
+pub(crate) struct Sender<'a, 'c> {
+    copy: &'a mut CopyIn<'c>,
+    block: Vec<u8>,
+    rows: u64,
+    sent_bytes: usize,
+}
+
+impl<'a, 'c> Sender<'a, 'c> {
+    pub(crate) fn new(copy: &'a mut CopyIn<'c>) -> Self {
+        Self {
+            copy,
+            block: Vec::with_capacity(BLOCK_BYTES * 2),
+            rows: 0,
+            sent_bytes: 0,
+        }
+    }
+
+    /// Adds rows as they were encoded.
+    pub(crate) fn add(&mut self, encoded: &[u8], rows: u64) -> anyhow::Result<()> {
+        self.block.extend_from_slice(encoded);
+        self.rows += rows;
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was added.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        self.copy.send(&self.block, self.rows)?;
+        self.sent_bytes += self.block.len();
+        self.block.clear();
+        self.rows = 0;
+        Ok(())
+    }
+
+    /// Whether the COPY has been sent enough.
+    pub(crate) fn is_full(&self) -> bool {
+        self.sent_bytes >= COPY_BYTES
+    }
+}
 
 /// The lines of the rows that one COPY sent, as runs of rows that stand on neighbouring lines.
 #[derive(Default)]
