@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::error::SqlState;
 use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres::config::SslMode as Negotiation;
@@ -168,10 +168,7 @@ impl Settings {
                  at all to use the embedded one"
             ),
         };
-        let failed: Result<(), _> = Err(error);
-        failed
-            .or_fail(Kind::Connection, || message)
-            .expect_err("made from an error")
+        Kind::Connection.caused_by(error, message)
     }
 }
 

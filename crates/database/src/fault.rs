@@ -1,6 +1,6 @@
 //! What an error of a connected database means: its kind, what to do about it, and whether it may not come again.
 
-use dataset::failure::{Failure, Kind, OrFail};
+use dataset::failure::{Failure, Kind};
 use postgres::error::SqlState;
 
 use crate::Settings;
@@ -74,7 +74,7 @@ pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::
         }
         _ => format!("reading from {server}"),
     };
-    explained(error, kind, message)
+    kind.caused_by(error, message)
 }
 
 /// The same for the statement that joins a snapshot which another session exported.
@@ -84,22 +84,14 @@ pub(crate) fn while_joining_snapshot(error: anyhow::Error, server: &Settings) ->
         .map(SqlState::code)
     {
         // No such snapshot (in the words of Postgres up to 15, and since); or its session has just ended.
-        Some("22023" | "42704" | "55000") => explained(
+        Some("22023" | "42704" | "55000") => Kind::Connection.caused_by(
             error,
-            Kind::Connection,
             format!(
                 "the snapshot is gone, since the session on {server} that held it was lost: run again"
             ),
         ),
         _ => while_reading(error, server),
     }
-}
-
-fn explained(error: anyhow::Error, kind: Kind, message: String) -> anyhow::Error {
-    let failed: Result<(), _> = Err(error);
-    failed
-        .or_fail(kind, || message)
-        .expect_err("made from an error")
 }
 
 /// Classes of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.

@@ -42,10 +42,27 @@ impl Kind {
 
     /// An error of this kind. `message` says what failed, where, and what to do.
     pub fn error(self, message: impl Display) -> anyhow::Error {
+        self.failure(message, None)
+    }
+
+    /// An error of this kind that another one caused.
+    pub fn caused_by(
+        self,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+        message: impl Display,
+    ) -> anyhow::Error {
+        self.failure(message, Some(source.into()))
+    }
+
+    fn failure(
+        self,
+        message: impl Display,
+        source: Option<Box<dyn Error + Send + Sync>>,
+    ) -> anyhow::Error {
         anyhow::Error::new(Failure {
             kind: self,
             message: message.to_string(),
-            source: None,
+            source,
         })
     }
 }
@@ -77,13 +94,7 @@ pub trait OrFail<T> {
 
 impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
     fn or_fail<M: Display>(self, kind: Kind, message: impl FnOnce() -> M) -> anyhow::Result<T> {
-        self.map_err(|source| {
-            anyhow::Error::new(Failure {
-                kind,
-                message: message().to_string(),
-                source: Some(source.into()),
-            })
-        })
+        self.map_err(|source| kind.caused_by(source, message()))
     }
 }
 

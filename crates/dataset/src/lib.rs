@@ -319,6 +319,12 @@ impl Model {
         })
     }
 
+    /// The columns that files have, and their types.
+    pub fn visible_columns(&self) -> impl Iterator<Item = &(String, ColumnType)> {
+        let is_visible = |(name, _): &&(String, ColumnType)| !self.hidden.contains(name);
+        self.columns.iter().filter(is_visible)
+    }
+
     /// Whether the output has a column of this name, hidden or not.
     pub fn has_column(&self, name: &str) -> bool {
         self.columns.iter().any(|(column, _)| column == name)
@@ -343,11 +349,7 @@ impl Model {
                 );
             }
         }
-        if self
-            .columns
-            .iter()
-            .all(|(name, _)| self.hidden.contains(name))
-        {
+        if self.visible_columns().next().is_none() {
             return Err(self.error("no column is left to write"));
         }
         if let Some(driving) = &self.driving {
@@ -398,10 +400,8 @@ mod tests {
         let cards = Dataset::open("cards").expect("cards");
         let model = &cards.models[0];
         let visible: Vec<_> = model
-            .columns
-            .iter()
+            .visible_columns()
             .map(|(name, _)| name.as_str())
-            .filter(|name| !model.hidden.iter().any(|hidden| hidden == name))
             .collect();
         assert_eq!(
             visible,

@@ -8,7 +8,7 @@ use anyhow::Context;
 use database::identifier::{literal, qualified, quoted};
 use database::{Cancel, Settings};
 use dataset::Dataset;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -286,17 +286,14 @@ fn explain(error: postgres::Error, target: &str) -> anyhow::Error {
         .and_then(|error| error.detail())
         .unwrap_or_default()
         .to_owned();
-    let result: Result<(), _> = Err(error);
-    let named = if dependent {
-        result.or_fail(Kind::Refused, || {
-            format!(
-                "schema {target} cannot be replaced, since other objects depend on it ({}): drop them first, \
-                 or name another schema with --schema",
-                detail.replace('\n', "; ")
-            )
-        })
-    } else {
-        result.with_context(|| format!("cannot move the tables into schema {target}"))
-    };
-    named.expect_err("made from an error")
+    if !dependent {
+        return anyhow::Error::new(error)
+            .context(format!("cannot move the tables into schema {target}"));
+    }
+    let message = format!(
+        "schema {target} cannot be replaced, since other objects depend on it ({}): drop them first, or name another \
+         schema with --schema",
+        detail.replace('\n', "; ")
+    );
+    Kind::Refused.caused_by(error, message)
 }

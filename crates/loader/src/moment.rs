@@ -3,7 +3,7 @@
 //! Nothing is rounded and nothing is dropped: a fraction beyond microseconds, a time of day in a date and an
 //! offset in a timestamp without time zone are refused unless they are zero.
 
-use dataset::calendar::{Date, POSTGRES_EPOCH_DAYS};
+use dataset::calendar::{CARRIED_DAYS, Date, POSTGRES_EPOCH_DAYS};
 
 use crate::format::{Format, Reader};
 use crate::number::trimmed;
@@ -112,8 +112,7 @@ pub(crate) fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'stat
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
     let local = i64::from(parts.days()?) * DAY + parts.micros()?;
     let utc = local - parts.offset.unwrap_or(0) * MINUTE;
-    let day = Date::from_days(utc.div_euclid(DAY) as i32 + POSTGRES_EPOCH_DAYS);
-    if !(1..=9999).contains(&day.year) {
+    if !CARRIED_DAYS.contains(&(utc.div_euclid(DAY) as i32 + POSTGRES_EPOCH_DAYS)) {
         return Err(Fault::new(
             Rule::Type,
             "is outside of the years 1 to 9999 in UTC",

@@ -1,7 +1,7 @@
 //! What a COPY is sent, and which lines its rows came from, since the server counts the rows that it was sent and no others.
 
 use database::copy_in::{BLOCK_BYTES, CopyIn};
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::Error;
 
 /// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
@@ -109,10 +109,10 @@ impl Sent {
             .and_then(|error| row_in(error.where_()?, table))
             .and_then(|row| self.line(row));
         let Some(line) = line else { return error };
-        let failed: anyhow::Result<()> = Err(error).or_fail(Kind::Refused, || {
-            format!("{file}, line {line}: the server refuses this row, which keeps all rules of the load")
-        });
-        failed.expect_err("made from an error")
+        Kind::Refused.caused_by(
+            error,
+            format!("{file}, line {line}: the server refuses this row, which keeps all rules of the load"),
+        )
     }
 }
 

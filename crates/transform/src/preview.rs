@@ -24,11 +24,7 @@ pub struct Preview {
 impl Preview {
     /// Reads `files`, which lie at `target`: in it if it is a folder.
     pub(crate) fn read(model: &Model, target: &Path, files: &[FileEntry]) -> anyhow::Result<Self> {
-        let visible = model.columns.iter();
-        let columns: Vec<_> = visible
-            .filter(|(name, _)| !model.hidden.contains(name))
-            .cloned()
-            .collect();
+        let columns: Vec<_> = model.visible_columns().cloned().collect();
         let mut rows = Vec::new();
         for file in files {
             let path = match target.is_dir() {

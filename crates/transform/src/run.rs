@@ -147,10 +147,6 @@ impl RunContext<'_> {
             _ => None,
         };
 
-        let visible = model
-            .columns
-            .iter()
-            .filter(|(name, _)| !model.hidden.contains(name));
         let header = manifest::Run {
             run: self.run,
             extrato: env!("CARGO_PKG_VERSION"),
@@ -159,7 +155,8 @@ impl RunContext<'_> {
             format: self.options.format,
             snapshot: self.snapshot,
             tables: self.table_reports,
-            columns: visible
+            columns: model
+                .visible_columns()
                 .map(|(name, kind)| (name.as_str(), kind.to_string()))
                 .collect(),
             partition_by: partition_by.unwrap_or_default(),

@@ -360,8 +360,5 @@ fn cannot_replace(error: postgres::Error, schema: &str, table: &str) -> anyhow::
         ),
         _ => format!("cannot replace {schema}.{table}"),
     };
-    let failed: Result<(), _> = Err(error);
-    failed
-        .or_fail(Kind::Refused, || message)
-        .expect_err("made from an error")
+    Kind::Refused.caused_by(error, message)
 }

@@ -41,11 +41,7 @@ impl Way for Psql {
     fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
         let dataset = server.dataset();
         let model = dataset.models.first().context("no model")?;
-        let shown = model
-            .columns
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .filter(|name| !model.hidden.iter().any(|hidden| hidden == name));
+        let shown = model.visible_columns().map(|(name, _)| name.as_str());
         let copy = format!(
             "COPY (SELECT {} FROM ({}) AS m ORDER BY {}) TO STDOUT (FORMAT csv, HEADER)",
             shown.collect::<Vec<_>>().join(", "),

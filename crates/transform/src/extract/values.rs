@@ -2,15 +2,11 @@
 
 use std::fmt::{Display, Write};
 
-use dataset::calendar::POSTGRES_EPOCH_DAYS as EPOCH_DAYS;
+use dataset::calendar::{CARRIED_DAYS, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS};
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType};
 
-/// Microseconds from 1970-01-01 to Postgres's epoch.
-const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS as i64 * DAY_MICROSECONDS;
 pub(super) const DAY_MICROSECONDS: i64 = 86_400_000_000;
-/// The years 1 to 9999, in days from 1970-01-01: what `YYYY-MM-DD` can say.
-const DAYS_CARRIED: std::ops::Range<i32> = -719_162..2_932_897;
 
 /// Why a value is not taken.
 pub(super) enum Refusal {
@@ -40,8 +36,8 @@ impl Refusal {
 }
 
 pub(super) fn date(raw: i32) -> Result<i32, Refusal> {
-    match raw.checked_add(EPOCH_DAYS) {
-        Some(days) if DAYS_CARRIED.contains(&days) => Ok(days),
+    match raw.checked_add(POSTGRES_EPOCH_DAYS) {
+        Some(days) if CARRIED_DAYS.contains(&days) => Ok(days),
         _ => Err(Refusal::inexact(
             "an infinite date, or one outside the years 1 to 9999,",
         )),
@@ -49,9 +45,9 @@ pub(super) fn date(raw: i32) -> Result<i32, Refusal> {
 }
 
 pub(super) fn timestamp(raw: i64) -> Result<i64, Refusal> {
-    let carried = i64::from(DAYS_CARRIED.start) * DAY_MICROSECONDS
-        ..i64::from(DAYS_CARRIED.end) * DAY_MICROSECONDS;
-    match raw.checked_add(EPOCH_MICROSECONDS) {
+    let carried = i64::from(CARRIED_DAYS.start) * DAY_MICROSECONDS
+        ..i64::from(CARRIED_DAYS.end) * DAY_MICROSECONDS;
+    match raw.checked_add(POSTGRES_EPOCH_MICROSECONDS) {
         Some(microseconds) if carried.contains(&microseconds) => Ok(microseconds),
         _ => Err(Refusal::inexact(
             "an infinite timestamp, or one outside the years 1 to 9999,",

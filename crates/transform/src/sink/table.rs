@@ -3,15 +3,12 @@
 use database::Cancel;
 use database::copy_in::{BLOCK_BYTES, CopyIn, RowEncoder};
 use dataset::ColumnType;
-use dataset::calendar::POSTGRES_EPOCH_DAYS as EPOCH_DAYS;
+use dataset::calendar::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS};
 use dataset::failure::{Kind, OrFail};
 
 use super::cells::Cells;
 use super::order;
 use super::rows::Rows;
-
-/// From 1970-01-01, where our timestamps begin, to 2000-01-01, where Postgres's do.
-const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
 
 /// A table whose rows are being written.
 pub(crate) struct TableWriter<'a> {
@@ -112,11 +109,11 @@ fn encode(
             _ => encoder.text(array.value(row)),
         },
         Cells::Bytes(array) => encoder.bytea(array.value(row)),
-        Cells::Date(array) => encoder.date(array.value(row) - EPOCH_DAYS),
+        Cells::Date(array) => encoder.date(array.value(row) - POSTGRES_EPOCH_DAYS),
         // Polars counts a time of day in nanoseconds.
         Cells::Time(array) => encoder.time(array.value(row) / 1000),
         Cells::Timestamp { microseconds, .. } => {
-            encoder.timestamp(microseconds.value(row) - EPOCH_MICROSECONDS);
+            encoder.timestamp(microseconds.value(row) - POSTGRES_EPOCH_MICROSECONDS);
         }
     }
     Ok(())

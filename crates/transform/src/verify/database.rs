@@ -65,9 +65,7 @@ impl Source {
             .find(|model| model.name == run.model)
             .ok_or_else(|| unfit(format!("dataset `{dataset}` has no model `{}`", run.model)))?;
         let declared = model
-            .columns
-            .iter()
-            .filter(|(name, _)| !model.hidden.contains(name))
+            .visible_columns()
             .map(|(name, kind)| (name.clone(), kind.to_string()));
         let columns_fit = declared.eq(run.columns.iter().cloned());
         if !columns_fit || !run.partition_by.iter().all(|name| model.has_column(name)) {
