@@ -71,6 +71,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    transform::memory::limit_arenas();
     let cli = Cli::parse();
     let environment = Environment::from_process();
     let terminal = Terminal::new(&cli.terminal);

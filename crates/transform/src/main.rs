@@ -17,6 +17,7 @@ struct Program {
 }
 
 fn main() -> ExitCode {
+    transform::memory::limit_arenas();
     let program = Program::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

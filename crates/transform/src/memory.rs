@@ -14,6 +14,25 @@ pub const RESERVED_BYTES: u64 = 160 << 20;
 /// The least that a run may be allowed, in bytes.
 pub const LEAST_BYTES: u64 = RESERVED_BYTES + (64 << 20);
 
+/// Arenas that glibc's allocator may have, on a machine with few processors.
+const FEWEST_ARENAS: usize = 4;
+
+/// Lets glibc's allocator keep memory in few arenas; to be called as the program begins.
+///
+/// It makes up to eight for each processor when threads get in each other's way, and each keeps some of what was freed:
+/// a run with `--memory 512MB` peaked at 370 MB on an idle machine of two processors and at 520 MB on a busy one, where
+/// with four arenas it took 350 and 415 MB at most, and no longer.
+#[allow(unsafe_code, reason = "nothing safe sets it from within a program")]
+pub fn limit_arenas() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let arenas = processors.max(FEWEST_ARENAS) as libc::c_int;
+        // SAFETY: it sets a number, while no other thread is there yet.
+        unsafe { libc::mallopt(libc::M_ARENA_MAX, arenas) };
+    }
+}
+
 /// What a run may take by default, in bytes: a share of the memory of the machine, or of its container's (cgroup).
 pub fn default_bytes() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
