@@ -54,15 +54,14 @@ Every way is a process of its own, from its start to its end; processor time (of
 (resident, at most) are those of the process. What Postgres's own processes took is not counted, though they share
 the cores. The files are in the page cache. Before each run all tables are dropped and a CHECKPOINT is made. Then each
 way makes the tables without keys, brings the rows of all three files in, and adds the primary keys, the foreign keys
-and their indexes after that: no key exists while rows come in, except with little memory, where extrato adds them on the
-way. extrato, psql and DuckDB do all in one transaction, where COPY needs no WAL at wal_level minimal; so does pandas, with
+and their indexes after that: no key exists while rows come in. With little memory, extrato stages the employees' ids in a
+temporary table. extrato, psql and DuckDB do all in one transaction, where COPY needs no WAL at wal_level minimal; so does pandas, with
 INSERT. extrato and psql end with ANALYZE. Afterwards the rows of each table and its keys are counted in the
 database. \"Rows\" are those that were read, rejected ones included. The lines \"rows alone\" are of the largest table
 without keys, indexes and the commit: as extrato's own summary and psql's `\\timing` have it. Ratios are of the time per row.
 The files with bad rows have one row of a hundred that breaks a rule (of eight kinds), each recorded in a file and in a
 table, and one of a hundred with quotes, line breaks, delimiters or blanks that the rules allow. Sales are six files at
-scale 1, into tables with keys alike. extrato with little memory and pgloader take part in the first round only. A way
-of others is stopped after 120 s.
+scale 1, into tables with keys alike. pgloader takes part in the first round only. A way of others is stopped after 120 s.
 ";
 
 /// Measures, prints the results, and puts them into the file.

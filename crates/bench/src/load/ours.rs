@@ -24,7 +24,6 @@ struct Ours {
     lines: Vec<Line>,
     files: Rc<Files>,
     arguments: &'static [&'static str],
-    most_rounds: usize,
 }
 
 /// All of our own.
@@ -33,7 +32,6 @@ pub(super) fn all(clean: &Rc<Files>, bad: &Rc<Files>, sales: &Rc<Files>) -> Vec<
         lines,
         files: Rc::clone(files),
         arguments: &[],
-        most_rounds: usize::MAX,
     };
     let with_clean = |label: String| vec![Line::new(label).against(CLEAN, "clean")];
     let plain = vec![
@@ -46,7 +44,6 @@ pub(super) fn all(clean: &Rc<Files>, bad: &Rc<Files>, sales: &Rc<Files>) -> Vec<
         Box::new(way(with_clean(format!("{CLEAN}, 1 % bad rows")), bad)),
         Box::new(Ours {
             arguments: &LITTLE_MEMORY,
-            most_rounds: 1,
             ..way(little_memory, clean)
         }),
         Box::new(way(
@@ -107,9 +104,5 @@ impl Way for Ours {
 
     fn essential(&self) -> bool {
         true
-    }
-
-    fn most_rounds(&self) -> usize {
-        self.most_rounds
     }
 }
