@@ -12,6 +12,8 @@ pub struct Constraints {
     pub unique: Vec<UniqueKey>,
     /// Foreign keys.
     pub foreign: Vec<ForeignKey>,
+    /// Whether it has CHECK constraints, or columns of a domain that has.
+    pub checked: bool,
 }
 
 /// What a column demands.
@@ -21,7 +23,7 @@ pub struct ColumnLimits {
     pub name: String,
     /// Its type as SQL names it.
     pub type_name: String,
-    /// The same, qualified and without length or precision, whatever the search path: `pg_catalog.varchar`.
+    /// The same, qualified, whatever the search path: `pg_catalog.varchar(20)`.
     pub qualified_type: String,
     /// `n` of `varchar(n)` and `char(n)`.
     pub max_chars: Option<usize>,
@@ -44,6 +46,19 @@ pub struct UniqueKey {
     pub columns: Vec<String>,
     /// Whether it is the primary key's.
     pub primary: bool,
+}
+
+/// A CHECK constraint of a table or of a column's domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// The columns that it speaks of.
+    pub columns: Vec<String>,
+    /// What must not be false, as SQL in the session's search path.
+    pub expression: String,
+    /// Whether it is a domain's, which calls its column `value`.
+    pub of_domain: bool,
 }
 
 /// A foreign key.
@@ -75,10 +90,29 @@ const COLUMNS: &str = "
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
                array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
-           format('%I.%I', n.nspname, t.typname)
+           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END)
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
+
+// A check of the row as a whole or of system columns has no columns of its own to speak of.
+const CHECKS: &str = "
+    WITH RECURSIVE domains AS (
+        SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_attribute AS a
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT d.attnum, d.attname, t.typbasetype FROM domains AS d JOIN pg_type AS t ON t.oid = d.type
+        WHERE t.typtype = 'd'
+    )
+    SELECT c.conname::text,
+           array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
+           pg_get_expr(c.conbin, c.conrelid), false, 0::int2
+    FROM pg_constraint AS c WHERE c.conrelid = $1 AND c.contype = 'c' AND 1 <= ALL (c.conkey)
+    UNION ALL
+    SELECT c.conname::text, ARRAY[d.attname::text], pg_get_expr(c.conbin, 0), true, d.attnum
+    FROM domains AS d JOIN pg_constraint AS c ON c.contypid = d.type AND c.contype = 'c'
+    ORDER BY 4, 5, 1";
 
 const UNIQUE: &str = "
     SELECT c.relname::text, i.indisprimary,
@@ -112,15 +146,9 @@ pub fn read(
     schema: &str,
     table: &str,
 ) -> anyhow::Result<Option<Constraints>> {
-    let oid = "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-               WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')";
-    let Some(row) = client
-        .query_opt(oid, &[&schema, &table])
-        .context("reading the catalogue")?
-    else {
+    let Some(oid) = oid(client, schema, table)? else {
         return Ok(None);
     };
-    let oid: u32 = row.get(0);
     let mut rows = |query: &str| {
         client
             .query(query, &[&oid])
@@ -146,7 +174,43 @@ pub fn read(
                 parent_columns: row.get(4),
             })
             .collect(),
+        checked: !rows(CHECKS)?.is_empty(),
     }))
+}
+
+/// Reads the CHECK constraints of `schema.table` and of the domains of its columns.
+///
+/// # Errors
+/// The server's.
+pub fn checks(
+    client: &mut impl GenericClient,
+    schema: &str,
+    table: &str,
+) -> anyhow::Result<Vec<Check>> {
+    let Some(oid) = oid(client, schema, table)? else {
+        return Ok(Vec::new());
+    };
+    let rows = client
+        .query(CHECKS, &[&oid])
+        .context("reading the catalogue")?;
+    Ok(rows
+        .iter()
+        .map(|row| Check {
+            name: row.get(0),
+            columns: row.get(1),
+            expression: row.get(2),
+            of_domain: row.get(3),
+        })
+        .collect())
+}
+
+fn oid(client: &mut impl GenericClient, schema: &str, table: &str) -> anyhow::Result<Option<u32>> {
+    let query = "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')";
+    let row = client
+        .query_opt(query, &[&schema, &table])
+        .context("reading the catalogue")?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 fn column(row: &Row) -> ColumnLimits {

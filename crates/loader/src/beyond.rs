@@ -1,38 +1,22 @@
-//! What is done about keys beyond the memory: staged where the file can be read twice, looked up where it cannot.
+//! What the database is asked beforehand: of keys beyond the memory and of CHECK constraints. Values are staged where the
+//! file can be read twice; where it cannot, keys are looked up as they come.
 
 use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::file::{FileLoad, Waiting};
-use crate::key_staging::{self, Finding, Findings, Known};
+use crate::staged_values;
 
 /// How often the keys of a file are staged at most.
 const MOST_STAGINGS: u64 = 10;
 
-/// How rows are judged by keys that are not all in memory.
-pub(crate) enum Beyond {
-    /// All are, so far.
-    Nothing,
-    /// By what the database found of those of all rows of the file.
-    Staged(Findings),
-    /// Block by block: those of the block are asked for.
-    LookedUp,
-}
-
-impl Beyond {
-    /// What is known of a row of which this was found before.
-    pub(crate) fn known<'a>(&'a self, found: &'a [(usize, Finding)]) -> Known<'a> {
-        match self {
-            Self::Staged(findings) => findings.with(found),
-            _ => Known::default(),
-        }
-    }
-}
-
 impl FileLoad<'_> {
-    /// Decides how rows are judged from here on, if it isn't decided and keys were given up. So many rows were `read`, and
-    /// sent but for those that wait.
+    /// Stages what the database is asked for, if there is anything and it wasn't. So many rows were `read`, and sent but
+    /// for those that wait.
+    ///
+    /// # Errors
+    /// The server's; what the file met; [`Kind::Usage`] if keys can neither be staged nor looked up.
     pub(crate) fn look_beyond(
         &mut self,
         client: &mut Client,
@@ -41,21 +25,33 @@ impl FileLoad<'_> {
         file: &str,
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
-        let undecided = matches!(self.beyond, Beyond::Nothing);
-        let given_up = |place| self.keys.is_given_up(place);
-        if !undecided || !self.judge.places().any(given_up) {
+        let given_up = self
+            .judge
+            .places()
+            .any(|place| self.keys.is_given_up(place));
+        let asks = given_up || self.target.checked;
+        if self.looks_up || self.findings.is_some() || !asks {
             return Ok(());
         }
-        let again = match self.again {
-            Some(again) if key_staging::is_allowed(client)? => again,
-            Some(_) => return self.look_up_from_here(file, "temporary tables are not allowed"),
-            None => return self.look_up_from_here(file, "it cannot be read twice"),
+        let (again, why) = match self.again {
+            Some(again) if staged_values::is_allowed(client)? => (Some(again), ""),
+            Some(_) => (None, "temporary tables are not allowed"),
+            None => (None, "it cannot be read twice"),
         };
-        // Those of the rows themselves grow; what is left in memory then doesn't.
-        for (_, place) in &self.judge.unique {
-            self.keys.give_up(*place);
+        let Some(again) = again else {
+            // Checks are left to the server.
+            return match given_up {
+                true => self.look_up_from_here(file, why),
+                false => Ok(()),
+            };
+        };
+        if given_up {
+            // Those of the rows themselves grow; what is left in memory then doesn't.
+            for (_, place) in &self.judge.unique {
+                self.keys.give_up(*place);
+            }
+            self.keys.clear_given_up();
         }
-        self.keys.clear_given_up();
         let rows: Vec<u64> = waiting.iter().map(|waiting| waiting.row).collect();
         let done = read.max(self.done_before);
         let mut findings = self.stage(client, again, done, &rows, cancel)?;
@@ -63,25 +59,32 @@ impl FileLoad<'_> {
             findings.read_to(client, waiting.row)?;
             waiting.found = findings.of(waiting.row).found.to_vec();
         }
-        self.beyond = Beyond::Staged(findings);
+        self.findings = Some(findings);
         Ok(())
     }
 
     /// Makes room in the memory for keys, when so many rows were `read`. All of them were sent.
+    ///
+    /// # Errors
+    /// The server's; [`Kind::Usage`] if there is no room to be made.
     pub(crate) fn make_room(
         &mut self,
         client: &mut Client,
         read: u64,
         file: &str,
     ) -> anyhow::Result<()> {
-        if let Beyond::Staged(findings) = &self.beyond {
+        if !self.looks_up
+            && let Some(findings) = &mut self.findings
+        {
             // The rows so far have their keys in the table. Staging the others anew takes as long as the whole file.
             let is_worth_it = read.saturating_sub(findings.behind) * MOST_STAGINGS >= findings.rows;
-            Findings::close(client)?;
-            self.keys.clear_given_up();
-            self.beyond = Beyond::Nothing;
-            if !is_worth_it {
+            if findings.are_of_keys() && !is_worth_it {
+                findings.forget_keys();
+                self.keys.clear_given_up();
                 self.look_up_from_here(file, "too many of its rows share one")?;
+            } else if let Some(findings) = self.findings.take() {
+                findings.close(client)?;
+                self.keys.clear_given_up();
             }
         }
         self.keys.make_room();
@@ -103,7 +106,7 @@ impl FileLoad<'_> {
         tracing::info!(
             "{file}: keys beyond the memory are looked up block by block, which takes longer, since {why}"
         );
-        self.beyond = Beyond::LookedUp;
+        self.looks_up = true;
         Ok(())
     }
 }

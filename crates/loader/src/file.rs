@@ -13,10 +13,9 @@ use postgres::Client;
 use tracing::Span;
 
 use crate::batch::{Batch, Plan};
-use crate::beyond::Beyond;
+use crate::findings::{Findings, Found, Known};
 use crate::judge::{Judge, Verdict};
 use crate::key_sets::KeySets;
-use crate::key_staging::{Again, Finding, Findings, Known};
 use crate::keys::Key;
 use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
@@ -24,6 +23,7 @@ use crate::report::Rows;
 use crate::rule::{Rule, Violation};
 use crate::sent::{Sender, Sent};
 use crate::split::Noticed;
+use crate::staged_values::Again;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
 use crate::target::Target;
@@ -40,8 +40,10 @@ pub(crate) struct FileLoad<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) judge: Judge<'a>,
     pub(crate) keys: &'a mut KeySets,
-    /// How it is judged by keys that are not all in memory.
-    pub(crate) beyond: Beyond,
+    /// What the database found of staged values.
+    pub(crate) findings: Option<Findings>,
+    /// Whether the keys of a block that aren't in memory are looked up as it comes.
+    pub(crate) looks_up: bool,
     /// The file, if it can be read twice.
     pub(crate) again: Option<Again<'a>>,
     pub(crate) workers: usize,
@@ -75,7 +77,7 @@ pub(crate) struct Waiting {
     encoded: Vec<u8>,
     keys: Vec<Key>,
     /// What was found of its keys.
-    pub(crate) found: Vec<(usize, Finding)>,
+    pub(crate) found: Vec<Found>,
     line: u64,
     byte_offset: u64,
     raw: String,
@@ -109,7 +111,7 @@ pub(crate) fn load(
             if progress.begun.is_none() {
                 let read = progress.outcome.rows.read;
                 into.look_beyond(client, read, &mut progress.waiting, &file, cancel)?;
-                if matches!(into.beyond, Beyond::LookedUp) {
+                if into.looks_up {
                     (between.index)(client)?;
                     progress.begun = stream.next().map(|batch| (batch, 0));
                     if let Some((batch, _)) = &progress.begun {
@@ -117,7 +119,7 @@ pub(crate) fn load(
                     }
                 }
             }
-            if let Beyond::Staged(findings) = &mut into.beyond {
+            if let Some(findings) = &mut into.findings {
                 findings.read_to(client, progress.row_to_come())?;
             }
             let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
@@ -137,8 +139,8 @@ pub(crate) fn load(
                 .apply(client, into.schema, &into.target.table, into.columns, key)
                 .with_context(|| file.clone())?;
             if ended {
-                if matches!(into.beyond, Beyond::Staged(_)) {
-                    Findings::close(client)?;
+                if let Some(findings) = into.findings.take() {
+                    findings.close(client)?;
                 }
                 return Ok(progress.outcome);
             }
@@ -197,7 +199,7 @@ impl FileLoad<'_> {
                 return Ok(true);
             };
             cancel.check()?;
-            if let Beyond::Staged(findings) = &self.beyond
+            if let Some(findings) = &self.findings
                 && !findings.reach(progress.outcome.rows.read + (batch.ends.len() - next) as u64)
             {
                 progress.begun = Some((batch, next));
@@ -238,8 +240,7 @@ impl FileLoad<'_> {
             }
             stream.done(batch);
             // Keys that are looked up are those of rows that the server has.
-            let looks_up = matches!(self.beyond, Beyond::LookedUp);
-            if self.keys.is_over() || looks_up || sender.is_full() {
+            if self.keys.is_over() || self.looks_up || sender.is_full() {
                 sender.flush()?;
                 return Ok(false);
             }
@@ -252,7 +253,7 @@ impl FileLoad<'_> {
         batch: &Batch,
         row: usize,
         encoded: &Range<usize>,
-        broken: Vec<Violation>,
+        mut broken: Vec<Violation>,
         progress: &mut Progress,
         file: &str,
     ) -> anyhow::Result<bool> {
@@ -266,10 +267,11 @@ impl FileLoad<'_> {
         let width = self.judge.width();
         let keys = &batch.keys[row * width..(row + 1) * width];
         let malformed = !broken.is_empty();
-        let known = match &mut self.beyond {
-            Beyond::Staged(findings) => findings.of(rows.read),
-            _ => Known::default(),
+        let known = match &mut self.findings {
+            Some(findings) => findings.of(rows.read),
+            None => Known::default(),
         };
+        broken.extend(known.broken_checks(&broken));
         let verdict = self.judge.judge(self.keys, keys, known, broken, true);
         let record = &batch.records.records[row];
         let byte_offset = batch.offset + u64::from(record.start);
@@ -365,7 +367,7 @@ impl FileLoad<'_> {
             let before = waiting.len();
             let mut still = Vec::new();
             for row in waiting {
-                let known = self.beyond.known(&row.found);
+                let known = known(&self.findings, &row.found);
                 match self
                     .judge
                     .judge(self.keys, &row.keys, known, Vec::new(), true)
@@ -390,7 +392,7 @@ impl FileLoad<'_> {
         }
         sender.flush()?;
         for row in waiting {
-            let known = self.beyond.known(&row.found);
+            let known = known(&self.findings, &row.found);
             match self
                 .judge
                 .judge(self.keys, &row.keys, known, Vec::new(), false)
@@ -407,6 +409,14 @@ impl FileLoad<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// What is known of a row of which this was found before.
+fn known<'a>(findings: &'a Option<Findings>, found: &'a [Found]) -> Known<'a> {
+    match findings {
+        Some(findings) => findings.with(found),
+        None => Known::default(),
     }
 }
 

@@ -7,10 +7,8 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
-use crate::beyond::Beyond;
 use crate::file::{self, Between, FileLoad, Outcome};
 use crate::judge::Judge;
-use crate::key_staging::Again;
 use crate::keys::KeyName;
 use crate::ledger::{self, Entry};
 use crate::load::{Run, add_keys, commit_with};
@@ -18,6 +16,7 @@ use crate::opening::{self, Opening};
 use crate::rejects::Rejects;
 use crate::report::{FileReport, Rows, TableReport};
 use crate::source::{self, Sum};
+use crate::staged_values::Again;
 use crate::tables;
 use crate::target::Target;
 use crate::tasks::{self, Task};
@@ -93,7 +92,8 @@ impl Run<'_> {
             plan: &plan,
             judge,
             keys: &mut self.keys,
-            beyond: Beyond::Nothing,
+            findings: None,
+            looks_up: false,
             again: task.sum.map(|sum| Again {
                 source: &task.source,
                 sum,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::load::Missing;
 
+use crate::findings::Known;
 use crate::key_sets::KeySets;
-use crate::key_staging::Known;
 use crate::keys::Key;
 use crate::options::OnDuplicate;
 use crate::rule::{Rule, Violation};

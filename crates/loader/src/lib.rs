@@ -12,11 +12,13 @@
 //! are refused too.
 //!
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
-//! columns, foreign keys, and what the dataset adds. What only the server can judge (CHECK constraints, partial
-//! indexes, triggers) ends the load with its words, and with the file and line of the row.
+//! columns, foreign keys, CHECK constraints, and what the dataset adds. What only the server can judge (partial and
+//! exclusive indexes, triggers, checks of columns that it fills itself) ends the load with its words, and with the file and
+//! line of the row.
 //!
-//! Keys are kept in memory up to a limit. Beyond it they are staged in a temporary table, where the database finds those
-//! few that need a second look; those of a pipe, which can be read only once, are looked up block by block.
+//! Keys are kept in memory up to a limit. Beyond it, and for CHECK constraints, values are staged in a temporary table,
+//! where the database finds the few that matter. A pipe can be read only once: its keys are looked up block by block, and
+//! checks are left to the server.
 
 mod batch;
 mod beyond;
@@ -24,12 +26,12 @@ pub mod cli;
 pub mod column;
 mod file;
 mod files;
+mod findings;
 pub mod format;
 mod header;
 mod inputs;
 mod judge;
 mod key_sets;
-mod key_staging;
 pub mod keys;
 mod ledger;
 mod load;
@@ -45,6 +47,7 @@ pub mod rule;
 mod sent;
 pub mod source;
 pub mod split;
+mod staged_values;
 mod staging;
 mod stream;
 mod tables;

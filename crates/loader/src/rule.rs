@@ -30,6 +30,8 @@ pub enum Rule {
     Required,
     /// The value lies in the range that the dataset gives.
     Range,
+    /// No CHECK constraint of the table, or of the column's domain, is false.
+    Check,
     /// No other row has the same key.
     Unique,
     /// The row that is referred to exists.
@@ -52,6 +54,7 @@ impl Rule {
             Self::Label => "label",
             Self::Required => "required",
             Self::Range => "range",
+            Self::Check => "check",
             Self::Unique => "unique",
             Self::Reference => "reference",
         }

@@ -33,6 +33,8 @@ pub(crate) struct Target {
     pub(crate) unique: Vec<Unique>,
     /// Columns that refer to other rows.
     pub(crate) references: Vec<Referring>,
+    /// Whether the table has CHECK constraints.
+    pub(crate) checked: bool,
 }
 
 /// A key that no two rows share.
@@ -194,6 +196,7 @@ impl Target {
         Ok(Self {
             unique,
             references,
+            checked: constraints.checked,
             table: table.name.clone(),
             rules,
             columns,

@@ -57,8 +57,8 @@ fn lengths_labels_keys_and_references_are_read() {
         .map(|column| (column.type_name.as_str(), column.qualified_type.as_str()))
         .collect();
     let expected = [
-        ("character varying(7)", "pg_catalog.\"varchar\""),
-        ("character(3)", "pg_catalog.bpchar"),
+        ("character varying(7)", "pg_catalog.\"varchar\"(7)"),
+        ("character(3)", "pg_catalog.bpchar(3)"),
         ("colour", "public.colour"),
     ];
     assert_eq!(types, expected);

@@ -1,8 +1,5 @@
 //! Keys that don't fit the memory: the same rows are loaded and rejected as with any memory.
 
-use std::process::Command;
-use std::{fs, thread};
-
 use dataset::failure::Kind;
 use loader::OnDuplicate;
 
@@ -184,11 +181,7 @@ fn rows_of_a_pipe_that_refer_to_their_own_table_need_the_memory_and_say_so() {
         .map(|index| format!("{},{}\n", id(index), id(1)))
         .collect();
     let world = firm("");
-    let pipe = world.inputs().join("staff.csv");
-    fs::remove_file(&pipe).expect("removed");
-    let made = Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.expect("mkfifo runs").success());
-    let writer = thread::spawn(move || fs::write(pipe, staff));
+    let writer = world.pipe("staff.csv", staff);
     let mut options = world.options();
     options.memory_bytes = 4 << 10;
     world.refused(&options, Kind::Usage, "--memory");

@@ -1,9 +1,9 @@
-//! What only the server can judge: CHECK constraints, partial and exclusive indexes, domains, triggers. A row that it
-//! refuses ends the load, and the error names the constraint, the file and the line.
+//! CHECK constraints, which the server judges before rows are sent; and what it judges only then: partial and exclusive
+//! indexes, triggers. A row that it refuses ends the load, and the error names the constraint, the file and the line.
 
 use dataset::failure::Kind;
 
-use crate::world::{World, value};
+use crate::world::{World, rejects, value};
 
 const TOML: &str = r#"
 name = "shop"
@@ -31,16 +31,91 @@ fn shop(schema: &str, constraints: &str) -> World {
 }
 
 #[test]
+fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains() {
+    let checks = "ALTER TABLE item ADD CONSTRAINT positive CHECK (qty > 0),
+                                   ADD CONSTRAINT fits CHECK (qty < 100 OR code <> 'a'),
+                                   ADD CONSTRAINT any_row CHECK (\"row\" IS DISTINCT FROM 3);";
+    let world = shop(
+        "CREATE DOMAIN short AS text CONSTRAINT few CHECK (length(VALUE) < 5);
+         CREATE DOMAIN code AS short CONSTRAINT named CHECK (VALUE <> 'none') NOT NULL DEFAULT '-';
+         CREATE TABLE item (id integer NOT NULL, qty integer, code code, \"row\" integer DEFAULT 1);",
+        &format!("{KEY}{checks}"),
+    );
+    let rows = "1,5,a\n2,-6,b\n3,,c\n4,100,a\n5,100,b\n6,0,none\n7,x,none\n8,1,longer\n2,1,b\n1,-1,a\n9,1,\n";
+    let expected = rejects(&[
+        (2, "qty", "check"),
+        (4, "qty, code", "check"),
+        (6, "code", "check"),
+        (6, "qty", "check"),
+        (7, "code", "check"),
+        (7, "qty", "type"),
+        (8, "code", "check"),
+        (10, "id", "unique"),
+        (10, "qty", "check"),
+        (11, "code", "required"),
+    ]);
+    world.file("item.csv", rows);
+    let report = world.load(&world.options());
+    assert_eq!((report.rows.loaded, report.rows.rejected), (4, 7));
+    assert_eq!(world.rejected("shop", "item"), expected);
+    let said: String = value(
+        &mut world.connect(),
+        "SELECT message FROM shop.extrato_reject WHERE line = 4",
+    );
+    assert!(
+        said.contains("`fits`") && said.contains("qty < 100"),
+        "{said}"
+    );
+    // The same with keys beside them that don't fit the memory, and with commits on the way.
+    let mut options = world.options();
+    options.force = true;
+    options.commit_every = Some(2);
+    options.memory_bytes = 1;
+    let again = world.load(&options);
+    assert_eq!((again.rows.loaded, again.rows.rejected), (0, 11));
+    let mut expected = expected;
+    expected.extend(rejects(&[1, 2, 3, 5, 9].map(|line| (line, "id", "unique"))));
+    expected.sort();
+    assert_eq!(world.rejected("shop", "item"), expected);
+}
+
+#[test]
+fn checks_of_a_pipe_are_the_servers() {
+    let world = shop(
+        TABLE,
+        &format!("{KEY} ALTER TABLE item ADD CONSTRAINT positive CHECK (qty > 0);"),
+    );
+    let writer = world.pipe("item.csv", ROWS.to_owned());
+    let said = world.refused(&world.options(), Kind::Refused, "\"positive\"");
+    let _ = writer.join().expect("written");
+    assert!(said.contains("item.csv, line 6: the server"), "{said}");
+}
+
+#[test]
 fn a_row_that_the_server_refuses_is_named_with_its_rule_file_and_line() {
     let rules = [
-        ("ADD CONSTRAINT positive CHECK (qty > 0)", "\"positive\""),
         (
-            "ADD CONSTRAINT one_code EXCLUDE USING btree (code WITH =)",
+            "ALTER TABLE item ADD CONSTRAINT one_code EXCLUDE USING btree (code WITH =)",
             "\"one_code\"",
+        ),
+        (
+            "CREATE UNIQUE INDEX few ON item (code) WHERE id < 5",
+            "\"few\"",
+        ),
+        // It is neither true nor false of a row.
+        (
+            "ALTER TABLE item ADD CONSTRAINT share CHECK (1 / (qty + 1) < 2)",
+            "division by zero",
+        ),
+        // The file doesn't have the column.
+        (
+            "ALTER TABLE item ADD COLUMN twice integer GENERATED ALWAYS AS (qty * 2) STORED,
+                              ADD CONSTRAINT even CHECK (twice > 0)",
+            "\"even\"",
         ),
     ];
     for (rule, named) in rules {
-        let world = shop(TABLE, &format!("{KEY} ALTER TABLE item {rule};"));
+        let world = shop(TABLE, &format!("{KEY} {rule};"));
         let said = world.refused(&world.options(), Kind::Refused, named);
         assert!(said.contains("item.csv, line 6: the server"), "{said}");
         assert!(said.contains("nothing was loaded"), "{said}");
@@ -50,19 +125,6 @@ fn a_row_that_the_server_refuses_is_named_with_its_rule_file_and_line() {
             "recorded all the same"
         );
     }
-    let world = shop(
-        TABLE,
-        &format!("{KEY} CREATE UNIQUE INDEX few ON item (code) WHERE id < 5;"),
-    );
-    let said = world.refused(&world.options(), Kind::Refused, "\"few\"");
-    assert!(said.contains("item.csv, line 6: the server"), "{said}");
-    let world = shop(
-        "CREATE DOMAIN amount AS integer CONSTRAINT above CHECK (VALUE > 0);
-         CREATE TABLE item (id integer NOT NULL, qty amount, code text);",
-        KEY,
-    );
-    let said = world.refused(&world.options(), Kind::Refused, "\"above\"");
-    assert!(said.contains("item.csv, line 6: the server"), "{said}");
 }
 
 #[test]

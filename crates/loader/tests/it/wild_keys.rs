@@ -1,9 +1,6 @@
 //! Wild rows with every sort of key: what is loaded and rejected is the same whether the keys are in memory, staged in
 //! the database, or, from a pipe, looked up there.
 
-use std::process::Command;
-use std::{fs, thread};
-
 use loader::{OnDuplicate, Report};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -98,7 +95,7 @@ fn file() -> impl Strategy<Value = String> {
     prop::collection::vec(row(), 0..40).prop_map(|rows| rows.join("\n"))
 }
 
-/// Loads two files into emptied tables. Those that are given come from pipes.
+/// Loads files into emptied tables; from pipes if they are `piped`.
 fn load(
     world: &World,
     files: &[String],
@@ -112,18 +109,13 @@ fn load(
     options.on_duplicate = on_duplicate;
     options.commit_every = commit_every;
     options.memory_bytes = memory_bytes;
-    // One after the other, since standard input and pipes are a table's only file.
     let mut writers = Vec::new();
     for (index, text) in files.iter().enumerate() {
-        let path = world.inputs().join(format!("staff-{index}.csv"));
-        let _ = fs::remove_file(&path);
+        let name = format!("staff-{index}.csv");
         if piped {
-            let made = Command::new("mkfifo").arg(&path).status();
-            assert!(made.expect("mkfifo runs").success());
-            let text = text.clone();
-            writers.push(thread::spawn(move || fs::write(path, text)));
+            writers.push(world.pipe(&name, text.clone()));
         } else {
-            fs::write(path, text).expect("written");
+            world.file(&name, text);
         }
     }
     let report = world.load(&options);

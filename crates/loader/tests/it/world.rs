@@ -1,7 +1,9 @@
 //! A database, a folder, and a dataset of the tests' own.
 
-use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
+use std::thread::{self, JoinHandle};
+use std::{fs, io};
 
 use database::{Cancel, Connection, ConnectionArgs, Environment, Settings};
 use dataset::Dataset;
@@ -134,6 +136,21 @@ impl World {
         let path = self.inputs().join(name);
         fs::write(&path, bytes).expect("written");
         path
+    }
+
+    /// Makes a pipe instead, and writes to it as soon as it is read.
+    pub(crate) fn pipe(
+        &self,
+        name: &str,
+        text: impl AsRef<[u8]> + Send + 'static,
+    ) -> JoinHandle<io::Result<()>> {
+        let path = self.inputs().join(name);
+        if path.exists() {
+            fs::remove_file(&path).expect("removed");
+        }
+        let made = Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo runs").success());
+        thread::spawn(move || fs::write(path, text))
     }
 
     pub(crate) fn inputs(&self) -> PathBuf {

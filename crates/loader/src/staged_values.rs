@@ -1,0 +1,307 @@
+//! Values that the database judges, set by set, before their rows are sent: keys beyond the memory, and what CHECK
+//! constraints speak of.
+//!
+//! Those of the rows that are still to come are copied into a temporary table, by a second reading of the file. There the
+//! database finds the few that matter: keys that a row in the table has, keys that several rows of the file have,
+//! references to nothing, and checks that are false. The rows themselves then go on as before, at the speed of COPY and in
+//! the file's order, and for each the judge is told what was found.
+
+use std::thread;
+
+use anyhow::Context;
+use database::Cancel;
+use database::constraints::{self, Check};
+use database::copy_in::{BLOCK_BYTES, CopyIn};
+use database::identifier::{qualified, quoted};
+use postgres::Client;
+use tracing::field;
+
+use crate::batch::{Batch, Plan};
+use crate::file::FileLoad;
+use crate::findings::{Finding, Findings, TABLE as FINDINGS};
+use crate::opening;
+use crate::sent::refusal;
+use crate::source::{Source, Sum, estimated_rows};
+use crate::stream::Stream;
+
+const VALUES: &str = "extrato_values";
+
+/// A file that can be read a second time.
+#[derive(Clone, Copy)]
+pub(crate) struct Again<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) sum: Sum,
+}
+
+/// Whether the user may make temporary tables.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn is_allowed(client: &mut Client) -> anyhow::Result<bool> {
+    let row = client.query_one(
+        "SELECT has_database_privilege(current_database(), 'TEMPORARY')",
+        &[],
+    )?;
+    Ok(row.get(0))
+}
+
+impl FileLoad<'_> {
+    /// Stages the keys that are given up and what the CHECK constraints speak of, of all rows behind `done` and of those
+    /// that wait.
+    ///
+    /// # Errors
+    /// The server's; what the file met; interruption.
+    pub(crate) fn stage(
+        &self,
+        client: &mut Client,
+        again: Again<'_>,
+        done: u64,
+        waiting: &[u64],
+        cancel: &Cancel,
+    ) -> anyhow::Result<Findings> {
+        let staged: Vec<bool> = self
+            .judge
+            .places()
+            .map(|place| self.keys.is_given_up(place))
+            .collect();
+        let table = &self.target.table;
+        let failed = || format!("cannot stage values of {table}");
+        let mut checks = constraints::checks(client, self.schema, table)?;
+        checks.retain(|check| self.places_of(check).is_some());
+
+        let keys = (0..staged.len()).filter(|key| staged[*key]);
+        let mut statements: Vec<String> = Vec::new();
+        let mut columns: Vec<usize> = Vec::new();
+        for key in keys {
+            columns.extend(&self.plan.keys[key]);
+            statements.extend(self.ask_for_key(key));
+        }
+        columns.extend(
+            checks
+                .iter()
+                .filter_map(|check| self.places_of(check))
+                .flatten(),
+        );
+        columns.sort_unstable();
+        columns.dedup();
+
+        client
+            .batch_execute(&self.create(&columns))
+            .with_context(failed)?;
+        let wanted = |row: u64| row > done || waiting.binary_search(&row).is_ok();
+        let rows = match columns.is_empty() {
+            true => 0,
+            false => self.copy_values(client, again, columns, &wanted, cancel)?,
+        };
+        statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
+        for statement in statements {
+            cancel.check()?;
+            client.batch_execute(&statement).with_context(failed)?;
+        }
+        for (index, check) in checks.iter().enumerate() {
+            cancel.check()?;
+            self.ask_for_check(client, index, check)
+                .with_context(failed)?;
+        }
+        client
+            .batch_execute(&format!("DROP TABLE pg_temp.{VALUES}"))
+            .with_context(failed)?;
+        Findings::open(client, done, rows, staged, checks)
+    }
+
+    /// Finds the rows for which a check is false. One that fails with an error is left to the server, which says then of
+    /// which row it does.
+    fn ask_for_check(
+        &self,
+        client: &mut Client,
+        index: usize,
+        check: &Check,
+    ) -> Result<(), postgres::Error> {
+        // Columns have their own names, and no others are nearer.
+        let places = self.places_of(check).unwrap_or_default();
+        let columns = each(&places, ", ", |index, column| {
+            let name = match check.of_domain {
+                true => "value",
+                false => &check.columns[index],
+            };
+            format!("s.{column} AS {}", quoted(name))
+        });
+        let rows = format!(
+            "pg_temp.{VALUES} AS s WHERE (SELECT NOT ({}) FROM (SELECT {columns}) AS v)",
+            check.expression
+        );
+        client.batch_execute("SAVEPOINT checking")?;
+        match client.batch_execute(&record(index, Finding::Broken, &rows)) {
+            Ok(()) => client.batch_execute("RELEASE SAVEPOINT checking"),
+            Err(error) if refusal(&error).is_some() => {
+                tracing::debug!(%error, check = check.name, "left to the server");
+                client.batch_execute("ROLLBACK TO SAVEPOINT checking")
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the columns of a check are among those of the rows, if the rows have them all.
+    fn places_of(&self, check: &Check) -> Option<Vec<usize>> {
+        let place = |name: &String| self.columns.iter().position(|column| column == name);
+        check.columns.iter().map(place).collect()
+    }
+
+    /// The tables, with columns of the types and collations that the rows have.
+    fn create(&self, columns: &[usize]) -> String {
+        let columns: String = columns
+            .iter()
+            .map(|column| {
+                let name = &self.columns[*column];
+                let kind = self.target.type_of(name);
+                format!(", {}::{kind} AS {}", quoted(name), staged_name(*column))
+            })
+            .collect();
+        format!(
+            "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns} FROM {} LIMIT 0;
+             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint)",
+            qualified(self.schema, &self.target.table)
+        )
+    }
+
+    /// Copies the values of columns in all rows that are wanted, and says how many these are.
+    fn copy_values(
+        &self,
+        client: &mut Client,
+        again: Again<'_>,
+        columns: Vec<usize>,
+        wanted: &dyn Fn(u64) -> bool,
+        cancel: &Cancel,
+    ) -> anyhow::Result<u64> {
+        let opening = opening::open(again.source, self.target)?;
+        let span = tracing::info_span!(
+            "stage",
+            table = self.target.table.as_str(),
+            rows_total = estimated_rows(again.source, again.sum.bytes),
+            rows = field::Empty
+        );
+        let names: Vec<String> = std::iter::once("row".to_owned())
+            .chain(columns.iter().map(|column| staged_name(*column)))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let plan = Plan {
+            keys: Vec::new(),
+            only: Some(columns),
+            ..opening.plan
+        };
+        let mut copy = CopyIn::start(client, "pg_temp", VALUES, &names, false)?;
+        thread::scope(|scope| -> anyhow::Result<()> {
+            let mut stream = Stream::start(scope, opening.rest, &plan, self.workers, cancel);
+            let mut block = Vec::with_capacity(BLOCK_BYTES * 2);
+            let mut row = 0;
+            while let Some(batch) = stream.next() {
+                let rows = encode(&batch, names.len(), row, wanted, &mut block);
+                row += batch.ends.len() as u64;
+                copy.send(&block, rows)?;
+                block.clear();
+                span.record("rows", row);
+                stream.done(batch);
+            }
+            stream.finish().map(|_| ())
+        })?;
+        opening.watch.finish(Some(again.sum))?;
+        Ok(copy.finish()?.rows)
+    }
+
+    /// The statements that find what matters of a key.
+    fn ask_for_key(&self, key: usize) -> Vec<String> {
+        let columns = &self.plan.keys[key];
+        let list = each(columns, ", ", |_, column| format!("s.{column}"));
+        let not_null = each(columns, " AND ", |_, column| {
+            format!("s.{column} IS NOT NULL")
+        });
+        let name = match key.checked_sub(self.judge.unique.len()) {
+            None => &self.judge.unique[key].0.name,
+            Some(reference) => &self.judge.references[reference].0.parent,
+        };
+        let there = format!(
+            "EXISTS (SELECT FROM {} AS t WHERE {})",
+            qualified(&name.schema, &name.table),
+            each(columns, " AND ", |index, column| {
+                format!("t.{} = s.{column}", quoted(&name.columns[index]))
+            })
+        );
+        let values = format!("pg_temp.{VALUES} AS s");
+        if key >= self.judge.unique.len() {
+            let rows = format!("{values} WHERE {not_null} AND NOT {there}");
+            return vec![record(key, Finding::Missing, &rows)];
+        }
+        let same = each(columns, " AND ", |_, column| {
+            format!("d.{column} = s.{column}")
+        });
+        let several = format!(
+            "{values} JOIN (SELECT {list} FROM {values} WHERE {not_null} GROUP BY {list} HAVING count(*) > 1) AS d
+             ON {same}"
+        );
+        let mut statements = vec![
+            record(key, Finding::Taken, &format!("{values} WHERE {there}")),
+            record(key, Finding::Shared, &several),
+        ];
+        let place = self.judge.unique[key].1;
+        for (reference, (_, parent)) in self.judge.references.iter().enumerate() {
+            if *parent == place {
+                let referring = &self.plan.keys[self.judge.unique.len() + reference];
+                let same = each(columns, " AND ", |index, column| {
+                    format!("r.{} = s.{column}", staged_name(referring[index]))
+                });
+                let rows = format!(
+                    "{values} WHERE EXISTS (SELECT FROM pg_temp.{VALUES} AS r WHERE {same})"
+                );
+                statements.push(record(key, Finding::Shared, &rows));
+            }
+        }
+        statements
+    }
+}
+
+/// The statement that records a finding of the key or check of an index, for certain `rows`, which are called `s`.
+fn record(of: usize, finding: Finding, rows: &str) -> String {
+    format!(
+        "INSERT INTO pg_temp.{FINDINGS} SELECT s.row, {of}, {} FROM {rows}",
+        finding as i16
+    )
+}
+
+fn staged_name(column: usize) -> String {
+    format!("c{column}")
+}
+
+fn each(columns: &[usize], between: &str, part: impl Fn(usize, String) -> String) -> String {
+    let parts: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| part(index, staged_name(*column)))
+        .collect();
+    parts.join(between)
+}
+
+/// Appends the rows of a batch that are wanted, each with its number in the file. `before` are the rows before the
+/// batch; a row has so many `fields`.
+fn encode(
+    batch: &Batch,
+    fields: usize,
+    before: u64,
+    wanted: &dyn Fn(u64) -> bool,
+    block: &mut Vec<u8>,
+) -> u64 {
+    let mut start = 0;
+    let mut rows = 0;
+    for (row, end) in (before + 1..).zip(&batch.ends) {
+        let values = &batch.encoder.bytes()[start..*end as usize];
+        start = *end as usize;
+        // What is no row has no values.
+        if !values.is_empty() && wanted(row) {
+            block.extend_from_slice(&(fields as i16).to_be_bytes());
+            block.extend_from_slice(&8_i32.to_be_bytes());
+            block.extend_from_slice(&row.to_be_bytes());
+            block.extend_from_slice(values);
+            rows += 1;
+        }
+    }
+    rows
+}
