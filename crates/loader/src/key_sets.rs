@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use database::identifier::{qualified, quoted};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
@@ -175,12 +176,12 @@ impl KeySets {
 
     /// Gives up the set at a place, unless it was. Its rows must have been sent.
     pub(crate) fn give_up(&mut self, place: usize) {
-        let limit = self.limit_bytes >> 20;
+        let limit = ByteSize(self.limit_bytes);
         let entry = &mut self.sets[place];
         if !std::mem::replace(&mut entry.given_up, true) {
             entry.set = KeySet::default();
             tracing::info!(
-                "the keys of {} ({}) don't fit the {limit} MiB of --memory: the database checks them from here on",
+                "the keys of {} ({}) don't fit the {limit} of --memory: the database checks them from here on",
                 entry.name.table,
                 entry.name.columns.join(", ")
             );
