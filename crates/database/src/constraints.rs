@@ -12,7 +12,7 @@ pub struct Constraints {
     pub unique: Vec<UniqueKey>,
     /// Foreign keys.
     pub foreign: Vec<ForeignKey>,
-    /// Whether it has CHECK constraints, or columns of a domain that has.
+    /// Whether it or a domain of its columns has CHECK constraints that [`checks`] gives.
     pub checked: bool,
 }
 
@@ -29,12 +29,16 @@ pub struct ColumnLimits {
     pub max_chars: Option<usize>,
     /// Whether it is a `char(n)`.
     pub blank_padded: bool,
+    /// `n` of `time(n)`, `timestamp(n)` and `timestamptz(n)`: digits of a second's fraction.
+    pub fraction_digits: Option<u32>,
     /// The labels of an enum, in its order.
     pub labels: Option<Vec<String>>,
     /// Whether the database has a value for it where none is given: a default, an identity, an expression.
     pub filled: bool,
     /// Whether it can be given a value at all: not if it is generated.
     pub writable: bool,
+    /// Whether its type is a domain, which the types above see through.
+    pub is_domain: bool,
 }
 
 /// A unique index.
@@ -59,6 +63,8 @@ pub struct Check {
     pub expression: String,
     /// Whether it is a domain's, which calls its column `value`.
     pub of_domain: bool,
+    /// The collation that a domain's check has for its value, quoted; `None` where there is none.
+    pub collation: Option<String>,
 }
 
 /// A foreign key.
@@ -80,39 +86,46 @@ pub struct ForeignKey {
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod,
-               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable
+               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable, a.atttypid AS own_type
         FROM pg_attribute AS a
         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
-        SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod, r.filled OR t.typdefault IS NOT NULL, r.writable
+        SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod, r.filled OR t.typdefault IS NOT NULL, r.writable,
+               r.own_type
         FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
     )
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
                array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
-           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END)
+           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
+           r.type <> r.own_type
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
-// A check of the row as a whole or of system columns has no columns of its own to speak of.
+// Left out are those whose words may mean something else outside of the table: those of no column, of the row as a whole
+// or of system columns, those that speak of columns with domains, and those of domains over domains, since functions may
+// be overloaded for these. Foreign tables and, from Postgres 18 on, constraints that are not enforced have none.
 const CHECKS: &str = "
-    WITH RECURSIVE domains AS (
-        SELECT a.attnum, a.attname, a.atttypid AS type FROM pg_attribute AS a
-        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL
-        SELECT d.attnum, d.attname, t.typbasetype FROM domains AS d JOIN pg_type AS t ON t.oid = d.type
-        WHERE t.typtype = 'd'
-    )
     SELECT c.conname::text,
            array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
-           pg_get_expr(c.conbin, c.conrelid), false, 0::int2
-    FROM pg_constraint AS c WHERE c.conrelid = $1 AND c.contype = 'c' AND 1 <= ALL (c.conkey)
+           pg_get_expr(c.conbin, c.conrelid), false, NULL::text, 0::int2
+    FROM pg_constraint AS c JOIN pg_class AS r ON r.oid = c.conrelid
+    WHERE c.conrelid = $1 AND c.contype = 'c' AND r.relkind <> 'f' AND 1 <= ALL (c.conkey)
+      AND (to_jsonb(c) ->> 'conenforced') IS DISTINCT FROM 'false'
+      AND NOT EXISTS (SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+                      WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND t.typtype = 'd')
     UNION ALL
-    SELECT c.conname::text, ARRAY[d.attname::text], pg_get_expr(c.conbin, 0), true, d.attnum
-    FROM domains AS d JOIN pg_constraint AS c ON c.contypid = d.type AND c.contype = 'c'
-    ORDER BY 4, 5, 1";
+    SELECT c.conname::text, ARRAY[a.attname::text], pg_get_expr(c.conbin, 0), true,
+           (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation AS l
+            JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = base.typcollation), a.attnum
+    FROM pg_attribute AS a JOIN pg_class AS r ON r.oid = a.attrelid
+    JOIN pg_type AS d ON d.oid = a.atttypid AND d.typtype = 'd'
+    JOIN pg_type AS base ON base.oid = d.typbasetype AND base.typtype <> 'd'
+    JOIN pg_constraint AS c ON c.contypid = d.oid AND c.contype = 'c'
+    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND r.relkind <> 'f'
+    ORDER BY 4, 6, 1";
 
 const UNIQUE: &str = "
     SELECT c.relname::text, i.indisprimary,
@@ -133,7 +146,7 @@ const FOREIGN: &str = "
     FROM pg_constraint AS f
     JOIN pg_class AS p ON p.oid = f.confrelid
     JOIN pg_namespace AS n ON n.oid = p.relnamespace
-    WHERE f.conrelid = $1 AND f.contype = 'f'
+    WHERE f.conrelid = $1 AND f.contype = 'f' AND (to_jsonb(f) ->> 'conenforced') IS DISTINCT FROM 'false'
       AND NOT EXISTS (SELECT FROM pg_constraint AS whole WHERE whole.oid = f.conparentid AND whole.conrelid = f.conrelid)
     ORDER BY f.conname";
 
@@ -178,7 +191,8 @@ pub fn read(
     }))
 }
 
-/// Reads the CHECK constraints of `schema.table` and of the domains of its columns.
+/// Reads the CHECK constraints of `schema.table` and of the domains of its columns, as far as they can be tried outside of
+/// the table with the same result.
 ///
 /// # Errors
 /// The server's.
@@ -200,6 +214,7 @@ pub fn checks(
             columns: row.get(1),
             expression: row.get(2),
             of_domain: row.get(3),
+            collation: row.get(4),
         })
         .collect())
 }
@@ -218,14 +233,17 @@ fn column(row: &Row) -> ColumnLimits {
     const HEADER: i32 = 4;
     let (type_name, typmod): (&str, i32) = (row.get(2), row.get(3));
     let limited = matches!(type_name, "varchar" | "bpchar") && typmod >= HEADER;
+    let timed = matches!(type_name, "time" | "timestamp" | "timestamptz");
     ColumnLimits {
         name: row.get(0),
         type_name: row.get(1),
         qualified_type: row.get(7),
         max_chars: limited.then(|| (typmod - HEADER) as usize),
         blank_padded: type_name == "bpchar",
+        fraction_digits: u32::try_from(typmod).ok().filter(|_| timed),
         labels: row.get(6),
         filled: row.get(4),
         writable: row.get(5),
+        is_domain: row.get(8),
     }
 }

@@ -109,7 +109,11 @@ impl Plan {
                 }
             };
             keys.extend(self.keys.iter().map(|columns| {
-                Key::of(columns.iter().map(|column| &values[*column]), &mut buffer)
+                let value = |column: &usize| match has_nul {
+                    true => values[*column].without_nul(),
+                    false => &values[*column],
+                };
+                Key::of(columns.iter().map(value), &mut buffer)
             }));
             match &self.only {
                 None if violations.len() == before => {
@@ -243,6 +247,7 @@ mod tests {
             required: false,
             max_chars: (kind == ColumnType::Text).then_some(5),
             blank_padded: false,
+            fraction_digits: None,
             labels: None,
             min: None,
             max: None,

@@ -6,7 +6,6 @@ use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::file::{FileLoad, Waiting};
-use crate::staged_values;
 
 /// How often the keys of a file are staged at most.
 const MOST_STAGINGS: u64 = 10;
@@ -34,7 +33,7 @@ impl FileLoad<'_> {
             return Ok(());
         }
         let (again, why) = match self.again {
-            Some(again) if staged_values::is_allowed(client)? => (Some(again), ""),
+            Some(again) if self.may_stage(client)? => (Some(again), ""),
             Some(_) => (None, "temporary tables are not allowed"),
             None => (None, "it cannot be read twice"),
         };

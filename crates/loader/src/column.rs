@@ -27,6 +27,8 @@ pub struct ColumnRules {
     pub max_chars: Option<usize>,
     /// Whether it is a `char(n)`, to which trailing blanks mean nothing.
     pub blank_padded: bool,
+    /// Digits that a second's fraction may have.
+    pub fraction_digits: Option<u32>,
     /// The labels, if it is an enum.
     pub labels: Option<Vec<String>>,
     /// The least value.
@@ -68,10 +70,27 @@ impl ColumnRules {
         };
         let value = self.parse(text)?;
         self.in_range(&value)?;
+        self.is_fine(&value)?;
         Ok(value)
     }
 
-    /// The value of a text, whatever its range.
+    /// Whether the server would take a time without rounding it.
+    fn is_fine(&self, value: &Value<'_>) -> Result<(), Fault> {
+        let unit = self
+            .fraction_digits
+            .map_or(1, |digits| 10_i64.pow(6 - digits.min(6)));
+        match value {
+            Value::Time(micros) | Value::Timestamp(micros) if micros % unit != 0 => {
+                Err(Fault::new(
+                    Rule::Scale,
+                    "has more digits after the second than the column",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The value of a text, whatever its range and fraction.
     pub fn parse<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
         match self.kind {
             ColumnType::Boolean => number::boolean(&text),

@@ -300,8 +300,10 @@ impl FileLoad<'_> {
                     byte_offset,
                     raw: raw_text(batch.raw(record), self.plan.encoding),
                 };
+                let beside = size_of_val(&*waiting.keys) + size_of_val(&*waiting.found);
                 progress.waiting_bytes +=
-                    (waiting.encoded.len() + waiting.raw.len() + size_of::<Waiting>()) as u64;
+                    (waiting.encoded.len() + waiting.raw.len() + beside + size_of::<Waiting>())
+                        as u64;
                 progress.waiting.push(waiting);
                 if progress.waiting_bytes > self.memory_bytes / WAITING_SHARE {
                     return Err(Kind::Usage.error(format!(

@@ -89,7 +89,7 @@ impl Judge<'_> {
             }));
         }
         let duplicates = broken.len() - by_itself;
-        let mut missing_own = 0;
+        let mut waits = false;
         let mut orphaned = Vec::new();
         for (index, key) in referring.iter().enumerate() {
             let (reference, place) = &self.references[index];
@@ -106,7 +106,11 @@ impl Judge<'_> {
                 orphaned.push(reference.columns.join(", "));
                 continue;
             }
-            missing_own += usize::from(own_place.is_some());
+            // Of a row that is rejected anyhow nobody waits for the parent.
+            if own_place.is_some() && may_wait {
+                waits = true;
+                continue;
+            }
             let columns = reference.columns.join(", ");
             broken.push(Violation {
                 message: format!(
@@ -122,11 +126,12 @@ impl Judge<'_> {
             let only_duplicates = duplicates > 0 && broken.len() == duplicates;
             return if only_duplicates && self.on_duplicate == OnDuplicate::Skip {
                 Verdict::Skip
-            } else if may_wait && missing_own == broken.len() {
-                Verdict::Wait
             } else {
                 Verdict::Reject(broken)
             };
+        }
+        if waits {
+            return Verdict::Wait;
         }
         for column in orphaned {
             *self.orphans.entry(column).or_default() += 1;

@@ -12,6 +12,7 @@ use postgres::{Client, Row};
 
 use crate::column::ColumnRules;
 use crate::keys::{Key, KeyName, KeySet};
+use crate::staged_values::incomparable;
 use crate::value::Value;
 
 /// Rows read between two looks at the memory.
@@ -146,6 +147,7 @@ impl KeySets {
             .collect();
         let found = client
             .query(&query, &parameters)
+            .map_err(|error| incomparable(error, &name.table))
             .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
         let columns = of_server(columns);
         let mut buffer = Vec::new();

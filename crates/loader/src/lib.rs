@@ -13,7 +13,7 @@
 //!
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
 //! columns, foreign keys, CHECK constraints, and what the dataset adds. What only the server can judge (partial and
-//! exclusive indexes, triggers, checks of columns that it fills itself) ends the load with its words, and with the file and
+//! exclusive indexes, triggers, checks that mean something in the table alone) ends the load with its words, and with the file and
 //! line of the row.
 //!
 //! Keys are kept in memory up to a limit. Beyond it, and for CHECK constraints, values are staged in a temporary table,

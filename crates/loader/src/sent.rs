@@ -3,7 +3,6 @@
 use database::copy_in::{BLOCK_BYTES, CopyIn};
 use dataset::failure::Kind;
 use postgres::Error;
-use postgres::error::DbError;
 
 /// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
 const COPY_BYTES: usize = 64 << 20;
@@ -11,12 +10,6 @@ const COPY_BYTES: usize = 64 << 20;
 const MOST_RUNS: usize = 1 << 20;
 /// Classes of SQLSTATE that speak of a row: its values, a constraint, what a function raised.
 const REFUSALS: [&str; 3] = ["22", "23", "P0"];
-
-/// What the server says of a row that it refuses, if that is what it says.
-pub(crate) fn refusal(error: &Error) -> Option<&DbError> {
-    let said = error.as_db_error()?;
-    REFUSALS.contains(&&said.code().code()[..2]).then_some(said)
-}
 
 /// Rows on their way to the server.
 pub(crate) struct Sender<'a, 'c> {
@@ -110,7 +103,8 @@ impl Sent {
     ) -> anyhow::Error {
         let refused = error
             .chain()
-            .find_map(|cause| refusal(cause.downcast_ref::<Error>()?));
+            .find_map(|cause| cause.downcast_ref::<Error>()?.as_db_error())
+            .filter(|error| REFUSALS.contains(&&error.code().code()[..2]));
         let line = refused
             .and_then(|error| row_in(error.where_()?, table))
             .and_then(|row| self.line(row));

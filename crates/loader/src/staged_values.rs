@@ -13,18 +13,26 @@ use database::Cancel;
 use database::constraints::{self, Check};
 use database::copy_in::{BLOCK_BYTES, CopyIn};
 use database::identifier::{qualified, quoted};
+use dataset::failure::Kind;
 use postgres::Client;
+use postgres::error::SqlState;
 use tracing::field;
 
 use crate::batch::{Batch, Plan};
 use crate::file::FileLoad;
 use crate::findings::{Finding, Findings, TABLE as FINDINGS};
 use crate::opening;
-use crate::sent::refusal;
+use crate::sent::Sent;
 use crate::source::{Source, Sum, estimated_rows};
 use crate::stream::Stream;
 
 const VALUES: &str = "extrato_values";
+/// How often a check may fail with an error while the rows are looked for that it fails for.
+const MOST_FAILURES: u32 = 1000;
+/// Classes of SQLSTATE that say nothing of a check or a row: the connection, resources, cancellation, the system.
+const NOT_OF_A_ROW: [&str; 6] = ["", "08", "53", "57", "58", "XX"];
+/// The class of what cannot be parsed or isn't allowed.
+const CANNOT_BE_TRIED: &str = "42";
 
 /// A file that can be read a second time.
 #[derive(Clone, Copy)]
@@ -33,19 +41,19 @@ pub(crate) struct Again<'a> {
     pub(crate) sum: Sum,
 }
 
-/// Whether the user may make temporary tables.
-///
-/// # Errors
-/// The server's.
-pub(crate) fn is_allowed(client: &mut Client) -> anyhow::Result<bool> {
-    let row = client.query_one(
-        "SELECT has_database_privilege(current_database(), 'TEMPORARY')",
-        &[],
-    )?;
-    Ok(row.get(0))
-}
-
 impl FileLoad<'_> {
+    /// Whether the user may make temporary tables, with the columns of the table.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn may_stage(&self, client: &mut Client) -> anyhow::Result<bool> {
+        let row = client.query_one(
+            "SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_table_privilege($1, 'SELECT')",
+            &[&qualified(self.schema, &self.target.table)],
+        )?;
+        Ok(row.get(0))
+    }
+
     /// Stages the keys that are given up and what the CHECK constraints speak of, of all rows behind `done` and of those
     /// that wait.
     ///
@@ -96,7 +104,10 @@ impl FileLoad<'_> {
         statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
         for statement in statements {
             cancel.check()?;
-            client.batch_execute(&statement).with_context(failed)?;
+            client
+                .batch_execute(&statement)
+                .map_err(|error| incomparable(error, table))
+                .with_context(failed)?;
         }
         for (index, check) in checks.iter().enumerate() {
             cancel.check()?;
@@ -109,8 +120,8 @@ impl FileLoad<'_> {
         Findings::open(client, done, rows, staged, checks)
     }
 
-    /// Finds the rows for which a check is false. One that fails with an error is left to the server, which says then of
-    /// which row it does.
+    /// Finds the rows for which a check is false. One that cannot be tried is left to the server, and so are
+    /// rows for which it is neither true nor false but an error: the server says then which these are.
     fn ask_for_check(
         &self,
         client: &mut Client,
@@ -119,26 +130,64 @@ impl FileLoad<'_> {
     ) -> Result<(), postgres::Error> {
         // Columns have their own names, and no others are nearer.
         let places = self.places_of(check).unwrap_or_default();
-        let columns = each(&places, ", ", |index, column| {
-            let name = match check.of_domain {
-                true => "value",
-                false => &check.columns[index],
-            };
-            format!("s.{column} AS {}", quoted(name))
+        let columns = each(&places, ", ", |index, column| match check.of_domain {
+            true => {
+                let collation = check.collation.as_ref();
+                let collate = collation.map_or(String::new(), |name| format!(" COLLATE {name}"));
+                format!("s.{column}{collate} AS value")
+            }
+            false => format!("s.{column} AS {}", quoted(&check.columns[index])),
         });
         let rows = format!(
             "pg_temp.{VALUES} AS s WHERE (SELECT NOT ({}) FROM (SELECT {columns}) AS v)",
             check.expression
         );
-        client.batch_execute("SAVEPOINT checking")?;
-        match client.batch_execute(&record(index, Finding::Broken, &rows)) {
-            Ok(()) => client.batch_execute("RELEASE SAVEPOINT checking"),
-            Err(error) if refusal(&error).is_some() => {
-                tracing::debug!(%error, check = check.name, "left to the server");
-                client.batch_execute("ROLLBACK TO SAVEPOINT checking")
+        let statement = record(index, Finding::Broken, &rows);
+        let mut ranges = vec![(0, i64::MAX)];
+        let mut failures = 0;
+        while let Some((from, to)) = ranges.pop() {
+            client.batch_execute("SAVEPOINT checking")?;
+            let tried =
+                client.batch_execute(&format!("{statement} AND s.row BETWEEN {from} AND {to}"));
+            let Err(error) = tried else {
+                client.batch_execute("RELEASE SAVEPOINT checking")?;
+                continue;
+            };
+            let class = error.code().map_or("", |code| &code.code()[..2]);
+            if NOT_OF_A_ROW.contains(&class) {
+                return Err(error);
             }
-            Err(error) => Err(error),
+            client.batch_execute("ROLLBACK TO SAVEPOINT checking")?;
+            failures += 1;
+            if class == CANNOT_BE_TRIED || failures > MOST_FAILURES {
+                tracing::debug!(%error, check = check.name, "left to the server");
+                return client.batch_execute(&format!(
+                    "DELETE FROM pg_temp.{FINDINGS} WHERE of = {index} AND finding = {}",
+                    Finding::Broken as i16
+                ));
+            }
+            let (from, to) = match failures {
+                1 => self.first_and_last(client)?,
+                _ => (from, to),
+            };
+            if from < to {
+                let middle = from + (to - from) / 2;
+                ranges.extend([(from, middle), (middle + 1, to)]);
+            }
         }
+        Ok(())
+    }
+
+    /// The numbers of the rows that are staged, which from here on are found quickly.
+    fn first_and_last(&self, client: &mut Client) -> Result<(i64, i64), postgres::Error> {
+        client.batch_execute(&format!(
+            "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.{VALUES} (row)"
+        ))?;
+        let row = client.query_one(
+            &format!("SELECT coalesce(min(row), 0), coalesce(max(row), 0) FROM pg_temp.{VALUES}"),
+            &[],
+        )?;
+        Ok((row.get(0), row.get(1)))
     }
 
     /// Where the columns of a check are among those of the rows, if the rows have them all.
@@ -153,8 +202,11 @@ impl FileLoad<'_> {
             .iter()
             .map(|column| {
                 let name = &self.columns[*column];
-                let kind = self.target.type_of(name);
-                format!(", {}::{kind} AS {}", quoted(name), staged_name(*column))
+                let base = match self.target.domains.contains(name) {
+                    true => format!("::{}", self.target.type_of(name)),
+                    false => String::new(),
+                };
+                format!(", {}{base} AS {}", quoted(name), staged_name(*column))
             })
             .collect();
         format!(
@@ -190,12 +242,13 @@ impl FileLoad<'_> {
             ..opening.plan
         };
         let mut copy = CopyIn::start(client, "pg_temp", VALUES, &names, false)?;
+        let mut sent = Sent::default();
         thread::scope(|scope| -> anyhow::Result<()> {
             let mut stream = Stream::start(scope, opening.rest, &plan, self.workers, cancel);
             let mut block = Vec::with_capacity(BLOCK_BYTES * 2);
             let mut row = 0;
             while let Some(batch) = stream.next() {
-                let rows = encode(&batch, names.len(), row, wanted, &mut block);
+                let rows = encode(&batch, names.len(), row, wanted, &mut sent, &mut block);
                 row += batch.ends.len() as u64;
                 copy.send(&block, rows)?;
                 block.clear();
@@ -205,7 +258,10 @@ impl FileLoad<'_> {
             stream.finish().map(|_| ())
         })?;
         opening.watch.finish(Some(again.sum))?;
-        Ok(copy.finish()?.rows)
+        let file = again.source.name();
+        copy.finish()
+            .map(|written| written.rows)
+            .map_err(|error| sent.with_place(error, VALUES, &file))
     }
 
     /// The statements that find what matters of a key.
@@ -267,6 +323,20 @@ fn record(of: usize, finding: Finding, rows: &str) -> String {
     )
 }
 
+/// Says what to do where the database cannot compare the types of a reference that dataset.toml declares.
+pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
+    match error.code() {
+        Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
+            error,
+            format!(
+                "a reference of {table} in dataset.toml is to a column of another type, which can be checked in memory only: \
+                 give more with --memory"
+            ),
+        ),
+        _ => error.into(),
+    }
+}
+
 fn staged_name(column: usize) -> String {
     format!("c{column}")
 }
@@ -287,11 +357,13 @@ fn encode(
     fields: usize,
     before: u64,
     wanted: &dyn Fn(u64) -> bool,
+    sent: &mut Sent,
     block: &mut Vec<u8>,
 ) -> u64 {
     let mut start = 0;
     let mut rows = 0;
-    for (row, end) in (before + 1..).zip(&batch.ends) {
+    let records = batch.records.records.iter().zip(&batch.ends);
+    for (row, (record, end)) in (before + 1..).zip(records) {
         let values = &batch.encoder.bytes()[start..*end as usize];
         start = *end as usize;
         // What is no row has no values.
@@ -300,6 +372,7 @@ fn encode(
             block.extend_from_slice(&8_i32.to_be_bytes());
             block.extend_from_slice(&row.to_be_bytes());
             block.extend_from_slice(values);
+            sent.add(record.line);
             rows += 1;
         }
     }

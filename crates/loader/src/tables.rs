@@ -25,22 +25,28 @@ pub(crate) fn any(client: &mut Client, dataset: &Dataset, schema: &str) -> anyho
     Ok(found.is_some())
 }
 
-/// How many rules the tables of the schema have that only the server can judge.
+/// The rules of the tables and domains of the schema that only the server can judge, in words that tell them apart.
 ///
 /// # Errors
 /// The server's.
-pub(crate) fn rules_of_the_server(client: &mut Client, schema: &str) -> anyhow::Result<i64> {
-    let rules = client.query_one(
-        "SELECT (SELECT count(*) FROM pg_constraint AS r
-                 WHERE r.connamespace = n.oid AND r.contype IN ('c', 'x') AND r.conrelid <> 0)
-              + (SELECT count(*) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
-                 WHERE c.relnamespace = n.oid AND i.indisunique AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL))
-              + (SELECT count(*) FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-                 WHERE c.relnamespace = n.oid AND NOT t.tgisinternal)
-         FROM pg_namespace AS n WHERE n.nspname = $1",
+pub(crate) fn rules_of_the_server(
+    client: &mut Client,
+    schema: &str,
+) -> anyhow::Result<Vec<String>> {
+    let rules = client.query(
+        "WITH n AS (SELECT oid FROM pg_namespace WHERE nspname = $1)
+         SELECT format('%s %s %s', r.conname, r.contypid::regtype, pg_get_constraintdef(r.oid))
+         FROM pg_constraint AS r JOIN n ON n.oid = r.connamespace WHERE r.contype IN ('c', 'x')
+         UNION ALL
+         SELECT pg_get_indexdef(i.indexrelid) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+         JOIN n ON n.oid = c.relnamespace
+         WHERE i.indisunique AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
+         UNION ALL
+         SELECT pg_get_triggerdef(t.oid) FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+         JOIN n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal",
         &[&schema],
     )?;
-    Ok(rules.get(0))
+    Ok(rules.iter().map(|row| row.get(0)).collect())
 }
 
 fn list(schema: &str, tables: &[&str]) -> String {

@@ -27,6 +27,8 @@ pub(crate) struct Target {
     pub(crate) columns: Vec<ColumnRules>,
     /// The types of these columns, qualified.
     pub(crate) types: Vec<String>,
+    /// Which of these columns have a domain.
+    pub(crate) domains: Vec<String>,
     /// The same as a file may have them; an index here is none into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// Keys that no two rows share; the primary key first.
@@ -116,6 +118,7 @@ impl Target {
         let formats: Arc<[Format]> = formats.map_err(usage)?.into();
 
         let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let mut domains = Vec::new();
         for (column, limits) in live.columns.iter().zip(&constraints.columns) {
             if !limits.writable {
                 continue;
@@ -134,6 +137,7 @@ impl Target {
                 required,
                 max_chars: limits.max_chars,
                 blank_padded: limits.blank_padded,
+                fraction_digits: limits.fraction_digits,
                 labels: limits.labels.clone(),
                 min: None,
                 max: None,
@@ -162,6 +166,7 @@ impl Target {
             ));
             columns.push(rule);
             types.push(limits.qualified_type.clone());
+            domains.extend(limits.is_domain.then(|| column.name.clone()));
         }
         let wanted = header::wanted(&rules.columns, &names).map_err(usage)?;
         if let Some((missing, _)) = names
@@ -201,6 +206,7 @@ impl Target {
             rules,
             columns,
             types,
+            domains,
             wanted,
         })
     }
@@ -352,8 +358,6 @@ pub(crate) fn create(
             dataset.schema_sql
         ))
         .or_fail(Kind::Refused, failed)?;
-    Ok((
-        targets,
-        keyed > tables::rules_of_the_server(client, schema)?,
-    ))
+    let unkeyed = tables::rules_of_the_server(client, schema)?;
+    Ok((targets, keyed.iter().any(|rule| !unkeyed.contains(rule))))
 }

@@ -51,6 +51,7 @@ fn rules(kind: ColumnType, decimal_mark: u8) -> ColumnRules {
         required: strict,
         max_chars: strict.then_some(5),
         blank_padded: strict,
+        fraction_digits: strict.then_some(3),
         labels: None,
         min: None,
         max: None,

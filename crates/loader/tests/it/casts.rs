@@ -158,6 +158,7 @@ fn rules(case: &Case) -> ColumnRules {
         required: false,
         max_chars: case.max_chars,
         blank_padded: false,
+        fraction_digits: None,
         labels: None,
         min: None,
         max: None,

@@ -33,18 +33,20 @@ fn shop(schema: &str, constraints: &str) -> World {
 #[test]
 fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains() {
     let checks = "ALTER TABLE item ADD CONSTRAINT positive CHECK (qty > 0),
-                                   ADD CONSTRAINT fits CHECK (qty < 100 OR code <> 'a'),
-                                   ADD CONSTRAINT any_row CHECK (\"row\" IS DISTINCT FROM 3);";
+                                   ADD CONSTRAINT fits CHECK (qty < 100 OR id <> 4),
+                                   ADD CONSTRAINT any_row CHECK (\"row\" IS DISTINCT FROM 3),
+                                   ADD CONSTRAINT share CHECK (100 / (qty - 77) < 100);
+                  ALTER DOMAIN code ADD CONSTRAINT named CHECK (VALUE <> 'none');";
     let world = shop(
-        "CREATE DOMAIN short AS text CONSTRAINT few CHECK (length(VALUE) < 5);
-         CREATE DOMAIN code AS short CONSTRAINT named CHECK (VALUE <> 'none') NOT NULL DEFAULT '-';
+        "CREATE DOMAIN code AS text CONSTRAINT few CHECK (length(VALUE) < 5) NOT NULL DEFAULT '-';
          CREATE TABLE item (id integer NOT NULL, qty integer, code code, \"row\" integer DEFAULT 1);",
         &format!("{KEY}{checks}"),
     );
-    let rows = "1,5,a\n2,-6,b\n3,,c\n4,100,a\n5,100,b\n6,0,none\n7,x,none\n8,1,longer\n2,1,b\n1,-1,a\n9,1,\n";
+    let rows = "1,5,a\n2,-6,b\n3,,c\n4,100,a\n5,100,b\n6,0,none\n7,x,none\n8,1,longer\n2,1,b\n1,-1,a\n9,1,\n\
+                x,77,e\n10,78,f\n";
     let expected = rejects(&[
         (2, "qty", "check"),
-        (4, "qty, code", "check"),
+        (4, "qty, id", "check"),
         (6, "code", "check"),
         (6, "qty", "check"),
         (7, "code", "check"),
@@ -53,10 +55,13 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
         (10, "id", "unique"),
         (10, "qty", "check"),
         (11, "code", "required"),
+        // Dividing by zero, it is rejected for something else; the next one is a check that is false.
+        (12, "id", "type"),
+        (13, "qty", "check"),
     ]);
     world.file("item.csv", rows);
     let report = world.load(&world.options());
-    assert_eq!((report.rows.loaded, report.rows.rejected), (4, 7));
+    assert_eq!((report.rows.loaded, report.rows.rejected), (4, 9));
     assert_eq!(world.rejected("shop", "item"), expected);
     let said: String = value(
         &mut world.connect(),
@@ -72,11 +77,72 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
     options.commit_every = Some(2);
     options.memory_bytes = 1;
     let again = world.load(&options);
-    assert_eq!((again.rows.loaded, again.rows.rejected), (0, 11));
+    assert_eq!((again.rows.loaded, again.rows.rejected), (0, 13));
     let mut expected = expected;
     expected.extend(rejects(&[1, 2, 3, 5, 9].map(|line| (line, "id", "unique"))));
     expected.sort();
     assert_eq!(world.rejected("shop", "item"), expected);
+}
+
+#[test]
+fn a_check_means_what_it_means_in_the_table() {
+    // Of a domain the value has the collation of the domain's base type, whatever the column's; and what is overloaded for
+    // a domain is left to the server.
+    let world = shop(
+        "CREATE DOMAIN code AS text CHECK (VALUE < 'b');
+         CREATE FUNCTION fine(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT false';
+         CREATE FUNCTION fine(code) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
+         CREATE TABLE item (id integer NOT NULL, qty integer, code code COLLATE \"en-x-icu\" CHECK (fine(code)));",
+        KEY,
+    );
+    world.file("item.csv", "1,5,a\n2,5,C\n3,5,c\n");
+    assert_eq!(world.load(&world.options()).rows.loaded, 2);
+    assert_eq!(
+        world.rejected("shop", "item"),
+        rejects(&[(3, "code", "check")])
+    );
+    let mut client = world.connect();
+    assert!(
+        client
+            .execute("INSERT INTO shop.item VALUES (4, 5, 'D')", &[])
+            .is_ok()
+    );
+    assert!(
+        client
+            .execute("INSERT INTO shop.item VALUES (5, 5, 'd')", &[])
+            .is_err()
+    );
+}
+
+#[test]
+fn checks_are_left_to_the_server_for_who_may_only_copy() {
+    let world = shop(
+        TABLE,
+        "ALTER TABLE item ADD CONSTRAINT positive CHECK (qty <> 100);",
+    );
+    world.load(&world.options());
+    let role = format!("copier_of_{}", world.database.settings().database());
+    let mut client = world.connect();
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA shop TO {role};
+             GRANT SELECT, INSERT, UPDATE ON shop.extrato_load, shop.extrato_reject TO {role};
+             GRANT USAGE ON SEQUENCE shop.extrato_load_id TO {role}; GRANT INSERT ON shop.item TO {role}"
+        ))
+        .expect("a role");
+    let settings = world.settings_of(&role, "secret");
+    let mut options = world.options();
+    options.dataset.tables[0].key.clear();
+    world.file("item.csv", "7,1,a\n8,100,a\n");
+    let load = || loader::load(&settings, &options, &database::Cancel::default());
+    let said = format!("{:#}", load().expect_err("refused"));
+    assert!(
+        said.contains("\"positive\"") && said.contains("line 2"),
+        "{said}"
+    );
+    client
+        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .expect("dropped");
 }
 
 #[test]
@@ -125,6 +191,26 @@ fn a_row_that_the_server_refuses_is_named_with_its_rule_file_and_line() {
             "recorded all the same"
         );
     }
+}
+
+#[test]
+fn a_time_that_its_column_would_round_is_rejected() {
+    let toml = TOML.replace(r#"["id", "qty", "code"]"#, r#"["id", "at", "clock"]"#);
+    let world = World::new(&[
+        ("dataset.toml", &toml),
+        (
+            "schema.sql",
+            "CREATE DOMAIN hour AS time(2); CREATE TABLE item (id integer NOT NULL, at timestamp(0), clock hour);",
+        ),
+        ("constraints.sql", KEY),
+    ]);
+    world.file(
+        "item.csv",
+        "1,2020-01-01 00:00:00.1,\n2,2020-01-01 00:00:01.000,01:02:03.45\n3,,01:02:03.456\n",
+    );
+    assert_eq!(world.load(&world.options()).rows.loaded, 1);
+    let expected = rejects(&[(1, "at", "scale"), (3, "clock", "scale")]);
+    assert_eq!(world.rejected("shop", "item"), expected);
 }
 
 #[test]

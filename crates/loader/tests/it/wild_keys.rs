@@ -83,7 +83,7 @@ fn row() -> impl Strategy<Value = String> {
     ];
     let desks =
         prop_oneof![6 => one_of(&["a", "\"a \"", "b", "c", "d", ""]), 1 => one_of(&["abcde"])];
-    let towns = one_of(&["", "town 1", "town 2", "nowhere", "Town 1"]);
+    let towns = one_of(&["", "town 1", "town 2", "nowhere", "Town 1", "town\0"]);
     let bosses = prop_oneof![4 => ids(), 3 => Just(String::new())];
     let whole = (ids(), badges, bosses, places(), desks, towns).prop_map(
         |(id, badge, boss, place, desk, town)| format!("{id},{badge},{boss},{place},{desk},{town}"),
