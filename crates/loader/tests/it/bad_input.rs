@@ -219,20 +219,20 @@ fn a_view_is_no_table_to_load() {
 fn a_role_that_may_only_insert_loads_and_one_that_may_not_is_told() {
     let world = departments("1,A\n");
     world.load(&world.options());
-    let mut client = world.connect();
-    let role = format!("guest_of_{}", world.database.settings().database());
-    client
-        .batch_execute(&format!(
-            "CREATE ROLE {role} LOGIN PASSWORD 'secret';
-             GRANT USAGE ON SCHEMA hiring TO {role};
-             GRANT SELECT, INSERT, UPDATE ON hiring.extrato_load, hiring.extrato_reject TO {role};
-             GRANT USAGE ON SEQUENCE hiring.extrato_load_id TO {role};
-             GRANT SELECT ON ALL TABLES IN SCHEMA hiring TO {role}"
-        ))
-        .expect("a role");
-    let settings = world.settings_of(&role, "secret");
+    let role = world.role(
+        "GRANT USAGE ON SCHEMA hiring TO {role};
+         GRANT SELECT, INSERT, UPDATE ON hiring.extrato_load, hiring.extrato_reject TO {role};
+         GRANT USAGE ON SEQUENCE hiring.extrato_load_id TO {role};
+         GRANT SELECT ON ALL TABLES IN SCHEMA hiring TO {role}",
+    );
     world.file("departments.csv", "2,B\n");
-    let load = || loader::load(&settings, &world.options(), &database::Cancel::default());
+    let load = || {
+        loader::load(
+            &role.settings,
+            &world.options(),
+            &database::Cancel::default(),
+        )
+    };
     let error = load().expect_err("refused");
     assert_eq!(
         database::exit_code(&error),
@@ -244,14 +244,9 @@ fn a_role_that_may_only_insert_loads_and_one_that_may_not_is_told() {
         "{error:#}"
     );
     assert_eq!(world.count("hiring.departments"), 1);
-    client
-        .batch_execute(&format!("GRANT INSERT ON hiring.departments TO {role}"))
-        .expect("granted");
-    let loaded = load().map(|report| report.rows.loaded);
-    client
-        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
-        .expect("dropped");
-    assert_eq!(loaded.expect("loaded"), 1);
+    let grant = format!("GRANT INSERT ON hiring.departments TO {}", role.name);
+    world.connect().batch_execute(&grant).expect("granted");
+    assert_eq!(load().expect("loaded").rows.loaded, 1);
 }
 
 #[test]

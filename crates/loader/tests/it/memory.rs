@@ -3,7 +3,7 @@
 use dataset::failure::Kind;
 use loader::OnDuplicate;
 
-use crate::world::{SALES, World, rows};
+use crate::world::{SALES, World, rows, scattered as id};
 
 /// Order lines with every sort of key at fault: duplicates near and far, of two columns, and products that are
 /// missing or come from a table whose keys don't fit either.
@@ -128,11 +128,6 @@ fn firm(staff: &str) -> World {
     world
 }
 
-/// They lie so far apart that none shares a page with another.
-fn id(index: i64) -> i64 {
-    index * 1_000_003
-}
-
 /// Loads the rows with much and with little memory, and compares.
 fn load_firm(staff: &str, memory_bytes: u64, loaded: u64, rejected: u64) {
     let (roomy, tight) = (firm(staff), firm(staff));
@@ -195,23 +190,14 @@ fn without_the_right_to_temporary_tables_keys_are_looked_up() {
     let (roomy, tight) = (world(), world());
     roomy.load(&roomy.options());
     let name = tight.database.settings().database().to_owned();
-    let role = format!("loader_of_{name}");
-    let mut client = tight.connect();
-    client
-        .batch_execute(&format!(
-            "CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT CREATE ON DATABASE {name} TO {role};
-             REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"
-        ))
-        .expect("a role");
+    let role = tight.role(&format!(
+        "GRANT CREATE ON DATABASE {name} TO {{role}}; REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"
+    ));
     let mut options = tight.options();
     options.memory_bytes = 64 << 10;
-    let settings = tight.settings_of(&role, "secret");
-    let loaded = loader::load(&settings, &options, &database::Cancel::default());
+    let loaded = loader::load(&role.settings, &options, &database::Cancel::default());
     loaded.unwrap_or_else(|error| panic!("{error:#}"));
     for table in TABLES {
         same(&tight, &roomy, "sales", table);
     }
-    client
-        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
-        .expect("dropped");
 }

@@ -121,28 +121,20 @@ fn checks_are_left_to_the_server_for_who_may_only_copy() {
         "ALTER TABLE item ADD CONSTRAINT positive CHECK (qty <> 100);",
     );
     world.load(&world.options());
-    let role = format!("copier_of_{}", world.database.settings().database());
-    let mut client = world.connect();
-    client
-        .batch_execute(&format!(
-            "CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA shop TO {role};
-             GRANT SELECT, INSERT, UPDATE ON shop.extrato_load, shop.extrato_reject TO {role};
-             GRANT USAGE ON SEQUENCE shop.extrato_load_id TO {role}; GRANT INSERT ON shop.item TO {role}"
-        ))
-        .expect("a role");
-    let settings = world.settings_of(&role, "secret");
+    let role = world.role(
+        "GRANT USAGE ON SCHEMA shop TO {role};
+         GRANT SELECT, INSERT, UPDATE ON shop.extrato_load, shop.extrato_reject TO {role};
+         GRANT USAGE ON SEQUENCE shop.extrato_load_id TO {role}; GRANT INSERT ON shop.item TO {role}",
+    );
     let mut options = world.options();
     options.dataset.tables[0].key.clear();
     world.file("item.csv", "7,1,a\n8,100,a\n");
-    let load = || loader::load(&settings, &options, &database::Cancel::default());
+    let load = || loader::load(&role.settings, &options, &database::Cancel::default());
     let said = format!("{:#}", load().expect_err("refused"));
     assert!(
         said.contains("\"positive\"") && said.contains("line 2"),
         "{said}"
     );
-    client
-        .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
-        .expect("dropped");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::world::{World, rows};
+use crate::world::{World, rows, scattered};
 
 const CASES: usize = 15;
 /// So many places that their keys need more than [`LITTLE_BYTES`].
@@ -57,12 +57,7 @@ fn world(constraints: &[&str]) -> World {
 }
 
 fn place(index: i64) -> String {
-    format!("{},town {index}\n", place_id(index))
-}
-
-/// They lie so far apart that none shares a page with another.
-fn place_id(index: i64) -> i64 {
-    index * 1_000_003
+    format!("{},town {index}\n", scattered(index))
 }
 
 fn one_of(cells: &[&str]) -> impl Strategy<Value = String> + use<> {
@@ -71,7 +66,7 @@ fn one_of(cells: &[&str]) -> impl Strategy<Value = String> + use<> {
 }
 
 fn places() -> impl Strategy<Value = String> {
-    prop_oneof![12 => (1..4_i64).prop_map(|index| place_id(index).to_string()), 1 => one_of(&["", "7", "x"])]
+    prop_oneof![12 => (1..4_i64).prop_map(|index| scattered(index).to_string()), 1 => one_of(&["", "7", "x"])]
 }
 
 /// A row of few different values, some of which break a rule.

@@ -210,8 +210,22 @@ impl World {
         self.database.connect()
     }
 
+    /// Makes a role that may do what these statements grant to `{role}`.
+    pub(crate) fn role(&self, grants: &str) -> Role<'_> {
+        let name = format!("guest_of_{}", self.database.settings().database());
+        let create = format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'; {grants}");
+        self.connect()
+            .batch_execute(&create.replace("{role}", &name))
+            .expect("a role");
+        Role {
+            settings: self.settings_of(&name, "secret"),
+            name,
+            world: self,
+        }
+    }
+
     /// How another role connects to the same database.
-    pub(crate) fn settings_of(&self, role: &str, password: &str) -> Settings {
+    fn settings_of(&self, role: &str, password: &str) -> Settings {
         let other = |(name, value): (String, String)| match name.as_str() {
             "PGUSER" => (name, role.to_owned()),
             "PGPASSWORD" => (name, password.to_owned()),
@@ -263,6 +277,28 @@ impl World {
             .map(|row| (row.get(0), row.get(1), row.get(2)))
             .collect()
     }
+}
+
+/// A role that a test has for itself. It is the server's, so it doesn't go with the database.
+pub(crate) struct Role<'a> {
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    world: &'a World,
+}
+
+impl Drop for Role<'_> {
+    fn drop(&mut self) {
+        let drop = format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name);
+        let dropped = self.world.connect().batch_execute(&drop);
+        if !thread::panicking() {
+            dropped.expect("dropped");
+        }
+    }
+}
+
+/// A number so far from that of the next index that no page of a key set holds both.
+pub(crate) fn scattered(index: i64) -> i64 {
+    index * 1_000_003
 }
 
 /// The only value that `query` gives.
