@@ -35,6 +35,11 @@ impl RowEncoder {
         self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
+    /// Fields of the row that were encoded before.
+    pub fn fields(&mut self, encoded: &[u8]) {
+        self.bytes.extend_from_slice(encoded);
+    }
+
     /// What every stream ends with.
     pub fn trailer(&mut self) {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
@@ -202,9 +207,14 @@ impl RowEncoder {
         }
     }
 
-    /// What was encoded since the last [`take`](Self::take).
+    /// What was encoded since the last [`take`](Self::take) or [`clear`](Self::clear).
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Forgets what was encoded, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
     }
 
     /// Gives away what was encoded so far, and goes on in `buffer`, whose contents are dropped.

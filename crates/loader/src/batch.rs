@@ -57,8 +57,7 @@ impl Batch {
         self.ends.clear();
         self.keys.clear();
         self.violations.clear();
-        let buffer = self.encoder.take(Vec::new());
-        self.encoder.take(buffer);
+        self.encoder.clear();
     }
 
     /// The bytes of a record as they stand in the file.

@@ -73,17 +73,18 @@ impl FileLoad<'_> {
         file: &str,
     ) -> anyhow::Result<()> {
         if !self.looks_up
-            && let Some(findings) = &mut self.findings
+            && let Some(mut findings) = self.findings.take()
         {
             // The rows so far have their keys in the table. Staging the others anew takes as long as the whole file.
             let is_worth_it = read.saturating_sub(findings.behind) * MOST_STAGINGS >= findings.rows;
-            if findings.are_of_keys() && !is_worth_it {
-                findings.forget_keys();
-                self.keys.clear_given_up();
-                self.look_up_from_here(file, "too many of its rows share one")?;
-            } else if let Some(findings) = self.findings.take() {
+            self.keys.clear_given_up();
+            if is_worth_it || !findings.are_of_keys() {
                 findings.close(client)?;
-                self.keys.clear_given_up();
+            } else {
+                // What was found of checks stays.
+                findings.forget_keys();
+                self.findings = Some(findings);
+                self.look_up_from_here(file, "too many of its rows share one")?;
             }
         }
         self.keys.make_room();

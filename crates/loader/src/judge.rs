@@ -57,7 +57,7 @@ impl Judge<'_> {
     }
 
     /// Judges a row by its keys, and remembers them if it is loaded. Of keys that are staged, those in memory are the ones
-    /// that matter to other rows, and the database `known`s the rest. `broken` are the rules that it breaks by itself. A
+    /// that matter to other rows; `known` is what the database found of the rest. `broken` are the rules that it breaks by itself. A
     /// row may wait for its parent only if it `may_wait`.
     pub(crate) fn judge(
         &mut self,

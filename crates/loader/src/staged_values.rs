@@ -11,7 +11,7 @@ use std::thread;
 use anyhow::Context;
 use database::Cancel;
 use database::constraints::{self, Check};
-use database::copy_in::{BLOCK_BYTES, CopyIn};
+use database::copy_in::{CopyIn, RowEncoder};
 use database::identifier::{qualified, quoted};
 use dataset::failure::Kind;
 use postgres::Client;
@@ -21,6 +21,7 @@ use tracing::field;
 use crate::batch::{Batch, Plan};
 use crate::file::FileLoad;
 use crate::findings::{Finding, Findings, TABLE as FINDINGS};
+use crate::keys::KeyName;
 use crate::opening;
 use crate::sent::Sent;
 use crate::source::{Source, Sum, estimated_rows};
@@ -167,7 +168,7 @@ impl FileLoad<'_> {
                 ));
             }
             let (from, to) = match failures {
-                1 => self.first_and_last(client)?,
+                1 => first_and_last(client)?,
                 _ => (from, to),
             };
             if from < to {
@@ -176,18 +177,6 @@ impl FileLoad<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The numbers of the rows that are staged, which from here on are found quickly.
-    fn first_and_last(&self, client: &mut Client) -> Result<(i64, i64), postgres::Error> {
-        client.batch_execute(&format!(
-            "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.{VALUES} (row)"
-        ))?;
-        let row = client.query_one(
-            &format!("SELECT coalesce(min(row), 0), coalesce(max(row), 0) FROM pg_temp.{VALUES}"),
-            &[],
-        )?;
-        Ok((row.get(0), row.get(1)))
     }
 
     /// Where the columns of a check are among those of the rows, if the rows have them all.
@@ -245,12 +234,12 @@ impl FileLoad<'_> {
         let mut sent = Sent::default();
         thread::scope(|scope| -> anyhow::Result<()> {
             let mut stream = Stream::start(scope, opening.rest, &plan, self.workers, cancel);
-            let mut block = Vec::with_capacity(BLOCK_BYTES * 2);
+            let mut block = RowEncoder::default();
             let mut row = 0;
             while let Some(batch) = stream.next() {
                 let rows = encode(&batch, names.len(), row, wanted, &mut sent, &mut block);
                 row += batch.ends.len() as u64;
-                copy.send(&block, rows)?;
+                copy.send(block.bytes(), rows)?;
                 block.clear();
                 span.record("rows", row);
                 stream.done(batch);
@@ -271,22 +260,20 @@ impl FileLoad<'_> {
         let not_null = each(columns, " AND ", |_, column| {
             format!("s.{column} IS NOT NULL")
         });
-        let name = match key.checked_sub(self.judge.unique.len()) {
-            None => &self.judge.unique[key].0.name,
-            Some(reference) => &self.judge.references[reference].0.parent,
-        };
-        let there = format!(
-            "EXISTS (SELECT FROM {} AS t WHERE {})",
-            qualified(&name.schema, &name.table),
-            each(columns, " AND ", |index, column| {
+        let there = |name: &KeyName| {
+            let same = each(columns, " AND ", |index, column| {
                 format!("t.{} = s.{column}", quoted(&name.columns[index]))
-            })
-        );
+            });
+            let table = qualified(&name.schema, &name.table);
+            format!("EXISTS (SELECT FROM {table} AS t WHERE {same})")
+        };
         let values = format!("pg_temp.{VALUES} AS s");
-        if key >= self.judge.unique.len() {
+        let Some((unique, place)) = self.judge.unique.get(key) else {
+            let reference = &self.judge.references[key - self.judge.unique.len()].0;
+            let there = there(&reference.parent);
             let rows = format!("{values} WHERE {not_null} AND NOT {there}");
             return vec![record(key, Finding::Missing, &rows)];
-        }
+        };
         let same = each(columns, " AND ", |_, column| {
             format!("d.{column} = s.{column}")
         });
@@ -295,12 +282,15 @@ impl FileLoad<'_> {
              ON {same}"
         );
         let mut statements = vec![
-            record(key, Finding::Taken, &format!("{values} WHERE {there}")),
+            record(
+                key,
+                Finding::Taken,
+                &format!("{values} WHERE {}", there(&unique.name)),
+            ),
             record(key, Finding::Shared, &several),
         ];
-        let place = self.judge.unique[key].1;
         for (reference, (_, parent)) in self.judge.references.iter().enumerate() {
-            if *parent == place {
+            if parent == place {
                 let referring = &self.plan.keys[self.judge.unique.len() + reference];
                 let same = each(columns, " AND ", |index, column| {
                     format!("r.{} = s.{column}", staged_name(referring[index]))
@@ -313,6 +303,18 @@ impl FileLoad<'_> {
         }
         statements
     }
+}
+
+/// The numbers of the rows that are staged, which from here on are found quickly.
+fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
+    client.batch_execute(&format!(
+        "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.{VALUES} (row)"
+    ))?;
+    let row = client.query_one(
+        &format!("SELECT coalesce(min(row), 0), coalesce(max(row), 0) FROM pg_temp.{VALUES}"),
+        &[],
+    )?;
+    Ok((row.get(0), row.get(1)))
 }
 
 /// The statement that records a finding of the key or check of an index, for certain `rows`, which are called `s`.
@@ -358,7 +360,7 @@ fn encode(
     before: u64,
     wanted: &dyn Fn(u64) -> bool,
     sent: &mut Sent,
-    block: &mut Vec<u8>,
+    block: &mut RowEncoder,
 ) -> u64 {
     let mut start = 0;
     let mut rows = 0;
@@ -368,10 +370,9 @@ fn encode(
         start = *end as usize;
         // What is no row has no values.
         if !values.is_empty() && wanted(row) {
-            block.extend_from_slice(&(fields as i16).to_be_bytes());
-            block.extend_from_slice(&8_i32.to_be_bytes());
-            block.extend_from_slice(&row.to_be_bytes());
-            block.extend_from_slice(values);
+            block.row(fields as i16);
+            block.int8(row as i64);
+            block.fields(values);
             sent.add(record.line);
             rows += 1;
         }

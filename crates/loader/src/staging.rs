@@ -1,7 +1,7 @@
 //! Rows that replace others: copied into a temporary table and joined by the primary key.
 
 use anyhow::Context;
-use database::copy_in::CopyIn;
+use database::copy_in::{CopyIn, RowEncoder};
 use database::identifier::{qualified, quoted};
 use dataset::failure::Kind;
 use postgres::Client;
@@ -15,7 +15,7 @@ const SEQUENCE: &str = "extrato_sequence";
 /// Rows that wait to replace others.
 #[derive(Default)]
 pub(crate) struct Staged {
-    bytes: Vec<u8>,
+    encoder: RowEncoder,
     rows: u64,
 }
 
@@ -26,12 +26,10 @@ impl Staged {
         const COUNT_BYTES: usize = 2;
         let (count, fields) = row.split_at(COUNT_BYTES.min(row.len()));
         let count = count.try_into().map_or(0, i16::from_be_bytes) + 1;
-        self.bytes.extend_from_slice(&count.to_be_bytes());
-        self.bytes.extend_from_slice(fields);
+        self.encoder.row(count);
+        self.encoder.fields(fields);
         // Which one is the last of those with the same key.
-        self.bytes.extend_from_slice(&8_i32.to_be_bytes());
-        self.bytes
-            .extend_from_slice(&(self.rows as i64).to_be_bytes());
+        self.encoder.int8(self.rows as i64);
         self.rows += 1;
     }
 
@@ -40,7 +38,7 @@ impl Staged {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() >= FULL_BYTES
+        self.encoder.bytes().len() >= FULL_BYTES
     }
 
     /// Replaces the rows of `schema.table` that have the same `key`; the last one with it wins.
@@ -73,7 +71,7 @@ impl Staged {
         let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
         names.push(SEQUENCE);
         let mut copy = CopyIn::start(client, "pg_temp", TABLE, &names, false)?;
-        copy.send(&self.bytes, self.rows)?;
+        copy.send(self.encoder.bytes(), self.rows)?;
         copy.finish()?;
         let others: Vec<_> = columns
             .iter()
@@ -106,7 +104,7 @@ impl Staged {
         client
             .batch_execute(&format!("DROP TABLE pg_temp.{TABLE}"))
             .with_context(failed)?;
-        self.bytes.clear();
+        self.encoder.clear();
         self.rows = 0;
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use database::copy_in::RowEncoder;
-use dataset::calendar::{Date, POSTGRES_EPOCH_DAYS};
+use dataset::calendar::{DAY_MICROSECONDS, Date, POSTGRES_EPOCH_DAYS};
 
 /// A value of one of the types that are carried.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,9 +169,9 @@ impl Value<'_> {
             Self::Date(days) => Date::from_days(days + POSTGRES_EPOCH_DAYS).to_string(),
             Self::Time(micros) => clock(*micros),
             Self::Timestamp(micros) => {
-                let days = micros.div_euclid(DAY_MICROS) as i32 + POSTGRES_EPOCH_DAYS;
+                let days = micros.div_euclid(DAY_MICROSECONDS) as i32 + POSTGRES_EPOCH_DAYS;
                 let date = Date::from_days(days);
-                format!("{date} {}", clock(micros.rem_euclid(DAY_MICROS)))
+                format!("{date} {}", clock(micros.rem_euclid(DAY_MICROSECONDS)))
             }
             Self::Uuid(bytes) => hex(bytes),
             Self::Bytes(bytes) => format!("\\x{}", hex(bytes)),
@@ -181,8 +181,6 @@ impl Value<'_> {
         }
     }
 }
-
-const DAY_MICROS: i64 = 86_400_000_000;
 
 fn clock(micros: i64) -> String {
     let seconds = micros / 1_000_000;

@@ -4,10 +4,11 @@
 //! fields' in the `*send` functions of the server's `src/backend/utils/adt`.
 
 use anyhow::bail;
+use dataset::calendar::DAY_MICROSECONDS;
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType};
 
-use super::values::{DAY_MICROSECONDS, Refusal, date, numeric, timestamp, uuid};
+use super::values::{Refusal, date, numeric, timestamp, uuid};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the header's extension.

@@ -2,11 +2,11 @@
 
 use std::fmt::{Display, Write};
 
-use dataset::calendar::{CARRIED_DAYS, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS};
+use dataset::calendar::{
+    CARRIED_DAYS, DAY_MICROSECONDS, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS,
+};
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType};
-
-pub(super) const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
 /// Why a value is not taken.
 pub(super) enum Refusal {
