@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 use dataset::failure::Kind;
-use dataset::{Column, ColumnType, Dataset, MAX_PRECISION, TableSchema};
+use dataset::{
+    Collation, Column, ColumnType, Dataset, Letters, MAX_PRECISION, TableSchema, TextKind,
+    TextTraits,
+};
 use postgres::{GenericClient, Row};
 
 /// A table as the catalogue has it at one moment.
@@ -31,18 +34,33 @@ const TABLES: &str = "
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
-// A domain is what it is made of, however often it is wrapped.
+// A domain is what it is made of, however often it is wrapped. Rows of `pg_database` and `pg_collation` are read as
+// JSON, since their columns differ between versions.
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
-        SELECT a.attnum, a.attname, a.attnotnull, a.atttypid AS type, a.atttypmod AS typmod
+        SELECT a.attnum, a.attname, a.attnotnull, a.atttypid AS type, a.atttypmod AS typmod, a.attcollation AS collation
         FROM pg_attribute AS a
         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
-        SELECT r.attnum, r.attname, r.attnotnull OR t.typnotnull, t.typbasetype, t.typtypmod
+        SELECT r.attnum, r.attname, r.attnotnull OR t.typnotnull, t.typbasetype, t.typtypmod, r.collation
         FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
     )
-    SELECT r.attname::text, r.attnotnull, t.typname::text, t.typtype::text, r.typmod, format_type(r.type, r.typmod)
-    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
+    SELECT r.attname::text, r.attnotnull, t.typname::text, t.typtype::text, r.typmod, format_type(r.type, r.typmod),
+           ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder),
+           coalesce(l.collname::text, 'default'), coalesce((to_jsonb(l) ->> 'collisdeterministic')::boolean, true),
+           o.provider, coalesce(o.of ->> (o.at || 'locale'), o.of ->> icu, o.of ->> (o.at || 'collate'), ''),
+           coalesce(o.of ->> (o.at || 'locale'), o.of ->> icu, o.of ->> (o.at || 'ctype'), ''),
+           pg_encoding_to_char(d.encoding)::text
+    FROM resolved AS r
+    JOIN pg_type AS t ON t.oid = r.type
+    LEFT JOIN pg_collation AS l ON l.oid = r.collation
+    JOIN pg_database AS d ON d.datname = current_database()
+    CROSS JOIN LATERAL (
+        SELECT coalesce(nullif(l.collprovider::text, 'd'), to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
+               CASE WHEN l.collprovider <> 'd' THEN to_jsonb(l) ELSE to_jsonb(d) END AS of,
+               CASE WHEN l.collprovider <> 'd' THEN 'coll' ELSE 'dat' END AS at,
+               CASE WHEN l.collprovider <> 'd' THEN 'colliculocale' ELSE 'daticulocale' END AS icu
+    ) AS o
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
@@ -178,7 +196,53 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
         kind,
         cast_to_text,
         nullable: !row.get::<_, bool>(1),
+        text: (kind == ColumnType::Text).then(|| traits(row, cast_to_text)),
     })
+}
+
+fn traits(row: &Row, cast_to_text: bool) -> TextTraits {
+    let (type_name, type_kind, typmod): (&str, &str, i32) = (row.get(2), row.get(3), row.get(4));
+    let encoding: &str = row.get(12);
+    let kind = match type_name {
+        _ if cast_to_text => TextKind::Cast,
+        // Without an encoding characters are bytes; without a length there is no padding.
+        _ if encoding == "SQL_ASCII" => TextKind::Cast,
+        "bpchar" if typmod < 0 => TextKind::Cast,
+        _ if type_kind == "e" => TextKind::Enum(type_name.to_owned(), row.get(6)),
+        "varchar" => TextKind::Varchar,
+        "bpchar" => TextKind::Char,
+        "name" => TextKind::Name,
+        _ => TextKind::Text,
+    };
+    let collation = collation(row.get(9), row.get(10), row.get(11), encoding);
+    TextTraits {
+        kind,
+        collation: Collation {
+            name: row.get(7),
+            deterministic: row.get(8),
+            ..collation
+        },
+    }
+}
+
+/// A collation by its provider (`c` the C library, `i` ICU, `b` built in), the locales that order text and tell letters,
+/// and the encoding of the database.
+fn collation(provider: &str, order: &str, letters: &str, encoding: &str) -> Collation {
+    let is_plain = |locale: &str| matches!(locale, "C" | "POSIX");
+    let is_unicode =
+        |locale: &str| matches!(locale, "C.UTF-8" | "C.utf8" | "C.UTF8" | "PG_UNICODE_FAST");
+    // Of these encodings the order of bytes is the one that the characters have in UTF-8.
+    let in_order = matches!(encoding, "UTF8" | "LATIN1");
+    let language = letters.split(['_', '-', '.', '@']).next();
+    Collation {
+        by_bytes: Some(provider != "i" && (is_plain(order) || is_unicode(order)) && in_order),
+        letters: match language.unwrap_or_default() {
+            _ if provider != "i" && is_plain(letters) => Letters::Ascii,
+            "tr" | "az" | "lt" => Letters::Other,
+            _ => Letters::Unicode,
+        },
+        ..Collation::unknown()
+    }
 }
 
 /// Precision and scale as `numerictypmodin` packs them (src/backend/utils/adt/numeric.c): four bytes of

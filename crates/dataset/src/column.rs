@@ -149,6 +149,75 @@ pub struct Column {
     pub cast_to_text: bool,
     /// Whether the database allows NULL in it.
     pub nullable: bool,
+    /// What the database says of a column that is carried as text; `None` for any other.
+    pub text: Option<TextTraits>,
+}
+
+/// What a column carried as text is in the database: the result of a model's SELECT depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextTraits {
+    /// Its type there.
+    pub kind: TextKind,
+    /// How its values are ordered and compared.
+    pub collation: Collation,
+}
+
+/// The database's type of a column that is carried as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextKind {
+    /// `text`
+    Text,
+    /// `varchar`, with a length or without
+    Varchar,
+    /// `char(n)`, padded with blanks
+    Char,
+    /// `name`
+    Name,
+    /// An enum: its name and labels, in their order.
+    Enum(String, Vec<String>),
+    /// A type that the dataset asks to be cast to text.
+    Cast,
+}
+
+/// How a collation orders and compares text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collation {
+    /// Its name; `default` for the database's own.
+    pub name: String,
+    /// Whether it orders by bytes, as `C` does; `None` where no database was asked.
+    pub by_bytes: Option<bool>,
+    /// Whether only equal bytes are equal.
+    pub deterministic: bool,
+    /// What upper and lower case are.
+    pub letters: Letters,
+}
+
+/// Which letters a collation maps to upper and lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Letters {
+    /// A to Z alone, as in `C`.
+    Ascii,
+    /// Those of Unicode, each by itself, as in most languages.
+    Unicode,
+    /// As a language has it that maps A to Z otherwise (Turkish), or as nobody knows.
+    Other,
+}
+
+impl Collation {
+    /// The database's own, where no database was asked.
+    pub fn unknown() -> Self {
+        Self {
+            name: Self::DEFAULT.to_owned(),
+            by_bytes: None,
+            deterministic: true,
+            letters: Letters::Unicode,
+        }
+    }
+
+    /// The name that Postgres gives to the collation of the database.
+    pub const DEFAULT: &str = "default";
 }
 
 /// A live table: its columns in their order, and its size.

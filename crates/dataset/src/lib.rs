@@ -17,7 +17,9 @@ use failure::{Kind, OrFail};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
-pub use column::{Column, ColumnType, MAX_PRECISION, TableSchema};
+pub use column::{
+    Collation, Column, ColumnType, Letters, MAX_PRECISION, TableSchema, TextKind, TextTraits,
+};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 

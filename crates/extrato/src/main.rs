@@ -89,7 +89,7 @@ fn main() -> ExitCode {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
-            Command::Models(arguments) => models::run(&arguments, &terminal),
+            Command::Models(arguments) => models::run(&arguments, &environment, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
             Command::Completions(arguments) => manual::completions(&arguments, Cli::command()),
             Command::Man(arguments) => manual::man(&arguments, Cli::command()),

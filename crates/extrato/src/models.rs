@@ -1,7 +1,9 @@
 //! `extrato models`: what the models give, what they read, and where their SQL lies.
 
+use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
-use transform::models::{Described, TableRead, describe};
+use dataset::failure::Kind;
+use transform::models::{self, Described, TableRead, describe};
 
 use crate::terminal::Terminal;
 
@@ -9,26 +11,53 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   extrato models                                       those of the datasets built in
   extrato models --dataset shop/                       those of your own
+  extrato models --dataset shop/ --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
+                                                       … and whether they can be run over these tables
   extrato models --dataset sales --json | jq -r '.[].model'";
 
 /// List the models: what they give, what they read, and where their SQL lies
 ///
-/// No database is asked, and every model's SQL is checked.
+/// Every model's SQL is checked as a run checks it before it reads a row: with the types of the dataset's schema.sql, or
+/// with --url with those of the database. Without --url no database is asked, and how it orders text is not known.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelsArgs {
     /// A built-in dataset, or the folder of your own [default: all that are built in]
     #[arg(long, value_name = "NAME|DIR")]
     dataset: Option<String>,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
-pub(crate) fn run(arguments: &ModelsArgs, terminal: &Terminal) -> anyhow::Result<()> {
+pub(crate) fn run(
+    arguments: &ModelsArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let connection = &arguments.connection;
+    let settings = match &connection.url {
+        Some(_) => connection.settings(environment)?,
+        None if connection.schema.is_some() => {
+            return Err(
+                Kind::Usage.error("--schema is of no use without --url: no database is asked")
+            );
+        }
+        None => None,
+    };
     let names = match &arguments.dataset {
         Some(name) => vec![name.as_str()],
         None => Dataset::built_in().collect(),
     };
     let mut models = Vec::new();
     for name in names {
-        models.extend(describe(&Dataset::open(name)?)?);
+        let dataset = Dataset::open(name)?;
+        let described = describe(&dataset)?;
+        if let Some(settings) = &settings {
+            let schema = connection.schema.as_ref().unwrap_or(&dataset.name);
+            models::check(settings, &dataset, schema, cancel)?;
+        }
+        models.extend(described);
     }
     terminal.result(&models, || {
         let texts: Vec<String> = models.iter().map(text).collect();

@@ -38,17 +38,35 @@ impl Database {
         Self::create_on(server())
     }
 
+    /// A new one on that server, whose text is ordered by an ICU locale.
+    ///
+    /// # Panics
+    /// As [`create`](Self::create).
+    pub fn create_in_locale(locale: &str) -> Self {
+        let options =
+            format!("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE '{locale}'");
+        Self::create_with(server(), &options)
+    }
+
     /// A new one on another server.
     ///
     /// # Panics
     /// As [`create`](Self::create).
     pub fn create_on(server: &Settings) -> Self {
+        Self::create_with(server, "")
+    }
+
+    /// A new one on a server, with options of `CREATE DATABASE`.
+    ///
+    /// # Panics
+    /// As [`create`](Self::create).
+    pub fn create_with(server: &Settings, options: &str) -> Self {
         let name = format!("test_{:016x}", rand::rng().random::<u64>());
         let mut client = server
             .connect(&Cancel::default())
             .expect("the test server answers");
         client
-            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .batch_execute(&format!("CREATE DATABASE {name} {options}"))
             .expect("a database is made");
         Self {
             server: server.clone(),

@@ -6,11 +6,12 @@
 pub mod cli;
 mod engine;
 mod extract;
+mod fault;
 pub mod memory;
+mod model;
 pub mod models;
 mod needed;
 mod output;
-mod portability;
 pub mod preview;
 mod ranges;
 pub mod reconcile;
@@ -29,6 +30,7 @@ use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::Serialize;
 
+use model::catalog::Catalog;
 use preview::Preview;
 use reconcile::Reconciliation;
 use select::Select;
@@ -137,8 +139,8 @@ pub struct ModelReport {
 /// Checks what can be checked before the database is asked.
 ///
 /// # Errors
-/// [`Kind::Usage`] if a model joins in a way that Polars gets wrong, or lacks a column to partition by; or if results cannot be written into
-/// the schema named.
+/// [`Kind::Usage`] if a model has a construct that is not on the list of what is known to equal Postgres, or lacks a column
+/// to partition by; or if results cannot be written into the schema named.
 pub fn check(options: &Options) -> anyhow::Result<()> {
     checked(options).map(drop)
 }
@@ -146,6 +148,10 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 /// The models, parsed, once they are checked.
 fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let selects = Select::all(&options.dataset.models)?;
+    let catalog = Catalog::open(&options.dataset);
+    for select in &selects {
+        select.resolved(&catalog)?;
+    }
     check_layout(&options.dataset.models, &options.layout)?;
     write_back::check_names(options)?;
     Ok(selects)

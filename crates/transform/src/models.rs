@@ -1,14 +1,13 @@
 //! What the models of a dataset give and read, told without a database.
 
-use std::collections::BTreeMap;
-
-use dataset::{ColumnType, Dataset};
+use anyhow::Context;
+use database::{Cancel, Settings, catalogue};
+use dataset::{Column, ColumnType, Dataset};
 use serde::Serialize;
-use sqlparser::ast::Statement;
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
 
-use crate::engine::plan::folded;
+use crate::model::catalog::Catalog;
+use crate::model::schema_sql;
+use crate::needed::Needed;
 use crate::select::Select;
 
 /// A model, described.
@@ -56,13 +55,74 @@ pub struct TableRead {
     pub columns: Option<Vec<String>>,
 }
 
+/// What a model gives: its columns with the types to declare, or why it cannot be run.
+pub type Given = anyhow::Result<Vec<(String, ColumnType)>>;
+
+/// What each model of a dataset gives over the tables in a schema of a database, whatever it declares.
+///
+/// # Errors
+/// Of the connection, and of tables that are missing or have columns that cannot be carried.
+pub fn resolve(
+    settings: &Settings,
+    dataset: &Dataset,
+    schema: &str,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<Given>> {
+    let parsed: Vec<_> = dataset.models.iter().map(Select::of).collect();
+    let (mut selects, mut given) = (Vec::new(), Vec::new());
+    for select in parsed {
+        given.push(select.map(|select| {
+            selects.push(select);
+            selects.len() - 1
+        }));
+    }
+    let needed = Needed(&selects);
+    let mut connection = settings.connect(cancel)?;
+    let wanted = |table: &str, column: &str| needed.has(table, column);
+    let tables = catalogue::read(&mut *connection, &needed.of(dataset), schema, &wanted)?;
+    let catalog = Catalog::of(tables.iter().map(|table| &table.schema));
+    let columns = |select: &Select<'_>| -> Given {
+        let resolved = select.resolved(&catalog)?.resolved;
+        let columns = resolved.columns.into_iter().map(|column| {
+            let kind = column.kind.declared();
+            Ok((column.name, kind.context("a column has no type")?))
+        });
+        columns.collect()
+    };
+    Ok(given.into_iter().map(|at| columns(&selects[at?])).collect())
+}
+
+/// Checks that each model of a dataset can be run over the tables in a schema of a database, and gives what it declares.
+///
+/// # Errors
+/// Those of a run before it reads a row.
+pub fn check(
+    settings: &Settings,
+    dataset: &Dataset,
+    schema: &str,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let selects = Select::all(&dataset.models)?;
+    let needed = Needed(&selects);
+    let mut connection = settings.connect(cancel)?;
+    let wanted = |table: &str, column: &str| needed.has(table, column);
+    let tables = catalogue::read(&mut *connection, &needed.of(dataset), schema, &wanted)?;
+    needed.ready(tables.iter().map(|table| &table.schema))?;
+    Ok(())
+}
+
 /// Describes the models of a dataset.
 ///
 /// # Errors
-/// [`Kind::Usage`](dataset::failure::Kind::Usage) with file and line if one cannot be parsed.
+/// [`Kind::Usage`](dataset::failure::Kind::Usage) with file, line and construct if one cannot be run, as far as that is
+/// known without a database: the types of columns are those of the dataset's `schema.sql`.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
-    let made = columns_made(&dataset.schema_sql);
+    let made = schema_sql::tables(&dataset.schema_sql);
     let selects = Select::all(&dataset.models)?;
+    let catalog = Catalog::described(dataset);
+    for select in &selects {
+        select.ready(&catalog)?;
+    }
     let described = selects.iter().map(|select| {
         let model = select.model;
         let columns = model.columns.iter().map(|(name, kind)| OutputColumn {
@@ -95,10 +155,11 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
 fn columns_read(
     select: &Select<'_>,
     table: &str,
-    made: Option<&Vec<String>>,
+    made: Option<&Vec<Column>>,
 ) -> Option<Vec<String>> {
     if let Some(made) = made {
-        let read = made.iter().filter(|column| select.reads(table, column));
+        let names = made.iter().map(|column| &column.name);
+        let read = names.filter(|column| select.reads(table, column));
         return Some(read.cloned().collect());
     }
     select.plan.as_ref()?;
@@ -107,18 +168,4 @@ fn columns_read(
     columns.sort_unstable();
     columns.dedup();
     Some(columns)
-}
-
-/// The columns of the tables that a `schema.sql` makes; none if it holds what the parser doesn't know.
-fn columns_made(schema_sql: &str) -> BTreeMap<String, Vec<String>> {
-    let statements = Parser::parse_sql(&PostgreSqlDialect {}, schema_sql).unwrap_or_default();
-    let tables = statements.into_iter().filter_map(|statement| {
-        let Statement::CreateTable(table) = statement else {
-            return None;
-        };
-        let name = table.name.0.last()?.as_ident()?.clone();
-        let columns = table.columns.iter().map(|column| folded(&column.name));
-        Some((folded(&name), columns.collect()))
-    });
-    tables.collect()
 }

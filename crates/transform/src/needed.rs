@@ -3,7 +3,8 @@
 use dataset::failure::Kind;
 use dataset::{Dataset, TableSchema};
 
-use crate::select::Select;
+use crate::model::catalog::Catalog;
+use crate::select::{Ready, Select};
 
 /// What the models of one run need.
 #[derive(Debug, Clone, Copy)]
@@ -35,15 +36,25 @@ impl Needed<'_> {
         }
     }
 
+    /// Finds every name and type of the models' SELECTs in these tables.
+    ///
+    /// # Errors
+    /// As [`Select::ready`]; [`Kind::Mismatch`] for a column that a table lacks.
+    pub(crate) fn ready<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a TableSchema>,
+    ) -> anyhow::Result<Vec<Ready>> {
+        let tables: Vec<_> = tables.collect();
+        self.check(&tables)?;
+        let catalog = Catalog::of(tables.into_iter());
+        self.0.iter().map(|select| select.ready(&catalog)).collect()
+    }
+
     /// Checks that tables have the columns that models name with their table.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] naming the first that is missing; [`Kind::Usage`] if the table is none of the dataset's.
-    pub(crate) fn check<'a>(
-        &self,
-        tables: impl Iterator<Item = &'a TableSchema>,
-    ) -> anyhow::Result<()> {
-        let tables: Vec<_> = tables.collect();
+    pub(crate) fn check(&self, tables: &[&TableSchema]) -> anyhow::Result<()> {
         for (table, column) in self.0.iter().flat_map(Select::named_columns) {
             let found = tables.iter().find(|schema| schema.name == table);
             let Some(found) = found else {

@@ -9,12 +9,13 @@ use dataset::Model;
 use dataset::failure::Kind;
 
 use crate::engine::{self, Stream};
+use crate::fault;
 use crate::memory::Shares;
 use crate::needed::Needed;
 use crate::preview::Preview;
 use crate::ranges::{Counted, Ranges};
 use crate::reconcile::Reconciliation;
-use crate::select::Select;
+use crate::select::{Ready, Select};
 use crate::sink::publish::Staging;
 use crate::sink::{self, SortKeys, Writer, Written, manifest};
 use crate::stage::Table;
@@ -51,6 +52,7 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
         snapshot,
         mut tables,
         reports,
+        models: ready,
         _layer,
     } = source.read(options, Needed(&selects), &run, &staging, cancel)?;
 
@@ -65,13 +67,16 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     // Reading has ended, so nothing that is written can be in its way.
     let mut write_back = target.as_ref().map(Target::begin).transpose()?;
     let mut model_reports = Vec::new();
-    for (index, select) in selects.iter().enumerate() {
+    for (index, (select, ready)) in selects.iter().zip(&ready).enumerate() {
         // After the last model nobody needs the tables: then they are freed on the way.
         let tables = match index + 1 == selects.len() {
             true => std::mem::take(&mut tables),
             false => tables.clone(),
         };
-        model_reports.push(context.stage(select, tables, write_back.as_mut())?);
+        let staged = fault::caught(select.model, || {
+            context.stage(select, ready, tables, write_back.as_mut())
+        });
+        model_reports.push(staged?);
     }
     cancel.check()?;
     tracing::info!("publishing");
@@ -116,6 +121,7 @@ impl RunContext<'_> {
     fn stage(
         &self,
         select: &Select<'_>,
+        ready: &Ready,
         tables: Vec<(String, Table)>,
         mut write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<ModelReport> {
@@ -132,9 +138,9 @@ impl RunContext<'_> {
             written,
             counted,
             join_seconds,
-        } = match self.in_ranges(select, &tables, &target, write_back.as_deref_mut())? {
+        } = match self.in_ranges(select, ready, &tables, &target, write_back.as_deref_mut())? {
             Some(staged) => staged,
-            None => self.in_memory(select, tables, &target, write_back)?,
+            None => self.in_memory(select, ready, tables, &target, write_back)?,
         };
         let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
         let reconciliation = match (&model.driving, counted) {
@@ -223,6 +229,7 @@ impl RunContext<'_> {
     fn in_memory(
         &self,
         select: &Select<'_>,
+        ready: &Ready,
         tables: Vec<(String, Table)>,
         target: &Path,
         write_back: Option<&mut WriteBack<'_>>,
@@ -236,7 +243,7 @@ impl RunContext<'_> {
             |name| select.reads_table(name),
             shares.tables(),
         )?;
-        let (output, kept) = engine::run(select, &tables)?;
+        let (output, kept) = engine::run(select, ready, &tables, shares.tables(), self.cancel)?;
         let counted = match &model.driving {
             None => None,
             Some(driving) => {
@@ -259,12 +266,13 @@ impl RunContext<'_> {
     fn in_ranges(
         &self,
         select: &Select<'_>,
+        ready: &Ready,
         tables: &[(String, Table)],
         target: &Path,
         write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<Option<Staged>> {
         let model = select.model;
-        let Some(plan) = &select.plan else {
+        let Some(plan) = select.plan.as_ref().filter(|_| ready.streams) else {
             return Ok(None);
         };
         let streamed = tables.iter().find(|(name, _)| *name == plan.tables[0]);

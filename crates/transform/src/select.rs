@@ -6,13 +6,19 @@ use std::ops::ControlFlow;
 
 use dataset::Model;
 use dataset::failure::Kind;
-use sqlparser::ast::{Statement, visit_relations};
-use sqlparser::dialect::GenericDialect;
+use sqlparser::ast::{Query, Statement, visit_relations};
+use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::engine::plan::Plan;
-use crate::portability;
+use crate::fault;
+use crate::model::catalog::Catalog;
+use crate::model::resolve::resolve;
+use crate::model::tree::Resolved;
+
+/// Words and signs that a SELECT may have.
+const MOST_TOKENS: usize = 20_000;
 
 /// A model that can be run.
 #[derive(Debug)]
@@ -20,6 +26,7 @@ pub(crate) struct Select<'a> {
     pub(crate) model: &'a Model,
     /// How it streams, if it declares that.
     pub(crate) plan: Option<Plan>,
+    query: Box<Query>,
     /// What stands in its FROMs, in lower case: tables, and what WITH names.
     relations: BTreeSet<String>,
     /// Every name in it, in lower case.
@@ -28,21 +35,37 @@ pub(crate) struct Select<'a> {
     all: bool,
 }
 
+/// A model whose every name and type is known.
+pub(crate) struct Ready {
+    pub(crate) resolved: Resolved,
+    /// Whether it may stream, if it declares that: its keys are of types that look-ups compare as Postgres does.
+    pub(crate) streams: bool,
+}
+
 impl<'a> Select<'a> {
     /// Parses the SELECT of a model.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with file and line if it cannot be parsed, or joins in a way that Polars gets wrong;
-    /// [`Kind::Mismatch`] if it streams and gives other columns than the dataset declares.
+    /// [`Kind::Usage`] with file and line if it cannot be parsed or is no single SELECT; [`Kind::Mismatch`] if it
+    /// streams and gives other columns than the dataset declares.
     pub(crate) fn of(model: &'a Model) -> anyhow::Result<Self> {
+        fault::caught_deep(model, || Self::parsed(model))
+    }
+
+    fn parsed(model: &'a Model) -> anyhow::Result<Self> {
         let unreadable = |error: &dyn Display| cannot_parse(model, &error.to_string());
         let tokens = tokens(&model.sql).map_err(|error| unreadable(&error))?;
-        let statements = Parser::new(&GenericDialect {})
+        let refused = |why: String| error_at(model, &model.file, &why);
+        let is_word = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+        if tokens.iter().filter(is_word).count() > MOST_TOKENS {
+            return Err(refused(format!(
+                "it has more than {MOST_TOKENS} words and signs"
+            )));
+        }
+        let statements = Parser::new(&PostgreSqlDialect {})
             .with_tokens_with_locations(tokens.clone())
             .parse_statements()
             .map_err(|error| unreadable(&error))?;
-        let refused = |why: String| error_at(model, &model.file, &why);
-        portability::check(&statements).map_err(refused)?;
         let stream = model.stream.as_ref();
         let plan = stream.map(|stream| Plan::of(stream, &statements).map_err(refused));
         let plan = plan.transpose()?;
@@ -50,10 +73,22 @@ impl<'a> Select<'a> {
             let given: Vec<&str> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
             check_names(model, &given)?;
         }
+        let relations = relations(&statements);
+        let query = match <[Statement; 1]>::try_from(statements) {
+            Ok([Statement::Query(query)]) => query,
+            Ok(_) => return Err(refused("it is not a SELECT".to_owned())),
+            Err(statements) => {
+                let count = statements.len();
+                return Err(refused(format!(
+                    "one SELECT is expected, not {count} statements"
+                )));
+            }
+        };
         let mut select = Self {
             model,
             plan,
-            relations: relations(&statements),
+            query,
+            relations,
             names: BTreeSet::new(),
             all: false,
         };
@@ -73,12 +108,62 @@ impl<'a> Select<'a> {
         Ok(select)
     }
 
-    /// The same for several.
+    /// Those of several models.
     ///
     /// # Errors
     /// As [`Select::of`].
     pub(crate) fn all(models: impl IntoIterator<Item = &'a Model>) -> anyhow::Result<Vec<Self>> {
         models.into_iter().map(Self::of).collect()
+    }
+
+    /// Finds every name and type of the SELECT in the tables of a catalogue, and holds what it gives against what the
+    /// dataset declares.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] with file, line, column and construct for what Postgres would not accept or what isn't known to
+    /// be equal to it; [`Kind::Mismatch`] naming the column that is declared otherwise.
+    pub(crate) fn ready(&self, catalog: &Catalog) -> anyhow::Result<Ready> {
+        let ready = self.resolved(catalog)?;
+        if !ready.resolved.is_open {
+            self.check_declared(&ready.resolved)?;
+        }
+        Ok(ready)
+    }
+
+    /// The same without a look at what the dataset declares.
+    ///
+    /// # Errors
+    /// As [`Select::ready`], but for the columns.
+    pub(crate) fn resolved(&self, catalog: &Catalog) -> anyhow::Result<Ready> {
+        let resolved = fault::caught_deep(self.model, || {
+            resolve(&self.query, catalog).map_err(|refusal| refusal.error(self.model))
+        })?;
+        let streams = self.plan.as_ref().is_some_and(|plan| plan.fits(catalog));
+        Ok(Ready { resolved, streams })
+    }
+
+    fn check_declared(&self, resolved: &Resolved) -> anyhow::Result<()> {
+        let given: Vec<&str> = resolved
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        check_names(self.model, &given)?;
+        let model = self.model;
+        for (given, (name, declared)) in resolved.columns.iter().zip(&model.columns) {
+            if !given.kind.fits(*declared) {
+                let kind = given
+                    .kind
+                    .declared()
+                    .map_or_else(|| given.kind.to_string(), |kind| kind.to_string());
+                return Err(Kind::Mismatch.error(format!(
+                    "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {kind}, which is not \
+                     that without a loss: declare it so, or cast it",
+                    model.name, model.file
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the run of the model needs a table.
@@ -125,7 +210,9 @@ impl<'a> Select<'a> {
 /// [`Kind::Mismatch`] with both.
 pub(crate) fn check_names(model: &Model, given: &[&str]) -> anyhow::Result<()> {
     let declared = || model.columns.iter().map(|(name, _)| name.as_str());
-    if declared().eq(given.iter().copied()) {
+    // Postgres folds a name without quotes to lower case, and a description may write it as the SELECT does.
+    let is_same = |(declared, given): (&str, &&str)| declared.eq_ignore_ascii_case(given);
+    if model.columns.len() == given.len() && declared().zip(given).all(is_same) {
         return Ok(());
     }
     Err(Kind::Mismatch.error(format!(
@@ -145,25 +232,6 @@ pub(crate) fn error_at(model: &Model, place: &str, message: &str) -> anyhow::Err
     ))
 }
 
-/// Where in a model's file a name lies that `message` quotes: the line if the SQL holds the name just once.
-pub(crate) fn place_of(model: &Model, message: &str) -> String {
-    let tokens = tokens(&model.sql).unwrap_or_default();
-    let found = message.split(['"', '`', '\'']).find_map(|quoted| {
-        let mut places = tokens.iter().filter(|token| match &token.token {
-            Token::Word(word) => word.value == quoted,
-            _ => false,
-        });
-        places.next().filter(|_| places.next().is_none())
-    });
-    match found.map(|token| token.span.start) {
-        Some(start) => format!(
-            "{}, line {}, column {}",
-            model.file, start.line, start.column
-        ),
-        None => model.file.clone(),
-    }
-}
-
 /// The parser's message with its end, ` at Line: 1, Column: 8`, before it.
 fn cannot_parse(model: &Model, message: &str) -> anyhow::Error {
     let message = message.trim_start_matches("sql parser error: ");
@@ -178,7 +246,7 @@ fn cannot_parse(model: &Model, message: &str) -> anyhow::Error {
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, sqlparser::tokenizer::TokenizerError> {
-    Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location()
+    Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location()
 }
 
 fn relations(statements: &Vec<Statement>) -> BTreeSet<String> {
@@ -300,21 +368,6 @@ mod tests {
                 Some(Kind::Usage)
             );
             assert!(error.to_string().starts_with(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_placed_if_the_sql_holds_it_once() {
-        let model = model("SELECT a,\n  wrong, b\nFROM t WHERE b > 1", &[]);
-        for (message, expected) in [
-            (
-                "unable to find column \"wrong\"; valid columns: [\"b\"]",
-                "m.sql, line 2, column 3",
-            ),
-            ("unable to find column \"b\"", "m.sql"),
-            ("something else", "m.sql"),
-        ] {
-            assert_eq!(place_of(&model, message), expected);
         }
     }
 }

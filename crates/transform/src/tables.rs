@@ -8,6 +8,7 @@ use database::{Cancel, Settings};
 
 use crate::memory::{Budget, Shares};
 use crate::needed::Needed;
+use crate::select::Ready;
 use crate::sink::publish::Staging;
 use crate::stage::{Spill, StagedTable, Table, layer};
 use crate::{Options, TableReport};
@@ -27,6 +28,8 @@ pub(crate) struct Read {
     /// In the dataset's order.
     pub(crate) tables: Vec<(String, Table)>,
     pub(crate) reports: Vec<TableReport>,
+    /// The models over them, each name and type of which was found before a row was read.
+    pub(crate) models: Vec<Ready>,
     /// Keeps a raw layer as it is for the run.
     pub(crate) _layer: Option<layer::Layer>,
 }
@@ -71,7 +74,7 @@ fn read_database(
     };
     let snapshot = Snapshot::take(settings, &dataset, &options.schema, &wanted, cancel)?;
     let id = snapshot.id().to_owned();
-    needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
+    let models = needed.ready(snapshot.tables().iter().map(|table| &table.schema))?;
 
     let root = match &kept {
         Some(kept) => kept.path(&options.dataset.name),
@@ -119,13 +122,14 @@ fn read_database(
         snapshot: id,
         tables,
         reports,
+        models,
         _layer: None,
     })
 }
 
 fn read_stage(stage: &Path, options: &Options, needed: Needed<'_>) -> anyhow::Result<Read> {
     let mut layer = layer::open(stage, &needed.of(&options.dataset))?;
-    needed.check(layer.tables.iter().map(|table| &table.schema))?;
+    let models = needed.ready(layer.tables.iter().map(|table| &table.schema))?;
     let mut tables = std::mem::take(&mut layer.tables);
     tables
         .iter_mut()
@@ -135,6 +139,7 @@ fn read_stage(stage: &Path, options: &Options, needed: Needed<'_>) -> anyhow::Re
         snapshot: layer.snapshot.clone(),
         tables: loaded(tables, options.memory_bytes)?,
         reports,
+        models,
         _layer: Some(layer),
     })
 }

@@ -196,6 +196,39 @@ fn its_models_are_listed_without_a_database() {
     assert!(!folder.path().join(".local").exists(), "no server was made");
 }
 
+#[test]
+fn its_models_are_checked_over_the_tables_that_a_url_names() {
+    let world = loaded();
+    let url = format!("postgresql:///{}", world.database.settings().database());
+    let models = |more: &[&str]| {
+        let mut arguments = vec!["models", "--dataset", "copy"];
+        arguments.extend(more);
+        world.run(&arguments)
+    };
+    with_sql(
+        &world,
+        "SELECT isbn, title, 1::bigint AS loans, 1.00 AS fees, born AS last_lent FROM book",
+    );
+    let file = "copy/models/popular_books.sql, line 1, column ";
+    check(&models(&[]), 2, &[file, "`born`"]);
+    // Without schema.sql only the database knows the columns.
+    fs::remove_file(world.path("copy/schema.sql")).unwrap();
+    assert_eq!(models(&[]).code, 0);
+    check(&models(&["--url", &url]), 2, &[file, "`born`"]);
+    check(&models(&["--schema", "library"]), 2, &["--url"]);
+
+    with_sql(
+        &world,
+        "SELECT isbn, title, to_char(1, '9') AS loans, 1.00 AS fees, DATE '2024-01-01' AS last_lent FROM book",
+    );
+    check(&models(&[]), 2, &[file, "`to_char`", "list"]);
+    with_sql(
+        &world,
+        "SELECT isbn, title, 1 AS loans, 1.00 AS fees, DATE '2024-01-01' AS last_lent FROM book",
+    );
+    assert_eq!(models(&["--url", &url]).code, 0);
+}
+
 /// The sample with another model in place of `popular_books`.
 fn with_sql(world: &World, sql: &str) {
     let copy = world.path("copy");

@@ -1,19 +1,31 @@
 //! Models over frames, in memory. No files, no database, no clock.
 //!
-//! [`whole`] lets Polars run any SELECT. [`plan`] reads those that only look up the parents of each row of
-//! one table, and [`stream`] runs these without ever making the rows of the join.
+//! [`whole`] runs any SELECT that was resolved, part by part ([`relation`]), over Polars' columns. [`plan`] reads those
+//! that only look up the parents of each row of one table, and [`stream`] runs these without ever making the rows of the
+//! join.
 
+mod accumulate;
+mod aggregate;
+mod array;
+mod codes;
+mod evaluate;
+mod join;
 mod lookup;
+mod order;
 pub(crate) mod plan;
+mod relation;
+mod rows;
 mod stream;
 pub(crate) mod whole;
+mod window;
 
 use anyhow::Context;
+use database::Cancel;
 use dataset::Driving;
 use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
 
 use crate::output::Output;
-use crate::select::Select;
+use crate::select::{Ready, Select};
 pub(crate) use stream::Stream;
 
 /// The tables by name.
@@ -26,16 +38,21 @@ pub(crate) fn table<'a>(tables: &'a Tables, name: &str) -> anyhow::Result<&'a Da
     Ok(frame)
 }
 
-/// Runs the model's SELECT over the tables and gives its columns the declared types; and what tells which
-/// rows of the driving table it leaves out.
+/// Runs a model's SELECT over the tables and gives its columns the declared types; and what tells which rows of the
+/// driving table it leaves out. No part of it may take more than `limit_bytes` of memory.
 ///
 /// # Errors
-/// [`Kind::Usage`](dataset::failure::Kind::Usage) if the SELECT cannot be run;
-/// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if what it gives is not what the dataset declares,
-/// naming the column.
-pub(crate) fn run(select: &Select<'_>, tables: &Tables) -> anyhow::Result<(Output, Kept)> {
+/// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or there are more rows than memory
+/// holds; [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares.
+pub(crate) fn run(
+    select: &Select<'_>,
+    ready: &Ready,
+    tables: &Tables,
+    limit_bytes: u64,
+    cancel: &Cancel,
+) -> anyhow::Result<(Output, Kept)> {
     let model = select.model;
-    if let Some(plan) = &select.plan {
+    if let Some(plan) = select.plan.as_ref().filter(|_| ready.streams) {
         let streamed = table(tables, &plan.tables[0])?;
         if let Some(stream) = Stream::prepare(model, plan, tables)?
             && stream.takes(streamed)?
@@ -43,7 +60,7 @@ pub(crate) fn run(select: &Select<'_>, tables: &Tables) -> anyhow::Result<(Outpu
             return Ok((stream.apply(streamed)?, Kept::Parents(stream.parents()?)));
         }
     }
-    let frame = whole::run(model, tables)?;
+    let frame = whole::run(model, &ready.resolved, tables, limit_bytes, cancel)?;
     let names = model
         .driving
         .iter()

@@ -6,6 +6,8 @@ use sqlparser::ast::{
     SelectItem, SetExpr, Statement, TableFactor,
 };
 
+use crate::model::catalog::{Catalog, TableColumn};
+
 /// How a streamed model runs. Tables have the numbers of their place in FROM; 0 is the streamed one.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Plan {
@@ -61,6 +63,37 @@ impl Plan {
                  table, FROM the streamed table, with inner or left joins of its parents by one column; without \
                  `stream` it runs whole"
             )
+        })
+    }
+
+    /// Whether all keys that it looks up are of types that a look-up compares as Postgres does: integers, or texts of one
+    /// type whose equality is that of bytes.
+    pub(crate) fn fits(&self, catalog: &Catalog) -> bool {
+        let column = |table: usize, name: &str| {
+            let columns = catalog.table(&self.tables[table])?.columns.as_ref()?;
+            columns.iter().find(|column| column.name == name).cloned()
+        };
+        let is_alike = |one: Option<TableColumn>, other: Option<TableColumn>| match (one, other) {
+            (Some(one), Some(other)) => {
+                one.kind.is_integer() && other.kind.is_integer()
+                    || one.kind.is_text()
+                        && one.kind == other.kind
+                        && one.collation == other.collation
+            }
+            _ => false,
+        };
+        self.lookups.iter().all(|lookup| {
+            let of_streamed = is_alike(
+                column(0, &lookup.from),
+                column(lookup.to.table, &lookup.to.column),
+            );
+            let of_parents = lookup.joins.iter().all(|join| {
+                let mut on = join.on.iter();
+                on.all(|(from, own)| {
+                    is_alike(column(from.table, &from.column), column(join.table, own))
+                })
+            });
+            of_streamed && of_parents
         })
     }
 
@@ -280,12 +313,16 @@ impl Reader {
     }
 }
 
-/// A name as Postgres understands it: in lower case unless quoted.
+/// A name as Postgres understands it: A to Z in lower case unless quoted, and no longer than it may be.
 pub(crate) fn folded(name: &Ident) -> String {
-    match name.quote_style {
+    /// `NAMEDATALEN` without the byte that ends it.
+    const LONGEST_BYTES: usize = 63;
+    let mut folded = match name.quote_style {
         Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
-    }
+        None => name.value.to_ascii_lowercase(),
+    };
+    folded.truncate(folded.floor_char_boundary(LONGEST_BYTES));
+    folded
 }
 
 #[cfg(test)]

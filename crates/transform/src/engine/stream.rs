@@ -1,14 +1,15 @@
 //! Running a plan: each row of the streamed table gets the rows of its parents, and nothing is copied.
 
-use dataset::Model;
+use dataset::failure::{Kind, OrFail};
+use dataset::{ColumnType, Model};
 use polars::prelude::{
     Column, DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinCoalesce, JoinType, LazyFrame, col,
 };
 
 use super::lookup::Lookup;
 use super::plan::{self, ColumnOf, Plan};
-use super::whole::with_declared_type;
 use super::{Parents, Tables, table};
+use crate::extract::data_type;
 use crate::output::{MISSING, Output, OutputColumn, Taken};
 
 /// A streamed model with its parents, ready for rows of the streamed table.
@@ -238,4 +239,27 @@ fn joined(plan: &Plan, lookup: &plan::Lookup, tables: &Tables) -> anyhow::Result
         frame = frame.join(renamed(join.table)?, left, right, arguments);
     }
     Ok(frame.collect()?)
+}
+
+/// A table's column with the type that the model declares for it.
+///
+/// # Errors
+/// [`Kind::Mismatch`] if a value would be lost.
+fn with_declared_type(
+    model: &Model,
+    column: Column,
+    name: &str,
+    kind: ColumnType,
+) -> anyhow::Result<Column> {
+    let (from, to) = (column.dtype().clone(), data_type(kind));
+    if from == to {
+        return Ok(column);
+    }
+    column.strict_cast(&to).or_fail(Kind::Mismatch, || {
+        format!(
+            "dataset.toml, model `{}`: column `{name}` is declared {kind}, but a value that {} gives is not that without a \
+             loss",
+            model.name, model.file
+        )
+    })
 }

@@ -426,6 +426,7 @@ mod tests {
                 name: format!("c{index}"),
                 kind: *kind,
                 cast_to_text: false,
+                text: None,
                 nullable: true,
             })
             .collect()

@@ -1,10 +1,11 @@
 //! The raw layer that is kept: `raw/<dataset>/<table>/part-….parquet`, with a manifest, published in one step.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
-use dataset::{Column, ColumnType, Dataset, TableSchema};
+use dataset::{Column, ColumnType, Dataset, TableSchema, TextTraits};
 use serde::{Deserialize, Serialize};
 
 use super::StagedTable;
@@ -40,6 +41,9 @@ struct TableEntry {
     /// What the rows take in memory.
     memory_bytes: u64,
     columns: Vec<(String, ColumnType)>,
+    /// What the database said of each column that is carried as text. A layer of before 0.2 has none.
+    #[serde(default)]
+    text: BTreeMap<String, TextTraits>,
 }
 
 /// The folder that holds the raw layers.
@@ -96,13 +100,16 @@ pub(crate) fn publish(
 
 fn entry(table: &StagedTable) -> TableEntry {
     let columns = table.schema.columns.iter();
+    let traits = |column: &Column| Some((column.name.clone(), column.text.clone()?));
     TableEntry {
         table: table.schema.name.clone(),
         rows: table.rows(),
         memory_bytes: table.memory_bytes,
         columns: columns
+            .clone()
             .map(|column| (column.name.clone(), column.kind))
             .collect(),
+        text: columns.filter_map(traits).collect(),
     }
 }
 
@@ -147,7 +154,13 @@ pub(crate) fn open(stage: &Path, dataset: &Dataset) -> anyhow::Result<Layer> {
         let staged = StagedTable {
             schema: TableSchema {
                 name: table.name.clone(),
-                columns: found.columns.iter().map(column).collect(),
+                columns: columns(found).ok_or_else(|| {
+                    Kind::Mismatch.error(format!(
+                        "{} was staged by an earlier version, which did not keep the database's types: stage again \
+                         with --stage",
+                        root.display()
+                    ))
+                })?,
             },
             root: root.clone(),
             files: files
@@ -176,13 +189,19 @@ fn missing(root: &Path) -> String {
     )
 }
 
-fn column((name, kind): &(String, ColumnType)) -> Column {
-    Column {
-        name: name.clone(),
-        kind: *kind,
-        cast_to_text: false,
-        nullable: true,
-    }
+/// The columns of a table; `None` if it isn't known what they were in the database.
+fn columns(table: &TableEntry) -> Option<Vec<Column>> {
+    let column = |(name, kind): &(String, ColumnType)| {
+        let text = table.text.get(name);
+        (text.is_some() || *kind != ColumnType::Text).then(|| Column {
+            name: name.clone(),
+            kind: *kind,
+            cast_to_text: false,
+            nullable: true,
+            text: text.cloned(),
+        })
+    };
+    table.columns.iter().map(column).collect()
 }
 
 /// What the report says of a table that was staged before.

@@ -99,7 +99,12 @@ pub(super) fn compare(
         &wanted,
         cancel,
     )?;
-    needed.check(snapshot.tables().iter().map(|table| &table.schema))?;
+    let tables: Vec<_> = snapshot
+        .tables()
+        .iter()
+        .map(|table| &table.schema)
+        .collect();
+    needed.check(&tables)?;
     // The model's tables are those of the schema, whatever the role's own search path is.
     let begin = format!(
         "{}; SET LOCAL search_path = {}",

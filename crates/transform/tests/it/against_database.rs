@@ -267,7 +267,7 @@ fn every_type_is_found_equal_also_to_order_and_to_partition_by() {
 }
 
 #[test]
-fn a_model_that_aggregates_is_compared_and_where_sql_differs_that_is_named() {
+fn a_model_that_aggregates_is_compared() {
     let mut world = world_of_all_types();
     world.dataset.models.remove(0);
     transform_in_cards(&world, Layout::Declared);
@@ -286,8 +286,7 @@ fn a_model_that_aggregates_is_compared_and_where_sql_differs_that_is_named() {
     model.sql = model.sql.replace("SUM(v.price)", "SUM(t.whole % 10)");
     model.columns[2].1 = ColumnType::BigInt;
     transform_in_cards(&world, Layout::Declared);
-    // The remainder of a negative number has its sign in Postgres, and the divisor's in Polars.
-    names(&world.difference(), &["contagem.csv, row 1, column total"]);
+    assert_eq!(world.verified(), [2]);
 }
 
 #[test]

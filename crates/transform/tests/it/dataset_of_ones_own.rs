@@ -165,7 +165,7 @@ fn every_type_comes_through_as_postgres_writes_it() {
 }
 
 #[test]
-fn sums_and_products_of_narrow_integers_do_not_wrap_around() {
+fn sums_of_narrow_integers_do_not_wrap_around_and_products_end_as_in_postgres() {
     let folder = tempfile::tempdir().unwrap();
     let description = "
         name = \"cards\"
@@ -181,7 +181,7 @@ fn sums_and_products_of_narrow_integers_do_not_wrap_around() {
         smallest = \"smallint\"
     ";
     fs::write(folder.path().join("dataset.toml"), description).unwrap();
-    let sql = "SELECT SUM(cents) AS total, MAX(cents * 1000000) AS product, MIN(small) AS smallest FROM g";
+    let sql = "SELECT SUM(cents) AS total, MAX(CAST(cents AS bigint) * 1000000) AS product, MIN(small) AS smallest FROM g";
     fs::write(folder.path().join("total.sql"), sql).unwrap();
     let world = World {
         database: Database::create(),
@@ -203,39 +203,39 @@ fn sums_and_products_of_narrow_integers_do_not_wrap_around() {
         "total,product,smallest\n5000000000,1000000000000,-32768\n"
     );
 
-    // A value that its declared type cannot hold is refused.
-    world
-        .database
-        .connect()
-        .batch_execute("UPDATE cards.g SET cents = 2")
-        .unwrap();
-    fs::write(
-        folder.path().join("total.sql"),
-        sql.replace("MIN(small)", "MIN(small) - 1"),
-    )
-    .unwrap();
-    let world = World {
-        dataset: Dataset::open(folder.path().to_str().unwrap()).unwrap(),
-        out: tempfile::tempdir().unwrap(),
-        ..world
-    };
-    let (kind, message) = world.refused(Layout::Declared);
-    assert_eq!(kind, dataset::failure::Kind::Mismatch);
-    assert!(message.contains("`smallest`"), "{message}");
-}
-
-#[test]
-fn a_join_that_polars_gets_wrong_is_refused() {
-    let mut world = World::with_rows(2, 4);
-    let sql = &mut world.dataset.models[0].sql;
-    *sql = sql.replace(
-        "ON c.id_conta = o.id",
-        "ON c.id_conta = o.id AND o.tipo = 'corrente'",
-    );
-    let (kind, message) = world.refused(Layout::Declared);
-    assert_eq!(kind, dataset::failure::Kind::Usage);
-    assert!(
-        message.contains("o.tipo = 'corrente'") && message.contains("WHERE"),
-        "{message}"
-    );
+    // What Postgres refuses, and a value that its declared type cannot hold.
+    use dataset::failure::Kind;
+    for (of, changed, expected, named) in [
+        (
+            "CAST(cents AS bigint)",
+            "cents",
+            Kind::Refused,
+            "integer out of range",
+        ),
+        (
+            "MIN(small)",
+            "MIN(small) - 1::smallint",
+            Kind::Refused,
+            "smallint out of range",
+        ),
+        ("MIN(small)", "MIN(small) - 1", Kind::Mismatch, "`smallest`"),
+    ] {
+        fs::write(folder.path().join("total.sql"), sql.replace(of, changed)).unwrap();
+        let other = World {
+            dataset: Dataset::open(folder.path().to_str().unwrap()).unwrap(),
+            out: tempfile::tempdir().unwrap(),
+            database: Database::create(),
+        };
+        other
+            .database
+            .connect()
+            .batch_execute(
+                "CREATE SCHEMA cards; CREATE TABLE cards.g AS
+                 SELECT i AS id, 1000000 AS cents, (-32768)::smallint AS small FROM generate_series(1, 5) AS i",
+            )
+            .unwrap();
+        let (kind, message) = other.refused(Layout::Declared);
+        assert_eq!(kind, expected, "{message}");
+        assert!(message.contains(named), "{message}");
+    }
 }

@@ -13,6 +13,7 @@ mod models;
 mod reconciliation;
 mod refusals;
 mod replica;
+mod selects;
 mod snapshot;
 mod source_load;
 mod staged;

@@ -1,0 +1,263 @@
+//! Aggregates, value by value.
+
+use std::cmp::Ordering;
+
+use polars::prelude::{IdxCa, PlSmallStr};
+use polars_arrow::array::{BooleanArray, PrimitiveArray};
+
+use super::array::Array;
+use super::evaluate::carried;
+use super::order::Keys;
+use crate::model::tree::AggregateFunction;
+use crate::model::types::{Held, Type};
+use crate::output::MISSING;
+
+/// What an aggregate is computed of.
+pub(super) struct Input {
+    function: AggregateFunction,
+    kind: Type,
+    values: Option<Array>,
+    flat: Flat,
+    is_valid: Option<Vec<bool>>,
+}
+
+/// Values that are added, in one piece.
+enum Flat {
+    None,
+    Integers(PrimitiveArray<i64>),
+    Numerics(PrimitiveArray<i128>),
+    Reals(PrimitiveArray<f32>),
+    Doubles(PrimitiveArray<f64>),
+    Booleans(BooleanArray),
+    Order(Keys),
+}
+
+/// What is known of the values so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum State {
+    /// Of no value.
+    Empty,
+    Count(i64),
+    Integer(i64),
+    Numeric(i128),
+    Real(f32),
+    Double(f64),
+    /// How many, their sum, and the sum of the squares of their differences.
+    Mean(f64, f64, f64),
+    Boolean(bool),
+    /// The row of the least or greatest.
+    Row(u32),
+}
+
+impl Input {
+    /// The values of an argument; of none for `COUNT(*)`.
+    pub(super) fn of(
+        function: AggregateFunction,
+        kind: &Type,
+        values: Option<Array>,
+    ) -> anyhow::Result<Self> {
+        let values = values.map(|values| values.rechunked());
+        let is_valid = values.as_ref().map(|values| {
+            let valid = values.validity();
+            valid.iter().map(|valid| valid == Some(true)).collect()
+        });
+        let flat = match (function, &values) {
+            (AggregateFunction::Count, _) | (_, None) => Flat::None,
+            (AggregateFunction::Min | AggregateFunction::Max, Some(values)) => {
+                let mut keys = Keys::new();
+                keys.push(values, false, false);
+                Flat::Order(keys)
+            }
+            (_, Some(Array::Integers(values))) => {
+                Flat::Integers(values.downcast_as_array().clone())
+            }
+            (_, Some(Array::Numerics(values))) => {
+                Flat::Numerics(values.downcast_as_array().clone())
+            }
+            (_, Some(Array::Reals(values))) => Flat::Reals(values.downcast_as_array().clone()),
+            (_, Some(Array::Doubles(values))) => Flat::Doubles(values.downcast_as_array().clone()),
+            (_, Some(Array::Boolean(values))) => Flat::Booleans(values.downcast_as_array().clone()),
+            _ => anyhow::bail!("{function:?} of a kind that it doesn't take"),
+        };
+        Ok(Self {
+            function,
+            kind: kind.clone(),
+            values,
+            flat,
+            is_valid,
+        })
+    }
+
+    /// The state of no value.
+    pub(super) fn empty(&self) -> State {
+        match self.function {
+            AggregateFunction::Count => State::Count(0),
+            _ => State::Empty,
+        }
+    }
+
+    /// Whether a row has a value to aggregate.
+    pub(super) fn has(&self, row: usize) -> bool {
+        self.is_valid.as_ref().is_none_or(|is_valid| is_valid[row])
+    }
+
+    /// The argument's values.
+    pub(super) fn values(&self) -> Option<&Array> {
+        self.values.as_ref()
+    }
+
+    /// Adds the value of a row.
+    ///
+    /// # Errors
+    /// Why the result cannot be held, in Postgres's words where it can't either.
+    pub(super) fn add(&self, state: &mut State, row: usize) -> Result<(), String> {
+        if !self.has(row) {
+            return Ok(());
+        }
+        let is_mean = self.function == AggregateFunction::Mean;
+        *state = match (&self.flat, *state) {
+            (_, State::Count(count)) => State::Count(count + 1),
+            (Flat::Integers(values), State::Integer(sum)) => {
+                let sum = sum.checked_add(values.value(row));
+                State::Integer(sum.ok_or("bigint out of range")?)
+            }
+            (Flat::Integers(values), _) => State::Integer(values.value(row)),
+            (Flat::Numerics(values), State::Numeric(sum)) => {
+                State::Numeric(carried(sum.checked_add(values.value(row)))?)
+            }
+            (Flat::Numerics(values), _) => State::Numeric(values.value(row)),
+            (Flat::Reals(values), State::Mean(count, sum, squares)) => {
+                mean(count, sum, squares, values.value(row).into())?
+            }
+            (Flat::Doubles(values), State::Mean(count, sum, squares)) => {
+                mean(count, sum, squares, values.value(row))?
+            }
+            (Flat::Reals(values), _) if is_mean => mean(0.0, 0.0, 0.0, values.value(row).into())?,
+            (Flat::Doubles(values), _) if is_mean => mean(0.0, 0.0, 0.0, values.value(row))?,
+            (Flat::Reals(values), State::Real(sum)) => {
+                let value = values.value(row);
+                checked(sum.into(), value.into(), (sum + value).into())?;
+                State::Real(sum + value)
+            }
+            (Flat::Reals(values), _) => State::Real(values.value(row)),
+            (Flat::Doubles(values), State::Double(sum)) => {
+                let value = values.value(row);
+                checked(sum, value, sum + value)?;
+                State::Double(sum + value)
+            }
+            (Flat::Doubles(values), _) => State::Double(values.value(row)),
+            (Flat::Booleans(values), State::Boolean(sofar)) => {
+                let value = values.value(row);
+                State::Boolean(match self.function {
+                    AggregateFunction::All => sofar && value,
+                    _ => sofar || value,
+                })
+            }
+            (Flat::Booleans(values), _) => State::Boolean(values.value(row)),
+            (Flat::Order(keys), State::Row(best)) => {
+                let kept = match self.function {
+                    AggregateFunction::Min => Ordering::Less,
+                    _ => Ordering::Greater,
+                };
+                // Of equal values Postgres takes the last.
+                let is_kept = keys.compare(best as usize, row) == kept;
+                State::Row(if is_kept { best } else { row as u32 })
+            }
+            (Flat::Order(_), _) => State::Row(row as u32),
+            (Flat::None, state) => state,
+        };
+        Ok(())
+    }
+
+    /// The results of states.
+    pub(super) fn results(&self, states: &[State]) -> anyhow::Result<Array> {
+        if let AggregateFunction::Min | AggregateFunction::Max = self.function
+            && let Some(values) = &self.values
+        {
+            let row = |state: &State| match state {
+                State::Row(row) => *row,
+                _ => MISSING,
+            };
+            let rows = states
+                .iter()
+                .map(row)
+                .map(|row| (row != MISSING).then_some(row));
+            return values.take(&IdxCa::from_iter(rows).with_name(PlSmallStr::EMPTY));
+        }
+        Ok(match self.kind.held() {
+            Held::Integers => Array::of_integers(
+                states
+                    .iter()
+                    .map(|state| match state {
+                        State::Count(value) | State::Integer(value) => Some(*value),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Held::Numerics => Array::of_numerics(
+                states
+                    .iter()
+                    .map(|state| match state {
+                        State::Numeric(value) => Some(*value),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Held::Reals => Array::of_reals(
+                states
+                    .iter()
+                    .map(|state| match state {
+                        State::Real(value) => Some(*value),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Held::Doubles => Array::of_doubles(
+                states
+                    .iter()
+                    .map(|state| match state {
+                        State::Double(value) => Some(*value),
+                        State::Mean(count, sum, _) => Some(sum / count),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Held::Boolean => Array::of_booleans(
+                states
+                    .iter()
+                    .map(|state| match state {
+                        State::Boolean(value) => Some(*value),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            held => anyhow::bail!("{:?} gives no {held:?}", self.function),
+        })
+    }
+}
+
+/// A mean with one value more, which fails where the sum of squares does that Postgres keeps beside it (`float8_accum`
+/// in src/backend/utils/adt/float.c, by Youngs and Cramer).
+fn mean(count: f64, sum: f64, squares: f64, value: f64) -> Result<State, String> {
+    let (more, total) = (count + 1.0, sum + value);
+    if count == 0.0 {
+        let squares = if value.is_finite() { squares } else { f64::NAN };
+        return Ok(State::Mean(more, total, squares));
+    }
+    let difference = value * more - total;
+    let mut squares = squares + difference * difference / (more * count);
+    if total.is_infinite() || squares.is_infinite() {
+        if sum.is_finite() && value.is_finite() {
+            return Err("value out of range: overflow".to_owned());
+        }
+        squares = f64::NAN;
+    }
+    Ok(State::Mean(more, total, squares))
+}
+
+fn checked(one: f64, other: f64, sum: f64) -> Result<(), String> {
+    match sum.is_infinite() && !one.is_infinite() && !other.is_infinite() {
+        true => Err("value out of range: overflow".to_owned()),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,284 @@
+//! Columns while a model runs: values of one kind, with NULLs, without a name.
+
+use dataset::ColumnType;
+use polars::prelude::{
+    BinaryChunked, BooleanChunked, ChunkAgg, ChunkTake, ChunkedArray, DataType, Float32Chunked,
+    Float64Chunked, IdxCa, Int32Chunked, Int64Chunked, Int128Type, IntoSeries, NewChunkedArray,
+    PlSmallStr, Series, StringChunked, TimeUnit, TimeZone,
+};
+
+use crate::extract::data_type;
+use crate::model::tree::Value;
+use crate::model::types::{Held, Type};
+
+/// Numerics, unscaled.
+pub(super) type NumericChunked = ChunkedArray<Int128Type>;
+
+/// The values of a column.
+#[derive(Debug, Clone)]
+pub(super) enum Array {
+    Boolean(BooleanChunked),
+    Integers(Int64Chunked),
+    Numerics(NumericChunked),
+    Reals(Float32Chunked),
+    Doubles(Float64Chunked),
+    Text(StringChunked),
+    Dates(Int32Chunked),
+    Bytes(BinaryChunked),
+}
+
+/// Runs the same for every kind of array.
+macro_rules! each {
+    ($array:expr, $values:ident => $run:expr) => {
+        match $array {
+            Array::Boolean($values) => $run,
+            Array::Integers($values) => $run,
+            Array::Numerics($values) => $run,
+            Array::Reals($values) => $run,
+            Array::Doubles($values) => $run,
+            Array::Text($values) => $run,
+            Array::Dates($values) => $run,
+            Array::Bytes($values) => $run,
+        }
+    };
+}
+
+/// Runs the same for every kind of array, and makes an array of the same kind of what it gives.
+macro_rules! like {
+    ($array:expr, $values:ident => $run:expr) => {
+        match $array {
+            Array::Boolean($values) => Array::Boolean($run),
+            Array::Integers($values) => Array::Integers($run),
+            Array::Numerics($values) => Array::Numerics($run),
+            Array::Reals($values) => Array::Reals($run),
+            Array::Doubles($values) => Array::Doubles($run),
+            Array::Text($values) => Array::Text($run),
+            Array::Dates($values) => Array::Dates($run),
+            Array::Bytes($values) => Array::Bytes($run),
+        }
+    };
+}
+
+const NAME: PlSmallStr = PlSmallStr::EMPTY;
+const NANOSECONDS: i64 = 1000;
+
+impl Array {
+    /// The column of a table.
+    pub(super) fn of(series: &Series) -> anyhow::Result<Self> {
+        let physical = series.to_physical_repr();
+        Ok(match series.dtype() {
+            DataType::Boolean => Self::Boolean(series.bool()?.clone()),
+            DataType::Int64 => Self::Integers(series.i64()?.clone()),
+            DataType::Float32 => Self::Reals(series.f32()?.clone()),
+            DataType::Float64 => Self::Doubles(series.f64()?.clone()),
+            DataType::Decimal(..) => Self::Numerics(physical.i128()?.clone()),
+            DataType::String => Self::Text(series.str()?.clone()),
+            DataType::Date => Self::Dates(physical.i32()?.clone()),
+            DataType::Time => {
+                let microseconds = |nanoseconds: Option<i64>| Some(nanoseconds? / NANOSECONDS);
+                let times = physical.i64()?.iter().map(microseconds);
+                Self::Integers(Int64Chunked::from_iter_options(NAME, times))
+            }
+            DataType::Datetime(TimeUnit::Microseconds, _) => {
+                Self::Integers(physical.i64()?.clone())
+            }
+            DataType::Binary => Self::Bytes(series.binary()?.clone()),
+            other => anyhow::bail!("column `{}` was read as {other}", series.name()),
+        })
+    }
+
+    /// The column of an output, of the type that it is declared as. `None` if a value doesn't fit.
+    pub(super) fn declared(&self, kind: &Type, declared: ColumnType) -> Option<Series> {
+        let series = match (self, declared) {
+            (Self::Integers(values), ColumnType::Time) => {
+                let times = values
+                    .iter()
+                    .map(|microseconds| Some(microseconds? * NANOSECONDS));
+                Int64Chunked::from_iter_options(NAME, times)
+                    .into_time()
+                    .into_series()
+            }
+            (Self::Integers(values), ColumnType::Timestamp) => values
+                .clone()
+                .into_datetime(TimeUnit::Microseconds, None)
+                .into_series(),
+            (Self::Integers(values), ColumnType::TimestampTz) => {
+                let zone = Some(TimeZone::UTC);
+                values
+                    .clone()
+                    .into_datetime(TimeUnit::Microseconds, zone)
+                    .into_series()
+            }
+            (Self::Integers(values), ColumnType::Numeric { .. }) => {
+                let wide = values.iter().map(|value| value.map(i128::from));
+                Self::Numerics(NumericChunked::from_iter_options(NAME, wide))
+                    .declared(&Type::Numeric(0), declared)?
+            }
+            (Self::Integers(values), _) => {
+                let (low, high) = match declared {
+                    ColumnType::SmallInt => (i64::from(i16::MIN), i64::from(i16::MAX)),
+                    ColumnType::Integer => (i64::from(i32::MIN), i64::from(i32::MAX)),
+                    _ => (i64::MIN, i64::MAX),
+                };
+                let is_within = values.min().is_none_or(|least| least >= low)
+                    && values.max().is_none_or(|most| most <= high);
+                let series = values.clone().into_series();
+                is_within.then(|| series.strict_cast(&data_type(declared)).ok())??
+            }
+            (Self::Numerics(values), ColumnType::Numeric { precision, scale }) => {
+                let Type::Numeric(own) = kind else {
+                    return None;
+                };
+                let factor = 10_i128.checked_pow(u32::from(scale.checked_sub(*own)?))?;
+                let limit = 10_i128.checked_pow(u32::from(precision))?;
+                let mut fits = true;
+                let scaled = values.iter().map(|value| {
+                    let scaled = value?
+                        .checked_mul(factor)
+                        .filter(|scaled| scaled.abs() < limit);
+                    fits &= scaled.is_some();
+                    scaled
+                });
+                let scaled = NumericChunked::from_iter_options(NAME, scaled);
+                fits.then(|| {
+                    scaled
+                        .into_decimal_unchecked(precision.into(), scale.into())
+                        .into_series()
+                })?
+            }
+            (
+                Self::Numerics(values),
+                ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt,
+            ) => {
+                let mut fits = true;
+                let narrow = values.iter().map(|value| {
+                    let narrow = i64::try_from(value?).ok();
+                    fits &= narrow.is_some();
+                    narrow
+                });
+                let narrow = Self::Integers(Int64Chunked::from_iter_options(NAME, narrow));
+                fits.then(|| narrow.declared(&Type::BigInt, declared))??
+            }
+            (Self::Dates(values), ColumnType::Date) => values.clone().into_date().into_series(),
+            (Self::Text(values), declared) if values.null_count() == values.len() => {
+                Series::full_null(NAME, values.len(), &data_type(declared))
+            }
+            (array, _) => each!(array, values => values.clone().into_series()),
+        };
+        (*series.dtype() == data_type(declared)).then_some(series)
+    }
+
+    /// One value.
+    pub(super) fn constant(value: &Value, kind: &Type) -> Self {
+        match (value, kind.held()) {
+            (Value::Boolean(value), _) => {
+                Self::Boolean(BooleanChunked::from_slice(NAME, &[*value]))
+            }
+            (Value::Integer(value), _) => Self::Integers(Int64Chunked::from_slice(NAME, &[*value])),
+            (Value::Numeric(value), _) => {
+                Self::Numerics(NumericChunked::from_slice(NAME, &[*value]))
+            }
+            (Value::Real(value), _) => Self::Reals(Float32Chunked::from_slice(NAME, &[*value])),
+            (Value::Double(value), _) => Self::Doubles(Float64Chunked::from_slice(NAME, &[*value])),
+            (Value::Text(value), _) => {
+                Self::Text(StringChunked::from_slice(NAME, &[value.as_str()]))
+            }
+            (Value::Date(value), _) => Self::Dates(Int32Chunked::from_slice(NAME, &[*value])),
+            (Value::Null, held) => Self::nulls(held, 1),
+        }
+    }
+
+    /// So many NULLs.
+    pub(super) fn nulls(held: Held, count: usize) -> Self {
+        use polars::prelude::ChunkFullNull;
+        match held {
+            Held::Boolean => Self::Boolean(BooleanChunked::full_null(NAME, count)),
+            Held::Integers => Self::Integers(Int64Chunked::full_null(NAME, count)),
+            Held::Numerics => Self::Numerics(NumericChunked::full_null(NAME, count)),
+            Held::Reals => Self::Reals(Float32Chunked::full_null(NAME, count)),
+            Held::Doubles => Self::Doubles(Float64Chunked::full_null(NAME, count)),
+            Held::Text => Self::Text(StringChunked::full_null(NAME, count)),
+            Held::Dates => Self::Dates(Int32Chunked::full_null(NAME, count)),
+            Held::Bytes => Self::Bytes(BinaryChunked::full_null(NAME, count)),
+        }
+    }
+
+    pub(super) fn of_booleans(values: Vec<Option<bool>>) -> Self {
+        Self::Boolean(BooleanChunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn of_integers(values: Vec<Option<i64>>) -> Self {
+        Self::Integers(Int64Chunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn of_numerics(values: Vec<Option<i128>>) -> Self {
+        Self::Numerics(NumericChunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn of_reals(values: Vec<Option<f32>>) -> Self {
+        Self::Reals(Float32Chunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn of_doubles(values: Vec<Option<f64>>) -> Self {
+        Self::Doubles(Float64Chunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn of_texts(values: Vec<Option<String>>) -> Self {
+        Self::Text(StringChunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn of_dates(values: Vec<Option<i32>>) -> Self {
+        Self::Dates(Int32Chunked::from_iter_options(NAME, values.into_iter()))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        each!(self, values => values.len())
+    }
+
+    /// What one row takes in memory, about; text that a row shares with the table it was read from counts once there.
+    pub(super) fn row_bytes(&self) -> u64 {
+        match self {
+            Self::Boolean(_) => 1,
+            Self::Reals(_) | Self::Dates(_) => 5,
+            Self::Integers(_) | Self::Doubles(_) => 9,
+            Self::Numerics(_) | Self::Text(_) | Self::Bytes(_) => 17,
+        }
+    }
+
+    /// Which rows are not NULL.
+    pub(super) fn validity(&self) -> BooleanChunked {
+        each!(self, values => values.is_not_null())
+    }
+
+    /// These rows, in this order; NULL where there is no row.
+    ///
+    /// # Errors
+    /// If there is no such row.
+    pub(super) fn take(&self, rows: &IdxCa) -> anyhow::Result<Self> {
+        Ok(like!(self, values => values.take(rows)?))
+    }
+
+    /// The same with the rows of another behind it.
+    pub(super) fn with(&self, other: &Self) -> anyhow::Result<Self> {
+        macro_rules! appended {
+            ($($kind:ident),*) => {
+                match (self, other) {
+                    $((Self::$kind(one), Self::$kind(other)) => {
+                        let mut whole = one.clone();
+                        whole.append(other)?;
+                        Self::$kind(whole.rechunk().into_owned())
+                    })*
+                    _ => anyhow::bail!("columns of different kinds are put together"),
+                }
+            };
+        }
+        Ok(appended!(
+            Boolean, Integers, Numerics, Reals, Doubles, Text, Dates, Bytes
+        ))
+    }
+
+    /// The same in one piece.
+    pub(super) fn rechunked(&self) -> Self {
+        like!(self, values => values.rechunk().into_owned())
+    }
+}

@@ -1,0 +1,82 @@
+//! The arguments of a call, row by row.
+
+use super::super::array::Array;
+
+/// A value for each row, or one for all.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Evaluated {
+    pub(in crate::engine) array: Array,
+    /// The array has one value, which all rows have.
+    pub(in crate::engine) is_constant: bool,
+}
+
+/// The arguments of a call, for so many rows.
+pub(super) struct Arguments<'a> {
+    pub(super) values: &'a [Evaluated],
+    pub(super) rows: usize,
+}
+
+/// The values of one argument.
+pub(super) type Cells<'a, T> = Box<dyn Iterator<Item = Option<T>> + 'a>;
+
+/// Why values cannot be computed.
+pub(super) type Result<T> = std::result::Result<T, String>;
+
+macro_rules! cells {
+    ($name:ident, $kind:ident, $type:ty) => {
+        pub(super) fn $name(&self, at: usize) -> Result<Cells<'_, $type>> {
+            let value = &self.values[at];
+            match &value.array {
+                Array::$kind(values) if value.is_constant => {
+                    Ok(Box::new(std::iter::repeat_n(values.get(0), self.rows)))
+                }
+                Array::$kind(values) => Ok(Box::new(values.iter())),
+                _ => Err("an argument is not of the kind that its type has".to_owned()),
+            }
+        }
+    };
+}
+
+impl Arguments<'_> {
+    cells!(booleans, Boolean, bool);
+    cells!(integers, Integers, i64);
+    cells!(numerics, Numerics, i128);
+    cells!(reals, Reals, f32);
+    cells!(doubles, Doubles, f64);
+    cells!(texts, Text, &str);
+    cells!(dates, Dates, i32);
+    cells!(bytes, Bytes, &[u8]);
+
+    pub(super) fn array(&self, at: usize) -> &Array {
+        &self.values[at].array
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+/// What is computed of each value that isn't NULL.
+pub(super) fn unary<A, O>(
+    values: Cells<'_, A>,
+    compute: impl Fn(A) -> Result<O>,
+) -> Result<Vec<Option<O>>> {
+    values
+        .map(|value| value.map(&compute).transpose())
+        .collect()
+}
+
+/// What is computed of two values, of which none is NULL.
+pub(super) fn binary<A, B, O>(
+    left: Cells<'_, A>,
+    right: Cells<'_, B>,
+    compute: impl Fn(A, B) -> Result<O>,
+) -> Result<Vec<Option<O>>> {
+    left.zip(right)
+        .map(|(left, right)| {
+            left.zip(right)
+                .map(|(left, right)| compute(left, right))
+                .transpose()
+        })
+        .collect()
+}

@@ -1,0 +1,113 @@
+//! Parts of dates and times, all in UTC.
+
+use dataset::calendar::{CARRIED_DAYS, DAY_MICROSECONDS, Date};
+
+use super::super::array::Array;
+use super::arguments::{Arguments, Result, unary};
+use crate::model::tree::Field;
+use crate::model::types::Type;
+
+const HOUR: i64 = 3_600_000_000;
+const MINUTE: i64 = 60_000_000;
+const SECOND: i64 = 1_000_000;
+
+/// A field of dates, times or timestamps: a numeric, with six digits after the point for what counts seconds.
+pub(super) fn extract(field: Field, arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
+    let values = match from {
+        Type::Date => unary(arguments.dates(0)?, |day| Ok(of_day(field, day)))?,
+        _ => unary(arguments.integers(0)?, |moment| {
+            let day = moment.div_euclid(DAY_MICROSECONDS) as i32;
+            let clock = moment.rem_euclid(DAY_MICROSECONDS);
+            Ok(match field {
+                Field::Hour => clock / HOUR,
+                Field::Minute => clock % HOUR / MINUTE,
+                Field::Second => clock % MINUTE,
+                Field::Epoch => moment,
+                field => of_day(field, day),
+            })
+        })?,
+    };
+    Ok(Array::of_numerics(
+        values
+            .into_iter()
+            .map(|value| value.map(i128::from))
+            .collect(),
+    ))
+}
+
+fn of_day(field: Field, day: i32) -> i64 {
+    let date = Date::from_days(day);
+    let first_of_year = Date {
+        month: 1,
+        day: 1,
+        ..date
+    }
+    .days();
+    match field {
+        Field::Year => date.year.into(),
+        Field::IsoYear => iso_week(day).0.into(),
+        Field::Quarter => i64::from(date.month.div_ceil(3)),
+        Field::Month => date.month.into(),
+        Field::Week => iso_week(day).1.into(),
+        Field::Day => date.day.into(),
+        Field::DayOfWeek => i64::from(iso_day_of_week(day) % 7),
+        Field::IsoDayOfWeek => iso_day_of_week(day).into(),
+        Field::DayOfYear => i64::from(day - first_of_year + 1),
+        // Those of a time are asked of times alone.
+        Field::Hour | Field::Minute | Field::Second | Field::Epoch => 0,
+    }
+}
+
+/// Monday is 1. 1970-01-01 was a Thursday.
+fn iso_day_of_week(day: i32) -> i32 {
+    (day + 3).rem_euclid(7) + 1
+}
+
+/// The ISO 8601 year and week: those of the Thursday in the same week.
+fn iso_week(day: i32) -> (i32, i32) {
+    let thursday = day - iso_day_of_week(day) + 4;
+    let year = Date::from_days(thursday).year;
+    let first = Date {
+        year,
+        month: 1,
+        day: 1,
+    }
+    .days();
+    (year, (thursday - first) / 7 + 1)
+}
+
+/// Timestamps without what is smaller than a unit.
+pub(super) fn truncate(unit: Field, arguments: &Arguments<'_>) -> Result<Array> {
+    let truncated = unary(arguments.integers(0)?, |moment| {
+        let day = moment.div_euclid(DAY_MICROSECONDS) as i32;
+        let date = Date::from_days(day);
+        let begins = match unit {
+            Field::Year => Date {
+                month: 1,
+                day: 1,
+                ..date
+            }
+            .days(),
+            Field::Quarter => {
+                let month = (date.month - 1) / 3 * 3 + 1;
+                Date {
+                    month,
+                    day: 1,
+                    ..date
+                }
+                .days()
+            }
+            Field::Month => Date { day: 1, ..date }.days(),
+            Field::Week => day - iso_day_of_week(day) + 1,
+            Field::Hour => return Ok(moment - moment.rem_euclid(HOUR)),
+            Field::Minute => return Ok(moment - moment.rem_euclid(MINUTE)),
+            Field::Second => return Ok(moment - moment.rem_euclid(SECOND)),
+            _ => day,
+        };
+        match CARRIED_DAYS.contains(&begins) {
+            true => Ok(i64::from(begins) * DAY_MICROSECONDS),
+            false => Err("a timestamp is outside of the years 1 to 9999".to_owned()),
+        }
+    })?;
+    Ok(Array::of_integers(truncated))
+}

@@ -1,0 +1,102 @@
+//! Rows while a model runs: columns by their places, of which only those that are needed are there.
+
+use polars::prelude::IdxCa;
+
+use super::array::Array;
+use crate::output::MISSING;
+
+/// Rows.
+#[derive(Debug, Clone)]
+pub(super) struct Rows {
+    pub(super) height: usize,
+    columns: Vec<Option<Array>>,
+}
+
+impl Rows {
+    /// So many rows of these columns.
+    pub(super) fn new(height: usize, columns: Vec<Option<Array>>) -> Self {
+        Self { height, columns }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The column at a place.
+    ///
+    /// # Errors
+    /// If it was not needed.
+    pub(super) fn column(&self, at: usize) -> anyhow::Result<&Array> {
+        match self.columns.get(at) {
+            Some(Some(column)) => Ok(column),
+            _ => anyhow::bail!("column {at} was not computed"),
+        }
+    }
+
+    /// All columns.
+    ///
+    /// # Errors
+    /// If one was not needed.
+    pub(super) fn all(&self) -> anyhow::Result<Vec<&Array>> {
+        (0..self.width()).map(|at| self.column(at)).collect()
+    }
+
+    /// The same without columns that are not needed.
+    pub(super) fn only(&self, needed: &[bool]) -> Self {
+        let columns = self.columns.iter().zip(needed);
+        Self {
+            height: self.height,
+            columns: columns
+                .map(|(column, needed)| column.clone().filter(|_| *needed))
+                .collect(),
+        }
+    }
+
+    /// What a row takes in memory, about.
+    pub(super) fn row_bytes(&self) -> u64 {
+        self.columns.iter().flatten().map(Array::row_bytes).sum()
+    }
+
+    /// These rows, in this order; all NULL for [`MISSING`].
+    pub(super) fn take(&self, rows: &[u32]) -> anyhow::Result<Self> {
+        let height = rows.len();
+        let is_whole = height == self.height && rows.iter().zip(0..).all(|(row, at)| *row == at);
+        if is_whole {
+            return Ok(self.clone());
+        }
+        let places = IdxCa::from_iter(rows.iter().map(|&row| (row != MISSING).then_some(row)));
+        let take = |column: &Option<Array>| {
+            column
+                .as_ref()
+                .map(|column| column.take(&places))
+                .transpose()
+        };
+        Ok(Self {
+            height,
+            columns: self
+                .columns
+                .iter()
+                .map(take)
+                .collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    /// The same with the columns of others, which are as many, behind its own.
+    pub(super) fn beside(mut self, other: Self) -> Self {
+        self.columns.extend(other.columns);
+        self
+    }
+
+    /// The same with the rows of others behind its own.
+    pub(super) fn above(&self, other: &Self) -> anyhow::Result<Self> {
+        let both = self.columns.iter().zip(&other.columns);
+        let columns = both.map(|pair| match pair {
+            (Some(one), Some(other)) => one.with(other).map(Some),
+            _ => Ok(None),
+        });
+        Ok(Self {
+            height: self.height + other.height,
+            columns: columns.collect::<anyhow::Result<_>>()?,
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! The tables that a SELECT may name, with their columns and types.
+
+use std::sync::Arc;
+
+use dataset::{Collation, Dataset, TableSchema};
+
+use super::schema_sql;
+use super::tree::Derived;
+use super::types::Type;
+
+/// The tables of a dataset.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    tables: Vec<Table>,
+    /// The database's own collation, as far as some column tells.
+    default: Option<Arc<Collation>>,
+    /// No database was asked.
+    is_offline: bool,
+}
+
+/// A table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// Its columns; `None` if only the database knows them.
+    pub(crate) columns: Option<Vec<TableColumn>>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableColumn {
+    pub(crate) name: String,
+    pub(crate) kind: Type,
+    pub(crate) collation: Derived,
+}
+
+impl Catalog {
+    /// Of tables whose columns are known.
+    pub(crate) fn of<'a>(tables: impl Iterator<Item = &'a TableSchema>) -> Self {
+        let tables = tables.map(|table| (table.name.clone(), Some(table.columns.clone())));
+        Self::of_columns(tables)
+    }
+
+    /// Of a dataset's tables, of whose columns nothing is known.
+    pub(crate) fn open(dataset: &Dataset) -> Self {
+        let tables = dataset
+            .tables
+            .iter()
+            .map(|table| (table.name.clone(), None));
+        Self {
+            is_offline: true,
+            ..Self::of_columns(tables)
+        }
+    }
+
+    /// Of a dataset's tables, as far as its `schema.sql` tells their columns.
+    pub(crate) fn described(dataset: &Dataset) -> Self {
+        let mut made = schema_sql::tables(&dataset.schema_sql);
+        let tables = dataset.tables.iter().map(|table| {
+            let columns = made.remove(&table.name).map(|columns| {
+                let cast = |column: dataset::Column| schema_sql::as_read(column, table);
+                columns.into_iter().map(cast).collect()
+            });
+            (table.name.clone(), columns)
+        });
+        Self {
+            is_offline: true,
+            ..Self::of_columns(tables)
+        }
+    }
+
+    /// Whether no database was asked.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.is_offline
+    }
+
+    fn of_columns(tables: impl Iterator<Item = (String, Option<Vec<dataset::Column>>)>) -> Self {
+        let mut catalog = Self::default();
+        for (name, columns) in tables {
+            let columns = columns.map(|columns| {
+                columns
+                    .iter()
+                    .map(|column| catalog.column(column))
+                    .collect()
+            });
+            catalog.tables.push(Table { name, columns });
+        }
+        catalog
+    }
+
+    fn column(&mut self, column: &dataset::Column) -> TableColumn {
+        let kind = Type::of(column);
+        let collation = match &column.text {
+            Some(text) if kind.is_collatable() => {
+                let collation = Arc::new(text.collation.clone());
+                if collation.name == Collation::DEFAULT {
+                    self.default.get_or_insert_with(|| collation.clone());
+                }
+                Derived::Implicit(collation)
+            }
+            _ => Derived::None,
+        };
+        TableColumn {
+            name: column.name.clone(),
+            kind,
+            collation,
+        }
+    }
+
+    /// The table of this name.
+    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// The names of all tables.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .collect()
+    }
+
+    /// The collation of an expression, that of the database where it has none of its own. `None` where it isn't known
+    /// or columns contradict each other.
+    pub(crate) fn collation(&self, derived: &Derived) -> Option<Arc<Collation>> {
+        match derived {
+            Derived::Implicit(of) | Derived::Explicit(of) => Some(of.clone()),
+            Derived::None => self.default.clone(),
+            Derived::Conflict => None,
+        }
+    }
+}

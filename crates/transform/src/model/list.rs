@@ -1,0 +1,397 @@
+//! The list: what a model may compute, by the types that Postgres computes it for. Each entry is known to give what
+//! Postgres gives, and is tried on the edges of its types against a server by a test that walks through the list.
+//! What is on no list is refused before a row is read.
+//!
+//! Beside the entries here stand the constructs that take any type, which the resolver knows by name: CASE, COALESCE,
+//! NULLIF, GREATEST, LEAST, IN, BETWEEN, LIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, EXTRACT, DATE_TRUNC, and the casts of
+//! [`casts`].
+
+use super::tree::{AggregateFunction, Comparison, Field, Function};
+use super::types::Type;
+
+/// A type in the list. `Numeric` stands for those of any scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum T {
+    Boolean,
+    SmallInt,
+    Integer,
+    BigInt,
+    Numeric,
+    Real,
+    Double,
+    Text,
+    Char,
+    Date,
+    Time,
+    Timestamp,
+    TimestampTz,
+    Uuid,
+    Bytes,
+}
+
+impl T {
+    /// Whether it is this type.
+    pub(crate) fn is(self, kind: &Type) -> bool {
+        match (self, kind) {
+            (Self::Numeric, Type::Numeric(_)) => true,
+            (Self::Text, kind) => kind.is_text(),
+            _ => *kind == self.kind(),
+        }
+    }
+
+    /// The type itself; a numeric of no digits after the point.
+    pub(crate) fn kind(self) -> Type {
+        match self {
+            Self::Boolean => Type::Boolean,
+            Self::SmallInt => Type::SmallInt,
+            Self::Integer => Type::Integer,
+            Self::BigInt => Type::BigInt,
+            Self::Numeric => Type::Numeric(0),
+            Self::Real => Type::Real,
+            Self::Double => Type::Double,
+            Self::Text => Type::Text,
+            Self::Char => Type::Char,
+            Self::Date => Type::Date,
+            Self::Time => Type::Time,
+            Self::Timestamp => Type::Timestamp,
+            Self::TimestampTz => Type::TimestampTz,
+            Self::Uuid => Type::Uuid,
+            Self::Bytes => Type::Bytes,
+        }
+    }
+
+    /// Whether Postgres prefers it among the types of its kind (`pg_type.typispreferred`).
+    pub(crate) fn is_preferred(self) -> bool {
+        matches!(
+            self,
+            Self::Boolean | Self::Double | Self::Text | Self::TimestampTz
+        )
+    }
+}
+
+/// What is computed by a name from arguments of these types.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// A function in lower case, or an operator.
+    pub(crate) name: &'static str,
+    pub(crate) takes: &'static [T],
+    pub(crate) gives: T,
+    pub(crate) function: Function,
+}
+
+const fn entry(name: &'static str, takes: &'static [T], gives: T, function: Function) -> Entry {
+    Entry {
+        name,
+        takes,
+        gives,
+        function,
+    }
+}
+
+/// Operators of two sides, signs and functions.
+#[rustfmt::skip]
+pub(crate) const FUNCTIONS: &[Entry] = {
+    use Function as F;
+    use T::*;
+    &[
+        entry("+", &[SmallInt, SmallInt], SmallInt, F::Add),
+        entry("+", &[Integer, Integer], Integer, F::Add),
+        entry("+", &[BigInt, BigInt], BigInt, F::Add),
+        entry("+", &[Numeric, Numeric], Numeric, F::Add),
+        entry("+", &[Real, Real], Real, F::Add),
+        entry("+", &[Real, Double], Double, F::Add),
+        entry("+", &[Double, Real], Double, F::Add),
+        entry("+", &[Double, Double], Double, F::Add),
+        entry("+", &[Date, Integer], Date, F::Add),
+        entry("+", &[Integer, Date], Date, F::Add),
+        entry("-", &[SmallInt, SmallInt], SmallInt, F::Subtract),
+        entry("-", &[Integer, Integer], Integer, F::Subtract),
+        entry("-", &[BigInt, BigInt], BigInt, F::Subtract),
+        entry("-", &[Numeric, Numeric], Numeric, F::Subtract),
+        entry("-", &[Real, Real], Real, F::Subtract),
+        entry("-", &[Real, Double], Double, F::Subtract),
+        entry("-", &[Double, Real], Double, F::Subtract),
+        entry("-", &[Double, Double], Double, F::Subtract),
+        entry("-", &[Date, Integer], Date, F::Subtract),
+        entry("-", &[Date, Date], Integer, F::Subtract),
+        entry("*", &[SmallInt, SmallInt], SmallInt, F::Multiply),
+        entry("*", &[Integer, Integer], Integer, F::Multiply),
+        entry("*", &[BigInt, BigInt], BigInt, F::Multiply),
+        entry("*", &[Numeric, Numeric], Numeric, F::Multiply),
+        entry("*", &[Real, Real], Real, F::Multiply),
+        entry("*", &[Real, Double], Double, F::Multiply),
+        entry("*", &[Double, Real], Double, F::Multiply),
+        entry("*", &[Double, Double], Double, F::Multiply),
+        entry("/", &[SmallInt, SmallInt], SmallInt, F::Divide),
+        entry("/", &[Integer, Integer], Integer, F::Divide),
+        entry("/", &[BigInt, BigInt], BigInt, F::Divide),
+        entry("/", &[Real, Real], Real, F::Divide),
+        entry("/", &[Real, Double], Double, F::Divide),
+        entry("/", &[Double, Real], Double, F::Divide),
+        entry("/", &[Double, Double], Double, F::Divide),
+        entry("%", &[SmallInt, SmallInt], SmallInt, F::Modulo),
+        entry("%", &[Integer, Integer], Integer, F::Modulo),
+        entry("%", &[BigInt, BigInt], BigInt, F::Modulo),
+        entry("%", &[Numeric, Numeric], Numeric, F::Modulo),
+        entry("mod", &[SmallInt, SmallInt], SmallInt, F::Modulo),
+        entry("mod", &[Integer, Integer], Integer, F::Modulo),
+        entry("mod", &[BigInt, BigInt], BigInt, F::Modulo),
+        entry("mod", &[Numeric, Numeric], Numeric, F::Modulo),
+        entry("-", &[SmallInt], SmallInt, F::Negate),
+        entry("-", &[Integer], Integer, F::Negate),
+        entry("-", &[BigInt], BigInt, F::Negate),
+        entry("-", &[Numeric], Numeric, F::Negate),
+        entry("-", &[Real], Real, F::Negate),
+        entry("-", &[Double], Double, F::Negate),
+        entry("abs", &[SmallInt], SmallInt, F::Absolute),
+        entry("abs", &[Integer], Integer, F::Absolute),
+        entry("abs", &[BigInt], BigInt, F::Absolute),
+        entry("abs", &[Numeric], Numeric, F::Absolute),
+        entry("abs", &[Real], Real, F::Absolute),
+        entry("abs", &[Double], Double, F::Absolute),
+        entry("sign", &[Numeric], Numeric, F::Sign),
+        entry("sign", &[Double], Double, F::Sign),
+        entry("round", &[Numeric], Numeric, F::Round),
+        entry("round", &[Double], Double, F::Round),
+        entry("round", &[Numeric, Integer], Numeric, F::Round),
+        entry("trunc", &[Numeric], Numeric, F::Truncate),
+        entry("trunc", &[Double], Double, F::Truncate),
+        entry("trunc", &[Numeric, Integer], Numeric, F::Truncate),
+        entry("ceil", &[Numeric], Numeric, F::Ceiling),
+        entry("ceil", &[Double], Double, F::Ceiling),
+        entry("ceiling", &[Numeric], Numeric, F::Ceiling),
+        entry("ceiling", &[Double], Double, F::Ceiling),
+        entry("floor", &[Numeric], Numeric, F::Floor),
+        entry("floor", &[Double], Double, F::Floor),
+        entry("||", &[Text, Text], Text, F::Concatenate),
+        entry("length", &[Text], Integer, F::Length),
+        entry("char_length", &[Text], Integer, F::Length),
+        entry("character_length", &[Text], Integer, F::Length),
+        entry("upper", &[Text], Text, F::Upper),
+        entry("lower", &[Text], Text, F::Lower),
+        entry("btrim", &[Text], Text, F::TrimBoth),
+        entry("btrim", &[Text, Text], Text, F::TrimBoth),
+        entry("ltrim", &[Text], Text, F::TrimLeft),
+        entry("ltrim", &[Text, Text], Text, F::TrimLeft),
+        entry("rtrim", &[Text], Text, F::TrimRight),
+        entry("rtrim", &[Text, Text], Text, F::TrimRight),
+        entry("substring", &[Text, Integer], Text, F::Substring),
+        entry("substring", &[Text, Integer, Integer], Text, F::Substring),
+        entry("substr", &[Text, Integer], Text, F::Substring),
+        entry("substr", &[Text, Integer, Integer], Text, F::Substring),
+        entry("left", &[Text, Integer], Text, F::Left),
+        entry("right", &[Text, Integer], Text, F::Right),
+        entry("replace", &[Text, Text, Text], Text, F::Replace),
+        entry("strpos", &[Text, Text], Integer, F::Position),
+        entry("starts_with", &[Text, Text], Boolean, F::StartsWith),
+        // What Postgres would take where no other entry fits so well, and what isn't known to be equal here.
+        entry("/", &[Numeric, Numeric], Numeric, F::Unequal),
+        entry("substring", &[Text, Text], Text, F::Unequal),
+    ]
+};
+
+/// The pairs of types that `=`, `<>`, `<`, `<=`, `>`, `>=` compare, and IS DISTINCT FROM, BETWEEN, IN and NULLIF with
+/// them; enums are `=` and `<>` to their own labels.
+#[rustfmt::skip]
+pub(crate) const COMPARED: &[[T; 2]] = {
+    use T::*;
+    &[
+        [Boolean, Boolean],
+        [SmallInt, SmallInt], [SmallInt, Integer], [SmallInt, BigInt],
+        [Integer, SmallInt], [Integer, Integer], [Integer, BigInt],
+        [BigInt, SmallInt], [BigInt, Integer], [BigInt, BigInt],
+        [Numeric, Numeric],
+        [Real, Real], [Real, Double], [Double, Real], [Double, Double],
+        [Text, Text], [Char, Char],
+        [Date, Date], [Date, Timestamp], [Timestamp, Date], [Timestamp, Timestamp],
+        [TimestampTz, TimestampTz], [Time, Time],
+        [Uuid, Uuid], [Bytes, Bytes],
+    ]
+};
+
+/// Aggregates of one argument; COUNT takes any type.
+#[rustfmt::skip]
+pub(crate) const AGGREGATES: &[(&str, T, T, AggregateFunction)] = {
+    use AggregateFunction as A;
+    use T::*;
+    &[
+        ("sum", SmallInt, BigInt, A::Sum),
+        ("sum", Integer, BigInt, A::Sum),
+        ("sum", BigInt, Numeric, A::Sum),
+        ("sum", Numeric, Numeric, A::Sum),
+        ("sum", Real, Real, A::Sum),
+        ("sum", Double, Double, A::Sum),
+        ("avg", Real, Double, A::Mean),
+        ("avg", Double, Double, A::Mean),
+        ("min", SmallInt, SmallInt, A::Min), ("max", SmallInt, SmallInt, A::Max),
+        ("min", Integer, Integer, A::Min), ("max", Integer, Integer, A::Max),
+        ("min", BigInt, BigInt, A::Min), ("max", BigInt, BigInt, A::Max),
+        ("min", Numeric, Numeric, A::Min), ("max", Numeric, Numeric, A::Max),
+        ("min", Real, Real, A::Min), ("max", Real, Real, A::Max),
+        ("min", Double, Double, A::Min), ("max", Double, Double, A::Max),
+        ("min", Text, Text, A::Min), ("max", Text, Text, A::Max),
+        ("min", Date, Date, A::Min), ("max", Date, Date, A::Max),
+        ("min", Time, Time, A::Min), ("max", Time, Time, A::Max),
+        ("min", Timestamp, Timestamp, A::Min), ("max", Timestamp, Timestamp, A::Max),
+        ("min", TimestampTz, TimestampTz, A::Min), ("max", TimestampTz, TimestampTz, A::Max),
+        ("bool_and", Boolean, Boolean, A::All), ("every", Boolean, Boolean, A::All),
+        ("bool_or", Boolean, Boolean, A::Any),
+    ]
+};
+
+/// The casts that a model may ask for, beside those of a literal and those of a type to itself.
+pub(crate) fn casts(from: &Type, to: &Type) -> bool {
+    use Type as K;
+    match (from, to) {
+        (K::Real | K::Double, K::Numeric(_)) => false,
+        (from, to) if from.is_number() && to.is_number() => true,
+        (K::Boolean, K::Integer | K::Text | K::Varchar) => true,
+        (K::Integer, K::Boolean) => true,
+        (K::SmallInt | K::Integer | K::BigInt | K::Enum(_) | K::Uuid | K::Char, to) => to.is_text(),
+        (from, to) if from.is_text() => to.is_text(),
+        (K::Date, K::Timestamp) => true,
+        (K::Timestamp, K::Date | K::Time) => true,
+        // A model runs in the time zone UTC.
+        (K::TimestampTz, K::Date | K::Timestamp) => true,
+        _ => false,
+    }
+}
+
+/// The fields that EXTRACT takes out of a type.
+pub(crate) fn extracts(field: Field, from: &Type) -> bool {
+    use Field as F;
+    let of_time = matches!(field, F::Hour | F::Minute | F::Second);
+    match from {
+        Type::Date => !of_time && field != F::Epoch,
+        Type::Time => of_time,
+        Type::Timestamp | Type::TimestampTz => true,
+        _ => false,
+    }
+}
+
+/// The units that DATE_TRUNC takes.
+pub(crate) const UNITS: &[(&str, Field)] = &[
+    ("year", Field::Year),
+    ("quarter", Field::Quarter),
+    ("month", Field::Month),
+    ("week", Field::Week),
+    ("day", Field::Day),
+    ("hour", Field::Hour),
+    ("minute", Field::Minute),
+    ("second", Field::Second),
+];
+
+/// The entry that Postgres would choose for arguments of these types (its rules for resolving functions and operators,
+/// <https://www.postgresql.org/docs/current/typeconv-func.html>), or `None` if there is none or no only one. For an
+/// operator, a literal of no type is taken for one of the other side's.
+pub(crate) fn chosen(name: &str, arguments: &[Type], is_operator: bool) -> Option<&'static Entry> {
+    let named = FUNCTIONS
+        .iter()
+        .filter(|entry| entry.name == name && entry.takes.len() == arguments.len());
+    let named: Vec<&Entry> = named.collect();
+    let takes: Vec<&[T]> = named.iter().map(|entry| entry.takes).collect();
+    choose(&takes, arguments, is_operator).map(|at| named[at])
+}
+
+/// The types that a comparison of these two takes; chosen as [`chosen`] does.
+pub(crate) fn compared(left: &Type, right: &Type) -> Option<[T; 2]> {
+    let takes: Vec<&[T]> = COMPARED.iter().map(|pair| &pair[..]).collect();
+    choose(&takes, &[left.clone(), right.clone()], true).map(|at| COMPARED[at])
+}
+
+fn choose(candidates: &[&[T]], arguments: &[Type], is_operator: bool) -> Option<usize> {
+    let mut arguments = arguments.to_vec();
+    if is_operator && arguments.len() == 2 && arguments.contains(&Type::Unknown) {
+        let known = arguments.iter().find(|kind| **kind != Type::Unknown);
+        let known = known.cloned().unwrap_or(Type::Text);
+        arguments = vec![known.clone(), known];
+        // The rules go on from here, to types that may not be on this list.
+        let exact = |takes: &&[T]| {
+            takes
+                .iter()
+                .zip(&arguments)
+                .all(|(takes, kind)| takes.is(kind))
+        };
+        return candidates.iter().position(exact);
+    }
+    let known = || (0..arguments.len()).filter(|&at| arguments[at] != Type::Unknown);
+    let castable = |takes: &[T]| {
+        known().all(|at| takes[at].is(&arguments[at]) || arguments[at].casts_to(&takes[at].kind()))
+    };
+    let exact = |takes: &[T]| known().filter(|&at| takes[at].is(&arguments[at])).count();
+    let preferred = |takes: &[T]| {
+        known()
+            .filter(|&at| takes[at].is(&arguments[at]) || takes[at].is_preferred())
+            .count()
+    };
+    let mut left: Vec<usize> = (0..candidates.len())
+        .filter(|&at| castable(candidates[at]))
+        .collect();
+    for rate in [&exact as &dyn Fn(&[T]) -> usize, &preferred] {
+        let best = left.iter().map(|&at| rate(candidates[at])).max()?;
+        left.retain(|&at| rate(candidates[at]) == best);
+    }
+    for at in 0..arguments.len() {
+        if left.len() > 1 && arguments[at] == Type::Unknown {
+            left.retain(|&candidate| candidates[candidate][at].is_preferred());
+        }
+    }
+    match left.as_slice() {
+        // A literal of no type is one of the type that Postgres prefers, or the rules go on to types beyond this list.
+        [only] => (0..arguments.len())
+            .all(|at| arguments[at] != Type::Unknown || candidates[*only][at].is_preferred())
+            .then_some(*only),
+        _ => None,
+    }
+}
+
+/// The comparison of an operator's sign.
+pub(crate) fn comparison(sign: &str) -> Option<Comparison> {
+    Some(match sign {
+        "=" => Comparison::Equal,
+        "<>" | "!=" => Comparison::NotEqual,
+        "<" => Comparison::Less,
+        "<=" => Comparison::LessOrEqual,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_is_the_one_that_postgres_takes() {
+        use Type as K;
+        for (name, arguments, gives) in [
+            ("+", vec![K::SmallInt, K::Integer], Some(T::Integer)),
+            ("+", vec![K::Integer, K::Numeric(2)], Some(T::Numeric)),
+            ("+", vec![K::Real, K::Integer], Some(T::Double)),
+            ("+", vec![K::Numeric(2), K::Real], Some(T::Double)),
+            ("+", vec![K::Real, K::Unknown], Some(T::Real)),
+            ("+", vec![K::Date, K::SmallInt], Some(T::Date)),
+            ("+", vec![K::Date, K::Unknown], None),
+            ("+", vec![K::Unknown, K::Unknown], None),
+            ("/", vec![K::Numeric(2), K::Integer], Some(T::Numeric)),
+            ("substring", vec![K::Text, K::Unknown], Some(T::Text)),
+            ("left", vec![K::Text, K::Unknown], None),
+            ("/", vec![K::SmallInt, K::BigInt], Some(T::BigInt)),
+            ("||", vec![K::Varchar, K::Unknown], Some(T::Text)),
+            ("round", vec![K::Integer], Some(T::Double)),
+            ("round", vec![K::Integer, K::Integer], Some(T::Numeric)),
+            ("abs", vec![K::SmallInt], Some(T::SmallInt)),
+            ("abs", vec![K::Unknown], Some(T::Double)),
+            ("length", vec![K::Char], Some(T::Integer)),
+            ("length", vec![K::Integer], None),
+        ] {
+            let found = chosen(name, &arguments, !name.starts_with(char::is_alphabetic));
+            assert_eq!(
+                found.map(|entry| entry.gives),
+                gives,
+                "{name} of {arguments:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! The list, entry by entry, against a server: on the ends of each type, NULL among them, an entry gives what Postgres
+//! gives, and fails where Postgres fails.
+
+use std::fs;
+use std::io::Read;
+
+use database::Cancel;
+use dataset::failure::{Failure, Kind};
+use dataset::{ColumnType, Dataset, Model, Table};
+use testkit::Database;
+
+use super::list::{AGGREGATES, COMPARED, FUNCTIONS, T, UNITS, casts, extracts};
+use super::tree::{Field, Function};
+use crate::{Format, Layout, Options};
+
+const SCHEMA: &str = "edges";
+
+/// An expression over the columns `a`, `b` and `c` of a table of its own.
+struct Case {
+    expression: String,
+    takes: Vec<T>,
+    /// Rows are grouped into one.
+    is_aggregate: bool,
+}
+
+/// Every type, as a column is declared, and values at its ends.
+fn edges(kind: T) -> (&'static str, &'static [&'static str]) {
+    match kind {
+        T::Boolean => ("boolean", &["true", "false"]),
+        T::SmallInt => ("smallint", &["0", "1", "-1", "3", "-7", "32767", "-32768"]),
+        T::Integer => (
+            "integer",
+            &["0", "1", "-1", "3", "-7", "2147483647", "-2147483648"],
+        ),
+        T::BigInt => (
+            "bigint",
+            &[
+                "0",
+                "1",
+                "-1",
+                "3",
+                "-7",
+                "9223372036854775807",
+                "-9223372036854775808",
+            ],
+        ),
+        T::Numeric => (
+            "numeric(18,3)",
+            &[
+                "0",
+                "0.5",
+                "-0.5",
+                "2.500",
+                "10.05",
+                "-1.005",
+                "999999999999999.999",
+            ],
+        ),
+        T::Real => (
+            "real",
+            &[
+                "0",
+                "0.1",
+                "-2.5",
+                "3e38",
+                "1e-30",
+                "'NaN'",
+                "'Infinity'",
+                "'-Infinity'",
+            ],
+        ),
+        T::Double => (
+            "double precision",
+            &[
+                "0",
+                "-0.0",
+                "0.5",
+                "1.5",
+                "-2.5",
+                "1e300",
+                "1e-300",
+                "'NaN'",
+                "'Infinity'",
+                "'-Infinity'",
+            ],
+        ),
+        T::Text => (
+            "text COLLATE \"C\"",
+            &["''", "' a '", "'ação'", "'ABC'", "'b%'", "'a'"],
+        ),
+        T::Char => ("char(5)", &["'ab'", "''", "'ABCDE'", "' b'"]),
+        T::Date => (
+            "date",
+            &[
+                "'0001-01-01'",
+                "'9999-12-31'",
+                "'2024-02-29'",
+                "'2021-01-03'",
+                "'1969-12-31'",
+            ],
+        ),
+        T::Time => ("time", &["'00:00'", "'23:59:59.999999'", "'12:30:00.5'"]),
+        T::Timestamp => (
+            "timestamp",
+            &[
+                "'0001-01-01'",
+                "'9999-12-31 23:59:59.999999'",
+                "'2024-02-29 12:00:00.5'",
+                "'1969-12-31 23:59:59.9'",
+                "'2021-01-01'",
+            ],
+        ),
+        T::TimestampTz => (
+            "timestamptz",
+            &[
+                "'2024-02-29 12:00:00.5+03'",
+                "'1969-12-31 23:59:59Z'",
+                "'2020-12-31 23:30:00-01'",
+            ],
+        ),
+        T::Uuid => (
+            "uuid",
+            &[
+                "'00000000-0000-0000-0000-000000000000'",
+                "'123e4567-e89b-12d3-a456-426614174000'",
+            ],
+        ),
+        T::Bytes => ("bytea", &["''", "'\\x00ff'", "'\\x41'"]),
+    }
+}
+
+fn cases() -> Vec<Case> {
+    const ALL: [T; 15] = [
+        T::Boolean,
+        T::SmallInt,
+        T::Integer,
+        T::BigInt,
+        T::Numeric,
+        T::Real,
+        T::Double,
+        T::Text,
+        T::Char,
+        T::Date,
+        T::Time,
+        T::Timestamp,
+        T::TimestampTz,
+        T::Uuid,
+        T::Bytes,
+    ];
+    let mut cases = Vec::new();
+    let mut add = |expression: String, takes: &[T], is_aggregate| {
+        cases.push(Case {
+            expression,
+            takes: takes.to_vec(),
+            is_aggregate,
+        });
+    };
+    let names = ["a", "b", "c"];
+    for entry in FUNCTIONS
+        .iter()
+        .filter(|entry| entry.function != Function::Unequal)
+    {
+        let is_function = entry
+            .name
+            .starts_with(|first: char| first.is_ascii_alphabetic());
+        let name = entry.name;
+        match (entry.takes.len(), entry.function) {
+            (2, Function::Round | Function::Truncate) => {
+                for digits in [-40, -2, 0, 1, 2, 3, 9] {
+                    add(format!("{name}(a, {digits})"), &entry.takes[..1], false);
+                }
+            }
+            (count, _) if is_function => {
+                add(
+                    format!("{name}({})", names[..count].join(", ")),
+                    entry.takes,
+                    false,
+                );
+            }
+            (1, _) => add(format!("{name} a"), entry.takes, false),
+            _ => add(format!("a {name} b"), entry.takes, false),
+        }
+    }
+    for pair in COMPARED {
+        for sign in [
+            "=",
+            "<>",
+            "<",
+            "<=",
+            ">",
+            ">=",
+            "IS DISTINCT FROM",
+            "IS NOT DISTINCT FROM",
+        ] {
+            add(format!("a {sign} b"), pair, false);
+        }
+        if pair[0] == pair[1] && pair[0] != T::Char {
+            add("GREATEST(a, b)".to_owned(), pair, false);
+            add("LEAST(a, b)".to_owned(), pair, false);
+            add("NULLIF(a, b)".to_owned(), pair, false);
+        }
+    }
+    for (name, takes, ..) in AGGREGATES {
+        add(format!("{name}(a)"), &[*takes], true);
+        add(
+            format!("{name}(a) FILTER (WHERE a IS NULL)"),
+            &[*takes],
+            true,
+        );
+    }
+    for from in ALL {
+        add("COUNT(DISTINCT a)".to_owned(), &[from], true);
+        add(
+            "COALESCE(a, a)".to_owned(),
+            &[from][..usize::from(from != T::Char)],
+            false,
+        );
+        for to in ALL
+            .into_iter()
+            .filter(|to| *to != T::Char && casts(&from.kind(), &to.kind()))
+        {
+            let to = edges(to).0.split(" COLLATE").next().unwrap_or_default();
+            add(format!("CAST(a AS {to})"), &[from], false);
+        }
+        if casts(&from.kind(), &T::Text.kind()) {
+            add("CAST(a AS varchar(3))".to_owned(), &[from], false);
+        }
+        for (name, field) in [
+            ("YEAR", Field::Year),
+            ("ISOYEAR", Field::IsoYear),
+            ("QUARTER", Field::Quarter),
+            ("MONTH", Field::Month),
+            ("WEEK", Field::Week),
+            ("DAY", Field::Day),
+            ("DOW", Field::DayOfWeek),
+            ("ISODOW", Field::IsoDayOfWeek),
+            ("DOY", Field::DayOfYear),
+            ("HOUR", Field::Hour),
+            ("MINUTE", Field::Minute),
+            ("SECOND", Field::Second),
+            ("EPOCH", Field::Epoch),
+        ] {
+            if extracts(field, &from.kind()) {
+                add(format!("EXTRACT({name} FROM a)"), &[from], false);
+            }
+        }
+    }
+    for (unit, _) in UNITS {
+        for kind in [T::Timestamp, T::TimestampTz] {
+            add(format!("DATE_TRUNC('{unit}', a)"), &[kind], false);
+        }
+    }
+    cases.retain(|case| !case.takes.is_empty());
+    cases
+}
+
+/// Makes the table `t<at>` of the rows for which Postgres computes the case, and `e<at>` of those for which it fails.
+fn table_sql(at: usize, case: &Case) -> String {
+    let names = ["a", "b", "c"];
+    let columns = case
+        .takes
+        .iter()
+        .zip(names)
+        .map(|(kind, name)| format!("{name} {}", edges(*kind).0));
+    let values = case.takes.iter().zip(names).map(|(kind, name)| {
+        let (declared, values) = edges(*kind);
+        // Sums of the largest overflow in an order of rows that is open.
+        let is_summed = case.is_aggregate && matches!(kind, T::Real | T::Double);
+        let values = if is_summed { &values[..3] } else { values };
+        let kind = declared.split(" COLLATE").next().unwrap_or_default();
+        let values: Vec<String> = values
+            .iter()
+            .map(|value| format!("(({value})::{kind})"))
+            .collect();
+        format!(
+            "(VALUES (NULL::{kind}), {}) AS {name}({name})",
+            values.join(", ")
+        )
+    });
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let values = values.collect::<Vec<_>>().join(" CROSS JOIN ");
+    let list = names[..case.takes.len()].join(", ");
+    let mut sql = format!(
+        "CREATE TABLE t{at} (id int PRIMARY KEY, {columns}); CREATE TABLE e{at} (LIKE t{at});
+         INSERT INTO t{at} SELECT row_number() OVER (), {list} FROM {values};"
+    );
+    if !case.is_aggregate {
+        let quoted = case.expression.replace('\'', "''");
+        sql += &format!(
+            "DO $$ DECLARE row record; given text; BEGIN FOR row IN SELECT id FROM t{at} ORDER BY id LOOP
+                 BEGIN EXECUTE 'SELECT ({quoted})::text FROM t{at} WHERE id = ' || row.id INTO given;
+                 -- Years beyond 1 to 9999 are not carried.
+                 IF given ~ '^[0-9]{{5,}}-[0-9]{{2}}-|^[0-9]{{4}}-.* BC$' THEN RAISE data_exception; END IF;
+                 EXCEPTION WHEN data_exception THEN
+                     WITH gone AS (DELETE FROM t{at} WHERE id = row.id RETURNING *) INSERT INTO e{at} SELECT * FROM gone;
+                 END;
+             END LOOP; END $$;"
+        );
+    }
+    sql
+}
+
+fn model(name: &str, sql: String) -> Model {
+    Model {
+        name: name.to_owned(),
+        file: format!("{name}.sql"),
+        sql,
+        columns: vec![],
+        hidden: vec![],
+        partition_by: vec![],
+        order_by: vec![],
+        order_in_partition: vec![],
+        stream: None,
+        driving: None,
+    }
+}
+
+/// A cell of ours as Postgres writes it.
+fn as_postgres(cell: &str, kind: ColumnType) -> String {
+    let is_time = matches!(
+        kind,
+        ColumnType::Time | ColumnType::Timestamp | ColumnType::TimestampTz
+    );
+    if !is_time || cell.is_empty() {
+        return cell.to_owned();
+    }
+    let (clock, zone) = match cell.strip_suffix('Z') {
+        Some(clock) => (clock, "+00"),
+        None => (cell, ""),
+    };
+    let clock = match clock.contains('.') {
+        true => clock.trim_end_matches('0'),
+        false => clock,
+    };
+    format!("{}{zone}", clock.replace('T', " "))
+}
+
+#[test]
+fn every_entry_of_the_list_gives_what_postgres_gives() {
+    let cases = cases();
+    assert!(cases.len() > 400, "{} cases", cases.len());
+    let database = Database::create();
+    let mut client = database.connect();
+    client
+        .batch_execute(&format!(
+            "CREATE SCHEMA {SCHEMA}; SET search_path = {SCHEMA}; SET TimeZone = 'UTC'"
+        ))
+        .unwrap();
+    for (at, case) in cases.iter().enumerate() {
+        client
+            .batch_execute(&table_sql(at, case))
+            .unwrap_or_else(|error| panic!("{} of {:?}: {error:?}", case.expression, case.takes));
+    }
+    let settings = database.settings();
+    let out = tempfile::tempdir().unwrap();
+    let options = |dataset: Dataset| Options {
+        dataset,
+        schema: SCHEMA.to_owned(),
+        out: out.path().to_owned(),
+        layout: Layout::SingleFile,
+        format: Format::Csv,
+        max_connections: 1,
+        memory_bytes: 1 << 30,
+        stage: None,
+        preview: false,
+        to_postgres: None,
+    };
+    let dataset = |prefix: &str, cases: &[(usize, &Case)]| {
+        let table = |at: &usize| Table {
+            name: format!("{prefix}{at}"),
+            key: vec!["id".to_owned()],
+            cast_to_text: vec![],
+            load: Default::default(),
+        };
+        let sql = |at: usize, case: &Case| match case.is_aggregate {
+            true => format!("SELECT {} AS x FROM {prefix}{at}", case.expression),
+            false => format!(
+                "SELECT {} AS x FROM {prefix}{at} ORDER BY id",
+                case.expression
+            ),
+        };
+        let mut dataset = Dataset {
+            name: SCHEMA.to_owned(),
+            tables: cases.iter().map(|(at, _)| table(at)).collect(),
+            models: cases
+                .iter()
+                .map(|(at, case)| model(&format!("m{at}"), sql(*at, case)))
+                .collect(),
+            schema_sql: String::new(),
+            constraints_sql: String::new(),
+        };
+        let given =
+            crate::models::resolve(&settings, &dataset, SCHEMA, &Cancel::default()).unwrap();
+        for (model, given) in dataset.models.iter_mut().zip(given) {
+            model.columns = given.unwrap_or_else(|error| panic!("{}: {error:#}", model.sql));
+        }
+        dataset
+    };
+    let numbered: Vec<(usize, &Case)> = cases.iter().enumerate().collect();
+    let computed = dataset("t", &numbered);
+    let mut wrong = Vec::new();
+    if crate::run(&settings, &options(computed.clone()), &Cancel::default()).is_err() {
+        for at in numbered.iter() {
+            let one = dataset("t", &[*at]);
+            if let Err(error) = crate::run(&settings, &options(one), &Cancel::default()) {
+                wrong.push(format!(
+                    "{} of {:?}: {error:#}",
+                    at.1.expression, at.1.takes
+                ));
+            }
+        }
+        panic!("{wrong:#?}");
+    }
+    for (model, case) in computed.models.iter().zip(&cases) {
+        let kind = model.columns[0].1;
+        let written = fs::read_to_string(out.path().join(format!("{}.csv", model.name))).unwrap();
+        let as_text = match kind {
+            ColumnType::Numeric { scale, .. } => format!("round(x, {scale})"),
+            ColumnType::Boolean => "x::text".to_owned(),
+            _ => "x".to_owned(),
+        };
+        let mut expected = String::new();
+        let copy = format!(
+            "COPY (SELECT {as_text} AS x FROM ({}) AS m) TO STDOUT (FORMAT csv, HEADER)",
+            model.sql
+        );
+        let read = client
+            .copy_out(&copy)
+            .unwrap()
+            .read_to_string(&mut expected);
+        if let Err(error) = read {
+            wrong.push(format!(
+                "{} of {:?}: Postgres fails: {error}",
+                case.expression, case.takes
+            ));
+            continue;
+        }
+        let written: Vec<String> = written
+            .lines()
+            .map(|cell| as_postgres(cell, kind))
+            .collect();
+        let expected: Vec<&str> = expected.lines().collect();
+        assert_eq!(written.len(), expected.len(), "{}", model.sql);
+        let differing = written
+            .iter()
+            .zip(&expected)
+            .filter(|(ours, theirs)| ours != theirs);
+        let differing: Vec<_> = differing.take(3).collect();
+        if !differing.is_empty() {
+            wrong.push(format!(
+                "{} of {:?}: {differing:?}",
+                case.expression, case.takes
+            ));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+
+    // What Postgres refuses is refused.
+    let mut refused = 0;
+    for (at, case) in numbered {
+        let rows: i64 = client
+            .query_one(&format!("SELECT count(*) FROM e{at}"), &[])
+            .unwrap()
+            .get(0);
+        if rows == 0 {
+            continue;
+        }
+        refused += 1;
+        let one = dataset("e", &[(at, case)]);
+        let error = crate::run(&settings, &options(one), &Cancel::default());
+        let kind = error.err().and_then(|error| Failure::kind_of(&error));
+        if kind != Some(Kind::Refused) {
+            wrong.push(format!("{} of {:?}: {kind:?}", case.expression, case.takes));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(refused > 20, "{refused}");
+}

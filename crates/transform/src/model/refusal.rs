@@ -1,0 +1,95 @@
+//! Why a model is not run, and where in its SQL that stands.
+
+use std::fmt::Display;
+
+use dataset::Model;
+use dataset::failure::Kind;
+use sqlparser::ast::{Ident, Spanned};
+
+use super::tree::Place;
+use crate::select;
+
+/// A construct that is refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    at: Place,
+    message: String,
+}
+
+/// What is refused, or what it gives.
+pub(crate) type Result<T> = std::result::Result<T, Refusal>;
+
+impl Refusal {
+    /// Of what stands there; `message` says what it is, why it is refused, and a way of writing it if there is one.
+    pub(crate) fn at(at: Place, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            message: message.into(),
+        }
+    }
+
+    /// Of a piece of SQL, which the message quotes.
+    pub(crate) fn of<S: Spanned + Display>(piece: &S, why: impl Display) -> Self {
+        Self::at(
+            place(piece),
+            format!("`{}` {why}", shortened(&piece.to_string())),
+        )
+    }
+
+    /// The same, at a place that is known better if its own is not.
+    pub(crate) fn or_at(mut self, at: Place) -> Self {
+        if self.at == Place::default() {
+            self.at = at;
+        }
+        self
+    }
+
+    /// The error of a model, of kind usage.
+    pub(crate) fn error(&self, model: &Model) -> anyhow::Error {
+        select::error_at(model, &self.place(model), &self.message)
+    }
+
+    /// The error of a model whose rows have a value that cannot be computed, of kind refused.
+    pub(crate) fn of_data(&self, model: &Model) -> anyhow::Error {
+        Kind::Refused.error(format!(
+            "{}: model `{}` cannot be computed: {}",
+            self.place(model),
+            model.name,
+            self.message
+        ))
+    }
+
+    fn place(&self, model: &Model) -> String {
+        match self.at {
+            Place { line: 0, .. } => model.file.clone(),
+            Place { line, column } => format!("{}, line {line}, column {column}", model.file),
+        }
+    }
+}
+
+/// Where a piece of SQL begins.
+pub(crate) fn place(piece: &impl Spanned) -> Place {
+    let start = piece.span().start;
+    Place {
+        line: start.line,
+        column: start.column,
+    }
+}
+
+/// Where a name stands.
+pub(crate) fn place_of(name: &Ident) -> Place {
+    Place {
+        line: name.span.start.line,
+        column: name.span.start.column,
+    }
+}
+
+/// A piece of SQL on one line, and no more of it than helps.
+pub(crate) fn shortened(sql: &str) -> String {
+    const LONGEST: usize = 80;
+    let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,395 @@
+//! Functions and operators.
+
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function as SqlFunction, FunctionArg, FunctionArgExpr,
+    FunctionArguments,
+};
+
+use super::super::list::{self, T};
+use super::super::refusal::{Refusal, Result, place};
+use super::super::tree::{Comparison, Derived, Function, Node, Scalar, Value};
+use super::super::types::Type;
+use super::coerce::cast;
+use super::{Context, Resolver};
+use crate::engine::plan::folded;
+
+/// The most digits after the point that a product may have.
+const MOST_DIGITS: u8 = dataset::MAX_PRECISION;
+
+impl Resolver<'_> {
+    /// A call that is written with brackets.
+    pub(super) fn function(
+        &mut self,
+        expr: &Expr,
+        function: &SqlFunction,
+        context: Context<'_>,
+    ) -> Result<Scalar> {
+        let name = match function.name.0.as_slice() {
+            [part] => part.as_ident().map(folded),
+            _ => None,
+        };
+        let refused = || Refusal::of(expr, "is not on the list of what is known to be equal here");
+        let name = name.ok_or_else(refused)?;
+        let arguments = Arguments::of(function).ok_or_else(refused)?;
+        if !function.within_group.is_empty()
+            || function.null_treatment.is_some()
+            || function.uses_odbc_syntax
+        {
+            return Err(refused());
+        }
+        if let Some(over) = &function.over {
+            return self.window(
+                expr,
+                &name,
+                &arguments,
+                function.filter.as_deref(),
+                over,
+                context,
+            );
+        }
+        let is_aggregate = matches!(name.as_str(), "count")
+            || list::AGGREGATES.iter().any(|(known, ..)| *known == name);
+        if is_aggregate {
+            return self.aggregate_of_groups(
+                expr,
+                &name,
+                &arguments,
+                function.filter.as_deref(),
+                context,
+            );
+        }
+        if arguments.is_star || arguments.is_distinct || function.filter.is_some() {
+            return Err(refused());
+        }
+        if !is_known(&name) {
+            return Err(Refusal::of(
+                expr,
+                format!(
+                    "calls `{name}`, which is not on the list of what is known to be equal here"
+                ),
+            ));
+        }
+        let values = arguments
+            .values
+            .iter()
+            .map(|value| self.scalar(value, context))
+            .collect::<Result<Vec<_>>>()?;
+        let at = place(expr);
+        match (name.as_str(), values.len()) {
+            ("coalesce", 1..) => {
+                let (kind, collation, parts) = self.brought_together(values, expr)?;
+                Ok(Scalar {
+                    node: Node::Coalesce(parts),
+                    kind,
+                    collation,
+                    at,
+                })
+            }
+            ("greatest" | "least", 1..) => {
+                let (kind, collation, parts) = self.brought_together(values, expr)?;
+                self.check_order(&kind, &parts.iter().collect::<Vec<_>>(), at)?;
+                let function = if name == "greatest" {
+                    Function::Greatest
+                } else {
+                    Function::Least
+                };
+                Ok(Scalar {
+                    collation,
+                    ..Scalar::call(function, parts, kind).at(at)
+                })
+            }
+            ("nullif", 2) => {
+                let [value, other]: [Scalar; 2] = values.try_into().map_err(|_| refused())?;
+                let [kept, other] = self.comparable(Comparison::Equal, value.clone(), other, at)?;
+                if value.kind == Type::Char {
+                    return Err(Refusal::of(
+                        expr,
+                        "has a result of char(n): cast it to text",
+                    ));
+                }
+                let is_equal = Scalar::call(
+                    Function::Compare(Comparison::Equal),
+                    vec![kept.clone(), other],
+                    Type::Boolean,
+                )
+                .at(at);
+                // Postgres compares some pairs of types as they are, and then gives the first as it is.
+                let kept = match list::compared(&value.kind, &is_equal.parts()[1].kind) {
+                    Some([takes, _]) if takes.is(&value.kind) => value,
+                    _ => kept,
+                };
+                let kind = kept.kind.clone();
+                let null = Scalar::constant(Value::Null, kind.clone());
+                Ok(Scalar {
+                    collation: kept.collation.clone(),
+                    node: Node::Case(vec![(is_equal, null)], Box::new(kept)),
+                    kind,
+                    at,
+                })
+            }
+            ("concat", 1..) | ("concat_ws", 2..) => self.concatenated(expr, &name, values),
+            ("date_trunc", 2) => self.truncated_time(expr, values),
+            _ => self.called(&name, values, expr),
+        }
+    }
+
+    /// A call of what the list has by this name for these arguments.
+    pub(super) fn called(
+        &mut self,
+        name: &str,
+        arguments: Vec<Scalar>,
+        expr: &Expr,
+    ) -> Result<Scalar> {
+        let at = place(expr);
+        // What text is put to loses the blanks that it is padded with.
+        let unpadded = |argument: Scalar| match argument.kind {
+            Type::Char if name == "||" => cast(argument, Type::Text),
+            _ => argument,
+        };
+        let arguments: Vec<Scalar> = arguments.into_iter().map(unpadded).collect();
+        let kinds: Vec<Type> = arguments
+            .iter()
+            .map(|argument| argument.kind.clone())
+            .collect();
+        if kinds.contains(&Type::Any) {
+            return Ok(Scalar::call(Function::Untyped, arguments, Type::Any).at(at));
+        }
+        let is_operator = !name.starts_with(|first: char| first.is_ascii_alphabetic());
+        let shown: Vec<String> = kinds.iter().map(Type::to_string).collect();
+        let refused = |way: &str| {
+            Refusal::of(
+                expr,
+                format!(
+                    "computes `{name}` of {}, which is not on the list{way}",
+                    shown.join(" and ")
+                ),
+            )
+        };
+        let entry = list::chosen(name, &kinds, is_operator)
+            .ok_or_else(|| refused(": cast the arguments"))?;
+        match entry.function {
+            Function::Unequal if name == "/" => {
+                return Err(refused(
+                    ": divide integers, or cast one side to double precision where that is exact enough",
+                ));
+            }
+            Function::Unequal => return Err(refused("")),
+            _ => {}
+        }
+        let collation = self.collation_of(&arguments.iter().collect::<Vec<_>>(), at)?;
+        let taken = arguments.into_iter().zip(entry.takes);
+        let mut arguments = Vec::new();
+        for (argument, takes) in taken {
+            arguments.push(match (takes, &argument.kind) {
+                (T::Numeric, Type::Numeric(_)) => argument,
+                (takes, kind) if takes.is(kind) => argument,
+                (takes, _) => self.cast_implicitly(argument, &takes.kind())?,
+            });
+        }
+        let mut gives = entry.gives.kind();
+        match entry.function {
+            Function::Upper | Function::Lower => self.check_letters(&mut arguments, at)?,
+            Function::Position | Function::Replace | Function::StartsWith => {
+                self.check_equality(&Type::Text, &arguments.iter().collect::<Vec<_>>(), at)?;
+            }
+            _ => {}
+        }
+        if gives == Type::Numeric(0) {
+            let (scale, brought) =
+                numeric(entry.function, arguments).ok_or_else(|| refused(" with these digits"))?;
+            (gives, arguments) = (Type::Numeric(scale), brought);
+        }
+        if gives == Type::Double {
+            arguments = arguments
+                .into_iter()
+                .map(|argument| cast(argument, Type::Double))
+                .collect();
+        }
+        let collation = if gives.is_collatable() {
+            collation
+        } else {
+            Derived::None
+        };
+        Ok(Scalar {
+            collation,
+            ..Scalar::call(entry.function, arguments, gives).at(at)
+        })
+    }
+
+    /// Adds an argument that says which letters there are: true for those of Unicode, false for A to Z.
+    fn check_letters(
+        &self,
+        arguments: &mut Vec<Scalar>,
+        at: super::super::tree::Place,
+    ) -> Result<()> {
+        use dataset::Letters;
+        let collation =
+            self.text_collation(&Type::Text, &arguments.iter().collect::<Vec<_>>(), at)?;
+        let has_all = match collation.map(|collation| collation.letters) {
+            Some(Letters::Ascii) => false,
+            Some(Letters::Unicode) | None => true,
+            Some(Letters::Other) => {
+                return Err(Refusal::at(
+                    at,
+                    "the letters of the database's language are not known here",
+                ));
+            }
+        };
+        arguments.push(Scalar::constant(Value::Boolean(has_all), Type::Boolean));
+        Ok(())
+    }
+
+    fn concatenated(&mut self, expr: &Expr, name: &str, values: Vec<Scalar>) -> Result<Scalar> {
+        let collation = self.collation_of(&values.iter().collect::<Vec<_>>(), place(expr))?;
+        let mut parts = Vec::new();
+        for value in values {
+            let part = match &value.kind {
+                Type::Any
+                | Type::Text
+                | Type::Varchar
+                | Type::Char
+                | Type::Enum(_)
+                | Type::Uuid => value,
+                Type::Unknown => self.cast_implicitly(value, &Type::Text)?,
+                kind if kind.is_integer() => cast(value, Type::Text),
+                kind => {
+                    return Err(Refusal::of(
+                        expr,
+                        format!("puts {kind} into a text: only texts and integers are on the list"),
+                    ));
+                }
+            };
+            parts.push(part);
+        }
+        if name == "concat_ws"
+            && parts
+                .first()
+                .is_some_and(|separator| !separator.kind.is_text() && separator.kind != Type::Any)
+        {
+            return Err(Refusal::of(expr, "has a separator that is not text"));
+        }
+        let function = if name == "concat" {
+            Function::Concat
+        } else {
+            Function::ConcatWs
+        };
+        Ok(Scalar {
+            collation,
+            ..Scalar::call(function, parts, Type::Text).at(place(expr))
+        })
+    }
+
+    fn truncated_time(&mut self, expr: &Expr, mut values: Vec<Scalar>) -> Result<Scalar> {
+        let value = values
+            .pop()
+            .ok_or_else(|| Refusal::of(expr, "is not taken"))?;
+        let unit = match values.first().map(|unit| &unit.node) {
+            Some(Node::Constant(Value::Text(unit))) => unit.to_ascii_lowercase(),
+            _ => return Err(Refusal::of(expr, "has a unit that is not a literal")),
+        };
+        let unit = list::UNITS.iter().find(|(name, _)| *name == unit);
+        let Some((_, unit)) = unit else {
+            let units: Vec<&str> = list::UNITS.iter().map(|(name, _)| *name).collect();
+            return Err(Refusal::of(
+                expr,
+                format!("has a unit that is not on the list: {}", units.join(", ")),
+            ));
+        };
+        match value.kind {
+            Type::Timestamp | Type::TimestampTz | Type::Any => {
+                let kind = value.kind.clone();
+                Ok(Scalar::call(Function::TruncateTime(*unit), vec![value], kind).at(place(expr)))
+            }
+            _ => Err(Refusal::of(
+                expr,
+                format!("truncates {}: cast it to timestamp", value.kind),
+            )),
+        }
+    }
+}
+
+/// The arguments of a call.
+pub(super) struct Arguments<'e> {
+    pub(super) values: Vec<&'e Expr>,
+    pub(super) is_star: bool,
+    pub(super) is_distinct: bool,
+}
+
+impl<'e> Arguments<'e> {
+    /// `None` if there is more to them.
+    fn of(function: &'e SqlFunction) -> Option<Self> {
+        if !matches!(function.parameters, FunctionArguments::None) {
+            return None;
+        }
+        let FunctionArguments::List(list) = &function.args else {
+            return None;
+        };
+        if !list.clauses.is_empty() {
+            return None;
+        }
+        let mut arguments = Self {
+            values: Vec::new(),
+            is_star: false,
+            is_distinct: matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct)),
+        };
+        for argument in &list.args {
+            match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => arguments.values.push(expr),
+                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if list.args.len() == 1 => {
+                    arguments.is_star = true
+                }
+                _ => return None,
+            }
+        }
+        Some(arguments)
+    }
+}
+
+/// Whether the list has a function of this name, for some arguments.
+fn is_known(name: &str) -> bool {
+    let by_name = [
+        "coalesce",
+        "greatest",
+        "least",
+        "nullif",
+        "concat",
+        "concat_ws",
+        "date_trunc",
+    ];
+    by_name.contains(&name) || list::FUNCTIONS.iter().any(|entry| entry.name == name)
+}
+
+/// The digits after the point of what is computed from numerics, which are brought to the digits that this needs.
+fn numeric(function: Function, arguments: Vec<Scalar>) -> Option<(u8, Vec<Scalar>)> {
+    let scale_of = |argument: &Scalar| match argument.kind {
+        Type::Numeric(scale) => Some(scale),
+        _ => None,
+    };
+    let scales: Vec<u8> = arguments.iter().filter_map(scale_of).collect();
+    let most = scales.iter().copied().max()?;
+    let scale = match function {
+        Function::Multiply => scales
+            .iter()
+            .try_fold(0_u8, |sum, scale| sum.checked_add(*scale))?,
+        Function::Sign | Function::Ceiling | Function::Floor => 0,
+        Function::Round | Function::Truncate => match arguments.get(1).map(|digits| &digits.node) {
+            None => 0,
+            Some(Node::Constant(Value::Integer(digits))) => {
+                (*digits).clamp(0, i64::from(most)) as u8
+            }
+            _ => return None,
+        },
+        _ => most,
+    };
+    if scale > MOST_DIGITS {
+        return None;
+    }
+    let arguments = match function {
+        Function::Add | Function::Subtract | Function::Modulo => arguments
+            .into_iter()
+            .map(|argument| cast(argument, Type::Numeric(most)))
+            .collect(),
+        _ => arguments,
+    };
+    Some((scale, arguments))
+}

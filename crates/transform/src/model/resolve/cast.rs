@@ -1,0 +1,170 @@
+//! Casts, and results of several types that become one.
+
+use dataset::ColumnType;
+use sqlparser::ast::{DataType, ExactNumberInfo, Expr, TimezoneInfo};
+
+use super::super::list;
+use super::super::refusal::{Refusal, Result, place};
+use super::super::schema_sql;
+use super::super::tree::{Derived, Function, Scalar};
+use super::super::types::Type;
+use super::Resolver;
+use super::coerce::cast;
+
+impl Resolver<'_> {
+    /// The explicit cast to a type of the SQL.
+    pub(super) fn cast_to(
+        &self,
+        value: Scalar,
+        data_type: &DataType,
+        expr: &Expr,
+    ) -> Result<Scalar> {
+        let refused = || {
+            Refusal::of(
+                expr,
+                format!(
+                    "casts {} to {data_type}, which is not on the list",
+                    value.kind
+                ),
+            )
+        };
+        let (kind, modifier) = type_of(data_type).ok_or_else(refused)?;
+        let kind = match (&kind, modifier, &value.kind) {
+            // As many digits as what is cast has.
+            (Type::Numeric(_), None, Type::Numeric(scale)) => Type::Numeric(*scale),
+            _ => kind,
+        };
+        let at = place(expr);
+        let value = match value.kind {
+            Type::Any => value,
+            Type::Unknown => {
+                let unbound = match kind {
+                    Type::Numeric(_) => Type::Numeric(0),
+                    ref kind => kind.clone(),
+                };
+                self.cast_implicitly(value, &unbound)?
+            }
+            _ if value.kind == kind || list::casts(&value.kind, &kind) => value,
+            _ => return Err(refused()),
+        };
+        let collation = match kind.is_collatable() {
+            true => value.collation.clone(),
+            false => Derived::None,
+        };
+        let cast = match modifier {
+            Some(Modifier::Precision(precision)) => {
+                Scalar::call(Function::CastNumeric(precision), vec![value], kind)
+            }
+            Some(Modifier::Length(length)) => {
+                let text = cast(value, Type::Varchar);
+                Scalar::call(Function::Cut(length), vec![text], kind)
+            }
+            None => cast(value, kind),
+        };
+        Ok(Scalar { collation, ..cast }.at(at))
+    }
+
+    /// Results of one type: those of CASE, COALESCE, GREATEST and the like.
+    pub(super) fn brought_together(
+        &self,
+        values: Vec<Scalar>,
+        expr: &Expr,
+    ) -> Result<(Type, Derived, Vec<Scalar>)> {
+        let mut common = Type::Unknown;
+        for value in &values {
+            common = common.common(&value.kind).ok_or_else(|| {
+                Refusal::of(
+                    expr,
+                    format!(
+                        "has results of {common} and {}: cast them to one type",
+                        value.kind
+                    ),
+                )
+            })?;
+        }
+        if common == Type::Unknown {
+            common = Type::Text;
+        }
+        if common == Type::Char {
+            return Err(Refusal::of(
+                expr,
+                "has results of char(n): cast them to text",
+            ));
+        }
+        let collation = self.collation_of(&values.iter().collect::<Vec<_>>(), place(expr))?;
+        let values = values
+            .into_iter()
+            .map(|value| self.cast_implicitly(value, &common))
+            .collect::<Result<Vec<_>>>()?;
+        // A literal may have more digits than the others.
+        let scale = values.iter().filter_map(|value| match value.kind {
+            Type::Numeric(scale) => Some(scale),
+            _ => None,
+        });
+        let common = match scale.max() {
+            Some(scale) if matches!(common, Type::Numeric(_)) => Type::Numeric(scale),
+            _ => common,
+        };
+        let values = values
+            .into_iter()
+            .map(|value| self.cast_implicitly(value, &common))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((common, collation, values))
+    }
+}
+
+/// A part of a type that a cast names in brackets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Modifier {
+    /// Digits of a numeric.
+    Precision(u8),
+    /// Characters.
+    Length(u32),
+}
+
+/// The type that SQL names; `None` if a model may not cast to it.
+pub(super) fn type_of(data_type: &DataType) -> Option<(Type, Option<Modifier>)> {
+    Some(match data_type {
+        DataType::Boolean | DataType::Bool => (Type::Boolean, None),
+        DataType::SmallInt(None) | DataType::Int2(None) => (Type::SmallInt, None),
+        DataType::Integer(None) | DataType::Int(None) | DataType::Int4(None) => {
+            (Type::Integer, None)
+        }
+        DataType::BigInt(None) | DataType::Int8(None) => (Type::BigInt, None),
+        DataType::Real | DataType::Float4 => (Type::Real, None),
+        DataType::DoublePrecision | DataType::Float8 => (Type::Double, None),
+        DataType::Numeric(of) | DataType::Decimal(of) | DataType::Dec(of) => {
+            match schema_sql::numeric(of) {
+                Some(ColumnType::Numeric { precision, scale }) => {
+                    (Type::Numeric(scale), Some(Modifier::Precision(precision)))
+                }
+                _ if *of == ExactNumberInfo::None => (Type::Numeric(0), None),
+                _ => return None,
+            }
+        }
+        DataType::Text => (Type::Text, None),
+        DataType::Varchar(of) | DataType::CharacterVarying(of) | DataType::CharVarying(of) => {
+            let length = match of {
+                None => None,
+                of => Some(Modifier::Length(
+                    u32::try_from(schema_sql::length(of)?)
+                        .ok()
+                        .filter(|length| *length > 0)?,
+                )),
+            };
+            (Type::Varchar, length)
+        }
+        DataType::Date => (Type::Date, None),
+        DataType::Time(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            (Type::Time, None)
+        }
+        DataType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            (Type::Timestamp, None)
+        }
+        DataType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
+            (Type::TimestampTz, None)
+        }
+        DataType::Uuid => (Type::Uuid, None),
+        _ => return None,
+    })
+}

@@ -1,0 +1,287 @@
+//! Types and collations of what is compared or put together.
+
+use std::sync::Arc;
+
+use dataset::Collation;
+
+use super::super::list::{self, T};
+use super::super::literal;
+use super::super::refusal::{Refusal, Result};
+use super::super::tree::{Comparison, Derived, Function, Node, Place, Relation, Scalar, Value};
+use super::super::types::Type;
+use super::Resolver;
+
+impl Resolver<'_> {
+    /// A comparison.
+    pub(super) fn compare(
+        &self,
+        comparison: Comparison,
+        left: Scalar,
+        right: Scalar,
+        at: Place,
+    ) -> Result<Scalar> {
+        let sides = self.comparable(comparison, left, right, at)?;
+        Ok(Scalar::call(Function::Compare(comparison), sides.into(), Type::Boolean).at(at))
+    }
+
+    /// Both sides of a comparison, of the types that it takes.
+    pub(super) fn comparable(
+        &self,
+        comparison: Comparison,
+        left: Scalar,
+        right: Scalar,
+        at: Place,
+    ) -> Result<[Scalar; 2]> {
+        let refused = |why: &str| {
+            Refusal::at(
+                at,
+                format!(
+                    "a comparison of {} with {} is not on the list{why}",
+                    left.kind, right.kind
+                ),
+            )
+        };
+        if left.kind == Type::Any || right.kind == Type::Any {
+            return Ok([left, right]);
+        }
+        if let Some(pair) = enums(&left, &right) {
+            let (left, right) = pair.map_err(|why| Refusal::at(at, why))?;
+            if comparison.is_of_order() {
+                return Err(Refusal::at(
+                    at,
+                    "enums are in the order of their labels: only `=` and `<>` compare them here",
+                ));
+            }
+            return Ok([left, right]);
+        }
+        if matches!(
+            (&left.kind, &right.kind),
+            (Type::Char, Type::Varchar) | (Type::Varchar, Type::Char)
+        ) {
+            return Err(refused(
+                ": cast the char(n) to text, and blanks at the end of the varchar matter",
+            ));
+        }
+        let Some([one, other]) = list::compared(&left.kind, &right.kind) else {
+            return Err(refused(": cast one of them"));
+        };
+        let kinds = [one, other].map(|side| match side {
+            // Without the blanks that it is padded with.
+            T::Char => Type::Text,
+            side => side.kind(),
+        });
+        match comparison.is_of_order() {
+            true => self.check_order(&kinds[0], &[&left, &right], at)?,
+            false => self.check_equality(&kinds[0], &[&left, &right], at)?,
+        }
+        let [one, other] = kinds;
+        let (left, right) = (
+            self.cast_implicitly(left, &one)?,
+            self.cast_implicitly(right, &other)?,
+        );
+        Ok(match (&left.kind, &right.kind) {
+            (Type::Numeric(a), Type::Numeric(b)) if a != b => {
+                let kind = Type::Numeric(*a.max(b));
+                [cast(left, kind.clone()), cast(right, kind)]
+            }
+            (Type::Real, Type::Double) | (Type::Double, Type::Real) => {
+                [cast(left, Type::Double), cast(right, Type::Double)]
+            }
+            (Type::Date, Type::Timestamp) | (Type::Timestamp, Type::Date) => {
+                [cast(left, Type::Timestamp), cast(right, Type::Timestamp)]
+            }
+            _ => [left, right],
+        })
+    }
+
+    /// An expression as one of a type that it is cast to implicitly. A numeric keeps its scale where it has more digits.
+    pub(super) fn cast_implicitly(&self, value: Scalar, to: &Type) -> Result<Scalar> {
+        if value.kind == *to || *to == Type::Any || value.kind == Type::Any {
+            return Ok(value);
+        }
+        let refused = || {
+            Refusal::at(
+                value.at,
+                format!("{} is not taken for {to}: cast it", value.kind),
+            )
+        };
+        if value.kind == Type::Unknown {
+            let (found, kind) = match &value.node {
+                Node::Constant(Value::Null) => (Value::Null, to.clone()),
+                Node::Constant(Value::Text(text)) => {
+                    literal::quoted(text, to).map_err(|why| Refusal::at(value.at, why))?
+                }
+                _ if to.is_text() => {
+                    return Ok(Scalar {
+                        kind: to.clone(),
+                        ..value
+                    });
+                }
+                _ => return Err(refused()),
+            };
+            let literal = Scalar::constant(found, kind).at(value.at);
+            return Ok(match (&literal.kind, to) {
+                (Type::Numeric(own), Type::Numeric(of)) if own < of => cast(literal, to.clone()),
+                _ => literal,
+            });
+        }
+        match (&value.kind, to) {
+            (Type::Numeric(own), Type::Numeric(of)) if own >= of => Ok(value),
+            (from, to) if from.casts_to(to) => Ok(cast(value, to.clone())),
+            _ => Err(refused()),
+        }
+    }
+
+    /// The collation of what is made of several expressions.
+    ///
+    /// # Errors
+    /// If COLLATE names two.
+    pub(super) fn collation_of(&self, parts: &[&Scalar], at: Place) -> Result<Derived> {
+        let mut derived = Derived::None;
+        for part in parts {
+            derived = derived.with(&part.collation).ok_or_else(|| {
+                Refusal::at(at, "two collations are named for what belongs together")
+            })?;
+        }
+        Ok(derived)
+    }
+
+    /// Checks that values of a type can be told apart as Postgres does.
+    pub(super) fn check_equality(&self, kind: &Type, parts: &[&Scalar], at: Place) -> Result<()> {
+        if !kind.has_equality() {
+            return Err(Refusal::at(
+                at,
+                format!(
+                    "values of {kind} cannot be compared: cast them to text in the database, by a view"
+                ),
+            ));
+        }
+        if let Some(collation) = self.text_collation(kind, parts, at)?
+            && !collation.deterministic
+        {
+            return Err(Refusal::at(
+                at,
+                format!(
+                    "text is compared by the collation {:?}, for which different texts can be equal: add COLLATE \"C\" if bytes are meant",
+                    collation.name
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that values of a type are ordered here as Postgres orders them.
+    pub(super) fn check_order(&self, kind: &Type, parts: &[&Scalar], at: Place) -> Result<()> {
+        if matches!(kind, Type::Enum(_)) || !kind.has_equality() {
+            return Err(Refusal::at(at, format!("{kind} has no order here")));
+        }
+        let Some(collation) = self.text_collation(kind, parts, at)? else {
+            return Ok(());
+        };
+        if collation.by_bytes == Some(false) {
+            return Err(Refusal::at(
+                at,
+                format!(
+                    "text is ordered here by a collation ({}) whose order is not that of bytes: add COLLATE \"C\" to it, or order by another column",
+                    match collation.name.as_str() {
+                        Collation::DEFAULT => "the database's own",
+                        name => name,
+                    }
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The collation that text of these parts is compared by; `None` for what isn't text.
+    pub(super) fn text_collation(
+        &self,
+        kind: &Type,
+        parts: &[&Scalar],
+        at: Place,
+    ) -> Result<Option<Arc<Collation>>> {
+        if !kind.is_collatable() || *kind == Type::Any {
+            return Ok(None);
+        }
+        let derived = self.collation_of(parts, at)?;
+        if derived == Derived::Conflict {
+            return Err(Refusal::at(
+                at,
+                "columns of different collations meet: name one with COLLATE",
+            ));
+        }
+        match self.catalog.collation(&derived) {
+            Some(collation) => Ok(Some(collation)),
+            None if self.catalog.is_offline() => Ok(None),
+            None => Err(Refusal::at(
+                at,
+                "the collation of text without a column isn't known: add COLLATE \"C\"",
+            )),
+        }
+    }
+}
+
+/// A cast, whose collation is that of what is cast.
+pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
+    if value.kind == kind {
+        return value;
+    }
+    let collation = match kind.is_collatable() {
+        true => value.collation.clone(),
+        false => Derived::None,
+    };
+    // The same values, held in the same way.
+    let is_same = kind.is_text() && (value.kind.is_text() || value.kind == Type::Unknown);
+    match is_same || value.is_null() {
+        true => Scalar {
+            kind,
+            collation,
+            ..value
+        },
+        false => Scalar {
+            collation,
+            ..Scalar::call(Function::Cast, vec![value], kind)
+        },
+    }
+}
+
+/// Two sides of which one is an enum, as texts of one kind; the reason if they are none. `None` if neither is.
+#[allow(clippy::type_complexity, reason = "read by one caller")]
+fn enums(left: &Scalar, right: &Scalar) -> Option<std::result::Result<(Scalar, Scalar), String>> {
+    let label = |literal: &Scalar, of: &Type| -> std::result::Result<Scalar, String> {
+        match &literal.node {
+            Node::Constant(Value::Text(text)) => {
+                let (value, kind) = literal::quoted(text, of)?;
+                Ok(Scalar::constant(value, kind).at(literal.at))
+            }
+            _ => Ok(Scalar {
+                kind: of.clone(),
+                ..literal.clone()
+            }),
+        }
+    };
+    Some(match (&left.kind, &right.kind) {
+        (Type::Enum(one), Type::Enum(other)) if one == other => Ok((left.clone(), right.clone())),
+        (Type::Enum(_), Type::Unknown) => {
+            label(right, &left.kind).map(|right| (left.clone(), right))
+        }
+        (Type::Unknown, Type::Enum(_)) => {
+            label(left, &right.kind).map(|left| (left, right.clone()))
+        }
+        (Type::Enum(_), other) | (other, Type::Enum(_)) => Err(format!(
+            "an enum is not compared with {other}: cast it to text"
+        )),
+        _ => return None,
+    })
+}
+
+/// The literal that a column of a SELECT without a type is.
+pub(super) fn untyped(relation: &Relation, at: usize) -> Option<Scalar> {
+    match relation {
+        Relation::Project { columns, .. } => Some(columns[at].clone()),
+        Relation::Sort { input, .. } | Relation::Limit { input, .. } => untyped(input, at),
+        Relation::Distinct(input) => untyped(input, at),
+        _ => None,
+    }
+    .filter(|scalar| matches!(scalar.node, Node::Constant(_)))
+}

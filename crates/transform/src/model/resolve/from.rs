@@ -1,0 +1,405 @@
+//! FROM: tables, sub-selects and joins.
+
+use sqlparser::ast::{
+    Expr, Join as SqlJoin, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
+    TableWithJoins,
+};
+
+use super::super::refusal::{Refusal, Result, place, place_of};
+use super::super::tree::{Comparison, Function, Join, Node, Relation, Resolved, Scalar};
+use super::super::types::Type;
+use super::scope::{Named, Scope, Visible};
+use super::{Context, Resolver, columns_of, query};
+use crate::engine::plan::folded;
+
+/// What stands in FROM, and what is seen of it.
+pub(super) struct From {
+    pub(super) relation: Relation,
+    pub(super) scope: Scope,
+}
+
+impl Resolver<'_> {
+    /// All of FROM; one row where there is none.
+    pub(super) fn from(&mut self, from: &[TableWithJoins]) -> Result<From> {
+        let mut whole: Option<From> = None;
+        for tables in from {
+            let next = self.tables(tables)?;
+            whole = Some(match whole {
+                None => next,
+                Some(left) => self.product(left, next)?,
+            });
+        }
+        Ok(whole.unwrap_or(From {
+            relation: Relation::One,
+            scope: Scope::default(),
+        }))
+    }
+
+    fn tables(&mut self, tables: &TableWithJoins) -> Result<From> {
+        let mut left = self.factor(&tables.relation)?;
+        for join in &tables.joins {
+            let right = self.factor(&join.relation)?;
+            left = self.joined(left, join, right)?;
+        }
+        Ok(left)
+    }
+
+    fn factor(&mut self, factor: &TableFactor) -> Result<From> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args: None,
+                with_hints,
+                version: None,
+                with_ordinality: false,
+                partitions,
+                json_path: None,
+                sample: None,
+                index_hints,
+            } if with_hints.is_empty() && partitions.is_empty() && index_hints.is_empty() => {
+                self.named_table(name, alias.as_ref())
+            }
+            TableFactor::Derived {
+                lateral: false,
+                subquery,
+                alias,
+                sample: None,
+            } => {
+                let mut resolved = self.query(subquery)?;
+                self.settle(&mut resolved);
+                let name = alias.as_ref().map(|alias| folded(&alias.name));
+                self.visible(resolved, name.unwrap_or_default(), alias.as_ref())
+            }
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias: None,
+            } => self.deeper(|resolver| resolver.tables(table_with_joins)),
+            other => Err(Refusal::of(
+                other,
+                "is not taken in FROM: name a table or a sub-select",
+            )),
+        }
+    }
+
+    fn named_table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Result<From> {
+        let ObjectName(parts) = name;
+        let (1, Some(identifier)) = (parts.len(), parts[0].as_ident()) else {
+            return Err(Refusal::of(
+                name,
+                "is named with its schema: leave the schema out, it is the dataset's or --schema's",
+            ));
+        };
+        let table = folded(identifier);
+        let called = alias.map_or_else(|| table.clone(), |alias| folded(&alias.name));
+        let shared = self.shared.iter().rev().find(|shared| shared.name == table);
+        if let Some(shared) = shared {
+            let resolved = Resolved {
+                relation: Relation::Shared(shared.relation.clone()),
+                columns: shared.columns.clone(),
+                is_open: shared.is_open,
+            };
+            return self.visible(resolved, called, alias);
+        }
+        let Some(found) = self.catalog.table(&table) else {
+            let names = self.catalog.names().join(", ");
+            return Err(Refusal::of(
+                name,
+                format!("is not a table of the dataset, which has {names}"),
+            ));
+        };
+        let columns = found.columns.as_deref().unwrap_or_default();
+        let resolved = Resolved {
+            relation: Relation::Table {
+                name: table,
+                columns: columns.iter().map(|column| column.name.clone()).collect(),
+            },
+            columns: columns
+                .iter()
+                .map(|column| super::OutputColumn {
+                    name: column.name.clone(),
+                    kind: column.kind.clone(),
+                    collation: column.collation.clone(),
+                })
+                .collect(),
+            is_open: found.columns.is_none(),
+        };
+        self.visible(resolved, called, alias)
+    }
+
+    fn visible(
+        &mut self,
+        mut resolved: Resolved,
+        name: String,
+        alias: Option<&TableAlias>,
+    ) -> Result<From> {
+        if let Some(alias) = alias {
+            if alias.at.is_some()
+                || alias
+                    .columns
+                    .iter()
+                    .any(|column| column.data_type.is_some())
+            {
+                return Err(Refusal::at(
+                    place_of(&alias.name),
+                    format!("`{alias}` is not taken"),
+                ));
+            }
+            if !resolved.is_open {
+                query::rename(&mut resolved, &alias.columns)?;
+            }
+        }
+        let values = columns_of(&resolved.columns);
+        let named = resolved.columns.into_iter().zip(values);
+        let columns: Vec<Named> = named
+            .map(|(column, value)| Named {
+                name: column.name,
+                value,
+            })
+            .collect();
+        Ok(From {
+            relation: resolved.relation,
+            scope: Scope {
+                tables: vec![Visible {
+                    name,
+                    columns: columns.clone(),
+                    is_open: resolved.is_open,
+                }],
+                columns,
+            },
+        })
+    }
+
+    fn product(&mut self, left: From, right: From) -> Result<From> {
+        let width = left.relation.width();
+        check_names(&left.scope, &right.scope)?;
+        Ok(From {
+            relation: join(
+                left.relation,
+                right.relation,
+                (false, false),
+                Vec::new(),
+                None,
+            ),
+            scope: left.scope.joined(right.scope, width),
+        })
+    }
+
+    fn joined(&mut self, left: From, sql: &SqlJoin, right: From) -> Result<From> {
+        check_names(&left.scope, &right.scope)?;
+        let (constraint, kept) = match &sql.join_operator {
+            _ if sql.global => return Err(Refusal::at(place(sql), "GLOBAL joins are not taken")),
+            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => {
+                (constraint, (false, false))
+            }
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
+                (constraint, (true, false))
+            }
+            JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
+                (constraint, (false, true))
+            }
+            JoinOperator::FullOuter(constraint) => (constraint, (true, true)),
+            JoinOperator::CrossJoin(JoinConstraint::None) => return self.product(left, right),
+            _ => {
+                return Err(Refusal::at(
+                    place(sql),
+                    format!("`{}` is not taken", sql.to_string().trim()),
+                ));
+            }
+        };
+        let width = left.relation.width();
+        match constraint {
+            JoinConstraint::On(condition) => {
+                let scope = left.scope.joined(right.scope, width);
+                let condition = self.condition(condition, Context::plain(&scope, "JOIN"))?;
+                let (equal, rest) = split(condition, width);
+                Ok(From {
+                    relation: join(left.relation, right.relation, kept, equal, rest),
+                    scope,
+                })
+            }
+            JoinConstraint::Using(columns) => self.using(left, right, kept, columns),
+            _ => Err(Refusal::at(
+                place(sql),
+                format!(
+                    "`{}` is not taken: join ON a condition, or USING columns",
+                    sql.to_string().trim()
+                ),
+            )),
+        }
+    }
+
+    /// A join USING columns: each is there once, at the beginning.
+    fn using(
+        &mut self,
+        left: From,
+        right: From,
+        kept: (bool, bool),
+        names: &[ObjectName],
+    ) -> Result<From> {
+        let width = left.relation.width();
+        let mut equal = Vec::new();
+        let mut merged: Vec<Named> = Vec::new();
+        let (mut one, mut other) = (left.scope.clone(), right.scope.clone());
+        for object in names {
+            let name = match object.0.as_slice() {
+                [part] => part.as_ident(),
+                _ => None,
+            };
+            let name = name.ok_or_else(|| Refusal::of(object, "is not a column"))?;
+            let missing = |side: &str| {
+                Refusal::at(
+                    place_of(name),
+                    format!("column `{name}` of USING does not exist on the {side} side"),
+                )
+            };
+            let a = left.scope.column(name)?.ok_or_else(|| missing("left"))?;
+            let b = right.scope.column(name)?.ok_or_else(|| missing("right"))?;
+            let at = place_of(name);
+            let [a_key, b_key] = self.comparable(Comparison::Equal, a.clone(), b.clone(), at)?;
+            let common = a.kind.common(&b.kind);
+            let common = common
+                .ok_or_else(|| Refusal::at(at, format!("`{name}` is {} and {}", a.kind, b.kind)))?;
+            let b = b.shifted(width);
+            let value = match kept {
+                (true, true) => {
+                    let collation = self.collation_of(&[&a, &b], at)?;
+                    let parts = vec![
+                        self.cast_implicitly(a, &common)?,
+                        self.cast_implicitly(b, &common)?,
+                    ];
+                    Scalar {
+                        node: Node::Coalesce(parts),
+                        kind: common,
+                        collation,
+                        at,
+                    }
+                }
+                (false, true) => self.cast_implicitly(b, &common)?,
+                _ => self.cast_implicitly(a, &common)?,
+            };
+            equal.push((a_key, b_key));
+            let name = folded(name);
+            one.columns.retain(|column| column.name != name);
+            other.columns.retain(|column| column.name != name);
+            merged.push(Named { name, value });
+        }
+        let mut scope = one.joined(other, width);
+        merged.append(&mut scope.columns);
+        scope.columns = merged;
+        Ok(From {
+            relation: join(left.relation, right.relation, kept, equal, None),
+            scope,
+        })
+    }
+
+    /// An expression of boolean.
+    pub(super) fn condition(&mut self, expr: &Expr, context: Context<'_>) -> Result<Scalar> {
+        let value = self.scalar(expr, context)?;
+        match value.kind {
+            Type::Boolean | Type::Any => Ok(value),
+            Type::Unknown => self.cast_implicitly(value, &Type::Boolean),
+            _ => Err(Refusal::of(
+                expr,
+                format!("is {} where {} needs boolean", value.kind, context.clause),
+            )),
+        }
+    }
+}
+
+fn check_names(left: &Scope, right: &Scope) -> Result<()> {
+    let named = |table: &&Visible| !table.name.is_empty();
+    let twice = right
+        .tables
+        .iter()
+        .filter(named)
+        .find(|table| left.tables.iter().any(|other| other.name == table.name));
+    match twice {
+        Some(table) => Err(Refusal::at(
+            super::super::tree::Place::default(),
+            format!(
+                "`{}` is the name of two tables of FROM: give one of them another alias",
+                table.name
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn join(
+    left: Relation,
+    right: Relation,
+    (keeps_left, keeps_right): (bool, bool),
+    equal: Vec<(Scalar, Scalar)>,
+    condition: Option<Scalar>,
+) -> Relation {
+    Relation::Join(Box::new(Join {
+        left,
+        right,
+        keeps_left,
+        keeps_right,
+        equal,
+        condition,
+    }))
+}
+
+/// The equalities of a condition that have each side of the join on one side, and the rest of it.
+pub(super) fn split(condition: Scalar, width: usize) -> (Vec<(Scalar, Scalar)>, Option<Scalar>) {
+    let mut equal = Vec::new();
+    let mut rest = Vec::new();
+    for part in conjuncts(condition) {
+        match sides(&part, width) {
+            Some(sides) => equal.push(sides),
+            None => rest.push(part),
+        }
+    }
+    (equal, all_of(rest))
+}
+
+/// The parts of a condition that must all be true.
+pub(super) fn conjuncts(condition: Scalar) -> Vec<Scalar> {
+    match condition.node {
+        Node::And(parts) => parts.into_iter().flat_map(conjuncts).collect(),
+        _ => vec![condition],
+    }
+}
+
+/// One condition of several; `None` of none.
+pub(super) fn all_of(mut parts: Vec<Scalar>) -> Option<Scalar> {
+    match parts.len() {
+        0 | 1 => parts.pop(),
+        _ => Some(Scalar {
+            at: parts[0].at,
+            node: Node::And(parts),
+            kind: Type::Boolean,
+            collation: super::super::tree::Derived::None,
+        }),
+    }
+}
+
+/// Both sides of an equality, each in the places of its own side, if it is one between the sides of a join.
+fn sides(part: &Scalar, width: usize) -> Option<(Scalar, Scalar)> {
+    let Node::Call(Function::Compare(Comparison::Equal), arguments) = &part.node else {
+        return None;
+    };
+    let [one, other] = arguments.as_slice() else {
+        return None;
+    };
+    let (left, right) = match (side(one, width)?, side(other, width)?) {
+        (false, true) => (one, other),
+        (true, false) => (other, one),
+        _ => return None,
+    };
+    Some((left.clone(), right.moved_left(width)))
+}
+
+/// Whether an expression is of the right side of a join; `None` if it is of both or none.
+fn side(scalar: &Scalar, width: usize) -> Option<bool> {
+    let is_left = |scalar: &Scalar| matches!(scalar.node, Node::Column(at) if at < width);
+    let is_right = |scalar: &Scalar| matches!(scalar.node, Node::Column(at) if at >= width);
+    match (scalar.has(&is_left), scalar.has(&is_right)) {
+        (true, false) => Some(false),
+        (false, true) => Some(true),
+        _ => None,
+    }
+}

@@ -1,0 +1,139 @@
+//! Whether a value is among others, or matches a pattern.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{Expr, Query};
+
+use super::super::refusal::{Refusal, Result, place};
+use super::super::tree::{Comparison, Derived, Function, Node, Place, Relation, Scalar, Value};
+use super::super::types::Type;
+use super::scalar::logic;
+use super::{Context, Resolver};
+
+impl Resolver<'_> {
+    pub(super) fn in_list(
+        &mut self,
+        value: &Expr,
+        list: &[Expr],
+        context: Context<'_>,
+        at: Place,
+    ) -> Result<Scalar> {
+        let value = self.scalar(value, context)?;
+        let mut items = list
+            .iter()
+            .map(|item| self.scalar(item, context))
+            .collect::<Result<Vec<_>>>()?;
+        // Postgres brings the constants to one type with the value before it compares them.
+        let has_column = |item: &Scalar| {
+            item.has(&|part| {
+                matches!(
+                    part.node,
+                    Node::Column(_) | Node::Query(_) | Node::Aggregate(_)
+                )
+            })
+        };
+        let common = items
+            .iter()
+            .filter(|item| !has_column(item))
+            .try_fold(value.kind.clone(), |common, item| common.common(&item.kind));
+        if let Some(common) = common
+            && items.iter().filter(|item| !has_column(item)).count() > 1
+            && common != Type::Unknown
+        {
+            for item in items.iter_mut().filter(|item| !has_column(item)) {
+                *item = self.cast_implicitly(item.clone(), &common)?;
+            }
+        }
+        let mut parts = Vec::new();
+        for item in items {
+            parts.push(self.compare(Comparison::Equal, value.clone(), item, at)?);
+        }
+        Ok(logic(Node::Or(parts), at))
+    }
+
+    pub(super) fn in_query(
+        &mut self,
+        value: &Expr,
+        query: &Query,
+        context: Context<'_>,
+        at: Place,
+    ) -> Result<Scalar> {
+        if matches!(value, Expr::Tuple(_)) {
+            return Err(Refusal::of(
+                value,
+                "is several values: compare one with a sub-select, or join",
+            ));
+        }
+        let value = self.scalar(value, context)?;
+        let (relation, kind, collation) = self.single_column(query, context)?;
+        let column = Scalar::column(0, kind, collation);
+        let [value, column] = self.comparable(Comparison::Equal, value, column, at)?;
+        let relation = Relation::Project {
+            input: Box::new(relation),
+            columns: vec![column],
+        };
+        Ok(logic(Node::In(Box::new(value), Arc::new(relation)), at))
+    }
+
+    /// A sub-select of one column, which sees nothing of the query around it.
+    pub(super) fn single_column(
+        &mut self,
+        query: &Query,
+        context: Context<'_>,
+    ) -> Result<(Relation, Type, Derived)> {
+        self.outer.push(context.scope.clone());
+        let resolved = self.query(query);
+        self.outer.pop();
+        let mut resolved = resolved?;
+        self.settle(&mut resolved);
+        match resolved.columns.as_slice() {
+            _ if resolved.is_open => Ok((resolved.relation, Type::Any, Derived::None)),
+            [column] => Ok((
+                resolved.relation,
+                column.kind.clone(),
+                column.collation.clone(),
+            )),
+            columns => Err(Refusal::at(
+                place(query),
+                format!(
+                    "a sub-select of one column is needed here, not of {}",
+                    columns.len()
+                ),
+            )),
+        }
+    }
+
+    pub(super) fn like(
+        &mut self,
+        value: &Expr,
+        pattern: &Expr,
+        context: Context<'_>,
+        at: Place,
+    ) -> Result<Scalar> {
+        let (value, pattern) = (self.scalar(value, context)?, self.scalar(pattern, context)?);
+        if !value.kind.is_text() && !matches!(value.kind, Type::Any | Type::Unknown) {
+            return Err(Refusal::at(
+                at,
+                format!("LIKE on {} is not on the list: cast it to text", value.kind),
+            ));
+        }
+        match &pattern.node {
+            Node::Constant(Value::Text(text)) if !ends_in_escape(text) => {}
+            _ => {
+                return Err(Refusal::at(
+                    at,
+                    "LIKE takes a literal pattern here, which doesn't end with a lone backslash",
+                ));
+            }
+        }
+        self.check_equality(&Type::Text, &[&value, &pattern], at)?;
+        let value = self.cast_implicitly(value, &Type::Text)?;
+        let pattern = self.cast_implicitly(pattern, &Type::Text)?;
+        Ok(Scalar::call(Function::Like, vec![value, pattern], Type::Boolean).at(at))
+    }
+}
+
+fn ends_in_escape(pattern: &str) -> bool {
+    let backslashes = pattern.len() - pattern.trim_end_matches('\\').len();
+    backslashes % 2 == 1
+}

@@ -1,0 +1,329 @@
+//! WITH, set operations, ORDER BY and LIMIT.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{
+    Expr, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator,
+    SetQuantifier, Value as Literal,
+};
+
+use super::super::refusal::{Refusal, Result, place, place_of};
+use super::super::tree::{OutputColumn, Relation, Resolved, Scalar, SetOperation, SortKey};
+use super::super::types::Type;
+use super::coerce::untyped;
+use super::{Resolver, Shared, columns_of};
+use crate::engine::plan::folded;
+
+impl Resolver<'_> {
+    /// Resolves a query; its columns of no type are settled by whoever uses it.
+    pub(super) fn query(&mut self, query: &Query) -> Result<Resolved> {
+        let known = self.shared.len();
+        let resolved = self.deeper(|resolver| resolver.query_with(query));
+        self.shared.truncate(known);
+        resolved
+    }
+
+    fn query_with(&mut self, query: &Query) -> Result<Resolved> {
+        let refused = [
+            (query.fetch.is_some(), "FETCH"),
+            (!query.locks.is_empty(), "FOR UPDATE"),
+            (query.for_clause.is_some(), "FOR"),
+            (query.settings.is_some(), "SETTINGS"),
+            (query.format_clause.is_some(), "FORMAT"),
+            (!query.pipe_operators.is_empty(), "|>"),
+        ];
+        if let Some((_, clause)) = refused.iter().find(|(there, _)| *there) {
+            return Err(Refusal::at(
+                place(query),
+                format!("`{clause}` is not taken"),
+            ));
+        }
+        if let Some(with) = &query.with {
+            if with.recursive {
+                return Err(Refusal::at(place(query), "`WITH RECURSIVE` is not taken"));
+            }
+            for cte in &with.cte_tables {
+                let name = folded(&cte.alias.name);
+                let mut resolved = self.query(&cte.query)?;
+                self.settle(&mut resolved);
+                rename(&mut resolved, &cte.alias.columns)?;
+                self.shared.push(Shared {
+                    name,
+                    relation: Arc::new(resolved.relation),
+                    columns: resolved.columns,
+                    is_open: resolved.is_open,
+                });
+            }
+        }
+        let order = match &query.order_by {
+            None => &[][..],
+            Some(OrderBy {
+                kind: OrderByKind::Expressions(keys),
+                interpolate: None,
+            }) => keys,
+            Some(order) => return Err(Refusal::of(order, "is not taken")),
+        };
+        let mut resolved = match &*query.body {
+            SetExpr::Select(select) => self.select(select, order)?,
+            body => {
+                let resolved = self.set(body)?;
+                self.ordered(resolved, order)?
+            }
+        };
+        let (limit, offset) = match &query.limit_clause {
+            None => (None, 0),
+            Some(LimitClause::LimitOffset {
+                limit,
+                offset,
+                limit_by,
+            }) if limit_by.is_empty() => (
+                limit.as_ref().map(count).transpose()?.flatten(),
+                offset
+                    .as_ref()
+                    .map(|offset| count(&offset.value))
+                    .transpose()?
+                    .flatten()
+                    .unwrap_or(0),
+            ),
+            Some(clause) => return Err(Refusal::of(clause, "is not taken")),
+        };
+        if limit.is_some() || offset > 0 {
+            resolved.relation = Relation::Limit {
+                input: Box::new(resolved.relation),
+                limit,
+                offset,
+            };
+        }
+        Ok(resolved)
+    }
+
+    /// A SELECT, set operation or query in brackets.
+    fn set(&mut self, body: &SetExpr) -> Result<Resolved> {
+        match body {
+            SetExpr::Select(select) => self.select(select, &[]),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOperation {
+                left,
+                op,
+                set_quantifier,
+                right,
+            } => {
+                let operation = match op {
+                    SetOperator::Union => SetOperation::Union,
+                    SetOperator::Intersect => SetOperation::Intersect,
+                    SetOperator::Except => SetOperation::Except,
+                    SetOperator::Minus => {
+                        return Err(Refusal::of(body, "is not taken: write EXCEPT"));
+                    }
+                };
+                let all = match set_quantifier {
+                    SetQuantifier::All => true,
+                    SetQuantifier::None | SetQuantifier::Distinct => false,
+                    _ => return Err(Refusal::of(body, "is not taken")),
+                };
+                self.deeper(|resolver| {
+                    let one = resolver.set(left)?;
+                    let other = resolver.set(right)?;
+                    resolver.combined(body, operation, all, one, other)
+                })
+            }
+            other => Err(Refusal::of(other, "is not taken: a model is a SELECT")),
+        }
+    }
+
+    fn combined(
+        &mut self,
+        body: &SetExpr,
+        operation: SetOperation,
+        all: bool,
+        left: Resolved,
+        right: Resolved,
+    ) -> Result<Resolved> {
+        if left.is_open || right.is_open {
+            return Ok(Resolved {
+                is_open: true,
+                ..left
+            });
+        }
+        if left.columns.len() != right.columns.len() {
+            return Err(Refusal::of(
+                body,
+                "has sides of different numbers of columns",
+            ));
+        }
+        let mut columns = Vec::new();
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        let side = |resolved: &Resolved| -> Vec<Scalar> {
+            let columns = columns_of(&resolved.columns).into_iter().enumerate();
+            // A literal of no type gets that of the other side.
+            let typed = columns.map(|(at, column)| match column.kind {
+                Type::Unknown => untyped(&resolved.relation, at).unwrap_or(column),
+                _ => column,
+            });
+            typed.collect()
+        };
+        let sides = side(&left).into_iter().zip(side(&right));
+        for ((left, right), named) in sides.zip(&left.columns) {
+            let common = left.kind.common(&right.kind).ok_or_else(|| {
+                Refusal::of(
+                    body,
+                    format!(
+                        "has sides of {} and {} in column `{}`",
+                        left.kind, right.kind, named.name
+                    ),
+                )
+            })?;
+            let common = match common {
+                Type::Unknown => Type::Text,
+                common => common,
+            };
+            if !all {
+                self.check_equality(&common, &[&left, &right], place(body))?;
+            }
+            let collation = self.collation_of(&[&left, &right], place(body))?;
+            columns.push(OutputColumn {
+                name: named.name.clone(),
+                kind: common.clone(),
+                collation: collation.of_column(),
+            });
+            one.push(left);
+            other.push(right);
+        }
+        // A literal may have more digits than its type had.
+        let brought = |side: Vec<Scalar>| -> Result<Vec<Scalar>> {
+            let kinds = columns.iter().map(|column| &column.kind);
+            side.into_iter()
+                .zip(kinds)
+                .map(|(value, kind)| self.cast_implicitly(value, kind))
+                .collect()
+        };
+        let (one, other) = (brought(one)?, brought(other)?);
+        for ((left, right), named) in one.iter().zip(&other).zip(&columns) {
+            if named.kind != Type::Any && (left.kind != named.kind || right.kind != named.kind) {
+                return Err(Refusal::of(
+                    body,
+                    format!(
+                        "has sides of {} and {} in column `{}`: cast them to one type",
+                        left.kind, right.kind, named.name
+                    ),
+                ));
+            }
+        }
+        let projected = |input: Relation, columns: Vec<Scalar>| Relation::Project {
+            input: Box::new(input),
+            columns,
+        };
+        Ok(Resolved {
+            relation: Relation::Set {
+                operation,
+                all,
+                left: Box::new(projected(left.relation, one)),
+                right: Box::new(projected(right.relation, other)),
+            },
+            columns,
+            is_open: false,
+        })
+    }
+
+    /// Orders what a set operation gives, by names and positions of its columns.
+    fn ordered(&mut self, resolved: Resolved, order: &[OrderByExpr]) -> Result<Resolved> {
+        if order.is_empty() || resolved.is_open {
+            return Ok(resolved);
+        }
+        let columns = columns_of(&resolved.columns);
+        let mut keys = Vec::new();
+        for key in order {
+            let at = match &key.expr {
+                Expr::Identifier(name) => named(&resolved.columns, &folded(name), &key.expr)?,
+                expr => position(expr, columns.len())?,
+            };
+            let Some(at) = at else {
+                return Err(Refusal::of(
+                    &key.expr,
+                    "orders a set operation: only names and positions of its columns do",
+                ));
+            };
+            keys.push(self.sort_key(key, columns[at].clone())?);
+        }
+        Ok(Resolved {
+            relation: Relation::Sort {
+                input: Box::new(resolved.relation),
+                keys,
+            },
+            ..resolved
+        })
+    }
+
+    /// A key of ORDER BY.
+    pub(super) fn sort_key(&mut self, key: &OrderByExpr, value: Scalar) -> Result<SortKey> {
+        if key.with_fill.is_some() {
+            return Err(Refusal::of(key, "is not taken"));
+        }
+        self.check_order(&value.kind, &[&value], place(&key.expr))?;
+        let descending = key.options.asc == Some(false);
+        Ok(SortKey {
+            value,
+            descending,
+            nulls_first: key.options.nulls_first.unwrap_or(descending),
+        })
+    }
+}
+
+/// The only column of a name; `None` if there is none.
+pub(super) fn named(columns: &[OutputColumn], name: &str, expr: &Expr) -> Result<Option<usize>> {
+    let mut found = (0..columns.len()).filter(|&at| columns[at].name == name);
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Refusal::of(expr, "is the name of several columns")),
+        (found, _) => Ok(found),
+    }
+}
+
+/// The column that a whole number stands for in ORDER BY or GROUP BY; `None` for any other expression.
+pub(super) fn position(expr: &Expr, columns: usize) -> Result<Option<usize>> {
+    let Expr::Value(value) = expr else {
+        return Ok(None);
+    };
+    match &value.value {
+        Literal::Number(number, _) => match number.parse::<usize>() {
+            Ok(at) if (1..=columns).contains(&at) => Ok(Some(at - 1)),
+            _ => Err(Refusal::of(expr, "is not the position of a column")),
+        },
+        _ => Err(Refusal::of(
+            expr,
+            "is a constant, which orders and groups nothing",
+        )),
+    }
+}
+
+/// Gives the first columns other names.
+pub(super) fn rename(
+    resolved: &mut Resolved,
+    names: &[sqlparser::ast::TableAliasColumnDef],
+) -> Result<()> {
+    if let Some(extra) = names.get(resolved.columns.len()) {
+        return Err(Refusal::at(
+            place_of(&extra.name),
+            format!("`{}` names a column that there is not", extra.name),
+        ));
+    }
+    for (column, name) in resolved.columns.iter_mut().zip(names) {
+        column.name = folded(&name.name);
+    }
+    Ok(())
+}
+
+/// A number of rows; `None` for all.
+fn count(expr: &Expr) -> Result<Option<u64>> {
+    if let Expr::Value(value) = expr {
+        match &value.value {
+            Literal::Null => return Ok(None),
+            Literal::Number(number, _) => {
+                if let Ok(count) = number.parse() {
+                    return Ok(Some(count));
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(Refusal::of(expr, "is not a whole number of rows"))
+}

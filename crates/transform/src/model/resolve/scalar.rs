@@ -1,0 +1,609 @@
+//! Expressions.
+
+use std::sync::Arc;
+
+use dataset::{Collation, Letters};
+use sqlparser::ast::{
+    BinaryOperator, CastKind, CeilFloorKind, DateTimeField, Expr, Ident, TrimWhereField,
+    UnaryOperator, Value as Literal,
+};
+
+use super::super::list;
+use super::super::literal;
+use super::super::refusal::{Refusal, Result, place, place_of};
+use super::super::tree::{Comparison, Derived, Field, Function, Node, Place, Scalar, Value};
+use super::super::types::Type;
+use super::{Context, Resolver};
+use crate::engine::plan::folded;
+
+impl Resolver<'_> {
+    /// An expression over the columns of a scope.
+    pub(super) fn scalar(&mut self, expr: &Expr, context: Context<'_>) -> Result<Scalar> {
+        let at = place(expr);
+        let resolved = self.deeper(|resolver| resolver.expression(expr, context));
+        resolved.map_err(|refusal| refusal.or_at(at))
+    }
+
+    fn expression(&mut self, expr: &Expr, context: Context<'_>) -> Result<Scalar> {
+        let at = place(expr);
+        let of = |function: Function, value: Scalar, kind: Type| {
+            Scalar::call(function, vec![value], kind).at(at)
+        };
+        Ok(match expr {
+            Expr::Nested(inner) => self.scalar(inner, context)?,
+            Expr::Identifier(name) => self.column(None, name, context)?,
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, name] => self.column(Some(table), name, context)?,
+                _ => {
+                    return Err(Refusal::of(
+                        expr,
+                        "names a schema: name the column with its table alone",
+                    ));
+                }
+            },
+            Expr::Value(value) => constant(&value.value)
+                .map_err(|why| Refusal::of(expr, why))?
+                .at(at),
+            Expr::TypedString(typed) => {
+                let text = match &typed.value.value {
+                    Literal::SingleQuotedString(text) if !typed.uses_odbc_syntax => text,
+                    _ => return Err(Refusal::of(expr, "is not taken")),
+                };
+                let literal = Scalar::constant(Value::Text(text.clone()), Type::Unknown).at(at);
+                self.cast_to(literal, &typed.data_type, expr)?
+            }
+            Expr::BinaryOp { left, op, right } => self.binary(expr, left, op, right, context)?,
+            Expr::UnaryOp { op, expr: inner } => self.unary(expr, *op, inner, context)?,
+            Expr::IsNull(inner) => of(
+                Function::IsNull,
+                self.scalar(inner, context)?,
+                Type::Boolean,
+            ),
+            Expr::IsNotNull(inner) => of(
+                Function::IsNotNull,
+                self.scalar(inner, context)?,
+                Type::Boolean,
+            ),
+            Expr::IsTrue(inner) => of(Function::IsTrue, self.truth(inner, context)?, Type::Boolean),
+            Expr::IsNotTrue(inner) => of(
+                Function::IsNotTrue,
+                self.truth(inner, context)?,
+                Type::Boolean,
+            ),
+            Expr::IsFalse(inner) => of(
+                Function::IsFalse,
+                self.truth(inner, context)?,
+                Type::Boolean,
+            ),
+            Expr::IsNotFalse(inner) => of(
+                Function::IsNotFalse,
+                self.truth(inner, context)?,
+                Type::Boolean,
+            ),
+            Expr::IsUnknown(inner) => {
+                of(Function::IsNull, self.truth(inner, context)?, Type::Boolean)
+            }
+            Expr::IsNotUnknown(inner) => of(
+                Function::IsNotNull,
+                self.truth(inner, context)?,
+                Type::Boolean,
+            ),
+            Expr::IsDistinctFrom(left, right) => {
+                self.distinct(Function::Distinct, left, right, context, at)?
+            }
+            Expr::IsNotDistinctFrom(left, right) => {
+                self.distinct(Function::NotDistinct, left, right, context, at)?
+            }
+            Expr::Between {
+                expr: value,
+                negated,
+                low,
+                high,
+            } => {
+                let value = self.scalar(value, context)?;
+                let (low, high) = (self.scalar(low, context)?, self.scalar(high, context)?);
+                let (above, below) = match negated {
+                    false => (Comparison::GreaterOrEqual, Comparison::LessOrEqual),
+                    true => (Comparison::Less, Comparison::Greater),
+                };
+                let parts = vec![
+                    self.compare(above, value.clone(), low, at)?,
+                    self.compare(below, value, high, at)?,
+                ];
+                logic(
+                    if *negated {
+                        Node::Or(parts)
+                    } else {
+                        Node::And(parts)
+                    },
+                    at,
+                )
+            }
+            Expr::InList {
+                expr: value,
+                list,
+                negated,
+            } => {
+                let found = self.in_list(value, list, context, at)?;
+                negated_if(*negated, found)
+            }
+            Expr::InSubquery {
+                expr: value,
+                subquery,
+                negated,
+            } => {
+                let found = self.in_query(value, subquery, context, at)?;
+                negated_if(*negated, found)
+            }
+            Expr::Subquery(query) => {
+                let (relation, kind, collation) = self.single_column(query, context)?;
+                Scalar {
+                    node: Node::Query(Arc::new(relation)),
+                    kind,
+                    collation,
+                    at,
+                }
+            }
+            Expr::Like {
+                negated,
+                any: false,
+                expr: value,
+                pattern,
+                escape_char: None,
+            } => {
+                let found = self.like(value, pattern, context, at)?;
+                negated_if(*negated, found)
+            }
+            Expr::Case {
+                operand,
+                conditions,
+                else_result,
+                ..
+            } => {
+                let operand = operand
+                    .as_ref()
+                    .map(|operand| self.scalar(operand, context))
+                    .transpose()?;
+                let mut branches = Vec::new();
+                for branch in conditions {
+                    let when = match &operand {
+                        None => self.condition(
+                            &branch.condition,
+                            Context {
+                                clause: "CASE",
+                                ..context
+                            },
+                        )?,
+                        Some(operand) => {
+                            let value = self.scalar(&branch.condition, context)?;
+                            self.compare(
+                                Comparison::Equal,
+                                operand.clone(),
+                                value,
+                                place(&branch.condition),
+                            )?
+                        }
+                    };
+                    branches.push((when, self.scalar(&branch.result, context)?));
+                }
+                let otherwise = match else_result {
+                    Some(otherwise) => self.scalar(otherwise, context)?,
+                    None => Scalar::constant(Value::Null, Type::Unknown),
+                };
+                let mut results: Vec<Scalar> =
+                    branches.iter().map(|(_, then)| then.clone()).collect();
+                results.push(otherwise);
+                let (kind, collation, mut results) = self.brought_together(results, expr)?;
+                let otherwise = results
+                    .pop()
+                    .unwrap_or_else(|| Scalar::constant(Value::Null, kind.clone()));
+                let branches = branches.into_iter().zip(results);
+                Scalar {
+                    node: Node::Case(
+                        branches.map(|((when, _), then)| (when, then)).collect(),
+                        Box::new(otherwise),
+                    ),
+                    kind,
+                    collation,
+                    at,
+                }
+            }
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr: inner,
+                data_type,
+                array: false,
+                format: None,
+            } => {
+                let value = self.scalar(inner, context)?;
+                self.cast_to(value, data_type, expr)?
+            }
+            Expr::Collate {
+                expr: inner,
+                collation,
+            } => {
+                let value = self.scalar(inner, context)?;
+                let name = collation
+                    .0
+                    .last()
+                    .and_then(|part| part.as_ident())
+                    .map(folded)
+                    .unwrap_or_default();
+                let letters = match name.as_str() {
+                    "C" | "POSIX" | "ucs_basic" => Letters::Ascii,
+                    "C.UTF-8" | "C.utf8" | "pg_c_utf8" => Letters::Unicode,
+                    _ => {
+                        return Err(Refusal::of(
+                            expr,
+                            "names a collation whose order isn't known here: COLLATE \"C\" is",
+                        ));
+                    }
+                };
+                if !value.kind.is_collatable() {
+                    return Err(Refusal::of(
+                        expr,
+                        format!("gives a collation to {}", value.kind),
+                    ));
+                }
+                let kind = match &value.kind {
+                    Type::Unknown => Type::Text,
+                    kind => kind.clone(),
+                };
+                Scalar {
+                    kind,
+                    collation: Derived::Explicit(Arc::new(Collation {
+                        name: "C".to_owned(),
+                        by_bytes: Some(true),
+                        deterministic: true,
+                        letters,
+                    })),
+                    ..value
+                }
+            }
+            Expr::Extract {
+                field, expr: inner, ..
+            } => {
+                let value = self.scalar(inner, context)?;
+                let field = extracted(field)
+                    .ok_or_else(|| Refusal::of(expr, "takes a field that is not on the list"))?;
+                if value.kind != Type::Any && !list::extracts(field, &value.kind) {
+                    return Err(Refusal::of(
+                        expr,
+                        format!(
+                            "takes a field that {} has not, or that is not on the list",
+                            value.kind
+                        ),
+                    ));
+                }
+                let scale = if matches!(field, Field::Second | Field::Epoch) {
+                    6
+                } else {
+                    0
+                };
+                of(Function::Extract(field), value, Type::Numeric(scale))
+            }
+            Expr::Ceil { expr: inner, field } | Expr::Floor { expr: inner, field } => {
+                if !matches!(
+                    field,
+                    CeilFloorKind::DateTimeField(DateTimeField::NoDateTime)
+                ) {
+                    return Err(Refusal::of(expr, "is not on the list"));
+                }
+                let name = if matches!(expr, Expr::Ceil { .. }) {
+                    "ceil"
+                } else {
+                    "floor"
+                };
+                let value = self.scalar(inner, context)?;
+                self.called(name, vec![value], expr)?
+            }
+            Expr::Position { expr: part, r#in } => {
+                let (part, whole) = (self.scalar(part, context)?, self.scalar(r#in, context)?);
+                self.called("strpos", vec![whole, part], expr)?
+            }
+            Expr::Substring {
+                expr: inner,
+                substring_from: Some(from),
+                substring_for,
+                ..
+            } => {
+                let mut arguments = vec![self.scalar(inner, context)?, self.scalar(from, context)?];
+                if let Some(count) = substring_for {
+                    arguments.push(self.scalar(count, context)?);
+                }
+                self.called("substring", arguments, expr)?
+            }
+            Expr::Trim {
+                trim_where,
+                trim_what,
+                expr: inner,
+                trim_characters,
+            } => {
+                let name = match trim_where {
+                    None | Some(TrimWhereField::Both) => "btrim",
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                };
+                let mut arguments = vec![self.scalar(inner, context)?];
+                for what in trim_what
+                    .iter()
+                    .map(|what| &**what)
+                    .chain(trim_characters.iter().flatten())
+                {
+                    arguments.push(self.scalar(what, context)?);
+                }
+                self.called(name, arguments, expr)?
+            }
+            Expr::Function(function) => self.function(expr, function, context)?,
+            Expr::Exists { .. } => {
+                return Err(Refusal::of(
+                    expr,
+                    "is not taken: join the tables, or write `… IN (SELECT …)`",
+                ));
+            }
+            other => {
+                return Err(Refusal::of(
+                    other,
+                    "is not on the list of what is known to be equal here",
+                ));
+            }
+        })
+    }
+
+    fn column(
+        &mut self,
+        table: Option<&Ident>,
+        name: &Ident,
+        context: Context<'_>,
+    ) -> Result<Scalar> {
+        let found = match table {
+            None => context.scope.column(name)?,
+            Some(table) => context.scope.qualified(table, name)?,
+        };
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let written = match table {
+            Some(table) => format!("{table}.{name}"),
+            None => name.to_string(),
+        };
+        let at = place_of(table.unwrap_or(name));
+        let is_outer = self.outer.iter().any(|scope| match table {
+            Some(table) => matches!(scope.qualified(table, name), Ok(Some(_))),
+            None => matches!(scope.column(name), Ok(Some(_))),
+        });
+        Err(Refusal::at(
+            at,
+            match (is_outer, table) {
+                (true, _) => format!(
+                    "`{written}` is of the query around it, which a sub-select may not use: join the tables"
+                ),
+                (false, Some(table)) => {
+                    format!("`{written}`: no table of FROM is called `{table}`")
+                }
+                (false, None) => format!("column `{written}` does not exist"),
+            },
+        ))
+    }
+
+    fn truth(&mut self, expr: &Expr, context: Context<'_>) -> Result<Scalar> {
+        self.condition(
+            expr,
+            Context {
+                clause: "IS",
+                ..context
+            },
+        )
+    }
+
+    fn distinct(
+        &mut self,
+        function: Function,
+        left: &Expr,
+        right: &Expr,
+        context: Context<'_>,
+        at: Place,
+    ) -> Result<Scalar> {
+        if is_swallowed(right) {
+            return Err(Refusal::of(
+                right,
+                "follows DISTINCT FROM without brackets, and where its right side ends is not known: write (… IS DISTINCT \
+                 FROM …) in brackets",
+            ));
+        }
+        let (left, right) = (self.scalar(left, context)?, self.scalar(right, context)?);
+        let sides = self.comparable(Comparison::Equal, left, right, at)?;
+        Ok(Scalar::call(function, sides.into(), Type::Boolean).at(at))
+    }
+
+    fn binary(
+        &mut self,
+        expr: &Expr,
+        left: &Expr,
+        op: &BinaryOperator,
+        right: &Expr,
+        context: Context<'_>,
+    ) -> Result<Scalar> {
+        let at = place(expr);
+        if let BinaryOperator::And | BinaryOperator::Or = op {
+            // Long chains of them are common, and no deeper than their longest part.
+            let mut parts = Vec::new();
+            for side in chain(expr, op) {
+                parts.push(self.condition(
+                    side,
+                    Context {
+                        clause: "AND or OR",
+                        ..context
+                    },
+                )?);
+            }
+            let is_and = matches!(op, BinaryOperator::And);
+            return Ok(logic(
+                if is_and {
+                    Node::And(parts)
+                } else {
+                    Node::Or(parts)
+                },
+                at,
+            ));
+        }
+        let sign = op.to_string();
+        let known = list::comparison(&sign).is_some()
+            || list::FUNCTIONS.iter().any(|entry| entry.name == sign);
+        if !known {
+            return Err(Refusal::of(
+                expr,
+                format!("has the operator `{sign}`, which is not on the list"),
+            ));
+        }
+        let (left, right) = (self.scalar(left, context)?, self.scalar(right, context)?);
+        match list::comparison(&sign) {
+            Some(comparison) => self.compare(comparison, left, right, at),
+            None => self.called(&sign, vec![left, right], expr),
+        }
+    }
+
+    fn unary(
+        &mut self,
+        expr: &Expr,
+        op: UnaryOperator,
+        inner: &Expr,
+        context: Context<'_>,
+    ) -> Result<Scalar> {
+        match op {
+            UnaryOperator::Not => {
+                let value = self.condition(
+                    inner,
+                    Context {
+                        clause: "NOT",
+                        ..context
+                    },
+                )?;
+                Ok(negated_if(true, value))
+            }
+            UnaryOperator::Minus => {
+                // The sign belongs to the number: it decides its type.
+                if let Some(number) = number_of(inner) {
+                    let (value, kind) =
+                        literal::number(number, true).map_err(|why| Refusal::of(expr, why))?;
+                    return Ok(Scalar::constant(value, kind).at(place(expr)));
+                }
+                let value = self.scalar(inner, context)?;
+                self.called("-", vec![value], expr)
+            }
+            UnaryOperator::Plus if number_of(inner).is_some() => self.scalar(inner, context),
+            _ => Err(Refusal::of(expr, "has an operator that is not on the list")),
+        }
+    }
+}
+
+fn constant(value: &Literal) -> std::result::Result<Scalar, String> {
+    Ok(match value {
+        Literal::Number(number, false) => {
+            let (value, kind) = literal::number(number, false)?;
+            Scalar::constant(value, kind)
+        }
+        Literal::SingleQuotedString(text) => {
+            Scalar::constant(Value::Text(text.clone()), Type::Unknown)
+        }
+        Literal::Boolean(value) => Scalar::constant(Value::Boolean(*value), Type::Boolean),
+        Literal::Null => Scalar::constant(Value::Null, Type::Unknown),
+        _ => return Err("is a literal of a kind that is not on the list: write '…'".to_owned()),
+    })
+}
+
+/// Whether the parser took more for the right side of IS DISTINCT FROM than Postgres does: it takes all that follows,
+/// also what binds less than IS.
+fn is_swallowed(right: &Expr) -> bool {
+    matches!(
+        right,
+        Expr::BinaryOp {
+            op: BinaryOperator::And | BinaryOperator::Or,
+            ..
+        } | Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            ..
+        } | Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsFalse(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::IsDistinctFrom(..)
+            | Expr::IsNotDistinctFrom(..)
+    )
+}
+
+/// The digits of a number, also in brackets.
+fn number_of(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Nested(inner) => number_of(inner),
+        Expr::Value(value) => match &value.value {
+            Literal::Number(number, false) => Some(number),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The operands of a chain of one operator, from the left.
+fn chain<'e>(expr: &'e Expr, operator: &BinaryOperator) -> Vec<&'e Expr> {
+    let mut operands = Vec::new();
+    let mut rest = expr;
+    while let Expr::BinaryOp { left, op, right } = rest
+        && op == operator
+    {
+        operands.push(&**right);
+        rest = left;
+    }
+    operands.push(rest);
+    operands.reverse();
+    operands
+}
+
+pub(super) fn logic(node: Node, at: Place) -> Scalar {
+    Scalar {
+        node,
+        kind: Type::Boolean,
+        collation: Derived::None,
+        at,
+    }
+}
+
+fn negated_if(negated: bool, value: Scalar) -> Scalar {
+    match negated {
+        true => {
+            let at = value.at;
+            Scalar::call(Function::Not, vec![value], Type::Boolean).at(at)
+        }
+        false => value,
+    }
+}
+
+fn extracted(field: &DateTimeField) -> Option<Field> {
+    let named = |name: &str| {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "year" => Field::Year,
+            "isoyear" => Field::IsoYear,
+            "quarter" => Field::Quarter,
+            "month" => Field::Month,
+            "week" => Field::Week,
+            "day" => Field::Day,
+            "dow" => Field::DayOfWeek,
+            "isodow" => Field::IsoDayOfWeek,
+            "doy" => Field::DayOfYear,
+            "hour" => Field::Hour,
+            "minute" => Field::Minute,
+            "second" => Field::Second,
+            "epoch" => Field::Epoch,
+            _ => return None,
+        })
+    };
+    match field {
+        DateTimeField::Custom(name) => named(&name.value),
+        DateTimeField::Week(Some(_)) => None,
+        field => named(&field.to_string()),
+    }
+}

@@ -1,0 +1,134 @@
+//! Names: which table and column each stands for, by Postgres's rules.
+
+use sqlparser::ast::Ident;
+
+use super::super::refusal::{Refusal, Result, place_of};
+use super::super::tree::{Derived, Scalar};
+use super::super::types::Type;
+use crate::engine::plan::folded;
+
+/// What the clauses of a SELECT see of its FROM.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scope {
+    /// The tables by the names that qualify their columns.
+    pub(super) tables: Vec<Visible>,
+    /// The columns that stand alone, in the order of `*`.
+    pub(super) columns: Vec<Named>,
+}
+
+/// A table of FROM.
+#[derive(Debug, Clone)]
+pub(super) struct Visible {
+    pub(super) name: String,
+    pub(super) columns: Vec<Named>,
+    /// It may have more columns than are known without a database.
+    pub(super) is_open: bool,
+}
+
+/// A column with its name.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) value: Scalar,
+}
+
+impl Scope {
+    /// The scope of a join: the columns of the right side stand `width` places further right.
+    pub(super) fn joined(mut self, right: Self, width: usize) -> Self {
+        let right = right.shifted(width);
+        self.tables.extend(right.tables);
+        self.columns.extend(right.columns);
+        self
+    }
+
+    fn shifted(self, places: usize) -> Self {
+        let shift = |columns: Vec<Named>| -> Vec<Named> {
+            let shifted = columns.into_iter().map(|column| Named {
+                value: column.value.shifted(places),
+                ..column
+            });
+            shifted.collect()
+        };
+        Self {
+            tables: self
+                .tables
+                .into_iter()
+                .map(|table| Visible {
+                    columns: shift(table.columns),
+                    ..table
+                })
+                .collect(),
+            columns: shift(self.columns),
+        }
+    }
+
+    /// The column that a name alone stands for; `None` if there is none.
+    ///
+    /// # Errors
+    /// If there are several.
+    pub(super) fn column(&self, name: &Ident) -> Result<Option<Scalar>> {
+        let wanted = folded(name);
+        let mut found = self.columns.iter().filter(|column| column.name == wanted);
+        match (found.next(), found.next()) {
+            (Some(column), None) => Ok(Some(column.value.clone().at(place_of(name)))),
+            (Some(_), Some(_)) => Err(Refusal::at(
+                place_of(name),
+                format!("`{name}` is a column of several tables: name it with its table"),
+            )),
+            _ => Ok(self
+                .tables
+                .iter()
+                .any(|table| table.is_open)
+                .then(|| of_any(name))),
+        }
+    }
+
+    /// The column that a name with its table stands for; `None` if there is no such table.
+    ///
+    /// # Errors
+    /// If the table has no such column, or there are two tables of the name.
+    pub(super) fn qualified(&self, table: &Ident, name: &Ident) -> Result<Option<Scalar>> {
+        let Some(found) = self.table(table)? else {
+            return Ok(None);
+        };
+        let wanted = folded(name);
+        let columns: Vec<&Named> = found
+            .columns
+            .iter()
+            .filter(|column| column.name == wanted)
+            .collect();
+        match columns.as_slice() {
+            [column] => Ok(Some(column.value.clone().at(place_of(table)))),
+            [] if found.is_open => Ok(Some(of_any(table))),
+            [] => Err(Refusal::at(
+                place_of(table),
+                format!("column `{table}.{name}` does not exist"),
+            )),
+            _ => Err(Refusal::at(
+                place_of(table),
+                format!("`{table}.{name}` is several columns"),
+            )),
+        }
+    }
+
+    /// The table that this name stands for.
+    ///
+    /// # Errors
+    /// If there are several.
+    pub(super) fn table(&self, name: &Ident) -> Result<Option<&Visible>> {
+        let wanted = folded(name);
+        let mut found = self.tables.iter().filter(|table| table.name == wanted);
+        match (found.next(), found.next()) {
+            (Some(_), Some(_)) => Err(Refusal::at(
+                place_of(name),
+                format!("`{name}` is the name of several tables: give them aliases"),
+            )),
+            (found, _) => Ok(found),
+        }
+    }
+}
+
+/// A column of which nothing is known.
+fn of_any(name: &Ident) -> Scalar {
+    Scalar::column(0, Type::Any, Derived::None).at(place_of(name))
+}

@@ -1,0 +1,426 @@
+//! One SELECT, clause by clause.
+
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, OrderByExpr, Select, SelectFlavor, SelectItem,
+    SelectItemQualifiedWildcardKind, WildcardAdditionalOptions,
+};
+
+use super::super::refusal::{Refusal, Result, place};
+use super::super::tree::{
+    Comparison, Function, Node, OutputColumn, Relation, Resolved, Scalar, SortKey,
+};
+use super::super::types::Type;
+use super::from::{all_of, conjuncts, split};
+use super::query::{named, position};
+use super::scope::Scope;
+use super::{Context, Resolver, grouping, names};
+use crate::engine::plan::folded;
+
+impl Resolver<'_> {
+    /// A SELECT, in an order.
+    pub(super) fn select(&mut self, select: &Select, order: &[OrderByExpr]) -> Result<Resolved> {
+        check_clauses(select)?;
+        let from = self.from(&select.from)?;
+        let scope = from.scope;
+        let mut relation = from.relation;
+        if let Some(condition) = &select.selection {
+            let condition = self.condition(condition, Context::plain(&scope, "WHERE"))?;
+            relation = filtered(relation, conjuncts(condition));
+        }
+        let mut outputs = Vec::new();
+        let mut values = Vec::new();
+        let mut is_open = false;
+        for item in &select.projection {
+            self.item(item, &scope, &mut outputs, &mut values, &mut is_open)?;
+        }
+        let keys = self.group_keys(&select.group_by, &scope, &outputs, &values)?;
+        let selecting = |clause| Context {
+            scope: &scope,
+            clause,
+            aggregates: true,
+            windows: true,
+        };
+        let having = select.having.as_ref();
+        let having = having.map(|having| {
+            let context = Context {
+                windows: false,
+                ..selecting("HAVING")
+            };
+            self.condition(having, context)
+        });
+        let mut having = having.transpose()?;
+        let mut order = order
+            .iter()
+            .map(|key| self.order_key(key, selecting("ORDER BY"), &outputs, &values))
+            .collect::<Result<Vec<_>>>()?;
+        let is_distinct = matches!(select.distinct, Some(Distinct::Distinct));
+        if is_distinct {
+            for value in &values {
+                self.check_equality(&value.kind, &[value], value.at)?;
+            }
+        }
+
+        let has_aggregate =
+            |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Aggregate(_)));
+        let in_order = order.iter().map(|key| &key.value);
+        let is_grouped = !keys.is_empty()
+            || having.is_some()
+            || values.iter().chain(in_order).any(has_aggregate);
+        if is_open {
+            return Ok(open(relation, outputs));
+        }
+        if is_grouped {
+            let mut aggregates = Vec::new();
+            let mut of_groups =
+                |scalar: &Scalar| grouping::of_groups(scalar, &keys, &mut aggregates);
+            values = values.iter().map(&mut of_groups).collect::<Result<_>>()?;
+            for key in &mut order {
+                key.value = of_groups(&key.value)?;
+            }
+            having = having.as_ref().map(&mut of_groups).transpose()?;
+            relation = Relation::Aggregate {
+                input: Box::new(relation),
+                keys,
+                aggregates,
+            };
+            if let Some(condition) = having {
+                relation = Relation::Filter {
+                    input: Box::new(relation),
+                    condition,
+                };
+            }
+        }
+        let mut windows = Vec::new();
+        let width = relation.width();
+        for value in values
+            .iter_mut()
+            .chain(order.iter_mut().map(|key| &mut key.value))
+        {
+            *value = grouping::of_windows(value, width, &mut windows);
+        }
+        if !windows.is_empty() {
+            relation = Relation::Window {
+                input: Box::new(relation),
+                windows,
+            };
+        }
+        for (output, value) in outputs.iter_mut().zip(&values) {
+            output.kind = value.kind.clone();
+            output.collation = value.collation.clone().of_column();
+        }
+        let relation = in_order_of(relation, values, order, is_distinct)?;
+        Ok(Resolved {
+            relation,
+            columns: outputs,
+            is_open: false,
+        })
+    }
+
+    fn item(
+        &mut self,
+        item: &SelectItem,
+        scope: &Scope,
+        outputs: &mut Vec<OutputColumn>,
+        values: &mut Vec<Scalar>,
+        is_open: &mut bool,
+    ) -> Result<()> {
+        let context = Context {
+            scope,
+            clause: "SELECT",
+            aggregates: true,
+            windows: true,
+        };
+        let mut add = |name: String, value: Scalar| {
+            outputs.push(OutputColumn {
+                name,
+                kind: value.kind.clone(),
+                collation: value.collation.clone(),
+            });
+            values.push(value);
+        };
+        match item {
+            SelectItem::UnnamedExpr(expr) => add(names::of(expr), self.scalar(expr, context)?),
+            SelectItem::ExprWithAlias { expr, alias } => {
+                add(folded(alias), self.scalar(expr, context)?)
+            }
+            SelectItem::Wildcard(options) if is_bare(options) => {
+                *is_open |= scope.tables.iter().any(|table| table.is_open);
+                let at = place(item);
+                for column in &scope.columns {
+                    add(column.name.clone(), column.value.clone().at(at));
+                }
+            }
+            SelectItem::QualifiedWildcard(
+                SelectItemQualifiedWildcardKind::ObjectName(name),
+                options,
+            ) if is_bare(options) => {
+                let table = match name.0.as_slice() {
+                    [part] => part.as_ident(),
+                    _ => None,
+                };
+                let found = table.map(|table| scope.table(table)).transpose()?.flatten();
+                let Some(found) = found else {
+                    return Err(Refusal::of(item, "names no table of FROM"));
+                };
+                *is_open |= found.is_open;
+                for column in &found.columns {
+                    add(column.name.clone(), column.value.clone().at(place(item)));
+                }
+            }
+            other => return Err(Refusal::of(other, "is not taken in SELECT")),
+        }
+        Ok(())
+    }
+
+    fn group_keys(
+        &mut self,
+        group_by: &GroupByExpr,
+        scope: &Scope,
+        outputs: &[OutputColumn],
+        values: &[Scalar],
+    ) -> Result<Vec<Scalar>> {
+        let exprs = match group_by {
+            GroupByExpr::Expressions(exprs, modifiers) if modifiers.is_empty() => exprs,
+            other => return Err(Refusal::of(other, "is not taken")),
+        };
+        let mut keys: Vec<Scalar> = Vec::new();
+        for expr in exprs {
+            let context = Context::plain(scope, "GROUP BY");
+            let output = match expr {
+                // A column of FROM comes before one of SELECT.
+                Expr::Identifier(name) if scope.column(name)?.is_none() => {
+                    named(outputs, &folded(name), expr)?
+                }
+                expr => position(expr, outputs.len())?,
+            };
+            let key = match output {
+                Some(at) => values[at].clone(),
+                None => self.scalar(expr, context)?,
+            };
+            if key.has(&|part| matches!(part.node, Node::Aggregate(_) | Node::Window(_))) {
+                return Err(Refusal::of(
+                    expr,
+                    "is computed of groups, and cannot make them",
+                ));
+            }
+            self.check_equality(&key.kind, &[&key], place(expr))?;
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
+    }
+
+    fn order_key(
+        &mut self,
+        key: &OrderByExpr,
+        context: Context<'_>,
+        outputs: &[OutputColumn],
+        values: &[Scalar],
+    ) -> Result<SortKey> {
+        let output = match &key.expr {
+            // A column of SELECT comes before one of FROM.
+            Expr::Identifier(name) => self.output(name, outputs, values, &key.expr)?,
+            expr => position(expr, outputs.len())?,
+        };
+        let value = match output {
+            Some(at) => values[at].clone(),
+            None => self.scalar(&key.expr, context)?,
+        };
+        self.sort_key(key, value)
+    }
+
+    /// The output column of a name; several that are the same are one.
+    fn output(
+        &self,
+        name: &sqlparser::ast::Ident,
+        outputs: &[OutputColumn],
+        values: &[Scalar],
+        expr: &Expr,
+    ) -> Result<Option<usize>> {
+        let name = folded(name);
+        let mut found = (0..outputs.len()).filter(|&at| outputs[at].name == name);
+        let first = found.next();
+        match first {
+            Some(first) if found.any(|at| values[at] != values[first]) => {
+                Err(Refusal::of(expr, "is the name of several columns"))
+            }
+            first => Ok(first),
+        }
+    }
+}
+
+/// The outputs, in an order, which may be one of columns that are not among them.
+fn in_order_of(
+    relation: Relation,
+    mut values: Vec<Scalar>,
+    order: Vec<SortKey>,
+    is_distinct: bool,
+) -> Result<Relation> {
+    let width = values.len();
+    let columns = |values: &[Scalar]| -> Vec<Scalar> {
+        let column = |(at, value): (usize, &Scalar)| {
+            Scalar::column(at, value.kind.clone(), value.collation.clone())
+        };
+        values.iter().enumerate().map(column).collect()
+    };
+    let mut keys = Vec::new();
+    for key in order {
+        let found = values.iter().position(|value| *value == key.value);
+        let at = match found {
+            Some(at) => at,
+            None if is_distinct => {
+                return Err(Refusal::at(
+                    key.value.at,
+                    "ORDER BY must name what SELECT DISTINCT gives",
+                ));
+            }
+            None => {
+                values.push(key.value.clone());
+                values.len() - 1
+            }
+        };
+        let mut value = Scalar::column(at, key.value.kind.clone(), key.value.collation.clone());
+        if value.kind == Type::Char {
+            // Without the blanks that it is padded with.
+            value = super::coerce::cast(value, Type::Text);
+        }
+        keys.push(SortKey { value, ..key });
+    }
+    let outputs = columns(&values[..width]);
+    let has_hidden = values.len() > width;
+    let mut relation = Relation::Project {
+        input: Box::new(relation),
+        columns: values,
+    };
+    if is_distinct {
+        relation = Relation::Distinct(Box::new(relation));
+    }
+    if !keys.is_empty() {
+        relation = Relation::Sort {
+            input: Box::new(relation),
+            keys,
+        };
+    }
+    Ok(match has_hidden {
+        true => Relation::Project {
+            input: Box::new(relation),
+            columns: outputs,
+        },
+        false => relation,
+    })
+}
+
+/// What is known of a SELECT of columns that only the database knows.
+fn open(relation: Relation, columns: Vec<OutputColumn>) -> Resolved {
+    Resolved {
+        relation,
+        columns,
+        is_open: true,
+    }
+}
+
+/// The rows that keep all of the conditions, each of which is checked as early as it can be without changing what is
+/// computed: before a join that it is of one side of, as a key of a join that it is between the sides of.
+fn filtered(relation: Relation, conditions: Vec<Scalar>) -> Relation {
+    let (plain, mut rest): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_plain);
+    let mut relation = relation;
+    if let Relation::Join(mut join) = relation {
+        let width = join.left.width();
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for condition in plain {
+            let of_left =
+                condition.has(&|part| matches!(part.node, Node::Column(at) if at < width));
+            let of_right =
+                condition.has(&|part| matches!(part.node, Node::Column(at) if at >= width));
+            match (of_left, of_right) {
+                (true, false) if !join.keeps_right => left.push(condition),
+                (false, true) if !join.keeps_left => right.push(condition.moved_left(width)),
+                _ if !join.keeps_left && !join.keeps_right => {
+                    let (equal, none) = split(condition, width);
+                    join.equal.extend(equal);
+                    rest.extend(none);
+                }
+                _ => rest.push(condition),
+            }
+        }
+        join.left = filtered(join.left, left);
+        join.right = filtered(join.right, right);
+        relation = Relation::Join(join);
+    } else {
+        rest.splice(0..0, plain);
+    }
+    match all_of(rest) {
+        Some(condition) => Relation::Filter {
+            input: Box::new(relation),
+            condition,
+        },
+        None => relation,
+    }
+}
+
+/// Whether computing a condition for more rows than it is asked for can end in no error.
+fn is_plain(condition: &Scalar) -> bool {
+    let is_other = |part: &Scalar| match &part.node {
+        Node::Column(_) | Node::Constant(_) | Node::And(_) | Node::Or(_) => false,
+        Node::Call(function, _) => !matches!(
+            function,
+            Function::Compare(Comparison::Equal | Comparison::NotEqual | Comparison::Less)
+                | Function::Compare(
+                    Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual
+                )
+                | Function::Not
+                | Function::IsNull
+                | Function::IsNotNull
+                | Function::IsTrue
+                | Function::IsNotTrue
+                | Function::IsFalse
+                | Function::IsNotFalse
+        ),
+        _ => true,
+    };
+    !condition.has(&is_other)
+}
+
+fn is_bare(options: &WildcardAdditionalOptions) -> bool {
+    options.opt_ilike.is_none()
+        && options.opt_exclude.is_none()
+        && options.opt_except.is_none()
+        && options.opt_replace.is_none()
+        && options.opt_rename.is_none()
+        && options.opt_alias.is_none()
+}
+
+fn check_clauses(select: &Select) -> Result<()> {
+    let refused = [
+        (
+            matches!(select.distinct, Some(Distinct::On(_))),
+            "DISTINCT ON",
+        ),
+        (select.top.is_some(), "TOP"),
+        (select.exclude.is_some(), "EXCLUDE"),
+        (select.into.is_some(), "INTO"),
+        (!select.lateral_views.is_empty(), "LATERAL VIEW"),
+        (select.prewhere.is_some(), "PREWHERE"),
+        (!select.connect_by.is_empty(), "CONNECT BY"),
+        (!select.cluster_by.is_empty(), "CLUSTER BY"),
+        (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
+        (!select.sort_by.is_empty(), "SORT BY"),
+        (!select.named_window.is_empty(), "WINDOW"),
+        (select.qualify.is_some(), "QUALIFY"),
+        (select.value_table_mode.is_some(), "SELECT AS"),
+        (select.select_modifiers.is_some(), "a modifier of SELECT"),
+        (
+            select.flavor != SelectFlavor::Standard,
+            "FROM before SELECT",
+        ),
+        (select.projection.is_empty(), "SELECT of no column"),
+    ];
+    match refused.iter().find(|(there, _)| *there) {
+        Some((_, clause)) => Err(Refusal::at(
+            place(select),
+            format!("`{clause}` is not taken"),
+        )),
+        None => Ok(()),
+    }
+}

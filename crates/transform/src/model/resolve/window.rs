@@ -1,0 +1,202 @@
+//! Window functions.
+
+use sqlparser::ast::{Expr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType};
+
+use super::super::refusal::{Refusal, Result, place, place_of};
+use super::super::tree::{Derived, Frame, Node, Scalar, SortKey, Window, WindowFunction};
+use super::super::types::Type;
+use super::call::Arguments;
+use super::coerce::cast;
+use super::{Context, Resolver};
+
+impl Resolver<'_> {
+    pub(super) fn window(
+        &mut self,
+        expr: &Expr,
+        name: &str,
+        arguments: &Arguments<'_>,
+        filter: Option<&Expr>,
+        over: &WindowType,
+        context: Context<'_>,
+    ) -> Result<Scalar> {
+        if !context.windows {
+            return Err(Refusal::of(
+                expr,
+                format!("is a window function, which {} cannot have", context.clause),
+            ));
+        }
+        let refused = || Refusal::of(expr, "is not on the list of what is known to be equal here");
+        let WindowType::WindowSpec(spec) = over else {
+            return Err(Refusal::of(expr, "names a window: write it behind OVER"));
+        };
+        let inside = Context {
+            clause: "a window",
+            windows: false,
+            ..context
+        };
+        let (partition, order) = self.window_order(spec, inside)?;
+        let frame = frame(spec, order.is_empty()).ok_or_else(|| {
+            Refusal::of(
+                expr,
+                "has a frame that is not on the list: the default one, or ROWS UNBOUNDED PRECEDING",
+            )
+        })?;
+        if arguments.is_distinct {
+            return Err(refused());
+        }
+        let number = |at: usize| match arguments.values.get(at) {
+            Some(Expr::Value(value)) => value
+                .value
+                .to_string()
+                .parse::<i64>()
+                .ok()
+                .filter(|number| *number < i64::from(i32::MAX)),
+            _ => None,
+        };
+        let count = arguments.values.len();
+        let mut window = Window {
+            function: WindowFunction::RowNumber,
+            argument: None,
+            otherwise: None,
+            filter: None,
+            partition,
+            order,
+            frame,
+            kind: Type::BigInt,
+        };
+        let mut collation = Derived::None;
+        match (name, count) {
+            _ if arguments.is_star && name != "count" => return Err(refused()),
+            (
+                "row_number" | "rank" | "dense_rank" | "ntile" | "lag" | "lead" | "first_value"
+                | "last_value",
+                _,
+            ) if filter.is_some() => {
+                return Err(refused());
+            }
+            ("row_number", 0) => {}
+            ("rank", 0) => window.function = WindowFunction::Rank,
+            ("dense_rank", 0) => window.function = WindowFunction::DenseRank,
+            ("ntile", 1) => {
+                window.function =
+                    WindowFunction::Tile(number(0).filter(|parts| *parts > 0).ok_or_else(refused)?);
+                window.kind = Type::Integer;
+            }
+            ("lag" | "lead" | "first_value" | "last_value", 1..=3) => {
+                let argument = self.scalar(arguments.values[0], inside)?;
+                let argument = match argument.kind {
+                    Type::Unknown => self.cast_implicitly(argument, &Type::Text)?,
+                    _ => argument,
+                };
+                let step = if count > 1 {
+                    number(1).ok_or_else(refused)?
+                } else {
+                    1
+                };
+                window.function = match (name, count) {
+                    ("lag", _) => WindowFunction::Lag(step),
+                    ("lead", _) => WindowFunction::Lag(-step),
+                    ("first_value", 1) => WindowFunction::First,
+                    ("last_value", 1) => WindowFunction::Last,
+                    _ => return Err(refused()),
+                };
+                if let Some(otherwise) = arguments.values.get(2) {
+                    let otherwise = self.scalar(otherwise, inside)?;
+                    // Postgres would bring both to one type, if they are none.
+                    if ![&argument.kind, &Type::Unknown, &Type::Any].contains(&&otherwise.kind)
+                        && argument.kind != Type::Any
+                    {
+                        return Err(Refusal::of(
+                            expr,
+                            format!(
+                                "has a default of {} for {}: cast it",
+                                otherwise.kind, argument.kind
+                            ),
+                        ));
+                    }
+                    let otherwise = self.cast_implicitly(otherwise, &argument.kind)?;
+                    if otherwise.kind != argument.kind && argument.kind != Type::Any {
+                        return Err(Refusal::of(expr, "has a default of another scale: cast it"));
+                    }
+                    window.otherwise = Some(otherwise);
+                }
+                window.kind = argument.kind.clone();
+                collation = argument.collation.clone();
+                window.argument = Some(argument);
+            }
+            _ => {
+                let (aggregate, of) = self.aggregate(expr, name, arguments, filter, inside)?;
+                // The sum over a frame that moves is one of another order of addition in Postgres.
+                window.function = WindowFunction::Aggregate(aggregate.function);
+                window.kind = aggregate.kind;
+                window.argument = aggregate.argument;
+                window.filter = aggregate.filter;
+                collation = of;
+            }
+        }
+        Ok(Scalar {
+            kind: window.kind.clone(),
+            node: Node::Window(Box::new(window)),
+            collation,
+            at: place(expr),
+        })
+    }
+
+    fn window_order(
+        &mut self,
+        spec: &WindowSpec,
+        inside: Context<'_>,
+    ) -> Result<(Vec<Scalar>, Vec<SortKey>)> {
+        if let Some(name) = &spec.window_name {
+            return Err(Refusal::at(
+                place_of(name),
+                format!("`{name}` names a window: write it behind OVER"),
+            ));
+        }
+        let mut partition = Vec::new();
+        for expr in &spec.partition_by {
+            let key = self.scalar(expr, inside)?;
+            self.check_equality(&key.kind, &[&key], place(expr))?;
+            partition.push(key);
+        }
+        let mut order = Vec::new();
+        for key in &spec.order_by {
+            let value = self.scalar(&key.expr, inside)?;
+            let mut key = self.sort_key(key, value)?;
+            if key.value.kind == Type::Char {
+                key.value = cast(key.value, Type::Text);
+            }
+            order.push(key);
+        }
+        Ok((partition, order))
+    }
+}
+
+/// The frame of a window; `None` if it is not on the list.
+fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
+    let Some(frame) = &spec.window_frame else {
+        return Some(if is_unordered {
+            Frame::Whole
+        } else {
+            Frame::ToPeers
+        });
+    };
+    let from_start = matches!(frame.start_bound, WindowFrameBound::Preceding(None));
+    if !from_start {
+        return None;
+    }
+    match (&frame.units, &frame.end_bound) {
+        (_, Some(WindowFrameBound::Following(None))) if frame.units != WindowFrameUnits::Groups => {
+            Some(Frame::Whole)
+        }
+        (WindowFrameUnits::Rows, None | Some(WindowFrameBound::CurrentRow)) => Some(Frame::ToRow),
+        (WindowFrameUnits::Range, None | Some(WindowFrameBound::CurrentRow)) => {
+            Some(if is_unordered {
+                Frame::Whole
+            } else {
+                Frame::ToPeers
+            })
+        }
+        _ => None,
+    }
+}

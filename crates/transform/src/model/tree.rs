@@ -1,0 +1,231 @@
+//! A SELECT, resolved: what is computed from which columns of which tables, every name found and every type known.
+//! Columns have no names in it, but places in the rows of what they are read from.
+
+use std::sync::Arc;
+
+pub(crate) use super::expression::{
+    Comparison, Derived, Field, Function, Node, Place, Scalar, Value,
+};
+use super::types::Type;
+
+/// A resolved SELECT.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) relation: Relation,
+    /// The columns that it gives.
+    pub(crate) columns: Vec<OutputColumn>,
+    /// It gives more columns, which only the database knows.
+    pub(crate) is_open: bool,
+}
+
+/// A column that a SELECT gives.
+#[derive(Debug, Clone)]
+pub(crate) struct OutputColumn {
+    /// As Postgres names it.
+    pub(crate) name: String,
+    pub(crate) kind: Type,
+    pub(crate) collation: Derived,
+}
+
+/// Rows.
+#[derive(Debug, Clone)]
+pub(crate) enum Relation {
+    /// One row without columns: that of a SELECT without FROM.
+    One,
+    /// Columns of a table.
+    Table {
+        name: String,
+        columns: Vec<String>,
+    },
+    /// What WITH names, computed once.
+    Shared(Arc<Relation>),
+    Filter {
+        input: Box<Relation>,
+        condition: Scalar,
+    },
+    Project {
+        input: Box<Relation>,
+        columns: Vec<Scalar>,
+    },
+    Join(Box<Join>),
+    /// The keys, then the aggregates. Without keys it is one row, even of none.
+    Aggregate {
+        input: Box<Relation>,
+        keys: Vec<Scalar>,
+        aggregates: Vec<Aggregate>,
+    },
+    /// The columns of the input, then the windows'.
+    Window {
+        input: Box<Relation>,
+        windows: Vec<Window>,
+    },
+    /// No two equal rows.
+    Distinct(Box<Relation>),
+    Set {
+        operation: SetOperation,
+        all: bool,
+        left: Box<Relation>,
+        right: Box<Relation>,
+    },
+    Sort {
+        input: Box<Relation>,
+        keys: Vec<SortKey>,
+    },
+    Limit {
+        input: Box<Relation>,
+        limit: Option<u64>,
+        offset: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SetOperation {
+    Union,
+    Intersect,
+    Except,
+}
+
+/// A join: the columns of the left side, then those of the right.
+#[derive(Debug, Clone)]
+pub(crate) struct Join {
+    pub(crate) left: Relation,
+    pub(crate) right: Relation,
+    /// Rows of this side stay without a partner.
+    pub(crate) keeps_left: bool,
+    pub(crate) keeps_right: bool,
+    /// What must be equal: of the left side, and of the right (in places of its own).
+    pub(crate) equal: Vec<(Scalar, Scalar)>,
+    /// What else must be true, of both sides.
+    pub(crate) condition: Option<Scalar>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Aggregate {
+    pub(crate) function: AggregateFunction,
+    /// None for `COUNT(*)`.
+    pub(crate) argument: Option<Scalar>,
+    pub(crate) distinct: bool,
+    pub(crate) filter: Option<Scalar>,
+    pub(crate) kind: Type,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AggregateFunction {
+    Count,
+    Sum,
+    Min,
+    Max,
+    /// Of floats alone.
+    Mean,
+    All,
+    Any,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) function: WindowFunction,
+    pub(crate) argument: Option<Scalar>,
+    /// The third argument of LAG and LEAD.
+    pub(crate) otherwise: Option<Scalar>,
+    pub(crate) filter: Option<Scalar>,
+    pub(crate) partition: Vec<Scalar>,
+    pub(crate) order: Vec<SortKey>,
+    pub(crate) frame: Frame,
+    pub(crate) kind: Type,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WindowFunction {
+    RowNumber,
+    Rank,
+    DenseRank,
+    /// In so many parts.
+    Tile(i64),
+    /// The value so many rows before, or after where that is negative.
+    Lag(i64),
+    First,
+    Last,
+    Aggregate(AggregateFunction),
+}
+
+/// Which rows of its partition a row sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// All.
+    Whole,
+    /// Those before it, itself and its peers: what Postgres takes where there is an ORDER BY.
+    ToPeers,
+    /// Those before it and itself.
+    ToRow,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SortKey {
+    pub(crate) value: Scalar,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
+}
+
+impl Window {
+    /// The parts that it is computed from.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Scalar> {
+        let order = self.order.iter().map(|key| &key.value);
+        let arguments = self.argument.iter().chain(&self.otherwise);
+        arguments
+            .chain(&self.filter)
+            .chain(&self.partition)
+            .chain(order)
+    }
+
+    /// The same with other parts.
+    pub(crate) fn with_parts<E>(
+        &self,
+        change: &mut dyn FnMut(&Scalar) -> Result<Scalar, E>,
+    ) -> Result<Self, E> {
+        let mut order = Vec::with_capacity(self.order.len());
+        let argument = self.argument.as_ref().map(&mut *change).transpose()?;
+        let otherwise = self.otherwise.as_ref().map(&mut *change).transpose()?;
+        let filter = self.filter.as_ref().map(&mut *change).transpose()?;
+        let partition = self
+            .partition
+            .iter()
+            .map(&mut *change)
+            .collect::<Result<_, E>>()?;
+        for key in &self.order {
+            order.push(SortKey {
+                value: change(&key.value)?,
+                ..key.clone()
+            });
+        }
+        Ok(Self {
+            argument,
+            otherwise,
+            filter,
+            partition,
+            order,
+            ..self.clone()
+        })
+    }
+}
+
+impl Relation {
+    /// How many columns it has.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Self::One => 0,
+            Self::Table { columns, .. } => columns.len(),
+            Self::Shared(relation) => relation.width(),
+            Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => {
+                input.width()
+            }
+            Self::Distinct(input) => input.width(),
+            Self::Project { columns, .. } => columns.len(),
+            Self::Join(join) => join.left.width() + join.right.width(),
+            Self::Aggregate {
+                keys, aggregates, ..
+            } => keys.len() + aggregates.len(),
+            Self::Window { input, windows } => input.width() + windows.len(),
+            Self::Set { left, .. } => left.width(),
+        }
+    }
+}
