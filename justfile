@@ -48,6 +48,10 @@ bench *ARGUMENTS:
 fuzz TARGET:
     cd crates/loader && cargo +nightly fuzz run "$1" -- -max_len=300
 
+# Random SELECTs against Postgres, so many: just conformance 100000 (EXTRATO_CONFORMANCE_SEED for others)
+conformance QUERIES:
+    EXTRATO_CONFORMANCE="$1" cargo test --release --package transform --test it conformance_at_length -- --ignored --nocapture
+
 # All that must pass before anything lands
 gate:
     .ci/run

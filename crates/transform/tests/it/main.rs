@@ -4,6 +4,7 @@
 
 mod against_database;
 mod alterations;
+mod conformance;
 mod dataset_of_ones_own;
 mod faults;
 mod full_disk;

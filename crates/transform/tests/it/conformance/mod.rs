@@ -1,0 +1,146 @@
+//! Random SELECTs give what Postgres gives, or are refused.
+//!
+//! A query is made from a sequence of random numbers, `choices`: `queries` and what it uses turn them into a SELECT that
+//! Postgres accepts. `trials` runs many as models of one dataset and compares each file with Postgres's rows. One that
+//! goes wrong is made simpler by `shrink`, which takes numbers away.
+//!
+//! More than the test does is run by
+//! `EXTRATO_CONFORMANCE=100000 cargo test --release -p transform conformance_at_length -- --ignored --nocapture`,
+//! other queries with `EXTRATO_CONFORMANCE_SEED`.
+
+mod aggregates;
+mod choices;
+mod compare;
+mod exotic;
+mod joins;
+mod kinds;
+mod literals;
+mod moments;
+mod numbers;
+mod places;
+mod predicates;
+mod queries;
+mod relations;
+mod report;
+mod scalars;
+mod schema;
+mod scope;
+mod selects;
+mod shrink;
+mod subqueries;
+mod texts;
+mod trials;
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use choices::random_choices;
+use places::{Place, Places};
+use queries::{Statement, statement};
+use report::{Found, Tally};
+use trials::{Finding, Outcome, Variation, outcomes};
+
+/// So many queries are run together.
+const BATCH: u64 = 100;
+
+/// No more findings than this are made simple.
+const FINDINGS_SHOWN: usize = 25;
+
+/// So many times a finding is run again to make it simpler.
+const TRIES: usize = 300;
+
+#[test]
+fn random_selects_give_what_postgres_gives() {
+    let tally = conformance(1, 400, 25, |_| {});
+    println!("{tally}");
+    assert_eq!(tally.went_wrong(), 0, "{tally}");
+    assert!(tally.per_cent_equal() >= 40.0, "{tally}");
+}
+
+#[test]
+#[ignore = "as long as EXTRATO_CONFORMANCE says"]
+fn conformance_at_length() {
+    let number = |name: &str| {
+        env::var(name)
+            .ok()
+            .map(|text| text.parse::<u64>().expect(name))
+    };
+    let queries = number("EXTRATO_CONFORMANCE").unwrap_or(10_000);
+    let seed = number("EXTRATO_CONFORMANCE_SEED").unwrap_or(2);
+    let (began, mut told) = (Instant::now(), Instant::now());
+    let tally = conformance(seed, queries, BATCH, |tally| {
+        if told.elapsed() > Duration::from_secs(10) {
+            told = Instant::now();
+            let (done, wrong) = (tally.total(), tally.went_wrong());
+            let equal = tally.per_cent_equal();
+            println!(
+                "{done} of {queries} in {:.0?}: {equal:.1} % equal, {wrong} wrong",
+                began.elapsed()
+            );
+        }
+    });
+    println!("seed {seed}, {:.0?}: {tally}", began.elapsed());
+    assert_eq!(tally.went_wrong(), 0);
+}
+
+/// Runs so many queries, `batch` at a time, each batch another way.
+fn conformance(seed: u64, queries: u64, batch: u64, mut progress: impl FnMut(&Tally)) -> Tally {
+    let mut places = Places::create();
+    let mut tally = Tally::default();
+    for (number, first) in (0..queries).step_by(batch as usize).enumerate() {
+        let place_index = number % places.places.len();
+        let place = &mut places.places[place_index];
+        // Each way meets each place: the number of places has no part in the bits.
+        let way = number / 2 + number / 7;
+        let variation = Variation {
+            little_memory: way & 1 == 1,
+            staged: way & 2 == 2,
+            widened: way & 4 == 4,
+        };
+        let indexes: Vec<u64> = (first..queries.min(first + batch)).collect();
+        let statements: Vec<Statement> = indexes
+            .iter()
+            .map(|index| statement(&random_choices(seed, *index)))
+            .collect();
+        let outcomes = outcomes(place, &statements, variation);
+        for (index, outcome) in indexes.iter().zip(&outcomes) {
+            tally.add(outcome);
+            if let Outcome::Finding(finding) = outcome {
+                let found = tally.findings.len() < FINDINGS_SHOWN;
+                let found = found.then(|| made_simple(seed, *index, finding, place, variation));
+                tally.findings.extend(found);
+            }
+        }
+        progress(&tally);
+    }
+    tally
+}
+
+/// A finding with the simplest query that goes wrong in the same way.
+fn made_simple(
+    seed: u64,
+    index: u64,
+    finding: &Finding,
+    place: &mut Place,
+    variation: Variation,
+) -> Found {
+    let mut what = finding.what.clone();
+    let simple = shrink::shrunk(
+        &random_choices(seed, index),
+        TRIES,
+        |choices| match outcomes(place, &[statement(choices)], variation).remove(0) {
+            Outcome::Finding(simpler) if simpler.class == finding.class => {
+                what = simpler.what;
+                true
+            }
+            _ => false,
+        },
+    );
+    Found {
+        class: finding.class,
+        index,
+        run: format!("{}, {variation:?}", place.locale),
+        sql: statement(&simple).sql,
+        what,
+    }
+}

@@ -1,0 +1,400 @@
+//! Queries run as models, and what came of each.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use database::Cancel;
+use dataset::failure::{Failure, Kind};
+use dataset::load::LoadRules;
+use dataset::{ColumnType, Dataset, Model, Table};
+use transform::{Format, Layout, Options};
+
+use super::compare::{difference_of_columns, difference_of_rows};
+use super::places::{Answer, Place, SCHEMA};
+use super::queries::Statement;
+use super::schema::TABLES;
+
+/// How models are run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Variation {
+    /// With the least memory that a run may be allowed.
+    pub(super) little_memory: bool,
+    /// From tables that a former run kept.
+    pub(super) staged: bool,
+    /// With integers declared as `bigint`.
+    pub(super) widened: bool,
+}
+
+/// What came of a query.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    /// The same rows as in Postgres.
+    Equal,
+    /// Refused before a row was read.
+    RefusedBefore(String),
+    /// Refused when its rows were met.
+    RefusedAtRun(String),
+    /// No rows from Postgres, and none from us.
+    BothFail,
+    /// Rows where Postgres met a value that it cannot take, perhaps in a row that need not be looked at.
+    Open,
+    /// Postgres took too long.
+    Late,
+    Finding(Finding),
+}
+
+/// What must not be.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) class: Class,
+    pub(super) what: String,
+}
+
+/// How a query went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// Other rows than in Postgres.
+    Rows,
+    /// Other names or types of columns.
+    Columns,
+    /// Rows where Postgres fails.
+    PostgresFails,
+    /// Accepted, though Postgres says that it makes no sense.
+    Invalid,
+    /// An error that is no refusal, or a panic.
+    Fault,
+}
+
+/// Why there are no rows.
+#[derive(Clone)]
+struct Why {
+    message: String,
+    /// Whether it is a refusal.
+    refused: bool,
+}
+
+type Columns = Vec<(String, ColumnType)>;
+
+/// Runs statements as models of one dataset.
+pub(super) fn outcomes(
+    place: &mut Place,
+    statements: &[Statement],
+    variation: Variation,
+) -> Vec<Outcome> {
+    let mut trials = Trials {
+        place,
+        variation,
+        models: statements.iter().enumerate().map(model).collect(),
+    };
+    let resolved = trials.resolve();
+    let answers: Vec<Answer> = statements
+        .iter()
+        .map(|statement| trials.place.answer(&statement.sql))
+        .collect();
+    let mut to_run = Vec::new();
+    for (index, columns) in resolved.iter().enumerate() {
+        if let (Ok(columns), false) = (columns, answers[index].is_late()) {
+            trials.models[index].columns = match variation.widened {
+                true => columns.iter().cloned().map(widened).collect(),
+                false => columns.clone(),
+            };
+            to_run.push(index);
+        }
+    }
+    let mut results = BTreeMap::new();
+    trials.run(&to_run, &mut results);
+    let outcome = |((index, columns), answer): ((usize, Result<Columns, Why>), &Answer)| {
+        let result = results.get(&index).cloned();
+        outcome(
+            &trials.models[index],
+            columns,
+            result,
+            answer,
+            statements[index].ordered,
+        )
+    };
+    resolved
+        .into_iter()
+        .enumerate()
+        .zip(&answers)
+        .map(outcome)
+        .collect()
+}
+
+fn outcome(
+    model: &Model,
+    columns: Result<Columns, Why>,
+    result: Option<Result<String, Why>>,
+    answer: &Answer,
+    ordered: bool,
+) -> Outcome {
+    let finding = |class: Class, what: String| Outcome::Finding(Finding { class, what });
+    let columns = match (columns, answer) {
+        (_, answer) if answer.is_late() => return Outcome::Late,
+        (Err(why), _) if !why.refused => return finding(Class::Fault, why.message),
+        (Err(_), Answer::Error(..)) => return Outcome::BothFail,
+        (Err(why), Answer::Rows(_)) => return Outcome::RefusedBefore(why.message),
+        (Ok(columns), _) => columns,
+    };
+    match (result, answer) {
+        (Some(Err(why)), _) if !why.refused => finding(Class::Fault, why.message),
+        (Some(Err(_)) | None, Answer::Error(..)) => Outcome::BothFail,
+        (Some(Err(why)), Answer::Rows(_)) => Outcome::RefusedAtRun(why.message),
+        (None, Answer::Rows(_)) => finding(Class::Fault, "it was not run".to_owned()),
+        (Some(Ok(_)), Answer::Error(state, message)) => match &state[..2] {
+            "42" | "0A" => finding(Class::Invalid, format!("{state} {message}")),
+            "22" if order_is_open(&model.sql) => Outcome::Open,
+            _ => finding(Class::PostgresFails, format!("{state} {message}")),
+        },
+        (Some(Ok(file)), Answer::Rows(rows)) => {
+            if let Some(difference) = difference_of_columns(&columns, rows) {
+                return finding(Class::Columns, difference);
+            }
+            match difference_of_rows(&model.columns, &file, &rows.rows, ordered) {
+                None => Outcome::Equal,
+                Some(difference) => finding(Class::Rows, difference),
+            }
+        }
+    }
+}
+
+/// Whether the statement has parts that Postgres may evaluate for rows, or not, as it likes.
+fn order_is_open(sql: &str) -> bool {
+    let sql = sql.to_uppercase();
+    let open = [
+        "WHERE",
+        "HAVING",
+        "CASE",
+        "(SELECT",
+        "COALESCE",
+        "JOIN",
+        "LIMIT",
+        "FETCH",
+        "FILTER",
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+    ];
+    open.iter().any(|word| sql.contains(word))
+}
+
+fn model((index, statement): (usize, &Statement)) -> Model {
+    Model {
+        name: format!("q{index}"),
+        file: format!("q{index}.sql"),
+        sql: statement.sql.clone(),
+        columns: Vec::new(),
+        hidden: Vec::new(),
+        partition_by: Vec::new(),
+        order_by: Vec::new(),
+        order_in_partition: Vec::new(),
+        stream: None,
+        driving: None,
+    }
+}
+
+fn widened((name, kind): (String, ColumnType)) -> (String, ColumnType) {
+    match kind {
+        ColumnType::SmallInt | ColumnType::Integer => (name, ColumnType::BigInt),
+        other => (name, other),
+    }
+}
+
+/// Models over the tables of a place.
+struct Trials<'a> {
+    place: &'a mut Place,
+    variation: Variation,
+    models: Vec<Model>,
+}
+
+impl Trials<'_> {
+    fn dataset(&self, models: Vec<Model>) -> Dataset {
+        let tables = TABLES.iter().map(|table| Table {
+            name: table.name.to_owned(),
+            key: table
+                .key
+                .iter()
+                .map(|column| (*column).to_owned())
+                .collect(),
+            cast_to_text: Vec::new(),
+            load: LoadRules::default(),
+        });
+        Dataset {
+            name: SCHEMA.to_owned(),
+            tables: tables.collect(),
+            models,
+            schema_sql: String::new(),
+            constraints_sql: String::new(),
+        }
+    }
+
+    /// What each model gives, all at once or, if that fails, one by one.
+    fn resolve(&self) -> Vec<Result<Columns, Why>> {
+        if let Ok(given) = self.try_resolve(self.models.clone()) {
+            return given;
+        }
+        let one = |model: &Model| match self.try_resolve(vec![model.clone()]) {
+            Ok(mut given) => given.remove(0),
+            Err(why) => Err(why),
+        };
+        self.models.iter().map(one).collect()
+    }
+
+    fn try_resolve(&self, models: Vec<Model>) -> Result<Vec<Result<Columns, Why>>, Why> {
+        let dataset = self.dataset(models);
+        let resolved = guarded(|| {
+            transform::models::resolve(&self.place.settings, &dataset, SCHEMA, &Cancel::default())
+        })?;
+        Ok(resolved
+            .into_iter()
+            .map(|given| given.map_err(|error| why(&error)))
+            .collect())
+    }
+
+    /// Runs these models together. If they fail, that which the error names is put aside, or halves are run.
+    fn run(&self, indexes: &[usize], results: &mut BTreeMap<usize, Result<String, Why>>) {
+        if indexes.is_empty() {
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let why = match self.try_run(indexes, folder.path()) {
+            Ok(out) => {
+                for index in indexes {
+                    let file = fs::read_to_string(out.join(format!("q{index}.csv")));
+                    let file = file.map_err(|error| Why {
+                        message: format!("its file: {error}"),
+                        refused: false,
+                    });
+                    results.insert(*index, file);
+                }
+                return;
+            }
+            Err(why) => why,
+        };
+        if let [index] = indexes {
+            results.insert(*index, Err(why));
+            return;
+        }
+        if let Some(named) = named_model(&why.message).filter(|named| indexes.contains(named)) {
+            results.insert(named, Err(why));
+            let others: Vec<usize> = indexes
+                .iter()
+                .copied()
+                .filter(|index| *index != named)
+                .collect();
+            return self.run(&others, results);
+        }
+        let (front, back) = indexes.split_at(indexes.len() / 2);
+        self.run(front, results);
+        self.run(back, results);
+    }
+
+    fn try_run(&self, indexes: &[usize], folder: &Path) -> Result<PathBuf, Why> {
+        let models = indexes
+            .iter()
+            .map(|index| self.models[*index].clone())
+            .collect();
+        let (out, stage) = (folder.join("out"), folder.join("stage"));
+        let memory_bytes = match self.variation.little_memory {
+            true => transform::memory::LEAST_BYTES,
+            false => 1 << 30,
+        };
+        let options = Options {
+            dataset: self.dataset(models),
+            schema: SCHEMA.to_owned(),
+            out: out.clone(),
+            layout: Layout::SingleFile,
+            format: Format::Csv,
+            max_connections: 2,
+            memory_bytes,
+            stage: self.variation.staged.then(|| stage.clone()),
+            preview: false,
+            to_postgres: None,
+        };
+        let cancel = Cancel::default();
+        guarded(|| transform::run(&self.place.settings, &options, &cancel))?;
+        if !self.variation.staged {
+            return Ok(out);
+        }
+        let again = folder.join("again");
+        let options = Options {
+            out: again.clone(),
+            stage: None,
+            ..options
+        };
+        guarded(|| transform::run_from_stage(&stage, &options, &cancel))?;
+        Ok(again)
+    }
+}
+
+/// The model that a message names, as it names all models.
+fn named_model(message: &str) -> Option<usize> {
+    let parts = message.split(['`', '"', ' ', ':', ',']);
+    let mut named = parts.filter_map(|part| {
+        let digits = part.strip_prefix('q')?;
+        digits.strip_suffix(".sql").unwrap_or(digits).parse().ok()
+    });
+    named.next()
+}
+
+thread_local! {
+    /// Where this thread's panic came from, while a panic is a result; `None` at other times.
+    static PANIC_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The result of `work`, whose panic is a fault.
+fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Why> {
+    keep_panics_quiet();
+    PANIC_AT.set(Some(String::new()));
+    let done = catch_unwind(AssertUnwindSafe(work));
+    let panic_at = PANIC_AT.take().unwrap_or_default();
+    match done {
+        Ok(done) => done.map_err(|error| why(&error)),
+        Err(panic) => {
+            let message = format!("panic: {} {panic_at}", text_of(&*panic));
+            Err(Why {
+                message,
+                refused: false,
+            })
+        }
+    }
+}
+
+/// Lets a panic that is a result say nothing: one that is made simpler comes hundreds of times.
+fn keep_panics_quiet() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let at = info.location().map(|at| format!("at {at}"));
+            let is_result = PANIC_AT.with_borrow_mut(|panic_at| {
+                let place = panic_at.as_mut()?;
+                *place = at.unwrap_or_default();
+                Some(())
+            });
+            if is_result.is_none() {
+                usual(info);
+            }
+        }));
+    });
+}
+
+fn why(error: &anyhow::Error) -> Why {
+    let refusals = [Kind::Refused, Kind::Mismatch, Kind::Usage];
+    let refused = Failure::kind_of(error).is_some_and(|kind| refusals.contains(&kind));
+    Why {
+        message: format!("{error:#}"),
+        refused,
+    }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let owned = panic.downcast_ref::<String>().cloned();
+    let text = owned.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|| "of another type".to_owned())
+}
