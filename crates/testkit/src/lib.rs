@@ -5,8 +5,9 @@
 //! once that process has ended. With `EXTRATO_TEST_URL` set, databases are made on that server instead.
 //! `DATABASE_URL` is never looked at.
 //!
-//! [`Server`] is a server of a test's own, [`Wire`] a connection to any that can be held or cut.
+//! [`model`] and [`dataset`] make descriptions without a folder; [`Server`] is a server of a test's own, [`Wire`] a connection to any that can be held or cut.
 
+mod models;
 mod server;
 mod wire;
 
@@ -20,6 +21,7 @@ use database::embedded::Embedded;
 use database::{Cancel, Connection, Environment, Settings};
 use rand::RngExt;
 
+pub use models::{dataset, model};
 pub use server::Server;
 pub use wire::Wire;
 

@@ -48,7 +48,8 @@ pub(crate) fn caught<T>(
     })
 }
 
-/// The same on a stack that is large enough for what is nested deeply.
+/// Runs what a model asks for on a stack that is large enough for what is nested deeply; a panic becomes an error of
+/// [`Kind::Internal`] and prints nothing.
 pub(crate) fn caught_deep<T: Send>(
     model: &Model,
     run: impl FnOnce() -> anyhow::Result<T> + Send,
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_that_names_the_model() {
-        let model = crate::engine::whole::tests::model("SELECT 1", &[]);
+        let model = testkit::model("m", "SELECT 1");
         let error = caught_deep(&model, || -> anyhow::Result<()> { panic!("a\nfault") });
         let error = error.expect_err("it panics");
         assert_eq!(Failure::kind_of(&error), Some(Kind::Internal));

@@ -207,22 +207,12 @@ mod tests {
         rows: u64,
         sum: i128,
     ) -> anyhow::Result<Reconciliation> {
-        let model = Model {
-            name: "m".to_owned(),
-            file: String::new(),
-            sql: String::new(),
-            columns: vec![],
-            hidden: vec![],
-            partition_by: vec![],
-            order_by: vec![],
-            order_in_partition: vec![],
-            stream: None,
-            driving: Some(Driving {
-                table: "t".to_owned(),
-                key: [("id".to_owned(), "id_out".to_owned())].into(),
-                sums: [("v".to_owned(), "v_out".to_owned())].into(),
-            }),
-        };
+        let mut model = testkit::model("m", "");
+        model.driving = Some(Driving {
+            table: "t".to_owned(),
+            key: [("id".to_owned(), "id_out".to_owned())].into(),
+            sums: [("v".to_owned(), "v_out".to_owned())].into(),
+        });
         let sums = [("v_out".to_owned(), sum)].into();
         let kept = Kept::Keys(output.clone());
         let driving = model.driving.as_ref().expect("a driving table");

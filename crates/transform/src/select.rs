@@ -108,7 +108,7 @@ impl<'a> Select<'a> {
         Ok(select)
     }
 
-    /// Those of several models.
+    /// Parses the SELECTs of several models.
     ///
     /// # Errors
     /// As [`Select::of`].
@@ -130,7 +130,7 @@ impl<'a> Select<'a> {
         Ok(ready)
     }
 
-    /// The same without a look at what the dataset declares.
+    /// Finds every name and type of the SELECT, whatever the dataset declares that it gives.
     ///
     /// # Errors
     /// As [`Select::ready`], but for the columns.
@@ -272,13 +272,13 @@ fn begins_item(before: &Token) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::whole::tests::model;
+    use testkit::model;
 
     #[test]
     fn names_in_the_select_are_read_and_no_others() {
         let model = model(
+            "m",
             "SELECT Nome, COUNT(*) AS n, 2 * \"Valor\" AS v FROM T -- saldo\n WHERE texto = 'idade' GROUP BY nome",
-            &[],
         );
         let select = Select::of(&model).expect("readable");
         for (column, expected) in [
@@ -296,8 +296,8 @@ mod tests {
     #[test]
     fn tables_of_subqueries_are_read_too() {
         let model = model(
+            "m",
             "WITH x AS (SELECT a FROM t) SELECT a FROM x WHERE a IN (SELECT b.a FROM u AS b)",
-            &[],
         );
         let select = Select::of(&model).expect("readable");
         let read = ["t", "u", "b", "a"].map(|table| select.reads_table(table));
@@ -313,7 +313,7 @@ mod tests {
             ("SELECT a * b, COUNT(*) FROM t", false),
             ("SELECT (a) * 2 FROM t", false),
         ] {
-            let model = model(sql, &[]);
+            let model = model("m", sql);
             let select = Select::of(&model).expect("readable");
             assert_eq!(select.reads("t", "x"), all, "{sql}");
         }
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_streamed_model_names_its_columns_by_table() {
-        let mut streamed = model("SELECT m.v, c.k AS v2 FROM m JOIN c ON c.id = m.c_id", &[]);
+        let mut streamed = model("m", "SELECT m.v, c.k AS v2 FROM m JOIN c ON c.id = m.c_id");
         streamed.stream = Some("m".to_owned());
         streamed.columns = ["v", "v2"]
             .map(|name| (name.to_owned(), dataset::ColumnType::Integer))
@@ -361,7 +361,7 @@ mod tests {
             ),
             ("SELECT a FROM t;\nSELECT 2", "m.sql: model `m`"),
         ] {
-            let model = model(sql, &[]);
+            let model = model("m", sql);
             let error = Select::of(&model).expect_err(sql);
             assert_eq!(
                 dataset::failure::Failure::kind_of(&error),

@@ -258,7 +258,7 @@ impl Array {
         Ok(like!(self, values => values.take(rows)?))
     }
 
-    /// The same with the rows of another behind it.
+    /// These values with those of another array behind them.
     pub(super) fn with(&self, other: &Self) -> anyhow::Result<Self> {
         macro_rules! appended {
             ($($kind:ident),*) => {
@@ -277,7 +277,7 @@ impl Array {
         ))
     }
 
-    /// The same in one piece.
+    /// These values in one piece of memory.
     pub(super) fn rechunked(&self) -> Self {
         like!(self, values => values.rechunk().into_owned())
     }

@@ -28,7 +28,7 @@ pub(super) enum Nulls {
 }
 
 impl Codes {
-    /// Those of rows by some of their columns; by none all are equal.
+    /// Numbers rows by some of their columns; by none all rows are equal.
     pub(super) fn of(columns: &[&Array], rows: usize, nulls: Nulls) -> Self {
         let Some((first, others)) = columns.split_first() else {
             return Self {
@@ -120,7 +120,7 @@ fn numbered<K: Hash + Eq>(
     (codes, next as usize)
 }
 
-/// The same for keys that are small numbers.
+/// Numbers keys that are small numbers themselves, without hashing them.
 fn counted(
     slots: impl Iterator<Item = Option<usize>>,
     count: usize,

@@ -41,7 +41,7 @@ impl Rows {
         (0..self.width()).map(|at| self.column(at)).collect()
     }
 
-    /// The same without columns that are not needed.
+    /// These rows without the columns that are not needed.
     pub(super) fn only(&self, needed: &[bool]) -> Self {
         let columns = self.columns.iter().zip(needed);
         Self {
@@ -81,13 +81,13 @@ impl Rows {
         })
     }
 
-    /// The same with the columns of others, which are as many, behind its own.
+    /// These rows with the columns of others, which are as many, behind their own.
     pub(super) fn beside(mut self, other: Self) -> Self {
         self.columns.extend(other.columns);
         self
     }
 
-    /// The same with the rows of others behind its own.
+    /// These rows with others behind them.
     pub(super) fn above(&self, other: &Self) -> anyhow::Result<Self> {
         let both = self.columns.iter().zip(&other.columns);
         let columns = both.map(|pair| match pair {

@@ -93,28 +93,9 @@ pub(super) fn left_out(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use dataset::ColumnType;
     use polars::prelude::df;
-
-    pub(crate) fn model(sql: &str, columns: &[(&str, ColumnType)]) -> Model {
-        Model {
-            name: "m".to_owned(),
-            file: "m.sql".to_owned(),
-            sql: sql.to_owned(),
-            columns: columns
-                .iter()
-                .map(|(name, kind)| ((*name).to_owned(), *kind))
-                .collect(),
-            hidden: vec![],
-            partition_by: vec![],
-            order_by: vec![],
-            order_in_partition: vec![],
-            stream: None,
-            driving: None,
-        }
-    }
 
     #[test]
     fn what_is_left_out_is_found_by_key_also_where_the_key_is_null() {

@@ -195,7 +195,7 @@ impl Derived {
         })
     }
 
-    /// That of a column which a SELECT gives.
+    /// The collation of a column that a SELECT gives, to those who read it.
     pub(crate) fn of_column(self) -> Self {
         match self {
             Self::Explicit(of) => Self::Implicit(of),
@@ -261,7 +261,7 @@ impl Scalar {
         }
     }
 
-    /// The same with other parts, in the order of [`Scalar::parts`].
+    /// This expression with its parts changed, in the order of [`Scalar::parts`].
     pub(crate) fn with_parts<E>(
         &self,
         change: &mut dyn FnMut(&Self) -> Result<Self, E>,
@@ -308,12 +308,12 @@ impl Scalar {
         }
     }
 
-    /// The same where all columns of the input stand so many places further right.
+    /// This expression where all columns of the input stand so many places further right.
     pub(crate) fn shifted(&self, places: usize) -> Self {
         self.moved(&|index| index + places)
     }
 
-    /// The same where all columns of the input stand so many places further left.
+    /// This expression where all columns of the input stand so many places further left.
     pub(crate) fn moved_left(&self, places: usize) -> Self {
         self.moved(&|index| index - places)
     }

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use dataset::{ColumnType, Dataset, Model, Table};
+use dataset::{ColumnType, Dataset};
 use testkit::Database;
 
 use super::list::{AGGREGATES, COMPARED, FUNCTIONS, T, UNITS, casts, extracts};
@@ -300,21 +300,6 @@ fn table_sql(at: usize, case: &Case) -> String {
     sql
 }
 
-fn model(name: &str, sql: String) -> Model {
-    Model {
-        name: name.to_owned(),
-        file: format!("{name}.sql"),
-        sql,
-        columns: vec![],
-        hidden: vec![],
-        partition_by: vec![],
-        order_by: vec![],
-        order_in_partition: vec![],
-        stream: None,
-        driving: None,
-    }
-}
-
 /// A cell of ours as Postgres writes it.
 fn as_postgres(cell: &str, kind: ColumnType) -> String {
     let is_time = matches!(
@@ -366,12 +351,6 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
         to_postgres: None,
     };
     let dataset = |prefix: &str, cases: &[(usize, &Case)]| {
-        let table = |at: &usize| Table {
-            name: format!("{prefix}{at}"),
-            key: vec!["id".to_owned()],
-            cast_to_text: vec![],
-            load: Default::default(),
-        };
         let sql = |at: usize, case: &Case| match case.is_aggregate {
             true => format!("SELECT {} AS x FROM {prefix}{at}", case.expression),
             false => format!(
@@ -379,16 +358,18 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
                 case.expression
             ),
         };
-        let mut dataset = Dataset {
-            name: SCHEMA.to_owned(),
-            tables: cases.iter().map(|(at, _)| table(at)).collect(),
-            models: cases
-                .iter()
-                .map(|(at, case)| model(&format!("m{at}"), sql(*at, case)))
-                .collect(),
-            schema_sql: String::new(),
-            constraints_sql: String::new(),
-        };
+        let tables: Vec<String> = cases
+            .iter()
+            .map(|(at, _)| format!("{prefix}{at}"))
+            .collect();
+        let tables: Vec<(&str, &[&str])> = tables
+            .iter()
+            .map(|name| (name.as_str(), &["id"][..]))
+            .collect();
+        let models = cases
+            .iter()
+            .map(|(at, case)| testkit::model(&format!("m{at}"), &sql(*at, case)));
+        let mut dataset = testkit::dataset(SCHEMA, &tables, models.collect());
         let given =
             crate::models::resolve(&settings, &dataset, SCHEMA, &Cancel::default()).unwrap();
         for (model, given) in dataset.models.iter_mut().zip(given) {

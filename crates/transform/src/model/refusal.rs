@@ -36,7 +36,7 @@ impl Refusal {
         )
     }
 
-    /// The same, at a place that is known better if its own is not.
+    /// This refusal, at another place if its own isn't known.
     pub(crate) fn or_at(mut self, at: Place) -> Self {
         if self.at == Place::default() {
             self.at = at;

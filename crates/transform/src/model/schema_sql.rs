@@ -12,8 +12,8 @@ use sqlparser::parser::Parser;
 
 use crate::engine::plan::folded;
 
-/// The columns of each table; of none where the text holds what the parser doesn't know. A column whose type isn't
-/// known is carried as text, of a type that is cast.
+/// The columns of each table that is made in one statement; of none where the text holds what the parser doesn't know. A
+/// column whose type isn't known is text of no known kind.
 pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
     let statements = Parser::parse_sql(&PostgreSqlDialect {}, schema_sql).unwrap_or_default();
     let mut enums = BTreeMap::new();
@@ -27,6 +27,13 @@ pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
                 let labels = labels.into_iter().map(|label| label.value).collect();
                 let name = name.0.last().and_then(|part| part.as_ident()).map(folded);
                 enums.extend(name.map(|name| (name, labels)));
+            }
+            // Its columns are not all here.
+            Statement::CreateTable(table)
+                if table.query.is_some() || table.like.is_some() || table.inherits.is_some() => {}
+            Statement::AlterTable(altered) => {
+                let name = altered.name.0.last().and_then(|part| part.as_ident());
+                name.map(|name| tables.remove(&folded(name)));
             }
             Statement::CreateTable(table) => {
                 let Some(name) = table.name.0.last().and_then(|part| part.as_ident()) else {
@@ -77,6 +84,7 @@ fn column_type(
     enums: &BTreeMap<String, Vec<String>>,
 ) -> (ColumnType, Option<TextTraits>) {
     let text = |kind| (ColumnType::Text, Some(traits(kind)));
+    let unknown = (ColumnType::Text, None);
     let plain = match kind {
         DataType::Boolean | DataType::Bool => ColumnType::Boolean,
         DataType::SmallInt(_) | DataType::Int2(_) => ColumnType::SmallInt,
@@ -86,7 +94,7 @@ fn column_type(
         DataType::DoublePrecision | DataType::Float8 => ColumnType::Double,
         DataType::Numeric(of) | DataType::Decimal(of) => match numeric(of) {
             Some(kind) => kind,
-            None => return text(TextKind::Cast),
+            None => return unknown,
         },
         DataType::Date => ColumnType::Date,
         DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => ColumnType::Time,
@@ -106,10 +114,10 @@ fn column_type(
         DataType::Custom(name, _) => {
             let name = name.0.last().and_then(|part| part.as_ident()).map(folded);
             let found = name.and_then(|name| Some((enums.get(&name)?.clone(), name)));
-            let kind = found.map(|(labels, name)| TextKind::Enum(name, labels));
-            return text(kind.unwrap_or(TextKind::Cast));
+            let of_enum = found.map(|(labels, name)| text(TextKind::Enum(name, labels)));
+            return of_enum.unwrap_or(unknown);
         }
-        _ => return text(TextKind::Cast),
+        _ => return unknown,
     };
     (plain, None)
 }
@@ -131,5 +139,43 @@ pub(crate) fn length(of: &Option<CharacterLength>) -> Option<u64> {
     match of {
         Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::types::Type;
+
+    #[test]
+    fn columns_have_their_types_as_far_as_one_statement_tells() {
+        let tables = tables(
+            "CREATE TYPE size AS ENUM ('S', 'L'); CREATE DOMAIN price AS numeric(8,2);
+             CREATE TABLE T (Id int PRIMARY KEY, \"No\" numeric(8,2) NOT NULL, f char(5), size size, price price, at timestamptz);
+             CREATE TABLE more (id int); ALTER TABLE more ADD COLUMN v int; CREATE TABLE child () INHERITS (t);",
+        );
+        assert_eq!(tables.keys().collect::<Vec<_>>(), ["t"]);
+        let columns: Vec<(&str, String, bool)> = tables["t"]
+            .iter()
+            .map(|column| {
+                (
+                    column.name.as_str(),
+                    Type::of(column).to_string(),
+                    column.nullable,
+                )
+            })
+            .collect();
+        let expected = [
+            ("id", "integer", false),
+            ("No", "numeric", false),
+            ("f", "char(n)", true),
+            ("size", "size", true),
+            ("price", "any type", true),
+            ("at", "timestamptz", true),
+        ];
+        assert_eq!(
+            columns,
+            expected.map(|(name, kind, nullable)| (name, kind.to_owned(), nullable))
+        );
     }
 }

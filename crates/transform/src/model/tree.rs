@@ -177,7 +177,7 @@ impl Window {
             .chain(order)
     }
 
-    /// The same with other parts.
+    /// This window with its parts changed.
     pub(crate) fn with_parts<E>(
         &self,
         change: &mut dyn FnMut(&Scalar) -> Result<Scalar, E>,

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use dataset::{ColumnType, Dataset, Model, Table};
+use dataset::{ColumnType, Dataset};
 use tempfile::TempDir;
 use testkit::Database;
 use transform::{Format, Layout, Options};
@@ -52,30 +52,8 @@ impl Shop {
 
     /// The dataset of one model.
     fn dataset(&self, sql: &str) -> Dataset {
-        let table = |name: &str| Table {
-            name: name.to_owned(),
-            key: vec!["id".to_owned()],
-            cast_to_text: vec![],
-            load: Default::default(),
-        };
-        Dataset {
-            name: SCHEMA.to_owned(),
-            tables: ["category", "product", "t"].map(table).into(),
-            models: vec![Model {
-                name: "m".to_owned(),
-                file: "m.sql".to_owned(),
-                sql: sql.to_owned(),
-                columns: vec![],
-                hidden: vec![],
-                partition_by: vec![],
-                order_by: vec![],
-                order_in_partition: vec![],
-                stream: None,
-                driving: None,
-            }],
-            schema_sql: String::new(),
-            constraints_sql: String::new(),
-        }
+        let tables = ["category", "product", "t"].map(|name| (name, &["id"][..]));
+        testkit::dataset(SCHEMA, &tables, vec![testkit::model("m", sql)])
     }
 
     /// What the model gives, or why it is refused.

@@ -76,7 +76,7 @@ struct Context<'s> {
 }
 
 impl<'s> Context<'s> {
-    /// That of a clause without aggregates.
+    /// The context of a clause that can have no aggregates.
     fn plain(scope: &'s Scope, clause: &'static str) -> Self {
         Self {
             scope,

@@ -10,8 +10,7 @@ use std::sync::Once;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use dataset::load::LoadRules;
-use dataset::{ColumnType, Dataset, Model, Table};
+use dataset::{ColumnType, Dataset, Model};
 use transform::{Format, Layout, Options};
 
 use super::compare::{difference_of_columns, difference_of_rows};
@@ -184,18 +183,7 @@ fn order_is_open(sql: &str) -> bool {
 }
 
 fn model((index, statement): (usize, &Statement)) -> Model {
-    Model {
-        name: format!("q{index}"),
-        file: format!("q{index}.sql"),
-        sql: statement.sql.clone(),
-        columns: Vec::new(),
-        hidden: Vec::new(),
-        partition_by: Vec::new(),
-        order_by: Vec::new(),
-        order_in_partition: Vec::new(),
-        stream: None,
-        driving: None,
-    }
+    testkit::model(&format!("q{index}"), &statement.sql)
 }
 
 fn widened((name, kind): (String, ColumnType)) -> (String, ColumnType) {
@@ -214,23 +202,8 @@ struct Trials<'a> {
 
 impl Trials<'_> {
     fn dataset(&self, models: Vec<Model>) -> Dataset {
-        let tables = TABLES.iter().map(|table| Table {
-            name: table.name.to_owned(),
-            key: table
-                .key
-                .iter()
-                .map(|column| (*column).to_owned())
-                .collect(),
-            cast_to_text: Vec::new(),
-            load: LoadRules::default(),
-        });
-        Dataset {
-            name: SCHEMA.to_owned(),
-            tables: tables.collect(),
-            models,
-            schema_sql: String::new(),
-            constraints_sql: String::new(),
-        }
+        let tables: Vec<_> = TABLES.iter().map(|table| (table.name, table.key)).collect();
+        testkit::dataset(SCHEMA, &tables, models)
     }
 
     /// What each model gives, all at once or, if that fails, one by one.

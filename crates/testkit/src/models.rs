@@ -1,0 +1,36 @@
+//! Descriptions of data that a test makes without a folder.
+
+use dataset::{Dataset, Model, Table};
+
+/// A model `name`, whose file would be `name.sql`: it declares no column, and how its output is laid out neither.
+pub fn model(name: &str, sql: &str) -> Model {
+    Model {
+        name: name.to_owned(),
+        file: format!("{name}.sql"),
+        sql: sql.to_owned(),
+        columns: vec![],
+        hidden: vec![],
+        partition_by: vec![],
+        order_by: vec![],
+        order_in_partition: vec![],
+        stream: None,
+        driving: None,
+    }
+}
+
+/// A dataset of tables, each with the columns of its key, and models.
+pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Dataset {
+    let table = |(name, key): &(&str, &[&str])| Table {
+        name: (*name).to_owned(),
+        key: key.iter().map(|column| (*column).to_owned()).collect(),
+        cast_to_text: vec![],
+        load: Default::default(),
+    };
+    Dataset {
+        name: name.to_owned(),
+        tables: tables.iter().map(table).collect(),
+        models,
+        schema_sql: String::new(),
+        constraints_sql: String::new(),
+    }
+}
