@@ -38,12 +38,19 @@ impl Codes {
         };
         let (mut codes, mut count) = of_column(first, nulls);
         for column in others {
-            let (more, _) = of_column(column, nulls);
+            let (more, count_of_more) = of_column(column, nulls);
+            let slots = count as u64 * count_of_more as u64;
             let pairs = codes.iter().zip(&more).map(|(&one, &other)| {
                 let is_missing = one == MISSING || other == MISSING;
-                (!is_missing).then_some((u64::from(one) << 32) | u64::from(other))
+                (!is_missing).then_some(u64::from(one) * count_of_more as u64 + u64::from(other))
             });
-            (codes, count) = numbered(pairs.collect::<Vec<_>>().into_iter(), Nulls::Unequal);
+            (codes, count) = match slots <= (rows * SLOTS_PER_ROW) as u64 {
+                true => {
+                    let slots_of_rows = pairs.map(|pair| pair.map(|pair| pair as usize));
+                    counted(slots_of_rows, slots as usize, Nulls::Unequal)
+                }
+                false => numbered(pairs, Nulls::Unequal),
+            };
         }
         Self { of: codes, count }
     }

@@ -120,7 +120,10 @@ impl Engine<'_> {
         let count = |code: &u32| (buckets.rows(*code).len() as u64).max(u64::from(join.keeps_left));
         let height: u64 = codes.iter().map(count).sum();
         self.check_rows(height, left.row_bytes() + right.row_bytes())?;
-        let mut pairs = Pairs::default();
+        let mut pairs = Pairs {
+            left: Vec::with_capacity(height as usize),
+            right: Vec::with_capacity(height as usize),
+        };
         let mut is_matched = vec![false; if join.keeps_right { right.height } else { 0 }];
         for (row, &code) in (0..).zip(codes) {
             let partners = buckets.rows(code);

@@ -1,6 +1,6 @@
 //! Rows while a model runs: columns by their places, of which only those that are needed are there.
 
-use polars::prelude::IdxCa;
+use polars::prelude::{IdxCa, PlSmallStr};
 
 use super::array::Array;
 use crate::output::MISSING;
@@ -64,7 +64,10 @@ impl Rows {
         if is_whole {
             return Ok(self.clone());
         }
-        let places = IdxCa::from_iter(rows.iter().map(|&row| (row != MISSING).then_some(row)));
+        let places = match rows.contains(&MISSING) {
+            true => IdxCa::from_iter(rows.iter().map(|&row| (row != MISSING).then_some(row))),
+            false => IdxCa::from_vec(PlSmallStr::EMPTY, rows.to_vec()),
+        };
         let take = |column: &Option<Array>| {
             column
                 .as_ref()

@@ -246,7 +246,8 @@ impl Type {
             // Its length is not known, and so neither is its padding.
             (Self::Char, _) | (_, Self::Char) => return None,
             (own, other) if own == other => own.clone(),
-            (own, other) if own.is_text() && other.is_text() => Self::Text,
+            // Each is cast to the other: the first stays.
+            (own, other) if own.is_text() && other.is_text() => own.clone(),
             (own, other) if own.casts_to(other) => other.clone(),
             (own, other) if other.casts_to(own) => own.clone(),
             _ => return None,

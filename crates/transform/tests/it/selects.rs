@@ -323,6 +323,8 @@ fn text_is_compared_by_bytes_where_the_database_does_and_refused_elsewhere() {
         "SELECT s FROM t WHERE s < 'c' ORDER BY s DESC",
         "SELECT id, GREATEST(s, c) AS g, UPPER(s) AS u, LOWER(c) AS l, LENGTH(s) AS n FROM t",
         "SELECT id FROM t WHERE f = 'book'",
+        "SELECT id FROM t WHERE f = ' ' OR 'loan  ' = f",
+        "SELECT id FROM t WHERE f IN (' ', 'book ') OR f IS DISTINCT FROM 'loan '",
         "SELECT f, COUNT(*) FROM t GROUP BY f ORDER BY f",
         "SELECT id, f || '!' AS a, LENGTH(f) AS n, UPPER(f) AS u, CONCAT(f, '|', k) AS c, CAST(f AS text) AS t FROM t",
         "SELECT id FROM t WHERE s LIKE '_' AND c NOT LIKE 'b%'",

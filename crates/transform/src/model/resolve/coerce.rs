@@ -74,6 +74,14 @@ impl Resolver<'_> {
             true => self.check_order(&kinds[0], &[&left, &right], at)?,
             false => self.check_equality(&kinds[0], &[&left, &right], at)?,
         }
+        // A literal that is compared with padded text loses its blanks too.
+        let (left, right) = match (one, other) {
+            (T::Char, T::Char) => (
+                self.cast_implicitly(left, &Type::Char)?,
+                self.cast_implicitly(right, &Type::Char)?,
+            ),
+            _ => (left, right),
+        };
         let [one, other] = kinds;
         let (left, right) = (
             self.cast_implicitly(left, &one)?,

@@ -190,13 +190,11 @@ impl Resolver<'_> {
                     Some(otherwise) => self.scalar(otherwise, context)?,
                     None => Scalar::constant(Value::Null, Type::Unknown),
                 };
-                let mut results: Vec<Scalar> =
-                    branches.iter().map(|(_, then)| then.clone()).collect();
-                results.push(otherwise);
+                // Postgres looks at the type of the last result first.
+                let mut results = vec![otherwise];
+                results.extend(branches.iter().map(|(_, then)| then.clone()));
                 let (kind, collation, mut results) = self.brought_together(results, expr)?;
-                let otherwise = results
-                    .pop()
-                    .unwrap_or_else(|| Scalar::constant(Value::Null, kind.clone()));
+                let otherwise = results.remove(0);
                 let branches = branches.into_iter().zip(results);
                 Scalar {
                     node: Node::Case(
