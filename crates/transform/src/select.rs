@@ -246,7 +246,49 @@ fn cannot_parse(model: &Model, message: &str) -> anyhow::Error {
 }
 
 fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, sqlparser::tokenizer::TokenizerError> {
-    Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location()
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location()?;
+    Ok(tokens.into_iter().flat_map(apart).collect())
+}
+
+/// A sign at the end of an operator is one of the number behind it, as in `a>-1`, unless the operator has a character
+/// that makes it one of its own
+/// (<https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-OPERATORS>).
+fn apart(token: TokenWithSpan) -> Vec<TokenWithSpan> {
+    let operator = match &token.token {
+        Token::CustomBinaryOperator(operator)
+            if !operator.contains(['~', '!', '@', '#', '%', '^', '&', '|', '`', '?']) =>
+        {
+            operator
+        }
+        _ => return vec![token],
+    };
+    let known = |sign: &str| {
+        Some(match sign {
+            "=" => Token::Eq,
+            "<>" => Token::Neq,
+            "<" => Token::Lt,
+            "<=" => Token::LtEq,
+            ">" => Token::Gt,
+            ">=" => Token::GtEq,
+            "*" => Token::Mul,
+            "/" => Token::Div,
+            "+" => Token::Plus,
+            "-" => Token::Minus,
+            _ => return None,
+        })
+    };
+    let bare = operator.trim_end_matches(['+', '-']);
+    let (bare, signs) = operator.split_at(bare.len().max(1));
+    let parts = std::iter::once(bare).chain(signs.split("").filter(|sign| !sign.is_empty()));
+    let parts: Option<Vec<Token>> = parts.map(known).collect();
+    match parts {
+        // `--` begins a comment, and is never met here.
+        Some(parts) => parts
+            .into_iter()
+            .map(|part| TokenWithSpan::new(part, token.span))
+            .collect(),
+        None => vec![token],
+    }
 }
 
 fn relations(statements: &Vec<Statement>) -> BTreeSet<String> {

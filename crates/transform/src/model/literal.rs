@@ -5,6 +5,9 @@ use dataset::calendar::{CARRIED_DAYS, DAY_MICROSECONDS, Date};
 use super::tree::Value;
 use super::types::Type;
 
+/// What Postgres takes for an offset from UTC is less (`MAX_TZDISP_HOUR`), in microseconds.
+const LARGEST_OFFSET: i64 = 16 * 3_600_000_000;
+
 /// A number of the SQL with its type: the smallest of `integer`, `bigint` and `numeric` that holds it.
 ///
 /// # Errors
@@ -190,7 +193,10 @@ fn timestamp_tz(text: &str) -> Option<i64> {
         6 => offset[1..].to_owned(),
         _ => return None,
     };
-    Some(timestamp(local)? - sign * time(&hours_minutes)?)
+    let offset = time(&hours_minutes).filter(|offset| *offset < LARGEST_OFFSET)?;
+    let moment = timestamp(local)? - sign * offset;
+    let day = i32::try_from(moment.div_euclid(DAY_MICROSECONDS)).ok()?;
+    CARRIED_DAYS.contains(&day).then_some(moment)
 }
 
 /// Thirty-two hexadecimal digits in five groups, in lower case.
@@ -282,6 +288,9 @@ mod tests {
             ("infinity", Type::Timestamp),
             ("now", Type::Timestamp),
             ("24:00", Type::Time),
+            ("9999-12-31 23:00:00-10", Type::TimestampTz),
+            ("0001-01-01 00:00:00+10", Type::TimestampTz),
+            ("2020-01-01 00:00:00-16", Type::TimestampTz),
             ("1e400", Type::Double),
             ("1e-400", Type::Double),
             ("x", Type::Uuid),

@@ -201,6 +201,8 @@ fn names_are_found_in_the_scope_that_postgres_finds_them_in() {
         "SELECT n AS k, SUM(g / 4) AS n FROM t GROUP BY n HAVING COUNT(n) > 1",
         "SELECT k % 2 AS odd, COUNT(*) FROM t GROUP BY odd",
         "SELECT n, COUNT(*) FROM t GROUP BY 1 ORDER BY 2 DESC, 1 NULLS FIRST",
+        "SELECT CASE WHEN n > 1 THEN 'high' ELSE 'low' END AS band, COUNT(*) FROM t GROUP BY band",
+        "WITH w (z) AS (SELECT * FROM product) SELECT z FROM w",
         "SELECT 1 AS one, 'x' AS word, NULL AS none, true AS flag",
         "SELECT x.id FROM (SELECT id FROM t ORDER BY v DESC NULLS LAST, id LIMIT 2) x",
     ] {
@@ -224,6 +226,20 @@ fn names_are_found_in_the_scope_that_postgres_finds_them_in() {
         &["`t.n`", "join"],
     );
     shop.check_refused("SELECT id FROM shop.t", &["shop.t", "schema"]);
+    shop.check_refused("SELECT x.p FROM t AS x (p)", &["`p`", "sub-select"]);
+    shop.check_refused(
+        "SELECT current_schema AS x FROM t",
+        &["current_schema", "quotes"],
+    );
+    shop.check_refused(
+        "SELECT p.id FROM product p FULL JOIN category c ON p.id < c.id",
+        &["FULL"],
+    );
+    shop.check_refused(
+        "SELECT TIMESTAMPTZ '9999-12-31 23:00:00-10' AS x",
+        &["timestamptz"],
+    );
+    shop.check_refused("SELECT \"coalesce\"(1, 2) AS x", &["list"]);
 }
 
 #[test]
@@ -233,6 +249,8 @@ fn amounts_are_rounded_and_multiplied_as_postgres_does() {
         "SELECT id, ROUND(v, 1) AS r, ROUND(v) AS whole, ROUND(v, -1) AS tens, TRUNC(v, 1) AS t, CEIL(v) AS c, FLOOR(w) AS f FROM t",
         "SELECT id, v * (1 - w) AS net, v * w * w AS more, v + w AS plus, w - v AS minus, -v AS neg, ABS(v) AS a FROM t",
         "SELECT id, CAST(v AS numeric(6,1)) AS a, v::int AS whole, w::bigint AS w, k::numeric(5,1) AS k FROM t",
+        "SELECT '1.5'::numeric AS a, CAST('0.001' AS numeric) AS b, numeric '1e-2' AS c, ROUND('1.55'::numeric, 1) AS d, '2.5'::numeric::int AS e",
+        "SELECT id, v * CAST('1.1' AS numeric) AS more, v > '1.6'::numeric AS bigger, n>-1 AS above, n<>-1 AS other, 1-+1 AS none, +n AS same FROM t",
         "SELECT SUM(v) AS v, SUM(v * w) AS product, MIN(w) AS least, MAX(v) AS most, SUM(g) AS g, SUM(k) AS k FROM t",
         "SELECT id, n / 2 AS half, -n / 2 AS less, k % 2 AS rest, -7 / 2 AS c, -7 % 3 AS d, MOD(-7, 3) AS e FROM t",
         "SELECT id, v % 4 AS rest, MOD(w, 0.3) AS other FROM t",
@@ -415,6 +433,17 @@ fn a_product_beyond_the_memory_is_refused_and_nothing_ends_in_a_panic() {
     let error = shop
         .run("SELECT a.id, b.id AS x FROM category a CROSS JOIN category b")
         .expect_err("too many rows");
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
+    assert!(format!("{error:#}").contains("--memory"), "{error:#}");
+
+    let grown = format!(
+        "SELECT a.id, {} AS x FROM category a",
+        ["a.name"; 12].join(" || ")
+    );
+    let doubled = (0..18).fold(grown, |sql, at| {
+        format!("SELECT x.id, x.x || x.x AS x FROM ({sql}) AS x -- {at}\n")
+    });
+    let error = shop.run(&doubled).expect_err("too much text");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
     assert!(format!("{error:#}").contains("--memory"), "{error:#}");
 

@@ -148,7 +148,7 @@ impl Engine<'_> {
             | Function::Truncate
             | Function::Ceiling
             | Function::Floor => arithmetic::compute(function, arguments, kinds, kind),
-            function => text::compute(function, arguments),
+            function => text::compute(function, arguments, self.limit_bytes),
         };
         computed.map_err(|why| self.refused(scalar, &why))
     }

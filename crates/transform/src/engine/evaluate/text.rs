@@ -1,11 +1,39 @@
 //! Functions of text. Characters are those of Unicode, as in a database whose encoding is UTF-8.
 
+use std::cell::Cell;
+
 use super::super::array::Array;
 use super::arguments::{Arguments, Cells, Result, binary, unary};
 use crate::model::tree::Function;
 
-/// Computes a call of texts.
-pub(super) fn compute(function: Function, arguments: &Arguments<'_>) -> Result<Array> {
+/// Texts that grow, and may take no more than so many bytes of memory together.
+struct Growth {
+    left_bytes: Cell<u64>,
+}
+
+impl Growth {
+    fn add(&self, text: String) -> Result<String> {
+        let bytes = (text.len() + size_of::<String>()) as u64;
+        match self.left_bytes.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left_bytes.set(left);
+                Ok(text)
+            }
+            None => Err("texts grow beyond what --memory allows: allow more".to_owned()),
+        }
+    }
+}
+
+/// Computes a call of texts, which may grow to `limit_bytes` in all.
+pub(super) fn compute(
+    function: Function,
+    arguments: &Arguments<'_>,
+    limit_bytes: u64,
+) -> Result<Array> {
+    let growth = Growth {
+        // They are there twice while they become a column.
+        left_bytes: Cell::new(limit_bytes / 2),
+    };
     let text = || arguments.texts(0);
     Ok(match function {
         Function::Length => {
@@ -29,15 +57,16 @@ pub(super) fn compute(function: Function, arguments: &Arguments<'_>) -> Result<A
         }
         Function::Concatenate => {
             Array::of_texts(binary(text()?, arguments.texts(1)?, |one, other| {
-                Ok(format!("{one}{other}"))
+                growth.add(format!("{one}{other}"))
             })?)
         }
         Function::Concat => joined(
             arguments,
             0,
             Box::new(std::iter::repeat_n(Some(""), arguments.rows)),
+            &growth,
         )?,
-        Function::ConcatWs => joined(arguments, 1, text()?)?,
+        Function::ConcatWs => joined(arguments, 1, text()?, &growth)?,
         Function::Left => {
             Array::of_texts(binary(text()?, arguments.integers(1)?, |text, count| {
                 Ok(left(text, count).to_owned())
@@ -55,10 +84,9 @@ pub(super) fn compute(function: Function, arguments: &Arguments<'_>) -> Result<A
                 .zip(arguments.texts(2)?)
                 .map(|(from, to)| from.zip(to));
             let replaced = binary(text()?, Box::new(parts), |text, (from, to)| {
-                Ok(if from.is_empty() {
-                    text.to_owned()
-                } else {
-                    text.replace(from, to)
+                growth.add(match from.is_empty() {
+                    true => text.to_owned(),
+                    false => text.replace(from, to),
                 })
             })?;
             Array::of_texts(replaced)
@@ -166,6 +194,7 @@ fn joined<'a>(
     arguments: &'a Arguments<'_>,
     from: usize,
     separators: Cells<'a, &'a str>,
+    growth: &Growth,
 ) -> Result<Array> {
     let mut parts = (from..arguments.len())
         .map(|at| arguments.texts(at))
@@ -182,9 +211,9 @@ fn joined<'a>(
                 is_first = false;
             }
         }
-        separator.map(|_| whole)
+        separator.map(|_| growth.add(whole)).transpose()
     });
-    Ok(Array::of_texts(joined.collect()))
+    Ok(Array::of_texts(joined.collect::<Result<_>>()?))
 }
 
 /// The characters from a position, counted from 1 and also where there are none, as many as are wanted.

@@ -137,3 +137,8 @@ impl Resolver<'_> {
         Ok((of(*function, Some(argument), kind), collation))
     }
 }
+
+/// Whether the list has an aggregate of this name.
+pub(super) fn is_aggregate(name: &str) -> bool {
+    name == "count" || list::AGGREGATES.iter().any(|(known, ..)| *known == name)
+}

@@ -9,6 +9,7 @@ use super::super::list::{self, T};
 use super::super::refusal::{Refusal, Result, place};
 use super::super::tree::{Comparison, Derived, Function, Node, Scalar, Value};
 use super::super::types::Type;
+use super::aggregate::is_aggregate;
 use super::coerce::cast;
 use super::{Context, Resolver};
 use crate::engine::plan::folded;
@@ -25,7 +26,11 @@ impl Resolver<'_> {
         context: Context<'_>,
     ) -> Result<Scalar> {
         let name = match function.name.0.as_slice() {
-            [part] => part.as_ident().map(folded),
+            // What is quoted is never one of SQL's own constructs.
+            [part] => part
+                .as_ident()
+                .filter(|name| name.quote_style.is_none())
+                .map(folded),
             _ => None,
         };
         let refused = || Refusal::of(expr, "is not on the list of what is known to be equal here");
@@ -47,9 +52,7 @@ impl Resolver<'_> {
                 context,
             );
         }
-        let is_aggregate = matches!(name.as_str(), "count")
-            || list::AGGREGATES.iter().any(|(known, ..)| *known == name);
-        if is_aggregate {
+        if is_aggregate(&name) {
             return self.aggregate_of_groups(
                 expr,
                 &name,

@@ -47,6 +47,11 @@ impl Resolver<'_> {
             _ if value.kind == kind || list::casts(&value.kind, &kind) => value,
             _ => return Err(refused()),
         };
+        let kind = match (&kind, modifier, &value.kind) {
+            // A literal has the digits that it is written with.
+            (Type::Numeric(_), None, Type::Numeric(scale)) => Type::Numeric(*scale),
+            _ => kind,
+        };
         let collation = match kind.is_collatable() {
             true => value.collation.clone(),
             false => Derived::None,

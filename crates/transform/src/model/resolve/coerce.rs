@@ -164,6 +164,14 @@ impl Resolver<'_> {
                 ),
             ));
         }
+        let derived = match kind.is_collatable() {
+            true => self.collation_of(parts, at)?,
+            false => Derived::None,
+        };
+        // That of the database, which is always deterministic.
+        if derived == Derived::None {
+            return Ok(());
+        }
         if let Some(collation) = self.text_collation(kind, parts, at)?
             && !collation.deterministic
         {

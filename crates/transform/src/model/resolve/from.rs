@@ -101,6 +101,16 @@ impl Resolver<'_> {
             };
             return self.visible(resolved, called, alias);
         }
+        if let Some(column) = alias.and_then(|alias| alias.columns.first()) {
+            // Only the columns that the SELECT names are read, so that their places in the table aren't known.
+            return Err(Refusal::at(
+                place_of(&column.name),
+                format!(
+                    "`{}` renames a column of a table: rename it in a sub-select, (SELECT … AS {}) AS {called}",
+                    column.name, column.name
+                ),
+            ));
+        }
         let Some(found) = self.catalog.table(&table) else {
             let names = self.catalog.names().join(", ");
             return Err(Refusal::of(
@@ -213,6 +223,12 @@ impl Resolver<'_> {
                 let scope = left.scope.joined(right.scope, width);
                 let condition = self.condition(condition, Context::plain(&scope, "JOIN"))?;
                 let (equal, rest) = split(condition, width);
+                if kept == (true, true) && equal.is_empty() {
+                    return Err(Refusal::at(
+                        place(sql),
+                        "Postgres joins FULL only where columns of both sides are equal",
+                    ));
+                }
                 Ok(From {
                     relation: join(left.relation, right.relation, kept, equal, rest),
                     scope,

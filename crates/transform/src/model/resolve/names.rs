@@ -1,6 +1,6 @@
 //! The names that Postgres gives to columns without one (`FigureColname` in src/backend/parser/parse_target.c).
 
-use sqlparser::ast::{DataType, Expr, SelectItem, SetExpr, Value as Literal};
+use sqlparser::ast::{DataType, Expr, SelectItem, SetExpr};
 
 use super::super::types::Type;
 use super::cast::type_of;
@@ -34,9 +34,6 @@ fn found(expr: &Expr) -> Option<(String, bool)> {
                 Some((name, true)) => Some((name, true)),
                 _ => Some(("case".to_owned(), false)),
             }
-        }
-        Expr::Value(value) if matches!(value.value, Literal::Boolean(_)) => {
-            Some(("bool".to_owned(), false))
         }
         Expr::Extract { .. } => good("extract"),
         Expr::Ceil { .. } => good("ceil"),

@@ -46,7 +46,9 @@ impl Resolver<'_> {
                 let name = folded(&cte.alias.name);
                 let mut resolved = self.query(&cte.query)?;
                 self.settle(&mut resolved);
-                rename(&mut resolved, &cte.alias.columns)?;
+                if !resolved.is_open {
+                    rename(&mut resolved, &cte.alias.columns)?;
+                }
                 self.shared.push(Shared {
                     name,
                     relation: Arc::new(resolved.relation),
@@ -318,8 +320,8 @@ fn count(expr: &Expr) -> Result<Option<u64>> {
         match &value.value {
             Literal::Null => return Ok(None),
             Literal::Number(number, _) => {
-                if let Ok(count) = number.parse() {
-                    return Ok(Some(count));
+                if let Ok(count) = number.parse::<i64>() {
+                    return Ok(Some(count.unsigned_abs()));
                 }
             }
             _ => {}

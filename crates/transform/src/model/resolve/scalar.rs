@@ -354,6 +354,14 @@ impl Resolver<'_> {
         name: &Ident,
         context: Context<'_>,
     ) -> Result<Scalar> {
+        if table.is_none() && name.quote_style.is_none() && is_reserved(&name.value) {
+            return Err(Refusal::at(
+                place_of(name),
+                format!(
+                    "`{name}` is a word of SQL's own, and not on the list: a column of the name is written in quotes"
+                ),
+            ));
+        }
         let found = match table {
             None => context.scope.column(name)?,
             Some(table) => context.scope.qualified(table, name)?,
@@ -489,7 +497,13 @@ impl Resolver<'_> {
                 let value = self.scalar(inner, context)?;
                 self.called("-", vec![value], expr)
             }
-            UnaryOperator::Plus if number_of(inner).is_some() => self.scalar(inner, context),
+            UnaryOperator::Plus => {
+                let value = self.scalar(inner, context)?;
+                match value.kind.is_number() || value.kind == Type::Any {
+                    true => Ok(value),
+                    false => Err(Refusal::of(expr, format!("has the sign of {}", value.kind))),
+                }
+            }
             _ => Err(Refusal::of(expr, "has an operator that is not on the list")),
         }
     }
@@ -508,6 +522,112 @@ fn constant(value: &Literal) -> std::result::Result<Scalar, String> {
         Literal::Null => Scalar::constant(Value::Null, Type::Unknown),
         _ => return Err("is a literal of a kind that is not on the list: write '…'".to_owned()),
     })
+}
+
+/// Whether a word without quotes cannot be the name of a column: those that Postgres reserves
+/// (<https://www.postgresql.org/docs/current/sql-keywords-appendix.html>), as far as the parser takes them for one.
+fn is_reserved(word: &str) -> bool {
+    const RESERVED: &[&str] = &[
+        "all",
+        "analyse",
+        "analyze",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "asymmetric",
+        "authorization",
+        "binary",
+        "both",
+        "case",
+        "cast",
+        "check",
+        "collate",
+        "collation",
+        "column",
+        "concurrently",
+        "constraint",
+        "create",
+        "cross",
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_schema",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "default",
+        "deferrable",
+        "desc",
+        "distinct",
+        "do",
+        "else",
+        "end",
+        "except",
+        "fetch",
+        "for",
+        "foreign",
+        "freeze",
+        "from",
+        "full",
+        "grant",
+        "group",
+        "having",
+        "ilike",
+        "in",
+        "initially",
+        "inner",
+        "intersect",
+        "into",
+        "is",
+        "isnull",
+        "join",
+        "lateral",
+        "leading",
+        "left",
+        "like",
+        "limit",
+        "localtime",
+        "localtimestamp",
+        "natural",
+        "not",
+        "notnull",
+        "offset",
+        "on",
+        "only",
+        "or",
+        "order",
+        "outer",
+        "overlaps",
+        "placing",
+        "primary",
+        "references",
+        "returning",
+        "right",
+        "select",
+        "session_user",
+        "similar",
+        "some",
+        "symmetric",
+        "system_user",
+        "table",
+        "tablesample",
+        "then",
+        "to",
+        "trailing",
+        "union",
+        "unique",
+        "user",
+        "using",
+        "variadic",
+        "verbose",
+        "when",
+        "where",
+        "window",
+        "with",
+    ];
+    RESERVED.contains(&word.to_ascii_lowercase().as_str())
 }
 
 /// Whether the parser took more for the right side of IS DISTINCT FROM than Postgres does: it takes all that follows,

@@ -5,6 +5,7 @@ use sqlparser::ast::{Expr, WindowFrameBound, WindowFrameUnits, WindowSpec, Windo
 use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Derived, Frame, Node, Scalar, SortKey, Window, WindowFunction};
 use super::super::types::Type;
+use super::aggregate::is_aggregate;
 use super::call::Arguments;
 use super::coerce::cast;
 use super::{Context, Resolver};
@@ -124,6 +125,7 @@ impl Resolver<'_> {
                 collation = argument.collation.clone();
                 window.argument = Some(argument);
             }
+            _ if !is_aggregate(name) => return Err(refused()),
             _ => {
                 let (aggregate, of) = self.aggregate(expr, name, arguments, filter, inside)?;
                 // The sum over a frame that moves is one of another order of addition in Postgres.
