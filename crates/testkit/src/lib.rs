@@ -5,7 +5,7 @@
 //! once that process has ended. With `EXTRATO_TEST_URL` set, databases are made on that server instead.
 //! `DATABASE_URL` is never looked at.
 //!
-//! [`model`] and [`dataset`] make descriptions without a folder; [`Server`] is a server of a test's own, [`Wire`] a connection to any that can be held or cut.
+//! [`model()`] and [`dataset()`] make descriptions without a folder; [`Server`] is a server of a test's own, [`Wire`] a connection to any that can be held or cut.
 
 mod models;
 mod server;

@@ -40,7 +40,7 @@ impl<'a> Stream<'a> {
     /// that several rows have.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a column is not of the declared type.
+    /// [`Kind::Mismatch`] if a column is not of the declared type.
     pub(crate) fn prepare(
         model: &'a Model,
         plan: &'a Plan,
@@ -135,7 +135,7 @@ impl<'a> Stream<'a> {
     /// the columns wanted: those of the output that it lacks are left away.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a column is not of the declared type.
+    /// [`Kind::Mismatch`] if a column is not of the declared type.
     pub(crate) fn apply(&self, streamed: &DataFrame) -> anyhow::Result<Output> {
         let mut rows = Vec::with_capacity(self.groups.len());
         for (group, lookup) in self.groups.iter().zip(&self.plan.lookups) {
