@@ -77,9 +77,7 @@ pub fn resolve(
         }));
     }
     let needed = Needed(&selects);
-    let mut connection = settings.connect(cancel)?;
-    let wanted = |table: &str, column: &str| needed.has(table, column);
-    let tables = catalogue::read(&mut *connection, &needed.of(dataset), schema, &wanted)?;
+    let tables = live_tables(needed, settings, dataset, schema, cancel)?;
     let catalog = Catalog::of(tables.iter().map(|table| &table.schema));
     let columns = |select: &Select<'_>| -> Given {
         let resolved = select.resolved(&catalog)?.resolved;
@@ -104,11 +102,22 @@ pub fn check(
 ) -> anyhow::Result<()> {
     let selects = Select::all(&dataset.models)?;
     let needed = Needed(&selects);
-    let mut connection = settings.connect(cancel)?;
-    let wanted = |table: &str, column: &str| needed.has(table, column);
-    let tables = catalogue::read(&mut *connection, &needed.of(dataset), schema, &wanted)?;
+    let tables = live_tables(needed, settings, dataset, schema, cancel)?;
     needed.ready(tables.iter().map(|table| &table.schema))?;
     Ok(())
+}
+
+/// The tables of a database that models need, with the columns that they need.
+fn live_tables(
+    needed: Needed<'_>,
+    settings: &Settings,
+    dataset: &Dataset,
+    schema: &str,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<catalogue::LiveTable>> {
+    let mut connection = settings.connect(cancel)?;
+    let wanted = |table: &str, column: &str| needed.has(table, column);
+    catalogue::read(&mut *connection, &needed.of(dataset), schema, &wanted)
 }
 
 /// Describes the models of a dataset.

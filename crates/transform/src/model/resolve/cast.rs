@@ -29,11 +29,6 @@ impl Resolver<'_> {
             )
         };
         let (kind, modifier) = type_of(data_type).ok_or_else(refused)?;
-        let kind = match (&kind, modifier, &value.kind) {
-            // As many digits as what is cast has.
-            (Type::Numeric(_), None, Type::Numeric(scale)) => Type::Numeric(*scale),
-            _ => kind,
-        };
         let at = place(expr);
         let value = match value.kind {
             Type::Any => value,
@@ -48,7 +43,7 @@ impl Resolver<'_> {
             _ => return Err(refused()),
         };
         let kind = match (&kind, modifier, &value.kind) {
-            // A literal has the digits that it is written with.
+            // As many digits as what is cast has, be it a column's or a literal's.
             (Type::Numeric(_), None, Type::Numeric(scale)) => Type::Numeric(*scale),
             _ => kind,
         };
@@ -97,24 +92,29 @@ impl Resolver<'_> {
             ));
         }
         let collation = self.collation_of(&values.iter().collect::<Vec<_>>(), place(expr))?;
-        let values = values
-            .into_iter()
-            .map(|value| self.cast_implicitly(value, &common))
-            .collect::<Result<Vec<_>>>()?;
-        // A literal may have more digits than the others.
+        let (common, values) = self.of_type(values, common)?;
+        Ok((common, collation, values))
+    }
+
+    /// Values cast to their common type, which has the digits of the literal that has most.
+    pub(super) fn of_type(&self, values: Vec<Scalar>, common: Type) -> Result<(Type, Vec<Scalar>)> {
+        let cast = |values: Vec<Scalar>, kind: &Type| -> Result<Vec<Scalar>> {
+            let values = values.into_iter();
+            values
+                .map(|value| self.cast_implicitly(value, kind))
+                .collect()
+        };
+        let values = cast(values, &common)?;
         let scale = values.iter().filter_map(|value| match value.kind {
             Type::Numeric(scale) => Some(scale),
             _ => None,
         });
-        let common = match scale.max() {
-            Some(scale) if matches!(common, Type::Numeric(_)) => Type::Numeric(scale),
+        let common = match (&common, scale.max()) {
+            (Type::Numeric(_), Some(scale)) => Type::Numeric(scale),
             _ => common,
         };
-        let values = values
-            .into_iter()
-            .map(|value| self.cast_implicitly(value, &common))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((common, collation, values))
+        let values = cast(values, &common)?;
+        Ok((common, values))
     }
 }
 

@@ -183,33 +183,15 @@ impl Resolver<'_> {
                 self.check_equality(&common, &[&left, &right], place(body))?;
             }
             let collation = self.collation_of(&[&left, &right], place(body))?;
+            let (kind, values) = self.of_type(vec![left, right], common)?;
+            let mut values = values.into_iter();
+            one.extend(values.next());
+            other.extend(values.next());
             columns.push(OutputColumn {
                 name: named.name.clone(),
-                kind: common.clone(),
+                kind,
                 collation: collation.of_column(),
             });
-            one.push(left);
-            other.push(right);
-        }
-        // A literal may have more digits than its type had.
-        let brought = |side: Vec<Scalar>| -> Result<Vec<Scalar>> {
-            let kinds = columns.iter().map(|column| &column.kind);
-            side.into_iter()
-                .zip(kinds)
-                .map(|(value, kind)| self.cast_implicitly(value, kind))
-                .collect()
-        };
-        let (one, other) = (brought(one)?, brought(other)?);
-        for ((left, right), named) in one.iter().zip(&other).zip(&columns) {
-            if named.kind != Type::Any && (left.kind != named.kind || right.kind != named.kind) {
-                return Err(Refusal::of(
-                    body,
-                    format!(
-                        "has sides of {} and {} in column `{}`: cast them to one type",
-                        left.kind, right.kind, named.name
-                    ),
-                ));
-            }
         }
         let projected = |input: Relation, columns: Vec<Scalar>| Relation::Project {
             input: Box::new(input),

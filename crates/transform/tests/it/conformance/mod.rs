@@ -51,7 +51,7 @@ const TRIES: usize = 300;
 
 #[test]
 fn random_selects_give_what_postgres_gives() {
-    let tally = conformance(1, 400, 25, |_| {});
+    let tally = conformance(1, 400, 25, |_| {}, |_| {});
     println!("{tally}");
     assert_eq!(tally.went_wrong(), 0, "{tally}");
     assert!(tally.per_cent_equal() >= 40.0, "{tally}");
@@ -68,7 +68,7 @@ fn conformance_at_length() {
     let queries = number("EXTRATO_CONFORMANCE").unwrap_or(10_000);
     let seed = number("EXTRATO_CONFORMANCE_SEED").unwrap_or(2);
     let (began, mut told) = (Instant::now(), Instant::now());
-    let tally = conformance(seed, queries, BATCH, |tally| {
+    let progress = |tally: &Tally| {
         if told.elapsed() > Duration::from_secs(10) {
             told = Instant::now();
             let (done, wrong) = (tally.total(), tally.went_wrong());
@@ -78,13 +78,20 @@ fn conformance_at_length() {
                 began.elapsed()
             );
         }
-    });
+    };
+    let tally = conformance(seed, queries, BATCH, progress, |found| println!("{found}"));
     println!("seed {seed}, {:.0?}: {tally}", began.elapsed());
     assert_eq!(tally.went_wrong(), 0);
 }
 
-/// Runs so many queries, `batch` at a time, each batch another way.
-fn conformance(seed: u64, queries: u64, batch: u64, mut progress: impl FnMut(&Tally)) -> Tally {
+/// Runs so many queries, `batch` at a time, each batch another way; tells how far it is after each, and what it finds at once.
+fn conformance(
+    seed: u64,
+    queries: u64,
+    batch: u64,
+    mut progress: impl FnMut(&Tally),
+    tell: impl Fn(&Found),
+) -> Tally {
     let mut places = Places::create();
     let mut tally = Tally::default();
     for (number, first) in (0..queries).step_by(batch as usize).enumerate() {
@@ -106,9 +113,11 @@ fn conformance(seed: u64, queries: u64, batch: u64, mut progress: impl FnMut(&Ta
         for (index, outcome) in indexes.iter().zip(&outcomes) {
             tally.add(outcome);
             if let Outcome::Finding(finding) = outcome {
-                let found = tally.findings.len() < FINDINGS_SHOWN;
-                let found = found.then(|| made_simple(seed, *index, finding, place, variation));
-                tally.findings.extend(found);
+                if tally.findings.len() < FINDINGS_SHOWN {
+                    let found = made_simple(seed, *index, finding, place, variation);
+                    tell(&found);
+                    tally.findings.push(found);
+                }
             }
         }
         progress(&tally);

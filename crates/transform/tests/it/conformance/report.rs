@@ -80,17 +80,26 @@ impl fmt::Display for Tally {
             writeln!(f, "{count:8}  {reason}")?;
         }
         for found in &self.findings {
-            writeln!(
-                f,
-                "\nFINDING: {}, query {} ({})\n    {}\n    {}",
-                found.class.name(),
-                found.index,
-                found.run,
-                found.sql,
-                found.what
-            )?;
+            writeln!(f, "{found}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let class = self.class.name();
+        let Self {
+            index,
+            run,
+            sql,
+            what,
+            ..
+        } = self;
+        write!(
+            f,
+            "\nFINDING: {class}, query {index} ({run})\n    {sql}\n    {what}"
+        )
     }
 }
 
