@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
+use database::catalogue::identifier::{qualified, quoted};
 use database::embedded::Embedded;
-use database::identifier::{qualified, quoted};
 use database::{Cancel, Connection, Environment, Settings};
 use dataset::Dataset;
 use tempfile::TempDir;

@@ -1,25 +1,12 @@
 //! Postgres for Extrato: connection settings, TLS, the embedded server, snapshots, the catalogue, and
 //! binary COPY in and out.
 
-pub mod cancel;
 pub mod catalogue;
-pub mod connection;
-pub mod constraints;
-pub mod copy_in;
-pub mod copy_out;
+pub mod connect;
+pub mod copy;
 pub mod embedded;
-mod environment;
-mod fault;
-pub mod identifier;
-mod parameters;
-mod passfile;
-mod service;
-pub mod settings;
 pub mod snapshot;
-mod tls;
+mod sqlstate;
 
-pub use cancel::Cancel;
-pub use connection::Connection;
-pub use environment::Environment;
-pub use fault::{exit_code, is_transient};
-pub use settings::{ConnectionArgs, Settings};
+pub use connect::{Cancel, Connection, ConnectionArgs, Environment, Settings};
+pub use sqlstate::{exit_code, is_transient};

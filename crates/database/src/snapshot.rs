@@ -7,9 +7,9 @@ use dataset::Dataset;
 use dataset::failure::Kind;
 use postgres::fallible_iterator::FallibleIterator;
 
+use crate::catalogue::identifier::{literal, qualified, quoted};
 use crate::catalogue::{self, LiveTable, Wanted};
-use crate::identifier::{literal, qualified, quoted};
-use crate::{Cancel, Connection, Settings, fault};
+use crate::{Cancel, Connection, Settings, sqlstate};
 
 /// The longest that a session which reads a part waits for a lock. Only indexes may have a lock that ends by itself.
 const LONGEST_WAIT: &str = "5s";
@@ -45,7 +45,7 @@ impl Snapshot {
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
         Self::take_from(settings, dataset, schema, wanted, cancel)
-            .map_err(|error| fault::while_reading(error, settings))
+            .map_err(|error| sqlstate::while_reading(error, settings))
     }
 
     fn take_from(
@@ -200,7 +200,7 @@ impl Snapshot {
         heard
             .and_then(|_| self.connection.batch_execute("COMMIT"))
             .map_err(|error| {
-                fault::while_reading(error.into(), &self.settings)
+                sqlstate::while_reading(error.into(), &self.settings)
                     .context("the connection that held the snapshot did not last")
             })
     }

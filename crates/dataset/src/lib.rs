@@ -6,7 +6,7 @@
 pub mod calendar;
 mod column;
 pub mod failure;
-pub mod load;
+pub mod load_rules;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,7 +53,7 @@ pub struct Table {
     pub cast_to_text: Vec<String>,
     /// How its files are read.
     #[serde(default)]
-    pub load: load::LoadRules,
+    pub load: load_rules::LoadRules,
 }
 
 /// A model: one SELECT over the dataset's tables and the shape of what it gives.

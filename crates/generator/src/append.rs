@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use database::Cancel;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
 use dataset::failure::Kind;
 use postgres::Client;
 

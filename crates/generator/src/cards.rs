@@ -254,7 +254,7 @@ mod tests {
     use crate::rows::Row;
     use crate::season::DAY;
     use database::Cancel;
-    use database::copy_in::RowEncoder;
+    use database::copy::write::RowEncoder;
     use proptest::prelude::*;
 
     fn cards(seed: u64) -> Cards {

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use database::Cancel;
-use database::copy_in::{CopyIn, RowEncoder, Written};
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
+use database::copy::write::{CopyIn, RowEncoder, Written};
 use dataset::failure::Kind;
 use postgres::Client;
 use serde::Serialize;

@@ -12,8 +12,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use database::copy_in::RowEncoder;
-use database::{Cancel, identifier};
+use database::Cancel;
+use database::catalogue::identifier;
+use database::copy::write::RowEncoder;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tracing::field;

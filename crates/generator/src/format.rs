@@ -1,7 +1,7 @@
 //! Rows as bytes: Postgres's binary COPY, or CSV as Postgres itself writes it; and how a part of a table
 //! becomes blocks of them.
 
-use database::copy_in::{BLOCK_BYTES, RowEncoder};
+use database::copy::write::{BLOCK_BYTES, RowEncoder};
 use dataset::calendar::Date;
 
 use crate::dialect::{DialectCsv, Notes};

@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::Context;
 use database::Cancel;
-use database::identifier::quoted;
+use database::catalogue::identifier::quoted;
 use postgres::Client;
 
 /// Runs the statements of a `constraints.sql` in `schema`: those that follow each other and create indexes

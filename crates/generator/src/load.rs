@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
 use database::{Cancel, Settings};
 use dataset::Dataset;
 use dataset::failure::Kind;

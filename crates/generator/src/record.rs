@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;

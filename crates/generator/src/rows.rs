@@ -1,7 +1,7 @@
 //! The tables' rows: small values whose text is made when they are encoded, into a buffer that is used
 //! again.
 
-use database::copy_in::RowEncoder;
+use database::copy::write::RowEncoder;
 
 use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
 use crate::names::Name;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use database::identifier::{literal, qualified, quoted};
+use database::catalogue::identifier::{literal, qualified, quoted};
 use database::{Cancel, Settings};
 use dataset::Dataset;
 use dataset::failure::Kind;

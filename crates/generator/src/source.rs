@@ -197,7 +197,7 @@ pub fn layouts(dataset: &str) -> Option<&'static [Layout]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use database::copy_in::RowEncoder;
+    use database::copy::write::RowEncoder;
 
     #[test]
     fn parts_follow_each_other_and_hold_the_rows_between_their_keys() {

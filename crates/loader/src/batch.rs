@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use database::copy_in::RowEncoder;
-use dataset::load::Encoding;
+use database::copy::write::RowEncoder;
+use dataset::load_rules::Encoding;
 use memchr::memchr;
 
 use crate::column::Cell;

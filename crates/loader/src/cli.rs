@@ -6,7 +6,7 @@ use std::thread;
 use bytesize::ByteSize;
 use database::ConnectionArgs;
 use dataset::Dataset;
-use dataset::load::Encoding;
+use dataset::load_rules::Encoding;
 
 use crate::options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
 
@@ -305,7 +305,9 @@ mod tests {
         );
         assert_eq!(options.max_rejects, Some(RejectLimit::Percent(0.5)));
         assert_eq!(options.memory_bytes, 64 << 20);
-        let rules = options.dialect.over(&dataset::load::LoadRules::default());
+        let rules = options
+            .dialect
+            .over(&dataset::load_rules::LoadRules::default());
         assert_eq!(
             (rules.delimiter, rules.quote, rules.header),
             (b'\t', None, false)

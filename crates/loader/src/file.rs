@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::Context;
 use database::Cancel;
-use database::copy_in::CopyIn;
+use database::copy::write::CopyIn;
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::Span;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use anyhow::Context;
-use database::constraints::Check;
+use database::catalogue::constraints::Check;
 use postgres::Client;
 
 use crate::rule::{Rule, Violation};

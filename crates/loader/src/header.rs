@@ -1,7 +1,7 @@
 //! Which field of a file goes into which column: by the names of a header, or by position. A header where none
 //! was declared, and the reverse, are recognised.
 
-use dataset::load::{FileColumn, FileColumns};
+use dataset::load_rules::{FileColumn, FileColumns};
 
 /// A column that may be in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

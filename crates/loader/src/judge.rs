@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dataset::load::Missing;
+use dataset::load_rules::Missing;
 
 use crate::findings::Known;
 use crate::key_sets::KeySets;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use anyhow::Context;
 use bytesize::ByteSize;
-use database::identifier::{qualified, quoted};
+use database::catalogue::identifier::{qualified, quoted};
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, Row};

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use database::identifier::{qualified, quoted};
+use database::catalogue::identifier::{qualified, quoted};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 

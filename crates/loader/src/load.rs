@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
 use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
 use postgres::Client;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use dataset::failure::{Kind, OrFail};
-use dataset::load::FileColumn;
+use dataset::load_rules::FileColumn;
 
 use crate::batch::Plan;
 use crate::header::{self, Layout};

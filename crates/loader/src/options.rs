@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use dataset::Dataset;
-use dataset::load::{DecimalMark, Encoding, LoadRules};
+use dataset::load_rules::{DecimalMark, Encoding, LoadRules};
 
 /// Memory for keys when nothing else is said.
 pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;

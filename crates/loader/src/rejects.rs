@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
-use dataset::load::Encoding;
+use dataset::load_rules::Encoding;
 use postgres::Client;
 
 use crate::rule::Violation;

@@ -1,6 +1,6 @@
 //! What a COPY is sent, and which lines its rows came from, since the server counts the rows that it was sent and no others.
 
-use database::copy_in::{BLOCK_BYTES, CopyIn};
+use database::copy::write::{BLOCK_BYTES, CopyIn};
 use dataset::failure::Kind;
 use postgres::Error;
 

@@ -10,9 +10,9 @@ use std::thread;
 
 use anyhow::Context;
 use database::Cancel;
-use database::constraints::{self, Check};
-use database::copy_in::{CopyIn, RowEncoder};
-use database::identifier::{qualified, quoted};
+use database::catalogue::constraints::{self, Check};
+use database::catalogue::identifier::{qualified, quoted};
+use database::copy::write::{CopyIn, RowEncoder};
 use dataset::failure::Kind;
 use postgres::Client;
 use postgres::error::SqlState;

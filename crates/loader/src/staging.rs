@@ -1,8 +1,8 @@
 //! Rows that replace others: copied into a temporary table and joined by the primary key.
 
 use anyhow::Context;
-use database::copy_in::{CopyIn, RowEncoder};
-use database::identifier::{qualified, quoted};
+use database::catalogue::identifier::{qualified, quoted};
+use database::copy::write::{CopyIn, RowEncoder};
 use dataset::failure::Kind;
 use postgres::Client;
 

@@ -1,7 +1,7 @@
 //! The tables that rows go into: whether they are there, emptied, locked.
 
 use anyhow::Context;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;

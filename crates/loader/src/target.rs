@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use database::catalogue;
-use database::constraints::{self, Constraints, ForeignKey};
+use database::catalogue::constraints::{self, Constraints, ForeignKey};
 use dataset::failure::{Kind, OrFail};
-use dataset::load::{LoadRules, Missing};
+use dataset::load_rules::{LoadRules, Missing};
 use dataset::{Dataset, Table, TableSchema};
 use postgres::Client;
 
@@ -336,7 +336,7 @@ pub(crate) fn create(
             dataset.name
         )));
     }
-    let name = database::identifier::quoted(schema);
+    let name = database::catalogue::identifier::quoted(schema);
     let failed = || {
         format!(
             "cannot create the tables of {} in schema {schema}",

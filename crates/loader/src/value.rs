@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use database::copy_in::RowEncoder;
+use database::copy::write::RowEncoder;
 use dataset::calendar::{DAY_MICROSECONDS, Date, POSTGRES_EPOCH_DAYS};
 
 /// A value of one of the types that are carried.

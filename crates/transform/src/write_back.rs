@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use database::copy_in::CopyIn;
-use database::identifier::{literal, qualified, quoted};
+use database::catalogue::identifier::{literal, qualified, quoted};
+use database::copy::write::CopyIn;
 use database::{Cancel, Connection, Settings};
 use dataset::Model;
 use dataset::failure::{Kind, OrFail};

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use database::Connection;
-use database::identifier::quoted;
+use database::catalogue::identifier::quoted;
 
 use crate::filled::TableRows;
 use crate::rounds::{Line, Sample, Way};

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::thread;
 
 use anyhow::Context;
-use database::copy_out::Blocks;
-use database::identifier::qualified;
+use database::catalogue::identifier::qualified;
+use database::copy::read::Blocks;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use serde::{Deserialize, Serialize};
 

@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use dataset::failure::{Kind, OrFail};
 use rand::RngExt;
 
-use crate::identifier::quoted;
+use crate::catalogue::identifier::quoted;
 use crate::{Cancel, Environment, Settings};
 use account::{Account, give, is_root};
 use docker::Container;

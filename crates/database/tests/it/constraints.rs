@@ -1,6 +1,6 @@
 //! What the catalogue says of a table's demands.
 
-use database::constraints::{self, UniqueKey};
+use database::catalogue::constraints::{self, UniqueKey};
 
 #[test]
 fn lengths_labels_keys_and_references_are_read() {

@@ -1,7 +1,7 @@
 //! The binary COPY writer against Postgres itself.
 
 use database::Connection;
-use database::copy_in::{CopyIn, RowEncoder};
+use database::copy::write::{CopyIn, RowEncoder};
 use dataset::failure::{Failure, Kind};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

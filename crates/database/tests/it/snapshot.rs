@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use database::copy_out::Blocks;
+use database::copy::read::Blocks;
 use database::snapshot::Snapshot;
 use database::{Cancel, Connection};
 use dataset::Dataset;

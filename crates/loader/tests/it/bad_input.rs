@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use dataset::failure::Kind;
-use dataset::load::Encoding;
+use dataset::load_rules::Encoding;
 use loader::RejectLimit;
 
 use crate::world::{HIRING, SALES, World, rejects, value};

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use database::copy_in::{CopyIn, RowEncoder};
+use database::copy::write::{CopyIn, RowEncoder};
 use dataset::ColumnType;
 use loader::column::{Cell, ColumnRules};
 use loader::value::Value;

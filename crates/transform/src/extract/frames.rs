@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use connectorx::prelude::{Consume, DataOrder, Destination, DestinationPartition, TypeConversion};
 use connectorx::{impl_transport, impl_typesystem};
+use database::copy::decode::{Bytes, ColumnBlock, Text, Values};
 use dataset::ColumnType;
 use polars::prelude::{
     BinaryChunked, BooleanChunked, ChunkedArray, DataFrame, DataType, Float32Type, Float64Type,
@@ -17,7 +18,6 @@ use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::types::NativeType;
 
-use super::decode::{Bytes, ColumnBlock, Text, Values};
 use super::source::{PostgresSource, PostgresType, Shared};
 use crate::stage::{Part, Spill, Table};
 

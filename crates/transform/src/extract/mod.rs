@@ -1,10 +1,8 @@
 //! Tables out of Postgres into frames: connectorx's dispatcher over a source, a transport and a
 //! destination of ours. Nothing outside this module knows connectorx.
 
-mod decode;
 mod frames;
 mod source;
-mod values;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -9,12 +9,11 @@ use connectorx::impl_typesystem;
 use connectorx::prelude::{
     CXQuery, ConnectorXError, DataOrder, PartitionParser, Produce, Source, SourcePartition,
 };
-use database::copy_out::Blocks;
+use database::copy::decode::{ColumnBlock, Decoder};
+use database::copy::read::Blocks;
 use database::{Cancel, Settings};
 use dataset::Column;
 use tracing::Span;
-
-use super::decode::{ColumnBlock, Decoder};
 
 /// The one type of value: a column of a block of rows. The flag, "nullable" to connectorx, is never set:
 /// a block knows its NULLs.

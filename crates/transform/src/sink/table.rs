@@ -1,7 +1,7 @@
 //! The rows of an output into a table of Postgres, by binary COPY.
 
 use database::Cancel;
-use database::copy_in::{BLOCK_BYTES, CopyIn, RowEncoder};
+use database::copy::write::{BLOCK_BYTES, CopyIn, RowEncoder};
 use dataset::ColumnType;
 use dataset::calendar::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS};
 use dataset::failure::{Kind, OrFail};

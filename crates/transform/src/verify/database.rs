@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use database::copy_out::Blocks;
-use database::identifier::quoted;
+use database::catalogue::identifier::quoted;
+use database::copy::read::Blocks;
 use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
 use dataset::failure::Kind;

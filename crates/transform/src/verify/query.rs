@@ -2,7 +2,7 @@
 //! writes it.
 
 use anyhow::Context;
-use database::identifier::{qualified, quoted};
+use database::catalogue::identifier::{qualified, quoted};
 use dataset::failure::{Kind, OrFail};
 use dataset::{ColumnType, Model};
 use postgres::Client;

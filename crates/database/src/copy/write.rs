@@ -9,7 +9,7 @@ use anyhow::Context;
 use dataset::failure::Kind;
 use postgres::{Client, CopyInWriter};
 
-use crate::identifier::{qualified, quoted};
+use crate::catalogue::identifier::{qualified, quoted};
 
 /// Encoded bytes that are worth sending at once: so many that a message's overhead doesn't show, so few
 /// that they stay in the processor's cache.

@@ -10,9 +10,10 @@ use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::cancel::HookGuard;
-use crate::settings::SslMode;
-use crate::{Cancel, Settings, tls};
+use crate::connect::cancel::HookGuard;
+use crate::connect::settings::SslMode;
+use crate::connect::tls;
+use crate::{Cancel, Settings};
 
 /// The oldest server that has all we use (`ctid` range scans among it), as `server_version_num`.
 const OLDEST_SERVER: u32 = 140_000;

@@ -16,42 +16,54 @@ const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 
 /// One column of a block of rows.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ColumnBlock {
-    pub(crate) kind: ColumnType,
-    pub(crate) values: Values,
+pub struct ColumnBlock {
+    /// The column's type.
+    pub kind: ColumnType,
+    /// A value for each row.
+    pub values: Values,
     /// A bit per row, least significant first, unset for NULL; `None` if no row is NULL.
-    pub(crate) validity: Option<Vec<u8>>,
-    pub(crate) rows: usize,
+    pub validity: Option<Vec<u8>>,
+    /// How many rows there are.
+    pub rows: usize,
 }
 
 /// The values of a column; a NULL takes a place, of any value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Values {
+pub enum Values {
+    /// Truth values.
     Boolean(Vec<bool>),
     /// Days from 1970-01-01.
     Date(Vec<i32>),
     /// Integers of any width, timestamps as microseconds from 1970-01-01, times as microseconds from midnight.
     BigInt(Vec<i64>),
+    /// Of single precision.
     Real(Vec<f32>),
+    /// Of double precision.
     Double(Vec<f64>),
     /// Numerics as integers at the column's scale.
     Numeric(Vec<i128>),
+    /// Texts of any type that is one, and what is read as its text.
     Text(Text),
+    /// `bytea`.
     Bytes(Bytes),
 }
 
 /// Strings end to end; row `i` ends at `ends[i]`, always between characters.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Text {
-    pub(crate) text: String,
-    pub(crate) ends: Vec<usize>,
+pub struct Text {
+    /// All of them.
+    pub text: String,
+    /// Where each ends, in bytes.
+    pub ends: Vec<usize>,
 }
 
-/// The same for bytes.
+/// Byte strings end to end; row `i` ends at `ends[i]`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Bytes {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) ends: Vec<usize>,
+pub struct Bytes {
+    /// All of them.
+    pub bytes: Vec<u8>,
+    /// Where each ends.
+    pub ends: Vec<usize>,
 }
 
 /// What the next byte belongs to.
@@ -63,7 +75,7 @@ enum Position {
 }
 
 /// Decodes the blocks of one COPY of one table's columns.
-pub(crate) struct Decoder {
+pub struct Decoder {
     table: String,
     columns: Vec<Column>,
     builders: Vec<Builder>,
@@ -73,7 +85,8 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new(table: &str, columns: &[Column]) -> Self {
+    /// A decoder for these columns, in COPY's order; `table` is named in errors.
+    pub fn new(table: &str, columns: &[Column]) -> Self {
         Self {
             table: table.to_owned(),
             columns: columns.to_vec(),
@@ -90,7 +103,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`Kind::Refused`] naming table and column of a value that cannot be carried exactly.
-    pub(crate) fn decode(&mut self, block: Vec<u8>) -> anyhow::Result<Vec<ColumnBlock>> {
+    pub fn decode(&mut self, block: Vec<u8>) -> anyhow::Result<Vec<ColumnBlock>> {
         let bytes = if self.carry.is_empty() {
             block
         } else {
@@ -129,7 +142,7 @@ impl Decoder {
     }
 
     /// Makes sure that the COPY came to its end.
-    pub(crate) fn finish(&self) -> anyhow::Result<()> {
+    pub fn finish(&self) -> anyhow::Result<()> {
         if self.position != Position::End {
             return Err(Kind::Connection.error(format!(
                 "table `{}`: the server ended the COPY early",

@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::Context;
 use futures_util::{StreamExt, pin_mut};
 
-use crate::{Cancel, Settings, fault};
+use crate::{Cancel, Settings, sqlstate};
 
 /// A block is handed on once it holds this many bytes.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -91,11 +91,11 @@ async fn stream(
     let explain = |error: tokio_postgres::Error| {
         let interrupted = cancel.check().err();
         let reason = connection.reason(error);
-        interrupted.unwrap_or_else(|| fault::while_reading(reason.into(), settings))
+        interrupted.unwrap_or_else(|| sqlstate::while_reading(reason.into(), settings))
     };
     client.batch_execute(begin).await.map_err(|error| {
         let reason = connection.reason(error);
-        fault::while_joining_snapshot(reason.into(), settings)
+        sqlstate::while_joining_snapshot(reason.into(), settings)
     })?;
     let messages = client
         .copy_out(statement)

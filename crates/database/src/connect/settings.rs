@@ -9,8 +9,9 @@ use std::time::Duration;
 use dataset::failure::{Kind, OrFail};
 use tokio_postgres::config::Host;
 
-use crate::parameters::Parameters;
-use crate::{Environment, passfile, service};
+use crate::Environment;
+use crate::connect::parameters::Parameters;
+use crate::connect::{passfile, service};
 
 /// The connection arguments that every command shares.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use dataset::failure::{Kind, OrFail};
 
 use crate::Environment;
-use crate::parameters::Parameters;
+use crate::connect::parameters::Parameters;
 
 /// The parameters of the service `name`, from `PGSERVICEFILE`, `~/.pg_service.conf` or, failing those,
 /// `PGSYSCONFDIR/pg_service.conf`.

@@ -1,5 +1,8 @@
 //! The live schema: which tables there are, of what columns, types and size; and whether we can carry them.
 
+pub mod constraints;
+pub mod identifier;
+
 use anyhow::Context;
 use dataset::failure::Kind;
 use dataset::{

@@ -1,0 +1,15 @@
+//! How a connection comes about: settings from arguments, environment and files, TLS, and what ends it.
+
+pub mod cancel;
+pub mod connection;
+mod environment;
+mod parameters;
+mod passfile;
+mod service;
+pub mod settings;
+mod tls;
+
+pub use cancel::Cancel;
+pub use connection::Connection;
+pub use environment::Environment;
+pub use settings::{ConnectionArgs, Settings};
