@@ -4,8 +4,8 @@ use database::embedded::Embedded;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use generator::cli::GenerateArgs;
 use loader::cli::LoadArgs;
+use transform::check::verify;
 use transform::cli::{TransformArgs, VerifyArgs};
-use transform::verify;
 
 use crate::summary;
 use crate::terminal::Terminal;

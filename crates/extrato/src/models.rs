@@ -3,7 +3,7 @@
 use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
-use transform::models::{self, Described, TableRead, describe};
+use transform::model::describe::{Described, TableRead, check, describe};
 
 use crate::terminal::Terminal;
 
@@ -55,7 +55,7 @@ pub(crate) fn run(
         let described = describe(&dataset)?;
         if let Some(settings) = &settings {
             let schema = connection.schema.as_ref().unwrap_or(&dataset.name);
-            models::check(settings, &dataset, schema, cancel)?;
+            check(settings, &dataset, schema, cancel)?;
         }
         models.extend(described);
     }

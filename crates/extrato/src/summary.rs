@@ -155,7 +155,7 @@ pub(crate) fn of_pipeline(report: &pipeline::Report) -> String {
     format!("{}\n{}", steps.0, outputs(&report.transform))
 }
 
-pub(crate) fn of_verify(verified: &[transform::verify::Verified]) -> String {
+pub(crate) fn of_verify(verified: &[transform::check::verify::Verified]) -> String {
     let mut steps = Steps::new();
     let mut text = String::new();
     for output in verified {

@@ -7,8 +7,8 @@ use database::ConnectionArgs;
 use dataset::Dataset;
 use dataset::failure::Kind;
 
+use crate::check::verify::Source;
 use crate::memory::{LEAST_BYTES, default_bytes};
-use crate::verify::Source;
 use crate::{DEFAULT_OUT, DEFAULT_STAGE, Format, Layout, Options};
 
 /// Shown below the help.

@@ -3,25 +3,17 @@
 //! `extract` reads, `engine` joins, `sink` writes, `reconcile` checks; nothing is published before
 //! everything adds up, and `write_back` puts the same rows into Postgres where that is asked for. Tables that memory cannot hold go through `stage`, and their models through `ranges`.
 
+pub mod check;
 pub mod cli;
 mod engine;
 mod extract;
 mod fault;
 pub mod memory;
-mod model;
-pub mod models;
-mod needed;
-mod output;
+pub mod model;
 pub mod preview;
-mod ranges;
-pub mod reconcile;
 mod run;
-mod select;
 mod sink;
 mod stage;
-mod tables;
-pub mod verify;
-mod write_back;
 
 use std::path::{Path, PathBuf};
 
@@ -30,12 +22,13 @@ use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::Serialize;
 
+use check::reconcile::Reconciliation;
+use extract::tables::Source;
 use model::catalog::Catalog;
+use model::select::Select;
 use preview::Preview;
-use reconcile::Reconciliation;
-use select::Select;
 pub use sink::Format;
-use tables::Source;
+use sink::postgres;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -153,7 +146,7 @@ fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
         select.resolved(&catalog)?;
     }
     check_layout(&options.dataset.models, &options.layout)?;
-    write_back::check_names(options)?;
+    postgres::check_names(options)?;
     Ok(selects)
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use dataset::{ColumnType, Model};
 use serde::Serialize;
 
+use crate::check::verify::{Rows, fields, value};
 use crate::sink::manifest::FileEntry;
-use crate::verify::{Rows, fields, value};
 
 /// The most rows that are shown.
 pub const PREVIEW_ROWS: usize = 20;

@@ -8,19 +8,19 @@ use database::Cancel;
 use dataset::Model;
 use dataset::failure::Kind;
 
-use crate::engine::{self, Stream};
+use crate::check::reconcile::Reconciliation;
+use crate::engine::polars::external_sort::{Counted, Ranges};
+use crate::engine::polars::{self as engine, Stream};
+use crate::extract::tables::{Read, Source};
 use crate::fault;
 use crate::memory::Shares;
-use crate::needed::Needed;
+use crate::model::projection::Needed;
+use crate::model::select::{Ready, Select};
 use crate::preview::Preview;
-use crate::ranges::{Counted, Ranges};
-use crate::reconcile::Reconciliation;
-use crate::select::{Ready, Select};
+use crate::sink::postgres::{Target, WriteBack};
 use crate::sink::publish::Staging;
 use crate::sink::{self, SortKeys, Writer, Written, manifest};
 use crate::stage::Table;
-use crate::tables::{Read, Source};
-use crate::write_back::{Target, WriteBack};
 use crate::{ModelReport, Options, Report, TableReport, checked};
 
 pub(crate) fn run(

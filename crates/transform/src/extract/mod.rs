@@ -3,6 +3,7 @@
 
 mod frames;
 mod source;
+pub(crate) mod tables;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,7 @@ use dataset::failure::Kind;
 use sqlparser::ast::{Ident, Spanned};
 
 use super::tree::Place;
-use crate::select;
+use crate::model::select;
 
 /// A construct that is refused.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Format;
 use crate::TableReport;
-use crate::reconcile::Reconciliation;
+use crate::check::reconcile::Reconciliation;
 
 /// Its name in a folder of partitions. The underscore hides it from readers of the data.
 pub(crate) const IN_FOLDER: &str = "_manifest.jsonl";

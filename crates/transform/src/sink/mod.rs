@@ -1,17 +1,18 @@
 //! Outputs into files: CSV or Parquet, in one file or in a folder for each value of the partition columns.
 
 mod cells;
-mod file;
+
 pub(crate) mod manifest;
 mod order;
 pub(crate) mod parquet;
 mod partition;
 mod partitioned;
+pub(crate) mod postgres;
 pub(crate) mod publish;
+mod row_file;
 mod rows;
 mod single;
 mod sort_keys;
-mod table;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,12 +24,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use cells::Cells;
 pub(crate) use cells::{write_date, write_decimal, write_time};
-pub(crate) use file::OpenFile;
 pub(crate) use partition::{DEFAULT as NULL_FOLDER, escape};
+pub(crate) use postgres::TableWriter;
+pub(crate) use row_file::OpenFile;
 pub(crate) use sort_keys::{KeyRows, SortKeys};
-pub(crate) use table::TableWriter;
 
-use crate::output::Output;
+use crate::engine::output::Output;
 use manifest::FileEntry;
 use partitioned::Partitioned;
 use rows::Shape;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::cells::Cells;
 use super::rows::{Field, Rows};
-use crate::output::Taken;
+use crate::engine::output::Taken;
 
 /// A column to order or group by.
 pub(super) type Key = (String, Field);

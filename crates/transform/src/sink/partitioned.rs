@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::file::{Folder, OpenFile, RowFile};
 use super::manifest::FileEntry;
 use super::order::{self, Key};
+use super::row_file::{Folder, OpenFile, RowFile};
 use super::rows::{Rows, Shape, positions};
 use super::{BLOCK_ROWS, BUFFER_BYTES, add, partition};
 

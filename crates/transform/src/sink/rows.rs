@@ -17,7 +17,7 @@ use tracing::field::Empty;
 use super::cells::{Cells, write_text};
 use super::manifest::FileEntry;
 use super::{Format, Written};
-use crate::output::{MISSING, Output, OutputColumn, Taken};
+use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
 
 /// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;

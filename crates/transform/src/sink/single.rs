@@ -9,8 +9,8 @@ use std::thread;
 
 use anyhow::Context;
 
-use super::file::{OpenFile, RowFile};
 use super::order;
+use super::row_file::{OpenFile, RowFile};
 use super::rows::{Block, Rows, Shape, block_range, positions};
 use super::{BLOCK_ROWS, Written, add};
 

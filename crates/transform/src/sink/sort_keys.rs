@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, PlSmallStr};
 
 use super::order::{compare_named, in_partition};
 use super::rows::{Field, row_numbers};
-use crate::output::{Output, Taken};
+use crate::engine::output::{Output, Taken};
 
 /// The columns that the rows of an output follow each other by: of its folders, and of the rows in them.
 pub(crate) struct SortKeys {

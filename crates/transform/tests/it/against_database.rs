@@ -6,7 +6,7 @@ use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset};
 use testkit::Database;
 use transform::Layout;
-use transform::verify::verify;
+use transform::check::verify::verify;
 
 use crate::dataset_of_ones_own::{transform_in_cards, world_of_all_types};
 use crate::hostile_values::hostile_world;

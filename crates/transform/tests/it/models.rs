@@ -7,7 +7,7 @@ use database::Cancel;
 use dataset::Dataset;
 use testkit::Database;
 use transform::Layout;
-use transform::verify::{Source, verify_against_database};
+use transform::check::verify::{Source, verify_against_database};
 
 use crate::world::World;
 

@@ -59,8 +59,12 @@ impl Shop {
     /// What the model gives, or why it is refused.
     fn columns(&self, sql: &str) -> anyhow::Result<Vec<(String, ColumnType)>> {
         let settings = self.database.settings();
-        let resolved =
-            transform::models::resolve(&settings, &self.dataset(sql), SCHEMA, &Cancel::default())?;
+        let resolved = transform::model::describe::resolve(
+            &settings,
+            &self.dataset(sql),
+            SCHEMA,
+            &Cancel::default(),
+        )?;
         resolved.into_iter().next().expect("one model")
     }
 

@@ -12,7 +12,7 @@ use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
 use testkit::Database;
-use transform::verify::{Source, Verified, verify_against_database};
+use transform::check::verify::{Source, Verified, verify_against_database};
 use transform::{Format, Layout, Options, Report};
 
 /// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.

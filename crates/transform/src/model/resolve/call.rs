@@ -12,7 +12,7 @@ use super::super::types::Type;
 use super::aggregate::is_aggregate;
 use super::coerce::cast;
 use super::{Context, Resolver};
-use crate::engine::plan::folded;
+use crate::model::plan::folded;
 
 /// The most digits after the point that a product may have.
 const MOST_DIGITS: u8 = dataset::MAX_PRECISION;

@@ -10,7 +10,7 @@ use super::super::tree::{Comparison, Function, Join, Node, Relation, Resolved, S
 use super::super::types::Type;
 use super::scope::{Named, Scope, Visible};
 use super::{Context, Resolver, columns_of, query};
-use crate::engine::plan::folded;
+use crate::model::plan::folded;
 
 /// What stands in FROM, and what is seen of it.
 pub(super) struct From {

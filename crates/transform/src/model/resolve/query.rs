@@ -12,7 +12,7 @@ use super::super::tree::{OutputColumn, Relation, Resolved, Scalar, SetOperation,
 use super::super::types::Type;
 use super::coerce::untyped;
 use super::{Resolver, Shared, columns_of};
-use crate::engine::plan::folded;
+use crate::model::plan::folded;
 
 impl Resolver<'_> {
     /// Resolves a query; its columns of no type are settled by whoever uses it.

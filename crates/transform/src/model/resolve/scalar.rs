@@ -14,7 +14,7 @@ use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Comparison, Derived, Field, Function, Node, Place, Scalar, Value};
 use super::super::types::Type;
 use super::{Context, Resolver};
-use crate::engine::plan::folded;
+use crate::model::plan::folded;
 
 impl Resolver<'_> {
     /// An expression over the columns of a scope.

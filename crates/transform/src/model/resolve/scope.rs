@@ -5,7 +5,7 @@ use sqlparser::ast::Ident;
 use super::super::refusal::{Refusal, Result, place_of};
 use super::super::tree::{Derived, Scalar};
 use super::super::types::Type;
-use crate::engine::plan::folded;
+use crate::model::plan::folded;
 
 /// What the clauses of a SELECT see of its FROM.
 #[derive(Debug, Clone, Default)]

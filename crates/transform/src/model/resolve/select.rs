@@ -14,7 +14,7 @@ use super::from::{all_of, conjuncts, split};
 use super::query::{named, position};
 use super::scope::Scope;
 use super::{Context, Resolver, grouping, names};
-use crate::engine::plan::folded;
+use crate::model::plan::folded;
 
 impl Resolver<'_> {
     /// A SELECT, in an order.

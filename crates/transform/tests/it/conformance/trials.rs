@@ -221,7 +221,12 @@ impl Trials<'_> {
     fn try_resolve(&self, models: Vec<Model>) -> Result<Vec<Result<Columns, Why>>, Why> {
         let dataset = self.dataset(models);
         let resolved = guarded(|| {
-            transform::models::resolve(&self.place.settings, &dataset, SCHEMA, &Cancel::default())
+            transform::model::describe::resolve(
+                &self.place.settings,
+                &dataset,
+                SCHEMA,
+                &Cancel::default(),
+            )
         })?;
         Ok(resolved
             .into_iter()

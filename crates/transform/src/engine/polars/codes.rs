@@ -5,7 +5,7 @@ use std::hash::Hash;
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::array::Array;
-use crate::output::MISSING;
+use crate::engine::output::MISSING;
 
 /// Slots that integers between the lowest and the highest may have for each row, to be counted without hashing.
 const SLOTS_PER_ROW: usize = 8;

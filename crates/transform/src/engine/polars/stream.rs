@@ -7,10 +7,10 @@ use polars::prelude::{
 };
 
 use super::lookup::Lookup;
-use super::plan::{self, ColumnOf, Plan};
 use super::{Parents, Tables, table};
+use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
 use crate::extract::data_type;
-use crate::output::{MISSING, Output, OutputColumn, Taken};
+use crate::model::plan::{self, ColumnOf, Plan};
 
 /// A streamed model with its parents, ready for rows of the streamed table.
 pub(crate) struct Stream<'a> {

@@ -17,8 +17,8 @@ use super::Output;
 use super::comparison::{Comparison, Stop};
 use super::query::Query;
 use super::records::Records;
-use crate::needed::Needed;
-use crate::select::Select;
+use crate::model::projection::Needed;
+use crate::model::select::Select;
 
 /// Where the rows of an output came from.
 #[derive(Debug, Clone)]

@@ -15,10 +15,10 @@ use dataset::{Driving, Model};
 use polars::prelude::{DataFrame, IdxCa, PlSmallStr};
 use rayon::prelude::*;
 
-use crate::engine::{Kept, Stream};
+use super::{Kept, Stream};
+use crate::check::reconcile::Count;
 use crate::extract::empty_frame;
 use crate::memory::Shares;
-use crate::reconcile::Count;
 use crate::sink::parquet::{Compression, ParquetFile, ParquetOptions};
 use crate::sink::{KeyRows, OpenFile, SortKeys, Writer};
 use crate::stage::{StagedTable, read_rows};

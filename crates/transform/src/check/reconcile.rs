@@ -197,7 +197,7 @@ fn sum(series: &Series) -> anyhow::Result<Amount> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Kept;
+    use crate::engine::polars::Kept;
     use dataset::failure::Failure;
     use polars::prelude::df;
 

@@ -8,9 +8,9 @@ use polars_arrow::array::{BooleanArray, PrimitiveArray};
 use super::array::Array;
 use super::evaluate::carried;
 use super::order::Keys;
+use crate::engine::output::MISSING;
 use crate::model::tree::AggregateFunction;
 use crate::model::types::{Held, Type};
-use crate::output::MISSING;
 
 /// What an aggregate is computed of.
 pub(super) struct Input {

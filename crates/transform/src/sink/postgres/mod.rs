@@ -4,6 +4,8 @@
 //! end, so that others see all the former tables or all the new ones, and of a run that fails or is killed nothing
 //! stays. Rows are frozen: also a transaction whose snapshot is older than the new tables finds them filled.
 
+mod copy;
+
 use std::thread;
 use std::time::Duration;
 
@@ -17,8 +19,8 @@ use postgres::Client;
 use postgres::error::SqlState;
 
 use crate::Options;
-use crate::sink::TableWriter;
-use crate::tables::Source;
+use crate::extract::tables::Source;
+pub(crate) use copy::TableWriter;
 
 /// What the comment of a table begins with that may be replaced.
 const MARK: &str = "extrato transform wrote this";

@@ -6,9 +6,9 @@ use dataset::ColumnType;
 use dataset::calendar::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS};
 use dataset::failure::{Kind, OrFail};
 
-use super::cells::Cells;
-use super::order;
-use super::rows::Rows;
+use super::super::cells::Cells;
+use super::super::order;
+use super::super::rows::Rows;
 
 /// A table whose rows are being written.
 pub(crate) struct TableWriter<'a> {
@@ -43,7 +43,7 @@ impl<'a> TableWriter<'a> {
     ///
     /// # Errors
     /// The server's.
-    pub(super) fn append(&mut self, rows: &Rows) -> anyhow::Result<()> {
+    pub(in crate::sink) fn append(&mut self, rows: &Rows) -> anyhow::Result<()> {
         let fields = order::keys(rows.fields(), &self.names)?;
         let mut waiting = 0;
         for row in 0..rows.rows {
@@ -77,7 +77,7 @@ impl<'a> TableWriter<'a> {
     ///
     /// # Errors
     /// The server's.
-    pub(super) fn finish(self) -> anyhow::Result<u64> {
+    pub(crate) fn finish(self) -> anyhow::Result<u64> {
         Ok(self.copy.finish()?.rows)
     }
 }

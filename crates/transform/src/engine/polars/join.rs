@@ -3,8 +3,8 @@
 use super::codes::{Codes, Nulls};
 use super::relation::Engine;
 use super::rows::Rows;
+use crate::engine::output::MISSING;
 use crate::model::tree::{Join, Scalar};
-use crate::output::MISSING;
 
 /// Pairs of rows whose conditions are computed at once.
 const BLOCK_PAIRS: u64 = 1 << 20;

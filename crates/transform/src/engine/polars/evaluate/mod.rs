@@ -14,12 +14,12 @@ use super::array::Array;
 use super::codes::{Codes, Nulls};
 use super::relation::Engine;
 use super::rows::Rows;
+use crate::engine::output::MISSING;
 use crate::model::tree::{Function, Node, Relation, Scalar, Value};
 use crate::model::types::Type;
-use crate::output::MISSING;
 use arguments::Arguments;
 pub(super) use arguments::Evaluated;
-pub(in crate::engine) use arithmetic::carried;
+pub(in crate::engine::polars) use arithmetic::carried;
 
 impl Engine<'_> {
     /// The value of an expression for each row.

@@ -11,9 +11,9 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use crate::engine::plan::Plan;
 use crate::fault;
 use crate::model::catalog::Catalog;
+use crate::model::plan::Plan;
 use crate::model::resolve::resolve;
 use crate::model::tree::Resolved;
 

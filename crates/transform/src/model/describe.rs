@@ -6,9 +6,9 @@ use dataset::{Column, ColumnType, Dataset};
 use serde::Serialize;
 
 use crate::model::catalog::Catalog;
+use crate::model::projection::Needed;
 use crate::model::schema_sql;
-use crate::needed::Needed;
-use crate::select::Select;
+use crate::model::select::Select;
 
 /// A model, described.
 #[derive(Debug, Clone, Serialize)]

@@ -7,8 +7,8 @@ use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
 
 use crate::memory::{Budget, Shares};
-use crate::needed::Needed;
-use crate::select::Ready;
+use crate::model::projection::Needed;
+use crate::model::select::Ready;
 use crate::sink::publish::Staging;
 use crate::stage::{Spill, StagedTable, Table, layer};
 use crate::{Options, TableReport};

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use polars::prelude::Int64Chunked;
 
-use crate::output::MISSING;
+use crate::engine::output::MISSING;
 
 /// Slots that a table of all values between the lowest and the highest key may have for each key.
 const SLOTS_PER_KEY: usize = 8;

@@ -4,7 +4,7 @@ use dataset::failure::Kind;
 use dataset::{Dataset, TableSchema};
 
 use crate::model::catalog::Catalog;
-use crate::select::{Ready, Select};
+use crate::model::select::{Ready, Select};
 
 /// What the models of one run need.
 #[derive(Debug, Clone, Copy)]

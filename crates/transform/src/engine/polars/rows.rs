@@ -3,7 +3,7 @@
 use polars::prelude::{IdxCa, PlSmallStr};
 
 use super::array::Array;
-use crate::output::MISSING;
+use crate::engine::output::MISSING;
 
 /// Rows.
 #[derive(Debug, Clone)]

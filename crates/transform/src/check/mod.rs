@@ -1,0 +1,4 @@
+//! What is checked: that everything read was written or left out, and that an output is what its manifest says.
+
+pub(crate) mod reconcile;
+pub mod verify;
