@@ -9,7 +9,8 @@ use postgres::fallible_iterator::FallibleIterator;
 
 use crate::catalogue::identifier::{literal, qualified, quoted};
 use crate::catalogue::{self, LiveTable, Wanted};
-use crate::{Cancel, Connection, Settings, sqlstate};
+use crate::connect::{Cancel, Connection, Settings};
+use crate::sqlstate;
 
 /// The longest that a session which reads a part waits for a lock. Only indexes may have a lock that ends by itself.
 const LONGEST_WAIT: &str = "5s";

@@ -3,7 +3,7 @@
 use dataset::failure::{Failure, Kind};
 use postgres::error::SqlState;
 
-use crate::Settings;
+use crate::connect::Settings;
 
 /// The documented exit code for `error`: that of the kind it names, else that of the database's own code.
 pub fn exit_code(error: &anyhow::Error) -> u8 {

@@ -2,11 +2,11 @@
 
 use database::{Cancel, Environment, Settings};
 use generator::cli::RowsArgs;
-use serde::Serialize;
 use transform::cli::OutputArgs;
 
+use crate::job;
+use crate::summary::{self, PipelineReport};
 use crate::terminal::Terminal;
-use crate::{job, summary};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -26,13 +26,6 @@ pub(crate) struct PipelineArgs {
 
     #[command(flatten)]
     output: OutputArgs,
-}
-
-/// What the steps report; no `generate` if the rows were there.
-#[derive(Serialize)]
-pub(crate) struct Report {
-    pub(crate) generate: Option<generator::Report>,
-    pub(crate) transform: transform::Report,
 }
 
 pub(crate) fn run(
@@ -58,7 +51,7 @@ pub(crate) fn run(
         Some(generator::generate(&settings, &rows, cancel)?)
     };
     let transform = transform::run(&settings, &output, cancel)?;
-    let report = Report {
+    let report = PipelineReport {
         generate,
         transform,
     };

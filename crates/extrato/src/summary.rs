@@ -2,8 +2,16 @@
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
 
-use crate::{pipeline, preview};
+use crate::preview;
+
+/// What the steps of a pipeline report; no `generate` if the rows were there.
+#[derive(Serialize)]
+pub(crate) struct PipelineReport {
+    pub(crate) generate: Option<generator::Report>,
+    pub(crate) transform: transform::Report,
+}
 
 /// One line per step.
 struct Steps(Table);
@@ -143,7 +151,7 @@ pub(crate) fn of_transform(report: &transform::Report) -> String {
     format!("{previews}{}\n{}", steps.0, outputs(report))
 }
 
-pub(crate) fn of_pipeline(report: &pipeline::Report) -> String {
+pub(crate) fn of_pipeline(report: &PipelineReport) -> String {
     let mut steps = Steps::new();
     let mut total = report.transform.seconds;
     if let Some(generate) = &report.generate {

@@ -9,8 +9,8 @@ use anyhow::Context;
 use database::Cancel;
 use dataset::Dataset;
 
-use super::rows;
 use crate::filled::{self, TableRows};
+use crate::table::thousands;
 
 /// A folder of files, and what a load of them must give.
 pub(super) struct Files {
@@ -138,6 +138,11 @@ fn rewrite(from: &Path, to: &Path, kept: impl Fn(u64) -> bool) -> anyhow::Result
         }
     }
     Ok(target.flush()?)
+}
+
+/// So many rows, as a text.
+fn rows(number: u64) -> String {
+    format!("{} rows", thousands(number))
 }
 
 #[cfg(test)]

@@ -2,22 +2,20 @@
 
 mod cells;
 mod files;
+mod measure;
 mod ours;
 mod peer;
 mod pgloader;
 mod psql;
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use database::Cancel;
 use dataset::Dataset;
 
-use crate::child::Done;
 use crate::comparison::{RunArgs, list, surroundings};
-use crate::rounds::{Sample, Way, interleaved};
-use crate::server::{SCHEMA, Server};
-use crate::table::thousands;
+use crate::rounds::{Way, interleaved};
+use crate::server::Server;
 
 use files::Files;
 
@@ -29,9 +27,6 @@ const SLOW_DIVIDE_BY: u64 = 20;
 const BAD: f64 = 0.01;
 /// Orders of sales at scale 1.
 const ORDERS: u32 = 31_465;
-
-/// A way of others that takes longer is stopped.
-const PEERS_LIMIT: Duration = Duration::from_secs(120);
 
 /// The arguments of the comparison.
 #[derive(Debug, clap::Args)]
@@ -100,44 +95,4 @@ pub(crate) fn run(arguments: &LoadArgs, cancel: &Cancel) -> anyhow::Result<()> {
         list(&notes),
     ];
     arguments.run.publish("load", &section.join("\n"))
-}
-
-/// The measurement of a way that has loaded `files`, if all their rows and the keys are there.
-fn loaded(server: &Server, files: &Files, done: &Done) -> anyhow::Result<Sample> {
-    for table in &files.tables {
-        server.check_count(&table.name, table.rows)?;
-    }
-    // Only the dataset's own: extrato has tables for its records.
-    let query = "SELECT count(*) FROM pg_constraint AS c JOIN pg_class AS t ON t.oid = c.conrelid
-                 WHERE c.contype IN ('p', 'f') AND t.relname = ANY($1) AND t.relnamespace = $2::text::regnamespace";
-    let tables: Vec<&str> = files
-        .tables
-        .iter()
-        .map(|table| table.name.as_str())
-        .collect();
-    let keys: i64 = server
-        .connect()?
-        .query_one(query, &[&tables, &SCHEMA])?
-        .get(0);
-    let expected = files.dataset.constraints_sql.matches(" KEY ").count();
-    anyhow::ensure!(
-        keys as usize == expected,
-        "there are {keys} keys instead of {expected}"
-    );
-    Ok(measured(files.rows_read(), done))
-}
-
-/// The measurement of a way that has read so many rows.
-fn measured(rows: u64, done: &Done) -> Sample {
-    Sample {
-        seconds: done.seconds,
-        rows,
-        bytes: None,
-        usage: Some(done.usage),
-    }
-}
-
-/// So many rows, as a text.
-fn rows(number: u64) -> String {
-    format!("{} rows", thousands(number))
 }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use super::files::Files;
-use super::{loaded, psql};
+use super::measure::loaded;
+use super::psql;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::{SCHEMA, Server};
 use crate::{child, program};

@@ -7,7 +7,8 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::files::Files;
-use super::{PEERS_LIMIT, loaded, measured, ours};
+use super::measure::{PEERS_LIMIT, loaded, measured};
+use super::ours;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 use crate::{child, python};

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use anyhow::Context;
 
 use super::files::Files;
-use super::{PEERS_LIMIT, loaded, ours};
+use super::measure::{PEERS_LIMIT, loaded};
+use super::ours;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::{SCHEMA, Server};
 use crate::{child, program};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::files::Files;
-use super::loaded;
+use super::measure::loaded;
 use crate::child;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::{SCHEMA, Server};

@@ -1,6 +1,6 @@
 //! The tables of `transform`: times, processor times, memory, and ratios.
 
-use super::READ;
+use super::job::READ;
 use crate::rounds::{Line, Role, Sample};
 use crate::table::{Spread, markdown, missing, none, thousands};
 

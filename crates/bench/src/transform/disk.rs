@@ -8,7 +8,7 @@ use std::thread;
 
 use anyhow::Context;
 
-use super::Job;
+use super::job::Job;
 use super::ours::{self, Layout};
 use super::place::{self, Written};
 use crate::rounds::{Line, Role, Sample, Way};

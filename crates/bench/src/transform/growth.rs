@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use database::Cancel;
 
+use super::job::{FOLDERS, Job, PEERS_LIMIT, READ, SINGLE};
 use super::ours::{self, Layout};
 use super::place::Place;
-use super::{FOLDERS, Job, PEERS_LIMIT, READ, SINGLE, disk, peer, wire};
+use super::{disk, peer, wire};
 use crate::comparison::{RunArgs, list};
 use crate::machine;
 use crate::rounds::{Line, Role, Way, interleaved};

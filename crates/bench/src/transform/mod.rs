@@ -4,6 +4,7 @@
 mod cells;
 pub(crate) mod disk;
 pub(crate) mod growth;
+mod job;
 mod ours;
 mod peer;
 mod place;
@@ -12,32 +13,21 @@ mod spark;
 mod tuples;
 pub(crate) mod wire;
 
-use std::fs::File;
-use std::path::Path;
-use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
 use database::Cancel;
 
-use crate::child::{self, Done};
 use crate::comparison::{ComparisonArgs, list};
-use crate::rounds::{Sample, Usage, Way, interleaved};
+use crate::rounds::{Way, interleaved};
 use crate::server::Server;
 use crate::table::thousands;
 use crate::{filled, machine};
 
+use job::{FOLDERS, Job, PEERS_LIMIT, READ, SINGLE};
 use ours::Layout;
 use place::Place;
-
-/// The tables of the results.
-const READ: &str = "Reading the four tables";
-const SINGLE: &str = "One file";
-const FOLDERS: &str = "A folder for each client";
-
-/// A way of others that takes longer is stopped.
-const PEERS_LIMIT: Duration = Duration::from_secs(300);
 
 const READING: &str = "\
 Every way is a process of its own, from its start to its end; processor time (of user and system) and memory
@@ -48,43 +38,6 @@ The rows of all files are counted. The steps of extrato are from its own summary
 and publishing are in the total only. A way of others is stopped after 300 s. \"To the floor\" divides by the fastest bare
 read and bare write one after the other, \"to the best peer\" by the fastest way of others in the same table.
 ";
-
-/// What all ways have in common.
-#[derive(Clone)]
-struct Job {
-    place: Rc<Place>,
-    /// The output's.
-    rows: u64,
-    /// How long it may take.
-    limit: Duration,
-}
-
-impl Job {
-    fn run(
-        &self,
-        command: &mut Command,
-        output: Option<File>,
-        server: &Server,
-    ) -> anyhow::Result<Done> {
-        child::run(command, output, self.limit, server.cancel())
-    }
-
-    /// The measurement of a way that has written into `folder`, if all rows are there.
-    fn sample(&self, folder: &Path, seconds: f64, usage: Usage) -> anyhow::Result<Sample> {
-        let (rows, bytes) = place::rows_and_bytes(folder)?;
-        let expected = self.rows;
-        anyhow::ensure!(
-            rows == expected,
-            "{rows} rows were written instead of {expected}"
-        );
-        Ok(Sample {
-            seconds,
-            rows,
-            bytes: Some(bytes),
-            usage: Some(usage),
-        })
-    }
-}
 
 /// Measures, prints the results, and puts them into the file.
 pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{FOLDERS, Job, READ, SINGLE};
+use super::job::{FOLDERS, Job, READ, SINGLE};
 use crate::child::Done;
 use crate::program;
 use crate::rounds::{Line, Role, Sample, Way};

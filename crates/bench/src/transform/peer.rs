@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{FOLDERS, Job, READ, SINGLE, spark};
+use super::job::{FOLDERS, Job, READ, SINGLE};
+use super::spark;
 use crate::python::{self, DUCKDB};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;

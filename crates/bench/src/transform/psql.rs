@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::{Job, SINGLE};
+use super::job::{Job, SINGLE};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 

@@ -9,8 +9,8 @@ use database::copy::read::Blocks;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use serde::{Deserialize, Serialize};
 
+use super::job::{Job, READ};
 use super::tuples::Counter;
-use super::{Job, READ};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::{SCHEMA, Server};
 

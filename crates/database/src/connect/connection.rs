@@ -10,10 +10,9 @@ use postgres::{Client, SimpleQueryMessage};
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::connect::cancel::HookGuard;
-use crate::connect::settings::SslMode;
-use crate::connect::tls;
-use crate::{Cancel, Settings};
+use super::cancel::{Cancel, HookGuard};
+use super::settings::{Settings, SslMode};
+use super::tls;
 
 /// The oldest server that has all we use (`ctid` range scans among it), as `server_version_num`.
 const OLDEST_SERVER: u32 = 140_000;

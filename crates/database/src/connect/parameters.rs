@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use dataset::failure::{Kind, OrFail};
 use percent_encoding::percent_decode_str;
 
-use crate::Environment;
+use super::environment::Environment;
 
 /// libpq's connection parameters by name.
 #[derive(Default)]

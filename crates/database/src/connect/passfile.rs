@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use dataset::failure::{Kind, OrFail};
 
-use crate::Environment;
+use super::environment::Environment;
 
 /// What a line of the passfile is matched against.
 pub(crate) struct Login<'a> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 
-use crate::Environment;
-use crate::connect::parameters::Parameters;
+use super::environment::Environment;
+use super::parameters::Parameters;
 
 /// The parameters of the service `name`, from `PGSERVICEFILE`, `~/.pg_service.conf` or, failing those,
 /// `PGSYSCONFDIR/pg_service.conf`.
@@ -77,8 +77,8 @@ fn section(text: &str, name: &str, file: &Path) -> anyhow::Result<Option<Paramet
 
 #[cfg(test)]
 mod tests {
+    use super::super::settings::ConnectionArgs;
     use super::*;
-    use crate::ConnectionArgs;
 
     #[test]
     fn a_service_gives_what_the_url_leaves_out() {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use dataset::failure::{Kind, OrFail};
 use tokio_postgres::config::Host;
 
-use crate::Environment;
-use crate::connect::parameters::Parameters;
-use crate::connect::{passfile, service};
+use super::environment::Environment;
+use super::parameters::Parameters;
+use super::{passfile, service};
 
 /// The connection arguments that every command shares.
 #[derive(Debug, Clone, Default, clap::Args)]

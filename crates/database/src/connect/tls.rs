@@ -16,7 +16,7 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::connect::settings::{Ssl, SslMode};
+use super::settings::{Ssl, SslMode};
 
 /// The TLS connector that `ssl` asks for. With [`SslMode::Disable`] it is never used.
 pub(crate) fn connector(ssl: &Ssl) -> anyhow::Result<MakeRustlsConnect> {

@@ -9,7 +9,8 @@ use std::thread;
 use anyhow::Context;
 use futures_util::{StreamExt, pin_mut};
 
-use crate::{Cancel, Settings, sqlstate};
+use crate::connect::{Cancel, Settings};
+use crate::sqlstate;
 
 /// A block is handed on once it holds this many bytes.
 const BLOCK_BYTES: usize = 1 << 20;

@@ -2,7 +2,6 @@
 //! with a generated password. It survives between runs.
 
 mod account;
-mod docker;
 mod programs;
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -17,9 +16,8 @@ use dataset::failure::{Kind, OrFail};
 use rand::RngExt;
 
 use crate::catalogue::identifier::quoted;
-use crate::{Cancel, Environment, Settings};
+use crate::connect::{Cancel, Environment, Settings};
 use account::{Account, give, is_root};
-use docker::Container;
 use programs::Programs;
 
 /// The role that owns everything in it.
@@ -117,16 +115,11 @@ impl Embedded {
     /// Makes the server if it is absent, starts it if it is stopped, and says how to connect.
     ///
     /// # Errors
-    /// [`Kind::Connection`] if there are no Postgres programs and no Docker (the message says what to
+    /// [`Kind::Connection`] if there are no Postgres programs (the message says what to
     /// install), or the server doesn't start (with the end of its log).
     pub fn start(&self) -> anyhow::Result<Settings> {
         let _lock = self.lock()?;
         let account = Account::for_server()?;
-        if Container::exists(&self.folder) || self.needs_container() {
-            let container = self.container()?;
-            container.up()?;
-            return container.settings();
-        }
         if self.status()? != Status::Running {
             let programs = self.programs()?;
             if !self.data().join("PG_VERSION").is_file() {
@@ -154,9 +147,6 @@ impl Embedded {
             return Ok(());
         }
         let _lock = self.lock()?;
-        if Container::exists(&self.folder) {
-            return self.container()?.stop();
-        }
         if !self.data().join("postmaster.pid").is_file() {
             return Ok(());
         }
@@ -166,27 +156,20 @@ impl Embedded {
 
     /// Whether it is there and runs.
     pub fn status(&self) -> anyhow::Result<Status> {
-        let running = if Container::exists(&self.folder) {
-            self.container()?.running()
-        } else if self.data().join("PG_VERSION").is_file() {
-            // A socket that a dead server left refuses.
-            UnixStream::connect(self.socket_folder().join(SOCKET_FILE)).is_ok()
-        } else {
+        if !self.data().join("PG_VERSION").is_file() {
             return Ok(Status::Absent);
-        };
-        Ok(if running {
-            Status::Running
-        } else {
-            Status::Stopped
+        }
+        // A socket that a dead server left refuses.
+        let connected = UnixStream::connect(self.socket_folder().join(SOCKET_FILE));
+        Ok(match connected {
+            Ok(_) => Status::Running,
+            Err(_) => Status::Stopped,
         })
     }
 
     /// Stops the server and deletes its data.
     pub fn destroy(&self) -> anyhow::Result<()> {
         self.stop()?;
-        if Container::exists(&self.folder) {
-            self.container()?.destroy()?;
-        }
         // What is ours and nothing else: the folder may hold what somebody put there.
         let entries = [
             self.data(),
@@ -197,7 +180,7 @@ impl Embedded {
             self.password_file(),
             self.folder.join(LOCK),
         ];
-        for path in entries.into_iter().chain(Container::files(&self.folder)) {
+        for path in entries {
             let removed = match path.is_dir() {
                 true => fs::remove_dir_all(&path),
                 false => fs::remove_file(&path),
@@ -219,9 +202,6 @@ impl Embedded {
     /// # Errors
     /// [`Kind::Connection`] if there is no embedded server.
     pub fn settings(&self) -> anyhow::Result<Settings> {
-        if Container::exists(&self.folder) {
-            return self.container()?.settings();
-        }
         let password = self.password()?.ok_or_else(|| {
             Kind::Connection.error("there is no embedded server yet: run `extrato db start`")
         })?;
@@ -248,13 +228,6 @@ impl Embedded {
             )
             .to_string()
         };
-        if Container::exists(&self.folder) {
-            let settings = self.container()?.settings()?;
-            return Ok(format!(
-                "postgresql://{settings}?passfile={}",
-                encoded(&passfile)
-            ));
-        }
         Ok(format!(
             "postgresql://{USER}@/{DATABASE}?host={}&passfile={}",
             encoded(&self.socket_folder()),
@@ -317,26 +290,11 @@ impl Embedded {
         Programs::all(&self.environment).into_iter().next().ok_or_else(|| {
             let place = self.environment.get("PG_BIN").map(|folder| format!(" in PG_BIN ({folder})"));
             Kind::Connection.error(format!(
-                "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){}, and no Docker: install the \
-                 package `postgresql` (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), set PG_BIN to their \
-                 folder, or name a running server with --url",
+                "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){}: install the package `postgresql` \
+                 (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), set PG_BIN to their folder, or name a \
+                 running server with --url, such as that of compose.yaml (docker compose up --wait postgres)",
                 place.unwrap_or_default()
             ))
-        })
-    }
-
-    /// Whether a container is the only way to a server here.
-    fn needs_container(&self) -> bool {
-        !self.data().join("PG_VERSION").is_file()
-            && Programs::all(&self.environment).is_empty()
-            && Container::possible()
-    }
-
-    fn container(&self) -> anyhow::Result<Container> {
-        self.ensure_password(&format!("127.0.0.1:*:*:{USER}"))?;
-        Ok(Container {
-            folder: self.folder.clone(),
-            password: self.password()?.unwrap_or_default(),
         })
     }
 
@@ -376,7 +334,7 @@ impl Embedded {
         }
     }
 
-    fn ensure_password(&self, login: &str) -> anyhow::Result<()> {
+    fn ensure_password(&self) -> anyhow::Result<()> {
         let path = self.passfile();
         if path.is_file() {
             return Ok(());
@@ -387,7 +345,7 @@ impl Embedded {
                 .create_new(true)
                 .mode(0o600)
                 .open(&path)?;
-            writeln!(file, "{login}:{:032x}", rand::rng().random::<u128>())
+            writeln!(file, "*:*:*:{USER}:{:032x}", rand::rng().random::<u128>())
         };
         write().or_fail(Kind::Output, || path.display().to_string())
     }
@@ -404,7 +362,7 @@ impl Embedded {
         }
         tracing::info!(folder = %self.folder.display(), version = programs.major, "making the embedded server");
         let _ = fs::remove_file(self.passfile());
-        self.ensure_password(&format!("*:*:*:{USER}"))?;
+        self.ensure_password()?;
         let password = self.password()?.unwrap_or_default();
 
         let new = self.new_data();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Environment;
+use crate::connect::Environment;
 
 /// A folder that holds `initdb`, `pg_ctl` and `postgres` of one version.
 #[derive(Debug, Clone)]
