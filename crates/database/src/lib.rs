@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod connect;
 pub mod copy;
 pub mod embedded;
+pub mod lock;
 pub mod snapshot;
 mod sqlstate;
 

@@ -7,7 +7,7 @@ use dataset::{ColumnType, Model};
 use serde::Serialize;
 
 use crate::check::verify::{Rows, fields, value};
-use crate::sink::manifest::FileEntry;
+use storage::manifest::FileEntry;
 
 /// The most rows that are shown.
 pub const PREVIEW_ROWS: usize = 20;

@@ -4,30 +4,65 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use database::Cancel;
+use database::{Cancel, Settings};
 use dataset::Model;
-use dataset::failure::Kind;
+use storage::manifest;
+use storage::publish::Staging;
 
-use crate::check::reconcile::Reconciliation;
-use crate::engine::polars::external_sort::{Counted, Ranges};
-use crate::engine::polars::{self as engine, Stream};
+use crate::check::left_out::Counted;
+use crate::engine::{self, Job};
 use crate::extract::tables::{Read, Source};
 use crate::fault;
-use crate::memory::Shares;
+use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::select::{Ready, Select};
+use crate::options::Options;
 use crate::preview::Preview;
-use crate::sink::postgres::{Target, WriteBack};
-use crate::sink::publish::Staging;
-use crate::sink::{self, SortKeys, Writer, Written, manifest};
+use crate::reconciliation::Reconciliation;
+use crate::report::{ModelReport, Report, TableReport};
+use crate::sink::manifest::Run;
+use crate::sink::postgres::{self, Target, WriteBack};
+use crate::sink::{self, Writer};
 use crate::stage::Table;
-use crate::{ModelReport, Options, Report, TableReport, checked};
 
-pub(crate) fn run(
-    source: &Source<'_>,
-    options: &Options,
-    cancel: &Cancel,
-) -> anyhow::Result<Report> {
+/// Checks what can be checked before the database is asked.
+///
+/// # Errors
+/// [`Kind::Usage`](dataset::failure::Kind::Usage) if a model has a construct that is not on the list of what is known to equal Postgres, or lacks a column
+/// to partition by; or if results cannot be written into the schema named.
+pub fn check(options: &Options) -> anyhow::Result<()> {
+    checked(options).map(drop)
+}
+
+/// The models, parsed, once they are checked.
+fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
+    let selects = Select::all(&options.dataset.models)?;
+    let catalog = Catalog::open(&options.dataset);
+    for select in &selects {
+        select.resolved(&catalog)?;
+    }
+    options.layout.check(&options.dataset.models)?;
+    postgres::check_names(options)?;
+    Ok(selects)
+}
+
+/// Reads, joins, writes, checks and publishes.
+///
+/// # Errors
+/// Of every [`Kind`](dataset::failure::Kind); nothing is published then, and the former output is as it was.
+pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+    run_from(&Source::Database(settings), options, cancel)
+}
+
+/// Joins, writes, checks and publishes from the tables that a former run kept below the folder `stage`, without a database.
+///
+/// # Errors
+/// As [`run()`]; [`Kind::Usage`](dataset::failure::Kind::Usage) if there is nothing to read.
+pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+    run_from(&Source::Stage(stage), options, cancel)
+}
+
+fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     // A statement that was cancelled on the server says so in its own words; ours are clearer.
     run_to_end(source, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
 }
@@ -36,7 +71,11 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     let began = Instant::now();
     let models = &options.dataset.models;
     let selects = checked(options)?;
-    let target = Target::of(source, options, cancel)?;
+    let database = match source {
+        Source::Database(settings) => Some(*settings),
+        Source::Stage(_) => None,
+    };
+    let target = Target::of(database, options, cancel)?;
     let run = run_id();
     let staging = Staging::begin(&options.out, &run)?;
     for model in models {
@@ -109,13 +148,6 @@ struct RunContext<'a> {
     cancel: &'a Cancel,
 }
 
-/// A model's output in the staging folder.
-struct Staged {
-    written: Written,
-    counted: Option<Counted>,
-    join_seconds: f64,
-}
-
 impl RunContext<'_> {
     /// Runs a model, writes its output into the staging folder and reconciles it.
     fn stage(
@@ -123,7 +155,7 @@ impl RunContext<'_> {
         select: &Select<'_>,
         ready: &Ready,
         tables: Vec<(String, Table)>,
-        mut write_back: Option<&mut WriteBack<'_>>,
+        write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<ModelReport> {
         self.cancel.check()?;
         let model = select.model;
@@ -134,14 +166,20 @@ impl RunContext<'_> {
             Some(_) => self.staging.path(&model.name),
             None => self.staging.path(&file_name(self.options, model)),
         };
-        let Staged {
-            written,
-            counted,
-            join_seconds,
-        } = match self.in_ranges(select, ready, &tables, &target, write_back.as_deref_mut())? {
-            Some(staged) => staged,
-            None => self.in_memory(select, ready, tables, &target, write_back)?,
+        let job = Job {
+            select,
+            ready,
+            tables,
+            memory_bytes: self.options.memory_bytes,
+            partition_by,
+            scratch: self.staging.path("ranges"),
+            cancel: self.cancel,
         };
+        let mut join_seconds = 0.0;
+        let (written, counted) = engine::run(job, |expected_rows| {
+            join_seconds = began.elapsed().as_secs_f64();
+            self.writer(model, &target, write_back, expected_rows)
+        })?;
         let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
         let reconciliation = match (&model.driving, counted) {
             (Some(driving), Some(Counted { read, left_out })) => {
@@ -153,7 +191,7 @@ impl RunContext<'_> {
             _ => None,
         };
 
-        let header = manifest::Run {
+        let header = Run {
             run: self.run,
             extrato: env!("CARGO_PKG_VERSION"),
             dataset: &self.options.dataset.name,
@@ -223,132 +261,6 @@ impl RunContext<'_> {
             expected_rows,
             self.cancel,
         )
-    }
-
-    /// Runs a model over whole tables, which are freed on the way.
-    fn in_memory(
-        &self,
-        select: &Select<'_>,
-        ready: &Ready,
-        tables: Vec<(String, Table)>,
-        target: &Path,
-        write_back: Option<&mut WriteBack<'_>>,
-    ) -> anyhow::Result<Staged> {
-        let began = Instant::now();
-        let model = select.model;
-        let shares = Shares::of(self.options.memory_bytes);
-        let tables = self.load(
-            model,
-            tables,
-            |name| select.reads_table(name),
-            shares.tables(),
-        )?;
-        let (output, kept) = engine::run(select, ready, &tables, shares.tables(), self.cancel)?;
-        let counted = match &model.driving {
-            None => None,
-            Some(driving) => {
-                let table = engine::table(&tables, &driving.table)?;
-                Some(Counted::of(driving, &kept, table)?)
-            }
-        };
-        drop((tables, kept));
-        let join_seconds = began.elapsed().as_secs_f64();
-        let mut writer = self.writer(model, target, write_back, output.rows)?;
-        writer.append(output)?;
-        Ok(Staged {
-            written: writer.finish()?,
-            counted,
-            join_seconds,
-        })
-    }
-
-    /// Runs a streamed model whose streamed table memory cannot hold; `None` for any other.
-    fn in_ranges(
-        &self,
-        select: &Select<'_>,
-        ready: &Ready,
-        tables: &[(String, Table)],
-        target: &Path,
-        write_back: Option<&mut WriteBack<'_>>,
-    ) -> anyhow::Result<Option<Staged>> {
-        let model = select.model;
-        let Some(plan) = select.plan.as_ref().filter(|_| ready.streams) else {
-            return Ok(None);
-        };
-        let streamed = tables.iter().find(|(name, _)| *name == plan.tables[0]);
-        let Some((_, Table::Staged(streamed))) = streamed else {
-            return Ok(None);
-        };
-        let began = Instant::now();
-        let shares = Shares::of(self.options.memory_bytes);
-        let parents = self.load(
-            model,
-            tables.to_vec(),
-            |name| plan.tables[1..].iter().any(|parent| parent == name),
-            shares.parents(),
-        )?;
-        let empty = crate::extract::empty_frame(&streamed.schema.columns)?;
-        let Some(stream) = Stream::prepare(model, plan, &parents)? else {
-            return Ok(None);
-        };
-        if !stream.takes(&empty)? {
-            return Ok(None);
-        }
-        let join_seconds = began.elapsed().as_secs_f64();
-        let ranges = Ranges {
-            model,
-            stream: &stream,
-            table: streamed,
-            keys: SortKeys::of(model, self.options.layout.partition_by(model)),
-            shares,
-            scratch: self.staging.path("ranges"),
-            cancel: self.cancel,
-        };
-        let mut writer = self.writer(model, target, write_back, streamed.rows() as usize)?;
-        let counted = ranges.write(&mut writer)?;
-        Ok(Some(Staged {
-            written: writer.finish()?,
-            counted,
-            join_seconds,
-        }))
-    }
-
-    /// The tables named, in memory.
-    ///
-    /// # Errors
-    /// [`Kind::Refused`] if those that are on disk would take more than `limit` bytes with the others.
-    fn load(
-        &self,
-        model: &Model,
-        tables: Vec<(String, Table)>,
-        is_named: impl Fn(&str) -> bool,
-        limit: u64,
-    ) -> anyhow::Result<engine::Tables> {
-        let wanted: Vec<_> = tables
-            .into_iter()
-            .filter(|(name, _)| is_named(name))
-            .collect();
-        let bytes: u64 = wanted.iter().map(|(_, table)| table.memory_bytes()).sum();
-        let staged: Vec<&str> = wanted
-            .iter()
-            .filter(|(_, table)| matches!(table, Table::Staged(_)))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if !staged.is_empty() && bytes > limit {
-            return Err(Kind::Refused.error(format!(
-                "model `{}` needs {} whole in memory, in all {} MB of rows, but --memory allows it {} MB: allow about \
-                 {} MB",
-                model.name,
-                staged.join(", "),
-                bytes >> 20,
-                limit >> 20,
-                (u128::from(bytes) * u128::from(self.options.memory_bytes) / u128::from(limit.max(1))) >> 20
-            )));
-        }
-        wanted
-            .into_iter()
-            .map(|(name, table)| Ok((name, table.load()?)))
-            .collect()
     }
 
     fn publish(&self, model: &Model) -> anyhow::Result<PathBuf> {

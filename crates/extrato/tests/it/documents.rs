@@ -70,7 +70,8 @@ fn jobs_know_database_and_dataset_and_no_other_job() {
         let below: &[&str] = match name.as_str() {
             "extrato" | "bench" => continue,
             "dataset" => &[],
-            "database" => &["dataset"],
+            "database" | "storage" => &["dataset"],
+            "transform" => &["dataset", "database", "storage"],
             _ => &["dataset", "database"],
         };
         let manifest = text(&format!("crates/{name}/Cargo.toml"));

@@ -1,59 +1,13 @@
 //! All rows or an error: rows and sums in = written + left out by the model's own join.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::Context;
 use dataset::failure::Kind;
 use dataset::{Driving, Model};
 use polars::prelude::{DataFrame, DataType, Series};
-use serde::Serialize;
 
-/// Rows, and the sums of the declared columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// Rows.
-    pub rows: u64,
-    /// The exact sum of each column, by the name in the driving table; NULL counts as nothing.
-    pub sums: BTreeMap<String, Amount>,
-}
-
-/// An exact amount: an integer and how many of its digits stand after the point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Amount {
-    /// The amount without its point.
-    pub unscaled: i128,
-    /// Digits after the point.
-    pub scale: u8,
-}
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::new();
-        crate::sink::write_decimal(self.unscaled, self.scale.into(), &mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
-    }
-}
-
-impl Serialize for Amount {
-    /// As a string, since JSON's numbers are read as floats.
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// What came in, what was written and what the join left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reconciliation {
-    /// The driving table.
-    pub table: String,
-    /// As read from the database.
-    pub read: Count,
-    /// As counted by the sink, row by row.
-    pub written: Count,
-    /// By an anti-join of its own.
-    pub left_out: Count,
-}
+use crate::reconciliation::{Amount, Count, Reconciliation, exceeds};
 
 impl Reconciliation {
     /// Compares what the driving table of `model` holds, and what the model left out, with what was written.
@@ -123,22 +77,6 @@ impl Reconciliation {
 }
 
 impl Count {
-    /// Adds what `other` counted, of the same columns.
-    pub(crate) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
-        self.rows += other.rows;
-        for (column, amount) in &other.sums {
-            let sum = self.sums.entry(column.clone()).or_insert(Amount {
-                unscaled: 0,
-                ..*amount
-            });
-            sum.unscaled = sum
-                .unscaled
-                .checked_add(amount.unscaled)
-                .with_context(|| exceeds(column))?;
-        }
-        Ok(())
-    }
-
     /// Counts rows of the driving table.
     ///
     /// # Errors
@@ -168,10 +106,6 @@ impl Count {
     }
 }
 
-fn exceeds(column: &str) -> String {
-    format!("the sum of `{column}` exceeds 128 bits")
-}
-
 fn sum(series: &Series) -> anyhow::Result<Amount> {
     let (scale, integers) = match series.dtype() {
         DataType::Decimal(_, scale) => (*scale, series.to_physical_repr().into_owned()),
@@ -197,7 +131,7 @@ fn sum(series: &Series) -> anyhow::Result<Amount> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::polars::Kept;
+    use crate::check::left_out::Kept;
     use dataset::failure::Failure;
     use polars::prelude::df;
 

@@ -1,4 +1,8 @@
-//! What runs models.
+//! What runs models. Polars alone for now; nothing outside knows whether rows fitted in memory.
 
+mod job;
 pub(crate) mod output;
-pub(crate) mod polars;
+mod polars;
+
+pub(crate) use job::Job;
+pub(crate) use polars::run;

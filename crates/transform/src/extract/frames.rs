@@ -7,9 +7,9 @@ use connectorx::{impl_transport, impl_typesystem};
 use database::copy::decode::{Bytes, ColumnBlock, Text, Values};
 use dataset::ColumnType;
 use polars::prelude::{
-    BinaryChunked, BooleanChunked, ChunkedArray, DataFrame, DataType, Float32Type, Float64Type,
-    Int32Type, Int64Type, Int128Type, IntoSeries, PlSmallStr, PolarsNumericType, Series,
-    StringChunked, TimeUnit, TimeZone,
+    BinaryChunked, BooleanChunked, ChunkedArray, DataFrame, Float32Type, Float64Type, Int32Type,
+    Int64Type, Int128Type, IntoSeries, PlSmallStr, PolarsNumericType, Series, StringChunked,
+    TimeUnit, TimeZone,
 };
 use polars_arrow::array::{
     BinaryViewArray, BooleanArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray,
@@ -52,38 +52,6 @@ impl TypeConversion<ColumnBlock, Series> for BlocksToFrames {
 impl TypeConversion<Option<ColumnBlock>, Option<Series>> for BlocksToFrames {
     fn convert(block: Option<ColumnBlock>) -> Option<Series> {
         block.map(series)
-    }
-}
-
-/// The Polars type that a table's column is carried as. All integers have 64 bits in a model: sums and
-/// products of narrower ones would wrap around where Postgres widens or reports an error.
-pub(crate) fn carried_type(kind: ColumnType) -> DataType {
-    match kind {
-        ColumnType::SmallInt | ColumnType::Integer => DataType::Int64,
-        kind => data_type(kind),
-    }
-}
-
-/// The Polars type of a declared column of a model's output.
-pub(crate) fn data_type(kind: ColumnType) -> DataType {
-    match kind {
-        ColumnType::Boolean => DataType::Boolean,
-        ColumnType::SmallInt => DataType::Int16,
-        ColumnType::Integer => DataType::Int32,
-        ColumnType::BigInt => DataType::Int64,
-        ColumnType::Real => DataType::Float32,
-        ColumnType::Double => DataType::Float64,
-        ColumnType::Numeric { precision, scale } => {
-            DataType::Decimal(precision.into(), scale.into())
-        }
-        ColumnType::Text | ColumnType::Uuid | ColumnType::Json | ColumnType::JsonBinary => {
-            DataType::String
-        }
-        ColumnType::Date => DataType::Date,
-        ColumnType::Time => DataType::Time,
-        ColumnType::Timestamp => DataType::Datetime(TimeUnit::Microseconds, None),
-        ColumnType::TimestampTz => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
-        ColumnType::Bytes => DataType::Binary,
     }
 }
 
@@ -164,17 +132,6 @@ where
 fn cells(ends: &[usize]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
     let starts = std::iter::once(0).chain(ends.iter().copied());
     starts.zip(ends).map(|(start, end)| start..*end)
-}
-
-/// A frame of these columns, without rows.
-pub(crate) fn empty_frame(columns: &[dataset::Column]) -> anyhow::Result<DataFrame> {
-    let columns = columns
-        .iter()
-        .map(|column| {
-            Series::new_empty(column.name.as_str().into(), &carried_type(column.kind)).into()
-        })
-        .collect();
-    Ok(DataFrame::new(0, columns)?)
 }
 
 /// The blocks of one table, partition by partition, in the order they were read.

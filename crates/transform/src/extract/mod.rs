@@ -18,8 +18,6 @@ use tracing::field::Empty;
 use frames::{BlocksToFrames, Frames};
 use source::{PostgresSource, Shared};
 
-pub(crate) use frames::{data_type, empty_frame};
-
 use crate::stage::{Spill, Table};
 
 /// A part of a table smaller than this, in blocks of 8 kB, isn't worth a connection of its own.

@@ -9,9 +9,10 @@ use database::{Cancel, Settings};
 use crate::memory::{Budget, Shares};
 use crate::model::projection::Needed;
 use crate::model::select::Ready;
-use crate::sink::publish::Staging;
+use crate::options::Options;
+use crate::report::TableReport;
 use crate::stage::{Spill, StagedTable, Table, layer};
-use crate::{Options, TableReport};
+use storage::publish::Staging;
 
 /// Where the tables come from.
 pub(crate) enum Source<'a> {

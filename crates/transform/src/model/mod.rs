@@ -1,14 +1,16 @@
 //! What a model's SELECT means: every name found, every type known, before a row is read.
 //!
-//! [`select`] parses it, [`resolve`] makes a [`tree`] of it, of what is on the [`list`]; the engine runs the tree.
+//! `select` parses it, `resolve` makes a `tree` of it, of what is on the `list`; the engine runs the tree.
 
 pub(crate) mod catalog;
 pub mod describe;
 mod expression;
+pub(crate) mod identifier;
 pub(crate) mod list;
 #[cfg(test)]
 mod list_tests;
 pub(crate) mod literal;
+mod operations;
 pub(crate) mod plan;
 pub(crate) mod projection;
 pub(crate) mod refusal;

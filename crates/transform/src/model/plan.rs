@@ -2,11 +2,12 @@
 //! look up their parents in the other tables, and these look up theirs.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, Select,
+    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, Select,
     SelectItem, SetExpr, Statement, TableFactor,
 };
 
 use crate::model::catalog::{Catalog, TableColumn};
+use crate::model::identifier::folded;
 
 /// How a streamed model runs. Tables have the numbers of their place in FROM; 0 is the streamed one.
 #[derive(Debug, PartialEq)]
@@ -311,18 +312,6 @@ impl Reader {
             column: folded(column),
         })
     }
-}
-
-/// A name as Postgres understands it: A to Z in lower case unless quoted, and no longer than it may be.
-pub(crate) fn folded(name: &Ident) -> String {
-    /// `NAMEDATALEN` without the byte that ends it.
-    const LONGEST_BYTES: usize = 63;
-    let mut folded = match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_ascii_lowercase(),
-    };
-    folded.truncate(folded.floor_char_boundary(LONGEST_BYTES));
-    folded
 }
 
 #[cfg(test)]

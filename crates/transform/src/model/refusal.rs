@@ -7,7 +7,6 @@ use dataset::failure::Kind;
 use sqlparser::ast::{Ident, Spanned};
 
 use super::tree::Place;
-use crate::model::select;
 
 /// A construct that is refused.
 #[derive(Debug, Clone)]
@@ -46,7 +45,7 @@ impl Refusal {
 
     /// The error of a model, of kind usage.
     pub(crate) fn error(&self, model: &Model) -> anyhow::Error {
-        select::error_at(model, &self.place(model), &self.message)
+        error_at(model, &self.place(model), &self.message)
     }
 
     /// The error of a model whose rows have a value that cannot be computed, of kind refused.
@@ -65,6 +64,14 @@ impl Refusal {
             Place { line, column } => format!("{}, line {line}, column {column}", model.file),
         }
     }
+}
+
+/// An error in a model's SQL, of [`Kind::Usage`].
+pub(crate) fn error_at(model: &Model, place: &str, message: &str) -> anyhow::Error {
+    Kind::Usage.error(format!(
+        "{place}: model `{}` cannot be run: {message}",
+        model.name
+    ))
 }
 
 /// Where a piece of SQL begins.

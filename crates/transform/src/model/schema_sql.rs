@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use crate::model::plan::folded;
+use crate::model::identifier::folded;
 
 /// The columns of each table that is made in one statement; of none where the text holds what the parser doesn't know. A
 /// column whose type isn't known is text of no known kind.

@@ -14,6 +14,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use crate::fault;
 use crate::model::catalog::Catalog;
 use crate::model::plan::Plan;
+use crate::model::refusal::error_at;
 use crate::model::resolve::resolve;
 use crate::model::tree::Resolved;
 
@@ -222,14 +223,6 @@ pub(crate) fn check_names(model: &Model, given: &[&str]) -> anyhow::Result<()> {
         given.join(", "),
         declared().collect::<Vec<_>>().join(", ")
     )))
-}
-
-/// An error in a model's SQL, of [`Kind::Usage`].
-pub(crate) fn error_at(model: &Model, place: &str, message: &str) -> anyhow::Error {
-    Kind::Usage.error(format!(
-        "{place}: model `{}` cannot be run: {message}",
-        model.name
-    ))
 }
 
 /// The parser's message with its end, ` at Line: 1, Column: 8`, before it.

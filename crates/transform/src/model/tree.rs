@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-pub(crate) use super::expression::{
-    Comparison, Derived, Field, Function, Node, Place, Scalar, Value,
+pub(crate) use super::operations::{
+    AggregateFunction, Comparison, Derived, Field, Frame, Function, Place, SetOperation, Value,
+    WindowFunction,
 };
 use super::types::Type;
 
@@ -27,7 +28,40 @@ pub(crate) struct OutputColumn {
     pub(crate) collation: Derived,
 }
 
-/// Rows.
+/// A value for each row.
+#[derive(Debug, Clone)]
+pub(crate) struct Scalar {
+    pub(crate) node: Node,
+    pub(crate) kind: Type,
+    pub(crate) collation: Derived,
+    /// Where it stands in the SQL.
+    pub(crate) at: Place,
+}
+
+/// How a value is computed.
+#[derive(Debug, Clone)]
+pub(crate) enum Node {
+    /// Of the input.
+    Column(usize),
+    Constant(Value),
+    Call(Function, Vec<Scalar>),
+    /// All of these, by three-valued logic; what follows one that is false is not computed.
+    And(Vec<Scalar>),
+    Or(Vec<Scalar>),
+    /// The result of the first condition that is true, or the last.
+    Case(Vec<(Scalar, Scalar)>, Box<Scalar>),
+    /// The first that isn't NULL.
+    Coalesce(Vec<Scalar>),
+    /// The only value of a SELECT that gives at most one row.
+    Query(Arc<Relation>),
+    /// Whether the first column of a SELECT has a value.
+    In(Box<Scalar>, Arc<Relation>),
+    /// Only while a SELECT is resolved: its relation gets a column for each.
+    Aggregate(Box<Aggregate>),
+    Window(Box<Window>),
+}
+
+/// Rows, and how they come about.
 #[derive(Debug, Clone)]
 pub(crate) enum Relation {
     /// One row without columns: that of a SELECT without FROM.
@@ -78,13 +112,6 @@ pub(crate) enum Relation {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SetOperation {
-    Union,
-    Intersect,
-    Except,
-}
-
 /// A join: the columns of the left side, then those of the right.
 #[derive(Debug, Clone)]
 pub(crate) struct Join {
@@ -99,6 +126,7 @@ pub(crate) struct Join {
     pub(crate) condition: Option<Scalar>,
 }
 
+/// One value for each group.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Aggregate {
     pub(crate) function: AggregateFunction,
@@ -109,18 +137,7 @@ pub(crate) struct Aggregate {
     pub(crate) kind: Type,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AggregateFunction {
-    Count,
-    Sum,
-    Min,
-    Max,
-    /// Of floats alone.
-    Mean,
-    All,
-    Any,
-}
-
+/// One value for each row, computed from the rows of its partition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Window {
     pub(crate) function: WindowFunction,
@@ -134,31 +151,7 @@ pub(crate) struct Window {
     pub(crate) kind: Type,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WindowFunction {
-    RowNumber,
-    Rank,
-    DenseRank,
-    /// In so many parts.
-    Tile(i64),
-    /// The value so many rows before, or after where that is negative.
-    Lag(i64),
-    First,
-    Last,
-    Aggregate(AggregateFunction),
-}
-
-/// Which rows of its partition a row sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Frame {
-    /// All.
-    Whole,
-    /// Those before it, itself and its peers: what Postgres takes where there is an ORDER BY.
-    ToPeers,
-    /// Those before it and itself.
-    ToRow,
-}
-
+/// What rows are ordered by.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SortKey {
     pub(crate) value: Scalar,

@@ -9,7 +9,7 @@ use dataset::failure::{Kind, OrFail};
 use polars::prelude::{DataFrame, Schema};
 use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 
-use super::row_file::OpenFile;
+use storage::file::OpenFile;
 
 /// Rows of a row group. At a hundred bytes a row, some ten megabytes: what a writer holds in memory, and what a
 /// reader takes at once.

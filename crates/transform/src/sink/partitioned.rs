@@ -5,11 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::manifest::FileEntry;
 use super::order::{self, Key};
-use super::row_file::{Folder, OpenFile, RowFile};
-use super::rows::{Rows, Shape, positions};
-use super::{BLOCK_ROWS, BUFFER_BYTES, add, partition};
+use super::partition;
+use super::row_file::RowFile;
+use super::rows::{BLOCK_ROWS, BUFFER_BYTES, Rows, Shape, positions};
+use super::written::add;
+use crate::options::Format;
+use storage::file::{Folder, OpenFile};
+use storage::manifest::FileEntry;
 
 /// A folder of partitions under construction. At most as many files are open at once as there are threads, and
 /// one more: the last partition's, since the next rows may be of it too.
@@ -113,7 +116,7 @@ impl<'a> Partitioned<'a> {
     }
 
     /// Ends the last file.
-    pub(super) fn finish(mut self) -> anyhow::Result<super::Written> {
+    pub(super) fn finish(mut self) -> anyhow::Result<super::written::Written> {
         if let Some(last) = self.last.take() {
             self.files.push(last.finish()?);
         }
@@ -171,7 +174,7 @@ impl PartitionWriter<'_> {
             None => {
                 let name = self.name(partition)?;
                 folder.create_folder(&name)?;
-                let path = format!("{name}/{}", shape.format.partition_file());
+                let path = format!("{name}/{}", file_name(shape.format));
                 let file = OpenFile::create_in(folder, &path)?;
                 Partition {
                     file: RowFile::new(file, shape.format, self.rows, false, buffer),
@@ -194,5 +197,13 @@ impl PartitionWriter<'_> {
 impl Partition {
     fn finish(self) -> anyhow::Result<FileEntry> {
         self.file.finish(self.path)
+    }
+}
+
+/// The name of a partition's file.
+fn file_name(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "part-0.csv",
+        Format::Parquet => "part-0.parquet",
     }
 }

@@ -15,9 +15,15 @@ use rayon::prelude::*;
 use tracing::field::Empty;
 
 use super::cells::{Cells, write_text};
-use super::manifest::FileEntry;
-use super::{Format, Written};
+use super::written::Written;
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
+use crate::options::Format;
+use storage::manifest::FileEntry;
+
+/// A buffer is written out once it holds this many bytes.
+pub(super) const BUFFER_BYTES: usize = 1 << 20;
+/// Rows that one thread encodes at a time; each thread has two such blocks.
+pub(super) const BLOCK_ROWS: usize = 1 << 13;
 
 /// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;

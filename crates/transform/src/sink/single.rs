@@ -10,9 +10,10 @@ use std::thread;
 use anyhow::Context;
 
 use super::order;
-use super::row_file::{OpenFile, RowFile};
-use super::rows::{Block, Rows, Shape, block_range, positions};
-use super::{BLOCK_ROWS, Written, add};
+use super::row_file::RowFile;
+use super::rows::{BLOCK_ROWS, Block, Rows, Shape, block_range, positions};
+use super::written::{Written, add};
+use storage::file::OpenFile;
 
 /// A single file under construction.
 pub(crate) struct SingleFile<'a> {

@@ -9,9 +9,9 @@ use dataset::{Column, ColumnType, Dataset, TableSchema, TextTraits};
 use serde::{Deserialize, Serialize};
 
 use super::StagedTable;
-use crate::TableReport;
-use crate::sink::manifest::{self, FileEntry};
-use crate::sink::publish::Staging;
+use crate::report::TableReport;
+use storage::manifest::{self, FileEntry};
+use storage::publish::Staging;
 
 /// Where the raw layers of all datasets lie, below the folder that `--stage` names.
 const RAW: &str = "raw";

@@ -15,9 +15,9 @@ use polars::prelude::{DataFrame, SerReader};
 use polars_io::parquet::read::ParquetReader;
 
 use crate::memory::Budget;
-use crate::sink::OpenFile;
-use crate::sink::manifest::FileEntry;
 use crate::sink::parquet::{Compression, ParquetFile, ParquetOptions, ROW_GROUP_ROWS};
+use storage::file::OpenFile;
+use storage::manifest::FileEntry;
 
 /// Rows of one file: some hundred megabytes at most, what a cluster's workers like to read at once.
 const FILE_ROWS: usize = 8 * ROW_GROUP_ROWS;
@@ -113,7 +113,7 @@ impl StagedTable {
 
     /// All of it in memory.
     fn load(&self) -> anyhow::Result<DataFrame> {
-        let mut frame = crate::extract::empty_frame(&self.schema.columns)?;
+        let mut frame = crate::frame_types::empty_frame(&self.schema.columns)?;
         for chunk in self.chunks(self.columns()) {
             frame.vstack_mut_owned(chunk?)?;
         }
@@ -190,7 +190,7 @@ impl Spill {
         partitions: Vec<Part>,
     ) -> anyhow::Result<Table> {
         if !self.is_to_disk() {
-            let mut frame = crate::extract::empty_frame(columns)?;
+            let mut frame = crate::frame_types::empty_frame(columns)?;
             for block in partitions.into_iter().flat_map(|part| part.blocks) {
                 frame.vstack_mut_owned(block)?;
             }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::Output;
+use super::output::Output;
 use super::records::{Records, fields, split, value};
 use super::rows::Rows;
 use super::ties::{Ties, Unmatched};
-use crate::sink::manifest::FileEntry;
 use crate::sink::{NULL_FOLDER, escape};
+use storage::manifest::FileEntry;
 
 /// Progress is told after so many rows.
 const TELL_EVERY_ROWS: u64 = 1 << 13;

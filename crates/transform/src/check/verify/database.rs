@@ -10,13 +10,13 @@ use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
 use dataset::failure::Kind;
 use dataset::{Dataset, Model};
-use serde::Serialize;
 use tracing::field::Empty;
 
-use super::Output;
 use super::comparison::{Comparison, Stop};
+use super::output::Output;
 use super::query::Query;
 use super::records::Records;
+use super::verified::AgainstDatabase;
 use crate::model::projection::Needed;
 use crate::model::select::Select;
 
@@ -27,19 +27,6 @@ pub struct Source {
     pub dataset: Dataset,
     /// The Postgres schema that holds the tables.
     pub schema: String,
-}
-
-/// An output that is what the database makes of its model.
-#[derive(Debug, Clone, Serialize)]
-pub struct AgainstDatabase {
-    /// The Postgres schema that holds the tables.
-    pub schema: String,
-    /// The snapshot that they were read in, as Postgres names it.
-    pub snapshot: String,
-    /// Rows compared.
-    pub rows: u64,
-    /// Joining, sorting and comparing.
-    pub seconds: f64,
 }
 
 impl Source {

@@ -7,7 +7,7 @@ use dataset::failure::{Kind, OrFail};
 use polars::prelude::{DataFrame, SerReader};
 use polars_io::parquet::read::ParquetReader;
 
-use super::rows::cannot_read;
+use super::error::cannot_read;
 use crate::sink::Cells;
 use crate::sink::parquet::ROW_GROUP_ROWS;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use dataset::failure::{Kind, OrFail};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::error::cannot_read;
 use super::parquet::ParquetRows;
 use super::records::{Records, fields, value};
 
@@ -132,8 +133,4 @@ impl Iterator for Blocks {
             Err(error) => Some(Err(error)),
         }
     }
-}
-
-pub(super) fn cannot_read(path: &Path) -> String {
-    format!("cannot read {}", path.display())
 }

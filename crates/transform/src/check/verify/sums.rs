@@ -1,6 +1,6 @@
 //! The sums of an output's rows, exact.
 
-use super::Run;
+use super::first_line::Run;
 use super::records::{fields, value};
 
 /// The columns to sum, with what their sums must be.

@@ -7,7 +7,7 @@ use polars::prelude::{
     PlSmallStr, Series, StringChunked, TimeUnit, TimeZone,
 };
 
-use crate::extract::data_type;
+use crate::frame_types::data_type;
 use crate::model::tree::Value;
 use crate::model::types::{Held, Type};
 

@@ -10,18 +10,19 @@ use std::fs;
 use std::path::PathBuf;
 
 use database::Cancel;
+use dataset::Model;
 use dataset::failure::{Kind, OrFail};
-use dataset::{Driving, Model};
 use polars::prelude::{DataFrame, IdxCa, PlSmallStr};
 use rayon::prelude::*;
 
-use super::{Kept, Stream};
-use crate::check::reconcile::Count;
-use crate::extract::empty_frame;
+use super::stream::Stream;
+use crate::check::left_out::{Counted, Kept};
+use crate::frame_types::empty_frame;
 use crate::memory::Shares;
 use crate::sink::parquet::{Compression, ParquetFile, ParquetOptions};
-use crate::sink::{KeyRows, OpenFile, SortKeys, Writer};
+use crate::sink::{KeyRows, SortKeys, Writer};
 use crate::stage::{StagedTable, read_rows};
+use storage::file::OpenFile;
 
 /// The most ranges, each of which has a file open while rows are dealt out.
 const MOST_RANGES: u64 = 200;
@@ -38,27 +39,6 @@ pub(crate) struct Ranges<'a> {
     /// A folder for the files of the ranges, made here.
     pub(crate) scratch: PathBuf,
     pub(crate) cancel: &'a Cancel,
-}
-
-/// The driving table's rows, and those that the model left out.
-pub(crate) struct Counted {
-    pub(crate) read: Count,
-    pub(crate) left_out: Count,
-}
-
-impl Counted {
-    /// Counts `rows` of the driving table.
-    pub(crate) fn of(driving: &Driving, kept: &Kept, rows: &DataFrame) -> anyhow::Result<Self> {
-        Ok(Self {
-            read: Count::of(driving, rows)?,
-            left_out: Count::of(driving, &kept.left_out(driving, rows)?)?,
-        })
-    }
-
-    fn add(&mut self, other: &Self) -> anyhow::Result<()> {
-        self.read.add(&other.read)?;
-        self.left_out.add(&other.left_out)
-    }
 }
 
 /// How the table's rows lie.

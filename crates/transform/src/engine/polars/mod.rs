@@ -1,6 +1,6 @@
-//! Models over frames, in memory. No files, no database, no clock.
+//! Models over frames. No database, no clock, and no files but those of what memory cannot hold ([`external_sort`]).
 //!
-//! [`whole`] runs any SELECT that was resolved, part by part ([`relation`]), over Polars' columns. [`plan`] reads those
+//! [`whole`] runs any SELECT that was resolved, part by part ([`relation`]), over Polars' columns. [`plan`](crate::model::plan) reads those
 //! that only look up the parents of each row of one table, and [`stream`] runs these without ever making the rows of the
 //! join.
 
@@ -9,33 +9,105 @@ mod aggregate;
 mod array;
 mod codes;
 mod evaluate;
-pub(crate) mod external_sort;
+mod external_sort;
 mod join;
 mod lookup;
 mod order;
 mod relation;
 mod rows;
 mod stream;
-pub(crate) mod whole;
+mod tables;
+mod whole;
 mod window;
 
-use anyhow::Context;
 use database::Cancel;
-use dataset::Driving;
-use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
 
-use crate::engine::output::Output;
+use super::job::Job;
+use super::output::Output;
+use crate::check::left_out::{Counted, Kept};
+use crate::frame_types::empty_frame;
+use crate::memory::Shares;
+use crate::model::plan::Plan;
 use crate::model::select::{Ready, Select};
-pub(crate) use stream::Stream;
+use crate::sink::{SortKeys, Writer, Written};
+use crate::stage::{StagedTable, Table};
+use external_sort::Ranges;
+use stream::Stream;
+use tables::{Tables, load, table};
 
-/// The tables by name.
-pub(crate) type Tables = Vec<(String, DataFrame)>;
+/// Runs a model and writes its output with the writer that `writer` makes for about so many rows. What memory cannot hold
+/// goes through ranges, if the model is streamed.
+///
+/// # Errors
+/// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or there are more rows than memory
+/// holds; [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares; those of the
+/// writer.
+pub(crate) fn run<'w>(
+    job: Job<'_>,
+    writer: impl FnOnce(usize) -> anyhow::Result<Writer<'w>>,
+) -> anyhow::Result<(Written, Option<Counted>)> {
+    let shares = Shares::of(job.memory_bytes);
+    if let Some((plan, streamed)) = beyond_memory(&job) {
+        let model = job.select.model;
+        let is_parent = |name: &str| plan.tables[1..].iter().any(|parent| parent == name);
+        let limit = shares.parents();
+        let parents = load(
+            model,
+            job.tables.clone(),
+            is_parent,
+            limit,
+            job.memory_bytes,
+        )?;
+        if let Some(stream) = Stream::prepare(model, plan, &parents)?
+            && stream.takes(&empty_frame(&streamed.schema.columns)?)?
+        {
+            let ranges = Ranges {
+                model,
+                stream: &stream,
+                table: streamed,
+                keys: SortKeys::of(model, job.partition_by),
+                shares,
+                scratch: job.scratch.clone(),
+                cancel: job.cancel,
+            };
+            let mut writer = writer(streamed.rows() as usize)?;
+            let counted = ranges.write(&mut writer)?;
+            return Ok((writer.finish()?, counted));
+        }
+    }
+    in_memory(job, writer)
+}
 
-/// The table of this name, which was read.
-pub(crate) fn table<'a>(tables: &'a Tables, name: &str) -> anyhow::Result<&'a DataFrame> {
-    let found = tables.iter().find(|(table, _)| table == name);
-    let (_, frame) = found.with_context(|| format!("table `{name}` was not read"))?;
-    Ok(frame)
+/// The plan of a streamed model, and its streamed table, which memory cannot hold.
+fn beyond_memory<'a>(job: &'a Job<'_>) -> Option<(&'a Plan, &'a StagedTable)> {
+    let plan = job.select.plan.as_ref().filter(|_| job.ready.streams)?;
+    let streamed = job.tables.iter().find(|(name, _)| *name == plan.tables[0]);
+    match streamed {
+        Some((_, Table::Staged(streamed))) => Some((plan, streamed)),
+        _ => None,
+    }
+}
+
+/// Runs a model over whole tables, which are freed before its output is written.
+fn in_memory<'w>(
+    job: Job<'_>,
+    writer: impl FnOnce(usize) -> anyhow::Result<Writer<'w>>,
+) -> anyhow::Result<(Written, Option<Counted>)> {
+    let (select, limit) = (job.select, Shares::of(job.memory_bytes).tables());
+    let is_read = |name: &str| select.reads_table(name);
+    let tables = load(select.model, job.tables, is_read, limit, job.memory_bytes)?;
+    let (output, kept) = compute(select, job.ready, &tables, limit, job.cancel)?;
+    let counted = match &select.model.driving {
+        None => None,
+        Some(driving) => {
+            let table = table(&tables, &driving.table)?;
+            Some(Counted::of(driving, &kept, table)?)
+        }
+    };
+    drop((tables, kept));
+    let mut writer = writer(output.rows)?;
+    writer.append(output)?;
+    Ok((writer.finish()?, counted))
 }
 
 /// Runs a model's SELECT over the tables and gives its columns the declared types; and what tells which rows of the
@@ -44,7 +116,7 @@ pub(crate) fn table<'a>(tables: &'a Tables, name: &str) -> anyhow::Result<&'a Da
 /// # Errors
 /// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or there are more rows than memory
 /// holds; [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares.
-pub(crate) fn run(
+fn compute(
     select: &Select<'_>,
     ready: &Ready,
     tables: &Tables,
@@ -67,68 +139,4 @@ pub(crate) fn run(
         .flat_map(|driving| driving.key.values());
     let keys = frame.select(names.map(String::as_str))?;
     Ok((Output::of(frame), Kept::Keys(keys)))
-}
-
-/// Which rows of the driving table are in the output.
-pub(crate) enum Kept {
-    /// Those whose key is here, in the output's key columns.
-    Keys(DataFrame),
-    /// Those that have all of these parents.
-    Parents(Vec<Parents>),
-}
-
-/// The rows that a column of the streamed table must point to, or the row is left out.
-pub(crate) struct Parents {
-    /// The column.
-    column: String,
-    /// Their keys, in a column of the same name.
-    keys: DataFrame,
-}
-
-impl Kept {
-    /// The rows of the driving table that the output lacks: by anti-joins of Polars, which know nothing of how
-    /// the model was run. Only the columns to be summed, and keys, are given.
-    pub(crate) fn left_out(
-        &self,
-        driving: &Driving,
-        table: &DataFrame,
-    ) -> anyhow::Result<DataFrame> {
-        match self {
-            Self::Keys(keys) => whole::left_out(driving, table, keys),
-            Self::Parents(parents) => left_out_of_parents(driving, table, parents),
-        }
-    }
-}
-
-fn left_out_of_parents(
-    driving: &Driving,
-    table: &DataFrame,
-    parents: &[Parents],
-) -> anyhow::Result<DataFrame> {
-    let mut names: Vec<&String> = driving.sums.keys().collect();
-    names.extend(parents.iter().map(|parents| &parents.column));
-    // A row without anything to sum still counts.
-    names.extend(driving.key.keys());
-    names.sort_unstable();
-    names.dedup();
-    let columns: Vec<_> = names.iter().map(|name| col(name.as_str())).collect();
-    let mut kept = table.clone().lazy().select(columns);
-    let mut left_out: Vec<LazyFrame> = Vec::new();
-    for parents in parents {
-        let joined = |how: JoinType| {
-            let keys = parents.keys.clone().lazy();
-            let column = || [col(parents.column.as_str())];
-            kept.clone()
-                .join(keys, column(), column(), JoinArgs::new(how))
-        };
-        left_out.push(joined(JoinType::Anti));
-        kept = joined(JoinType::Semi);
-    }
-    let mut frame = table
-        .select(names.iter().map(|name| name.as_str()))?
-        .clear();
-    for part in left_out {
-        frame.vstack_mut(&part.collect()?)?;
-    }
-    Ok(frame)
 }

@@ -11,7 +11,7 @@ use super::array::Array;
 use super::codes::{Codes, Nulls};
 use super::order::Keys;
 use super::rows::Rows;
-use super::{Tables, table};
+use super::tables::{Tables, table};
 use crate::model::refusal::Refusal;
 use crate::model::tree::{Relation, Scalar, SetOperation, SortKey};
 

@@ -7,9 +7,10 @@ use polars::prelude::{
 };
 
 use super::lookup::Lookup;
-use super::{Parents, Tables, table};
+use super::tables::{Tables, table};
+use crate::check::left_out::Parents;
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
-use crate::extract::data_type;
+use crate::frame_types::data_type;
 use crate::model::plan::{self, ColumnOf, Plan};
 
 /// A streamed model with its parents, ready for rows of the streamed table.

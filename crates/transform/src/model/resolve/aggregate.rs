@@ -6,9 +6,9 @@ use super::super::list::{self, T};
 use super::super::refusal::{Refusal, Result, place};
 use super::super::tree::{Aggregate, AggregateFunction, Derived, Node, Scalar};
 use super::super::types::Type;
-use super::call::Arguments;
+use super::arguments::Arguments;
 use super::coerce::cast;
-use super::{Context, Resolver};
+use super::resolver::{Context, Resolver};
 
 impl Resolver<'_> {
     pub(super) fn aggregate_of_groups(

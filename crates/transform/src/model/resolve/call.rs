@@ -1,18 +1,16 @@
 //! Functions and operators.
 
-use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function as SqlFunction, FunctionArg, FunctionArgExpr,
-    FunctionArguments,
-};
+use sqlparser::ast::{Expr, Function as SqlFunction};
 
 use super::super::list::{self, T};
 use super::super::refusal::{Refusal, Result, place};
 use super::super::tree::{Comparison, Derived, Function, Node, Scalar, Value};
 use super::super::types::Type;
 use super::aggregate::is_aggregate;
+use super::arguments::Arguments;
 use super::coerce::cast;
-use super::{Context, Resolver};
-use crate::model::plan::folded;
+use super::resolver::{Context, Resolver};
+use crate::model::identifier::folded;
 
 /// The most digits after the point that a product may have.
 const MOST_DIGITS: u8 = dataset::MAX_PRECISION;
@@ -308,43 +306,6 @@ impl Resolver<'_> {
                 format!("truncates {}: cast it to timestamp", value.kind),
             )),
         }
-    }
-}
-
-/// The arguments of a call.
-pub(super) struct Arguments<'e> {
-    pub(super) values: Vec<&'e Expr>,
-    pub(super) is_star: bool,
-    pub(super) is_distinct: bool,
-}
-
-impl<'e> Arguments<'e> {
-    /// `None` if there is more to them.
-    fn of(function: &'e SqlFunction) -> Option<Self> {
-        if !matches!(function.parameters, FunctionArguments::None) {
-            return None;
-        }
-        let FunctionArguments::List(list) = &function.args else {
-            return None;
-        };
-        if !list.clauses.is_empty() {
-            return None;
-        }
-        let mut arguments = Self {
-            values: Vec::new(),
-            is_star: false,
-            is_distinct: matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct)),
-        };
-        for argument in &list.args {
-            match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => arguments.values.push(expr),
-                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if list.args.len() == 1 => {
-                    arguments.is_star = true
-                }
-                _ => return None,
-            }
-        }
-        Some(arguments)
     }
 }
 

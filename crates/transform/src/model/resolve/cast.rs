@@ -8,8 +8,8 @@ use super::super::refusal::{Refusal, Result, place};
 use super::super::schema_sql;
 use super::super::tree::{Derived, Function, Scalar};
 use super::super::types::Type;
-use super::Resolver;
 use super::coerce::cast;
+use super::resolver::Resolver;
 
 impl Resolver<'_> {
     /// The explicit cast to a type of the SQL.

@@ -9,7 +9,7 @@ use super::super::literal;
 use super::super::refusal::{Refusal, Result};
 use super::super::tree::{Comparison, Derived, Function, Node, Place, Relation, Scalar, Value};
 use super::super::types::Type;
-use super::Resolver;
+use super::resolver::Resolver;
 
 impl Resolver<'_> {
     /// A comparison.

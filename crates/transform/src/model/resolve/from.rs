@@ -6,11 +6,14 @@ use sqlparser::ast::{
 };
 
 use super::super::refusal::{Refusal, Result, place, place_of};
-use super::super::tree::{Comparison, Function, Join, Node, Relation, Resolved, Scalar};
+use super::super::tree::{
+    Comparison, Function, Join, Node, OutputColumn, Relation, Resolved, Scalar,
+};
 use super::super::types::Type;
+use super::query;
+use super::resolver::{Context, Resolver, columns_of};
 use super::scope::{Named, Scope, Visible};
-use super::{Context, Resolver, columns_of, query};
-use crate::model::plan::folded;
+use crate::model::identifier::folded;
 
 /// What stands in FROM, and what is seen of it.
 pub(super) struct From {
@@ -126,7 +129,7 @@ impl Resolver<'_> {
             },
             columns: columns
                 .iter()
-                .map(|column| super::OutputColumn {
+                .map(|column| OutputColumn {
                     name: column.name.clone(),
                     kind: column.kind.clone(),
                     collation: column.collation.clone(),

@@ -7,8 +7,8 @@ use sqlparser::ast::{Expr, Query};
 use super::super::refusal::{Refusal, Result, place};
 use super::super::tree::{Comparison, Derived, Function, Node, Place, Relation, Scalar, Value};
 use super::super::types::Type;
+use super::resolver::{Context, Resolver};
 use super::scalar::logic;
-use super::{Context, Resolver};
 
 impl Resolver<'_> {
     pub(super) fn in_list(

@@ -4,7 +4,7 @@ use sqlparser::ast::{DataType, Expr, SelectItem, SetExpr};
 
 use super::super::types::Type;
 use super::cast::type_of;
-use crate::model::plan::folded;
+use crate::model::identifier::folded;
 
 /// The name of an expression's column.
 pub(super) fn of(expr: &Expr) -> String {

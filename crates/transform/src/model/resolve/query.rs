@@ -11,8 +11,8 @@ use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{OutputColumn, Relation, Resolved, Scalar, SetOperation, SortKey};
 use super::super::types::Type;
 use super::coerce::untyped;
-use super::{Resolver, Shared, columns_of};
-use crate::model::plan::folded;
+use super::resolver::{Resolver, Shared, columns_of};
+use crate::model::identifier::folded;
 
 impl Resolver<'_> {
     /// Resolves a query; its columns of no type are settled by whoever uses it.

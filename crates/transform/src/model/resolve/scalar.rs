@@ -13,8 +13,8 @@ use super::super::literal;
 use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Comparison, Derived, Field, Function, Node, Place, Scalar, Value};
 use super::super::types::Type;
-use super::{Context, Resolver};
-use crate::model::plan::folded;
+use super::resolver::{Context, Resolver};
+use crate::model::identifier::folded;
 
 impl Resolver<'_> {
     /// An expression over the columns of a scope.

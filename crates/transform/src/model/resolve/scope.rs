@@ -5,7 +5,7 @@ use sqlparser::ast::Ident;
 use super::super::refusal::{Refusal, Result, place_of};
 use super::super::tree::{Derived, Scalar};
 use super::super::types::Type;
-use crate::model::plan::folded;
+use crate::model::identifier::folded;
 
 /// What the clauses of a SELECT see of its FROM.
 #[derive(Debug, Clone, Default)]

@@ -12,9 +12,10 @@ use super::super::tree::{
 use super::super::types::Type;
 use super::from::{all_of, conjuncts, split};
 use super::query::{named, position};
+use super::resolver::{Context, Resolver};
 use super::scope::Scope;
-use super::{Context, Resolver, grouping, names};
-use crate::model::plan::folded;
+use super::{grouping, names};
+use crate::model::identifier::folded;
 
 impl Resolver<'_> {
     /// A SELECT, in an order.

@@ -6,9 +6,9 @@ use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Derived, Frame, Node, Scalar, SortKey, Window, WindowFunction};
 use super::super::types::Type;
 use super::aggregate::is_aggregate;
-use super::call::Arguments;
+use super::arguments::Arguments;
 use super::coerce::cast;
-use super::{Context, Resolver};
+use super::resolver::{Context, Resolver};
 
 impl Resolver<'_> {
     pub(super) fn window(

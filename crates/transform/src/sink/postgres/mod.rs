@@ -4,7 +4,7 @@
 //! end, so that others see all the former tables or all the new ones, and of a run that fails or is killed nothing
 //! stays. Rows are frozen: also a transaction whose snapshot is older than the new tables finds them filled.
 
-mod copy;
+pub(crate) mod copy;
 
 use std::thread;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use std::time::Duration;
 use anyhow::Context;
 use database::catalogue::identifier::{literal, qualified, quoted};
 use database::copy::write::CopyIn;
+use database::lock::lock_for_transaction;
 use database::{Cancel, Connection, Settings};
 use dataset::Model;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
 
-use crate::Options;
-use crate::extract::tables::Source;
-pub(crate) use copy::TableWriter;
+use crate::options::Options;
+use copy::TableWriter;
 
 /// What the comment of a table begins with that may be replaced.
 const MARK: &str = "extrato transform wrote this";
@@ -28,10 +28,8 @@ const MARK: &str = "extrato transform wrote this";
 const BUILDING: &str = "extrato_building_";
 /// Postgres cuts names off there.
 const LONGEST_NAME_BYTES: usize = 63;
-/// How often a lock is asked for, and the pause: of the schema, which a killed run may hold until the server notices,
-/// and of the former tables, which others may be reading. Meanwhile nobody has to queue behind us for longer.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// How often the lock of the former tables is asked for, which others may be reading, and the pause. Nobody has to queue
+/// behind us for longer meanwhile.
 const EXCHANGE_TRIES: u32 = 60;
 const EXCHANGE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -50,14 +48,14 @@ impl<'a> Target<'a> {
     /// # Errors
     /// [`Kind::Usage`] if it can be none.
     pub(crate) fn of(
-        source: &Source<'a>,
+        database: Option<&'a Settings>,
         options: &'a Options,
         cancel: &'a Cancel,
     ) -> anyhow::Result<Option<Self>> {
         let Some(schema) = &options.to_postgres else {
             return Ok(None);
         };
-        let Source::Database(settings) = source else {
+        let Some(settings) = database else {
             return Err(Kind::Usage.error(
                 "results are written back into the database that was read, and staged tables are read without one",
             ));
@@ -87,7 +85,7 @@ impl<'a> Target<'a> {
     pub(crate) fn begin(&self) -> anyhow::Result<WriteBack<'a>> {
         let mut connection = self.settings.connect(self.cancel)?;
         connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")?;
-        self.lock(&mut connection)?;
+        lock_for_transaction(&mut *connection, "transform", self.schema)?;
         if !self.check_rights(&mut connection)? {
             connection
                 .batch_execute(&format!("CREATE SCHEMA {}", quoted(self.schema)))
@@ -98,21 +96,6 @@ impl<'a> Target<'a> {
             connection,
             tables: Vec::new(),
         })
-    }
-
-    fn lock(&self, client: &mut Client) -> anyhow::Result<()> {
-        let query =
-            "SELECT pg_try_advisory_xact_lock(hashtextextended('extrato transform ' || $1, 0))";
-        for _ in 0..LOCK_TRIES {
-            if client.query_one(query, &[&self.schema])?.get(0) {
-                return Ok(());
-            }
-            thread::sleep(LOCK_PAUSE);
-        }
-        Err(Kind::Refused.error(format!(
-            "another transform is writing into schema {}: wait for its end",
-            self.schema
-        )))
     }
 
     /// Whether the schema is there.

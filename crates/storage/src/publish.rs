@@ -1,6 +1,6 @@
 //! Publish or nothing: output is staged beside its place and exchanged with it in one step.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,15 @@ use dataset::failure::{Kind, OrFail};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::manifest;
+use crate::manifest;
+use crate::place::Place;
 
 const LOCK: &str = ".extrato.lock";
 const STAGING_PREFIX: &str = ".extrato-";
 const FORMER_PREFIX: &str = "former.";
 
 /// A folder `OUT/.extrato-<run>/`, which only this run writes to. Deleted when dropped.
-pub(crate) struct Staging {
+pub struct Staging {
     out: PathBuf,
     folder: PathBuf,
     lock: File,
@@ -26,25 +27,22 @@ impl Staging {
     ///
     /// # Errors
     /// [`Kind::Output`] if `out` cannot be written, or another run writes there.
-    pub(crate) fn begin(out: &Path, run: &str) -> anyhow::Result<Self> {
+    pub fn begin(out: &Path, run: &str) -> anyhow::Result<Self> {
         let place = || {
             format!(
                 "cannot write to {}: name a folder that can be written with --out",
                 out.display()
             )
         };
-        fs::create_dir_all(out).or_fail(Kind::Output, place)?;
-        let lock = File::create(out.join(LOCK)).or_fail(Kind::Output, place)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Kind::Output.error(format!(
+        let lock = Place::folder(out)
+            .lock(LOCK)
+            .or_fail(Kind::Output, place)?
+            .ok_or_else(|| {
+                Kind::Output.error(format!(
                     "another run writes to {}: wait for it, or name another folder with --out",
                     out.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(error).or_fail(Kind::Output, place),
-        }
+                ))
+            })?;
         for entry in fs::read_dir(out).or_fail(Kind::Output, place)?.flatten() {
             if entry
                 .file_name()
@@ -70,19 +68,17 @@ impl Staging {
     ///
     /// # Errors
     /// If there is no output, or a run writes there at the moment.
-    pub(crate) fn hold(out: &Path) -> std::io::Result<File> {
-        let lock = File::open(out.join(LOCK))?;
-        lock.try_lock_shared()?;
-        Ok(lock)
+    pub fn hold(out: &Path) -> std::io::Result<File> {
+        Place::folder(out).hold(LOCK)
     }
 
     /// Where to write what will be published as `name`.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Makes sure that publishing `name` as a folder would replace nothing but a former run's output.
-    pub(crate) fn check_replaceable(&self, name: &str) -> anyhow::Result<()> {
+    pub fn check_replaceable(&self, name: &str) -> anyhow::Result<()> {
         let target = self.out.join(name);
         let Ok(mut entries) = fs::read_dir(&target) else {
             return Ok(());
@@ -99,7 +95,7 @@ impl Staging {
     }
 
     /// Puts the staged folder `name` in its place; the former one is deleted with the staging folder.
-    pub(crate) fn publish_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub fn publish_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let (staged, target) = (self.path(name), self.out.join(name));
         let failed = || {
             format!(
@@ -126,7 +122,7 @@ impl Staging {
     }
 
     /// Makes sure that publishing `file` would replace nothing but a former run's output.
-    pub(crate) fn check_file_replaceable(&self, file: &str) -> anyhow::Result<()> {
+    pub fn check_file_replaceable(&self, file: &str) -> anyhow::Result<()> {
         let target = self.out.join(file);
         let manifest = manifest::beside(file);
         if !target.exists() || self.out.join(&manifest).is_file() {
@@ -140,9 +136,9 @@ impl Staging {
     }
 
     /// Puts the staged file `file` and its manifest in their places. The former manifest is set aside first,
-    /// so that at every moment a manifest that is there tells of the file that is there; [`recover`] ends
+    /// so that at every moment a manifest that is there tells of the file that is there; the next run ends
     /// what a kill interrupts.
-    pub(crate) fn publish_file(&self, file: &str) -> anyhow::Result<PathBuf> {
+    pub fn publish_file(&self, file: &str) -> anyhow::Result<PathBuf> {
         self.check_file_replaceable(file)?;
         let manifest = manifest::beside(file);
         let (target, published) = (self.out.join(file), self.out.join(&manifest));

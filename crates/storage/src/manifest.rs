@@ -1,0 +1,83 @@
+//! Manifests: a line of JSON about the run, then one for each file.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use dataset::failure::{Kind, OrFail};
+use serde::{Deserialize, Serialize};
+
+/// The name of a manifest in a folder of partitions. The underscore hides it from readers of the data.
+pub const IN_FOLDER: &str = "_manifest.jsonl";
+/// The name of an empty file whose presence says that the folder is whole.
+pub const SUCCESS: &str = "_SUCCESS";
+
+/// The end of the name of a manifest beside a single file.
+pub const SUFFIX: &str = ".manifest.jsonl";
+
+/// The name of the manifest beside the single file of this name.
+pub fn beside(file: &str) -> String {
+    format!("{file}{SUFFIX}")
+}
+
+/// What a manifest says of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Where it lies, relative to the manifest.
+    pub path: String,
+    /// Its rows, without the header.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// XXH3-128 of the contents, as 32 hexadecimal digits.
+    #[serde(with = "hexadecimal")]
+    pub xxh3_128: u128,
+}
+
+mod hexadecimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(hash: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{hash:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
+}
+
+/// Writes a manifest: `header` on its first line, then the files.
+///
+/// # Errors
+/// [`Kind::Output`] if it cannot be written.
+pub fn write(path: &Path, header: &impl Serialize, files: &[FileEntry]) -> anyhow::Result<()> {
+    let write = || -> io::Result<()> {
+        let mut file = BufWriter::new(File::create_new(path)?);
+        serde_json::to_writer(&mut file, header)?;
+        file.write_all(b"\n")?;
+        for entry in files {
+            serde_json::to_writer(&mut file, entry)?;
+            file.write_all(b"\n")?;
+        }
+        file.flush()
+    };
+    write().or_fail(Kind::Output, || format!("cannot write {}", path.display()))
+}
+
+/// Writes the manifest of a folder, whose files are all there, and what says that it is whole.
+///
+/// # Errors
+/// As [`write()`].
+pub fn complete(folder: &Path, header: &impl Serialize, files: &[FileEntry]) -> anyhow::Result<()> {
+    write(&folder.join(IN_FOLDER), header, files)?;
+    let success = folder.join(SUCCESS);
+    File::create_new(&success)
+        .map(drop)
+        .or_fail(Kind::Output, || {
+            format!("cannot write {}", success.display())
+        })
+}

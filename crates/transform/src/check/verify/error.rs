@@ -1,0 +1,7 @@
+//! What errors say.
+
+use std::path::Path;
+
+pub(super) fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.display())
+}

@@ -1,0 +1,23 @@
+//! A manifest's first line, as far as it is checked.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// What is needed of a manifest's first line.
+#[derive(Deserialize)]
+pub(super) struct Run {
+    pub(super) run: String,
+    pub(super) dataset: String,
+    pub(super) model: String,
+    /// None in a raw layer, whose tables have each their own.
+    #[serde(default)]
+    pub(super) columns: Vec<(String, String)>,
+    #[serde(default)]
+    pub(super) partition_by: Vec<String>,
+    pub(super) rows: u64,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    #[serde(default)]
+    pub(super) sums: BTreeMap<String, String>,
+}

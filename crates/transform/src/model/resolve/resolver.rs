@@ -1,0 +1,87 @@
+//! The state that a SELECT is resolved with, and what its clauses allow.
+
+use std::sync::Arc;
+
+use super::super::catalog::Catalog;
+use super::super::refusal::{Refusal, Result};
+use super::super::tree::{OutputColumn, Place, Relation, Resolved, Scalar};
+use super::super::types::Type;
+use super::scope::Scope;
+
+/// How deep expressions and SELECTs may be nested.
+const DEEPEST: usize = 400;
+
+/// What a SELECT is resolved with.
+pub(super) struct Resolver<'a> {
+    pub(super) catalog: &'a Catalog,
+    /// What WITH names, the innermost last.
+    pub(super) shared: Vec<Shared>,
+    /// The scopes around a sub-select.
+    pub(super) outer: Vec<Scope>,
+    pub(super) depth: usize,
+}
+
+/// What WITH names.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) name: String,
+    pub(super) relation: Arc<Relation>,
+    pub(super) columns: Vec<OutputColumn>,
+    /// Its columns are not all known.
+    pub(super) is_open: bool,
+}
+
+/// What an expression may be made of where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'s> {
+    pub(super) scope: &'s Scope,
+    /// What the clause is called.
+    pub(super) clause: &'static str,
+    pub(super) aggregates: bool,
+    pub(super) windows: bool,
+}
+
+impl<'s> Context<'s> {
+    /// The context of a clause that can have no aggregates.
+    pub(super) fn plain(scope: &'s Scope, clause: &'static str) -> Self {
+        Self {
+            scope,
+            clause,
+            aggregates: false,
+            windows: false,
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// Goes one level deeper.
+    pub(super) fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth == DEEPEST {
+            return Err(Refusal::at(
+                Place::default(),
+                format!("it is nested more than {DEEPEST} deep"),
+            ));
+        }
+        self.depth += 1;
+        let result = run(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Gives columns of no type that of text, as Postgres does where a SELECT ends.
+    pub(super) fn settle(&self, resolved: &mut Resolved) {
+        for column in &mut resolved.columns {
+            if column.kind == Type::Unknown {
+                column.kind = Type::Text;
+            }
+        }
+    }
+}
+
+/// The columns of a relation as they are.
+pub(super) fn columns_of(columns: &[OutputColumn]) -> Vec<Scalar> {
+    let column = |(at, column): (usize, &OutputColumn)| {
+        Scalar::column(at, column.kind.clone(), column.collation.clone())
+    };
+    columns.iter().enumerate().map(column).collect()
+}

@@ -1,0 +1,113 @@
+//! What a run is to do.
+
+use std::path::PathBuf;
+
+use dataset::failure::Kind;
+use dataset::{Dataset, Model};
+use serde::{Deserialize, Serialize};
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The tables and models.
+    pub dataset: Dataset,
+    /// The Postgres schema that holds the tables.
+    pub schema: String,
+    /// The folder to publish into.
+    pub out: PathBuf,
+    /// How a model's output is laid out.
+    pub layout: Layout,
+    /// What the files are.
+    pub format: Format,
+    /// The most connections that read at once; one more holds the snapshot.
+    pub max_connections: usize,
+    /// The memory that the run may take, in bytes; what needs more is staged on disk.
+    pub memory_bytes: u64,
+    /// A folder to keep the tables in, as they were read.
+    pub stage: Option<PathBuf>,
+    /// Whether the report has the first rows of each output.
+    pub preview: bool,
+    /// The Postgres schema to write the outputs into as tables, besides the files.
+    pub to_postgres: Option<String>,
+}
+
+/// How a model's output is laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Layout {
+    /// As the model declares: by its partition columns, in one file if it has none.
+    Declared,
+    /// A folder for each value of these columns.
+    PartitionBy(Vec<String>),
+    /// One file.
+    SingleFile,
+}
+
+impl Layout {
+    /// The partition columns for `model`; `None` for a single file.
+    pub(crate) fn partition_by<'a>(&'a self, model: &'a Model) -> Option<&'a [String]> {
+        let columns = match self {
+            Self::Declared => model.partition_by.as_slice(),
+            Self::PartitionBy(columns) => columns,
+            Self::SingleFile => &[],
+        };
+        (!columns.is_empty()).then_some(columns)
+    }
+
+    /// Checks that each model has the columns that are named to partition by.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] with the column.
+    pub(crate) fn check(&self, models: &[Model]) -> anyhow::Result<()> {
+        for model in models {
+            let columns = self.partition_by(model).unwrap_or_default();
+            if let Some(twice) = columns
+                .iter()
+                .enumerate()
+                .find(|(at, name)| columns[..*at].contains(name))
+            {
+                return Err(
+                    Kind::Usage.error(format!("`{}` is named twice to partition by", twice.1))
+                );
+            }
+            if let Some(unknown) = columns.iter().find(|name| !model.has_column(name)) {
+                let names: Vec<&str> = model
+                    .columns
+                    .iter()
+                    .map(|(name, _)| name.as_str())
+                    .collect();
+                return Err(Kind::Usage.error(format!(
+                    "model `{}` has no column `{unknown}` to partition by; it has {}",
+                    model.name,
+                    names.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The format of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text with a header, NULL as an empty field
+    #[default]
+    Csv,
+    /// Typed columns, exact decimals, compressed with zstd
+    Parquet,
+}
+
+impl Format {
+    /// The end of a file's name.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// The output folder unless another is named.
+pub const DEFAULT_OUT: &str = "data/out";
+/// The folder for staged tables unless another is named.
+pub const DEFAULT_STAGE: &str = "data/lake";

@@ -1,0 +1,78 @@
+//! What came in, what was written and what was left out, exactly.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::sink::write_decimal;
+
+/// Rows, and the sums of the declared columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Rows.
+    pub rows: u64,
+    /// The exact sum of each column, by the name in the driving table; NULL counts as nothing.
+    pub sums: BTreeMap<String, Amount>,
+}
+
+/// An exact amount: an integer and how many of its digits stand after the point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// The amount without its point.
+    pub unscaled: i128,
+    /// Digits after the point.
+    pub scale: u8,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        write_decimal(self.unscaled, self.scale.into(), &mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl Serialize for Amount {
+    /// As a string, since JSON's numbers are read as floats.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What came in, what was written and what the join left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reconciliation {
+    /// The driving table.
+    pub table: String,
+    /// As read from the database.
+    pub read: Count,
+    /// As counted by the sink, row by row.
+    pub written: Count,
+    /// By an anti-join of its own.
+    pub left_out: Count,
+}
+
+impl Count {
+    /// Adds what `other` counted, of the same columns.
+    pub(crate) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.rows += other.rows;
+        for (column, amount) in &other.sums {
+            let sum = self.sums.entry(column.clone()).or_insert(Amount {
+                unscaled: 0,
+                ..*amount
+            });
+            sum.unscaled = sum
+                .unscaled
+                .checked_add(amount.unscaled)
+                .with_context(|| exceeds(column))?;
+        }
+        Ok(())
+    }
+}
+
+/// What an error says of a sum that is beyond every number.
+pub(crate) fn exceeds(column: &str) -> String {
+    format!("the sum of `{column}` exceeds 128 bits")
+}

@@ -1,0 +1,88 @@
+//! The outputs of a model's run, into files and, where that is asked for, a table.
+
+use std::path::Path;
+
+use database::Cancel;
+use dataset::Model;
+use dataset::failure::Kind;
+
+use super::partitioned::Partitioned;
+use super::postgres::copy::TableWriter;
+use super::rows::Shape;
+use super::single::SingleFile;
+use super::written::Written;
+use crate::engine::output::Output;
+use crate::options::Format;
+
+/// Writes the outputs of one run of a model, which follow each other in the order of the whole. Each is ordered
+/// here; there is at least one, and all share their sources but the first.
+pub(crate) struct Writer<'a> {
+    files: Files<'a>,
+    table: Option<TableWriter<'a>>,
+}
+
+enum Files<'a> {
+    Single(Box<SingleFile<'a>>),
+    Partitioned(Box<Partitioned<'a>>),
+}
+
+impl<'a> Writer<'a> {
+    /// Writes into the file `target`, or into the folder if there are columns to partition by; and into `table` too if
+    /// there is one. `expected_rows` is about how many rows there will be.
+    pub(crate) fn new(
+        model: &'a Model,
+        format: Format,
+        partition_by: Option<&[String]>,
+        target: &Path,
+        table: Option<TableWriter<'a>>,
+        expected_rows: usize,
+        cancel: &'a Cancel,
+    ) -> anyhow::Result<Self> {
+        let shape = Shape::new(model, format, expected_rows, cancel);
+        let files = match partition_by {
+            Some(columns) => {
+                Files::Partitioned(Box::new(Partitioned::new(shape, columns, target)?))
+            }
+            None => Files::Single(Box::new(SingleFile::new(shape, target))),
+        };
+        Ok(Self { files, table })
+    }
+
+    /// Orders and writes the rows of `output`.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if a file cannot be written; it is then incomplete and never
+    /// published. [`Kind::Refused`] for a value that no folder can be named after.
+    pub(crate) fn append(&mut self, output: Output) -> anyhow::Result<()> {
+        let rows = match &mut self.files {
+            Files::Single(single) => single.shape.rows(output)?,
+            Files::Partitioned(partitioned) => partitioned.shape.rows(output)?,
+        };
+        if let Some(table) = &mut self.table {
+            table.append(&rows)?;
+        }
+        match &mut self.files {
+            Files::Single(single) => single.append(rows),
+            Files::Partitioned(partitioned) => partitioned.append(rows),
+        }
+    }
+
+    /// Ends the last file.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); [`Kind::Check`] if the table has other rows than the files.
+    pub(crate) fn finish(self) -> anyhow::Result<Written> {
+        let written = match self.files {
+            Files::Single(single) => single.finish()?,
+            Files::Partitioned(partitioned) => partitioned.finish()?,
+        };
+        let in_table = self.table.map(TableWriter::finish).transpose()?;
+        match in_table {
+            Some(rows) if rows != written.rows => Err(Kind::Check.error(format!(
+                "{} rows were written into files, but {rows} into the table",
+                written.rows
+            ))),
+            _ => Ok(written),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What was written of a model's output.
+
+use std::collections::BTreeMap;
+
+use storage::manifest::FileEntry;
+
+/// What was written.
+pub(crate) struct Written {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// Sums by output column, of the rows as they were encoded.
+    pub(crate) sums: BTreeMap<String, i128>,
+    pub(crate) files: Vec<FileEntry>,
+}
+
+/// Adds the sums of some rows to those of all.
+pub(super) fn add(total: &mut [i128], sums: &[i128]) {
+    for (total, sum) in total.iter_mut().zip(sums) {
+        *total += sum;
+    }
+}
