@@ -34,6 +34,10 @@ impl Resolver<'_> {
         for item in &select.projection {
             self.item(item, &scope, &mut outputs, &mut values, &mut is_open)?;
         }
+        if is_open {
+            // Positions and names of the other clauses may be those of columns that aren't known.
+            return Ok(open(relation, outputs));
+        }
         let keys = self.group_keys(&select.group_by, &scope, &outputs, &values)?;
         let selecting = |clause| Context {
             scope: &scope,
@@ -67,9 +71,6 @@ impl Resolver<'_> {
         let is_grouped = !keys.is_empty()
             || having.is_some()
             || values.iter().chain(in_order).any(has_aggregate);
-        if is_open {
-            return Ok(open(relation, outputs));
-        }
         if is_grouped {
             let mut aggregates = Vec::new();
             let mut of_groups =

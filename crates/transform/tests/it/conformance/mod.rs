@@ -112,12 +112,12 @@ fn conformance(
         let outcomes = outcomes(place, &statements, variation);
         for (index, outcome) in indexes.iter().zip(&outcomes) {
             tally.add(outcome);
-            if let Outcome::Finding(finding) = outcome {
-                if tally.findings.len() < FINDINGS_SHOWN {
-                    let found = made_simple(seed, *index, finding, place, variation);
-                    tell(&found);
-                    tally.findings.push(found);
-                }
+            if let Outcome::Finding(finding) = outcome
+                && tally.findings.len() < FINDINGS_SHOWN
+            {
+                let found = made_simple(seed, *index, finding, place, variation);
+                tell(&found);
+                tally.findings.push(found);
             }
         }
         progress(&tally);

@@ -143,6 +143,10 @@ fn outcome(
     match (result, answer) {
         (Some(Err(why)), _) if !why.refused => finding(Class::Fault, why.message),
         (Some(Err(_)) | None, Answer::Error(..)) => Outcome::BothFail,
+        // What may be run over these tables was refused before they were looked at.
+        (Some(Err(why)), Answer::Rows(_)) if why.message.contains("cannot be run") => {
+            finding(Class::Fault, why.message)
+        }
         (Some(Err(why)), Answer::Rows(_)) => Outcome::RefusedAtRun(why.message),
         (None, Answer::Rows(_)) => finding(Class::Fault, "it was not run".to_owned()),
         (Some(Ok(_)), Answer::Error(state, message)) => match &state[..2] {
