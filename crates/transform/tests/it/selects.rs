@@ -167,6 +167,7 @@ fn joins_find_their_columns_whichever_way_round_they_are_written() {
         "SELECT id, p.name, c.name AS other FROM product p FULL JOIN category c USING (id)",
         "SELECT p.id, c.name AS other FROM product p FULL JOIN category c ON c.id = p.category_id AND p.id > 1",
         "SELECT c.* FROM product p JOIN category c ON c.id = p.category_id ORDER BY 2, p.id",
+        "SELECT s.parent_id AS c FROM product p JOIN (SELECT id, parent_id FROM category) s ON s.id = p.category_id GROUP BY c",
         "SELECT * FROM product p RIGHT JOIN (SELECT id, parent_id FROM category) c USING (id)",
         "SELECT p.id, c.id AS other FROM product p RIGHT JOIN category c ON p.category_id > c.id",
         "SELECT p.id, c.id AS other FROM product p, category c WHERE c.id = p.category_id AND p.id > 2",

@@ -227,8 +227,7 @@ impl Resolver<'_> {
                 let condition = self.condition(condition, Context::plain(&scope, "JOIN"))?;
                 let (equal, rest) = split(condition, width);
                 // Of a table whose columns aren't known, neither is the side that a column is of.
-                let is_open = scope.tables.iter().any(|table| table.is_open);
-                if kept == (true, true) && equal.is_empty() && !is_open {
+                if kept == (true, true) && equal.is_empty() && !scope.is_open() {
                     return Err(Refusal::at(
                         place(sql),
                         "Postgres joins FULL only where columns of both sides are equal",

@@ -41,6 +41,11 @@ impl Scope {
         self
     }
 
+    /// Whether a table may have more columns than are known.
+    pub(super) fn is_open(&self) -> bool {
+        self.tables.iter().any(|table| table.is_open)
+    }
+
     fn shifted(self, places: usize) -> Self {
         let shift = |columns: Vec<Named>| -> Vec<Named> {
             let shifted = columns.into_iter().map(|column| Named {
@@ -75,11 +80,7 @@ impl Scope {
                 place_of(name),
                 format!("`{name}` is a column of several tables: name it with its table"),
             )),
-            _ => Ok(self
-                .tables
-                .iter()
-                .any(|table| table.is_open)
-                .then(|| of_any(name))),
+            _ => Ok(self.is_open().then(|| of_any(name))),
         }
     }
 

@@ -71,6 +71,21 @@ impl Resolver<'_> {
         let is_grouped = !keys.is_empty()
             || having.is_some()
             || values.iter().chain(in_order).any(has_aggregate);
+        for (output, value) in outputs.iter_mut().zip(&values) {
+            output.kind = value.kind.clone();
+            output.collation = value.collation.clone().of_column();
+        }
+        if scope.is_open() {
+            // Which names are columns of FROM isn't known, and so neither is what is grouped and ordered by.
+            return Ok(Resolved {
+                relation: Relation::Project {
+                    input: Box::new(relation),
+                    columns: values,
+                },
+                columns: outputs,
+                is_open: false,
+            });
+        }
         if is_grouped {
             let mut aggregates = Vec::new();
             let mut of_groups =
@@ -105,10 +120,6 @@ impl Resolver<'_> {
                 input: Box::new(relation),
                 windows,
             };
-        }
-        for (output, value) in outputs.iter_mut().zip(&values) {
-            output.kind = value.kind.clone();
-            output.collation = value.collation.clone().of_column();
         }
         let relation = in_order_of(relation, values, order, is_distinct)?;
         Ok(Resolved {
