@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(1);
 pub(crate) struct Done {
     /// From its start to its end.
     pub(crate) seconds: f64,
-    /// Its own and that of the processes that it waited for.
+    /// What the process took, and those that it waited for.
     pub(crate) usage: Usage,
     /// What it printed, unless that went to a file.
     pub(crate) printed: String,

@@ -13,9 +13,9 @@ use crate::table::thousands;
 /// A table of the dataset, and how many rows the seed gives it.
 #[derive(Debug, Clone)]
 pub(crate) struct TableRows {
-    /// Its name.
+    /// The table's name.
     pub(crate) name: String,
-    /// Its rows.
+    /// How many rows the table has.
     pub(crate) rows: u64,
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::server::Server;
 
-/// One way of doing the job.
+/// A way of doing the job.
 pub(crate) trait Way {
     /// What one run measures.
     fn lines(&self) -> Vec<Line>;
@@ -21,7 +21,7 @@ pub(crate) trait Way {
     /// Whether the comparison makes no sense without it. Others may be missing on a machine.
     fn essential(&self) -> bool;
 
-    /// It takes part in so many rounds at most: some take too long for more.
+    /// The most rounds that the way takes part in: some take too long for more.
     fn most_rounds(&self) -> usize {
         usize::MAX
     }
@@ -32,7 +32,7 @@ pub(crate) trait Way {
     }
 }
 
-/// One measurement.
+/// A measurement.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
     /// How long it took.
@@ -93,7 +93,7 @@ pub(crate) struct Against {
 }
 
 impl Line {
-    /// One without measurements.
+    /// A line without measurements.
     pub(crate) fn new(label: impl Into<String>) -> Self {
         Self {
             label: label.into(),
@@ -104,13 +104,13 @@ impl Line {
         }
     }
 
-    /// The same in a table of its own, as `role`.
+    /// Puts the line into a table of its own, as `role`.
     pub(crate) fn of(mut self, part: &'static str, role: Role) -> Self {
         (self.part, self.role) = (part, role);
         self
     }
 
-    /// The same, compared with another.
+    /// Compares the line with another.
     pub(crate) fn against(mut self, label: impl Into<String>, called: &'static str) -> Self {
         self.against = Some(Against {
             label: label.into(),

@@ -26,7 +26,7 @@ impl Spread {
         })
     }
 
-    /// That of the times.
+    /// The spread of a line's times.
     pub(crate) fn of_seconds(line: &Line) -> Option<Self> {
         Self::of(line, |sample| Some(sample.seconds))
     }

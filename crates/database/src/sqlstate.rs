@@ -77,7 +77,7 @@ pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::
     kind.caused_by(error, message)
 }
 
-/// The same for the statement that joins a snapshot which another session exported.
+/// What an error of the statement means that joins a snapshot which another session exported.
 pub(crate) fn while_joining_snapshot(error: anyhow::Error, server: &Settings) -> anyhow::Error {
     match from_database(&error)
         .and_then(postgres::Error::code)

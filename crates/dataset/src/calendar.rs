@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub const DAY_MICROSECONDS: i64 = 86_400_000_000;
 /// Days from 1970-01-01, where dates are counted from here, to 2000-01-01, where Postgres counts from.
 pub const POSTGRES_EPOCH_DAYS: i32 = 10_957;
-/// The same in microseconds.
+/// Postgres's epoch in microseconds since 1970.
 pub const POSTGRES_EPOCH_MICROSECONDS: i64 = POSTGRES_EPOCH_DAYS as i64 * DAY_MICROSECONDS;
 /// The years 1 to 9999, in days from 1970-01-01: what `YYYY-MM-DD` can say.
 pub const CARRIED_DAYS: std::ops::Range<i32> = -719_162..2_932_897;
@@ -86,7 +86,7 @@ impl FromStr for Date {
                 && (1..=31).contains(&date.day)
                 && Self::from_days(date.days()) == *date
         })
-        .ok_or_else(|| format!("`{text}` is no date: write YYYY-MM-DD"))
+        .ok_or_else(|| format!("`{text}` is not a date: write YYYY-MM-DD"))
     }
 }
 

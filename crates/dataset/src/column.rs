@@ -156,7 +156,7 @@ pub struct Column {
 /// What a column carried as text is in the database: the result of a model's SELECT depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextTraits {
-    /// Its type there.
+    /// The column's type in the database.
     pub kind: TextKind,
     /// How its values are ordered and compared.
     pub collation: Collation,
@@ -183,9 +183,9 @@ pub enum TextKind {
 /// How a collation orders and compares text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collation {
-    /// Its name; `default` for the database's own.
+    /// The collation's name; `default` for the database's own.
     pub name: String,
-    /// Whether it orders by bytes, as `C` does; `None` where no database was asked.
+    /// Whether text is ordered by bytes, as `C` does; `None` where no database was asked.
     pub by_bytes: Option<bool>,
     /// Whether only equal bytes are equal.
     pub deterministic: bool,
@@ -199,9 +199,9 @@ pub struct Collation {
 pub enum Letters {
     /// A to Z alone, as in `C`.
     Ascii,
-    /// Those of Unicode, each by itself, as in most languages.
+    /// Letters are mapped as Unicode does, each by itself, as in most languages.
     Unicode,
-    /// As a language has it that maps A to Z otherwise (Turkish), or as nobody knows.
+    /// Letters are mapped as a language does that maps A to Z otherwise (Turkish), or as nobody knows.
     Other,
 }
 
@@ -225,7 +225,7 @@ impl Collation {
 pub struct TableSchema {
     /// The table's name, without the schema.
     pub name: String,
-    /// Its columns, in the table's order.
+    /// The columns, in the table's order.
     pub columns: Vec<Column>,
 }
 

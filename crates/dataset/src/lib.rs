@@ -28,7 +28,7 @@ const DESCRIPTION: &str = "dataset.toml";
 /// A dataset, read and checked.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// Its name, which is also the Postgres schema it lives in unless another is named.
+    /// The dataset's name, which is also the Postgres schema it lives in unless another is named.
     pub name: String,
     /// The tables, parents before children.
     pub tables: Vec<Table>,
@@ -88,7 +88,7 @@ pub struct Model {
 pub struct Driving {
     /// The driving table.
     pub table: String,
-    /// Its key: column of the table = column of the output.
+    /// The table's key: column of the table = column of the output.
     pub key: BTreeMap<String, String>,
     /// Columns whose sums must agree: column of the table = column of the output.
     #[serde(default)]

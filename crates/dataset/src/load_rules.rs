@@ -58,10 +58,10 @@ pub struct LoadRules {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(untagged)]
 pub enum FileColumns {
-    /// As in the table: by name where the file has a header, else in the table's order.
+    /// The table's columns: by name where the file has a header, else in the table's order.
     #[default]
     AsTable,
-    /// One for each column of the table, in its order; columns of the table beyond the list are not in the file.
+    /// A column of the file for each of the table, in the table's order; columns of the table beyond the list are not in the file.
     Listed(Vec<FileColumn>),
     /// Column of the table = column of the file; others are not in the file.
     Named(BTreeMap<String, FileColumn>),
@@ -71,9 +71,9 @@ pub enum FileColumns {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum FileColumn {
-    /// By its position, from 1.
+    /// A column by its position, from 1.
     Position(usize),
-    /// By its name in the header. Where there is no header, the list's order is the file's.
+    /// A column by its name in the header. Where there is no header, the list's order is the file's.
     Name(String),
 }
 
@@ -92,14 +92,14 @@ pub enum Encoding {
 /// What stands before the fraction of numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecimalMark {
-    /// The same in all columns.
+    /// This mark in all columns.
     Everywhere(u8),
-    /// In these columns; a point in all others.
+    /// These marks in these columns; a point in all others.
     ByColumn(BTreeMap<String, u8>),
 }
 
 impl DecimalMark {
-    /// That of a column.
+    /// The decimal mark of a column.
     pub fn of(&self, column: &str) -> u8 {
         match self {
             Self::Everywhere(mark) => *mark,
@@ -123,7 +123,7 @@ pub struct Range {
 pub struct Reference {
     /// The other table.
     pub table: String,
-    /// Its column.
+    /// The column that is meant.
     pub column: String,
     /// What a value that is not there means.
     #[serde(default)]
@@ -309,7 +309,7 @@ fn bound_text(bound: &toml::Value) -> Result<String, String> {
         toml::Value::Integer(number) => Ok(number.to_string()),
         toml::Value::Float(number) => Ok(number.to_string()),
         toml::Value::Datetime(time) => Ok(time.to_string()),
-        other => Err(format!("`{other}` is no bound of a range")),
+        other => Err(format!("`{other}` is not a bound of a range")),
     }
 }
 

@@ -43,7 +43,7 @@ impl Progress {
     }
 }
 
-/// One piece of work: what it is, and how far.
+/// A piece of work: what it is, and how far.
 struct Task {
     name: String,
     total: Option<u64>,

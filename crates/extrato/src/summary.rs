@@ -13,7 +13,7 @@ pub(crate) struct PipelineReport {
     pub(crate) transform: transform::Report,
 }
 
-/// One line per step.
+/// A table with a line for each step.
 struct Steps(Table);
 
 impl Steps {

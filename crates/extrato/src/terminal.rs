@@ -127,7 +127,7 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// Prints to standard output; a reader that has gone (`| head`) is no error.
+/// Prints to standard output; a reader that has gone (`| head`) is not an error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

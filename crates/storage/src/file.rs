@@ -73,7 +73,7 @@ impl OpenFile {
         Self::new(file, path.to_owned())
     }
 
-    /// As [`create`](Self::create), in a folder that is open; the file system has no long path to follow.
+    /// Creates a file in a folder that is open, so that the file system has no long path to follow; it must not exist.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.

@@ -25,9 +25,9 @@ pub fn beside(file: &str) -> String {
 pub struct FileEntry {
     /// Where it lies, relative to the manifest.
     pub path: String,
-    /// Its rows, without the header.
+    /// The file's rows, without the header.
     pub rows: u64,
-    /// Its size.
+    /// The file's size.
     pub bytes: u64,
     /// XXH3-128 of the contents, as 32 hexadecimal digits.
     #[serde(with = "hexadecimal")]

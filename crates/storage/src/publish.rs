@@ -87,7 +87,7 @@ impl Staging {
             return Ok(());
         }
         Err(Kind::Output.error(format!(
-            "{} holds files but no {}, so it is no former output and is left alone: move it, or name another folder \
+            "{} holds files but no {}, so it is not a former output and is left alone: move it, or name another folder \
              with --out",
             target.display(),
             manifest::IN_FOLDER
@@ -129,7 +129,7 @@ impl Staging {
             return Ok(());
         }
         Err(Kind::Output.error(format!(
-            "{} has no {manifest} beside it, so it is no former output and is left alone: move it, or name another \
+            "{} has no {manifest} beside it, so it is not a former output and is left alone: move it, or name another \
              folder with --out",
             target.display()
         )))

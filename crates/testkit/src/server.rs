@@ -47,7 +47,7 @@ impl Server {
         self.folder.path()
     }
 
-    /// Its data folder.
+    /// The server's data folder.
     pub fn data(&self) -> PathBuf {
         self.embedded.folder().join("data")
     }
@@ -63,7 +63,7 @@ impl Server {
             .to_owned()
     }
 
-    /// All that it has logged so far.
+    /// All that the server has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.embedded.folder().join("log")).expect("a log")
     }

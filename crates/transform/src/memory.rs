@@ -52,12 +52,12 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// Of all that a run may take.
+    /// Shares out what a run may take.
     pub(crate) fn of(allowed_bytes: u64) -> Self {
         Self { allowed_bytes }
     }
 
-    /// All of it.
+    /// All that the run may take.
     pub(crate) fn all(self) -> u64 {
         self.allowed_bytes
     }

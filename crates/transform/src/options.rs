@@ -34,7 +34,7 @@ pub struct Options {
 /// How a model's output is laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
-    /// As the model declares: by its partition columns, in one file if it has none.
+    /// The layout that the model declares: by its partition columns, in one file if it has none.
     Declared,
     /// A folder for each value of these columns.
     PartitionBy(Vec<String>),

@@ -35,7 +35,7 @@ impl fmt::Display for Amount {
 }
 
 impl Serialize for Amount {
-    /// As a string, since JSON's numbers are read as floats.
+    /// Writes the amount as a string, since JSON's numbers are read as floats.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -46,11 +46,11 @@ impl Serialize for Amount {
 pub struct Reconciliation {
     /// The driving table.
     pub table: String,
-    /// As read from the database.
+    /// The driving table's rows as read from the database.
     pub read: Count,
-    /// As counted by the sink, row by row.
+    /// The rows written, as counted by the sink, row by row.
     pub written: Count,
-    /// By an anti-join of its own.
+    /// The rows left out, as counted by an anti-join of its own.
     pub left_out: Count,
 }
 

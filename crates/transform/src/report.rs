@@ -25,7 +25,7 @@ pub struct Report {
 /// A table as read.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableReport {
-    /// Its name.
+    /// The table's name.
     pub table: String,
     /// Rows.
     pub rows: u64,
@@ -36,7 +36,7 @@ pub struct TableReport {
 /// A model's output.
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelReport {
-    /// Its name.
+    /// The model's name.
     pub model: String,
     /// Rows written.
     pub rows: u64,
@@ -54,6 +54,6 @@ pub struct ModelReport {
     pub table: Option<String>,
     /// The first rows, if they were asked for.
     pub preview: Option<Preview>,
-    /// In = written + left out; `None` for a model that declares no driving table.
+    /// The proof that all rows read were written or left out; `None` for a model that declares no driving table.
     pub reconciliation: Option<Reconciliation>,
 }

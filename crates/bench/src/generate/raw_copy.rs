@@ -14,7 +14,7 @@ use crate::filled::TableRows;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
-/// As much as our own writer sends at a time.
+/// Bytes sent at a time: as many as our own writer sends.
 const BLOCK_BYTES: usize = 256 * 1024;
 
 /// The label of the limit with so many connections.
@@ -80,7 +80,7 @@ impl RawCopy {
         })
     }
 
-    /// The same over one connection, in one transaction that makes the tables too.
+    /// Raw COPY over one connection, in one transaction that makes the tables too.
     pub(super) fn in_one_transaction(
         server: &Server,
         tables: &[TableRows],

@@ -48,7 +48,7 @@ impl Files {
         })
     }
 
-    /// The same with a part of the largest table's rows, one of `divide_by`, in another folder.
+    /// Files with a part of the largest table's rows, one of `divide_by`, in another folder.
     pub(super) fn head(&self, folder: &Path, divide_by: u64) -> anyhow::Result<Self> {
         fs::create_dir(folder)?;
         let mut tables = self.tables.clone();

@@ -27,7 +27,7 @@ struct Ours {
     arguments: &'static [&'static str],
 }
 
-/// All of our own.
+/// All ways of our own.
 pub(super) fn all(clean: &Rc<Files>, bad: &Rc<Files>, sales: &Rc<Files>) -> Vec<Box<dyn Way>> {
     let way = |lines, files: &Rc<Files>| Ours {
         lines,
@@ -54,7 +54,7 @@ pub(super) fn all(clean: &Rc<Files>, bad: &Rc<Files>, sales: &Rc<Files>) -> Vec<
     ]
 }
 
-/// Of the summary that it prints, what is used here.
+/// What is used here of the summary that the program prints.
 #[derive(Deserialize)]
 struct Report {
     rows: Rows,

@@ -13,14 +13,14 @@ use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 use crate::{child, python};
 
-/// One way.
+/// A way of others.
 pub(super) struct Script {
     label: &'static str,
-    /// In the folder of scripts; told the mode, and the folder with the files.
+    /// A file in the folder of scripts, which is told the mode and the folder with the files.
     file: &'static str,
     mode: &'static str,
     packages: &'static [&'static str],
-    /// Whether it gets a part of the rows only.
+    /// Whether the way gets a part of the rows only.
     slow: bool,
     note: &'static str,
 }

@@ -14,7 +14,7 @@ use crate::child;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::{SCHEMA, Server};
 
-/// All that extrato does but checking.
+/// The name of the way that does all that extrato does but checking.
 pub(super) const WHOLE: &str = "psql, \\copy and keys";
 /// The largest table's `\copy`.
 pub(super) const ROWS_ALONE: &str = "psql, \\copy: rows alone";

@@ -28,7 +28,7 @@ pub(crate) struct DiskArgs {
     #[arg(long)]
     into: PathBuf,
 
-    /// By so many threads at once
+    /// Threads that write at once
     #[arg(long)]
     threads: usize,
 }

@@ -79,13 +79,13 @@ impl Ours {
         }
     }
 
-    /// The same with something asked beside.
+    /// This way with something asked beside.
     pub(super) fn with(self, variant: Variant) -> Self {
         Self { variant, ..self }
     }
 }
 
-/// Of the summary that it prints, what is shown here.
+/// What is shown here of the summary that the program prints.
 #[derive(Deserialize)]
 struct Report {
     tables: Vec<Table>,
@@ -137,7 +137,7 @@ impl Way for Ours {
         let report: Report = serde_json::from_str(&printed)?;
         let model = report.models.first().context("no model was run")?;
         let total = match self.variant {
-            // Not counted anew: lines are no rows there.
+            // Not counted anew: lines are not rows there.
             Variant::Parquet => Sample {
                 seconds,
                 rows: model.rows,

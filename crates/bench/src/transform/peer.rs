@@ -12,11 +12,11 @@ use crate::python::{self, DUCKDB};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
-/// One way.
+/// A way of others.
 pub(super) struct Script {
     label: &'static str,
     part: &'static str,
-    /// In the folder of scripts; told the mode, and the folder to write into.
+    /// A file in the folder of scripts, which is told the mode and the folder to write into.
     file: &'static str,
     mode: &'static str,
     packages: &'static [&'static str],
@@ -26,7 +26,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Whether it is DuckDB's for this part.
+    /// Whether the line is DuckDB's for this part.
     pub(super) fn is_duckdb(&self, part: &str) -> bool {
         self.part == part && self.packages == DUCKDB
     }
@@ -117,7 +117,7 @@ pub(super) const ALL: [Script; 7] = [
 pub(super) struct Peer {
     script: Script,
     job: Job,
-    /// Of all four tables: what the extraction reads.
+    /// The rows of all four tables, which the extraction reads.
     read_rows: u64,
     python: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,

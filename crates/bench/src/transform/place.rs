@@ -21,7 +21,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// In memory if it has room for so many rows in so many folders, else where temporary files are.
+    /// A place in memory if that has room for so many rows in so many folders, else where temporary files are.
     pub(super) fn new(rows: u64, folders: u64) -> anyhow::Result<Self> {
         let needed = rows * BYTES_PER_ROW + folders * BYTES_PER_FOLDER;
         let folder = match rustix::fs::statvfs(IN_MEMORY) {

@@ -22,7 +22,7 @@ impl Counter {
     /// Takes the next block.
     ///
     /// # Errors
-    /// It is no binary COPY.
+    /// The bytes are not binary COPY.
     pub(super) fn feed(&mut self, block: &[u8]) -> anyhow::Result<()> {
         self.rest.extend_from_slice(block);
         let mut at = 0;

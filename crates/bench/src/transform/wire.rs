@@ -37,7 +37,7 @@ pub(crate) struct WireArgs {
     #[arg(long)]
     connections: u32,
 
-    /// All columns, not only those that the model needs
+    /// Read all columns, not only those that the model needs
     #[arg(long)]
     all_columns: bool,
 
@@ -137,7 +137,7 @@ fn ranges(blocks: u32, parts: u32) -> Vec<String> {
 pub(super) struct Wire {
     pub(super) arguments: WireArgs,
     pub(super) job: Job,
-    /// All rows of the four tables.
+    /// The rows of all four tables.
     pub(super) rows: u64,
     bytes: u64,
 }

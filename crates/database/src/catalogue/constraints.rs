@@ -12,7 +12,7 @@ pub struct Constraints {
     pub unique: Vec<UniqueKey>,
     /// Foreign keys.
     pub foreign: Vec<ForeignKey>,
-    /// Whether it or a domain of its columns has CHECK constraints that [`checks`] gives.
+    /// Whether the table or a domain of its columns has CHECK constraints that [`checks`] gives.
     pub checked: bool,
 }
 
@@ -21,13 +21,13 @@ pub struct Constraints {
 pub struct ColumnLimits {
     /// The column.
     pub name: String,
-    /// Its type as SQL names it.
+    /// The column's type as SQL names it.
     pub type_name: String,
-    /// The same, qualified, whatever the search path: `pg_catalog.varchar(20)`.
+    /// The column's type with its schema, whatever the search path: `pg_catalog.varchar(20)`.
     pub qualified_type: String,
     /// `n` of `varchar(n)` and `char(n)`.
     pub max_chars: Option<usize>,
-    /// Whether it is a `char(n)`.
+    /// Whether the column is a `char(n)`.
     pub blank_padded: bool,
     /// `n` of `time(n)`, `timestamp(n)` and `timestamptz(n)`: digits of a second's fraction.
     pub fraction_digits: Option<u32>,
@@ -35,33 +35,33 @@ pub struct ColumnLimits {
     pub labels: Option<Vec<String>>,
     /// Whether the database has a value for it where none is given: a default, an identity, an expression.
     pub filled: bool,
-    /// Whether it can be given a value at all: not if it is generated.
+    /// Whether the column can be given a value at all: not if it is generated.
     pub writable: bool,
-    /// Whether its type is a domain, which the types above see through.
+    /// Whether the column's type is a domain, which the types above see through.
     pub is_domain: bool,
 }
 
 /// A unique index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UniqueKey {
-    /// Its name.
+    /// The key's name.
     pub name: String,
-    /// Its columns, in its order.
+    /// The key's columns, in its order.
     pub columns: Vec<String>,
-    /// Whether it is the primary key's.
+    /// Whether the key is the primary one.
     pub primary: bool,
 }
 
 /// A CHECK constraint of a table or of a column's domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Its name.
+    /// The constraint's name.
     pub name: String,
     /// The columns that it speaks of.
     pub columns: Vec<String>,
     /// What must not be false, as SQL in the session's search path.
     pub expression: String,
-    /// Whether it is a domain's, which calls its column `value`.
+    /// Whether the constraint is a domain's, which calls its column `value`.
     pub of_domain: bool,
     /// The collation that a domain's check has for its value, quoted; `None` where there is none.
     pub collation: Option<String>,
@@ -70,9 +70,9 @@ pub struct Check {
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
-    /// Its name.
+    /// The constraint's name.
     pub name: String,
-    /// Its columns.
+    /// The columns that refer to another table.
     pub columns: Vec<String>,
     /// The schema of the table that it refers to.
     pub parent_schema: String,

@@ -93,7 +93,7 @@ impl Settings {
         })
     }
 
-    /// The same for the asynchronous client, of which only `copy_out` has need.
+    /// Connects the asynchronous client, which COPY out of the server needs.
     pub(crate) async fn connect_async(&self) -> anyhow::Result<AsyncConnection> {
         let connector = tls::connector(&self.ssl)?;
         let (client, connection) = self

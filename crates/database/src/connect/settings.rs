@@ -73,7 +73,7 @@ pub enum SslMode {
     Require,
     /// TLS, and the certificate is signed by a trusted root.
     VerifyCa,
-    /// The same, and it bears the host's name.
+    /// The certificate is verified, and bears the host's name.
     VerifyFull,
 }
 
@@ -161,7 +161,7 @@ impl Settings {
         }
     }
 
-    /// The same server and login, another database.
+    /// Settings for another database of the server, with the same login.
     pub fn with_database(&self, database: &str) -> Self {
         let mut other = self.clone();
         other.config.dbname(database);

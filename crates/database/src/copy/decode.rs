@@ -14,7 +14,7 @@ const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// Signature, flags, length of the header's extension.
 const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 
-/// One column of a block of rows.
+/// A column of a block of rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnBlock {
     /// The column's type.
@@ -36,9 +36,9 @@ pub enum Values {
     Date(Vec<i32>),
     /// Integers of any width, timestamps as microseconds from 1970-01-01, times as microseconds from midnight.
     BigInt(Vec<i64>),
-    /// Of single precision.
+    /// Floats of single precision.
     Real(Vec<f32>),
-    /// Of double precision.
+    /// Floats of double precision.
     Double(Vec<f64>),
     /// Numerics as integers at the column's scale.
     Numeric(Vec<i128>),
@@ -51,7 +51,7 @@ pub enum Values {
 /// Strings end to end; row `i` ends at `ends[i]`, always between characters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Text {
-    /// All of them.
+    /// All strings, end to end.
     pub text: String,
     /// Where each ends, in bytes.
     pub ends: Vec<usize>,
@@ -60,7 +60,7 @@ pub struct Text {
 /// Byte strings end to end; row `i` ends at `ends[i]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bytes {
-    /// All of them.
+    /// All byte strings, end to end.
     pub bytes: Vec<u8>,
     /// Where each ends.
     pub ends: Vec<usize>,

@@ -10,7 +10,7 @@ use dataset::{Column, ColumnType};
 
 /// Why a value is not taken.
 pub(super) enum Refusal {
-    /// It cannot be carried exactly; says which.
+    /// The value cannot be carried exactly; says which it is.
     Inexact(String),
     /// The bytes are not what the type sends.
     Malformed(ColumnType, usize),

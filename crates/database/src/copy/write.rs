@@ -115,7 +115,7 @@ impl RowEncoder {
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
     pub fn jsonb(&mut self, value: &str) {
-        /// Of the binary format, the only one there is (`jsonb_recv`).
+        /// The version of `jsonb`'s binary format, the only one there is (`jsonb_recv`).
         const VERSION: u8 = 1;
         let length = i32::try_from(value.len() + 1).expect("a field is shorter than 2 GiB");
         self.bytes.extend_from_slice(&length.to_be_bytes());
@@ -167,7 +167,7 @@ impl RowEncoder {
         self.digits(digits, weight, sign, scale);
     }
 
-    /// The same for numbers of up to 38 digits.
+    /// Appends a numeric of up to 38 digits.
     pub fn numeric_wide(&mut self, unscaled: i128, scale: u16) {
         if let Ok(narrow) = i64::try_from(unscaled) {
             return self.numeric(narrow, scale);
@@ -238,7 +238,7 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// One running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
+/// A running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
 pub struct CopyIn<'a> {
     writer: CopyInWriter<'a>,
     table: String,

@@ -98,7 +98,7 @@ impl Embedded {
         })
     }
 
-    /// One in `folder` that need not survive a crash of the machine: for tests.
+    /// A server in `folder` that need not survive a crash of the machine: for tests.
     pub fn throwaway(folder: &Path, environment: &Environment) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -154,7 +154,7 @@ impl Embedded {
         self.stop_server(&self.some_programs()?, Account::for_server()?.as_ref())
     }
 
-    /// Whether it is there and runs.
+    /// Whether the server is there and runs.
     pub fn status(&self) -> anyhow::Result<Status> {
         if !self.data().join("PG_VERSION").is_file() {
             return Ok(Status::Absent);
@@ -298,7 +298,7 @@ impl Embedded {
         })
     }
 
-    /// One start, stop or making at a time.
+    /// Keeps other processes from making, starting or stopping the server meanwhile.
     fn lock(&self) -> anyhow::Result<File> {
         let place = || format!("the embedded server's folder {}", self.folder.display());
         self.create_folder().or_fail(Kind::Output, place)?;

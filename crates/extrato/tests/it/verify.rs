@@ -103,13 +103,13 @@ fn what_is_no_output_is_2() {
     check(
         &world.run(&["verify", "empty"]),
         2,
-        &["empty is no output of transform"],
+        &["empty is not an output of transform"],
     );
     fs::write(world.path("mine.csv"), "a\n1\n").unwrap();
     check(
         &world.run(&["verify", "mine.csv"]),
         2,
-        &["mine.csv is no output of transform"],
+        &["mine.csv is not an output of transform"],
     );
 }
 

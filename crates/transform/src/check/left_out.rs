@@ -29,9 +29,9 @@ impl Counted {
 
 /// Which rows of the driving table are in the output.
 pub(crate) enum Kept {
-    /// Those whose key is here, in the output's key columns.
+    /// Rows whose key is here, in the output's key columns, are in the output.
     Keys(DataFrame),
-    /// Those that have all of these parents.
+    /// Rows that have all of these parents are in the output.
     Parents(Vec<Parents>),
 }
 

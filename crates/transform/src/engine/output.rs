@@ -16,7 +16,7 @@ pub(crate) struct Output {
     pub(crate) sources: Vec<Taken>,
 }
 
-/// One column, by reference.
+/// A column of an output, by reference.
 pub(crate) struct OutputColumn {
     pub(crate) name: String,
     /// The source's values, of the declared type.
@@ -27,9 +27,9 @@ pub(crate) struct OutputColumn {
 
 /// Which rows of a source the output takes.
 pub(crate) enum Taken {
-    /// All, as they stand.
+    /// Takes all rows of the source, as they stand.
     All,
-    /// One for each row of the output, or [`MISSING`].
+    /// Takes this row of the source for each row of the output, or none where it is [`MISSING`].
     Rows(Vec<u32>),
 }
 

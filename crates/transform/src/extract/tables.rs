@@ -24,9 +24,9 @@ pub(crate) enum Source<'a> {
 
 /// The tables, as they were read.
 pub(crate) struct Read {
-    /// As Postgres names it.
+    /// The snapshot, as Postgres names it.
     pub(crate) snapshot: String,
-    /// In the dataset's order.
+    /// The tables by name, in the dataset's order.
     pub(crate) tables: Vec<(String, Table)>,
     pub(crate) reports: Vec<TableReport>,
     /// The models over them, each name and type of which was found before a row was read.

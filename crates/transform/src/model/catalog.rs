@@ -22,7 +22,7 @@ pub(crate) struct Catalog {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: String,
-    /// Its columns; `None` if only the database knows them.
+    /// The table's columns; `None` if only the database knows them.
     pub(crate) columns: Option<Vec<TableColumn>>,
 }
 
@@ -35,13 +35,13 @@ pub(crate) struct TableColumn {
 }
 
 impl Catalog {
-    /// Of tables whose columns are known.
+    /// A catalogue of tables whose columns are known.
     pub(crate) fn of<'a>(tables: impl Iterator<Item = &'a TableSchema>) -> Self {
         let tables = tables.map(|table| (table.name.clone(), Some(table.columns.clone())));
         Self::of_columns(tables)
     }
 
-    /// Of a dataset's tables, of whose columns nothing is known.
+    /// A catalogue of a dataset's tables, of whose columns nothing is known.
     pub(crate) fn open(dataset: &Dataset) -> Self {
         let tables = dataset
             .tables
@@ -53,7 +53,7 @@ impl Catalog {
         }
     }
 
-    /// Of a dataset's tables, as far as its `schema.sql` tells their columns.
+    /// A catalogue of a dataset's tables, as far as its `schema.sql` tells their columns.
     pub(crate) fn described(dataset: &Dataset) -> Self {
         let mut made = schema_sql::tables(&dataset.schema_sql);
         let tables = dataset.tables.iter().map(|table| {

@@ -13,9 +13,9 @@ use crate::model::select::Select;
 /// A model, described.
 #[derive(Debug, Clone, Serialize)]
 pub struct Described {
-    /// Its dataset.
+    /// The dataset that the model belongs to.
     pub dataset: String,
-    /// Its name.
+    /// The model's name.
     pub model: String,
     /// Where its SELECT lies; below `sql/` in the sources if the dataset is built in.
     pub file: String,
@@ -36,19 +36,19 @@ pub struct Described {
 /// A column that a model gives.
 #[derive(Debug, Clone, Serialize)]
 pub struct OutputColumn {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Its type.
+    /// The column's type, as the dataset declares it.
     #[serde(rename = "type")]
     pub kind: ColumnType,
-    /// Whether it is in no file: it names folders, or orders rows.
+    /// Whether the column is in no file: it names folders, or orders rows.
     pub hidden: bool,
 }
 
 /// A table that a model reads.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableRead {
-    /// Its name.
+    /// The table's name.
     pub table: String,
     /// The columns that leave the server; `None` if only the database can tell, since the dataset has no
     /// `schema.sql` that says which the table has.

@@ -97,7 +97,7 @@ impl Scalar {
         })
     }
 
-    /// Whether it, or a part of it, is so.
+    /// Whether `is` holds for the expression or a part of it.
     pub(crate) fn has(&self, is: &dyn Fn(&Self) -> bool) -> bool {
         is(self) || self.parts().into_iter().any(|part| part.has(is))
     }

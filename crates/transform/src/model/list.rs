@@ -30,7 +30,7 @@ pub(crate) enum T {
 }
 
 impl T {
-    /// Whether it is this type.
+    /// Whether a type is one that this stands for.
     pub(crate) fn is(self, kind: &Type) -> bool {
         match (self, kind) {
             (Self::Numeric, Type::Numeric(_)) => true,

@@ -16,7 +16,7 @@ pub(crate) struct Place {
 pub(crate) enum Value {
     Null,
     Boolean(bool),
-    /// Of all that is held as integers.
+    /// A value of any type that is held as an integer.
     Integer(i64),
     /// At the scale of its type.
     Numeric(i128),
@@ -100,7 +100,7 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    /// Whether it asks for the order of values, and not just whether they are equal.
+    /// Whether the comparison asks for the order of values, and not just whether they are equal.
     pub(crate) fn is_of_order(self) -> bool {
         !matches!(self, Self::Equal | Self::NotEqual)
     }
@@ -129,13 +129,13 @@ pub(crate) enum Field {
 /// The collation of an expression, derived from its parts by Postgres's rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Derived {
-    /// Of what has none of its own: the database's.
+    /// The database's collation, of what has none of its own.
     None,
-    /// Of a column.
+    /// The collation of a column.
     Implicit(Arc<Collation>),
-    /// That COLLATE names.
+    /// The collation that COLLATE names.
     Explicit(Arc<Collation>),
-    /// Of columns that contradict each other.
+    /// No collation: columns contradict each other.
     Conflict,
 }
 
@@ -184,7 +184,7 @@ pub(crate) enum AggregateFunction {
     Sum,
     Min,
     Max,
-    /// Of floats alone.
+    /// The mean of floats; that of numerics is not on the list.
     Mean,
     All,
     Any,
@@ -196,7 +196,7 @@ pub(crate) enum WindowFunction {
     RowNumber,
     Rank,
     DenseRank,
-    /// In so many parts.
+    /// The part that a row is in, where a partition is cut into so many.
     Tile(i64),
     /// The value so many rows before, or after where that is negative.
     Lag(i64),
@@ -208,10 +208,10 @@ pub(crate) enum WindowFunction {
 /// Which rows of its partition a row sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// All.
+    /// A row sees its whole partition.
     Whole,
-    /// Those before it, itself and its peers: what Postgres takes where there is an ORDER BY.
+    /// A row sees those before it, itself and its peers: what Postgres takes where there is an ORDER BY.
     ToPeers,
-    /// Those before it and itself.
+    /// A row sees those before it and itself.
     ToRow,
 }

@@ -38,7 +38,7 @@ pub(crate) struct Lookup {
     pub(crate) to: ColumnOf,
     /// Rows without this parent stay.
     pub(crate) outer: bool,
-    /// In the order of FROM.
+    /// The joins, in the order of FROM.
     pub(crate) joins: Vec<Join>,
 }
 
@@ -129,10 +129,10 @@ impl Plan {
 
 fn read(stream: &str, statements: &[Statement]) -> Result<Plan, String> {
     let [Statement::Query(query)] = statements else {
-        return Err("it is no single SELECT".to_owned());
+        return Err("it is not a single SELECT".to_owned());
     };
     let SetExpr::Select(select) = &*query.body else {
-        return Err("it is no single SELECT".to_owned());
+        return Err("it is not a single SELECT".to_owned());
     };
     let clause = [
         (query.with.is_some(), "WITH"),
@@ -235,7 +235,7 @@ impl Reader {
 
     fn add(&mut self, factor: &TableFactor, lookup: Option<usize>) -> Result<(), String> {
         let TableFactor::Table { name, alias, .. } = factor else {
-            return Err(format!("`{factor}` is no table"));
+            return Err(format!("`{factor}` is not a table"));
         };
         let ObjectName(parts) = name;
         let (1, Some(table)) = (parts.len(), parts[0].as_ident()) else {
@@ -282,7 +282,7 @@ impl Reader {
                 on.push((from, own.column));
                 Ok(())
             }
-            _ => Err(format!("`{condition}` is no equality of columns")),
+            _ => Err(format!("`{condition}` is not an equality of columns")),
         }
     }
 
@@ -299,10 +299,10 @@ impl Reader {
 
     fn column(&self, expr: &Expr) -> Result<ColumnOf, String> {
         let Expr::CompoundIdentifier(parts) = expr else {
-            return Err(format!("`{expr}` is no column named with its table"));
+            return Err(format!("`{expr}` is not a column named with its table"));
         };
         let [alias, column] = parts.as_slice() else {
-            return Err(format!("`{expr}` is no column named with its table"));
+            return Err(format!("`{expr}` is not a column named with its table"));
         };
         let alias = folded(alias);
         let table = self.aliases.iter().position(|known| *known == alias);
@@ -385,8 +385,11 @@ mod tests {
                 "SELECT m.v FROM c JOIN m ON m.c = c.id",
                 "its first table is c",
             ),
-            ("SELECT v FROM m", "`v` is no column named with its table"),
-            ("SELECT m.v + 1 AS v FROM m", "`m.v + 1` is no column"),
+            (
+                "SELECT v FROM m",
+                "`v` is not a column named with its table",
+            ),
+            ("SELECT m.v + 1 AS v FROM m", "`m.v + 1` is not a column"),
             ("SELECT m.* FROM m", "selects `m.*`"),
             ("SELECT m.v FROM m WHERE m.v > 0", "WHERE"),
             ("SELECT m.v FROM m GROUP BY m.v", "GROUP BY"),
@@ -409,10 +412,13 @@ mod tests {
                 "SELECT m.v FROM m JOIN c ON c.id = m.c JOIN d ON d.a = c.a AND d.b = m.b",
                 "several tables",
             ),
-            ("SELECT m.v FROM m JOIN c ON c.id < m.c", "is no equality"),
+            (
+                "SELECT m.v FROM m JOIN c ON c.id < m.c",
+                "is not an equality",
+            ),
             (
                 "SELECT m.v FROM m JOIN (SELECT 1) AS c ON c.id = m.c",
-                "is no table",
+                "is not a table",
             ),
             ("SELECT m.v FROM s.m", "named with its schema"),
             ("SELECT z.v FROM m", "unknown table"),

@@ -19,7 +19,7 @@ pub(crate) struct Refusal {
 pub(crate) type Result<T> = std::result::Result<T, Refusal>;
 
 impl Refusal {
-    /// Of what stands there; `message` says what it is, why it is refused, and a way of writing it if there is one.
+    /// Refuses what stands at a place; `message` says what it is, why it is refused, and a way of writing it if there is one.
     pub(crate) fn at(at: Place, message: impl Into<String>) -> Self {
         Self {
             at,
@@ -27,7 +27,7 @@ impl Refusal {
         }
     }
 
-    /// Of a piece of SQL, which the message quotes.
+    /// Refuses a piece of SQL, which the message quotes.
     pub(crate) fn of<S: Spanned + Display>(piece: &S, why: impl Display) -> Self {
         Self::at(
             place(piece),

@@ -32,14 +32,14 @@ pub(crate) struct Select<'a> {
     relations: BTreeSet<String>,
     /// Every name in it, in lower case.
     names: BTreeSet<String>,
-    /// It selects `*`.
+    /// Whether the SELECT has a `*` that stands for columns.
     all: bool,
 }
 
 /// A model whose every name and type is known.
 pub(crate) struct Ready {
     pub(crate) resolved: Resolved,
-    /// Whether it may stream, if it declares that: its keys are of types that look-ups compare as Postgres does.
+    /// Whether the model may stream, if it declares that: its keys are of types that look-ups compare as Postgres does.
     pub(crate) streams: bool,
 }
 
@@ -47,7 +47,7 @@ impl<'a> Select<'a> {
     /// Parses the SELECT of a model.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with file and line if it cannot be parsed or is no single SELECT; [`Kind::Mismatch`] if it
+    /// [`Kind::Usage`] with file and line if it cannot be parsed or is not a single SELECT; [`Kind::Mismatch`] if it
     /// streams and gives other columns than the dataset declares.
     pub(crate) fn of(model: &'a Model) -> anyhow::Result<Self> {
         fault::caught_deep(model, || Self::parsed(model))
@@ -177,14 +177,14 @@ impl<'a> Select<'a> {
             }
     }
 
-    /// Whether it needs a column of a table. Where it runs whole, a name that the SELECT holds anywhere may be the column's.
+    /// Whether the model needs a column of a table. Where it runs whole, a name that the SELECT holds anywhere may be the column's.
     pub(crate) fn reads(&self, table: &str, column: &str) -> bool {
         self.reads_table(table)
             && (self.names_column(table, column)
                 || self.plan.is_none() && (self.all || self.names.contains(&column.to_lowercase())))
     }
 
-    /// Whether it needs a column that it, or the description, names with this table.
+    /// Whether the SELECT or the description names this column with its table.
     fn names_column(&self, table: &str, column: &str) -> bool {
         self.named_columns()
             .any(|(of, name)| of == table && name == column)

@@ -15,14 +15,14 @@ pub(crate) struct Resolved {
     pub(crate) relation: Relation,
     /// The columns that it gives.
     pub(crate) columns: Vec<OutputColumn>,
-    /// It gives more columns, which only the database knows.
+    /// Whether there are more columns, which only the database knows.
     pub(crate) is_open: bool,
 }
 
 /// A column that a SELECT gives.
 #[derive(Debug, Clone)]
 pub(crate) struct OutputColumn {
-    /// As Postgres names it.
+    /// The column's name, as Postgres gives it.
     pub(crate) name: String,
     pub(crate) kind: Type,
     pub(crate) collation: Derived,
@@ -41,11 +41,11 @@ pub(crate) struct Scalar {
 /// How a value is computed.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
-    /// Of the input.
+    /// A column of the input, by its place.
     Column(usize),
     Constant(Value),
     Call(Function, Vec<Scalar>),
-    /// All of these, by three-valued logic; what follows one that is false is not computed.
+    /// Whether all of these are true, by three-valued logic; what follows one that is false is not computed.
     And(Vec<Scalar>),
     Or(Vec<Scalar>),
     /// The result of the first condition that is true, or the last.
@@ -130,7 +130,7 @@ pub(crate) struct Join {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Aggregate {
     pub(crate) function: AggregateFunction,
-    /// None for `COUNT(*)`.
+    /// What is aggregated; nothing for `COUNT(*)`.
     pub(crate) argument: Option<Scalar>,
     pub(crate) distinct: bool,
     pub(crate) filter: Option<Scalar>,

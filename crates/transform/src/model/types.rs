@@ -189,7 +189,7 @@ impl Type {
         matches!(self, Self::Text | Self::Varchar)
     }
 
-    /// Whether its values have a collation.
+    /// Whether values of the type have a collation.
     pub(crate) fn is_collatable(&self) -> bool {
         matches!(
             self,
@@ -205,7 +205,7 @@ impl Type {
         )
     }
 
-    /// Its place among the numbers: each is cast implicitly to those that follow.
+    /// The type's place among the numbers, each of which is cast implicitly to those that follow.
     fn rank(&self) -> Option<u8> {
         Some(match self {
             Self::SmallInt => 0,
@@ -281,7 +281,7 @@ impl Type {
 }
 
 impl fmt::Display for Type {
-    /// As Postgres writes it.
+    /// Writes the type as Postgres does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Boolean => "boolean",

@@ -12,7 +12,7 @@ use polars_arrow::array::{Array, BinaryViewArray, BooleanArray, PrimitiveArray, 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// One column, in one piece.
+/// The values of a column, in one piece.
 pub(crate) enum Cells {
     Boolean(BooleanArray),
     SmallInt(PrimitiveArray<i16>),
@@ -208,7 +208,7 @@ impl Cells {
     }
 }
 
-/// As Postgres orders them: 0 is -0, NaN is NaN and comes last.
+/// The order of floats in Postgres: 0 is -0, NaN is NaN and comes last.
 fn compare_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b)
         .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))

@@ -22,7 +22,7 @@ pub(super) fn in_partition<'a>(
     names.filter(|name| !partition_by.contains(name))
 }
 
-/// Those of `fields` that have these names.
+/// The fields that have these names, in the order of the names.
 pub(super) fn keys<'a>(
     fields: &[Key],
     names: impl IntoIterator<Item = &'a String>,

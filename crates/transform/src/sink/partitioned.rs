@@ -27,7 +27,7 @@ pub(crate) struct Partitioned<'a> {
 
 /// A partition's file, which is still open.
 struct Partition {
-    /// Its folder.
+    /// The partition's folder.
     name: String,
     file: RowFile,
     /// The file's path in the manifest.

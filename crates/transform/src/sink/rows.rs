@@ -28,10 +28,10 @@ pub(super) const BLOCK_ROWS: usize = 1 << 13;
 /// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;
 
-/// One column of the output. What is written, summed and ordered by is the same cells.
+/// A column of the output. What is written, summed and ordered by is the same cells.
 #[derive(Clone)]
 pub(super) struct Field {
-    /// In one piece, whose buffers `cells` shares.
+    /// The values in one piece, whose buffers `cells` shares.
     pub(super) values: Column,
     pub(super) cells: Arc<Cells>,
     /// Which of the output's sources it belongs to.
@@ -55,7 +55,7 @@ impl Field {
 
 /// Columns that follow each other in the file.
 enum Segment {
-    /// One column, encoded row by row.
+    /// A column that is encoded row by row.
     Field(Field),
     /// Columns of one source, encoded ahead with the commas between them.
     Ahead(usize, Arc<Ahead>),
@@ -106,9 +106,9 @@ pub(super) struct Shape<'a> {
     /// How many rows there will be, about.
     expected_rows: usize,
     encoded: AtomicU64,
-    /// By column; `None` for those of the first source. Empty before the first output.
+    /// The fields by column; `None` for those of the first source. Empty before the first output.
     fields: Vec<Option<Field>>,
-    /// By run of visible columns of one source.
+    /// What was encoded ahead, for each run of visible columns of one source.
     ahead: Vec<Option<Arc<Ahead>>>,
 }
 
@@ -251,16 +251,16 @@ fn header<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
 
 /// Some rows, encoded.
 pub(super) enum Block {
-    /// As CSV.
+    /// Rows as CSV.
     Text(Vec<u8>),
-    /// As a frame; the buffer was not needed.
+    /// Rows as a frame, and the buffer, which was not needed.
     Frame(DataFrame, Vec<u8>),
 }
 
 /// An output, ready to be encoded.
 pub(super) struct Rows {
     fields: Vec<(String, Field)>,
-    /// Those of `fields` that are written.
+    /// The places in `fields` of those that are written.
     visible: Vec<usize>,
     header: Vec<u8>,
     segments: Vec<Segment>,

@@ -16,7 +16,7 @@ pub(crate) struct SortKeys {
 }
 
 impl SortKeys {
-    /// Those of a model that is partitioned by some columns, or in one file.
+    /// The keys of a model that is partitioned by some columns, or in one file.
     pub(crate) fn of(model: &Model, partition_by: Option<&[String]>) -> Self {
         let columns = match partition_by {
             None => model.order_by.iter().map(|name| (name, false)).collect(),

@@ -37,7 +37,7 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    /// Its rows.
+    /// How many rows the table has.
     pub(crate) fn rows(&self) -> u64 {
         match self {
             Self::Frame(frame) => frame.height() as u64,
@@ -53,7 +53,7 @@ impl Table {
         }
     }
 
-    /// All of it in memory.
+    /// Loads the whole table into memory.
     pub(crate) fn load(&self) -> anyhow::Result<DataFrame> {
         match self {
             Self::Frame(frame) => Ok(frame.clone()),
@@ -68,7 +68,7 @@ pub(crate) struct StagedTable {
     pub(crate) schema: TableSchema,
     /// The folder that the files' paths are relative to.
     root: PathBuf,
-    /// In the order of the table's rows.
+    /// The table's files, in the order of its rows.
     pub(crate) files: Vec<FileEntry>,
     /// What all rows take as frames.
     pub(crate) memory_bytes: u64,
@@ -111,7 +111,7 @@ impl StagedTable {
         })
     }
 
-    /// All of it in memory.
+    /// Loads the whole table into memory.
     fn load(&self) -> anyhow::Result<DataFrame> {
         let mut frame = crate::frame_types::empty_frame(&self.schema.columns)?;
         for chunk in self.chunks(self.columns()) {

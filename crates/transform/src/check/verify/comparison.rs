@@ -31,7 +31,7 @@ impl From<anyhow::Error> for Stop {
 /// An output against the records of its query.
 pub(super) struct Comparison<'a> {
     output: &'a Output,
-    /// Those not opened yet, in the order of the partitions.
+    /// The files that are not opened yet, in the order of the partitions.
     files: std::slice::Iter<'a, FileEntry>,
     open: Option<OpenFile>,
     partition_fields: usize,

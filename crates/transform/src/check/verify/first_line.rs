@@ -10,7 +10,7 @@ pub(super) struct Run {
     pub(super) run: String,
     pub(super) dataset: String,
     pub(super) model: String,
-    /// None in a raw layer, whose tables have each their own.
+    /// The output's columns with their types; none in a raw layer, each of whose tables has its own.
     #[serde(default)]
     pub(super) columns: Vec<(String, String)>,
     #[serde(default)]

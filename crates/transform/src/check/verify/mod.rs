@@ -73,7 +73,7 @@ fn outputs(path: &Path) -> anyhow::Result<Vec<Output>> {
     manifests.sort();
     if manifests.is_empty() {
         return Err(Kind::Usage.error(format!(
-            "{} is no output of transform: there is no {} in it, nor a manifest beside it",
+            "{} is not an output of transform: there is no {} in it, nor a manifest beside it",
             path.display(),
             manifest::IN_FOLDER
         )));

@@ -23,7 +23,7 @@ use super::verified::Verified;
 pub(super) struct Output {
     pub(super) manifest: PathBuf,
     pub(super) run: Run,
-    /// In the order of the partitions.
+    /// The files, in the order of the partitions.
     pub(super) files: Vec<FileEntry>,
 }
 
@@ -45,7 +45,7 @@ impl Output {
         })
     }
 
-    /// Whether it has a folder for each partition; else it is a single file.
+    /// Whether the output has a folder for each partition; else it is a single file.
     pub(super) fn is_folder(&self) -> bool {
         self.manifest.ends_with(manifest::IN_FOLDER)
     }

@@ -197,7 +197,7 @@ impl Column<'_> {
         }
     }
 
-    /// The same for folders, where the empty text is NULL.
+    /// The ORDER BY of the rows by their folders, where the empty text is NULL.
     fn folder_order(&self) -> String {
         match self.is_text() {
             true => format!("NULLIF({}, '')", self.order()),

@@ -89,7 +89,7 @@ pub(crate) struct Blocks {
     path: PathBuf,
     file: File,
     hash: Xxh3,
-    /// As many as the file should still have.
+    /// Bytes that the file should still have.
     left_bytes: u64,
 }
 

@@ -8,7 +8,7 @@ pub(super) struct Summed(pub(super) Vec<(String, SummedColumn)>);
 
 /// A column to sum.
 pub(super) struct SummedColumn {
-    /// Its place among the columns.
+    /// The place of the column among all columns.
     index: usize,
     /// Digits after the point.
     pub(super) scale: usize,

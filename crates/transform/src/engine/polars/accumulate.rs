@@ -35,7 +35,7 @@ enum Flat {
 /// What is known of the values so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
-    /// Of no value.
+    /// No value has been met.
     Empty,
     Count(i64),
     Integer(i64),

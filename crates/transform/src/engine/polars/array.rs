@@ -168,7 +168,7 @@ impl Array {
         (*series.dtype() == data_type(declared)).then_some(series)
     }
 
-    /// One value.
+    /// An array of one value.
     pub(super) fn constant(value: &Value, kind: &Type) -> Self {
         match (value, kind.held()) {
             (Value::Boolean(value), _) => {

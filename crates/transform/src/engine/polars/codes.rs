@@ -21,9 +21,9 @@ pub(super) struct Codes {
 /// Whether NULL is equal to NULL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nulls {
-    /// As in GROUP BY, DISTINCT and set operations.
+    /// NULLs are equal, as in GROUP BY, DISTINCT and set operations.
     Equal,
-    /// As in `=`.
+    /// A NULL is equal to nothing, as in `=`.
     Unequal,
 }
 

@@ -265,7 +265,7 @@ struct Splitters {
 }
 
 impl Splitters {
-    /// Those that divide a sample into ranges of one size.
+    /// Chooses the keys that divide a sample into ranges of one size.
     fn of(sample: &KeyRows, places: &[usize], ranges: u64) -> anyhow::Result<Self> {
         let mut order: Vec<usize> = (0..sample.len()).collect();
         order.par_sort_unstable_by(|a, b| {

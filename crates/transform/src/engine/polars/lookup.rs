@@ -21,7 +21,7 @@ pub(super) enum Lookup {
 }
 
 impl Lookup {
-    /// The lookup of a column; NULL is no key. `None` if two rows have the same key.
+    /// The lookup of a column; NULL is not a key. `None` if two rows have the same key.
     pub(super) fn of(keys: &Int64Chunked) -> Option<Self> {
         let present = || {
             (0_u32..)

@@ -31,7 +31,7 @@ enum Flat {
 }
 
 impl Keys {
-    /// None yet: all rows are equal.
+    /// No keys yet: all rows are equal.
     pub(super) fn new() -> Self {
         Self(Vec::new())
     }

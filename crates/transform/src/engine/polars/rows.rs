@@ -33,7 +33,7 @@ impl Rows {
         }
     }
 
-    /// All columns.
+    /// All columns, each with the rows that were kept.
     ///
     /// # Errors
     /// If one was not needed.

@@ -37,7 +37,7 @@ enum Origin {
 }
 
 impl<'a> Stream<'a> {
-    /// Joins and indexes the parents. `None` if they are not what a lookup needs: their key is no integer, or one
+    /// Joins and indexes the parents. `None` if they are not what a lookup needs: their key is not an integer, or one
     /// that several rows have.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl<'a> Stream<'a> {
             let frame = joined(plan, lookup, parents)?;
             let keys = frame.column(&name_of(&lookup.to))?.clone();
             if keys.dtype() != &DataType::Int64 {
-                runs_whole(model, lookup, "is no integer");
+                runs_whole(model, lookup, "is not an integer");
                 return Ok(None);
             }
             let Some(index) = Lookup::of(keys.i64()?) else {
@@ -98,7 +98,7 @@ impl<'a> Stream<'a> {
     pub(crate) fn takes(&self, streamed: &DataFrame) -> anyhow::Result<bool> {
         for lookup in &self.plan.lookups {
             if streamed.column(&lookup.from)?.dtype() != &DataType::Int64 {
-                runs_whole(self.model, lookup, "is no integer");
+                runs_whole(self.model, lookup, "is not an integer");
                 return Ok(false);
             }
         }
@@ -133,7 +133,7 @@ impl<'a> Stream<'a> {
     }
 
     /// The output of some rows of the streamed table, which may lack columns that [`Stream::needs`] doesn't name for
-    /// the columns wanted: those of the output that it lacks are left away.
+    /// the columns wanted: those of the output that it lacks are left out.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] if a column is not of the declared type.

@@ -22,7 +22,7 @@ pub(super) struct From {
 }
 
 impl Resolver<'_> {
-    /// All of FROM; one row where there is none.
+    /// Resolves all of FROM: one row where there is none.
     pub(super) fn from(&mut self, from: &[TableWithJoins]) -> Result<From> {
         let mut whole: Option<From> = None;
         for tables in from {
@@ -384,7 +384,7 @@ pub(super) fn conjuncts(condition: Scalar) -> Vec<Scalar> {
     }
 }
 
-/// One condition of several; `None` of none.
+/// Makes one condition of several; `None` of none.
 pub(super) fn all_of(mut parts: Vec<Scalar>) -> Option<Scalar> {
     match parts.len() {
         0 | 1 => parts.pop(),

@@ -27,7 +27,7 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) relation: Arc<Relation>,
     pub(super) columns: Vec<OutputColumn>,
-    /// Its columns are not all known.
+    /// Whether there are columns that aren't known.
     pub(super) is_open: bool,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Scope {
 pub(super) struct Visible {
     pub(super) name: String,
     pub(super) columns: Vec<Named>,
-    /// It may have more columns than are known without a database.
+    /// Whether the table may have more columns than are known without a database.
     pub(super) is_open: bool,
 }
 

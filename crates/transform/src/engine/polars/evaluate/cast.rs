@@ -142,5 +142,5 @@ fn to_double(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
 fn read<F: std::str::FromStr>(value: i128, scale: u8) -> Result<F> {
     format!("{value}e-{scale}")
         .parse()
-        .map_err(|_| "a numeric is no float".to_owned())
+        .map_err(|_| "a numeric is not a float".to_owned())
 }
