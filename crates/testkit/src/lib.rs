@@ -1,153 +1,20 @@
-//! A private database per test, on a real server that one test run shares.
+//! A private database per test, on a real server that one test run shares; and what tests of several crates ask and make.
 //!
-//! The server is the embedded one of the product, in a temporary folder named after the process that runs
-//! the test binaries (`cargo test`, `nextest`), so that all of them find it; a watchdog stops and deletes it
-//! once that process has ended. With `EXTRATO_TEST_URL` set, databases are made on that server instead.
-//! `DATABASE_URL` is never looked at.
-//!
-//! [`model()`] and [`dataset()`] make descriptions without a folder; [`Server`] is a server of a test's own, [`Wire`] a connection to any that can be held or cut.
+//! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, and [`Wire`] a connection to
+//! any that can be held or cut. [`model()`] and [`dataset()`] make descriptions without a folder.
 
+mod database;
+mod files;
 mod models;
+mod query;
+mod role;
 mod server;
 mod wire;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
-use database::embedded::Embedded;
-use database::{Cancel, Connection, Environment, Settings};
-use rand::RngExt;
-
+pub use self::database::Database;
+pub use files::{contents_of, files_below};
 pub use models::{dataset, model};
+pub use query::{csv_of, value, wait_until};
+pub use role::Role;
 pub use server::Server;
 pub use wire::Wire;
-
-/// A database that is empty at first and dropped at the end of the test.
-pub struct Database {
-    server: Settings,
-    settings: Settings,
-}
-
-impl Database {
-    /// A new one on the server that all tests share.
-    ///
-    /// # Panics
-    /// If the server cannot be started or used: a test can't go on without.
-    pub fn create() -> Self {
-        Self::create_on(server())
-    }
-
-    /// A new one on that server, whose text is ordered by an ICU locale.
-    ///
-    /// # Panics
-    /// As [`create`](Self::create).
-    pub fn create_in_locale(locale: &str) -> Self {
-        let options =
-            format!("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE '{locale}'");
-        Self::create_with(server(), &options)
-    }
-
-    /// A new one on another server.
-    ///
-    /// # Panics
-    /// As [`create`](Self::create).
-    pub fn create_on(server: &Settings) -> Self {
-        Self::create_with(server, "")
-    }
-
-    /// A new one on a server, with options of `CREATE DATABASE`.
-    ///
-    /// # Panics
-    /// As [`create`](Self::create).
-    pub fn create_with(server: &Settings, options: &str) -> Self {
-        let name = format!("test_{:016x}", rand::rng().random::<u64>());
-        let mut client = server
-            .connect(&Cancel::default())
-            .expect("the test server answers");
-        client
-            .batch_execute(&format!("CREATE DATABASE {name} {options}"))
-            .expect("a database is made");
-        Self {
-            server: server.clone(),
-            settings: server.with_database(&name),
-        }
-    }
-
-    /// How to connect to it.
-    pub fn settings(&self) -> Settings {
-        self.settings.clone()
-    }
-
-    /// A connection to it.
-    pub fn connect(&self) -> Connection {
-        self.settings
-            .connect(&Cancel::default())
-            .expect("the test database answers")
-    }
-
-    /// The variables that make a program of ours, or psql, connect to it.
-    pub fn variables(&self) -> Vec<(String, String)> {
-        self.settings.variables()
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let name = self.settings.database().to_owned();
-        if let Ok(mut client) = self.server.connect(&Cancel::default()) {
-            let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        }
-    }
-}
-
-fn server() -> &'static Settings {
-    static SERVER: OnceLock<Settings> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let environment = Environment::from_process();
-        if let Some(url) = environment.get("EXTRATO_TEST_URL") {
-            return Settings::from_url(url).expect("EXTRATO_TEST_URL is a database URL");
-        }
-        let runner = std::os::unix::process::parent_id();
-        let folder = server_folder(runner);
-        fs::create_dir_all(&folder).expect("a temporary folder");
-        // The account that runs the server as root must reach it.
-        let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o755));
-        let settings = Embedded::throwaway(&folder, &environment)
-            .start()
-            .expect("the test server starts");
-        watch(runner, &folder);
-        settings
-    })
-}
-
-fn server_folder(runner: u32) -> PathBuf {
-    std::env::temp_dir().join(format!("extrato-test-{runner}"))
-}
-
-/// Stops the server and deletes its folder once `runner` has ended.
-fn watch(runner: u32, folder: &std::path::Path) {
-    let marker = folder.join("watched");
-    if fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&marker)
-        .is_err()
-    {
-        return;
-    }
-    // In the background of a shell of its own, so that it outlives this process and no signal of the
-    // terminal's reaches it.
-    let script = "(trap '' INT HUP; while kill -0 \"$1\" 2>/dev/null; do sleep 1; done; \
-        pid=$(head -n 1 \"$2/data/postmaster.pid\") && kill -QUIT \"$pid\"; sleep 1; rm -rf \"$2\") &";
-    Command::new("sh")
-        .args(["-c", script, "sh", &runner.to_string()])
-        .arg(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .expect("the watchdog starts");
-}

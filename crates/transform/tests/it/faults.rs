@@ -6,7 +6,7 @@ use std::thread;
 
 use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
-use testkit::{Database, Server, Wire};
+use testkit::{Database, Role, Server, Wire};
 use transform::{Layout, Report};
 
 use crate::world::World;
@@ -316,13 +316,12 @@ fn a_connection_that_breaks_after_any_byte_never_gives_a_short_file() {
 #[test]
 fn a_server_without_a_connection_left_says_which_option_helps() {
     let world = with_a_former_output(Database::create());
-    let name = world.database.settings().database().to_owned();
-    world.sql(&format!(
-        "CREATE ROLE {name} LOGIN PASSWORD 'x' CONNECTION LIMIT 2; GRANT USAGE ON SCHEMA cards TO {name};
-         GRANT SELECT ON ALL TABLES IN SCHEMA cards TO {name}"
-    ));
-    let limited = world.settings_of(&name, "x");
-    let failed = failure(&world, &limited, || {});
+    let limited = Role::create(
+        &world.database,
+        "ALTER ROLE {role} CONNECTION LIMIT 2; GRANT USAGE ON SCHEMA cards TO {role};
+         GRANT SELECT ON ALL TABLES IN SCHEMA cards TO {role}",
+    );
+    let failed = failure(&world, &limited.settings, || {});
     check(
         failed,
         Kind::Connection,
@@ -330,7 +329,6 @@ fn a_server_without_a_connection_left_says_which_option_helps() {
     );
     let mut options = world.options(Layout::SingleFile);
     options.max_connections = 1;
-    let report = transform::run(&limited, &options, &Cancel::default()).unwrap();
+    let report = transform::run(&limited.settings, &options, &Cancel::default()).unwrap();
     assert_eq!(report.models[0].rows, 60_000);
-    world.sql(&format!("DROP OWNED BY {name}; DROP ROLE {name}"));
 }

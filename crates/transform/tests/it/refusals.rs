@@ -3,6 +3,7 @@
 use std::fs;
 
 use dataset::failure::Kind;
+use testkit::Role;
 use transform::Layout;
 
 use crate::world::World;
@@ -99,14 +100,14 @@ fn a_value_that_cannot_be_carried_is_named_by_table_and_column() {
 #[test]
 fn a_row_policy_is_an_error_and_not_a_short_file() {
     let world = World::with_rows(3, 10);
-    world.sql(
-        "CREATE ROLE leitor LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA cards TO leitor;
-         GRANT SELECT ON ALL TABLES IN SCHEMA cards TO leitor;
+    let role = Role::create(
+        &world.database,
+        "SET search_path = cards; GRANT USAGE ON SCHEMA cards TO {role};
+         GRANT SELECT ON ALL TABLES IN SCHEMA cards TO {role};
          ALTER TABLE movimento ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON movimento USING (id > 5)",
     );
-    let settings = world.settings_of("leitor", "x");
     let error = transform::run(
-        &settings,
+        &role.settings,
         &world.options(Layout::SingleFile),
         &database::Cancel::default(),
     )

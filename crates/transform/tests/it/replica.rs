@@ -4,10 +4,10 @@ use std::thread;
 
 use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
-use testkit::{Database, Server, Wire};
+use testkit::{Database, Server, Wire, contents_of, wait_until};
 use transform::{Layout, Options, Report};
 
-use crate::world::{World, contents_of, wait_on};
+use crate::world::World;
 
 /// A primary with rows, and its replica.
 struct Pair {
@@ -43,7 +43,7 @@ impl Pair {
     }
 
     fn wait_until(&self, query: &str) {
-        wait_on(&self.replica.settings(), query);
+        wait_until(&self.replica.settings(), query);
     }
 }
 

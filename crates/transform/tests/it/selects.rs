@@ -1,13 +1,12 @@
 //! SELECTs of kinds that other engines get wrong: each gives what Postgres gives, or is refused with a way to write it.
 
 use std::fs;
-use std::io::Read;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset};
 use tempfile::TempDir;
-use testkit::Database;
+use testkit::{Database, csv_of};
 use transform::{Format, Layout, Options};
 
 const SCHEMA: &str = "shop";
@@ -108,18 +107,12 @@ impl Shop {
         client
             .batch_execute("SET search_path = shop")
             .expect("the schema is there");
-        let mut text = String::new();
         let sql = format!(
             "SELECT {} FROM ({sql}) AS m ({})",
             texts.join(", "),
             names.join(", ")
         );
-        client
-            .copy_out(&format!("COPY ({sql}) TO STDOUT (FORMAT csv, HEADER)"))
-            .unwrap_or_else(|error| panic!("{sql}: {error}"))
-            .read_to_string(&mut text)
-            .expect("UTF-8");
-        text
+        csv_of(&mut client, &sql)
     }
 
     /// Checks that the rows are Postgres's, in its order where the SELECT has one.

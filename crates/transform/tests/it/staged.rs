@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
+use testkit::files_below;
 use transform::memory::RESERVED_BYTES;
 use transform::{Format, Layout, Options};
 
-use crate::world::{World, files_below};
+use crate::world::World;
 
 /// Room for some hundred clients, but for no more than a sixth of the movements.
 const LITTLE: u64 = RESERVED_BYTES + (2 << 20);

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use dataset::Dataset;
 use dataset::failure::Kind;
-use testkit::Database;
+use testkit::{Database, files_below};
 use transform::Layout;
 
-use crate::world::{World, files_below};
+use crate::world::World;
 
 const DESCRIPTION: &str = r#"
     name = "cards"

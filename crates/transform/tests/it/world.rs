@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
-use database::{Cancel, ConnectionArgs, Settings};
+use database::Cancel;
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
-use testkit::Database;
+use testkit::{Database, contents_of, csv_of, files_below};
 use transform::check::verify::{Source, Verified, verify_against_database};
 use transform::{Format, Layout, Options, Report};
 
@@ -41,7 +38,7 @@ impl World {
         Self::of_cards_in(Database::create())
     }
 
-    /// The same in a database that a test made.
+    /// Empty cards tables, as of [`of_cards`](Self::of_cards), in a database that a test made.
     pub(crate) fn of_cards_in(database: Database) -> Self {
         let dataset = Dataset::open("cards").expect("built in");
         let tables = dataset.schema_sql.replace(" NOT NULL", "");
@@ -60,7 +57,7 @@ impl World {
         }
     }
 
-    /// The same with rows: `clients` associates of one account and one card each, and `movements` in all.
+    /// Cards tables with rows: `clients` associates of one account and one card each, and `movements` in all.
     pub(crate) fn with_rows(clients: u32, movements: u32) -> Self {
         let world = Self::of_cards();
         world.fill(clients, movements);
@@ -88,23 +85,9 @@ impl World {
             .expect("the statements run");
     }
 
-    /// How another role connects to the database.
-    pub(crate) fn settings_of(&self, role: &str, password: &str) -> Settings {
-        let mut variables = self.database.variables();
-        for (name, value) in &mut variables {
-            match name.as_str() {
-                "PGUSER" => *value = role.to_owned(),
-                "PGPASSWORD" => *value = password.to_owned(),
-                _ => {}
-            }
-        }
-        let given = ConnectionArgs::default().settings(&variables.into_iter().collect());
-        given.expect("they make sense").expect("a host is named")
-    }
-
     /// Waits until `query`, a SELECT of one boolean, says true.
     pub(crate) fn wait_until(&self, query: &str) {
-        wait_on(&self.database.settings(), query);
+        testkit::wait_until(&self.database.settings(), query);
     }
 
     /// How to run now, into the world's own folder.
@@ -148,7 +131,7 @@ impl World {
         self.try_verify_at(self.out.path())
     }
 
-    /// The same with what lies at `path`.
+    /// Compares what lies at `path` with the database's own join.
     pub(crate) fn try_verify_at(&self, path: &Path) -> anyhow::Result<Vec<Verified>> {
         let source = Source {
             dataset: self.dataset.clone(),
@@ -185,7 +168,7 @@ impl World {
             .collect()
     }
 
-    /// The same files with their contents.
+    /// All published files with their contents.
     pub(crate) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut contents = contents_of(self.out.path());
         contents.retain(|path, _| !path.ends_with(".extrato.lock"));
@@ -203,52 +186,6 @@ impl World {
         client
             .batch_execute("SET search_path = cards")
             .expect("the schema is there");
-        let mut text = String::new();
-        client
-            .copy_out(&format!("COPY ({select}) TO STDOUT (FORMAT csv, HEADER)"))
-            .expect("Postgres runs the model")
-            .read_to_string(&mut text)
-            .expect("UTF-8");
-        text
+        csv_of(&mut client, select)
     }
-}
-
-/// The files below `folder`, by their paths relative to it.
-pub(crate) fn contents_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let read = |path: PathBuf| (path.clone(), fs::read(folder.join(path)).expect("a file"));
-    files_below(folder).into_iter().map(read).collect()
-}
-
-/// Waits until `query`, a SELECT of one boolean, says true on a server.
-pub(crate) fn wait_on(server: &Settings, query: &str) {
-    let mut client = server
-        .connect(&Cancel::default())
-        .expect("the server answers");
-    for _ in 0..6000 {
-        let row = client.query_one(query, &[]).expect("the server answers");
-        if row.get::<_, bool>(0) {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("in vain: {query}");
-}
-
-/// The files below `folder`, sorted, relative to it.
-pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
-    fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).expect("a folder").flatten() {
-            match entry.file_type().expect("a type").is_dir() {
-                true => collect(&entry.path(), files),
-                false => files.push(entry.path()),
-            }
-        }
-    }
-    let mut files = Vec::new();
-    collect(folder, &mut files);
-    files.sort();
-    files
-        .iter()
-        .map(|path| path.strip_prefix(folder).expect("below").to_owned())
-        .collect()
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use testkit::Database;
+use testkit::{Database, Role};
 use transform::{Layout, Options, Report};
 
 use crate::dataset_of_ones_own::world_of_all_types;
@@ -270,15 +270,15 @@ fn schemas_that_are_not_for_results_are_refused_before_anything_is_read() {
 #[test]
 fn missing_rights_and_another_run_are_named() {
     let world = World::with_rows(1, 3);
-    let role = format!("escritor_{}", std::process::id());
-    world.sql(&format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA cards TO {role};
-         GRANT SELECT ON ALL TABLES IN SCHEMA cards TO {role}; CREATE SCHEMA results"
-    ));
+    let role = Role::create(
+        &world.database,
+        "GRANT USAGE ON SCHEMA cards TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA cards TO {role};
+         CREATE SCHEMA results",
+    );
     let run = || {
         let options = options(&world, Layout::Declared);
-        let settings = world.settings_of(&role, "x");
-        let error = transform::run(&settings, &options, &Cancel::default()).expect_err("refused");
+        let error =
+            transform::run(&role.settings, &options, &Cancel::default()).expect_err("refused");
         (Failure::kind_of(&error), format!("{error:#}"))
     };
     let (kind, message) = run();
@@ -292,14 +292,16 @@ fn missing_rights_and_another_run_are_named() {
     assert_eq!(kind, Some(Kind::Connection));
     assert!(message.contains("GRANT CREATE ON DATABASE"), "{message}");
     write_back(&world, Layout::Declared);
-    world.sql(&format!("GRANT CREATE, USAGE ON SCHEMA results TO {role}"));
+    world.sql(&format!(
+        "GRANT CREATE, USAGE ON SCHEMA results TO {}",
+        role.name
+    ));
     let (kind, message) = run();
     assert_eq!(kind, Some(Kind::Connection));
     assert!(
         message.contains("results.movimento_flat belongs to role"),
         "{message}"
     );
-    world.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 
     let mut other = world.database.connect();
     let lock = "SELECT pg_advisory_lock(hashtextextended('extrato transform results', 0))";
