@@ -33,7 +33,7 @@ use crate::sink::{SortKeys, Writer, Written};
 use crate::stage::{StagedTable, Table};
 use external_sort::Ranges;
 use stream::Stream;
-use tables::{Tables, load, table};
+use tables::Tables;
 
 /// Runs a model and writes its output with the writer that `writer` makes for about so many rows. What memory cannot hold
 /// goes through ranges, if the model is streamed.
@@ -51,7 +51,7 @@ pub(crate) fn run<'w>(
         let model = job.select.model;
         let is_parent = |name: &str| plan.tables[1..].iter().any(|parent| parent == name);
         let limit = shares.parents();
-        let parents = load(
+        let parents = Tables::load(
             model,
             job.tables.clone(),
             is_parent,
@@ -95,12 +95,12 @@ fn in_memory<'w>(
 ) -> anyhow::Result<(Written, Option<Counted>)> {
     let (select, limit) = (job.select, Shares::of(job.memory_bytes).tables());
     let is_read = |name: &str| select.reads_table(name);
-    let tables = load(select.model, job.tables, is_read, limit, job.memory_bytes)?;
+    let tables = Tables::load(select.model, job.tables, is_read, limit, job.memory_bytes)?;
     let (output, kept) = compute(select, job.ready, &tables, limit, job.cancel)?;
     let counted = match &select.model.driving {
         None => None,
         Some(driving) => {
-            let table = table(&tables, &driving.table)?;
+            let table = tables.get(&driving.table)?;
             Some(Counted::of(driving, &kept, table)?)
         }
     };
@@ -125,7 +125,7 @@ fn compute(
 ) -> anyhow::Result<(Output, Kept)> {
     let model = select.model;
     if let Some(plan) = select.plan.as_ref().filter(|_| ready.streams) {
-        let streamed = table(tables, &plan.tables[0])?;
+        let streamed = tables.get(&plan.tables[0])?;
         if let Some(stream) = Stream::prepare(model, plan, tables)?
             && stream.takes(streamed)?
         {

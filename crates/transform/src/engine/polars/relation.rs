@@ -11,7 +11,7 @@ use super::array::Array;
 use super::codes::{Codes, Nulls};
 use super::order::Keys;
 use super::rows::Rows;
-use super::tables::{Tables, table};
+use super::tables::Tables;
 use crate::model::refusal::Refusal;
 use crate::model::tree::{Relation, Scalar, SetOperation, SortKey};
 
@@ -141,7 +141,7 @@ impl Engine<'_> {
     }
 
     fn table(&mut self, name: &str, columns: &[String], needed: &[bool]) -> anyhow::Result<Rows> {
-        let frame = table(self.tables, name)?;
+        let frame = self.tables.get(name)?;
         let mut arrays = Vec::with_capacity(columns.len());
         for (column, needed) in columns.iter().zip(needed) {
             arrays.push(match needed {

@@ -7,7 +7,7 @@ use polars::prelude::{
 };
 
 use super::lookup::Lookup;
-use super::tables::{Tables, table};
+use super::tables::Tables;
 use crate::check::left_out::Parents;
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
 use crate::frame_types::data_type;
@@ -212,7 +212,7 @@ fn name_of(column: &ColumnOf) -> String {
 fn joined(plan: &Plan, lookup: &plan::Lookup, tables: &Tables) -> anyhow::Result<DataFrame> {
     let renamed = |number: usize| -> anyhow::Result<LazyFrame> {
         let name = &plan.tables[number];
-        let frame = table(tables, name)?;
+        let frame = tables.get(name)?;
         let mut needed: Vec<&str> = plan.needs(name).collect();
         needed.sort_unstable();
         needed.dedup();
