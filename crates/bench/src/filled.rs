@@ -4,7 +4,7 @@ use std::path::Path;
 
 use database::Cancel;
 use dataset::Dataset;
-use generator::files::FileFormat;
+use generator::to_files::FileFormat;
 use generator::{Asked, Mode, Options, Report, Storage};
 
 use crate::server::{SCHEMA, Server};
@@ -41,7 +41,7 @@ pub(crate) fn files(
         },
         ..options(dataset, size, None)
     };
-    Ok(rows(&generator::files::write(
+    Ok(rows(&generator::to_files::write(
         folder,
         FileFormat::Csv,
         &options,

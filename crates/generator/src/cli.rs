@@ -7,11 +7,11 @@ use dataset::Dataset;
 use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::files::FileFormat;
-use crate::laws::Laws;
-use crate::load::{MAX_WORKERS, Mode, Options, Storage};
+use crate::cards::distributions::Laws;
 use crate::recipe::Asked;
-use crate::source::Maker;
+use crate::table::Maker;
+use crate::to_database::{MAX_WORKERS, Mode, Options, Storage};
+use crate::to_files::FileFormat;
 
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\

@@ -4,7 +4,7 @@ use dataset::calendar::Date;
 use dataset::failure::Kind;
 
 use crate::DEFAULT_SEED;
-use crate::laws::Laws;
+use crate::cards::distributions::Laws;
 
 /// "Today" of all rows when none is given: everything in them happened before.
 pub const DEFAULT_AS_OF: Date = Date {

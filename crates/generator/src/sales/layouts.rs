@@ -1,8 +1,8 @@
 //! The tables of *sales*: their columns, how their files arrive, and what faults their rows can have.
 
-use crate::dialect::Dialect;
-use crate::dirt::{Fault, Plant};
-use crate::source::Layout;
+use crate::encode::dialect::Dialect;
+use crate::table::Layout;
+use crate::table::faults::{Fault, Plant};
 
 pub(super) const PERSON: usize = 0;
 pub(super) const PRODUCT: usize = 1;

@@ -13,12 +13,12 @@ use std::ops::Range;
 use database::Cancel;
 use dataset::failure::Kind as Failure;
 
-use crate::dirt::{Dirt, Fault, Plant, Planted};
-use crate::distribution::Choice;
-use crate::format::{Encoding, Format, HandOver, blocks};
-use crate::random::Stream;
+use crate::draw::random::Stream;
+use crate::draw::sampling::Choice;
+use crate::encode::{Encoding, Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::source::{Layout, Part, Source, even_parts, even_rows};
+use crate::table::faults::{Dirt, Fault, Plant, Planted};
+use crate::table::{Layout, Part, Source, even_parts, even_rows};
 
 pub(crate) use layouts::LAYOUTS;
 use layouts::{BREAKAGES, CUSTOMER, LINE, OFFER, ORDER, PERSON, PLANTS, PRODUCT};

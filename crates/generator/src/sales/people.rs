@@ -1,11 +1,11 @@
 //! Who buys: persons, and the customers that some of them are.
 
-use crate::dirt::Plant;
-use crate::english;
-use crate::names::push_number;
-use crate::random::{Draws, Stream};
-use crate::rows::{Fields, Row};
-use crate::season::{DAY, SECOND};
+use crate::cards::names::push_number;
+use crate::cards::rows::{Fields, Row};
+use crate::cards::season::{DAY, SECOND};
+use crate::draw::english;
+use crate::draw::random::{Draws, Stream};
+use crate::table::faults::Plant;
 
 /// One of so many customers is of each special kind.
 const KINDS: u32 = 28;

@@ -1,10 +1,10 @@
 //! What is sold: AdventureWorks' kinds of products in their colours and sizes, and the offers that they are sold
 //! under.
 
-use crate::dirt::Plant;
-use crate::random::{Draws, Stream};
-use crate::rows::{Fields, Row};
-use crate::season::DAY;
+use crate::cards::rows::{Fields, Row};
+use crate::cards::season::DAY;
+use crate::draw::random::{Draws, Stream};
+use crate::table::faults::Plant;
 
 /// As many as AdventureWorks has.
 pub(super) const PRODUCTS: u32 = 504;

@@ -1,7 +1,7 @@
 //! Faults planted on purpose, counted by Postgres.
 
 use database::Connection;
-use generator::dirt::{Fault, PlantedFault};
+use generator::table::faults::{Fault, PlantedFault};
 use generator::{Asked, Mode, Options};
 use testkit::Database;
 

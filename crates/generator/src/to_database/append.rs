@@ -10,14 +10,14 @@ use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::VERSION;
-use crate::card_rows::CardRows;
-use crate::copy::{self, Load};
-use crate::lane::Lane;
-use crate::load::{Options, Report, analyze};
-use crate::plan::Counts;
+use crate::cards::plan::Counts;
+use crate::cards::rows::Table;
+use crate::cards::source::CardRows;
 use crate::recipe::Recipe;
-use crate::record::{Generation, highest, recorded};
-use crate::rows::Table;
+use crate::to_database::copy::{self, Load};
+use crate::to_database::record::{Generation, highest, recorded};
+use crate::to_database::worker_connection::Lane;
+use crate::to_database::{Options, Report, analyze};
 
 /// Continues the rows of the schema from where they end.
 pub(crate) fn append(

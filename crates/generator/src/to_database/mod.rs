@@ -1,5 +1,12 @@
 //! Filling a schema: everything is built in a schema of its own that is moved into place at the end.
 
+mod append;
+pub(crate) mod copy;
+mod keys;
+pub mod record;
+mod schema;
+mod worker_connection;
+
 use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
@@ -12,15 +19,15 @@ use dataset::failure::Kind;
 use postgres::Client;
 use serde::Serialize;
 
-use crate::append::append;
-use crate::copy::{self, Load, TableReport};
-use crate::dirt::{Planted, PlantedFault};
-use crate::lane::Lane;
-use crate::plan::BusiestClient;
+use crate::VERSION;
+use crate::cards::plan::BusiestClient;
 use crate::recipe::{Asked, Recipe};
-use crate::record::{Generation, highest};
-use crate::source::{Maker, Source};
-use crate::{VERSION, keys, schema};
+use crate::table::faults::{Planted, PlantedFault};
+use crate::table::{Maker, Source};
+use crate::to_database::append::append;
+use crate::to_database::copy::{Load, TableReport};
+use crate::to_database::record::{Generation, highest};
+use crate::to_database::worker_connection::Lane;
 
 /// The most connections that load at a time.
 pub const MAX_WORKERS: usize = 64;

@@ -1,16 +1,29 @@
 //! The dataset *cards*: one iterator of rows for each table, over any part of a plan.
 
-use crate::card_number::CardNumbers;
-use crate::dirt::{Dirt, Fault};
-use crate::distribution::Choice;
-use crate::movements::{CardMovements, Spending};
-use crate::names::Names;
-use crate::plan::{CardShape, Counts, Part, Shapes};
-use crate::purchase::Purchases;
-use crate::random::{Draws, Share, Stream};
+pub mod card_number;
+pub mod distributions;
+#[cfg(test)]
+mod goodness_of_fit;
+mod movements;
+pub mod names;
+mod places;
+pub mod plan;
+pub mod purchase;
+pub mod rows;
+pub(crate) mod season;
+pub(crate) mod source;
+
+use crate::cards::card_number::CardNumbers;
+use crate::cards::movements::{CardMovements, Spending};
+use crate::cards::names::Names;
+use crate::cards::plan::{CardShape, Counts, Part, Shapes};
+use crate::cards::purchase::Purchases;
+use crate::cards::rows::{Associado, Cartao, Conta, Movimento, Table};
+use crate::cards::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season};
+use crate::draw::random::{Draws, Share, Stream};
+use crate::draw::sampling::Choice;
 use crate::recipe::Recipe;
-use crate::rows::{Associado, Cartao, Conta, Movimento, Table};
-use crate::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season};
+use crate::table::faults::{Dirt, Fault};
 
 /// Oldest accounts, in days before "today"; they are no older than their owner's sixteenth birthday.
 const OLDEST_ACCOUNT_DAYS: u32 = 15 * 365;
@@ -71,7 +84,7 @@ impl Cards {
         }
     }
 
-    /// How many there are of what, for a [`Plan`](crate::plan::Plan).
+    /// How many there are of what, for a [`Plan`](crate::cards::plan::Plan).
     pub fn shapes(&self) -> &Shapes {
         &self.shapes
     }
@@ -250,9 +263,9 @@ fn office_time(draws: &mut Draws) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Plan;
-    use crate::rows::Row;
-    use crate::season::DAY;
+    use crate::cards::plan::Plan;
+    use crate::cards::rows::Row;
+    use crate::cards::season::DAY;
     use database::Cancel;
     use database::copy::write::RowEncoder;
     use proptest::prelude::*;

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use dataset::calendar::Date;
 
-use crate::dirt::{Fault, Plant};
-use crate::format::{Around, Format, push_uuid};
-use crate::names::push_number;
-use crate::rows::Fields;
-use crate::season::{DAY, EPOCH_DAYS, SECOND};
-use crate::source::Layout;
+use crate::cards::names::push_number;
+use crate::cards::rows::Fields;
+use crate::cards::season::{DAY, EPOCH_DAYS, SECOND};
+use crate::encode::{Around, Format, push_uuid};
+use crate::table::Layout;
+use crate::table::faults::{Fault, Plant};
 
 /// How the files of a table arrive.
 #[derive(Debug, Clone, Copy)]

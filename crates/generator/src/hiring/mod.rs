@@ -1,15 +1,15 @@
 //! The dataset *hiring*: departments, jobs, and who was hired for them from January 2021 to February 2022.
 
-use crate::dialect::Dialect;
-use crate::dirt::{Dirt, Fault, Plant, Planted};
-use crate::distribution::Choice;
-use crate::english;
-use crate::format::{Encoding, Format, HandOver, blocks};
-use crate::random::{Draws, Share, Stream};
+use crate::cards::rows::{Fields, Row};
+use crate::cards::season::{DAY, SECOND};
+use crate::draw::english;
+use crate::draw::random::{Draws, Share, Stream};
+use crate::draw::sampling::Choice;
+use crate::encode::dialect::Dialect;
+use crate::encode::{Encoding, Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::rows::{Fields, Row};
-use crate::season::{DAY, SECOND};
-use crate::source::{Layout, Part, Source, even_parts, even_rows};
+use crate::table::faults::{Dirt, Fault, Plant, Planted};
+use crate::table::{Layout, Part, Source, even_parts, even_rows};
 
 /// The most employees that one call can make: ids are integers.
 pub(crate) const MAX_EMPLOYEES: u32 = 1_000_000_000;

@@ -3,12 +3,12 @@
 use database::Cancel;
 
 use crate::cards::Cards;
-use crate::dirt::Planted;
-use crate::format::{Encoding, Format, HandOver, blocks};
-use crate::plan::{BusiestClient, Counts, Plan};
+use crate::cards::plan::{BusiestClient, Counts, Plan};
+use crate::cards::rows::Table;
+use crate::encode::{Encoding, Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::rows::Table;
-use crate::source::{Layout, Part, Source};
+use crate::table::faults::Planted;
+use crate::table::{Layout, Part, Source};
 
 /// The tables.
 pub(crate) const LAYOUTS: [Layout; 4] = [

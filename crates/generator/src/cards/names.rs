@@ -8,8 +8,8 @@ use fake::locales::{Data, PT_BR};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::distribution::Choice;
-use crate::random::{Draws, Share, mix};
+use crate::draw::random::{Draws, Share, mix};
+use crate::draw::sampling::Choice;
 
 /// Longest name a card has room for (ISO/IEC 7813, track 1).
 pub const EMBOSSED_CHARS: usize = 26;
@@ -311,7 +311,7 @@ fn emboss(names: &[&str], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
+    use crate::draw::random::Stream;
     use proptest::prelude::*;
 
     fn embossed(given: &str, middle: &str, last: &str) -> String {

@@ -1,6 +1,6 @@
 //! Card numbers: sixteen digits, valid under Luhn, and unique because they are a permutation.
 
-use crate::random::{Draws, Stream, mix};
+use crate::draw::random::{Draws, Stream, mix};
 
 /// Issuer numbers (the first six digits) in the ranges of Visa, Mastercard and Elo.
 #[rustfmt::skip]

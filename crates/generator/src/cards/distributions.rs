@@ -9,7 +9,7 @@ use std::path::Path;
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
-use crate::places::KINDS;
+use crate::cards::places::KINDS;
 
 /// The most accounts of an associate, and cards of an account.
 pub(crate) const MOST_PER_PARENT: usize = 8;

@@ -3,10 +3,10 @@
 
 use database::copy::write::RowEncoder;
 
-use crate::dirt::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
-use crate::names::Name;
-use crate::plan::Counts;
-use crate::purchase::Purchase;
+use crate::cards::names::Name;
+use crate::cards::plan::Counts;
+use crate::cards::purchase::Purchase;
+use crate::table::faults::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
 
 /// The tables, in foreign-key order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

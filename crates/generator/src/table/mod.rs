@@ -1,19 +1,21 @@
 //! What a dataset's rows are to those that bring them somewhere: tables, and parts of tables that can be
 //! encoded in any order.
 
+pub mod faults;
+
 use std::ops::Range;
 
 use database::Cancel;
 use dataset::failure::Kind;
 
-use crate::card_rows::{self, CardRows};
-use crate::dialect::Dialect;
-use crate::dirt::Planted;
-use crate::format::{Encoding, HandOver};
+use crate::cards::plan::{BusiestClient, MAX_ASSOCIATES};
+use crate::cards::source::{self, CardRows};
+use crate::encode::dialect::Dialect;
+use crate::encode::{Encoding, HandOver};
 use crate::hiring::{self, Hiring};
-use crate::plan::{BusiestClient, MAX_ASSOCIATES};
 use crate::recipe::Recipe;
 use crate::sales::{self, Sales};
+use crate::table::faults::Planted;
 
 /// A table, as its rows are encoded.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +149,7 @@ impl Maker {
     /// The tables, parents before children.
     pub(crate) const fn layouts(self) -> &'static [Layout] {
         match self {
-            Self::Cards => &card_rows::LAYOUTS,
+            Self::Cards => &source::LAYOUTS,
             Self::Hiring => &hiring::LAYOUTS,
             Self::Sales => &sales::LAYOUTS,
         }

@@ -11,10 +11,10 @@ use dataset::failure::Kind;
 use serde::Serialize;
 use tracing::field;
 
-use crate::distribution::{Choice, Zeta};
-use crate::laws::{Laws, MOST_PER_PARENT};
-use crate::random::{Draws, Share, Stream};
-use crate::rows::Table;
+use crate::cards::distributions::{Laws, MOST_PER_PARENT};
+use crate::cards::rows::Table;
+use crate::draw::random::{Draws, Share, Stream};
+use crate::draw::sampling::{Choice, Zeta};
 
 /// Associates of a block: few enough that a block is done in milliseconds, so many that the index of a
 /// hundred million movements has 4,000 entries.

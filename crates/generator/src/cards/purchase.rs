@@ -2,12 +2,12 @@
 
 use dataset::calendar::Date;
 
-use crate::distribution::{Choice, log_normal_quantiles, normal_quantiles};
-use crate::laws::Laws;
-use crate::names::{Name, Names, push_number};
-use crate::places::{CITIES, Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
-use crate::random::{Draws, Share, mix};
-use crate::season::{DAY, EPOCH_DAYS, WEEK};
+use crate::cards::distributions::Laws;
+use crate::cards::names::{Name, Names, push_number};
+use crate::cards::places::{CITIES, Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
+use crate::cards::season::{DAY, EPOCH_DAYS, WEEK};
+use crate::draw::random::{Draws, Share, mix};
+use crate::draw::sampling::{Choice, log_normal_quantiles, normal_quantiles};
 
 /// Share of weeks away from home.
 const AWAY: Share = Share::new(0.08);
@@ -215,7 +215,7 @@ impl Purchase<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
+    use crate::draw::random::Stream;
 
     #[test]
     fn tables_make_sense() {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use database::Cancel;
 
-use crate::format::{Csv, Encoding};
-use crate::load::Options;
+use crate::encode::{Csv, Encoding};
 use crate::recipe::Recipe;
+use crate::to_database::Options;
 
 /// Sample rows of each table.
 const SAMPLE_ROWS: usize = 3;

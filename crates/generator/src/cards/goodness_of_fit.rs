@@ -11,14 +11,14 @@ use database::Cancel;
 use dataset::calendar::Date;
 
 use crate::cards::Cards;
-use crate::laws::Laws;
-use crate::movements::subscribe;
-use crate::places::{Ending, KINDS, SUBSCRIPTIONS};
-use crate::plan::{Plan, Shapes};
-use crate::random::{Draws, Stream};
+use crate::cards::distributions::Laws;
+use crate::cards::movements::subscribe;
+use crate::cards::places::{Ending, KINDS, SUBSCRIPTIONS};
+use crate::cards::plan::{Plan, Shapes};
+use crate::cards::rows::{Movimento, Table};
+use crate::cards::season::{DAY, EPOCH_DAYS, HOUR};
+use crate::draw::random::{Draws, Stream};
 use crate::recipe::Recipe;
-use crate::rows::{Movimento, Table};
-use crate::season::{DAY, EPOCH_DAYS, HOUR};
 
 const FALSE_ALARM: f64 = 1e-9;
 

@@ -1,15 +1,17 @@
 //! Rows as bytes: Postgres's binary COPY, or CSV as Postgres itself writes it; and how a part of a table
 //! becomes blocks of them.
 
+pub mod dialect;
+
 use database::copy::write::{BLOCK_BYTES, RowEncoder};
 use dataset::calendar::Date;
 
-use crate::dialect::{DialectCsv, Notes};
-use crate::dirt::{Plant, Planted};
-use crate::names::push_number;
-use crate::rows::{Fields, Row};
-use crate::season::{DAY, EPOCH_DAYS, SECOND};
-use crate::source::Layout;
+use crate::cards::names::push_number;
+use crate::cards::rows::{Fields, Row};
+use crate::cards::season::{DAY, EPOCH_DAYS, SECOND};
+use crate::encode::dialect::{DialectCsv, Notes};
+use crate::table::Layout;
+use crate::table::faults::{Plant, Planted};
 
 /// What stands around rows, and what gathers them.
 pub(crate) trait Around {
@@ -282,7 +284,7 @@ pub(crate) fn blocks<F: Format>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::card_rows::LAYOUTS;
+    use crate::cards::source::LAYOUTS;
     use proptest::prelude::*;
 
     fn written(write: impl FnOnce(&mut Csv)) -> String {

@@ -3,9 +3,9 @@
 use dataset::calendar::Date;
 pub(crate) use dataset::calendar::POSTGRES_EPOCH_DAYS as EPOCH_DAYS;
 
-use crate::distribution::Choice;
-use crate::laws::When;
-use crate::random::Draws;
+use crate::cards::distributions::When;
+use crate::draw::random::Draws;
+use crate::draw::sampling::Choice;
 
 /// A week, by which trips are reckoned.
 pub(crate) const WEEK: i64 = 7 * DAY;
@@ -84,8 +84,8 @@ fn weekday(day: i32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws::Laws;
-    use crate::random::Stream;
+    use crate::cards::distributions::Laws;
+    use crate::draw::random::Stream;
 
     #[test]
     fn weekdays_are_those_of_the_calendar() {

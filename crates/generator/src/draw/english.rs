@@ -2,7 +2,7 @@
 
 use fake::locales::{Data, EN};
 
-use crate::random::Draws;
+use crate::draw::random::Draws;
 
 /// A given name.
 pub(crate) fn given(draws: &mut Draws) -> &'static str {

@@ -4,7 +4,7 @@
 //! defines to the last bit. `exp`, `ln` and `powf` come from each platform's mathematical library and may
 //! differ in it, and with it a row.
 
-use crate::random::Draws;
+use crate::draw::random::Draws;
 
 /// `base` to the power of `exponent` (both above zero), by the exponent's binary digits: the whole part by
 /// multiplication, the fraction by square roots.
@@ -171,7 +171,7 @@ pub fn log_normal_quantiles(normal: &[f64], median: f64, sigma: f64) -> Vec<u32>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::Stream;
+    use crate::draw::random::Stream;
 
     #[test]
     fn powers_agree_with_the_mathematical_library() {

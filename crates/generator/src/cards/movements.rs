@@ -2,13 +2,13 @@
 
 use dataset::calendar::Date;
 
-use crate::distribution::Choice;
-use crate::laws::MOST_SUBSCRIPTIONS;
-use crate::names::Names;
-use crate::purchase::{Buyer, Purchase, Purchases};
-use crate::random::{Draws, Share, Stream, mix};
-use crate::rows::{Cartao, Movimento};
-use crate::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season, Span};
+use crate::cards::distributions::MOST_SUBSCRIPTIONS;
+use crate::cards::names::Names;
+use crate::cards::purchase::{Buyer, Purchase, Purchases};
+use crate::cards::rows::{Cartao, Movimento};
+use crate::cards::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season, Span};
+use crate::draw::random::{Draws, Share, Stream, mix};
+use crate::draw::sampling::Choice;
 
 /// Of a card's movements, the subscriptions are a quarter at most.
 const MOST_SUBSCRIBED: u32 = 4;
@@ -257,10 +257,10 @@ mod tests {
 
     use super::*;
     use crate::cards::Cards;
-    use crate::places::SUBSCRIPTIONS;
-    use crate::plan::Plan;
+    use crate::cards::places::SUBSCRIPTIONS;
+    use crate::cards::plan::Plan;
+    use crate::cards::rows::Table;
     use crate::recipe::Recipe;
-    use crate::rows::Table;
 
     fn movements(recipe: &Recipe, associates: u32, check: impl FnOnce(Vec<Movimento<'_>>)) {
         let cards = Cards::new(recipe);

@@ -16,10 +16,10 @@ use postgres::Client;
 use serde::Serialize;
 use tracing::{Span, field};
 
-use crate::dirt::Planted;
-use crate::format::Encoding;
-use crate::lane::Lane;
-use crate::source::{Layout, Part, Source};
+use crate::encode::Encoding;
+use crate::table::faults::Planted;
+use crate::table::{Layout, Part, Source};
+use crate::to_database::worker_connection::Lane;
 
 /// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
 const PART_ROWS: (u64, u64) = (10_000, 250_000);

@@ -2,6 +2,9 @@
 //! that loads them. CSV files of a dataset that arrives in a dialect are in it, and come with a list of the faults
 //! in them instead: `load` is what they are for.
 
+pub mod describe;
+mod staging;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
@@ -19,14 +22,14 @@ use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tracing::field;
 
-use crate::copy::TableReport;
-use crate::dialect::{DialectCsv, LIST_HEADER, Note, Notes};
-use crate::dirt::Planted;
-use crate::format::{Csv, Encoding};
-use crate::load::{Options, Report, processors};
+use crate::encode::dialect::{DialectCsv, LIST_HEADER, Note, Notes};
+use crate::encode::{Csv, Encoding};
 use crate::recipe::Recipe;
-use crate::source::{Layout, Part, Source};
-use crate::staging::{Staging, cannot_write};
+use crate::table::faults::Planted;
+use crate::table::{Layout, Part, Source};
+use crate::to_database::copy::TableReport;
+use crate::to_database::{Options, Report, processors};
+use crate::to_files::staging::{Staging, cannot_write};
 
 /// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
 /// waiting for their turn stay small (a megabyte each).

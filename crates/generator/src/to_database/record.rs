@@ -9,10 +9,10 @@ use postgres::Client;
 use postgres::error::SqlState;
 
 use crate::VERSION;
-use crate::laws::Laws;
-use crate::load::Options;
+use crate::cards::distributions::Laws;
 use crate::recipe::Recipe;
-use crate::source::Source;
+use crate::table::Source;
+use crate::to_database::Options;
 
 /// The table's name.
 pub(crate) const TABLE: &str = "extrato_generation";

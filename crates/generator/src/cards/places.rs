@@ -1,8 +1,8 @@
 //! Where purchases happen: municipalities as statements print them, and the merchants of each kind of
 //! spending.
 
-use crate::laws::Spending;
-use crate::random::Share;
+use crate::cards::distributions::Spending;
+use crate::draw::random::Share;
 
 /// A municipality in ASCII capitals, its state, and its inhabitants in thousands.
 pub(crate) struct City {
