@@ -8,9 +8,9 @@ use dataset::calendar::Date;
 use dataset::failure::Kind;
 
 use crate::cards::distributions::Laws;
+use crate::options::{MAX_WORKERS, Mode, Options, Storage};
 use crate::recipe::Asked;
-use crate::table::Maker;
-use crate::to_database::{MAX_WORKERS, Mode, Options, Storage};
+use crate::registry::Maker;
 use crate::to_files::FileFormat;
 
 /// Examples for the help of both binaries.

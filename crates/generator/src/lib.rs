@@ -11,21 +11,19 @@ pub mod cli;
 pub mod draw;
 pub mod encode;
 mod hiring;
+pub mod options;
 pub mod recipe;
+mod registry;
+pub mod report;
 mod sales;
 pub mod table;
 pub mod to_database;
 pub mod to_files;
 
-pub use recipe::{Asked, Recipe};
-pub use table::layouts;
-pub use to_database::copy::TableReport;
+pub use options::{Mode, Options, Storage};
+pub use recipe::{Asked, DEFAULT_SEED, Recipe, VERSION};
+pub use registry::layouts;
+pub use report::{Report, TableReport};
+pub use to_database::generate;
 pub use to_database::record::{Generation, recorded};
-pub use to_database::{Mode, Options, Report, Storage, generate};
 pub use to_files::describe::describe;
-
-/// The version of the rows: it changes when the same recipe gives other rows than before.
-pub const VERSION: u32 = 2;
-
-/// The seed when none is given.
-pub const DEFAULT_SEED: u64 = 42;

@@ -3,9 +3,13 @@
 use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::DEFAULT_SEED;
 use crate::cards::distributions::Laws;
 
+/// The version of the rows: it changes when the same recipe gives other rows than before.
+pub const VERSION: u32 = 2;
+
+/// The seed when none is given.
+pub const DEFAULT_SEED: u64 = 42;
 /// "Today" of all rows when none is given: everything in them happened before.
 pub const DEFAULT_AS_OF: Date = Date {
     year: 2026,
@@ -15,7 +19,7 @@ pub const DEFAULT_AS_OF: Date = Date {
 /// The years that "today" may lie in: what the rows' dates can say, and what the files can carry.
 const AS_OF_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
-/// What rows depend on. The same recipe and [`VERSION`](crate::VERSION) give the same rows.
+/// What rows depend on. The same recipe and [`VERSION`] give the same rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     /// The seed.

@@ -15,6 +15,7 @@ use crate::cards::distributions::{Laws, MOST_PER_PARENT};
 use crate::cards::rows::Table;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::{Choice, Zeta};
+use crate::table::BusiestClient;
 
 /// Associates of a block: few enough that a block is done in milliseconds, so many that the index of a
 /// hundred million movements has 4,000 entries.
@@ -49,17 +50,6 @@ impl AddAssign for Counts {
         self.cartao += other.cartao;
         self.movimento += other.movimento;
     }
-}
-
-/// The client with the most movements: the holder of the cards that they were made with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct BusiestClient {
-    /// The associate's id.
-    pub id: u32,
-    /// Movements, of those that the run made.
-    pub movements: u64,
-    /// The same as a share of all movements that the run made.
-    pub share: f64,
 }
 
 /// The laws of how many there are.

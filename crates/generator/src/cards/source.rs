@@ -3,12 +3,13 @@
 use database::Cancel;
 
 use crate::cards::Cards;
-use crate::cards::plan::{BusiestClient, Counts, Plan};
+use crate::cards::plan::{Counts, Plan};
 use crate::cards::rows::Table;
 use crate::encode::{Encoding, Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::faults::Planted;
-use crate::table::{Layout, Part, Source};
+use crate::table::layout::{Layout, Part};
+use crate::table::{BusiestClient, Source};
 
 /// The tables.
 pub(crate) const LAYOUTS: [Layout; 4] = [

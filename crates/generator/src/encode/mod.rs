@@ -10,8 +10,8 @@ use crate::cards::names::push_number;
 use crate::cards::rows::{Fields, Row};
 use crate::cards::season::{DAY, EPOCH_DAYS, SECOND};
 use crate::encode::dialect::{DialectCsv, Notes};
-use crate::table::Layout;
 use crate::table::faults::{Plant, Planted};
+use crate::table::layout::Layout;
 
 /// What stands around rows, and what gathers them.
 pub(crate) trait Around {

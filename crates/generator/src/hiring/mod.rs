@@ -5,11 +5,12 @@ use crate::cards::season::{DAY, SECOND};
 use crate::draw::english;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
-use crate::encode::dialect::Dialect;
 use crate::encode::{Encoding, Format, HandOver, blocks};
 use crate::recipe::Recipe;
+use crate::table::Source;
+use crate::table::dialect::Dialect;
 use crate::table::faults::{Dirt, Fault, Plant, Planted};
-use crate::table::{Layout, Part, Source, even_parts, even_rows};
+use crate::table::layout::{Layout, Part, even_parts, even_rows};
 
 /// The most employees that one call can make: ids are integers.
 pub(crate) const MAX_EMPLOYEES: u32 = 1_000_000_000;

@@ -1,8 +1,8 @@
 //! The tables of *sales*: their columns, how their files arrive, and what faults their rows can have.
 
-use crate::encode::dialect::Dialect;
-use crate::table::Layout;
+use crate::table::dialect::Dialect;
 use crate::table::faults::{Fault, Plant};
+use crate::table::layout::Layout;
 
 pub(super) const PERSON: usize = 0;
 pub(super) const PRODUCT: usize = 1;

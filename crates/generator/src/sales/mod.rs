@@ -17,8 +17,9 @@ use crate::draw::random::Stream;
 use crate::draw::sampling::Choice;
 use crate::encode::{Encoding, Format, HandOver, blocks};
 use crate::recipe::Recipe;
+use crate::table::Source;
 use crate::table::faults::{Dirt, Fault, Plant, Planted};
-use crate::table::{Layout, Part, Source, even_parts, even_rows};
+use crate::table::layout::{Layout, Part, even_parts, even_rows};
 
 pub(crate) use layouts::LAYOUTS;
 use layouts::{BREAKAGES, CUSTOMER, LINE, OFFER, ORDER, PERSON, PLANTS, PRODUCT};

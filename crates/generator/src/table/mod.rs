@@ -1,39 +1,15 @@
 //! What a dataset's rows are to those that bring them somewhere: tables, and parts of tables that can be
 //! encoded in any order.
 
+pub mod dialect;
 pub mod faults;
+pub mod layout;
 
-use std::ops::Range;
+use serde::Serialize;
 
-use database::Cancel;
-use dataset::failure::Kind;
-
-use crate::cards::plan::{BusiestClient, MAX_ASSOCIATES};
-use crate::cards::source::{self, CardRows};
-use crate::encode::dialect::Dialect;
 use crate::encode::{Encoding, HandOver};
-use crate::hiring::{self, Hiring};
-use crate::recipe::Recipe;
-use crate::sales::{self, Sales};
 use crate::table::faults::Planted;
-
-/// A table, as its rows are encoded.
-#[derive(Debug, Clone, Copy)]
-pub struct Layout {
-    /// Its name.
-    pub name: &'static str,
-    /// A column whose values ascend with the rows.
-    pub key: &'static str,
-    /// Its columns, in the order in which rows are encoded.
-    pub columns: &'static [&'static str],
-    /// The types of these columns, as `pg_type` names them: what rows are encoded as.
-    pub types: &'static [&'static str],
-    /// How its files arrive; `None` for tables that are in no file but those that Postgres writes.
-    pub dialect: Option<Dialect>,
-}
-
-/// Blocks of rows that follow each other: what one worker makes at a time.
-pub(crate) type Part = Range<usize>;
+use crate::table::layout::{Layout, Part};
 
 /// The rows of a dataset, planned. Tables are named by their place in [`tables`](Self::tables).
 pub(crate) trait Source: Sync {
@@ -71,189 +47,13 @@ pub(crate) trait Source: Sync {
     }
 }
 
-/// A dataset that rows can be made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Maker {
-    Cards,
-    Hiring,
-    Sales,
-}
-
-impl Maker {
-    const ALL: [Self; 3] = [Self::Cards, Self::Hiring, Self::Sales];
-
-    /// The maker for the dataset of this name.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] if there is none.
-    pub(crate) fn of(dataset: &str) -> anyhow::Result<Self> {
-        let found = Self::ALL.into_iter().find(|maker| maker.name() == dataset);
-        found.ok_or_else(|| {
-            Kind::Usage.error(format!(
-                "rows can be generated for the datasets {}, not for {dataset}",
-                Self::ALL.map(Self::name).join(", ")
-            ))
-        })
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Cards => "cards",
-            Self::Hiring => "hiring",
-            Self::Sales => "sales",
-        }
-    }
-
-    /// What a size counts.
-    pub(crate) const fn unit(self) -> &'static str {
-        match self {
-            Self::Cards => "associates",
-            Self::Hiring => "employees",
-            Self::Sales => "orders",
-        }
-    }
-
-    /// The table whose highest key is the size.
-    pub(crate) const fn counted(self) -> &'static str {
-        match self {
-            Self::Cards => "associado",
-            Self::Hiring => "hired_employees",
-            Self::Sales => "sales_order_header",
-        }
-    }
-
-    /// The size at scale 1.
-    pub(crate) const fn scale_1(self) -> u32 {
-        match self {
-            Self::Cards => 1_000,
-            Self::Hiring => 2_000,
-            // As many as AdventureWorks has.
-            Self::Sales => 31_465,
-        }
-    }
-
-    /// The largest size.
-    pub(crate) const fn most(self) -> u32 {
-        match self {
-            Self::Cards => MAX_ASSOCIATES,
-            Self::Hiring => hiring::MAX_EMPLOYEES,
-            Self::Sales => sales::MAX_ORDERS,
-        }
-    }
-
-    /// Whether rows follow the recipe's laws and its "today", and can be appended to.
-    pub(crate) const fn has_laws(self) -> bool {
-        matches!(self, Self::Cards)
-    }
-
-    /// The tables, parents before children.
-    pub(crate) const fn layouts(self) -> &'static [Layout] {
-        match self {
-            Self::Cards => &source::LAYOUTS,
-            Self::Hiring => &hiring::LAYOUTS,
-            Self::Sales => &sales::LAYOUTS,
-        }
-    }
-
-    /// Plans `size` units of rows.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] if an id would not fit its column, [`Kind::Interrupted`].
-    pub(crate) fn plan(
-        self,
-        recipe: &Recipe,
-        size: u32,
-        cancel: &Cancel,
-    ) -> anyhow::Result<Box<dyn Source>> {
-        Ok(match self {
-            Self::Cards => Box::new(CardRows::fresh(recipe, size, cancel)?),
-            Self::Hiring => Box::new(Hiring::new(recipe, size)),
-            Self::Sales => Box::new(Sales::new(recipe, size, cancel)?),
-        })
-    }
-}
-
-/// Rows of a block, where rows don't follow from others: few enough that a block is done in milliseconds.
-pub(crate) const BLOCK_ROWS: u64 = 256;
-
-/// All of `all` rows in parts of whole blocks, each with about `rows` rows.
-pub(crate) fn even_parts(all: u64, rows: u64) -> Vec<Part> {
-    let blocks = all.div_ceil(BLOCK_ROWS) as usize;
-    let step = rows.div_ceil(BLOCK_ROWS).clamp(1, blocks.max(1) as u64) as usize;
-    let starts = (0..blocks).step_by(step);
-    starts
-        .map(|start| start..(start + step).min(blocks))
-        .collect()
-}
-
-/// The rows of a part of such a table, counted from 0.
-pub(crate) fn even_rows(part: &Part, all: u64) -> Range<u64> {
-    part.start as u64 * BLOCK_ROWS..(part.end as u64 * BLOCK_ROWS).min(all)
-}
-
-/// The tables of a dataset that rows can be made for, parents before children.
-pub fn layouts(dataset: &str) -> Option<&'static [Layout]> {
-    Maker::of(dataset).ok().map(Maker::layouts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use database::copy::write::RowEncoder;
-
-    #[test]
-    fn parts_follow_each_other_and_hold_the_rows_between_their_keys() {
-        for (maker, size) in [
-            (Maker::Cards, 1_500),
-            (Maker::Hiring, 2_000),
-            (Maker::Sales, 3_000),
-        ] {
-            let source = maker
-                .plan(&Recipe::default(), size, &Cancel::default())
-                .expect("a plan");
-            let counted = source
-                .tables()
-                .iter()
-                .position(|table| table.name == maker.counted());
-            assert_eq!(source.rows(counted.expect("a table")), u64::from(size));
-            for (table, layout) in source.tables().iter().enumerate() {
-                for rows in [1, 700, u64::MAX] {
-                    let (mut made, mut key, mut block) = (0, 0, 0);
-                    for part in source.parts(table, rows) {
-                        let before = made;
-                        let mut encoding = Encoding::Binary(RowEncoder::default());
-                        let mut count = |bytes, rows| {
-                            made += rows;
-                            Ok(bytes)
-                        };
-                        source
-                            .encode(table, &part, &mut encoding, &mut count)
-                            .expect("encoded");
-                        assert_eq!(part.start, block, "{}", layout.name);
-                        block = part.end;
-                        // The offers' key is no number of rows, but they are too few for two parts of a load.
-                        if layout.key != "product_id" {
-                            assert_eq!(source.keys(table, &part), (key, key + made - before));
-                            key += made - before;
-                        }
-                    }
-                    assert_eq!(made, source.rows(table), "{}", layout.name);
-                    assert!(key == 0 || key == source.highest(table), "{}", layout.name);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_dataset_that_no_rows_can_be_made_for_is_refused_with_those_that_they_can() {
-        let error = Maker::of("mine").expect_err("refused");
-        assert_eq!(
-            dataset::failure::Failure::kind_of(&error),
-            Some(Kind::Usage)
-        );
-        assert!(
-            error.to_string().contains("cards, hiring, sales"),
-            "{error}"
-        );
-    }
+/// The client with the most movements: the holder of the cards that they were made with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct BusiestClient {
+    /// The associate's id.
+    pub id: u32,
+    /// Movements, of those that the run made.
+    pub movements: u64,
+    /// The same as a share of all movements that the run made.
+    pub share: f64,
 }

@@ -9,15 +9,16 @@ use database::catalogue::identifier::qualified;
 use dataset::failure::Kind;
 use postgres::Client;
 
-use crate::VERSION;
 use crate::cards::plan::Counts;
 use crate::cards::rows::Table;
 use crate::cards::source::CardRows;
-use crate::recipe::Recipe;
+use crate::options::Options;
+use crate::recipe::{Recipe, VERSION};
+use crate::report::Report;
 use crate::to_database::copy::{self, Load};
+use crate::to_database::keys::analyze;
 use crate::to_database::record::{Generation, highest, recorded};
 use crate::to_database::worker_connection::Lane;
-use crate::to_database::{Options, Report, analyze};
 
 /// Continues the rows of the schema from where they end.
 pub(crate) fn append(

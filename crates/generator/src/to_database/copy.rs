@@ -13,12 +13,13 @@ use database::catalogue::identifier::qualified;
 use database::copy::write::{CopyIn, RowEncoder, Written};
 use dataset::failure::Kind;
 use postgres::Client;
-use serde::Serialize;
 use tracing::{Span, field};
 
 use crate::encode::Encoding;
+use crate::report::TableReport;
+use crate::table::Source;
 use crate::table::faults::Planted;
-use crate::table::{Layout, Part, Source};
+use crate::table::layout::{Layout, Part};
 use crate::to_database::worker_connection::Lane;
 
 /// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
@@ -27,19 +28,6 @@ const PART_ROWS: (u64, u64) = (10_000, 250_000);
 const PARTS_PER_LANE: u64 = 4;
 /// Blocks that may wait to be sent in a lane.
 const BLOCKS_AHEAD: usize = 4;
-
-/// What was copied into one table.
-#[derive(Debug, Clone, Serialize)]
-pub struct TableReport {
-    /// The table.
-    pub table: &'static str,
-    /// Rows, as the server counted them.
-    pub rows: u64,
-    /// Bytes of the format that they were written in.
-    pub bytes: u64,
-    /// From the first row's making to the last one's commit. Tables may load at the same time.
-    pub seconds: f64,
-}
 
 /// What to copy, and where to.
 pub(crate) struct Load<'a> {

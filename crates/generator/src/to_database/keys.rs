@@ -1,4 +1,4 @@
-//! Keys, indexes and foreign keys, once the rows are in.
+//! Keys, indexes, foreign keys and statistics, once the rows are in.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -6,8 +6,10 @@ use std::thread;
 
 use anyhow::Context;
 use database::Cancel;
-use database::catalogue::identifier::quoted;
+use database::catalogue::identifier::{qualified, quoted};
 use postgres::Client;
+
+use crate::table::Source;
 
 /// Runs the statements of a `constraints.sql` in `schema`: those that follow each other and create indexes
 /// at the same time over all `clients`, of which there is at least one, all others in their order.
@@ -52,6 +54,19 @@ pub(crate) fn add(
         })?;
     }
     Ok(())
+}
+
+/// Statistics for the planner.
+pub(crate) fn analyze(
+    client: &mut Client,
+    schema: &str,
+    source: &dyn Source,
+) -> anyhow::Result<()> {
+    let tables = source.tables().iter();
+    let tables: Vec<_> = tables.map(|table| qualified(schema, table.name)).collect();
+    client
+        .batch_execute(&format!("ANALYZE {}", tables.join(", ")))
+        .with_context(|| format!("cannot analyze the tables in schema {schema}"))
 }
 
 /// The statements, those together that may run at the same time. A statement ends with a semicolon at the

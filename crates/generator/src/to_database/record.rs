@@ -8,11 +8,10 @@ use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
 
-use crate::VERSION;
 use crate::cards::distributions::Laws;
-use crate::recipe::Recipe;
+use crate::options::Options;
+use crate::recipe::{Recipe, VERSION};
 use crate::table::Source;
-use crate::to_database::Options;
 
 /// The table's name.
 pub(crate) const TABLE: &str = "extrato_generation";

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use database::Cancel;
 
 use crate::encode::{Csv, Encoding};
+use crate::options::Options;
 use crate::recipe::Recipe;
-use crate::to_database::Options;
 
 /// Sample rows of each table.
 const SAMPLE_ROWS: usize = 3;

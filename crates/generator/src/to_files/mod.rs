@@ -24,11 +24,12 @@ use tracing::field;
 
 use crate::encode::dialect::{DialectCsv, LIST_HEADER, Note, Notes};
 use crate::encode::{Csv, Encoding};
+use crate::options::{Options, processors};
 use crate::recipe::Recipe;
+use crate::report::{Report, TableReport};
+use crate::table::Source;
 use crate::table::faults::Planted;
-use crate::table::{Layout, Part, Source};
-use crate::to_database::copy::TableReport;
-use crate::to_database::{Options, Report, processors};
+use crate::table::layout::{Layout, Part};
 use crate::to_files::staging::{Staging, cannot_write};
 
 /// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those

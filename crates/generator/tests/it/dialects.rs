@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use database::Cancel;
-use generator::encode::dialect::Dialect;
+use generator::table::dialect::Dialect;
 use generator::to_files::{self, FileFormat};
 use generator::{Asked, Options, Report, layouts};
 
