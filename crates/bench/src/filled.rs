@@ -4,8 +4,7 @@ use std::path::Path;
 
 use database::Cancel;
 use dataset::Dataset;
-use generator::to_files::FileFormat;
-use generator::{Asked, Mode, Options, Report, Storage};
+use generator::{Asked, FileFormat, Mode, Options, Report, Storage};
 
 use crate::server::{SCHEMA, Server};
 use crate::table::thousands;

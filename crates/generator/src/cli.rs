@@ -8,10 +8,10 @@ use dataset::calendar::Date;
 use dataset::failure::Kind;
 
 use crate::cards::distributions::Laws;
+use crate::encode::file_format::FileFormat;
 use crate::options::{MAX_WORKERS, Mode, Options, Storage};
 use crate::recipe::Asked;
 use crate::registry::Maker;
-use crate::to_files::FileFormat;
 
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\

@@ -121,7 +121,7 @@ pub fn layouts(dataset: &str) -> Option<&'static [Layout]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encode::Encoding;
+    use crate::encode::encoding::Encoding;
     use database::copy::write::RowEncoder;
 
     #[test]

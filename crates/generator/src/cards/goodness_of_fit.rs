@@ -16,9 +16,9 @@ use crate::cards::movements::subscribe;
 use crate::cards::places::{Ending, KINDS, SUBSCRIPTIONS};
 use crate::cards::plan::{Plan, Shapes};
 use crate::cards::rows::{Movimento, Table};
-use crate::cards::season::{DAY, EPOCH_DAYS, HOUR};
 use crate::draw::random::{Draws, Stream};
 use crate::recipe::Recipe;
+use crate::table::time::{DAY, EPOCH_DAYS, HOUR};
 
 const FALSE_ALARM: f64 = 1e-9;
 

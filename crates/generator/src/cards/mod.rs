@@ -19,11 +19,12 @@ use crate::cards::names::Names;
 use crate::cards::plan::{CardShape, Counts, Part, Shapes};
 use crate::cards::purchase::Purchases;
 use crate::cards::rows::{Associado, Cartao, Conta, Movimento, Table};
-use crate::cards::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season};
+use crate::cards::season::Season;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
 use crate::recipe::Recipe;
 use crate::table::faults::{Dirt, Fault};
+use crate::table::time::{DAY, EPOCH_DAYS, HOUR, SECOND};
 
 /// Oldest accounts, in days before "today"; they are no older than their owner's sixteenth birthday.
 const OLDEST_ACCOUNT_DAYS: u32 = 15 * 365;
@@ -264,8 +265,8 @@ fn office_time(draws: &mut Draws) -> i64 {
 mod tests {
     use super::*;
     use crate::cards::plan::Plan;
-    use crate::cards::rows::Row;
-    use crate::cards::season::DAY;
+    use crate::table::fields::Row;
+    use crate::table::time::DAY;
     use database::Cancel;
     use database::copy::write::RowEncoder;
     use proptest::prelude::*;

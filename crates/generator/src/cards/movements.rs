@@ -6,9 +6,10 @@ use crate::cards::distributions::MOST_SUBSCRIPTIONS;
 use crate::cards::names::Names;
 use crate::cards::purchase::{Buyer, Purchase, Purchases};
 use crate::cards::rows::{Cartao, Movimento};
-use crate::cards::season::{DAY, EPOCH_DAYS, HOUR, SECOND, Season, Span};
+use crate::cards::season::{Season, Span};
 use crate::draw::random::{Draws, Share, Stream, mix};
 use crate::draw::sampling::Choice;
+use crate::table::time::{DAY, EPOCH_DAYS, HOUR, SECOND};
 
 /// Of a card's movements, the subscriptions are a quarter at most.
 const MOST_SUBSCRIBED: u32 = 4;

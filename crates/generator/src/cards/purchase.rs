@@ -5,9 +5,9 @@ use dataset::calendar::Date;
 use crate::cards::distributions::Laws;
 use crate::cards::names::{Name, Names, push_number};
 use crate::cards::places::{CITIES, Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
-use crate::cards::season::{DAY, EPOCH_DAYS, WEEK};
 use crate::draw::random::{Draws, Share, mix};
 use crate::draw::sampling::{Choice, log_normal_quantiles, normal_quantiles};
+use crate::table::time::{DAY, EPOCH_DAYS, WEEK};
 
 /// Share of weeks away from home.
 const AWAY: Share = Share::new(0.08);

@@ -1,12 +1,11 @@
 //! The tables' rows: small values whose text is made when they are encoded, into a buffer that is used
 //! again.
 
-use database::copy::write::RowEncoder;
-
 use crate::cards::names::Name;
 use crate::cards::plan::Counts;
 use crate::cards::purchase::Purchase;
 use crate::table::faults::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
+use crate::table::fields::{Fields, Row};
 
 /// The tables, in foreign-key order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,111 +75,6 @@ impl Table {
             Self::Cartao => counts.cartao,
             Self::Movimento => counts.movimento,
         }
-    }
-}
-
-/// What takes the fields of a row, one after the other.
-pub trait Fields {
-    /// An integer.
-    fn int4(&mut self, value: i32);
-    /// A bigint.
-    fn int8(&mut self, value: i64);
-    /// The numeric `unscaled` · 10^-`scale`.
-    fn numeric(&mut self, unscaled: i64, scale: u16);
-    /// A text, or the label of an enum.
-    fn text(&mut self, value: &str);
-    /// A timestamp in microseconds since 2000-01-01T00:00:00.
-    fn timestamp(&mut self, micros: i64);
-    /// An instant in microseconds since 2000-01-01T00:00:00Z.
-    fn timestamptz(&mut self, micros: i64);
-    /// A boolean.
-    fn bool(&mut self, value: bool);
-    /// A smallint.
-    fn int2(&mut self, value: i16);
-    /// A UUID.
-    fn uuid(&mut self, value: [u8; 16]);
-    /// NULL of any type.
-    fn null(&mut self);
-
-    /// An integer or NULL.
-    fn int4_or_null(&mut self, value: Option<u32>) {
-        match value {
-            Some(value) => self.int4(value as i32),
-            None => self.null(),
-        }
-    }
-
-    /// A text or NULL.
-    fn text_or_null(&mut self, value: Option<&str>) {
-        match value {
-            Some(value) => self.text(value),
-            None => self.null(),
-        }
-    }
-
-    /// A timestamp or NULL.
-    fn timestamp_or_null(&mut self, micros: Option<i64>) {
-        match micros {
-            Some(micros) => self.timestamp(micros),
-            None => self.null(),
-        }
-    }
-}
-
-impl Fields for RowEncoder {
-    fn int4(&mut self, value: i32) {
-        Self::int4(self, value);
-    }
-
-    fn int8(&mut self, value: i64) {
-        Self::int8(self, value);
-    }
-
-    fn numeric(&mut self, unscaled: i64, scale: u16) {
-        Self::numeric(self, unscaled, scale);
-    }
-
-    fn text(&mut self, value: &str) {
-        Self::text(self, value);
-    }
-
-    fn timestamp(&mut self, micros: i64) {
-        Self::timestamp(self, micros);
-    }
-
-    fn timestamptz(&mut self, micros: i64) {
-        // On the wire both count from the same instant.
-        Self::timestamp(self, micros);
-    }
-
-    fn bool(&mut self, value: bool) {
-        Self::bool(self, value);
-    }
-
-    fn int2(&mut self, value: i16) {
-        Self::int2(self, value);
-    }
-
-    fn uuid(&mut self, value: [u8; 16]) {
-        Self::uuid(self, value);
-    }
-
-    fn null(&mut self) {
-        Self::null(self);
-    }
-}
-
-/// One table's row: how it is encoded.
-pub trait Row {
-    /// Writes the fields. `text` is scratch space.
-    fn encode(&self, text: &mut String, fields: &mut impl Fields);
-
-    /// The fault that was planted in it.
-    fn plant(&self) -> Option<Plant>;
-
-    /// The fault that it has in a file only, since it breaks a rule.
-    fn breakage(&self) -> Option<Plant> {
-        None
     }
 }
 

@@ -1,17 +1,11 @@
 //! When purchases are made: days by season, weekday and day of the month, hours by time of day.
 
 use dataset::calendar::Date;
-pub(crate) use dataset::calendar::POSTGRES_EPOCH_DAYS as EPOCH_DAYS;
 
 use crate::cards::distributions::When;
 use crate::draw::random::Draws;
 use crate::draw::sampling::Choice;
-
-/// A week, by which trips are reckoned.
-pub(crate) const WEEK: i64 = 7 * DAY;
-pub(crate) const SECOND: i64 = 1_000_000;
-pub(crate) const HOUR: i64 = 3_600 * SECOND;
-pub(crate) const DAY: i64 = 24 * HOUR;
+use crate::table::time::{DAY, EPOCH_DAYS, HOUR};
 
 /// Slots of the table of hours; a share of hours is exact to 1 in so many.
 const HOUR_SLOTS_BITS: u32 = 12;

@@ -5,7 +5,8 @@ use database::Cancel;
 use crate::cards::Cards;
 use crate::cards::plan::{Counts, Plan};
 use crate::cards::rows::Table;
-use crate::encode::{Encoding, Format, HandOver, blocks};
+use crate::encode::encoding::{EncodeAs, Encoding};
+use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::faults::Planted;
 use crate::table::layout::{Layout, Part};
@@ -57,17 +58,19 @@ impl CardRows {
         let plan = Plan::new(cards.shapes(), before, associates, cancel)?;
         Ok(Self { cards, plan })
     }
+}
 
+impl EncodeAs for CardRows {
     fn encode_as<F: Format>(
         &self,
-        table: Table,
+        table: usize,
         part: &Part,
         format: &mut F,
         hand_over: &mut HandOver<'_>,
     ) -> anyhow::Result<Planted> {
         let (cards, part) = (&self.cards, self.plan.part(part));
-        let layout = &LAYOUTS[table as usize];
-        match table {
+        let layout = &LAYOUTS[table];
+        match Table::ALL[table] {
             Table::Associado => blocks(cards.associados(part), layout, format, hand_over),
             Table::Conta => blocks(cards.contas(part), layout, format, hand_over),
             Table::Cartao => blocks(cards.cartoes(part), layout, format, hand_over),
@@ -105,12 +108,7 @@ impl Source for CardRows {
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
     ) -> anyhow::Result<Planted> {
-        let table = Table::ALL[table];
-        match encoding {
-            Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
-        }
+        encoding.encode(self, table, part, hand_over)
     }
 
     fn busiest(&self) -> Option<BusiestClient> {

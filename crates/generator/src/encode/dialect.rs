@@ -6,12 +6,14 @@ use std::fmt::Write;
 use dataset::calendar::Date;
 
 use crate::cards::names::push_number;
-use crate::cards::rows::Fields;
-use crate::cards::season::{DAY, EPOCH_DAYS, SECOND};
-use crate::encode::{Around, Format, push_uuid};
+use crate::encode::csv::push_uuid;
+use crate::encode::notes::{Note, Notes};
+use crate::encode::{Around, Format};
 use crate::table::dialect::Dialect;
 use crate::table::faults::{Fault, Plant};
+use crate::table::fields::Fields;
 use crate::table::layout::Layout;
+use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// From this day on times of [`Dialect::days`] are days alone: 2013-07-01, from 2000-01-01.
@@ -23,39 +25,6 @@ const IMPOSSIBLE_DAY: &[u8] = b"31/02/2021";
 const OUT_OF_RANGE: &[u8] = b"99999";
 /// Longer than any text column of the datasets, in characters.
 const TOO_LONG: usize = 300;
-
-/// A fault in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Note {
-    /// The line of the file that the row begins in, from 1; within a part until it is put in its place.
-    pub line: u64,
-    /// The fault, and where it is.
-    pub plant: Plant,
-    /// Whether the row breaks a rule, so that what loads it must refuse it.
-    pub refused: bool,
-}
-
-/// What is to be told of some lines.
-#[derive(Debug, Default)]
-pub struct Notes {
-    /// Lines that were ended, those within quotes included.
-    pub lines: u64,
-    /// The faults in them.
-    pub faults: Vec<Note>,
-}
-
-impl Note {
-    /// The fault as a line of the list of all faults in the file of this name.
-    pub(crate) fn line_of(&self, file: &str) -> String {
-        let fault = serde_json::to_string(&self.plant.fault).unwrap_or_default();
-        let (column, fault) = (self.plant.column, fault.trim_matches('"'));
-        let (line, refused) = (self.line, self.refused);
-        format!("{file},{line},{column},{fault},{refused}\n")
-    }
-}
-
-/// The first line of such a list.
-pub(crate) const LIST_HEADER: &str = "file,line,column,fault,refused\n";
 
 /// Rows in the dialect of their table.
 #[derive(Debug, Default)]

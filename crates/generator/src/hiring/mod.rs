@@ -1,16 +1,17 @@
 //! The dataset *hiring*: departments, jobs, and who was hired for them from January 2021 to February 2022.
 
-use crate::cards::rows::{Fields, Row};
-use crate::cards::season::{DAY, SECOND};
 use crate::draw::english;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
-use crate::encode::{Encoding, Format, HandOver, blocks};
+use crate::encode::encoding::{EncodeAs, Encoding};
+use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::Source;
 use crate::table::dialect::Dialect;
 use crate::table::faults::{Dirt, Fault, Plant, Planted};
+use crate::table::fields::{Fields, Row};
 use crate::table::layout::{Layout, Part, even_parts, even_rows};
+use crate::table::time::{DAY, SECOND};
 
 /// The most employees that one call can make: ids are integers.
 pub(crate) const MAX_EMPLOYEES: u32 = 1_000_000_000;
@@ -223,7 +224,9 @@ impl Hiring {
         let refused = id == 1 || before.is_some() || broken(id - 1).is_some();
         Some(if refused { BREAKAGES[0] } else { own })
     }
+}
 
+impl EncodeAs for Hiring {
     fn encode_as<F: Format>(
         &self,
         table: usize,
@@ -291,11 +294,7 @@ impl Source for Hiring {
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
     ) -> anyhow::Result<Planted> {
-        match encoding {
-            Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
-        }
+        encoding.encode(self, table, part, hand_over)
     }
 }
 

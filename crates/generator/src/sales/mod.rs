@@ -15,7 +15,8 @@ use dataset::failure::Kind as Failure;
 
 use crate::draw::random::Stream;
 use crate::draw::sampling::Choice;
-use crate::encode::{Encoding, Format, HandOver, blocks};
+use crate::encode::encoding::{EncodeAs, Encoding};
+use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::Source;
 use crate::table::faults::{Dirt, Fault, Plant, Planted};
@@ -154,7 +155,9 @@ impl Sales {
             self.lines(order, first)
         })
     }
+}
 
+impl EncodeAs for Sales {
     fn encode_as<F: Format>(
         &self,
         table: usize,
@@ -244,10 +247,6 @@ impl Source for Sales {
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
     ) -> anyhow::Result<Planted> {
-        match encoding {
-            Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
-        }
+        encoding.encode(self, table, part, hand_over)
     }
 }

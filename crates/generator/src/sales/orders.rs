@@ -1,10 +1,10 @@
 //! Orders and their lines, whose totals add up to the last digit.
 
 use crate::cards::names::push_number;
-use crate::cards::rows::{Fields, Row};
-use crate::cards::season::DAY;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::table::faults::{FAR_TIMES, Fault, Plant};
+use crate::table::fields::{Fields, Row};
+use crate::table::time::DAY;
 
 use super::Sales;
 use super::layouts::{LINE, ORDER, ORPHAN};

@@ -1,11 +1,11 @@
 //! Who buys: persons, and the customers that some of them are.
 
 use crate::cards::names::push_number;
-use crate::cards::rows::{Fields, Row};
-use crate::cards::season::{DAY, SECOND};
 use crate::draw::english;
 use crate::draw::random::{Draws, Stream};
 use crate::table::faults::Plant;
+use crate::table::fields::{Fields, Row};
+use crate::table::time::{DAY, SECOND};
 
 /// One of so many customers is of each special kind.
 const KINDS: u32 = 28;

@@ -1,10 +1,10 @@
 //! What is sold: AdventureWorks' kinds of products in their colours and sizes, and the offers that they are sold
 //! under.
 
-use crate::cards::rows::{Fields, Row};
-use crate::cards::season::DAY;
 use crate::draw::random::{Draws, Stream};
 use crate::table::faults::Plant;
+use crate::table::fields::{Fields, Row};
+use crate::table::time::DAY;
 
 /// As many as AdventureWorks has.
 pub(super) const PRODUCTS: u32 = 504;

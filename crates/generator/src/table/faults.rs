@@ -9,8 +9,8 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::cards::rows::Table;
-use crate::cards::season::DAY;
 use crate::draw::random::{Draws, Share, Stream};
+use crate::table::time::DAY;
 
 /// 0001-01-01T00:00:00 and 9999-12-31T23:59:59.999999, in microseconds from 2000-01-01.
 pub(crate) const FAR_TIMES: [i64; 2] = [-730_119 * DAY, 2_921_940 * DAY - 1];

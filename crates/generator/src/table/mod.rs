@@ -3,11 +3,14 @@
 
 pub mod dialect;
 pub mod faults;
+pub mod fields;
 pub mod layout;
+pub(crate) mod time;
 
 use serde::Serialize;
 
-use crate::encode::{Encoding, HandOver};
+use crate::encode::HandOver;
+use crate::encode::encoding::Encoding;
 use crate::table::faults::Planted;
 use crate::table::layout::{Layout, Part};
 

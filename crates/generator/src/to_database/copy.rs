@@ -15,7 +15,7 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::{Span, field};
 
-use crate::encode::Encoding;
+use crate::encode::encoding::Encoding;
 use crate::report::TableReport;
 use crate::table::Source;
 use crate::table::faults::Planted;

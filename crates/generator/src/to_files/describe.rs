@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use database::Cancel;
 
-use crate::encode::{Csv, Encoding};
+use crate::encode::csv::Csv;
+use crate::encode::encoding::Encoding;
 use crate::options::Options;
 use crate::recipe::Recipe;
 

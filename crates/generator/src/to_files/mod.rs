@@ -17,13 +17,12 @@ use std::time::Instant;
 
 use database::Cancel;
 use database::catalogue::identifier;
-use database::copy::write::RowEncoder;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tracing::field;
 
-use crate::encode::dialect::{DialectCsv, LIST_HEADER, Note, Notes};
-use crate::encode::{Csv, Encoding};
+use crate::encode::file_format::FileFormat;
+use crate::encode::notes::{LIST_HEADER, Note, Notes};
 use crate::options::{Options, processors};
 use crate::recipe::Recipe;
 use crate::report::{Report, TableReport};
@@ -35,41 +34,6 @@ use crate::to_files::staging::{Staging, cannot_write};
 /// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
 /// waiting for their turn stay small (a megabyte each).
 const PART_ROWS: u64 = 10_000;
-
-/// The format of the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum FileFormat {
-    /// As Postgres's COPY writes it, with a header; for sales and hiring as their files arrive, faults included, which
-    /// planted.csv lists
-    Csv,
-    /// Postgres's own format, for COPY … (FORMAT binary)
-    BinaryCopy,
-}
-
-impl FileFormat {
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::BinaryCopy => "bin",
-        }
-    }
-
-    fn encoding(self, table: &Layout) -> Encoding {
-        match self {
-            Self::Csv if table.dialect.is_some() => Encoding::Dialect(DialectCsv::default()),
-            Self::Csv => Encoding::Csv(Csv::default()),
-            Self::BinaryCopy => Encoding::Binary(RowEncoder::default()),
-        }
-    }
-
-    /// The options of COPY that read it.
-    fn copy_options(self) -> &'static str {
-        match self {
-            Self::Csv => "FORMAT csv, HEADER",
-            Self::BinaryCopy => "FORMAT binary",
-        }
-    }
-}
 
 /// Writes the rows that `options` mean into `folder`, which is made if need be and must be empty.
 ///

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use database::Cancel;
 use generator::table::dialect::Dialect;
-use generator::to_files::{self, FileFormat};
-use generator::{Asked, Options, Report, layouts};
+use generator::to_files;
+use generator::{Asked, FileFormat, Options, Report, layouts};
 
 use crate::options_of;
 

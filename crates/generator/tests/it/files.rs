@@ -7,8 +7,8 @@ use std::process::Command;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use generator::to_files::{self, FileFormat};
-use generator::{Asked, Mode, Options};
+use generator::to_files;
+use generator::{Asked, FileFormat, Mode, Options};
 use testkit::Database;
 
 use crate::{count, digests, generated, options, options_of};
