@@ -4,7 +4,8 @@ use database::Cancel;
 use dataset::failure::Kind;
 
 use crate::cards::plan::MAX_ASSOCIATES;
-use crate::cards::source::{self, CardRows};
+use crate::cards::source::CardRows;
+use crate::cards::tables;
 use crate::hiring::{self, Hiring};
 use crate::recipe::Recipe;
 use crate::sales::{self, Sales};
@@ -89,7 +90,7 @@ impl Maker {
     /// The tables, parents before children.
     pub(crate) const fn layouts(self) -> &'static [Layout] {
         match self {
-            Self::Cards => &source::LAYOUTS,
+            Self::Cards => &tables::LAYOUTS,
             Self::Hiring => &hiring::LAYOUTS,
             Self::Sales => &sales::LAYOUTS,
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
-use crate::cards::places::KINDS;
+use crate::cards::spending::{KINDS, Spending};
 
 /// The most accounts of an associate, and cards of an account.
 pub(crate) const MOST_PER_PARENT: usize = 8;
@@ -67,18 +67,6 @@ pub struct When {
     pub month_days: [f64; 31],
     /// From 0 h to 23 h.
     pub hours: [f64; 24],
-}
-
-/// A kind of spending: how often, and the log-normal law of its amounts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spending {
-    /// Its weight among all kinds.
-    pub share: f64,
-    /// Half of the amounts are below it, in reais.
-    pub median: f64,
-    /// The standard deviation of the amounts' natural logarithm.
-    pub sigma: f64,
 }
 
 impl Default for Laws {

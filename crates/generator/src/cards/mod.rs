@@ -12,14 +12,19 @@ pub mod purchase;
 pub mod rows;
 pub(crate) mod season;
 pub(crate) mod source;
+pub mod spending;
+pub mod tables;
+#[cfg(test)]
+mod tests;
 
 use crate::cards::card_number::CardNumbers;
 use crate::cards::movements::{CardMovements, Spending};
 use crate::cards::names::Names;
-use crate::cards::plan::{CardShape, Counts, Part, Shapes};
+use crate::cards::plan::{CardShape, Part, Shapes};
 use crate::cards::purchase::Purchases;
-use crate::cards::rows::{Associado, Cartao, Conta, Movimento, Table};
+use crate::cards::rows::{Associado, Cartao, Conta, Movimento};
 use crate::cards::season::Season;
+use crate::cards::tables::{Counts, Table};
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
 use crate::recipe::Recipe;
@@ -104,7 +109,7 @@ impl Cards {
             ids.conta += u64::from(accounts);
             let idade = self.associado(owner).idade;
             (first..first + accounts).map(move |id| Conta {
-                fault: self.dirt.draw(Table::Conta, id.into()),
+                fault: Table::Conta.draw_fault(&self.dirt, id.into()),
                 ..self.conta(id, owner, idade)
             })
         })
@@ -113,7 +118,7 @@ impl Cards {
     /// The cards of a part.
     pub fn cartoes(&self, part: Part) -> impl Iterator<Item = Cartao<'_>> {
         self.cards_used(part).map(|(card, _)| Cartao {
-            fault: self.dirt.draw(Table::Cartao, card.id.into()),
+            fault: Table::Cartao.draw_fault(&self.dirt, card.id.into()),
             ..card
         })
     }
@@ -125,7 +130,7 @@ impl Cards {
             let first = before + 1;
             before += u64::from(movements);
             CardMovements::new(&self.spending, card, first, movements).map(|movimento| Movimento {
-                fault: self.dirt.draw(Table::Movimento, movimento.id),
+                fault: Table::Movimento.draw_fault(&self.dirt, movimento.id),
                 ..movimento
             })
         })
@@ -169,12 +174,16 @@ impl Cards {
 
     /// The associate with the fault that is planted in the row. One that would not show gives way to another.
     fn dirtied<'a>(&'a self, associado: Associado<'a>) -> Associado<'a> {
-        let fault = self.dirt.draw(Table::Associado, associado.id.into());
+        let fault = Table::Associado.draw_fault(&self.dirt, associado.id.into());
         let instead = Some(Fault::TrailingSpace);
         match fault {
             Some(Fault::DuplicateClient) => {
                 let before = associado.id - 1;
-                if before == 0 || self.dirt.draw(Table::Associado, before.into()).is_some() {
+                if before == 0
+                    || Table::Associado
+                        .draw_fault(&self.dirt, before.into())
+                        .is_some()
+                {
                     return Associado {
                         fault: instead,
                         ..associado
@@ -259,128 +268,4 @@ fn owners(part: Part) -> impl Iterator<Item = u32> {
 /// A time of day with whole seconds, from eight to six.
 fn office_time(draws: &mut Draws) -> i64 {
     8 * HOUR + i64::from(draws.below(36_000)) * SECOND
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cards::plan::Plan;
-    use crate::table::fields::Row;
-    use crate::table::time::DAY;
-    use database::Cancel;
-    use database::copy::write::RowEncoder;
-    use proptest::prelude::*;
-
-    fn cards(seed: u64) -> Cards {
-        Cards::new(&Recipe {
-            seed,
-            ..Recipe::default()
-        })
-    }
-
-    fn plan(cards: &Cards, associates: u32) -> Plan {
-        Plan::fresh(cards.shapes(), associates, &Cancel::default()).expect("a plan")
-    }
-
-    /// Every row of the plan as the server would get it, the parts one after the other.
-    fn encoded(cards: &Cards, parts: &[Part]) -> Vec<u8> {
-        fn table<R: Row>(rows: impl Iterator<Item = R>, encoder: &mut RowEncoder) {
-            let mut text = String::new();
-            for row in rows {
-                row.encode(&mut text, encoder);
-            }
-        }
-        let mut encoder = RowEncoder::default();
-        for &part in parts {
-            table(cards.associados(part), &mut encoder);
-        }
-        for &part in parts {
-            table(cards.contas(part), &mut encoder);
-        }
-        for &part in parts {
-            table(cards.cartoes(part), &mut encoder);
-        }
-        for &part in parts {
-            table(cards.movimentos(part), &mut encoder);
-        }
-        encoder.bytes().to_vec()
-    }
-
-    #[test]
-    fn rows_do_not_depend_on_how_they_are_parted() {
-        let dirty = Recipe {
-            dirty: 0.1,
-            ..Recipe::default()
-        };
-        for cards in [cards(42), Cards::new(&dirty)] {
-            let plan = plan(&cards, 1500);
-            let whole = encoded(&cards, &plan.parts(Table::Movimento, u64::MAX));
-            let parts = plan.parts(Table::Movimento, 1);
-            assert!(parts.len() > 4);
-            assert!(whole == encoded(&cards, &parts));
-            assert!(whole != encoded(&super::tests::cards(43), &parts));
-        }
-    }
-
-    #[test]
-    fn the_whole_past_moves_with_today() {
-        let recipe = Recipe::default();
-        let later = Recipe {
-            as_of: "2033-06-15".parse().expect("a date"),
-            ..recipe.clone()
-        };
-        let days = i64::from(later.as_of.days() - recipe.as_of.days());
-        let (cards, later) = (Cards::new(&recipe), Cards::new(&later));
-        let plan = plan(&cards, 100);
-        let part = plan.parts(Table::Conta, u64::MAX)[0];
-        assert!(cards.contas(part).count() > 50);
-        for (conta, moved) in cards.contas(part).zip(later.contas(part)) {
-            assert_eq!(conta.data_criacao + days * DAY, moved.data_criacao);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-        #[test]
-        fn whatever_the_seed_every_row_fits_its_parents(seed: u64, year in 1970..=9999_i32, exponent in 0.5..3.0_f64) {
-            let mut recipe = Recipe { seed, as_of: dataset::calendar::Date { year, month: 3, day: 1 }, ..Recipe::default() };
-            recipe.laws.movements_per_card.exponent = exponent;
-            recipe.laws.movements_per_card.cap = 500;
-            let cards = Cards::new(&recipe);
-            let plan = plan(&cards, 60);
-            let today = i64::from(cards.today) * DAY;
-            let part = Part { before: Counts::default(), end: plan.end() };
-            let contas: Vec<_> = cards.contas(part).collect();
-            let cartoes: Vec<_> = cards.cartoes(part).collect();
-            prop_assert_eq!(contas.len() as u64, plan.end().conta);
-            prop_assert_eq!(cartoes.len() as u64, plan.end().cartao);
-            for associado in cards.associados(part) {
-                prop_assert!((18..=95).contains(&associado.idade));
-            }
-            for (index, conta) in contas.iter().enumerate() {
-                prop_assert_eq!(conta.id as usize, index + 1);
-                prop_assert!((1..=60).contains(&conta.id_associado));
-                prop_assert!(conta.data_criacao % SECOND == 0 && conta.data_criacao < today);
-            }
-            for (index, cartao) in cartoes.iter().enumerate() {
-                prop_assert_eq!(cartao.id as usize, index + 1);
-                let conta = &contas[cartao.id_conta as usize - 1];
-                prop_assert!(cartao.data_criacao >= conta.data_criacao && cartao.data_criacao % SECOND == 0);
-                prop_assert!((1..=conta.id_associado).contains(&cartao.holder.id));
-            }
-            let (mut id, mut by_client) = (0, std::collections::BTreeMap::new());
-            for movimento in cards.movimentos(part) {
-                id += 1;
-                prop_assert_eq!(movimento.id, id);
-                let cartao = &cartoes[movimento.id_cartao as usize - 1];
-                prop_assert!((cartao.data_criacao..today).contains(&movimento.data_movimento));
-                prop_assert!((1..10_000_000_000_u64).contains(&movimento.purchase.cents.into()));
-                *by_client.entry(cartao.holder.id).or_insert(0) += 1;
-            }
-            prop_assert_eq!(id, plan.end().movimento);
-            let busiest = plan.busiest().map(|client| (client.movements, by_client.get(&client.id).copied()));
-            let most = by_client.values().copied().max();
-            prop_assert_eq!(busiest, most.map(|most| (most, Some(most))));
-        }
-    }
 }

@@ -4,15 +4,14 @@
 //! associate. Ids follow the order of owners, so an id is known once all rows before it are counted; the
 //! plan holds these counts for each block of associates and nothing of the rows.
 
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 
 use database::Cancel;
 use dataset::failure::Kind;
-use serde::Serialize;
 use tracing::field;
 
 use crate::cards::distributions::{Laws, MOST_PER_PARENT};
-use crate::cards::rows::Table;
+use crate::cards::tables::{Counts, Table};
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::{Choice, Zeta};
 use crate::table::BusiestClient;
@@ -29,28 +28,6 @@ const MOST_CARDS: usize = MOST_PER_PARENT * MOST_PER_PARENT;
 /// The holder of an additional card is one of so many associates before the owner: whoever comes later
 /// changes nothing.
 const HOLDER_DISTANCE: u32 = 1_000;
-
-/// Rows of each table; also the highest ids, since ids are dense and begin at 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Rows of `associado`.
-    pub associado: u64,
-    /// Rows of `conta`.
-    pub conta: u64,
-    /// Rows of `cartao`.
-    pub cartao: u64,
-    /// Rows of `movimento`.
-    pub movimento: u64,
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.associado += other.associado;
-        self.conta += other.conta;
-        self.cartao += other.cartao;
-        self.movimento += other.movimento;
-    }
-}
 
 /// The laws of how many there are.
 #[derive(Debug)]

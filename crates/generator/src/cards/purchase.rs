@@ -4,7 +4,8 @@ use dataset::calendar::Date;
 
 use crate::cards::distributions::Laws;
 use crate::cards::names::{Name, Names, push_number};
-use crate::cards::places::{CITIES, Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
+use crate::cards::places::CITIES;
+use crate::cards::spending::{Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
 use crate::draw::random::{Draws, Share, mix};
 use crate::draw::sampling::{Choice, log_normal_quantiles, normal_quantiles};
 use crate::table::time::{DAY, EPOCH_DAYS, WEEK};

@@ -2,81 +2,10 @@
 //! again.
 
 use crate::cards::names::Name;
-use crate::cards::plan::Counts;
 use crate::cards::purchase::Purchase;
+use crate::cards::tables::Table;
 use crate::table::faults::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
 use crate::table::fields::{Fields, Row};
-
-/// The tables, in foreign-key order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
-    /// Associates.
-    Associado,
-    /// Accounts.
-    Conta,
-    /// Cards.
-    Cartao,
-    /// Card movements.
-    Movimento,
-}
-
-impl Table {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Associado, Self::Conta, Self::Cartao, Self::Movimento];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Associado => "associado",
-            Self::Conta => "conta",
-            Self::Cartao => "cartao",
-            Self::Movimento => "movimento",
-        }
-    }
-
-    /// Its columns, in the order in which rows are encoded.
-    pub const fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::Associado => &["id", "nome", "sobrenome", "idade", "email"],
-            Self::Conta => &["id", "tipo", "data_criacao", "id_associado"],
-            Self::Cartao => &[
-                "id",
-                "num_cartao",
-                "nom_impresso",
-                "data_criacao",
-                "id_conta",
-                "id_associado",
-            ],
-            Self::Movimento => &[
-                "id",
-                "vlr_transacao",
-                "des_transacao",
-                "data_movimento",
-                "id_cartao",
-            ],
-        }
-    }
-
-    /// The types of these columns, as `pg_type` names them: what rows are encoded as.
-    pub const fn types(self) -> &'static [&'static str] {
-        match self {
-            Self::Associado => &["int4", "varchar", "varchar", "int4", "varchar"],
-            Self::Conta => &["int4", "tipo_conta", "timestamp", "int4"],
-            Self::Cartao => &["int4", "int8", "varchar", "timestamp", "int4", "int4"],
-            Self::Movimento => &["int8", "numeric", "varchar", "timestamp", "int4"],
-        }
-    }
-
-    /// Its rows among those of all tables.
-    pub const fn of(self, counts: &Counts) -> u64 {
-        match self {
-            Self::Associado => counts.associado,
-            Self::Conta => counts.conta,
-            Self::Cartao => counts.cartao,
-            Self::Movimento => counts.movimento,
-        }
-    }
-}
 
 /// A row of `associado`.
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +70,7 @@ impl Row for Associado<'_> {
     }
 
     fn plant(&self) -> Option<Plant> {
-        self.fault.map(|fault| fault.within(Table::Associado))
+        self.fault.map(|fault| Table::Associado.fault_in(fault))
     }
 }
 
@@ -154,7 +83,7 @@ impl Row for Conta {
     }
 
     fn plant(&self) -> Option<Plant> {
-        self.fault.map(|fault| fault.within(Table::Conta))
+        self.fault.map(|fault| Table::Conta.fault_in(fault))
     }
 }
 
@@ -171,7 +100,7 @@ impl Row for Cartao<'_> {
     }
 
     fn plant(&self) -> Option<Plant> {
-        self.fault.map(|fault| fault.within(Table::Cartao))
+        self.fault.map(|fault| Table::Cartao.fault_in(fault))
     }
 }
 
@@ -194,7 +123,7 @@ impl Row for Movimento<'_> {
     }
 
     fn plant(&self) -> Option<Plant> {
-        self.fault.map(|fault| fault.within(Table::Movimento))
+        self.fault.map(|fault| Table::Movimento.fault_in(fault))
     }
 }
 

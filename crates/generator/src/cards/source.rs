@@ -3,32 +3,14 @@
 use database::Cancel;
 
 use crate::cards::Cards;
-use crate::cards::plan::{Counts, Plan};
-use crate::cards::rows::Table;
+use crate::cards::plan::Plan;
+use crate::cards::tables::{Counts, LAYOUTS, Table};
 use crate::encode::encoding::{EncodeAs, Encoding};
 use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::faults::Planted;
 use crate::table::layout::{Layout, Part};
 use crate::table::{BusiestClient, Source};
-
-/// The tables.
-pub(crate) const LAYOUTS: [Layout; 4] = [
-    layout(Table::Associado),
-    layout(Table::Conta),
-    layout(Table::Cartao),
-    layout(Table::Movimento),
-];
-
-const fn layout(table: Table) -> Layout {
-    Layout {
-        name: table.name(),
-        key: "id",
-        columns: table.columns(),
-        types: table.types(),
-        dialect: None,
-    }
-}
 
 pub(crate) struct CardRows {
     cards: Cards,

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::cards::rows::Table;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::table::time::DAY;
 
@@ -81,60 +80,6 @@ impl Plant {
 }
 
 impl Fault {
-    /// The faults that rows of a table can have.
-    fn of(table: Table) -> &'static [Self] {
-        use Fault::*;
-        match table {
-            Table::Associado => &[
-                TrailingSpace,
-                Decomposed,
-                EmptyText,
-                Quotes,
-                LineBreak,
-                Delimiters,
-                PathCharacters,
-                DuplicateClient,
-            ],
-            Table::Conta => &[FarDate],
-            Table::Cartao => &[
-                TrailingSpace,
-                EmptyText,
-                Quotes,
-                LineBreak,
-                Delimiters,
-                PathCharacters,
-                FarDate,
-            ],
-            Table::Movimento => &[
-                TrailingSpace,
-                EmptyText,
-                Quotes,
-                LineBreak,
-                Delimiters,
-                PathCharacters,
-                FarDate,
-                ExtremeAmount,
-            ],
-        }
-    }
-
-    /// The fault in the column of a table that it is planted in.
-    pub(crate) fn within(self, table: Table) -> Plant {
-        let column = match (table, self) {
-            (Table::Associado, Self::EmptyText) => "sobrenome",
-            (Table::Associado, _) => "nome",
-            (Table::Conta, _) | (Table::Cartao, Self::FarDate) => "data_criacao",
-            (Table::Cartao, _) => "nom_impresso",
-            (Table::Movimento, Self::FarDate) => "data_movimento",
-            (Table::Movimento, Self::ExtremeAmount) => "vlr_transacao",
-            (Table::Movimento, _) => "des_transacao",
-        };
-        Plant {
-            fault: self,
-            column,
-        }
-    }
-
     /// Plants it in a text; those that are not a text's leave it as it is.
     pub(crate) fn plant(self, text: &mut String) {
         match self {
@@ -166,22 +111,14 @@ impl Dirt {
         }
     }
 
-    /// The fault of a row, if it has one.
-    pub(crate) fn draw(&self, table: Table, id: u64) -> Option<Fault> {
-        let mut draws = Draws::of(self.seed, Stream::Dirt, id * 4 + table as u64);
-        draws
-            .chance(self.share?)
-            .then(|| *draws.pick(Fault::of(table)))
-    }
-
     /// One of `plants` for the row with this index, if it is to have one. `stream` tells apart those that may
     /// stand in a database from those that break a rule.
-    pub(crate) fn among(
+    pub(crate) fn among<P: Copy>(
         &self,
         stream: Stream,
         index: u64,
-        plants: &'static [Plant],
-    ) -> Option<Plant> {
+        plants: &'static [P],
+    ) -> Option<P> {
         let mut draws = Draws::of(self.seed, stream, index);
         draws.chance(self.share?).then(|| *draws.pick(plants))
     }
@@ -243,24 +180,6 @@ mod tests {
             FAR_TIMES,
             [days("0001-01-01") * DAY, (days("9999-12-31") + 1) * DAY - 1]
         );
-    }
-
-    #[test]
-    fn the_share_of_dirty_rows_is_the_one_asked_for_and_every_fault_occurs() {
-        let dirt = Dirt::new(42, 0.25);
-        for table in Table::ALL {
-            let mut planted = Planted::default();
-            let plant = |id| dirt.draw(table, id).map(|fault| fault.within(table));
-            (0..100_000).for_each(|id| planted.count(plant(id)));
-            let sum: u64 = planted.0.values().sum();
-            // Six standard deviations of 137; the chance of a false alarm is below 10^-8.
-            assert!((24_180..25_820).contains(&sum), "{sum}");
-            assert_eq!(planted.report(table.name()).len(), Fault::of(table).len());
-        }
-        let none = Dirt::new(42, 0.0);
-        assert!((0..1000).all(|id| none.draw(Table::Movimento, id).is_none()));
-        let all = Dirt::new(42, 1.0);
-        assert!((0..1000).all(|id| all.draw(Table::Movimento, id).is_some()));
     }
 
     #[test]

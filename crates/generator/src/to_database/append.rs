@@ -9,9 +9,9 @@ use database::catalogue::identifier::qualified;
 use dataset::failure::Kind;
 use postgres::Client;
 
-use crate::cards::plan::Counts;
-use crate::cards::rows::Table;
 use crate::cards::source::CardRows;
+use crate::cards::tables::Counts;
+use crate::cards::tables::Table;
 use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
 use crate::report::Report;

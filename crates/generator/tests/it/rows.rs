@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use generator::Mode;
-use generator::cards::rows::Table;
+use generator::cards::tables::Table;
 use testkit::Database;
 
 use crate::{count, generated, options, value};
