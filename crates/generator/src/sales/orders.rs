@@ -2,14 +2,16 @@
 
 use crate::cards::names::push_number;
 use crate::draw::random::{Draws, Share, Stream};
+use crate::draw::sampling::Choice;
+use crate::recipe::Recipe;
 use crate::table::faults::{FAR_TIMES, Fault, Plant};
 use crate::table::fields::{Fields, Row};
 use crate::table::time::DAY;
 
-use super::Sales;
-use super::layouts::{LINE, ORDER, ORPHAN};
+use super::faults::{ORPHAN, RowFaults};
+use super::layouts::{LINE, ORDER, PRODUCT};
 use super::people::{contact, with_orders};
-use super::products::{DISCOUNTED, OFFERED, offer};
+use super::products::{DISCOUNTED, OFFERED, PARTS, Product, offer, products};
 
 /// One of so many orders has lost its lines: ten of AdventureWorks' number.
 const LOST_LINES: u32 = 3_146;
@@ -20,7 +22,7 @@ const OF_STORES: Share = Share::new(0.125);
 /// Lines of a store's order: six quantiles. An online order's are drawn from `ONLINE_LINES`.
 const STORE_LINES: [u32; 7] = [1, 4, 8, 12, 18, 28, 46];
 /// Weights of 1, 2, 3 … lines of an online order.
-pub(super) const ONLINE_LINES: [f64; 8] = [34.0, 33.0, 18.0, 8.0, 4.0, 1.6, 0.9, 0.5];
+const ONLINE_LINES: [f64; 8] = [34.0, 33.0, 18.0, 8.0, 4.0, 1.6, 0.9, 0.5];
 /// Pieces of a store's line: five quantiles.
 const STORE_PIECES: [u32; 6] = [1, 2, 3, 5, 9, 41];
 /// Share of lines under an offer with a discount.
@@ -51,14 +53,33 @@ pub(super) struct Shape {
     pub(super) lost: bool,
 }
 
+impl Shape {
+    /// How many of its lines are in their table.
+    pub(super) fn lines_in_table(self) -> u32 {
+        if self.lost { 0 } else { self.lines }
+    }
+}
+
+/// Everything that orders and their lines are drawn from.
+pub(super) struct Orders {
+    pub(super) seed: u64,
+    /// How many orders there are.
+    pub(super) count: u64,
+    /// How many customers there are to place them.
+    pub(super) customers: u32,
+    pub(super) products: Vec<Product>,
+    online_lines: Choice,
+    pub(super) faults: RowFaults,
+}
+
 /// A row of `sales_order_header`.
 pub(super) struct Order<'a> {
-    sales: &'a Sales,
-    pub(super) id: u32,
-    pub(super) shape: Shape,
-    pub(super) day: i64,
-    pub(super) plant: Option<Plant>,
-    pub(super) breakage: Option<Plant>,
+    orders: &'a Orders,
+    id: u32,
+    shape: Shape,
+    day: i64,
+    plant: Option<Plant>,
+    breakage: Option<Plant>,
 }
 
 /// A row of `sales_order_detail`.
@@ -82,7 +103,30 @@ pub(super) struct Line {
     breakage: Option<Plant>,
 }
 
-impl Sales {
+impl Orders {
+    /// So many orders, with the customers and products that they need.
+    pub(super) fn new(recipe: &Recipe, count: u32) -> Self {
+        let faults = RowFaults::new(recipe.seed, recipe.dirty);
+        let mut products = products(recipe.seed);
+        for product in &mut products {
+            let id = product.id;
+            product.plant = faults.plant(PRODUCT, id.into());
+            // What is in an offer would be refused with all of its lines.
+            if product.plant.is_none() && id <= PARTS {
+                product.breakage = faults.drawn_breakage(PRODUCT, id.into());
+            }
+        }
+        Self {
+            seed: recipe.seed,
+            count: count.into(),
+            customers: ((u64::from(count) * 63 / 100) as u32).max(1),
+            products,
+            online_lines: Choice::new(&ONLINE_LINES),
+            faults,
+        }
+    }
+
+    /// Of what kind an order is, and how many lines it has.
     pub(super) fn shape(&self, order: u32) -> Shape {
         let mut draws = Draws::of(self.seed, Stream::OrderShape, order.into());
         let online = !draws.chance(OF_STORES);
@@ -99,23 +143,23 @@ impl Sales {
 
     /// The order with this id.
     pub(super) fn order(&self, id: u32) -> Order<'_> {
-        let plant = self.plant(ORDER, id.into());
+        let plant = self.faults.plant(ORDER, id.into());
         Order {
-            sales: self,
+            orders: self,
             id,
             shape: self.shape(id),
             day: self.day(id),
             plant,
             breakage: match plant {
                 Some(_) => None,
-                None => self.breakage(ORDER, id.into()),
+                None => self.faults.breakage(ORDER, id.into()),
             },
         }
     }
 
     /// The day of an order. Ids follow the days.
     fn day(&self, order: u32) -> i64 {
-        let place = u64::from(order - 1) * 1_000_000 / self.orders;
+        let place = u64::from(order - 1) * 1_000_000 / self.count;
         let after = GROWTH.partition_point(|(share, _)| *share <= place);
         let ((from, first), (to, end)) = (GROWTH[after - 1], GROWTH[after]);
         first + (place - from) as i64 * (end - first) / (to - from) as i64
@@ -124,15 +168,10 @@ impl Sales {
     /// The lines of an order as they are in their table, the first of them with the id after `before`.
     pub(super) fn lines(&self, order: u32, before: u64) -> impl Iterator<Item = Line> {
         let order = self.order(order);
-        let in_table = if order.shape.lost {
-            0
-        } else {
-            order.shape.lines
-        };
-        (0..in_table).map(move |nth| {
+        (0..order.shape.lines_in_table()).map(move |nth| {
             let id = before + u64::from(nth) + 1;
             let line = self.line(&order, nth);
-            let plant = self.plant(LINE, id);
+            let plant = self.faults.plant(LINE, id);
             Line {
                 id,
                 plant,
@@ -196,8 +235,8 @@ impl Sales {
     /// The rule that a line breaks. A key has two parts, of which only the second is its own; so it cannot be that
     /// of the line before if that one is another order's.
     fn line_breakage(&self, id: u64, nth: u32) -> Option<Plant> {
-        let own = self.breakage(LINE, id)?;
-        let first = self.first_breakage(LINE);
+        let own = self.faults.breakage(LINE, id)?;
+        let first = RowFaults::first_breakage(LINE);
         Some(if own.fault == Fault::DuplicateKey && nth == 0 {
             first
         } else {
@@ -208,8 +247,8 @@ impl Sales {
 
 impl Row for Order<'_> {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
-        let draws = &mut Draws::of(self.sales.seed, Stream::Order, self.id.into());
-        let customers = self.sales.customers;
+        let draws = &mut Draws::of(self.orders.seed, Stream::Order, self.id.into());
+        let customers = self.orders.customers;
         let drawn = 1 + draws.below(customers);
         let online = self.shape.online;
         let customer = if online {
@@ -270,7 +309,7 @@ impl Row for Order<'_> {
         }
         let rate = 1 + draws.below(13_000);
         fields.int4_or_null((draws.below(100) < 44).then_some(rate));
-        let total = (0..self.shape.lines).map(|nth| self.sales.line(self, nth).total);
+        let total = (0..self.shape.lines).map(|nth| self.orders.line(self, nth).total);
         let sub_total: u64 = total.sum();
         let share = |thousandths: u64| (sub_total * thousandths + 500) / 1_000;
         let amounts = [sub_total, share(TAX), share(FREIGHT)];

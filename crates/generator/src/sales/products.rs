@@ -95,7 +95,7 @@ const FAMILIES: [Family; 5] = [
 /// A row of `product`.
 #[derive(Debug, Clone)]
 pub(super) struct Product {
-    id: u32,
+    pub(super) id: u32,
     name: String,
     color: &'static str,
     size: &'static str,
