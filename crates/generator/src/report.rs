@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
-use crate::table::faults::{Planted, PlantedFault};
+use crate::table::faults::{FaultCount, FaultCounts};
 use crate::table::{BusiestClient, Source};
 
 /// What was generated.
@@ -36,7 +36,7 @@ pub struct Report {
     /// The client with the most movements, if there are movements.
     pub busiest_client: Option<BusiestClient>,
     /// The faults that were planted on purpose.
-    pub planted: Vec<PlantedFault>,
+    pub planted: Vec<FaultCount>,
     /// Making the rows and bringing them there alone.
     pub load_seconds: f64,
     /// Keys, foreign keys, indexes and ANALYZE.
@@ -50,7 +50,7 @@ impl Report {
         options: &Options,
         recipe: &Recipe,
         source: &dyn Source,
-        tables: Vec<(TableReport, Planted)>,
+        tables: Vec<(TableReport, FaultCounts)>,
         workers: usize,
         (load_seconds, index_seconds): (f64, f64),
         start: Instant,

@@ -28,7 +28,7 @@ use crate::cards::tables::{Counts, Table};
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
 use crate::recipe::Recipe;
-use crate::table::faults::{Dirt, Fault};
+use crate::table::faults::{Fault, Faults};
 use crate::table::time::{DAY, EPOCH_DAYS, HOUR, SECOND};
 
 /// Oldest accounts, in days before "today"; they are no older than their owner's sixteenth birthday.
@@ -61,7 +61,7 @@ pub struct Cards {
     card_numbers: CardNumbers,
     account_types: Choice,
     student_account_types: Choice,
-    dirt: Dirt,
+    faults: Faults,
 }
 
 impl Cards {
@@ -86,7 +86,7 @@ impl Cards {
             card_numbers: CardNumbers::new(seed),
             account_types: Choice::new(&ACCOUNT_TYPE_SHARES),
             student_account_types: Choice::new(&STUDENT_ACCOUNT_TYPE_SHARES),
-            dirt: Dirt::new(seed, recipe.dirty),
+            faults: Faults::new(seed, recipe.dirty),
         }
     }
 
@@ -109,7 +109,7 @@ impl Cards {
             ids.conta += u64::from(accounts);
             let idade = self.associado(owner).idade;
             (first..first + accounts).map(move |id| Conta {
-                fault: Table::Conta.draw_fault(&self.dirt, id.into()),
+                fault: Table::Conta.draw_fault(&self.faults, id.into()),
                 ..self.conta(id, owner, idade)
             })
         })
@@ -118,7 +118,7 @@ impl Cards {
     /// The cards of a part.
     pub fn cartoes(&self, part: Part) -> impl Iterator<Item = Cartao<'_>> {
         self.cards_used(part).map(|(card, _)| Cartao {
-            fault: Table::Cartao.draw_fault(&self.dirt, card.id.into()),
+            fault: Table::Cartao.draw_fault(&self.faults, card.id.into()),
             ..card
         })
     }
@@ -130,7 +130,7 @@ impl Cards {
             let first = before + 1;
             before += u64::from(movements);
             CardMovements::new(&self.spending, card, first, movements).map(|movimento| Movimento {
-                fault: Table::Movimento.draw_fault(&self.dirt, movimento.id),
+                fault: Table::Movimento.draw_fault(&self.faults, movimento.id),
                 ..movimento
             })
         })
@@ -174,14 +174,14 @@ impl Cards {
 
     /// The associate with the fault that is planted in the row. One that would not show gives way to another.
     fn dirtied<'a>(&'a self, associado: Associado<'a>) -> Associado<'a> {
-        let fault = Table::Associado.draw_fault(&self.dirt, associado.id.into());
+        let fault = Table::Associado.draw_fault(&self.faults, associado.id.into());
         let instead = Some(Fault::TrailingSpace);
         match fault {
             Some(Fault::DuplicateClient) => {
                 let before = associado.id - 1;
                 if before == 0
                     || Table::Associado
-                        .draw_fault(&self.dirt, before.into())
+                        .draw_fault(&self.faults, before.into())
                         .is_some()
                 {
                     return Associado {

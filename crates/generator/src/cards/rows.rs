@@ -4,7 +4,7 @@
 use crate::cards::names::Name;
 use crate::cards::purchase::Purchase;
 use crate::cards::tables::Table;
-use crate::table::faults::{EXTREME_CENTS, FAR_TIMES, Fault, Plant};
+use crate::table::faults::{EXTREME_CENTS, FAR_TIMES, Fault, FaultIn};
 use crate::table::fields::{Fields, Row};
 
 /// A row of `associado`.
@@ -69,7 +69,7 @@ impl Row for Associado<'_> {
         fields.text(text);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         self.fault.map(|fault| Table::Associado.fault_in(fault))
     }
 }
@@ -82,7 +82,7 @@ impl Row for Conta {
         fields.int4(self.id_associado as i32);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         self.fault.map(|fault| Table::Conta.fault_in(fault))
     }
 }
@@ -99,7 +99,7 @@ impl Row for Cartao<'_> {
         fields.int4(self.holder.id as i32);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         self.fault.map(|fault| Table::Cartao.fault_in(fault))
     }
 }
@@ -122,14 +122,14 @@ impl Row for Movimento<'_> {
         fields.int4(self.id_cartao as i32);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         self.fault.map(|fault| Table::Movimento.fault_in(fault))
     }
 }
 
 fn write_text(text: &mut String, fault: Option<Fault>, fields: &mut impl Fields) {
     if let Some(fault) = fault {
-        fault.plant(text);
+        fault.plant_in(text);
     }
     fields.text(text);
 }

@@ -8,7 +8,7 @@ use crate::cards::tables::{Counts, LAYOUTS, Table};
 use crate::encode::encoding::{EncodeAs, Encoding};
 use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::table::faults::Planted;
+use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::table::{BusiestClient, Source};
 
@@ -49,7 +49,7 @@ impl EncodeAs for CardRows {
         part: &Part,
         format: &mut F,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         let (cards, part) = (&self.cards, self.plan.part(part));
         let layout = &LAYOUTS[table];
         match Table::ALL[table] {
@@ -89,7 +89,7 @@ impl Source for CardRows {
         part: &Part,
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         encoding.encode(self, table, part, hand_over)
     }
 

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use serde::Serialize;
 
 use crate::draw::random::Stream;
-use crate::table::faults::{Dirt, Fault, Plant};
+use crate::table::faults::{Fault, FaultIn, Faults};
 use crate::table::layout::Layout;
 
 /// The tables, in foreign-key order.
@@ -116,7 +116,7 @@ impl Table {
     }
 
     /// The fault in the column of a table that it is planted in.
-    pub(crate) fn fault_in(self, fault: Fault) -> Plant {
+    pub(crate) fn fault_in(self, fault: Fault) -> FaultIn {
         let column = match (self, fault) {
             (Self::Associado, Fault::EmptyText) => "sobrenome",
             (Self::Associado, _) => "nome",
@@ -126,12 +126,12 @@ impl Table {
             (Self::Movimento, Fault::ExtremeAmount) => "vlr_transacao",
             (Self::Movimento, _) => "des_transacao",
         };
-        Plant { fault, column }
+        FaultIn { fault, column }
     }
 
     /// The fault of the row with this id, if it has one.
-    pub(crate) fn draw_fault(self, dirt: &Dirt, id: u64) -> Option<Fault> {
-        dirt.among(Stream::Dirt, id * 4 + self as u64, self.faults())
+    pub(crate) fn draw_fault(self, faults: &Faults, id: u64) -> Option<Fault> {
+        faults.draw(Stream::Fault, id * 4 + self as u64, self.faults())
     }
 }
 
@@ -178,28 +178,28 @@ impl AddAssign for Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::faults::Planted;
+    use crate::table::faults::FaultCounts;
 
     #[test]
     fn the_share_of_dirty_rows_is_the_one_asked_for_and_every_fault_occurs() {
-        let dirt = Dirt::new(42, 0.25);
+        let faults = Faults::new(42, 0.25);
         for table in Table::ALL {
-            let mut planted = Planted::default();
-            let plant = |id| {
+            let mut planted = FaultCounts::default();
+            let fault = |id| {
                 table
-                    .draw_fault(&dirt, id)
+                    .draw_fault(&faults, id)
                     .map(|fault| table.fault_in(fault))
             };
-            (0..100_000).for_each(|id| planted.count(plant(id)));
+            (0..100_000).for_each(|id| planted.count(fault(id)));
             let report = planted.report(table.name());
             let sum: u64 = report.iter().map(|fault| fault.rows).sum();
             // Six standard deviations of 137; the chance of a false alarm is below 10^-8.
             assert!((24_180..25_820).contains(&sum), "{sum}");
             assert_eq!(report.len(), table.faults().len());
         }
-        let none = Dirt::new(42, 0.0);
+        let none = Faults::new(42, 0.0);
         assert!((0..1000).all(|id| Table::Movimento.draw_fault(&none, id).is_none()));
-        let all = Dirt::new(42, 1.0);
+        let all = Faults::new(42, 1.0);
         assert!((0..1000).all(|id| Table::Movimento.draw_fault(&all, id).is_some()));
     }
 }

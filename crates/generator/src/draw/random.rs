@@ -23,9 +23,9 @@ pub enum Stream {
     /// What is subscribed to with a card.
     Subscription = 7,
     /// Faults that are planted on purpose.
-    Dirt = 8,
+    Fault = 8,
     /// Faults that break a rule, in files.
-    Breakage = 9,
+    FileFault = 9,
     /// Rows of `person`.
     Person = 10,
     /// Rows of `product`.

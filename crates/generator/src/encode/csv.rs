@@ -4,7 +4,7 @@ use dataset::calendar::Date;
 
 use crate::cards::names::push_number;
 use crate::encode::{Around, Format};
-use crate::table::faults::Plant;
+use crate::table::faults::FaultIn;
 use crate::table::fields::Fields;
 use crate::table::layout::Layout;
 use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
@@ -32,7 +32,7 @@ impl Format for Csv {
         self.in_row = false;
     }
 
-    fn end(&mut self, _plant: Option<Plant>, _breakage: Option<Plant>) -> Option<Plant> {
+    fn end(&mut self, _fault: Option<FaultIn>, _file_fault: Option<FaultIn>) -> Option<FaultIn> {
         self.text.push('\n');
         None
     }

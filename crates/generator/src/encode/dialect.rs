@@ -7,10 +7,10 @@ use dataset::calendar::Date;
 
 use crate::cards::names::push_number;
 use crate::encode::csv::push_uuid;
-use crate::encode::notes::{Note, Notes};
+use crate::encode::notes::{FaultAt, Notes};
 use crate::encode::{Around, Format};
 use crate::table::dialect::Dialect;
-use crate::table::faults::{Fault, Plant};
+use crate::table::faults::{Fault, FaultIn};
 use crate::table::fields::Fields;
 use crate::table::layout::Layout;
 use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
@@ -70,13 +70,13 @@ impl DialectCsv {
     }
 
     /// The row, with what breaks it.
-    fn write_row(&mut self, breakage: Option<Plant>) {
+    fn write_row(&mut self, file_fault: Option<FaultIn>) {
         let Some(dialect) = self.dialect else { return };
-        let broken = breakage.and_then(|plant| {
-            let field = self.columns.iter().position(|name| *name == plant.column);
-            Some((field?, plant.fault))
+        let broken = file_fault.and_then(|broken| {
+            let field = self.columns.iter().position(|name| *name == broken.column);
+            Some((field?, broken.fault))
         });
-        let ragged = breakage.is_some_and(|plant| plant.fault == Fault::RaggedRow);
+        let ragged = file_fault.is_some_and(|broken| broken.fault == Fault::RaggedRow);
         for index in 0..self.used - usize::from(ragged) {
             if index > 0 {
                 self.bytes.push(dialect.delimiter as u8);
@@ -140,20 +140,22 @@ impl Format for DialectCsv {
         (self.columns, self.dialect, self.used) = (table.columns, table.dialect, 0);
     }
 
-    fn end(&mut self, plant: Option<Plant>, breakage: Option<Plant>) -> Option<Plant> {
+    fn end(&mut self, fault: Option<FaultIn>, file_fault: Option<FaultIn>) -> Option<FaultIn> {
         let line = self.notes.lines + 1;
-        let note = |plant, refused| Note {
+        let note = |fault, refused| FaultAt {
             line,
-            plant,
+            fault,
             refused,
         };
-        self.notes.faults.extend(plant.map(|it| note(it, false)));
-        self.notes.faults.extend(breakage.map(|it| note(it, true)));
+        self.notes.faults.extend(fault.map(|it| note(it, false)));
+        self.notes
+            .faults
+            .extend(file_fault.map(|it| note(it, true)));
         let start = self.bytes.len();
-        self.write_row(breakage);
+        self.write_row(file_fault);
         let ends = self.bytes[start..].iter().filter(|byte| **byte == b'\n');
         self.notes.lines += ends.count() as u64;
-        breakage
+        file_fault
     }
 }
 

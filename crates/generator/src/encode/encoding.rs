@@ -5,7 +5,7 @@ use database::copy::write::RowEncoder;
 use crate::encode::csv::Csv;
 use crate::encode::dialect::DialectCsv;
 use crate::encode::{Around, Format, HandOver};
-use crate::table::faults::Planted;
+use crate::table::faults::FaultCounts;
 use crate::table::layout::Part;
 
 /// One of the formats.
@@ -35,7 +35,7 @@ impl Encoding {
         table: usize,
         part: &Part,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         match self {
             Self::Binary(format) => rows.encode_as(table, part, format, hand_over),
             Self::Csv(format) => rows.encode_as(table, part, format, hand_over),
@@ -57,5 +57,5 @@ pub(crate) trait EncodeAs {
         part: &Part,
         format: &mut F,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted>;
+    ) -> anyhow::Result<FaultCounts>;
 }

@@ -10,7 +10,7 @@ pub mod notes;
 use database::copy::write::{BLOCK_BYTES, RowEncoder};
 
 use crate::encode::notes::Notes;
-use crate::table::faults::{Plant, Planted};
+use crate::table::faults::{FaultCounts, FaultIn};
 use crate::table::fields::{Fields, Row};
 use crate::table::layout::Layout;
 
@@ -34,9 +34,9 @@ pub(crate) trait Around {
 pub(crate) trait Format: Fields + Around {
     /// Begins a row.
     fn begin(&mut self, table: &Layout);
-    /// Ends a row that has the fault `plant`, or will have `breakage` if the format can show it. Returns what it
+    /// Ends a row that has the fault `fault`, or will have `file_fault` if the format can show it. Returns what it
     /// shows of the latter.
-    fn end(&mut self, plant: Option<Plant>, breakage: Option<Plant>) -> Option<Plant>;
+    fn end(&mut self, fault: Option<FaultIn>, file_fault: Option<FaultIn>) -> Option<FaultIn>;
 }
 
 impl Format for RowEncoder {
@@ -44,7 +44,7 @@ impl Format for RowEncoder {
         self.row(table.columns.len() as i16);
     }
 
-    fn end(&mut self, _plant: Option<Plant>, _breakage: Option<Plant>) -> Option<Plant> {
+    fn end(&mut self, _fault: Option<FaultIn>, _file_fault: Option<FaultIn>) -> Option<FaultIn> {
         None
     }
 }
@@ -79,17 +79,17 @@ pub(crate) fn blocks<F: Format>(
     table: &Layout,
     format: &mut F,
     hand_over: &mut HandOver<'_>,
-) -> anyhow::Result<Planted> {
-    let mut planted = Planted::default();
+) -> anyhow::Result<FaultCounts> {
+    let mut planted = FaultCounts::default();
     let mut text = String::new();
     let mut gathered_rows = 0;
     // Not a `for`: nested iterators run faster from inside.
     rows.try_for_each(|row| {
         format.begin(table);
         row.encode(&mut text, format);
-        let plant = row.plant();
-        planted.count(plant);
-        planted.count(format.end(plant, row.breakage()));
+        let fault = row.fault();
+        planted.count(fault);
+        planted.count(format.end(fault, row.file_fault()));
         gathered_rows += 1;
         if format.gathered_bytes() >= BLOCK_BYTES {
             let block = format.take(Vec::new());

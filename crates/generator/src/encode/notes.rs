@@ -1,14 +1,14 @@
 //! What is noted of the lines of a file: how many there are, and which have a fault.
 
-use crate::table::faults::Plant;
+use crate::table::faults::FaultIn;
 
 /// A fault in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Note {
+pub struct FaultAt {
     /// The line of the file that the row begins in, from 1; within a part until it is put in its place.
     pub line: u64,
     /// The fault, and where it is.
-    pub plant: Plant,
+    pub fault: FaultIn,
     /// Whether the row breaks a rule, so that what loads it must refuse it.
     pub refused: bool,
 }
@@ -19,15 +19,19 @@ pub struct Notes {
     /// Lines that were ended, those within quotes included.
     pub lines: u64,
     /// The faults in them.
-    pub faults: Vec<Note>,
+    pub faults: Vec<FaultAt>,
 }
 
-impl Note {
+impl FaultAt {
     /// The fault as a line of the list of all faults in the file of this name.
     pub(crate) fn line_of(&self, file: &str) -> String {
-        let fault = serde_json::to_string(&self.plant.fault).unwrap_or_default();
-        let (column, fault) = (self.plant.column, fault.trim_matches('"'));
-        let (line, refused) = (self.line, self.refused);
+        let Self {
+            line,
+            fault: FaultIn { fault, column },
+            refused,
+        } = self;
+        let fault = serde_json::to_string(fault).unwrap_or_default();
+        let fault = fault.trim_matches('"');
         format!("{file},{line},{column},{fault},{refused}\n")
     }
 }

@@ -8,7 +8,7 @@ use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::Source;
 use crate::table::dialect::Dialect;
-use crate::table::faults::{Dirt, Fault, Plant, Planted};
+use crate::table::faults::{Fault, FaultCounts, FaultIn, Faults};
 use crate::table::fields::{Fields, Row};
 use crate::table::layout::{Layout, Part, even_parts, even_rows};
 use crate::table::time::{DAY, SECOND};
@@ -69,30 +69,30 @@ const EDGES: [i64; 6] = [
 
 /// Share of employees whose row lacks a field in the file, dirty or not: that is how such files arrive.
 const LACKING: Share = Share::new(0.035);
-const LACKING_PLANTS: [Plant; 4] = [
-    Plant::new(Fault::MissingField, "name"),
-    Plant::new(Fault::MissingField, "datetime"),
-    Plant::new(Fault::MissingField, "department_id"),
-    Plant::new(Fault::MissingField, "job_id"),
+const LACKING_FAULTS: [FaultIn; 4] = [
+    FaultIn::new(Fault::MissingField, "name"),
+    FaultIn::new(Fault::MissingField, "datetime"),
+    FaultIn::new(Fault::MissingField, "department_id"),
+    FaultIn::new(Fault::MissingField, "job_id"),
 ];
 
-const PLANTS: [Plant; 5] = [
-    Plant::new(Fault::TrailingSpace, "name"),
-    Plant::new(Fault::Quotes, "name"),
-    Plant::new(Fault::LineBreak, "name"),
-    Plant::new(Fault::Delimiters, "name"),
-    Plant::new(Fault::PathCharacters, "name"),
+const FAULTS: [FaultIn; 5] = [
+    FaultIn::new(Fault::TrailingSpace, "name"),
+    FaultIn::new(Fault::Quotes, "name"),
+    FaultIn::new(Fault::LineBreak, "name"),
+    FaultIn::new(Fault::Delimiters, "name"),
+    FaultIn::new(Fault::PathCharacters, "name"),
 ];
-const BREAKAGES: [Plant; 9] = [
-    Plant::new(Fault::NotANumber, "job_id"),
-    Plant::new(Fault::ImpossibleTime, "datetime"),
-    Plant::new(Fault::TooLong, "name"),
-    Plant::new(Fault::NotUtf8, "name"),
-    Plant::new(Fault::NulByte, "name"),
-    Plant::new(Fault::RaggedRow, ""),
-    Plant::new(Fault::DuplicateKey, "id"),
-    Plant::new(Fault::UnknownReference, "department_id"),
-    Plant::new(Fault::UnknownReference, "job_id"),
+const FILE_FAULTS: [FaultIn; 9] = [
+    FaultIn::new(Fault::NotANumber, "job_id"),
+    FaultIn::new(Fault::ImpossibleTime, "datetime"),
+    FaultIn::new(Fault::TooLong, "name"),
+    FaultIn::new(Fault::NotUtf8, "name"),
+    FaultIn::new(Fault::NulByte, "name"),
+    FaultIn::new(Fault::RaggedRow, ""),
+    FaultIn::new(Fault::DuplicateKey, "id"),
+    FaultIn::new(Fault::UnknownReference, "department_id"),
+    FaultIn::new(Fault::UnknownReference, "job_id"),
 ];
 
 /// The tables.
@@ -139,7 +139,7 @@ pub(crate) struct Hiring {
     seed: u64,
     employees: u64,
     departments: Choice,
-    dirt: Dirt,
+    faults: Faults,
 }
 
 /// A row of `departments` or of `jobs`.
@@ -157,8 +157,8 @@ struct Employee {
     datetime: i64,
     department: u32,
     job: u32,
-    plant: Option<Plant>,
-    breakage: Option<Plant>,
+    fault: Option<FaultIn>,
+    file_fault: Option<FaultIn>,
 }
 
 impl Hiring {
@@ -168,19 +168,19 @@ impl Hiring {
             seed: recipe.seed,
             employees: employees.into(),
             departments: Choice::new(&DEPARTMENT_SHARES.map(|(_, share)| share)),
-            dirt: Dirt::new(recipe.seed, recipe.dirty),
+            faults: Faults::new(recipe.seed, recipe.dirty),
         }
     }
 
     fn employee(&self, id: u64) -> Employee {
         let mut draws = Draws::of(self.seed, Stream::Employee, id);
-        // First, since faults of others depend on it: see `breakage`.
+        // First, since faults of others depend on it: see `file_fault`.
         let lacking = self.lacking(&mut draws);
         let seconds = u64::from(draws.below(((END_DAY - FIRST_DAY) * DAY / SECOND) as u32));
         let (given, family) = (english::given(&mut draws), english::family(&mut draws));
-        let plant = match lacking {
+        let fault = match lacking {
             Some(_) => None,
-            None => self.dirt.among(Stream::Dirt, id, &PLANTS),
+            None => self.faults.draw(Stream::Fault, id, &FAULTS),
         };
         Employee {
             id,
@@ -199,30 +199,30 @@ impl Hiring {
                 .below(JOB_COUNT as u32)
                 .min(draws.below(JOB_COUNT as u32 * 2))
                 + 1,
-            plant,
-            breakage: match plant {
+            fault,
+            file_fault: match fault {
                 Some(_) => None,
-                None => self.breakage(id, lacking),
+                None => self.file_fault(id, lacking),
             },
         }
     }
 
-    fn lacking(&self, draws: &mut Draws) -> Option<Plant> {
+    fn lacking(&self, draws: &mut Draws) -> Option<FaultIn> {
         let lacks = draws.chance(LACKING);
-        let which = draws.below(LACKING_PLANTS.len() as u32) as usize;
-        lacks.then(|| LACKING_PLANTS[which])
+        let which = draws.below(LACKING_FAULTS.len() as u32) as usize;
+        lacks.then(|| LACKING_FAULTS[which])
     }
 
     /// The rule that the row of an employee breaks. A key cannot be that of the row before if that one is refused.
-    fn breakage(&self, id: u64, lacking: Option<Plant>) -> Option<Plant> {
-        let broken = |id| self.dirt.among(Stream::Breakage, id, &BREAKAGES);
+    fn file_fault(&self, id: u64, lacking: Option<FaultIn>) -> Option<FaultIn> {
+        let broken = |id| self.faults.draw(Stream::FileFault, id, &FILE_FAULTS);
         let own = lacking.or_else(|| broken(id))?;
         if own.fault != Fault::DuplicateKey {
             return Some(own);
         }
         let before = self.lacking(&mut Draws::of(self.seed, Stream::Employee, id - 1));
         let refused = id == 1 || before.is_some() || broken(id - 1).is_some();
-        Some(if refused { BREAKAGES[0] } else { own })
+        Some(if refused { FILE_FAULTS[0] } else { own })
     }
 }
 
@@ -233,7 +233,7 @@ impl EncodeAs for Hiring {
         part: &Part,
         format: &mut F,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         let (layout, rows) = (&LAYOUTS[table], even_rows(part, self.rows(table)));
         match table {
             DEPARTMENTS => {
@@ -293,7 +293,7 @@ impl Source for Hiring {
         part: &Part,
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         encoding.encode(self, table, part, hand_over)
     }
 }
@@ -307,7 +307,7 @@ impl Row for Named {
         fields.text(text);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         None
     }
 }
@@ -319,8 +319,8 @@ impl Row for Employee {
         text.push_str(self.given);
         text.push(' ');
         text.push_str(self.family);
-        if let Some(plant) = self.plant {
-            plant.fault.plant(text);
+        if let Some(FaultIn { fault, .. }) = self.fault {
+            fault.plant_in(text);
         }
         fields.text(text);
         fields.timestamptz(self.datetime);
@@ -328,11 +328,11 @@ impl Row for Employee {
         fields.int4(self.job as i32);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }

@@ -18,7 +18,7 @@ use crate::encode::encoding::{EncodeAs, Encoding};
 use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::Source;
-use crate::table::faults::Planted;
+use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part, even_parts, even_rows};
 
 pub(crate) use layouts::LAYOUTS;
@@ -76,15 +76,15 @@ impl Sales {
     }
 
     fn person(&self, id: u32) -> Person {
-        let plant = self.orders.faults.plant(PERSON, id.into());
+        let fault = self.orders.faults.fault(PERSON, id.into());
         Person {
             id,
             seed: self.orders.seed,
             is_customer: id <= self.orders.customers,
-            plant,
-            breakage: match plant {
+            fault,
+            file_fault: match fault {
                 Some(_) => None,
-                None => self.orders.faults.breakage(PERSON, id.into()),
+                None => self.orders.faults.file_fault(PERSON, id.into()),
             },
         }
     }
@@ -95,8 +95,8 @@ impl Sales {
             seed: self.orders.seed,
             persons: self.persons,
             // The only ones without orders, which would be refused with them.
-            breakage: match Kind::of(id) {
-                Kind::Store => self.orders.faults.breakage(CUSTOMER, id.into()),
+            file_fault: match Kind::of(id) {
+                Kind::Store => self.orders.faults.file_fault(CUSTOMER, id.into()),
                 _ => None,
             },
         }
@@ -119,7 +119,7 @@ impl EncodeAs for Sales {
         part: &Part,
         format: &mut F,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         let (layout, rows) = (&LAYOUTS[table], even_rows(part, self.rows(table)));
         let ids = rows.start as u32 + 1..rows.end as u32 + 1;
         match table {
@@ -193,7 +193,7 @@ impl Source for Sales {
         part: &Part,
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         encoding.encode(self, table, part, hand_over)
     }
 }

@@ -4,7 +4,7 @@ use crate::cards::names::push_number;
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
 use crate::recipe::Recipe;
-use crate::table::faults::{FAR_TIMES, Fault, Plant};
+use crate::table::faults::{FAR_TIMES, Fault, FaultIn};
 use crate::table::fields::{Fields, Row};
 use crate::table::time::DAY;
 
@@ -78,8 +78,8 @@ pub(super) struct Order<'a> {
     id: u32,
     shape: Shape,
     day: i64,
-    plant: Option<Plant>,
-    breakage: Option<Plant>,
+    fault: Option<FaultIn>,
+    file_fault: Option<FaultIn>,
 }
 
 /// A row of `sales_order_detail`.
@@ -99,8 +99,8 @@ pub(super) struct Line {
     total: u64,
     tracking: u32,
     rowguid: [u8; 16],
-    plant: Option<Plant>,
-    breakage: Option<Plant>,
+    fault: Option<FaultIn>,
+    file_fault: Option<FaultIn>,
 }
 
 impl Orders {
@@ -110,10 +110,10 @@ impl Orders {
         let mut products = products(recipe.seed);
         for product in &mut products {
             let id = product.id;
-            product.plant = faults.plant(PRODUCT, id.into());
+            product.fault = faults.fault(PRODUCT, id.into());
             // What is in an offer would be refused with all of its lines.
-            if product.plant.is_none() && id <= PARTS {
-                product.breakage = faults.drawn_breakage(PRODUCT, id.into());
+            if product.fault.is_none() && id <= PARTS {
+                product.file_fault = faults.drawn_file_fault(PRODUCT, id.into());
             }
         }
         Self {
@@ -143,16 +143,16 @@ impl Orders {
 
     /// The order with this id.
     pub(super) fn order(&self, id: u32) -> Order<'_> {
-        let plant = self.faults.plant(ORDER, id.into());
+        let fault = self.faults.fault(ORDER, id.into());
         Order {
             orders: self,
             id,
             shape: self.shape(id),
             day: self.day(id),
-            plant,
-            breakage: match plant {
+            fault,
+            file_fault: match fault {
                 Some(_) => None,
-                None => self.faults.breakage(ORDER, id.into()),
+                None => self.faults.file_fault(ORDER, id.into()),
             },
         }
     }
@@ -171,14 +171,14 @@ impl Orders {
         (0..order.shape.lines_in_table()).map(move |nth| {
             let id = before + u64::from(nth) + 1;
             let line = self.line(&order, nth);
-            let plant = self.faults.plant(LINE, id);
+            let fault = self.faults.fault(LINE, id);
             Line {
                 id,
-                plant,
-                breakage: match plant {
-                    _ if order.breakage.is_some() => Some(ORPHAN),
+                fault,
+                file_fault: match fault {
+                    _ if order.file_fault.is_some() => Some(ORPHAN),
                     Some(_) => None,
-                    None => self.line_breakage(id, nth),
+                    None => self.line_file_fault(id, nth),
                 },
                 ..line
             }
@@ -227,16 +227,16 @@ impl Orders {
             total: price * u64::from(100 - offer.discount) / 100 * u64::from(pieces),
             tracking: draws.bits() as u32,
             rowguid: draws.uuid(),
-            plant: None,
-            breakage: None,
+            fault: None,
+            file_fault: None,
         }
     }
 
     /// The rule that a line breaks. A key has two parts, of which only the second is its own; so it cannot be that
     /// of the line before if that one is another order's.
-    fn line_breakage(&self, id: u64, nth: u32) -> Option<Plant> {
-        let own = self.faults.breakage(LINE, id)?;
-        let first = RowFaults::first_breakage(LINE);
+    fn line_file_fault(&self, id: u64, nth: u32) -> Option<FaultIn> {
+        let own = self.faults.file_fault(LINE, id)?;
+        let first = RowFaults::first_file_fault(LINE);
         Some(if own.fault == Fault::DuplicateKey && nth == 0 {
             first
         } else {
@@ -261,8 +261,8 @@ impl Row for Order<'_> {
         fields.int4(self.id as i32);
         fields.int2(if shipped { 8 } else { 1 });
         fields.timestamp(self.day * DAY);
-        fields.timestamp(match self.plant {
-            Some(plant) if plant.fault == Fault::FarDate => FAR_TIMES[(self.id % 2) as usize],
+        fields.timestamp(match self.fault {
+            Some(planted) if planted.fault == Fault::FarDate => FAR_TIMES[(self.id % 2) as usize],
             _ => (self.day + DUE_DAYS) * DAY,
         });
         let ship_day = (self.day + SHIPPING_DAYS) * DAY;
@@ -317,12 +317,12 @@ impl Row for Order<'_> {
             fields.numeric(amount as i64, 4);
         }
         fields.numeric(amounts.iter().sum::<u64>() as i64, 4);
-        let in_comment = self.plant.filter(|plant| plant.column == "comment");
+        let in_comment = self.fault.filter(|planted| planted.column == "comment");
         if in_comment.is_some() || draws.below(100) == 0 {
             text.clear();
             text.push_str("Call before delivery");
-            if let Some(plant) = in_comment {
-                plant.fault.plant(text);
+            if let Some(FaultIn { fault, .. }) = in_comment {
+                fault.plant_in(text);
             }
             fields.text(text);
         } else {
@@ -332,12 +332,12 @@ impl Row for Order<'_> {
         fields.timestamp(ship_day);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
@@ -345,7 +345,7 @@ impl Row for Line {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
         fields.int4(self.order as i32);
         fields.int4(self.id as i32);
-        if self.online && self.plant.is_none() {
+        if self.online && self.fault.is_none() {
             fields.null();
         } else {
             let (first, second, third) = (
@@ -355,8 +355,8 @@ impl Row for Line {
             );
             text.clear();
             text.push_str(&format!("{first:04X}-4{second:03X}-{third:02X}"));
-            if let Some(plant) = self.plant {
-                plant.fault.plant(text);
+            if let Some(FaultIn { fault, .. }) = self.fault {
+                fault.plant_in(text);
             }
             fields.text(text);
         }
@@ -370,11 +370,11 @@ impl Row for Line {
         fields.timestamp(self.day * DAY);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }

@@ -3,7 +3,7 @@
 use crate::cards::names::push_number;
 use crate::draw::english;
 use crate::draw::random::{Draws, Stream};
-use crate::table::faults::Plant;
+use crate::table::faults::FaultIn;
 use crate::table::fields::{Fields, Row};
 use crate::table::time::{DAY, SECOND};
 
@@ -65,8 +65,8 @@ pub(super) struct Person {
     pub(super) seed: u64,
     /// Whether there is a customer of this id, who then is this person.
     pub(super) is_customer: bool,
-    pub(super) plant: Option<Plant>,
-    pub(super) breakage: Option<Plant>,
+    pub(super) fault: Option<FaultIn>,
+    pub(super) file_fault: Option<FaultIn>,
 }
 
 impl Row for Person {
@@ -85,8 +85,8 @@ impl Row for Person {
         fields.text_or_null((draws.below(100) < 5).then_some(title));
         text.clear();
         text.push_str(given);
-        if let Some(plant) = self.plant {
-            plant.fault.plant(text);
+        if let Some(FaultIn { fault, .. }) = self.fault {
+            fault.plant_in(text);
         }
         fields.text(text);
         let middle = english::given(draws);
@@ -126,12 +126,12 @@ impl Row for Person {
         fields.timestamp(modified(draws));
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) struct Customer {
     pub(super) seed: u64,
     /// The last person's id: those beyond it are strangers.
     pub(super) persons: u32,
-    pub(super) breakage: Option<Plant>,
+    pub(super) file_fault: Option<FaultIn>,
 }
 
 impl Row for Customer {
@@ -165,12 +165,12 @@ impl Row for Customer {
         fields.timestamp(modified(draws));
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         None
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 

@@ -2,7 +2,7 @@
 //! under.
 
 use crate::draw::random::{Draws, Stream};
-use crate::table::faults::Plant;
+use crate::table::faults::FaultIn;
 use crate::table::fields::{Fields, Row};
 use crate::table::time::DAY;
 
@@ -112,8 +112,8 @@ pub(super) struct Product {
     season: usize,
     ended: bool,
     rowguid: [u8; 16],
-    pub(super) plant: Option<Plant>,
-    pub(super) breakage: Option<Plant>,
+    pub(super) fault: Option<FaultIn>,
+    pub(super) file_fault: Option<FaultIn>,
 }
 
 /// All products, by their ids.
@@ -187,8 +187,8 @@ fn product(
         season: draws.below(3) as usize,
         ended: draws.below(5) == 0,
         rowguid: draws.uuid(),
-        plant: None,
-        breakage: None,
+        fault: None,
+        file_fault: None,
     }
 }
 
@@ -198,8 +198,8 @@ impl Row for &Product {
         fields.int4(self.id as i32);
         text.clear();
         text.push_str(&self.name);
-        if let Some(plant) = self.plant {
-            plant.fault.plant(text);
+        if let Some(FaultIn { fault, .. }) = self.fault {
+            fault.plant_in(text);
         }
         fields.text(text);
         text.clear();
@@ -241,12 +241,12 @@ impl Row for &Product {
         fields.timestamp(5_152 * DAY + 36_060_000_000);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
@@ -288,7 +288,7 @@ impl Row for Offer {
         fields.timestamp((SEASONS[0] - 30) * DAY);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         None
     }
 }

@@ -66,14 +66,14 @@ pub enum Fault {
 
 /// A fault, and the column of its row that it is planted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Plant {
+pub struct FaultIn {
     /// The fault.
     pub fault: Fault,
     /// The column; empty where it is the row as a whole.
     pub column: &'static str,
 }
 
-impl Plant {
+impl FaultIn {
     pub(crate) const fn new(fault: Fault, column: &'static str) -> Self {
         Self { fault, column }
     }
@@ -81,7 +81,7 @@ impl Plant {
 
 impl Fault {
     /// Plants it in a text; those that are not a text's leave it as it is.
-    pub(crate) fn plant(self, text: &mut String) {
+    pub(crate) fn plant_in(self, text: &mut String) {
         match self {
             Self::TrailingSpace => text.push(' '),
             Self::Decomposed => *text = text.nfd().collect(),
@@ -97,12 +97,12 @@ impl Fault {
 
 /// Which rows get which fault.
 #[derive(Debug)]
-pub(crate) struct Dirt {
+pub(crate) struct Faults {
     seed: u64,
     share: Option<Share>,
 }
 
-impl Dirt {
+impl Faults {
     /// Faults in a `share` of rows, of 1.
     pub(crate) fn new(seed: u64, share: f64) -> Self {
         Self {
@@ -111,41 +111,41 @@ impl Dirt {
         }
     }
 
-    /// One of `plants` for the row with this index, if it is to have one. `stream` tells apart those that may
+    /// One of `faults` for the row with this index, if it is to have one. `stream` tells apart those that may
     /// stand in a database from those that break a rule.
-    pub(crate) fn among<P: Copy>(
+    pub(crate) fn draw<F: Copy>(
         &self,
         stream: Stream,
         index: u64,
-        plants: &'static [P],
-    ) -> Option<P> {
+        faults: &'static [F],
+    ) -> Option<F> {
         let mut draws = Draws::of(self.seed, stream, index);
-        draws.chance(self.share?).then(|| *draws.pick(plants))
+        draws.chance(self.share?).then(|| *draws.pick(faults))
     }
 }
 
 /// How many rows of one table have which fault.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Planted(BTreeMap<Plant, u64>);
+pub(crate) struct FaultCounts(BTreeMap<FaultIn, u64>);
 
-impl Planted {
-    pub(crate) fn count(&mut self, plant: Option<Plant>) {
-        if let Some(plant) = plant {
-            *self.0.entry(plant).or_default() += 1;
+impl FaultCounts {
+    pub(crate) fn count(&mut self, fault: Option<FaultIn>) {
+        if let Some(fault) = fault {
+            *self.0.entry(fault).or_default() += 1;
         }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
-        for (&plant, rows) in &other.0 {
-            *self.0.entry(plant).or_default() += rows;
+        for (&fault, rows) in &other.0 {
+            *self.0.entry(fault).or_default() += rows;
         }
     }
 
     /// What was planted in the table of this name.
-    pub(crate) fn report(&self, table: &'static str) -> Vec<PlantedFault> {
+    pub(crate) fn report(&self, table: &'static str) -> Vec<FaultCount> {
         let planted = self.0.iter();
         planted
-            .map(|(&Plant { fault, column }, &rows)| PlantedFault {
+            .map(|(&FaultIn { fault, column }, &rows)| FaultCount {
                 table,
                 column,
                 fault,
@@ -157,7 +157,7 @@ impl Planted {
 
 /// Rows that have a fault.
 #[derive(Debug, Clone, Serialize)]
-pub struct PlantedFault {
+pub struct FaultCount {
     /// The table.
     pub table: &'static str,
     /// The column; of a duplicate client the first of those that are alike; empty where it is the whole row.
@@ -195,7 +195,7 @@ mod tests {
             (Fault::FarDate, "José"),
         ] {
             let mut text = "José".to_owned();
-            fault.plant(&mut text);
+            fault.plant_in(&mut text);
             assert_eq!(text, expected);
         }
     }

@@ -2,7 +2,7 @@
 
 use database::copy::write::RowEncoder;
 
-use crate::table::faults::Plant;
+use crate::table::faults::FaultIn;
 
 /// What takes the fields of a row, one after the other.
 pub trait Fields {
@@ -101,10 +101,10 @@ pub trait Row {
     fn encode(&self, text: &mut String, fields: &mut impl Fields);
 
     /// The fault that was planted in it.
-    fn plant(&self) -> Option<Plant>;
+    fn fault(&self) -> Option<FaultIn>;
 
     /// The fault that it has in a file only, since it breaks a rule.
-    fn breakage(&self) -> Option<Plant> {
+    fn file_fault(&self) -> Option<FaultIn> {
         None
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::encode::HandOver;
 use crate::encode::encoding::Encoding;
-use crate::table::faults::Planted;
+use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 
 /// The rows of a dataset, planned. Tables are named by their place in [`tables`](Self::tables).
@@ -42,7 +42,7 @@ pub(crate) trait Source: Sync {
         part: &Part,
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted>;
+    ) -> anyhow::Result<FaultCounts>;
 
     /// The client with the most movements, where there are such.
     fn busiest(&self) -> Option<BusiestClient> {

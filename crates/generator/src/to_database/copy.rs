@@ -18,7 +18,7 @@ use tracing::{Span, field};
 use crate::encode::encoding::Encoding;
 use crate::report::TableReport;
 use crate::table::Source;
-use crate::table::faults::Planted;
+use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::to_database::worker_connection::Lane;
 
@@ -52,7 +52,7 @@ enum Message {
     /// Encoded rows, and how many.
     Block(Vec<u8>, u64),
     /// No more of them.
-    End(Planted),
+    End(FaultCounts),
 }
 
 /// What the lanes share.
@@ -81,7 +81,7 @@ struct TableState {
     seconds: f64,
     works_left: usize,
     written: Written,
-    planted: Planted,
+    planted: FaultCounts,
 }
 
 /// Copies every row of the plan, and tells what was planted in which table.
@@ -91,7 +91,7 @@ struct TableState {
 pub(crate) fn tables(
     lanes: &mut [Lane<'_>],
     load: &Load<'_>,
-) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+) -> anyhow::Result<Vec<(TableReport, FaultCounts)>> {
     let works = works(load, lanes.len() as u64);
     let layouts = load.source.tables().iter().enumerate();
     let tables = layouts.map(|(table, layout)| TableProgress {
@@ -207,7 +207,7 @@ impl Shared<'_> {
         let mut encoding = Encoding::Binary(RowEncoder::default());
         while let Some(index) = self.next_work() {
             let work = &self.works[index];
-            let mut planted = Planted::default();
+            let mut planted = FaultCounts::default();
             let mut hand_over = |bytes, rows| {
                 self.check()?;
                 sender.send(Message::Block(bytes, rows))?;
@@ -288,8 +288,8 @@ impl Shared<'_> {
         &self,
         client: &mut Client,
         work: &Work,
-        feed: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<Planted>,
-    ) -> anyhow::Result<(Written, Planted)> {
+        feed: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<FaultCounts>,
+    ) -> anyhow::Result<(Written, FaultCounts)> {
         let (schema, table) = (self.load.schema, self.layout(work));
         if self.load.freeze {
             let target = qualified(schema, table.name);
@@ -307,12 +307,12 @@ impl Shared<'_> {
     }
 
     /// Does a work whose transaction was lost a second time, unless the server had committed it.
-    fn again(&self, client: &mut Client, work: &Work) -> anyhow::Result<(Written, Planted)> {
+    fn again(&self, client: &mut Client, work: &Work) -> anyhow::Result<(Written, FaultCounts)> {
         let Load { source, schema, .. } = *self.load;
         let progress = &self.tables[work.table];
         let mut encoding = Encoding::Binary(RowEncoder::default());
         let mut make = |hand_over: &mut dyn FnMut(&[u8], u64) -> anyhow::Result<()>| {
-            let mut planted = Planted::default();
+            let mut planted = FaultCounts::default();
             for part in &work.parts {
                 planted.add(&source.encode(
                     work.table,
@@ -399,7 +399,7 @@ impl TableProgress {
         }
     }
 
-    fn end(&self, (written, planted): (Written, Planted)) {
+    fn end(&self, (written, planted): (Written, FaultCounts)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.works_left -= 1;
         state.written.rows += written.rows;

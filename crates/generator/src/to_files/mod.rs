@@ -22,12 +22,12 @@ use dataset::failure::{Kind, OrFail};
 use tracing::field;
 
 use crate::encode::file_format::FileFormat;
-use crate::encode::notes::{LIST_HEADER, Note, Notes};
+use crate::encode::notes::{FaultAt, LIST_HEADER, Notes};
 use crate::options::{Options, processors};
 use crate::recipe::Recipe;
 use crate::report::{Report, TableReport};
 use crate::table::Source;
-use crate::table::faults::Planted;
+use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::to_files::staging::{Staging, cannot_write};
 
@@ -149,7 +149,7 @@ struct Writer<'a> {
 struct Made {
     bytes: Vec<u8>,
     rows: u64,
-    planted: Planted,
+    planted: FaultCounts,
     notes: Notes,
 }
 
@@ -172,14 +172,18 @@ impl Writer<'_> {
         }
     }
 
-    fn tables(&self, list: Option<&List>) -> anyhow::Result<Vec<(TableReport, Planted)>> {
+    fn tables(&self, list: Option<&List>) -> anyhow::Result<Vec<(TableReport, FaultCounts)>> {
         (0..self.source.tables().len())
             .map(|table| self.table(table, list))
             .collect()
     }
 
     /// Writes one table: workers make its parts, and this thread writes them in their order.
-    fn table(&self, table: usize, list: Option<&List>) -> anyhow::Result<(TableReport, Planted)> {
+    fn table(
+        &self,
+        table: usize,
+        list: Option<&List>,
+    ) -> anyhow::Result<(TableReport, FaultCounts)> {
         let layout = &self.source.tables()[table];
         let name = self.file_name(layout);
         let path = self.folder.join(&name);
@@ -199,7 +203,7 @@ impl Writer<'_> {
             bytes: 0,
             seconds: 0.0,
         };
-        let mut planted = Planted::default();
+        let mut planted = FaultCounts::default();
         let mut put = |bytes: &[u8], rows: u64| {
             file.write_all(bytes)
                 .or_fail(Kind::Output, || cannot_write(&path))?;
@@ -245,7 +249,7 @@ impl Writer<'_> {
                 let last = turn + 1 == parts.len();
                 put(trimmed(&part.bytes, layout, last), part.rows)?;
                 planted.add(&part.planted);
-                let placed = part.notes.faults.into_iter().map(|note| Note {
+                let placed = part.notes.faults.into_iter().map(|note| FaultAt {
                     line: lines + note.line,
                     ..note
                 });

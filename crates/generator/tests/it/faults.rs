@@ -1,7 +1,7 @@
 //! Faults planted on purpose, counted by Postgres.
 
 use database::Connection;
-use generator::table::faults::{Fault, PlantedFault};
+use generator::table::faults::{Fault, FaultCount};
 use generator::{Asked, Mode, Options};
 use testkit::Database;
 
@@ -52,7 +52,7 @@ fn every_planted_fault_is_reported_and_found() {
         "{planted} of {rows}"
     );
     assert_eq!(report.planted.len(), 8 + 1 + 7 + 8);
-    for &PlantedFault {
+    for &FaultCount {
         table,
         column,
         fault,
@@ -78,7 +78,7 @@ fn every_planted_fault_is_reported_and_found() {
 }
 
 #[test]
-fn clean_rows_have_none_of_them_and_dirt_changes_no_other_row() {
+fn clean_rows_have_none_of_them_and_faults_change_no_other_row() {
     let database = Database::create();
     let mut client = database.connect();
     let faults = generated(&database, &dirty(0.1)).planted;
