@@ -7,7 +7,7 @@ use dataset::Dataset;
 use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::cards::distributions::Laws;
+use crate::cards::distributions::Distributions;
 use crate::encode::file_format::FileFormat;
 use crate::options::{MAX_WORKERS, Mode, Options, Storage};
 use crate::recipe::Asked;
@@ -193,7 +193,7 @@ impl RowsArgs {
                 seed: self.seed,
                 as_of: self.as_of,
                 dirty: self.dirty,
-                laws: self.laws()?,
+                distributions: self.distributions()?,
             },
             workers: self.workers.map(usize::from),
             mode: if self.replace {
@@ -206,19 +206,23 @@ impl RowsArgs {
         })
     }
 
-    /// The laws, if anything is said about them.
-    fn laws(&self) -> anyhow::Result<Option<Laws>> {
-        let read = self.distributions.as_deref().map(Laws::read).transpose()?;
+    /// The distributions, if anything is said about them.
+    fn distributions(&self) -> anyhow::Result<Option<Distributions>> {
+        let read = self
+            .distributions
+            .as_deref()
+            .map(Distributions::read)
+            .transpose()?;
         let (exponent, cap) = (self.movements_exponent, self.movements_cap);
         if read.is_none() && exponent.is_none() && cap.is_none() {
             return Ok(None);
         }
-        let mut laws = read.unwrap_or_default();
-        let zeta = &mut laws.movements_per_card;
+        let mut distributions = read.unwrap_or_default();
+        let zeta = &mut distributions.movements_per_card;
         zeta.exponent = exponent.unwrap_or(zeta.exponent);
         zeta.cap = cap.unwrap_or(zeta.cap);
-        laws.check()?;
-        Ok(Some(laws))
+        distributions.check()?;
+        Ok(Some(distributions))
     }
 
     /// How many of what the dataset's sizes count.
@@ -355,16 +359,16 @@ mod tests {
     }
 
     #[test]
-    fn single_laws_can_be_named_without_a_file() {
+    fn single_distributions_can_be_named_without_a_file() {
         let options = parse(&["--movements-cap", "7"])
             .expect("parsed")
             .options()
             .expect("options");
-        let laws = options.asked.laws.expect("named");
+        let distributions = options.asked.distributions.expect("named");
         assert_eq!(
             (
-                laws.movements_per_card.cap,
-                laws.movements_per_card.exponent
+                distributions.movements_per_card.cap,
+                distributions.movements_per_card.exponent
             ),
             (7, 1.55)
         );

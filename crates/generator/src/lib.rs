@@ -20,6 +20,7 @@ pub mod table;
 pub mod to_database;
 pub mod to_files;
 
+pub use cards::distributions::Distributions;
 pub use encode::file_format::FileFormat;
 pub use options::{Mode, Options, Storage};
 pub use recipe::{Asked, DEFAULT_SEED, Recipe, VERSION};

@@ -73,15 +73,15 @@ impl Options {
                 maker.most()
             )));
         }
-        let (laws, as_of) = (&self.asked.laws, self.asked.as_of);
+        let (distributions, as_of) = (&self.asked.distributions, self.asked.as_of);
         for (option, asked) in [
             ("--append", self.mode == Mode::Append),
             ("--as-of", as_of.is_some()),
-            ("distributions", laws.is_some()),
+            ("distributions", distributions.is_some()),
         ] {
-            if asked && !maker.has_laws() {
+            if asked && !maker.has_distributions() {
                 return Err(Kind::Usage.error(format!(
-                    "{option}: not for the dataset {}, whose rows have laws and dates of their own; leave it out",
+                    "{option}: not for the dataset {}, whose rows have distributions and dates of their own; leave it out",
                     self.dataset.name
                 )));
             }

@@ -3,7 +3,7 @@
 use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::cards::distributions::Laws;
+use crate::cards::distributions::Distributions;
 
 /// The version of the rows: it changes when the same recipe gives other rows than before.
 pub const VERSION: u32 = 2;
@@ -29,7 +29,7 @@ pub struct Recipe {
     /// The share of rows with a fault planted in them, of 1.
     pub dirty: f64,
     /// How many there are of what, when, and how much.
-    pub laws: Laws,
+    pub distributions: Distributions,
 }
 
 impl Default for Recipe {
@@ -38,7 +38,7 @@ impl Default for Recipe {
             seed: DEFAULT_SEED,
             as_of: DEFAULT_AS_OF,
             dirty: 0.0,
-            laws: Laws::default(),
+            distributions: Distributions::default(),
         }
     }
 }
@@ -63,7 +63,7 @@ impl Recipe {
                 self.dirty
             )));
         }
-        self.laws.check()
+        self.distributions.check()
     }
 }
 
@@ -76,8 +76,8 @@ pub struct Asked {
     pub as_of: Option<Date>,
     /// See [`Recipe::dirty`].
     pub dirty: Option<f64>,
-    /// See [`Recipe::laws`].
-    pub laws: Option<Laws>,
+    /// See [`Recipe::distributions`].
+    pub distributions: Option<Distributions>,
 }
 
 impl Asked {
@@ -87,7 +87,11 @@ impl Asked {
             seed: self.seed.unwrap_or(base.seed),
             as_of: self.as_of.unwrap_or(base.as_of),
             dirty: self.dirty.unwrap_or(base.dirty),
-            laws: self.laws.as_ref().unwrap_or(&base.laws).clone(),
+            distributions: self
+                .distributions
+                .as_ref()
+                .unwrap_or(&base.distributions)
+                .clone(),
         }
     }
 }

@@ -82,8 +82,8 @@ impl Maker {
         }
     }
 
-    /// Whether rows follow the recipe's laws and its "today", and can be appended to.
-    pub(crate) const fn has_laws(self) -> bool {
+    /// Whether rows follow the recipe's distributions and its "today", and can be appended to.
+    pub(crate) const fn has_distributions(self) -> bool {
         matches!(self, Self::Cards)
     }
 

@@ -1,4 +1,4 @@
-//! The laws that rows follow: how many there are of what, when things happen, how much is spent. Each has
+//! The distributions that rows follow: how many there are of what, when things happen, how much is spent. Each has
 //! a default; a TOML file changes some or all of them, and `generate --describe` writes them as one.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::path::Path;
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
-use crate::cards::spending::{KINDS, Spending};
+use crate::cards::spending::{KINDS, SpendingDistribution};
 
 /// The most accounts of an associate, and cards of an account.
 pub(crate) const MOST_PER_PARENT: usize = 8;
@@ -20,10 +20,10 @@ const HIGHEST_CAP: u32 = 1_000_000;
 /// Amounts end four standard deviations from the median; the highest must fit `numeric(10,2)`.
 const HIGHEST_AMOUNT: f64 = 40_000_000.0;
 
-/// All laws. Weights and shares are relative to their sum.
+/// All distributions. Weights and shares are relative to their sum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Laws {
+pub struct Distributions {
     /// Weights of 0, 1, 2 … accounts of an associate.
     pub accounts_per_associate: Vec<f64>,
     /// Weights of 0, 1, 2 … cards of an account.
@@ -33,7 +33,7 @@ pub struct Laws {
     /// Share of cards without a movement, of 1.
     pub unused_cards: f64,
     /// How many movements a used card has.
-    pub movements_per_card: ZetaLaw,
+    pub movements_per_card: ZetaDistribution,
     /// Weights of 0, 1, 2, 3 monthly subscriptions of a card; a card with few movements has fewer.
     pub subscriptions_per_card: Vec<f64>,
     /// Share of purchases after which the next movement gives the money back, of 1.
@@ -41,13 +41,13 @@ pub struct Laws {
     /// When purchases are made.
     pub when: When,
     /// What is bought, by kind of spending.
-    pub spending: BTreeMap<String, Spending>,
+    pub spending: BTreeMap<String, SpendingDistribution>,
 }
 
 /// The zeta (Zipf) law cut off at a cap: the chance of k is proportional to k^-exponent, for k in 1..=cap.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ZetaLaw {
+pub struct ZetaDistribution {
     /// The lower, the heavier the tail.
     pub exponent: f64,
     /// The highest number.
@@ -69,14 +69,14 @@ pub struct When {
     pub hours: [f64; 24],
 }
 
-impl Default for Laws {
+impl Default for Distributions {
     fn default() -> Self {
         Self {
             accounts_per_associate: vec![5.0, 62.0, 24.0, 7.0, 2.0],
             cards_per_account: vec![8.0, 62.0, 21.0, 7.0, 2.0],
             additional_holders: 0.2,
             unused_cards: 0.06,
-            movements_per_card: ZetaLaw::default(),
+            movements_per_card: ZetaDistribution::default(),
             subscriptions_per_card: vec![45.0, 30.0, 17.0, 8.0],
             reversals: 0.01,
             when: When::default(),
@@ -85,7 +85,7 @@ impl Default for Laws {
     }
 }
 
-impl Default for ZetaLaw {
+impl Default for ZetaDistribution {
     /// The mean is 57, which makes about 100,000 movements of 1,000 associates.
     fn default() -> Self {
         Self {
@@ -127,14 +127,14 @@ impl Default for When {
     }
 }
 
-fn default_spending() -> BTreeMap<String, Spending> {
+fn default_spending() -> BTreeMap<String, SpendingDistribution> {
     KINDS
         .iter()
         .map(|kind| (kind.name.to_owned(), kind.spending))
         .collect()
 }
 
-impl Laws {
+impl Distributions {
     /// Reads a TOML file; what it doesn't name keeps its default.
     ///
     /// # Errors
@@ -150,20 +150,20 @@ impl Laws {
     /// # Errors
     /// [`Kind::Usage`], with the key that makes no sense.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let mut laws: Self = toml::from_str(text)?;
-        let mut spending = default_spending();
-        for (kind, law) in std::mem::take(&mut laws.spending) {
-            if spending.insert(kind.clone(), law).is_none() {
-                let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        let mut distributions: Self = toml::from_str(text)?;
+        let mut known = default_spending();
+        for (kind, spending) in std::mem::take(&mut distributions.spending) {
+            if known.insert(kind.clone(), spending).is_none() {
+                let names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
                 return Err(Kind::Usage.error(format!(
                     "spending.{kind} is unknown; there are {}",
-                    known.join(", ")
+                    names.join(", ")
                 )));
             }
         }
-        laws.spending = spending;
-        laws.check()?;
-        Ok(laws)
+        distributions.spending = known;
+        distributions.check()?;
+        Ok(distributions)
     }
 
     /// Whether rows can follow them.
@@ -186,7 +186,7 @@ impl Laws {
         ] {
             check_range(key, share, 0.0, 1.0)?;
         }
-        let ZetaLaw { exponent, cap } = self.movements_per_card;
+        let ZetaDistribution { exponent, cap } = self.movements_per_card;
         check_range("movements_per_card.exponent", exponent, 0.1, 10.0)?;
         check_range(
             "movements_per_card.cap",
@@ -204,18 +204,27 @@ impl Laws {
                 check_range(key, weight, 0.001, 1000.0)?;
             }
         }
-        for (kind, law) in &self.spending {
-            check_range(&format!("spending.{kind}.share"), law.share, 0.0, 1e6)?;
-            check_range(&format!("spending.{kind}.median"), law.median, 0.01, 1e6)?;
-            check_range(&format!("spending.{kind}.sigma"), law.sigma, 0.0, 4.0)?;
-            if law.median * f64::exp(4.0 * law.sigma) > HIGHEST_AMOUNT {
+        for (kind, spending) in &self.spending {
+            check_range(&format!("spending.{kind}.share"), spending.share, 0.0, 1e6)?;
+            check_range(
+                &format!("spending.{kind}.median"),
+                spending.median,
+                0.01,
+                1e6,
+            )?;
+            check_range(&format!("spending.{kind}.sigma"), spending.sigma, 0.0, 4.0)?;
+            if spending.median * f64::exp(4.0 * spending.sigma) > HIGHEST_AMOUNT {
                 return Err(Kind::Usage.error(format!(
                     "spending.{kind}: with sigma {} the highest amounts exceed {HIGHEST_AMOUNT}; lower it or the median",
-                    law.sigma
+                    spending.sigma
                 )));
             }
         }
-        let shares: Vec<_> = self.spending.values().map(|law| law.share).collect();
+        let shares: Vec<_> = self
+            .spending
+            .values()
+            .map(|spending| spending.share)
+            .collect();
         check_weights("spending.*.share", &shares, shares.len())
     }
 }
@@ -243,10 +252,10 @@ fn check_weights(key: &str, weights: &[f64], most: usize) -> anyhow::Result<()> 
     Ok(())
 }
 
-impl Display for Laws {
-    /// As TOML that [`Laws::parse`] reads back to the last digit, with comments.
+impl Display for Distributions {
+    /// As TOML that [`Distributions::parse`] reads back to the last digit, with comments.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ZetaLaw { exponent, cap } = self.movements_per_card;
+        let ZetaDistribution { exponent, cap } = self.movements_per_card;
         write!(
             out,
             "\
@@ -299,11 +308,11 @@ hours = {:?}
             Bars(&self.when.hours),
             self.when.hours,
         )?;
-        for (kind, law) in &self.spending {
+        for (kind, spending) in &self.spending {
             writeln!(
                 out,
                 "{kind} = {{ share = {:?}, median = {:?}, sigma = {:?} }}",
-                law.share, law.median, law.sigma
+                spending.share, spending.median, spending.sigma
             )?;
         }
         Ok(())
@@ -332,22 +341,35 @@ mod tests {
 
     #[test]
     fn the_defaults_make_sense_and_what_is_written_is_read_back() {
-        let laws = Laws::default();
-        laws.check().expect("sense");
-        let text = laws.to_string();
-        assert_eq!(Laws::parse(&text).expect("readable"), laws, "{text}");
-        assert_eq!(Laws::parse("").expect("readable"), laws);
+        let distributions = Distributions::default();
+        distributions.check().expect("sense");
+        let text = distributions.to_string();
+        assert_eq!(
+            Distributions::parse(&text).expect("readable"),
+            distributions,
+            "{text}"
+        );
+        assert_eq!(Distributions::parse("").expect("readable"), distributions);
         assert!(text.contains("# Monday to Sunday  ▆▆▆▇█"), "{text}");
     }
 
     #[test]
     fn a_file_may_name_only_what_it_changes() {
         let text = "unused_cards = 0\nmovements_per_card.cap = 5\nspending.fuel = { share = 1, median = 2, sigma = 0 }";
-        let laws = Laws::parse(text).expect("readable");
-        assert_eq!((laws.unused_cards, laws.movements_per_card.cap), (0.0, 5));
-        assert_eq!(laws.movements_per_card.exponent, 1.55);
-        assert_eq!(laws.spending["fuel"].median, 2.0);
-        assert_eq!(laws.spending.len(), Laws::default().spending.len());
+        let distributions = Distributions::parse(text).expect("readable");
+        assert_eq!(
+            (
+                distributions.unused_cards,
+                distributions.movements_per_card.cap
+            ),
+            (0.0, 5)
+        );
+        assert_eq!(distributions.movements_per_card.exponent, 1.55);
+        assert_eq!(distributions.spending["fuel"].median, 2.0);
+        assert_eq!(
+            distributions.spending.len(),
+            Distributions::default().spending.len()
+        );
     }
 
     #[test]
@@ -393,10 +415,10 @@ mod tests {
             ),
             ("unused_cards = \"many\"", "unused_cards"),
         ] {
-            let error = Laws::parse(text).expect_err(text);
+            let error = Distributions::parse(text).expect_err(text);
             assert!(format!("{error:#}").contains(expected), "{text}: {error:#}");
         }
-        let error = Laws::read(Path::new("/nowhere/laws.toml")).expect_err("no file");
+        let error = Distributions::read(Path::new("/nowhere/laws.toml")).expect_err("no file");
         assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");
         assert!(error.to_string().contains("/nowhere/laws.toml"), "{error}");
     }
@@ -408,9 +430,9 @@ mod tests {
             exponent in 0.1..=10.0_f64,
             weights in prop::collection::vec(1e-9..1e6_f64, 1..=9),
         ) {
-            let mut laws = Laws { reversals: share, accounts_per_associate: weights, ..Laws::default() };
-            laws.movements_per_card.exponent = exponent;
-            prop_assert_eq!(Laws::parse(&laws.to_string()).expect("readable"), laws);
+            let mut distributions = Distributions { reversals: share, accounts_per_associate: weights, ..Distributions::default() };
+            distributions.movements_per_card.exponent = exponent;
+            prop_assert_eq!(Distributions::parse(&distributions.to_string()).expect("readable"), distributions);
         }
     }
 }

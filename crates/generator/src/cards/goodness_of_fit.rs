@@ -1,4 +1,4 @@
-//! A million rows against the laws that they were asked to follow.
+//! A million rows against the distributions that they were asked to follow.
 //!
 //! The bounds are those of the Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant (1990): the
 //! empirical distribution of n independent draws is off by more than ε anywhere with a chance of at most
@@ -11,7 +11,7 @@ use database::Cancel;
 use dataset::calendar::Date;
 
 use crate::cards::Cards;
-use crate::cards::distributions::Laws;
+use crate::cards::distributions::Distributions;
 use crate::cards::movements::subscribe;
 use crate::cards::plan::{Plan, Shapes};
 use crate::cards::rows::Movimento;
@@ -41,12 +41,12 @@ fn assert_follows(what: &str, counts: &[u64], weights: &[f64]) {
 }
 
 #[test]
-fn numbers_of_accounts_cards_and_movements_follow_their_laws() {
-    let mut laws = Laws::default();
-    laws.movements_per_card.exponent = 1.2;
-    laws.movements_per_card.cap = 3_000;
-    laws.accounts_per_associate = vec![1.0, 0.0, 2.5, 4.0];
-    let shapes = Shapes::new(7, &laws);
+fn numbers_of_accounts_cards_and_movements_follow_their_distributions() {
+    let mut distributions = Distributions::default();
+    distributions.movements_per_card.exponent = 1.2;
+    distributions.movements_per_card.cap = 3_000;
+    distributions.accounts_per_associate = vec![1.0, 0.0, 2.5, 4.0];
+    let shapes = Shapes::new(7, &distributions);
     let (mut accounts, mut cards) = (vec![0; 4], vec![0; 5]);
     let (mut used, mut movements, mut holders) = (vec![0; 2], vec![0; 3_000], vec![0; 2]);
     let mut card_id = 0;
@@ -73,18 +73,25 @@ fn numbers_of_accounts_cards_and_movements_follow_their_laws() {
     assert_follows(
         "accounts per associate",
         &accounts,
-        &laws.accounts_per_associate,
+        &distributions.accounts_per_associate,
     );
-    assert_follows("cards per account", &cards, &laws.cards_per_account);
+    assert_follows(
+        "cards per account",
+        &cards,
+        &distributions.cards_per_account,
+    );
     assert_follows(
         "used cards",
         &used,
-        &[laws.unused_cards, 1.0 - laws.unused_cards],
+        &[distributions.unused_cards, 1.0 - distributions.unused_cards],
     );
     assert_follows(
         "holders",
         &holders,
-        &[1.0 - laws.additional_holders, laws.additional_holders],
+        &[
+            1.0 - distributions.additional_holders,
+            distributions.additional_holders,
+        ],
     );
     let zeta: Vec<f64> = (1..=3_000).map(|k| f64::from(k).powf(-1.2)).collect();
     assert_follows("movements per card", &movements, &zeta);
@@ -92,13 +99,13 @@ fn numbers_of_accounts_cards_and_movements_follow_their_laws() {
 
 #[test]
 fn cards_with_many_movements_have_as_many_subscriptions_as_asked_for() {
-    let laws = Laws::default();
+    let distributions = Distributions::default();
     let cards = Cards::new(&Recipe::default());
     let plan = Plan::fresh(cards.shapes(), 100_000, &Cancel::default()).expect("a plan");
     // Old enough for three charges in whole months, and rich enough for fifteen years of three.
     let (months, movements) = (5, 4 * 3 * 15 * 12);
     let youngest = i64::from(Recipe::default().as_of.days() - EPOCH_DAYS - months * 31) * DAY;
-    let mut counts = vec![0; laws.subscriptions_per_card.len()];
+    let mut counts = vec![0; distributions.subscriptions_per_card.len()];
     for card in cards.cartoes(plan.parts(Table::Cartao, u64::MAX)[0]) {
         if card.data_criacao < youngest {
             let (subscriptions, _) = subscribe(&cards.spending, &card, movements);
@@ -112,14 +119,14 @@ fn cards_with_many_movements_have_as_many_subscriptions_as_asked_for() {
     assert_follows(
         "subscriptions per card",
         &counts,
-        &laws.subscriptions_per_card,
+        &distributions.subscriptions_per_card,
     );
 }
 
 /// Calls `see` with about a million movements and the day of issue of each one's card.
-fn for_each_movement(laws: &Laws, mut see: impl FnMut(&Movimento<'_>, i64)) {
+fn for_each_movement(distributions: &Distributions, mut see: impl FnMut(&Movimento<'_>, i64)) {
     let recipe = Recipe {
-        laws: laws.clone(),
+        distributions: distributions.clone(),
         ..Recipe::default()
     };
     let cards = Cards::new(&recipe);
@@ -144,11 +151,11 @@ fn description(row: &Movimento<'_>) -> (String, bool) {
 }
 
 #[test]
-fn spending_follows_its_shares_and_log_normal_laws() {
-    let laws = Laws::default();
+fn spending_follows_its_shares_and_log_normal_distributions() {
+    let distributions = Distributions::default();
     let mut amounts: Vec<Vec<u32>> = vec![Vec::new(); KINDS.len()];
     let mut reversals = [0; 2];
-    for_each_movement(&laws, |row, _| {
+    for_each_movement(&distributions, |row, _| {
         let (text, subscription) = description(row);
         if subscription {
             return;
@@ -169,12 +176,12 @@ fn spending_follows_its_shares_and_log_normal_laws() {
     let counts: Vec<u64> = amounts.iter().map(|amounts| amounts.len() as u64).collect();
     let shares: Vec<f64> = KINDS
         .iter()
-        .map(|kind| laws.spending[kind.name].share)
+        .map(|kind| distributions.spending[kind.name].share)
         .collect();
     assert_follows("kinds of spending", &counts, &shares);
     for (kind, amounts) in KINDS.iter().zip(&mut amounts) {
         amounts.sort_unstable();
-        let law = laws.spending[kind.name];
+        let expected = distributions.spending[kind.name];
         let n = amounts.len() as f64;
         // What prices are rounded to shifts them: up to a real for tags, up to ten for round amounts.
         let rounding = match kind.ending {
@@ -184,7 +191,7 @@ fn spending_follows_its_shares_and_log_normal_laws() {
         };
         let bound = ((2.0 / FALSE_ALARM).ln() / (2.0 * n)).sqrt() + rounding;
         for (rank, &cents) in amounts.iter().enumerate().step_by(97) {
-            let z = (f64::from(cents) / 100.0 / law.median).ln() / law.sigma;
+            let z = (f64::from(cents) / 100.0 / expected.median).ln() / expected.sigma;
             let off = rank as f64 / n - normal(z);
             assert!(
                 off.abs() <= bound,
@@ -214,10 +221,10 @@ fn normal(z: f64) -> f64 {
 
 #[test]
 fn purchases_follow_seasons_weekdays_salary_days_and_hours() {
-    let mut laws = Laws::default();
+    let mut distributions = Distributions::default();
     // Far from even, so that a mistake shows.
-    laws.when.weekdays = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.5];
-    laws.when.month_days[30] = 9.0;
+    distributions.when.weekdays = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.5];
+    distributions.when.month_days[30] = 9.0;
     let today = Recipe::default().as_of.days() - EPOCH_DAYS;
     let first = today - 15 * 365;
     let classes = |day: i32| {
@@ -230,9 +237,9 @@ fn purchases_follow_seasons_weekdays_salary_days_and_hours() {
             19 + date.day as usize - 1,
         ]
     };
-    let weights: Vec<f64> = (laws.when.weekdays.iter())
-        .chain(&laws.when.months)
-        .chain(&laws.when.month_days)
+    let weights: Vec<f64> = (distributions.when.weekdays.iter())
+        .chain(&distributions.when.months)
+        .chain(&distributions.when.month_days)
         .copied()
         .collect();
     // The weight of each class from each day to the end.
@@ -247,7 +254,7 @@ fn purchases_follow_seasons_weekdays_salary_days_and_hours() {
     }
     let (mut seen, mut expected, mut hours) = ([0_u64; 50], [0.0; 50], vec![0; 24]);
     let mut n = 0;
-    for_each_movement(&laws, |row, issued| {
+    for_each_movement(&distributions, |row, issued| {
         if row.reversal || description(row).1 {
             return;
         }
@@ -266,7 +273,7 @@ fn purchases_follow_seasons_weekdays_salary_days_and_hours() {
         }
     });
     assert!(n > 800_000, "{n}");
-    assert_follows("hours", &hours, &laws.when.hours);
+    assert_follows("hours", &hours, &distributions.when.hours);
     for class in 0..50 {
         // Hoeffding's inequality: independent, not equally likely, off by nε with a chance of 2·exp(-2nε²).
         let bound = ((2.0 / FALSE_ALARM).ln() * n as f64 / 2.0).sqrt();

@@ -67,21 +67,21 @@ pub struct Cards {
 impl Cards {
     /// The rows of a recipe, which must be one that [`Recipe::check`] accepts.
     pub fn new(recipe: &Recipe) -> Self {
-        let (seed, laws) = (recipe.seed, &recipe.laws);
+        let (seed, distributions) = (recipe.seed, &recipe.distributions);
         let today = recipe.as_of.days() - EPOCH_DAYS;
         let oldest = today - OLDEST_ACCOUNT_DAYS as i32;
         Self {
             seed,
             today,
-            shapes: Shapes::new(seed, laws),
+            shapes: Shapes::new(seed, distributions),
             spending: Spending {
                 seed,
                 today,
                 names: Names::default(),
-                purchases: Purchases::new(laws),
-                season: Season::new(&laws.when, oldest, today),
-                subscriptions: Choice::new(&laws.subscriptions_per_card),
-                reversals: Share::new(laws.reversals),
+                purchases: Purchases::new(distributions),
+                season: Season::new(&distributions.when, oldest, today),
+                subscriptions: Choice::new(&distributions.subscriptions_per_card),
+                reversals: Share::new(distributions.reversals),
             },
             card_numbers: CardNumbers::new(seed),
             account_types: Choice::new(&ACCOUNT_TYPE_SHARES),

@@ -10,7 +10,7 @@ use database::Cancel;
 use dataset::failure::Kind;
 use tracing::field;
 
-use crate::cards::distributions::{Laws, MOST_PER_PARENT};
+use crate::cards::distributions::{Distributions, MOST_PER_PARENT};
 use crate::cards::tables::{Counts, Table};
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::{Choice, Zeta};
@@ -29,7 +29,7 @@ const MOST_CARDS: usize = MOST_PER_PARENT * MOST_PER_PARENT;
 /// changes nothing.
 const HOLDER_DISTANCE: u32 = 1_000;
 
-/// The laws of how many there are.
+/// The distributions of how many there are.
 #[derive(Debug)]
 pub struct Shapes {
     seed: u64,
@@ -61,16 +61,16 @@ pub struct CardShape {
 }
 
 impl Shapes {
-    /// The laws with a seed.
-    pub fn new(seed: u64, laws: &Laws) -> Self {
-        let zeta = laws.movements_per_card;
+    /// The distributions with a seed.
+    pub fn new(seed: u64, distributions: &Distributions) -> Self {
+        let zeta = distributions.movements_per_card;
         Self {
             seed,
-            accounts: Choice::new(&laws.accounts_per_associate),
-            cards: Choice::new(&laws.cards_per_account),
-            unused: Share::new(laws.unused_cards),
+            accounts: Choice::new(&distributions.accounts_per_associate),
+            cards: Choice::new(&distributions.cards_per_account),
+            unused: Share::new(distributions.unused_cards),
             movements: Zeta::new(zeta.exponent, zeta.cap),
-            additional: Share::new(laws.additional_holders),
+            additional: Share::new(distributions.additional_holders),
         }
     }
 
@@ -293,7 +293,7 @@ mod tests {
 
     fn plan(before: Counts, associates: u32) -> Plan {
         Plan::new(
-            &Shapes::new(42, &Laws::default()),
+            &Shapes::new(42, &Distributions::default()),
             before,
             associates,
             &Cancel::default(),
@@ -321,7 +321,7 @@ mod tests {
     fn the_busiest_of_many_clients_is_found_over_the_whole_window() {
         // More owners than a window is wide, so that places are taken again.
         let (shapes, plan) = (
-            Shapes::new(42, &Laws::default()),
+            Shapes::new(42, &Distributions::default()),
             plan(Counts::default(), 5_000),
         );
         let mut by_client = vec![0_u64; 5_001];
@@ -358,7 +358,7 @@ mod tests {
             ..Counts::default()
         };
         let error = Plan::new(
-            &Shapes::new(1, &Laws::default()),
+            &Shapes::new(1, &Distributions::default()),
             before,
             100,
             &Cancel::default(),

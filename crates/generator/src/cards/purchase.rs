@@ -2,7 +2,7 @@
 
 use dataset::calendar::Date;
 
-use crate::cards::distributions::Laws;
+use crate::cards::distributions::Distributions;
 use crate::cards::names::{Name, Names, push_number};
 use crate::cards::places::CITIES;
 use crate::cards::spending::{Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
@@ -15,7 +15,7 @@ const AWAY: Share = Share::new(0.08);
 /// Share of purchases in instalments, where they can be.
 const IN_INSTALMENTS: Share = Share::new(0.4);
 
-/// The laws that purchases are drawn from.
+/// The distributions that purchases are drawn from.
 #[derive(Debug)]
 pub struct Purchases {
     kinds: Choice,
@@ -54,17 +54,17 @@ pub struct Purchase<'a> {
 }
 
 impl Purchases {
-    /// The laws of spending among `laws`.
-    pub fn new(laws: &Laws) -> Self {
+    /// The distributions of spending among `distributions`.
+    pub fn new(distributions: &Distributions) -> Self {
         let normal = normal_quantiles();
-        let spending = KINDS.iter().map(|kind| laws.spending[kind.name]);
-        let shares: Vec<_> = spending.clone().map(|law| law.share).collect();
+        let spending = KINDS.iter().map(|kind| distributions.spending[kind.name]);
+        let shares: Vec<_> = spending.clone().map(|kind| kind.share).collect();
         let inhabitants: Vec<_> = CITIES.iter().map(|city| f64::from(city.weight)).collect();
         Self {
             kinds: Choice::new(&shares),
             cities: Choice::new(&inhabitants),
             amounts: spending
-                .map(|law| log_normal_quantiles(&normal, 100.0 * law.median, law.sigma))
+                .map(|kind| log_normal_quantiles(&normal, 100.0 * kind.median, kind.sigma))
                 .collect(),
             since: KINDS
                 .iter()
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn descriptions_look_like_a_statement() {
-        let (names, purchases) = (Names::default(), Purchases::new(&Laws::default()));
+        let (names, purchases) = (Names::default(), Purchases::new(&Distributions::default()));
         let home = CITIES
             .iter()
             .position(|city| city.name == "CURITIBA")

@@ -78,7 +78,7 @@ fn weekday(day: i32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cards::distributions::Laws;
+    use crate::cards::distributions::Distributions;
     use crate::draw::random::Stream;
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn purchases_lie_in_their_own_piece_of_the_span_and_never_outside_it() {
-        let season = Season::new(&Laws::default().when, -100, 900);
+        let season = Season::new(&Distributions::default().when, -100, 900);
         let mut draws = Draws::of(1, Stream::Movimento, 0);
         for first_day in [-100, 0, 899] {
             let mut latest_day = first_day.into();

@@ -7,7 +7,7 @@ use crate::draw::random::Share;
 /// A kind of spending: how often, and the log-normal law of its amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spending {
+pub struct SpendingDistribution {
     /// Its weight among all kinds.
     pub share: f64,
     /// Half of the amounts are below it, in reais.
@@ -48,7 +48,7 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) line: Line,
     /// How often and how much, unless such a file says otherwise.
-    pub(crate) spending: Spending,
+    pub(crate) spending: SpendingDistribution,
     pub(crate) ending: Ending,
     /// The first is older than all cards.
     pub(crate) merchants: &'static [&'static str],
@@ -91,7 +91,7 @@ const fn kind(
     Kind {
         name,
         line,
-        spending: Spending {
+        spending: SpendingDistribution {
             share,
             median,
             sigma,

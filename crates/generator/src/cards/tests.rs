@@ -90,8 +90,8 @@ proptest! {
     #[test]
     fn whatever_the_seed_every_row_fits_its_parents(seed: u64, year in 1970..=9999_i32, exponent in 0.5..3.0_f64) {
         let mut recipe = Recipe { seed, as_of: Date { year, month: 3, day: 1 }, ..Recipe::default() };
-        recipe.laws.movements_per_card.exponent = exponent;
-        recipe.laws.movements_per_card.cap = 500;
+        recipe.distributions.movements_per_card.exponent = exponent;
+        recipe.distributions.movements_per_card.cap = 500;
         let cards = Cards::new(&recipe);
         let plan = plan(&cards, 60);
         let today = i64::from(cards.today) * DAY;
@@ -143,8 +143,8 @@ fn movements(recipe: &Recipe, associates: u32, check: impl FnOnce(Vec<Movimento<
 #[test]
 fn a_reversal_mirrors_the_purchase_drawn_before_it() {
     let mut recipe = Recipe::default();
-    recipe.laws.reversals = 0.1;
-    recipe.laws.subscriptions_per_card = vec![1.0];
+    recipe.distributions.reversals = 0.1;
+    recipe.distributions.subscriptions_per_card = vec![1.0];
     movements(&recipe, 500, |rows| {
         let mut reversals = 0;
         for pair in rows.windows(2).filter(|pair| pair[1].reversal) {

@@ -98,7 +98,7 @@ impl Choice {
     }
 }
 
-/// The zeta (Zipf) law cut off at a cap: the chance of k is proportional to k^-exponent, for k in 1..=cap.
+/// The zeta (Zipf) distribution cut off at a cap: the chance of k is proportional to k^-exponent, for k in 1..=cap.
 #[derive(Debug)]
 pub struct Zeta {
     /// The chance of k or less, as a share of 2^64, at index k - 1.
@@ -106,7 +106,7 @@ pub struct Zeta {
 }
 
 impl Zeta {
-    /// The law with this exponent (above zero) and cap.
+    /// The distribution with this exponent (above zero) and cap.
     pub fn new(exponent: f64, cap: u32) -> Self {
         let mut sum = 0.0;
         let sums: Vec<f64> = (1..=cap)
@@ -132,10 +132,10 @@ impl Zeta {
 
 /// Gaps between the quantiles of a table.
 const GAPS: usize = 1024;
-/// Where the normal law's tails are cut off, in standard deviations; 1 in 31,000 lies beyond.
+/// Where the normal distribution's tails are cut off, in standard deviations; 1 in 31,000 lies beyond.
 const TAIL: f64 = 4.0;
 
-/// Quantiles of the standard normal law at 0, 1/1024 … 1, by integrating its density.
+/// Quantiles of the standard normal distribution at 0, 1/1024 … 1, by integrating its density.
 pub fn normal_quantiles() -> Vec<f64> {
     const STEPS_PER_UNIT: i32 = 512;
     let bound = TAIL as i32 * STEPS_PER_UNIT;
@@ -159,7 +159,7 @@ pub fn normal_quantiles() -> Vec<f64> {
         .collect()
 }
 
-/// Quantiles of a log-normal law in whole units (cents), for [`Draws::between`]: half of the values lie
+/// Quantiles of a log-normal distribution in whole units (cents), for [`Draws::between`]: half of the values lie
 /// below `median`, and `sigma` is the standard deviation of their natural logarithm. At least 1.
 pub fn log_normal_quantiles(normal: &[f64], median: f64, sigma: f64) -> Vec<u32> {
     normal
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn zeta_shares_are_those_of_the_law() {
+    fn zeta_shares_are_those_of_the_distribution() {
         let zeta = Zeta::new(1.55, 10_000);
         let total: f64 = (1..=10_000).map(|k| f64::from(k).powf(-1.55)).sum();
         let mut draws = Draws::of(3, Stream::Shape, 0);

@@ -57,7 +57,7 @@ pub(crate) fn append(
             return Err(refused(what, theirs, ours));
         }
     }
-    if before.recipe.laws != recipe.laws {
+    if before.recipe.distributions != recipe.distributions {
         return Err(refused("distributions", "of its own", "these"));
     }
     // The connection is closed after a failure, which rolls everything back.

@@ -8,7 +8,7 @@ use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
 
-use crate::cards::distributions::Laws;
+use crate::cards::distributions::Distributions;
 use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
 use crate::table::Source;
@@ -83,7 +83,8 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
                 .get::<_, &str>("dirty")
                 .parse()
                 .or_fail(Kind::Mismatch, unreadable)?,
-            laws: Laws::parse(first.get("laws")).or_fail(Kind::Mismatch, unreadable)?,
+            distributions: Distributions::parse(first.get("laws"))
+                .or_fail(Kind::Mismatch, unreadable)?,
         },
         highest,
     }))
@@ -141,11 +142,11 @@ impl Generation {
             seed,
             as_of,
             dirty,
-            laws,
+            distributions,
         } = &self.recipe;
         let (version, seed) = (self.version as i32, seed.to_string());
         // Plain ASCII, which a database of any encoding takes.
-        let (as_of, laws) = (as_of.to_string(), toml::to_string(laws)?);
+        let (as_of, distributions) = (as_of.to_string(), toml::to_string(distributions)?);
         for (table, &highest) in &self.highest {
             client.execute(
                 &insert,
@@ -157,7 +158,7 @@ impl Generation {
                     &seed,
                     &as_of,
                     dirty,
-                    &laws,
+                    &distributions,
                 ],
             )?;
         }

@@ -63,8 +63,8 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
             100.0 * client.share
         );
     }
-    if maker.has_laws() {
-        let _ = write!(text, "\n{}", recipe.laws);
+    if maker.has_distributions() {
+        let _ = write!(text, "\n{}", recipe.distributions);
     }
     Ok(text)
 }

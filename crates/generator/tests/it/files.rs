@@ -259,13 +259,13 @@ fn other_datasets_are_described_by_their_rows() {
 #[test]
 fn a_description_is_a_file_of_distributions() {
     let mut asked = options(300, Mode::Fresh);
-    let mut laws = generator::cards::distributions::Laws::default();
-    laws.movements_per_card.cap = 50;
-    asked.asked.laws = Some(laws.clone());
+    let mut distributions = generator::Distributions::default();
+    distributions.movements_per_card.cap = 50;
+    asked.asked.distributions = Some(distributions.clone());
     let text = generator::describe(&asked, &Cancel::default()).expect("described");
     assert_eq!(
-        generator::cards::distributions::Laws::parse(&text).expect("readable"),
-        laws
+        generator::Distributions::parse(&text).expect("readable"),
+        distributions
     );
     for part in [
         "# associado: 300 rows",
