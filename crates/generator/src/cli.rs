@@ -11,7 +11,7 @@ use crate::cards::distributions::Distributions;
 use crate::encode::file_format::FileFormat;
 use crate::options::{MAX_WORKERS, Mode, Options, Storage};
 use crate::recipe::Asked;
-use crate::registry::Maker;
+use crate::registry::KnownDataset;
 
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\
@@ -100,7 +100,7 @@ pub struct RowsArgs {
 
     /// How many associates; accounts, cards and movements follow from them [default: 1000]
     #[arg(long, value_name = "N", conflicts_with = "scale", help_heading = "Rows",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(Maker::Cards.most())))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(KnownDataset::Cards.most())))]
     pub associates: Option<u32>,
 
     /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
@@ -227,10 +227,10 @@ impl RowsArgs {
 
     /// How many of what the dataset's sizes count.
     fn size(&self, dataset: &Dataset) -> anyhow::Result<u32> {
-        let maker = Maker::of(&dataset.name)?;
-        let (at_1, most, unit) = (maker.scale_1(), maker.most(), maker.unit());
+        let known = KnownDataset::of(&dataset.name)?;
+        let (at_1, most, unit) = (known.scale_1(), known.most(), known.unit());
         if let Some(associates) = self.associates {
-            if maker == Maker::Cards {
+            if known == KnownDataset::Cards {
                 return Ok(associates);
             }
             return Err(Kind::Usage.error(format!(

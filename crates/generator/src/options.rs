@@ -6,7 +6,7 @@ use dataset::Dataset;
 use dataset::failure::Kind;
 
 use crate::recipe::{Asked, Recipe};
-use crate::registry::Maker;
+use crate::registry::KnownDataset;
 
 /// The most connections that load at a time.
 pub const MAX_WORKERS: usize = 64;
@@ -57,20 +57,20 @@ pub struct Storage {
 impl Options {
     /// Whether they make sense.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        let maker = self.maker()?;
+        let known = self.known_dataset()?;
         let described = self.dataset.tables.iter().map(|table| table.name.as_str());
-        if !described.eq(maker.layouts().iter().map(|table| table.name)) {
+        if !described.eq(known.layouts().iter().map(|table| table.name)) {
             return Err(Kind::Usage.error(format!(
                 "rows can be generated for the dataset {0} that is built in, not for another {0} with tables of its own",
                 self.dataset.name
             )));
         }
-        if !(1..=maker.most()).contains(&self.size) {
+        if !(1..=known.most()).contains(&self.size) {
             return Err(Kind::Usage.error(format!(
                 "{} {}: give 1 to {}",
                 self.size,
-                maker.unit(),
-                maker.most()
+                known.unit(),
+                known.most()
             )));
         }
         let (distributions, as_of) = (&self.asked.distributions, self.asked.as_of);
@@ -79,7 +79,7 @@ impl Options {
             ("--as-of", as_of.is_some()),
             ("distributions", distributions.is_some()),
         ] {
-            if asked && !maker.has_distributions() {
+            if asked && !known.has_distributions() {
                 return Err(Kind::Usage.error(format!(
                     "{option}: not for the dataset {}, whose rows have distributions and dates of their own; leave it out",
                     self.dataset.name
@@ -95,8 +95,8 @@ impl Options {
     }
 
     /// What makes the rows.
-    pub(crate) fn maker(&self) -> anyhow::Result<Maker> {
-        Maker::of(&self.dataset.name)
+    pub(crate) fn known_dataset(&self) -> anyhow::Result<KnownDataset> {
+        KnownDataset::of(&self.dataset.name)
     }
 }
 

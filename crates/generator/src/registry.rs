@@ -9,26 +9,26 @@ use crate::cards::tables;
 use crate::hiring::{self, Hiring};
 use crate::recipe::Recipe;
 use crate::sales::{self, Sales};
-use crate::table::Source;
+use crate::table::RowSource;
 use crate::table::layout::Layout;
 
 /// A dataset that rows can be made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Maker {
+pub(crate) enum KnownDataset {
     Cards,
     Hiring,
     Sales,
 }
 
-impl Maker {
+impl KnownDataset {
     const ALL: [Self; 3] = [Self::Cards, Self::Hiring, Self::Sales];
 
-    /// The maker for the dataset of this name.
+    /// The known for the dataset of this name.
     ///
     /// # Errors
     /// [`Kind::Usage`] if there is none.
     pub(crate) fn of(dataset: &str) -> anyhow::Result<Self> {
-        let found = Self::ALL.into_iter().find(|maker| maker.name() == dataset);
+        let found = Self::ALL.into_iter().find(|known| known.name() == dataset);
         found.ok_or_else(|| {
             Kind::Usage.error(format!(
                 "rows can be generated for the datasets {}, not for {dataset}",
@@ -105,7 +105,7 @@ impl Maker {
         recipe: &Recipe,
         size: u32,
         cancel: &Cancel,
-    ) -> anyhow::Result<Box<dyn Source>> {
+    ) -> anyhow::Result<Box<dyn RowSource>> {
         Ok(match self {
             Self::Cards => Box::new(CardRows::fresh(recipe, size, cancel)?),
             Self::Hiring => Box::new(Hiring::new(recipe, size)),
@@ -116,7 +116,7 @@ impl Maker {
 
 /// The tables of a dataset that rows can be made for, parents before children.
 pub fn layouts(dataset: &str) -> Option<&'static [Layout]> {
-    Maker::of(dataset).ok().map(Maker::layouts)
+    KnownDataset::of(dataset).ok().map(KnownDataset::layouts)
 }
 
 #[cfg(test)]
@@ -127,18 +127,18 @@ mod tests {
 
     #[test]
     fn parts_follow_each_other_and_hold_the_rows_between_their_keys() {
-        for (maker, size) in [
-            (Maker::Cards, 1_500),
-            (Maker::Hiring, 2_000),
-            (Maker::Sales, 3_000),
+        for (known, size) in [
+            (KnownDataset::Cards, 1_500),
+            (KnownDataset::Hiring, 2_000),
+            (KnownDataset::Sales, 3_000),
         ] {
-            let source = maker
+            let source = known
                 .plan(&Recipe::default(), size, &Cancel::default())
                 .expect("a plan");
             let counted = source
                 .tables()
                 .iter()
-                .position(|table| table.name == maker.counted());
+                .position(|table| table.name == known.counted());
             assert_eq!(source.rows(counted.expect("a table")), u64::from(size));
             for (table, layout) in source.tables().iter().enumerate() {
                 for rows in [1, 700, u64::MAX] {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_dataset_that_no_rows_can_be_made_for_is_refused_with_those_that_they_can() {
-        let error = Maker::of("mine").expect_err("refused");
+        let error = KnownDataset::of("mine").expect_err("refused");
         assert_eq!(
             dataset::failure::Failure::kind_of(&error),
             Some(Kind::Usage)

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
 use crate::table::faults::{FaultCount, FaultCounts};
-use crate::table::{BusiestClient, Source};
+use crate::table::{BusiestClient, RowSource};
 
 /// What was generated.
 #[derive(Debug, Clone, Serialize)]
@@ -49,7 +49,7 @@ impl Report {
     pub(crate) fn new(
         options: &Options,
         recipe: &Recipe,
-        source: &dyn Source,
+        source: &dyn RowSource,
         tables: Vec<(TableReport, FaultCounts)>,
         workers: usize,
         (load_seconds, index_seconds): (f64, f64),

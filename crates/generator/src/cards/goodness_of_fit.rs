@@ -16,7 +16,6 @@ use crate::cards::movements::subscribe;
 use crate::cards::plan::{Plan, Shapes};
 use crate::cards::rows::Movimento;
 use crate::cards::spending::{Ending, KINDS, SUBSCRIPTIONS};
-use crate::cards::tables::Table;
 use crate::draw::random::{Draws, Stream};
 use crate::recipe::Recipe;
 use crate::table::time::{DAY, EPOCH_DAYS, HOUR};
@@ -106,7 +105,7 @@ fn cards_with_many_movements_have_as_many_subscriptions_as_asked_for() {
     let (months, movements) = (5, 4 * 3 * 15 * 12);
     let youngest = i64::from(Recipe::default().as_of.days() - EPOCH_DAYS - months * 31) * DAY;
     let mut counts = vec![0; distributions.subscriptions_per_card.len()];
-    for card in cards.cartoes(plan.parts(Table::Cartao, u64::MAX)[0]) {
+    for card in cards.cartoes(plan.all()) {
         if card.data_criacao < youngest {
             let (subscriptions, _) = subscribe(&cards.spending, &card, movements);
             counts[subscriptions
@@ -132,7 +131,7 @@ fn for_each_movement(distributions: &Distributions, mut see: impl FnMut(&Movimen
     let cards = Cards::new(&recipe);
     let plan = Plan::fresh(cards.shapes(), 10_000, &Cancel::default()).expect("a plan");
     assert!(plan.end().movimento > 900_000, "{:?}", plan.end());
-    let part = plan.parts(Table::Movimento, u64::MAX)[0];
+    let part = plan.all();
     let issued: Vec<i64> = cards
         .cartoes(part)
         .map(|card| card.data_criacao.div_euclid(DAY))

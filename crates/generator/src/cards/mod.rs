@@ -20,7 +20,7 @@ mod tests;
 use crate::cards::card_number::CardNumbers;
 use crate::cards::movements::{CardMovements, Spending};
 use crate::cards::names::Names;
-use crate::cards::plan::{CardShape, Part, Shapes};
+use crate::cards::plan::{Associates, CardShape, Shapes};
 use crate::cards::purchase::Purchases;
 use crate::cards::rows::{Associado, Cartao, Conta, Movimento};
 use crate::cards::season::Season;
@@ -96,14 +96,14 @@ impl Cards {
     }
 
     /// The associates of a part.
-    pub fn associados(&self, part: Part) -> impl Iterator<Item = Associado<'_>> {
-        owners(part).map(|id| self.dirtied(self.associado(id)))
+    pub fn associados(&self, associates: Associates) -> impl Iterator<Item = Associado<'_>> {
+        owners(associates).map(|id| self.dirtied(self.associado(id)))
     }
 
     /// The accounts of a part.
-    pub fn contas(&self, part: Part) -> impl Iterator<Item = Conta> {
-        let mut ids = part.before;
-        owners(part).flat_map(move |owner| {
+    pub fn contas(&self, associates: Associates) -> impl Iterator<Item = Conta> {
+        let mut ids = associates.before;
+        owners(associates).flat_map(move |owner| {
             let accounts = self.shapes.of(owner).accounts;
             let first = ids.conta as u32 + 1;
             ids.conta += u64::from(accounts);
@@ -116,30 +116,33 @@ impl Cards {
     }
 
     /// The cards of a part.
-    pub fn cartoes(&self, part: Part) -> impl Iterator<Item = Cartao<'_>> {
-        self.cards_used(part).map(|(card, _)| Cartao {
+    pub fn cartoes(&self, associates: Associates) -> impl Iterator<Item = Cartao<'_>> {
+        self.cards_used(associates).map(|(card, _)| Cartao {
             fault: Table::Cartao.draw_fault(&self.faults, card.id.into()),
             ..card
         })
     }
 
     /// The movements of a part; those of a card by day.
-    pub fn movimentos(&self, part: Part) -> impl Iterator<Item = Movimento<'_>> {
-        let mut before = part.before.movimento;
-        self.cards_used(part).flat_map(move |(card, movements)| {
-            let first = before + 1;
-            before += u64::from(movements);
-            CardMovements::new(&self.spending, card, first, movements).map(|movimento| Movimento {
-                fault: Table::Movimento.draw_fault(&self.faults, movimento.id),
-                ..movimento
+    pub fn movimentos(&self, associates: Associates) -> impl Iterator<Item = Movimento<'_>> {
+        let mut before = associates.before.movimento;
+        self.cards_used(associates)
+            .flat_map(move |(card, movements)| {
+                let first = before + 1;
+                before += u64::from(movements);
+                CardMovements::new(&self.spending, card, first, movements).map(|movimento| {
+                    Movimento {
+                        fault: Table::Movimento.draw_fault(&self.faults, movimento.id),
+                        ..movimento
+                    }
+                })
             })
-        })
     }
 
     /// The cards of a part, each with the number of its movements.
-    fn cards_used(&self, part: Part) -> impl Iterator<Item = (Cartao<'_>, u32)> {
-        let mut ids = part.before;
-        owners(part).flat_map(move |owner| {
+    fn cards_used(&self, associates: Associates) -> impl Iterator<Item = (Cartao<'_>, u32)> {
+        let mut ids = associates.before;
+        owners(associates).flat_map(move |owner| {
             let shape = self.shapes.of(owner);
             let first = Counts {
                 conta: ids.conta + 1,
@@ -261,8 +264,8 @@ impl Cards {
     }
 }
 
-fn owners(part: Part) -> impl Iterator<Item = u32> {
-    part.before.associado as u32 + 1..part.end.associado as u32 + 1
+fn owners(associates: Associates) -> impl Iterator<Item = u32> {
+    associates.before.associado as u32 + 1..associates.end.associado as u32 + 1
 }
 
 /// A time of day with whole seconds, from eight to six.

@@ -83,7 +83,7 @@ const IMPLAUSIBLE: &[&str] = &[
 
 /// One given or family name in the three forms that are needed, made once.
 #[derive(Debug)]
-struct Part {
+struct NamePart {
     /// As registered: `Antônio`, `da Silva`.
     text: &'static str,
     /// In ASCII capitals, as embossed and on statements: `ANTONIO`, `DA SILVA`.
@@ -97,22 +97,22 @@ struct Part {
 /// The tables of names.
 #[derive(Debug)]
 pub struct Names {
-    common_given: Vec<Part>,
-    compound_given: Vec<Part>,
-    given: Vec<Part>,
-    common_family: Vec<Part>,
-    family: Vec<Part>,
-    endings: Vec<Part>,
+    common_given: Vec<NamePart>,
+    compound_given: Vec<NamePart>,
+    given: Vec<NamePart>,
+    common_family: Vec<NamePart>,
+    family: Vec<NamePart>,
+    endings: Vec<NamePart>,
     ending_shares: Choice,
 }
 
 /// One person's name.
 #[derive(Debug, Clone, Copy)]
 pub struct Name<'a> {
-    given: &'a Part,
-    middle: Option<&'a Part>,
-    last: &'a Part,
-    ending: Option<&'a Part>,
+    given: &'a NamePart,
+    middle: Option<&'a NamePart>,
+    last: &'a NamePart,
+    ending: Option<&'a NamePart>,
 }
 
 impl Default for Names {
@@ -125,14 +125,14 @@ impl Default for Names {
             family: parts(PT_BR::NAME_LAST_NAME, last_word),
             endings: ENDINGS
                 .iter()
-                .map(|&(text, _)| Part::new(text, last_word))
+                .map(|&(text, _)| NamePart::new(text, last_word))
                 .collect(),
             ending_shares: Choice::new(&ENDINGS.map(|(_, share)| share)),
         }
     }
 }
 
-fn parts(table: &[&'static str], mailbox_word: fn(&str) -> &str) -> Vec<Part> {
+fn parts(table: &[&'static str], mailbox_word: fn(&str) -> &str) -> Vec<NamePart> {
     let plausible = |text: &&&str| {
         text.chars().all(|c| c.is_alphabetic() || c == ' ') && !IMPLAUSIBLE.contains(*text)
     };
@@ -141,11 +141,11 @@ fn parts(table: &[&'static str], mailbox_word: fn(&str) -> &str) -> Vec<Part> {
     texts.dedup();
     texts
         .into_iter()
-        .map(|text| Part::new(text, mailbox_word))
+        .map(|text| NamePart::new(text, mailbox_word))
         .collect()
 }
 
-impl Part {
+impl NamePart {
     fn new(text: &'static str, mailbox_word: fn(&str) -> &str) -> Self {
         let first = first_word(text);
         Self {
@@ -187,7 +187,7 @@ impl Names {
         }
     }
 
-    fn draw_family(&self, draws: &mut Draws) -> &Part {
+    fn draw_family(&self, draws: &mut Draws) -> &NamePart {
         if draws.below(100) < 55 {
             draws.pick(&self.common_family)
         } else {
@@ -217,7 +217,7 @@ impl<'a> Name<'a> {
 
     /// Writes the name as on a card: ASCII capitals, at most [`EMBOSSED_CHARS`].
     pub fn write_embossed(&self, out: &mut String) {
-        let capitals = |part: Option<&'a Part>| part.map_or("", |part| part.capitals.as_str());
+        let capitals = |part: Option<&'a NamePart>| part.map_or("", |part| part.capitals.as_str());
         let (middle, ending) = (capitals(self.middle), capitals(self.ending));
         emboss(
             &[&self.given.capitals, middle, &self.last.capitals, ending],

@@ -4,8 +4,6 @@
 //! associate. Ids follow the order of owners, so an id is known once all rows before it are counted; the
 //! plan holds these counts for each block of associates and nothing of the rows.
 
-use std::ops::Range;
-
 use database::Cancel;
 use dataset::failure::Kind;
 use tracing::field;
@@ -15,6 +13,7 @@ use crate::cards::tables::{Counts, Table};
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::{Choice, Zeta};
 use crate::table::BusiestClient;
+use crate::table::layout::Part;
 
 /// Associates of a block: few enough that a block is done in milliseconds, so many that the index of a
 /// hundred million movements has 4,000 entries.
@@ -134,7 +133,7 @@ impl Shape {
 
 /// A run of associates, with everything that they own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub struct Associates {
     /// The highest ids before it.
     pub before: Counts,
     /// The highest ids in it.
@@ -215,32 +214,31 @@ impl Plan {
         table.of(&self.end()) - table.of(&self.bounds[0])
     }
 
-    /// The plan in parts of whole blocks, each with about `rows` rows of `table`.
+    /// A table in parts of whole blocks, each with about `rows` rows.
     pub fn parts(&self, table: Table, rows: u64) -> Vec<Part> {
-        let runs = self.runs(table, rows);
-        runs.iter().map(|run| self.part(run)).collect()
-    }
-
-    /// The same as runs of blocks.
-    pub fn runs(&self, table: Table, rows: u64) -> Vec<Range<usize>> {
-        let mut runs = Vec::new();
+        let mut parts = Vec::new();
         let mut start = 0;
         for (index, end) in self.bounds.iter().enumerate().skip(1) {
             let gathered = table.of(end) - table.of(&self.bounds[start]);
             if gathered >= rows || index + 1 == self.bounds.len() {
-                runs.push(start..index);
+                parts.push(start..index);
                 start = index;
             }
         }
-        runs
+        parts
     }
 
-    /// The associates of a run of blocks.
-    pub fn part(&self, run: &Range<usize>) -> Part {
-        Part {
-            before: self.bounds[run.start],
-            end: self.bounds[run.end],
+    /// The associates of a part.
+    pub fn associates(&self, part: &Part) -> Associates {
+        Associates {
+            before: self.bounds[part.start],
+            end: self.bounds[part.end],
         }
+    }
+
+    /// All associates of the plan.
+    pub fn all(&self) -> Associates {
+        self.associates(&(0..self.bounds.len() - 1))
     }
 }
 
@@ -345,6 +343,7 @@ mod tests {
         let plan = plan(Counts::default(), 3000);
         for rows in [1, 1_000, 50_000, u64::MAX] {
             let parts = plan.parts(Table::Movimento, rows);
+            let parts: Vec<_> = parts.iter().map(|part| plan.associates(part)).collect();
             assert_eq!(parts[0].before, Counts::default());
             assert_eq!(parts[parts.len() - 1].end, plan.end());
             assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].before));

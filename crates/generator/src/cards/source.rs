@@ -10,7 +10,7 @@ use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
-use crate::table::{BusiestClient, Source};
+use crate::table::{BusiestClient, RowSource};
 
 pub(crate) struct CardRows {
     cards: Cards,
@@ -50,18 +50,18 @@ impl EncodeAs for CardRows {
         format: &mut F,
         hand_over: &mut HandOver<'_>,
     ) -> anyhow::Result<FaultCounts> {
-        let (cards, part) = (&self.cards, self.plan.part(part));
+        let (cards, associates) = (&self.cards, self.plan.associates(part));
         let layout = &LAYOUTS[table];
         match Table::ALL[table] {
-            Table::Associado => blocks(cards.associados(part), layout, format, hand_over),
-            Table::Conta => blocks(cards.contas(part), layout, format, hand_over),
-            Table::Cartao => blocks(cards.cartoes(part), layout, format, hand_over),
-            Table::Movimento => blocks(cards.movimentos(part), layout, format, hand_over),
+            Table::Associado => blocks(cards.associados(associates), layout, format, hand_over),
+            Table::Conta => blocks(cards.contas(associates), layout, format, hand_over),
+            Table::Cartao => blocks(cards.cartoes(associates), layout, format, hand_over),
+            Table::Movimento => blocks(cards.movimentos(associates), layout, format, hand_over),
         }
     }
 }
 
-impl Source for CardRows {
+impl RowSource for CardRows {
     fn tables(&self) -> &'static [Layout] {
         &LAYOUTS
     }
@@ -75,12 +75,12 @@ impl Source for CardRows {
     }
 
     fn parts(&self, table: usize, rows: u64) -> Vec<Part> {
-        self.plan.runs(Table::ALL[table], rows)
+        self.plan.parts(Table::ALL[table], rows)
     }
 
     fn keys(&self, table: usize, part: &Part) -> (u64, u64) {
-        let (table, part) = (Table::ALL[table], self.plan.part(part));
-        (table.of(&part.before), table.of(&part.end))
+        let (table, associates) = (Table::ALL[table], self.plan.associates(part));
+        (table.of(&associates.before), table.of(&associates.end))
     }
 
     fn encode(

@@ -43,7 +43,7 @@ pub(crate) enum Ending {
 }
 
 /// A kind of spending.
-pub(crate) struct Kind {
+pub(crate) struct SpendingKind {
     /// Its name in a file of distributions.
     pub(crate) name: &'static str,
     pub(crate) line: Line,
@@ -54,7 +54,7 @@ pub(crate) struct Kind {
     pub(crate) merchants: &'static [&'static str],
 }
 
-impl Kind {
+impl SpendingKind {
     /// Whether a purchase can be given back.
     pub(crate) fn is_reversible(&self) -> bool {
         !matches!(self.name, "bills" | "pix" | "cash")
@@ -87,8 +87,8 @@ const fn kind(
     line: Line,
     ending: Ending,
     merchants: &'static [&'static str],
-) -> Kind {
-    Kind {
+) -> SpendingKind {
+    SpendingKind {
         name,
         line,
         spending: SpendingDistribution {
@@ -118,7 +118,7 @@ pub(crate) const SUBSCRIPTIONS: &[(&str, &[u32])] = &[
 
 /// Kinds of spending by their share in numbers. Medians are a plausible order of magnitude, not a survey.
 #[rustfmt::skip]
-pub(crate) const KINDS: &[Kind] = &[
+pub(crate) const KINDS: &[SpendingKind] = &[
     kind("groceries", (180.0, 68.0, 0.9), Line::Local, Ending::Any, &[
         "MERCADO SAO JORGE", "SUPERMERCADO BOM PRECO", "MERCADO CENTRAL", "ATACADAO", "CARREFOUR",
         "ASSAI ATACADISTA", "MERCEARIA DO ZE", "HORTIFRUTI SANTA CLARA", "ACOUGUE BOI NOBRE",

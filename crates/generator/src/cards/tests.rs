@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use crate::cards::Cards;
 use crate::cards::distributions::MOST_SUBSCRIPTIONS;
-use crate::cards::plan::{Part, Plan};
+use crate::cards::plan::{Associates, Plan};
 use crate::cards::rows::Movimento;
 use crate::cards::spending::SUBSCRIPTIONS;
-use crate::cards::tables::{Counts, Table};
+use crate::cards::tables::Table;
 use crate::recipe::Recipe;
 use crate::table::fields::Row;
 use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
@@ -29,7 +29,7 @@ fn plan(cards: &Cards, associates: u32) -> Plan {
 }
 
 /// Every row of the plan as the server would get it, the parts one after the other.
-fn encoded(cards: &Cards, parts: &[Part]) -> Vec<u8> {
+fn encoded(cards: &Cards, parts: &[Associates]) -> Vec<u8> {
     fn table<R: Row>(rows: impl Iterator<Item = R>, encoder: &mut RowEncoder) {
         let mut text = String::new();
         for row in rows {
@@ -60,8 +60,9 @@ fn rows_do_not_depend_on_how_they_are_parted() {
     };
     for cards in [cards(42), Cards::new(&dirty)] {
         let plan = plan(&cards, 1500);
-        let whole = encoded(&cards, &plan.parts(Table::Movimento, u64::MAX));
+        let whole = encoded(&cards, &[plan.all()]);
         let parts = plan.parts(Table::Movimento, 1);
+        let parts: Vec<_> = parts.iter().map(|part| plan.associates(part)).collect();
         assert!(parts.len() > 4);
         assert!(whole == encoded(&cards, &parts));
         assert!(whole != encoded(&self::cards(43), &parts));
@@ -78,7 +79,7 @@ fn the_whole_past_moves_with_today() {
     let days = i64::from(later.as_of.days() - recipe.as_of.days());
     let (cards, later) = (Cards::new(&recipe), Cards::new(&later));
     let plan = plan(&cards, 100);
-    let part = plan.parts(Table::Conta, u64::MAX)[0];
+    let part = plan.all();
     assert!(cards.contas(part).count() > 50);
     for (conta, moved) in cards.contas(part).zip(later.contas(part)) {
         assert_eq!(conta.data_criacao + days * DAY, moved.data_criacao);
@@ -95,7 +96,7 @@ proptest! {
         let cards = Cards::new(&recipe);
         let plan = plan(&cards, 60);
         let today = i64::from(cards.today) * DAY;
-        let part = Part { before: Counts::default(), end: plan.end() };
+        let part = plan.all();
         let contas: Vec<_> = cards.contas(part).collect();
         let cartoes: Vec<_> = cards.cartoes(part).collect();
         prop_assert_eq!(contas.len() as u64, plan.end().conta);
@@ -133,9 +134,7 @@ proptest! {
 fn movements(recipe: &Recipe, associates: u32, check: impl FnOnce(Vec<Movimento<'_>>)) {
     let cards = Cards::new(recipe);
     let plan = Plan::fresh(cards.shapes(), associates, &Cancel::default()).expect("a plan");
-    let rows: Vec<_> = cards
-        .movimentos(plan.parts(Table::Movimento, u64::MAX)[0])
-        .collect();
+    let rows: Vec<_> = cards.movimentos(plan.all()).collect();
     assert_eq!(rows.len() as u64, plan.end().movimento);
     check(rows);
 }

@@ -3,7 +3,7 @@
 use dataset::calendar::Date;
 
 use crate::cards::names::push_number;
-use crate::encode::{Around, Format};
+use crate::encode::{Buffer, Format};
 use crate::table::faults::FaultIn;
 use crate::table::fields::Fields;
 use crate::table::layout::Layout;
@@ -38,7 +38,7 @@ impl Format for Csv {
     }
 }
 
-impl Around for Csv {
+impl Buffer for Csv {
     fn header(&mut self, table: &Layout) {
         self.begin(table);
         table.columns.iter().for_each(|name| self.text(name));

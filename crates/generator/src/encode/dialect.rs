@@ -8,7 +8,7 @@ use dataset::calendar::Date;
 use crate::cards::names::push_number;
 use crate::encode::csv::push_uuid;
 use crate::encode::notes::{FaultAt, Notes};
-use crate::encode::{Around, Format};
+use crate::encode::{Buffer, Format};
 use crate::table::dialect::Dialect;
 use crate::table::faults::{Fault, FaultIn};
 use crate::table::fields::Fields;
@@ -159,7 +159,7 @@ impl Format for DialectCsv {
     }
 }
 
-impl Around for DialectCsv {
+impl Buffer for DialectCsv {
     fn header(&mut self, table: &Layout) {
         self.begin(table);
         let Some(dialect) = table.dialect else { return };

@@ -4,7 +4,7 @@ use database::copy::write::RowEncoder;
 
 use crate::encode::csv::Csv;
 use crate::encode::dialect::DialectCsv;
-use crate::encode::{Around, Format, HandOver};
+use crate::encode::{Buffer, Format, HandOver};
 use crate::table::faults::FaultCounts;
 use crate::table::layout::Part;
 
@@ -17,7 +17,7 @@ pub(crate) enum Encoding {
 
 impl Encoding {
     /// What is asked of it between two parts.
-    pub(crate) fn format(&mut self) -> &mut dyn Around {
+    pub(crate) fn buffer(&mut self) -> &mut dyn Buffer {
         match self {
             Self::Binary(format) => format,
             Self::Csv(format) => format,

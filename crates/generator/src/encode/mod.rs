@@ -15,7 +15,7 @@ use crate::table::fields::{Fields, Row};
 use crate::table::layout::Layout;
 
 /// What stands around rows, and what gathers them.
-pub(crate) trait Around {
+pub(crate) trait Buffer {
     /// What a file begins with.
     fn header(&mut self, table: &Layout);
     /// What a file ends with.
@@ -31,7 +31,7 @@ pub(crate) trait Around {
 }
 
 /// A format of rows.
-pub(crate) trait Format: Fields + Around {
+pub(crate) trait Format: Fields + Buffer {
     /// Begins a row.
     fn begin(&mut self, table: &Layout);
     /// Ends a row that has the fault `fault`, or will have `file_fault` if the format can show it. Returns what it
@@ -49,7 +49,7 @@ impl Format for RowEncoder {
     }
 }
 
-impl Around for RowEncoder {
+impl Buffer for RowEncoder {
     fn header(&mut self, _table: &Layout) {
         Self::header(self);
     }

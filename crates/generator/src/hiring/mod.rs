@@ -6,7 +6,7 @@ use crate::draw::sampling::Choice;
 use crate::encode::encoding::{EncodeAs, Encoding};
 use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::table::Source;
+use crate::table::RowSource;
 use crate::table::dialect::Dialect;
 use crate::table::faults::{Fault, FaultCounts, FaultIn, Faults};
 use crate::table::fields::{Fields, Row};
@@ -260,7 +260,7 @@ impl EncodeAs for Hiring {
     }
 }
 
-impl Source for Hiring {
+impl RowSource for Hiring {
     fn tables(&self) -> &'static [Layout] {
         &LAYOUTS
     }

@@ -12,19 +12,19 @@ mod products;
 use std::ops::Range;
 
 use database::Cancel;
-use dataset::failure::Kind as Failure;
+use dataset::failure::Kind;
 
 use crate::encode::encoding::{EncodeAs, Encoding};
 use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::table::Source;
+use crate::table::RowSource;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part, even_parts, even_rows};
 
 pub(crate) use layouts::LAYOUTS;
 use layouts::{CUSTOMER, LINE, OFFER, ORDER, PERSON, PRODUCT};
 use orders::{Line, Orders};
-use people::{Customer, Kind, Person};
+use people::{Customer, CustomerKind, Person};
 use products::{OFFER_ROWS, PRODUCTS, offer};
 
 /// The most orders that one call can make: account numbers have eight digits for the customers, of whom there are
@@ -43,7 +43,7 @@ impl Sales {
     /// The rows of so many orders.
     ///
     /// # Errors
-    /// [`Usage`](Failure::Usage) if an id would not fit its column, [`Interrupted`](Failure::Interrupted).
+    /// [`Kind::Usage`] if an id would not fit its column, [`Kind::Interrupted`].
     pub(crate) fn new(recipe: &Recipe, orders: u32, cancel: &Cancel) -> anyhow::Result<Self> {
         let mut sales = Self {
             orders: Orders::new(recipe, orders),
@@ -62,7 +62,7 @@ impl Sales {
             sales.lines.push(sales.lines[block] + in_block);
         }
         if sales.rows(LINE) > i32::MAX as u64 {
-            return Err(Failure::Usage.error(format!(
+            return Err(Kind::Usage.error(format!(
                 "{orders} orders are too many: ids are integers, which end at {}",
                 i32::MAX
             )));
@@ -95,8 +95,8 @@ impl Sales {
             seed: self.orders.seed,
             persons: self.persons,
             // The only ones without orders, which would be refused with them.
-            file_fault: match Kind::of(id) {
-                Kind::Store => self.orders.faults.file_fault(CUSTOMER, id.into()),
+            file_fault: match CustomerKind::of(id) {
+                CustomerKind::Store => self.orders.faults.file_fault(CUSTOMER, id.into()),
                 _ => None,
             },
         }
@@ -144,7 +144,7 @@ impl EncodeAs for Sales {
     }
 }
 
-impl Source for Sales {
+impl RowSource for Sales {
     fn tables(&self) -> &'static [Layout] {
         &LAYOUTS
     }

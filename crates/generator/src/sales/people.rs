@@ -17,7 +17,7 @@ const NAMESPACE: &str = "http://schemas.microsoft.com/sqlserver/2004/07/adventur
 
 /// What a customer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CustomerKind {
     /// A person of the persons.
     Person,
     /// One who names a person that the persons lack.
@@ -28,7 +28,7 @@ pub(super) enum Kind {
     Contact,
 }
 
-impl Kind {
+impl CustomerKind {
     /// The kind of the customer with this id.
     pub(super) fn of(customer: u32) -> Self {
         match customer % KINDS {
@@ -42,9 +42,9 @@ impl Kind {
 
 /// A customer who has orders, at or after `customer` if there is one.
 pub(super) fn with_orders(customer: u32, customers: u32) -> u32 {
-    match Kind::of(customer) {
-        Kind::Store if customer < customers => customer + 1,
-        Kind::Store => customer - 1,
+    match CustomerKind::of(customer) {
+        CustomerKind::Store if customer < customers => customer + 1,
+        CustomerKind::Store => customer - 1,
         _ => customer,
     }
 }
@@ -73,11 +73,11 @@ impl Row for Person {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
         let draws = &mut Draws::of(self.seed, Stream::Person, self.id.into());
         let (given, family) = (english::given(draws), english::family(draws));
-        let kind = Kind::of(self.id);
+        let kind = CustomerKind::of(self.id);
         fields.int4(self.id as i32);
         fields.text(match kind {
-            Kind::Person if self.is_customer => "IN",
-            Kind::Contact if self.is_customer => "SC",
+            CustomerKind::Person if self.is_customer => "IN",
+            CustomerKind::Contact if self.is_customer => "SC",
             _ => draws.pick::<&str>(&["EM", "VC", "GC", "SP"]),
         });
         fields.bool(false);
@@ -147,14 +147,14 @@ pub(super) struct Customer {
 impl Row for Customer {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
         let draws = &mut Draws::of(self.seed, Stream::Customer, self.id.into());
-        let kind = Kind::of(self.id);
+        let kind = CustomerKind::of(self.id);
         fields.int4(self.id as i32);
         fields.int4_or_null(match kind {
-            Kind::Store => None,
-            Kind::Stranger => Some(self.persons + self.id),
-            Kind::Person | Kind::Contact => Some(self.id),
+            CustomerKind::Store => None,
+            CustomerKind::Stranger => Some(self.persons + self.id),
+            CustomerKind::Person | CustomerKind::Contact => Some(self.id),
         });
-        let store = matches!(kind, Kind::Store | Kind::Contact);
+        let store = matches!(kind, CustomerKind::Store | CustomerKind::Contact);
         fields.int4_or_null(store.then_some(self.id / KINDS + 292));
         fields.int4(1 + draws.below(10) as i32);
         text.clear();

@@ -20,7 +20,7 @@ pub struct Layout {
 }
 
 /// Blocks of rows that follow each other: what one worker makes at a time.
-pub(crate) type Part = Range<usize>;
+pub type Part = Range<usize>;
 
 /// Rows of a block, where rows don't follow from others: few enough that a block is done in milliseconds.
 pub(crate) const BLOCK_ROWS: u64 = 256;

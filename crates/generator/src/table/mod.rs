@@ -15,7 +15,7 @@ use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 
 /// The rows of a dataset, planned. Tables are named by their place in [`tables`](Self::tables).
-pub(crate) trait Source: Sync {
+pub(crate) trait RowSource: Sync {
     /// The tables, parents before children.
     fn tables(&self) -> &'static [Layout];
 

@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::to_database::copy::{self, Load};
 use crate::to_database::keys::analyze;
 use crate::to_database::record::{Generation, highest, recorded};
-use crate::to_database::worker_connection::Lane;
+use crate::to_database::worker_connection::WorkerConnection;
 
 /// Continues the rows of the schema from where they end.
 pub(crate) fn append(
@@ -72,7 +72,7 @@ pub(crate) fn append(
         cancel,
     };
     let loaded = Instant::now();
-    let tables = copy::tables(&mut [Lane::Lent(control)], &load)?;
+    let tables = copy::tables(&mut [WorkerConnection::Lent(control)], &load)?;
     let load_seconds = loaded.elapsed().as_secs_f64();
     let indexed = Instant::now();
     analyze(control, name, &rows)?;

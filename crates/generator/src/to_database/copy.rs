@@ -1,5 +1,5 @@
-//! Streaming tables to Postgres: lanes, each with a connection of its own, take the parts of all tables as
-//! they come. In each lane one thread makes rows while another sends those made before.
+//! Streaming tables to Postgres: connections, each with a connection of its own, take the parts of all tables as
+//! they come. In each connection one thread makes rows while another sends those made before.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -17,37 +17,37 @@ use tracing::{Span, field};
 
 use crate::encode::encoding::Encoding;
 use crate::report::TableReport;
-use crate::table::Source;
+use crate::table::RowSource;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
-use crate::to_database::worker_connection::Lane;
+use crate::to_database::worker_connection::WorkerConnection;
 
 /// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
 const PART_ROWS: (u64, u64) = (10_000, 250_000);
-/// Parts for each lane, so that none waits long for the last one.
-const PARTS_PER_LANE: u64 = 4;
-/// Blocks that may wait to be sent in a lane.
+/// Parts for each connection, so that none waits long for the last one.
+const PARTS_PER_CONNECTION: u64 = 4;
+/// Blocks that may wait to be sent in a connection.
 const BLOCKS_AHEAD: usize = 4;
 
 /// What to copy, and where to.
 pub(crate) struct Load<'a> {
     /// The schema of the tables.
     pub(crate) schema: &'a str,
-    pub(crate) source: &'a dyn Source,
+    pub(crate) source: &'a dyn RowSource,
     /// Each table in one transaction that truncates it first, its rows frozen.
     pub(crate) freeze: bool,
     pub(crate) cancel: &'a Cancel,
 }
 
 /// What is done in one transaction: some parts of a table.
-struct Work {
+struct Task {
     table: usize,
     parts: Vec<Part>,
 }
 
-/// What a lane's maker tells its sender.
+/// What a connection's maker tells its sender.
 enum Message {
-    /// Blocks of this work follow.
+    /// Blocks of this task follow.
     Begin(usize),
     /// Encoded rows, and how many.
     Block(Vec<u8>, u64),
@@ -55,15 +55,15 @@ enum Message {
     End(FaultCounts),
 }
 
-/// What the lanes share.
+/// What the connections share.
 struct Shared<'a> {
     load: &'a Load<'a>,
-    works: Vec<Work>,
+    tasks: Vec<Task>,
     next: AtomicUsize,
     tables: Vec<TableProgress>,
     stopped: AtomicBool,
     retried: AtomicBool,
-    /// Why the first lane that stopped did.
+    /// Why the first connection that stopped did.
     failure: Mutex<Option<anyhow::Error>>,
 }
 
@@ -76,10 +76,10 @@ struct TableProgress {
 
 #[derive(Default)]
 struct TableState {
-    /// Since when, and the span that shows it, from the first work's begin to the last one's end.
+    /// Since when, and the span that shows it, from the first task's begin to the last one's end.
     running: Option<(Instant, Span)>,
     seconds: f64,
-    works_left: usize,
+    tasks_left: usize,
     written: Written,
     planted: FaultCounts,
 }
@@ -87,26 +87,26 @@ struct TableState {
 /// Copies every row of the plan, and tells what was planted in which table.
 ///
 /// # Errors
-/// What a lane met. A connection that is lost is made anew and the work done again, once.
+/// What a connection met. A connection that is lost is made anew and the task done again, once.
 pub(crate) fn tables(
-    lanes: &mut [Lane<'_>],
+    connections: &mut [WorkerConnection<'_>],
     load: &Load<'_>,
 ) -> anyhow::Result<Vec<(TableReport, FaultCounts)>> {
-    let works = works(load, lanes.len() as u64);
+    let tasks = tasks(load, connections.len() as u64);
     let layouts = load.source.tables().iter().enumerate();
     let tables = layouts.map(|(table, layout)| TableProgress {
         name: layout.name,
         rows_total: load.source.rows(table),
         rows: AtomicU64::new(0),
         state: Mutex::new(TableState {
-            works_left: works.iter().filter(|work| work.table == table).count(),
+            tasks_left: tasks.iter().filter(|task| task.table == table).count(),
             ..TableState::default()
         }),
     });
     let tables = tables.collect();
     let shared = Shared {
         load,
-        works,
+        tasks,
         next: AtomicUsize::new(0),
         tables,
         stopped: AtomicBool::new(false),
@@ -114,13 +114,13 @@ pub(crate) fn tables(
         failure: Mutex::new(None),
     };
     thread::scope(|scope| {
-        for lane in &mut *lanes {
+        for connection in &mut *connections {
             let shared = &shared;
             let (sender, messages) = sync_channel(BLOCKS_AHEAD);
             let (used, free) = channel();
             scope.spawn(move || shared.make(&sender, &free));
             scope.spawn(move || {
-                if let Err(error) = shared.send(lane, &messages, &used) {
+                if let Err(error) = shared.send(connection, &messages, &used) {
                     shared.stop(error);
                 }
             });
@@ -132,9 +132,9 @@ pub(crate) fn tables(
     }
     load.cancel.check()?;
     if shared.retried.into_inner()
-        && let Some(lane) = lanes.first_mut()
+        && let Some(connection) = connections.first_mut()
     {
-        check_counts(lane.client(), load)?;
+        check_counts(connection.client(), load)?;
     }
     let done = shared.tables.into_iter();
     Ok(done
@@ -152,27 +152,27 @@ pub(crate) fn tables(
         .collect())
 }
 
-/// All works in the order in which they are begun: parents first; but the longest first where each table is
+/// All tasks in the order in which they are begun: parents first; but the longest first where each table is
 /// one.
-fn works(load: &Load<'_>, lanes: u64) -> Vec<Work> {
-    let works = (0..load.source.tables().len()).flat_map(|table| {
-        let part_rows = load.source.rows(table) / (lanes * PARTS_PER_LANE);
+fn tasks(load: &Load<'_>, connections: u64) -> Vec<Task> {
+    let tasks = (0..load.source.tables().len()).flat_map(|table| {
+        let part_rows = load.source.rows(table) / (connections * PARTS_PER_CONNECTION);
         let parts = load
             .source
             .parts(table, part_rows.clamp(PART_ROWS.0, PART_ROWS.1));
         if load.freeze {
-            return vec![Work { table, parts }];
+            return vec![Task { table, parts }];
         }
-        let single = |part| Work {
+        let single = |part| Task {
             table,
             parts: vec![part],
         };
         parts.into_iter().map(single).collect()
     });
     if load.freeze {
-        works.rev().collect()
+        tasks.rev().collect()
     } else {
-        works.collect()
+        tasks.collect()
     }
 }
 
@@ -197,16 +197,16 @@ fn check_counts(client: &mut Client, load: &Load<'_>) -> anyhow::Result<()> {
 }
 
 impl Shared<'_> {
-    fn next_work(&self) -> Option<usize> {
+    fn next_task(&self) -> Option<usize> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        (index < self.works.len()).then_some(index)
+        (index < self.tasks.len()).then_some(index)
     }
 
-    /// Makes the rows of works until there are no more, or nobody wants them.
+    /// Makes the rows of tasks until there are no more, or nobody wants them.
     fn make(&self, sender: &SyncSender<Message>, free: &Receiver<Vec<u8>>) {
         let mut encoding = Encoding::Binary(RowEncoder::default());
-        while let Some(index) = self.next_work() {
-            let work = &self.works[index];
+        while let Some(index) = self.next_task() {
+            let task = &self.tasks[index];
             let mut planted = FaultCounts::default();
             let mut hand_over = |bytes, rows| {
                 self.check()?;
@@ -216,9 +216,9 @@ impl Shared<'_> {
             if sender.send(Message::Begin(index)).is_err() {
                 return;
             }
-            for part in &work.parts {
+            for part in &task.parts {
                 let source = self.load.source;
-                match source.encode(work.table, part, &mut encoding, &mut hand_over) {
+                match source.encode(task.table, part, &mut encoding, &mut hand_over) {
                     Ok(more) => planted.add(&more),
                     // The sender notices that this end is gone, and says why.
                     Err(_) => return,
@@ -233,16 +233,16 @@ impl Shared<'_> {
     /// Sends what the maker makes. The buffers of sent blocks go back to it.
     fn send(
         &self,
-        lane: &mut Lane<'_>,
+        connection: &mut WorkerConnection<'_>,
         messages: &Receiver<Message>,
         used: &Sender<Vec<u8>>,
     ) -> anyhow::Result<()> {
         while let Ok(Message::Begin(index)) = messages.recv() {
-            let work = &self.works[index];
-            let progress = &self.tables[work.table];
+            let task = &self.tasks[index];
+            let progress = &self.tables[task.table];
             progress.begin();
             let (mut sent_rows, mut made) = (0, false);
-            let first = self.transaction(lane.client(), work, |copy| {
+            let first = self.transaction(connection.client(), task, |copy| {
                 loop {
                     match messages.recv() {
                         Ok(Message::Block(block, rows)) => {
@@ -264,7 +264,7 @@ impl Shared<'_> {
                 }
             });
             let done = match first {
-                Err(error) if lane.is_own() && self.may_retry(&error) => {
+                Err(error) if connection.is_own() && self.may_retry(&error) => {
                     tracing::warn!(
                         table = progress.name,
                         "{error:#}: connecting again, to copy this part once more"
@@ -272,9 +272,9 @@ impl Shared<'_> {
                     // The rest of what the maker makes of it, if that isn't all.
                     while !made && matches!(messages.recv(), Ok(Message::Block(..))) {}
                     progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
-                    lane.reconnect(self.load.cancel)?;
+                    connection.reconnect(self.load.cancel)?;
                     self.retried.store(true, Ordering::Relaxed);
-                    self.again(lane.client(), work)?
+                    self.again(connection.client(), task)?
                 }
                 first => first?,
             };
@@ -287,10 +287,10 @@ impl Shared<'_> {
     fn transaction(
         &self,
         client: &mut Client,
-        work: &Work,
+        task: &Task,
         feed: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<FaultCounts>,
     ) -> anyhow::Result<(Written, FaultCounts)> {
-        let (schema, table) = (self.load.schema, self.layout(work));
+        let (schema, table) = (self.load.schema, self.layout(task));
         if self.load.freeze {
             let target = qualified(schema, table.name);
             client.batch_execute(&format!("BEGIN; TRUNCATE {target}"))?;
@@ -306,16 +306,16 @@ impl Shared<'_> {
         Ok((written, planted))
     }
 
-    /// Does a work whose transaction was lost a second time, unless the server had committed it.
-    fn again(&self, client: &mut Client, work: &Work) -> anyhow::Result<(Written, FaultCounts)> {
+    /// Does a task whose transaction was lost a second time, unless the server had committed it.
+    fn again(&self, client: &mut Client, task: &Task) -> anyhow::Result<(Written, FaultCounts)> {
         let Load { source, schema, .. } = *self.load;
-        let progress = &self.tables[work.table];
+        let progress = &self.tables[task.table];
         let mut encoding = Encoding::Binary(RowEncoder::default());
         let mut make = |hand_over: &mut dyn FnMut(&[u8], u64) -> anyhow::Result<()>| {
             let mut planted = FaultCounts::default();
-            for part in &work.parts {
+            for part in &task.parts {
                 planted.add(&source.encode(
-                    work.table,
+                    task.table,
                     part,
                     &mut encoding,
                     &mut |block: Vec<u8>, rows| {
@@ -328,7 +328,7 @@ impl Shared<'_> {
             }
             anyhow::Ok(planted)
         };
-        if !self.load.freeze && self.is_there(client, work)? {
+        if !self.load.freeze && self.is_there(client, task)? {
             let mut written = Written::default();
             let planted = make(&mut |block, rows| {
                 written.rows += rows;
@@ -338,28 +338,28 @@ impl Shared<'_> {
             tracing::info!(schema, table = progress.name, "the part had arrived");
             return Ok((written, planted));
         }
-        self.transaction(client, work, |copy| {
+        self.transaction(client, task, |copy| {
             make(&mut |block, rows| copy.send(block, rows))
         })
     }
 
-    fn is_there(&self, client: &mut Client, work: &Work) -> anyhow::Result<bool> {
-        let (source, layout) = (self.load.source, self.layout(work));
-        let (first, last) = (&work.parts[0], &work.parts[work.parts.len() - 1]);
+    fn is_there(&self, client: &mut Client, task: &Task) -> anyhow::Result<bool> {
+        let (source, layout) = (self.load.source, self.layout(task));
+        let (first, last) = (&task.parts[0], &task.parts[task.parts.len() - 1]);
         let query = format!(
             "SELECT EXISTS (SELECT FROM {} WHERE {key} > $1::bigint AND {key} <= $2::bigint)",
             qualified(self.load.schema, layout.name),
             key = layout.key
         );
         let (before, end) = (
-            source.keys(work.table, first).0 as i64,
-            source.keys(work.table, last).1 as i64,
+            source.keys(task.table, first).0 as i64,
+            source.keys(task.table, last).1 as i64,
         );
         Ok(client.query_one(&query, &[&before, &end])?.get(0))
     }
 
-    fn layout(&self, work: &Work) -> &'static Layout {
-        &self.load.source.tables()[work.table]
+    fn layout(&self, task: &Task) -> &'static Layout {
+        &self.load.source.tables()[task.table]
     }
 
     /// Whether it was the connection that failed and nobody wanted it to.
@@ -401,11 +401,11 @@ impl TableProgress {
 
     fn end(&self, (written, planted): (Written, FaultCounts)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.works_left -= 1;
+        state.tasks_left -= 1;
         state.written.rows += written.rows;
         state.written.bytes += written.bytes;
         state.planted.add(&planted);
-        if state.works_left == 0
+        if state.tasks_left == 0
             && let Some((begun, _)) = state.running.take()
         {
             state.seconds = begun.elapsed().as_secs_f64();

@@ -9,7 +9,7 @@ use database::Cancel;
 use database::catalogue::identifier::{qualified, quoted};
 use postgres::Client;
 
-use crate::table::Source;
+use crate::table::RowSource;
 
 /// Runs the statements of a `constraints.sql` in `schema`: those that follow each other and create indexes
 /// at the same time over all `clients`, of which there is at least one, all others in their order.
@@ -60,7 +60,7 @@ pub(crate) fn add(
 pub(crate) fn analyze(
     client: &mut Client,
     schema: &str,
-    source: &dyn Source,
+    source: &dyn RowSource,
 ) -> anyhow::Result<()> {
     let tables = source.tables().iter();
     let tables: Vec<_> = tables.map(|table| qualified(schema, table.name)).collect();

@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::to_database::append::append;
 use crate::to_database::copy::Load;
 use crate::to_database::record::{Generation, highest};
-use crate::to_database::worker_connection::Lane;
+use crate::to_database::worker_connection::WorkerConnection;
 
 /// Generates the rows and loads them.
 ///
@@ -62,7 +62,9 @@ fn fill(
 ) -> anyhow::Result<Report> {
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
-    let source = options.maker()?.plan(&recipe, options.size, cancel)?;
+    let source = options
+        .known_dataset()?
+        .plan(&recipe, options.size, cancel)?;
     let source = source.as_ref();
     let Storage { unlogged, freeze } = options.storage;
     schema::create_loading(control, loading, &options.dataset, unlogged)?;
@@ -74,31 +76,35 @@ fn fill(
             .min(schema::free_connections(control)? / 2)
             .max(1),
     };
-    let lanes: anyhow::Result<Vec<_>> =
-        (0..workers).map(|_| Lane::open(settings, cancel)).collect();
-    let mut lanes = lanes?;
+    let connections: anyhow::Result<Vec<_>> = (0..workers)
+        .map(|_| WorkerConnection::open(settings, cancel))
+        .collect();
+    let mut connections = connections?;
     let load = Load {
         schema: loading,
         source,
         freeze,
         cancel,
     };
-    let tables = copy::tables(&mut lanes, &load)?;
+    let tables = copy::tables(&mut connections, &load)?;
     let load_seconds = loaded.elapsed().as_secs_f64();
 
     let indexed = Instant::now();
     tracing::info!("adding keys, foreign keys and indexes");
-    for lane in &mut lanes {
-        lane.refresh(cancel)?;
+    for connection in &mut connections {
+        connection.refresh(cancel)?;
     }
-    let mut clients: Vec<_> = lanes.iter_mut().map(Lane::client).collect();
+    let mut clients: Vec<_> = connections
+        .iter_mut()
+        .map(WorkerConnection::client)
+        .collect();
     keys::add(
         &mut clients,
         loading,
         &options.dataset.constraints_sql,
         cancel,
     )?;
-    drop(lanes);
+    drop(connections);
     keys::analyze(control, loading, source)?;
     let index_seconds = indexed.elapsed().as_secs_f64();
 

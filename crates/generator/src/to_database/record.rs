@@ -11,7 +11,7 @@ use postgres::error::SqlState;
 use crate::cards::distributions::Distributions;
 use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
-use crate::table::Source;
+use crate::table::RowSource;
 
 /// The table's name.
 pub(crate) const TABLE: &str = "extrato_generation";
@@ -91,7 +91,7 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
 }
 
 /// The highest key of each table when all rows of `source` are there.
-pub(crate) fn highest(source: &dyn Source) -> BTreeMap<String, u64> {
+pub(crate) fn highest(source: &dyn RowSource) -> BTreeMap<String, u64> {
     let tables = source.tables().iter().enumerate();
     tables
         .map(|(table, layout)| (layout.name.to_owned(), source.highest(table)))
@@ -101,13 +101,13 @@ pub(crate) fn highest(source: &dyn Source) -> BTreeMap<String, u64> {
 impl Generation {
     /// Whether these are the very rows that `options` ask for anew.
     pub fn is_of(&self, options: &Options) -> bool {
-        let Ok(maker) = options.maker() else {
+        let Ok(known) = options.known_dataset() else {
             return false;
         };
         self.dataset == options.dataset.name
             && self.version == VERSION
             && self.recipe == options.asked.or(&Recipe::default())
-            && self.highest.get(maker.counted()) == Some(&options.size.into())
+            && self.highest.get(known.counted()) == Some(&options.size.into())
     }
 
     /// Creates the table in `schema`; `unlogged` as those it tells of, so that a crash empties it with them.

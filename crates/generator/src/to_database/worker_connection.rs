@@ -4,14 +4,14 @@ use database::{Cancel, Connection, Settings};
 use postgres::Client;
 
 /// A connection that rows are sent over.
-pub(crate) enum Lane<'a> {
+pub(crate) enum WorkerConnection<'a> {
     /// One of its own, made anew if it is lost.
     Own(Box<Connection>, &'a Settings),
     /// One that holds a transaction, which is lost with it.
     Lent(&'a mut Client),
 }
 
-impl<'a> Lane<'a> {
+impl<'a> WorkerConnection<'a> {
     /// Connects.
     pub(crate) fn open(settings: &'a Settings, cancel: &Cancel) -> anyhow::Result<Self> {
         Ok(Self::Own(Box::new(connect(settings, cancel)?), settings))

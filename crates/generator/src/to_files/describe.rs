@@ -21,12 +21,12 @@ const SAMPLE_ROWS: usize = 3;
 pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
     options.check()?;
     let recipe = options.asked.or(&Recipe::default());
-    let maker = options.maker()?;
-    let source = maker.plan(&recipe, options.size, cancel)?;
+    let known = options.known_dataset()?;
+    let source = known.plan(&recipe, options.size, cancel)?;
     let mut text = format!(
         "# Size: {} {}; seed: {}; as of {}; dirty rows: {} %.\n",
         options.size,
-        maker.unit(),
+        known.unit(),
         recipe.seed,
         recipe.as_of,
         100.0 * recipe.dirty
@@ -35,8 +35,8 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
         let rows = source.rows(table);
         let _ = writeln!(text, "#\n# {}: {rows} rows", layout.name);
         let mut encoding = Encoding::Csv(Csv::default());
-        encoding.format().header(layout);
-        let mut sample = encoding.format().take(Vec::new());
+        encoding.buffer().header(layout);
+        let mut sample = encoding.buffer().take(Vec::new());
         let parts = source.parts(table, SAMPLE_ROWS as u64);
         source.encode(table, &parts[0], &mut encoding, &mut |block: Vec<u8>, _| {
             sample.extend_from_slice(&block);
@@ -63,7 +63,7 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
             100.0 * client.share
         );
     }
-    if maker.has_distributions() {
+    if known.has_distributions() {
         let _ = write!(text, "\n{}", recipe.distributions);
     }
     Ok(text)

@@ -26,7 +26,7 @@ use crate::encode::notes::{FaultAt, LIST_HEADER, Notes};
 use crate::options::{Options, processors};
 use crate::recipe::Recipe;
 use crate::report::{Report, TableReport};
-use crate::table::Source;
+use crate::table::RowSource;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::to_files::staging::{Staging, cannot_write};
@@ -51,9 +51,9 @@ pub fn write(
     options.check()?;
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
-    let maker = options.maker()?;
+    let known = options.known_dataset()?;
     let staging = Staging::open(folder)?;
-    let source = maker.plan(&recipe, options.size, cancel)?;
+    let source = known.plan(&recipe, options.size, cancel)?;
     let workers = options.workers.unwrap_or_else(processors);
     let loaded = Instant::now();
     let writer = Writer {
@@ -140,7 +140,7 @@ fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
 struct Writer<'a> {
     folder: &'a Path,
     format: FileFormat,
-    source: &'a dyn Source,
+    source: &'a dyn RowSource,
     workers: usize,
     cancel: &'a Cancel,
 }
@@ -212,11 +212,11 @@ impl Writer<'_> {
             span.record("rows", report.rows);
             anyhow::Ok(())
         };
-        let mut around = self.format.encoding(layout);
+        let mut encoding = self.format.encoding(layout);
         let mut lines = 0;
-        around.format().header(layout);
-        put(&around.format().take(Vec::new()), 0)?;
-        lines += around.format().notes().lines;
+        encoding.buffer().header(layout);
+        put(&encoding.buffer().take(Vec::new()), 0)?;
+        lines += encoding.buffer().notes().lines;
         // A worker takes a buffer before it takes a part; so only as many parts as there are buffers wait for
         // their turn, and the next one in turn always has one.
         let (buffer, buffers) = channel();
@@ -263,8 +263,8 @@ impl Writer<'_> {
             }
             anyhow::Ok(())
         })?;
-        around.format().trailer();
-        put(&around.format().take(Vec::new()), 0)?;
+        encoding.buffer().trailer();
+        put(&encoding.buffer().take(Vec::new()), 0)?;
         report.seconds = begun.elapsed().as_secs_f64();
         tracing::info!(table = layout.name, rows = report.rows, "written");
         Ok((report, planted))
@@ -305,7 +305,7 @@ impl Writer<'_> {
                 bytes,
                 rows,
                 planted,
-                notes: encoding.format().notes(),
+                notes: encoding.buffer().notes(),
             };
             if sender.send((index, made)).is_err() {
                 return;
