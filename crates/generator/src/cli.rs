@@ -103,7 +103,7 @@ pub struct RowsArgs {
           value_parser = clap::value_parser!(u32).range(1..=i64::from(KnownDataset::Cards.most())))]
     pub associates: Option<u32>,
 
-    /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
+    /// The size as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
     /// about 120,000 lines, of hiring 2,000 employees
     #[arg(
         long,
@@ -146,7 +146,7 @@ pub struct RowsArgs {
     )]
     pub movements_exponent: Option<f64>,
 
-    /// … and a card has so many at the most [default: 10000]
+    /// The most movements that a card can have [default: 10000]
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub movements_cap: Option<u32>,
 

@@ -28,18 +28,18 @@ pub struct Options {
     /// this machine, but no more than half of those that the server has left. No row depends on it.
     /// Appending uses one.
     pub workers: Option<usize>,
-    /// What to do about what the schema holds.
+    /// What to do if the schema already holds something.
     pub mode: Mode,
     /// How the rows are stored.
     pub storage: Storage,
 }
 
-/// What to do about what the schema holds.
+/// What a run does if the schema already holds something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It must not hold anything.
+    /// Refuse a schema that holds anything.
     Fresh,
-    /// Drop the dataset's own tables and types in it, and nothing else.
+    /// Drop the dataset's own tables and types in the schema, and nothing else.
     Replace,
     /// Add associates to those that an earlier run made. For `cards` only.
     Append,
@@ -48,14 +48,18 @@ pub enum Mode {
 /// How rows are stored. Appended ones are stored as those before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Storage {
-    /// In tables without write-ahead log: a crash of the server empties them, a replica doesn't have them.
+    /// Rows go into tables without write-ahead log: a crash of the server empties them, a replica doesn't have them.
     pub unlogged: bool,
-    /// Frozen as they come in, so that no later read or vacuum has to mark them; one connection for each table.
+    /// Rows are frozen as they come in, so that no later read or vacuum has to mark them; each table is loaded over
+    /// one connection.
     pub freeze: bool,
 }
 
 impl Options {
-    /// Whether they make sense.
+    /// Refuses options that make no sense.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`], with what may be given instead.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let known = self.known_dataset()?;
         let described = self.dataset.tables.iter().map(|table| table.name.as_str());
@@ -81,7 +85,8 @@ impl Options {
         ] {
             if asked && !known.has_distributions() {
                 return Err(Kind::Usage.error(format!(
-                    "{option}: not for the dataset {}, whose rows have distributions and dates of their own; leave it out",
+                    "{option}: not for the dataset {}, whose rows have distributions and dates of their own; \
+                     leave it out",
                     self.dataset.name
                 )));
             }
@@ -94,7 +99,10 @@ impl Options {
         self.asked.or(&Recipe::default()).check()
     }
 
-    /// What makes the rows.
+    /// The dataset as the registry knows it.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it is not in the registry.
     pub(crate) fn known_dataset(&self) -> anyhow::Result<KnownDataset> {
         KnownDataset::of(&self.dataset.name)
     }

@@ -8,7 +8,7 @@ use crate::cards::distributions::Distributions;
 /// The version of the rows: it changes when the same recipe gives other rows than before.
 pub const VERSION: u32 = 2;
 
-/// The seed when none is given.
+/// The seed that rows have when none is given.
 pub const DEFAULT_SEED: u64 = 42;
 /// "Today" of all rows when none is given: everything in them happened before.
 pub const DEFAULT_AS_OF: Date = Date {
@@ -22,7 +22,7 @@ const AS_OF_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 /// What rows depend on. The same recipe and [`VERSION`] give the same rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
-    /// The seed.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// "Today": all that happens in the rows happened before this day.
     pub as_of: Date,
@@ -44,10 +44,10 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Whether rows can be made of it.
+    /// Refuses a recipe that no rows can be made of.
     ///
     /// # Errors
-    /// [`Kind::Usage`].
+    /// [`Kind::Usage`], with the option and what it may be.
     pub fn check(&self) -> anyhow::Result<()> {
         if !AS_OF_YEARS.contains(&self.as_of.year) {
             return Err(Kind::Usage.error(format!(
@@ -70,13 +70,13 @@ impl Recipe {
 /// The parts of a recipe that somebody asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asked {
-    /// See [`Recipe::seed`].
+    /// A seed to use; see [`Recipe::seed`].
     pub seed: Option<u64>,
-    /// See [`Recipe::as_of`].
+    /// A "today" to use; see [`Recipe::as_of`].
     pub as_of: Option<Date>,
-    /// See [`Recipe::dirty`].
+    /// A share of dirty rows; see [`Recipe::dirty`].
     pub dirty: Option<f64>,
-    /// See [`Recipe::distributions`].
+    /// Distributions to use; see [`Recipe::distributions`].
     pub distributions: Option<Distributions>,
 }
 

@@ -23,10 +23,10 @@ pub(crate) enum KnownDataset {
 impl KnownDataset {
     const ALL: [Self; 3] = [Self::Cards, Self::Hiring, Self::Sales];
 
-    /// The known for the dataset of this name.
+    /// Finds a dataset by its name.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is none.
+    /// [`Kind::Usage`] if no rows can be made for it.
     pub(crate) fn of(dataset: &str) -> anyhow::Result<Self> {
         let found = Self::ALL.into_iter().find(|known| known.name() == dataset);
         found.ok_or_else(|| {
@@ -45,7 +45,7 @@ impl KnownDataset {
         }
     }
 
-    /// What a size counts.
+    /// What a dataset's size counts, as messages name it.
     pub(crate) const fn unit(self) -> &'static str {
         match self {
             Self::Cards => "associates",
@@ -54,7 +54,7 @@ impl KnownDataset {
         }
     }
 
-    /// The table whose highest key is the size.
+    /// The table whose highest key is the dataset's size.
     pub(crate) const fn counted(self) -> &'static str {
         match self {
             Self::Cards => "associado",
@@ -63,7 +63,7 @@ impl KnownDataset {
         }
     }
 
-    /// The size at scale 1.
+    /// The dataset's size at scale 1.
     pub(crate) const fn scale_1(self) -> u32 {
         match self {
             Self::Cards => 1_000,
@@ -73,7 +73,7 @@ impl KnownDataset {
         }
     }
 
-    /// The largest size.
+    /// The largest size that a dataset can have.
     pub(crate) const fn most(self) -> u32 {
         match self {
             Self::Cards => MAX_ASSOCIATES,
@@ -87,7 +87,7 @@ impl KnownDataset {
         matches!(self, Self::Cards)
     }
 
-    /// The tables, parents before children.
+    /// The dataset's tables, parents before children.
     pub(crate) const fn layouts(self) -> &'static [Layout] {
         match self {
             Self::Cards => &tables::LAYOUTS,
@@ -155,7 +155,7 @@ mod tests {
                             .expect("encoded");
                         assert_eq!(part.start, block, "{}", layout.name);
                         block = part.end;
-                        // The offers' key is no number of rows, but they are too few for two parts of a load.
+                        // The offers' key doesn't count their rows, but they are too few for two parts of a load.
                         if layout.key != "product_id" {
                             assert_eq!(source.keys(table, &part), (key, key + made - before));
                             key += made - before;

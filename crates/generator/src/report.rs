@@ -15,15 +15,15 @@ use crate::table::{BusiestClient, RowSource};
 pub struct Report {
     /// The dataset's name.
     pub dataset: String,
-    /// The schema.
+    /// The schema that was filled, or that the files' script fills.
     pub schema: String,
     /// The folder, if the rows went into files.
     pub folder: Option<PathBuf>,
-    /// The seed.
+    /// The seed of the rows.
     pub seed: u64,
     /// The [`VERSION`] that made the rows.
     pub version: u32,
-    /// "Today", `YYYY-MM-DD`.
+    /// "Today" of the rows, as `YYYY-MM-DD`.
     pub as_of: String,
     /// Connections that loaded, or threads that wrote, at the same time.
     pub workers: usize,
@@ -37,11 +37,11 @@ pub struct Report {
     pub busiest_client: Option<BusiestClient>,
     /// The faults that were planted on purpose.
     pub planted: Vec<FaultCount>,
-    /// Making the rows and bringing them there alone.
+    /// Seconds spent on making rows and sending or writing them.
     pub load_seconds: f64,
-    /// Keys, foreign keys, indexes and ANALYZE.
+    /// Seconds spent on keys, foreign keys, indexes and ANALYZE.
     pub index_seconds: f64,
-    /// The whole run.
+    /// Seconds of the whole run.
     pub seconds: f64,
 }
 
@@ -78,15 +78,15 @@ impl Report {
     }
 }
 
-/// What was copied into one table.
+/// What was copied into one table, or written to its file.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableReport {
-    /// The table.
+    /// The table's name.
     pub table: &'static str,
-    /// Rows, as the server counted them.
+    /// Rows as the server counted them, or as they were written.
     pub rows: u64,
     /// Bytes of the format that they were written in.
     pub bytes: u64,
-    /// From the first row's making to the last one's commit. Tables may load at the same time.
+    /// Seconds from the first row's making to the last one's commit. Tables may load at the same time.
     pub seconds: f64,
 }

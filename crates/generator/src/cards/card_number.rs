@@ -21,7 +21,7 @@ pub struct CardNumbers {
 }
 
 impl CardNumbers {
-    /// The numbers of a seed.
+    /// The card numbers that a seed gives.
     pub fn new(seed: u64) -> Self {
         let mut draws = Draws::of(seed, Stream::CardNumber, 0);
         Self {
@@ -32,7 +32,7 @@ impl CardNumbers {
     /// The number of the card with this id. Different ids below 16 · 10^9 have different numbers.
     pub fn number(&self, id: u32) -> i64 {
         let capacity = ISSUERS.len() as u64 * PER_ISSUER;
-        // A permutation of 2^34 values, walked until it gives one of those wanted, permutes these too.
+        // A permutation of 2^34 values, followed until it gives one of those wanted, permutes those too.
         let mut value = self.permuted(u64::from(id));
         while value >= capacity {
             value = self.permuted(value);
@@ -74,7 +74,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    /// Luhn as the standard words it, over the digits of the whole number from the right.
+    /// The Luhn check as the standard words it, over the digits of the whole number from the right.
     fn passes_luhn(number: i64) -> bool {
         let digits = number.to_string();
         let sum: u32 = digits

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::cards::spending::{KINDS, SpendingDistribution};
 
-/// The most accounts of an associate, and cards of an account.
+/// The most accounts that an associate can have, and cards that an account can have.
 pub(crate) const MOST_PER_PARENT: usize = 8;
-/// The most subscriptions of a card.
+/// The most subscriptions that a card can have.
 pub(crate) const MOST_SUBSCRIPTIONS: usize = 3;
-/// The most movements that a card can be given; a table of so many entries is kept.
+/// The most movements that a card can be given; a table with an entry for each number is kept.
 const HIGHEST_CAP: u32 = 1_000_000;
 /// Amounts end four standard deviations from the median; the highest must fit `numeric(10,2)`.
 const HIGHEST_AMOUNT: f64 = 40_000_000.0;
@@ -28,7 +28,7 @@ pub struct Distributions {
     pub accounts_per_associate: Vec<f64>,
     /// Weights of 0, 1, 2 … cards of an account.
     pub cards_per_account: Vec<f64>,
-    /// Share of cards whose holder is another associate than the account's owner, of 1.
+    /// Share of cards whose holder is not the account's owner, of 1.
     pub additional_holders: f64,
     /// Share of cards without a movement, of 1.
     pub unused_cards: f64,
@@ -44,13 +44,13 @@ pub struct Distributions {
     pub spending: BTreeMap<String, SpendingDistribution>,
 }
 
-/// The zeta (Zipf) law cut off at a cap: the chance of k is proportional to k^-exponent, for k in 1..=cap.
+/// The zeta (Zipf) distribution cut off at a cap: the chance of k is proportional to k^-exponent, for k in 1..=cap.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ZetaDistribution {
-    /// The lower, the heavier the tail.
+    /// The exponent: the lower, the heavier the tail.
     pub exponent: f64,
-    /// The highest number.
+    /// The highest number that is drawn.
     pub cap: u32,
 }
 
@@ -58,14 +58,14 @@ pub struct ZetaDistribution {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct When {
-    /// January to December. The weight of a day is the product of those of its month, weekday and day
+    /// Weights of January to December. The weight of a day is the product of those of its month, weekday and day
     /// of the month.
     pub months: [f64; 12],
-    /// Monday to Sunday.
+    /// Weights of Monday to Sunday.
     pub weekdays: [f64; 7],
-    /// The 1st to the 31st.
+    /// Weights of the 1st to the 31st.
     pub month_days: [f64; 31],
-    /// From 0 h to 23 h.
+    /// Weights of the hours from 0 h to 23 h.
     pub hours: [f64; 24],
 }
 
@@ -86,7 +86,7 @@ impl Default for Distributions {
 }
 
 impl Default for ZetaDistribution {
-    /// The mean is 57, which makes about 100,000 movements of 1,000 associates.
+    /// The distribution with a mean of 57, which gives 1,000 associates about 100,000 movements.
     fn default() -> Self {
         Self {
             exponent: 1.55,
@@ -145,7 +145,7 @@ impl Distributions {
         Self::parse(&text).or_fail(Kind::Usage, place)
     }
 
-    /// The same from a text.
+    /// Parses distributions from TOML; what the text doesn't name keeps its default.
     ///
     /// # Errors
     /// [`Kind::Usage`], with the key that makes no sense.
@@ -166,7 +166,7 @@ impl Distributions {
         Ok(distributions)
     }
 
-    /// Whether rows can follow them.
+    /// Refuses distributions that no rows can follow.
     ///
     /// # Errors
     /// [`Kind::Usage`] with the key that makes no sense, and what it may be.
@@ -253,7 +253,7 @@ fn check_weights(key: &str, weights: &[f64], most: usize) -> anyhow::Result<()> 
 }
 
 impl Display for Distributions {
-    /// As TOML that [`Distributions::parse`] reads back to the last digit, with comments.
+    /// Writes TOML that [`Distributions::parse`] reads back to the last digit, with comments.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ZetaDistribution { exponent, cap } = self.movements_per_card;
         write!(

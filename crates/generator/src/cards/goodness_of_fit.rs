@@ -2,7 +2,7 @@
 //!
 //! The bounds are those of the Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant (1990): the
 //! empirical distribution of n independent draws is off by more than ε anywhere with a chance of at most
-//! 2·exp(-2nε²), whatever the law, discrete ones included. Each comparison has a chance of 10^-9 to raise a
+//! 2·exp(-2nε²), whatever the distribution, discrete ones included. Each comparison has a chance of 10^-9 to raise a
 //! false alarm; as the seed is fixed, it does so always or never.
 
 use std::f64::consts::{PI, SQRT_2};
@@ -141,7 +141,7 @@ fn for_each_movement(distributions: &Distributions, mut see: impl FnMut(&Movimen
     }
 }
 
-/// The merchant, and whether it is a subscription.
+/// The line of the statement, and whether it is a subscription's.
 fn description(row: &Movimento<'_>) -> (String, bool) {
     let mut text = String::new();
     row.purchase.write_description(&mut text);

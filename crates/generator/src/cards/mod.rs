@@ -1,4 +1,8 @@
-//! The dataset *cards*: one iterator of rows for each table, over any part of a plan.
+//! The dataset *cards*: associates of a credit cooperative, their accounts, cards and card movements.
+//!
+//! [`Cards`] has one iterator of rows for each table, over the associates of any part of a plan. A table's rows are
+//! always made from their owners down, so that a movement's card, holder and account are those that the other tables
+//! have, without any of them being looked up: making an associate again costs less than keeping it.
 
 pub mod card_number;
 pub mod distributions;
@@ -31,10 +35,11 @@ use crate::recipe::Recipe;
 use crate::table::faults::{Fault, Faults};
 use crate::table::time::{DAY, EPOCH_DAYS, HOUR, SECOND};
 
-/// Oldest accounts, in days before "today"; they are no older than their owner's sixteenth birthday.
+/// Age of the oldest accounts, in days before "today"; no account is older than its owner's sixteenth birthday.
 const OLDEST_ACCOUNT_DAYS: u32 = 15 * 365;
-/// Youngest accounts and cards, in days before "today": time enough to have been used.
+/// Age of the youngest accounts, in days before "today": time enough to have been used.
 const YOUNGEST_ACCOUNT_DAYS: u32 = 90;
+/// Age of the youngest cards, in days before "today": time enough to have been used.
 const YOUNGEST_CARD_DAYS: i32 = 30;
 /// Days from the opening of an account to its first card: seven quantiles.
 const FIRST_CARD_DAYS: [u32; 8] = [0, 1, 2, 4, 7, 11, 18, 30];
@@ -43,11 +48,14 @@ const WITH_THE_ACCOUNT: Share = Share::new(0.1);
 
 /// Ages by fourteenths: adults, half of them below 42.
 const AGES: [u32; 15] = [18, 22, 26, 29, 32, 35, 38, 42, 46, 50, 55, 61, 68, 77, 96];
+/// The age below which account owners may be students.
 const STUDENT_AGE: u32 = 28;
 
-/// Labels of the enum `tipo_conta`, and their weights among others and among students.
+/// Labels of the enum `tipo_conta`.
 const ACCOUNT_TYPES: [&str; 4] = ["corrente", "poupanca", "salario", "universitaria"];
+/// Weights of the account types among those who are not students.
 const ACCOUNT_TYPE_SHARES: [f64; 4] = [57.0, 27.0, 16.0, 0.0];
+/// Weights of the account types among students.
 const STUDENT_ACCOUNT_TYPE_SHARES: [f64; 4] = [38.0, 21.0, 15.0, 26.0];
 
 /// Everything that rows are drawn from.
@@ -65,7 +73,7 @@ pub struct Cards {
 }
 
 impl Cards {
-    /// The rows of a recipe, which must be one that [`Recipe::check`] accepts.
+    /// Prepares the rows of a recipe, which must be one that [`Recipe::check`] accepts.
     pub fn new(recipe: &Recipe) -> Self {
         let (seed, distributions) = (recipe.seed, &recipe.distributions);
         let today = recipe.as_of.days() - EPOCH_DAYS;
@@ -90,17 +98,17 @@ impl Cards {
         }
     }
 
-    /// How many there are of what, for a [`Plan`](crate::cards::plan::Plan).
+    /// What each associate owns, for a [`Plan`](crate::cards::plan::Plan).
     pub fn shapes(&self) -> &Shapes {
         &self.shapes
     }
 
-    /// The associates of a part.
+    /// The rows of `associado`, of some associates.
     pub fn associados(&self, associates: Associates) -> impl Iterator<Item = Associado<'_>> {
         owners(associates).map(|id| self.dirtied(self.associado(id)))
     }
 
-    /// The accounts of a part.
+    /// The rows of `conta`, of some associates.
     pub fn contas(&self, associates: Associates) -> impl Iterator<Item = Conta> {
         let mut ids = associates.before;
         owners(associates).flat_map(move |owner| {
@@ -115,7 +123,7 @@ impl Cards {
         })
     }
 
-    /// The cards of a part.
+    /// The rows of `cartao`, of some associates.
     pub fn cartoes(&self, associates: Associates) -> impl Iterator<Item = Cartao<'_>> {
         self.cards_used(associates).map(|(card, _)| Cartao {
             fault: Table::Cartao.draw_fault(&self.faults, card.id.into()),
@@ -123,7 +131,7 @@ impl Cards {
         })
     }
 
-    /// The movements of a part; those of a card by day.
+    /// The rows of `movimento`, of some associates; those of a card come by day.
     pub fn movimentos(&self, associates: Associates) -> impl Iterator<Item = Movimento<'_>> {
         let mut before = associates.before.movimento;
         self.cards_used(associates)
@@ -139,7 +147,7 @@ impl Cards {
             })
     }
 
-    /// The cards of a part, each with the number of its movements.
+    /// The cards of some associates, each with the number of its movements.
     fn cards_used(&self, associates: Associates) -> impl Iterator<Item = (Cartao<'_>, u32)> {
         let mut ids = associates.before;
         owners(associates).flat_map(move |owner| {
@@ -175,7 +183,7 @@ impl Cards {
         }
     }
 
-    /// The associate with the fault that is planted in the row. One that would not show gives way to another.
+    /// Plants the row's fault in an associate. A fault that would not show gives way to a trailing space.
     fn dirtied<'a>(&'a self, associado: Associado<'a>) -> Associado<'a> {
         let fault = Table::Associado.draw_fault(&self.faults, associado.id.into());
         let instead = Some(Fault::TrailingSpace);
@@ -246,7 +254,7 @@ impl Cards {
         } else {
             opened + draws.below((self.today - YOUNGEST_CARD_DAYS - opened) as u32) as i32
         };
-        // Nobody holds a card before the sixteenth birthday, for which two years and more have passed.
+        // Nobody holds a card before the sixteenth birthday, which is two years ago or more.
         let grown_up = self.today - (holder.idade as i32 - 16) * 365;
         let issued = i64::from(day.max(grown_up)) * DAY + office_time(&mut draws);
         Cartao {
@@ -268,7 +276,7 @@ fn owners(associates: Associates) -> impl Iterator<Item = u32> {
     associates.before.associado as u32 + 1..associates.end.associado as u32 + 1
 }
 
-/// A time of day with whole seconds, from eight to six.
+/// Draws a time of day in whole seconds, from eight to six.
 fn office_time(draws: &mut Draws) -> i64 {
     8 * HOUR + i64::from(draws.below(36_000)) * SECOND
 }

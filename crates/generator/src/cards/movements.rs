@@ -11,11 +11,11 @@ use crate::draw::random::{Draws, Share, Stream, mix};
 use crate::draw::sampling::Choice;
 use crate::table::time::{DAY, EPOCH_DAYS, HOUR, SECOND};
 
-/// Of a card's movements, the subscriptions are a quarter at most.
+/// At most one in this many of a card's movements is the charge of a subscription.
 const MOST_SUBSCRIBED: u32 = 4;
-/// Charges of a subscription: fewer are not worth one.
+/// The fewest charges that a subscription is made for.
 const FEWEST_CHARGES: u32 = 3;
-/// Share of subscriptions that were cancelled since.
+/// Share of subscriptions that were cancelled before "today".
 const CANCELLED: Share = Share::new(0.3);
 
 /// What the movements of all cards are drawn from.
@@ -36,9 +36,9 @@ pub(crate) struct CardMovements<'a> {
     spending: &'a Spending,
     card: Cartao<'a>,
     first_id: u64,
-    /// Movements given out.
+    /// How many movements were given out.
     done: u32,
-    /// Those that are no charges of subscriptions: how many, and how many were drawn.
+    /// How many movements are not charges of subscriptions, and how many of those were drawn.
     purchases: u32,
     drawn: u32,
     span: Span,
@@ -48,18 +48,18 @@ pub(crate) struct CardMovements<'a> {
     waiting: bool,
 }
 
-/// What is charged every month on the same day.
+/// A subscription, which is charged every month on the same day.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subscription {
     purchase: Purchase<'static>,
     /// Months from January of the year 0 to the next charge.
     month: i32,
-    /// 1 to 28.
+    /// The day of the month of each charge, 1 to 28.
     month_day: u32,
-    /// Since midnight.
+    /// The time of day of each charge, in microseconds.
     time: i64,
     pub(crate) charges_left: u32,
-    /// When it is charged next; beyond all times if never.
+    /// When the subscription is charged next; beyond all times if never.
     due: i64,
 }
 
@@ -99,7 +99,7 @@ impl<'a> CardMovements<'a> {
     /// Draws the next purchase, or what gives the last one back.
     fn draw(&mut self) -> Movimento<'a> {
         let spending = self.spending;
-        // Its id depends on the charges before it; its place among the purchases does not.
+        // A purchase's id depends on the charges before it; its place among the purchases does not.
         let index = self.first_id + u64::from(self.drawn);
         let mut draws = Draws::of(spending.seed, Stream::Movimento, index);
         let movimento = match self.last {
@@ -152,7 +152,7 @@ impl<'a> CardMovements<'a> {
         }
     }
 
-    /// The subscription that is charged before `time`.
+    /// The next charge of a subscription, if it comes before `time`.
     fn charge(&mut self, time: i64) -> Option<Movimento<'a>> {
         let next = self.subscriptions.iter_mut().min_by_key(|next| next.due)?;
         if next.due > time || next.charges_left == 0 {
@@ -192,7 +192,7 @@ impl<'a> Iterator for CardMovements<'a> {
     }
 }
 
-/// What a card with `count` movements pays for every month, and how many of the movements these charges are.
+/// The subscriptions of a card with `count` movements, and how many of the movements are their charges.
 pub(crate) fn subscribe(
     spending: &Spending,
     card: &Cartao<'_>,
@@ -213,7 +213,7 @@ pub(crate) fn subscribe(
         return (subscriptions, 0);
     }
     let mut draws = Draws::of(spending.seed, Stream::Subscription, card.id.into());
-    // Whole months between that of the issue and that of "today": whatever the day, it is in between.
+    // Whole months between that of the issue and that of "today": whatever the day of the charge, it is in between.
     let month = |day: i32| {
         let date = Date::from_days(day + EPOCH_DAYS);
         date.year * 12 + date.month as i32 - 1
@@ -229,7 +229,7 @@ pub(crate) fn subscribe(
         }
         let ended = draws.chance(CANCELLED);
         let paid = FEWEST_CHARGES + draws.below(most - FEWEST_CHARGES + 1);
-        // Of those that last, the charges go on to "today".
+        // The charges of subscriptions that were not cancelled go on to "today".
         let since = if ended {
             draws.below(months - paid + 1)
         } else {

@@ -11,7 +11,7 @@ use unicode_normalization::char::is_combining_mark;
 use crate::draw::random::{Draws, Share, mix};
 use crate::draw::sampling::Choice;
 
-/// Longest name a card has room for (ISO/IEC 7813, track 1).
+/// Characters of the longest name that a card has room for (ISO/IEC 7813, track 1).
 pub const EMBOSSED_CHARS: usize = 26;
 
 #[rustfmt::skip]
@@ -41,7 +41,7 @@ const COMMON_FAMILY: &[&str] = &[
     "Marques", "Machado", "Mendes", "de Freitas", "Cardoso", "Ramos", "de Jesus", "da Conceição",
 ];
 
-/// Providers of e-mail, each as often as it is common.
+/// Providers of e-mail, the common ones several times.
 #[rustfmt::skip]
 const PROVIDERS: [&str; 20] = [
     "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "hotmail",
@@ -84,13 +84,13 @@ const IMPLAUSIBLE: &[&str] = &[
 /// One given or family name in the three forms that are needed, made once.
 #[derive(Debug)]
 struct NamePart {
-    /// As registered: `Antônio`, `da Silva`.
+    /// The name as registered: `Antônio`, `da Silva`.
     text: &'static str,
-    /// In ASCII capitals, as embossed and on statements: `ANTONIO`, `DA SILVA`.
+    /// The name in ASCII capitals, as embossed and on statements: `ANTONIO`, `DA SILVA`.
     capitals: String,
     /// The word an e-mail address takes: `antonio`, `silva`.
     mailbox: String,
-    /// Of a given name: whether an ending such as `Filho` goes with it.
+    /// Whether an ending such as `Filho` goes with it, if it is a given name.
     masculine: bool,
 }
 
@@ -165,7 +165,7 @@ fn ascii(text: &str) -> String {
 }
 
 impl Names {
-    /// A person's name.
+    /// Draws a person's name.
     pub fn draw(&self, draws: &mut Draws) -> Name<'_> {
         let given = match draws.below(100) {
             0..35 => draws.pick(&self.common_given),

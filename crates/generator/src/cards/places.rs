@@ -15,7 +15,7 @@ const fn city(name: &'static str, state: &'static str, weight: u32) -> City {
     }
 }
 
-/// Every capital, and cities where credit cooperatives are at home. RowSource: IBGE's list of municipalities
+/// Every capital, and cities where credit cooperatives are at home. Source: IBGE's list of municipalities
 /// and the census of 2022, rounded.
 pub(crate) const CITIES: &[City] = &[
     city("SAO PAULO", "SP", 11_452),

@@ -1,8 +1,14 @@
 //! How many rows there are and which ids they get: a compact index over blocks of associates.
 //!
 //! The number of an associate's accounts, cards and movements is a pure function of the seed and the
-//! associate. Ids follow the order of owners, so an id is known once all rows before it are counted; the
-//! plan holds these counts for each block of associates and nothing of the rows.
+//! associate ([`Shapes`]). Ids are dense and follow the order of owners, so an id is known once all rows before it are
+//! counted. Planning counts them once, associate by associate, which costs far less than making the rows, and keeps the
+//! counts at the end of each block of associates: 32 bytes for some 25,000 movements. With these bounds any run of
+//! blocks can be made by itself, with the ids that it has among all rows; and whoever is added later comes after the
+//! last bound and changes nothing before it.
+//!
+//! The busiest client is found on the way: cards have holders near their owners, so that a window of counts
+//! ([`Clients`]) is enough, however many clients there are.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -20,15 +26,15 @@ use crate::table::layout::Part;
 const BLOCK_ASSOCIATES: u32 = 256;
 /// Associates between two reports of progress.
 const PROGRESS_ASSOCIATES: u64 = 65_536;
-/// The most that one call can make: ids of cards, of which an associate has 1.85 on average, are integers.
+/// The most associates that one call can make: ids of cards, of which an associate has 1.85 on average, are integers.
 pub const MAX_ASSOCIATES: u32 = 1_000_000_000;
 /// The most cards that an associate can own.
 const MOST_CARDS: usize = MOST_PER_PARENT * MOST_PER_PARENT;
-/// The holder of an additional card is one of so many associates before the owner: whoever comes later
-/// changes nothing.
+/// The holder of an additional card is at most this many associates before the owner, and never after: whoever is
+/// added later changes nothing.
 const HOLDER_DISTANCE: u32 = 1_000;
 
-/// The distributions of how many there are.
+/// How many accounts, cards and movements each associate has.
 #[derive(Debug)]
 pub struct Shapes {
     seed: u64,
@@ -60,7 +66,7 @@ pub struct CardShape {
 }
 
 impl Shapes {
-    /// The distributions with a seed.
+    /// The shapes that a seed and distributions give.
     pub fn new(seed: u64, distributions: &Distributions) -> Self {
         let zeta = distributions.movements_per_card;
         Self {
@@ -73,7 +79,7 @@ impl Shapes {
         }
     }
 
-    /// The holder of a card of `owner`, from the first of the card's own `draws`.
+    /// Draws the holder of a card of `owner`, from the first of the card's own `draws`.
     pub fn holder(&self, owner: u32, draws: &mut Draws) -> u32 {
         let additional = draws.chance(self.additional);
         let nearby = HOLDER_DISTANCE.min(owner - 1);
@@ -131,12 +137,12 @@ impl Shape {
     }
 }
 
-/// A run of associates, with everything that they own.
+/// Associates whose ids follow each other, with everything that they own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Associates {
-    /// The highest ids before it.
+    /// The highest ids before the first of these associates.
     pub before: Counts,
-    /// The highest ids in it.
+    /// The highest ids up to the last of these associates.
     pub end: Counts,
 }
 
@@ -209,12 +215,12 @@ impl Plan {
         self.bounds[self.bounds.len() - 1]
     }
 
-    /// Rows of a table, those before the plan not counted.
+    /// How many rows of a table the plan has, those before it not counted.
     pub fn rows(&self, table: Table) -> u64 {
         table.of(&self.end()) - table.of(&self.bounds[0])
     }
 
-    /// A table in parts of whole blocks, each with about `rows` rows.
+    /// Cuts a table into parts of whole blocks, each with about `rows` rows.
     pub fn parts(&self, table: Table, rows: u64) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut start = 0;
@@ -243,7 +249,7 @@ impl Plan {
 }
 
 /// Counts movements by client. A client's cards belong to accounts of the next [`HOLDER_DISTANCE`] owners at
-/// the latest, so only so many counts are open at a time.
+/// the latest, so no more counts than that are open at a time.
 #[derive(Default)]
 struct Clients {
     /// The count of client `id` at `id` modulo its length.

@@ -10,9 +10,9 @@ use crate::draw::random::{Draws, Share, mix};
 use crate::draw::sampling::{Choice, log_normal_quantiles, normal_quantiles};
 use crate::table::time::{DAY, EPOCH_DAYS, WEEK};
 
-/// Share of weeks away from home.
+/// Share of weeks that somebody is away from home.
 const AWAY: Share = Share::new(0.08);
-/// Share of purchases in instalments, where they can be.
+/// Share of purchases that are paid in instalments, where they can be.
 const IN_INSTALMENTS: Share = Share::new(0.4);
 
 /// The distributions that purchases are drawn from.
@@ -22,7 +22,7 @@ pub struct Purchases {
     cities: Choice,
     /// Quantiles of the amounts of each kind, in cents.
     amounts: Vec<Vec<u32>>,
-    /// Since when there is each merchant of each kind.
+    /// The time since when there is each merchant of each kind.
     since: Vec<Vec<i64>>,
 }
 
@@ -31,9 +31,9 @@ pub struct Purchases {
 pub struct Buyer {
     /// The city they live in, of [`Purchases::draw_home`].
     pub home: u8,
-    /// What tells them from others: where they travel to depends on it.
+    /// The buyer's number, on which depends where they travel.
     pub key: u64,
-    /// In microseconds since 2000-01-01.
+    /// The time of the purchase, in microseconds since 2000-01-01.
     pub time: i64,
 }
 
@@ -42,19 +42,19 @@ pub struct Buyer {
 pub struct Purchase<'a> {
     /// What was paid, in cents, above zero.
     pub cents: u32,
-    /// Whether it can be given back.
+    /// Whether the purchase can be given back.
     pub(crate) reversible: bool,
     merchant: &'static str,
     line: Line,
     city: u8,
     branch: u16,
-    /// Which of how many instalments.
+    /// The number of the instalment, and how many there are.
     instalment: Option<(u8, u8)>,
     recipient: Option<Name<'a>>,
 }
 
 impl Purchases {
-    /// The distributions of spending among `distributions`.
+    /// Prepares the purchases that `distributions` ask for.
     pub fn new(distributions: &Distributions) -> Self {
         let normal = normal_quantiles();
         let spending = KINDS.iter().map(|kind| distributions.spending[kind.name]);
@@ -73,12 +73,12 @@ impl Purchases {
         }
     }
 
-    /// The city somebody lives in, for [`draw`](Self::draw).
+    /// Draws the city that somebody lives in, for [`draw`](Self::draw).
     pub fn draw_home(&self, draws: &mut Draws) -> u8 {
         self.cities.draw(draws) as u8
     }
 
-    /// A purchase of somebody who stays at home most weeks, and in another week in another city.
+    /// Draws a purchase of somebody who is at home most weeks, and in another city in the others.
     pub fn draw<'a>(&self, names: &'a Names, buyer: Buyer, draws: &mut Draws) -> Purchase<'a> {
         let index = self.kinds.draw(draws);
         let kind = &KINDS[index];
@@ -160,8 +160,8 @@ impl Purchase<'_> {
         recipient: None,
     };
 
-    /// What a subscription that begins at `time` costs every time. `taken` has a bit for each merchant that the
-    /// buyer has a subscription of, this one's after it.
+    /// Draws the charge of a subscription that begins at `time`. `taken` has a bit for each merchant that the card
+    /// already has a subscription of, and this one's afterwards.
     pub fn subscription(taken: &mut u32, time: i64, draws: &mut Draws) -> Self {
         let count = SUBSCRIPTIONS.len() as u32;
         let first = draws.below(count);

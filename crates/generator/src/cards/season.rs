@@ -7,7 +7,7 @@ use crate::draw::random::Draws;
 use crate::draw::sampling::Choice;
 use crate::table::time::{DAY, EPOCH_DAYS, HOUR};
 
-/// Slots of the table of hours; a share of hours is exact to 1 in so many.
+/// Bits that tell the slots of the table of hours: an hour's share is exact to one in 2^12.
 const HOUR_SLOTS_BITS: u32 = 12;
 
 /// The days on which anything can be bought, and the hours. Days count from 2000-01-01.
@@ -15,7 +15,7 @@ const HOUR_SLOTS_BITS: u32 = 12;
 pub(crate) struct Season {
     first_day: i32,
     days: Choice,
-    /// Hours of the day, each as often as it is likely.
+    /// Hours of the day, each in as many slots as it is likely.
     hours: Vec<u8>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Span {
 }
 
 impl Season {
-    /// The days `first_day..end_day`.
+    /// Prepares the days `first_day..end_day`.
     pub(crate) fn new(when: &When, first_day: i32, end_day: i32) -> Self {
         let weights: Vec<f64> = (first_day..end_day)
             .map(|day| {
@@ -57,7 +57,7 @@ impl Season {
         }
     }
 
-    /// The time of the `nth` of `count` purchases, in microseconds: the span is cut into `count` pieces of
+    /// Draws the time of the `nth` of `count` purchases, in microseconds: the span is cut into `count` pieces of
     /// equal weight, and each purchase has a day in its own.
     pub(crate) fn draw(&self, span: Span, nth: u32, count: u32, draws: &mut Draws) -> i64 {
         let place = ((u64::from(nth) << 32) | (draws.bits() >> 32)) / u64::from(count);
@@ -70,7 +70,7 @@ impl Season {
     }
 }
 
-/// 0 is Monday. 2000-01-01 was a Saturday.
+/// The weekday of a day, 0 for Monday: 2000-01-01 was a Saturday.
 fn weekday(day: i32) -> usize {
     (day + 5).rem_euclid(7) as usize
 }

@@ -1,4 +1,4 @@
-//! The rows of *cards*, planned, for those that bring them somewhere.
+//! The rows of *cards*, planned, for whatever sends or writes them.
 
 use database::Cancel;
 
@@ -12,13 +12,14 @@ use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::table::{BusiestClient, RowSource};
 
+/// The rows of *cards*, planned.
 pub(crate) struct CardRows {
     cards: Cards,
     plan: Plan,
 }
 
 impl CardRows {
-    /// The rows of so many associates from the first one on.
+    /// Plans the rows of this many associates, from the first one on.
     ///
     /// # Errors
     /// As [`Plan::new`].
@@ -26,7 +27,7 @@ impl CardRows {
         Self::after(recipe, Counts::default(), associates, cancel)
     }
 
-    /// The rows of so many associates after those that `before` counts.
+    /// Plans the rows of this many associates, after those that `before` counts.
     ///
     /// # Errors
     /// As [`Plan::new`].

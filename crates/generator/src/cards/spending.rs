@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw::random::Share;
 
-/// A kind of spending: how often, and the log-normal law of its amounts.
+/// A kind of spending: how often, and the log-normal distribution of its amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpendingDistribution {
-    /// Its weight among all kinds.
+    /// The weight of the kind among all kinds.
     pub share: f64,
-    /// Half of the amounts are below it, in reais.
+    /// The median of the amounts, in reais.
     pub median: f64,
     /// The standard deviation of the amounts' natural logarithm.
     pub sigma: f64,
@@ -19,43 +19,43 @@ pub struct SpendingDistribution {
 /// How a line of a statement names where the money went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// `MERCADO SAO JORGE  PORTO ALEGRE RS`
+    /// A merchant in a city: `MERCADO SAO JORGE  PORTO ALEGRE RS`
     Local,
-    /// With the branch's number: `POSTO IPIRANGA 0231 CURITIBA PR`
+    /// A branch with its number: `POSTO IPIRANGA 0231 CURITIBA PR`
     Branch,
-    /// Without a place: `UBER *TRIP`
+    /// A merchant without a place: `UBER *TRIP`
     Anywhere,
-    /// Without a place, often in instalments: `PARC 03/10 MAGAZINE LUIZA`
+    /// A merchant without a place, often in instalments: `PARC 03/10 MAGAZINE LUIZA`
     Instalments,
-    /// To a person: `PIX ENVIADO MARIA S SILVA`
+    /// A payment to a person: `PIX ENVIADO MARIA S SILVA`
     Person,
 }
 
 /// What amounts of a kind look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Any cents, as on a weighed basket.
+    /// Amounts have any cents, as a weighed basket does.
     Any,
-    /// Mostly ,90 and ,99, as on a price tag.
+    /// Amounts mostly end in ,90 and ,99, as price tags do.
     Tag,
-    /// Whole multiples of so many cents, in a share of cases, as people choose them themselves.
+    /// A share of amounts are whole multiples of this many cents, as where people choose the amount themselves.
     Round(u32, Share),
 }
 
 /// A kind of spending.
 pub(crate) struct SpendingKind {
-    /// Its name in a file of distributions.
+    /// The name of the kind in a file of distributions.
     pub(crate) name: &'static str,
     pub(crate) line: Line,
-    /// How often and how much, unless such a file says otherwise.
+    /// How often and how much is spent, unless a file of distributions says otherwise.
     pub(crate) spending: SpendingDistribution,
     pub(crate) ending: Ending,
-    /// The first is older than all cards.
+    /// Merchants of this kind. The first is older than all cards.
     pub(crate) merchants: &'static [&'static str],
 }
 
 impl SpendingKind {
-    /// Whether a purchase can be given back.
+    /// Whether a purchase of this kind can be given back.
     pub(crate) fn is_reversible(&self) -> bool {
         !matches!(self.name, "bills" | "pix" | "cash")
     }
@@ -101,7 +101,7 @@ const fn kind(
     }
 }
 
-/// What is charged every month, with its list prices in cents.
+/// Subscriptions, which are charged every month, with their list prices in cents.
 #[rustfmt::skip]
 pub(crate) const SUBSCRIPTIONS: &[(&str, &[u32])] = &[
     ("VIVO FIBRA", &[9_990, 12_000, 14_999]),
@@ -116,7 +116,7 @@ pub(crate) const SUBSCRIPTIONS: &[(&str, &[u32])] = &[
     ("UNIMED MENSALIDADE", &[28_900, 41_250, 63_780]),
 ];
 
-/// Kinds of spending by their share in numbers. Medians are a plausible order of magnitude, not a survey.
+/// The kinds of spending. Medians are a plausible order of magnitude, not a survey.
 #[rustfmt::skip]
 pub(crate) const KINDS: &[SpendingKind] = &[
     kind("groceries", (180.0, 68.0, 0.9), Line::Local, Ending::Any, &[

@@ -8,7 +8,7 @@ use crate::draw::random::Stream;
 use crate::table::faults::{Fault, FaultIn, Faults};
 use crate::table::layout::Layout;
 
-/// The tables, in foreign-key order.
+/// A table of *cards*, in foreign-key order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     /// Associates.
@@ -22,10 +22,10 @@ pub enum Table {
 }
 
 impl Table {
-    /// All of them.
+    /// All tables, parents before children.
     pub const ALL: [Self; 4] = [Self::Associado, Self::Conta, Self::Cartao, Self::Movimento];
 
-    /// Its name.
+    /// The table's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Associado => "associado",
@@ -35,7 +35,7 @@ impl Table {
         }
     }
 
-    /// Its columns, in the order in which rows are encoded.
+    /// The table's columns, in the order in which rows are encoded.
     pub const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Associado => &["id", "nome", "sobrenome", "idade", "email"],
@@ -58,7 +58,7 @@ impl Table {
         }
     }
 
-    /// The types of these columns, as `pg_type` names them: what rows are encoded as.
+    /// The types of the columns, as `pg_type` names them: what rows are encoded as.
     pub const fn types(self) -> &'static [&'static str] {
         match self {
             Self::Associado => &["int4", "varchar", "varchar", "int4", "varchar"],
@@ -68,7 +68,7 @@ impl Table {
         }
     }
 
-    /// Its rows among those of all tables.
+    /// The table's own number among the counts of all tables.
     pub const fn of(self, counts: &Counts) -> u64 {
         match self {
             Self::Associado => counts.associado,
@@ -78,7 +78,7 @@ impl Table {
         }
     }
 
-    /// The faults that rows of a table can have.
+    /// The faults that rows of the table can have.
     const fn faults(self) -> &'static [Fault] {
         use Fault::*;
         match self {
@@ -115,7 +115,7 @@ impl Table {
         }
     }
 
-    /// The fault in the column of a table that it is planted in.
+    /// A fault with the column of the table that it is planted in.
     pub(crate) fn fault_in(self, fault: Fault) -> FaultIn {
         let column = match (self, fault) {
             (Self::Associado, Fault::EmptyText) => "sobrenome",
@@ -129,13 +129,13 @@ impl Table {
         FaultIn { fault, column }
     }
 
-    /// The fault of the row with this id, if it has one.
+    /// Draws the fault of the row with this id, if it has one.
     pub(crate) fn draw_fault(self, faults: &Faults, id: u64) -> Option<Fault> {
         faults.draw(Stream::Fault, id * 4 + self as u64, self.faults())
     }
 }
 
-/// The tables.
+/// The tables as their rows are encoded.
 pub(crate) const LAYOUTS: [Layout; 4] = [
     layout(Table::Associado),
     layout(Table::Conta),
@@ -153,7 +153,7 @@ const fn layout(table: Table) -> Layout {
     }
 }
 
-/// Rows of each table; also the highest ids, since ids are dense and begin at 1.
+/// How many rows each table has; also its highest ids, since ids are dense and begin at 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Rows of `associado`.

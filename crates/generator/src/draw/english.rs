@@ -4,12 +4,12 @@ use fake::locales::{Data, EN};
 
 use crate::draw::random::Draws;
 
-/// A given name.
+/// Draws a given name.
 pub(crate) fn given(draws: &mut Draws) -> &'static str {
     draws.pick::<&str>(EN::NAME_FIRST_NAME)
 }
 
-/// A family name.
+/// Draws a family name.
 pub(crate) fn family(draws: &mut Draws) -> &'static str {
     draws.pick::<&str>(EN::NAME_LAST_NAME)
 }

@@ -4,7 +4,7 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// What the numbers are for. Different streams of one seed have nothing to do with each other.
+/// What random numbers are for. Different streams of one seed have nothing to do with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// How many accounts, cards and movements an associate has. The sum of a thousand associates'
@@ -20,11 +20,11 @@ pub enum Stream {
     Movimento = 5,
     /// The permutation of card numbers.
     CardNumber = 6,
-    /// What is subscribed to with a card.
+    /// The subscriptions that are paid with a card.
     Subscription = 7,
-    /// Faults that are planted on purpose.
+    /// Faults that are planted on purpose, wherever the rows go.
     Fault = 8,
-    /// Faults that break a rule, in files.
+    /// Faults that break a rule, which are planted in files only.
     FileFault = 9,
     /// Rows of `person`.
     Person = 10,
@@ -34,7 +34,7 @@ pub enum Stream {
     Customer = 12,
     /// Rows of `special_offer_product`.
     Offer = 13,
-    /// Of what kind an order is and how many lines it has.
+    /// An order's kind, and how many lines it has.
     OrderShape = 14,
     /// Rows of `sales_order_header`.
     Order = 15,
@@ -44,7 +44,7 @@ pub enum Stream {
     Employee = 17,
 }
 
-/// The numbers of one row.
+/// The random numbers of one row.
 #[derive(Debug, Clone)]
 pub struct Draws(Xoshiro256PlusPlus);
 
@@ -53,52 +53,52 @@ pub struct Draws(Xoshiro256PlusPlus);
 pub struct Share(u64);
 
 impl Share {
-    /// `share` of 1.
+    /// The share that is `share` of 1.
     pub const fn new(share: f64) -> Self {
         Self((share * 4_294_967_296.0) as u64)
     }
 
-    /// Whether a case with these random bits is among them.
+    /// Whether a case with these random bits is in the share.
     pub const fn has(self, bits: u64) -> bool {
         bits >> 32 < self.0
     }
 }
 
 impl Draws {
-    /// The numbers of row `index` of `stream`.
+    /// The random numbers of row `index` of `stream`.
     pub fn of(seed: u64, stream: Stream, index: u64) -> Self {
         let start = mix(seed ^ mix(stream as u64)).wrapping_add(index);
         Self(Xoshiro256PlusPlus::seed_from_u64(mix(start)))
     }
 
-    /// 64 random bits.
+    /// Draws 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
-    /// One of `0..bound`; each value's share is off by at most 2^-32. 0 if `bound` is 0.
+    /// Draws one of `0..bound`, or 0 if `bound` is 0; each value's share is off by at most 2^-32.
     pub fn below(&mut self, bound: u32) -> u32 {
         (((self.bits() >> 32) * u64::from(bound)) >> 32) as u32
     }
 
-    /// One of `items`.
+    /// Draws one of `items`.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u32) as usize]
     }
 
-    /// 16 random bytes as a UUID of version 4.
+    /// Draws 16 random bytes as a UUID of version 4.
     pub fn uuid(&mut self) -> [u8; 16] {
         let bits = (u128::from(self.bits()) << 64) | u128::from(self.bits());
         let (version, variant) = (0x4 << 76, 0x2 << 62);
         (bits & !(0xf << 76 | 0x3 << 62) | version | variant).to_be_bytes()
     }
 
-    /// True in a `share` of all cases, of 1.
+    /// Draws whether a case is in the share.
     pub fn chance(&mut self, share: Share) -> bool {
         share.has(self.bits())
     }
 
-    /// A value between the points of `quantiles`, each gap between two of them being equally likely.
+    /// Draws a value between the points of `quantiles`, each gap between two of them being equally likely.
     pub fn between(&mut self, quantiles: &[u32]) -> u32 {
         let bits = self.bits();
         let gaps = quantiles.len() as u64 - 1;

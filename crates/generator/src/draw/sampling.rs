@@ -2,7 +2,7 @@
 //!
 //! The tables are made with addition, multiplication, division and square roots only, which IEEE 754
 //! defines to the last bit. `exp`, `ln` and `powf` come from each platform's mathematical library and may
-//! differ in it, and with it a row.
+//! differ in the last bit, and with it a row.
 
 use crate::draw::random::Draws;
 
@@ -46,13 +46,14 @@ fn exponential(exponent: f64) -> f64 {
 pub struct Choice {
     /// Upper bounds of the draws, of 32 bits each; the last is 2^32.
     bounds: Vec<u64>,
-    /// By the highest bits of a draw, the first choice that it can mean: one look instead of a search.
+    /// The first choice that a draw can mean, by the draw's highest bits: one look instead of a search.
     guide: Vec<u16>,
     guide_shift: u32,
 }
 
 impl Choice {
-    /// `weights` are shares of their sum; at least one is above zero, and there are at most 65,536.
+    /// A choice among `weights`, which are shares of their sum. At least one is above zero, and there are at most
+    /// 65,536.
     pub fn new(weights: &[f64]) -> Self {
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
@@ -75,7 +76,7 @@ impl Choice {
         }
     }
 
-    /// The index of one of the weights.
+    /// Draws the index of one of the weights.
     pub fn draw(&self, draws: &mut Draws) -> usize {
         self.at((draws.bits() >> 32) as u32)
     }
@@ -122,7 +123,7 @@ impl Zeta {
         }
     }
 
-    /// One number of 1..=cap.
+    /// Draws a number of 1..=cap.
     pub fn draw(&self, draws: &mut Draws) -> u32 {
         let value = draws.bits();
         let below = self.cumulative.partition_point(|&bound| bound <= value);
@@ -160,7 +161,7 @@ pub fn normal_quantiles() -> Vec<f64> {
 }
 
 /// Quantiles of a log-normal distribution in whole units (cents), for [`Draws::between`]: half of the values lie
-/// below `median`, and `sigma` is the standard deviation of their natural logarithm. At least 1.
+/// below `median`, and `sigma` is the standard deviation of their natural logarithm. No quantile is below 1.
 pub fn log_normal_quantiles(normal: &[f64], median: f64, sigma: f64) -> Vec<u32> {
     normal
         .iter()

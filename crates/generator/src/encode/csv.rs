@@ -1,4 +1,4 @@
-//! CSV with a header, byte for byte what Postgres's `COPY … TO … (FORMAT csv, HEADER)` writes.
+//! CSV as Postgres writes it.
 
 use dataset::calendar::Date;
 

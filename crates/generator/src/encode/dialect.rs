@@ -1,5 +1,8 @@
-//! Files as they really arrive: with a byte order mark or without, decimal commas, words for what is missing, and
-//! with faults, each of which is noted with its line.
+//! CSV as files really arrive: with a byte order mark or without, with decimal commas, words for what is missing, and
+//! faults, each of which is noted with its line.
+//!
+//! A row is gathered field by field and written when it ends, since only then is it known what breaks it: a fault that
+//! breaks a rule replaces a field that was already made as it should be.
 
 use std::fmt::Write;
 
@@ -16,21 +19,21 @@ use crate::table::layout::Layout;
 use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// From this day on times of [`Dialect::days`] are days alone: 2013-07-01, from 2000-01-01.
+/// The day, from 2000-01-01, since when times of [`Dialect::days`] are dates alone: 2013-07-01.
 const DAYS_SINCE: i64 = 4_930;
 /// A number as nobody's machine writes it: neither digits alone nor one decimal mark.
 const NOT_A_NUMBER: &[u8] = b"1.234,56";
 const IMPOSSIBLE_DAY: &[u8] = b"31/02/2021";
-/// Beyond any smallint.
+/// A number beyond any smallint.
 const OUT_OF_RANGE: &[u8] = b"99999";
-/// Longer than any text column of the datasets, in characters.
+/// Characters that are added to a text, more than any text column of the datasets takes.
 const TOO_LONG: usize = 300;
 
 /// Rows in the dialect of their table.
 #[derive(Debug, Default)]
 pub(crate) struct DialectCsv {
     bytes: Vec<u8>,
-    /// The row's fields so far; buffers that are used again.
+    /// The row's fields so far, in buffers that are used again.
     fields: Vec<String>,
     used: usize,
     columns: &'static [&'static str],
@@ -69,7 +72,7 @@ impl DialectCsv {
         field
     }
 
-    /// The row, with what breaks it.
+    /// Writes the row, with the fault that breaks a rule.
     fn write_row(&mut self, file_fault: Option<FaultIn>) {
         let Some(dialect) = self.dialect else { return };
         let broken = file_fault.and_then(|broken| {
@@ -118,7 +121,7 @@ fn broken_field(fault: Fault, field: &[u8], dialect: &Dialect) -> Vec<u8> {
     }
 }
 
-/// A field, between quotes only where it could be taken for something else.
+/// Writes a field, between quotes only where it could be taken for something else.
 fn write_field(field: &[u8], dialect: &Dialect, out: &mut Vec<u8>) {
     let special =
         |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || *byte == dialect.delimiter as u8;
@@ -264,7 +267,7 @@ impl Fields for DialectCsv {
     }
 }
 
-/// A time of day to the second.
+/// Writes a time of day to the second.
 fn push_time(time: i64, out: &mut String) {
     let seconds = (time / SECOND) as u64;
     push_number(seconds / 3600, 2, out);

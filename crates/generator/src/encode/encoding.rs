@@ -8,7 +8,7 @@ use crate::encode::{Buffer, Format, HandOver};
 use crate::table::faults::FaultCounts;
 use crate::table::layout::Part;
 
-/// One of the formats.
+/// An encoding of rows, chosen when the program runs.
 pub(crate) enum Encoding {
     Binary(RowEncoder),
     Csv(Csv),
@@ -16,7 +16,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// What is asked of it between two parts.
+    /// The encoding's buffer, for what is asked of it between two parts.
     pub(crate) fn buffer(&mut self) -> &mut dyn Buffer {
         match self {
             Self::Binary(format) => format,
@@ -25,10 +25,11 @@ impl Encoding {
         }
     }
 
-    /// Encodes a part of a table of `rows`, in blocks that `hand_over` takes, and returns what was planted.
+    /// Encodes a part of a table of `rows`, in blocks that `hand_over` takes, and returns how many rows have which
+    /// fault.
     ///
     /// # Errors
-    /// Those of `hand_over`.
+    /// The errors of `hand_over`.
     pub(crate) fn encode(
         &mut self,
         rows: &impl EncodeAs,
@@ -44,13 +45,13 @@ impl Encoding {
     }
 }
 
-/// Rows that any format can encode. It is compiled once for each, since a call through a pointer for each field
-/// would cost more than the field.
+/// Rows that any format can encode. Encoding is compiled once for each format: a call through a pointer for each
+/// field would cost more than the field.
 pub(crate) trait EncodeAs {
-    /// Encodes a part of a table, in blocks that `hand_over` takes, and returns what was planted.
+    /// Encodes a part of a table, in blocks that `hand_over` takes, and returns how many rows have which fault.
     ///
     /// # Errors
-    /// Those of `hand_over`.
+    /// The errors of `hand_over`.
     fn encode_as<F: Format>(
         &self,
         table: usize,

@@ -1,4 +1,4 @@
-//! The formats of files.
+//! The formats that files can be asked for in.
 
 use database::copy::write::RowEncoder;
 
@@ -33,7 +33,7 @@ impl FileFormat {
         }
     }
 
-    /// The options of COPY that read it.
+    /// The options with which COPY reads the format.
     pub(crate) fn copy_options(self) -> &'static str {
         match self {
             Self::Csv => "FORMAT csv, HEADER",

@@ -2,28 +2,28 @@
 
 use crate::table::faults::FaultIn;
 
-/// A fault in a file.
+/// A fault, and the line of a file that it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultAt {
     /// The line of the file that the row begins in, from 1; within a part until it is put in its place.
     pub line: u64,
-    /// The fault, and where it is.
+    /// What is wrong, and in which column.
     pub fault: FaultIn,
-    /// Whether the row breaks a rule, so that what loads it must refuse it.
+    /// Whether the row breaks a rule, so that whatever loads it must refuse it.
     pub refused: bool,
 }
 
-/// What is to be told of some lines.
+/// What is noted of some lines of a file.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// Lines that were ended, those within quotes included.
+    /// How many lines were ended, those within quotes included.
     pub lines: u64,
     /// The faults in them.
     pub faults: Vec<FaultAt>,
 }
 
 impl FaultAt {
-    /// The fault as a line of the list of all faults in the file of this name.
+    /// The fault as a line of the list of faults, for the file of this name.
     pub(crate) fn line_of(&self, file: &str) -> String {
         let Self {
             line,
@@ -36,5 +36,5 @@ impl FaultAt {
     }
 }
 
-/// The first line of such a list.
+/// The first line of a list of faults.
 pub(crate) const LIST_HEADER: &str = "file,line,column,fault,refused\n";

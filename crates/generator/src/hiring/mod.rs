@@ -20,7 +20,7 @@ const DEPARTMENTS: usize = 0;
 const JOBS: usize = 1;
 const EMPLOYEES: usize = 2;
 
-/// Departments, and how many they hire. The last one hires nobody.
+/// Departments, and the weight of each among those that hire. The last one hires nobody.
 const DEPARTMENT_SHARES: [(&str, f64); 12] = [
     ("Product Management", 5.0),
     ("Sales", 4.0),
@@ -36,8 +36,9 @@ const DEPARTMENT_SHARES: [(&str, f64); 12] = [
     ("Accounting", 0.0),
 ];
 
+/// What follows a job's title.
 const GRADES: [&str; 4] = ["", " II", " III", " IV"];
-/// Each in all grades.
+/// Titles of jobs, each of which comes in all grades.
 #[rustfmt::skip]
 const JOB_TITLES: [&str; 45] = [
     "Marketing Assistant", "VP Sales", "Biostatistician", "Account Representative", "VP Marketing",
@@ -52,10 +53,11 @@ const JOB_TITLES: [&str; 45] = [
 ];
 const JOB_COUNT: u64 = (JOB_TITLES.len() * GRADES.len()) as u64;
 
-/// 2021-01-01 and 2022-03-01 in days from 2000-01-01.
+/// The first day that employees were hired on, 2021-01-01, in days from 2000-01-01.
 const FIRST_DAY: i64 = 7_671;
+/// The day after the last that employees were hired on, 2022-03-01, in days from 2000-01-01.
 const END_DAY: i64 = 8_095;
-/// One of so many employees was hired at the very edge of a quarter.
+/// One employee in this many was hired at the very edge of a quarter.
 const AT_AN_EDGE: u64 = 97;
 /// The first instants of quarters, in days; the instants before them are edges as well.
 const EDGES: [i64; 6] = [
@@ -95,7 +97,7 @@ const FILE_FAULTS: [FaultIn; 9] = [
     FaultIn::new(Fault::UnknownReference, "job_id"),
 ];
 
-/// The tables.
+/// The tables as their rows are encoded.
 pub(crate) const LAYOUTS: [Layout; 3] = [
     Layout {
         name: "departments",
@@ -162,7 +164,7 @@ struct Employee {
 }
 
 impl Hiring {
-    /// The rows of so many employees.
+    /// Plans the rows of this many employees.
     pub(crate) fn new(recipe: &Recipe, employees: u32) -> Self {
         Self {
             seed: recipe.seed,
@@ -194,7 +196,7 @@ impl Hiring {
                 FIRST_DAY * DAY + seconds as i64 * SECOND
             },
             department: self.departments.draw(&mut draws) as u32 + 1,
-            // The lower ids are the commoner jobs, and the last ones may be nobody's.
+            // The lower ids are the more common jobs, and the last ones may be nobody's.
             job: draws
                 .below(JOB_COUNT as u32)
                 .min(draws.below(JOB_COUNT as u32 * 2))
@@ -213,7 +215,8 @@ impl Hiring {
         lacks.then(|| LACKING_FAULTS[which])
     }
 
-    /// The rule that the row of an employee breaks. A key cannot be that of the row before if that one is refused.
+    /// The fault that an employee's row has in a file, if it breaks a rule. Its key cannot be that of the row before
+    /// if that row is refused.
     fn file_fault(&self, id: u64, lacking: Option<FaultIn>) -> Option<FaultIn> {
         let broken = |id| self.faults.draw(Stream::FileFault, id, &FILE_FAULTS);
         let own = lacking.or_else(|| broken(id))?;

@@ -3,7 +3,7 @@
 use crate::draw::random::Stream;
 use crate::table::faults::{Fault, FaultIn, Faults};
 
-/// Faults that rows of a table can have anywhere.
+/// Faults that rows of each table can have, wherever they go.
 const FAULTS: [&[FaultIn]; 6] = [
     &texts("first_name"),
     &texts("name"),
@@ -26,9 +26,9 @@ const fn texts(column: &'static str) -> [FaultIn; 5] {
     ]
 }
 
-/// Faults that break a rule. A row that others name is refused with them, unless it may be missing; so only orders,
-/// which have their lines with them, products that are in no offer, and customers without orders can have one. The
-/// first of each is planted where another would not break a rule.
+/// Faults that break a rule, by table. Rows that name a refused row are refused with it, unless it may be missing; so
+/// only orders, whose lines are refused with them, products that are in no offer, and customers without orders can have
+/// one. The first of each table is planted where another would not break a rule.
 const FILE_FAULTS: [&[FaultIn]; 6] = [
     &[
         FaultIn::new(Fault::MissingField, "last_name"),
@@ -74,10 +74,10 @@ const FILE_FAULTS: [&[FaultIn]; 6] = [
     ],
 ];
 
-/// What a line of an order has that is refused.
+/// The fault of a line whose order is refused.
 pub(super) const ORPHAN: FaultIn = FaultIn::new(Fault::MissingParent, "sales_order_id");
 
-/// Tables that a fault's index has room for.
+/// How many tables the index of a row's fault has room for.
 const TABLES: u64 = 8;
 
 /// Which rows of *sales* have which fault.
@@ -85,12 +85,12 @@ const TABLES: u64 = 8;
 pub(super) struct RowFaults(Faults);
 
 impl RowFaults {
-    /// Faults in a `share` of rows, of 1.
+    /// Plants faults in a `share` of rows, of 1.
     pub(super) fn new(seed: u64, share: f64) -> Self {
         Self(Faults::new(seed, share))
     }
 
-    /// The fault of a row that a database takes, if it has one.
+    /// The fault that a row has wherever it goes, if it has one.
     pub(super) fn fault(&self, table: usize, id: u64) -> Option<FaultIn> {
         let faults = FAULTS[table];
         if faults.is_empty() {
@@ -100,7 +100,8 @@ impl RowFaults {
             .draw(Stream::Fault, id * TABLES + table as u64, faults)
     }
 
-    /// The rule that a row breaks in a file. A key cannot be that of the row before if that one is refused.
+    /// The fault that a row has in a file, if it breaks a rule. Its key cannot be that of the row before if that row is
+    /// refused.
     pub(super) fn file_fault(&self, table: usize, id: u64) -> Option<FaultIn> {
         let own = self.drawn_file_fault(table, id)?;
         let refused = id == 1 || self.drawn_file_fault(table, id - 1).is_some();
@@ -111,13 +112,13 @@ impl RowFaults {
         })
     }
 
-    /// The rule that a row would break, whatever becomes of the row before it.
+    /// The fault that a row would have in a file, whatever becomes of the row before it.
     pub(super) fn drawn_file_fault(&self, table: usize, id: u64) -> Option<FaultIn> {
         let index = id * TABLES + table as u64;
         self.0.draw(Stream::FileFault, index, FILE_FAULTS[table])
     }
 
-    /// What is planted where another fault would break no rule.
+    /// The fault that is planted where another would break no rule.
     pub(super) fn first_file_fault(table: usize) -> FaultIn {
         FILE_FAULTS[table][0]
     }

@@ -22,7 +22,7 @@ const SALES: Dialect = Dialect {
     days: &[],
 };
 
-/// The tables.
+/// The tables as their rows are encoded.
 #[rustfmt::skip]
 pub(crate) const LAYOUTS: [Layout; 6] = [
     Layout {

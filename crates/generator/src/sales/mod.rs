@@ -1,7 +1,7 @@
 //! The dataset *sales*: AdventureWorks' persons, products, customers, offers, and orders with their lines.
 //!
-//! All follow from the number of orders. Only lines need a plan: their ids follow from the numbers of lines of all
-//! orders before, which are counted once and kept for each block of orders.
+//! How many rows there are of everything follows from the number of orders. Only lines need a plan: their ids depend on
+//! how many lines all orders before have, which is counted once and kept for each block of orders.
 
 mod faults;
 mod layouts;
@@ -40,7 +40,7 @@ pub(crate) struct Sales {
 }
 
 impl Sales {
-    /// The rows of so many orders.
+    /// Plans the rows of this many orders.
     ///
     /// # Errors
     /// [`Kind::Usage`] if an id would not fit its column, [`Kind::Interrupted`].
@@ -51,7 +51,7 @@ impl Sales {
             lines: vec![0],
         };
         let customers = sales.orders.customers;
-        // Some persons are no customers, as the strangers' and stores' places among them are.
+        // The last persons are not customers, nor are those who share an id with a stranger or a store.
         sales.persons = customers + customers / 130;
         for block in 0..even_parts(sales.orders.count, 1).len() {
             cancel.check()?;
@@ -94,7 +94,7 @@ impl Sales {
             id,
             seed: self.orders.seed,
             persons: self.persons,
-            // The only ones without orders, which would be refused with them.
+            // Only stores have no orders, which would be refused with their customer.
             file_fault: match CustomerKind::of(id) {
                 CustomerKind::Store => self.orders.faults.file_fault(CUSTOMER, id.into()),
                 _ => None,
@@ -169,7 +169,7 @@ impl RowSource for Sales {
 
     fn parts(&self, table: usize, rows: u64) -> Vec<Part> {
         match table {
-            // As many orders as have so many lines on the average.
+            // As many orders as have this many lines on average.
             LINE => even_parts(self.orders.count, rows / 4),
             table => even_parts(self.rows(table), rows),
         }
@@ -178,7 +178,7 @@ impl RowSource for Sales {
     fn keys(&self, table: usize, part: &Part) -> (u64, u64) {
         match table {
             LINE => (self.lines[part.start], self.lines[part.end]),
-            // All in one part, as there are fewer of them than a part has.
+            // All offers are in one part, since a part has room for more.
             OFFER => (0, PRODUCTS.into()),
             table => {
                 let rows = even_rows(part, self.rows(table));

@@ -13,23 +13,25 @@ use super::layouts::{LINE, ORDER, PRODUCT};
 use super::people::{contact, with_orders};
 use super::products::{DISCOUNTED, OFFERED, PARTS, Product, offer, products};
 
-/// One of so many orders has lost its lines: ten of AdventureWorks' number.
+/// One order in this many has no lines: ten of AdventureWorks' number.
 const LOST_LINES: u32 = 3_146;
-/// The first of them.
+/// The first order without lines.
 const FIRST_LOST: u32 = 100;
 /// Share of orders that stores place.
 const OF_STORES: Share = Share::new(0.125);
-/// Lines of a store's order: six quantiles. An online order's are drawn from `ONLINE_LINES`.
+/// How many lines a store's order has: six quantiles. An online order's are drawn from `ONLINE_LINES`.
 const STORE_LINES: [u32; 7] = [1, 4, 8, 12, 18, 28, 46];
 /// Weights of 1, 2, 3 … lines of an online order.
 const ONLINE_LINES: [f64; 8] = [34.0, 33.0, 18.0, 8.0, 4.0, 1.6, 0.9, 0.5];
-/// Pieces of a store's line: five quantiles.
+/// How many pieces a line of a store's order has: five quantiles.
 const STORE_PIECES: [u32; 6] = [1, 2, 3, 5, 9, 41];
 /// Share of lines under an offer with a discount.
 const WITH_DISCOUNT: Share = Share::new(0.06);
-/// What a store pays of the list price, and what is added to an order, in thousandths.
+/// What a store pays of the list price, in thousandths.
 const STORE_PRICE: u64 = 600;
+/// The tax that is added to an order, in thousandths of its lines' total.
 const TAX: u64 = 80;
+/// The freight that is added to an order, in thousandths of its lines' total.
 const FREIGHT: u64 = 25;
 
 /// How many of a million orders were placed before a day, counted from 2000-01-01: from 2011-05-31 to 2014-06-30.
@@ -40,21 +42,22 @@ const GROWTH: [(u64, i64); 5] = [
     (626_000, 5_114),
     (1_000_000, 5_295),
 ];
-/// Days from an order to its shipping, and to when it is due.
+/// Days from an order to its shipping.
 const SHIPPING_DAYS: i64 = 7;
+/// Days from an order to when it is due.
 const DUE_DAYS: i64 = 12;
 
-/// Of what kind an order is, and how many lines it has.
+/// An order's kind, and how many lines it has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) online: bool,
     pub(super) lines: u32,
-    /// Whether its lines are in no table.
+    /// Whether the order's lines are missing from their table.
     pub(super) lost: bool,
 }
 
 impl Shape {
-    /// How many of its lines are in their table.
+    /// How many of the order's lines are in their table.
     pub(super) fn lines_in_table(self) -> u32 {
         if self.lost { 0 } else { self.lines }
     }
@@ -91,11 +94,11 @@ pub(super) struct Line {
     pieces: u32,
     product: u32,
     offer: u32,
-    /// In ten-thousandths.
+    /// The price of a piece, in ten-thousandths.
     price: u64,
-    /// In per cent.
+    /// The discount in per cent.
     discount: u8,
-    /// In ten-thousandths.
+    /// The total of the line, in ten-thousandths.
     total: u64,
     tracking: u32,
     rowguid: [u8; 16],
@@ -104,7 +107,7 @@ pub(super) struct Line {
 }
 
 impl Orders {
-    /// So many orders, with the customers and products that they need.
+    /// Prepares this many orders, with the customers and products that they need.
     pub(super) fn new(recipe: &Recipe, count: u32) -> Self {
         let faults = RowFaults::new(recipe.seed, recipe.dirty);
         let mut products = products(recipe.seed);
@@ -126,7 +129,7 @@ impl Orders {
         }
     }
 
-    /// Of what kind an order is, and how many lines it has.
+    /// Draws an order's kind, and how many lines it has.
     pub(super) fn shape(&self, order: u32) -> Shape {
         let mut draws = Draws::of(self.seed, Stream::OrderShape, order.into());
         let online = !draws.chance(OF_STORES);
@@ -203,7 +206,8 @@ impl Orders {
         } else {
             list * STORE_PRICE / 1_000
         };
-        // Whole cents with a discount of whole per cents: so a total has four digits, as an order's has.
+        // With a discount of whole per cents the price is in whole cents, so that a total has four digits, as an
+        // order's has.
         let price = if offer.discount == 0 {
             price
         } else {
@@ -232,8 +236,8 @@ impl Orders {
         }
     }
 
-    /// The rule that a line breaks. A key has two parts, of which only the second is its own; so it cannot be that
-    /// of the line before if that one is another order's.
+    /// The fault that a line has in a file, if it breaks a rule. A line's key has two parts, of which only the second is
+    /// its own; so it cannot be that of the line before if that line is another order's.
     fn line_file_fault(&self, id: u64, nth: u32) -> Option<FaultIn> {
         let own = self.faults.file_fault(LINE, id)?;
         let first = RowFaults::first_file_fault(LINE);

@@ -7,10 +7,11 @@ use crate::table::faults::FaultIn;
 use crate::table::fields::{Fields, Row};
 use crate::table::time::{DAY, SECOND};
 
-/// One of so many customers is of each special kind.
+/// One customer in this many is of each special kind.
 const KINDS: u32 = 28;
-/// 2008-01-01 in days from 2000-01-01, and the days until 2014-07-01.
+/// The first day that a row was changed on, 2008-01-01, in days from 2000-01-01.
 const FIRST_DAY: i64 = 2_922;
+/// How many days rows were changed on, until 2014-07-01.
 const DAYS: u32 = 2_373;
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/sqlserver/2004/07/adventure-works";
@@ -18,9 +19,9 @@ const NAMESPACE: &str = "http://schemas.microsoft.com/sqlserver/2004/07/adventur
 /// What a customer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CustomerKind {
-    /// A person of the persons.
+    /// A person who is in the table of persons.
     Person,
-    /// One who names a person that the persons lack.
+    /// A customer who names a person that is not in the table of persons.
     Stranger,
     /// A store without a person, and without orders.
     Store,
@@ -63,7 +64,7 @@ pub(super) fn contact(customer: u32, customers: u32) -> u32 {
 pub(super) struct Person {
     pub(super) id: u32,
     pub(super) seed: u64,
-    /// Whether there is a customer of this id, who then is this person.
+    /// Whether there is a customer with this id, who then is this person.
     pub(super) is_customer: bool,
     pub(super) fault: Option<FaultIn>,
     pub(super) file_fault: Option<FaultIn>,
@@ -174,7 +175,7 @@ impl Row for Customer {
     }
 }
 
-/// When a row was changed last: to the millisecond, or at midnight.
+/// Draws when a row was last changed: to the millisecond, or at midnight.
 fn modified(draws: &mut Draws) -> i64 {
     let day = (FIRST_DAY + i64::from(draws.below(DAYS))) * DAY;
     let millis = i64::from(draws.below(86_400_000));

@@ -5,20 +5,20 @@
 pub struct Dialect {
     /// The file's name.
     pub file: &'static str,
-    /// The names in its first line; none if it has no such line.
+    /// The names in the file's first line; none if it has no such line.
     pub header: &'static [&'static str],
-    /// What stands between two fields.
+    /// The character between two fields.
     pub delimiter: char,
-    /// What ends a line.
+    /// The characters that end a line.
     pub line_end: &'static str,
     /// Whether the last line is ended too.
     pub final_line_end: bool,
     /// Whether a byte order mark comes first.
     pub byte_order_mark: bool,
-    /// What stands for a value that is missing.
+    /// The word that stands for a missing value.
     pub null: &'static str,
     /// Columns whose numbers have a decimal comma.
     pub commas: &'static [&'static str],
-    /// Columns whose later times are days alone: the source changed its mind.
+    /// Columns whose later times are dates without a time of day: the source changed its mind.
     pub days: &'static [&'static str],
 }

@@ -16,13 +16,13 @@ pub(crate) const FAR_TIMES: [i64; 2] = [-730_119 * DAY, 2_921_940 * DAY - 1];
 /// The highest amount of `numeric(10,2)`, in cents.
 pub(crate) const EXTREME_CENTS: i64 = 9_999_999_999;
 
-/// A fault.
+/// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The text ends in a space.
     TrailingSpace,
-    /// The text's accents are characters of their own (Unicode NFD), so it looks equal and isn't.
+    /// The text's accents are characters of their own (Unicode NFD), so that it looks equal to another and isn't.
     Decomposed,
     /// The text is empty.
     EmptyText,
@@ -42,34 +42,34 @@ pub enum Fault {
     ExtremeAmount,
     /// In files: a field that is required is missing.
     MissingField,
-    /// In files: a number isn't one.
+    /// In files: a number is not a number.
     NotANumber,
     /// In files: a number is beyond its type.
     OutOfRange,
-    /// In files: a time is none of the calendar's, or not written as times are.
+    /// In files: a time is not in the calendar, or not written as times are.
     ImpossibleTime,
     /// In files: a text is longer than its column.
     TooLong,
     /// In files: the text is not UTF-8.
     NotUtf8,
-    /// In files: the text holds a NUL, which Postgres has no place for.
+    /// In files: the text holds a NUL character, which Postgres has no place for.
     NulByte,
     /// In files: the row lacks its last field.
     RaggedRow,
     /// In files: the row has the key of the one before.
     DuplicateKey,
-    /// In files: the row names something that nowhere exists.
+    /// In files: the row names a row that does not exist.
     UnknownReference,
-    /// In files: the row itself is whole, but its parent has a fault that it is refused for.
+    /// In files: the row itself is whole, but its parent is refused for a fault of its own.
     MissingParent,
 }
 
 /// A fault, and the column of its row that it is planted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FaultIn {
-    /// The fault.
+    /// What is wrong.
     pub fault: Fault,
-    /// The column; empty where it is the row as a whole.
+    /// The column with the fault; empty where it is the row as a whole.
     pub column: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl FaultIn {
 }
 
 impl Fault {
-    /// Plants it in a text; those that are not a text's leave it as it is.
+    /// Plants the fault in a text. Faults that are not a text's leave it as it is.
     pub(crate) fn plant_in(self, text: &mut String) {
         match self {
             Self::TrailingSpace => text.push(' '),
@@ -103,7 +103,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Faults in a `share` of rows, of 1.
+    /// Plants faults in a `share` of rows, of 1.
     pub(crate) fn new(seed: u64, share: f64) -> Self {
         Self {
             seed,
@@ -111,7 +111,7 @@ impl Faults {
         }
     }
 
-    /// One of `faults` for the row with this index, if it is to have one. `stream` tells apart those that may
+    /// Draws one of `faults` for the row with this index, if it is to have one. `stream` tells apart faults that may
     /// stand in a database from those that break a rule.
     pub(crate) fn draw<F: Copy>(
         &self,
@@ -141,7 +141,7 @@ impl FaultCounts {
         }
     }
 
-    /// What was planted in the table of this name.
+    /// The counts as the report has them, for the table of this name.
     pub(crate) fn report(&self, table: &'static str) -> Vec<FaultCount> {
         let planted = self.0.iter();
         planted
@@ -155,16 +155,17 @@ impl FaultCounts {
     }
 }
 
-/// Rows that have a fault.
+/// How many rows of a table have a certain fault.
 #[derive(Debug, Clone, Serialize)]
 pub struct FaultCount {
-    /// The table.
+    /// The table's name.
     pub table: &'static str,
-    /// The column; of a duplicate client the first of those that are alike; empty where it is the whole row.
+    /// The column with the fault: of a duplicate client the first of those that are alike, empty where it is the
+    /// whole row.
     pub column: &'static str,
-    /// What is wrong there.
+    /// What is wrong with the column.
     pub fault: Fault,
-    /// In how many rows.
+    /// How many rows have the fault.
     pub rows: u64,
 }
 

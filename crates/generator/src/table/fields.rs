@@ -1,33 +1,33 @@
-//! A row as its fields: what rows are written through, whatever they are encoded as.
+//! A row as its fields, whatever it is encoded as.
 
 use database::copy::write::RowEncoder;
 
 use crate::table::faults::FaultIn;
 
-/// What takes the fields of a row, one after the other.
+/// Takes the fields of a row, one after the other.
 pub trait Fields {
-    /// An integer.
+    /// Writes an integer.
     fn int4(&mut self, value: i32);
-    /// A bigint.
+    /// Writes a bigint.
     fn int8(&mut self, value: i64);
-    /// The numeric `unscaled` · 10^-`scale`.
+    /// Writes the numeric `unscaled` · 10^-`scale`.
     fn numeric(&mut self, unscaled: i64, scale: u16);
-    /// A text, or the label of an enum.
+    /// Writes a text, or the label of an enum.
     fn text(&mut self, value: &str);
-    /// A timestamp in microseconds since 2000-01-01T00:00:00.
+    /// Writes a timestamp, given in microseconds since 2000-01-01T00:00:00.
     fn timestamp(&mut self, micros: i64);
-    /// An instant in microseconds since 2000-01-01T00:00:00Z.
+    /// Writes an instant, given in microseconds since 2000-01-01T00:00:00Z.
     fn timestamptz(&mut self, micros: i64);
-    /// A boolean.
+    /// Writes a boolean.
     fn bool(&mut self, value: bool);
-    /// A smallint.
+    /// Writes a smallint.
     fn int2(&mut self, value: i16);
-    /// A UUID.
+    /// Writes a UUID.
     fn uuid(&mut self, value: [u8; 16]);
-    /// NULL of any type.
+    /// Writes NULL, of any type.
     fn null(&mut self);
 
-    /// An integer or NULL.
+    /// Writes an integer or NULL.
     fn int4_or_null(&mut self, value: Option<u32>) {
         match value {
             Some(value) => self.int4(value as i32),
@@ -35,7 +35,7 @@ pub trait Fields {
         }
     }
 
-    /// A text or NULL.
+    /// Writes a text or NULL.
     fn text_or_null(&mut self, value: Option<&str>) {
         match value {
             Some(value) => self.text(value),
@@ -43,7 +43,7 @@ pub trait Fields {
         }
     }
 
-    /// A timestamp or NULL.
+    /// Writes a timestamp or NULL.
     fn timestamp_or_null(&mut self, micros: Option<i64>) {
         match micros {
             Some(micros) => self.timestamp(micros),
@@ -95,15 +95,15 @@ impl Fields for RowEncoder {
     }
 }
 
-/// One table's row: how it is encoded.
+/// A row of one table.
 pub trait Row {
-    /// Writes the fields. `text` is scratch space.
+    /// Writes the row's fields. `text` is scratch space.
     fn encode(&self, text: &mut String, fields: &mut impl Fields);
 
-    /// The fault that was planted in it.
+    /// The fault that is planted in the row, wherever it goes.
     fn fault(&self) -> Option<FaultIn>;
 
-    /// The fault that it has in a file only, since it breaks a rule.
+    /// The fault that the row has in a file only, since it breaks a rule.
     fn file_fault(&self) -> Option<FaultIn> {
         None
     }

@@ -1,5 +1,5 @@
-//! What a dataset's rows are to those that bring them somewhere: tables, and parts of tables that can be
-//! encoded in any order.
+//! A dataset's rows as whatever sends or writes them sees them: tables, cut into parts that can be encoded in any
+//! order.
 
 pub mod dialect;
 pub mod faults;
@@ -16,26 +16,26 @@ use crate::table::layout::{Layout, Part};
 
 /// The rows of a dataset, planned. Tables are named by their place in [`tables`](Self::tables).
 pub(crate) trait RowSource: Sync {
-    /// The tables, parents before children.
+    /// The dataset's tables, parents before children.
     fn tables(&self) -> &'static [Layout];
 
     /// How many rows are made for a table.
     fn rows(&self, table: usize) -> u64;
 
-    /// A table's key when all rows are there.
+    /// The highest key of a table when all rows are there.
     fn highest(&self, table: usize) -> u64;
 
-    /// A table in parts of about `rows` rows.
+    /// Cuts a table into parts of about `rows` rows.
     fn parts(&self, table: usize, rows: u64) -> Vec<Part>;
 
-    /// The key that the rows of a part follow, and the one that they end with.
+    /// The key just before the rows of a part, and the key of the last of them.
     fn keys(&self, table: usize, part: &Part) -> (u64, u64);
 
     /// Encodes the rows of a part. Each time a block is full, `hand_over` takes it and the number of its rows,
-    /// and gives a buffer for the next one. Returns what was planted.
+    /// and gives a buffer for the next one. Returns how many rows have which fault.
     ///
     /// # Errors
-    /// Those of `hand_over`.
+    /// The errors of `hand_over`.
     fn encode(
         &self,
         table: usize,
@@ -44,7 +44,7 @@ pub(crate) trait RowSource: Sync {
         hand_over: &mut HandOver<'_>,
     ) -> anyhow::Result<FaultCounts>;
 
-    /// The client with the most movements, where there are such.
+    /// The client with the most movements, if the dataset has clients and movements.
     fn busiest(&self) -> Option<BusiestClient> {
         None
     }
@@ -55,8 +55,8 @@ pub(crate) trait RowSource: Sync {
 pub struct BusiestClient {
     /// The associate's id.
     pub id: u32,
-    /// Movements, of those that the run made.
+    /// How many of the movements that the run made are this client's.
     pub movements: u64,
-    /// The same as a share of all movements that the run made.
+    /// The client's share of all movements that the run made.
     pub share: f64,
 }

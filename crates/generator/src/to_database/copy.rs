@@ -1,5 +1,8 @@
-//! Streaming tables to Postgres: connections, each with a connection of its own, take the parts of all tables as
-//! they come. In each connection one thread makes rows while another sends those made before.
+//! Streaming tables to Postgres over several connections, which take the parts of all tables as they come.
+//!
+//! For each connection one thread makes rows while another sends those made before; the buffers of blocks that were
+//! sent go back to the maker. Each task is one COPY in a transaction of its own. If a connection is lost during a task,
+//! it is reopened and the task done again, unless the server had committed it, which the keys of its rows tell.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -24,9 +27,9 @@ use crate::to_database::worker_connection::WorkerConnection;
 
 /// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
 const PART_ROWS: (u64, u64) = (10_000, 250_000);
-/// Parts for each connection, so that none waits long for the last one.
+/// How many parts there are for each connection, so that none waits long for the last one.
 const PARTS_PER_CONNECTION: u64 = 4;
-/// Blocks that may wait to be sent in a connection.
+/// How many blocks may wait to be sent over a connection.
 const BLOCKS_AHEAD: usize = 4;
 
 /// What to copy, and where to.
@@ -34,24 +37,24 @@ pub(crate) struct Load<'a> {
     /// The schema of the tables.
     pub(crate) schema: &'a str,
     pub(crate) source: &'a dyn RowSource,
-    /// Each table in one transaction that truncates it first, its rows frozen.
+    /// Whether each table is copied in one transaction that truncates it first, its rows frozen.
     pub(crate) freeze: bool,
     pub(crate) cancel: &'a Cancel,
 }
 
-/// What is done in one transaction: some parts of a table.
+/// Some parts of a table, which are copied in one transaction.
 struct Task {
     table: usize,
     parts: Vec<Part>,
 }
 
-/// What a connection's maker tells its sender.
+/// What the thread that makes rows tells the one that sends them.
 enum Message {
     /// Blocks of this task follow.
     Begin(usize),
-    /// Encoded rows, and how many.
+    /// Encoded rows, and how many they are.
     Block(Vec<u8>, u64),
-    /// No more of them.
+    /// The task has no more blocks; this many of its rows have which fault.
     End(FaultCounts),
 }
 
@@ -76,7 +79,7 @@ struct TableProgress {
 
 #[derive(Default)]
 struct TableState {
-    /// Since when, and the span that shows it, from the first task's begin to the last one's end.
+    /// When the table's first task began, and the span that shows its progress until the last one ends.
     running: Option<(Instant, Span)>,
     seconds: f64,
     tasks_left: usize,
@@ -84,10 +87,10 @@ struct TableState {
     planted: FaultCounts,
 }
 
-/// Copies every row of the plan, and tells what was planted in which table.
+/// Copies every row of the plan, and returns how many rows of each table have which fault.
 ///
 /// # Errors
-/// What a connection met. A connection that is lost is made anew and the task done again, once.
+/// The first failure of a connection. A connection that is lost is reopened and its task done again, once.
 pub(crate) fn tables(
     connections: &mut [WorkerConnection<'_>],
     load: &Load<'_>,
@@ -153,7 +156,7 @@ pub(crate) fn tables(
 }
 
 /// All tasks in the order in which they are begun: parents first; but the longest first where each table is
-/// one.
+/// one task.
 fn tasks(load: &Load<'_>, connections: u64) -> Vec<Task> {
     let tasks = (0..load.source.tables().len()).flat_map(|table| {
         let part_rows = load.source.rows(table) / (connections * PARTS_PER_CONNECTION);
@@ -176,8 +179,11 @@ fn tasks(load: &Load<'_>, connections: u64) -> Vec<Task> {
     }
 }
 
-/// Whether the tables hold what was committed: a server that crashed may have lost what it had not yet
-/// written to disk.
+/// Checks that the tables hold what was committed: a server that crashed may have lost what it had not yet written
+/// to disk.
+///
+/// # Errors
+/// [`Kind::Check`] with the table that lacks rows.
 fn check_counts(client: &mut Client, load: &Load<'_>) -> anyhow::Result<()> {
     for (table, layout) in load.source.tables().iter().enumerate() {
         let query = format!(
@@ -220,7 +226,7 @@ impl Shared<'_> {
                 let source = self.load.source;
                 match source.encode(task.table, part, &mut encoding, &mut hand_over) {
                     Ok(more) => planted.add(&more),
-                    // The sender notices that this end is gone, and says why.
+                    // The sending thread notices that this one is gone, and says why.
                     Err(_) => return,
                 }
             }
@@ -230,7 +236,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Sends what the maker makes. The buffers of sent blocks go back to it.
+    /// Sends what [`make`](Self::make) makes, and gives the buffers of sent blocks back to it.
     fn send(
         &self,
         connection: &mut WorkerConnection<'_>,
@@ -249,7 +255,7 @@ impl Shared<'_> {
                             copy.send(&block, rows)?;
                             sent_rows += rows;
                             progress.add(rows);
-                            // Nobody takes it if the maker is done.
+                            // Nobody takes the buffer once all rows are made.
                             let _ = used.send(block);
                         }
                         Ok(Message::End(planted)) => {
@@ -269,7 +275,7 @@ impl Shared<'_> {
                         table = progress.name,
                         "{error:#}: connecting again, to copy this part once more"
                     );
-                    // The rest of what the maker makes of it, if that isn't all.
+                    // Drops what is still to come of the task.
                     while !made && matches!(messages.recv(), Ok(Message::Block(..))) {}
                     progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
                     connection.reconnect(self.load.cancel)?;
@@ -283,7 +289,7 @@ impl Shared<'_> {
         self.check()
     }
 
-    /// One COPY in a transaction of its own, fed by `feed`.
+    /// Runs one COPY in a transaction of its own, fed by `feed`.
     fn transaction(
         &self,
         client: &mut Client,
@@ -306,7 +312,7 @@ impl Shared<'_> {
         Ok((written, planted))
     }
 
-    /// Does a task whose transaction was lost a second time, unless the server had committed it.
+    /// Does a task again whose transaction was lost, unless the server had committed it.
     fn again(&self, client: &mut Client, task: &Task) -> anyhow::Result<(Written, FaultCounts)> {
         let Load { source, schema, .. } = *self.load;
         let progress = &self.tables[task.table];
@@ -362,7 +368,7 @@ impl Shared<'_> {
         &self.load.source.tables()[task.table]
     }
 
-    /// Whether it was the connection that failed and nobody wanted it to.
+    /// Whether an error comes from a connection that was lost while nobody stopped the run.
     fn may_retry(&self, error: &anyhow::Error) -> bool {
         self.check().is_ok() && database::is_transient(error)
     }

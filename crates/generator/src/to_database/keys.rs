@@ -11,11 +11,11 @@ use postgres::Client;
 
 use crate::table::RowSource;
 
-/// Runs the statements of a `constraints.sql` in `schema`: those that follow each other and create indexes
-/// at the same time over all `clients`, of which there is at least one, all others in their order.
+/// Runs the statements of a `constraints.sql` in `schema`. Statements that create indexes and follow each other run at
+/// the same time over all `clients`, of which there is at least one; all others run in their order.
 ///
 /// # Errors
-/// The server's, with the statement.
+/// The server's error, with the statement.
 pub(crate) fn add(
     clients: &mut [&mut Client],
     schema: &str,
@@ -56,7 +56,7 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Statistics for the planner.
+/// Collects the planner's statistics of the tables of `source`.
 pub(crate) fn analyze(
     client: &mut Client,
     schema: &str,
@@ -69,8 +69,8 @@ pub(crate) fn analyze(
         .with_context(|| format!("cannot analyze the tables in schema {schema}"))
 }
 
-/// The statements, those together that may run at the same time. A statement ends with a semicolon at the
-/// end of a line.
+/// The statements of an SQL text, in groups of those that may run at the same time. A statement ends with a semicolon
+/// at the end of a line.
 fn groups(sql: &str) -> Vec<Vec<&str>> {
     let mut groups: Vec<Vec<&str>> = Vec::new();
     let mut indexes = false;

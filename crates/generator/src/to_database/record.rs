@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
 use crate::table::RowSource;
 
-/// The table's name.
+/// The name of the table that says what a schema was filled with.
 pub(crate) const TABLE: &str = "extrato_generation";
 
 /// What a schema was filled with.
@@ -29,10 +29,11 @@ pub struct Generation {
     pub highest: BTreeMap<String, u64>,
 }
 
-/// What `schema` was filled with, or `None` if it wasn't filled by us or doesn't exist.
+/// Reads what `schema` was filled with; `None` if generate didn't fill it or it doesn't exist.
 ///
 /// # Errors
-/// The server's, and [`Kind::Mismatch`] if the table holds something else than we write.
+/// The server's errors, [`Kind::Refused`] if another version of the generator filled the schema, and
+/// [`Kind::Mismatch`] if the table holds anything but what generate writes.
 pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Generation>> {
     let exists: bool = client
         .query_one(
@@ -99,7 +100,7 @@ pub(crate) fn highest(source: &dyn RowSource) -> BTreeMap<String, u64> {
 }
 
 impl Generation {
-    /// Whether these are the very rows that `options` ask for anew.
+    /// Whether a fresh run with `options` would make exactly these rows.
     pub fn is_of(&self, options: &Options) -> bool {
         let Ok(known) = options.known_dataset() else {
             return false;
@@ -110,7 +111,8 @@ impl Generation {
             && self.highest.get(known.counted()) == Some(&options.size.into())
     }
 
-    /// Creates the table in `schema`; `unlogged` as those it tells of, so that a crash empties it with them.
+    /// Creates the table in `schema`. It is `unlogged` if the tables that it tells of are, so that a crash empties it
+    /// with them.
     pub(crate) fn create(client: &mut Client, schema: &str, unlogged: bool) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
         let kind = if unlogged { "UNLOGGED TABLE" } else { "TABLE" };
@@ -130,7 +132,7 @@ impl Generation {
         Ok(())
     }
 
-    /// Writes this in the place of what was recorded before.
+    /// Replaces what was recorded before.
     pub(crate) fn write(&self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
         client.batch_execute(&format!("DELETE FROM {table}"))?;
@@ -145,7 +147,7 @@ impl Generation {
             distributions,
         } = &self.recipe;
         let (version, seed) = (self.version as i32, seed.to_string());
-        // Plain ASCII, which a database of any encoding takes.
+        // Both are plain ASCII, which a database of any encoding takes.
         let (as_of, distributions) = (as_of.to_string(), toml::to_string(distributions)?);
         for (table, &highest) in &self.highest {
             client.execute(

@@ -1,5 +1,5 @@
-//! The schemas of a fresh load: one of its own to build in, and the move into the target when all is
-//! complete, so that the target is either as it was before or holds the whole dataset.
+//! The schemas of a fresh load: it builds in one of its own and moves everything into the target when all is complete,
+//! so that the target is either as it was before or holds the whole dataset.
 
 use std::thread;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use postgres::Client;
 use postgres::error::SqlState;
 
 const LOADING_PREFIX: &str = "extrato_loading_";
-/// The comment of a schema that a load is built in: what bears it may be dropped.
+/// The comment of a schema that a load is built in: a schema with this comment may be dropped.
 const MARK: &str = "extrato generate is building here";
-/// Postgres cuts names off at 63 bytes.
+/// Bytes of the longest name of a target: Postgres cuts names off at 63 bytes.
 const LONGEST_NAME_BYTES: usize = 63 - LOADING_PREFIX.len();
 
 /// The name of the schema in which the rows for `target` are built.
@@ -43,13 +43,14 @@ pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
     Ok(format!("{LOADING_PREFIX}{target}"))
 }
 
-/// The number of the advisory lock on a schema, from its name.
+/// SQL for the number of the advisory lock on a schema, from its name.
 const LOCK: &str = "hashtextextended('extrato generate ' || $1, 0)";
-/// How long a run waits for a lock: the server notices only after a while that a killed one is gone.
+/// How often a run tries to get a lock: the server notices only after a while that a killed run is gone.
 const LOCK_TRIES: u32 = 20;
+/// How long a run waits between two tries to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// Keeps other runs off the schema until [`unlock`], or until `client` disconnects.
+/// Locks a schema against other runs until [`unlock`], or until `client` disconnects.
 ///
 /// # Errors
 /// [`Kind::Refused`] if another run has it.
@@ -66,7 +67,7 @@ pub(crate) fn lock(client: &mut Client, target: &str) -> anyhow::Result<()> {
     )))
 }
 
-/// Lets other runs on, at once and not only when the server notices that this one is gone.
+/// Unlocks a schema at once, and not only when the server notices that this run is gone.
 pub(crate) fn unlock(client: &mut Client, target: &str) {
     let query = format!("SELECT pg_advisory_unlock({LOCK})");
     if let Err(error) = client.query_one(&query, &[&target]) {
@@ -74,7 +75,7 @@ pub(crate) fn unlock(client: &mut Client, target: &str) {
     }
 }
 
-/// Refuses a schema that holds anything, be it ours or not.
+/// Refuses a schema that holds anything, whoever made it.
 ///
 /// # Errors
 /// [`Kind::Refused`] with the ways out.
@@ -134,7 +135,7 @@ pub(crate) fn check_rights(client: &mut Client, target: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// Connections that the server, its database and the role have left.
+/// How many connections the server, the database and the role have left.
 pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
     let row = client.query_one(
         "SELECT least(
@@ -150,11 +151,11 @@ pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
     Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
 
-/// Creates the loading schema, in place of one that a dead run left, with the dataset's types and
-/// tables in it; names without a schema mean this one from now on.
+/// Creates the loading schema with the dataset's types and tables in it, in place of one that a dead run left. From
+/// then on names without a schema mean this one.
 ///
 /// # Errors
-/// [`Kind::Refused`] if there is a schema of that name that no run of ours made.
+/// [`Kind::Refused`] if there is a schema of that name that generate didn't make.
 pub(crate) fn create_loading(
     client: &mut Client,
     loading: &str,
@@ -169,8 +170,8 @@ pub(crate) fn create_loading(
     )?;
     if foreign.is_some() {
         return Err(Kind::Refused.error(format!(
-            "schema {loading}, in which the rows would be built, is none that an unfinished generate left: rename or drop \
-             it, or name another target with --schema"
+            "schema {loading}, in which the rows would be built, exists but was not left by an unfinished generate: \
+             rename it or drop it, or name another target with --schema"
         )));
     }
     client

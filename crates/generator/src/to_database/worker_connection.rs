@@ -5,24 +5,24 @@ use postgres::Client;
 
 /// A connection that rows are sent over.
 pub(crate) enum WorkerConnection<'a> {
-    /// One of its own, made anew if it is lost.
+    /// A connection of the worker's own, reopened if it is lost.
     Own(Box<Connection>, &'a Settings),
-    /// One that holds a transaction, which is lost with it.
+    /// A connection with a transaction under way, which is lost with it.
     Lent(&'a mut Client),
 }
 
 impl<'a> WorkerConnection<'a> {
-    /// Connects.
+    /// Opens a connection of the worker's own.
     pub(crate) fn open(settings: &'a Settings, cancel: &Cancel) -> anyhow::Result<Self> {
         Ok(Self::Own(Box::new(connect(settings, cancel)?), settings))
     }
 
-    /// Whether it can be made anew.
+    /// Whether the connection can be reopened.
     pub(crate) fn is_own(&self) -> bool {
         matches!(self, Self::Own(..))
     }
 
-    /// Makes one of its own anew.
+    /// Reopens a connection of the worker's own.
     pub(crate) fn reconnect(&mut self, cancel: &Cancel) -> anyhow::Result<()> {
         if let Self::Own(connection, settings) = self {
             **connection = connect(settings, cancel)?;
@@ -30,7 +30,7 @@ impl<'a> WorkerConnection<'a> {
         Ok(())
     }
 
-    /// Makes one of its own anew if it was lost while it had nothing to do.
+    /// Reopens a connection of the worker's own if it was lost while it had nothing to do.
     pub(crate) fn refresh(&mut self, cancel: &Cancel) -> anyhow::Result<()> {
         if self.is_own() && self.client().simple_query("").is_err() {
             self.reconnect(cancel)?;

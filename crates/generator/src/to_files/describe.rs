@@ -1,5 +1,5 @@
-//! What would be generated, without a database: the distributions as a file that can be changed and used,
-//! and a sample of rows.
+//! A description of what would be generated, without a database: the distributions as a file that can be changed and
+//! used, and a sample of rows.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use crate::encode::encoding::Encoding;
 use crate::options::Options;
 use crate::recipe::Recipe;
 
-/// Sample rows of each table.
+/// How many sample rows each table has.
 const SAMPLE_ROWS: usize = 3;
 
 /// Describes the rows that `options` mean, as TOML that `--distributions` reads, all else in comments.

@@ -1,6 +1,11 @@
-//! The same rows as files, without any database: one for each table, the dataset's SQL, and a script for psql
-//! that loads them. CSV files of a dataset that arrives in a dialect are in it, and come with a list of the faults
-//! in them instead: `load` is what they are for.
+//! Rows as files, without any database.
+//!
+//! There is one file for each table, with the dataset's SQL and a script for psql that loads them. CSV files of a
+//! dataset that arrives in a dialect are for `load` instead: they are in the dialect, and come with a list of the faults
+//! in them.
+//!
+//! Files are written table by table. Several threads make the parts of a table, in any order; the one that writes puts
+//! them in theirs, so that the bytes don't depend on how many threads there are.
 
 pub mod describe;
 mod staging;
@@ -31,8 +36,8 @@ use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::to_files::staging::{Staging, cannot_write};
 
-/// Rows of a part, which one thread makes: so many that handing it on costs nothing, so few that those
-/// waiting for their turn stay small (a megabyte each).
+/// Rows of a part, which one thread makes: enough that handing it on costs nothing, and few enough that parts which wait
+/// for their turn stay small (a megabyte each).
 const PART_ROWS: u64 = 10_000;
 
 /// Writes the rows that `options` mean into `folder`, which is made if need be and must be empty.
@@ -153,7 +158,7 @@ struct Made {
     notes: Notes,
 }
 
-/// A part's bytes, without the last line's end where the dialect leaves it away.
+/// A part's bytes, without the last line's end where the dialect leaves it out.
 fn trimmed<'a>(bytes: &'a [u8], table: &Layout, last: bool) -> &'a [u8] {
     match table.dialect {
         Some(dialect) if last && !dialect.final_line_end => {
@@ -217,8 +222,8 @@ impl Writer<'_> {
         encoding.buffer().header(layout);
         put(&encoding.buffer().take(Vec::new()), 0)?;
         lines += encoding.buffer().notes().lines;
-        // A worker takes a buffer before it takes a part; so only as many parts as there are buffers wait for
-        // their turn, and the next one in turn always has one.
+        // A worker takes a buffer before it takes a part; so no more parts wait for their turn than there are
+        // buffers, and the next one in turn always has one.
         let (buffer, buffers) = channel();
         for _ in 0..2 * self.workers {
             buffer.send(Vec::new())?;
@@ -226,7 +231,7 @@ impl Writer<'_> {
         let (buffers, next) = (Mutex::new(buffers), AtomicUsize::new(0));
         let (sender, made) = channel();
         thread::scope(|scope| {
-            // Dropped at the end, so that no worker waits for them after a failure.
+            // Dropped at the end of this scope, so that no worker waits for a buffer after a failure.
             let (buffer, made) = (buffer, made);
             let (buffers, parts, next) = (&buffers, &parts, &next);
             for _ in 0..self.workers {

@@ -1,19 +1,19 @@
-//! The folder that files are written into before they are moved into place, so that either all are there or none.
+//! The folder that files are written into before they are moved into place, so that either all files are there or none.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 
-/// A folder inside the target in which everything is written; deleted with all else that is ours unless it
-/// is published.
+/// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that
+/// this run made.
 pub(crate) struct Staging {
     pub(crate) folder: PathBuf,
     target: PathBuf,
     lock: PathBuf,
     /// Whether the target was made for this run.
     is_new: bool,
-    /// Locked for as long as it is open, also if the run is killed.
+    /// The lock file, which is locked for as long as it is open; if the run is killed, the system closes it.
     _locked: File,
 }
 
@@ -21,7 +21,7 @@ const STAGING: &str = ".extrato-loading";
 const LOCK: &str = ".extrato-lock";
 
 impl Staging {
-    /// Takes the folder, which is made if need be and must hold nothing but what a killed run left.
+    /// Takes the folder `target` for this run. It is made if need be, and must hold nothing but what a killed run left.
     ///
     /// # Errors
     /// [`Kind::Refused`] if it holds something or another run writes it, [`Kind::Output`] if it cannot be written.
@@ -35,7 +35,7 @@ impl Staging {
         let (folder, lock) = (target.join(STAGING), target.join(LOCK));
         let entries = || fs::read_dir(target).into_iter().flatten().flatten();
         let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
-        // A run that was killed may have left some files, but then with its staging folder.
+        // A run that was killed may have left some files, but then its staging folder is still there.
         if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
             return Err(refused(
                 "holds something: delete it, or name another folder with --to",
@@ -69,7 +69,7 @@ impl Staging {
     /// Moves the files into place, the one named `last` after all others.
     ///
     /// # Errors
-    /// [`Kind::Output`].
+    /// [`Kind::Output`] if a file cannot be moved.
     pub(crate) fn publish(mut self, last: &str) -> anyhow::Result<()> {
         let entries =
             fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
@@ -97,7 +97,7 @@ impl Drop for Staging {
     }
 }
 
-/// What an error says of a place that cannot be written.
+/// The message of an error about a place that cannot be written.
 pub(crate) fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
