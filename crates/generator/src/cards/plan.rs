@@ -8,7 +8,7 @@
 //! last bound and changes nothing before it.
 //!
 //! The busiest client is found on the way: cards have holders near their owners, so that a window of counts
-//! ([`Clients`]) is enough, however many clients there are.
+//! (`Clients`) is enough, however many clients there are.
 
 use database::Cancel;
 use dataset::failure::Kind;

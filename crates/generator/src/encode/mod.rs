@@ -1,7 +1,7 @@
 //! Rows as bytes, and how a part of a table becomes blocks of them.
 //!
 //! A hundred million rows pass through here, so no format is chosen and as a rule nothing allocated for a row or a
-//! field. A row writes its fields straight into a [`Format`]'s buffer: for Postgres's binary COPY a length and the
+//! field. A row writes its fields straight into a `Format`'s buffer: for Postgres's binary COPY a length and the
 //! bytes of the value for each field, in its order, which takes less work than text on both sides. Once the buffer has a
 //! block's bytes it is swapped for one that was handed over before and is free again: while one thread sends or writes a
 //! block, another fills the next.

@@ -1,6 +1,6 @@
 //! Tables as their rows are encoded, and the parts that a table is cut into.
 //!
-//! Rows are made in blocks, and a part is a run of blocks. Where a row stands alone, a block has [`BLOCK_ROWS`] rows and
+//! Rows are made in blocks, and a part is a run of blocks. Where a row stands alone, a block has `BLOCK_ROWS` rows and
 //! any row's block follows from its number. Where rows follow from others (movements from cards, lines from orders),
 //! a block is one of those others', and the dataset's own plan says which rows are in it. Either way a part can be
 //! made without the parts before it, by any worker, and how a table is cut changes no row.

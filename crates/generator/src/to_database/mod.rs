@@ -25,9 +25,9 @@ use crate::to_database::worker_connection::WorkerConnection;
 /// Either all rows are in the schema at the end, or it is as it was before.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options that make no sense; [`Kind::Refused`] if the schema holds something that
-/// `mode` doesn't allow for, or another run is at it; [`Kind::Connection`] if a right is missing or the
-/// server goes away; [`Kind::Output`] if its disk is full; [`Kind::Interrupted`].
+/// A failure's [`Kind`](dataset::failure::Kind) is `Usage` for options that make no sense; `Refused` if the schema
+/// holds something that `mode` doesn't allow for, or another run is at it; `Connection` if a right is missing or the
+/// server goes away; `Output` if its disk is full; `Interrupted` if the run was cancelled.
 pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     options.check()?;
     let loading = schema::loading_name(&options.schema)?;
