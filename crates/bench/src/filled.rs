@@ -4,8 +4,7 @@ use std::path::Path;
 
 use database::Cancel;
 use dataset::Dataset;
-use generator::files::FileFormat;
-use generator::{Asked, Mode, Options, Report, Storage};
+use generator::{Asked, FileFormat, Mode, Options, Report, Storage};
 
 use crate::server::{SCHEMA, Server};
 use crate::table::thousands;
@@ -41,7 +40,7 @@ pub(crate) fn files(
         },
         ..options(dataset, size, None)
     };
-    Ok(rows(&generator::files::write(
+    Ok(rows(&generator::to_files::write(
         folder,
         FileFormat::Csv,
         &options,

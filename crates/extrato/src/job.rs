@@ -33,7 +33,7 @@ pub(crate) fn generate(
         return crate::terminal::print(&generator::describe(&options, cancel)?);
     }
     let report = match &arguments.to {
-        Some(folder) => generator::files::write(folder, arguments.format, &options, cancel)?,
+        Some(folder) => generator::to_files::write(folder, arguments.format, &options, cancel)?,
         None => {
             let settings = settings(&arguments.rows.connection, environment)?;
             generator::generate(&settings, &options, cancel)?

@@ -7,11 +7,11 @@ use dataset::Dataset;
 use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::files::FileFormat;
-use crate::laws::Laws;
-use crate::load::{MAX_WORKERS, Mode, Options, Storage};
+use crate::cards::distributions::Distributions;
+use crate::encode::file_format::FileFormat;
+use crate::options::{MAX_WORKERS, Mode, Options, Storage};
 use crate::recipe::Asked;
-use crate::source::Maker;
+use crate::registry::KnownDataset;
 
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\
@@ -100,10 +100,10 @@ pub struct RowsArgs {
 
     /// How many associates; accounts, cards and movements follow from them [default: 1000]
     #[arg(long, value_name = "N", conflicts_with = "scale", help_heading = "Rows",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(Maker::Cards.most())))]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(KnownDataset::Cards.most())))]
     pub associates: Option<u32>,
 
-    /// The same as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
+    /// The size as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
     /// about 120,000 lines, of hiring 2,000 employees
     #[arg(
         long,
@@ -146,7 +146,7 @@ pub struct RowsArgs {
     )]
     pub movements_exponent: Option<f64>,
 
-    /// … and a card has so many at the most [default: 10000]
+    /// The most movements that a card can have [default: 10000]
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub movements_cap: Option<u32>,
 
@@ -193,7 +193,7 @@ impl RowsArgs {
                 seed: self.seed,
                 as_of: self.as_of,
                 dirty: self.dirty,
-                laws: self.laws()?,
+                distributions: self.distributions()?,
             },
             workers: self.workers.map(usize::from),
             mode: if self.replace {
@@ -206,27 +206,31 @@ impl RowsArgs {
         })
     }
 
-    /// The laws, if anything is said about them.
-    fn laws(&self) -> anyhow::Result<Option<Laws>> {
-        let read = self.distributions.as_deref().map(Laws::read).transpose()?;
+    /// The distributions, if anything is said about them.
+    fn distributions(&self) -> anyhow::Result<Option<Distributions>> {
+        let read = self
+            .distributions
+            .as_deref()
+            .map(Distributions::read)
+            .transpose()?;
         let (exponent, cap) = (self.movements_exponent, self.movements_cap);
         if read.is_none() && exponent.is_none() && cap.is_none() {
             return Ok(None);
         }
-        let mut laws = read.unwrap_or_default();
-        let zeta = &mut laws.movements_per_card;
+        let mut distributions = read.unwrap_or_default();
+        let zeta = &mut distributions.movements_per_card;
         zeta.exponent = exponent.unwrap_or(zeta.exponent);
         zeta.cap = cap.unwrap_or(zeta.cap);
-        laws.check()?;
-        Ok(Some(laws))
+        distributions.check()?;
+        Ok(Some(distributions))
     }
 
     /// How many of what the dataset's sizes count.
     fn size(&self, dataset: &Dataset) -> anyhow::Result<u32> {
-        let maker = Maker::of(&dataset.name)?;
-        let (at_1, most, unit) = (maker.scale_1(), maker.most(), maker.unit());
+        let known = KnownDataset::of(&dataset.name)?;
+        let (at_1, most, unit) = (known.scale_1(), known.most(), known.unit());
         if let Some(associates) = self.associates {
-            if maker == Maker::Cards {
+            if known == KnownDataset::Cards {
                 return Ok(associates);
             }
             return Err(Kind::Usage.error(format!(
@@ -355,16 +359,16 @@ mod tests {
     }
 
     #[test]
-    fn single_laws_can_be_named_without_a_file() {
+    fn single_distributions_can_be_named_without_a_file() {
         let options = parse(&["--movements-cap", "7"])
             .expect("parsed")
             .options()
             .expect("options");
-        let laws = options.asked.laws.expect("named");
+        let distributions = options.asked.distributions.expect("named");
         assert_eq!(
             (
-                laws.movements_per_card.cap,
-                laws.movements_per_card.exponent
+                distributions.movements_per_card.cap,
+                distributions.movements_per_card.exponent
             ),
             (7, 1.55)
         );

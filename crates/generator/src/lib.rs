@@ -1,55 +1,64 @@
 //! Fills a Postgres schema with realistic, referentially exact fake rows over binary COPY.
 //!
-//! A row is a pure function of the seed, its table and its index ([`random`]), so any part of any table
-//! ([`plan`]) can be made by any worker, in any order ([`cards`]), and adding associates later gives the
-//! very rows that making all at once would have given ([`load`]).
+//! ```
+//! use database::Cancel;
+//! use dataset::Dataset;
+//! use generator::{Asked, Mode, Options, Storage, generate};
 //!
-//! What brings rows somewhere knows no dataset, only tables and parts of them ([`source`]).
+//! # fn main() -> anyhow::Result<()> {
+//! let database = testkit::Database::create();
+//! let options = Options {
+//!     dataset: Dataset::open("cards")?,
+//!     schema: "cards".to_owned(),
+//!     size: 5,
+//!     asked: Asked {
+//!         seed: Some(7),
+//!         ..Asked::default()
+//!     },
+//!     workers: Some(1),
+//!     mode: Mode::Fresh,
+//!     storage: Storage::default(),
+//! };
+//! let report = generate(&database.settings(), &options, &Cancel::default())?;
+//! assert_eq!((report.tables[0].table, report.tables[0].rows), ("associado", 5));
+//!
+//! // The same seed always gives the same rows.
+//! let query = "SELECT nome || ' ' || sobrenome FROM cards.associado WHERE id = 5";
+//! let row = database.connect().query_one(query, &[])?;
+//! assert_eq!(row.get::<_, &str>(0), "Martinho do Nascimento Júnior");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A row is a pure function of the seed, its table and its index ([`draw::random`]), so any part of any table
+//! ([`cards::plan`]) can be made by any worker, in any order ([`cards`]), and adding associates later gives the
+//! very rows that making all at once would have given ([`to_database`]).
+//!
+//! From the top down: [`to_database`] and [`to_files`] bring rows somewhere and know no dataset, only tables and parts of
+//! them ([`table`]), which they get from the one list of datasets (`registry`). Each dataset has a folder of its own
+//! ([`cards`], `hiring`, `sales`) that draws values ([`draw`]) and writes them as fields, whatever these are encoded as
+//! ([`encode`]).
 
-mod append;
-pub mod card_number;
-mod card_rows;
 pub mod cards;
 pub mod cli;
-mod copy;
-mod describe;
-pub mod dialect;
-pub mod dirt;
-pub mod distribution;
-mod english;
-pub mod files;
-#[cfg(test)]
-mod fit;
-mod format;
+pub mod draw;
+pub mod encode;
 mod hiring;
-mod keys;
-mod lane;
-pub mod laws;
-pub mod load;
-mod movements;
-pub mod names;
-mod places;
-pub mod plan;
-pub mod purchase;
-pub mod random;
+pub mod options;
 pub mod recipe;
-pub mod record;
-pub mod rows;
+mod registry;
+pub mod report;
 mod sales;
-mod schema;
-mod season;
-pub mod source;
-mod staging;
+pub mod table;
+pub mod to_database;
+pub mod to_files;
 
-pub use copy::TableReport;
-pub use describe::describe;
-pub use load::{Mode, Options, Report, Storage, generate};
-pub use recipe::{Asked, Recipe};
-pub use record::{Generation, recorded};
-pub use source::layouts;
-
-/// The version of the rows: it changes when the same recipe gives other rows than before.
-pub const VERSION: u32 = 2;
-
-/// The seed when none is given.
-pub const DEFAULT_SEED: u64 = 42;
+pub use cards::distributions::Distributions;
+pub use encode::file_format::FileFormat;
+pub use options::{Mode, Options, Storage};
+pub use recipe::{Asked, DEFAULT_SEED, Recipe, VERSION};
+pub use registry::layouts;
+pub use report::{Report, TableReport};
+pub use to_database::generate;
+pub use to_database::record::{Generation, recorded};
+pub use to_files::describe::describe;

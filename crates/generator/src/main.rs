@@ -45,7 +45,7 @@ fn run(arguments: &GenerateArgs) -> anyhow::Result<String> {
         return generator::describe(&options, &cancel);
     }
     if let Some(folder) = &arguments.to {
-        let report = generator::files::write(folder, arguments.format, &options, &cancel)?;
+        let report = generator::to_files::write(folder, arguments.format, &options, &cancel)?;
         return Ok(serde_json::to_string_pretty(&report)?);
     }
     let settings = arguments

@@ -3,9 +3,13 @@
 use dataset::calendar::Date;
 use dataset::failure::Kind;
 
-use crate::DEFAULT_SEED;
-use crate::laws::Laws;
+use crate::cards::distributions::Distributions;
 
+/// The version of the rows: it changes when the same recipe gives other rows than before.
+pub const VERSION: u32 = 2;
+
+/// The seed that rows have when none is given.
+pub const DEFAULT_SEED: u64 = 42;
 /// "Today" of all rows when none is given: everything in them happened before.
 pub const DEFAULT_AS_OF: Date = Date {
     year: 2026,
@@ -15,17 +19,17 @@ pub const DEFAULT_AS_OF: Date = Date {
 /// The years that "today" may lie in: what the rows' dates can say, and what the files can carry.
 const AS_OF_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
-/// What rows depend on. The same recipe and [`VERSION`](crate::VERSION) give the same rows.
+/// What rows depend on. The same recipe and [`VERSION`] give the same rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
-    /// The seed.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// "Today": all that happens in the rows happened before this day.
     pub as_of: Date,
     /// The share of rows with a fault planted in them, of 1.
     pub dirty: f64,
     /// How many there are of what, when, and how much.
-    pub laws: Laws,
+    pub distributions: Distributions,
 }
 
 impl Default for Recipe {
@@ -34,16 +38,16 @@ impl Default for Recipe {
             seed: DEFAULT_SEED,
             as_of: DEFAULT_AS_OF,
             dirty: 0.0,
-            laws: Laws::default(),
+            distributions: Distributions::default(),
         }
     }
 }
 
 impl Recipe {
-    /// Whether rows can be made of it.
+    /// Refuses a recipe that no rows can be made of.
     ///
     /// # Errors
-    /// [`Kind::Usage`].
+    /// [`Kind::Usage`], with the option and what it may be.
     pub fn check(&self) -> anyhow::Result<()> {
         if !AS_OF_YEARS.contains(&self.as_of.year) {
             return Err(Kind::Usage.error(format!(
@@ -59,21 +63,21 @@ impl Recipe {
                 self.dirty
             )));
         }
-        self.laws.check()
+        self.distributions.check()
     }
 }
 
 /// The parts of a recipe that somebody asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Asked {
-    /// See [`Recipe::seed`].
+    /// A seed to use; see [`Recipe::seed`].
     pub seed: Option<u64>,
-    /// See [`Recipe::as_of`].
+    /// A "today" to use; see [`Recipe::as_of`].
     pub as_of: Option<Date>,
-    /// See [`Recipe::dirty`].
+    /// A share of dirty rows; see [`Recipe::dirty`].
     pub dirty: Option<f64>,
-    /// See [`Recipe::laws`].
-    pub laws: Option<Laws>,
+    /// Distributions to use; see [`Recipe::distributions`].
+    pub distributions: Option<Distributions>,
 }
 
 impl Asked {
@@ -83,7 +87,11 @@ impl Asked {
             seed: self.seed.unwrap_or(base.seed),
             as_of: self.as_of.unwrap_or(base.as_of),
             dirty: self.dirty.unwrap_or(base.dirty),
-            laws: self.laws.as_ref().unwrap_or(&base.laws).clone(),
+            distributions: self
+                .distributions
+                .as_ref()
+                .unwrap_or(&base.distributions)
+                .clone(),
         }
     }
 }

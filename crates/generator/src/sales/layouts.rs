@@ -1,8 +1,7 @@
-//! The tables of *sales*: their columns, how their files arrive, and what faults their rows can have.
+//! The tables of *sales*: their columns, and how their files arrive.
 
-use crate::dialect::Dialect;
-use crate::dirt::{Fault, Plant};
-use crate::source::Layout;
+use crate::table::dialect::Dialect;
+use crate::table::layout::Layout;
 
 pub(super) const PERSON: usize = 0;
 pub(super) const PRODUCT: usize = 1;
@@ -23,7 +22,7 @@ const SALES: Dialect = Dialect {
     days: &[],
 };
 
-/// The tables.
+/// The tables as their rows are encoded.
 #[rustfmt::skip]
 pub(crate) const LAYOUTS: [Layout; 6] = [
     Layout {
@@ -147,77 +146,3 @@ pub(crate) const LAYOUTS: [Layout; 6] = [
         }),
     },
 ];
-
-/// Faults that rows of a table can have anywhere.
-pub(super) const PLANTS: [&[Plant]; 6] = [
-    &texts("first_name"),
-    &texts("name"),
-    &[],
-    &[],
-    &{
-        let [a, b, c, d, e] = texts("comment");
-        [a, b, c, d, e, Plant::new(Fault::FarDate, "due_date")]
-    },
-    &texts("carrier_tracking_number"),
-];
-
-const fn texts(column: &'static str) -> [Plant; 5] {
-    [
-        Plant::new(Fault::TrailingSpace, column),
-        Plant::new(Fault::Quotes, column),
-        Plant::new(Fault::LineBreak, column),
-        Plant::new(Fault::Delimiters, column),
-        Plant::new(Fault::PathCharacters, column),
-    ]
-}
-
-/// Faults that break a rule. A row that others name is refused with them, unless it may be missing; so only orders,
-/// which have their lines with them, products that are in no offer, and customers without orders can have one. The
-/// first of each is planted where another would not break a rule.
-pub(super) const BREAKAGES: [&[Plant]; 6] = [
-    &[
-        Plant::new(Fault::MissingField, "last_name"),
-        Plant::new(Fault::NotANumber, "email_promotion"),
-        Plant::new(Fault::ImpossibleTime, "modified_date"),
-        Plant::new(Fault::TooLong, "first_name"),
-        Plant::new(Fault::NotUtf8, "last_name"),
-        Plant::new(Fault::NulByte, "first_name"),
-        Plant::new(Fault::RaggedRow, ""),
-        Plant::new(Fault::DuplicateKey, "business_entity_id"),
-    ],
-    &[
-        Plant::new(Fault::MissingField, "product_number"),
-        Plant::new(Fault::NotANumber, "list_price"),
-        Plant::new(Fault::OutOfRange, "safety_stock_level"),
-        Plant::new(Fault::TooLong, "name"),
-    ],
-    &[
-        Plant::new(Fault::MissingField, "account_number"),
-        Plant::new(Fault::TooLong, "account_number"),
-        Plant::new(Fault::RaggedRow, ""),
-    ],
-    &[],
-    &[
-        Plant::new(Fault::MissingField, "order_date"),
-        Plant::new(Fault::NotANumber, "total_due"),
-        Plant::new(Fault::ImpossibleTime, "order_date"),
-        Plant::new(Fault::OutOfRange, "status"),
-        Plant::new(Fault::RaggedRow, ""),
-        Plant::new(Fault::UnknownReference, "customer_id"),
-        Plant::new(Fault::DuplicateKey, "sales_order_id"),
-    ],
-    &[
-        Plant::new(Fault::MissingField, "order_qty"),
-        Plant::new(Fault::NotANumber, "unit_price"),
-        Plant::new(Fault::OutOfRange, "order_qty"),
-        Plant::new(Fault::ImpossibleTime, "modified_date"),
-        Plant::new(Fault::TooLong, "carrier_tracking_number"),
-        Plant::new(Fault::NotUtf8, "carrier_tracking_number"),
-        Plant::new(Fault::RaggedRow, ""),
-        Plant::new(Fault::UnknownReference, "product_id"),
-        Plant::new(Fault::DuplicateKey, "sales_order_detail_id"),
-    ],
-];
-
-/// What a line of an order has that is refused.
-pub(super) const ORPHAN: Plant = Plant::new(Fault::MissingParent, "sales_order_id");

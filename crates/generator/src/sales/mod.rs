@@ -1,8 +1,9 @@
 //! The dataset *sales*: AdventureWorks' persons, products, customers, offers, and orders with their lines.
 //!
-//! All follow from the number of orders. Only lines need a plan: their ids follow from the numbers of lines of all
-//! orders before, which are counted once and kept for each block of orders.
+//! How many rows there are of everything follows from the number of orders. Only lines need a plan: their ids depend on
+//! how many lines all orders before have, which is counted once and kept for each block of orders.
 
+mod faults;
 mod layouts;
 mod orders;
 mod people;
@@ -11,78 +12,57 @@ mod products;
 use std::ops::Range;
 
 use database::Cancel;
-use dataset::failure::Kind as Failure;
+use dataset::failure::Kind;
 
-use crate::dirt::{Dirt, Fault, Plant, Planted};
-use crate::distribution::Choice;
-use crate::format::{Encoding, Format, HandOver, blocks};
-use crate::random::Stream;
+use crate::encode::encoding::{EncodeAs, Encoding};
+use crate::encode::{Format, HandOver, blocks};
 use crate::recipe::Recipe;
-use crate::source::{Layout, Part, Source, even_parts, even_rows};
+use crate::table::RowSource;
+use crate::table::faults::FaultCounts;
+use crate::table::layout::{Layout, Part, even_parts, even_rows};
 
 pub(crate) use layouts::LAYOUTS;
-use layouts::{BREAKAGES, CUSTOMER, LINE, OFFER, ORDER, PERSON, PLANTS, PRODUCT};
-use orders::{Line, ONLINE_LINES};
-use people::{Customer, Kind, Person};
-use products::{OFFER_ROWS, PARTS, PRODUCTS, Product, offer, products};
+use layouts::{CUSTOMER, LINE, OFFER, ORDER, PERSON, PRODUCT};
+use orders::{Line, Orders};
+use people::{Customer, CustomerKind, Person};
+use products::{OFFER_ROWS, PRODUCTS, offer};
 
 /// The most orders that one call can make: account numbers have eight digits for the customers, of whom there are
 /// 63 for 100 orders, and lines, of whom there are nearly four for an order, have integers for ids.
 pub(crate) const MAX_ORDERS: u32 = 100_000_000;
-/// Tables that a fault's index has room for.
-const TABLES: u64 = 8;
 
 /// The rows of *sales*.
 pub(crate) struct Sales {
-    seed: u64,
-    orders: u64,
-    customers: u32,
+    orders: Orders,
     persons: u32,
-    products: Vec<Product>,
-    online_lines: Choice,
-    dirt: Dirt,
     /// Lines before each block of orders, and all at the end.
     lines: Vec<u64>,
 }
 
 impl Sales {
-    /// The rows of so many orders.
+    /// Plans the rows of this many orders.
     ///
     /// # Errors
-    /// [`Usage`](Failure::Usage) if an id would not fit its column, [`Interrupted`](Failure::Interrupted).
+    /// [`Kind::Usage`] if an id would not fit its column, [`Kind::Interrupted`].
     pub(crate) fn new(recipe: &Recipe, orders: u32, cancel: &Cancel) -> anyhow::Result<Self> {
-        let customers = ((u64::from(orders) * 63 / 100) as u32).max(1);
         let mut sales = Self {
-            seed: recipe.seed,
-            orders: orders.into(),
-            customers,
-            // Some persons are no customers, as the strangers' and stores' places among them are.
-            persons: customers + customers / 130,
-            products: products(recipe.seed),
-            online_lines: Choice::new(&ONLINE_LINES),
-            dirt: Dirt::new(recipe.seed, recipe.dirty),
+            orders: Orders::new(recipe, orders),
+            persons: 0,
             lines: vec![0],
         };
-        for index in 0..PRODUCTS {
-            let id = index + 1;
-            let product = &mut sales.products[index as usize];
-            product.plant = plant(&sales.dirt, PRODUCT, id.into());
-            // What is in an offer would be refused with all of its lines.
-            if product.plant.is_none() && id <= PARTS {
-                product.breakage = breakage(&sales.dirt, PRODUCT, id.into());
-            }
-        }
-        for block in 0..even_parts(sales.orders, 1).len() {
+        let customers = sales.orders.customers;
+        // The last persons are not customers, nor are those who share an id with a stranger or a store.
+        sales.persons = customers + customers / 130;
+        for block in 0..even_parts(sales.orders.count, 1).len() {
             cancel.check()?;
             let in_block: u64 = sales
                 .orders_of(&(block..block + 1))
-                .map(|order| sales.shape(order))
-                .map(|shape| if shape.lost { 0 } else { shape.lines.into() })
+                .map(|order| u64::from(sales.orders.shape(order).lines_in_table()))
                 .sum();
             sales.lines.push(sales.lines[block] + in_block);
         }
         if sales.rows(LINE) > i32::MAX as u64 {
-            return Err(Failure::Usage.error(format!(
+            return Err(Kind::Usage.error(format!(
                 "{orders} orders are too many: ids are integers, which end at {}",
                 i32::MAX
             )));
@@ -91,40 +71,20 @@ impl Sales {
     }
 
     fn orders_of(&self, part: &Part) -> Range<u32> {
-        let rows = even_rows(part, self.orders);
+        let rows = even_rows(part, self.orders.count);
         rows.start as u32 + 1..rows.end as u32 + 1
     }
 
-    fn plant(&self, table: usize, id: u64) -> Option<Plant> {
-        plant(&self.dirt, table, id)
-    }
-
-    /// The rule that a row breaks in a file. A key cannot be that of the row before if that one is refused.
-    fn breakage(&self, table: usize, id: u64) -> Option<Plant> {
-        let own = breakage(&self.dirt, table, id)?;
-        let refused = id == 1 || breakage(&self.dirt, table, id - 1).is_some();
-        Some(if own.fault == Fault::DuplicateKey && refused {
-            self.first_breakage(table)
-        } else {
-            own
-        })
-    }
-
-    /// What is planted where another breakage would break no rule.
-    fn first_breakage(&self, table: usize) -> Plant {
-        BREAKAGES[table][0]
-    }
-
     fn person(&self, id: u32) -> Person {
-        let plant = self.plant(PERSON, id.into());
+        let fault = self.orders.faults.fault(PERSON, id.into());
         Person {
             id,
-            seed: self.seed,
-            is_customer: id <= self.customers,
-            plant,
-            breakage: match plant {
+            seed: self.orders.seed,
+            is_customer: id <= self.orders.customers,
+            fault,
+            file_fault: match fault {
                 Some(_) => None,
-                None => self.breakage(PERSON, id.into()),
+                None => self.orders.faults.file_fault(PERSON, id.into()),
             },
         }
     }
@@ -132,11 +92,11 @@ impl Sales {
     fn customer(&self, id: u32) -> Customer {
         Customer {
             id,
-            seed: self.seed,
+            seed: self.orders.seed,
             persons: self.persons,
-            // The only ones without orders, which would be refused with them.
-            breakage: match Kind::of(id) {
-                Kind::Store => self.breakage(CUSTOMER, id.into()),
+            // Only stores have no orders, which would be refused with their customer.
+            file_fault: match CustomerKind::of(id) {
+                CustomerKind::Store => self.orders.faults.file_fault(CUSTOMER, id.into()),
                 _ => None,
             },
         }
@@ -146,54 +106,45 @@ impl Sales {
         let mut before = self.lines[part.start];
         self.orders_of(part).flat_map(move |order| {
             let first = before;
-            let shape = self.shape(order);
-            if !shape.lost {
-                before += u64::from(shape.lines);
-            }
-            self.lines(order, first)
+            before += u64::from(self.orders.shape(order).lines_in_table());
+            self.orders.lines(order, first)
         })
     }
+}
 
+impl EncodeAs for Sales {
     fn encode_as<F: Format>(
         &self,
         table: usize,
         part: &Part,
         format: &mut F,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
+    ) -> anyhow::Result<FaultCounts> {
         let (layout, rows) = (&LAYOUTS[table], even_rows(part, self.rows(table)));
         let ids = rows.start as u32 + 1..rows.end as u32 + 1;
         match table {
             PERSON => blocks(ids.map(|id| self.person(id)), layout, format, hand_over),
             PRODUCT => {
-                let products = self.products[rows.start as usize..rows.end as usize].iter();
+                let products = self.orders.products[rows.start as usize..rows.end as usize].iter();
                 blocks(products, layout, format, hand_over)
             }
             CUSTOMER => blocks(ids.map(|id| self.customer(id)), layout, format, hand_over),
             OFFER => {
-                let offers = ids.map(|id| offer(self.seed, id - 1));
+                let offers = ids.map(|id| offer(self.orders.seed, id - 1));
                 blocks(offers, layout, format, hand_over)
             }
-            ORDER => blocks(ids.map(|id| self.order(id)), layout, format, hand_over),
+            ORDER => blocks(
+                ids.map(|id| self.orders.order(id)),
+                layout,
+                format,
+                hand_over,
+            ),
             _ => blocks(self.lines_of(part), layout, format, hand_over),
         }
     }
 }
 
-fn plant(dirt: &Dirt, table: usize, id: u64) -> Option<Plant> {
-    let plants = PLANTS[table];
-    if plants.is_empty() {
-        return None;
-    }
-    dirt.among(Stream::Dirt, id * TABLES + table as u64, plants)
-}
-
-fn breakage(dirt: &Dirt, table: usize, id: u64) -> Option<Plant> {
-    let index = id * TABLES + table as u64;
-    dirt.among(Stream::Breakage, index, BREAKAGES[table])
-}
-
-impl Source for Sales {
+impl RowSource for Sales {
     fn tables(&self) -> &'static [Layout] {
         &LAYOUTS
     }
@@ -202,9 +153,9 @@ impl Source for Sales {
         match table {
             PERSON => self.persons.into(),
             PRODUCT => PRODUCTS.into(),
-            CUSTOMER => self.customers.into(),
+            CUSTOMER => self.orders.customers.into(),
             OFFER => OFFER_ROWS.into(),
-            ORDER => self.orders,
+            ORDER => self.orders.count,
             _ => self.lines[self.lines.len() - 1],
         }
     }
@@ -218,8 +169,8 @@ impl Source for Sales {
 
     fn parts(&self, table: usize, rows: u64) -> Vec<Part> {
         match table {
-            // As many orders as have so many lines on the average.
-            LINE => even_parts(self.orders, rows / 4),
+            // As many orders as have this many lines on average.
+            LINE => even_parts(self.orders.count, rows / 4),
             table => even_parts(self.rows(table), rows),
         }
     }
@@ -227,7 +178,7 @@ impl Source for Sales {
     fn keys(&self, table: usize, part: &Part) -> (u64, u64) {
         match table {
             LINE => (self.lines[part.start], self.lines[part.end]),
-            // All in one part, as there are fewer of them than a part has.
+            // All offers are in one part, since a part has room for more.
             OFFER => (0, PRODUCTS.into()),
             table => {
                 let rows = even_rows(part, self.rows(table));
@@ -242,11 +193,7 @@ impl Source for Sales {
         part: &Part,
         encoding: &mut Encoding,
         hand_over: &mut HandOver<'_>,
-    ) -> anyhow::Result<Planted> {
-        match encoding {
-            Encoding::Binary(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Csv(format) => self.encode_as(table, part, format, hand_over),
-            Encoding::Dialect(format) => self.encode_as(table, part, format, hand_over),
-        }
+    ) -> anyhow::Result<FaultCounts> {
+        encoding.encode(self, table, part, hand_over)
     }
 }

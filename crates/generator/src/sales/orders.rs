@@ -1,33 +1,37 @@
 //! Orders and their lines, whose totals add up to the last digit.
 
-use crate::dirt::{FAR_TIMES, Fault, Plant};
-use crate::names::push_number;
-use crate::random::{Draws, Share, Stream};
-use crate::rows::{Fields, Row};
-use crate::season::DAY;
+use crate::cards::names::push_number;
+use crate::draw::random::{Draws, Share, Stream};
+use crate::draw::sampling::Choice;
+use crate::recipe::Recipe;
+use crate::table::faults::{FAR_TIMES, Fault, FaultIn};
+use crate::table::fields::{Fields, Row};
+use crate::table::time::DAY;
 
-use super::Sales;
-use super::layouts::{LINE, ORDER, ORPHAN};
+use super::faults::{ORPHAN, RowFaults};
+use super::layouts::{LINE, ORDER, PRODUCT};
 use super::people::{contact, with_orders};
-use super::products::{DISCOUNTED, OFFERED, offer};
+use super::products::{DISCOUNTED, OFFERED, PARTS, Product, offer, products};
 
-/// One of so many orders has lost its lines: ten of AdventureWorks' number.
+/// One order in this many has no lines: ten of AdventureWorks' number.
 const LOST_LINES: u32 = 3_146;
-/// The first of them.
+/// The first order without lines.
 const FIRST_LOST: u32 = 100;
 /// Share of orders that stores place.
 const OF_STORES: Share = Share::new(0.125);
-/// Lines of a store's order: six quantiles. An online order's are drawn from `ONLINE_LINES`.
+/// How many lines a store's order has: six quantiles. An online order's are drawn from `ONLINE_LINES`.
 const STORE_LINES: [u32; 7] = [1, 4, 8, 12, 18, 28, 46];
 /// Weights of 1, 2, 3 … lines of an online order.
-pub(super) const ONLINE_LINES: [f64; 8] = [34.0, 33.0, 18.0, 8.0, 4.0, 1.6, 0.9, 0.5];
-/// Pieces of a store's line: five quantiles.
+const ONLINE_LINES: [f64; 8] = [34.0, 33.0, 18.0, 8.0, 4.0, 1.6, 0.9, 0.5];
+/// How many pieces a line of a store's order has: five quantiles.
 const STORE_PIECES: [u32; 6] = [1, 2, 3, 5, 9, 41];
 /// Share of lines under an offer with a discount.
 const WITH_DISCOUNT: Share = Share::new(0.06);
-/// What a store pays of the list price, and what is added to an order, in thousandths.
+/// What a store pays of the list price, in thousandths.
 const STORE_PRICE: u64 = 600;
+/// The tax that is added to an order, in thousandths of its lines' total.
 const TAX: u64 = 80;
+/// The freight that is added to an order, in thousandths of its lines' total.
 const FREIGHT: u64 = 25;
 
 /// How many of a million orders were placed before a day, counted from 2000-01-01: from 2011-05-31 to 2014-06-30.
@@ -38,27 +42,47 @@ const GROWTH: [(u64, i64); 5] = [
     (626_000, 5_114),
     (1_000_000, 5_295),
 ];
-/// Days from an order to its shipping, and to when it is due.
+/// Days from an order to its shipping.
 const SHIPPING_DAYS: i64 = 7;
+/// Days from an order to when it is due.
 const DUE_DAYS: i64 = 12;
 
-/// Of what kind an order is, and how many lines it has.
+/// An order's kind, and how many lines it has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) online: bool,
     pub(super) lines: u32,
-    /// Whether its lines are in no table.
+    /// Whether the order's lines are missing from their table.
     pub(super) lost: bool,
+}
+
+impl Shape {
+    /// How many of the order's lines are in their table.
+    pub(super) fn lines_in_table(self) -> u32 {
+        if self.lost { 0 } else { self.lines }
+    }
+}
+
+/// Everything that orders and their lines are drawn from.
+pub(super) struct Orders {
+    pub(super) seed: u64,
+    /// How many orders there are.
+    pub(super) count: u64,
+    /// How many customers there are to place them.
+    pub(super) customers: u32,
+    pub(super) products: Vec<Product>,
+    online_lines: Choice,
+    pub(super) faults: RowFaults,
 }
 
 /// A row of `sales_order_header`.
 pub(super) struct Order<'a> {
-    sales: &'a Sales,
-    pub(super) id: u32,
-    pub(super) shape: Shape,
-    pub(super) day: i64,
-    pub(super) plant: Option<Plant>,
-    pub(super) breakage: Option<Plant>,
+    orders: &'a Orders,
+    id: u32,
+    shape: Shape,
+    day: i64,
+    fault: Option<FaultIn>,
+    file_fault: Option<FaultIn>,
 }
 
 /// A row of `sales_order_detail`.
@@ -70,19 +94,42 @@ pub(super) struct Line {
     pieces: u32,
     product: u32,
     offer: u32,
-    /// In ten-thousandths.
+    /// The price of a piece, in ten-thousandths.
     price: u64,
-    /// In per cent.
+    /// The discount in per cent.
     discount: u8,
-    /// In ten-thousandths.
+    /// The total of the line, in ten-thousandths.
     total: u64,
     tracking: u32,
     rowguid: [u8; 16],
-    plant: Option<Plant>,
-    breakage: Option<Plant>,
+    fault: Option<FaultIn>,
+    file_fault: Option<FaultIn>,
 }
 
-impl Sales {
+impl Orders {
+    /// Prepares this many orders, with the customers and products that they need.
+    pub(super) fn new(recipe: &Recipe, count: u32) -> Self {
+        let faults = RowFaults::new(recipe.seed, recipe.dirty);
+        let mut products = products(recipe.seed);
+        for product in &mut products {
+            let id = product.id;
+            product.fault = faults.fault(PRODUCT, id.into());
+            // What is in an offer would be refused with all of its lines.
+            if product.fault.is_none() && id <= PARTS {
+                product.file_fault = faults.drawn_file_fault(PRODUCT, id.into());
+            }
+        }
+        Self {
+            seed: recipe.seed,
+            count: count.into(),
+            customers: ((u64::from(count) * 63 / 100) as u32).max(1),
+            products,
+            online_lines: Choice::new(&ONLINE_LINES),
+            faults,
+        }
+    }
+
+    /// Draws an order's kind, and how many lines it has.
     pub(super) fn shape(&self, order: u32) -> Shape {
         let mut draws = Draws::of(self.seed, Stream::OrderShape, order.into());
         let online = !draws.chance(OF_STORES);
@@ -99,23 +146,23 @@ impl Sales {
 
     /// The order with this id.
     pub(super) fn order(&self, id: u32) -> Order<'_> {
-        let plant = self.plant(ORDER, id.into());
+        let fault = self.faults.fault(ORDER, id.into());
         Order {
-            sales: self,
+            orders: self,
             id,
             shape: self.shape(id),
             day: self.day(id),
-            plant,
-            breakage: match plant {
+            fault,
+            file_fault: match fault {
                 Some(_) => None,
-                None => self.breakage(ORDER, id.into()),
+                None => self.faults.file_fault(ORDER, id.into()),
             },
         }
     }
 
     /// The day of an order. Ids follow the days.
     fn day(&self, order: u32) -> i64 {
-        let place = u64::from(order - 1) * 1_000_000 / self.orders;
+        let place = u64::from(order - 1) * 1_000_000 / self.count;
         let after = GROWTH.partition_point(|(share, _)| *share <= place);
         let ((from, first), (to, end)) = (GROWTH[after - 1], GROWTH[after]);
         first + (place - from) as i64 * (end - first) / (to - from) as i64
@@ -124,22 +171,17 @@ impl Sales {
     /// The lines of an order as they are in their table, the first of them with the id after `before`.
     pub(super) fn lines(&self, order: u32, before: u64) -> impl Iterator<Item = Line> {
         let order = self.order(order);
-        let in_table = if order.shape.lost {
-            0
-        } else {
-            order.shape.lines
-        };
-        (0..in_table).map(move |nth| {
+        (0..order.shape.lines_in_table()).map(move |nth| {
             let id = before + u64::from(nth) + 1;
             let line = self.line(&order, nth);
-            let plant = self.plant(LINE, id);
+            let fault = self.faults.fault(LINE, id);
             Line {
                 id,
-                plant,
-                breakage: match plant {
-                    _ if order.breakage.is_some() => Some(ORPHAN),
+                fault,
+                file_fault: match fault {
+                    _ if order.file_fault.is_some() => Some(ORPHAN),
                     Some(_) => None,
-                    None => self.line_breakage(id, nth),
+                    None => self.line_file_fault(id, nth),
                 },
                 ..line
             }
@@ -164,7 +206,8 @@ impl Sales {
         } else {
             list * STORE_PRICE / 1_000
         };
-        // Whole cents with a discount of whole per cents: so a total has four digits, as an order's has.
+        // With a discount of whole per cents the price is in whole cents, so that a total has four digits, as an
+        // order's has.
         let price = if offer.discount == 0 {
             price
         } else {
@@ -188,16 +231,16 @@ impl Sales {
             total: price * u64::from(100 - offer.discount) / 100 * u64::from(pieces),
             tracking: draws.bits() as u32,
             rowguid: draws.uuid(),
-            plant: None,
-            breakage: None,
+            fault: None,
+            file_fault: None,
         }
     }
 
-    /// The rule that a line breaks. A key has two parts, of which only the second is its own; so it cannot be that
-    /// of the line before if that one is another order's.
-    fn line_breakage(&self, id: u64, nth: u32) -> Option<Plant> {
-        let own = self.breakage(LINE, id)?;
-        let first = self.first_breakage(LINE);
+    /// The fault that a line has in a file, if it breaks a rule. A line's key has two parts, of which only the second is
+    /// its own; so it cannot be that of the line before if that line is another order's.
+    fn line_file_fault(&self, id: u64, nth: u32) -> Option<FaultIn> {
+        let own = self.faults.file_fault(LINE, id)?;
+        let first = RowFaults::first_file_fault(LINE);
         Some(if own.fault == Fault::DuplicateKey && nth == 0 {
             first
         } else {
@@ -208,8 +251,8 @@ impl Sales {
 
 impl Row for Order<'_> {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
-        let draws = &mut Draws::of(self.sales.seed, Stream::Order, self.id.into());
-        let customers = self.sales.customers;
+        let draws = &mut Draws::of(self.orders.seed, Stream::Order, self.id.into());
+        let customers = self.orders.customers;
         let drawn = 1 + draws.below(customers);
         let online = self.shape.online;
         let customer = if online {
@@ -222,8 +265,8 @@ impl Row for Order<'_> {
         fields.int4(self.id as i32);
         fields.int2(if shipped { 8 } else { 1 });
         fields.timestamp(self.day * DAY);
-        fields.timestamp(match self.plant {
-            Some(plant) if plant.fault == Fault::FarDate => FAR_TIMES[(self.id % 2) as usize],
+        fields.timestamp(match self.fault {
+            Some(planted) if planted.fault == Fault::FarDate => FAR_TIMES[(self.id % 2) as usize],
             _ => (self.day + DUE_DAYS) * DAY,
         });
         let ship_day = (self.day + SHIPPING_DAYS) * DAY;
@@ -270,7 +313,7 @@ impl Row for Order<'_> {
         }
         let rate = 1 + draws.below(13_000);
         fields.int4_or_null((draws.below(100) < 44).then_some(rate));
-        let total = (0..self.shape.lines).map(|nth| self.sales.line(self, nth).total);
+        let total = (0..self.shape.lines).map(|nth| self.orders.line(self, nth).total);
         let sub_total: u64 = total.sum();
         let share = |thousandths: u64| (sub_total * thousandths + 500) / 1_000;
         let amounts = [sub_total, share(TAX), share(FREIGHT)];
@@ -278,12 +321,12 @@ impl Row for Order<'_> {
             fields.numeric(amount as i64, 4);
         }
         fields.numeric(amounts.iter().sum::<u64>() as i64, 4);
-        let in_comment = self.plant.filter(|plant| plant.column == "comment");
+        let in_comment = self.fault.filter(|planted| planted.column == "comment");
         if in_comment.is_some() || draws.below(100) == 0 {
             text.clear();
             text.push_str("Call before delivery");
-            if let Some(plant) = in_comment {
-                plant.fault.plant(text);
+            if let Some(FaultIn { fault, .. }) = in_comment {
+                fault.plant_in(text);
             }
             fields.text(text);
         } else {
@@ -293,12 +336,12 @@ impl Row for Order<'_> {
         fields.timestamp(ship_day);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
@@ -306,7 +349,7 @@ impl Row for Line {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
         fields.int4(self.order as i32);
         fields.int4(self.id as i32);
-        if self.online && self.plant.is_none() {
+        if self.online && self.fault.is_none() {
             fields.null();
         } else {
             let (first, second, third) = (
@@ -316,8 +359,8 @@ impl Row for Line {
             );
             text.clear();
             text.push_str(&format!("{first:04X}-4{second:03X}-{third:02X}"));
-            if let Some(plant) = self.plant {
-                plant.fault.plant(text);
+            if let Some(FaultIn { fault, .. }) = self.fault {
+                fault.plant_in(text);
             }
             fields.text(text);
         }
@@ -331,11 +374,11 @@ impl Row for Line {
         fields.timestamp(self.day * DAY);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }

@@ -1,26 +1,27 @@
 //! Who buys: persons, and the customers that some of them are.
 
-use crate::dirt::Plant;
-use crate::english;
-use crate::names::push_number;
-use crate::random::{Draws, Stream};
-use crate::rows::{Fields, Row};
-use crate::season::{DAY, SECOND};
+use crate::cards::names::push_number;
+use crate::draw::english;
+use crate::draw::random::{Draws, Stream};
+use crate::table::faults::FaultIn;
+use crate::table::fields::{Fields, Row};
+use crate::table::time::{DAY, SECOND};
 
-/// One of so many customers is of each special kind.
+/// One customer in this many is of each special kind.
 const KINDS: u32 = 28;
-/// 2008-01-01 in days from 2000-01-01, and the days until 2014-07-01.
+/// The first day that a row was changed on, 2008-01-01, in days from 2000-01-01.
 const FIRST_DAY: i64 = 2_922;
+/// How many days rows were changed on, until 2014-07-01.
 const DAYS: u32 = 2_373;
 
 const NAMESPACE: &str = "http://schemas.microsoft.com/sqlserver/2004/07/adventure-works";
 
 /// What a customer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A person of the persons.
+pub(super) enum CustomerKind {
+    /// A person who is in the table of persons.
     Person,
-    /// One who names a person that the persons lack.
+    /// A customer who names a person that is not in the table of persons.
     Stranger,
     /// A store without a person, and without orders.
     Store,
@@ -28,7 +29,7 @@ pub(super) enum Kind {
     Contact,
 }
 
-impl Kind {
+impl CustomerKind {
     /// The kind of the customer with this id.
     pub(super) fn of(customer: u32) -> Self {
         match customer % KINDS {
@@ -42,9 +43,9 @@ impl Kind {
 
 /// A customer who has orders, at or after `customer` if there is one.
 pub(super) fn with_orders(customer: u32, customers: u32) -> u32 {
-    match Kind::of(customer) {
-        Kind::Store if customer < customers => customer + 1,
-        Kind::Store => customer - 1,
+    match CustomerKind::of(customer) {
+        CustomerKind::Store if customer < customers => customer + 1,
+        CustomerKind::Store => customer - 1,
         _ => customer,
     }
 }
@@ -63,21 +64,21 @@ pub(super) fn contact(customer: u32, customers: u32) -> u32 {
 pub(super) struct Person {
     pub(super) id: u32,
     pub(super) seed: u64,
-    /// Whether there is a customer of this id, who then is this person.
+    /// Whether there is a customer with this id, who then is this person.
     pub(super) is_customer: bool,
-    pub(super) plant: Option<Plant>,
-    pub(super) breakage: Option<Plant>,
+    pub(super) fault: Option<FaultIn>,
+    pub(super) file_fault: Option<FaultIn>,
 }
 
 impl Row for Person {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
         let draws = &mut Draws::of(self.seed, Stream::Person, self.id.into());
         let (given, family) = (english::given(draws), english::family(draws));
-        let kind = Kind::of(self.id);
+        let kind = CustomerKind::of(self.id);
         fields.int4(self.id as i32);
         fields.text(match kind {
-            Kind::Person if self.is_customer => "IN",
-            Kind::Contact if self.is_customer => "SC",
+            CustomerKind::Person if self.is_customer => "IN",
+            CustomerKind::Contact if self.is_customer => "SC",
             _ => draws.pick::<&str>(&["EM", "VC", "GC", "SP"]),
         });
         fields.bool(false);
@@ -85,8 +86,8 @@ impl Row for Person {
         fields.text_or_null((draws.below(100) < 5).then_some(title));
         text.clear();
         text.push_str(given);
-        if let Some(plant) = self.plant {
-            plant.fault.plant(text);
+        if let Some(FaultIn { fault, .. }) = self.fault {
+            fault.plant_in(text);
         }
         fields.text(text);
         let middle = english::given(draws);
@@ -126,12 +127,12 @@ impl Row for Person {
         fields.timestamp(modified(draws));
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
@@ -141,20 +142,20 @@ pub(super) struct Customer {
     pub(super) seed: u64,
     /// The last person's id: those beyond it are strangers.
     pub(super) persons: u32,
-    pub(super) breakage: Option<Plant>,
+    pub(super) file_fault: Option<FaultIn>,
 }
 
 impl Row for Customer {
     fn encode(&self, text: &mut String, fields: &mut impl Fields) {
         let draws = &mut Draws::of(self.seed, Stream::Customer, self.id.into());
-        let kind = Kind::of(self.id);
+        let kind = CustomerKind::of(self.id);
         fields.int4(self.id as i32);
         fields.int4_or_null(match kind {
-            Kind::Store => None,
-            Kind::Stranger => Some(self.persons + self.id),
-            Kind::Person | Kind::Contact => Some(self.id),
+            CustomerKind::Store => None,
+            CustomerKind::Stranger => Some(self.persons + self.id),
+            CustomerKind::Person | CustomerKind::Contact => Some(self.id),
         });
-        let store = matches!(kind, Kind::Store | Kind::Contact);
+        let store = matches!(kind, CustomerKind::Store | CustomerKind::Contact);
         fields.int4_or_null(store.then_some(self.id / KINDS + 292));
         fields.int4(1 + draws.below(10) as i32);
         text.clear();
@@ -165,16 +166,16 @@ impl Row for Customer {
         fields.timestamp(modified(draws));
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         None
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
-/// When a row was changed last: to the millisecond, or at midnight.
+/// Draws when a row was last changed: to the millisecond, or at midnight.
 fn modified(draws: &mut Draws) -> i64 {
     let day = (FIRST_DAY + i64::from(draws.below(DAYS))) * DAY;
     let millis = i64::from(draws.below(86_400_000));

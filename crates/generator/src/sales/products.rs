@@ -1,22 +1,22 @@
 //! What is sold: AdventureWorks' kinds of products in their colours and sizes, and the offers that they are sold
 //! under.
 
-use crate::dirt::Plant;
-use crate::random::{Draws, Stream};
-use crate::rows::{Fields, Row};
-use crate::season::DAY;
+use crate::draw::random::{Draws, Stream};
+use crate::table::faults::FaultIn;
+use crate::table::fields::{Fields, Row};
+use crate::table::time::DAY;
 
-/// As many as AdventureWorks has.
+/// How many products there are: as many as AdventureWorks has.
 pub(super) const PRODUCTS: u32 = 504;
-/// Parts, which have the lowest ids and are in no offer.
+/// How many products are parts, which have the lowest ids and are in no offer.
 pub(super) const PARTS: u32 = 155;
-/// Products in offers.
+/// How many products are in offers.
 pub(super) const OFFERED: u32 = PRODUCTS - PARTS;
-/// Rows of the offers: each product without a discount, and some with one.
+/// How many rows offers have: each product without a discount, and some with one.
 pub(super) const OFFER_ROWS: u32 = OFFERED + DISCOUNTED;
-/// As many as AdventureWorks has.
+/// How many products are in offers with a discount: as many as AdventureWorks has.
 pub(super) const DISCOUNTED: u32 = 189;
-/// Products of one offer with a discount.
+/// How many products one offer with a discount has.
 const PER_OFFER: u32 = 13;
 /// Discounts of the offers from the second on, in per cent.
 const DISCOUNTS: [u8; 15] = [2, 5, 10, 15, 20, 35, 10, 50, 30, 35, 15, 20, 40, 5, 50];
@@ -27,14 +27,14 @@ const SEASONS: [i64; 3] = [4_168, 4_533, 4_898];
 /// Products that share a name, in all of their colours and sizes.
 struct Family {
     names: &'static [&'static str],
-    /// Between the name and the colour.
+    /// What stands between the name and the colour.
     join: &'static str,
     colors: &'static [&'static str],
     sizes: &'static [&'static str],
     days: u32,
-    /// Of the first name, in cents; the others cost more.
+    /// The price of products of the first name, in cents; the others cost more.
     cents: u32,
-    /// Unit, and weight in hundredths of it.
+    /// The unit of weight, and the weight in hundredths of it.
     weight: Option<(&'static str, u32)>,
     subcategory: Option<u32>,
 }
@@ -42,7 +42,7 @@ struct Family {
 const FRAME_SIZES: &[&str] = &["38", "42", "44", "48", "52", "58"];
 const BIKE_SIZES: &[&str] = &["42", "44", "48", "52", "58"];
 
-/// In the order of ids; together at least [`PRODUCTS`].
+/// Families of products in the order of ids; together they have at least [`PRODUCTS`].
 #[rustfmt::skip]
 const FAMILIES: [Family; 5] = [
     Family {
@@ -95,14 +95,14 @@ const FAMILIES: [Family; 5] = [
 /// A row of `product`.
 #[derive(Debug, Clone)]
 pub(super) struct Product {
-    id: u32,
+    pub(super) id: u32,
     name: String,
     color: &'static str,
     size: &'static str,
     size_unit: Option<&'static str>,
     weight: Option<(&'static str, u32)>,
     days: u32,
-    /// In hundredths.
+    /// The list price, in cents.
     pub(super) cents: u32,
     cost: u32,
     grade: usize,
@@ -112,8 +112,8 @@ pub(super) struct Product {
     season: usize,
     ended: bool,
     rowguid: [u8; 16],
-    pub(super) plant: Option<Plant>,
-    pub(super) breakage: Option<Plant>,
+    pub(super) fault: Option<FaultIn>,
+    pub(super) file_fault: Option<FaultIn>,
 }
 
 /// All products, by their ids.
@@ -125,7 +125,7 @@ pub(super) fn products(seed: u64) -> Vec<Product> {
             model += 1;
             for color in family.colors {
                 for size in family.sizes {
-                    // Of the parts there are fewer than of what the families could give.
+                    // There are fewer parts than the families could give.
                     let is_spare = family.subcategory.is_none() && made.len() as u32 >= PARTS;
                     if is_spare || made.len() as u32 == PRODUCTS {
                         continue;
@@ -178,7 +178,7 @@ fn product(
             .map(|(unit, weight)| (unit, weight + draws.below(weight / 4))),
         days: family.days,
         cents,
-        // With four digits after the point.
+        // The cost has four digits after the point.
         cost: cents * 55 + draws.below(cents.max(1) * 10),
         grade: draws.below(4) as usize,
         subcategory: family.subcategory,
@@ -187,8 +187,8 @@ fn product(
         season: draws.below(3) as usize,
         ended: draws.below(5) == 0,
         rowguid: draws.uuid(),
-        plant: None,
-        breakage: None,
+        fault: None,
+        file_fault: None,
     }
 }
 
@@ -198,8 +198,8 @@ impl Row for &Product {
         fields.int4(self.id as i32);
         text.clear();
         text.push_str(&self.name);
-        if let Some(plant) = self.plant {
-            plant.fault.plant(text);
+        if let Some(FaultIn { fault, .. }) = self.fault {
+            fault.plant_in(text);
         }
         fields.text(text);
         text.clear();
@@ -222,7 +222,7 @@ impl Row for &Product {
             None => fields.null(),
         }
         fields.int4(self.days as i32);
-        // Padded, as the source pads its codes.
+        // Codes are padded, as in the source.
         for codes in [
             ["R ", "M ", "T ", ""],
             ["H ", "M ", "L ", ""],
@@ -241,12 +241,12 @@ impl Row for &Product {
         fields.timestamp(5_152 * DAY + 36_060_000_000);
     }
 
-    fn plant(&self) -> Option<Plant> {
-        self.plant
+    fn fault(&self) -> Option<FaultIn> {
+        self.fault
     }
 
-    fn breakage(&self) -> Option<Plant> {
-        self.breakage
+    fn file_fault(&self) -> Option<FaultIn> {
+        self.file_fault
     }
 }
 
@@ -288,7 +288,7 @@ impl Row for Offer {
         fields.timestamp((SEASONS[0] - 30) * DAY);
     }
 
-    fn plant(&self) -> Option<Plant> {
+    fn fault(&self) -> Option<FaultIn> {
         None
     }
 }

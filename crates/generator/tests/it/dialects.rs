@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use database::Cancel;
-use generator::dialect::Dialect;
-use generator::files::{self, FileFormat};
-use generator::{Asked, Options, Report, layouts};
+use generator::table::dialect::Dialect;
+use generator::to_files;
+use generator::{Asked, FileFormat, Options, Report, layouts};
 
 use crate::options_of;
 
@@ -30,7 +30,7 @@ fn dirty(dataset: &str, size: u32, share: f64) -> Options {
 }
 
 fn written(folder: &Path, options: &Options) -> Report {
-    files::write(folder, FileFormat::Csv, options, &Cancel::default()).expect("written")
+    to_files::write(folder, FileFormat::Csv, options, &Cancel::default()).expect("written")
 }
 
 /// Whether a value of `[table.load]` holds exactly these texts.

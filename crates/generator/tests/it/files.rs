@@ -7,8 +7,8 @@ use std::process::Command;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use generator::files::{self, FileFormat};
-use generator::{Asked, Mode, Options};
+use generator::to_files;
+use generator::{Asked, FileFormat, Mode, Options};
 use testkit::Database;
 
 use crate::{count, digests, generated, options, options_of};
@@ -45,7 +45,7 @@ fn files_are_byte_for_byte_what_postgres_copies_out() {
             };
             let target = folder.path().join(format!("{extension} {workers}"));
             let written =
-                files::write(&target, format, &options, &Cancel::default()).expect("written");
+                to_files::write(&target, format, &options, &Cancel::default()).expect("written");
             rows.push(
                 written
                     .tables
@@ -98,7 +98,7 @@ fn the_script_loads_them_with_psql() {
             schema: schema.to_owned(),
             ..dirty(200)
         };
-        files::write(&target, format, &options, &Cancel::default()).expect("written");
+        to_files::write(&target, format, &options, &Cancel::default()).expect("written");
         let psql = Command::new("psql")
             .args([
                 "--single-transaction",
@@ -133,7 +133,8 @@ fn the_script_loads_other_datasets_in_postgres_own_format() {
         let target = folder.path().join(dataset);
         let options = options_of(dataset, size);
         let format = FileFormat::BinaryCopy;
-        let report = files::write(&target, format, &options, &Cancel::default()).expect("written");
+        let report =
+            to_files::write(&target, format, &options, &Cancel::default()).expect("written");
         let psql = Command::new("psql")
             .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--file", "load.sql"])
             .current_dir(&target)
@@ -155,7 +156,7 @@ fn the_script_loads_other_datasets_in_postgres_own_format() {
 fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
     let folder = folder();
     let write = |target: &std::path::Path| {
-        files::write(
+        to_files::write(
             target,
             FileFormat::Csv,
             &options(10, Mode::Fresh),
@@ -210,7 +211,7 @@ fn of_two_runs_into_one_folder_the_second_is_refused_and_an_interrupted_one_leav
     let lock = fs::File::create(target.join(".extrato-lock")).expect("made");
     lock.lock().expect("locked");
     let cancel = Cancel::default();
-    let write = || files::write(&target, FileFormat::Csv, &options(10, Mode::Fresh), &cancel);
+    let write = || to_files::write(&target, FileFormat::Csv, &options(10, Mode::Fresh), &cancel);
     let error = write().expect_err("refused");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
     drop(lock);
@@ -258,11 +259,14 @@ fn other_datasets_are_described_by_their_rows() {
 #[test]
 fn a_description_is_a_file_of_distributions() {
     let mut asked = options(300, Mode::Fresh);
-    let mut laws = generator::laws::Laws::default();
-    laws.movements_per_card.cap = 50;
-    asked.asked.laws = Some(laws.clone());
+    let mut distributions = generator::Distributions::default();
+    distributions.movements_per_card.cap = 50;
+    asked.asked.distributions = Some(distributions.clone());
     let text = generator::describe(&asked, &Cancel::default()).expect("described");
-    assert_eq!(generator::laws::Laws::parse(&text).expect("readable"), laws);
+    assert_eq!(
+        generator::Distributions::parse(&text).expect("readable"),
+        distributions
+    );
     for part in [
         "# associado: 300 rows",
         "#   id,nome,sobrenome,idade,email",

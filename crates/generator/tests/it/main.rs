@@ -3,7 +3,7 @@
 mod append;
 mod determinism;
 mod dialects;
-mod dirt;
+mod faults;
 mod files;
 mod hiring;
 mod models;

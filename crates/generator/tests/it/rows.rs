@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use generator::Mode;
-use generator::rows::Table;
+use generator::cards::tables::Table;
 use testkit::Database;
 
 use crate::{count, generated, options, value};
@@ -146,7 +146,7 @@ fn accounts_are_shared_and_every_level_has_some_without_children() {
     let mut client = database.connect();
     generated(&database, &options(5_000, Mode::Fresh));
     assert_eq!(count(&mut client, "cards.associado"), 5_000);
-    // Bounds in per mille, five standard deviations and more around what the laws say.
+    // Bounds in per mille, five standard deviations and more around what the distributions say.
     let mut share = |part: &str, whole: &str, bounds: std::ops::Range<i64>| {
         let (part_rows, whole_rows) = (count(&mut client, part), count(&mut client, whole));
         let per_mille = part_rows * 1000 / whole_rows;

@@ -1,0 +1,300 @@
+//! The schemas of a fresh load: it builds in one of its own and moves everything into the target when all is complete,
+//! so that the target is either as it was before or holds the whole dataset.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use database::catalogue::identifier::{literal, qualified, quoted};
+use database::{Cancel, Settings};
+use dataset::Dataset;
+use dataset::failure::Kind;
+use postgres::Client;
+use postgres::error::SqlState;
+
+const LOADING_PREFIX: &str = "extrato_loading_";
+/// The comment of a schema that a load is built in: a schema with this comment may be dropped.
+const MARK: &str = "extrato generate is building here";
+/// Bytes of the longest name of a target: Postgres cuts names off at 63 bytes.
+const LONGEST_NAME_BYTES: usize = 63 - LOADING_PREFIX.len();
+
+/// The name of the schema in which the rows for `target` are built.
+///
+/// # Errors
+/// [`Kind::Usage`] if the target's name leaves no room for the prefix, or is Postgres's own.
+pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
+    if target.starts_with("pg_") || target == "information_schema" {
+        return Err(Kind::Usage.error(format!(
+            "schema {target} is one of Postgres's own: name another with --schema"
+        )));
+    }
+    if target.starts_with(LOADING_PREFIX) {
+        return Err(Kind::Usage.error(format!(
+            "schema {target}: names that begin with {LOADING_PREFIX} are those of unfinished loads; give another with \
+             --schema"
+        )));
+    }
+    if target.is_empty() || target.len() > LONGEST_NAME_BYTES {
+        return Err(Kind::Usage.error(format!(
+            "schema name `{target}` has {} bytes; give one of 1 to {LONGEST_NAME_BYTES} with --schema",
+            target.len()
+        )));
+    }
+    Ok(format!("{LOADING_PREFIX}{target}"))
+}
+
+/// SQL for the number of the advisory lock on a schema, from its name.
+const LOCK: &str = "hashtextextended('extrato generate ' || $1, 0)";
+/// How often a run tries to get a lock: the server notices only after a while that a killed run is gone.
+const LOCK_TRIES: u32 = 20;
+/// How long a run waits between two tries to get a lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Locks a schema against other runs until [`unlock`], or until `client` disconnects.
+///
+/// # Errors
+/// [`Kind::Refused`] if another run has it.
+pub(crate) fn lock(client: &mut Client, target: &str) -> anyhow::Result<()> {
+    let query = format!("SELECT pg_try_advisory_lock({LOCK})");
+    for _ in 0..LOCK_TRIES {
+        if client.query_one(&query, &[&target])?.get(0) {
+            return Ok(());
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    Err(Kind::Refused.error(format!(
+        "another generate is running on schema {target}: wait for its end, or name another with --schema"
+    )))
+}
+
+/// Unlocks a schema at once, and not only when the server notices that this run is gone.
+pub(crate) fn unlock(client: &mut Client, target: &str) {
+    let query = format!("SELECT pg_advisory_unlock({LOCK})");
+    if let Err(error) = client.query_one(&query, &[&target]) {
+        tracing::debug!(%error, "the lock goes with the connection");
+    }
+}
+
+/// Refuses a schema that holds anything, whoever made it.
+///
+/// # Errors
+/// [`Kind::Refused`] with the ways out.
+pub(crate) fn check_empty(client: &mut Client, target: &str) -> anyhow::Result<()> {
+    let found = client.query_opt(
+        "SELECT name, count(*) OVER () FROM (
+             SELECT relnamespace AS namespace, relname AS name FROM pg_class
+             WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+             UNION ALL
+             SELECT typnamespace, typname FROM pg_type WHERE typtype IN ('e', 'd')
+         ) AS object
+         WHERE namespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+         ORDER BY name LIMIT 1",
+        &[&target],
+    )?;
+    let Some(row) = found else {
+        return Ok(());
+    };
+    let (name, count): (&str, i64) = (row.get(0), row.get(1));
+    let others = match count - 1 {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    Err(Kind::Refused.error(format!(
+        "schema {target} already holds {name}{others}: --replace drops the dataset's own tables there, \
+         --append adds to what an earlier generate made, --schema names another schema"
+    )))
+}
+
+/// Checks before any work that the schemas can be created, or the target be written to.
+///
+/// # Errors
+/// [`Kind::Connection`] with the GRANT that is missing.
+pub(crate) fn check_rights(client: &mut Client, target: &str) -> anyhow::Result<()> {
+    let row = client.query_one(
+        "SELECT has_database_privilege(current_database(), 'CREATE'),
+                coalesce((SELECT has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')
+                          FROM pg_namespace WHERE nspname = $1), true),
+                current_user::text, current_database()::text",
+        &[&target],
+    )?;
+    let (role, database): (&str, &str) = (row.get(2), row.get(3));
+    let missing = |what: &str, grant: String| {
+        Kind::Connection.error(format!(
+            "role {role} may not create {what}: as its owner run {grant} TO {}",
+            quoted(role)
+        ))
+    };
+    if !row.get::<_, bool>(0) {
+        let grant = format!("GRANT CREATE ON DATABASE {}", quoted(database));
+        return Err(missing(&format!("schemas in database {database}"), grant));
+    }
+    if !row.get::<_, bool>(1) {
+        let grant = format!("GRANT CREATE, USAGE ON SCHEMA {}", quoted(target));
+        return Err(missing(&format!("tables in schema {target}"), grant));
+    }
+    Ok(())
+}
+
+/// How many connections the server, the database and the role have left.
+pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
+    let row = client.query_one(
+        "SELECT least(
+             current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                 - count(*),
+             (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+                 - count(*) FILTER (WHERE datname = current_database()),
+             (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user)
+                 - count(*) FILTER (WHERE usename = session_user))
+         FROM pg_stat_activity WHERE backend_type = 'client backend'",
+        &[],
+    )?;
+    Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
+/// Creates the loading schema with the dataset's types and tables in it, in place of one that a dead run left. From
+/// then on names without a schema mean this one.
+///
+/// # Errors
+/// [`Kind::Refused`] if there is a schema of that name that generate didn't make.
+pub(crate) fn create_loading(
+    client: &mut Client,
+    loading: &str,
+    dataset: &Dataset,
+    unlogged: bool,
+) -> anyhow::Result<()> {
+    let name = quoted(loading);
+    let foreign = client.query_opt(
+        "SELECT 1 FROM pg_namespace
+         WHERE nspname = $1 AND obj_description(oid, 'pg_namespace') IS DISTINCT FROM $2",
+        &[&loading, &MARK],
+    )?;
+    if foreign.is_some() {
+        return Err(Kind::Refused.error(format!(
+            "schema {loading}, in which the rows would be built, exists but was not left by an unfinished generate: \
+             rename it or drop it, or name another target with --schema"
+        )));
+    }
+    client
+        .batch_execute(&format!(
+            "BEGIN; DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{MARK}'; COMMIT;
+             SET search_path TO {name}"
+        ))
+        .with_context(|| format!("cannot create schema {loading}"))?;
+    let mut statements = dataset.schema_sql.clone();
+    if unlogged {
+        for table in &dataset.tables {
+            statements += &format!("ALTER TABLE {} SET UNLOGGED;", quoted(&table.name));
+        }
+    }
+    client
+        .batch_execute(&statements)
+        .with_context(|| format!("cannot create the tables in schema {loading}"))
+}
+
+/// Drops the loading schema after a failure, over a new connection if `client` is of no more use.
+pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &str) {
+    let statement = format!(
+        "ROLLBACK; DO $$ BEGIN
+             IF obj_description(to_regnamespace({name}), 'pg_namespace') = '{MARK}' THEN
+                 EXECUTE format('DROP SCHEMA %I CASCADE', {name_of});
+             END IF;
+         END $$",
+        name = literal(&quoted(loading)),
+        name_of = literal(loading),
+    );
+    // A cancel request that was meant for an earlier statement may still reach this one.
+    let again = |_| -> anyhow::Result<()> {
+        let mut fresh = settings.connect(&Cancel::default())?;
+        Ok(fresh.batch_execute(&statement)?)
+    };
+    if let Err(error) = client.batch_execute(&statement).or_else(again) {
+        tracing::warn!("schema {loading} could not be dropped, the next generate will: {error:#}");
+    }
+}
+
+/// Moves everything out of the loading schema into the target, in one transaction. `replace` drops the
+/// target's tables and types of the same names first, and nothing that depends on them.
+///
+/// # Errors
+/// [`Kind::Refused`] if something else in the database depends on what is to be replaced.
+pub(crate) fn publish(
+    client: &mut Client,
+    loading: &str,
+    target: &str,
+    replace: bool,
+) -> anyhow::Result<()> {
+    let mut transaction = client.transaction()?;
+    let mut named = |query: &str, schema: &str| -> anyhow::Result<Vec<String>> {
+        let rows = transaction.query(query, &[&schema])?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    };
+    let tables_of = "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE nspname = $1 AND relkind IN ('r', 'p') ORDER BY relname";
+    let types_of = "SELECT typname FROM pg_type JOIN pg_namespace n ON n.oid = typnamespace
+         WHERE nspname = $1 AND typtype IN ('e', 'd') ORDER BY typname";
+    let (tables, types) = (named(tables_of, loading)?, named(types_of, loading)?);
+
+    let mut statements = Vec::new();
+    if replace {
+        for (what, new, old) in [
+            ("TABLE", &tables, named(tables_of, target)?),
+            ("TYPE", &types, named(types_of, target)?),
+        ] {
+            let own: Vec<_> = old
+                .iter()
+                .filter(|name| new.contains(name))
+                .map(|name| qualified(target, name))
+                .collect();
+            if !own.is_empty() {
+                statements.push(format!("DROP {what} {}", own.join(", ")));
+            }
+        }
+    }
+    let exists = !named(
+        "SELECT nspname FROM pg_namespace WHERE nspname = $1",
+        target,
+    )?
+    .is_empty();
+    if !exists {
+        statements.push(format!("CREATE SCHEMA {}", quoted(target)));
+    }
+    for (what, names) in [("TABLE", &tables), ("TYPE", &types)] {
+        statements.extend(names.iter().map(|name| {
+            format!(
+                "ALTER {what} {} SET SCHEMA {}",
+                qualified(loading, name),
+                quoted(target)
+            )
+        }));
+    }
+    // Without CASCADE: an object that was forgotten must not vanish.
+    statements.push(format!("DROP SCHEMA {}", quoted(loading)));
+
+    for statement in statements {
+        transaction
+            .batch_execute(&statement)
+            .map_err(|error| explain(error, target))?;
+    }
+    transaction
+        .commit()
+        .with_context(|| format!("cannot move the tables into schema {target}"))
+}
+
+fn explain(error: postgres::Error, target: &str) -> anyhow::Error {
+    let dependent = error.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST);
+    let detail = error
+        .as_db_error()
+        .and_then(|error| error.detail())
+        .unwrap_or_default()
+        .to_owned();
+    if !dependent {
+        return anyhow::Error::new(error)
+            .context(format!("cannot move the tables into schema {target}"));
+    }
+    let message = format!(
+        "schema {target} cannot be replaced, since other objects depend on it ({}): drop them first, or name another \
+         schema with --schema",
+        detail.replace('\n', "; ")
+    );
+    Kind::Refused.caused_by(error, message)
+}

@@ -1,0 +1,320 @@
+//! Rows as files, without any database.
+//!
+//! There is one file for each table, with the dataset's SQL and a script for psql that loads them. CSV files of a
+//! dataset that arrives in a dialect are for `load` instead: they are in the dialect, and come with a list of the faults
+//! in them.
+//!
+//! Files are written table by table. Several threads make the parts of a table, in any order; the one that writes puts
+//! them in theirs, so that the bytes don't depend on how many threads there are.
+
+pub mod describe;
+mod staging;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use database::Cancel;
+use database::catalogue::identifier;
+use dataset::Dataset;
+use dataset::failure::{Kind, OrFail};
+use tracing::field;
+
+use crate::encode::file_format::FileFormat;
+use crate::encode::notes::{FaultAt, LIST_HEADER, Notes};
+use crate::options::{Options, processors};
+use crate::recipe::Recipe;
+use crate::report::{Report, TableReport};
+use crate::table::RowSource;
+use crate::table::faults::FaultCounts;
+use crate::table::layout::{Layout, Part};
+use crate::to_files::staging::{Staging, cannot_write};
+
+/// Rows of a part, which one thread makes: enough that handing it on costs nothing, and few enough that parts which wait
+/// for their turn stay small (a megabyte each).
+const PART_ROWS: u64 = 10_000;
+
+/// Writes the rows that `options` mean into `folder`, which is made if need be and must be empty.
+///
+/// Either all files are in it at the end, or nothing is.
+///
+/// # Errors
+/// [`Kind::Usage`] for options that make no sense, [`Kind::Refused`] if the folder holds something or another
+/// run writes it, [`Kind::Output`] if it cannot be written, [`Kind::Interrupted`].
+pub fn write(
+    folder: &Path,
+    format: FileFormat,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
+    options.check()?;
+    let start = Instant::now();
+    let recipe = options.asked.or(&Recipe::default());
+    let known = options.known_dataset()?;
+    let staging = Staging::open(folder)?;
+    let source = known.plan(&recipe, options.size, cancel)?;
+    let workers = options.workers.unwrap_or_else(processors);
+    let loaded = Instant::now();
+    let writer = Writer {
+        folder: &staging.folder,
+        format,
+        source: source.as_ref(),
+        workers,
+        cancel,
+    };
+    let arrives = |table: &Layout| table.dialect.is_some();
+    let tables = if format == FileFormat::Csv && source.tables().iter().any(arrives) {
+        writer.tables(Some(&List::create(&staging.folder)?))?
+    } else {
+        let (dataset, schema) = (&options.dataset, &options.schema);
+        for (name, text) in [
+            ("schema.sql", &dataset.schema_sql),
+            ("constraints.sql", &dataset.constraints_sql),
+            (LOAD_SCRIPT, &load_script(dataset, schema, format)),
+        ] {
+            let path = staging.folder.join(name);
+            fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
+        }
+        writer.tables(None)?
+    };
+    let load_seconds = loaded.elapsed().as_secs_f64();
+    cancel.check()?;
+    staging.publish(LOAD_SCRIPT)?;
+    let report = Report::new(
+        options,
+        &recipe,
+        source.as_ref(),
+        tables,
+        workers,
+        (load_seconds, 0.0),
+        start,
+    );
+    Ok(Report {
+        folder: Some(folder.to_owned()),
+        ..report
+    })
+}
+
+const LOAD_SCRIPT: &str = "load.sql";
+const PLANTED: &str = "planted.csv";
+
+/// The list of the faults in the files.
+struct List {
+    path: PathBuf,
+    file: File,
+}
+
+impl List {
+    fn create(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(PLANTED);
+        let file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
+        let list = Self { path, file };
+        list.write(LIST_HEADER)?;
+        Ok(list)
+    }
+
+    fn write(&self, lines: &str) -> anyhow::Result<()> {
+        let written = (&self.file).write_all(lines.as_bytes());
+        written.or_fail(Kind::Output, || cannot_write(&self.path))
+    }
+}
+
+fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
+    let schema = identifier::quoted(schema);
+    let mut script = format!(
+        "-- Loads these files: psql --single-transaction -v ON_ERROR_STOP=1 -f {LOAD_SCRIPT}, in this folder.\n\
+         \\encoding UTF8\nCREATE SCHEMA {schema};\nSET search_path TO {schema};\n\\ir schema.sql\n"
+    );
+    for table in &dataset.tables {
+        let name = &table.name;
+        script += &format!(
+            "\\copy {name} FROM '{name}.{}' WITH ({})\n",
+            format.extension(),
+            format.copy_options()
+        );
+    }
+    script + "\\ir constraints.sql\nANALYZE;\n"
+}
+
+struct Writer<'a> {
+    folder: &'a Path,
+    format: FileFormat,
+    source: &'a dyn RowSource,
+    workers: usize,
+    cancel: &'a Cancel,
+}
+
+/// A part of a table, encoded.
+struct Made {
+    bytes: Vec<u8>,
+    rows: u64,
+    planted: FaultCounts,
+    notes: Notes,
+}
+
+/// A part's bytes, without the last line's end where the dialect leaves it out.
+fn trimmed<'a>(bytes: &'a [u8], table: &Layout, last: bool) -> &'a [u8] {
+    match table.dialect {
+        Some(dialect) if last && !dialect.final_line_end => {
+            let end = dialect.line_end.as_bytes();
+            bytes.strip_suffix(end).unwrap_or(bytes)
+        }
+        _ => bytes,
+    }
+}
+
+impl Writer<'_> {
+    fn file_name(&self, table: &Layout) -> String {
+        match table.dialect {
+            Some(dialect) if self.format == FileFormat::Csv => dialect.file.to_owned(),
+            _ => format!("{}.{}", table.name, self.format.extension()),
+        }
+    }
+
+    fn tables(&self, list: Option<&List>) -> anyhow::Result<Vec<(TableReport, FaultCounts)>> {
+        (0..self.source.tables().len())
+            .map(|table| self.table(table, list))
+            .collect()
+    }
+
+    /// Writes one table: workers make its parts, and this thread writes them in their order.
+    fn table(
+        &self,
+        table: usize,
+        list: Option<&List>,
+    ) -> anyhow::Result<(TableReport, FaultCounts)> {
+        let layout = &self.source.tables()[table];
+        let name = self.file_name(layout);
+        let path = self.folder.join(&name);
+        let begun = Instant::now();
+        let rows_total = self.source.rows(table);
+        let span = tracing::info_span!(
+            "write",
+            table = layout.name,
+            rows_total,
+            rows = field::Empty
+        );
+        let parts = self.source.parts(table, PART_ROWS);
+        let mut file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
+        let mut report = TableReport {
+            table: layout.name,
+            rows: 0,
+            bytes: 0,
+            seconds: 0.0,
+        };
+        let mut planted = FaultCounts::default();
+        let mut put = |bytes: &[u8], rows: u64| {
+            file.write_all(bytes)
+                .or_fail(Kind::Output, || cannot_write(&path))?;
+            report.rows += rows;
+            report.bytes += bytes.len() as u64;
+            span.record("rows", report.rows);
+            anyhow::Ok(())
+        };
+        let mut encoding = self.format.encoding(layout);
+        let mut lines = 0;
+        encoding.buffer().header(layout);
+        put(&encoding.buffer().take(Vec::new()), 0)?;
+        lines += encoding.buffer().notes().lines;
+        // A worker takes a buffer before it takes a part; so no more parts wait for their turn than there are
+        // buffers, and the next one in turn always has one.
+        let (buffer, buffers) = channel();
+        for _ in 0..2 * self.workers {
+            buffer.send(Vec::new())?;
+        }
+        let (buffers, next) = (Mutex::new(buffers), AtomicUsize::new(0));
+        let (sender, made) = channel();
+        thread::scope(|scope| {
+            // Dropped at the end of this scope, so that no worker waits for a buffer after a failure.
+            let (buffer, made) = (buffer, made);
+            let (buffers, parts, next) = (&buffers, &parts, &next);
+            for _ in 0..self.workers {
+                let sender = sender.clone();
+                scope.spawn(move || self.make(table, parts, next, buffers, &sender));
+            }
+            drop(sender);
+            let mut early = BTreeMap::new();
+            for turn in 0..parts.len() {
+                let part: Made = loop {
+                    if let Some(part) = early.remove(&turn) {
+                        break part;
+                    }
+                    let Ok((index, part)) = made.recv() else {
+                        self.cancel.check()?;
+                        anyhow::bail!("the threads that make rows ended");
+                    };
+                    early.insert(index, part);
+                };
+                let last = turn + 1 == parts.len();
+                put(trimmed(&part.bytes, layout, last), part.rows)?;
+                planted.add(&part.planted);
+                let placed = part.notes.faults.into_iter().map(|note| FaultAt {
+                    line: lines + note.line,
+                    ..note
+                });
+                if let Some(list) = list {
+                    let listed: String = placed.map(|note| note.line_of(&name)).collect();
+                    list.write(&listed)?;
+                }
+                lines += part.notes.lines;
+                self.cancel.check()?;
+                let _ = buffer.send(part.bytes);
+            }
+            anyhow::Ok(())
+        })?;
+        encoding.buffer().trailer();
+        put(&encoding.buffer().take(Vec::new()), 0)?;
+        report.seconds = begun.elapsed().as_secs_f64();
+        tracing::info!(table = layout.name, rows = report.rows, "written");
+        Ok((report, planted))
+    }
+
+    /// Makes parts until there are no more, or nobody wants them.
+    fn make(
+        &self,
+        table: usize,
+        parts: &[Part],
+        next: &AtomicUsize,
+        buffers: &Mutex<Receiver<Vec<u8>>>,
+        sender: &Sender<(usize, Made)>,
+    ) {
+        let mut encoding = self.format.encoding(&self.source.tables()[table]);
+        loop {
+            let taken = buffers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv();
+            let Ok(mut bytes) = taken else { return };
+            bytes.clear();
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(index) else {
+                return;
+            };
+            let mut rows = 0;
+            let gathered =
+                self.source
+                    .encode(table, part, &mut encoding, &mut |block: Vec<u8>, more| {
+                        self.cancel.check()?;
+                        bytes.extend_from_slice(&block);
+                        rows += more;
+                        Ok(block)
+                    });
+            let Ok(planted) = gathered else { return };
+            let made = Made {
+                bytes,
+                rows,
+                planted,
+                notes: encoding.buffer().notes(),
+            };
+            if sender.send((index, made)).is_err() {
+                return;
+            }
+        }
+    }
+}

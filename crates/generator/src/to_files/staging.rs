@@ -1,0 +1,103 @@
+//! The folder that files are written into before they are moved into place, so that either all files are there or none.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use dataset::failure::{Kind, OrFail};
+
+/// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that
+/// this run made.
+pub(crate) struct Staging {
+    pub(crate) folder: PathBuf,
+    target: PathBuf,
+    lock: PathBuf,
+    /// Whether the target was made for this run.
+    is_new: bool,
+    /// The lock file, which is locked for as long as it is open; if the run is killed, the system closes it.
+    _locked: File,
+}
+
+const STAGING: &str = ".extrato-loading";
+const LOCK: &str = ".extrato-lock";
+
+impl Staging {
+    /// Takes the folder `target` for this run. It is made if need be, and must hold nothing but what a killed run left.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if it holds something or another run writes it, [`Kind::Output`] if it cannot be written.
+    pub(crate) fn open(target: &Path) -> anyhow::Result<Self> {
+        let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
+        if target.is_file() {
+            return Err(refused("is a file: name a folder with --to"));
+        }
+        let is_new = !target.exists();
+        fs::create_dir_all(target).or_fail(Kind::Output, || cannot_write(target))?;
+        let (folder, lock) = (target.join(STAGING), target.join(LOCK));
+        let entries = || fs::read_dir(target).into_iter().flatten().flatten();
+        let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
+        // A run that was killed may have left some files, but then its staging folder is still there.
+        if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
+            return Err(refused(
+                "holds something: delete it, or name another folder with --to",
+            ));
+        }
+        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(target))?;
+        match locked.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                return Err(refused(
+                    "is being written by another generate: wait for its end",
+                ));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).or_fail(Kind::Output, || cannot_write(target));
+            }
+            Ok(()) => {}
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
+        }
+        fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
+        Ok(Self {
+            folder,
+            target: target.to_owned(),
+            lock,
+            is_new,
+            _locked: locked,
+        })
+    }
+
+    /// Moves the files into place, the one named `last` after all others.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if a file cannot be moved.
+    pub(crate) fn publish(mut self, last: &str) -> anyhow::Result<()> {
+        let entries =
+            fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort_by_key(|name| name == last);
+        for name in names {
+            let path = self.target.join(&name);
+            fs::rename(self.folder.join(&name), &path)
+                .or_fail(Kind::Output, || cannot_write(&path))?;
+        }
+        self.is_new = false;
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            tracing::warn!(%error, "{} could not be deleted", self.folder.display());
+        }
+        let _ = fs::remove_file(&self.lock);
+        if self.is_new {
+            let _ = fs::remove_dir(&self.target);
+        }
+    }
+}
+
+/// The message of an error about a place that cannot be written.
+pub(crate) fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
