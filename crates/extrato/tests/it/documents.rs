@@ -71,7 +71,7 @@ fn jobs_know_database_and_dataset_and_no_other_job() {
             "extrato" | "bench" => continue,
             "dataset" => &[],
             "database" | "storage" => &["dataset"],
-            "transform" => &["dataset", "database", "storage"],
+            "transform" | "generator" => &["dataset", "database", "storage"],
             _ => &["dataset", "database"],
         };
         let manifest = text(&format!("crates/{name}/Cargo.toml"));

@@ -9,6 +9,7 @@ mod worker_connection;
 
 use std::time::Instant;
 
+use database::lock::{lock, unlock};
 use database::{Cancel, Settings};
 use postgres::Client;
 
@@ -19,6 +20,9 @@ use crate::to_database::append::append;
 use crate::to_database::copy::Load;
 use crate::to_database::record::{Generation, highest};
 use crate::to_database::worker_connection::WorkerConnection;
+
+/// What the lock on the schema says of who holds it.
+const COMMAND: &str = "generate";
 
 /// Generates the rows and loads them.
 ///
@@ -32,7 +36,7 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
     options.check()?;
     let loading = schema::loading_name(&options.schema)?;
     let mut control = settings.connect(cancel)?;
-    schema::lock(&mut control, &options.schema)?;
+    lock(&mut control, COMMAND, &options.schema)?;
     let result = if options.mode == Mode::Append {
         append(&mut control, options, cancel)
     } else {
@@ -47,7 +51,7 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
             filled
         })
     };
-    schema::unlock(&mut control, &options.schema);
+    unlock(&mut control, COMMAND, &options.schema);
     // A statement that was cancelled on the server says so in its own words; ours are clearer.
     result.map_err(|error| cancel.check().err().unwrap_or(error))
 }

@@ -1,9 +1,6 @@
 //! The schemas of a fresh load: it builds in one of its own and moves everything into the target when all is complete,
 //! so that the target is either as it was before or holds the whole dataset.
 
-use std::thread;
-use std::time::Duration;
-
 use anyhow::Context;
 use database::catalogue::identifier::{literal, qualified, quoted};
 use database::{Cancel, Settings};
@@ -41,38 +38,6 @@ pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
         )));
     }
     Ok(format!("{LOADING_PREFIX}{target}"))
-}
-
-/// SQL for the number of the advisory lock on a schema, from its name.
-const LOCK: &str = "hashtextextended('extrato generate ' || $1, 0)";
-/// How often a run tries to get a lock: the server notices only after a while that a killed run is gone.
-const LOCK_TRIES: u32 = 20;
-/// How long a run waits between two tries to get a lock.
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
-
-/// Locks a schema against other runs until [`unlock`], or until `client` disconnects.
-///
-/// # Errors
-/// [`Kind::Refused`] if another run has it.
-pub(crate) fn lock(client: &mut Client, target: &str) -> anyhow::Result<()> {
-    let query = format!("SELECT pg_try_advisory_lock({LOCK})");
-    for _ in 0..LOCK_TRIES {
-        if client.query_one(&query, &[&target])?.get(0) {
-            return Ok(());
-        }
-        thread::sleep(LOCK_PAUSE);
-    }
-    Err(Kind::Refused.error(format!(
-        "another generate is running on schema {target}: wait for its end, or name another with --schema"
-    )))
-}
-
-/// Unlocks a schema at once, and not only when the server notices that this run is gone.
-pub(crate) fn unlock(client: &mut Client, target: &str) {
-    let query = format!("SELECT pg_advisory_unlock({LOCK})");
-    if let Err(error) = client.query_one(&query, &[&target]) {
-        tracing::debug!(%error, "the lock goes with the connection");
-    }
 }
 
 /// Refuses a schema that holds anything, whoever made it.

@@ -8,7 +8,6 @@
 //! them in theirs, so that the bytes don't depend on how many threads there are.
 
 pub mod describe;
-mod staging;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,6 +23,7 @@ use database::Cancel;
 use database::catalogue::identifier;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
+use storage::fill::{Filling, cannot_write};
 use tracing::field;
 
 use crate::encode::file_format::FileFormat;
@@ -34,7 +34,6 @@ use crate::report::{Report, TableReport};
 use crate::table::RowSource;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
-use crate::to_files::staging::{Staging, cannot_write};
 
 /// Rows of a part, which one thread makes: enough that handing it on costs nothing, and few enough that parts which wait
 /// for their turn stay small (a megabyte each).
@@ -57,12 +56,12 @@ pub fn write(
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
     let known = options.known_dataset()?;
-    let staging = Staging::open(folder)?;
+    let staging = Filling::open(folder)?;
     let source = known.plan(&recipe, options.size, cancel)?;
     let workers = options.workers.unwrap_or_else(processors);
     let loaded = Instant::now();
     let writer = Writer {
-        folder: &staging.folder,
+        folder: staging.folder(),
         format,
         source: source.as_ref(),
         workers,
@@ -70,7 +69,7 @@ pub fn write(
     };
     let arrives = |table: &Layout| table.dialect.is_some();
     let tables = if format == FileFormat::Csv && source.tables().iter().any(arrives) {
-        writer.tables(Some(&List::create(&staging.folder)?))?
+        writer.tables(Some(&List::create(staging.folder())?))?
     } else {
         let (dataset, schema) = (&options.dataset, &options.schema);
         for (name, text) in [
@@ -78,7 +77,7 @@ pub fn write(
             ("constraints.sql", &dataset.constraints_sql),
             (LOAD_SCRIPT, &load_script(dataset, schema, format)),
         ] {
-            let path = staging.folder.join(name);
+            let path = staging.folder().join(name);
             fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
         }
         writer.tables(None)?

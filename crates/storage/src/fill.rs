@@ -1,14 +1,18 @@
-//! The folder that files are written into before they are moved into place, so that either all files are there or none.
+//! Fill or nothing: files for a folder that is empty are staged in it, and moved into place once all are written.
+//!
+//! Where a former output may lie, [`publish`](crate::publish) is the way.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 
+use crate::place::Place;
+
 /// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that
 /// this run made.
-pub(crate) struct Staging {
-    pub(crate) folder: PathBuf,
+pub struct Filling {
+    folder: PathBuf,
     target: PathBuf,
     lock: PathBuf,
     /// Whether the target was made for this run.
@@ -20,19 +24,18 @@ pub(crate) struct Staging {
 const STAGING: &str = ".extrato-loading";
 const LOCK: &str = ".extrato-lock";
 
-impl Staging {
+impl Filling {
     /// Takes the folder `target` for this run. It is made if need be, and must hold nothing but what a killed run left.
     ///
     /// # Errors
     /// [`Kind::Refused`] if it holds something or another run writes it, [`Kind::Output`] if it cannot be written.
-    pub(crate) fn open(target: &Path) -> anyhow::Result<Self> {
+    pub fn open(target: &Path) -> anyhow::Result<Self> {
         let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
         if target.is_file() {
             return Err(refused("is a file: name a folder with --to"));
         }
         let is_new = !target.exists();
-        fs::create_dir_all(target).or_fail(Kind::Output, || cannot_write(target))?;
-        let (folder, lock) = (target.join(STAGING), target.join(LOCK));
+        let (folder, lock_path) = (target.join(STAGING), target.join(LOCK));
         let entries = || fs::read_dir(target).into_iter().flatten().flatten();
         let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
         // A run that was killed may have left some files, but then its staging folder is still there.
@@ -41,18 +44,10 @@ impl Staging {
                 "holds something: delete it, or name another folder with --to",
             ));
         }
-        let locked = File::create(&lock).or_fail(Kind::Output, || cannot_write(target))?;
-        match locked.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                return Err(refused(
-                    "is being written by another generate: wait for its end",
-                ));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).or_fail(Kind::Output, || cannot_write(target));
-            }
-            Ok(()) => {}
-        }
+        let locked = Place::folder(target)
+            .lock(LOCK)
+            .or_fail(Kind::Output, || cannot_write(target))?
+            .ok_or_else(|| refused("is being written by another run: wait for its end"))?;
         if folder.exists() {
             fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
         }
@@ -60,17 +55,22 @@ impl Staging {
         Ok(Self {
             folder,
             target: target.to_owned(),
-            lock,
+            lock: lock_path,
             is_new,
             _locked: locked,
         })
+    }
+
+    /// The folder to write into.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Moves the files into place, the one named `last` after all others.
     ///
     /// # Errors
     /// [`Kind::Output`] if a file cannot be moved.
-    pub(crate) fn publish(mut self, last: &str) -> anyhow::Result<()> {
+    pub fn publish(mut self, last: &str) -> anyhow::Result<()> {
         let entries =
             fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -85,7 +85,7 @@ impl Staging {
     }
 }
 
-impl Drop for Staging {
+impl Drop for Filling {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             tracing::warn!(%error, "{} could not be deleted", self.folder.display());
@@ -98,6 +98,6 @@ impl Drop for Staging {
 }
 
 /// The message of an error about a place that cannot be written.
-pub(crate) fn cannot_write(path: &Path) -> String {
+pub fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
