@@ -11,8 +11,8 @@ use crate::column::Cell;
 use crate::header::counted;
 use crate::keys::Key;
 use crate::row::{BrokenRow, RowRules};
-use crate::rule::{Rule, Violation};
-use crate::split::{Field, Form, Grammar, Record, Records, Torn};
+use values::records::{Field, Form, Grammar, Record, Records, Torn};
+use values::rule::{Rule, Violation};
 
 /// How the records of a file become rows.
 #[derive(Debug)]
@@ -225,7 +225,7 @@ mod tests {
 
     use super::*;
     use crate::column::ColumnRules;
-    use crate::split::Splitter;
+    use values::records::Splitter;
 
     /// A plan for rows of a bigint, a numeric(10,2), a varchar(5) and a timestamp; the bigint is the key.
     fn plan(encoding: Encoding) -> Plan {

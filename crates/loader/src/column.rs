@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use dataset::ColumnType;
 
-use crate::format::Format;
-use crate::moment;
-use crate::number::{self, trimmed};
-use crate::rule::{Fault, Rule};
-use crate::value::Value;
+use values::datetime;
+use values::number::{self, trimmed};
+use values::rule::{Fault, Rule};
+use values::strftime::Format;
+use values::value::Value;
 
 /// What a column takes.
 #[derive(Debug, Clone)]
@@ -103,10 +103,10 @@ impl ColumnRules {
                 number::numeric(&text, self.decimal_mark, precision, scale)
             }
             ColumnType::Text => self.text(text),
-            ColumnType::Date => moment::date(&text, &self.formats),
-            ColumnType::Time => moment::time(&text),
-            ColumnType::Timestamp => moment::timestamp(&text, &self.formats),
-            ColumnType::TimestampTz => moment::timestamp_tz(&text, &self.formats),
+            ColumnType::Date => datetime::date(&text, &self.formats),
+            ColumnType::Time => datetime::time(&text),
+            ColumnType::Timestamp => datetime::timestamp(&text, &self.formats),
+            ColumnType::TimestampTz => datetime::timestamp_tz(&text, &self.formats),
             ColumnType::Uuid => uuid(&text).ok_or_else(|| not_a("a uuid")),
             ColumnType::Bytes => bytea(&text).ok_or_else(|| not_a("a bytea")),
             ColumnType::Json => json(&text).map(|()| Value::Text(text)),

@@ -20,13 +20,13 @@ use crate::keys::Key;
 use crate::options::RejectLimit;
 use crate::rejects::{Place, Rejects, raw_text};
 use crate::report::Rows;
-use crate::rule::{Rule, Violation};
 use crate::sent::{Sender, Sent};
-use crate::split::Noticed;
 use crate::staged_values::Again;
 use crate::staging::Staged;
 use crate::stream::{Rest, Stream};
 use crate::target::Target;
+use values::records::Noticed;
+use values::rule::{Rule, Violation};
 
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;

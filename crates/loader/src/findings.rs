@@ -6,7 +6,7 @@ use anyhow::Context;
 use database::catalogue::constraints::Check;
 use postgres::Client;
 
-use crate::rule::{Rule, Violation};
+use values::rule::{Rule, Violation};
 
 /// The table that holds them.
 pub(crate) const TABLE: &str = "extrato_findings";

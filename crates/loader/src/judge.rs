@@ -9,8 +9,8 @@ use crate::findings::Known;
 use crate::key_sets::KeySets;
 use crate::keys::Key;
 use crate::options::OnDuplicate;
-use crate::rule::{Rule, Violation};
 use crate::target::{Referring, Unique};
+use values::rule::{Rule, Violation};
 
 /// What becomes of a row.
 #[derive(Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use postgres::{Client, Row};
 use crate::column::ColumnRules;
 use crate::keys::{Key, KeyName, KeySet};
 use crate::staged_values::incomparable;
-use crate::value::Value;
+use values::value::Value;
 
 /// Rows read between two looks at the memory.
 const ROWS_PER_CHECK: u64 = 100_000;

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use dataset::ColumnType;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::value::Value;
+use values::value::Value;
 
 /// A row's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

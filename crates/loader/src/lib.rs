@@ -1,7 +1,7 @@
 //! Historical files into Postgres: bytes into records, records into rows that keep every rule or rejects that
 //! say which they break, rows into binary COPY.
 //!
-//! The middle is pure: [`split`] finds records in bytes, [`row`] makes rows or rejects of them, and neither
+//! The middle is pure: [`values::records`] finds records in bytes, [`row`] makes rows or rejects of them, and neither
 //! does any I/O. Around it, a thread reads, others validate, and [`load()`] judges keys in the file's order
 //! and sends what is accepted.
 //!
@@ -27,7 +27,6 @@ pub mod column;
 mod file;
 mod files;
 mod findings;
-pub mod format;
 mod header;
 mod inputs;
 mod judge;
@@ -36,24 +35,19 @@ pub mod keys;
 mod ledger;
 mod load;
 mod lookup;
-mod moment;
-mod number;
 mod opening;
 mod options;
 pub mod rejects;
 mod report;
 pub mod row;
-pub mod rule;
 mod sent;
 pub mod source;
-pub mod split;
 mod staged_values;
 mod staging;
 mod stream;
 mod tables;
 mod target;
 mod tasks;
-pub mod value;
 
 pub use load::load;
 pub use options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};

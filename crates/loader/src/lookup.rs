@@ -5,7 +5,7 @@ use postgres::Client;
 use crate::batch::Batch;
 use crate::column::ColumnRules;
 use crate::file::FileLoad;
-use crate::value::Value;
+use values::value::Value;
 
 impl FileLoad<'_> {
     /// Fills the sets that were given up with what the block's rows need of them. All rows before it were sent.

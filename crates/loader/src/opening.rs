@@ -10,9 +10,9 @@ use crate::header::{self, Layout};
 use crate::rejects::raw_text;
 use crate::row::RowRules;
 use crate::source::{Source, Watch};
-use crate::split::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
 use crate::stream::Rest;
 use crate::target::Target;
+use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];

@@ -11,7 +11,7 @@ use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::Encoding;
 use postgres::Client;
 
-use crate::rule::Violation;
+use values::rule::Violation;
 
 /// The table of rejects.
 pub const TABLE: &str = "extrato_reject";
@@ -302,7 +302,7 @@ mod tests {
             .expect("a link");
         let violation = Violation {
             column: "id".to_owned(),
-            rule: crate::rule::Rule::Type,
+            rule: values::rule::Rule::Type,
             message: "`x` is not an integer".to_owned(),
         };
         let place = Place {

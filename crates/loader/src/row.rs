@@ -2,8 +2,8 @@
 //! breaks. A pure function: no file, no database, no clock.
 
 use crate::column::{Cell, ColumnRules};
-use crate::rule::Violation;
-use crate::value::Value;
+use values::rule::Violation;
+use values::value::Value;
 
 /// The longest part of a value that a message repeats, in characters.
 const SHOWN_CHARS: usize = 40;

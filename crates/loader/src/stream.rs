@@ -11,7 +11,7 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 
 use crate::batch::{Batch, Plan};
-use crate::split::{Noticed, Splitter};
+use values::records::{Noticed, Splitter};
 
 /// Bytes read into a block; a longer record makes it grow.
 const BLOCK_BYTES: usize = 256 << 10;

@@ -10,11 +10,11 @@ use dataset::{Dataset, Table, TableSchema};
 use postgres::Client;
 
 use crate::column::ColumnRules;
-use crate::format::Format;
 use crate::header::{self, Wanted};
 use crate::keys::{Class, KeyName};
 use crate::options::Dialect;
 use crate::tables;
+use values::strftime::Format;
 
 /// A table and what it takes.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl Target {
                     let parsed = text.as_ref().map(|text| rule.parse(text.as_str().into()));
                     parsed
                         .transpose()
-                        .map(|value| value.map(crate::value::Value::into_owned))
+                        .map(|value| value.map(values::value::Value::into_owned))
                         .map_err(|fault| {
                             usage(format!(
                                 "a bound of `ranges.{}` {}",

@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use dataset::ColumnType;
 use libfuzzer_sys::fuzz_target;
 use loader::column::{Cell, ColumnRules};
-use loader::format::Format;
+use values::strftime::Format;
 use loader::row::RowRules;
-use loader::value::Value;
+use values::value::Value;
 
 static KINDS: LazyLock<Vec<ColumnRules>> = LazyLock::new(|| {
     let numeric = |precision, scale| ColumnType::Numeric { precision, scale };

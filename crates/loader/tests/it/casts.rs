@@ -7,11 +7,11 @@ use std::sync::Arc;
 use database::copy::write::{CopyIn, RowEncoder};
 use dataset::ColumnType;
 use loader::column::{Cell, ColumnRules};
-use loader::value::Value;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use testkit::Database;
+use values::value::Value;
 
 /// How a column of a type is declared, its rules, and texts that may or may not be values.
 struct Case {

@@ -409,5 +409,5 @@ fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
 }
 
 #[cfg(test)]
-#[path = "split_tests.rs"]
+#[path = "records_tests.rs"]
 mod tests;

@@ -1,6 +1,6 @@
 //! Formats of dates and timestamps, as strftime names their parts.
 
-use crate::moment::Parts;
+use crate::datetime::Parts;
 
 const MONTHS: [&str; 12] = [
     "january",

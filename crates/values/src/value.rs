@@ -127,7 +127,7 @@ impl Value<'_> {
     }
 
     /// The same, or NULL for a text that holds NUL, which the server takes nowhere.
-    pub(crate) fn without_nul(&self) -> &Self {
+    pub fn without_nul(&self) -> &Self {
         match self {
             Self::Text(text) | Self::JsonBinary(text) if text.contains('\0') => &Value::Null,
             _ => self,

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use loader::split::{Grammar, Noticed, Records, Splitter, Torn};
+use values::records::{Grammar, Noticed, Records, Splitter, Torn};
 
 /// A record with offsets within the file.
 #[derive(Debug, PartialEq)]

@@ -5,9 +5,9 @@
 
 use dataset::calendar::{CARRIED_DAYS, Date, POSTGRES_EPOCH_DAYS};
 
-use crate::format::{Format, Reader};
 use crate::number::trimmed;
 use crate::rule::{Fault, Rule};
+use crate::strftime::{Format, Reader};
 use crate::value::Value;
 
 const SECOND: i64 = 1_000_000;
@@ -92,7 +92,7 @@ impl Parts {
 }
 
 /// A timestamp without time zone.
-pub(crate) fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
+pub fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
     if parts.offset.is_some_and(|offset| offset != 0) {
@@ -107,7 +107,7 @@ pub(crate) fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>
 }
 
 /// A timestamp with time zone; without an offset it is taken for UTC.
-pub(crate) fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
+pub fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
     let local = i64::from(parts.days()?) * DAY + parts.micros()?;
@@ -122,7 +122,7 @@ pub(crate) fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'stat
 }
 
 /// A date; a time of day may follow if it is midnight.
-pub(crate) fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
+pub fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a date"))?;
     let days = parts.days()?;
@@ -136,7 +136,7 @@ pub(crate) fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fau
 }
 
 /// A time of day, `HH:MM[:SS[.fraction]]`.
-pub(crate) fn time(text: &str) -> Result<Value<'static>, Fault> {
+pub fn time(text: &str) -> Result<Value<'static>, Fault> {
     let mut at = Reader(trimmed(text).as_bytes());
     let mut parts = Parts::default();
     let read = at.clock(&mut parts).filter(|()| at.0.is_empty());

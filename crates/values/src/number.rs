@@ -8,7 +8,7 @@ use crate::rule::{Fault, Rule};
 use crate::value::Value;
 
 /// What Postgres skips around a value.
-pub(crate) fn trimmed(text: &str) -> &str {
+pub fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])
 }
 
@@ -21,7 +21,7 @@ fn out_of_range(what: &str) -> Fault {
 }
 
 /// A whole number of the type `T`, called `name`.
-pub(crate) fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault> {
+pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault> {
     let text = trimmed(text).as_bytes();
     let (negative, digits) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),
@@ -106,12 +106,7 @@ fn written(text: &str, mark: u8) -> Option<Written<'_>> {
 }
 
 /// A numeric(precision, scale).
-pub(crate) fn numeric(
-    text: &str,
-    mark: u8,
-    precision: u8,
-    scale: u8,
-) -> Result<Value<'static>, Fault> {
+pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'static>, Fault> {
     let number = written(text, mark).ok_or_else(|| match mark {
         b',' => not_a("a number with a decimal comma"),
         _ => not_a("a number"),
@@ -174,7 +169,7 @@ fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
 }
 
 /// A double precision.
-pub(crate) fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
+pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     let text = float_text(text, mark).ok_or_else(|| not_a("a number"))?;
     let value: f64 = text.parse().map_err(|_| not_a("a number"))?;
     if lost(&text, value == 0.0, value.is_infinite()) {
@@ -184,7 +179,7 @@ pub(crate) fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
 }
 
 /// A real.
-pub(crate) fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
+pub fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     let text = float_text(text, mark).ok_or_else(|| not_a("a number"))?;
     let value: f32 = text.parse().map_err(|_| not_a("a number"))?;
     if lost(&text, value == 0.0, value.is_infinite()) {
@@ -194,7 +189,7 @@ pub(crate) fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
 }
 
 /// A boolean: `true`, `yes`, `on`, `1` and their opposites, or as much of their beginning as tells them apart.
-pub(crate) fn boolean(text: &str) -> Result<Value<'static>, Fault> {
+pub fn boolean(text: &str) -> Result<Value<'static>, Fault> {
     let text = trimmed(text).to_ascii_lowercase();
     let begins = |word: &str, least: usize| text.len() >= least && word.starts_with(&text);
     if begins("true", 1) || begins("yes", 1) || text == "on" || text == "1" {
