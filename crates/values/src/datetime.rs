@@ -7,7 +7,7 @@ use dataset::calendar::{CARRIED_DAYS, Date, POSTGRES_EPOCH_DAYS};
 
 use crate::number::trimmed;
 use crate::rule::{Fault, Rule};
-use crate::strftime::{Format, Reader};
+use crate::strftime::{DateTimeParts, Format, Reader};
 use crate::value::Value;
 
 const SECOND: i64 = 1_000_000;
@@ -15,30 +15,12 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// What was read of a moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Parts {
-    pub(crate) year: Option<i32>,
-    pub(crate) month: u32,
-    pub(crate) day: u32,
-    pub(crate) hour: i64,
-    pub(crate) minute: i64,
-    pub(crate) second: i64,
-    /// Of a second, in nanoseconds.
-    pub(crate) nanos: i64,
-    /// Whether the fraction has digits beyond nanoseconds that are not zero.
-    pub(crate) finer: bool,
-    pub(crate) afternoon: Option<bool>,
-    /// Of the clock against UTC, in minutes.
-    pub(crate) offset: Option<i64>,
-}
-
 /// `YYYY-MM-DD`, perhaps with `T` or a space and `HH:MM[:SS[.fraction]]`, perhaps with an offset.
-fn iso(text: &str) -> Option<Parts> {
+fn iso(text: &str) -> Option<DateTimeParts> {
     let mut at = Reader(text.as_bytes());
-    let mut parts = Parts {
+    let mut parts = DateTimeParts {
         year: Some(at.digits(4, 4)? as i32),
-        ..Parts::default()
+        ..DateTimeParts::default()
     };
     at.literal(b'-')?;
     parts.month = at.digits(1, 2)? as u32;
@@ -57,11 +39,11 @@ fn iso(text: &str) -> Option<Parts> {
     at.0.is_empty().then_some(parts)
 }
 
-fn read(text: &str, formats: &[Format]) -> Option<Parts> {
+fn read(text: &str, formats: &[Format]) -> Option<DateTimeParts> {
     iso(text).or_else(|| formats.iter().find_map(|format| format.read(text)))
 }
 
-impl Parts {
+impl DateTimeParts {
     /// Days since 2000-01-01.
     fn days(&self) -> Result<i32, Fault> {
         let date = Date {
@@ -138,7 +120,7 @@ pub fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
 /// A time of day, `HH:MM[:SS[.fraction]]`.
 pub fn time(text: &str) -> Result<Value<'static>, Fault> {
     let mut at = Reader(trimmed(text).as_bytes());
-    let mut parts = Parts::default();
+    let mut parts = DateTimeParts::default();
     let read = at.clock(&mut parts).filter(|()| at.0.is_empty());
     read.ok_or_else(|| Fault::new(Rule::Type, "is not a time of day"))?;
     Ok(Value::Time(parts.micros()?))

@@ -1,7 +1,5 @@
 //! Formats of dates and timestamps, as strftime names their parts.
 
-use crate::datetime::Parts;
-
 const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -16,6 +14,24 @@ const MONTHS: [&str; 12] = [
     "november",
     "december",
 ];
+
+/// What was read of a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DateTimeParts {
+    pub(crate) year: Option<i32>,
+    pub(crate) month: u32,
+    pub(crate) day: u32,
+    pub(crate) hour: i64,
+    pub(crate) minute: i64,
+    pub(crate) second: i64,
+    /// Of a second, in nanoseconds.
+    pub(crate) nanos: i64,
+    /// Whether the fraction has digits beyond nanoseconds that are not zero.
+    pub(crate) finer: bool,
+    pub(crate) afternoon: Option<bool>,
+    /// Of the clock against UTC, in minutes.
+    pub(crate) offset: Option<i64>,
+}
 
 /// A format of dates and timestamps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +125,9 @@ impl Format {
     }
 
     /// What a text says, if it follows the format to its end.
-    pub(crate) fn read(&self, text: &str) -> Option<Parts> {
+    pub(crate) fn read(&self, text: &str) -> Option<DateTimeParts> {
         let mut at = Reader(text.as_bytes());
-        let mut parts = Parts::default();
+        let mut parts = DateTimeParts::default();
         for item in &self.items {
             match item {
                 Item::Literal(byte) => at.literal(*byte)?,
@@ -253,7 +269,7 @@ impl Reader<'_> {
     }
 
     /// `HH:MM[:SS[.fraction]]`.
-    pub(crate) fn clock(&mut self, parts: &mut Parts) -> Option<()> {
+    pub(crate) fn clock(&mut self, parts: &mut DateTimeParts) -> Option<()> {
         parts.hour = self.digits(1, 2)?;
         self.literal(b':')?;
         parts.minute = self.digits(2, 2)?;
@@ -271,7 +287,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    fn read(pattern: &str, text: &str) -> Option<Parts> {
+    fn read(pattern: &str, text: &str) -> Option<DateTimeParts> {
         Format::parse(pattern).expect("a format").read(text)
     }
 
