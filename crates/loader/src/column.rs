@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use dataset::ColumnType;
 
-use values::datetime;
-use values::number::{self, trimmed};
+use values::number;
 use values::rule::{Fault, Rule};
 use values::strftime::Format;
 use values::value::Value;
+use values::{binary, datetime, json};
 
 /// What a column takes.
 #[derive(Debug, Clone)]
@@ -107,10 +107,10 @@ impl ColumnRules {
             ColumnType::Time => datetime::time(&text),
             ColumnType::Timestamp => datetime::timestamp(&text, &self.formats),
             ColumnType::TimestampTz => datetime::timestamp_tz(&text, &self.formats),
-            ColumnType::Uuid => uuid(&text).ok_or_else(|| not_a("a uuid")),
-            ColumnType::Bytes => bytea(&text).ok_or_else(|| not_a("a bytea")),
-            ColumnType::Json => json(&text).map(|()| Value::Text(text)),
-            ColumnType::JsonBinary => jsonb(&text).map(|()| Value::JsonBinary(text)),
+            ColumnType::Uuid => binary::uuid(&text),
+            ColumnType::Bytes => binary::bytea(&text),
+            ColumnType::Json => json::json(&text).map(|()| Value::Text(text)),
+            ColumnType::JsonBinary => json::jsonb(&text).map(|()| Value::JsonBinary(text)),
         }
     }
 
@@ -160,88 +160,4 @@ impl ColumnRules {
         }
         Ok(())
     }
-}
-
-fn not_a(what: &str) -> Fault {
-    Fault::new(Rule::Type, format!("is not {what}"))
-}
-
-/// 32 hexadecimal digits, perhaps in braces, perhaps with a hyphen after every fourth.
-fn uuid(text: &str) -> Option<Value<'static>> {
-    let text = trimmed(text);
-    let inner = match text.strip_prefix('{') {
-        Some(rest) => rest.strip_suffix('}')?,
-        None => text,
-    };
-    let (mut bytes, mut count) = ([0; 16], 0_usize);
-    for byte in inner.bytes() {
-        if byte == b'-' && count > 0 && count < 32 && count.is_multiple_of(4) {
-            continue;
-        }
-        let digit = char::from(byte).to_digit(16)? as u8;
-        *bytes.get_mut(count / 2)? |= if count.is_multiple_of(2) {
-            digit << 4
-        } else {
-            digit
-        };
-        count += 1;
-    }
-    let doubled = inner.contains("--");
-    (count == 32 && !doubled && !inner.ends_with('-')).then_some(Value::Uuid(bytes))
-}
-
-/// `\x` and hexadecimal digits, or text with `\\` and `\ooo`.
-fn bytea(text: &str) -> Option<Value<'static>> {
-    if let Some(hex) = text.strip_prefix("\\x") {
-        let digits: Option<Vec<u8>> = hex
-            .chars()
-            .map(|c| c.to_digit(16).map(|digit| digit as u8))
-            .collect();
-        let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-        let pairs = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]);
-        return Some(Value::Bytes(pairs.collect()));
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first != b'\\' {
-            bytes.push(*first);
-        } else if let Some((b'\\', behind)) = rest.split_first() {
-            bytes.push(b'\\');
-            rest = behind;
-        } else {
-            let (octal, behind) = rest.split_at_checked(3)?;
-            let value = octal.iter().try_fold(0_u32, |value, digit| {
-                (b'0'..=b'7')
-                    .contains(digit)
-                    .then(|| value * 8 + u32::from(digit - b'0'))
-            })?;
-            bytes.push(u8::try_from(value).ok()?);
-            rest = behind;
-        }
-    }
-    Some(Value::Bytes(bytes))
-}
-
-/// Nested deeper than 127 levels, or with numbers beyond a double, it is refused, though Postgres takes more.
-fn json(text: &str) -> Result<(), Fault> {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Fault::new(Rule::Type, format!("is not JSON: {error}"))),
-    }
-}
-
-fn jsonb(text: &str) -> Result<(), Fault> {
-    json(text)?;
-    // An even number of backslashes before it are characters themselves.
-    let escaped = |(at, _): (usize, &str)| {
-        let before = &text.as_bytes()[..at];
-        let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');
-        backslashes.count() % 2 == 0
-    };
-    if text.match_indices("\\u0000").any(escaped) {
-        return Err(Fault::new(Rule::Nul, "holds \\u0000, which jsonb cannot"));
-    }
-    Ok(())
 }

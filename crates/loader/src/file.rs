@@ -18,7 +18,7 @@ use crate::judge::{Judge, Verdict};
 use crate::key_sets::KeySets;
 use crate::keys::Key;
 use crate::options::RejectLimit;
-use crate::rejects::{Place, Rejects, raw_text};
+use crate::rejects::{Place, Rejects};
 use crate::report::Rows;
 use crate::sent::{Sender, Sent};
 use crate::staged_values::Again;
@@ -27,6 +27,7 @@ use crate::stream::{Rest, Stream};
 use crate::target::Target;
 use values::records::Noticed;
 use values::rule::{Rule, Violation};
+use values::text;
 
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;
@@ -298,7 +299,7 @@ impl FileLoad<'_> {
                     keys: keys.to_vec(),
                     line: record.line,
                     byte_offset,
-                    raw: raw_text(batch.raw(record), self.plan.encoding),
+                    raw: text::of_raw_bytes(batch.raw(record), self.plan.encoding),
                 };
                 let beside = size_of_val(&*waiting.keys) + size_of_val(&*waiting.found);
                 progress.waiting_bytes +=
@@ -319,7 +320,7 @@ impl FileLoad<'_> {
                     line: record.line,
                     byte_offset,
                 };
-                let raw = raw_text(batch.raw(record), self.plan.encoding);
+                let raw = text::of_raw_bytes(batch.raw(record), self.plan.encoding);
                 self.reject(&mut progress.outcome, place, &violations, &raw)?;
             }
         }

@@ -7,12 +7,12 @@ use dataset::load_rules::FileColumn;
 
 use crate::batch::Plan;
 use crate::header::{self, Layout};
-use crate::rejects::raw_text;
 use crate::row::RowRules;
 use crate::source::{Source, Watch};
 use crate::stream::Rest;
 use crate::target::Target;
 use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
+use values::text;
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
@@ -93,7 +93,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<Opening> 
                 .fields_of(first)
                 .iter()
                 .map(|field| {
-                    raw_text(
+                    text::of_raw_bytes(
                         &field.bytes(body, target.rules.quote),
                         target.rules.encoding,
                     )
@@ -101,7 +101,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<Opening> 
                 .collect();
             let is_row = |positions: &[(usize, usize)]| is_row(target, &records, body, positions);
             header::layout(&fields, &target.wanted, target.rules.header, is_row).map_err(|why| {
-                let raw = raw_text(
+                let raw = text::of_raw_bytes(
                     &body[first.start as usize..first.end as usize],
                     target.rules.encoding,
                 );

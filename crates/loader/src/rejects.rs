@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use database::catalogue::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
-use dataset::load_rules::Encoding;
 use postgres::Client;
 
 use values::rule::Violation;
+use values::text;
 
 /// The table of rejects.
 pub const TABLE: &str = "extrato_reject";
-/// The longest part of a row's raw text that is kept.
-const RAW_BYTES: usize = 64 << 10;
+/// What a line takes beside the raw text, more or less.
+const LINE_BYTES: usize = 256;
 /// Bytes sent at once.
 const SEND_BYTES: usize = 64 << 10;
 
@@ -123,18 +123,26 @@ impl Rejects {
         violation: &Violation,
         raw: &str,
     ) -> anyhow::Result<()> {
-        let line = format!(
-            "{},{},{},{},{},{},{},{},{}\n",
-            self.load_id,
-            cell(table),
-            cell(place.file),
-            place.line,
-            place.byte_offset,
-            cell(&violation.column),
-            cell(violation.rule.name()),
-            cell(&violation.message),
-            cell(raw)
-        );
+        let mut line = Vec::with_capacity(raw.len() + LINE_BYTES);
+        text::integer(self.load_id, &mut line);
+        for named in [table, place.file] {
+            line.push(b',');
+            field(named, &mut line);
+        }
+        for number in [place.line, place.byte_offset] {
+            line.push(b',');
+            text::integer(number, &mut line);
+        }
+        let Violation {
+            column,
+            rule,
+            message,
+        } = violation;
+        for told in [column, rule.name(), message, raw] {
+            line.push(b',');
+            field(told, &mut line);
+        }
+        line.push(b'\n');
         if !self.files.contains_key(table) {
             let path = path_of(&self.folder, table);
             let mut file = BufWriter::new(
@@ -153,11 +161,9 @@ impl Rejects {
             self.files.insert(table.to_owned(), out);
         }
         if let Some(out) = self.files.get_mut(table) {
-            out.file
-                .write_all(line.as_bytes())
-                .or_fail(Kind::Output, || {
-                    format!("cannot write {}", out.path.display())
-                })?;
+            out.file.write_all(&line).or_fail(Kind::Output, || {
+                format!("cannot write {}", out.path.display())
+            })?;
             out.written += line.len() as u64;
         }
         Ok(())
@@ -237,31 +243,13 @@ pub fn path_of(folder: &Path, table: &str) -> PathBuf {
     folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
 }
 
-/// Quoted always, so that an empty text is not NULL; NUL, which a message may repeat, as `\x00`.
-fn cell(text: &str) -> String {
-    let text = text.replace('"', "\"\"").replace('\0', "\\x00");
-    format!("\"{text}\"")
-}
-
-/// A record's bytes as text: what is no character as `\xNN`; cut after 64 KiB.
-pub(crate) fn raw_text(bytes: &[u8], encoding: Encoding) -> String {
-    let shown = &bytes[..bytes.len().min(RAW_BYTES)];
-    let mut text = String::with_capacity(shown.len());
-    match encoding {
-        Encoding::Latin1 => text.extend(shown.iter().map(|byte| char::from(*byte))),
-        Encoding::Utf8 => {
-            for chunk in shown.utf8_chunks() {
-                text.push_str(chunk.valid());
-                for byte in chunk.invalid() {
-                    text.push_str(&format!("\\x{byte:02x}"));
-                }
-            }
-        }
+/// Appends a text as a field of CSV: between quotes always, so that an empty text is not NULL; NUL, which a message may
+/// repeat, as `\x00`.
+fn field(text: &str, line: &mut Vec<u8>) {
+    match text.contains('\0') {
+        false => text::csv_quoted(text, line),
+        true => text::csv_quoted(&text.replace('\0', "\\x00"), line),
     }
-    if shown.len() < bytes.len() {
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]
@@ -269,15 +257,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_text_shows_every_byte() {
-        assert_eq!(raw_text("a;é".as_bytes(), Encoding::Utf8), "a;é");
-        assert_eq!(
-            cell(&raw_text(b"a\xe9\0b", Encoding::Utf8)),
-            "\"a\\xe9\\x00b\""
-        );
-        assert_eq!(raw_text(b"a\xe9b", Encoding::Latin1), "aéb");
-        let cut = raw_text(&vec![b'x'; RAW_BYTES + 1], Encoding::Utf8);
-        assert_eq!(cut.chars().count(), RAW_BYTES + 1);
+    fn fields_are_quoted_and_nul_is_shown() {
+        let mut line = Vec::new();
+        field("a\\xe9\0b\"c", &mut line);
+        assert_eq!(line, b"\"a\\xe9\\x00b\"\"c\"");
     }
 
     #[test]

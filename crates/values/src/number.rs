@@ -8,12 +8,8 @@ use crate::rule::{Fault, Rule};
 use crate::value::Value;
 
 /// What Postgres skips around a value.
-pub fn trimmed(text: &str) -> &str {
+pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])
-}
-
-fn not_a(what: &str) -> Fault {
-    Fault::new(Rule::Type, format!("is not {what}"))
 }
 
 fn out_of_range(what: &str) -> Fault {
@@ -29,7 +25,7 @@ pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault
         _ => (false, text),
     };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(not_a(match name {
+        return Err(Fault::not_a(match name {
             "integer" => "an integer",
             "bigint" => "a bigint",
             _ => "a smallint",
@@ -108,8 +104,8 @@ fn written(text: &str, mark: u8) -> Option<Written<'_>> {
 /// A numeric(precision, scale).
 pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'static>, Fault> {
     let number = written(text, mark).ok_or_else(|| match mark {
-        b',' => not_a("a number with a decimal comma"),
-        _ => not_a("a number"),
+        b',' => Fault::not_a("a number with a decimal comma"),
+        _ => Fault::not_a("a number"),
     })?;
     let digits = || number.integer.iter().chain(number.fraction).copied();
     let total = number.integer.len() + number.fraction.len();
@@ -170,8 +166,8 @@ fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
 
 /// A double precision.
 pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
-    let text = float_text(text, mark).ok_or_else(|| not_a("a number"))?;
-    let value: f64 = text.parse().map_err(|_| not_a("a number"))?;
+    let text = float_text(text, mark).ok_or_else(|| Fault::not_a("a number"))?;
+    let value: f64 = text.parse().map_err(|_| Fault::not_a("a number"))?;
     if lost(&text, value == 0.0, value.is_infinite()) {
         return Err(out_of_range("double precision"));
     }
@@ -180,8 +176,8 @@ pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
 
 /// A real.
 pub fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
-    let text = float_text(text, mark).ok_or_else(|| not_a("a number"))?;
-    let value: f32 = text.parse().map_err(|_| not_a("a number"))?;
+    let text = float_text(text, mark).ok_or_else(|| Fault::not_a("a number"))?;
+    let value: f32 = text.parse().map_err(|_| Fault::not_a("a number"))?;
     if lost(&text, value == 0.0, value.is_infinite()) {
         return Err(out_of_range("real"));
     }
@@ -197,7 +193,7 @@ pub fn boolean(text: &str) -> Result<Value<'static>, Fault> {
     } else if begins("false", 1) || begins("no", 1) || begins("off", 2) || text == "0" {
         Ok(Value::Boolean(false))
     } else {
-        Err(not_a("a boolean"))
+        Err(Fault::not_a("a boolean"))
     }
 }
 

@@ -71,12 +71,17 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// One with its message.
+    /// A broken rule and what is wrong.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Self {
             rule,
             message: message.into(),
         }
+    }
+
+    /// A text that is no value of the column's type: "is not an integer".
+    pub fn not_a(what: &str) -> Self {
+        Self::new(Rule::Type, format!("is not {what}"))
     }
 }
 

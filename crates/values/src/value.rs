@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use database::copy::write::RowEncoder;
 use dataset::calendar::{DAY_MICROSECONDS, Date, POSTGRES_EPOCH_DAYS};
+
+use crate::text::{self, Case};
 
 /// A value of one of the types that are carried.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,27 +43,6 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Appends it as a field of the current row.
-    pub fn encode(&self, row: &mut RowEncoder) {
-        match self {
-            Self::Null => row.null(),
-            Self::Boolean(value) => row.bool(*value),
-            Self::SmallInt(value) => row.int2(*value),
-            Self::Integer(value) => row.int4(*value),
-            Self::BigInt(value) => row.int8(*value),
-            Self::Real(value) => row.float4(*value),
-            Self::Double(value) => row.float8(*value),
-            Self::Numeric(unscaled, scale) => row.numeric_wide(*unscaled, *scale),
-            Self::Text(text) => row.text(text),
-            Self::Date(days) => row.date(*days),
-            Self::Time(micros) => row.time(*micros),
-            Self::Timestamp(micros) => row.timestamp(*micros),
-            Self::Uuid(value) => row.uuid(*value),
-            Self::Bytes(value) => row.bytea(value),
-            Self::JsonBinary(text) => row.jsonb(text),
-        }
-    }
-
     /// Its order against a value of the same type; `None` for others, NULL and NaN.
     pub fn order(&self, other: &Value<'_>) -> Option<Ordering> {
         match (self, other) {
@@ -157,55 +137,31 @@ impl Value<'_> {
 }
 
 impl Value<'_> {
-    /// How it is named in a message: numbers and texts as they are written, days and times in ISO 8601.
+    /// The text of the value in a message: numbers and texts as they are written, days and times in ISO 8601.
     pub fn shown(&self) -> String {
+        let mut out = String::new();
         match self {
-            Self::Null => "NULL".to_owned(),
-            Self::Boolean(value) => value.to_string(),
-            Self::Real(value) => value.to_string(),
-            Self::Double(value) => value.to_string(),
-            Self::Numeric(unscaled, scale) => decimal(*unscaled, usize::from(*scale)),
-            Self::Text(text) | Self::JsonBinary(text) => text.clone().into_owned(),
-            Self::Date(days) => Date::from_days(days + POSTGRES_EPOCH_DAYS).to_string(),
-            Self::Time(micros) => clock(*micros),
+            Self::Null => out.push_str("NULL"),
+            Self::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::SmallInt(value) => text::integer(*value, &mut out),
+            Self::Integer(value) => text::integer(*value, &mut out),
+            Self::BigInt(value) => text::integer(*value, &mut out),
+            // In full, as bounds are written: 0.00001, where Postgres would write 1e-05.
+            Self::Real(value) => out = value.to_string(),
+            Self::Double(value) => out = value.to_string(),
+            Self::Numeric(unscaled, scale) => text::decimal(*unscaled, (*scale).into(), &mut out),
+            Self::Text(text) | Self::JsonBinary(text) => out.push_str(text),
+            Self::Date(days) => text::date(Date::from_days(days + POSTGRES_EPOCH_DAYS), &mut out),
+            Self::Time(micros) => text::time(*micros, &mut out),
             Self::Timestamp(micros) => {
                 let days = micros.div_euclid(DAY_MICROSECONDS) as i32 + POSTGRES_EPOCH_DAYS;
-                let date = Date::from_days(days);
-                format!("{date} {}", clock(micros.rem_euclid(DAY_MICROSECONDS)))
+                text::date(Date::from_days(days), &mut out);
+                out.push(' ');
+                text::time(micros.rem_euclid(DAY_MICROSECONDS), &mut out);
             }
-            Self::Uuid(bytes) => hex(bytes),
-            Self::Bytes(bytes) => format!("\\x{}", hex(bytes)),
-            Self::SmallInt(_) | Self::Integer(_) | Self::BigInt(_) => {
-                self.whole().unwrap_or_default().to_string()
-            }
+            Self::Uuid(bytes) => text::hex(bytes, Case::Lower, &mut out),
+            Self::Bytes(bytes) => text::bytea(bytes, &mut out),
         }
+        out
     }
-}
-
-fn clock(micros: i64) -> String {
-    let seconds = micros / 1_000_000;
-    let shown = format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    );
-    match micros % 1_000_000 {
-        0 => shown,
-        fraction => format!("{shown}.{fraction:06}"),
-    }
-}
-
-fn decimal(unscaled: i128, scale: usize) -> String {
-    let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
-    let (integer, fraction) = digits.split_at(digits.len() - scale);
-    let sign = if unscaled < 0 { "-" } else { "" };
-    match fraction {
-        "" => format!("{sign}{integer}"),
-        fraction => format!("{sign}{integer}.{fraction}"),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
