@@ -8,15 +8,15 @@ use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
 use postgres::Client;
 
-use crate::inputs::{self, Inputs};
-use crate::key_sets::KeySets;
-use crate::ledger;
+use crate::input::find::{self, Inputs};
+use crate::keys::sets::KeySets;
 use crate::options::Options;
-use crate::rejects::Rejects;
 use crate::report::{Report, Rows, TableReport};
-use crate::tables;
+use crate::target::tables;
 use crate::target::{self, Target};
-use crate::tasks::{self, Task};
+use crate::write::file_plan::{self, Task};
+use crate::write::ledger;
+use crate::write::rejects::Rejects;
 
 /// Loads files into the tables of a schema, which are made if none of them is there.
 ///
@@ -31,7 +31,7 @@ use crate::tasks::{self, Task};
 pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     let start = Instant::now();
     options.check()?;
-    let inputs = inputs::find(options)?;
+    let inputs = find::find(options)?;
     let mut client = settings.connect(cancel)?;
     ledger::lock(&mut client, &options.schema)?;
     let result = in_order(&mut client, &inputs, options, cancel, start);
@@ -96,7 +96,7 @@ fn in_order(
     let tables: Vec<&str> = inputs.iter().map(|inputs| inputs.table.as_str()).collect();
     let tasks = inputs
         .iter()
-        .map(|inputs| tasks::of(client, inputs, options, cancel, load_id))
+        .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut run = Run {
         options,

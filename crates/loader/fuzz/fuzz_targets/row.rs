@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use dataset::ColumnType;
 use libfuzzer_sys::fuzz_target;
-use loader::column::{Cell, ColumnRules};
+use loader::rules::column::{Cell, ColumnRules};
 use values::strftime::Format;
-use loader::row::RowRules;
+use loader::rules::row::RowRules;
 use values::value::Value;
 
 static KINDS: LazyLock<Vec<ColumnRules>> = LazyLock::new(|| {

@@ -10,9 +10,9 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, Row};
 
-use crate::column::ColumnRules;
-use crate::keys::{Key, KeyName, KeySet};
-use crate::staged_values::incomparable;
+use crate::keys::key::{Key, KeyName, KeySet};
+use crate::keys::staged::incomparable;
+use crate::rules::column::ColumnRules;
 use values::value::Value;
 
 /// Rows read between two looks at the memory.

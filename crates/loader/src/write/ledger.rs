@@ -9,9 +9,9 @@ use database::catalogue::identifier::{qualified, quoted};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 
-use crate::rejects;
+use crate::input::source::Sum;
 use crate::report::Rows;
-use crate::source::Sum;
+use crate::write::rejects;
 
 /// The table of files loaded.
 pub(crate) const TABLE: &str = "extrato_load";

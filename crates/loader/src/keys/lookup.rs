@@ -2,9 +2,9 @@
 
 use postgres::Client;
 
-use crate::batch::Batch;
-use crate::column::ColumnRules;
-use crate::file::FileLoad;
+use crate::input::batch::Batch;
+use crate::rules::column::ColumnRules;
+use crate::write::file::FileLoad;
 use values::value::Value;
 
 impl FileLoad<'_> {

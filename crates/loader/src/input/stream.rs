@@ -10,7 +10,7 @@ use std::thread::{self, ScopedJoinHandle};
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 
-use crate::batch::{Batch, Plan};
+use crate::input::batch::{Batch, Plan};
 use values::records::{Noticed, Splitter};
 
 /// Bytes read into a block; a longer record makes it grow.

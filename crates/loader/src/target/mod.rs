@@ -9,12 +9,13 @@ use dataset::load_rules::{LoadRules, Missing};
 use dataset::{Dataset, Table, TableSchema};
 use postgres::Client;
 
-use crate::column::ColumnRules;
-use crate::header::{self, Wanted};
-use crate::keys::{Class, KeyName};
+use crate::input::header::{self, Wanted};
+use crate::keys::key::{Class, KeyName};
 use crate::options::Dialect;
-use crate::tables;
+use crate::rules::column::ColumnRules;
 use values::strftime::Format;
+
+pub(crate) mod tables;
 
 /// A table and what it takes.
 #[derive(Debug)]

@@ -18,14 +18,14 @@ use postgres::Client;
 use postgres::error::SqlState;
 use tracing::field;
 
-use crate::batch::{Batch, Plan};
-use crate::file::FileLoad;
-use crate::findings::{Finding, Findings, TABLE as FINDINGS};
-use crate::keys::KeyName;
-use crate::opening;
-use crate::sent::Sent;
-use crate::source::{Source, Sum, estimated_rows};
-use crate::stream::Stream;
+use crate::input::batch::{Batch, Plan};
+use crate::input::sniff;
+use crate::input::source::{Source, Sum, estimated_rows};
+use crate::input::stream::Stream;
+use crate::keys::key::KeyName;
+use crate::keys::results::{Finding, Findings, TABLE as FINDINGS};
+use crate::write::copy_sender::Sent;
+use crate::write::file::FileLoad;
 
 const VALUES: &str = "extrato_values";
 /// How often a check may fail with an error while the rows are looked for that it fails for.
@@ -214,7 +214,7 @@ impl FileLoad<'_> {
         wanted: &dyn Fn(u64) -> bool,
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
-        let opening = opening::open(again.source, self.target)?;
+        let opening = sniff::open(again.source, self.target)?;
         let span = tracing::info_span!(
             "stage",
             table = self.target.table.as_str(),

@@ -4,11 +4,11 @@ use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
 
-use crate::inputs::Inputs;
-use crate::ledger::{self, Before};
+use crate::input::find::Inputs;
+use crate::input::source::{Source, Sum};
 use crate::options::{OnDuplicate, Options};
 use crate::report::{FileReport, Rows};
-use crate::source::{Source, Sum};
+use crate::write::ledger::{self, Before};
 
 /// What is to be done with a file.
 pub(crate) struct Task {

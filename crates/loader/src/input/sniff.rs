@@ -5,11 +5,11 @@ use std::io::Read;
 use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::FileColumn;
 
-use crate::batch::Plan;
-use crate::header::{self, Layout};
-use crate::row::RowRules;
-use crate::source::{Source, Watch};
-use crate::stream::Rest;
+use crate::input::batch::Plan;
+use crate::input::header::{self, Layout};
+use crate::input::source::{Source, Watch};
+use crate::input::stream::Rest;
+use crate::rules::row::RowRules;
 use crate::target::Target;
 use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
 use values::text;

@@ -7,10 +7,10 @@ use database::copy::write::RowEncoder;
 use dataset::load_rules::Encoding;
 use memchr::memchr;
 
-use crate::column::Cell;
-use crate::header::counted;
-use crate::keys::Key;
-use crate::row::{BrokenRow, RowRules};
+use crate::input::header::counted;
+use crate::keys::key::Key;
+use crate::rules::column::Cell;
+use crate::rules::row::{BrokenRow, RowRules};
 use values::records::{Field, Form, Grammar, Record, Records, Torn};
 use values::rule::{Rule, Violation};
 
@@ -224,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::column::ColumnRules;
+    use crate::rules::column::ColumnRules;
     use values::records::Splitter;
 
     /// A plan for rows of a bigint, a numeric(10,2), a varchar(5) and a timestamp; the bigint is the key.

@@ -7,19 +7,19 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
-use crate::file::{self, Between, FileLoad, Outcome};
-use crate::judge::Judge;
-use crate::keys::KeyName;
-use crate::ledger::{self, Entry};
+use crate::input::sniff::{self, Opening};
+use crate::input::source::{self, Sum};
+use crate::keys::check::Judge;
+use crate::keys::key::KeyName;
+use crate::keys::staged::Again;
 use crate::load::{Run, add_keys, commit_with};
-use crate::opening::{self, Opening};
-use crate::rejects::Rejects;
 use crate::report::{FileReport, Rows, TableReport};
-use crate::source::{self, Sum};
-use crate::staged_values::Again;
-use crate::tables;
 use crate::target::Target;
-use crate::tasks::{self, Task};
+use crate::target::tables;
+use crate::write::file::{self, Between, FileLoad, Outcome};
+use crate::write::file_plan::{self, Task};
+use crate::write::ledger::{self, Entry};
+use crate::write::rejects::Rejects;
 
 impl Run<'_> {
     /// Loads the files of a table, of those `tables` that are locked.
@@ -82,7 +82,7 @@ impl Run<'_> {
             references,
             mut notes,
             watch,
-        } = opening::open(&task.source, target)?;
+        } = sniff::open(&task.source, target)?;
         let judge = self.judge(client, target, &unique, &references)?;
         let name = rest.name.clone();
         let mut load = FileLoad {
@@ -193,7 +193,7 @@ impl Run<'_> {
         if task.sum.is_none() && !options.force && !options.truncate {
             // Standard input is known only now.
             let before = ledger::find(client, &options.schema, &target.table, sum)?;
-            tasks::refuse_twice(options, &task.source, &target.table, before)?;
+            file_plan::refuse_twice(options, &task.source, &target.table, before)?;
         }
         let entry = Entry {
             load_id: self.load_id,

@@ -5,7 +5,7 @@ use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
 
-use crate::file::{FileLoad, Waiting};
+use crate::write::file::{FileLoad, Waiting};
 
 /// How often the keys of a file are staged at most.
 const MOST_STAGINGS: u64 = 10;

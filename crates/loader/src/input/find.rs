@@ -5,8 +5,8 @@ use std::path::Path;
 use dataset::Table;
 use dataset::failure::Kind;
 
+use crate::input::source::Source;
 use crate::options::Options;
-use crate::source::Source;
 
 /// The files of a table.
 #[derive(Debug)]
@@ -114,7 +114,8 @@ fn in_folder(folder: &Path, table: &Table) -> anyhow::Result<Vec<Source>> {
 /// Refuses to read what rejects would be written over.
 fn check_rejects(options: &Options, found: &[Inputs]) -> anyhow::Result<()> {
     for inputs in found {
-        let rejects = crate::rejects::path_of(&options.rejects, &inputs.table).canonicalize();
+        let rejects =
+            crate::write::rejects::path_of(&options.rejects, &inputs.table).canonicalize();
         let Ok(rejects) = rejects else { continue };
         let all = found.iter().flat_map(|inputs| &inputs.sources);
         for source in all {

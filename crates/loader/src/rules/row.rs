@@ -1,7 +1,7 @@
 //! The core: a row of fields becomes the row that Postgres would store, or the list of all rules that it
 //! breaks. A pure function: no file, no database, no clock.
 
-use crate::column::{Cell, ColumnRules};
+use crate::rules::column::{Cell, ColumnRules};
 use values::rule::Violation;
 use values::value::Value;
 
