@@ -8,8 +8,8 @@ use dataset::load_rules::Encoding;
 use memchr::memchr;
 
 use crate::input::header::counted;
-use crate::keys::key::Key;
 use crate::rules::column::Cell;
+use crate::rules::key::Key;
 use crate::rules::row::{BrokenRow, RowRules};
 use values::records::{Field, Form, Grammar, Record, Records, Torn};
 use values::rule::{Rule, Violation};

@@ -90,7 +90,6 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<Inputs>> {
             patterns.join(", ")
         )));
     }
-    check_rejects(options, &found)?;
     Ok(found)
 }
 
@@ -109,25 +108,4 @@ fn in_folder(folder: &Path, table: &Table) -> anyhow::Result<Vec<Source>> {
         )));
     }
     Source::in_folder(folder, &patterns(table))
-}
-
-/// Refuses to read what rejects would be written over.
-fn check_rejects(options: &Options, found: &[Inputs]) -> anyhow::Result<()> {
-    for inputs in found {
-        let rejects =
-            crate::write::rejects::path_of(&options.rejects, &inputs.table).canonicalize();
-        let Ok(rejects) = rejects else { continue };
-        let all = found.iter().flat_map(|inputs| &inputs.sources);
-        for source in all {
-            if let Source::File(path) = source
-                && path.canonicalize().is_ok_and(|path| path == rejects)
-            {
-                return Err(Kind::Usage.error(format!(
-                    "{} would be overwritten by its rejects: name another folder with --rejects",
-                    path.display()
-                )));
-            }
-        }
-    }
-    Ok(())
 }

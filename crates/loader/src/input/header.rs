@@ -1,63 +1,9 @@
 //! Which field of a file goes into which column: by the names of a header, or by position. A header where none
 //! was declared, and the reverse, are recognised.
 
-use dataset::load_rules::{FileColumn, FileColumns};
+use dataset::load_rules::FileColumn;
 
-/// A column that may be in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// The column of the table.
-    pub column: String,
-    /// Its name or position in the file.
-    pub file: FileColumn,
-    /// Whether a file without it cannot be loaded.
-    pub needed: bool,
-}
-
-/// The columns of a table that its files have, in the table's order.
-///
-/// # Errors
-/// A column that the table lacks, or more columns than it has.
-pub(crate) fn wanted(
-    columns: &FileColumns,
-    table: &[(String, bool)],
-) -> Result<Vec<Wanted>, String> {
-    let wanted = |(column, needed): &(String, bool), file: FileColumn| Wanted {
-        column: column.clone(),
-        file,
-        needed: *needed,
-    };
-    match columns {
-        FileColumns::AsTable => Ok(table
-            .iter()
-            .map(|column| wanted(column, FileColumn::Name(column.0.clone())))
-            .collect()),
-        FileColumns::Listed(files) if files.len() > table.len() => Err(format!(
-            "`columns` lists {} columns, the table has {}",
-            files.len(),
-            table.len()
-        )),
-        FileColumns::Listed(files) => Ok(table
-            .iter()
-            .zip(files)
-            .map(|(column, file)| wanted(column, file.clone()))
-            .collect()),
-        FileColumns::Named(files) => {
-            if let Some(unknown) = files
-                .keys()
-                .find(|name| table.iter().all(|(column, _)| column != *name))
-            {
-                return Err(format!(
-                    "`columns` names `{unknown}`, which the table lacks"
-                ));
-            }
-            Ok(table
-                .iter()
-                .filter_map(|column| Some(wanted(column, files.get(&column.0)?.clone())))
-                .collect())
-        }
-    }
-}
+use crate::target::wanted::Wanted;
 
 /// Where the columns are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -224,7 +170,10 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use dataset::load_rules::FileColumns;
+
     use super::*;
+    use crate::target::wanted::wanted;
 
     fn table() -> Vec<Wanted> {
         let columns = [("order_id", true), ("order_qty", true), ("note", false)];

@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 pub(crate) mod find;
 pub(crate) mod header;
+pub(crate) mod lines;
 pub(crate) mod sniff;
 pub mod source;
 pub(crate) mod stream;

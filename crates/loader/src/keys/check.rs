@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::load_rules::Missing;
 
-use crate::keys::key::Key;
 use crate::keys::results::Known;
 use crate::keys::sets::KeySets;
 use crate::options::OnDuplicate;
+use crate::rules::key::Key;
 use crate::target::{Referring, Unique};
 use values::rule::{Rule, Violation};
 
@@ -152,7 +152,7 @@ impl Judge<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::key::KeyName;
+    use crate::rules::key::KeyName;
 
     /// Judges rows of (id, parent's id) of a table that refers to itself and to another with the ids 1 and 2.
     fn verdicts(on_duplicate: OnDuplicate, missing: Missing, rows: &[(i64, i64)]) -> Vec<String> {

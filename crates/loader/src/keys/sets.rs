@@ -6,13 +6,15 @@ use std::borrow::Cow;
 use anyhow::Context;
 use bytesize::ByteSize;
 use database::catalogue::identifier::{qualified, quoted};
+use dataset::failure::Kind;
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, Row};
 
-use crate::keys::key::{Key, KeyName, KeySet};
-use crate::keys::staged::incomparable;
+use crate::keys::set::KeySet;
 use crate::rules::column::ColumnRules;
+use crate::rules::key::{Key, KeyName};
 use values::value::Value;
 
 /// Rows read between two looks at the memory.
@@ -188,6 +190,20 @@ impl KeySets {
                 entry.name.columns.join(", ")
             );
         }
+    }
+}
+
+/// Says what to do where the database cannot compare the types of a reference that dataset.toml declares.
+pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
+    match error.code() {
+        Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
+            error,
+            format!(
+                "a reference of {table} in dataset.toml is to a column of another type, which can be checked in memory only: \
+                 give more with --memory"
+            ),
+        ),
+        _ => error.into(),
     }
 }
 

@@ -13,18 +13,17 @@ use database::Cancel;
 use database::catalogue::constraints::{self, Check};
 use database::catalogue::identifier::{qualified, quoted};
 use database::copy::write::{CopyIn, RowEncoder};
-use dataset::failure::Kind;
 use postgres::Client;
-use postgres::error::SqlState;
 use tracing::field;
 
 use crate::input::batch::{Batch, Plan};
+use crate::input::lines::Sent;
 use crate::input::sniff;
 use crate::input::source::{Source, Sum, estimated_rows};
 use crate::input::stream::Stream;
-use crate::keys::key::KeyName;
 use crate::keys::results::{Finding, Findings, TABLE as FINDINGS};
-use crate::write::copy_sender::Sent;
+use crate::keys::sets::incomparable;
+use crate::rules::key::KeyName;
 use crate::write::file::FileLoad;
 
 const VALUES: &str = "extrato_values";
@@ -323,20 +322,6 @@ fn record(of: usize, finding: Finding, rows: &str) -> String {
         "INSERT INTO pg_temp.{FINDINGS} SELECT s.row, {of}, {} FROM {rows}",
         finding as i16
     )
-}
-
-/// Says what to do where the database cannot compare the types of a reference that dataset.toml declares.
-pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
-    match error.code() {
-        Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
-            error,
-            format!(
-                "a reference of {table} in dataset.toml is to a column of another type, which can be checked in memory only: \
-                 give more with --memory"
-            ),
-        ),
-        _ => error.into(),
-    }
 }
 
 fn staged_name(column: usize) -> String {

@@ -9,13 +9,14 @@ use dataset::load_rules::{LoadRules, Missing};
 use dataset::{Dataset, Table, TableSchema};
 use postgres::Client;
 
-use crate::input::header::{self, Wanted};
-use crate::keys::key::{Class, KeyName};
 use crate::options::Dialect;
 use crate::rules::column::ColumnRules;
+use crate::rules::key::{Class, KeyName};
+use crate::target::wanted::Wanted;
 use values::strftime::Format;
 
 pub(crate) mod tables;
+pub(crate) mod wanted;
 
 /// A table and what it takes.
 #[derive(Debug)]
@@ -169,7 +170,7 @@ impl Target {
             types.push(limits.qualified_type.clone());
             domains.extend(limits.is_domain.then(|| column.name.clone()));
         }
-        let wanted = header::wanted(&rules.columns, &names).map_err(usage)?;
+        let wanted = wanted::wanted(&rules.columns, &names).map_err(usage)?;
         if let Some((missing, _)) = names
             .iter()
             .find(|(name, needed)| *needed && wanted.iter().all(|wanted| wanted.column != *name))

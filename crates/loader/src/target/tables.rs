@@ -102,6 +102,26 @@ pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow
     Ok(())
 }
 
+/// Adds the dataset's keys, foreign keys and indexes, unless the tables have them.
+///
+/// # Errors
+/// The server's, with the row that breaks one.
+pub(crate) fn add_keys(
+    client: &mut Client,
+    dataset: &Dataset,
+    schema: &str,
+    unkeyed: &mut bool,
+) -> anyhow::Result<()> {
+    if !std::mem::take(unkeyed) {
+        return Ok(());
+    }
+    tracing::info!("adding keys, foreign keys and indexes");
+    client
+        .batch_execute(&dataset.constraints_sql)
+        .with_context(|| format!("cannot add the keys in schema {schema}"))
+        .map_err(with_detail)
+}
+
 /// Adds what the server tells of the row that it refused, which its message alone leaves out.
 pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
     let detail = error

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use anyhow::Context;
+use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
@@ -10,16 +12,30 @@ use tracing::field;
 use crate::input::sniff::{self, Opening};
 use crate::input::source::{self, Sum};
 use crate::keys::check::Judge;
-use crate::keys::key::KeyName;
+use crate::keys::sets::KeySets;
 use crate::keys::staged::Again;
-use crate::load::{Run, add_keys, commit_with};
+use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
+use crate::rules::key::KeyName;
 use crate::target::Target;
 use crate::target::tables;
 use crate::write::file::{self, Between, FileLoad, Outcome};
 use crate::write::file_plan::{self, Task};
 use crate::write::ledger::{self, Entry};
 use crate::write::rejects::Rejects;
+
+/// A load that is under way.
+pub(crate) struct Run<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) load_id: i64,
+    pub(crate) keys: KeySets,
+    /// Whether the tables were made, and still lack their keys.
+    pub(crate) unkeyed: bool,
+    pub(crate) rejects: Rejects,
+    /// Those of the tables that are done.
+    pub(crate) rows: Rows,
+}
 
 impl Run<'_> {
     /// Loads the files of a table, of those `tables` that are locked.
@@ -141,7 +157,9 @@ impl Run<'_> {
             self.cancel,
             &mut Between {
                 commit: &mut commit,
-                index: &mut |client| add_keys(client, options, unkeyed),
+                index: &mut |client| {
+                    tables::add_keys(client, &options.dataset, &options.schema, unkeyed)
+                },
             },
         )?;
         let orphans = std::mem::take(&mut load.judge.orphans);
@@ -244,6 +262,25 @@ impl Run<'_> {
             columns.iter().map(|column| target.column(column)).collect();
         self.keys.read(client, name, &columns?)
     }
+}
+
+/// Publishes the rejects with the rows, and commits both.
+pub(crate) fn commit_with(
+    client: &mut Client,
+    options: &Options,
+    rejects: &mut Rejects,
+) -> anyhow::Result<()> {
+    if options.reject_table {
+        rejects.publish(client, &options.schema)?;
+    } else {
+        rejects.flush()?;
+    }
+    client
+        .batch_execute("COMMIT")
+        .with_context(|| format!("cannot commit the rows in schema {}", options.schema))
+        .map_err(tables::with_detail)?;
+    rejects.committed();
+    Ok(())
 }
 
 /// What was noticed about a file's lines.

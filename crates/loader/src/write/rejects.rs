@@ -10,6 +10,8 @@ use database::catalogue::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 
+use crate::input::find::Inputs;
+use crate::input::source::Source;
 use values::rule::Violation;
 use values::text;
 
@@ -241,6 +243,29 @@ impl Rejects {
 pub fn path_of(folder: &Path, table: &str) -> PathBuf {
     // A table's name may hold what a file's cannot.
     folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
+}
+
+/// Refuses to read a file that the rejects would be written over.
+///
+/// # Errors
+/// [`Kind::Usage`] with the way out.
+pub(crate) fn refuse_inputs(folder: &Path, inputs: &[Inputs]) -> anyhow::Result<()> {
+    for of_table in inputs {
+        let Ok(rejects) = path_of(folder, &of_table.table).canonicalize() else {
+            continue;
+        };
+        for source in inputs.iter().flat_map(|inputs| &inputs.sources) {
+            if let Source::File(path) = source
+                && path.canonicalize().is_ok_and(|path| path == rejects)
+            {
+                return Err(Kind::Usage.error(format!(
+                    "{} would be overwritten by its rejects: name another folder with --rejects",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Appends a text as a field of CSV: between quotes always, so that an empty text is not NULL; NUL, which a message may
