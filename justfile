@@ -44,9 +44,9 @@ bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"
 
-# Search for bytes that the loader's splitter or its rules take wrongly: just fuzz split, just fuzz row (nightly, cargo-fuzz)
+# Search for bytes that the splitter of records or the loader's rules take wrongly: just fuzz records, just fuzz row (nightly, cargo-fuzz)
 fuzz TARGET:
-    cd crates/loader && cargo +nightly fuzz run "$1" -- -max_len=300
+    cd "$(dirname crates/*/fuzz/fuzz_targets/"$1".rs)/../.." && cargo +nightly fuzz run "$1" -- -max_len=300
 
 # Random SELECTs against Postgres, so many: just conformance 100000 (EXTRATO_CONFORMANCE_SEED for others)
 conformance QUERIES:

@@ -1,7 +1,7 @@
 //! Historical files into Postgres: bytes into records, records into rows that keep every rule or rejects that
 //! say which they break, rows into binary COPY.
 //!
-//! The middle is pure: [`split`] finds records in bytes, [`row`] makes rows or rejects of them, and neither
+//! The middle is pure: [`values::records`] finds records in bytes, [`rules::row`] makes rows or rejects of them, and neither
 //! does any I/O. Around it, a thread reads, others validate, and [`load()`] judges keys in the file's order
 //! and sends what is accepted.
 //!
@@ -20,40 +20,15 @@
 //! where the database finds the few that matter. A pipe can be read only once: its keys are looked up block by block, and
 //! checks are left to the server.
 
-mod batch;
-mod beyond;
 pub mod cli;
-pub mod column;
-mod file;
-mod files;
-mod findings;
-pub mod format;
-mod header;
-mod inputs;
-mod judge;
-mod key_sets;
+pub mod input;
 pub mod keys;
-mod ledger;
 mod load;
-mod lookup;
-mod moment;
-mod number;
-mod opening;
 mod options;
-pub mod rejects;
 mod report;
-pub mod row;
-pub mod rule;
-mod sent;
-pub mod source;
-pub mod split;
-mod staged_values;
-mod staging;
-mod stream;
-mod tables;
+pub mod rules;
 mod target;
-mod tasks;
-pub mod value;
+pub mod write;
 
 pub use load::load;
 pub use options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use dataset::Dataset;
+use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, Encoding, LoadRules};
 
 /// Memory for keys when nothing else is said.
@@ -41,6 +42,23 @@ pub struct Options {
     pub workers: usize,
     /// What is other than the dataset says about the files.
     pub dialect: Dialect,
+}
+
+impl Options {
+    /// Checks that the options make sense together.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.commit_every == Some(0) {
+            return Err(Kind::Usage.error("--commit-every 0: give a number of rows"));
+        }
+        let stdin = self.tables.iter().filter(|(_, file)| file == "-").count();
+        if stdin > 1 {
+            return Err(Kind::Usage.error("standard input can be one table's only"));
+        }
+        Ok(())
+    }
 }
 
 /// What is other than the dataset says, for all tables.

@@ -65,14 +65,14 @@ fn every_direct_dependency_is_in_the_table_with_its_users_and_a_reason() {
 }
 
 #[test]
-fn jobs_know_database_and_dataset_and_no_other_job() {
+fn jobs_know_what_lies_below_them_and_no_other_job() {
     for name in crates() {
         let below: &[&str] = match name.as_str() {
             "extrato" | "bench" => continue,
             "dataset" => &[],
-            "database" | "storage" => &["dataset"],
-            "transform" | "generator" => &["dataset", "database", "storage"],
-            _ => &["dataset", "database"],
+            "database" => &["dataset"],
+            "values" | "storage" => &["dataset", "database"],
+            _ => &["dataset", "database", "values", "storage"],
         };
         let manifest = text(&format!("crates/{name}/Cargo.toml"));
         let (manifest, _) = manifest

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use dataset::ColumnType;
 use libfuzzer_sys::fuzz_target;
-use loader::column::{Cell, ColumnRules};
-use loader::format::Format;
-use loader::row::RowRules;
-use loader::value::Value;
+use loader::rules::column::{Cell, ColumnRules};
+use values::strftime::Format;
+use loader::rules::row::RowRules;
+use values::value::Value;
 
 static KINDS: LazyLock<Vec<ColumnRules>> = LazyLock::new(|| {
     let numeric = |precision, scale| ColumnType::Numeric { precision, scale };

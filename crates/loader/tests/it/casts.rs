@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use database::copy::write::{CopyIn, RowEncoder};
 use dataset::ColumnType;
-use loader::column::{Cell, ColumnRules};
-use loader::value::Value;
+use loader::rules::column::{Cell, ColumnRules};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use testkit::Database;
+use values::value::Value;
 
 /// How a column of a type is declared, its rules, and texts that may or may not be values.
 struct Case {
@@ -259,7 +259,7 @@ fn bounds_are_in_the_range_and_all_faults_of_a_row_are_told() {
         max: Some(Value::Integer(max)),
         ..rules(&case)
     };
-    let row = loader::row::RowRules {
+    let row = loader::rules::row::RowRules {
         columns: vec![column("a", 1, 5), column("b", 0, 9), column("c", 0, 9)],
     };
     let cells = |texts: [&'static str; 3]| {

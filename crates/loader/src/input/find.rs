@@ -1,0 +1,111 @@
+//! Which files belong to which tables.
+
+use std::path::Path;
+
+use dataset::Table;
+use dataset::failure::Kind;
+
+use crate::input::source::Source;
+use crate::options::Options;
+
+/// The files of a table.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    pub(crate) table: String,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// Finds the files of all tables, in the dataset's order; tables without a file are left out.
+///
+/// # Errors
+/// [`Kind::Usage`] if there are none at all, a table is unknown, or a file belongs to two tables.
+pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<Inputs>> {
+    let Options {
+        dataset,
+        from,
+        tables: named,
+        ..
+    } = options;
+    if let Some((unknown, _)) = named.iter().find(|(name, _)| dataset.table(name).is_none()) {
+        let names: Vec<_> = dataset
+            .tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .collect();
+        return Err(Kind::Usage.error(format!(
+            "--table {unknown}=…: dataset {} has no such table; it has {}",
+            dataset.name,
+            names.join(", ")
+        )));
+    }
+    if from.is_none() && named.is_empty() {
+        return Err(Kind::Usage.error(
+            "nothing to load: name a folder with --from, or files with --table TABLE=FILE",
+        ));
+    }
+    let mut found: Vec<Inputs> = Vec::new();
+    for table in &dataset.tables {
+        let mut sources = Vec::new();
+        for (_, pattern) in named.iter().filter(|(name, _)| *name == table.name) {
+            sources.extend(Source::named(pattern)?);
+        }
+        if sources.is_empty()
+            && let Some(from) = from
+        {
+            sources = in_folder(from, table)?;
+        }
+        if sources.is_empty() {
+            tracing::info!("no file for table {}", table.name);
+            continue;
+        }
+        for (index, source) in sources.iter().enumerate() {
+            let other = found.iter().find(|inputs| inputs.sources.contains(source));
+            if let Some(other) = other {
+                return Err(Kind::Usage.error(format!(
+                    "{} would be loaded into {} and into {}: name the files of one of them with --table",
+                    source.name(),
+                    other.table,
+                    table.name
+                )));
+            }
+            if sources[..index].contains(source) {
+                return Err(Kind::Usage.error(format!(
+                    "{} is named twice for table {}",
+                    source.name(),
+                    table.name
+                )));
+            }
+        }
+        found.push(Inputs {
+            table: table.name.clone(),
+            sources,
+        });
+    }
+    if found.is_empty() {
+        let patterns: Vec<_> = dataset.tables.iter().flat_map(patterns).collect();
+        return Err(Kind::Usage.error(format!(
+            "{} holds no file of dataset {}: looked for {}",
+            from.as_deref().unwrap_or(Path::new("")).display(),
+            dataset.name,
+            patterns.join(", ")
+        )));
+    }
+    Ok(found)
+}
+
+fn patterns(table: &Table) -> Vec<String> {
+    match table.load.files.is_empty() {
+        true => vec![format!("{}.csv", table.name)],
+        false => table.load.files.clone(),
+    }
+}
+
+fn in_folder(folder: &Path, table: &Table) -> anyhow::Result<Vec<Source>> {
+    if !folder.is_dir() {
+        return Err(Kind::Usage.error(format!(
+            "--from {} is not a folder; a single file is named with --table TABLE=FILE",
+            folder.display()
+        )));
+    }
+    Source::in_folder(folder, &patterns(table))
+}

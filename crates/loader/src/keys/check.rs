@@ -1,0 +1,245 @@
+//! The rules that look beyond a row: unique keys and references, in the file's order. What a row is worth is
+//! decided here; what it is made of was decided before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dataset::load_rules::Missing;
+
+use crate::keys::results::Known;
+use crate::keys::sets::KeySets;
+use crate::options::OnDuplicate;
+use crate::rules::key::Key;
+use crate::target::{Referring, Unique};
+use values::rule::{Rule, Violation};
+
+/// What becomes of a row.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is loaded.
+    Load,
+    /// It replaces the row with its primary key.
+    Update,
+    /// It is left out, as was asked for.
+    Skip,
+    /// It breaks these rules.
+    Reject(Vec<Violation>),
+    /// It refers to a row of its own table that may still come.
+    Wait,
+}
+
+/// The keys that rows of a file are judged by.
+pub(crate) struct Judge<'a> {
+    /// Unique keys and the places of their sets.
+    pub(crate) unique: Vec<(&'a Unique, usize)>,
+    /// References and the places of their parents' sets.
+    pub(crate) references: Vec<(&'a Referring, usize)>,
+    pub(crate) on_duplicate: OnDuplicate,
+    /// Rows loaded without what they refer to.
+    pub(crate) orphans: BTreeMap<String, u64>,
+}
+
+impl Judge<'_> {
+    /// How many keys a row has.
+    pub(crate) fn width(&self) -> usize {
+        self.unique.len() + self.references.len()
+    }
+
+    /// The places of the sets of the table's own keys that its rows refer to.
+    pub(crate) fn own_parents(&self) -> impl Iterator<Item = usize> {
+        let own = |place: &usize| self.unique.iter().any(|(_, own)| own == place);
+        self.references.iter().map(|(_, place)| *place).filter(own)
+    }
+
+    /// The places of the sets by which rows are judged, in the order of their keys.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        let unique = self.unique.iter().map(|(_, place)| *place);
+        unique.chain(self.references.iter().map(|(_, place)| *place))
+    }
+
+    /// Judges a row by its keys, and remembers them if it is loaded. Of keys that are staged, those in memory are the ones
+    /// that matter to other rows; `known` is what the database found of the rest. `broken` are the rules that it breaks by itself. A
+    /// row may wait for its parent only if it `may_wait`.
+    pub(crate) fn judge(
+        &mut self,
+        keys: &mut KeySets,
+        row: &[Key],
+        known: Known<'_>,
+        mut broken: Vec<Violation>,
+        may_wait: bool,
+    ) -> Verdict {
+        let (own, referring) = row.split_at(self.unique.len().min(row.len()));
+        let by_itself = broken.len();
+        let taken: BTreeSet<usize> = (0..own.len())
+            .filter(|index| {
+                known.is_taken(*index) || keys.contains(self.unique[*index].1, own[*index])
+            })
+            .collect();
+        let primary = self.unique.iter().position(|(unique, _)| unique.primary);
+        let replaces = self.on_duplicate == OnDuplicate::Update
+            && primary.is_some_and(|primary| taken.contains(&primary));
+        // What a replaced row has in its other keys is the server's to judge: it knows which row has them.
+        if !replaces {
+            broken.extend(taken.iter().map(|index| {
+                let columns = self.unique[*index].0.name.columns.join(", ");
+                Violation {
+                    message: format!("another row has the same {columns}"),
+                    column: columns,
+                    rule: Rule::Unique,
+                }
+            }));
+        }
+        let duplicates = broken.len() - by_itself;
+        let mut waits = false;
+        let mut orphaned = Vec::new();
+        for (index, key) in referring.iter().enumerate() {
+            let (reference, place) = &self.references[index];
+            let is_there = keys.contains(*place, *key) || known.has_parent(own.len() + index);
+            if *key == Key::Null || is_there {
+                continue;
+            }
+            // A row may be its own parent.
+            let own_place = self.unique.iter().position(|(_, own)| own == place);
+            if own_place.is_some_and(|index| own[index] == *key) {
+                continue;
+            }
+            if reference.missing == Missing::Allow {
+                orphaned.push(reference.columns.join(", "));
+                continue;
+            }
+            // Of a row that is rejected anyhow nobody waits for the parent.
+            if own_place.is_some() && may_wait {
+                waits = true;
+                continue;
+            }
+            let columns = reference.columns.join(", ");
+            broken.push(Violation {
+                message: format!(
+                    "{} has no row with this {}",
+                    reference.parent.table,
+                    reference.parent.columns.join(", ")
+                ),
+                column: columns,
+                rule: Rule::Reference,
+            });
+        }
+        if !broken.is_empty() {
+            let only_duplicates = duplicates > 0 && broken.len() == duplicates;
+            return if only_duplicates && self.on_duplicate == OnDuplicate::Skip {
+                Verdict::Skip
+            } else {
+                Verdict::Reject(broken)
+            };
+        }
+        if waits {
+            return Verdict::Wait;
+        }
+        for column in orphaned {
+            *self.orphans.entry(column).or_default() += 1;
+        }
+        for (index, key) in own.iter().enumerate() {
+            if known.is_wanted(index) {
+                keys.insert(self.unique[index].1, *key);
+            }
+        }
+        if replaces {
+            Verdict::Update
+        } else {
+            Verdict::Load
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::key::KeyName;
+
+    /// Judges rows of (id, parent's id) of a table that refers to itself and to another with the ids 1 and 2.
+    fn verdicts(on_duplicate: OnDuplicate, missing: Missing, rows: &[(i64, i64)]) -> Vec<String> {
+        let mut keys = KeySets::new(1 << 20);
+        let (own, other) = (
+            keys.add(KeyName::id_of("own")),
+            keys.add(KeyName::id_of("other")),
+        );
+        keys.insert(other, Key::Whole(1));
+        keys.insert(other, Key::Whole(2));
+        let unique = Unique {
+            name: KeyName::id_of("own"),
+            primary: true,
+        };
+        let reference = Referring {
+            columns: vec!["other_id".to_owned()],
+            parent: KeyName::id_of("other"),
+            missing,
+        };
+        let mut judge = Judge {
+            unique: vec![(&unique, own)],
+            references: vec![(&reference, other)],
+            on_duplicate,
+            orphans: BTreeMap::new(),
+        };
+        let row = |(id, parent): &(i64, i64)| {
+            let row = [Key::Whole(*id), Key::Whole(*parent)];
+            match judge.judge(&mut keys, &row, Known::default(), Vec::new(), true) {
+                Verdict::Reject(broken) => {
+                    let rules: Vec<_> = broken.iter().map(|broken| broken.rule.name()).collect();
+                    rules.join("+")
+                }
+                other => format!("{other:?}"),
+            }
+        };
+        rows.iter().map(row).collect()
+    }
+
+    #[test]
+    fn every_broken_key_is_told_and_no_key_of_a_rejected_row_is_kept() {
+        let rows = [(1, 1), (1, 2), (1, 9), (2, 9), (2, 2)];
+        assert_eq!(
+            verdicts(OnDuplicate::Reject, Missing::Reject, &rows),
+            ["Load", "unique", "unique+reference", "reference", "Load"]
+        );
+    }
+
+    #[test]
+    fn duplicates_are_skipped_or_replace_and_orphans_are_allowed_where_asked_for() {
+        let rows = [(1, 1), (1, 2), (2, 9)];
+        assert_eq!(
+            verdicts(OnDuplicate::Skip, Missing::Allow, &rows),
+            ["Load", "Skip", "Load"]
+        );
+        assert_eq!(
+            verdicts(OnDuplicate::Update, Missing::Reject, &rows),
+            ["Load", "Update", "reference"]
+        );
+    }
+
+    #[test]
+    fn a_child_before_its_parent_waits() {
+        let mut keys = KeySets::new(1 << 20);
+        let own = keys.add(KeyName::id_of("own"));
+        let unique = Unique {
+            name: KeyName::id_of("own"),
+            primary: true,
+        };
+        let reference = Referring {
+            columns: vec!["boss".to_owned()],
+            parent: KeyName::id_of("own"),
+            missing: Missing::Reject,
+        };
+        let mut judge = Judge {
+            unique: vec![(&unique, own)],
+            references: vec![(&reference, own)],
+            on_duplicate: OnDuplicate::Reject,
+            orphans: BTreeMap::new(),
+        };
+        let mut row = |id, boss, may_wait| {
+            let row = [Key::Whole(id), boss];
+            judge.judge(&mut keys, &row, Known::default(), Vec::new(), may_wait)
+        };
+        assert_eq!(row(2, Key::Whole(1), true), Verdict::Wait);
+        assert_eq!(row(1, Key::Null, true), Verdict::Load);
+        assert_eq!(row(3, Key::Whole(3), true), Verdict::Load);
+        assert_eq!(row(2, Key::Whole(1), false), Verdict::Load);
+        assert!(matches!(row(5, Key::Whole(4), false), Verdict::Reject(_)));
+    }
+}

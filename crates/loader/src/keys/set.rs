@@ -1,0 +1,211 @@
+//! A set of keys in memory.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::rules::key::Key;
+
+/// Spreads numbers that follow each other: the multiplication of Fibonacci hashing, its upper half mixed in.
+#[derive(Default)]
+struct Mixing(u64);
+
+impl Hasher for Mixing {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        let mixed = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn write_i64(&mut self, value: i64) {
+        self.write_u64(value as u64);
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.write_u64(value as u64);
+    }
+}
+
+type Set<T> = HashSet<T, BuildHasherDefault<Mixing>>;
+type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mixing>>;
+
+/// The keys of the rows that are there and of those that were accepted.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    whole: Numbers,
+    hashed: Set<u128>,
+}
+
+/// Whole numbers. Most keys are counted up, so they begin as pages of bits, which take a hundredth of what single ones
+/// do; keys that lie scattered, such as the numbers of cards, are kept one by one.
+#[derive(Debug)]
+enum Numbers {
+    Paged {
+        pages: Map<i64, [u64; PAGE_WORDS]>,
+        count: usize,
+    },
+    Single(Set<i64>),
+}
+
+/// A page has 512 bits: 64 bytes.
+const PAGE_WORDS: usize = 8;
+const PAGE_BITS: i64 = 64 * PAGE_WORDS as i64;
+/// With fewer keys than this on each page, single ones take less.
+const LEAST_PER_PAGE: usize = 8;
+/// From here on it is looked at, each time when there are twice as many pages.
+const FEWEST_PAGES: usize = 1024;
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::Paged {
+            pages: Map::default(),
+            count: 0,
+        }
+    }
+}
+
+impl Numbers {
+    /// The page of a number, the word on it, and its bit in that.
+    fn place(number: i64) -> (i64, usize, u64) {
+        let on_page = number.rem_euclid(PAGE_BITS) as u64;
+        let bit = 1 << (on_page % 64);
+        (number.div_euclid(PAGE_BITS), on_page as usize / 64, bit)
+    }
+
+    fn contains(&self, number: i64) -> bool {
+        match self {
+            Self::Paged { pages, .. } => {
+                let (page, word, bit) = Self::place(number);
+                pages.get(&page).is_some_and(|page| page[word] & bit != 0)
+            }
+            Self::Single(numbers) => numbers.contains(&number),
+        }
+    }
+
+    fn insert(&mut self, number: i64) {
+        match self {
+            Self::Paged { pages, count } => {
+                let (page, word, bit) = Self::place(number);
+                let before = pages.len();
+                let page = pages.entry(page).or_default();
+                *count += usize::from(page[word] & bit == 0);
+                page[word] |= bit;
+                let grown = pages.len() > before && pages.len() >= FEWEST_PAGES;
+                if grown && pages.len().is_power_of_two() && *count < pages.len() * LEAST_PER_PAGE {
+                    let all = pages
+                        .iter()
+                        .flat_map(|(page, words)| numbers_of(*page, words));
+                    *self = Self::Single(all.collect());
+                }
+            }
+            Self::Single(numbers) => {
+                numbers.insert(number);
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Paged { pages, count } => {
+                pages.clear();
+                *count = 0;
+            }
+            Self::Single(numbers) => numbers.clear(),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Paged { pages, .. } => table_bytes(pages.capacity(), 8 + 8 * PAGE_WORDS),
+            Self::Single(numbers) => table_bytes(numbers.capacity(), 8),
+        }
+    }
+}
+
+fn numbers_of(page: i64, words: &[u64; PAGE_WORDS]) -> impl Iterator<Item = i64> {
+    let bits = (0..PAGE_BITS).filter(|bit| words[*bit as usize / 64] >> (bit % 64) & 1 == 1);
+    bits.map(move |bit| page * PAGE_BITS + bit)
+}
+
+/// What a hash table occupies: entries and one byte for each, with the eighth that stays free.
+fn table_bytes(capacity: usize, entry_bytes: usize) -> u64 {
+    (capacity as u64 * (entry_bytes as u64 + 1)) / 7 * 8
+}
+
+impl KeySet {
+    /// Whether a row has this key; [`Key::Null`] is none.
+    pub fn contains(&self, key: Key) -> bool {
+        match key {
+            Key::Null => false,
+            Key::Whole(key) => self.whole.contains(key),
+            Key::Hashed(key) => self.hashed.contains(&key),
+        }
+    }
+
+    /// Adds it, unless it is [`Key::Null`].
+    pub fn insert(&mut self, key: Key) {
+        match key {
+            Key::Null => {}
+            Key::Whole(key) => self.whole.insert(key),
+            Key::Hashed(key) => {
+                self.hashed.insert(key);
+            }
+        }
+    }
+
+    /// Forgets all keys, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.whole.clear();
+        self.hashed.clear();
+    }
+
+    /// What it occupies.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.whole.bytes() + table_bytes(self.hashed.capacity(), 16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_that_follow_each_other_take_few_bytes_and_scattered_ones_no_more_than_single_ones() {
+        let (mut counted, mut scattered) = (KeySet::default(), KeySet::default());
+        for number in 0..100_000_i64 {
+            counted.insert(Key::Whole(number - 50_000));
+            scattered.insert(Key::Whole(number * 1_000_003));
+        }
+        assert!(counted.bytes() < 100_000, "{}", counted.bytes());
+        assert!(scattered.bytes() < 4_000_000, "{}", scattered.bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_holds_what_was_added_and_nothing_else(
+            near in prop::collection::hash_set(-3000..3000_i64, 0..400),
+            far in prop::collection::hash_set(any::<i64>(), 0..1500),
+            others in prop::collection::vec(prop_oneof![-3000..3000_i64, any::<i64>()], 0..200),
+        ) {
+            let mut set = KeySet::default();
+            for number in near.iter().chain(&far) {
+                set.insert(Key::Whole(*number));
+            }
+            for number in near.iter().chain(&far).chain(&others) {
+                let expected = near.contains(number) || far.contains(number);
+                prop_assert_eq!(set.contains(Key::Whole(*number)), expected, "{}", number);
+            }
+            prop_assert!(set.contains(Key::Whole(i64::MIN)) == far.contains(&i64::MIN));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The key sets of a load, within a limit of memory. A set that doesn't fit is given up, and from then on holds only what
+//! the database is not asked for.
+
+use std::borrow::Cow;
+
+use anyhow::Context;
+use bytesize::ByteSize;
+use database::catalogue::identifier::{qualified, quoted};
+use dataset::failure::Kind;
+use postgres::error::SqlState;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::ToSql;
+use postgres::{Client, Row};
+
+use crate::keys::set::KeySet;
+use crate::rules::column::ColumnRules;
+use crate::rules::key::{Key, KeyName};
+use values::value::Value;
+
+/// Rows read between two looks at the memory.
+const ROWS_PER_CHECK: u64 = 100_000;
+
+/// All sets of a load.
+#[derive(Debug)]
+pub(crate) struct KeySets {
+    limit_bytes: u64,
+    sets: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: KeyName,
+    set: KeySet,
+    /// It doesn't hold all keys.
+    given_up: bool,
+}
+
+impl KeySets {
+    /// None yet, and `limit_bytes` for all.
+    pub(crate) fn new(limit_bytes: u64) -> Self {
+        Self {
+            limit_bytes,
+            sets: Vec::new(),
+        }
+    }
+
+    /// Keeps the sets that are still wanted. Places change.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&KeyName) -> bool) {
+        self.sets.retain(|entry| wanted(&entry.name));
+    }
+
+    /// Whether the set at a place has a key.
+    pub(crate) fn contains(&self, place: usize, key: Key) -> bool {
+        self.sets[place].set.contains(key)
+    }
+
+    /// Adds a key to the set at a place.
+    pub(crate) fn insert(&mut self, place: usize, key: Key) {
+        self.sets[place].set.insert(key);
+    }
+
+    /// Adds an empty set.
+    pub(crate) fn add(&mut self, name: KeyName) -> usize {
+        self.sets.push(Entry {
+            name,
+            set: KeySet::default(),
+            given_up: false,
+        });
+        self.sets.len() - 1
+    }
+
+    /// Whether the set at a place was given up.
+    pub(crate) fn is_given_up(&self, place: usize) -> bool {
+        self.sets[place].given_up
+    }
+
+    /// Empties the sets that were given up.
+    pub(crate) fn clear_given_up(&mut self) {
+        for entry in self.sets.iter_mut().filter(|entry| entry.given_up) {
+            entry.set = KeySet::default();
+        }
+    }
+
+    /// The set of the keys that the rows in the database have, read if it isn't there. `columns` are those of the
+    /// name, in its order.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn read(
+        &mut self,
+        client: &mut Client,
+        name: &KeyName,
+        columns: &[&ColumnRules],
+    ) -> anyhow::Result<usize> {
+        if let Some(place) = self.sets.iter().position(|entry| entry.name == *name) {
+            return Ok(place);
+        }
+        let place = self.add(name.clone());
+        let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
+        let columns = of_server(columns);
+        let none: [&str; 0] = [];
+        let mut rows = client.query_raw(&select(name), none).with_context(failed)?;
+        let mut buffer = Vec::new();
+        let mut count = 0_u64;
+        while let Some(row) = rows.next().with_context(failed)? {
+            self.insert(place, key_of(&row, &columns, &mut buffer));
+            count += 1;
+            if count.is_multiple_of(ROWS_PER_CHECK) && self.is_over() {
+                break;
+            }
+        }
+        drop(rows);
+        if self.is_over() {
+            self.give_up(place);
+        }
+        Ok(place)
+    }
+
+    /// Forgets what the set at a place holds and fills it with those of the given keys that rows in the database have.
+    /// Each key is one text for each of the name's `columns`, of which `types` are the types.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn look_up(
+        &mut self,
+        client: &mut Client,
+        place: usize,
+        columns: &[&ColumnRules],
+        types: &[&str],
+        keys: &[Vec<String>],
+    ) -> anyhow::Result<()> {
+        let Entry { name, set, .. } = &mut self.sets[place];
+        set.clear();
+        let listed: Vec<_> = name.columns.iter().map(|column| quoted(column)).collect();
+        let arrays: Vec<_> = types
+            .iter()
+            .enumerate()
+            .map(|(index, name)| format!("${}::text[]::{name}[]", index + 1))
+            .collect();
+        let query = format!(
+            "{} WHERE ({}) IN (SELECT * FROM unnest({}))",
+            select(name),
+            listed.join(", "),
+            arrays.join(", ")
+        );
+        let parameters: Vec<&(dyn ToSql + Sync)> = keys
+            .iter()
+            .map(|texts| texts as &(dyn ToSql + Sync))
+            .collect();
+        let found = client
+            .query(&query, &parameters)
+            .map_err(|error| incomparable(error, &name.table))
+            .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
+        let columns = of_server(columns);
+        let mut buffer = Vec::new();
+        for row in &found {
+            set.insert(key_of(row, &columns, &mut buffer));
+        }
+        Ok(())
+    }
+
+    /// Whether the sets need more than the memory.
+    pub(crate) fn is_over(&self) -> bool {
+        let bytes: u64 = self.sets.iter().map(|entry| entry.set.bytes()).sum();
+        bytes > self.limit_bytes
+    }
+
+    /// Gives up the largest sets until the others fit, or none is left.
+    pub(crate) fn make_room(&mut self) {
+        while self.is_over() {
+            let largest = (0..self.sets.len())
+                .filter(|place| !self.sets[*place].given_up)
+                .max_by_key(|place| self.sets[*place].set.bytes());
+            match largest {
+                Some(place) => self.give_up(place),
+                None => break,
+            }
+        }
+    }
+
+    /// Gives up the set at a place, unless it was. Its rows must have been sent.
+    pub(crate) fn give_up(&mut self, place: usize) {
+        let limit = ByteSize(self.limit_bytes);
+        let entry = &mut self.sets[place];
+        if !std::mem::replace(&mut entry.given_up, true) {
+            entry.set = KeySet::default();
+            tracing::info!(
+                "the keys of {} ({}) don't fit the {limit} of --memory: the database checks them from here on",
+                entry.name.table,
+                entry.name.columns.join(", ")
+            );
+        }
+    }
+}
+
+/// Says what to do where the database cannot compare the types of a reference that dataset.toml declares.
+pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
+    match error.code() {
+        Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
+            error,
+            format!(
+                "a reference of {table} in dataset.toml is to a column of another type, which can be checked in memory only: \
+                 give more with --memory"
+            ),
+        ),
+        _ => error.into(),
+    }
+}
+
+fn select(name: &KeyName) -> String {
+    let texts: Vec<_> = name
+        .columns
+        .iter()
+        .map(|column| format!("{}::text", quoted(column)))
+        .collect();
+    format!(
+        "SELECT {} FROM {}",
+        texts.join(", "),
+        qualified(&name.schema, &name.table)
+    )
+}
+
+/// The rules of columns for texts that the server writes, whatever a file's decimal mark.
+fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
+    let of_server = |column: &&ColumnRules| ColumnRules {
+        decimal_mark: b'.',
+        ..(*column).clone()
+    };
+    columns.iter().map(of_server).collect()
+}
+
+/// The key of a row of [`select`].
+fn key_of(row: &Row, columns: &[ColumnRules], buffer: &mut Vec<u8>) -> Key {
+    let value = |(index, column): (usize, &ColumnRules)| {
+        let text: Option<&str> = row.get(index);
+        // A value that is beyond what can be loaded equals no value that is.
+        text.map_or(Value::Null, |text| {
+            column.parse(Cow::Borrowed(text)).unwrap_or(Value::Null)
+        })
+    };
+    let values: Vec<Value<'_>> = columns.iter().enumerate().map(value).collect();
+    Key::of(&values, buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_knows_what_was_added() {
+        let mut sets = KeySets::new(64 << 10);
+        let place = sets.add(KeyName::id_of("t"));
+        for id in 0..1000 {
+            assert!(!sets.contains(place, Key::Whole(id)));
+            sets.insert(place, Key::Whole(id));
+            assert!(sets.contains(place, Key::Whole(id)));
+        }
+        sets.insert(place, Key::Null);
+        assert!(!sets.contains(place, Key::Null));
+        assert!(!sets.is_over());
+    }
+
+    #[test]
+    fn the_largest_set_is_given_up() {
+        let mut sets = KeySets::new(1 << 10);
+        let (small, large) = (
+            sets.add(KeyName::id_of("small")),
+            sets.add(KeyName::id_of("large")),
+        );
+        sets.insert(small, Key::Whole(1));
+        for id in 0..10_000 {
+            sets.insert(large, Key::Whole(id));
+        }
+        assert!(sets.is_over());
+        sets.make_room();
+        assert!(!sets.is_over() && sets.is_given_up(large) && !sets.is_given_up(small));
+        assert!(sets.contains(small, Key::Whole(1)) && !sets.contains(large, Key::Whole(1)));
+    }
+}

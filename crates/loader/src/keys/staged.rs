@@ -1,0 +1,366 @@
+//! Values that the database judges, set by set, before their rows are sent: keys beyond the memory, and what CHECK
+//! constraints speak of.
+//!
+//! Those of the rows that are still to come are copied into a temporary table, by a second reading of the file. There the
+//! database finds the few that matter: keys that a row in the table has, keys that several rows of the file have,
+//! references to nothing, and checks that are false. The rows themselves then go on as before, at the speed of COPY and in
+//! the file's order, and for each the judge is told what was found.
+
+use std::thread;
+
+use anyhow::Context;
+use database::Cancel;
+use database::catalogue::constraints::{self, Check};
+use database::catalogue::identifier::{qualified, quoted};
+use database::copy::write::{CopyIn, RowEncoder};
+use postgres::Client;
+use tracing::field;
+
+use crate::input::batch::{Batch, Plan};
+use crate::input::lines::Sent;
+use crate::input::sniff;
+use crate::input::source::{Source, Sum, estimated_rows};
+use crate::input::stream::Stream;
+use crate::keys::results::{Finding, Findings, TABLE as FINDINGS};
+use crate::keys::sets::incomparable;
+use crate::rules::key::KeyName;
+use crate::write::file::FileLoad;
+
+const VALUES: &str = "extrato_values";
+/// How often a check may fail with an error while the rows are looked for that it fails for.
+const MOST_FAILURES: u32 = 1000;
+/// Classes of SQLSTATE that say nothing of a check or a row: the connection, resources, cancellation, the system.
+const NOT_OF_A_ROW: [&str; 6] = ["", "08", "53", "57", "58", "XX"];
+/// The class of what cannot be parsed or isn't allowed.
+const CANNOT_BE_TRIED: &str = "42";
+
+/// A file that can be read a second time.
+#[derive(Clone, Copy)]
+pub(crate) struct Again<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) sum: Sum,
+}
+
+impl FileLoad<'_> {
+    /// Whether the user may make temporary tables, with the columns of the table.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn may_stage(&self, client: &mut Client) -> anyhow::Result<bool> {
+        let row = client.query_one(
+            "SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_table_privilege($1, 'SELECT')",
+            &[&qualified(self.schema, &self.target.table)],
+        )?;
+        Ok(row.get(0))
+    }
+
+    /// Stages the keys that are given up and what the CHECK constraints speak of, of all rows behind `done` and of those
+    /// that wait.
+    ///
+    /// # Errors
+    /// The server's; what the file met; interruption.
+    pub(crate) fn stage(
+        &self,
+        client: &mut Client,
+        again: Again<'_>,
+        done: u64,
+        waiting: &[u64],
+        cancel: &Cancel,
+    ) -> anyhow::Result<Findings> {
+        let staged: Vec<bool> = self
+            .judge
+            .places()
+            .map(|place| self.keys.is_given_up(place))
+            .collect();
+        let table = &self.target.table;
+        let failed = || format!("cannot stage values of {table}");
+        let mut checks = constraints::checks(client, self.schema, table)?;
+        checks.retain(|check| self.places_of(check).is_some());
+
+        let keys = (0..staged.len()).filter(|key| staged[*key]);
+        let mut statements: Vec<String> = Vec::new();
+        let mut columns: Vec<usize> = Vec::new();
+        for key in keys {
+            columns.extend(&self.plan.keys[key]);
+            statements.extend(self.ask_for_key(key));
+        }
+        columns.extend(
+            checks
+                .iter()
+                .filter_map(|check| self.places_of(check))
+                .flatten(),
+        );
+        columns.sort_unstable();
+        columns.dedup();
+
+        client
+            .batch_execute(&self.create(&columns))
+            .with_context(failed)?;
+        let wanted = |row: u64| row > done || waiting.binary_search(&row).is_ok();
+        let rows = match columns.is_empty() {
+            true => 0,
+            false => self.copy_values(client, again, columns, &wanted, cancel)?,
+        };
+        statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
+        for statement in statements {
+            cancel.check()?;
+            client
+                .batch_execute(&statement)
+                .map_err(|error| incomparable(error, table))
+                .with_context(failed)?;
+        }
+        for (index, check) in checks.iter().enumerate() {
+            cancel.check()?;
+            self.ask_for_check(client, index, check)
+                .with_context(failed)?;
+        }
+        client
+            .batch_execute(&format!("DROP TABLE pg_temp.{VALUES}"))
+            .with_context(failed)?;
+        Findings::open(client, done, rows, staged, checks)
+    }
+
+    /// Finds the rows for which a check is false. One that cannot be tried is left to the server, and so are
+    /// rows for which it is neither true nor false but an error: the server says then which these are.
+    fn ask_for_check(
+        &self,
+        client: &mut Client,
+        index: usize,
+        check: &Check,
+    ) -> Result<(), postgres::Error> {
+        // Columns have their own names, and no others are nearer.
+        let places = self.places_of(check).unwrap_or_default();
+        let columns = each(&places, ", ", |index, column| match check.of_domain {
+            true => {
+                let collation = check.collation.as_ref();
+                let collate = collation.map_or(String::new(), |name| format!(" COLLATE {name}"));
+                format!("s.{column}{collate} AS value")
+            }
+            false => format!("s.{column} AS {}", quoted(&check.columns[index])),
+        });
+        let rows = format!(
+            "pg_temp.{VALUES} AS s WHERE (SELECT NOT ({}) FROM (SELECT {columns}) AS v)",
+            check.expression
+        );
+        let statement = record(index, Finding::Broken, &rows);
+        let mut ranges = vec![(0, i64::MAX)];
+        let mut failures = 0;
+        while let Some((from, to)) = ranges.pop() {
+            client.batch_execute("SAVEPOINT checking")?;
+            let tried =
+                client.batch_execute(&format!("{statement} AND s.row BETWEEN {from} AND {to}"));
+            let Err(error) = tried else {
+                client.batch_execute("RELEASE SAVEPOINT checking")?;
+                continue;
+            };
+            let class = error.code().map_or("", |code| &code.code()[..2]);
+            if NOT_OF_A_ROW.contains(&class) {
+                return Err(error);
+            }
+            client.batch_execute("ROLLBACK TO SAVEPOINT checking")?;
+            failures += 1;
+            if class == CANNOT_BE_TRIED || failures > MOST_FAILURES {
+                tracing::debug!(%error, check = check.name, "left to the server");
+                return client.batch_execute(&format!(
+                    "DELETE FROM pg_temp.{FINDINGS} WHERE of = {index} AND finding = {}",
+                    Finding::Broken as i16
+                ));
+            }
+            let (from, to) = match failures {
+                1 => first_and_last(client)?,
+                _ => (from, to),
+            };
+            if from < to {
+                let middle = from + (to - from) / 2;
+                ranges.extend([(from, middle), (middle + 1, to)]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the columns of a check are among those of the rows, if the rows have them all.
+    fn places_of(&self, check: &Check) -> Option<Vec<usize>> {
+        let place = |name: &String| self.columns.iter().position(|column| column == name);
+        check.columns.iter().map(place).collect()
+    }
+
+    /// The tables, with columns of the types and collations that the rows have.
+    fn create(&self, columns: &[usize]) -> String {
+        let columns: String = columns
+            .iter()
+            .map(|column| {
+                let name = &self.columns[*column];
+                let base = match self.target.domains.contains(name) {
+                    true => format!("::{}", self.target.type_of(name)),
+                    false => String::new(),
+                };
+                format!(", {}{base} AS {}", quoted(name), staged_name(*column))
+            })
+            .collect();
+        format!(
+            "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns} FROM {} LIMIT 0;
+             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint)",
+            qualified(self.schema, &self.target.table)
+        )
+    }
+
+    /// Copies the values of columns in all rows that are wanted, and says how many these are.
+    fn copy_values(
+        &self,
+        client: &mut Client,
+        again: Again<'_>,
+        columns: Vec<usize>,
+        wanted: &dyn Fn(u64) -> bool,
+        cancel: &Cancel,
+    ) -> anyhow::Result<u64> {
+        let opening = sniff::open(again.source, self.target)?;
+        let span = tracing::info_span!(
+            "stage",
+            table = self.target.table.as_str(),
+            rows_total = estimated_rows(again.source, again.sum.bytes),
+            rows = field::Empty
+        );
+        let names: Vec<String> = std::iter::once("row".to_owned())
+            .chain(columns.iter().map(|column| staged_name(*column)))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let plan = Plan {
+            keys: Vec::new(),
+            only: Some(columns),
+            ..opening.plan
+        };
+        let mut copy = CopyIn::start(client, "pg_temp", VALUES, &names, false)?;
+        let mut sent = Sent::default();
+        thread::scope(|scope| -> anyhow::Result<()> {
+            let mut stream = Stream::start(scope, opening.rest, &plan, self.workers, cancel);
+            let mut block = RowEncoder::default();
+            let mut row = 0;
+            while let Some(batch) = stream.next() {
+                let rows = encode(&batch, names.len(), row, wanted, &mut sent, &mut block);
+                row += batch.ends.len() as u64;
+                copy.send(block.bytes(), rows)?;
+                block.clear();
+                span.record("rows", row);
+                stream.done(batch);
+            }
+            stream.finish().map(|_| ())
+        })?;
+        opening.watch.finish(Some(again.sum))?;
+        let file = again.source.name();
+        copy.finish()
+            .map(|written| written.rows)
+            .map_err(|error| sent.with_place(error, VALUES, &file))
+    }
+
+    /// The statements that find what matters of a key.
+    fn ask_for_key(&self, key: usize) -> Vec<String> {
+        let columns = &self.plan.keys[key];
+        let list = each(columns, ", ", |_, column| format!("s.{column}"));
+        let not_null = each(columns, " AND ", |_, column| {
+            format!("s.{column} IS NOT NULL")
+        });
+        let there = |name: &KeyName| {
+            let same = each(columns, " AND ", |index, column| {
+                format!("t.{} = s.{column}", quoted(&name.columns[index]))
+            });
+            let table = qualified(&name.schema, &name.table);
+            format!("EXISTS (SELECT FROM {table} AS t WHERE {same})")
+        };
+        let values = format!("pg_temp.{VALUES} AS s");
+        let Some((unique, place)) = self.judge.unique.get(key) else {
+            let reference = &self.judge.references[key - self.judge.unique.len()].0;
+            let there = there(&reference.parent);
+            let rows = format!("{values} WHERE {not_null} AND NOT {there}");
+            return vec![record(key, Finding::Missing, &rows)];
+        };
+        let same = each(columns, " AND ", |_, column| {
+            format!("d.{column} = s.{column}")
+        });
+        let several = format!(
+            "{values} JOIN (SELECT {list} FROM {values} WHERE {not_null} GROUP BY {list} HAVING count(*) > 1) AS d
+             ON {same}"
+        );
+        let mut statements = vec![
+            record(
+                key,
+                Finding::Taken,
+                &format!("{values} WHERE {}", there(&unique.name)),
+            ),
+            record(key, Finding::Shared, &several),
+        ];
+        for (reference, (_, parent)) in self.judge.references.iter().enumerate() {
+            if parent == place {
+                let referring = &self.plan.keys[self.judge.unique.len() + reference];
+                let same = each(columns, " AND ", |index, column| {
+                    format!("r.{} = s.{column}", staged_name(referring[index]))
+                });
+                let rows = format!(
+                    "{values} WHERE EXISTS (SELECT FROM pg_temp.{VALUES} AS r WHERE {same})"
+                );
+                statements.push(record(key, Finding::Shared, &rows));
+            }
+        }
+        statements
+    }
+}
+
+/// The numbers of the rows that are staged, which from here on are found quickly.
+fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
+    client.batch_execute(&format!(
+        "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.{VALUES} (row)"
+    ))?;
+    let row = client.query_one(
+        &format!("SELECT coalesce(min(row), 0), coalesce(max(row), 0) FROM pg_temp.{VALUES}"),
+        &[],
+    )?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// The statement that records a finding of the key or check of an index, for certain `rows`, which are called `s`.
+fn record(of: usize, finding: Finding, rows: &str) -> String {
+    format!(
+        "INSERT INTO pg_temp.{FINDINGS} SELECT s.row, {of}, {} FROM {rows}",
+        finding as i16
+    )
+}
+
+fn staged_name(column: usize) -> String {
+    format!("c{column}")
+}
+
+fn each(columns: &[usize], between: &str, part: impl Fn(usize, String) -> String) -> String {
+    let parts: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| part(index, staged_name(*column)))
+        .collect();
+    parts.join(between)
+}
+
+/// Appends the rows of a batch that are wanted, each with its number in the file. `before` are the rows before the
+/// batch; a row has so many `fields`.
+fn encode(
+    batch: &Batch,
+    fields: usize,
+    before: u64,
+    wanted: &dyn Fn(u64) -> bool,
+    sent: &mut Sent,
+    block: &mut RowEncoder,
+) -> u64 {
+    let mut start = 0;
+    let mut rows = 0;
+    let records = batch.records.records.iter().zip(&batch.ends);
+    for (row, (record, end)) in (before + 1..).zip(records) {
+        let values = &batch.encoder.bytes()[start..*end as usize];
+        start = *end as usize;
+        // What is no row has no values.
+        if !values.is_empty() && wanted(row) {
+            block.row(fields as i16);
+            block.int8(row as i64);
+            block.fields(values);
+            sent.add(record.line);
+            rows += 1;
+        }
+    }
+    rows
+}

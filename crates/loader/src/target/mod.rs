@@ -1,0 +1,365 @@
+//! What a table takes: its live columns and constraints together with the rules of the dataset.
+
+use std::sync::Arc;
+
+use database::catalogue;
+use database::catalogue::constraints::{self, Constraints, ForeignKey};
+use dataset::failure::{Kind, OrFail};
+use dataset::load_rules::{LoadRules, Missing};
+use dataset::{Dataset, Table, TableSchema};
+use postgres::Client;
+
+use crate::options::Dialect;
+use crate::rules::column::ColumnRules;
+use crate::rules::key::{Class, KeyName};
+use crate::target::wanted::Wanted;
+use values::strftime::Format;
+
+pub(crate) mod tables;
+pub(crate) mod wanted;
+
+/// A table and what it takes.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The table.
+    pub(crate) table: String,
+    /// How its files are read.
+    pub(crate) rules: LoadRules,
+    /// The columns that can be loaded, in the table's order.
+    pub(crate) columns: Vec<ColumnRules>,
+    /// The types of these columns, qualified.
+    pub(crate) types: Vec<String>,
+    /// Which of these columns have a domain.
+    pub(crate) domains: Vec<String>,
+    /// The same as a file may have them; an index here is none into `columns`.
+    pub(crate) wanted: Vec<Wanted>,
+    /// Keys that no two rows share; the primary key first.
+    pub(crate) unique: Vec<Unique>,
+    /// Columns that refer to other rows.
+    pub(crate) references: Vec<Referring>,
+    /// Whether the table has CHECK constraints.
+    pub(crate) checked: bool,
+}
+
+/// A key that no two rows share.
+#[derive(Debug, Clone)]
+pub(crate) struct Unique {
+    /// Table and columns.
+    pub(crate) name: KeyName,
+    /// Whether it is the primary key.
+    pub(crate) primary: bool,
+}
+
+/// Columns that refer to a row.
+#[derive(Debug, Clone)]
+pub(crate) struct Referring {
+    /// The columns, in the order of the parent's.
+    pub(crate) columns: Vec<String>,
+    /// The parent's table and columns.
+    pub(crate) parent: KeyName,
+    /// What a missing parent means.
+    pub(crate) missing: Missing,
+}
+
+impl Target {
+    /// Reads those of `tables`, in the dataset's order.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if a table or a column is missing or of a type that isn't carried; [`Kind::Usage`] for
+    /// rules that name what the table lacks.
+    pub(crate) fn read(
+        client: &mut Client,
+        dataset: &Dataset,
+        schema: &str,
+        tables: &[&str],
+        dialect: &Dialect,
+    ) -> anyhow::Result<Vec<Self>> {
+        let mut loaded = dataset.clone();
+        loaded
+            .tables
+            .retain(|table| tables.contains(&table.name.as_str()));
+        let live = catalogue::read(client, &loaded, schema, &|_, _| true)?;
+        let mut targets = Vec::new();
+        for (table, live) in loaded.tables.iter().zip(live) {
+            let constraints = constraints::read(client, schema, &table.name)?.ok_or_else(|| {
+                Kind::Mismatch.error(format!(
+                    "{schema}.{} is no table: rows cannot be loaded into it",
+                    table.name
+                ))
+            })?;
+            let rules = dialect.over(&table.load);
+            targets.push(Self::of(table, schema, &live.schema, &constraints, rules)?);
+        }
+        Ok(targets)
+    }
+
+    fn of(
+        table: &Table,
+        schema: &str,
+        live: &TableSchema,
+        constraints: &Constraints,
+        rules: LoadRules,
+    ) -> anyhow::Result<Self> {
+        let usage = |why: String| {
+            Kind::Usage.error(format!("dataset.toml, table `{}`, load: {why}", table.name))
+        };
+        let has = |name: &str| live.columns.iter().any(|column| column.name == name);
+        let named = rules
+            .required
+            .iter()
+            .chain(rules.ranges.keys())
+            .chain(rules.references.keys());
+        if let Some(unknown) = named.clone().find(|name| !has(name)) {
+            return Err(usage(format!("there is no column `{unknown}`")));
+        }
+        let formats: Result<Vec<_>, _> = rules
+            .timestamp_formats
+            .iter()
+            .map(|format| Format::parse(format))
+            .collect();
+        let formats: Arc<[Format]> = formats.map_err(usage)?.into();
+
+        let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let mut domains = Vec::new();
+        for (column, limits) in live.columns.iter().zip(&constraints.columns) {
+            if !limits.writable {
+                continue;
+            }
+            if column.cast_to_text {
+                return Err(Kind::Mismatch.error(format!(
+                    "column `{}` of table `{}` has type {}, which cannot be loaded",
+                    column.name, table.name, limits.type_name
+                )));
+            }
+            let required = rules.required.contains(&column.name);
+            let mut rule = ColumnRules {
+                name: column.name.clone(),
+                kind: column.kind,
+                nullable: column.nullable,
+                required,
+                max_chars: limits.max_chars,
+                blank_padded: limits.blank_padded,
+                fraction_digits: limits.fraction_digits,
+                labels: limits.labels.clone(),
+                min: None,
+                max: None,
+                decimal_mark: b'.',
+                formats: Arc::clone(&formats),
+            };
+            if let Some(range) = rules.ranges.get(&column.name) {
+                let bound = |text: &Option<String>| {
+                    let parsed = text.as_ref().map(|text| rule.parse(text.as_str().into()));
+                    parsed
+                        .transpose()
+                        .map(|value| value.map(values::value::Value::into_owned))
+                        .map_err(|fault| {
+                            usage(format!(
+                                "a bound of `ranges.{}` {}",
+                                column.name, fault.message
+                            ))
+                        })
+                };
+                (rule.min, rule.max) = (bound(&range.min)?, bound(&range.max)?);
+            }
+            rule.decimal_mark = rules.decimal_mark.of(&column.name);
+            names.push((
+                column.name.clone(),
+                required || !column.nullable && !limits.filled,
+            ));
+            columns.push(rule);
+            types.push(limits.qualified_type.clone());
+            domains.extend(limits.is_domain.then(|| column.name.clone()));
+        }
+        let wanted = wanted::wanted(&rules.columns, &names).map_err(usage)?;
+        if let Some((missing, _)) = names
+            .iter()
+            .find(|(name, needed)| *needed && wanted.iter().all(|wanted| wanted.column != *name))
+        {
+            return Err(usage(format!(
+                "`columns` leaves out `{missing}`, which must not be missing"
+            )));
+        }
+        let classes = |names: &[String]| -> Vec<Class> {
+            let found = |name: &String| {
+                columns
+                    .iter()
+                    .find(|column: &&ColumnRules| column.name == *name)
+            };
+            names
+                .iter()
+                .filter_map(found)
+                .map(|column| Class::of(column.kind))
+                .collect()
+        };
+        let mut unique = unique(table, schema, constraints);
+        for key in &mut unique {
+            key.name.classes = classes(&key.name.columns);
+        }
+        // A parent of another type is looked up as what the child has.
+        let mut references = references(table, schema, &constraints.foreign, &rules);
+        for reference in &mut references {
+            reference.parent.classes = classes(&reference.columns);
+        }
+        Ok(Self {
+            unique,
+            references,
+            checked: constraints.checked,
+            table: table.name.clone(),
+            rules,
+            columns,
+            types,
+            domains,
+            wanted,
+        })
+    }
+
+    /// The rules of a column.
+    pub(crate) fn column(&self, name: &str) -> anyhow::Result<&ColumnRules> {
+        let found = self.columns.iter().find(|column| column.name == name);
+        found.ok_or_else(|| {
+            Kind::Mismatch.error(format!(
+                "column `{name}` of {} cannot be loaded",
+                self.table
+            ))
+        })
+    }
+
+    /// The type of a column, qualified.
+    pub(crate) fn type_of(&self, name: &str) -> &str {
+        let found = self.columns.iter().zip(&self.types);
+        let mut found = found.filter(|(column, _)| column.name == name);
+        found.next().map_or("text", |(_, name)| name)
+    }
+
+    /// The primary key's columns, as the dataset or the database names them.
+    pub(crate) fn primary(&self) -> &[String] {
+        self.unique
+            .iter()
+            .find(|unique| unique.primary)
+            .map_or(&[], |unique| &unique.name.columns)
+    }
+}
+
+/// The keys of the database and that of the dataset, each once.
+fn unique(table: &Table, schema: &str, constraints: &Constraints) -> Vec<Unique> {
+    let live = constraints
+        .unique
+        .iter()
+        .map(|unique| (&unique.columns, unique.primary));
+    let mut keys: Vec<Unique> = Vec::new();
+    for (columns, primary) in std::iter::once((&table.key, true)).chain(live) {
+        let mut columns = columns.clone();
+        columns.sort();
+        if !columns.is_empty() && keys.iter().all(|key| key.name.columns != columns) {
+            let is_first = keys.is_empty();
+            keys.push(Unique {
+                name: KeyName {
+                    schema: schema.to_owned(),
+                    table: table.name.clone(),
+                    columns,
+                    classes: Vec::new(),
+                },
+                primary: primary && is_first,
+            });
+        }
+    }
+    keys
+}
+
+/// The references of the database and those of the dataset, each once. What the database enforces cannot be
+/// allowed.
+fn references(
+    table: &Table,
+    schema: &str,
+    foreign: &[ForeignKey],
+    rules: &LoadRules,
+) -> Vec<Referring> {
+    let mut all: Vec<Referring> = foreign
+        .iter()
+        .map(|key| {
+            let mut pairs: Vec<_> = key.parent_columns.iter().zip(&key.columns).collect();
+            pairs.sort();
+            Referring {
+                columns: pairs.iter().map(|(_, column)| (*column).clone()).collect(),
+                parent: KeyName {
+                    schema: key.parent_schema.clone(),
+                    table: key.parent.clone(),
+                    columns: pairs.iter().map(|(parent, _)| (*parent).clone()).collect(),
+                    classes: Vec::new(),
+                },
+                missing: Missing::Reject,
+            }
+        })
+        .collect();
+    for (column, to) in &rules.references {
+        let parent = KeyName {
+            schema: schema.to_owned(),
+            table: to.table.clone(),
+            columns: vec![to.column.clone()],
+            classes: Vec::new(),
+        };
+        let enforced = all
+            .iter()
+            .any(|known| known.parent == parent && known.columns == [column.clone()]);
+        if enforced && to.missing == Missing::Allow {
+            tracing::warn!(
+                "{}.{column}: dataset.toml allows a missing {}, but a foreign key of the database doesn't: such rows \
+                 are rejected",
+                table.name,
+                to.table
+            );
+        }
+        if !enforced {
+            all.push(Referring {
+                columns: vec![column.clone()],
+                parent,
+                missing: to.missing,
+            });
+        }
+    }
+    all
+}
+
+/// Makes the dataset's tables in `schema`, without keys, and returns what [`Target::read`] gives once they have
+/// them, and whether with them come rules that only the server can judge. In the client's transaction.
+///
+/// # Errors
+/// [`Kind::Usage`] if the dataset brings no tables along; the server's.
+pub(crate) fn create(
+    client: &mut Client,
+    dataset: &Dataset,
+    schema: &str,
+    tables: &[&str],
+    dialect: &Dialect,
+) -> anyhow::Result<(Vec<Target>, bool)> {
+    if dataset.schema_sql.trim().is_empty() {
+        return Err(Kind::Mismatch.error(format!(
+            "schema {schema} has none of the tables of {}, and the dataset has no schema.sql to make them by",
+            dataset.name
+        )));
+    }
+    let name = database::catalogue::identifier::quoted(schema);
+    let failed = || {
+        format!(
+            "cannot create the tables of {} in schema {schema}",
+            dataset.name
+        )
+    };
+    // Keys come after the rows, but what they demand must be known before.
+    client
+        .batch_execute(&format!(
+            "SET LOCAL search_path TO {name}; SAVEPOINT keyed; {}; {}",
+            dataset.schema_sql, dataset.constraints_sql
+        ))
+        .or_fail(Kind::Refused, failed)?;
+    let targets = Target::read(client, dataset, schema, tables, dialect)?;
+    let keyed = tables::rules_of_the_server(client, schema)?;
+    client
+        .batch_execute(&format!(
+            "ROLLBACK TO SAVEPOINT keyed; {}",
+            dataset.schema_sql
+        ))
+        .or_fail(Kind::Refused, failed)?;
+    let unkeyed = tables::rules_of_the_server(client, schema)?;
+    Ok((targets, keyed.iter().any(|rule| !unkeyed.contains(rule))))
+}

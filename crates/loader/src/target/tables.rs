@@ -1,0 +1,138 @@
+//! The tables that rows go into: whether they are there, emptied, locked.
+
+use anyhow::Context;
+use database::catalogue::identifier::qualified;
+use dataset::Dataset;
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+use postgres::error::SqlState;
+
+/// Whether the schema has any of the dataset's tables.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn any(client: &mut Client, dataset: &Dataset, schema: &str) -> anyhow::Result<bool> {
+    let names: Vec<&str> = dataset
+        .tables
+        .iter()
+        .map(|table| table.name.as_str())
+        .collect();
+    let found = client.query_opt(
+        "SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = ANY ($2) LIMIT 1",
+        &[&schema, &names],
+    )?;
+    Ok(found.is_some())
+}
+
+/// The rules of the tables and domains of the schema that only the server can judge, in words that tell them apart.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn rules_of_the_server(
+    client: &mut Client,
+    schema: &str,
+) -> anyhow::Result<Vec<String>> {
+    let rules = client.query(
+        "WITH n AS (SELECT oid FROM pg_namespace WHERE nspname = $1)
+         SELECT format('%s %s %s', r.conname, r.contypid::regtype, pg_get_constraintdef(r.oid))
+         FROM pg_constraint AS r JOIN n ON n.oid = r.connamespace WHERE r.contype IN ('c', 'x')
+         UNION ALL
+         SELECT pg_get_indexdef(i.indexrelid) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+         JOIN n ON n.oid = c.relnamespace
+         WHERE i.indisunique AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
+         UNION ALL
+         SELECT pg_get_triggerdef(t.oid) FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+         JOIN n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal",
+        &[&schema],
+    )?;
+    Ok(rules.iter().map(|row| row.get(0)).collect())
+}
+
+fn list(schema: &str, tables: &[&str]) -> String {
+    let names: Vec<_> = tables
+        .iter()
+        .map(|table| qualified(schema, table))
+        .collect();
+    names.join(", ")
+}
+
+/// Empties the tables.
+///
+/// # Errors
+/// [`Kind::Refused`] if others refer to them; [`Kind::Connection`] if the right is missing.
+pub(crate) fn truncate(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
+    let truncated = client.batch_execute(&format!("TRUNCATE {}", list(schema, tables)));
+    let failed = || format!("cannot empty {}", tables.join(", "));
+    match truncated {
+        Err(error) if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) => {
+            Err(error).or_fail(Kind::Refused, || {
+                format!(
+                    "{}: load the tables that refer to them too, or leave out --truncate",
+                    failed()
+                )
+            })
+        }
+        truncated => truncated.with_context(failed),
+    }
+}
+
+/// Keeps other writers off, so that keys stay as they were read. Who may only insert may not lock; the server's
+/// own keys judge then.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
+    client.batch_execute("SAVEPOINT locking")?;
+    let locked = client.batch_execute(&format!(
+        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
+        list(schema, tables)
+    ));
+    match locked {
+        Ok(()) => client.batch_execute("RELEASE SAVEPOINT locking")?,
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            tracing::debug!(%error, "tables are not locked");
+            client.batch_execute("ROLLBACK TO SAVEPOINT locking")?;
+        }
+        Err(error) => {
+            return Err(error)
+                .with_context(|| format!("cannot lock the tables in schema {schema}"));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the dataset's keys, foreign keys and indexes, unless the tables have them.
+///
+/// # Errors
+/// The server's, with the row that breaks one.
+pub(crate) fn add_keys(
+    client: &mut Client,
+    dataset: &Dataset,
+    schema: &str,
+    unkeyed: &mut bool,
+) -> anyhow::Result<()> {
+    if !std::mem::take(unkeyed) {
+        return Ok(());
+    }
+    tracing::info!("adding keys, foreign keys and indexes");
+    client
+        .batch_execute(&dataset.constraints_sql)
+        .with_context(|| format!("cannot add the keys in schema {schema}"))
+        .map_err(with_detail)
+}
+
+/// Adds what the server tells of the row that it refused, which its message alone leaves out.
+pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
+    let detail = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<postgres::Error>())
+        .and_then(|error| error.as_db_error()?.detail())
+        .map(|detail| detail.trim_end_matches('.').to_owned());
+    match detail {
+        Some(detail) => error.context(format!(
+            "the server refuses a row that keeps all rules of the load: {detail}"
+        )),
+        None => error,
+    }
+}

@@ -1,0 +1,49 @@
+//! Rows on their way to the server, in blocks.
+
+use database::copy::write::{BLOCK_BYTES, CopyIn};
+
+/// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
+const COPY_BYTES: usize = 64 << 20;
+
+/// Rows on their way to the server.
+pub(crate) struct Sender<'a, 'c> {
+    copy: &'a mut CopyIn<'c>,
+    block: Vec<u8>,
+    rows: u64,
+    sent_bytes: usize,
+}
+
+impl<'a, 'c> Sender<'a, 'c> {
+    pub(crate) fn new(copy: &'a mut CopyIn<'c>) -> Self {
+        Self {
+            copy,
+            block: Vec::with_capacity(BLOCK_BYTES * 2),
+            rows: 0,
+            sent_bytes: 0,
+        }
+    }
+
+    /// Adds rows as they were encoded.
+    pub(crate) fn add(&mut self, encoded: &[u8], rows: u64) -> anyhow::Result<()> {
+        self.block.extend_from_slice(encoded);
+        self.rows += rows;
+        if self.block.len() >= BLOCK_BYTES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was added.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        self.copy.send(&self.block, self.rows)?;
+        self.sent_bytes += self.block.len();
+        self.block.clear();
+        self.rows = 0;
+        Ok(())
+    }
+
+    /// Whether the COPY has been sent enough.
+    pub(crate) fn is_full(&self) -> bool {
+        self.sent_bytes >= COPY_BYTES
+    }
+}

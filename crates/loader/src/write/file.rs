@@ -1,0 +1,433 @@
+//! One file into its table: blocks come validated, rows are judged in the file's order, the good ones are
+//! sent, the others recorded.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::thread;
+
+use anyhow::Context;
+use database::Cancel;
+use database::copy::write::CopyIn;
+use dataset::failure::Kind;
+use postgres::Client;
+use tracing::Span;
+
+use crate::input::batch::{Batch, Plan};
+use crate::input::lines::Sent;
+use crate::input::stream::{Rest, Stream};
+use crate::keys::check::{Judge, Verdict};
+use crate::keys::results::{Findings, Found, Known};
+use crate::keys::sets::KeySets;
+use crate::keys::staged::Again;
+use crate::options::RejectLimit;
+use crate::report::Rows;
+use crate::rules::key::Key;
+use crate::target::Target;
+use crate::write::copy_sender::Sender;
+use crate::write::rejects::{Place, Rejects};
+use crate::write::upsert::Staged;
+use values::records::Noticed;
+use values::rule::{Rule, Violation};
+use values::text;
+
+/// What a row that waits for its parent may take of the memory for keys: a quarter.
+const WAITING_SHARE: u64 = 4;
+
+/// What loading a file takes beside the file.
+pub(crate) struct FileLoad<'a> {
+    pub(crate) schema: &'a str,
+    pub(crate) target: &'a Target,
+    /// The columns that rows have.
+    pub(crate) columns: &'a [String],
+    pub(crate) plan: &'a Plan,
+    pub(crate) judge: Judge<'a>,
+    pub(crate) keys: &'a mut KeySets,
+    /// What the database found of staged values.
+    pub(crate) findings: Option<Findings>,
+    /// Whether the keys of a block that aren't in memory are looked up as it comes.
+    pub(crate) looks_up: bool,
+    /// The file, if it can be read twice.
+    pub(crate) again: Option<Again<'a>>,
+    pub(crate) workers: usize,
+    pub(crate) rejects: &'a mut Rejects,
+    /// Rows at the beginning that an earlier load is done with.
+    pub(crate) done_before: u64,
+    pub(crate) limit: Option<RejectLimit>,
+    /// Rows rejected from other files.
+    pub(crate) rejected_before: u64,
+    pub(crate) commit_every: Option<u64>,
+    pub(crate) memory_bytes: u64,
+    /// Where progress is told, and the rows of the table's other files.
+    pub(crate) span: &'a Span,
+    pub(crate) rows_before: u64,
+}
+
+/// What became of a file.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) rows: Rows,
+    pub(crate) rules: BTreeMap<Rule, u64>,
+    pub(crate) noticed: Noticed,
+    /// Rows rejected for more than their keys: their form.
+    pub(crate) malformed: u64,
+}
+
+/// A row that waits for its parent to come.
+pub(crate) struct Waiting {
+    /// Its number in the file.
+    pub(crate) row: u64,
+    encoded: Vec<u8>,
+    keys: Vec<Key>,
+    /// What was found of its keys.
+    pub(crate) found: Vec<Found>,
+    line: u64,
+    byte_offset: u64,
+    raw: String,
+}
+
+/// What is done between two COPYs, with all rows sent.
+pub(crate) struct Between<'a> {
+    /// After each [`FileLoad::commit_every`] rows.
+    pub(crate) commit: &'a mut dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()>,
+    /// Before keys are looked up.
+    pub(crate) index: &'a mut dyn FnMut(&mut Client) -> anyhow::Result<()>,
+}
+
+/// Loads the rest of a file.
+///
+/// # Errors
+/// What the file, the server or the rejects' disk met; [`Kind::Refused`] beyond the limit of rejects.
+pub(crate) fn load(
+    client: &mut Client,
+    into: &mut FileLoad<'_>,
+    rest: Rest,
+    cancel: &Cancel,
+    between: &mut Between<'_>,
+) -> anyhow::Result<Outcome> {
+    let file = rest.name.clone();
+    let plan = into.plan;
+    thread::scope(|scope| {
+        let mut stream = Stream::start(scope, rest, plan, into.workers, cancel);
+        let mut progress = Progress::default();
+        loop {
+            if progress.begun.is_none() {
+                let read = progress.outcome.rows.read;
+                into.look_beyond(client, read, &mut progress.waiting, &file, cancel)?;
+                if into.looks_up {
+                    (between.index)(client)?;
+                    progress.begun = stream.next().map(|batch| (batch, 0));
+                    if let Some((batch, _)) = &progress.begun {
+                        into.look_up(client, batch)?;
+                    }
+                }
+            }
+            if let Some(findings) = &mut into.findings {
+                findings.read_to(client, progress.row_to_come())?;
+            }
+            let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
+            let mut copy = CopyIn::start(client, into.schema, &into.target.table, &names, false)?;
+            let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
+            if ended {
+                // Before the last rows are sent, since a broken file has none that are last.
+                progress.outcome.noticed = stream.finish()?;
+                into.settle(&mut copy, &mut progress, &file)?;
+            }
+            copy.finish()
+                .map_err(|error| progress.sent.with_place(error, &into.target.table, &file))?;
+            progress.sent.clear();
+            let key = into.target.primary();
+            progress
+                .staged
+                .apply(client, into.schema, &into.target.table, into.columns, key)
+                .with_context(|| file.clone())?;
+            if ended {
+                if let Some(findings) = into.findings.take() {
+                    findings.close(client)?;
+                }
+                return Ok(progress.outcome);
+            }
+            if progress.begun.is_none() && into.keys.is_over() {
+                into.make_room(client, progress.outcome.rows.read, &file)?;
+            }
+            if progress.is_due {
+                (between.commit)(client, into.rejects, &progress.outcome.rows)?;
+                progress.is_due = false;
+                progress.since_commit = 0;
+            }
+        }
+    })
+}
+
+/// How far a file is.
+#[derive(Default)]
+struct Progress {
+    outcome: Outcome,
+    /// The block that was begun, and its next record.
+    begun: Option<(Batch, usize)>,
+    /// What the running COPY was sent.
+    sent: Sent,
+    staged: Staged,
+    waiting: Vec<Waiting>,
+    waiting_bytes: u64,
+    since_commit: u64,
+    is_due: bool,
+}
+
+impl Progress {
+    /// The last row of the block that was begun, or the last one that was read.
+    fn row_to_come(&self) -> u64 {
+        let begun = self.begun.as_ref();
+        let left = begun.map_or(0, |(batch, next)| batch.records.records.len() - next);
+        self.outcome.rows.read + left as u64
+    }
+}
+
+impl FileLoad<'_> {
+    /// Judges and sends rows until the file ends (then `true`), a commit is due, sent or staged rows are many, or the
+    /// database must be asked for keys.
+    fn segment(
+        &mut self,
+        copy: &mut CopyIn<'_>,
+        stream: &mut Stream<'_>,
+        progress: &mut Progress,
+        file: &str,
+        cancel: &Cancel,
+    ) -> anyhow::Result<bool> {
+        let mut sender = Sender::new(copy);
+        loop {
+            let begun = progress.begun.take();
+            let Some((mut batch, mut next)) = begun.or_else(|| Some((stream.next()?, 0))) else {
+                sender.flush()?;
+                return Ok(true);
+            };
+            cancel.check()?;
+            if let Some(findings) = &self.findings
+                && !findings.reach(progress.outcome.rows.read + (batch.ends.len() - next) as u64)
+            {
+                progress.begun = Some((batch, next));
+                sender.flush()?;
+                return Ok(false);
+            }
+            let mut violations = std::mem::take(&mut batch.violations).into_iter().peekable();
+            let mut run: Range<usize> = start_of(&batch, next)..start_of(&batch, next);
+            let mut run_rows = 0;
+            let mut full = false;
+            while next < batch.records.records.len() && !full {
+                let row = next;
+                next += 1;
+                let mut broken = Vec::new();
+                while let Some((_, violation)) =
+                    violations.next_if(|(broken, _)| *broken as usize == row)
+                {
+                    broken.push(violation);
+                }
+                let encoded = start_of(&batch, row)..batch.ends[row] as usize;
+                if self.take(&batch, row, &encoded, broken, progress, file)? {
+                    run_rows += 1;
+                    run.end = encoded.end;
+                } else {
+                    sender.add(&batch.encoder.bytes()[run], run_rows)?;
+                    (run, run_rows) = (encoded.end..encoded.end, 0);
+                }
+                full = progress.is_due || progress.staged.is_full();
+            }
+            sender.add(&batch.encoder.bytes()[run], run_rows)?;
+            self.span
+                .record("rows", self.rows_before + progress.outcome.rows.read);
+            if full {
+                batch.violations = violations.collect();
+                progress.begun = Some((batch, next));
+                sender.flush()?;
+                return Ok(false);
+            }
+            stream.done(batch);
+            // Keys that are looked up are those of rows that the server has.
+            if self.keys.is_over() || self.looks_up || sender.is_full() {
+                sender.flush()?;
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Decides about one row. Returns whether it is to be sent.
+    fn take(
+        &mut self,
+        batch: &Batch,
+        row: usize,
+        encoded: &Range<usize>,
+        mut broken: Vec<Violation>,
+        progress: &mut Progress,
+        file: &str,
+    ) -> anyhow::Result<bool> {
+        let rows = &mut progress.outcome.rows;
+        rows.read += 1;
+        if rows.read <= self.done_before {
+            rows.skipped += 1;
+            return Ok(false);
+        }
+        progress.since_commit += 1;
+        let width = self.judge.width();
+        let keys = &batch.keys[row * width..(row + 1) * width];
+        let malformed = !broken.is_empty();
+        let known = match &mut self.findings {
+            Some(findings) => findings.of(rows.read),
+            None => Known::default(),
+        };
+        broken.extend(known.broken_checks(&broken));
+        let verdict = self.judge.judge(self.keys, keys, known, broken, true);
+        let record = &batch.records.records[row];
+        let byte_offset = batch.offset + u64::from(record.start);
+        let mut send = false;
+        match verdict {
+            Verdict::Load => {
+                rows.loaded += 1;
+                progress.sent.add(record.line);
+                send = true;
+            }
+            Verdict::Update => {
+                rows.loaded += 1;
+                rows.updated += 1;
+                progress
+                    .staged
+                    .push(&batch.encoder.bytes()[encoded.clone()]);
+            }
+            Verdict::Skip => rows.skipped += 1,
+            Verdict::Wait => {
+                let waiting = Waiting {
+                    row: rows.read,
+                    found: known.found.to_vec(),
+                    encoded: batch.encoder.bytes()[encoded.clone()].to_vec(),
+                    keys: keys.to_vec(),
+                    line: record.line,
+                    byte_offset,
+                    raw: text::of_raw_bytes(batch.raw(record), self.plan.encoding),
+                };
+                let beside = size_of_val(&*waiting.keys) + size_of_val(&*waiting.found);
+                progress.waiting_bytes +=
+                    (waiting.encoded.len() + waiting.raw.len() + beside + size_of::<Waiting>())
+                        as u64;
+                progress.waiting.push(waiting);
+                if progress.waiting_bytes > self.memory_bytes / WAITING_SHARE {
+                    return Err(Kind::Usage.error(format!(
+                        "{file}: so many rows come before those that they refer to that they don't fit the memory: \
+                         give more with --memory, or sort the file"
+                    )));
+                }
+            }
+            Verdict::Reject(violations) => {
+                progress.outcome.malformed += u64::from(malformed);
+                let place = Place {
+                    file,
+                    line: record.line,
+                    byte_offset,
+                };
+                let raw = text::of_raw_bytes(batch.raw(record), self.plan.encoding);
+                self.reject(&mut progress.outcome, place, &violations, &raw)?;
+            }
+        }
+        // What waits is not sent yet, so nothing behind it may be called done.
+        progress.is_due = progress.waiting.is_empty()
+            && self
+                .commit_every
+                .is_some_and(|every| progress.since_commit >= every);
+        Ok(send)
+    }
+
+    fn reject(
+        &mut self,
+        outcome: &mut Outcome,
+        place: Place<'_>,
+        violations: &[Violation],
+        raw: &str,
+    ) -> anyhow::Result<()> {
+        outcome.rows.rejected += 1;
+        for violation in violations {
+            *outcome.rules.entry(violation.rule).or_default() += 1;
+            self.rejects
+                .write(&self.target.table, place, violation, raw)?;
+        }
+        let rejected = self.rejected_before + outcome.rows.rejected;
+        if let Some(limit @ RejectLimit::Rows(_)) = self.limit
+            && limit.is_exceeded(rejected, u64::MAX)
+        {
+            return Err(Kind::Refused.error(format!(
+                "{rejected} rejected by line {} of {}, more than --max-rejects {limit} allows",
+                place.line, place.file
+            )));
+        }
+        Ok(())
+    }
+
+    /// Loads the rows that waited, once what they refer to has come, and rejects the others.
+    fn settle(
+        &mut self,
+        copy: &mut CopyIn<'_>,
+        progress: &mut Progress,
+        file: &str,
+    ) -> anyhow::Result<()> {
+        let mut sender = Sender::new(copy);
+        let mut waiting = std::mem::take(&mut progress.waiting);
+        loop {
+            let before = waiting.len();
+            let mut still = Vec::new();
+            for row in waiting {
+                let known = known(&self.findings, &row.found);
+                match self
+                    .judge
+                    .judge(self.keys, &row.keys, known, Vec::new(), true)
+                {
+                    Verdict::Load => {
+                        sender.add(&row.encoded, 1)?;
+                        progress.sent.add(row.line);
+                        progress.outcome.rows.loaded += 1;
+                    }
+                    Verdict::Update => {
+                        progress.staged.push(&row.encoded);
+                        progress.outcome.rows.loaded += 1;
+                        progress.outcome.rows.updated += 1;
+                    }
+                    _ => still.push(row),
+                }
+            }
+            waiting = still;
+            if waiting.len() == before || waiting.is_empty() {
+                break;
+            }
+        }
+        sender.flush()?;
+        for row in waiting {
+            let known = known(&self.findings, &row.found);
+            match self
+                .judge
+                .judge(self.keys, &row.keys, known, Vec::new(), false)
+            {
+                Verdict::Reject(violations) => {
+                    let place = Place {
+                        file,
+                        line: row.line,
+                        byte_offset: row.byte_offset,
+                    };
+                    self.reject(&mut progress.outcome, place, &violations, &row.raw)?;
+                }
+                _ => progress.outcome.rows.skipped += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a row of which this was found before.
+fn known<'a>(findings: &'a Option<Findings>, found: &'a [Found]) -> Known<'a> {
+    match findings {
+        Some(findings) => findings.with(found),
+        None => Known::default(),
+    }
+}
+
+/// Where the row of a record begins among the encoded ones.
+fn start_of(batch: &Batch, row: usize) -> usize {
+    match row {
+        0 => 0,
+        row => batch.ends[row - 1] as usize,
+    }
+}

@@ -1,0 +1,108 @@
+//! What is to be done with each file, known before the first row is read.
+
+use database::Cancel;
+use dataset::failure::Kind;
+use postgres::Client;
+
+use crate::input::find::Inputs;
+use crate::input::source::{Source, Sum};
+use crate::options::{OnDuplicate, Options};
+use crate::report::{FileReport, Rows};
+use crate::write::ledger::{self, Before};
+
+/// What is to be done with a file.
+pub(crate) struct Task {
+    pub(crate) source: Source,
+    /// Its sum, where it can be read twice.
+    pub(crate) sum: Option<Sum>,
+    /// What an earlier load did with it.
+    pub(crate) before: Option<Before>,
+}
+
+impl Task {
+    /// The report of a file that an earlier load had loaded.
+    pub(crate) fn left_out(&self, before: Before) -> FileReport {
+        let sum = self.sum.unwrap_or(Sum { bytes: 0, xxh3: 0 });
+        FileReport {
+            file: self.source.name(),
+            bytes: sum.bytes,
+            xxh3: sum.hex(),
+            rows: Rows {
+                read: before.rows,
+                skipped: before.rows,
+                ..Rows::default()
+            },
+            blank_lines: 0,
+            loaded_before: Some(before.load_id),
+            notes: vec![format!(
+                "was loaded before, as load {}: left out",
+                before.load_id
+            )],
+        }
+    }
+}
+
+/// Sums the files of a table and asks the ledger for them.
+///
+/// # Errors
+/// [`Kind::Refused`] for a file that was loaded before; [`Kind::Usage`] for one that cannot be read.
+pub(crate) fn of(
+    client: &mut Client,
+    inputs: &Inputs,
+    options: &Options,
+    cancel: &Cancel,
+    load_id: i64,
+) -> anyhow::Result<Vec<Task>> {
+    let mut tasks: Vec<Task> = Vec::new();
+    for source in &inputs.sources {
+        let sum = source.sum(cancel)?;
+        let twin = tasks.iter().any(|task| sum.is_some() && task.sum == sum);
+        let before = match sum {
+            _ if options.force => None,
+            Some(_) if twin => Some(Before {
+                load_id,
+                complete: true,
+                rows: 0,
+            }),
+            Some(sum) if !options.truncate => {
+                ledger::find(client, &options.schema, &inputs.table, sum)?
+            }
+            _ => None,
+        };
+        // A load that commits on its way is repeated until all is done.
+        if options.commit_every.is_none() {
+            refuse_twice(options, source, &inputs.table, before)?;
+        }
+        tasks.push(Task {
+            source: source.clone(),
+            sum,
+            // Rows that replace others are loaded as often as one likes.
+            before: before
+                .filter(|before| !before.complete || options.on_duplicate != OnDuplicate::Update),
+        });
+    }
+    Ok(tasks)
+}
+
+/// Refuses a file that was loaded before, unless that is asked for.
+///
+/// # Errors
+/// [`Kind::Refused`] with the ways out.
+pub(crate) fn refuse_twice(
+    options: &Options,
+    source: &Source,
+    table: &str,
+    before: Option<Before>,
+) -> anyhow::Result<()> {
+    match before {
+        Some(before) if before.complete && options.on_duplicate == OnDuplicate::Reject => {
+            Err(Kind::Refused.error(format!(
+                "{} was loaded into {table} before, as load {}: --on-duplicate skip leaves it out, --on-duplicate update \
+                 replaces its rows, --force loads it in any case",
+                source.name(),
+                before.load_id
+            )))
+        }
+        _ => Ok(()),
+    }
+}

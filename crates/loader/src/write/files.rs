@@ -1,0 +1,305 @@
+//! The files of a table, one after the other: what each is judged by, and what the ledger learns of it.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::Context;
+use database::Cancel;
+use dataset::failure::Kind;
+use postgres::Client;
+use tracing::field;
+
+use crate::input::sniff::{self, Opening};
+use crate::input::source::{self, Sum};
+use crate::keys::check::Judge;
+use crate::keys::sets::KeySets;
+use crate::keys::staged::Again;
+use crate::options::Options;
+use crate::report::{FileReport, Rows, TableReport};
+use crate::rules::key::KeyName;
+use crate::target::Target;
+use crate::target::tables;
+use crate::write::file::{self, Between, FileLoad, Outcome};
+use crate::write::file_plan::{self, Task};
+use crate::write::ledger::{self, Entry};
+use crate::write::rejects::Rejects;
+
+/// A load that is under way.
+pub(crate) struct Run<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) cancel: &'a Cancel,
+    pub(crate) load_id: i64,
+    pub(crate) keys: KeySets,
+    /// Whether the tables were made, and still lack their keys.
+    pub(crate) unkeyed: bool,
+    pub(crate) rejects: Rejects,
+    /// Those of the tables that are done.
+    pub(crate) rows: Rows,
+}
+
+impl Run<'_> {
+    /// Loads the files of a table, of those `tables` that are locked.
+    pub(crate) fn table(
+        &mut self,
+        client: &mut Client,
+        target: &Target,
+        tables: &[&str],
+        tasks: &[Task],
+    ) -> anyhow::Result<TableReport> {
+        let start = Instant::now();
+        let estimates: Option<Vec<u64>> = tasks
+            .iter()
+            .map(|task| source::estimated_rows(&task.source, task.sum?.bytes))
+            .collect();
+        let span = tracing::info_span!(
+            "load",
+            table = target.table.as_str(),
+            rows_total = estimates.map(|rows| rows.iter().sum::<u64>()),
+            rows = field::Empty
+        );
+        let mut report = TableReport {
+            table: target.table.clone(),
+            rows: Rows::default(),
+            rules: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            files: Vec::new(),
+            seconds: 0.0,
+        };
+        for task in tasks {
+            let file = match task.before {
+                Some(before) if before.complete => task.left_out(before),
+                _ => self.file(client, target, tables, task, &span, &mut report)?,
+            };
+            for note in &file.notes {
+                tracing::info!("{} {note}", file.file);
+            }
+            report.rows.add(&file.rows);
+            report.files.push(file);
+        }
+        report.seconds = start.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    fn file(
+        &mut self,
+        client: &mut Client,
+        target: &Target,
+        tables: &[&str],
+        task: &Task,
+        span: &tracing::Span,
+        report: &mut TableReport,
+    ) -> anyhow::Result<FileReport> {
+        let options = self.options;
+        let Opening {
+            rest,
+            plan,
+            columns,
+            unique,
+            references,
+            mut notes,
+            watch,
+        } = sniff::open(&task.source, target)?;
+        let judge = self.judge(client, target, &unique, &references)?;
+        let name = rest.name.clone();
+        let mut load = FileLoad {
+            schema: &options.schema,
+            target,
+            columns: &columns,
+            plan: &plan,
+            judge,
+            keys: &mut self.keys,
+            findings: None,
+            looks_up: false,
+            again: task.sum.map(|sum| Again {
+                source: &task.source,
+                sum,
+            }),
+            workers: options.workers,
+            rejects: &mut self.rejects,
+            done_before: task.before.map_or(0, |before| before.rows),
+            limit: options.max_rejects,
+            rejected_before: self.rows.rejected + report.rows.rejected,
+            commit_every: options.commit_every.filter(|_| task.sum.is_some()),
+            memory_bytes: options.memory_bytes,
+            span,
+            rows_before: report.rows.read,
+        };
+        let load_id = self.load_id;
+        let unkeyed = &mut self.unkeyed;
+        let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
+            if let Some(limit) = options.max_rejects
+                && limit.is_exceeded(rows.rejected, rows.read)
+            {
+                return Err(Kind::Refused.error(format!(
+                    "{} of {} rows of {name} were rejected, more than --max-rejects {limit} allows",
+                    rows.rejected, rows.read
+                )));
+            }
+            if let Some(sum) = task.sum {
+                let entry = Entry {
+                    load_id,
+                    table: &target.table,
+                    file: &name,
+                    sum,
+                    rows,
+                    complete: false,
+                };
+                ledger::record(client, &options.schema, &entry)?;
+            }
+            commit_with(client, options, rejects)?;
+            client.batch_execute("BEGIN")?;
+            tables::lock(client, &options.schema, tables)
+        };
+        let outcome = file::load(
+            client,
+            &mut load,
+            rest,
+            self.cancel,
+            &mut Between {
+                commit: &mut commit,
+                index: &mut |client| {
+                    tables::add_keys(client, &options.dataset, &options.schema, unkeyed)
+                },
+            },
+        )?;
+        let orphans = std::mem::take(&mut load.judge.orphans);
+        // Keys that the server gave are not among those in memory.
+        for (index, key) in target.unique.iter().enumerate() {
+            if !unique.contains(&index) {
+                self.keys.retain(|name| *name != key.name);
+            }
+        }
+        let sum = watch.finish(task.sum)?;
+        self.finish_file(client, target, task, sum, &outcome)?;
+        for (column, count) in orphans {
+            *report.orphans.entry(column).or_default() += count;
+        }
+        for (rule, count) in &outcome.rules {
+            *report.rules.entry(rule.name()).or_default() += count;
+        }
+        notes.extend(said(&outcome));
+        Ok(FileReport {
+            file: name.clone(),
+            bytes: sum.bytes,
+            xxh3: sum.hex(),
+            rows: outcome.rows,
+            blank_lines: outcome.noticed.blank_lines,
+            loaded_before: task.before.map(|before| before.load_id),
+            notes,
+        })
+    }
+
+    /// Checks what a file gave, and records it.
+    fn finish_file(
+        &self,
+        client: &mut Client,
+        target: &Target,
+        task: &Task,
+        sum: Sum,
+        outcome: &Outcome,
+    ) -> anyhow::Result<()> {
+        let options = self.options;
+        let (name, rows) = (task.source.name(), &outcome.rows);
+        rows.check(&name)?;
+        if options.max_rejects.is_none() && rows.read > 1 && outcome.malformed == rows.read {
+            return Err(Kind::Refused.error(format!(
+                "not one of the {} rows of {name} fits table {}: is it another table's file, are its columns in another \
+                 order, or is its delimiter another? (--max-rejects 100% takes it as it is)",
+                rows.read, target.table
+            )));
+        }
+        if task.sum.is_none() && !options.force && !options.truncate {
+            // Standard input is known only now.
+            let before = ledger::find(client, &options.schema, &target.table, sum)?;
+            file_plan::refuse_twice(options, &task.source, &target.table, before)?;
+        }
+        let entry = Entry {
+            load_id: self.load_id,
+            table: &target.table,
+            file: &name,
+            sum,
+            rows,
+            complete: true,
+        };
+        ledger::record(client, &options.schema, &entry)
+    }
+
+    /// Finds or reads the keys that rows of a file are judged by.
+    fn judge<'t>(
+        &mut self,
+        client: &mut Client,
+        target: &'t Target,
+        unique: &[usize],
+        references: &[usize],
+    ) -> anyhow::Result<Judge<'t>> {
+        let mut judge = Judge {
+            unique: Vec::new(),
+            references: Vec::new(),
+            on_duplicate: self.options.on_duplicate,
+            orphans: BTreeMap::new(),
+        };
+        for index in unique {
+            let unique = &target.unique[*index];
+            let place = self.read_keys(client, target, &unique.name, &unique.name.columns)?;
+            judge.unique.push((unique, place));
+        }
+        for index in references {
+            let reference = &target.references[*index];
+            let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
+            judge.references.push((reference, place));
+        }
+        Ok(judge)
+    }
+
+    fn read_keys(
+        &mut self,
+        client: &mut Client,
+        target: &Target,
+        name: &KeyName,
+        columns: &[String],
+    ) -> anyhow::Result<usize> {
+        let columns: anyhow::Result<Vec<_>> =
+            columns.iter().map(|column| target.column(column)).collect();
+        self.keys.read(client, name, &columns?)
+    }
+}
+
+/// Publishes the rejects with the rows, and commits both.
+pub(crate) fn commit_with(
+    client: &mut Client,
+    options: &Options,
+    rejects: &mut Rejects,
+) -> anyhow::Result<()> {
+    if options.reject_table {
+        rejects.publish(client, &options.schema)?;
+    } else {
+        rejects.flush()?;
+    }
+    client
+        .batch_execute("COMMIT")
+        .with_context(|| format!("cannot commit the rows in schema {}", options.schema))
+        .map_err(tables::with_detail)?;
+    rejects.committed();
+    Ok(())
+}
+
+/// What was noticed about a file's lines.
+fn said(outcome: &Outcome) -> Vec<String> {
+    let noticed = outcome.noticed;
+    let mut notes = Vec::new();
+    match (noticed.crlf, noticed.lf) {
+        (0, _) => {}
+        (_, 0) => notes.push("has CRLF line ends".to_owned()),
+        (crlf, lf) => notes.push(format!("mixes line ends: {crlf} CRLF, {lf} LF")),
+    }
+    if noticed.open_end {
+        notes.push("ends without a line break".to_owned());
+    }
+    if noticed.blank_lines > 0 {
+        notes.push(format!(
+            "has {} blank lines, which are no rows",
+            noticed.blank_lines
+        ));
+    }
+    notes
+}

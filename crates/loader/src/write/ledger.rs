@@ -1,0 +1,196 @@
+//! The ledger `extrato_load`: which file was loaded into which table, and how far. It makes a repeated load do
+//! nothing twice, since it is written in the transaction that loads the rows.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use database::catalogue::identifier::{qualified, quoted};
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+
+use crate::input::source::Sum;
+use crate::report::Rows;
+use crate::write::rejects;
+
+/// The table of files loaded.
+pub(crate) const TABLE: &str = "extrato_load";
+const SEQUENCE: &str = "extrato_load_id";
+
+/// The number of the advisory lock on a schema, from its name.
+const LOCK: &str = "hashtextextended('extrato load ' || $1, 0)";
+/// How long a load waits for a lock: the server notices only after a while that a killed one is gone.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Keeps other loads off the schema until `client` disconnects or [`unlock`]s.
+///
+/// # Errors
+/// [`Kind::Refused`] if another load has it.
+pub(crate) fn lock(client: &mut Client, schema: &str) -> anyhow::Result<()> {
+    let query = format!("SELECT pg_try_advisory_lock({LOCK})");
+    for _ in 0..LOCK_TRIES {
+        if client.query_one(&query, &[&schema])?.get(0) {
+            return Ok(());
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    Err(Kind::Refused.error(format!(
+        "another load is running on schema {schema}: wait for its end, or name another with --schema"
+    )))
+}
+
+/// Lets other loads on, at once and not only when the server notices that this one is gone.
+pub(crate) fn unlock(client: &mut Client, schema: &str) {
+    let query = format!("SELECT pg_advisory_unlock({LOCK})");
+    if let Err(error) = client.query_one(&query, &[&schema]) {
+        tracing::debug!(%error, "the lock goes with the connection");
+    }
+}
+
+/// Makes the schema and the tables of the ledger where they are missing, and gives this load its id.
+///
+/// # Errors
+/// [`Kind::Connection`] if a right is missing; the server's.
+pub(crate) fn begin(client: &mut Client, schema: &str, reject_table: bool) -> anyhow::Result<i64> {
+    let wanted = if reject_table { 3 } else { 2 };
+    let names: &[&str] = &[TABLE, SEQUENCE, rejects::TABLE][..wanted];
+    let found: i64 = client
+        .query_one(
+            "SELECT count(*) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = ANY ($2)",
+            &[&schema, &names],
+        )?
+        .get(0);
+    if found < wanted as i64 {
+        // Asked for first, since CREATE SCHEMA wants a right even where there is nothing to do.
+        let exists = client
+            .query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])?
+            .is_some();
+        let mut statements = format!(
+            "SET client_min_messages = warning;
+             CREATE TABLE IF NOT EXISTS {} (
+                 load_id bigint NOT NULL, table_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL,
+                 xxh3 text NOT NULL, rows_read bigint NOT NULL, rows_loaded bigint NOT NULL,
+                 rows_rejected bigint NOT NULL, rows_skipped bigint NOT NULL, complete boolean NOT NULL,
+                 at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (load_id, table_name, xxh3));
+             CREATE SEQUENCE IF NOT EXISTS {};",
+            qualified(schema, TABLE),
+            qualified(schema, SEQUENCE)
+        );
+        if !exists {
+            statements.insert_str(0, &format!("CREATE SCHEMA {};", quoted(schema)));
+        }
+        if reject_table {
+            statements += &rejects::create_sql(schema);
+        }
+        client.batch_execute(&statements).with_context(|| {
+            format!(
+                "cannot make the tables {} in schema {schema}: its owner may, with --no-reject-table only {TABLE}",
+                names.join(", ")
+            )
+        })?;
+    }
+    let id = format!(
+        "SELECT nextval('{}')",
+        qualified(schema, SEQUENCE).replace('\'', "''")
+    );
+    Ok(client
+        .query_one(&id, &[])
+        .with_context(|| format!("cannot number this load in schema {schema}"))?
+        .get(0))
+}
+
+/// What the ledger knows of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub(crate) load_id: i64,
+    /// Whether all of it was loaded.
+    pub(crate) complete: bool,
+    /// How many of its rows are done with.
+    pub(crate) rows: u64,
+}
+
+/// What is known of a file with this checksum.
+pub(crate) fn find(
+    client: &mut Client,
+    schema: &str,
+    table: &str,
+    sum: Sum,
+) -> anyhow::Result<Option<Before>> {
+    let query = format!(
+        "SELECT load_id, complete, rows_read FROM {} WHERE table_name = $1 AND xxh3 = $2
+         ORDER BY complete DESC, rows_read DESC, load_id DESC LIMIT 1",
+        qualified(schema, TABLE)
+    );
+    let row = client
+        .query_opt(&query, &[&table, &sum.hex()])
+        .or_fail(Kind::Connection, || format!("cannot read {schema}.{TABLE}"))?;
+    Ok(row.map(|row| Before {
+        load_id: row.get(0),
+        complete: row.get(1),
+        rows: row.get::<_, i64>(2) as u64,
+    }))
+}
+
+/// How far a file is.
+pub(crate) struct Entry<'a> {
+    pub(crate) load_id: i64,
+    pub(crate) table: &'a str,
+    pub(crate) file: &'a str,
+    pub(crate) sum: Sum,
+    pub(crate) rows: &'a Rows,
+    /// Whether it is at its end.
+    pub(crate) complete: bool,
+}
+
+/// Records how far a file is, in the client's transaction.
+pub(crate) fn record(client: &mut Client, schema: &str, entry: &Entry<'_>) -> anyhow::Result<()> {
+    let statement = format!(
+        "INSERT INTO {} (load_id, table_name, file, bytes, xxh3, rows_read, rows_loaded, rows_rejected, rows_skipped,
+                         complete)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (load_id, table_name, xxh3) DO UPDATE
+         SET rows_read = excluded.rows_read, rows_loaded = excluded.rows_loaded,
+             rows_rejected = excluded.rows_rejected, rows_skipped = excluded.rows_skipped,
+             complete = excluded.complete, at = now()",
+        qualified(schema, TABLE)
+    );
+    let count = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+    let Entry {
+        load_id,
+        table,
+        file,
+        sum,
+        rows,
+        complete,
+    } = entry;
+    client
+        .execute(
+            &statement,
+            &[
+                load_id,
+                table,
+                file,
+                &count(sum.bytes),
+                &sum.hex(),
+                &count(rows.read),
+                &count(rows.loaded),
+                &count(rows.rejected),
+                &count(rows.skipped),
+                complete,
+            ],
+        )
+        .with_context(|| format!("cannot write {schema}.{TABLE}"))?;
+    Ok(())
+}
+
+/// Forgets what was loaded into tables that are emptied.
+pub(crate) fn forget(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
+    let statement = format!(
+        "DELETE FROM {} WHERE table_name = ANY ($1)",
+        qualified(schema, TABLE)
+    );
+    client.execute(&statement, &[&tables])?;
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Rows on their way into the database, and what is recorded of them.
+
+pub(crate) mod copy_sender;
+pub(crate) mod file;
+pub(crate) mod file_plan;
+pub(crate) mod files;
+pub(crate) mod ledger;
+pub mod rejects;
+pub(crate) mod upsert;

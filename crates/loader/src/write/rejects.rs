@@ -1,0 +1,328 @@
+//! Rejects: each broken rule of each refused row, in `DIR/<table>.csv` and in the table `extrato_reject`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use database::catalogue::identifier::qualified;
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+
+use crate::input::find::Inputs;
+use crate::input::source::Source;
+use values::rule::Violation;
+use values::text;
+
+/// The table of rejects.
+pub const TABLE: &str = "extrato_reject";
+/// What a line takes beside the raw text, more or less.
+const LINE_BYTES: usize = 256;
+/// Bytes sent at once.
+const SEND_BYTES: usize = 64 << 10;
+
+const HEADER: &str = "load_id,table_name,file,line,byte_offset,column_name,rule,message,raw\n";
+
+/// The statement that makes the table in a schema.
+pub(crate) fn create_sql(schema: &str) -> String {
+    format!(
+        "CREATE TABLE IF NOT EXISTS {} (
+             load_id bigint NOT NULL, table_name text NOT NULL, file text NOT NULL, line bigint NOT NULL,
+             byte_offset bigint NOT NULL, column_name text NOT NULL, rule text NOT NULL, message text NOT NULL,
+             raw text NOT NULL)",
+        qualified(schema, TABLE)
+    )
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The file, as it was named.
+    pub file: &'a str,
+    /// The physical line that the record begins on, from 1.
+    pub line: u64,
+    /// The offset of its first byte in the (decompressed) file.
+    pub byte_offset: u64,
+}
+
+/// Writes rejects into files, and from these into the table.
+pub struct Rejects {
+    folder: PathBuf,
+    load_id: i64,
+    files: BTreeMap<String, Out>,
+}
+
+struct Out {
+    path: PathBuf,
+    file: BufWriter<File>,
+    written: u64,
+    /// What of the file is in the table, in the running transaction.
+    published: u64,
+    /// … and in those that were committed.
+    committed: u64,
+}
+
+impl Rejects {
+    /// Rejects of the load `load_id` in `folder`, which is made if it must be. Files of rejects that an earlier load of
+    /// these tables left there are removed; if this load goes on from that one, they are kept as
+    /// `<table>.load-<its id>.csv`.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if the folder cannot be written, or holds a file of a table's name that is none of
+    /// rejects.
+    pub fn open(
+        folder: &Path,
+        load_id: i64,
+        tables: &[(&str, Option<i64>)],
+    ) -> anyhow::Result<Self> {
+        let failed = || format!("cannot write rejects into {}", folder.display());
+        fs::create_dir_all(folder).or_fail(Kind::Output, failed)?;
+        for (table, goes_on_from) in tables {
+            let path = path_of(folder, table);
+            let Ok(file) = File::open(&path) else {
+                continue;
+            };
+            let mut first = String::new();
+            let read = BufReader::new(file)
+                .take(HEADER.len() as u64)
+                .read_line(&mut first);
+            // A load that was killed or met a full disk leaves the header's beginning, or nothing.
+            if read.is_err() || !HEADER.starts_with(&first) {
+                return Err(Kind::Output.error(format!(
+                    "{} is not a file of rejects and would be overwritten: name another folder with --rejects",
+                    path.display()
+                )));
+            }
+            match goes_on_from {
+                Some(former) => {
+                    fs::rename(&path, path_of(folder, &format!("{table}.load-{former}")))
+                }
+                None => fs::remove_file(&path),
+            }
+            .or_fail(Kind::Output, failed)?;
+        }
+        // So that a folder which cannot be written is known before the first row is read.
+        let probe = folder.join(".extrato-probe");
+        File::create(&probe)
+            .and_then(|_| fs::remove_file(&probe))
+            .or_fail(Kind::Output, failed)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            load_id,
+            files: BTreeMap::new(),
+        })
+    }
+
+    /// Records one broken rule of a row.
+    ///
+    /// # Errors
+    /// [`Kind::Output`], as on a full disk.
+    pub fn write(
+        &mut self,
+        table: &str,
+        place: Place<'_>,
+        violation: &Violation,
+        raw: &str,
+    ) -> anyhow::Result<()> {
+        let mut line = Vec::with_capacity(raw.len() + LINE_BYTES);
+        text::integer(self.load_id, &mut line);
+        for named in [table, place.file] {
+            line.push(b',');
+            field(named, &mut line);
+        }
+        for number in [place.line, place.byte_offset] {
+            line.push(b',');
+            text::integer(number, &mut line);
+        }
+        let Violation {
+            column,
+            rule,
+            message,
+        } = violation;
+        for told in [column, rule.name(), message, raw] {
+            line.push(b',');
+            field(told, &mut line);
+        }
+        line.push(b'\n');
+        if !self.files.contains_key(table) {
+            let path = path_of(&self.folder, table);
+            let mut file = BufWriter::new(
+                File::create(&path)
+                    .or_fail(Kind::Output, || format!("cannot write {}", path.display()))?,
+            );
+            file.write_all(HEADER.as_bytes())
+                .or_fail(Kind::Output, || format!("cannot write {}", path.display()))?;
+            let out = Out {
+                path,
+                file,
+                written: HEADER.len() as u64,
+                published: HEADER.len() as u64,
+                committed: HEADER.len() as u64,
+            };
+            self.files.insert(table.to_owned(), out);
+        }
+        if let Some(out) = self.files.get_mut(table) {
+            out.file.write_all(&line).or_fail(Kind::Output, || {
+                format!("cannot write {}", out.path.display())
+            })?;
+            out.written += line.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The transaction in which they were published was committed.
+    pub fn committed(&mut self) {
+        for out in self.files.values_mut() {
+            out.committed = out.published;
+        }
+    }
+
+    /// … or rolled back.
+    pub fn rolled_back(&mut self) {
+        for out in self.files.values_mut() {
+            out.published = out.committed;
+        }
+    }
+
+    /// Makes sure that all are in the files.
+    ///
+    /// # Errors
+    /// [`Kind::Output`], as on a full disk.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        for out in self.files.values_mut() {
+            out.file.flush().or_fail(Kind::Output, || {
+                format!("cannot write {}", out.path.display())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Copies those that are not yet there into the table of `schema`, in the client's transaction.
+    ///
+    /// # Errors
+    /// The server's; [`Kind::Output`].
+    pub fn publish(&mut self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
+        self.flush()?;
+        let target = qualified(schema, TABLE);
+        for out in self.files.values_mut() {
+            if out.published == out.written {
+                continue;
+            }
+            let failed = || format!("cannot read {} again", out.path.display());
+            let mut file = File::open(&out.path).or_fail(Kind::Output, failed)?;
+            file.seek(SeekFrom::Start(out.published))
+                .or_fail(Kind::Output, failed)?;
+            let mut writer = client
+                .copy_in(&format!("COPY {target} FROM STDIN (FORMAT csv)"))
+                .with_context(|| format!("cannot copy into {target}"))?;
+            let mut buffer = vec![0; SEND_BYTES];
+            loop {
+                match file.read(&mut buffer).or_fail(Kind::Output, failed)? {
+                    0 => break,
+                    count => writer
+                        .write_all(&buffer[..count])
+                        .with_context(|| format!("cannot copy into {target}"))?,
+                }
+            }
+            writer
+                .finish()
+                .with_context(|| format!("cannot copy into {target}"))?;
+            out.published = out.written;
+        }
+        Ok(())
+    }
+}
+
+/// The file of a table's rejects.
+pub fn path_of(folder: &Path, table: &str) -> PathBuf {
+    // A table's name may hold what a file's cannot.
+    folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
+}
+
+/// Refuses to read a file that the rejects would be written over.
+///
+/// # Errors
+/// [`Kind::Usage`] with the way out.
+pub(crate) fn refuse_inputs(folder: &Path, inputs: &[Inputs]) -> anyhow::Result<()> {
+    for of_table in inputs {
+        let Ok(rejects) = path_of(folder, &of_table.table).canonicalize() else {
+            continue;
+        };
+        for source in inputs.iter().flat_map(|inputs| &inputs.sources) {
+            if let Source::File(path) = source
+                && path.canonicalize().is_ok_and(|path| path == rejects)
+            {
+                return Err(Kind::Usage.error(format!(
+                    "{} would be overwritten by its rejects: name another folder with --rejects",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends a text as a field of CSV: between quotes always, so that an empty text is not NULL; NUL, which a message may
+/// repeat, as `\x00`.
+fn field(text: &str, line: &mut Vec<u8>) {
+    match text.contains('\0') {
+        false => text::csv_quoted(text, line),
+        true => text::csv_quoted(&text.replace('\0', "\\x00"), line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_quoted_and_nul_is_shown() {
+        let mut line = Vec::new();
+        field("a\\xe9\0b\"c", &mut line);
+        assert_eq!(line, b"\"a\\xe9\\x00b\"\"c\"");
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_rejects_is_not_touched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = path_of(folder.path(), "customer");
+        fs::write(&path, "id;name\n1;x\n").expect("written");
+        assert!(Rejects::open(folder.path(), 1, &[("customer", None)]).is_err());
+        assert_eq!(fs::read_to_string(&path).expect("read"), "id;name\n1;x\n");
+        for left in [HEADER, &HEADER[..9], ""] {
+            fs::write(&path, left).expect("written");
+            Rejects::open(folder.path(), 1, &[("customer", None)]).expect("opened");
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_no_reject_is_lost_silently() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut rejects = Rejects::open(folder.path(), 1, &[("customer", None)]).expect("opened");
+        std::os::unix::fs::symlink("/dev/full", path_of(folder.path(), "customer"))
+            .expect("a link");
+        let violation = Violation {
+            column: "id".to_owned(),
+            rule: values::rule::Rule::Type,
+            message: "`x` is not an integer".to_owned(),
+        };
+        let place = Place {
+            file: "customer.csv",
+            line: 1,
+            byte_offset: 0,
+        };
+        let error = rejects
+            .write("customer", place, &violation, "x")
+            .and_then(|()| rejects.flush())
+            .expect_err("full");
+        let kind = dataset::failure::Failure::kind_of(&error);
+        assert_eq!(kind, Some(Kind::Output), "{error:#}");
+    }
+}

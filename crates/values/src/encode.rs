@@ -1,0 +1,28 @@
+//! A value in the binary form of COPY: the one file of this crate that knows `database`, by whose encoder rows are built.
+
+use database::copy::write::RowEncoder;
+
+use crate::value::Value;
+
+impl Value<'_> {
+    /// Appends it as a field of the current row.
+    pub fn encode(&self, row: &mut RowEncoder) {
+        match self {
+            Self::Null => row.null(),
+            Self::Boolean(value) => row.bool(*value),
+            Self::SmallInt(value) => row.int2(*value),
+            Self::Integer(value) => row.int4(*value),
+            Self::BigInt(value) => row.int8(*value),
+            Self::Real(value) => row.float4(*value),
+            Self::Double(value) => row.float8(*value),
+            Self::Numeric(unscaled, scale) => row.numeric_wide(*unscaled, *scale),
+            Self::Text(text) => row.text(text),
+            Self::Date(days) => row.date(*days),
+            Self::Time(micros) => row.time(*micros),
+            Self::Timestamp(micros) => row.timestamp(*micros),
+            Self::Uuid(value) => row.uuid(*value),
+            Self::Bytes(value) => row.bytea(value),
+            Self::JsonBinary(text) => row.jsonb(text),
+        }
+    }
+}

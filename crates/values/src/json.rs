@@ -1,0 +1,33 @@
+//! `json` and `jsonb`, which stay the text that they are.
+
+use crate::rule::{Fault, Rule};
+
+/// Checks a json. One that is nested deeper than 127 levels, or has numbers beyond a double, is refused, though Postgres
+/// takes it.
+///
+/// # Errors
+/// [`Rule::Type`].
+pub fn json(text: &str) -> Result<(), Fault> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Fault::new(Rule::Type, format!("is not JSON: {error}"))),
+    }
+}
+
+/// Checks a jsonb, which holds no NUL either.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Nul`].
+pub fn jsonb(text: &str) -> Result<(), Fault> {
+    json(text)?;
+    // An even number of backslashes before it are characters themselves.
+    let escaped = |(at, _): (usize, &str)| {
+        let before = &text.as_bytes()[..at];
+        let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');
+        backslashes.count() % 2 == 0
+    };
+    if text.match_indices("\\u0000").any(escaped) {
+        return Err(Fault::new(Rule::Nul, "holds \\u0000, which jsonb cannot"));
+    }
+    Ok(())
+}

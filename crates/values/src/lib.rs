@@ -1,0 +1,50 @@
+//! What a cell is: its rules, its text, CSV records, and a value into COPY's binary form.
+//!
+//! From the bytes of a file to a value: [`records`] finds records and fields, [`number`], [`datetime`] (by the formats of
+//! [`strftime`]), [`binary`] and [`json`] take their texts as Postgres's own input functions do, and a [`value`] is what
+//! they give, or a [`rule`] that is broken. The way back is [`text`]. All of it is pure; only `encode`, which builds rows
+//! for COPY, knows the crate `database`.
+//!
+//! ```
+//! use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
+//! use values::rule::Rule;
+//! use values::value::Value;
+//! use values::{number, text};
+//!
+//! let grammar = Grammar {
+//!     delimiter: b';',
+//!     quote: Some(b'"'),
+//!     fields: 2,
+//!     longest_bytes: LONGEST_RECORD_BYTES,
+//! };
+//! let block = b"bolts;343,65\n\"nuts; \"\"M4\"\"\";0,125\n";
+//! let mut records = Records::default();
+//! Splitter::new(grammar, 1).split(block, true, &mut records);
+//!
+//! let field = |record: usize, field: usize| {
+//!     let fields = records.fields_of(&records.records[record]);
+//!     String::from_utf8(fields[field].bytes(block, grammar.quote).into_owned()).unwrap()
+//! };
+//! assert_eq!(field(1, 0), "nuts; \"M4\"");
+//!
+//! // numeric(10,2) with a decimal comma: taken exactly or not at all.
+//! let price = number::numeric(&field(0, 1), b',', 10, 2);
+//! assert_eq!(price, Ok(Value::Numeric(34_365, 2)));
+//! let fault = number::numeric(&field(1, 1), b',', 10, 2).unwrap_err();
+//! assert_eq!(fault.rule, Rule::Scale);
+//!
+//! let mut out = Vec::new();
+//! text::decimal(34_365, 2, &mut out);
+//! assert_eq!(out, b"343.65");
+//! ```
+
+pub mod binary;
+pub mod datetime;
+mod encode;
+pub mod json;
+pub mod number;
+pub mod records;
+pub mod rule;
+pub mod strftime;
+pub mod text;
+pub mod value;

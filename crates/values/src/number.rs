@@ -1,0 +1,278 @@
+//! Numbers and booleans, as Postgres's input functions take them, and stricter where those would change a
+//! value: digits beyond the scale are refused, not rounded. Hexadecimal and underscores, which only newer
+//! servers know, are refused too.
+
+use std::borrow::Cow;
+
+use crate::rule::{Fault, Rule};
+use crate::value::Value;
+
+/// What Postgres skips around a value.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])
+}
+
+fn out_of_range(what: &str) -> Fault {
+    Fault::new(Rule::Overflow, format!("is out of range for {what}"))
+}
+
+/// A whole number of the type `T`, called `name`.
+pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault> {
+    let text = trimmed(text).as_bytes();
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Fault::not_a(match name {
+            "integer" => "an integer",
+            "bigint" => "a bigint",
+            _ => "a smallint",
+        }));
+    }
+    let mut value = 0_i64;
+    for digit in digits {
+        let digit = i64::from(digit - b'0');
+        let next = value
+            .checked_mul(10)
+            .and_then(|value| value.checked_sub(digit));
+        value = next.ok_or_else(|| out_of_range(name))?;
+    }
+    // Counted downwards, since there is one negative number more.
+    let value = if negative {
+        Some(value)
+    } else {
+        value.checked_neg()
+    };
+    value
+        .and_then(|value| T::try_from(value).ok())
+        .ok_or_else(|| out_of_range(name))
+}
+
+/// A number written out: its digits are `integer` followed by `fraction`, times ten to the `exponent`.
+struct Written<'a> {
+    negative: bool,
+    integer: &'a [u8],
+    fraction: &'a [u8],
+    exponent: i64,
+}
+
+fn written(text: &str, mark: u8) -> Option<Written<'_>> {
+    let bytes = trimmed(text).as_bytes();
+    let (negative, rest) = match bytes.split_first()? {
+        (b'-', rest) => (true, rest),
+        (b'+', rest) => (false, rest),
+        _ => (false, bytes),
+    };
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (integer, rest) = rest.split_at(digits(rest));
+    let (fraction, rest) = match rest.split_first() {
+        Some((first, rest)) if *first == mark => rest.split_at(digits(rest)),
+        _ => (&rest[..0], rest),
+    };
+    if integer.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let exponent = match rest.split_first() {
+        None => 0,
+        Some((b'e' | b'E', rest)) => {
+            let (negative, digits) = match rest.split_first()? {
+                (b'-', rest) => (true, rest),
+                (b'+', rest) => (false, rest),
+                _ => (false, rest),
+            };
+            if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            // Far beyond any type: only the sign matters then.
+            let size = digits.iter().fold(0_i64, |value, digit| {
+                (value * 10 + i64::from(digit - b'0')).min(1_000_000)
+            });
+            if negative { -size } else { size }
+        }
+        Some(_) => return None,
+    };
+    Some(Written {
+        negative,
+        integer,
+        fraction,
+        exponent,
+    })
+}
+
+/// A numeric(precision, scale).
+pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'static>, Fault> {
+    let number = written(text, mark).ok_or_else(|| match mark {
+        b',' => Fault::not_a("a number with a decimal comma"),
+        _ => Fault::not_a("a number"),
+    })?;
+    let digits = || number.integer.iter().chain(number.fraction).copied();
+    let total = number.integer.len() + number.fraction.len();
+    let leading = digits().take_while(|digit| *digit == b'0').count();
+    let zeros_behind = digits().rev().take_while(|digit| *digit == b'0').count();
+    if leading == total {
+        return Ok(Value::Numeric(0, u16::from(scale)));
+    }
+    let significant = total - leading - zeros_behind;
+    // The significant digits as a whole number, times ten to this power, are the value at the scale.
+    let shift =
+        zeros_behind as i64 - number.fraction.len() as i64 + number.exponent + i64::from(scale);
+    if shift + significant as i64 > i64::from(precision) {
+        return Err(Fault::new(
+            Rule::Overflow,
+            format!("is out of range for numeric({precision},{scale})"),
+        ));
+    }
+    if shift < 0 {
+        return Err(Fault::new(
+            Rule::Scale,
+            format!("has more than {scale} digits after the decimal mark"),
+        ));
+    }
+    // At most 38 digits, as precision is.
+    let unscaled = digits()
+        .skip(leading)
+        .take(significant)
+        .fold(0_i128, |value, digit| value * 10 + i128::from(digit - b'0'))
+        * 10_i128.pow(shift as u32);
+    let unscaled = if number.negative { -unscaled } else { unscaled };
+    Ok(Value::Numeric(unscaled, u16::from(scale)))
+}
+
+/// The text of a float with a decimal point, or `None` if it isn't one; infinities and NaN are.
+fn float_text(text: &str, mark: u8) -> Option<Cow<'_, str>> {
+    let text = trimmed(text);
+    if written(text, mark).is_some() {
+        return Some(match mark {
+            b'.' => Cow::Borrowed(text),
+            mark => Cow::Owned(text.replace(char::from(mark), ".")),
+        });
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let infinite = ["inf", "infinity"]
+        .iter()
+        .any(|word| unsigned.eq_ignore_ascii_case(word));
+    (infinite || text.eq_ignore_ascii_case("nan")).then_some(Cow::Borrowed(text))
+}
+
+/// Whether a number that was written as digits lost all of them: too small or too large for the type.
+fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let has_digit = mantissa.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+    let digits = mantissa.bytes().any(|byte| byte.is_ascii_digit());
+    is_zero && has_digit || is_infinite && digits
+}
+
+/// A double precision.
+pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
+    let text = float_text(text, mark).ok_or_else(|| Fault::not_a("a number"))?;
+    let value: f64 = text.parse().map_err(|_| Fault::not_a("a number"))?;
+    if lost(&text, value == 0.0, value.is_infinite()) {
+        return Err(out_of_range("double precision"));
+    }
+    Ok(Value::Double(value))
+}
+
+/// A real.
+pub fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
+    let text = float_text(text, mark).ok_or_else(|| Fault::not_a("a number"))?;
+    let value: f32 = text.parse().map_err(|_| Fault::not_a("a number"))?;
+    if lost(&text, value == 0.0, value.is_infinite()) {
+        return Err(out_of_range("real"));
+    }
+    Ok(Value::Real(value))
+}
+
+/// A boolean: `true`, `yes`, `on`, `1` and their opposites, or as much of their beginning as tells them apart.
+pub fn boolean(text: &str) -> Result<Value<'static>, Fault> {
+    let text = trimmed(text).to_ascii_lowercase();
+    let begins = |word: &str, least: usize| text.len() >= least && word.starts_with(&text);
+    if begins("true", 1) || begins("yes", 1) || text == "on" || text == "1" {
+        Ok(Value::Boolean(true))
+    } else if begins("false", 1) || begins("no", 1) || begins("off", 2) || text == "0" {
+        Ok(Value::Boolean(false))
+    } else {
+        Err(Fault::not_a("a boolean"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_stay_in_their_type() {
+        assert_eq!(whole::<i32>(" +2147483647 ", "integer"), Ok(i32::MAX));
+        assert_eq!(whole::<i32>("-2147483648", "integer"), Ok(i32::MIN));
+        assert_eq!(whole::<i64>("-9223372036854775808", "bigint"), Ok(i64::MIN));
+        for text in ["2147483648", "99999999999999999999999"] {
+            let fault = whole::<i32>(text, "integer").expect_err(text);
+            assert_eq!(fault.rule, Rule::Overflow);
+        }
+        for text in ["", "+", "1.0", "1e3", "0x1", "1_000", "- 1", "١"] {
+            let fault = whole::<i32>(text, "integer").expect_err(text);
+            assert_eq!(fault.rule, Rule::Type, "{text}");
+        }
+    }
+
+    #[test]
+    fn numerics_are_exact_or_refused() {
+        let cases = [
+            ("343,6496", b',', Ok(3_436_496)),
+            ("343.6496", b'.', Ok(3_436_496)),
+            ("1.50000000", b'.', Ok(15_000)),
+            ("-0.0", b'.', Ok(0)),
+            ("12e2", b'.', Ok(12_000_000)),
+            ("1200e-6", b'.', Ok(12)),
+            (".5", b'.', Ok(5_000)),
+            ("5.", b'.', Ok(50_000)),
+            (
+                "000000000000000000000000000000000000000000001",
+                b'.',
+                Ok(10_000),
+            ),
+            ("99999.99991", b'.', Err(Rule::Scale)),
+            ("1000000", b'.', Err(Rule::Overflow)),
+            ("1e400", b'.', Err(Rule::Overflow)),
+            ("1e99999999999999999999", b'.', Err(Rule::Overflow)),
+            ("1e-99999999999999999999", b'.', Err(Rule::Scale)),
+            ("0e99999999999999999999", b'.', Ok(0)),
+            ("1.234,56", b',', Err(Rule::Type)),
+            ("1.234,56", b'.', Err(Rule::Type)),
+            ("1,5", b'.', Err(Rule::Type)),
+            ("NaN", b'.', Err(Rule::Type)),
+            ("", b'.', Err(Rule::Type)),
+            (".", b'.', Err(Rule::Type)),
+            ("1e", b'.', Err(Rule::Type)),
+        ];
+        for (text, mark, expected) in cases {
+            let found = numeric(text, mark, 10, 4).map_err(|fault| fault.rule);
+            assert_eq!(
+                found,
+                expected.map(|unscaled| Value::Numeric(unscaled, 4)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn floats_that_lose_themselves_are_refused() {
+        assert_eq!(double("1,5e3", b','), Ok(Value::Double(1500.0)));
+        assert_eq!(
+            double("-Infinity", b'.'),
+            Ok(Value::Double(f64::NEG_INFINITY))
+        );
+        for text in ["1e400", "1e-400", "-1e400"] {
+            assert_eq!(double(text, b'.').expect_err(text).rule, Rule::Overflow);
+        }
+        assert_eq!(real("1e39", b'.').expect_err("large").rule, Rule::Overflow);
+        for text in ["", "1.2.3", "0x10", "1,5", "--1"] {
+            assert_eq!(
+                double(text, b'.').expect_err(text).rule,
+                Rule::Type,
+                "{text}"
+            );
+        }
+    }
+}

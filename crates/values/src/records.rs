@@ -1,0 +1,413 @@
+//! Bytes into records and fields, with lines and byte offsets; no I/O.
+//!
+//! The grammar is RFC 4180's with any delimiter and quote, LF or CRLF. What breaks it tears one line and no
+//! more: splitting goes on at the line after the one in which the broken record began, so that a quote which
+//! is never closed doesn't swallow the rows behind it.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr_iter};
+
+/// The longest record, in bytes. A quote that isn't closed within it is taken for one that never is.
+pub const LONGEST_RECORD_BYTES: usize = 4 << 20;
+
+/// What separates and encloses fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grammar {
+    /// What stands between fields.
+    pub delimiter: u8,
+    /// What encloses fields, if anything does.
+    pub quote: Option<u8>,
+    /// How many fields a record has. It decides about records of several lines: one that has another number of
+    /// fields comes from a lost quote.
+    pub fields: usize,
+    /// The longest record; [`LONGEST_RECORD_BYTES`] but in tests.
+    pub longest_bytes: usize,
+}
+
+/// Why a line is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Torn {
+    /// A quote was opened and never closed, or only by one that belongs to another row.
+    Unclosed,
+    /// Something follows a closing quote.
+    AfterQuote,
+    /// The line is longer than any record may be; its raw text is its beginning.
+    TooLong,
+}
+
+/// How a field was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Without quotes.
+    Plain,
+    /// In quotes, and holding none.
+    Quoted,
+    /// In quotes, with doubled quotes inside.
+    Escaped,
+}
+
+/// Where a field's text is within its block, quotes not included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Its first byte.
+    pub start: u32,
+    /// The byte after its last.
+    pub end: u32,
+    /// How it was written.
+    pub form: Form,
+}
+
+impl Field {
+    /// Its bytes, doubled quotes made one.
+    pub fn bytes<'a>(&self, block: &'a [u8], quote: Option<u8>) -> Cow<'a, [u8]> {
+        let raw = &block[self.start as usize..self.end as usize];
+        let (Form::Escaped, Some(quote)) = (self.form, quote) else {
+            return Cow::Borrowed(raw);
+        };
+        let mut whole = Vec::with_capacity(raw.len());
+        let mut rest = raw;
+        while let Some(at) = memchr(quote, rest) {
+            whole.extend_from_slice(&rest[..=at]);
+            rest = &rest[(at + 2).min(rest.len())..];
+        }
+        whole.extend_from_slice(rest);
+        Cow::Owned(whole)
+    }
+}
+
+/// A record, or a torn line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Its first byte within the block.
+    pub start: u32,
+    /// The byte after its last; the line break is not included.
+    pub end: u32,
+    /// The physical line that it begins on, from 1.
+    pub line: u64,
+    /// Its first field among the block's.
+    pub first_field: u32,
+    /// How many fields it has.
+    pub fields: u32,
+    /// Why it is none.
+    pub torn: Option<Torn>,
+}
+
+/// The records of a block.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// In the order of the file.
+    pub records: Vec<Record>,
+    /// The fields of all records.
+    pub fields: Vec<Field>,
+}
+
+impl Records {
+    /// The fields of one of them.
+    pub fn fields_of(&self, record: &Record) -> &[Field] {
+        &self.fields[record.first_field as usize..][..record.fields as usize]
+    }
+
+    /// Forgets all, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.fields.clear();
+    }
+}
+
+/// What was noticed about a file's lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// Lines that end with LF alone.
+    pub lf: u64,
+    /// Lines that end with CRLF.
+    pub crlf: u64,
+    /// Whether the last line has no end.
+    pub open_end: bool,
+    /// Lines without anything, which are no records (unless records have one field).
+    pub blank_lines: u64,
+}
+
+/// Splits one file, block by block.
+#[derive(Debug, Clone)]
+pub struct Splitter {
+    grammar: Grammar,
+    /// Which bytes end a run of plain text.
+    special: [bool; 256],
+    line: u64,
+    /// Within a line that was too long: drop all until its end.
+    skipping: bool,
+    noticed: Noticed,
+}
+
+/// What one look at the bytes gave.
+enum Step {
+    /// A record up to `end`; the next one begins at `next`.
+    Whole {
+        end: usize,
+        next: usize,
+        lines: u64,
+    },
+    Torn(Torn),
+    /// The bytes end before the record does.
+    More,
+}
+
+impl Splitter {
+    /// One for bytes that begin on this line of the file, which counts from 1.
+    pub fn new(grammar: Grammar, line: u64) -> Self {
+        let mut special = [false; 256];
+        for byte in [Some(grammar.delimiter), grammar.quote, Some(b'\n')]
+            .into_iter()
+            .flatten()
+        {
+            special[usize::from(byte)] = true;
+        }
+        Self {
+            grammar,
+            special,
+            line,
+            skipping: false,
+            noticed: Noticed::default(),
+        }
+    }
+
+    /// What it has noticed so far.
+    pub fn noticed(&self) -> Noticed {
+        self.noticed
+    }
+
+    /// Adds the records of `bytes` to `out` and returns how many bytes they took; the rest must come again with
+    /// more behind it. With `at_end`, all are taken. `bytes` is shorter than 4 GiB.
+    pub fn split(&mut self, bytes: &[u8], at_end: bool, out: &mut Records) -> usize {
+        let mut at = 0;
+        if self.skipping {
+            match memchr(b'\n', bytes) {
+                Some(end) => {
+                    self.skipping = false;
+                    self.line += 1;
+                    at = end + 1;
+                }
+                None => return bytes.len(),
+            }
+        }
+        while at < bytes.len() {
+            let first_field = out.fields.len();
+            let (end, next, lines, torn) =
+                match self.record(bytes, at, at_end, &mut out.fields, first_field) {
+                    Step::Whole { end, next, lines } => (end, next, lines, None),
+                    Step::More => {
+                        out.fields.truncate(first_field);
+                        return at;
+                    }
+                    Step::Torn(torn) => {
+                        out.fields.truncate(first_field);
+                        match self.torn_line(bytes, at, at_end, torn) {
+                            Some(line) => line,
+                            None => return at,
+                        }
+                    }
+                };
+            let blank = torn.is_none() && end == at && self.grammar.fields != 1;
+            if blank {
+                out.fields.truncate(first_field);
+                self.noticed.blank_lines += 1;
+            } else {
+                out.records.push(Record {
+                    start: at as u32,
+                    end: end as u32,
+                    line: self.line,
+                    first_field: first_field as u32,
+                    fields: (out.fields.len() - first_field) as u32,
+                    torn,
+                });
+            }
+            self.line += lines;
+            at = next;
+        }
+        at
+    }
+
+    /// The rest of the line that a torn record began on: its end, where to go on, lines, and why.
+    fn torn_line(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        at_end: bool,
+        torn: Torn,
+    ) -> Option<(usize, usize, u64, Option<Torn>)> {
+        let length = memchr(b'\n', &bytes[start..]);
+        let longest = self.grammar.longest_bytes;
+        match length {
+            Some(length) if length <= longest => {
+                let end = self.line_end(bytes, start, start + length);
+                Some((end, start + length + 1, 1, Some(torn)))
+            }
+            None if at_end && bytes.len() - start <= longest => {
+                self.noticed.open_end = true;
+                Some((bytes.len(), bytes.len(), 0, Some(torn)))
+            }
+            None if bytes.len() - start <= longest => None,
+            // Its beginning is the record; all that follows on the line is dropped.
+            Some(length) => Some((start + longest, start + length + 1, 1, Some(Torn::TooLong))),
+            None => {
+                self.skipping = true;
+                Some((start + longest, bytes.len(), 0, Some(Torn::TooLong)))
+            }
+        }
+    }
+
+    /// Where the text before the LF at `lf` ends, and which kind of line end it is.
+    fn line_end(&mut self, bytes: &[u8], start: usize, lf: usize) -> usize {
+        if lf > start && bytes[lf - 1] == b'\r' {
+            self.noticed.crlf += 1;
+            lf - 1
+        } else {
+            self.noticed.lf += 1;
+            lf
+        }
+    }
+
+    fn record(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        at_end: bool,
+        fields: &mut Vec<Field>,
+        first_field: usize,
+    ) -> Step {
+        let Grammar {
+            delimiter,
+            quote,
+            longest_bytes,
+            ..
+        } = self.grammar;
+        let unfinished = |torn: Torn| {
+            if at_end || bytes.len() - start > longest_bytes {
+                Step::Torn(torn)
+            } else {
+                Step::More
+            }
+        };
+        let mut at = start;
+        let mut breaks = 0;
+        let mut bare_quote = false;
+        loop {
+            let opened = quote.is_some() && bytes.get(at).copied() == quote;
+            let field_start = if opened { at + 1 } else { at };
+            let (text_end, form) = if opened {
+                let quote = quote.unwrap_or_default();
+                let Some((closing, form)) = closing_quote(&bytes[field_start..], quote) else {
+                    return unfinished(Torn::Unclosed);
+                };
+                let closing = field_start + closing;
+                if closing - start > longest_bytes {
+                    return Step::Torn(Torn::Unclosed);
+                }
+                breaks += memchr_iter(b'\n', &bytes[field_start..closing]).count() as u64;
+                at = closing + 1;
+                // What comes next decides whether the quote closed at all.
+                if at == bytes.len() && !at_end {
+                    return unfinished(Torn::Unclosed);
+                }
+                (closing, form)
+            } else {
+                loop {
+                    at += bytes[at..]
+                        .iter()
+                        .position(|byte| self.special[usize::from(*byte)])
+                        .unwrap_or(bytes.len() - at);
+                    if at < bytes.len() && Some(bytes[at]) == quote && bytes[at] != delimiter {
+                        bare_quote = true;
+                        at += 1;
+                    } else {
+                        break;
+                    }
+                }
+                (at, Form::Plain)
+            };
+            let next = match bytes.get(at) {
+                Some(byte) if *byte == delimiter => None,
+                Some(b'\n') => Some(at + 1),
+                Some(b'\r') if opened => match bytes.get(at + 1) {
+                    Some(b'\n') => {
+                        at += 1;
+                        Some(at + 1)
+                    }
+                    None if !at_end => return unfinished(too_long(breaks)),
+                    None => Some(at + 1),
+                    Some(_) => return self.after_quote(breaks),
+                },
+                Some(_) => return self.after_quote(breaks),
+                None if at_end => Some(at),
+                None => return unfinished(too_long(breaks)),
+            };
+            let text_end = match next {
+                Some(_) if !opened && text_end > field_start && bytes[text_end - 1] == b'\r' => {
+                    text_end - 1
+                }
+                _ => text_end,
+            };
+            fields.push(Field {
+                start: field_start as u32,
+                end: text_end as u32,
+                form,
+            });
+            let Some(next) = next else {
+                at += 1;
+                continue;
+            };
+            if next - start > longest_bytes {
+                return Step::Torn(too_long(breaks));
+            }
+            let count = fields.len() - first_field;
+            if breaks > 0 && (count != self.grammar.fields || bare_quote) {
+                return Step::Torn(Torn::Unclosed);
+            }
+            let (end, lines) = if bytes.get(next.wrapping_sub(1)) == Some(&b'\n') && next > at {
+                (self.line_end(bytes, start, at), breaks + 1)
+            } else {
+                self.noticed.open_end = true;
+                let cut = usize::from(next > start && bytes[next - 1] == b'\r');
+                (next - cut, breaks)
+            };
+            return Step::Whole { end, next, lines };
+        }
+    }
+
+    /// Something follows a closing quote: of the row's own, or, past a line break, of another row's field.
+    fn after_quote(&self, breaks: u64) -> Step {
+        Step::Torn(if breaks > 0 {
+            Torn::Unclosed
+        } else {
+            Torn::AfterQuote
+        })
+    }
+}
+
+/// What a record is that is too long: one that goes over line breaks has lost a quote.
+fn too_long(breaks: u64) -> Torn {
+    if breaks > 0 {
+        Torn::Unclosed
+    } else {
+        Torn::TooLong
+    }
+}
+
+/// The first quote of `text` that isn't one of two.
+fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
+    let mut at = 0;
+    let mut form = Form::Quoted;
+    loop {
+        at += memchr(quote, &text[at..])?;
+        if text.get(at + 1) != Some(&quote) {
+            return Some((at, form));
+        }
+        form = Form::Escaped;
+        at += 2;
+    }
+}
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

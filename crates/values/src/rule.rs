@@ -1,0 +1,97 @@
+//! The rules that a row can break, and how a broken one is told.
+
+use serde::Serialize;
+
+/// A rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// The row has as many fields as the file has columns.
+    Shape,
+    /// Quotes are closed, and nothing but a delimiter follows them.
+    Quote,
+    /// A record is no longer than a record may be.
+    Size,
+    /// The bytes are of the file's encoding.
+    Encoding,
+    /// No byte is NUL, which no text of Postgres can hold.
+    Nul,
+    /// The text is a value of the column's type.
+    Type,
+    /// The number fits the type.
+    Overflow,
+    /// No digits beyond the column's scale, no fractions of a second beyond microseconds.
+    Scale,
+    /// The text is no longer than the column allows.
+    Length,
+    /// The text is one of the enum's labels.
+    Label,
+    /// The column holds something.
+    Required,
+    /// The value lies in the range that the dataset gives.
+    Range,
+    /// No CHECK constraint of the table, or of the column's domain, is false.
+    Check,
+    /// No other row has the same key.
+    Unique,
+    /// The row that is referred to exists.
+    Reference,
+}
+
+impl Rule {
+    /// Its name in reports and in the files and the table of rejects.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shape => "shape",
+            Self::Quote => "quote",
+            Self::Size => "size",
+            Self::Encoding => "encoding",
+            Self::Nul => "nul",
+            Self::Type => "type",
+            Self::Overflow => "overflow",
+            Self::Scale => "scale",
+            Self::Length => "length",
+            Self::Label => "label",
+            Self::Required => "required",
+            Self::Range => "range",
+            Self::Check => "check",
+            Self::Unique => "unique",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// A rule that a single value breaks. The message follows the value or the column: "is not an integer".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule.
+    pub rule: Rule,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Fault {
+    /// A broken rule and what is wrong.
+    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            message: message.into(),
+        }
+    }
+
+    /// A text that is no value of the column's type: "is not an integer".
+    pub fn not_a(what: &str) -> Self {
+        Self::new(Rule::Type, format!("is not {what}"))
+    }
+}
+
+/// A rule that a row breaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The column or columns (`a, b`); empty if the row as a whole is at fault.
+    pub column: String,
+    /// The rule.
+    pub rule: Rule,
+    /// What is wrong, in a sentence.
+    pub message: String,
+}
