@@ -237,6 +237,8 @@ fn documents() -> Vec<String> {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "crates/README.md",
+        "data/samples/own-dataset/README.md",
+        "deploy/batch/README.md",
     ];
     others.map(str::to_owned).into_iter().chain(pages).collect()
 }
