@@ -1,4 +1,4 @@
-# `just --list` shows the recipes. None is needed: each is one command of the README.
+# `just --list` shows the recipes. None is needed: each is one command or two.
 
 set positional-arguments
 

@@ -1,4 +1,4 @@
-"""Reads outputs with the options that the README names, and compares each row with Postgres's.
+"""Reads outputs with the options that docs/output.md names, and compares each row with Postgres's.
 
 readers.py EXPECTED CSV PARQUET: a CSV file of all rows as Postgres writes them, every value quoted, NULL as \\x02; and the
 folders of one model in both formats, partitioned by a column that is in the files too.

@@ -1,4 +1,4 @@
-//! `generator` alone, for images that need nothing else. The `extrato` binary has it as a subcommand, with
+//! `generator` as a program of its own, for images that need nothing else. The `extrato` binary has it as a subcommand, with
 //! progress bars and the embedded database.
 
 use std::io::IsTerminal;

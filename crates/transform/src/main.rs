@@ -1,4 +1,4 @@
-//! `transform` alone, for images that need nothing else. The `extrato` binary has it as a subcommand, with
+//! `transform` as a program of its own. The `extrato` binary has it as a subcommand, with
 //! progress bars and the embedded database.
 
 use std::io::IsTerminal;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
 fn text(path: &str) -> String {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    fs::read_to_string(root.join(path)).expect(path)
+    fs::read_to_string(Path::new(ROOT).join(path)).expect(path)
 }
 
 /// The workspace's crates.
@@ -65,7 +66,7 @@ fn every_direct_dependency_is_in_the_table_with_its_users_and_a_reason() {
 }
 
 #[test]
-fn jobs_know_what_lies_below_them_and_no_other_job() {
+fn crates_know_those_below_them_and_no_job_another_job() {
     for name in crates() {
         let below: &[&str] = match name.as_str() {
             "extrato" | "bench" => continue,
@@ -87,6 +88,7 @@ fn jobs_know_what_lies_below_them_and_no_other_job() {
         let foreign: &[&str] = match name.as_str() {
             "dataset" => &["postgres", "tokio-postgres", "polars", "clap"],
             "database" => &["polars", "connectorx", "fake"],
+            "values" | "storage" => &["polars", "connectorx", "fake"],
             "generator" => &["polars", "connectorx"],
             "transform" => &["fake", "rand"],
             _ => &[],
@@ -185,7 +187,7 @@ fn code_spans(text: &str) -> (Vec<String>, String) {
 fn the_portuguese_readme_has_the_commands_code_and_figures_of_the_english_one() {
     let english = sections(&text("README.md"));
     let portuguese = sections(&text("README.pt-BR.md"));
-    assert!(english.len() > 10);
+    assert!(english.len() > 5);
     for (ours, theirs) in english.iter().zip(&portuguese) {
         let place = format!(
             "`{}` (README.md) and `{}` (README.pt-BR.md)",
@@ -216,4 +218,169 @@ fn the_portuguese_readme_has_the_commands_code_and_figures_of_the_english_one() 
         );
     }
     assert_eq!(english.len(), portuguese.len(), "headings");
+}
+
+/// The documents whose links are followed.
+fn documents() -> Vec<String> {
+    let pages = fs::read_dir(Path::new(ROOT).join("docs")).expect("docs");
+    let mut pages: Vec<_> = pages
+        .flatten()
+        .map(|entry| entry.file_name().into_string().expect("UTF-8"))
+        .filter(|name| name.ends_with(".md"))
+        .map(|name| format!("docs/{name}"))
+        .collect();
+    pages.sort();
+    assert!(pages.len() >= 10, "{pages:?}");
+    let others = [
+        "README.md",
+        "README.pt-BR.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "crates/README.md",
+        "data/samples/own-dataset/README.md",
+        "deploy/batch/README.md",
+    ];
+    others.map(str::to_owned).into_iter().chain(pages).collect()
+}
+
+/// A document's lines without its blocks of code.
+fn prose(document: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    document.lines().filter(move |line| {
+        let fence = line.starts_with("```");
+        in_code ^= fence;
+        !in_code && !fence
+    })
+}
+
+/// Where a document's links lead.
+fn links(document: &str) -> Vec<String> {
+    let lines: Vec<_> = prose(document).collect();
+    let (_, plain) = code_spans(&lines.join(" "));
+    let links = plain
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'));
+    links.map(|(target, _)| target.to_owned()).collect()
+}
+
+/// The names by which links lead to a document's headings, as GitHub makes them.
+fn anchors(document: &str) -> BTreeSet<String> {
+    let headings = prose(document).filter(|line| line.starts_with('#'));
+    let titles = headings.map(|heading| heading.trim_start_matches('#').trim());
+    titles
+        .map(|title| {
+            let kept = title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.flat_map(char::to_lowercase)
+                .map(|c| if c == ' ' { '-' } else { c })
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_to_a_file_and_to_a_heading_in_it() {
+    let mut followed = 0;
+    let mut broken = Vec::new();
+    for document in documents() {
+        let of_document = text(&document);
+        for link in links(&of_document) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, heading) = link
+                .split_once('#')
+                .map_or((link.as_str(), None), |(path, heading)| {
+                    (path, Some(heading))
+                });
+            let folder = Path::new(&document).parent().expect("a file");
+            let target = match path {
+                "" => Path::new(ROOT).join(&document),
+                path => Path::new(ROOT).join(folder).join(path),
+            };
+            followed += 1;
+            let leads = match heading {
+                None => target.exists(),
+                Some(heading) => fs::read_to_string(&target)
+                    .is_ok_and(|target| anchors(&target).contains(heading)),
+            };
+            if !leads {
+                broken.push(format!("{document}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "these links lead nowhere: {broken:#?}");
+    assert!(followed > 60, "only {followed} links were found");
+}
+
+#[test]
+fn every_path_that_the_architecture_names_exists() {
+    let architecture = text("docs/architecture.md");
+    let (mut named, mut missing) = (0, Vec::new());
+    // A walk begins with the folder that its short paths lie in.
+    let mut walk = None;
+    for line in prose(&architecture) {
+        let (spans, _) = code_spans(line);
+        if line.starts_with("**`") {
+            walk = spans
+                .iter()
+                .find(|span| span.starts_with("crates/"))
+                .cloned();
+        } else if line.starts_with('#') {
+            walk = None;
+        }
+        for span in spans {
+            let whole = ["crates/", "docs/", "sql/", "deploy/"];
+            let path = match &walk {
+                _ if whole.iter().any(|folder| span.starts_with(folder)) => span,
+                Some(walk) if span.ends_with(".rs") || span.ends_with('/') => walk.clone() + &span,
+                _ => continue,
+            };
+            named += 1;
+            if !Path::new(ROOT).join(&path).exists() {
+                missing.push(path);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "docs/architecture.md: {missing:#?}");
+    assert!(named > 80, "only {named} paths were found");
+}
+
+#[test]
+fn the_readme_is_a_welcome_and_pages_are_no_wider() {
+    let width = |text: &str| text.lines().map(|line| line.chars().count()).max();
+    let readme = text("README.md");
+    for (document, most) in [("README.md", 200), ("docs/architecture.md", 150)] {
+        let lines = text(document).lines().count();
+        assert!(
+            lines <= most,
+            "{document} has {lines} lines, more than {most}"
+        );
+    }
+    for page in documents().iter().filter(|name| name.starts_with("docs/")) {
+        assert!(
+            width(&text(page)) <= width(&readme),
+            "{page} is wider than README.md"
+        );
+    }
+}
+
+#[test]
+fn the_figures_of_the_readme_are_those_of_the_page_about_speed() {
+    let page = text("docs/memory-and-speed.md");
+    let readme = text("README.md");
+    let (_, how_fast) = readme.split_once("## How fast").expect("the section");
+    let rows: Vec<_> = how_fast
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .collect();
+    assert!(rows.len() > 5, "{rows:?}");
+    for row in rows {
+        assert!(
+            page.lines().any(|line| line == row),
+            "docs/memory-and-speed.md lacks {row}"
+        );
+    }
 }

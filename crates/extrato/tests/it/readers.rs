@@ -1,4 +1,4 @@
-//! Outputs as others read them, with the options that the README names.
+//! Outputs as others read them, with the options that docs/output.md names.
 
 use std::fs::File;
 use std::io::Write;
