@@ -6,7 +6,7 @@ use std::fmt;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::sink::write_decimal;
+use values::text;
 
 /// Rows, and the sums of the declared columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,9 +28,9 @@ pub struct Amount {
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::new();
-        write_decimal(self.unscaled, self.scale.into(), &mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
+        let mut amount = String::new();
+        text::decimal(self.unscaled, self.scale.into(), &mut amount);
+        f.write_str(&amount)
     }
 }
 

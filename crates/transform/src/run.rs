@@ -6,8 +6,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use database::{Cancel, Settings};
 use dataset::Model;
+use dataset::calendar::Date;
 use storage::manifest;
 use storage::publish::Staging;
+use values::text;
 
 use crate::check::left_out::Counted;
 use crate::engine::{self, Job};
@@ -20,9 +22,9 @@ use crate::options::Options;
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
 use crate::report::{ModelReport, Report, TableReport};
+use crate::sink::Writer;
 use crate::sink::manifest::Run;
 use crate::sink::postgres::{self, Target, WriteBack};
-use crate::sink::{self, Writer};
 use crate::stage::Table;
 
 /// Checks what can be checked before the database is asked.
@@ -294,10 +296,10 @@ fn run_id() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs() as i64);
-    let mut text = Vec::new();
-    sink::write_date((seconds / 86_400) as i32, &mut text);
-    text.push(b'T');
-    sink::write_time(seconds % 86_400 * 1_000_000, &mut text);
-    text.retain(|byte| !matches!(byte, b'-' | b':'));
-    format!("{}Z-{}", String::from_utf8_lossy(&text), std::process::id())
+    let mut id = String::new();
+    text::date(Date::from_days((seconds / 86_400) as i32), &mut id);
+    id.push('T');
+    text::time(seconds % 86_400 * 1_000_000, &mut id);
+    id.retain(|c| !matches!(c, '-' | ':'));
+    format!("{id}Z-{}", std::process::id())
 }

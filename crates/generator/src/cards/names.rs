@@ -7,6 +7,7 @@
 use fake::locales::{Data, PT_BR};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use values::text;
 
 use crate::draw::random::{Draws, Share, mix};
 use crate::draw::sampling::Choice;
@@ -246,25 +247,11 @@ impl<'a> Name<'a> {
         out.push_str(&self.given.mailbox);
         out.push('.');
         out.push_str(&self.last.mailbox);
-        push_number(id.into(), 0, out);
+        text::padded(id.into(), 0, out);
         out.push('@');
         out.push_str(provider);
         out.push_str(".example");
     }
-}
-
-/// Writes `number` in decimal, with leading zeros up to `width` digits; `write!` costs several times as much.
-pub(crate) fn push_number(number: u64, width: usize, out: &mut String) {
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    let mut rest = number;
-    while rest > 0 || start == digits.len() {
-        start -= 1;
-        digits[start] += (rest % 10) as u8;
-        rest /= 10;
-    }
-    start = start.min(digits.len() - width.min(digits.len()));
-    out.extend(digits[start..].iter().map(|&digit| char::from(digit)));
 }
 
 fn first_word(text: &str) -> &str {
@@ -443,13 +430,6 @@ mod tests {
             let text = embossed(&given, &middle, &last);
             prop_assert!(!text.is_empty() && text.len() <= EMBOSSED_CHARS, "{}", text);
             prop_assert_eq!(text.trim(), &text);
-        }
-
-        #[test]
-        fn numbers_are_written_as_the_standard_library_does(number: u64, width in 0_usize..10) {
-            let mut text = String::new();
-            push_number(number, width, &mut text);
-            prop_assert_eq!(text, format!("{number:0width$}"));
         }
     }
 }

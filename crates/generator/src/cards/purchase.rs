@@ -1,9 +1,10 @@
 //! What was bought, where and for how much: the description and the amount of a movement.
 
 use dataset::calendar::Date;
+use values::text;
 
 use crate::cards::distributions::Distributions;
-use crate::cards::names::{Name, Names, push_number};
+use crate::cards::names::{Name, Names};
 use crate::cards::places::CITIES;
 use crate::cards::spending::{Ending, FOUNDED, KINDS, Line, SUBSCRIPTIONS};
 use crate::draw::random::{Draws, Share, mix};
@@ -185,9 +186,9 @@ impl Purchase<'_> {
     pub fn write_description(&self, out: &mut String) {
         if let Some((number, count)) = self.instalment {
             out.push_str("PARC ");
-            push_number(number.into(), 2, out);
+            text::padded(number.into(), 2, out);
             out.push('/');
-            push_number(count.into(), 2, out);
+            text::padded(count.into(), 2, out);
             out.push(' ');
         }
         out.push_str(self.merchant);
@@ -195,7 +196,7 @@ impl Purchase<'_> {
             Line::Local => out.push_str("  "),
             Line::Branch => {
                 out.push(' ');
-                push_number(self.branch.into(), 4, out);
+                text::padded(self.branch.into(), 4, out);
                 out.push(' ');
             }
             Line::Person => out.push(' '),

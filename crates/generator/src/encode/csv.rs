@@ -1,13 +1,13 @@
 //! CSV as Postgres writes it.
 
 use dataset::calendar::Date;
+use values::text::{self, Case};
 
-use crate::cards::names::push_number;
 use crate::encode::{Buffer, Format};
 use crate::table::faults::FaultIn;
 use crate::table::fields::Fields;
 use crate::table::layout::Layout;
-use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
+use crate::table::time::{DAY, EPOCH_DAYS};
 
 /// CSV with a header, byte for byte what `COPY … TO … (FORMAT csv, HEADER)` writes.
 #[derive(Debug, Default)]
@@ -64,41 +64,15 @@ impl Fields for Csv {
     }
 
     fn int8(&mut self, value: i64) {
-        let out = self.field();
-        if value < 0 {
-            out.push('-');
-        }
-        push_number(value.unsigned_abs(), 0, out);
+        text::integer(value, self.field());
     }
 
     fn numeric(&mut self, unscaled: i64, scale: u16) {
-        let out = self.field();
-        if unscaled < 0 {
-            out.push('-');
-        }
-        let one = 10_u64.pow(scale.into());
-        push_number(unscaled.unsigned_abs() / one, 0, out);
-        if scale > 0 {
-            out.push('.');
-            push_number(unscaled.unsigned_abs() % one, scale.into(), out);
-        }
+        text::decimal(unscaled.into(), scale.into(), self.field());
     }
 
     fn text(&mut self, value: &str) {
-        let out = self.field();
-        // Nothing at all would be NULL.
-        let must_be_quoted = |byte: u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-        if !value.is_empty() && !value.bytes().any(must_be_quoted) {
-            return out.push_str(value);
-        }
-        out.push('"');
-        for (index, piece) in value.split('"').enumerate() {
-            if index > 0 {
-                out.push_str("\"\"");
-            }
-            out.push_str(piece);
-        }
-        out.push('"');
+        text::csv_field(value, self.field());
     }
 
     fn null(&mut self) {
@@ -114,7 +88,7 @@ impl Fields for Csv {
     }
 
     fn uuid(&mut self, value: [u8; 16]) {
-        push_uuid(value, false, self.field());
+        text::uuid(value, Case::Lower, self.field());
     }
 
     fn timestamptz(&mut self, micros: i64) {
@@ -124,46 +98,10 @@ impl Fields for Csv {
 
     fn timestamp(&mut self, micros: i64) {
         let out = self.field();
-        let date = Date::from_days(micros.div_euclid(DAY) as i32 + EPOCH_DAYS);
-        let time = micros.rem_euclid(DAY);
-        let (seconds, mut fraction) = ((time / SECOND) as u64, (time % SECOND) as u64);
-        push_number(date.year as u64, 4, out);
-        for (separator, number) in [
-            ('-', date.month.into()),
-            ('-', date.day.into()),
-            (' ', seconds / 3600),
-            (':', seconds / 60 % 60),
-            (':', seconds % 60),
-        ] {
-            out.push(separator);
-            push_number(number, 2, out);
-        }
-        if fraction > 0 {
-            let mut width = 6;
-            while fraction.is_multiple_of(10) {
-                fraction /= 10;
-                width -= 1;
-            }
-            out.push('.');
-            push_number(fraction, width, out);
-        }
-    }
-}
-
-/// Writes a UUID with its hyphens.
-pub(crate) fn push_uuid(value: [u8; 16], capitals: bool, out: &mut String) {
-    let digits = if capitals {
-        b"0123456789ABCDEF"
-    } else {
-        b"0123456789abcdef"
-    };
-    for (index, byte) in value.into_iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            out.push('-');
-        }
-        for half in [byte >> 4, byte & 15] {
-            out.push(char::from(digits[usize::from(half)]));
-        }
+        let days = micros.div_euclid(DAY) as i32 + EPOCH_DAYS;
+        text::date(Date::from_days(days), out);
+        out.push(' ');
+        text::time_without_zeros(micros.rem_euclid(DAY), out);
     }
 }
 

@@ -7,9 +7,8 @@
 use std::fmt::Write;
 
 use dataset::calendar::Date;
+use values::text::{self, Case};
 
-use crate::cards::names::push_number;
-use crate::encode::csv::push_uuid;
 use crate::encode::notes::{FaultAt, Notes};
 use crate::encode::{Buffer, Format};
 use crate::table::dialect::Dialect;
@@ -64,11 +63,7 @@ impl DialectCsv {
     fn day(&mut self, micros: i64) -> &mut String {
         let date = Date::from_days(micros.div_euclid(DAY) as i32 + EPOCH_DAYS);
         let field = self.field();
-        push_number(date.year as u64, 4, field);
-        for part in [date.month, date.day] {
-            field.push('-');
-            push_number(part.into(), 2, field);
-        }
+        text::date(date, field);
         field
     }
 
@@ -209,13 +204,10 @@ impl Fields for DialectCsv {
     fn numeric(&mut self, unscaled: i64, scale: u16) {
         let comma = self.is_among(|dialect| dialect.commas);
         let field = self.field();
-        let one = 10_u64.pow(scale.into());
-        if unscaled < 0 {
-            field.push('-');
+        text::decimal(unscaled.into(), scale.into(), field);
+        if comma && let Some(point) = field.rfind('.') {
+            field.replace_range(point..=point, ",");
         }
-        push_number(unscaled.unsigned_abs() / one, 0, field);
-        field.push(if comma { ',' } else { '.' });
-        push_number(unscaled.unsigned_abs() % one, scale.into(), field);
         // What has a comma is money: with cents at least, and more only where there is more.
         let cents = field.len() - usize::from(scale).saturating_sub(2);
         while comma && field.len() > cents && field.ends_with('0') {
@@ -235,13 +227,13 @@ impl Fields for DialectCsv {
             return;
         }
         field.push(' ');
-        push_time(time, field);
+        text::time(time - time % SECOND, field);
         let fraction = (time % SECOND) as u64;
         field.push('.');
         if fraction.is_multiple_of(1_000) {
-            push_number(fraction / 1_000, 3, field);
+            text::padded(fraction / 1_000, 3, field);
         } else {
-            push_number(fraction, 6, field);
+            text::padded(fraction, 6, field);
         }
     }
 
@@ -249,7 +241,7 @@ impl Fields for DialectCsv {
         let time = micros.rem_euclid(DAY);
         let field = self.day(micros);
         field.push('T');
-        push_time(time, field);
+        text::time(time - time % SECOND, field);
         field.push('Z');
     }
 
@@ -258,21 +250,11 @@ impl Fields for DialectCsv {
     }
 
     fn uuid(&mut self, value: [u8; 16]) {
-        push_uuid(value, true, self.field());
+        text::uuid(value, Case::Upper, self.field());
     }
 
     fn null(&mut self) {
         let null = self.dialect.map_or("", |dialect| dialect.null);
         self.field().push_str(null);
-    }
-}
-
-/// Writes a time of day to the second.
-fn push_time(time: i64, out: &mut String) {
-    let seconds = (time / SECOND) as u64;
-    push_number(seconds / 3600, 2, out);
-    for part in [seconds / 60 % 60, seconds % 60] {
-        out.push(':');
-        push_number(part, 2, out);
     }
 }

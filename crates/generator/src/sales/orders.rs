@@ -1,6 +1,7 @@
 //! Orders and their lines, whose totals add up to the last digit.
 
-use crate::cards::names::push_number;
+use values::text;
+
 use crate::draw::random::{Draws, Share, Stream};
 use crate::draw::sampling::Choice;
 use crate::recipe::Recipe;
@@ -275,7 +276,7 @@ impl Row for Order<'_> {
         fields.bool(online);
         text.clear();
         text.push_str("SO");
-        push_number(43_658 + u64::from(self.id), 0, text);
+        text::padded(43_658 + u64::from(self.id), 0, text);
         fields.text(text);
         let number = u64::from(draws.below(1_000_000_000));
         if online {
@@ -283,14 +284,14 @@ impl Row for Order<'_> {
         } else {
             text.clear();
             text.push_str("PO");
-            push_number(number, 9, text);
+            text::padded(number, 9, text);
             fields.text(text);
         }
         text.clear();
         text.push_str("10-40");
-        push_number(draws.below(40).into(), 2, text);
+        text::padded(draws.below(40).into(), 2, text);
         text.push('-');
-        push_number(draws.below(1_000_000).into(), 6, text);
+        text::padded(draws.below(1_000_000).into(), 6, text);
         fields.text(text);
         fields.int4(customer as i32);
         let sales_person = 274 + draws.below(17);
@@ -304,9 +305,9 @@ impl Row for Order<'_> {
         fields.int4_or_null(card);
         if card.is_some() {
             text.clear();
-            push_number(draws.below(1_000_000).into(), 6, text);
+            text::padded(draws.below(1_000_000).into(), 6, text);
             text.push_str("Vi");
-            push_number(draws.below(100_000).into(), 5, text);
+            text::padded(draws.below(100_000).into(), 5, text);
             fields.text(text);
         } else {
             fields.null();

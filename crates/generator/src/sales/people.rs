@@ -1,6 +1,7 @@
 //! Who buys: persons, and the customers that some of them are.
 
-use crate::cards::names::push_number;
+use values::text;
+
 use crate::draw::english;
 use crate::draw::random::{Draws, Stream};
 use crate::table::faults::FaultIn;
@@ -160,7 +161,7 @@ impl Row for Customer {
         fields.int4(1 + draws.below(10) as i32);
         text.clear();
         text.push_str("AW");
-        push_number(self.id.into(), 8, text);
+        text::padded(self.id.into(), 8, text);
         fields.text(&text[..10]);
         fields.uuid(draws.uuid());
         fields.timestamp(modified(draws));

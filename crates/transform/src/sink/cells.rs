@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use dataset::calendar::Date;
 use polars::prelude::{Column, DataType, TimeUnit};
 use polars_arrow::array::{Array, BinaryViewArray, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use values::text;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -167,7 +168,7 @@ impl Cells {
     /// Appends the cell as a field of CSV.
     pub(crate) fn write_field(&self, row: usize, out: &mut Vec<u8>) {
         match self {
-            Self::Text(array) if !self.is_null(row) => write_text(array.value(row), out),
+            Self::Text(array) if !self.is_null(row) => text::csv_field(array.value(row), out),
             _ => self.write_plain(row, out),
         }
     }
@@ -181,16 +182,16 @@ impl Cells {
             Self::Boolean(array) => {
                 out.extend_from_slice(if array.value(row) { b"true" } else { b"false" })
             }
-            Self::SmallInt(array) => write_integer(array.value(row), out),
-            Self::Integer(array) => write_integer(array.value(row), out),
-            Self::BigInt(array) => write_integer(array.value(row), out),
-            Self::Real(array) => write_float(format!("{:e}", array.value(row)), 6, out),
-            Self::Double(array) => write_float(format!("{:e}", array.value(row)), 15, out),
-            Self::Decimal { unscaled, scale } => write_decimal(unscaled.value(row), *scale, out),
+            Self::SmallInt(array) => text::integer(array.value(row), out),
+            Self::Integer(array) => text::integer(array.value(row), out),
+            Self::BigInt(array) => text::integer(array.value(row), out),
+            Self::Real(array) => text::real(array.value(row), out),
+            Self::Double(array) => text::double(array.value(row), out),
+            Self::Decimal { unscaled, scale } => text::decimal(unscaled.value(row), *scale, out),
             Self::Text(array) => out.extend_from_slice(array.value(row).as_bytes()),
-            Self::Bytes(array) => write_bytes(array.value(row), out),
-            Self::Date(array) => write_date(array.value(row), out),
-            Self::Time(array) => write_time(array.value(row) / 1000, out),
+            Self::Bytes(array) => text::bytea(array.value(row), out),
+            Self::Date(array) => text::date(Date::from_days(array.value(row)), out),
+            Self::Time(array) => text::time(array.value(row) / 1000, out),
             Self::Timestamp {
                 microseconds,
                 utc,
@@ -199,7 +200,7 @@ impl Cells {
                 let microseconds = microseconds.value(row);
                 days.write(microseconds.div_euclid(DAY) as i32, out);
                 out.push(b'T');
-                write_time(microseconds.rem_euclid(DAY), out);
+                text::time(microseconds.rem_euclid(DAY), out);
                 if *utc {
                     out.push(b'Z');
                 }
@@ -212,120 +213,6 @@ impl Cells {
 fn compare_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b)
         .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
-}
-
-/// Appends text as a field: quoted if it is empty (which tells it from NULL) or holds a delimiter, a
-/// quote or a line break, with quotes doubled.
-pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-    if !bytes.is_empty() && !bytes.iter().any(special) {
-        out.extend_from_slice(bytes);
-        return;
-    }
-    out.push(b'"');
-    for (index, part) in bytes.split(|byte| *byte == b'"').enumerate() {
-        if index > 0 {
-            out.extend_from_slice(b"\"\"");
-        }
-        out.extend_from_slice(part);
-    }
-    out.push(b'"');
-}
-
-fn write_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
-/// Appends `unscaled` with `scale` digits after the point: 1234 at scale 2 is `12.34`.
-pub(crate) fn write_decimal(unscaled: i128, scale: usize, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    let magnitude = unscaled.unsigned_abs();
-    // 64-bit division is several times faster, and nearly every amount fits.
-    let digits = match u64::try_from(magnitude) {
-        Ok(small) => buffer.format(small),
-        Err(_) => buffer.format(magnitude),
-    };
-    if unscaled < 0 {
-        out.push(b'-');
-    }
-    if scale == 0 {
-        out.extend_from_slice(digits.as_bytes());
-        return;
-    }
-    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
-    out.extend_from_slice(if whole.is_empty() {
-        b"0"
-    } else {
-        whole.as_bytes()
-    });
-    out.push(b'.');
-    out.extend(std::iter::repeat_n(b'0', scale - fraction.len()));
-    out.extend_from_slice(fraction.as_bytes());
-}
-
-/// Appends a float as Postgres does: `scientific` is `d.ddde±x`, its digits the shortest that read back;
-/// plain where the exponent lies from -4 to below `plain_digits` (src/common/d2s.c, f2s.c).
-fn write_float(scientific: String, plain_digits: i32, out: &mut Vec<u8>) {
-    let Some((mantissa, exponent)) = scientific.split_once('e') else {
-        out.extend_from_slice(match scientific.as_str() {
-            "inf" => b"Infinity".as_slice(),
-            "-inf" => b"-Infinity",
-            _ => b"NaN",
-        });
-        return;
-    };
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if !(-4..plain_digits).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        out.extend_from_slice(format!("{mantissa}e{sign}{:02}", exponent.abs()).as_bytes());
-        return;
-    }
-    let (sign, magnitude) = match mantissa.strip_prefix('-') {
-        Some(magnitude) => ("-", magnitude),
-        None => ("", mantissa),
-    };
-    let digits: Vec<u8> = magnitude.bytes().filter(|byte| *byte != b'.').collect();
-    out.extend_from_slice(sign.as_bytes());
-    match usize::try_from(exponent) {
-        Ok(exponent) => {
-            let whole = exponent + 1;
-            out.extend_from_slice(&digits[..whole.min(digits.len())]);
-            out.extend(std::iter::repeat_n(
-                b'0',
-                whole.saturating_sub(digits.len()),
-            ));
-            if digits.len() > whole {
-                out.push(b'.');
-                out.extend_from_slice(&digits[whole..]);
-            }
-        }
-        Err(_) => {
-            out.extend_from_slice(b"0.");
-            out.extend(std::iter::repeat_n(b'0', (-exponent - 1) as usize));
-            out.extend_from_slice(&digits);
-        }
-    }
-}
-
-/// Appends bytes as Postgres writes them: `\x` and hexadecimal digits.
-fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend_from_slice(b"\\x");
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
-}
-
-/// Appends `YYYY-MM-DD`.
-pub(crate) fn write_date(days: i32, out: &mut Vec<u8>) {
-    let date = Date::from_days(days);
-    write_padded(date.year.into(), 4, out);
-    out.push(b'-');
-    write_padded(date.month.into(), 2, out);
-    out.push(b'-');
-    write_padded(date.day.into(), 2, out);
 }
 
 /// The texts of all days from the first to the last of a column, unless these are very many: a text is
@@ -354,7 +241,7 @@ impl DayTexts {
             texts: texts
                 .map(|day| {
                     let mut text = Vec::with_capacity(10);
-                    write_date(day, &mut text);
+                    text::date(Date::from_days(day), &mut text);
                     text.try_into().unwrap_or_default()
                 })
                 .collect(),
@@ -367,48 +254,8 @@ impl DayTexts {
             .get((i64::from(day) - i64::from(self.first)) as usize)
         {
             Some(text) => out.extend_from_slice(text),
-            None => write_date(day, out),
+            None => text::date(Date::from_days(day), out),
         }
-    }
-}
-
-/// The digits of 00 to 99.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
-    }
-    pairs
-};
-
-/// Appends `HH:MM:SS`, and six further digits if they are not zero. `microseconds` are of one day.
-pub(crate) fn write_time(microseconds: i64, out: &mut Vec<u8>) {
-    let (seconds, fraction) = (
-        (microseconds / SECOND) as usize,
-        (microseconds % SECOND) as usize,
-    );
-    let [hours, minutes, seconds] = [seconds / 3600, seconds / 60 % 60, seconds % 60].map(pair);
-    let [a, b, c] = [fraction / 10_000, fraction / 100 % 100, fraction % 100].map(pair);
-    let text = [
-        hours[0], hours[1], b':', minutes[0], minutes[1], b':', seconds[0], seconds[1], b'.', a[0],
-        a[1], b[0], b[1], c[0], c[1],
-    ];
-    out.extend_from_slice(if fraction == 0 { &text[..8] } else { &text });
-}
-
-fn pair(number: usize) -> [u8; 2] {
-    PAIRS[number % 100]
-}
-
-fn write_padded(value: i64, width: usize, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + width, b'0');
-    let mut rest = value;
-    for digit in out[start..].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
     }
 }
 
@@ -438,7 +285,7 @@ mod tests {
                 "0.10000000000000000000000000000000000000",
             ),
         ] {
-            assert_eq!(written(|out| write_decimal(unscaled, scale, out)), expected);
+            assert_eq!(written(|out| text::decimal(unscaled, scale, out)), expected);
         }
     }
 
@@ -471,9 +318,9 @@ mod tests {
         assert_eq!(written(|out| write_date(-719_162, out)), "0001-01-01");
         assert_eq!(written(|out| write_date(2_932_896, out)), "9999-12-31");
         assert_eq!(written(|out| write_date(19_782, out)), "2024-02-29");
-        assert_eq!(written(|out| write_time(0, out)), "00:00:00");
-        assert_eq!(written(|out| write_time(DAY - 1, out)), "23:59:59.999999");
-        assert_eq!(written(|out| write_time(1, out)), "00:00:00.000001");
+        assert_eq!(written(|out| text::time(0, out)), "00:00:00");
+        assert_eq!(written(|out| text::time(DAY - 1, out)), "23:59:59.999999");
+        assert_eq!(written(|out| text::time(1, out)), "00:00:00.000001");
     }
 
     #[test]

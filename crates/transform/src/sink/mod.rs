@@ -14,7 +14,7 @@ mod sort_keys;
 mod writer;
 mod written;
 
-pub(crate) use cells::{Cells, write_date, write_decimal, write_time};
+pub(crate) use cells::Cells;
 pub(crate) use partition::{DEFAULT as NULL_FOLDER, escape};
 pub(crate) use sort_keys::{KeyRows, SortKeys};
 pub(crate) use writer::Writer;

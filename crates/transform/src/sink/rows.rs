@@ -14,7 +14,9 @@ use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray, PlSmallStr, Sch
 use rayon::prelude::*;
 use tracing::field::Empty;
 
-use super::cells::{Cells, write_text};
+use values::text;
+
+use super::cells::Cells;
 use super::written::Written;
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
 use crate::options::Format;
@@ -243,7 +245,7 @@ fn header<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
         if index > 0 {
             header.push(b',');
         }
-        write_text(name, &mut header);
+        text::csv_field(name, &mut header);
     }
     header.push(b'\n');
     header

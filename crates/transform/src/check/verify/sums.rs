@@ -1,5 +1,7 @@
 //! The sums of an output's rows, exact.
 
+use values::text;
+
 use super::first_line::Run;
 use super::records::{fields, value};
 
@@ -82,9 +84,9 @@ fn unscaled(text: &[u8], scale: usize) -> Option<i128> {
 
 /// The text of a decimal.
 pub(super) fn decimal(unscaled: i128, scale: usize) -> String {
-    let mut text = Vec::new();
-    crate::sink::write_decimal(unscaled, scale, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    let mut decimal = String::new();
+    text::decimal(unscaled, scale, &mut decimal);
+    decimal
 }
 
 #[cfg(test)]
