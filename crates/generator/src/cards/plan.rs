@@ -197,14 +197,6 @@ impl Plan {
         Ok(Self { bounds, busiest })
     }
 
-    /// Plans `associates` from the first one on.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn fresh(shapes: &Shapes, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
-        Self::new(shapes, Counts::default(), associates, cancel)
-    }
-
     /// The client with the most movements, if there are movements.
     pub fn busiest(&self) -> Option<BusiestClient> {
         self.busiest
@@ -241,9 +233,20 @@ impl Plan {
             end: self.bounds[part.end],
         }
     }
+}
+
+#[cfg(test)]
+impl Plan {
+    /// Plans `associates` from the first one on.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn fresh(shapes: &Shapes, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
+        Self::new(shapes, Counts::default(), associates, cancel)
+    }
 
     /// All associates of the plan.
-    pub fn all(&self) -> Associates {
+    pub(crate) fn all(&self) -> Associates {
         self.associates(&(0..self.bounds.len() - 1))
     }
 }
@@ -252,7 +255,7 @@ impl Plan {
 /// the latest, so no more counts than that are open at a time.
 #[derive(Default)]
 struct Clients {
-    /// The count of client `id` at `id` modulo its length.
+    /// Counts of clients: the count of client `id` is at `id` modulo the length.
     open: Vec<u64>,
     busiest: Option<(u32, u64)>,
 }

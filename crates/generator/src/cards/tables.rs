@@ -2,8 +2,6 @@
 
 use std::ops::AddAssign;
 
-use serde::Serialize;
-
 use crate::draw::random::Stream;
 use crate::table::faults::{Fault, FaultIn, Faults};
 use crate::table::layout::Layout;
@@ -154,7 +152,7 @@ const fn layout(table: Table) -> Layout {
 }
 
 /// How many rows each table has; also its highest ids, since ids are dense and begin at 1.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows of `associado`.
     pub associado: u64,

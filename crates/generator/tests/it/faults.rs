@@ -34,7 +34,7 @@ fn found(client: &mut Connection, table: &str, column: &str, fault: Fault) -> i6
         }
         Fault::FarDate => format!("extract(year FROM {column}) IN (1, 9999)"),
         Fault::ExtremeAmount => format!("abs({column}) = 99999999.99"),
-        other => panic!("{other:?} is no fault of cards"),
+        other => panic!("{other:?} is not a fault of cards"),
     };
     count(client, &format!("cards.{table} t WHERE {condition}"))
 }
