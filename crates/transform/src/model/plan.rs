@@ -399,7 +399,7 @@ mod tests {
             ("WITH x AS (SELECT 1) SELECT m.v FROM m", "WITH"),
             (
                 "SELECT m.v FROM m UNION SELECT m.v FROM m",
-                "no single SELECT",
+                "not a single SELECT",
             ),
             ("SELECT m.v FROM m, c", "several tables in FROM"),
             ("SELECT m.v FROM m RIGHT JOIN c ON c.id = m.c", "RIGHT JOIN"),

@@ -118,7 +118,6 @@ fn a_row_policy_is_an_error_and_not_a_short_file() {
     );
     assert_eq!(database::exit_code(&error), Kind::Connection.exit_code());
     assert!(world.published().is_empty());
-    world.sql("REVOKE ALL ON ALL TABLES IN SCHEMA cards FROM leitor; REVOKE ALL ON SCHEMA cards FROM leitor; DROP POLICY p ON movimento; DROP ROLE leitor");
 }
 
 #[test]
