@@ -180,6 +180,11 @@ impl Findings {
         self.with(&self.of_row)
     }
 
+    /// What was found of the row that was asked for last.
+    pub(crate) fn of_last_row(&self) -> &[Found] {
+        &self.of_row
+    }
+
     /// What is known of a row of which this was found.
     pub(crate) fn with<'a>(&'a self, found: &'a [Found]) -> Known<'a> {
         Known {

@@ -12,8 +12,9 @@ use tracing::field;
 use crate::input::sniff::{self, Opening};
 use crate::input::source::{self, Sum};
 use crate::keys::check::Judge;
+use crate::keys::memory_limit::FileKeys;
 use crate::keys::sets::KeySets;
-use crate::keys::staged::Again;
+use crate::keys::staged::{Again, FileRows};
 use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
 use crate::rules::key::KeyName;
@@ -101,22 +102,23 @@ impl Run<'_> {
         } = sniff::open(&task.source, target)?;
         let judge = self.judge(client, target, &unique, &references)?;
         let name = rest.name.clone();
-        let mut load = FileLoad {
+        let rows = FileRows {
             schema: &options.schema,
             target,
             columns: &columns,
             plan: &plan,
-            judge,
-            keys: &mut self.keys,
-            findings: None,
-            looks_up: false,
+            workers: options.workers,
             again: task.sum.map(|sum| Again {
                 source: &task.source,
                 sum,
             }),
-            workers: options.workers,
+        };
+        let done_before = task.before.map_or(0, |before| before.rows);
+        let mut load = FileLoad {
+            rows,
+            keys: FileKeys::new(rows, judge, &mut self.keys, done_before),
             rejects: &mut self.rejects,
-            done_before: task.before.map_or(0, |before| before.rows),
+            done_before,
             limit: options.max_rejects,
             rejected_before: self.rows.rejected + report.rows.rejected,
             commit_every: options.commit_every.filter(|_| task.sum.is_some()),
@@ -162,7 +164,7 @@ impl Run<'_> {
                 },
             },
         )?;
-        let orphans = std::mem::take(&mut load.judge.orphans);
+        let orphans = std::mem::take(&mut load.keys.judge.orphans);
         // Keys that the server gave are not among those in memory.
         for (index, key) in target.unique.iter().enumerate() {
             if !unique.contains(&index) {
