@@ -3,8 +3,8 @@
 use postgres::Client;
 use values::value::Value;
 
-use crate::input::batch::{Batch, Plan};
-use crate::keys::check::Judge;
+use crate::input::batch::{Batch, RowPlan};
+use crate::keys::check::KeyCheck;
 use crate::keys::sets::KeySets;
 use crate::keys::staged::FileRows;
 use crate::rules::column::ColumnRules;
@@ -16,13 +16,13 @@ use crate::rules::column::ColumnRules;
 pub(crate) fn look_up(
     client: &mut Client,
     rows: FileRows<'_>,
-    judge: &Judge<'_>,
+    check: &KeyCheck<'_>,
     sets: &mut KeySets,
     batch: &Batch,
 ) -> anyhow::Result<()> {
     let FileRows { target, plan, .. } = rows;
 
-    let places: Vec<usize> = judge.places().collect();
+    let places: Vec<usize> = check.places().collect();
     let mut done = Vec::new();
     for (index, place) in places.iter().enumerate() {
         if !sets.is_given_up(*place) || done.contains(place) {
@@ -52,7 +52,7 @@ pub(crate) fn look_up(
 }
 
 /// The values of a key in all rows of a block that have it whole, column by column.
-fn texts_of(plan: &Plan, batch: &Batch, key: &[usize], texts: &mut [Vec<String>]) {
+fn texts_of(plan: &RowPlan, batch: &Batch, key: &[usize], texts: &mut [Vec<String>]) {
     for record in &batch.records.records {
         let fields = batch.records.fields_of(record);
         if record.torn.is_some() || fields.len() != plan.grammar.fields {

@@ -16,13 +16,13 @@ use database::copy::write::{CopyIn, RowEncoder};
 use postgres::Client;
 use tracing::field;
 
-use crate::input::batch::{Batch, Plan};
-use crate::input::lines::Sent;
+use crate::input::batch::{Batch, RowPlan};
+use crate::input::lines::SentLines;
 use crate::input::sniff;
 use crate::input::source::{Source, Sum, estimated_rows};
 use crate::input::stream::Stream;
-use crate::keys::check::Judge;
-use crate::keys::results::{Finding, Findings, TABLE as FINDINGS};
+use crate::keys::check::KeyCheck;
+use crate::keys::results::{Finding, StagedResults, TABLE as FINDINGS};
 use crate::keys::sets::incomparable;
 use crate::rules::key::KeyName;
 use crate::target::Target;
@@ -42,7 +42,7 @@ pub(crate) struct FileRows<'a> {
     pub(crate) target: &'a Target,
     /// The columns that rows have.
     pub(crate) columns: &'a [String],
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a RowPlan,
     /// Threads that validate.
     pub(crate) workers: usize,
     /// The file, if it can be read a second time.
@@ -75,7 +75,7 @@ pub(crate) struct Staging<'a> {
     pub(crate) rows: FileRows<'a>,
     /// The file, read for the second time.
     pub(crate) again: Again<'a>,
-    pub(crate) judge: &'a Judge<'a>,
+    pub(crate) check: &'a KeyCheck<'a>,
     /// For each key of the plan whether it is staged.
     pub(crate) staged: Vec<bool>,
 }
@@ -92,7 +92,7 @@ impl Staging<'_> {
         done: u64,
         waiting: &[u64],
         cancel: &Cancel,
-    ) -> anyhow::Result<Findings> {
+    ) -> anyhow::Result<StagedResults> {
         let table = &self.rows.target.table;
         let failed = || format!("cannot stage values of {table}");
         let mut checks = constraints::checks(client, self.rows.schema, table)?;
@@ -138,7 +138,7 @@ impl Staging<'_> {
         client
             .batch_execute(&format!("DROP TABLE pg_temp.{VALUES}"))
             .with_context(failed)?;
-        Findings::open(client, done, rows, self.staged, checks)
+        StagedResults::open(client, done, rows, self.staged, checks)
     }
 
     /// Finds the rows for which a check is false. One that cannot be tried is left to the server, and so are
@@ -233,7 +233,7 @@ impl Staging<'_> {
         wanted: &dyn Fn(u64) -> bool,
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
-        let opening = sniff::open(self.again.source, self.rows.target)?;
+        let sniffed = sniff::open(self.again.source, self.rows.target)?;
         let span = tracing::info_span!(
             "stage",
             table = self.rows.target.table.as_str(),
@@ -244,15 +244,15 @@ impl Staging<'_> {
             .chain(columns.iter().map(|column| staged_name(*column)))
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let plan = Plan {
+        let plan = RowPlan {
             keys: Vec::new(),
             only: Some(columns),
-            ..opening.plan
+            ..sniffed.plan
         };
         let mut copy = CopyIn::start(client, "pg_temp", VALUES, &names, false)?;
-        let mut sent = Sent::default();
+        let mut sent = SentLines::default();
         thread::scope(|scope| -> anyhow::Result<()> {
-            let mut stream = Stream::start(scope, opening.rest, &plan, self.rows.workers, cancel);
+            let mut stream = Stream::start(scope, sniffed.rest, &plan, self.rows.workers, cancel);
             let mut block = RowEncoder::default();
             let mut row = 0;
             while let Some(batch) = stream.next() {
@@ -265,7 +265,7 @@ impl Staging<'_> {
             }
             stream.finish().map(|_| ())
         })?;
-        opening.watch.finish(Some(self.again.sum))?;
+        sniffed.watch.finish(Some(self.again.sum))?;
         let file = self.again.source.name();
         copy.finish()
             .map(|written| written.rows)
@@ -287,8 +287,8 @@ impl Staging<'_> {
             format!("EXISTS (SELECT FROM {table} AS t WHERE {same})")
         };
         let values = format!("pg_temp.{VALUES} AS s");
-        let Some((unique, place)) = self.judge.unique.get(key) else {
-            let reference = &self.judge.references[key - self.judge.unique.len()].0;
+        let Some((unique, place)) = self.check.unique.get(key) else {
+            let reference = &self.check.references[key - self.check.unique.len()].0;
             let there = there(&reference.parent);
             let rows = format!("{values} WHERE {not_null} AND NOT {there}");
             return vec![record(key, Finding::Missing, &rows)];
@@ -308,9 +308,9 @@ impl Staging<'_> {
             ),
             record(key, Finding::Shared, &several),
         ];
-        for (reference, (_, parent)) in self.judge.references.iter().enumerate() {
+        for (reference, (_, parent)) in self.check.references.iter().enumerate() {
             if parent == place {
-                let referring = &self.rows.plan.keys[self.judge.unique.len() + reference];
+                let referring = &self.rows.plan.keys[self.check.unique.len() + reference];
                 let same = each(columns, " AND ", |index, column| {
                     format!("r.{} = s.{column}", staged_name(referring[index]))
                 });
@@ -364,7 +364,7 @@ fn encode(
     fields: usize,
     before: u64,
     wanted: &dyn Fn(u64) -> bool,
-    sent: &mut Sent,
+    sent: &mut SentLines,
     block: &mut RowEncoder,
 ) -> u64 {
     let mut start = 0;

@@ -18,7 +18,10 @@ pub(crate) enum Key {
 
 impl Key {
     /// That of these values; `buffer` is used and left as it may be.
-    pub(crate) fn of<'a>(values: impl IntoIterator<Item = &'a Value<'a>>, buffer: &mut Vec<u8>) -> Self {
+    pub(crate) fn of<'a>(
+        values: impl IntoIterator<Item = &'a Value<'a>>,
+        buffer: &mut Vec<u8>,
+    ) -> Self {
         let mut values = values.into_iter().peekable();
         let Some(first) = values.next() else {
             return Self::Null;
@@ -45,7 +48,7 @@ impl Key {
 
 /// Types whose values can be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
+pub(crate) enum KeyClass {
     /// Integers of all sizes.
     Whole,
     /// Numerics of all scales.
@@ -60,7 +63,7 @@ pub(crate) enum Class {
     Other(ColumnType),
 }
 
-impl Class {
+impl KeyClass {
     /// That of a type.
     pub(crate) fn of(kind: ColumnType) -> Self {
         match kind {
@@ -84,7 +87,7 @@ pub(crate) struct KeyName {
     /// The columns.
     pub columns: Vec<String>,
     /// What they are compared as: `bigint` finds an `integer`, and nothing a `text`.
-    pub classes: Vec<Class>,
+    pub classes: Vec<KeyClass>,
 }
 
 #[cfg(test)]
@@ -95,7 +98,7 @@ impl KeyName {
             schema: "s".to_owned(),
             table: table.to_owned(),
             columns: vec!["id".to_owned()],
-            classes: vec![Class::Whole],
+            classes: vec![KeyClass::Whole],
         }
     }
 }

@@ -11,21 +11,21 @@ use database::copy::write::CopyIn;
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::Span;
+use values::records::Noticed;
+use values::rule::{Rule, Violation};
+use values::text;
 
 use crate::input::batch::Batch;
-use crate::input::lines::Sent;
+use crate::input::lines::SentLines;
 use crate::input::stream::{Rest, Stream};
 use crate::keys::check::Verdict;
 use crate::keys::memory_limit::{FileKeys, WaitingKeys};
 use crate::keys::staged::FileRows;
 use crate::options::RejectLimit;
 use crate::report::Rows;
-use crate::write::copy_sender::Sender;
+use crate::write::copy_sender::CopySender;
 use crate::write::rejects::{Place, Rejects};
-use crate::write::upsert::Staged;
-use values::records::Noticed;
-use values::rule::{Rule, Violation};
-use values::text;
+use crate::write::upsert::Upserts;
 
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;
@@ -102,7 +102,7 @@ pub(crate) fn load(
                 let read = progress.outcome.rows.read;
                 let waiting = progress.waiting.iter_mut().map(|row| &mut row.keys);
                 into.keys
-                    .look_beyond(client, read, waiting, &file, cancel)?;
+                    .stage_if_needed(client, read, waiting, &file, cancel)?;
                 if into.keys.looks_up {
                     (between.index)(client)?;
                     progress.begun = stream.next().map(|batch| (batch, 0));
@@ -111,7 +111,7 @@ pub(crate) fn load(
                     }
                 }
             }
-            into.keys.read_to(client, progress.row_to_come())?;
+            into.keys.read_results_to(client, progress.row_to_come())?;
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
             let mut copy = CopyIn::start(client, schema, &target.table, &names, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
@@ -124,11 +124,11 @@ pub(crate) fn load(
                 .map_err(|error| progress.sent.with_place(error, &target.table, &file))?;
             progress.sent.clear();
             progress
-                .staged
+                .upserts
                 .apply(client, schema, &target.table, columns, target.primary())
                 .with_context(|| file.clone())?;
             if ended {
-                into.keys.close(client)?;
+                into.keys.close_results(client)?;
                 return Ok(progress.outcome);
             }
             if progress.begun.is_none() && into.keys.sets.is_over() {
@@ -151,8 +151,8 @@ struct Progress {
     /// The block that was begun, and its next record.
     begun: Option<(Batch, usize)>,
     /// What the running COPY was sent.
-    sent: Sent,
-    staged: Staged,
+    sent: SentLines,
+    upserts: Upserts,
     waiting: Vec<Waiting>,
     waiting_bytes: u64,
     since_commit: u64,
@@ -179,7 +179,7 @@ impl FileLoad<'_> {
         file: &str,
         cancel: &Cancel,
     ) -> anyhow::Result<bool> {
-        let mut sender = Sender::new(copy);
+        let mut sender = CopySender::new(copy);
         loop {
             let begun = progress.begun.take();
             let Some((mut batch, mut next)) = begun.or_else(|| Some((stream.next()?, 0))) else {
@@ -188,7 +188,7 @@ impl FileLoad<'_> {
             };
             cancel.check()?;
             let left = (batch.ends.len() - next) as u64;
-            if !self.keys.reach(progress.outcome.rows.read + left) {
+            if !self.keys.has_results_to(progress.outcome.rows.read + left) {
                 progress.begun = Some((batch, next));
                 sender.flush()?;
                 return Ok(false);
@@ -214,7 +214,7 @@ impl FileLoad<'_> {
                     sender.add(&batch.encoder.bytes()[run], run_rows)?;
                     (run, run_rows) = (encoded.end..encoded.end, 0);
                 }
-                full = progress.is_due || progress.staged.is_full();
+                full = progress.is_due || progress.upserts.is_full();
             }
             sender.add(&batch.encoder.bytes()[run], run_rows)?;
             self.span
@@ -251,10 +251,10 @@ impl FileLoad<'_> {
             return Ok(false);
         }
         progress.since_commit += 1;
-        let width = self.keys.judge.width();
+        let width = self.keys.check.width();
         let keys = &batch.keys[row * width..(row + 1) * width];
         let malformed = !broken.is_empty();
-        let verdict = self.keys.judge(rows.read, keys, broken);
+        let verdict = self.keys.check_row(rows.read, keys, broken);
         let record = &batch.records.records[row];
         let byte_offset = batch.offset + u64::from(record.start);
         let mut send = false;
@@ -268,7 +268,7 @@ impl FileLoad<'_> {
                 rows.loaded += 1;
                 rows.updated += 1;
                 progress
-                    .staged
+                    .upserts
                     .push(&batch.encoder.bytes()[encoded.clone()]);
             }
             Verdict::Skip => rows.skipped += 1,
@@ -343,20 +343,20 @@ impl FileLoad<'_> {
         progress: &mut Progress,
         file: &str,
     ) -> anyhow::Result<()> {
-        let mut sender = Sender::new(copy);
+        let mut sender = CopySender::new(copy);
         let mut waiting = std::mem::take(&mut progress.waiting);
         loop {
             let before = waiting.len();
             let mut still = Vec::new();
             for row in waiting {
-                match self.keys.judge_again(&row.keys, true) {
+                match self.keys.check_again(&row.keys, true) {
                     Verdict::Load => {
                         sender.add(&row.encoded, 1)?;
                         progress.sent.add(row.line);
                         progress.outcome.rows.loaded += 1;
                     }
                     Verdict::Update => {
-                        progress.staged.push(&row.encoded);
+                        progress.upserts.push(&row.encoded);
                         progress.outcome.rows.loaded += 1;
                         progress.outcome.rows.updated += 1;
                     }
@@ -370,7 +370,7 @@ impl FileLoad<'_> {
         }
         sender.flush()?;
         for row in waiting {
-            match self.keys.judge_again(&row.keys, false) {
+            match self.keys.check_again(&row.keys, false) {
                 Verdict::Reject(violations) => {
                     let place = Place {
                         file,

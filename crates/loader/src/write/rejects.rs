@@ -9,11 +9,11 @@ use anyhow::Context;
 use database::catalogue::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
-
-use crate::input::find::Inputs;
-use crate::input::source::Source;
 use values::rule::Violation;
 use values::text;
+
+use crate::input::find::TableFiles;
+use crate::input::source::Source;
 
 /// The table of rejects.
 pub(crate) const TABLE: &str = "extrato_reject";
@@ -249,7 +249,7 @@ pub(crate) fn path_of(folder: &Path, table: &str) -> PathBuf {
 ///
 /// # Errors
 /// [`Kind::Usage`] with the way out.
-pub(crate) fn refuse_inputs(folder: &Path, inputs: &[Inputs]) -> anyhow::Result<()> {
+pub(crate) fn refuse_inputs(folder: &Path, inputs: &[TableFiles]) -> anyhow::Result<()> {
     for of_table in inputs {
         let Ok(rejects) = path_of(folder, &of_table.table).canonicalize() else {
             continue;
