@@ -21,14 +21,14 @@
 //! checks are left to the server.
 
 pub mod cli;
-pub mod input;
-pub mod keys;
+mod input;
+mod keys;
 mod load;
 mod options;
 mod report;
 pub mod rules;
 mod target;
-pub mod write;
+mod write;
 
 pub use load::load;
 pub use options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};

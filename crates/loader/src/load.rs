@@ -8,13 +8,13 @@ use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
 use postgres::Client;
 
-use crate::input::find::{self, Inputs};
+use crate::input::find::{self, TableFiles};
 use crate::keys::sets::KeySets;
 use crate::options::Options;
 use crate::report::{Report, Rows, TableReport};
 use crate::target::tables;
 use crate::target::{self, Target};
-use crate::write::file_plan::{self, Task};
+use crate::write::file_plan::{self, FilePlan};
 use crate::write::files::{Run, commit_with};
 use crate::write::ledger;
 use crate::write::rejects::{self, Rejects};
@@ -45,9 +45,9 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
 }
 
 /// The tables, each with the load from which it goes on: one that committed a part of its file.
-fn goes_on_from<'t>(tables: &[&'t str], tasks: &[Vec<Task>]) -> Vec<(&'t str, Option<i64>)> {
-    let former = |tasks: &Vec<Task>| {
-        let mut begun = tasks.iter().filter_map(|task| task.before);
+fn goes_on_from<'t>(tables: &[&'t str], plans: &[Vec<FilePlan>]) -> Vec<(&'t str, Option<i64>)> {
+    let former = |plans: &Vec<FilePlan>| {
+        let mut begun = plans.iter().filter_map(|plan| plan.before);
         begun
             .find(|before| !before.complete)
             .map(|before| before.load_id)
@@ -55,13 +55,13 @@ fn goes_on_from<'t>(tables: &[&'t str], tasks: &[Vec<Task>]) -> Vec<(&'t str, Op
     tables
         .iter()
         .copied()
-        .zip(tasks.iter().map(former))
+        .zip(plans.iter().map(former))
         .collect()
 }
 
 fn in_order(
     client: &mut Client,
-    inputs: &[Inputs],
+    inputs: &[TableFiles],
     options: &Options,
     cancel: &Cancel,
     start: Instant,
@@ -69,7 +69,7 @@ fn in_order(
     let schema = &options.schema;
     let load_id = ledger::begin(client, schema, options.reject_table)?;
     let tables: Vec<&str> = inputs.iter().map(|inputs| inputs.table.as_str()).collect();
-    let tasks = inputs
+    let plans = inputs
         .iter()
         .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id))
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -79,10 +79,10 @@ fn in_order(
         load_id,
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
-        rejects: Rejects::open(&options.rejects, load_id, &goes_on_from(&tables, &tasks))?,
+        rejects: Rejects::open(&options.rejects, load_id, &goes_on_from(&tables, &plans))?,
         rows: Rows::default(),
     };
-    let done = transaction(&mut run, client, &tables, &tasks);
+    let done = transaction(&mut run, client, &tables, &plans);
     let (created, reports) = match done {
         Ok(done) => done,
         // A statement that was cancelled on the server says so in its own words; ours are clearer.
@@ -117,7 +117,7 @@ fn transaction(
     run: &mut Run<'_>,
     client: &mut Client,
     tables: &[&str],
-    tasks: &[Vec<Task>],
+    plans: &[Vec<FilePlan>],
 ) -> anyhow::Result<(bool, Vec<TableReport>)> {
     let Options {
         dataset,
@@ -145,7 +145,7 @@ fn transaction(
         ledger::forget(client, schema, tables)?;
     }
     let mut reports = Vec::new();
-    for (index, (target, tasks)) in targets.iter().zip(tasks).enumerate() {
+    for (index, (target, plans)) in targets.iter().zip(plans).enumerate() {
         run.keys.retain(|name| {
             targets[index..].iter().any(|target| {
                 target.unique.iter().any(|unique| unique.name == *name)
@@ -155,7 +155,7 @@ fn transaction(
                         .any(|reference| reference.parent == *name)
             })
         });
-        reports.push(run.table(client, target, tables, tasks)?);
+        reports.push(run.table(client, target, tables, plans)?);
     }
     tables::add_keys(client, dataset, schema, &mut run.unkeyed)?;
     for report in &reports {

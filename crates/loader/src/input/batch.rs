@@ -6,17 +6,17 @@ use std::borrow::Cow;
 use database::copy::write::RowEncoder;
 use dataset::load_rules::Encoding;
 use memchr::memchr;
+use values::records::{Field, Form, Grammar, Record, Records, Torn};
+use values::rule::{Rule, Violation};
 
 use crate::input::header::counted;
 use crate::rules::column::Cell;
 use crate::rules::key::Key;
 use crate::rules::row::{BrokenRow, RowRules};
-use values::records::{Field, Form, Grammar, Record, Records, Torn};
-use values::rule::{Rule, Violation};
 
 /// How the records of a file become rows.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RowPlan {
     pub(crate) grammar: Grammar,
     pub(crate) encoding: Encoding,
     /// Words that mean NULL where they stand without quotes.
@@ -66,7 +66,7 @@ impl Batch {
     }
 }
 
-impl Plan {
+impl RowPlan {
     /// Validates the records of a batch and encodes the rows.
     pub(crate) fn validate(&self, batch: &mut Batch) {
         let Batch {
@@ -228,7 +228,7 @@ mod tests {
     use values::records::Splitter;
 
     /// A plan for rows of a bigint, a numeric(10,2), a varchar(5) and a timestamp; the bigint is the key.
-    fn plan(encoding: Encoding) -> Plan {
+    fn plan(encoding: Encoding) -> RowPlan {
         let numeric = ColumnType::Numeric {
             precision: 10,
             scale: 2,
@@ -253,7 +253,7 @@ mod tests {
             decimal_mark: b'.',
             formats: Arc::new([]),
         };
-        Plan {
+        RowPlan {
             grammar: Grammar {
                 delimiter: b',',
                 quote: Some(b'"'),
@@ -271,7 +271,7 @@ mod tests {
         }
     }
 
-    fn validated(text: &[u8], plan: &Plan) -> Batch {
+    fn validated(text: &[u8], plan: &RowPlan) -> Batch {
         let mut batch = Batch {
             bytes: text.to_vec(),
             ..Batch::default()

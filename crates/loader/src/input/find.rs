@@ -10,7 +10,7 @@ use crate::options::Options;
 
 /// The files of a table.
 #[derive(Debug)]
-pub(crate) struct Inputs {
+pub(crate) struct TableFiles {
     pub(crate) table: String,
     pub(crate) sources: Vec<Source>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Inputs {
 ///
 /// # Errors
 /// [`Kind::Usage`] if there are none at all, a table is unknown, or a file belongs to two tables.
-pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<Inputs>> {
+pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
     let Options {
         dataset,
         from,
@@ -43,7 +43,7 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<Inputs>> {
             "nothing to load: name a folder with --from, or files with --table TABLE=FILE",
         ));
     }
-    let mut found: Vec<Inputs> = Vec::new();
+    let mut found: Vec<TableFiles> = Vec::new();
     for table in &dataset.tables {
         let mut sources = Vec::new();
         for (_, pattern) in named.iter().filter(|(name, _)| *name == table.name) {
@@ -76,7 +76,7 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<Inputs>> {
                 )));
             }
         }
-        found.push(Inputs {
+        found.push(TableFiles {
             table: table.name.clone(),
             sources,
         });

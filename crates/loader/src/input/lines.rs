@@ -10,18 +10,18 @@ const REFUSALS: [&str; 3] = ["22", "23", "P0"];
 
 /// The lines of the rows that one COPY sent, as runs of rows that stand on neighbouring lines.
 #[derive(Default)]
-pub(crate) struct Sent {
-    runs: Vec<Run>,
+pub(crate) struct SentLines {
+    runs: Vec<LineRun>,
     rows: u64,
 }
 
-struct Run {
+struct LineRun {
     /// How many rows were sent before it.
     before: u64,
     line: u64,
 }
 
-impl Sent {
+impl SentLines {
     /// Remembers where the next row began.
     pub(crate) fn add(&mut self, line: u64) {
         let follows = self
@@ -30,7 +30,7 @@ impl Sent {
             .is_some_and(|run| run.line + (self.rows - run.before) == line);
         if !follows && self.runs.len() <= MOST_RUNS {
             let before = self.rows;
-            self.runs.push(Run { before, line });
+            self.runs.push(LineRun { before, line });
         }
         self.rows += 1;
     }
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn each_row_has_its_line_back() {
         let lines = [2, 3, 4, 9, 10, 12, 15, 16];
-        let mut sent = Sent::default();
+        let mut sent = SentLines::default();
         for line in lines {
             sent.add(line);
         }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn lines_are_known_up_to_the_bound_and_never_guessed_beyond() {
-        let mut sent = Sent::default();
+        let mut sent = SentLines::default();
         let most = MOST_RUNS as u64;
         for row in 1..=most + 5 {
             sent.add(row * 3);

@@ -4,15 +4,15 @@ use std::io::Read;
 
 use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::FileColumn;
+use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
+use values::text;
 
-use crate::input::batch::Plan;
+use crate::input::batch::RowPlan;
 use crate::input::header::{self, Layout};
 use crate::input::source::{Source, Watch};
 use crate::input::stream::Rest;
 use crate::rules::row::RowRules;
 use crate::target::Target;
-use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
-use values::text;
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
@@ -22,9 +22,9 @@ const HEAD_BYTES: usize = 64 << 10;
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// A file that is ready to be read.
-pub(crate) struct Opening {
+pub(crate) struct SniffedFile {
     pub(crate) rest: Rest,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RowPlan,
     /// The columns that rows have, in the plan's order.
     pub(crate) columns: Vec<String>,
     /// Which of the target's unique keys the plan's keys begin with.
@@ -39,7 +39,7 @@ pub(crate) struct Opening {
 ///
 /// # Errors
 /// [`Kind::Usage`] if it cannot be read; [`Kind::Mismatch`] if it is no file of the table.
-pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<Opening> {
+pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFile> {
     let mut opened = source.open()?;
     let watch = opened.watch();
     let name = source.name();
@@ -147,7 +147,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<Opening> 
         .filter(|index| checked(&target.references[*index].columns))
         .collect();
     let plan = plan(target, grammar(layout.fields), &layout.columns, keys)?;
-    Ok(Opening {
+    Ok(SniffedFile {
         rest: Rest {
             name,
             bytes: opened.bytes,
@@ -169,12 +169,12 @@ fn plan(
     grammar: Grammar,
     columns: &[(usize, usize)],
     keys: Vec<Vec<usize>>,
-) -> anyhow::Result<Plan> {
+) -> anyhow::Result<RowPlan> {
     let rules: anyhow::Result<Vec<_>> = columns
         .iter()
         .map(|(wanted, _)| target.column(&target.wanted[*wanted].column).cloned())
         .collect();
-    Ok(Plan {
+    Ok(RowPlan {
         grammar,
         encoding: target.rules.encoding,
         null: target.rules.null.clone(),

@@ -20,7 +20,7 @@ const SUM_BYTES: usize = 1 << 20;
 
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub(crate) enum Source {
     /// A file.
     File(PathBuf),
     /// Standard input.
@@ -29,7 +29,7 @@ pub enum Source {
 
 impl Source {
     /// How it is called in reports and rejects.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
@@ -40,7 +40,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if there is none, or it is no file.
-    pub fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
+    pub(crate) fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
         if pattern == "-" {
             return Ok(vec![Self::Stdin]);
         }
@@ -59,7 +59,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder.
-    pub fn in_folder(folder: &Path, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
+    pub(crate) fn in_folder(folder: &Path, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
         let escaped = glob::Pattern::escape(&folder.display().to_string());
         let mut found = Vec::new();
         for pattern in patterns {
@@ -87,7 +87,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if it cannot be read; [`Kind::Interrupted`].
-    pub fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
+    pub(crate) fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
         let Self::File(path) = self else {
             return Ok(None);
         };
@@ -112,7 +112,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if it cannot be read.
-    pub fn open(&self) -> anyhow::Result<Opened> {
+    pub(crate) fn open(&self) -> anyhow::Result<Opened> {
         let failed = || format!("{} cannot be read", self.name());
         let state = Arc::new(Mutex::new(Summing::default()));
         let (raw, file): (Box<dyn Read + Send>, _) = match self {
@@ -174,7 +174,7 @@ fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Size and checksum of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sum {
+pub(crate) struct Sum {
     /// Its size.
     pub bytes: u64,
     /// Its XXH3-128.
@@ -183,7 +183,7 @@ pub struct Sum {
 
 impl Sum {
     /// The checksum as it is recorded.
-    pub fn hex(&self) -> String {
+    pub(crate) fn hex(&self) -> String {
         format!("{:032x}", self.xxh3)
     }
 }
@@ -224,7 +224,7 @@ impl Read for Counted {
 }
 
 /// An input that is being read.
-pub struct Opened {
+pub(crate) struct Opened {
     /// Its bytes, decompressed.
     pub bytes: Box<dyn Read + Send>,
     /// How they were compressed, if they were.
@@ -235,7 +235,7 @@ pub struct Opened {
 }
 
 /// Looks at an input from outside the thread that reads it.
-pub struct Watch {
+pub(crate) struct Watch {
     source: Source,
     modified: Option<SystemTime>,
     state: Arc<Mutex<Summing>>,
@@ -243,7 +243,7 @@ pub struct Watch {
 
 impl Opened {
     /// Something to ask for the checksum once all is read.
-    pub fn watch(&self) -> Watch {
+    pub(crate) fn watch(&self) -> Watch {
         Watch {
             source: self.source.clone(),
             modified: self.modified,
@@ -257,7 +257,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`Kind::Refused`] if that isn't what was there `before`, or the file was written to meanwhile.
-    pub fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
+    pub(crate) fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
         let sum = self
             .state
             .lock()
@@ -279,7 +279,7 @@ impl Watch {
 
 /// The size of a sample of lines against that of the file, for an estimate of its rows; `None` where it is
 /// compressed or cannot be read twice.
-pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
+pub(crate) fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     const SAMPLE_BYTES: u64 = 64 * 1024;
     let Source::File(path) = source else {
         return None;

@@ -9,9 +9,9 @@ use std::thread::{self, ScopedJoinHandle};
 
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
-
-use crate::input::batch::{Batch, Plan};
 use values::records::{Noticed, Splitter};
+
+use crate::input::batch::{Batch, RowPlan};
 
 /// Bytes read into a block; a longer record makes it grow.
 const BLOCK_BYTES: usize = 256 << 10;
@@ -45,7 +45,7 @@ impl<'scope> Stream<'scope> {
     pub(crate) fn start<'env: 'scope>(
         scope: &'scope thread::Scope<'scope, 'env>,
         rest: Rest,
-        plan: &'env Plan,
+        plan: &'env RowPlan,
         workers: usize,
         cancel: &'env Cancel,
     ) -> Self {
@@ -118,7 +118,7 @@ impl<'scope> Stream<'scope> {
 
 fn read(
     mut rest: Rest,
-    plan: &Plan,
+    plan: &RowPlan,
     empty: &Receiver<Batch>,
     split: &Sender<Batch>,
     cancel: &Cancel,

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::load_rules::Missing;
+use values::rule::{Rule, Violation};
 
-use crate::keys::results::Known;
+use crate::keys::results::RowResults;
 use crate::keys::sets::KeySets;
 use crate::options::OnDuplicate;
 use crate::rules::key::Key;
 use crate::target::{Referring, Unique};
-use values::rule::{Rule, Violation};
 
 /// What becomes of a row.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum Verdict {
 }
 
 /// The keys that rows of a file are judged by.
-pub(crate) struct Judge<'a> {
+pub(crate) struct KeyCheck<'a> {
     /// Unique keys and the places of their sets.
     pub(crate) unique: Vec<(&'a Unique, usize)>,
     /// References and the places of their parents' sets.
@@ -38,7 +38,7 @@ pub(crate) struct Judge<'a> {
     pub(crate) orphans: BTreeMap<String, u64>,
 }
 
-impl Judge<'_> {
+impl KeyCheck<'_> {
     /// How many keys a row has.
     pub(crate) fn width(&self) -> usize {
         self.unique.len() + self.references.len()
@@ -57,13 +57,13 @@ impl Judge<'_> {
     }
 
     /// Judges a row by its keys, and remembers them if it is loaded. Of keys that are staged, those in memory are the ones
-    /// that matter to other rows; `known` is what the database found of the rest. `broken` are the rules that it breaks by itself. A
+    /// that matter to other rows; `results` is what the database found of the rest. `broken` are the rules that it breaks by itself. A
     /// row may wait for its parent only if it `may_wait`.
-    pub(crate) fn judge(
+    pub(crate) fn check(
         &mut self,
         keys: &mut KeySets,
         row: &[Key],
-        known: Known<'_>,
+        results: RowResults<'_>,
         mut broken: Vec<Violation>,
         may_wait: bool,
     ) -> Verdict {
@@ -71,7 +71,7 @@ impl Judge<'_> {
         let by_itself = broken.len();
         let taken: BTreeSet<usize> = (0..own.len())
             .filter(|index| {
-                known.is_taken(*index) || keys.contains(self.unique[*index].1, own[*index])
+                results.is_taken(*index) || keys.contains(self.unique[*index].1, own[*index])
             })
             .collect();
         let primary = self.unique.iter().position(|(unique, _)| unique.primary);
@@ -93,7 +93,7 @@ impl Judge<'_> {
         let mut orphaned = Vec::new();
         for (index, key) in referring.iter().enumerate() {
             let (reference, place) = &self.references[index];
-            let is_there = keys.contains(*place, *key) || known.has_parent(own.len() + index);
+            let is_there = keys.contains(*place, *key) || results.has_parent(own.len() + index);
             if *key == Key::Null || is_there {
                 continue;
             }
@@ -137,7 +137,7 @@ impl Judge<'_> {
             *self.orphans.entry(column).or_default() += 1;
         }
         for (index, key) in own.iter().enumerate() {
-            if known.is_wanted(index) {
+            if results.is_wanted(index) {
                 keys.insert(self.unique[index].1, *key);
             }
         }
@@ -172,7 +172,7 @@ mod tests {
             parent: KeyName::id_of("other"),
             missing,
         };
-        let mut judge = Judge {
+        let mut check = KeyCheck {
             unique: vec![(&unique, own)],
             references: vec![(&reference, other)],
             on_duplicate,
@@ -180,7 +180,7 @@ mod tests {
         };
         let row = |(id, parent): &(i64, i64)| {
             let row = [Key::Whole(*id), Key::Whole(*parent)];
-            match judge.judge(&mut keys, &row, Known::default(), Vec::new(), true) {
+            match check.check(&mut keys, &row, RowResults::default(), Vec::new(), true) {
                 Verdict::Reject(broken) => {
                     let rules: Vec<_> = broken.iter().map(|broken| broken.rule.name()).collect();
                     rules.join("+")
@@ -226,7 +226,7 @@ mod tests {
             parent: KeyName::id_of("own"),
             missing: Missing::Reject,
         };
-        let mut judge = Judge {
+        let mut check = KeyCheck {
             unique: vec![(&unique, own)],
             references: vec![(&reference, own)],
             on_duplicate: OnDuplicate::Reject,
@@ -234,7 +234,7 @@ mod tests {
         };
         let mut row = |id, boss, may_wait| {
             let row = [Key::Whole(id), boss];
-            judge.judge(&mut keys, &row, Known::default(), Vec::new(), may_wait)
+            check.check(&mut keys, &row, RowResults::default(), Vec::new(), may_wait)
         };
         assert_eq!(row(2, Key::Whole(1), true), Verdict::Wait);
         assert_eq!(row(1, Key::Null, true), Verdict::Load);

@@ -4,36 +4,163 @@
 use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
+use values::rule::Violation;
 
-use crate::write::file::{FileLoad, Waiting};
+use crate::input::batch::Batch;
+use crate::keys::check::{KeyCheck, Verdict};
+use crate::keys::lookup;
+use crate::keys::results::{Found, RowResults, StagedResults};
+use crate::keys::sets::KeySets;
+use crate::keys::staged::{FileRows, Staging};
+use crate::rules::key::Key;
 
 /// How often the keys of a file are staged at most.
 const MOST_STAGINGS: u64 = 10;
 
-impl FileLoad<'_> {
+/// The keys of a file's rows, and all that is needed to check them.
+pub(crate) struct FileKeys<'a> {
+    rows: FileRows<'a>,
+    pub(crate) check: KeyCheck<'a>,
+    pub(crate) sets: &'a mut KeySets,
+    /// What the database found of staged values.
+    results: Option<StagedResults>,
+    /// Whether the keys of a block that aren't in memory are looked up as it comes.
+    pub(crate) looks_up: bool,
+    /// Rows at the beginning that an earlier load is done with.
+    done_before: u64,
+}
+
+/// The keys of a row that waits for its parent to come.
+pub(crate) struct WaitingKeys {
+    /// The row's number in the file.
+    row: u64,
+    keys: Vec<Key>,
+    /// What the database found of the row.
+    found: Vec<Found>,
+}
+
+impl WaitingKeys {
+    /// What the keys occupy beside this.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.keys) + size_of_val(&*self.found)
+    }
+}
+
+impl<'a> FileKeys<'a> {
+    /// The keys of a file of which nothing was read yet.
+    pub(crate) fn new(
+        rows: FileRows<'a>,
+        check: KeyCheck<'a>,
+        sets: &'a mut KeySets,
+        done_before: u64,
+    ) -> Self {
+        Self {
+            rows,
+            check,
+            sets,
+            results: None,
+            looks_up: false,
+            done_before,
+        }
+    }
+
+    /// Judges the row with this number in the file, which breaks the rules `broken` by itself. Rows come in the file's
+    /// order.
+    pub(crate) fn check_row(
+        &mut self,
+        row: u64,
+        keys: &[Key],
+        mut broken: Vec<Violation>,
+    ) -> Verdict {
+        let row_results = match &mut self.results {
+            Some(results) => results.of(row),
+            None => RowResults::default(),
+        };
+        broken.extend(row_results.broken_checks(&broken));
+        self.check.check(self.sets, keys, row_results, broken, true)
+    }
+
+    /// Keeps the keys of a row that was judged last and has to wait.
+    pub(crate) fn waiting(&self, row: u64, keys: &[Key]) -> WaitingKeys {
+        WaitingKeys {
+            row,
+            keys: keys.to_vec(),
+            found: match &self.results {
+                Some(results) => results.of_last_row().to_vec(),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// Judges a row that waited, once more.
+    pub(crate) fn check_again(&mut self, waiting: &WaitingKeys, may_wait: bool) -> Verdict {
+        let row_results = match &self.results {
+            Some(results) => results.with(&waiting.found),
+            None => RowResults::default(),
+        };
+        self.check
+            .check(self.sets, &waiting.keys, row_results, Vec::new(), may_wait)
+    }
+
+    /// Whether all that the database found of rows up to this one was read.
+    pub(crate) fn has_results_to(&self, row: u64) -> bool {
+        let results = self.results.as_ref();
+        results.is_none_or(|results| results.reach(row))
+    }
+
+    /// Reads on in what the database found until it reaches a row.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn read_results_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
+        match &mut self.results {
+            Some(results) => results.read_to(client, row),
+            None => Ok(()),
+        }
+    }
+
+    /// Fills the sets that were given up with what the block's rows need of them. All rows before it were sent.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn look_up(&mut self, client: &mut Client, batch: &Batch) -> anyhow::Result<()> {
+        lookup::look_up(client, self.rows, &self.check, self.sets, batch)
+    }
+
+    /// Ends the reading of what the database found.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn close_results(&mut self, client: &mut Client) -> anyhow::Result<()> {
+        match self.results.take() {
+            Some(results) => results.close(client),
+            None => Ok(()),
+        }
+    }
+
     /// Stages what the database is asked for, if there is anything and it wasn't. So many rows were `read`, and sent but
     /// for those that wait.
     ///
     /// # Errors
     /// The server's; what the file met; [`Kind::Usage`] if keys can neither be staged nor looked up.
-    pub(crate) fn look_beyond(
+    pub(crate) fn stage_if_needed<'w>(
         &mut self,
         client: &mut Client,
         read: u64,
-        waiting: &mut [Waiting],
+        waiting: impl Iterator<Item = &'w mut WaitingKeys>,
         file: &str,
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
         let given_up = self
-            .judge
+            .check
             .places()
-            .any(|place| self.keys.is_given_up(place));
-        let asks = given_up || self.target.checked;
-        if self.looks_up || self.findings.is_some() || !asks {
+            .any(|place| self.sets.is_given_up(place));
+        let asks = given_up || self.rows.target.checked;
+        if self.looks_up || self.results.is_some() || !asks {
             return Ok(());
         }
-        let (again, why) = match self.again {
-            Some(again) if self.may_stage(client)? => (Some(again), ""),
+        let (again, why) = match self.rows.again {
+            Some(again) if self.rows.may_be_staged(client)? => (Some(again), ""),
             Some(_) => (None, "temporary tables are not allowed"),
             None => (None, "it cannot be read twice"),
         };
@@ -46,19 +173,30 @@ impl FileLoad<'_> {
         };
         if given_up {
             // Those of the rows themselves grow; what is left in memory then doesn't.
-            for (_, place) in &self.judge.unique {
-                self.keys.give_up(*place);
+            for (_, place) in &self.check.unique {
+                self.sets.give_up(*place);
             }
-            self.keys.clear_given_up();
+            self.sets.clear_given_up();
         }
+        let mut waiting: Vec<_> = waiting.collect();
         let rows: Vec<u64> = waiting.iter().map(|waiting| waiting.row).collect();
         let done = read.max(self.done_before);
-        let mut findings = self.stage(client, again, done, &rows, cancel)?;
-        for waiting in waiting {
-            findings.read_to(client, waiting.row)?;
-            waiting.found = findings.of(waiting.row).found.to_vec();
+        let staged = self
+            .check
+            .places()
+            .map(|place| self.sets.is_given_up(place));
+        let staging = Staging {
+            rows: self.rows,
+            again,
+            check: &self.check,
+            staged: staged.collect(),
+        };
+        let mut results = staging.run(client, done, &rows, cancel)?;
+        for waiting in &mut waiting {
+            results.read_to(client, waiting.row)?;
+            waiting.found = results.of(waiting.row).found.to_vec();
         }
-        self.findings = Some(findings);
+        self.results = Some(results);
         Ok(())
     }
 
@@ -73,21 +211,21 @@ impl FileLoad<'_> {
         file: &str,
     ) -> anyhow::Result<()> {
         if !self.looks_up
-            && let Some(mut findings) = self.findings.take()
+            && let Some(mut results) = self.results.take()
         {
             // The rows so far have their keys in the table. Staging the others anew takes as long as the whole file.
-            let is_worth_it = read.saturating_sub(findings.behind) * MOST_STAGINGS >= findings.rows;
-            self.keys.clear_given_up();
-            if is_worth_it || !findings.are_of_keys() {
-                findings.close(client)?;
+            let is_worth_it = read.saturating_sub(results.behind) * MOST_STAGINGS >= results.rows;
+            self.sets.clear_given_up();
+            if is_worth_it || !results.are_of_keys() {
+                results.close(client)?;
             } else {
                 // What was found of checks stays.
-                findings.forget_keys();
-                self.findings = Some(findings);
+                results.forget_keys();
+                self.results = Some(results);
                 self.look_up_from_here(file, "too many of its rows share one")?;
             }
         }
-        self.keys.make_room();
+        self.sets.make_room();
         Ok(())
     }
 
@@ -96,11 +234,11 @@ impl FileLoad<'_> {
     /// # Errors
     /// [`Kind::Usage`] if rows may wait, since these are judged at the file's end.
     fn look_up_from_here(&mut self, file: &str, why: &str) -> anyhow::Result<()> {
-        if self.judge.own_parents().next().is_some() {
+        if self.check.own_parents().next().is_some() {
             return Err(Kind::Usage.error(format!(
                 "{file}: its rows refer to others of {}, and the keys need more than the memory; they cannot be checked \
                  outside of it, since {why}: give more with --memory",
-                self.target.table
+                self.rows.target.table
             )));
         }
         tracing::info!(

@@ -5,13 +5,12 @@ use std::collections::VecDeque;
 use anyhow::Context;
 use database::catalogue::constraints::Check;
 use postgres::Client;
-
 use values::rule::{Rule, Violation};
 
 /// The table that holds them.
 pub(crate) const TABLE: &str = "extrato_findings";
 const CURSOR: &str = "extrato_findings_by_row";
-/// Findings read at once.
+/// Results read at once.
 const FETCHED_ROWS: usize = 50_000;
 
 /// What the database found of a row.
@@ -36,14 +35,14 @@ pub(crate) type Found = (usize, Finding);
 
 /// What the database knows of one row.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Known<'a> {
+pub(crate) struct RowResults<'a> {
     /// For each key whether it was staged.
     staged: &'a [bool],
     checks: &'a [Check],
     pub(crate) found: &'a [Found],
 }
 
-impl Known<'_> {
+impl RowResults<'_> {
     fn says(&self, key: usize, finding: Finding) -> bool {
         self.found.contains(&(key, finding))
     }
@@ -87,7 +86,7 @@ impl Known<'_> {
 }
 
 /// What was found of the rows of a file. Rows are asked for in its order.
-pub(crate) struct Findings {
+pub(crate) struct StagedResults {
     /// The row behind which they begin, and of how many rows they are.
     pub(crate) behind: u64,
     pub(crate) rows: u64,
@@ -99,7 +98,7 @@ pub(crate) struct Findings {
     of_row: Vec<Found>,
 }
 
-impl Findings {
+impl StagedResults {
     /// Begins to read what the table holds, of these keys and CHECK constraints.
     ///
     /// # Errors
@@ -167,7 +166,7 @@ impl Findings {
     }
 
     /// What is known of a row.
-    pub(crate) fn of(&mut self, row: u64) -> Known<'_> {
+    pub(crate) fn of(&mut self, row: u64) -> RowResults<'_> {
         self.of_row.clear();
         while let Some((found, fact)) = self.ahead.front()
             && *found <= row
@@ -180,9 +179,14 @@ impl Findings {
         self.with(&self.of_row)
     }
 
+    /// What was found of the row that was asked for last.
+    pub(crate) fn of_last_row(&self) -> &[Found] {
+        &self.of_row
+    }
+
     /// What is known of a row of which this was found.
-    pub(crate) fn with<'a>(&'a self, found: &'a [Found]) -> Known<'a> {
-        Known {
+    pub(crate) fn with<'a>(&'a self, found: &'a [Found]) -> RowResults<'a> {
+        RowResults {
             staged: &self.staged,
             checks: &self.checks,
             found,

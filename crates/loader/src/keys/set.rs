@@ -39,7 +39,7 @@ type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mixing>>;
 
 /// The keys of the rows that are there and of those that were accepted.
 #[derive(Debug, Default)]
-pub struct KeySet {
+pub(crate) struct KeySet {
     whole: Numbers,
     hashed: Set<u128>,
 }
@@ -142,7 +142,7 @@ fn table_bytes(capacity: usize, entry_bytes: usize) -> u64 {
 
 impl KeySet {
     /// Whether a row has this key; [`Key::Null`] is none.
-    pub fn contains(&self, key: Key) -> bool {
+    pub(crate) fn contains(&self, key: Key) -> bool {
         match key {
             Key::Null => false,
             Key::Whole(key) => self.whole.contains(key),
@@ -151,7 +151,7 @@ impl KeySet {
     }
 
     /// Adds it, unless it is [`Key::Null`].
-    pub fn insert(&mut self, key: Key) {
+    pub(crate) fn insert(&mut self, key: Key) {
         match key {
             Key::Null => {}
             Key::Whole(key) => self.whole.insert(key),

@@ -11,11 +11,11 @@ use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, Row};
+use values::value::Value;
 
 use crate::keys::set::KeySet;
 use crate::rules::column::ColumnRules;
 use crate::rules::key::{Key, KeyName};
-use values::value::Value;
 
 /// Rows read between two looks at the memory.
 const ROWS_PER_CHECK: u64 = 100_000;

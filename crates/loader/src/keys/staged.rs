@@ -16,15 +16,16 @@ use database::copy::write::{CopyIn, RowEncoder};
 use postgres::Client;
 use tracing::field;
 
-use crate::input::batch::{Batch, Plan};
-use crate::input::lines::Sent;
+use crate::input::batch::{Batch, RowPlan};
+use crate::input::lines::SentLines;
 use crate::input::sniff;
 use crate::input::source::{Source, Sum, estimated_rows};
 use crate::input::stream::Stream;
-use crate::keys::results::{Finding, Findings, TABLE as FINDINGS};
+use crate::keys::check::KeyCheck;
+use crate::keys::results::{Finding, StagedResults, TABLE as FINDINGS};
 use crate::keys::sets::incomparable;
 use crate::rules::key::KeyName;
-use crate::write::file::FileLoad;
+use crate::target::Target;
 
 const VALUES: &str = "extrato_values";
 /// How often a check may fail with an error while the rows are looked for that it fails for.
@@ -34,6 +35,20 @@ const NOT_OF_A_ROW: [&str; 6] = ["", "08", "53", "57", "58", "XX"];
 /// The class of what cannot be parsed or isn't allowed.
 const CANNOT_BE_TRIED: &str = "42";
 
+/// What is known of a file's rows before they are read: the table they go into, and how records become rows.
+#[derive(Clone, Copy)]
+pub(crate) struct FileRows<'a> {
+    pub(crate) schema: &'a str,
+    pub(crate) target: &'a Target,
+    /// The columns that rows have.
+    pub(crate) columns: &'a [String],
+    pub(crate) plan: &'a RowPlan,
+    /// Threads that validate.
+    pub(crate) workers: usize,
+    /// The file, if it can be read a second time.
+    pub(crate) again: Option<Again<'a>>,
+}
+
 /// A file that can be read a second time.
 #[derive(Clone, Copy)]
 pub(crate) struct Again<'a> {
@@ -41,47 +56,53 @@ pub(crate) struct Again<'a> {
     pub(crate) sum: Sum,
 }
 
-impl FileLoad<'_> {
+impl FileRows<'_> {
     /// Whether the user may make temporary tables, with the columns of the table.
     ///
     /// # Errors
     /// The server's.
-    pub(crate) fn may_stage(&self, client: &mut Client) -> anyhow::Result<bool> {
+    pub(crate) fn may_be_staged(&self, client: &mut Client) -> anyhow::Result<bool> {
         let row = client.query_one(
             "SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_table_privilege($1, 'SELECT')",
             &[&qualified(self.schema, &self.target.table)],
         )?;
         Ok(row.get(0))
     }
+}
 
+/// Values of a file on their way into the temporary table.
+pub(crate) struct Staging<'a> {
+    pub(crate) rows: FileRows<'a>,
+    /// The file, read for the second time.
+    pub(crate) again: Again<'a>,
+    pub(crate) check: &'a KeyCheck<'a>,
+    /// For each key of the plan whether it is staged.
+    pub(crate) staged: Vec<bool>,
+}
+
+impl Staging<'_> {
     /// Stages the keys that are given up and what the CHECK constraints speak of, of all rows behind `done` and of those
     /// that wait.
     ///
     /// # Errors
     /// The server's; what the file met; interruption.
-    pub(crate) fn stage(
-        &self,
+    pub(crate) fn run(
+        self,
         client: &mut Client,
-        again: Again<'_>,
         done: u64,
         waiting: &[u64],
         cancel: &Cancel,
-    ) -> anyhow::Result<Findings> {
-        let staged: Vec<bool> = self
-            .judge
-            .places()
-            .map(|place| self.keys.is_given_up(place))
-            .collect();
-        let table = &self.target.table;
+    ) -> anyhow::Result<StagedResults> {
+        let table = &self.rows.target.table;
         let failed = || format!("cannot stage values of {table}");
-        let mut checks = constraints::checks(client, self.schema, table)?;
+        let mut checks = constraints::checks(client, self.rows.schema, table)?;
         checks.retain(|check| self.places_of(check).is_some());
 
-        let keys = (0..staged.len()).filter(|key| staged[*key]);
+        let keys = (0..self.staged.len()).filter(|key| self.staged[*key]);
         let mut statements: Vec<String> = Vec::new();
         let mut columns: Vec<usize> = Vec::new();
         for key in keys {
-            columns.extend(&self.plan.keys[key]);
+            columns.extend(&self.rows.plan.keys[key]);
             statements.extend(self.ask_for_key(key));
         }
         columns.extend(
@@ -99,7 +120,7 @@ impl FileLoad<'_> {
         let wanted = |row: u64| row > done || waiting.binary_search(&row).is_ok();
         let rows = match columns.is_empty() {
             true => 0,
-            false => self.copy_values(client, again, columns, &wanted, cancel)?,
+            false => self.copy_values(client, columns, &wanted, cancel)?,
         };
         statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
         for statement in statements {
@@ -117,7 +138,7 @@ impl FileLoad<'_> {
         client
             .batch_execute(&format!("DROP TABLE pg_temp.{VALUES}"))
             .with_context(failed)?;
-        Findings::open(client, done, rows, staged, checks)
+        StagedResults::open(client, done, rows, self.staged, checks)
     }
 
     /// Finds the rows for which a check is false. One that cannot be tried is left to the server, and so are
@@ -180,7 +201,7 @@ impl FileLoad<'_> {
 
     /// Where the columns of a check are among those of the rows, if the rows have them all.
     fn places_of(&self, check: &Check) -> Option<Vec<usize>> {
-        let place = |name: &String| self.columns.iter().position(|column| column == name);
+        let place = |name: &String| self.rows.columns.iter().position(|column| column == name);
         check.columns.iter().map(place).collect()
     }
 
@@ -189,9 +210,9 @@ impl FileLoad<'_> {
         let columns: String = columns
             .iter()
             .map(|column| {
-                let name = &self.columns[*column];
-                let base = match self.target.domains.contains(name) {
-                    true => format!("::{}", self.target.type_of(name)),
+                let name = &self.rows.columns[*column];
+                let base = match self.rows.target.domains.contains(name) {
+                    true => format!("::{}", self.rows.target.type_of(name)),
                     false => String::new(),
                 };
                 format!(", {}{base} AS {}", quoted(name), staged_name(*column))
@@ -200,7 +221,7 @@ impl FileLoad<'_> {
         format!(
             "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns} FROM {} LIMIT 0;
              CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint)",
-            qualified(self.schema, &self.target.table)
+            qualified(self.rows.schema, &self.rows.target.table)
         )
     }
 
@@ -208,31 +229,30 @@ impl FileLoad<'_> {
     fn copy_values(
         &self,
         client: &mut Client,
-        again: Again<'_>,
         columns: Vec<usize>,
         wanted: &dyn Fn(u64) -> bool,
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
-        let opening = sniff::open(again.source, self.target)?;
+        let sniffed = sniff::open(self.again.source, self.rows.target)?;
         let span = tracing::info_span!(
             "stage",
-            table = self.target.table.as_str(),
-            rows_total = estimated_rows(again.source, again.sum.bytes),
+            table = self.rows.target.table.as_str(),
+            rows_total = estimated_rows(self.again.source, self.again.sum.bytes),
             rows = field::Empty
         );
         let names: Vec<String> = std::iter::once("row".to_owned())
             .chain(columns.iter().map(|column| staged_name(*column)))
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let plan = Plan {
+        let plan = RowPlan {
             keys: Vec::new(),
             only: Some(columns),
-            ..opening.plan
+            ..sniffed.plan
         };
         let mut copy = CopyIn::start(client, "pg_temp", VALUES, &names, false)?;
-        let mut sent = Sent::default();
+        let mut sent = SentLines::default();
         thread::scope(|scope| -> anyhow::Result<()> {
-            let mut stream = Stream::start(scope, opening.rest, &plan, self.workers, cancel);
+            let mut stream = Stream::start(scope, sniffed.rest, &plan, self.rows.workers, cancel);
             let mut block = RowEncoder::default();
             let mut row = 0;
             while let Some(batch) = stream.next() {
@@ -245,8 +265,8 @@ impl FileLoad<'_> {
             }
             stream.finish().map(|_| ())
         })?;
-        opening.watch.finish(Some(again.sum))?;
-        let file = again.source.name();
+        sniffed.watch.finish(Some(self.again.sum))?;
+        let file = self.again.source.name();
         copy.finish()
             .map(|written| written.rows)
             .map_err(|error| sent.with_place(error, VALUES, &file))
@@ -254,7 +274,7 @@ impl FileLoad<'_> {
 
     /// The statements that find what matters of a key.
     fn ask_for_key(&self, key: usize) -> Vec<String> {
-        let columns = &self.plan.keys[key];
+        let columns = &self.rows.plan.keys[key];
         let list = each(columns, ", ", |_, column| format!("s.{column}"));
         let not_null = each(columns, " AND ", |_, column| {
             format!("s.{column} IS NOT NULL")
@@ -267,8 +287,8 @@ impl FileLoad<'_> {
             format!("EXISTS (SELECT FROM {table} AS t WHERE {same})")
         };
         let values = format!("pg_temp.{VALUES} AS s");
-        let Some((unique, place)) = self.judge.unique.get(key) else {
-            let reference = &self.judge.references[key - self.judge.unique.len()].0;
+        let Some((unique, place)) = self.check.unique.get(key) else {
+            let reference = &self.check.references[key - self.check.unique.len()].0;
             let there = there(&reference.parent);
             let rows = format!("{values} WHERE {not_null} AND NOT {there}");
             return vec![record(key, Finding::Missing, &rows)];
@@ -288,9 +308,9 @@ impl FileLoad<'_> {
             ),
             record(key, Finding::Shared, &several),
         ];
-        for (reference, (_, parent)) in self.judge.references.iter().enumerate() {
+        for (reference, (_, parent)) in self.check.references.iter().enumerate() {
             if parent == place {
-                let referring = &self.plan.keys[self.judge.unique.len() + reference];
+                let referring = &self.rows.plan.keys[self.check.unique.len() + reference];
                 let same = each(columns, " AND ", |index, column| {
                     format!("r.{} = s.{column}", staged_name(referring[index]))
                 });
@@ -344,7 +364,7 @@ fn encode(
     fields: usize,
     before: u64,
     wanted: &dyn Fn(u64) -> bool,
-    sent: &mut Sent,
+    sent: &mut SentLines,
     block: &mut RowEncoder,
 ) -> u64 {
     let mut start = 0;

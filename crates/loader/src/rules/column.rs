@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use dataset::ColumnType;
-
 use values::number;
 use values::rule::{Fault, Rule};
 use values::strftime::Format;

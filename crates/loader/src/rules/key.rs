@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// A row's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// One of its values is NULL: it equals no other, and refers to nothing.
     Null,
     /// A single whole number, date or time.
@@ -18,7 +18,10 @@ pub enum Key {
 
 impl Key {
     /// That of these values; `buffer` is used and left as it may be.
-    pub fn of<'a>(values: impl IntoIterator<Item = &'a Value<'a>>, buffer: &mut Vec<u8>) -> Self {
+    pub(crate) fn of<'a>(
+        values: impl IntoIterator<Item = &'a Value<'a>>,
+        buffer: &mut Vec<u8>,
+    ) -> Self {
         let mut values = values.into_iter().peekable();
         let Some(first) = values.next() else {
             return Self::Null;
@@ -45,7 +48,7 @@ impl Key {
 
 /// Types whose values can be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum KeyClass {
     /// Integers of all sizes.
     Whole,
     /// Numerics of all scales.
@@ -60,9 +63,9 @@ pub enum Class {
     Other(ColumnType),
 }
 
-impl Class {
+impl KeyClass {
     /// That of a type.
-    pub fn of(kind: ColumnType) -> Self {
+    pub(crate) fn of(kind: ColumnType) -> Self {
         match kind {
             ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => Self::Whole,
             ColumnType::Numeric { .. } => Self::Numeric,
@@ -76,7 +79,7 @@ impl Class {
 
 /// Whose keys a set holds: a table's columns, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyName {
+pub(crate) struct KeyName {
     /// The schema.
     pub schema: String,
     /// The table.
@@ -84,7 +87,7 @@ pub struct KeyName {
     /// The columns.
     pub columns: Vec<String>,
     /// What they are compared as: `bigint` finds an `integer`, and nothing a `text`.
-    pub classes: Vec<Class>,
+    pub classes: Vec<KeyClass>,
 }
 
 #[cfg(test)]
@@ -95,7 +98,7 @@ impl KeyName {
             schema: "s".to_owned(),
             table: table.to_owned(),
             columns: vec!["id".to_owned()],
-            classes: vec![Class::Whole],
+            classes: vec![KeyClass::Whole],
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The core: a row of fields becomes the row that Postgres would store, or the list of all rules that it
 //! breaks. A pure function: no file, no database, no clock.
 
-use crate::rules::column::{Cell, ColumnRules};
 use values::rule::Violation;
 use values::value::Value;
+
+use crate::rules::column::{Cell, ColumnRules};
 
 /// The longest part of a value that a message repeats, in characters.
 const SHOWN_CHARS: usize = 40;

@@ -8,12 +8,12 @@ use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::{LoadRules, Missing};
 use dataset::{Dataset, Table, TableSchema};
 use postgres::Client;
+use values::strftime::Format;
 
 use crate::options::Dialect;
 use crate::rules::column::ColumnRules;
-use crate::rules::key::{Class, KeyName};
+use crate::rules::key::{KeyClass, KeyName};
 use crate::target::wanted::Wanted;
-use values::strftime::Format;
 
 pub(crate) mod tables;
 pub(crate) mod wanted;
@@ -179,7 +179,7 @@ impl Target {
                 "`columns` leaves out `{missing}`, which must not be missing"
             )));
         }
-        let classes = |names: &[String]| -> Vec<Class> {
+        let classes = |names: &[String]| -> Vec<KeyClass> {
             let found = |name: &String| {
                 columns
                     .iter()
@@ -188,7 +188,7 @@ impl Target {
             names
                 .iter()
                 .filter_map(found)
-                .map(|column| Class::of(column.kind))
+                .map(|column| KeyClass::of(column.kind))
                 .collect()
         };
         let mut unique = unique(table, schema, constraints);

@@ -6,14 +6,14 @@ use database::copy::write::{BLOCK_BYTES, CopyIn};
 const COPY_BYTES: usize = 64 << 20;
 
 /// Rows on their way to the server.
-pub(crate) struct Sender<'a, 'c> {
+pub(crate) struct CopySender<'a, 'c> {
     copy: &'a mut CopyIn<'c>,
     block: Vec<u8>,
     rows: u64,
     sent_bytes: usize,
 }
 
-impl<'a, 'c> Sender<'a, 'c> {
+impl<'a, 'c> CopySender<'a, 'c> {
     pub(crate) fn new(copy: &'a mut CopyIn<'c>) -> Self {
         Self {
             copy,

@@ -11,44 +11,29 @@ use database::copy::write::CopyIn;
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::Span;
-
-use crate::input::batch::{Batch, Plan};
-use crate::input::lines::Sent;
-use crate::input::stream::{Rest, Stream};
-use crate::keys::check::{Judge, Verdict};
-use crate::keys::results::{Findings, Found, Known};
-use crate::keys::sets::KeySets;
-use crate::keys::staged::Again;
-use crate::options::RejectLimit;
-use crate::report::Rows;
-use crate::rules::key::Key;
-use crate::target::Target;
-use crate::write::copy_sender::Sender;
-use crate::write::rejects::{Place, Rejects};
-use crate::write::upsert::Staged;
 use values::records::Noticed;
 use values::rule::{Rule, Violation};
 use values::text;
+
+use crate::input::batch::Batch;
+use crate::input::lines::SentLines;
+use crate::input::stream::{Rest, Stream};
+use crate::keys::check::Verdict;
+use crate::keys::memory_limit::{FileKeys, WaitingKeys};
+use crate::keys::staged::FileRows;
+use crate::options::RejectLimit;
+use crate::report::Rows;
+use crate::write::copy_sender::CopySender;
+use crate::write::rejects::{Place, Rejects};
+use crate::write::upsert::Upserts;
 
 /// What a row that waits for its parent may take of the memory for keys: a quarter.
 const WAITING_SHARE: u64 = 4;
 
 /// What loading a file takes beside the file.
 pub(crate) struct FileLoad<'a> {
-    pub(crate) schema: &'a str,
-    pub(crate) target: &'a Target,
-    /// The columns that rows have.
-    pub(crate) columns: &'a [String],
-    pub(crate) plan: &'a Plan,
-    pub(crate) judge: Judge<'a>,
-    pub(crate) keys: &'a mut KeySets,
-    /// What the database found of staged values.
-    pub(crate) findings: Option<Findings>,
-    /// Whether the keys of a block that aren't in memory are looked up as it comes.
-    pub(crate) looks_up: bool,
-    /// The file, if it can be read twice.
-    pub(crate) again: Option<Again<'a>>,
-    pub(crate) workers: usize,
+    pub(crate) rows: FileRows<'a>,
+    pub(crate) keys: FileKeys<'a>,
     pub(crate) rejects: &'a mut Rejects,
     /// Rows at the beginning that an earlier load is done with.
     pub(crate) done_before: u64,
@@ -73,13 +58,9 @@ pub(crate) struct Outcome {
 }
 
 /// A row that waits for its parent to come.
-pub(crate) struct Waiting {
-    /// Its number in the file.
-    pub(crate) row: u64,
+struct Waiting {
+    keys: WaitingKeys,
     encoded: Vec<u8>,
-    keys: Vec<Key>,
-    /// What was found of its keys.
-    pub(crate) found: Vec<Found>,
     line: u64,
     byte_offset: u64,
     raw: String,
@@ -105,27 +86,34 @@ pub(crate) fn load(
     between: &mut Between<'_>,
 ) -> anyhow::Result<Outcome> {
     let file = rest.name.clone();
-    let plan = into.plan;
+    let FileRows {
+        schema,
+        target,
+        columns,
+        plan,
+        workers,
+        ..
+    } = into.rows;
     thread::scope(|scope| {
-        let mut stream = Stream::start(scope, rest, plan, into.workers, cancel);
+        let mut stream = Stream::start(scope, rest, plan, workers, cancel);
         let mut progress = Progress::default();
         loop {
             if progress.begun.is_none() {
                 let read = progress.outcome.rows.read;
-                into.look_beyond(client, read, &mut progress.waiting, &file, cancel)?;
-                if into.looks_up {
+                let waiting = progress.waiting.iter_mut().map(|row| &mut row.keys);
+                into.keys
+                    .stage_if_needed(client, read, waiting, &file, cancel)?;
+                if into.keys.looks_up {
                     (between.index)(client)?;
                     progress.begun = stream.next().map(|batch| (batch, 0));
                     if let Some((batch, _)) = &progress.begun {
-                        into.look_up(client, batch)?;
+                        into.keys.look_up(client, batch)?;
                     }
                 }
             }
-            if let Some(findings) = &mut into.findings {
-                findings.read_to(client, progress.row_to_come())?;
-            }
-            let names: Vec<&str> = into.columns.iter().map(String::as_str).collect();
-            let mut copy = CopyIn::start(client, into.schema, &into.target.table, &names, false)?;
+            into.keys.read_results_to(client, progress.row_to_come())?;
+            let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let mut copy = CopyIn::start(client, schema, &target.table, &names, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
             if ended {
                 // Before the last rows are sent, since a broken file has none that are last.
@@ -133,21 +121,19 @@ pub(crate) fn load(
                 into.settle(&mut copy, &mut progress, &file)?;
             }
             copy.finish()
-                .map_err(|error| progress.sent.with_place(error, &into.target.table, &file))?;
+                .map_err(|error| progress.sent.with_place(error, &target.table, &file))?;
             progress.sent.clear();
-            let key = into.target.primary();
             progress
-                .staged
-                .apply(client, into.schema, &into.target.table, into.columns, key)
+                .upserts
+                .apply(client, schema, &target.table, columns, target.primary())
                 .with_context(|| file.clone())?;
             if ended {
-                if let Some(findings) = into.findings.take() {
-                    findings.close(client)?;
-                }
+                into.keys.close_results(client)?;
                 return Ok(progress.outcome);
             }
-            if progress.begun.is_none() && into.keys.is_over() {
-                into.make_room(client, progress.outcome.rows.read, &file)?;
+            if progress.begun.is_none() && into.keys.sets.is_over() {
+                into.keys
+                    .make_room(client, progress.outcome.rows.read, &file)?;
             }
             if progress.is_due {
                 (between.commit)(client, into.rejects, &progress.outcome.rows)?;
@@ -165,8 +151,8 @@ struct Progress {
     /// The block that was begun, and its next record.
     begun: Option<(Batch, usize)>,
     /// What the running COPY was sent.
-    sent: Sent,
-    staged: Staged,
+    sent: SentLines,
+    upserts: Upserts,
     waiting: Vec<Waiting>,
     waiting_bytes: u64,
     since_commit: u64,
@@ -193,7 +179,7 @@ impl FileLoad<'_> {
         file: &str,
         cancel: &Cancel,
     ) -> anyhow::Result<bool> {
-        let mut sender = Sender::new(copy);
+        let mut sender = CopySender::new(copy);
         loop {
             let begun = progress.begun.take();
             let Some((mut batch, mut next)) = begun.or_else(|| Some((stream.next()?, 0))) else {
@@ -201,9 +187,8 @@ impl FileLoad<'_> {
                 return Ok(true);
             };
             cancel.check()?;
-            if let Some(findings) = &self.findings
-                && !findings.reach(progress.outcome.rows.read + (batch.ends.len() - next) as u64)
-            {
+            let left = (batch.ends.len() - next) as u64;
+            if !self.keys.has_results_to(progress.outcome.rows.read + left) {
                 progress.begun = Some((batch, next));
                 sender.flush()?;
                 return Ok(false);
@@ -229,7 +214,7 @@ impl FileLoad<'_> {
                     sender.add(&batch.encoder.bytes()[run], run_rows)?;
                     (run, run_rows) = (encoded.end..encoded.end, 0);
                 }
-                full = progress.is_due || progress.staged.is_full();
+                full = progress.is_due || progress.upserts.is_full();
             }
             sender.add(&batch.encoder.bytes()[run], run_rows)?;
             self.span
@@ -242,7 +227,7 @@ impl FileLoad<'_> {
             }
             stream.done(batch);
             // Keys that are looked up are those of rows that the server has.
-            if self.keys.is_over() || self.looks_up || sender.is_full() {
+            if self.keys.sets.is_over() || self.keys.looks_up || sender.is_full() {
                 sender.flush()?;
                 return Ok(false);
             }
@@ -255,7 +240,7 @@ impl FileLoad<'_> {
         batch: &Batch,
         row: usize,
         encoded: &Range<usize>,
-        mut broken: Vec<Violation>,
+        broken: Vec<Violation>,
         progress: &mut Progress,
         file: &str,
     ) -> anyhow::Result<bool> {
@@ -266,15 +251,10 @@ impl FileLoad<'_> {
             return Ok(false);
         }
         progress.since_commit += 1;
-        let width = self.judge.width();
+        let width = self.keys.check.width();
         let keys = &batch.keys[row * width..(row + 1) * width];
         let malformed = !broken.is_empty();
-        let known = match &mut self.findings {
-            Some(findings) => findings.of(rows.read),
-            None => Known::default(),
-        };
-        broken.extend(known.broken_checks(&broken));
-        let verdict = self.judge.judge(self.keys, keys, known, broken, true);
+        let verdict = self.keys.check_row(rows.read, keys, broken);
         let record = &batch.records.records[row];
         let byte_offset = batch.offset + u64::from(record.start);
         let mut send = false;
@@ -288,21 +268,19 @@ impl FileLoad<'_> {
                 rows.loaded += 1;
                 rows.updated += 1;
                 progress
-                    .staged
+                    .upserts
                     .push(&batch.encoder.bytes()[encoded.clone()]);
             }
             Verdict::Skip => rows.skipped += 1,
             Verdict::Wait => {
                 let waiting = Waiting {
-                    row: rows.read,
-                    found: known.found.to_vec(),
+                    keys: self.keys.waiting(rows.read, keys),
                     encoded: batch.encoder.bytes()[encoded.clone()].to_vec(),
-                    keys: keys.to_vec(),
                     line: record.line,
                     byte_offset,
-                    raw: text::of_raw_bytes(batch.raw(record), self.plan.encoding),
+                    raw: text::of_raw_bytes(batch.raw(record), self.rows.plan.encoding),
                 };
-                let beside = size_of_val(&*waiting.keys) + size_of_val(&*waiting.found);
+                let beside = waiting.keys.bytes();
                 progress.waiting_bytes +=
                     (waiting.encoded.len() + waiting.raw.len() + beside + size_of::<Waiting>())
                         as u64;
@@ -321,7 +299,7 @@ impl FileLoad<'_> {
                     line: record.line,
                     byte_offset,
                 };
-                let raw = text::of_raw_bytes(batch.raw(record), self.plan.encoding);
+                let raw = text::of_raw_bytes(batch.raw(record), self.rows.plan.encoding);
                 self.reject(&mut progress.outcome, place, &violations, &raw)?;
             }
         }
@@ -344,7 +322,7 @@ impl FileLoad<'_> {
         for violation in violations {
             *outcome.rules.entry(violation.rule).or_default() += 1;
             self.rejects
-                .write(&self.target.table, place, violation, raw)?;
+                .write(&self.rows.target.table, place, violation, raw)?;
         }
         let rejected = self.rejected_before + outcome.rows.rejected;
         if let Some(limit @ RejectLimit::Rows(_)) = self.limit
@@ -365,24 +343,20 @@ impl FileLoad<'_> {
         progress: &mut Progress,
         file: &str,
     ) -> anyhow::Result<()> {
-        let mut sender = Sender::new(copy);
+        let mut sender = CopySender::new(copy);
         let mut waiting = std::mem::take(&mut progress.waiting);
         loop {
             let before = waiting.len();
             let mut still = Vec::new();
             for row in waiting {
-                let known = known(&self.findings, &row.found);
-                match self
-                    .judge
-                    .judge(self.keys, &row.keys, known, Vec::new(), true)
-                {
+                match self.keys.check_again(&row.keys, true) {
                     Verdict::Load => {
                         sender.add(&row.encoded, 1)?;
                         progress.sent.add(row.line);
                         progress.outcome.rows.loaded += 1;
                     }
                     Verdict::Update => {
-                        progress.staged.push(&row.encoded);
+                        progress.upserts.push(&row.encoded);
                         progress.outcome.rows.loaded += 1;
                         progress.outcome.rows.updated += 1;
                     }
@@ -396,11 +370,7 @@ impl FileLoad<'_> {
         }
         sender.flush()?;
         for row in waiting {
-            let known = known(&self.findings, &row.found);
-            match self
-                .judge
-                .judge(self.keys, &row.keys, known, Vec::new(), false)
-            {
+            match self.keys.check_again(&row.keys, false) {
                 Verdict::Reject(violations) => {
                     let place = Place {
                         file,
@@ -413,14 +383,6 @@ impl FileLoad<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// What is known of a row of which this was found before.
-fn known<'a>(findings: &'a Option<Findings>, found: &'a [Found]) -> Known<'a> {
-    match findings {
-        Some(findings) => findings.with(found),
-        None => Known::default(),
     }
 }
 

@@ -4,14 +4,14 @@ use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
 
-use crate::input::find::Inputs;
+use crate::input::find::TableFiles;
 use crate::input::source::{Source, Sum};
 use crate::options::{OnDuplicate, Options};
 use crate::report::{FileReport, Rows};
 use crate::write::ledger::{self, Before};
 
 /// What is to be done with a file.
-pub(crate) struct Task {
+pub(crate) struct FilePlan {
     pub(crate) source: Source,
     /// Its sum, where it can be read twice.
     pub(crate) sum: Option<Sum>,
@@ -19,7 +19,7 @@ pub(crate) struct Task {
     pub(crate) before: Option<Before>,
 }
 
-impl Task {
+impl FilePlan {
     /// The report of a file that an earlier load had loaded.
     pub(crate) fn left_out(&self, before: Before) -> FileReport {
         let sum = self.sum.unwrap_or(Sum { bytes: 0, xxh3: 0 });
@@ -48,15 +48,15 @@ impl Task {
 /// [`Kind::Refused`] for a file that was loaded before; [`Kind::Usage`] for one that cannot be read.
 pub(crate) fn of(
     client: &mut Client,
-    inputs: &Inputs,
+    inputs: &TableFiles,
     options: &Options,
     cancel: &Cancel,
     load_id: i64,
-) -> anyhow::Result<Vec<Task>> {
-    let mut tasks: Vec<Task> = Vec::new();
+) -> anyhow::Result<Vec<FilePlan>> {
+    let mut plans: Vec<FilePlan> = Vec::new();
     for source in &inputs.sources {
         let sum = source.sum(cancel)?;
-        let twin = tasks.iter().any(|task| sum.is_some() && task.sum == sum);
+        let twin = plans.iter().any(|plan| sum.is_some() && plan.sum == sum);
         let before = match sum {
             _ if options.force => None,
             Some(_) if twin => Some(Before {
@@ -73,7 +73,7 @@ pub(crate) fn of(
         if options.commit_every.is_none() {
             refuse_twice(options, source, &inputs.table, before)?;
         }
-        tasks.push(Task {
+        plans.push(FilePlan {
             source: source.clone(),
             sum,
             // Rows that replace others are loaded as often as one likes.
@@ -81,7 +81,7 @@ pub(crate) fn of(
                 .filter(|before| !before.complete || options.on_duplicate != OnDuplicate::Update),
         });
     }
-    Ok(tasks)
+    Ok(plans)
 }
 
 /// Refuses a file that was loaded before, unless that is asked for.

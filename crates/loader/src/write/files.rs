@@ -9,18 +9,19 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
-use crate::input::sniff::{self, Opening};
+use crate::input::sniff::{self, SniffedFile};
 use crate::input::source::{self, Sum};
-use crate::keys::check::Judge;
+use crate::keys::check::KeyCheck;
+use crate::keys::memory_limit::FileKeys;
 use crate::keys::sets::KeySets;
-use crate::keys::staged::Again;
+use crate::keys::staged::{Again, FileRows};
 use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
 use crate::rules::key::KeyName;
 use crate::target::Target;
 use crate::target::tables;
 use crate::write::file::{self, Between, FileLoad, Outcome};
-use crate::write::file_plan::{self, Task};
+use crate::write::file_plan::{self, FilePlan};
 use crate::write::ledger::{self, Entry};
 use crate::write::rejects::Rejects;
 
@@ -44,12 +45,12 @@ impl Run<'_> {
         client: &mut Client,
         target: &Target,
         tables: &[&str],
-        tasks: &[Task],
+        plans: &[FilePlan],
     ) -> anyhow::Result<TableReport> {
         let start = Instant::now();
-        let estimates: Option<Vec<u64>> = tasks
+        let estimates: Option<Vec<u64>> = plans
             .iter()
-            .map(|task| source::estimated_rows(&task.source, task.sum?.bytes))
+            .map(|file_plan| source::estimated_rows(&file_plan.source, file_plan.sum?.bytes))
             .collect();
         let span = tracing::info_span!(
             "load",
@@ -65,10 +66,10 @@ impl Run<'_> {
             files: Vec::new(),
             seconds: 0.0,
         };
-        for task in tasks {
-            let file = match task.before {
-                Some(before) if before.complete => task.left_out(before),
-                _ => self.file(client, target, tables, task, &span, &mut report)?,
+        for file_plan in plans {
+            let file = match file_plan.before {
+                Some(before) if before.complete => file_plan.left_out(before),
+                _ => self.file(client, target, tables, file_plan, &span, &mut report)?,
             };
             for note in &file.notes {
                 tracing::info!("{} {note}", file.file);
@@ -85,12 +86,12 @@ impl Run<'_> {
         client: &mut Client,
         target: &Target,
         tables: &[&str],
-        task: &Task,
+        file_plan: &FilePlan,
         span: &tracing::Span,
         report: &mut TableReport,
     ) -> anyhow::Result<FileReport> {
         let options = self.options;
-        let Opening {
+        let SniffedFile {
             rest,
             plan,
             columns,
@@ -98,28 +99,29 @@ impl Run<'_> {
             references,
             mut notes,
             watch,
-        } = sniff::open(&task.source, target)?;
-        let judge = self.judge(client, target, &unique, &references)?;
+        } = sniff::open(&file_plan.source, target)?;
+        let check = self.key_check(client, target, &unique, &references)?;
         let name = rest.name.clone();
-        let mut load = FileLoad {
+        let rows = FileRows {
             schema: &options.schema,
             target,
             columns: &columns,
             plan: &plan,
-            judge,
-            keys: &mut self.keys,
-            findings: None,
-            looks_up: false,
-            again: task.sum.map(|sum| Again {
-                source: &task.source,
+            workers: options.workers,
+            again: file_plan.sum.map(|sum| Again {
+                source: &file_plan.source,
                 sum,
             }),
-            workers: options.workers,
+        };
+        let done_before = file_plan.before.map_or(0, |before| before.rows);
+        let mut load = FileLoad {
+            rows,
+            keys: FileKeys::new(rows, check, &mut self.keys, done_before),
             rejects: &mut self.rejects,
-            done_before: task.before.map_or(0, |before| before.rows),
+            done_before,
             limit: options.max_rejects,
             rejected_before: self.rows.rejected + report.rows.rejected,
-            commit_every: options.commit_every.filter(|_| task.sum.is_some()),
+            commit_every: options.commit_every.filter(|_| file_plan.sum.is_some()),
             memory_bytes: options.memory_bytes,
             span,
             rows_before: report.rows.read,
@@ -135,7 +137,7 @@ impl Run<'_> {
                     rows.rejected, rows.read
                 )));
             }
-            if let Some(sum) = task.sum {
+            if let Some(sum) = file_plan.sum {
                 let entry = Entry {
                     load_id,
                     table: &target.table,
@@ -162,15 +164,15 @@ impl Run<'_> {
                 },
             },
         )?;
-        let orphans = std::mem::take(&mut load.judge.orphans);
+        let orphans = std::mem::take(&mut load.keys.check.orphans);
         // Keys that the server gave are not among those in memory.
         for (index, key) in target.unique.iter().enumerate() {
             if !unique.contains(&index) {
                 self.keys.retain(|name| *name != key.name);
             }
         }
-        let sum = watch.finish(task.sum)?;
-        self.finish_file(client, target, task, sum, &outcome)?;
+        let sum = watch.finish(file_plan.sum)?;
+        self.finish_file(client, target, file_plan, sum, &outcome)?;
         for (column, count) in orphans {
             *report.orphans.entry(column).or_default() += count;
         }
@@ -184,7 +186,7 @@ impl Run<'_> {
             xxh3: sum.hex(),
             rows: outcome.rows,
             blank_lines: outcome.noticed.blank_lines,
-            loaded_before: task.before.map(|before| before.load_id),
+            loaded_before: file_plan.before.map(|before| before.load_id),
             notes,
         })
     }
@@ -194,12 +196,12 @@ impl Run<'_> {
         &self,
         client: &mut Client,
         target: &Target,
-        task: &Task,
+        file_plan: &FilePlan,
         sum: Sum,
         outcome: &Outcome,
     ) -> anyhow::Result<()> {
         let options = self.options;
-        let (name, rows) = (task.source.name(), &outcome.rows);
+        let (name, rows) = (file_plan.source.name(), &outcome.rows);
         rows.check(&name)?;
         if options.max_rejects.is_none() && rows.read > 1 && outcome.malformed == rows.read {
             return Err(Kind::Refused.error(format!(
@@ -208,10 +210,10 @@ impl Run<'_> {
                 rows.read, target.table
             )));
         }
-        if task.sum.is_none() && !options.force && !options.truncate {
+        if file_plan.sum.is_none() && !options.force && !options.truncate {
             // Standard input is known only now.
             let before = ledger::find(client, &options.schema, &target.table, sum)?;
-            file_plan::refuse_twice(options, &task.source, &target.table, before)?;
+            file_plan::refuse_twice(options, &file_plan.source, &target.table, before)?;
         }
         let entry = Entry {
             load_id: self.load_id,
@@ -225,14 +227,14 @@ impl Run<'_> {
     }
 
     /// Finds or reads the keys that rows of a file are judged by.
-    fn judge<'t>(
+    fn key_check<'t>(
         &mut self,
         client: &mut Client,
         target: &'t Target,
         unique: &[usize],
         references: &[usize],
-    ) -> anyhow::Result<Judge<'t>> {
-        let mut judge = Judge {
+    ) -> anyhow::Result<KeyCheck<'t>> {
+        let mut check = KeyCheck {
             unique: Vec::new(),
             references: Vec::new(),
             on_duplicate: self.options.on_duplicate,
@@ -241,14 +243,14 @@ impl Run<'_> {
         for index in unique {
             let unique = &target.unique[*index];
             let place = self.read_keys(client, target, &unique.name, &unique.name.columns)?;
-            judge.unique.push((unique, place));
+            check.unique.push((unique, place));
         }
         for index in references {
             let reference = &target.references[*index];
             let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
-            judge.references.push((reference, place));
+            check.references.push((reference, place));
         }
-        Ok(judge)
+        Ok(check)
     }
 
     fn read_keys(

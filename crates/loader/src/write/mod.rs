@@ -5,5 +5,5 @@ pub(crate) mod file;
 pub(crate) mod file_plan;
 pub(crate) mod files;
 pub(crate) mod ledger;
-pub mod rejects;
+pub(crate) mod rejects;
 pub(crate) mod upsert;

@@ -9,14 +9,14 @@ use anyhow::Context;
 use database::catalogue::identifier::qualified;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
-
-use crate::input::find::Inputs;
-use crate::input::source::Source;
 use values::rule::Violation;
 use values::text;
 
+use crate::input::find::TableFiles;
+use crate::input::source::Source;
+
 /// The table of rejects.
-pub const TABLE: &str = "extrato_reject";
+pub(crate) const TABLE: &str = "extrato_reject";
 /// What a line takes beside the raw text, more or less.
 const LINE_BYTES: usize = 256;
 /// Bytes sent at once.
@@ -37,7 +37,7 @@ pub(crate) fn create_sql(schema: &str) -> String {
 
 /// Where a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The file, as it was named.
     pub file: &'a str,
     /// The physical line that the record begins on, from 1.
@@ -47,7 +47,7 @@ pub struct Place<'a> {
 }
 
 /// Writes rejects into files, and from these into the table.
-pub struct Rejects {
+pub(crate) struct Rejects {
     folder: PathBuf,
     load_id: i64,
     files: BTreeMap<String, Out>,
@@ -71,7 +71,7 @@ impl Rejects {
     /// # Errors
     /// [`Kind::Output`] if the folder cannot be written, or holds a file of a table's name that is none of
     /// rejects.
-    pub fn open(
+    pub(crate) fn open(
         folder: &Path,
         load_id: i64,
         tables: &[(&str, Option<i64>)],
@@ -118,7 +118,7 @@ impl Rejects {
     ///
     /// # Errors
     /// [`Kind::Output`], as on a full disk.
-    pub fn write(
+    pub(crate) fn write(
         &mut self,
         table: &str,
         place: Place<'_>,
@@ -172,19 +172,19 @@ impl Rejects {
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
     /// The transaction in which they were published was committed.
-    pub fn committed(&mut self) {
+    pub(crate) fn committed(&mut self) {
         for out in self.files.values_mut() {
             out.committed = out.published;
         }
     }
 
     /// … or rolled back.
-    pub fn rolled_back(&mut self) {
+    pub(crate) fn rolled_back(&mut self) {
         for out in self.files.values_mut() {
             out.published = out.committed;
         }
@@ -194,7 +194,7 @@ impl Rejects {
     ///
     /// # Errors
     /// [`Kind::Output`], as on a full disk.
-    pub fn flush(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         for out in self.files.values_mut() {
             out.file.flush().or_fail(Kind::Output, || {
                 format!("cannot write {}", out.path.display())
@@ -207,7 +207,7 @@ impl Rejects {
     ///
     /// # Errors
     /// The server's; [`Kind::Output`].
-    pub fn publish(&mut self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
+    pub(crate) fn publish(&mut self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
         self.flush()?;
         let target = qualified(schema, TABLE);
         for out in self.files.values_mut() {
@@ -240,7 +240,7 @@ impl Rejects {
 }
 
 /// The file of a table's rejects.
-pub fn path_of(folder: &Path, table: &str) -> PathBuf {
+pub(crate) fn path_of(folder: &Path, table: &str) -> PathBuf {
     // A table's name may hold what a file's cannot.
     folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
 }
@@ -249,7 +249,7 @@ pub fn path_of(folder: &Path, table: &str) -> PathBuf {
 ///
 /// # Errors
 /// [`Kind::Usage`] with the way out.
-pub(crate) fn refuse_inputs(folder: &Path, inputs: &[Inputs]) -> anyhow::Result<()> {
+pub(crate) fn refuse_inputs(folder: &Path, inputs: &[TableFiles]) -> anyhow::Result<()> {
     for of_table in inputs {
         let Ok(rejects) = path_of(folder, &of_table.table).canonicalize() else {
             continue;

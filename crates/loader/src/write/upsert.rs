@@ -14,12 +14,12 @@ const SEQUENCE: &str = "extrato_sequence";
 
 /// Rows that wait to replace others.
 #[derive(Default)]
-pub(crate) struct Staged {
+pub(crate) struct Upserts {
     encoder: RowEncoder,
     rows: u64,
 }
 
-impl Staged {
+impl Upserts {
     /// Adds a row as it was encoded for COPY.
     pub(crate) fn push(&mut self, row: &[u8]) {
         /// Of the count of fields that a row begins with.
