@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use database::catalogue::identifier::qualified;
+use database::lock::{lock, unlock};
 use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
 use postgres::Client;
@@ -18,6 +19,9 @@ use crate::write::file_plan::{self, FilePlan};
 use crate::write::files::{Run, commit_with};
 use crate::write::ledger;
 use crate::write::rejects::{self, Rejects};
+
+/// What the lock on the schema says of who holds it.
+const COMMAND: &str = "load";
 
 /// Loads files into the tables of a schema, which are made if none of them is there.
 ///
@@ -35,9 +39,9 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
     let inputs = find::find(options)?;
     rejects::refuse_inputs(&options.rejects, &inputs)?;
     let mut client = settings.connect(cancel)?;
-    ledger::lock(&mut client, &options.schema)?;
+    lock(&mut client, COMMAND, &options.schema)?;
     let result = in_order(&mut client, &inputs, options, cancel, start);
-    ledger::unlock(&mut client, &options.schema);
+    unlock(&mut client, COMMAND, &options.schema);
     result.map_err(|error| match Failure::kind_of(&error) {
         Some(Kind::Interrupted) => error,
         _ => cancel.check().err().unwrap_or(error),

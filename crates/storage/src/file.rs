@@ -8,9 +8,9 @@ use dataset::failure::{Kind, OrFail};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::manifest::FileEntry;
+use crate::sum::Summing;
 
 /// A folder, open: what is created in it is found without following its whole path.
 pub struct Folder {
@@ -58,8 +58,7 @@ impl Folder {
 pub struct OpenFile {
     path: PathBuf,
     file: File,
-    hash: Xxh3,
-    bytes: u64,
+    summing: Summing,
 }
 
 impl OpenFile {
@@ -91,8 +90,7 @@ impl OpenFile {
         Ok(Self {
             path,
             file,
-            hash: Xxh3::new(),
-            bytes: 0,
+            summing: Summing::default(),
         })
     }
 
@@ -108,11 +106,12 @@ impl OpenFile {
 
     /// What the manifest says of the file, whose contents end here.
     pub fn entry(self, path: String, rows: usize) -> FileEntry {
+        let sum = self.summing.sum();
         FileEntry {
             path,
             rows: rows as u64,
-            bytes: self.bytes,
-            xxh3_128: self.hash.digest128(),
+            bytes: sum.bytes,
+            xxh3_128: sum.xxh3,
         }
     }
 }
@@ -120,8 +119,7 @@ impl OpenFile {
 impl Write for OpenFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
+        self.summing.add(&bytes[..written]);
         Ok(written)
     }
 

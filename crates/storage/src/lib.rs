@@ -1,7 +1,9 @@
-//! Where files lie: files being written with their sums, manifests, and outputs that are published whole or not at all.
+//! Where files lie: files being read and written with their sums, manifests, and outputs that are published whole or not at all.
 
 pub mod file;
 pub mod fill;
 pub mod manifest;
 pub mod place;
 pub mod publish;
+pub mod source;
+pub mod sum;

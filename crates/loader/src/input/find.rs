@@ -5,8 +5,8 @@ use std::path::Path;
 use dataset::Table;
 use dataset::failure::Kind;
 
-use crate::input::source::Source;
 use crate::options::Options;
+use storage::source::Source;
 
 /// The files of a table.
 #[derive(Debug)]

@@ -5,5 +5,4 @@ pub(crate) mod find;
 pub(crate) mod header;
 pub(crate) mod lines;
 pub(crate) mod sniff;
-pub(crate) mod source;
 pub(crate) mod stream;

@@ -9,10 +9,10 @@ use values::text;
 
 use crate::input::batch::RowPlan;
 use crate::input::header::{self, Layout};
-use crate::input::source::{Source, Watch};
 use crate::input::stream::Rest;
 use crate::rules::row::RowRules;
 use crate::target::Target;
+use storage::source::{Source, Watch};
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];

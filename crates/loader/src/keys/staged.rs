@@ -19,13 +19,14 @@ use tracing::field;
 use crate::input::batch::{Batch, RowPlan};
 use crate::input::lines::SentLines;
 use crate::input::sniff;
-use crate::input::source::{Source, Sum, estimated_rows};
 use crate::input::stream::Stream;
 use crate::keys::check::KeyCheck;
 use crate::keys::results::{Finding, StagedResults, TABLE as FINDINGS};
 use crate::keys::sets::incomparable;
 use crate::rules::key::KeyName;
 use crate::target::Target;
+use storage::source::{Source, estimated_rows};
+use storage::sum::Sum;
 
 const VALUES: &str = "extrato_values";
 /// How often a check may fail with an error while the rows are looked for that it fails for.

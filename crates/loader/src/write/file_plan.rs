@@ -5,10 +5,11 @@ use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::input::find::TableFiles;
-use crate::input::source::{Source, Sum};
 use crate::options::{OnDuplicate, Options};
 use crate::report::{FileReport, Rows};
 use crate::write::ledger::{self, Before};
+use storage::source::Source;
+use storage::sum::Sum;
 
 /// What is to be done with a file.
 pub(crate) struct FilePlan {

@@ -10,7 +10,6 @@ use postgres::Client;
 use tracing::field;
 
 use crate::input::sniff::{self, SniffedFile};
-use crate::input::source::{self, Sum};
 use crate::keys::check::KeyCheck;
 use crate::keys::memory_limit::FileKeys;
 use crate::keys::sets::KeySets;
@@ -24,6 +23,8 @@ use crate::write::file::{self, Between, FileLoad, Outcome};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::ledger::{self, Entry};
 use crate::write::rejects::Rejects;
+use storage::source;
+use storage::sum::Sum;
 
 /// A load that is under way.
 pub(crate) struct Run<'a> {

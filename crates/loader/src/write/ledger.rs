@@ -1,52 +1,18 @@
 //! The ledger `extrato_load`: which file was loaded into which table, and how far. It makes a repeated load do
 //! nothing twice, since it is written in the transaction that loads the rows.
 
-use std::thread;
-use std::time::Duration;
-
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 
-use crate::input::source::Sum;
 use crate::report::Rows;
 use crate::write::rejects;
+use storage::sum::Sum;
 
 /// The table of files loaded.
 pub(crate) const TABLE: &str = "extrato_load";
 const SEQUENCE: &str = "extrato_load_id";
-
-/// The number of the advisory lock on a schema, from its name.
-const LOCK: &str = "hashtextextended('extrato load ' || $1, 0)";
-/// How long a load waits for a lock: the server notices only after a while that a killed one is gone.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: Duration = Duration::from_millis(50);
-
-/// Keeps other loads off the schema until `client` disconnects or [`unlock`]s.
-///
-/// # Errors
-/// [`Kind::Refused`] if another load has it.
-pub(crate) fn lock(client: &mut Client, schema: &str) -> anyhow::Result<()> {
-    let query = format!("SELECT pg_try_advisory_lock({LOCK})");
-    for _ in 0..LOCK_TRIES {
-        if client.query_one(&query, &[&schema])?.get(0) {
-            return Ok(());
-        }
-        thread::sleep(LOCK_PAUSE);
-    }
-    Err(Kind::Refused.error(format!(
-        "another load is running on schema {schema}: wait for its end, or name another with --schema"
-    )))
-}
-
-/// Lets other loads on, at once and not only when the server notices that this one is gone.
-pub(crate) fn unlock(client: &mut Client, schema: &str) {
-    let query = format!("SELECT pg_advisory_unlock({LOCK})");
-    if let Err(error) = client.query_one(&query, &[&schema]) {
-        tracing::debug!(%error, "the lock goes with the connection");
-    }
-}
 
 /// Makes the schema and the tables of the ledger where they are missing, and gives this load its id.
 ///

@@ -13,7 +13,7 @@ use values::rule::Violation;
 use values::text;
 
 use crate::input::find::TableFiles;
-use crate::input::source::Source;
+use storage::source::Source;
 
 /// The table of rejects.
 pub(crate) const TABLE: &str = "extrato_reject";

@@ -9,7 +9,8 @@ use std::time::SystemTime;
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use flate2::read::MultiGzDecoder;
-use xxhash_rust::xxh3::Xxh3;
+
+use crate::sum::{Sum, Summing};
 
 /// What compressed files may add to a name that a pattern doesn't have.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
@@ -20,7 +21,7 @@ const SUM_BYTES: usize = 1 << 20;
 
 /// One input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub enum Source {
     /// A file.
     File(PathBuf),
     /// Standard input.
@@ -29,7 +30,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// How it is called in reports and rejects.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
@@ -40,7 +41,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if there is none, or it is no file.
-    pub(crate) fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
+    pub fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
         if pattern == "-" {
             return Ok(vec![Self::Stdin]);
         }
@@ -59,7 +60,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder.
-    pub(crate) fn in_folder(folder: &Path, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
+    pub fn in_folder(folder: &Path, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
         let escaped = glob::Pattern::escape(&folder.display().to_string());
         let mut found = Vec::new();
         for pattern in patterns {
@@ -87,7 +88,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if it cannot be read; [`Kind::Interrupted`].
-    pub(crate) fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
+    pub fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
         let Self::File(path) = self else {
             return Ok(None);
         };
@@ -112,7 +113,7 @@ impl Source {
     ///
     /// # Errors
     /// [`Kind::Usage`] if it cannot be read.
-    pub(crate) fn open(&self) -> anyhow::Result<Opened> {
+    pub fn open(&self) -> anyhow::Result<Opened> {
         let failed = || format!("{} cannot be read", self.name());
         let state = Arc::new(Mutex::new(Summing::default()));
         let (raw, file): (Box<dyn Read + Send>, _) = match self {
@@ -172,42 +173,6 @@ fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Size and checksum of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sum {
-    /// Its size.
-    pub bytes: u64,
-    /// Its XXH3-128.
-    pub xxh3: u128,
-}
-
-impl Sum {
-    /// The checksum as it is recorded.
-    pub(crate) fn hex(&self) -> String {
-        format!("{:032x}", self.xxh3)
-    }
-}
-
-#[derive(Default)]
-struct Summing {
-    bytes: u64,
-    hash: Box<Xxh3>,
-}
-
-impl Summing {
-    fn add(&mut self, bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
-        self.hash.update(bytes);
-    }
-
-    fn sum(&self) -> Sum {
-        Sum {
-            bytes: self.bytes,
-            xxh3: self.hash.digest128(),
-        }
-    }
-}
-
 /// Sums what is read through it.
 struct Counted {
     raw: Box<dyn Read + Send>,
@@ -224,7 +189,7 @@ impl Read for Counted {
 }
 
 /// An input that is being read.
-pub(crate) struct Opened {
+pub struct Opened {
     /// Its bytes, decompressed.
     pub bytes: Box<dyn Read + Send>,
     /// How they were compressed, if they were.
@@ -235,7 +200,7 @@ pub(crate) struct Opened {
 }
 
 /// Looks at an input from outside the thread that reads it.
-pub(crate) struct Watch {
+pub struct Watch {
     source: Source,
     modified: Option<SystemTime>,
     state: Arc<Mutex<Summing>>,
@@ -243,7 +208,7 @@ pub(crate) struct Watch {
 
 impl Opened {
     /// Something to ask for the checksum once all is read.
-    pub(crate) fn watch(&self) -> Watch {
+    pub fn watch(&self) -> Watch {
         Watch {
             source: self.source.clone(),
             modified: self.modified,
@@ -257,7 +222,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`Kind::Refused`] if that isn't what was there `before`, or the file was written to meanwhile.
-    pub(crate) fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
+    pub fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
         let sum = self
             .state
             .lock()
@@ -279,7 +244,7 @@ impl Watch {
 
 /// The size of a sample of lines against that of the file, for an estimate of its rows; `None` where it is
 /// compressed or cannot be read twice.
-pub(crate) fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
+pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     const SAMPLE_BYTES: u64 = 64 * 1024;
     let Source::File(path) = source else {
         return None;
@@ -291,7 +256,7 @@ pub(crate) fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     if sample.is_empty() {
         return None;
     }
-    let lines = memchr::memchr_iter(b'\n', &sample).count() as u64;
+    let lines = sample.iter().filter(|byte| **byte == b'\n').count() as u64;
     Some((bytes * lines).div_ceil(sample.len() as u64))
 }
 
