@@ -15,7 +15,7 @@ mod storage;
 use database::{Cancel, Connection};
 use dataset::Dataset;
 use generator::{Asked, Mode, Options, Report, Storage, generate};
-use testkit::Database;
+use testkit::{Database, value};
 
 const TABLES: [&str; 4] = ["associado", "conta", "cartao", "movimento"];
 
@@ -52,14 +52,6 @@ fn seeded(seed: u64) -> Asked {
 /// Generates into `database`, which must succeed.
 fn generated(database: &Database, options: &Options) -> Report {
     generate(&database.settings(), options, &Cancel::default()).expect("generated")
-}
-
-/// The only value that `query` gives.
-fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Connection, query: &str) -> T {
-    client
-        .query_one(query, &[])
-        .unwrap_or_else(|error| panic!("{query}: {error}"))
-        .get(0)
 }
 
 fn count(client: &mut Connection, query: &str) -> i64 {

@@ -6,8 +6,9 @@ use std::thread;
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
 use loader::{OnDuplicate, Rows};
+use testkit::value;
 
-use crate::world::{HIRING, SALES, World, rows, value};
+use crate::world::{HIRING, SALES, World, rows};
 
 fn hiring(employees: &str) -> World {
     let world = World::new(&HIRING);

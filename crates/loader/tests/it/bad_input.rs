@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use dataset::failure::Kind;
 use dataset::load_rules::Encoding;
 use loader::RejectLimit;
+use testkit::value;
 
-use crate::world::{HIRING, SALES, World, rejects, value};
+use crate::world::{HIRING, SALES, World, rejects};
 
 /// Departments and no more.
 fn departments(bytes: impl AsRef<[u8]>) -> World {

@@ -7,8 +7,9 @@ use std::fs;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use testkit::value;
 
-use crate::world::{HIRING, World, value};
+use crate::world::{HIRING, World};
 
 const LINES: usize = 120;
 const LOADS: usize = 25;

@@ -2,8 +2,9 @@
 
 use dataset::failure::Kind;
 use loader::RejectLimit;
+use testkit::value;
 
-use crate::world::{HIRING, World, rejects, rows, value};
+use crate::world::{HIRING, World, rejects, rows};
 
 const DEPARTMENTS: &str = "1,Product Management\n2,Sales\n3,\"Research, and Development\"";
 const JOBS: &str = "1,Recruiter\n2,VP Sales";

@@ -1,7 +1,8 @@
 //! Files in the dialect of sales: semicolons, CRLF, a byte order mark, NULL as a word, decimal commas in some
 //! columns and points in others, customers that the files lack.
+use testkit::value;
 
-use crate::world::{SALES, World, rejects, rows, value};
+use crate::world::{SALES, World, rejects, rows};
 
 const PRODUCTS: &str = "\u{feff}ProductID;Name;ProductNumber;ListPrice;Size;Weight;SellStartDate\r\n\
     1;Adjustable Race, Steel;AR-5381;0,0000;NULL;NULL;2008-04-30 00:00:00.000\r\n\

@@ -2,8 +2,9 @@
 //! indexes, triggers. A row that it refuses ends the load, and the error names the constraint, the file and the line.
 
 use dataset::failure::Kind;
+use testkit::value;
 
-use crate::world::{World, rejects, value};
+use crate::world::{World, rejects};
 
 const TOML: &str = r#"
 name = "shop"

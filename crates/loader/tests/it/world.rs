@@ -5,12 +5,12 @@ use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::{fs, io};
 
-use database::{Cancel, Connection, ConnectionArgs, Environment, Settings};
+use database::{Cancel, Connection};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
 use loader::{Dialect, OnDuplicate, Options, Report, load};
 use tempfile::TempDir;
-use testkit::Database;
+use testkit::{Database, Role, value};
 
 /// Three headerless files, as they arrive: every field is required.
 pub(crate) const HIRING: [(&str, &str); 3] = [
@@ -212,28 +212,7 @@ impl World {
 
     /// Makes a role that may do what these statements grant to `{role}`.
     pub(crate) fn role(&self, grants: &str) -> Role<'_> {
-        let name = format!("guest_of_{}", self.database.settings().database());
-        let create = format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'; {grants}");
-        self.connect()
-            .batch_execute(&create.replace("{role}", &name))
-            .expect("a role");
-        Role {
-            settings: self.settings_of(&name, "secret"),
-            name,
-            world: self,
-        }
-    }
-
-    /// How another role connects to the same database.
-    fn settings_of(&self, role: &str, password: &str) -> Settings {
-        let other = |(name, value): (String, String)| match name.as_str() {
-            "PGUSER" => (name, role.to_owned()),
-            "PGPASSWORD" => (name, password.to_owned()),
-            _ => (name, value),
-        };
-        let environment: Environment = self.database.variables().into_iter().map(other).collect();
-        let settings = ConnectionArgs::default().settings(&environment);
-        settings.expect("settings").expect("a database is named")
+        Role::create(&self.database, grants)
     }
 
     pub(crate) fn count(&self, table: &str) -> i64 {
@@ -279,37 +258,9 @@ impl World {
     }
 }
 
-/// A role that a test has for itself. It is the server's, so it doesn't go with the database.
-pub(crate) struct Role<'a> {
-    pub(crate) name: String,
-    pub(crate) settings: Settings,
-    world: &'a World,
-}
-
-impl Drop for Role<'_> {
-    fn drop(&mut self) {
-        let drop = format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name);
-        let dropped = self.world.connect().batch_execute(&drop);
-        if !thread::panicking() {
-            dropped.expect("dropped");
-        }
-    }
-}
-
 /// A number so far from that of the next index that no page of a key set holds both.
 pub(crate) fn scattered(index: i64) -> i64 {
     index * 1_000_003
-}
-
-/// The only value that `query` gives.
-pub(crate) fn value<T: for<'a> postgres::types::FromSql<'a>>(
-    client: &mut Connection,
-    query: &str,
-) -> T {
-    client
-        .query_one(query, &[])
-        .unwrap_or_else(|error| panic!("{query}: {error}"))
-        .get(0)
 }
 
 /// Rejects as they are written in tests.
