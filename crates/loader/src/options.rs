@@ -45,6 +45,27 @@ pub struct Options {
 }
 
 impl Options {
+    /// The options that the command line has by default: into the schema named after the dataset, from no file yet, with
+    /// rejects in the folder `rejects` and in the table; one thread validates.
+    pub fn new(dataset: Dataset) -> Self {
+        Self {
+            schema: dataset.name.clone(),
+            dataset,
+            from: None,
+            tables: Vec::new(),
+            rejects: PathBuf::from("rejects"),
+            reject_table: true,
+            max_rejects: None,
+            on_duplicate: OnDuplicate::default(),
+            force: false,
+            truncate: false,
+            commit_every: None,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            workers: 1,
+            dialect: Dialect::default(),
+        }
+    }
+
     /// Checks that the options make sense together.
     ///
     /// # Errors
