@@ -10,10 +10,10 @@ use dataset::load_rules::Encoding;
 
 use crate::options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
 
-/// Threads that validate, at the most: beyond that the server is what takes the time.
+/// How many threads validate at most: with more of them, the server is what takes the time.
 const MAX_WORKERS: usize = 4;
 
-/// Examples for the help.
+/// The examples that the help ends with.
 pub const EXAMPLES: &str = "\
 Examples:
   Every file of the dataset that a folder holds, by the names that dataset.toml gives
@@ -37,7 +37,7 @@ Examples:
 /// missing are made.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
-    /// Where the rows go.
+    /// The database that the rows go into.
     #[command(flatten)]
     pub connection: ConnectionArgs,
 
@@ -64,7 +64,7 @@ pub struct LoadArgs {
     )]
     pub rejects: PathBuf,
 
-    /// Don't keep rejects in the table extrato_reject too
+    /// Keep rejects in files only, and not in the table extrato_reject
     #[arg(long, help_heading = "Rejects")]
     pub no_reject_table: bool,
 
@@ -83,7 +83,7 @@ pub struct LoadArgs {
     )]
     pub on_duplicate: OnDuplicate,
 
-    /// Load files that were loaded before too
+    /// Load files even if they were loaded before
     #[arg(long, help_heading = "Loading")]
     pub force: bool,
 
@@ -91,12 +91,12 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Loading")]
     pub truncate: bool,
 
-    /// Commit each time that so many rows were read, instead of once at the end. The same load again goes on where it
-    /// was committed last, and leaves out files that are done
+    /// Commit after every N rows read, instead of once at the end. The same load run again continues behind its last
+    /// commit, and leaves out files that are done
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Loading")]
     pub commit_every: Option<u64>,
 
-    /// Memory for the keys of rows, such as 512MB or 4GiB; those beyond it are checked by the database, which takes
+    /// Memory for the keys of rows, such as 512MB or 4GiB; keys that don't fit are checked by the database, which takes
     /// longer [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Loading")]
     pub memory: Option<ByteSize>,
@@ -106,7 +106,7 @@ pub struct LoadArgs {
     pub dialect: DialectArgs,
 }
 
-/// How files are written, where it is other than dataset.toml says.
+/// How the files are written, where that differs from what dataset.toml says.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DialectArgs {
     /// Whether the first line names the columns
@@ -125,7 +125,7 @@ pub struct DialectArgs {
     #[arg(long, value_name = "C", value_parser = quote, help_heading = "Dialect, if other than dataset.toml says")]
     pub quote: Option<Quote>,
 
-    /// What the bytes mean
+    /// How the files encode characters
     #[arg(long, value_name = "utf-8|latin-1", value_parser = encoding, help_heading = "Dialect, if other than dataset.toml says")]
     pub encoding: Option<Encoding>,
 
@@ -150,7 +150,7 @@ pub struct DialectArgs {
     pub timestamp_format: Vec<String>,
 }
 
-/// What encloses fields, if anything does.
+/// What encloses fields, if anything does; a type of its own, since clap takes an `Option` for a missing argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quote(pub Option<u8>);
 

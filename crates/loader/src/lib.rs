@@ -1,9 +1,41 @@
 //! Historical files into Postgres: bytes into records, records into rows that keep every rule or rejects that
 //! say which they break, rows into binary COPY.
 //!
-//! The middle is pure: [`values::records`] finds records in bytes, [`rules::row`] makes rows or rejects of them, and neither
-//! does any I/O. Around it, a thread reads, others validate, and [`load()`] judges keys in the file's order
-//! and sends what is accepted.
+//! ```
+//! use std::fs;
+//!
+//! use database::Cancel;
+//! use dataset::Dataset;
+//! use loader::{Options, load};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("departments.csv");
+//! fs::write(&file, "1,Accounting\nx,Legal\n2,\"Research, and Development\"\n")?;
+//!
+//! let database = testkit::Database::create();
+//! let options = Options {
+//!     tables: vec![("departments".to_owned(), file.display().to_string())],
+//!     rejects: folder.path().join("rejects"),
+//!     ..Options::new(Dataset::open("hiring")?)
+//! };
+//! let report = load(&database.settings(), &options, &Cancel::default())?;
+//! assert_eq!((report.rows.read, report.rows.loaded, report.rows.rejected), (3, 2, 1));
+//!
+//! // What was rejected, and why.
+//! let rejects = fs::read_to_string(folder.path().join("rejects/departments.csv"))?;
+//! assert!(rejects.contains("`x` is not an integer"));
+//!
+//! let query = "SELECT department FROM hiring.departments WHERE id = 2";
+//! let department: String = database.connect().query_one(query, &[])?.get(0);
+//! assert_eq!(department, "Research, and Development");
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+//!
+//! Read the crate from its top, the way its files import each other: [`load()`] (a load from beginning to end), `write`
+//! (rows into the database, and what is recorded of them), `keys` (rules that look beyond a row), `input` (files into
+//! blocks of rows), `target` (what a table takes) and [`rules`] (a field into a value). A thread reads a file and splits it
+//! ([`values::records`]), others validate its rows, and the caller's checks keys in the file's order and sends what is
+//! accepted. Splitting and validating are pure: no file, no database, no clock.
 //!
 //! A value is taken as Postgres's own input functions take it, and refused where these would change it: digits
 //! beyond the scale of a `numeric` and fractions of a second beyond microseconds (Postgres rounds), blanks beyond
@@ -13,8 +45,8 @@
 //!
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
 //! columns, foreign keys, CHECK constraints, and what the dataset adds. What only the server can judge (partial and
-//! exclusive indexes, triggers, checks that mean something in the table alone) ends the load with its words, and with the file and
-//! line of the row.
+//! exclusive indexes, triggers, checks that mean something in the table alone) ends the load with the server's words,
+//! and with the file and line of the row.
 //!
 //! Keys are kept in memory up to a limit. Beyond it, and for CHECK constraints, values are staged in a temporary table,
 //! where the database finds the few that matter. A pipe can be read only once: its keys are looked up block by block, and

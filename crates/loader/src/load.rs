@@ -1,4 +1,4 @@
-//! A load from beginning to end: what is to be loaded, one transaction, and what it left behind.
+//! A load from beginning to end: finding the files, one transaction for all tables, the report.
 
 use std::time::Instant;
 
@@ -23,15 +23,15 @@ use crate::write::rejects::{self, Rejects};
 /// What the lock on the schema says of who holds it.
 const COMMAND: &str = "load";
 
-/// Loads files into the tables of a schema, which are made if none of them is there.
+/// Loads files into the tables of a schema, which are made if none of them exists.
 ///
 /// Without [`Options::commit_every`] either every row that keeps the rules is in the database at the end, or none;
 /// rejected rows are recorded in both cases.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options, files or a description that make no sense; [`Kind::Mismatch`] for a file that is
-/// none of its table, and for tables that don't fit; [`Kind::Refused`] beyond the limit of rejects, for a file that was
-/// loaded before, and for what the server refuses; [`Kind::Output`] if rejects cannot be written;
+/// [`Kind::Usage`] for options, files or a description that make no sense; [`Kind::Mismatch`] for a file that is not
+/// one of its table, and for tables that don't fit; [`Kind::Refused`] beyond the limit of rejects, for a file that
+/// was loaded before, and for what the server refuses; [`Kind::Output`] if rejects cannot be written;
 /// [`Kind::Connection`]; [`Kind::Interrupted`].
 pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     let start = Instant::now();
@@ -48,7 +48,7 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
     })
 }
 
-/// The tables, each with the load from which it goes on: one that committed a part of its file.
+/// Pairs each table with the load that it continues, if one committed a part of its file.
 fn goes_on_from<'t>(tables: &[&'t str], plans: &[Vec<FilePlan>]) -> Vec<(&'t str, Option<i64>)> {
     let former = |plans: &Vec<FilePlan>| {
         let mut begun = plans.iter().filter_map(|plan| plan.before);
@@ -116,7 +116,7 @@ fn in_order(
     })
 }
 
-/// Loads all tables and commits. Returns whether they were made, and what was loaded.
+/// Loads all tables and commits. Returns whether the tables were made, and what was loaded.
 fn transaction(
     run: &mut Run<'_>,
     client: &mut Client,
@@ -135,8 +135,8 @@ fn transaction(
         let (targets, judges) = target::create(client, dataset, schema, tables, dialect)?;
         run.unkeyed = true;
         if judges || run.options.commit_every.is_some() {
-            // The server names the row that breaks a rule of its own only as it takes it, and a load that is
-            // continued finds the keys that it needs.
+            // The server tells which row breaks a rule of its own only as it takes that row, and a load that is
+            // continued needs the keys.
             tables::add_keys(client, dataset, schema, &mut run.unkeyed)?;
         }
         targets
@@ -178,7 +178,7 @@ fn transaction(
     Ok((created, reports))
 }
 
-/// Rolls back, and records the rejects all the same. Returns the error with what became of the load.
+/// Rolls the load back, and records its rejects all the same. Returns the error with what became of the load.
 fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyhow::Error {
     let mut record = || -> anyhow::Result<()> {
         client.batch_execute("ROLLBACK")?;

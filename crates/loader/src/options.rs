@@ -7,17 +7,17 @@ use dataset::Dataset;
 use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, Encoding, LoadRules};
 
-/// Memory for keys when nothing else is said.
+/// The memory for keys unless the options say otherwise.
 pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 
 /// What to load, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The dataset.
+    /// The dataset whose tables are loaded.
     pub dataset: Dataset,
-    /// The schema.
+    /// The schema that holds the tables.
     pub schema: String,
-    /// The folder in which each table's files are looked for by the patterns of the dataset.
+    /// The folder in which files are looked for, by the patterns that the dataset has for each table.
     pub from: Option<PathBuf>,
     /// Files named for a table: a path, a pattern, or `-` for standard input. These tables are not looked for in
     /// the folder.
@@ -26,25 +26,46 @@ pub struct Options {
     pub rejects: PathBuf,
     /// Whether rejects go into the table `extrato_reject` too.
     pub reject_table: bool,
-    /// How many rejects a load may have; beyond it nothing is loaded. `None`: any number.
+    /// How many rejects a load may have; with more of them nothing is loaded. `None` allows any number.
     pub max_rejects: Option<RejectLimit>,
-    /// What to do about a row whose key is there, and about a file that was loaded before.
+    /// What to do about a row whose key is there already, and about a file that was loaded before.
     pub on_duplicate: OnDuplicate,
     /// Whether files that were loaded before are loaded again.
     pub force: bool,
     /// Whether the tables that files are loaded into are emptied first.
     pub truncate: bool,
-    /// Commit each time that so many rows were read; `None`: all rows in one transaction.
+    /// After how many rows read the load commits; with `None` all rows are one transaction.
     pub commit_every: Option<u64>,
-    /// Memory for keys.
+    /// The memory for keys, in bytes.
     pub memory_bytes: u64,
-    /// Threads that validate, at least 1.
+    /// How many threads validate rows, at least 1.
     pub workers: usize,
-    /// What is other than the dataset says about the files.
+    /// How the files are written, where that differs from what the dataset says.
     pub dialect: Dialect,
 }
 
 impl Options {
+    /// The options that the command line has by default: into the schema named after the dataset, from no file yet, with
+    /// rejects in the folder `rejects` and in the table; one thread validates.
+    pub fn new(dataset: Dataset) -> Self {
+        Self {
+            schema: dataset.name.clone(),
+            dataset,
+            from: None,
+            tables: Vec::new(),
+            rejects: PathBuf::from("rejects"),
+            reject_table: true,
+            max_rejects: None,
+            on_duplicate: OnDuplicate::default(),
+            force: false,
+            truncate: false,
+            commit_every: None,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            workers: 1,
+            dialect: Dialect::default(),
+        }
+    }
+
     /// Checks that the options make sense together.
     ///
     /// # Errors
@@ -55,13 +76,13 @@ impl Options {
         }
         let stdin = self.tables.iter().filter(|(_, file)| file == "-").count();
         if stdin > 1 {
-            return Err(Kind::Usage.error("standard input can be one table's only"));
+            return Err(Kind::Usage.error("standard input can be read for one table only"));
         }
         Ok(())
     }
 }
 
-/// What is other than the dataset says, for all tables.
+/// How the files of all tables are written, where that differs from what the dataset says.
 #[derive(Debug, Clone, Default)]
 pub struct Dialect {
     /// See [`LoadRules::header`].
@@ -81,7 +102,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The rules of a table with what is other put in.
+    /// The rules of a table, with what differs put in.
     pub fn over(&self, rules: &LoadRules) -> LoadRules {
         let mut rules = rules.clone();
         rules.header = self.header.unwrap_or(rules.header);
@@ -116,9 +137,9 @@ pub enum OnDuplicate {
 /// How many rejects a load may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RejectLimit {
-    /// So many rows.
+    /// A number of rows.
     Rows(u64),
-    /// Such a share of the rows read, in per cent.
+    /// A share of the rows read, in per cent.
     Percent(f64),
 }
 

@@ -9,20 +9,20 @@ use serde::Serialize;
 /// What happened to the rows of a file, a table or a load: read = loaded + rejected + skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Rows {
-    /// Records read, torn lines included; headers and blank lines are none.
+    /// Records read, torn lines included, headers and blank lines not.
     pub read: u64,
     /// Rows that are in the database now.
     pub loaded: u64,
-    /// … of which replaced a row with the same key.
+    /// Rows among the loaded ones that replaced a row with the same key.
     pub updated: u64,
     /// Rows refused and recorded.
     pub rejected: u64,
-    /// Rows left out as they were asked to be: duplicates, and rows that an earlier load had done.
+    /// Rows left out as the options ask: duplicates, and rows that an earlier load had done.
     pub skipped: u64,
 }
 
 impl Rows {
-    /// Adds those of a part.
+    /// Adds the rows of a part.
     pub fn add(&mut self, part: &Self) {
         self.read += part.read;
         self.loaded += part.loaded;
@@ -31,7 +31,7 @@ impl Rows {
         self.skipped += part.skipped;
     }
 
-    /// Whether every row is accounted for.
+    /// Checks that every row is accounted for.
     ///
     /// # Errors
     /// [`Kind::Check`].
@@ -51,54 +51,54 @@ impl Rows {
 pub struct Report {
     /// The dataset's name.
     pub dataset: String,
-    /// The schema.
+    /// The schema that holds the tables.
     pub schema: String,
     /// The load's id in `extrato_load` and `extrato_reject`.
     pub load_id: i64,
     /// Whether the dataset's tables were made by this load.
     pub created: bool,
-    /// All rows.
+    /// The rows of all tables.
     pub rows: Rows,
-    /// Table by table, in foreign-key order.
+    /// What was loaded into each table, in foreign-key order.
     pub tables: Vec<TableReport>,
-    /// Where the rejects are; `None` if there are none.
+    /// The folder that holds the rejects; `None` if there are none.
     pub rejects: Option<PathBuf>,
-    /// The whole run.
+    /// How long the whole run took.
     pub seconds: f64,
 }
 
 /// What was loaded into a table.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableReport {
-    /// The table.
+    /// The table's name.
     pub table: String,
-    /// Its rows.
+    /// The rows of the table or the file.
     pub rows: Rows,
-    /// Broken rules by name: how often. A row may break several.
+    /// How often each rule was broken, by its name. A row may break several.
     pub rules: BTreeMap<&'static str, u64>,
-    /// Rows loaded though what they refer to is missing, as the dataset allows: column by column.
+    /// For each column, how many rows were loaded though what they refer to is missing, as the dataset allows.
     pub orphans: BTreeMap<String, u64>,
-    /// File by file.
+    /// What each file gave.
     pub files: Vec<FileReport>,
-    /// From the first file's opening to the last row's end.
+    /// How long it took from the opening of the first file to the end of the last row.
     pub seconds: f64,
 }
 
 /// What a file gave.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileReport {
-    /// The file, `-` for standard input.
+    /// The file's name, `-` for standard input.
     pub file: String,
-    /// Its size as it is stored.
+    /// The size of the file as it is stored.
     pub bytes: u64,
-    /// Its XXH3-128 as it is stored, in hexadecimal.
+    /// The XXH3-128 of the file as it is stored, in hexadecimal.
     pub xxh3: String,
-    /// Its rows.
+    /// The rows of the table or the file.
     pub rows: Rows,
-    /// Empty lines, which are no rows.
+    /// How many lines were empty, which are not rows.
     pub blank_lines: u64,
-    /// The load that had loaded it before, if that is why it was skipped or continued.
+    /// The load that had loaded the file before, if that is why it was skipped or continued.
     pub loaded_before: Option<i64>,
-    /// What was noticed: a byte order mark, line ends, a header that was not declared.
+    /// What was noticed about the file: a byte order mark, line ends, a header that was not declared.
     pub notes: Vec<String>,
 }

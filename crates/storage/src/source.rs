@@ -12,24 +12,24 @@ use flate2::read::MultiGzDecoder;
 
 use crate::sum::{Sum, Summing};
 
-/// What compressed files may add to a name that a pattern doesn't have.
+/// The endings that a compressed file may have behind a name of the pattern.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// Bytes read at once where a file is only summed.
+/// How many bytes are read at once where a file is only summed.
 const SUM_BYTES: usize = 1 << 20;
 
-/// One input.
+/// An input that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// A file.
+    /// A file, or a pipe with a name.
     File(PathBuf),
     /// Standard input.
     Stdin,
 }
 
 impl Source {
-    /// How it is called in reports and rejects.
+    /// The input's name in reports and rejects.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -37,15 +37,15 @@ impl Source {
         }
     }
 
-    /// The files that a path or pattern names, or standard input for `-`.
+    /// Finds the files that a path or pattern names; `-` is standard input.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is none, or it is no file.
+    /// [`Kind::Usage`] if there is no such file, or it is a folder.
     pub fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
         if pattern == "-" {
             return Ok(vec![Self::Stdin]);
         }
-        // A file whose name looks like a pattern is that file.
+        // A name that looks like a pattern but exists is that file.
         let found = match Path::new(pattern).exists() {
             true => vec![PathBuf::from(pattern)],
             false => matching(pattern)?,
@@ -56,7 +56,7 @@ impl Source {
         found.into_iter().map(Self::file).collect()
     }
 
-    /// The files of `folder` that one of the patterns names, themselves or compressed; by name.
+    /// Finds the files of `folder` that one of the patterns names, compressed or not, ordered by name.
     ///
     /// # Errors
     /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder.
@@ -83,11 +83,11 @@ impl Source {
         Ok(Self::File(path))
     }
 
-    /// Size and checksum of what is stored, compressed as it is; `None` for standard input, which can be
-    /// read only once.
+    /// Sums what is stored, without decompressing it; `None` for standard input and pipes, which can be read only
+    /// once.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if it cannot be read; [`Kind::Interrupted`].
+    /// [`Kind::Usage`] if the file cannot be read; [`Kind::Interrupted`].
     pub fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
         let Self::File(path) = self else {
             return Ok(None);
@@ -109,10 +109,10 @@ impl Source {
         }
     }
 
-    /// Opens it; what comes out is decompressed.
+    /// Opens the input, whose bytes come out decompressed.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if it cannot be read.
+    /// [`Kind::Usage`] if the input cannot be read.
     pub fn open(&self) -> anyhow::Result<Opened> {
         let failed = || format!("{} cannot be read", self.name());
         let state = Arc::new(Mutex::new(Summing::default()));
@@ -158,7 +158,7 @@ impl Source {
     }
 }
 
-/// When a file was last written to; `None` for a pipe, which is written to as it is read.
+/// When the file was last written to; `None` for a pipe, which is written to as it is read.
 fn modified(path: &Path) -> Option<SystemTime> {
     let metadata = fs::metadata(path).ok()?;
     metadata.is_file().then(|| metadata.modified().ok())?
@@ -173,7 +173,7 @@ fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Sums what is read through it.
+/// A reader that sums what is read through it.
 struct Counted {
     raw: Box<dyn Read + Send>,
     state: Arc<Mutex<Summing>>,
@@ -190,16 +190,16 @@ impl Read for Counted {
 
 /// An input that is being read.
 pub struct Opened {
-    /// Its bytes, decompressed.
+    /// The input's bytes, decompressed.
     pub bytes: Box<dyn Read + Send>,
-    /// How they were compressed, if they were.
+    /// How the bytes were compressed, if they were.
     pub compression: Option<&'static str>,
     source: Source,
     modified: Option<SystemTime>,
     state: Arc<Mutex<Summing>>,
 }
 
-/// Looks at an input from outside the thread that reads it.
+/// The sum of an input that another thread reads.
 pub struct Watch {
     source: Source,
     modified: Option<SystemTime>,
@@ -207,7 +207,7 @@ pub struct Watch {
 }
 
 impl Opened {
-    /// Something to ask for the checksum once all is read.
+    /// Gives something that can be asked for the checksum once all is read.
     pub fn watch(&self) -> Watch {
         Watch {
             source: self.source.clone(),
@@ -218,10 +218,10 @@ impl Opened {
 }
 
 impl Watch {
-    /// The sum of what was read.
+    /// Returns the sum of all that was read.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if that isn't what was there `before`, or the file was written to meanwhile.
+    /// [`Kind::Refused`] if that isn't the sum from `before`, or the file was written to meanwhile.
     pub fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
         let sum = self
             .state
@@ -242,8 +242,7 @@ impl Watch {
     }
 }
 
-/// The size of a sample of lines against that of the file, for an estimate of its rows; `None` where it is
-/// compressed or cannot be read twice.
+/// Estimates a file's rows from the lines in a sample of it; `None` where it cannot be read twice.
 pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     const SAMPLE_BYTES: u64 = 64 * 1024;
     let Source::File(path) = source else {

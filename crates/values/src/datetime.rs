@@ -1,4 +1,4 @@
-//! Dates, times and timestamps: ISO 8601 as Postgres reads it, and formats as strftime names them.
+//! Texts into dates, times and timestamps: ISO 8601 as Postgres reads it, or formats as strftime names them.
 //!
 //! Nothing is rounded and nothing is dropped: a fraction beyond microseconds, a time of day in a date and an
 //! offset in a timestamp without time zone are refused unless they are zero.
@@ -15,7 +15,8 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// `YYYY-MM-DD`, perhaps with `T` or a space and `HH:MM[:SS[.fraction]]`, perhaps with an offset.
+/// Reads ISO 8601: `YYYY-MM-DD`, perhaps followed by `T` or a space and `HH:MM[:SS[.fraction]]`, perhaps by an
+/// offset.
 fn iso(text: &str) -> Option<DateTimeParts> {
     let mut at = Reader(text.as_bytes());
     let mut parts = DateTimeParts {
@@ -44,7 +45,7 @@ fn read(text: &str, formats: &[Format]) -> Option<DateTimeParts> {
 }
 
 impl DateTimeParts {
-    /// Days since 2000-01-01.
+    /// The date in days since 2000-01-01, if there is such a day.
     fn days(&self) -> Result<i32, Fault> {
         let date = Date {
             year: self.year.unwrap_or_default(),
@@ -61,7 +62,7 @@ impl DateTimeParts {
         Ok(date.days() - POSTGRES_EPOCH_DAYS)
     }
 
-    /// Microseconds since midnight.
+    /// The time of day in microseconds since midnight, if there is such a time and it is no finer than that.
     fn micros(&self) -> Result<i64, Fault> {
         if self.hour > 23 || self.minute > 59 || self.second > 59 {
             return Err(Fault::new(Rule::Type, "is a time that doesn't exist"));
@@ -73,7 +74,10 @@ impl DateTimeParts {
     }
 }
 
-/// A timestamp without time zone.
+/// Parses a timestamp without time zone. An offset other than zero is refused.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Scale`].
 pub fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
@@ -88,7 +92,10 @@ pub fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault
     ))
 }
 
-/// A timestamp with time zone; without an offset it is taken for UTC.
+/// Parses a timestamp with time zone; without an offset it is taken for UTC.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Scale`].
 pub fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
@@ -103,7 +110,10 @@ pub fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'static>, Fa
     Ok(Value::Timestamp(utc))
 }
 
-/// A date; a time of day may follow if it is midnight.
+/// Parses a date. A time of day may follow if it is midnight.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Scale`].
 pub fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a date"))?;
@@ -117,7 +127,10 @@ pub fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     Ok(Value::Date(days))
 }
 
-/// A time of day, `HH:MM[:SS[.fraction]]`.
+/// Parses a time of day, `HH:MM[:SS[.fraction]]`.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Scale`].
 pub fn time(text: &str) -> Result<Value<'static>, Fault> {
     let mut at = Reader(trimmed(text).as_bytes());
     let mut parts = DateTimeParts::default();

@@ -5,7 +5,7 @@ use database::copy::write::RowEncoder;
 use crate::value::Value;
 
 impl Value<'_> {
-    /// Appends it as a field of the current row.
+    /// Appends the value as a field of the current row.
     pub fn encode(&self, row: &mut RowEncoder) {
         match self {
             Self::Null => row.null(),

@@ -1,9 +1,8 @@
-//! `json` and `jsonb`, which stay the text that they are.
+//! Checks of `json` and `jsonb`, which stay the text that they are.
 
 use crate::rule::{Fault, Rule};
 
-/// Checks a json. One that is nested deeper than 127 levels, or has numbers beyond a double, is refused, though Postgres
-/// takes it.
+/// Checks a json. Levels beyond the 127th and numbers beyond a double are refused, though Postgres takes them.
 ///
 /// # Errors
 /// [`Rule::Type`].
@@ -14,13 +13,13 @@ pub fn json(text: &str) -> Result<(), Fault> {
     }
 }
 
-/// Checks a jsonb, which holds no NUL either.
+/// Checks a jsonb, which cannot hold `\u0000` either.
 ///
 /// # Errors
 /// [`Rule::Type`] and [`Rule::Nul`].
 pub fn jsonb(text: &str) -> Result<(), Fault> {
     json(text)?;
-    // An even number of backslashes before it are characters themselves.
+    // Backslashes that stand in pairs before it are characters themselves.
     let escaped = |(at, _): (usize, &str)| {
         let before = &text.as_bytes()[..at];
         let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');

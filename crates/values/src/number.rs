@@ -1,13 +1,14 @@
-//! Numbers and booleans, as Postgres's input functions take them, and stricter where those would change a
-//! value: digits beyond the scale are refused, not rounded. Hexadecimal and underscores, which only newer
-//! servers know, are refused too.
+//! Texts into numbers and booleans, as Postgres's input functions take them.
+//!
+//! What those would change is refused: digits beyond the scale are not rounded. So are hexadecimal numbers and
+//! underscores, which only newer servers know.
 
 use std::borrow::Cow;
 
 use crate::rule::{Fault, Rule};
 use crate::value::Value;
 
-/// What Postgres skips around a value.
+/// The text without the blanks that Postgres skips around a value.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])
 }
@@ -16,7 +17,10 @@ fn out_of_range(what: &str) -> Fault {
     Fault::new(Rule::Overflow, format!("is out of range for {what}"))
 }
 
-/// A whole number of the type `T`, called `name`.
+/// Parses an integer of the type `T`, which Postgres calls `name`.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Overflow`].
 pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault> {
     let text = trimmed(text).as_bytes();
     let (negative, digits) = match text.split_first() {
@@ -50,15 +54,15 @@ pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault
         .ok_or_else(|| out_of_range(name))
 }
 
-/// A number written out: its digits are `integer` followed by `fraction`, times ten to the `exponent`.
-struct Written<'a> {
+/// A number as it is written: the digits of `integer` and `fraction` in one, times ten to the `exponent`.
+struct Literal<'a> {
     negative: bool,
     integer: &'a [u8],
     fraction: &'a [u8],
     exponent: i64,
 }
 
-fn written(text: &str, mark: u8) -> Option<Written<'_>> {
+fn literal(text: &str, mark: u8) -> Option<Literal<'_>> {
     let bytes = trimmed(text).as_bytes();
     let (negative, rest) = match bytes.split_first()? {
         (b'-', rest) => (true, rest),
@@ -93,7 +97,7 @@ fn written(text: &str, mark: u8) -> Option<Written<'_>> {
         }
         Some(_) => return None,
     };
-    Some(Written {
+    Some(Literal {
         negative,
         integer,
         fraction,
@@ -101,9 +105,13 @@ fn written(text: &str, mark: u8) -> Option<Written<'_>> {
     })
 }
 
-/// A numeric(precision, scale).
+/// Parses a `numeric(precision, scale)` whose fraction stands behind `mark`. More digits than the scale has are taken
+/// only if they are zeros.
+///
+/// # Errors
+/// [`Rule::Type`], [`Rule::Overflow`] and [`Rule::Scale`].
 pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'static>, Fault> {
-    let number = written(text, mark).ok_or_else(|| match mark {
+    let number = literal(text, mark).ok_or_else(|| match mark {
         b',' => Fault::not_a("a number with a decimal comma"),
         _ => Fault::not_a("a number"),
     })?;
@@ -140,10 +148,11 @@ pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'
     Ok(Value::Numeric(unscaled, u16::from(scale)))
 }
 
-/// The text of a float with a decimal point, or `None` if it isn't one; infinities and NaN are.
+/// The text of a float with a point before its fraction; `None` for what is not a float. Infinities and NaN are
+/// floats.
 fn float_text(text: &str, mark: u8) -> Option<Cow<'_, str>> {
     let text = trimmed(text);
-    if written(text, mark).is_some() {
+    if literal(text, mark).is_some() {
         return Some(match mark {
             b'.' => Cow::Borrowed(text),
             mark => Cow::Owned(text.replace(char::from(mark), ".")),
@@ -156,7 +165,7 @@ fn float_text(text: &str, mark: u8) -> Option<Cow<'_, str>> {
     (infinite || text.eq_ignore_ascii_case("nan")).then_some(Cow::Borrowed(text))
 }
 
-/// Whether a number that was written as digits lost all of them: too small or too large for the type.
+/// Whether a number that was written with digits lost them all, being too small or too large for the type.
 fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let has_digit = mantissa.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
@@ -164,7 +173,10 @@ fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
     is_zero && has_digit || is_infinite && digits
 }
 
-/// A double precision.
+/// Parses a `double precision` whose fraction stands behind `mark`.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Overflow`].
 pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     let text = float_text(text, mark).ok_or_else(|| Fault::not_a("a number"))?;
     let value: f64 = text.parse().map_err(|_| Fault::not_a("a number"))?;
@@ -174,7 +186,10 @@ pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     Ok(Value::Double(value))
 }
 
-/// A real.
+/// Parses a `real` whose fraction stands behind `mark`.
+///
+/// # Errors
+/// [`Rule::Type`] and [`Rule::Overflow`].
 pub fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     let text = float_text(text, mark).ok_or_else(|| Fault::not_a("a number"))?;
     let value: f32 = text.parse().map_err(|_| Fault::not_a("a number"))?;
@@ -184,7 +199,10 @@ pub fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     Ok(Value::Real(value))
 }
 
-/// A boolean: `true`, `yes`, `on`, `1` and their opposites, or as much of their beginning as tells them apart.
+/// Parses a boolean: `true`, `yes`, `on`, `1` and their opposites, or as much of their beginning as tells them apart.
+///
+/// # Errors
+/// [`Rule::Type`].
 pub fn boolean(text: &str) -> Result<Value<'static>, Fault> {
     let text = trimmed(text).to_ascii_lowercase();
     let begins = |word: &str, least: usize| text.len() >= least && word.starts_with(&text);

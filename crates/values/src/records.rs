@@ -3,12 +3,27 @@
 //! The grammar is RFC 4180's with any delimiter and quote, LF or CRLF. What breaks it tears one line and no
 //! more: splitting goes on at the line after the one in which the broken record began, so that a quote which
 //! is never closed doesn't swallow the rows behind it.
+//!
+//! A field is read in one of three states:
+//!
+//! - *plain*: up to the next delimiter or line end, with one lookup in a table for each byte, since such fields are short.
+//!   A quote inside is text ("bare").
+//! - *quoted*: up to the next quote that isn't doubled, by `memchr`, which takes many bytes at once. Line breaks inside
+//!   are counted afterwards, for the line numbers.
+//! - *behind a quote*: a delimiter, a line end or the end of the file must follow; anything else tears the line.
+//!
+//! Whether a quote was lost shows only at the end of a record, and not always then: from there on all that stood outside
+//! of quotes stands within them, and by chance that makes records too. So a record of several lines is believed only if it
+//! has the file's number of fields and no bare quote. Otherwise its first line is torn, and splitting begins anew at the
+//! second. Nothing is kept of the attempt, and bytes whose record isn't complete are not taken but come again with more
+//! behind them: this is why blocks of any size give the same records. Bytes are looked at twice only where a quote is
+//! lost or a block ends.
 
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter};
 
-/// The longest record, in bytes. A quote that isn't closed within it is taken for one that never is.
+/// The longest record, in bytes. A quote that isn't closed within so many bytes is taken for one that never is.
 pub const LONGEST_RECORD_BYTES: usize = 4 << 20;
 
 /// What separates and encloses fields.
@@ -18,48 +33,48 @@ pub struct Grammar {
     pub delimiter: u8,
     /// What encloses fields, if anything does.
     pub quote: Option<u8>,
-    /// How many fields a record has. It decides about records of several lines: one that has another number of
-    /// fields comes from a lost quote.
+    /// How many fields a record has. This decides about records of several lines: one with another number of fields
+    /// comes from a lost quote.
     pub fields: usize,
-    /// The longest record; [`LONGEST_RECORD_BYTES`] but in tests.
+    /// The longest record: [`LONGEST_RECORD_BYTES`], except in tests.
     pub longest_bytes: usize,
 }
 
-/// Why a line is no record.
+/// Why a line is not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Torn {
     /// A quote was opened and never closed, or only by one that belongs to another row.
     Unclosed,
     /// Something follows a closing quote.
     AfterQuote,
-    /// The line is longer than any record may be; its raw text is its beginning.
+    /// The line is longer than any record may be; only its beginning is kept as raw text.
     TooLong,
 }
 
 /// How a field was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Without quotes.
+    /// The field stood without quotes.
     Plain,
-    /// In quotes, and holding none.
+    /// The field stood in quotes, and holds none.
     Quoted,
-    /// In quotes, with doubled quotes inside.
+    /// The field stood in quotes, and holds doubled ones.
     Escaped,
 }
 
-/// Where a field's text is within its block, quotes not included.
+/// Where a field's text lies in its block, without the quotes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// Its first byte.
+    /// The offset of the field's first byte.
     pub start: u32,
-    /// The byte after its last.
+    /// The offset behind the field's last byte.
     pub end: u32,
-    /// How it was written.
+    /// How the field was written.
     pub form: Form,
 }
 
 impl Field {
-    /// Its bytes, doubled quotes made one.
+    /// The field's bytes, with doubled quotes made one.
     pub fn bytes<'a>(&self, block: &'a [u8], quote: Option<u8>) -> Cow<'a, [u8]> {
         let raw = &block[self.start as usize..self.end as usize];
         let (Form::Escaped, Some(quote)) = (self.form, quote) else {
@@ -76,39 +91,39 @@ impl Field {
     }
 }
 
-/// A record, or a torn line.
+/// A record or a torn line, as a place in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// Its first byte within the block.
+    /// The offset of the record's first byte.
     pub start: u32,
-    /// The byte after its last; the line break is not included.
+    /// The offset behind the record's last byte, which is before the line break.
     pub end: u32,
-    /// The physical line that it begins on, from 1.
+    /// The physical line on which the record begins, counted from 1.
     pub line: u64,
-    /// Its first field among the block's.
+    /// The index of the record's first field among the block's.
     pub first_field: u32,
-    /// How many fields it has.
+    /// How many fields the record has.
     pub fields: u32,
-    /// Why it is none.
+    /// Why this is not a record but a torn line.
     pub torn: Option<Torn>,
 }
 
 /// The records of a block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
-    /// In the order of the file.
+    /// The records, in the order of the file.
     pub records: Vec<Record>,
     /// The fields of all records.
     pub fields: Vec<Field>,
 }
 
 impl Records {
-    /// The fields of one of them.
+    /// The fields of one record.
     pub fn fields_of(&self, record: &Record) -> &[Field] {
         &self.fields[record.first_field as usize..][..record.fields as usize]
     }
 
-    /// Forgets all, and keeps the memory.
+    /// Forgets all records, and keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();
         self.fields.clear();
@@ -124,7 +139,7 @@ pub struct Noticed {
     pub crlf: u64,
     /// Whether the last line has no end.
     pub open_end: bool,
-    /// Lines without anything, which are no records (unless records have one field).
+    /// Lines without anything, which are not records (unless records have one field).
     pub blank_lines: u64,
 }
 
@@ -132,17 +147,17 @@ pub struct Noticed {
 #[derive(Debug, Clone)]
 pub struct Splitter {
     grammar: Grammar,
-    /// Which bytes end a run of plain text.
+    /// For each byte, whether it ends a run of plain text.
     special: [bool; 256],
     line: u64,
-    /// Within a line that was too long: drop all until its end.
+    /// Whether the bytes to come belong to a line that was too long, and are dropped up to its end.
     skipping: bool,
     noticed: Noticed,
 }
 
-/// What one look at the bytes gave.
+/// What was found at the beginning of some bytes.
 enum Step {
-    /// A record up to `end`; the next one begins at `next`.
+    /// A whole record that ends at `end`; the next one begins at `next`.
     Whole {
         end: usize,
         next: usize,
@@ -154,7 +169,7 @@ enum Step {
 }
 
 impl Splitter {
-    /// One for bytes that begin on this line of the file, which counts from 1.
+    /// A splitter of bytes that begin on this line of the file, counted from 1.
     pub fn new(grammar: Grammar, line: u64) -> Self {
         let mut special = [false; 256];
         for byte in [Some(grammar.delimiter), grammar.quote, Some(b'\n')]
@@ -172,13 +187,13 @@ impl Splitter {
         }
     }
 
-    /// What it has noticed so far.
+    /// What was noticed about the lines so far.
     pub fn noticed(&self) -> Noticed {
         self.noticed
     }
 
-    /// Adds the records of `bytes` to `out` and returns how many bytes they took; the rest must come again with
-    /// more behind it. With `at_end`, all are taken. `bytes` is shorter than 4 GiB.
+    /// Adds the records of `bytes` to `out` and returns how many bytes they took; the rest must come again with more
+    /// behind it. With `at_end`, all bytes are taken. `bytes` is shorter than 4 GiB.
     pub fn split(&mut self, bytes: &[u8], at_end: bool, out: &mut Records) -> usize {
         let mut at = 0;
         if self.skipping {
@@ -228,7 +243,8 @@ impl Splitter {
         at
     }
 
-    /// The rest of the line that a torn record began on: its end, where to go on, lines, and why.
+    /// Finds the end of the line on which a torn record began. Returns that end, where to go on, how many lines were
+    /// passed, and why the line is torn; `None` if more bytes are needed.
     fn torn_line(
         &mut self,
         bytes: &[u8],
@@ -257,7 +273,7 @@ impl Splitter {
         }
     }
 
-    /// Where the text before the LF at `lf` ends, and which kind of line end it is.
+    /// Returns where the text before the LF at `lf` ends, and counts its kind of line end.
     fn line_end(&mut self, bytes: &[u8], start: usize, lf: usize) -> usize {
         if lf > start && bytes[lf - 1] == b'\r' {
             self.noticed.crlf += 1;
@@ -375,7 +391,8 @@ impl Splitter {
         }
     }
 
-    /// Something follows a closing quote: of the row's own, or, past a line break, of another row's field.
+    /// What to make of something that follows a closing quote. Past a line break the quote was another row's, so that
+    /// this row's own was never closed.
     fn after_quote(&self, breaks: u64) -> Step {
         Step::Torn(if breaks > 0 {
             Torn::Unclosed
@@ -385,7 +402,7 @@ impl Splitter {
     }
 }
 
-/// What a record is that is too long: one that goes over line breaks has lost a quote.
+/// Why a record is too long: one that goes over line breaks has lost a quote.
 fn too_long(breaks: u64) -> Torn {
     if breaks > 0 {
         Torn::Unclosed
@@ -394,7 +411,7 @@ fn too_long(breaks: u64) -> Torn {
     }
 }
 
-/// The first quote of `text` that isn't one of two.
+/// Finds the first quote in `text` that is not doubled, and says whether there are doubled ones before it.
 fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
     let mut at = 0;
     let mut form = Form::Quoted;

@@ -1,8 +1,8 @@
-//! The rules that a row can break, and how a broken one is told.
+//! The rules that a row can break, and how a broken rule is reported.
 
 use serde::Serialize;
 
-/// A rule.
+/// A rule that every row must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
@@ -10,17 +10,17 @@ pub enum Rule {
     Shape,
     /// Quotes are closed, and nothing but a delimiter follows them.
     Quote,
-    /// A record is no longer than a record may be.
+    /// The record is no longer than records may be.
     Size,
-    /// The bytes are of the file's encoding.
+    /// The bytes are text in the file's encoding.
     Encoding,
-    /// No byte is NUL, which no text of Postgres can hold.
+    /// No byte is NUL, which no text in Postgres can hold.
     Nul,
     /// The text is a value of the column's type.
     Type,
     /// The number fits the type.
     Overflow,
-    /// No digits beyond the column's scale, no fractions of a second beyond microseconds.
+    /// There are no digits beyond the column's scale, and no fractions of a second beyond microseconds.
     Scale,
     /// The text is no longer than the column allows.
     Length,
@@ -39,7 +39,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Its name in reports and in the files and the table of rejects.
+    /// The rule's name in reports and in the files and the table of rejects.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Shape => "shape",
@@ -64,9 +64,9 @@ impl Rule {
 /// A rule that a single value breaks. The message follows the value or the column: "is not an integer".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The rule.
+    /// The rule that is broken.
     pub rule: Rule,
-    /// What is wrong.
+    /// What is wrong, in words that follow the value or the column.
     pub message: String,
 }
 
@@ -79,7 +79,7 @@ impl Fault {
         }
     }
 
-    /// A text that is no value of the column's type: "is not an integer".
+    /// A text that is not a value of the column's type: "is not an integer".
     pub fn not_a(what: &str) -> Self {
         Self::new(Rule::Type, format!("is not {what}"))
     }
@@ -90,7 +90,7 @@ impl Fault {
 pub struct Violation {
     /// The column or columns (`a, b`); empty if the row as a whole is at fault.
     pub column: String,
-    /// The rule.
+    /// The rule that is broken.
     pub rule: Rule,
     /// What is wrong, in a sentence.
     pub message: String,

@@ -15,7 +15,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// What was read of a moment.
+/// The parts of a date and time that were read from a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct DateTimeParts {
     pub(crate) year: Option<i32>,
@@ -24,16 +24,16 @@ pub(crate) struct DateTimeParts {
     pub(crate) hour: i64,
     pub(crate) minute: i64,
     pub(crate) second: i64,
-    /// Of a second, in nanoseconds.
+    /// The fraction of the second, in nanoseconds.
     pub(crate) nanos: i64,
-    /// Whether the fraction has digits beyond nanoseconds that are not zero.
+    /// Whether the fraction has digits other than zero beyond nanoseconds.
     pub(crate) finer: bool,
     pub(crate) afternoon: Option<bool>,
-    /// Of the clock against UTC, in minutes.
+    /// The clock's offset from UTC, in minutes.
     pub(crate) offset: Option<i64>,
 }
 
-/// A format of dates and timestamps.
+/// A format of dates and timestamps, such as `%d/%m/%Y %H:%M`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Format {
     items: Vec<Item>,
@@ -59,11 +59,10 @@ enum Item {
 }
 
 impl Format {
-    /// Reads a format: `%Y %y %m %b %B %d %e %H %I %p %M %S %f %.f %z %F %T %%`, and text that stands for
-    /// itself.
+    /// Parses a format: `%Y %y %m %b %B %d %e %H %I %p %M %S %f %.f %z %F %T %%`, and text that stands for itself.
     ///
     /// # Errors
-    /// What is not one of these, or a format without a whole date.
+    /// A directive that is not one of these, or a format without a whole date.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut items = Vec::new();
         let mut rest = text.bytes();
@@ -124,7 +123,7 @@ impl Format {
         }
     }
 
-    /// What a text says, if it follows the format to its end.
+    /// Reads a text that follows the format to its end; `None` for any other.
     pub(crate) fn read(&self, text: &str) -> Option<DateTimeParts> {
         let mut at = Reader(text.as_bytes());
         let mut parts = DateTimeParts::default();
@@ -162,7 +161,7 @@ impl Format {
         }
         if let Some(afternoon) = parts.afternoon {
             let hour = parts.hour % 12 + if afternoon { 12 } else { 0 };
-            // 13 o'clock is none in the morning, and 99 none at all.
+            // There is no 13 o'clock in the morning, and no 99 at all.
             if parts.hour > 12 && parts.hour != hour {
                 return None;
             }
@@ -172,20 +171,22 @@ impl Format {
     }
 }
 
-/// What is left of a text.
+/// A text that is being read: what is left of it.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
+    /// Reads this byte.
     pub(crate) fn literal(&mut self, byte: u8) -> Option<()> {
         let (first, rest) = self.0.split_first()?;
         (*first == byte).then(|| self.0 = rest)
     }
 
+    /// Skips blanks.
     pub(crate) fn skip_space(&mut self) {
         while self.literal(b' ').is_some() {}
     }
 
-    /// A number of `least` to `most` digits.
+    /// Reads a number of `least` to `most` digits.
     pub(crate) fn digits(&mut self, least: usize, most: usize) -> Option<i64> {
         let count = self
             .0
@@ -205,7 +206,8 @@ impl Reader<'_> {
         )
     }
 
-    /// Digits after the point of a second: nanoseconds, and whether there is more behind them.
+    /// Reads the digits behind the point of a second: nanoseconds, and whether there are finer digits other than
+    /// zero.
     pub(crate) fn fraction(&mut self) -> Option<(i64, bool)> {
         let count = self
             .0
@@ -221,6 +223,7 @@ impl Reader<'_> {
         (count > 0).then_some((nanos, finer))
     }
 
+    /// Reads the name of a month, in full or its first three letters.
     pub(crate) fn month(&mut self) -> Option<u32> {
         let count = self
             .0
@@ -236,6 +239,7 @@ impl Reader<'_> {
         Some(month as u32 + 1)
     }
 
+    /// Reads `AM` or `PM`, and says whether it is the afternoon.
     pub(crate) fn half_of_day(&mut self) -> Option<bool> {
         let (word, rest) = self.0.split_at_checked(2)?;
         let afternoon = match word {
@@ -247,7 +251,7 @@ impl Reader<'_> {
         Some(afternoon)
     }
 
-    /// `Z`, `±HH`, `±HHMM` or `±HH:MM`, in minutes.
+    /// Reads an offset, `Z`, `±HH`, `±HHMM` or `±HH:MM`, into minutes.
     pub(crate) fn offset(&mut self) -> Option<i64> {
         let (sign, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -268,7 +272,7 @@ impl Reader<'_> {
         (hours < 16 && minutes < 60).then_some(sign * (hours * 60 + minutes))
     }
 
-    /// `HH:MM[:SS[.fraction]]`.
+    /// Reads a time of day, `HH:MM[:SS[.fraction]]`.
     pub(crate) fn clock(&mut self, parts: &mut DateTimeParts) -> Option<()> {
         parts.hour = self.digits(1, 2)?;
         self.literal(b':')?;

@@ -317,7 +317,7 @@ pub fn csv_quoted(text: &str, out: &mut impl Buffer) {
     out.push_ascii(b"\"");
 }
 
-/// The bytes of a record as text: bytes that are no character of the encoding as `\xNN`, and cut after 64 KiB.
+/// The bytes of a record as text: bytes that are not characters of the encoding as `\xNN`, and cut after 64 KiB.
 pub fn of_raw_bytes(bytes: &[u8], encoding: Encoding) -> String {
     let shown = &bytes[..bytes.len().min(RAW_BYTES)];
     let mut text = String::with_capacity(shown.len());

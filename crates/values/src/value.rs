@@ -1,4 +1,4 @@
-//! A value that Postgres would take, as it is sent: its binary form, its place in an order, its key.
+//! A value that Postgres would take: its order, the bytes by which it is compared, its text in messages.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -43,7 +43,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Its order against a value of the same type; `None` for others, NULL and NaN.
+    /// The order of this value against another of the same type; `None` for values of other types, NULL and NaN.
     pub fn order(&self, other: &Value<'_>) -> Option<Ordering> {
         match (self, other) {
             (Self::Boolean(a), Value::Boolean(b)) => Some(a.cmp(b)),
@@ -57,7 +57,7 @@ impl Value<'_> {
         }
     }
 
-    /// The number behind types that are one whole number.
+    /// The whole number that an integer, a date, a time or a timestamp is; `None` for other types.
     pub fn whole(&self) -> Option<i64> {
         match self {
             Self::SmallInt(value) => Some(i64::from(*value)),
@@ -68,8 +68,8 @@ impl Value<'_> {
         }
     }
 
-    /// Appends bytes that are the same for equal values and differ for others, also beside further values.
-    /// Integers of all sizes have the same ones, so that a column may refer to one of another size.
+    /// Appends bytes that are the same for equal values and differ for others, even with further values behind them.
+    /// Integers of all sizes give the same bytes, so that a column may refer to one of another size.
     pub fn key(&self, key: &mut Vec<u8>) {
         if let Some(whole) = self.whole() {
             return key.extend_from_slice(&whole.to_be_bytes());
@@ -101,12 +101,12 @@ impl Value<'_> {
         }
     }
 
-    /// Whether it is NULL.
+    /// Whether the value is NULL.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The same, or NULL for a text that holds NUL, which the server takes nowhere.
+    /// The value itself, or NULL in place of a text that holds a NUL byte, which the server takes nowhere.
     pub fn without_nul(&self) -> &Self {
         match self {
             Self::Text(text) | Self::JsonBinary(text) if text.contains('\0') => &Value::Null,
@@ -114,7 +114,7 @@ impl Value<'_> {
         }
     }
 
-    /// The same, holding its own text.
+    /// The value with a text of its own.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,

@@ -1,5 +1,6 @@
-//! A block of a file on its way: bytes, records, validated rows. What is done to it here depends on nothing
-//! but the block and the plan, so blocks are done in any order by any thread.
+//! A block of a file on its way: bytes, records, validated rows.
+//!
+//! Validating depends on nothing but the block and the plan, so blocks are validated in any order by any thread.
 
 use std::borrow::Cow;
 
@@ -14,43 +15,43 @@ use crate::rules::column::Cell;
 use crate::rules::key::Key;
 use crate::rules::row::{BrokenRow, RowRules};
 
-/// How the records of a file become rows.
+/// How the records of a file become rows of its table.
 #[derive(Debug)]
 pub(crate) struct RowPlan {
     pub(crate) grammar: Grammar,
     pub(crate) encoding: Encoding,
     /// Words that mean NULL where they stand without quotes.
     pub(crate) null: Vec<String>,
-    /// For each column of `rows` the field that holds it.
+    /// For each column of `rows`, the field that holds it.
     pub(crate) fields: Vec<usize>,
     pub(crate) rows: RowRules,
     /// For each key that is checked, unique ones first: the columns of `rows` that it is made of.
     pub(crate) keys: Vec<Vec<usize>>,
-    /// Encode nothing but the values of these columns, and these of broken rows too.
+    /// If given, only the values of these columns are encoded, those of broken rows too.
     pub(crate) only: Option<Vec<usize>>,
 }
 
-/// A block.
+/// A block of a file, with what was made of it.
 #[derive(Default)]
 pub(crate) struct Batch {
-    /// Its place among the file's blocks.
+    /// The block's place among those of the file.
     pub(crate) sequence: u64,
     pub(crate) bytes: Vec<u8>,
-    /// The offset of its first byte in the file.
+    /// The offset of the block's first byte in the file.
     pub(crate) offset: u64,
     pub(crate) records: Records,
-    /// The valid rows, encoded one behind the other; with [`Plan::only`] values alone, of all records that are rows.
+    /// The valid rows, encoded one behind the other; with [`RowPlan::only`], the values of all records that are rows.
     pub(crate) encoder: RowEncoder,
-    /// For each record, where its row ends; a record that is no valid row ends where the one before does.
+    /// For each record, where its row ends. A record that is not a valid row ends where the one before does.
     pub(crate) ends: Vec<u32>,
     /// For each record, the keys of the plan.
     pub(crate) keys: Vec<Key>,
-    /// Which record breaks which rule, in the order of records.
+    /// The broken rules, each with the record that breaks it, in the order of records.
     pub(crate) violations: Vec<(u32, Violation)>,
 }
 
 impl Batch {
-    /// Forgets all, and keeps the memory.
+    /// Empties the block, and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
@@ -132,7 +133,7 @@ impl RowPlan {
         }
     }
 
-    /// What makes a record no row at all.
+    /// The rule that keeps a record from being a row at all.
     fn unfit(&self, record: &Record, fields: &[Field]) -> Option<Violation> {
         let (rule, message) = match record.torn {
             Some(Torn::Unclosed) => (
@@ -164,7 +165,7 @@ impl RowPlan {
         })
     }
 
-    /// The columns that hold NUL.
+    /// The columns that hold a NUL byte, as broken rules.
     fn nul<'a>(
         &'a self,
         bytes: &'a [u8],
@@ -185,7 +186,7 @@ impl RowPlan {
         })
     }
 
-    /// A field, decoded.
+    /// Decodes a field.
     pub(crate) fn cell<'a>(&self, field: &Field, bytes: &'a [u8]) -> Cell<'a> {
         let text = match field.bytes(bytes, self.grammar.quote) {
             Cow::Borrowed(bytes) => decoded(bytes, self.encoding),

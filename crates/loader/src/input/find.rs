@@ -1,4 +1,4 @@
-//! Which files belong to which tables.
+//! Finding the files of each table.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ pub(crate) struct TableFiles {
     pub(crate) sources: Vec<Source>,
 }
 
-/// Finds the files of all tables, in the dataset's order; tables without a file are left out.
+/// Finds the files of all tables, in the dataset's order. Tables without a file are left out.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there are none at all, a table is unknown, or a file belongs to two tables.
+/// [`Kind::Usage`] if there are no files at all, a table is unknown, or a file belongs to two tables.
 pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
     let Options {
         dataset,
@@ -84,7 +84,7 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
     if found.is_empty() {
         let patterns: Vec<_> = dataset.tables.iter().flat_map(patterns).collect();
         return Err(Kind::Usage.error(format!(
-            "{} holds no file of dataset {}: looked for {}",
+            "{} holds no files of dataset {}: looked for {}",
             from.as_deref().unwrap_or(Path::new("")).display(),
             dataset.name,
             patterns.join(", ")

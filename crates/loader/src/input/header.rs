@@ -1,5 +1,6 @@
-//! Which field of a file goes into which column: by the names of a header, or by position. A header where none
-//! was declared, and the reverse, are recognised.
+//! Which field of a file goes into which column: by the names of a header, or by position.
+//!
+//! A header that was not declared is recognised, and so is a declared one that is missing.
 
 use dataset::load_rules::FileColumn;
 
@@ -8,17 +9,17 @@ use crate::target::wanted::Wanted;
 /// Where the columns are in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// How many fields its records have.
+    /// How many fields the file's records have.
     pub fields: usize,
-    /// For each column that the file has: which of those wanted it is, and which field.
+    /// For each column that the file has, its index among the wanted ones and the field that holds it.
     pub columns: Vec<(usize, usize)>,
     /// Whether the first record is a header.
     pub header: bool,
-    /// What there is to be said about it.
+    /// What the report says about the layout.
     pub notes: Vec<String>,
 }
 
-/// Letters and digits alone, in lower case: `SalesOrderID` and `sales_order_id` are the same name.
+/// A name without all but letters and digits, in lower case: `SalesOrderID` and `sales_order_id` are the same.
 fn plain(name: &str) -> String {
     name.chars()
         .filter(|c| c.is_alphanumeric())
@@ -42,7 +43,7 @@ fn found(first: &[String], wanted: &Wanted) -> Option<usize> {
     }
 }
 
-/// Positions where names tell nothing: the list's order, or the positions that it gives.
+/// The layout where names tell nothing: columns in their order, or at the positions that are given.
 fn by_position(wanted: &[Wanted]) -> (usize, Vec<(usize, usize)>) {
     let columns: Vec<_> = wanted
         .iter()
@@ -56,11 +57,11 @@ fn by_position(wanted: &[Wanted]) -> (usize, Vec<(usize, usize)>) {
     (fields.unwrap_or(0), columns)
 }
 
-/// Decides from the `first` record of a file. `is_row` says whether it would be a row, given fields by
-/// position.
+/// Decides from the `first` record of a file where its columns are. `is_row` says whether that record would be a row
+/// with its fields at given positions.
 ///
 /// # Errors
-/// What is wrong with the file, if it is no file of this table.
+/// What is wrong, if this is not a file of the table.
 pub(crate) fn layout(
     first: &[String],
     wanted: &[Wanted],
@@ -81,7 +82,7 @@ pub(crate) fn layout(
         notes,
     };
     if !declared {
-        // Most of the columns by their names, and no row that could be one.
+        // It is a header if it names most of the columns and could not be a row.
         if matches * 2 <= names || first.len() != fields || is_row(&positions) {
             return Ok(without_header(Vec::new()));
         }
@@ -160,7 +161,7 @@ fn by_name(first: &[String], wanted: &[Wanted]) -> Result<Layout, String> {
     })
 }
 
-/// "1 field", "2 fields".
+/// Counts things: "1 field", "2 fields".
 pub(crate) fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),

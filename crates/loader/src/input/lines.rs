@@ -1,9 +1,12 @@
-//! Which lines the rows of a COPY came from, since the server counts the rows that it was sent and no others.
+//! Which lines of the file the rows of a COPY came from.
+//!
+//! The server names the row that it refuses by its number among those that it was sent. Rows that were rejected are
+//! not among them, so what was sent is remembered here.
 
 use dataset::failure::Kind;
 use postgres::Error;
 
-/// Runs that are remembered: 16 MiB of them.
+/// How many runs are remembered: 16 MiB of them.
 const MOST_RUNS: usize = 1 << 20;
 /// Classes of SQLSTATE that speak of a row: its values, a constraint, what a function raised.
 const REFUSALS: [&str; 3] = ["22", "23", "P0"];
@@ -16,13 +19,13 @@ pub(crate) struct SentLines {
 }
 
 struct LineRun {
-    /// How many rows were sent before it.
+    /// How many rows were sent before the run.
     before: u64,
     line: u64,
 }
 
 impl SentLines {
-    /// Remembers where the next row began.
+    /// Remembers the line on which the next row begins.
     pub(crate) fn add(&mut self, line: u64) {
         let follows = self
             .runs
@@ -40,7 +43,7 @@ impl SentLines {
         self.rows = 0;
     }
 
-    /// The line of a row, counted from 1; `None` for one beyond those that are remembered.
+    /// The line of the row with this number, counted from 1; `None` for rows beyond those that are remembered.
     fn line(&self, row: u64) -> Option<u64> {
         let index = row.checked_sub(1).filter(|index| *index < self.rows)?;
         let run = self.runs.partition_point(|run| run.before <= index) - 1;
@@ -48,7 +51,7 @@ impl SentLines {
         Some(run.line + (index - run.before))
     }
 
-    /// Says which row of `file` the server refused, if it says which of `table` it was.
+    /// Adds to an error the line of `file` that the server refused, if the server says which row of `table` it was.
     pub(crate) fn with_place(
         &self,
         error: anyhow::Error,
@@ -70,7 +73,8 @@ impl SentLines {
     }
 }
 
-/// The row that a context of the server names: "COPY t, line 3" or, in its own language, "COPY t, linha 3".
+/// The number of the row that the server's context names: "COPY t, line 3" or, in another language, "COPY t, linha
+/// 3".
 fn row_in(context: &str, table: &str) -> Option<u64> {
     let mut lines = context.lines();
     let copy = lines.find_map(|line| line.strip_prefix("COPY ")?.strip_prefix(table))?;

@@ -1,4 +1,4 @@
-//! Files as blocks of records: found, opened by their first record, read and validated.
+//! Files as blocks of validated rows: finding them, looking at their first record, reading and validating.
 
 pub(crate) mod batch;
 pub(crate) mod find;

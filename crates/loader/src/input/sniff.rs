@@ -1,4 +1,13 @@
-//! Opening a file: its byte order mark, its header, and from these the plan by which its records become rows.
+//! A look at a file's beginning, from which follows how its records become rows.
+//!
+//! The look has three steps, on bytes that the source has decompressed:
+//!
+//! 1. Byte order marks: UTF-8's is skipped, a file in UTF-16 is refused.
+//! 2. The first record: bytes are read, 64 KiB at a time, until it is whole. They are handed on with the rest, since a
+//!    pipe gives them only once.
+//! 3. The record is compared with the table's columns by name, and tried as a row by the table's own rules. Together they
+//!    tell a header from a row whatever was declared, since a declaration is often wrong and a row lost as a header (or a
+//!    header refused as a row) is not seen. What is neither is refused, with a hint where another delimiter would fit.
 
 use std::io::Read;
 
@@ -16,12 +25,12 @@ use storage::source::{Source, Watch};
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
-/// Bytes in which the first record is looked for, before more are read.
+/// How many bytes are read at once until the first record is whole.
 const HEAD_BYTES: usize = 64 << 10;
 /// Delimiters that are tried when a header makes no sense.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// A file that is ready to be read.
+/// A file that is ready to be read, and what was found out about it.
 pub(crate) struct SniffedFile {
     pub(crate) rest: Rest,
     pub(crate) plan: RowPlan,
@@ -29,16 +38,16 @@ pub(crate) struct SniffedFile {
     pub(crate) columns: Vec<String>,
     /// Which of the target's unique keys the plan's keys begin with.
     pub(crate) unique: Vec<usize>,
-    /// Which of the target's references follow them.
+    /// Which of the target's references follow the unique keys.
     pub(crate) references: Vec<usize>,
     pub(crate) notes: Vec<String>,
     pub(crate) watch: Watch,
 }
 
-/// Opens a file for a table.
+/// Opens a file for a table and looks at its beginning.
 ///
 /// # Errors
-/// [`Kind::Usage`] if it cannot be read; [`Kind::Mismatch`] if it is no file of the table.
+/// [`Kind::Usage`] if the file cannot be read; [`Kind::Mismatch`] if it is not one of the table.
 pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFile> {
     let mut opened = source.open()?;
     let watch = opened.watch();
@@ -185,7 +194,7 @@ fn plan(
     })
 }
 
-/// Whether the first record would be a row with its fields in these places.
+/// Whether the first record would be a row with its fields at these positions.
 fn is_row(target: &Target, records: &Records, body: &[u8], positions: &[(usize, usize)]) -> bool {
     let grammar = Grammar {
         delimiter: target.rules.delimiter,
@@ -210,7 +219,7 @@ fn is_row(target: &Target, records: &Records, body: &[u8], positions: &[(usize, 
     plan.rows.check(cells).is_ok()
 }
 
-/// A layout for a file without any record.
+/// The layout of a file without any record.
 fn empty(target: &Target) -> Layout {
     Layout {
         fields: target.wanted.len(),

@@ -1,5 +1,7 @@
-//! A file's blocks through three stages that overlap: one thread reads and splits, some validate, and the
-//! caller takes the blocks in the file's order. A fixed number of blocks goes round, which bounds the memory.
+//! A file's blocks through three stages that overlap: one thread reads and splits, some validate, and the caller
+//! takes the blocks in the file's order.
+//!
+//! A fixed number of blocks goes round, which bounds the memory.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,20 +15,20 @@ use values::records::{Noticed, Splitter};
 
 use crate::input::batch::{Batch, RowPlan};
 
-/// Bytes read into a block; a longer record makes it grow.
+/// How many bytes are read into a block; a longer record makes it grow.
 const BLOCK_BYTES: usize = 256 << 10;
-/// Blocks on their way beside those that are being validated.
+/// How many blocks are on their way beside those that are being validated.
 const BLOCKS_AHEAD: usize = 3;
 
 /// The rest of a file, from its first row on.
 pub(crate) struct Rest {
     pub(crate) name: String,
     pub(crate) bytes: Box<dyn Read + Send>,
-    /// What was read already and not used.
+    /// Bytes that were read already and belong to the rest.
     pub(crate) read: Vec<u8>,
-    /// The offset of that in the file.
+    /// The offset of the rest in the file.
     pub(crate) offset: u64,
-    /// The line on which it begins.
+    /// The line on which the rest begins.
     pub(crate) line: u64,
 }
 
@@ -41,7 +43,7 @@ pub(crate) struct Stream<'scope> {
 }
 
 impl<'scope> Stream<'scope> {
-    /// Starts the threads.
+    /// Starts the threads that read and validate.
     pub(crate) fn start<'env: 'scope>(
         scope: &'scope thread::Scope<'scope, 'env>,
         rest: Rest,
@@ -51,7 +53,7 @@ impl<'scope> Stream<'scope> {
     ) -> Self {
         let (free, empty) = channel();
         for _ in 0..workers + BLOCKS_AHEAD {
-            // The other end is in this function.
+            // This cannot fail: the other end is in this function.
             let _ = free.send(Batch::default());
         }
         let (split, unchecked) = channel();
@@ -96,14 +98,14 @@ impl<'scope> Stream<'scope> {
         }
     }
 
-    /// Gives back a block that is done with.
+    /// Gives back a block that is done with, to be filled again.
     pub(crate) fn done(&self, mut batch: Batch) {
         batch.clear();
         // After the last block nobody waits for one.
         let _ = self.free.send(batch);
     }
 
-    /// What was noticed, once [`next`](Self::next) has given the last block.
+    /// Returns what was noticed about the lines, once [`next`](Self::next) has given the last block.
     ///
     /// # Errors
     /// Why the reader ended before the file did.
@@ -129,7 +131,7 @@ fn read(
     let mut sequence = 0;
     let mut at_end = false;
     while !at_end {
-        // The taker is gone: it says why.
+        // Whoever takes the blocks is gone, and says why.
         let Ok(mut batch) = empty.recv() else { break };
         batch.bytes.append(&mut carried);
         batch.offset = offset;
@@ -155,7 +157,7 @@ fn read(
     Ok(splitter.noticed())
 }
 
-/// Reads until there are `wanted` bytes, or no more. Says whether there are no more.
+/// Reads until there are `wanted` bytes, or no more. Returns whether the file is at its end.
 fn fill(rest: &mut Rest, bytes: &mut Vec<u8>, wanted: usize) -> anyhow::Result<bool> {
     let missing = wanted.saturating_sub(bytes.len()) as u64;
     let read = rest

@@ -1,5 +1,4 @@
-//! The rules that look beyond a row: unique keys and references, in the file's order. What a row is worth is
-//! decided here; what it is made of was decided before.
+//! Checks the keys of rows, in the file's order, and decides what becomes of each row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,26 +14,26 @@ use crate::target::{Referring, Unique};
 /// What becomes of a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is loaded.
+    /// The row is loaded.
     Load,
-    /// It replaces the row with its primary key.
+    /// The row replaces the one with its primary key.
     Update,
-    /// It is left out, as was asked for.
+    /// The row is left out, as the options ask.
     Skip,
-    /// It breaks these rules.
+    /// The row breaks these rules.
     Reject(Vec<Violation>),
-    /// It refers to a row of its own table that may still come.
+    /// The row refers to another of its own table, which may still come.
     Wait,
 }
 
-/// The keys that rows of a file are judged by.
+/// The keys that the rows of a file are checked by.
 pub(crate) struct KeyCheck<'a> {
-    /// Unique keys and the places of their sets.
+    /// The unique keys, each with the place of its set.
     pub(crate) unique: Vec<(&'a Unique, usize)>,
-    /// References and the places of their parents' sets.
+    /// The references, each with the place of its parent's set.
     pub(crate) references: Vec<(&'a Referring, usize)>,
     pub(crate) on_duplicate: OnDuplicate,
-    /// Rows loaded without what they refer to.
+    /// For each column, how many rows were loaded without what they refer to.
     pub(crate) orphans: BTreeMap<String, u64>,
 }
 
@@ -44,21 +43,23 @@ impl KeyCheck<'_> {
         self.unique.len() + self.references.len()
     }
 
-    /// The places of the sets of the table's own keys that its rows refer to.
+    /// The places of the sets of those own keys that the table's rows refer to.
     pub(crate) fn own_parents(&self) -> impl Iterator<Item = usize> {
         let own = |place: &usize| self.unique.iter().any(|(_, own)| own == place);
         self.references.iter().map(|(_, place)| *place).filter(own)
     }
 
-    /// The places of the sets by which rows are judged, in the order of their keys.
+    /// The places of the sets by which rows are checked, in the order of a row's keys.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         let unique = self.unique.iter().map(|(_, place)| *place);
         unique.chain(self.references.iter().map(|(_, place)| *place))
     }
 
-    /// Judges a row by its keys, and remembers them if it is loaded. Of keys that are staged, those in memory are the ones
-    /// that matter to other rows; `results` is what the database found of the rest. `broken` are the rules that it breaks by itself. A
-    /// row may wait for its parent only if it `may_wait`.
+    /// Decides about a row by its keys, and remembers them if it is loaded.
+    ///
+    /// `broken` are the rules that the row breaks by itself. Of keys that are staged, memory has only those that
+    /// matter to other rows of the file, and `results` is what the database found. A row waits for its parent only if
+    /// it `may_wait`.
     pub(crate) fn check(
         &mut self,
         keys: &mut KeySets,
@@ -77,7 +78,7 @@ impl KeyCheck<'_> {
         let primary = self.unique.iter().position(|(unique, _)| unique.primary);
         let replaces = self.on_duplicate == OnDuplicate::Update
             && primary.is_some_and(|primary| taken.contains(&primary));
-        // What a replaced row has in its other keys is the server's to judge: it knows which row has them.
+        // Whether the other keys of a row that replaces one are free is left to the server, which knows the row that has them.
         if !replaces {
             broken.extend(taken.iter().map(|index| {
                 let columns = self.unique[*index].0.name.columns.join(", ");
@@ -106,7 +107,7 @@ impl KeyCheck<'_> {
                 orphaned.push(reference.columns.join(", "));
                 continue;
             }
-            // Of a row that is rejected anyhow nobody waits for the parent.
+            // A row that is rejected in any case need not wait.
             if own_place.is_some() && may_wait {
                 waits = true;
                 continue;

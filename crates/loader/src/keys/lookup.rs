@@ -1,4 +1,4 @@
-//! The keys of a block, looked up in the database before its rows are judged.
+//! Looking up the keys of a block in the database, before its rows are checked.
 
 use postgres::Client;
 use values::value::Value;
@@ -9,10 +9,11 @@ use crate::keys::sets::KeySets;
 use crate::keys::staged::FileRows;
 use crate::rules::column::ColumnRules;
 
-/// Fills the sets that were given up with what the block's rows need of them. All rows before it were sent.
+/// Fills the sets that were given up with those keys in the database that the block's rows ask for. All rows before
+/// the block must have been sent.
 ///
 /// # Errors
-/// The server's.
+/// Errors of the server.
 pub(crate) fn look_up(
     client: &mut Client,
     rows: FileRows<'_>,
@@ -28,7 +29,7 @@ pub(crate) fn look_up(
         if !sets.is_given_up(*place) || done.contains(place) {
             continue;
         }
-        // Two keys may be looked for in one set: those of a row and of its parent.
+        // One set may be asked for two keys: that of a row and that of its parent.
         let sharing: Vec<&[usize]> = (index..places.len())
             .filter(|other| places[*other] == *place)
             .map(|other| plan.keys[other].as_slice())
@@ -51,7 +52,7 @@ pub(crate) fn look_up(
     Ok(())
 }
 
-/// The values of a key in all rows of a block that have it whole, column by column.
+/// Appends the texts of a key's values, column by column, for all rows of a block that have the whole key.
 fn texts_of(plan: &RowPlan, batch: &Batch, key: &[usize], texts: &mut [Vec<String>]) {
     for record in &batch.records.records {
         let fields = batch.records.fields_of(record);

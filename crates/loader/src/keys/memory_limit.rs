@@ -1,5 +1,16 @@
-//! What the database is asked beforehand: of keys beyond the memory and of CHECK constraints. Values are staged where the
-//! file can be read twice; where it cannot, keys are looked up as they come.
+//! Where the keys of a file are checked: in memory while they fit, beyond that by the database.
+//!
+//! A file is in one of three states:
+//!
+//! - *in memory*: all key sets are whole, and a row costs a lookup in each.
+//! - *staged*: sets were given up, and the values of the rows still to come were staged ([`Staging`]), which costs one more
+//!   reading of the file. The keys that its rows share stay in memory. If they outgrow it too, the rest is staged anew, as
+//!   long as each staging takes the file a tenth further.
+//! - *looked up*: each block asks the database for its keys, after the rows before it were sent. This is the slowest way,
+//!   for files that cannot be read twice, users who may not make temporary tables, and where staging anew isn't worth it.
+//!
+//! CHECK constraints are judged by the database beforehand too, by the same staging; where that cannot be, the server
+//! judges them as rows are sent.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -14,19 +25,19 @@ use crate::keys::sets::KeySets;
 use crate::keys::staged::{FileRows, Staging};
 use crate::rules::key::Key;
 
-/// How often the keys of a file are staged at most.
+/// How often the keys of a file are staged, at most.
 const MOST_STAGINGS: u64 = 10;
 
-/// The keys of a file's rows, and all that is needed to check them.
+/// The keys of a file's rows, and all that it takes to check them.
 pub(crate) struct FileKeys<'a> {
     rows: FileRows<'a>,
     pub(crate) check: KeyCheck<'a>,
     pub(crate) sets: &'a mut KeySets,
-    /// What the database found of staged values.
+    /// What the database found about the staged values.
     results: Option<StagedResults>,
-    /// Whether the keys of a block that aren't in memory are looked up as it comes.
+    /// Whether keys that aren't in memory are looked up block by block.
     pub(crate) looks_up: bool,
-    /// Rows at the beginning that an earlier load is done with.
+    /// How many rows at the file's beginning an earlier load has done.
     done_before: u64,
 }
 
@@ -35,19 +46,19 @@ pub(crate) struct WaitingKeys {
     /// The row's number in the file.
     row: u64,
     keys: Vec<Key>,
-    /// What the database found of the row.
+    /// What the database found about the row.
     found: Vec<Found>,
 }
 
 impl WaitingKeys {
-    /// What the keys occupy beside this.
+    /// How many bytes the lists occupy.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.keys) + size_of_val(&*self.found)
     }
 }
 
 impl<'a> FileKeys<'a> {
-    /// The keys of a file of which nothing was read yet.
+    /// The keys of a file from which nothing was read yet.
     pub(crate) fn new(
         rows: FileRows<'a>,
         check: KeyCheck<'a>,
@@ -64,8 +75,8 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Judges the row with this number in the file, which breaks the rules `broken` by itself. Rows come in the file's
-    /// order.
+    /// Decides about the row with this number in the file, which breaks the rules `broken` by itself. Rows come in
+    /// the file's order.
     pub(crate) fn check_row(
         &mut self,
         row: u64,
@@ -80,7 +91,7 @@ impl<'a> FileKeys<'a> {
         self.check.check(self.sets, keys, row_results, broken, true)
     }
 
-    /// Keeps the keys of a row that was judged last and has to wait.
+    /// Keeps the keys of the row that was checked last and has to wait.
     pub(crate) fn waiting(&self, row: u64, keys: &[Key]) -> WaitingKeys {
         WaitingKeys {
             row,
@@ -92,7 +103,7 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Judges a row that waited, once more.
+    /// Decides once more about a row that waited.
     pub(crate) fn check_again(&mut self, waiting: &WaitingKeys, may_wait: bool) -> Verdict {
         let row_results = match &self.results {
             Some(results) => results.with(&waiting.found),
@@ -102,16 +113,16 @@ impl<'a> FileKeys<'a> {
             .check(self.sets, &waiting.keys, row_results, Vec::new(), may_wait)
     }
 
-    /// Whether all that the database found of rows up to this one was read.
+    /// Whether the database's results were read up to this row.
     pub(crate) fn has_results_to(&self, row: u64) -> bool {
         let results = self.results.as_ref();
         results.is_none_or(|results| results.reach(row))
     }
 
-    /// Reads on in what the database found until it reaches a row.
+    /// Reads the database's results up to a row.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn read_results_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
         match &mut self.results {
             Some(results) => results.read_to(client, row),
@@ -119,18 +130,18 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Fills the sets that were given up with what the block's rows need of them. All rows before it were sent.
+    /// Looks up the keys of a block in the database. All rows before the block must have been sent.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn look_up(&mut self, client: &mut Client, batch: &Batch) -> anyhow::Result<()> {
         lookup::look_up(client, self.rows, &self.check, self.sets, batch)
     }
 
-    /// Ends the reading of what the database found.
+    /// Ends the reading of the database's results.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn close_results(&mut self, client: &mut Client) -> anyhow::Result<()> {
         match self.results.take() {
             Some(results) => results.close(client),
@@ -138,11 +149,11 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Stages what the database is asked for, if there is anything and it wasn't. So many rows were `read`, and sent but
-    /// for those that wait.
+    /// Stages the values that the database has to judge, unless there are none or that was done. `read` rows were
+    /// read so far; all of them that are loaded were sent, except those that wait.
     ///
     /// # Errors
-    /// The server's; what the file met; [`Kind::Usage`] if keys can neither be staged nor looked up.
+    /// Errors of the server and of reading the file; [`Kind::Usage`] if keys can neither be staged nor looked up.
     pub(crate) fn stage_if_needed<'w>(
         &mut self,
         client: &mut Client,
@@ -172,7 +183,7 @@ impl<'a> FileKeys<'a> {
             };
         };
         if given_up {
-            // Those of the rows themselves grow; what is left in memory then doesn't.
+            // The own keys of the rows would grow further. Without them, what is left in memory stays as it is.
             for (_, place) in &self.check.unique {
                 self.sets.give_up(*place);
             }
@@ -200,10 +211,10 @@ impl<'a> FileKeys<'a> {
         Ok(())
     }
 
-    /// Makes room in the memory for keys, when so many rows were `read`. All of them were sent.
+    /// Makes room in the memory for keys, once `read` rows were read and all of them that are loaded were sent.
     ///
     /// # Errors
-    /// The server's; [`Kind::Usage`] if there is no room to be made.
+    /// Errors of the server; [`Kind::Usage`] if no room can be made.
     pub(crate) fn make_room(
         &mut self,
         client: &mut Client,
@@ -213,13 +224,13 @@ impl<'a> FileKeys<'a> {
         if !self.looks_up
             && let Some(mut results) = self.results.take()
         {
-            // The rows so far have their keys in the table. Staging the others anew takes as long as the whole file.
+            // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file.
             let is_worth_it = read.saturating_sub(results.behind) * MOST_STAGINGS >= results.rows;
             self.sets.clear_given_up();
             if is_worth_it || !results.are_of_keys() {
                 results.close(client)?;
             } else {
-                // What was found of checks stays.
+                // The findings about checks stay.
                 results.forget_keys();
                 self.results = Some(results);
                 self.look_up_from_here(file, "too many of its rows share one")?;
@@ -229,20 +240,20 @@ impl<'a> FileKeys<'a> {
         Ok(())
     }
 
-    /// Keys that were given up are looked up from here on.
+    /// Begins to look up the keys that were given up, block by block.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if rows may wait, since these are judged at the file's end.
+    /// [`Kind::Usage`] if rows may wait, since those are decided at the file's end.
     fn look_up_from_here(&mut self, file: &str, why: &str) -> anyhow::Result<()> {
         if self.check.own_parents().next().is_some() {
             return Err(Kind::Usage.error(format!(
-                "{file}: its rows refer to others of {}, and the keys need more than the memory; they cannot be checked \
-                 outside of it, since {why}: give more with --memory",
+                "{file}: its rows refer to others of {}, whose keys don't fit in memory and cannot be checked outside of \
+                 it, since {why}: give more with --memory",
                 self.rows.target.table
             )));
         }
         tracing::info!(
-            "{file}: keys beyond the memory are looked up block by block, which takes longer, since {why}"
+            "{file}: keys that don't fit in memory are looked up block by block, which takes longer, since {why}"
         );
         self.looks_up = true;
         Ok(())

@@ -1,4 +1,4 @@
-//! The keys of rows: unique ones and references, in memory or with the help of the database.
+//! The rules that look beyond a row: unique keys and references, kept in memory or judged by the database.
 
 pub(crate) mod check;
 pub(crate) mod lookup;

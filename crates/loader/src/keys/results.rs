@@ -1,4 +1,4 @@
-//! What the database found of the values of a file that were staged in it, told row by row.
+//! What the database found about the staged values of a file, read row by row.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,21 @@ use database::catalogue::constraints::Check;
 use postgres::Client;
 use values::rule::{Rule, Violation};
 
-/// The table that holds them.
+/// The temporary table that holds the findings.
 pub(crate) const TABLE: &str = "extrato_findings";
 const CURSOR: &str = "extrato_findings_by_row";
-/// Results read at once.
+/// How many findings are read at once.
 const FETCHED_ROWS: usize = 50_000;
 
-/// What the database found of a row.
+/// What the database can find about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// A row in the table has this unique key.
     Taken,
-    /// Other rows of the file have this unique key or refer to it, so that it matters whether this one is loaded.
+    /// Other rows of the file have this unique key or refer to it, so that it matters to them whether this row is
+    /// loaded.
     Shared,
-    /// No row has what this reference refers to.
+    /// No row in the table has what this reference refers to.
     Missing,
     /// This CHECK constraint is false.
     Broken,
@@ -30,13 +31,13 @@ impl Finding {
     const ALL: [Self; 4] = [Self::Taken, Self::Shared, Self::Missing, Self::Broken];
 }
 
-/// A finding and what it is of: the index of a key or of a CHECK constraint.
+/// A finding, with the index of the key or CHECK constraint that it is about.
 pub(crate) type Found = (usize, Finding);
 
-/// What the database knows of one row.
+/// What the database found about one row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RowResults<'a> {
-    /// For each key whether it was staged.
+    /// For each key, whether it was staged.
     staged: &'a [bool],
     checks: &'a [Check],
     pub(crate) found: &'a [Found],
@@ -51,22 +52,22 @@ impl RowResults<'_> {
         self.staged.get(key).is_some_and(|staged| *staged)
     }
 
-    /// Whether a row in the table has a unique key.
+    /// Whether a row in the table has this row's unique key.
     pub(crate) fn is_taken(&self, key: usize) -> bool {
         self.is_staged(key) && self.says(key, Finding::Taken)
     }
 
-    /// Whether a reference has its parent in the database.
+    /// Whether the row's reference has its parent in the database.
     pub(crate) fn has_parent(&self, key: usize) -> bool {
         self.is_staged(key) && !self.says(key, Finding::Missing)
     }
 
-    /// Whether a unique key must be remembered if its row is loaded.
+    /// Whether the row's unique key must be remembered if the row is loaded.
     pub(crate) fn is_wanted(&self, key: usize) -> bool {
         !self.is_staged(key) || self.says(key, Finding::Shared)
     }
 
-    /// The CHECK constraints that are false, but for those of columns which are `broken` anyhow.
+    /// The CHECK constraints that are false, except those about columns that are `broken` already.
     pub(crate) fn broken_checks(&self, broken: &[Violation]) -> Vec<Violation> {
         let is_broken = |name: &String| broken.iter().any(|violation| violation.column == *name);
         let checks = self
@@ -85,24 +86,24 @@ impl RowResults<'_> {
     }
 }
 
-/// What was found of the rows of a file. Rows are asked for in its order.
+/// What the database found about the rows of a file, which are asked for in the file's order.
 pub(crate) struct StagedResults {
-    /// The row behind which they begin, and of how many rows they are.
+    /// The number of the last row before the staged ones, and how many were staged.
     pub(crate) behind: u64,
     pub(crate) rows: u64,
     staged: Vec<bool>,
     checks: Vec<Check>,
     ahead: VecDeque<(u64, Found)>,
-    /// All that was found of rows up to this one was read.
+    /// The number of the last row about which all findings were read.
     read_to: u64,
     of_row: Vec<Found>,
 }
 
 impl StagedResults {
-    /// Begins to read what the table holds, of these keys and CHECK constraints.
+    /// Begins to read the findings about these keys and CHECK constraints.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn open(
         client: &mut Client,
         behind: u64,
@@ -126,25 +127,25 @@ impl StagedResults {
         })
     }
 
-    /// Whether keys were staged.
+    /// Whether there are findings about keys.
     pub(crate) fn are_of_keys(&self) -> bool {
         self.staged.contains(&true)
     }
 
-    /// Forgets what was found of keys.
+    /// Forgets the findings about keys.
     pub(crate) fn forget_keys(&mut self) {
         self.staged.clear();
     }
 
-    /// Whether all that was found of rows up to this one was read.
+    /// Whether the findings were read up to this row.
     pub(crate) fn reach(&self, row: u64) -> bool {
         self.read_to >= row
     }
 
-    /// Reads on until they reach a row.
+    /// Reads the findings up to a row.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn read_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
         while !self.reach(row) {
             let found = client
@@ -157,7 +158,7 @@ impl StagedResults {
                 self.ahead.push_back((row as u64, (of as usize, finding)));
             }
             self.read_to = match self.ahead.back() {
-                // More may be found of the last one.
+                // There may be more findings about the last row.
                 Some((last, _)) if found.len() == FETCHED_ROWS => last - 1,
                 _ => u64::MAX,
             };
@@ -165,7 +166,7 @@ impl StagedResults {
         Ok(())
     }
 
-    /// What is known of a row.
+    /// What was found about a row.
     pub(crate) fn of(&mut self, row: u64) -> RowResults<'_> {
         self.of_row.clear();
         while let Some((found, fact)) = self.ahead.front()
@@ -179,12 +180,12 @@ impl StagedResults {
         self.with(&self.of_row)
     }
 
-    /// What was found of the row that was asked for last.
+    /// The findings about the row that was asked for last.
     pub(crate) fn of_last_row(&self) -> &[Found] {
         &self.of_row
     }
 
-    /// What is known of a row of which this was found.
+    /// What was found about a row that has waited since.
     pub(crate) fn with<'a>(&'a self, found: &'a [Found]) -> RowResults<'a> {
         RowResults {
             staged: &self.staged,
@@ -193,10 +194,10 @@ impl StagedResults {
         }
     }
 
-    /// Ends the reading.
+    /// Ends the reading, and drops the table.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn close(self, client: &mut Client) -> anyhow::Result<()> {
         client
             .batch_execute(&format!("CLOSE {CURSOR}; DROP TABLE pg_temp.{TABLE}"))

@@ -1,11 +1,12 @@
-//! A set of keys in memory.
+//! A set of keys in memory, which takes little room where keys are counted up.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::rules::key::Key;
 
-/// Spreads numbers that follow each other: the multiplication of Fibonacci hashing, its upper half mixed in.
+/// A hash that spreads numbers which follow each other: the multiplication of Fibonacci hashing, its upper half mixed
+/// in.
 #[derive(Default)]
 struct Mixing(u64);
 
@@ -37,15 +38,15 @@ impl Hasher for Mixing {
 type Set<T> = HashSet<T, BuildHasherDefault<Mixing>>;
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mixing>>;
 
-/// The keys of the rows that are there and of those that were accepted.
+/// The keys of one kind that the rows in the table have, and those that were accepted.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
     whole: Numbers,
     hashed: Set<u128>,
 }
 
-/// Whole numbers. Most keys are counted up, so they begin as pages of bits, which take a hundredth of what single ones
-/// do; keys that lie scattered, such as the numbers of cards, are kept one by one.
+/// A set of whole numbers. Most keys are counted up, so the set begins as pages of bits, which take a hundredth of
+/// the room of single numbers; keys that lie scattered, such as the numbers of cards, are kept one by one.
 #[derive(Debug)]
 enum Numbers {
     Paged {
@@ -55,12 +56,12 @@ enum Numbers {
     Single(Set<i64>),
 }
 
-/// A page has 512 bits: 64 bytes.
+/// How many words a page has: 512 bits, which are 64 bytes.
 const PAGE_WORDS: usize = 8;
 const PAGE_BITS: i64 = 64 * PAGE_WORDS as i64;
-/// With fewer keys than this on each page, single ones take less.
+/// With fewer keys on each page, single numbers take less room.
 const LEAST_PER_PAGE: usize = 8;
-/// From here on it is looked at, each time when there are twice as many pages.
+/// From how many pages on their keys are counted, each time that there are twice as many.
 const FEWEST_PAGES: usize = 1024;
 
 impl Default for Numbers {
@@ -73,7 +74,7 @@ impl Default for Numbers {
 }
 
 impl Numbers {
-    /// The page of a number, the word on it, and its bit in that.
+    /// The page of a number, the word on that page, and the number's bit in that word.
     fn place(number: i64) -> (i64, usize, u64) {
         let on_page = number.rem_euclid(PAGE_BITS) as u64;
         let bit = 1 << (on_page % 64);
@@ -135,13 +136,13 @@ fn numbers_of(page: i64, words: &[u64; PAGE_WORDS]) -> impl Iterator<Item = i64>
     bits.map(move |bit| page * PAGE_BITS + bit)
 }
 
-/// What a hash table occupies: entries and one byte for each, with the eighth that stays free.
+/// How many bytes a hash table occupies: its entries and one byte for each, with the eighth that stays free.
 fn table_bytes(capacity: usize, entry_bytes: usize) -> u64 {
     (capacity as u64 * (entry_bytes as u64 + 1)) / 7 * 8
 }
 
 impl KeySet {
-    /// Whether a row has this key; [`Key::Null`] is none.
+    /// Whether a row has this key; none has [`Key::Null`].
     pub(crate) fn contains(&self, key: Key) -> bool {
         match key {
             Key::Null => false,
@@ -150,7 +151,7 @@ impl KeySet {
         }
     }
 
-    /// Adds it, unless it is [`Key::Null`].
+    /// Adds a key, unless it is [`Key::Null`].
     pub(crate) fn insert(&mut self, key: Key) {
         match key {
             Key::Null => {}
@@ -167,7 +168,7 @@ impl KeySet {
         self.hashed.clear();
     }
 
-    /// What it occupies.
+    /// How many bytes the set occupies.
     pub(crate) fn bytes(&self) -> u64 {
         self.whole.bytes() + table_bytes(self.hashed.capacity(), 16)
     }

@@ -1,5 +1,7 @@
-//! The key sets of a load, within a limit of memory. A set that doesn't fit is given up, and from then on holds only what
-//! the database is not asked for.
+//! The key sets of a load, within a limit of memory.
+//!
+//! A set that doesn't fit is given up: from then on the database is asked for its keys, and the set holds only those
+//! that the database cannot know of.
 
 use std::borrow::Cow;
 
@@ -17,10 +19,10 @@ use crate::keys::set::KeySet;
 use crate::rules::column::ColumnRules;
 use crate::rules::key::{Key, KeyName};
 
-/// Rows read between two looks at the memory.
+/// How many rows are read between two looks at the memory.
 const ROWS_PER_CHECK: u64 = 100_000;
 
-/// All sets of a load.
+/// All key sets of a load.
 #[derive(Debug)]
 pub(crate) struct KeySets {
     limit_bytes: u64,
@@ -31,12 +33,12 @@ pub(crate) struct KeySets {
 struct Entry {
     name: KeyName,
     set: KeySet,
-    /// It doesn't hold all keys.
+    /// Whether the set no longer holds all keys.
     given_up: bool,
 }
 
 impl KeySets {
-    /// None yet, and `limit_bytes` for all.
+    /// Begins without sets, which may have `limit_bytes` together.
     pub(crate) fn new(limit_bytes: u64) -> Self {
         Self {
             limit_bytes,
@@ -44,7 +46,7 @@ impl KeySets {
         }
     }
 
-    /// Keeps the sets that are still wanted. Places change.
+    /// Keeps the sets that are still wanted. The places of sets change.
     pub(crate) fn retain(&mut self, wanted: impl Fn(&KeyName) -> bool) {
         self.sets.retain(|entry| wanted(&entry.name));
     }
@@ -59,7 +61,7 @@ impl KeySets {
         self.sets[place].set.insert(key);
     }
 
-    /// Adds an empty set.
+    /// Adds an empty set, and returns its place.
     pub(crate) fn add(&mut self, name: KeyName) -> usize {
         self.sets.push(Entry {
             name,
@@ -81,11 +83,11 @@ impl KeySets {
         }
     }
 
-    /// The set of the keys that the rows in the database have, read if it isn't there. `columns` are those of the
-    /// name, in its order.
+    /// Reads the keys that the rows in the database have, unless there is a set of them, and returns the set's place.
+    /// `columns` are those of the name, in its order.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn read(
         &mut self,
         client: &mut Client,
@@ -116,11 +118,11 @@ impl KeySets {
         Ok(place)
     }
 
-    /// Forgets what the set at a place holds and fills it with those of the given keys that rows in the database have.
-    /// Each key is one text for each of the name's `columns`, of which `types` are the types.
+    /// Replaces what the set at a place holds by those of the given keys that rows in the database have. `keys` has
+    /// one list of texts for each of the name's `columns`, and `types` has their types.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn look_up(
         &mut self,
         client: &mut Client,
@@ -165,7 +167,7 @@ impl KeySets {
         bytes > self.limit_bytes
     }
 
-    /// Gives up the largest sets until the others fit, or none is left.
+    /// Gives up the largest sets until the others fit.
     pub(crate) fn make_room(&mut self) {
         while self.is_over() {
             let largest = (0..self.sets.len())
@@ -178,14 +180,14 @@ impl KeySets {
         }
     }
 
-    /// Gives up the set at a place, unless it was. Its rows must have been sent.
+    /// Gives up the set at a place, unless that was done. The rows whose keys it holds must have been sent.
     pub(crate) fn give_up(&mut self, place: usize) {
         let limit = ByteSize(self.limit_bytes);
         let entry = &mut self.sets[place];
         if !std::mem::replace(&mut entry.given_up, true) {
             entry.set = KeySet::default();
             tracing::info!(
-                "the keys of {} ({}) don't fit the {limit} of --memory: the database checks them from here on",
+                "the keys of {} ({}) don't fit in the {limit} of --memory: the database checks them from here on",
                 entry.name.table,
                 entry.name.columns.join(", ")
             );
@@ -193,7 +195,8 @@ impl KeySets {
     }
 }
 
-/// Says what to do where the database cannot compare the types of a reference that dataset.toml declares.
+/// An error of the database, with the way out where it cannot compare the types of a reference that dataset.toml
+/// declares.
 pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
     match error.code() {
         Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
@@ -220,7 +223,7 @@ fn select(name: &KeyName) -> String {
     )
 }
 
-/// The rules of columns for texts that the server writes, whatever a file's decimal mark.
+/// The rules of columns for texts that the server writes, which have a decimal point whatever the file has.
 fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
     let of_server = |column: &&ColumnRules| ColumnRules {
         decimal_mark: b'.',
@@ -229,11 +232,11 @@ fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
     columns.iter().map(of_server).collect()
 }
 
-/// The key of a row of [`select`].
+/// The key of a row that [`select`] gives.
 fn key_of(row: &Row, columns: &[ColumnRules], buffer: &mut Vec<u8>) -> Key {
     let value = |(index, column): (usize, &ColumnRules)| {
         let text: Option<&str> = row.get(index);
-        // A value that is beyond what can be loaded equals no value that is.
+        // A value that could not be loaded equals none that can.
         text.map_or(Value::Null, |text| {
             column.parse(Cow::Borrowed(text)).unwrap_or(Value::Null)
         })

@@ -1,10 +1,18 @@
-//! Values that the database judges, set by set, before their rows are sent: keys beyond the memory, and what CHECK
-//! constraints speak of.
+//! Values that the database judges before their rows are sent: keys beyond the memory, and what CHECK constraints
+//! speak of.
 //!
-//! Those of the rows that are still to come are copied into a temporary table, by a second reading of the file. There the
-//! database finds the few that matter: keys that a row in the table has, keys that several rows of the file have,
-//! references to nothing, and checks that are false. The rows themselves then go on as before, at the speed of COPY and in
-//! the file's order, and for each the judge is told what was found.
+//! Rows themselves are never staged: they go on at the speed of COPY and in the file's order. Staging has three steps:
+//!
+//! 1. A second reading of the file copies the values in question of all rows still to come, each with its row's number,
+//!    into a temporary table. This costs what reading and validating the file costs, and a COPY of few columns.
+//! 2. One statement for each question finds the few rows that matter and records a [`Finding`] about each: a row in the
+//!    table has its key, other rows of the file share its key or refer to it, it refers to nothing, a check is false for
+//!    it. This costs joins over sets, which the database does on disk where it must.
+//! 3. The rows are read on, and the findings come along in the file's order ([`StagedResults`]). In memory are only the
+//!    keys that rows of the file share, since among those the order decides which row is loaded, and a statement over a
+//!    set knows no order.
+//!
+//! A check that raises an error is tried on ever smaller halves of the rows, until those are found for which it does.
 
 use std::thread;
 
@@ -29,11 +37,11 @@ use storage::source::{Source, estimated_rows};
 use storage::sum::Sum;
 
 const VALUES: &str = "extrato_values";
-/// How often a check may fail with an error while the rows are looked for that it fails for.
+/// How often a check may raise an error while the rows are searched for which it does.
 const MOST_FAILURES: u32 = 1000;
-/// Classes of SQLSTATE that say nothing of a check or a row: the connection, resources, cancellation, the system.
+/// Classes of SQLSTATE that say nothing about a check or a row: the connection, resources, cancellation, the system.
 const NOT_OF_A_ROW: [&str; 6] = ["", "08", "53", "57", "58", "XX"];
-/// The class of what cannot be parsed or isn't allowed.
+/// The class of SQLSTATE for what cannot be parsed or isn't allowed.
 const CANNOT_BE_TRIED: &str = "42";
 
 /// What is known of a file's rows before they are read: the table they go into, and how records become rows.
@@ -41,10 +49,10 @@ const CANNOT_BE_TRIED: &str = "42";
 pub(crate) struct FileRows<'a> {
     pub(crate) schema: &'a str,
     pub(crate) target: &'a Target,
-    /// The columns that rows have.
+    /// The names of the columns that rows have.
     pub(crate) columns: &'a [String],
     pub(crate) plan: &'a RowPlan,
-    /// Threads that validate.
+    /// How many threads validate rows.
     pub(crate) workers: usize,
     /// The file, if it can be read a second time.
     pub(crate) again: Option<Again<'a>>,
@@ -61,7 +69,7 @@ impl FileRows<'_> {
     /// Whether the user may make temporary tables, with the columns of the table.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub(crate) fn may_be_staged(&self, client: &mut Client) -> anyhow::Result<bool> {
         let row = client.query_one(
             "SELECT has_database_privilege(current_database(), 'TEMPORARY') AND has_table_privilege($1, 'SELECT')",
@@ -71,22 +79,22 @@ impl FileRows<'_> {
     }
 }
 
-/// Values of a file on their way into the temporary table.
+/// The staging of a file's values in a temporary table.
 pub(crate) struct Staging<'a> {
     pub(crate) rows: FileRows<'a>,
     /// The file, read for the second time.
     pub(crate) again: Again<'a>,
     pub(crate) check: &'a KeyCheck<'a>,
-    /// For each key of the plan whether it is staged.
+    /// For each key of the plan, whether it is staged.
     pub(crate) staged: Vec<bool>,
 }
 
 impl Staging<'_> {
-    /// Stages the keys that are given up and what the CHECK constraints speak of, of all rows behind `done` and of those
-    /// that wait.
+    /// Stages the keys that were given up and the columns that CHECK constraints speak of, for all rows behind `done`
+    /// and for those that wait, and has the database judge them.
     ///
     /// # Errors
-    /// The server's; what the file met; interruption.
+    /// Errors of the server and of reading the file; [`Kind::Interrupted`](dataset::failure::Kind::Interrupted).
     pub(crate) fn run(
         self,
         client: &mut Client,
@@ -142,15 +150,15 @@ impl Staging<'_> {
         StagedResults::open(client, done, rows, self.staged, checks)
     }
 
-    /// Finds the rows for which a check is false. One that cannot be tried is left to the server, and so are
-    /// rows for which it is neither true nor false but an error: the server says then which these are.
+    /// Finds the rows for which a check is false. A check that cannot be tried is left to the server, and so are rows
+    /// for which it raises an error: as they are sent, the server says which these are.
     fn ask_for_check(
         &self,
         client: &mut Client,
         index: usize,
         check: &Check,
     ) -> Result<(), postgres::Error> {
-        // Columns have their own names, and no others are nearer.
+        // Each column gets its own name here, so that the check's expression finds no other.
         let places = self.places_of(check).unwrap_or_default();
         let columns = each(&places, ", ", |index, column| match check.of_domain {
             true => {
@@ -200,13 +208,13 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Where the columns of a check are among those of the rows, if the rows have them all.
+    /// Where the columns of a check are among those of the rows; `None` if the rows lack one.
     fn places_of(&self, check: &Check) -> Option<Vec<usize>> {
         let place = |name: &String| self.rows.columns.iter().position(|column| column == name);
         check.columns.iter().map(place).collect()
     }
 
-    /// The tables, with columns of the types and collations that the rows have.
+    /// The statement that makes the temporary tables, with columns of the types and collations that the rows have.
     fn create(&self, columns: &[usize]) -> String {
         let columns: String = columns
             .iter()
@@ -226,7 +234,7 @@ impl Staging<'_> {
         )
     }
 
-    /// Copies the values of columns in all rows that are wanted, and says how many these are.
+    /// Copies the values of columns for all rows that are wanted, and returns how many rows these are.
     fn copy_values(
         &self,
         client: &mut Client,
@@ -273,7 +281,7 @@ impl Staging<'_> {
             .map_err(|error| sent.with_place(error, VALUES, &file))
     }
 
-    /// The statements that find what matters of a key.
+    /// The statements that find what matters about a key.
     fn ask_for_key(&self, key: usize) -> Vec<String> {
         let columns = &self.rows.plan.keys[key];
         let list = each(columns, ", ", |_, column| format!("s.{column}"));
@@ -325,7 +333,7 @@ impl Staging<'_> {
     }
 }
 
-/// The numbers of the rows that are staged, which from here on are found quickly.
+/// The first and last number of the staged rows, which are indexed from here on.
 fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
     client.batch_execute(&format!(
         "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.{VALUES} (row)"
@@ -337,7 +345,8 @@ fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
     Ok((row.get(0), row.get(1)))
 }
 
-/// The statement that records a finding of the key or check of an index, for certain `rows`, which are called `s`.
+/// The statement that records a finding about the key or check with the index `of`, for certain `rows`, which are
+/// called `s`.
 fn record(of: usize, finding: Finding, rows: &str) -> String {
     format!(
         "INSERT INTO pg_temp.{FINDINGS} SELECT s.row, {of}, {} FROM {rows}",
@@ -358,8 +367,8 @@ fn each(columns: &[usize], between: &str, part: impl Fn(usize, String) -> String
     parts.join(between)
 }
 
-/// Appends the rows of a batch that are wanted, each with its number in the file. `before` are the rows before the
-/// batch; a row has so many `fields`.
+/// Appends the rows of a batch that are wanted, each with its number in the file, and returns how many these are.
+/// `before` counts the rows before the batch, and `fields` those of a staged row.
 fn encode(
     batch: &Batch,
     fields: usize,
@@ -374,7 +383,7 @@ fn encode(
     for (row, (record, end)) in (before + 1..).zip(records) {
         let values = &batch.encoder.bytes()[start..*end as usize];
         start = *end as usize;
-        // What is no row has no values.
+        // A record that is not a row has no values.
         if !values.is_empty() && wanted(row) {
             block.row(fields as i16);
             block.int8(row as i64);

@@ -1,4 +1,4 @@
-//! A column's rules, and the value that a field's text is under them.
+//! The rules of a column, by which a field's text becomes a value.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -11,48 +11,51 @@ use values::strftime::Format;
 use values::value::Value;
 use values::{binary, datetime, json};
 
-/// What a column takes.
+/// What values a column takes.
 #[derive(Debug, Clone)]
 pub struct ColumnRules {
-    /// Its name in the database.
+    /// The column's name in the database.
     pub name: String,
-    /// Its type.
+    /// The column's type.
     pub kind: ColumnType,
-    /// Whether NULL may stand in it.
+    /// Whether the column may be NULL.
     pub nullable: bool,
-    /// Whether it must hold something: neither NULL nor the empty string.
+    /// Whether the column must hold something: neither NULL nor the empty string.
     pub required: bool,
-    /// `n` of `varchar(n)` and `char(n)`.
+    /// The `n` of `varchar(n)` and `char(n)`.
     pub max_chars: Option<usize>,
-    /// Whether it is a `char(n)`, to which trailing blanks mean nothing.
+    /// Whether the column is a `char(n)`, to which trailing blanks mean nothing.
     pub blank_padded: bool,
-    /// Digits that a second's fraction may have.
+    /// How many digits a second's fraction may have.
     pub fraction_digits: Option<u32>,
-    /// The labels, if it is an enum.
+    /// The labels of the type, if it is an enum.
     pub labels: Option<Vec<String>>,
-    /// The least value.
+    /// The least value that the dataset allows.
     pub min: Option<Value<'static>>,
-    /// The greatest value.
+    /// The greatest value that the dataset allows.
     pub max: Option<Value<'static>>,
-    /// What stands before a number's fraction.
+    /// The character before a number's fraction.
     pub decimal_mark: u8,
     /// Formats of dates and timestamps beside ISO 8601.
     pub formats: Arc<[Format]>,
 }
 
-/// A field, decoded.
+/// A field's text, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell<'a> {
     /// NULL, or nothing at all.
     Null,
-    /// Its text.
+    /// Text, which may be empty.
     Text(Cow<'a, str>),
-    /// Bytes that are no text in the file's encoding.
+    /// Bytes that are not text in the file's encoding.
     Undecodable,
 }
 
 impl ColumnRules {
-    /// The value that `cell` is, or the rule that it breaks.
+    /// Makes a value of a cell, or names the rule that the cell breaks.
+    ///
+    /// # Errors
+    /// The first rule that the cell breaks.
     pub fn value<'a>(&self, cell: Cell<'a>) -> Result<Value<'a>, Fault> {
         let text = match cell {
             Cell::Null if self.required || !self.nullable => {
@@ -73,7 +76,7 @@ impl ColumnRules {
         Ok(value)
     }
 
-    /// Whether the server would take a time without rounding it.
+    /// Checks that the server would take a time without rounding it.
     fn is_fine(&self, value: &Value<'_>) -> Result<(), Fault> {
         let unit = self
             .fraction_digits
@@ -89,7 +92,10 @@ impl ColumnRules {
         }
     }
 
-    /// The value of a text, whatever its range and fraction.
+    /// Makes a value of a text, whatever its range and fraction.
+    ///
+    /// # Errors
+    /// The rule of the type that the text breaks.
     pub fn parse<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
         match self.kind {
             ColumnType::Boolean => number::boolean(&text),
@@ -119,7 +125,7 @@ impl ColumnRules {
                 true => Ok(Value::Text(text)),
                 false => Err(Fault::new(
                     Rule::Label,
-                    format!("is none of {}", labels.join(", ")),
+                    format!("is not one of {}", labels.join(", ")),
                 )),
             };
         }

@@ -1,23 +1,23 @@
-//! Keys of rows: those that must be unique and those that are referred to.
+//! What the key of a row is, be it one that must be unique or one that is referred to.
 
 use dataset::ColumnType;
 use values::value::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// A row's key.
+/// The key of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// One of its values is NULL: it equals no other, and refers to nothing.
+    /// A key with a NULL among its values: it equals no other, and refers to nothing.
     Null,
-    /// A single whole number, date or time.
+    /// A key of one whole number, date or time.
     Whole(i64),
-    /// The XXH3-128 of all others. Among a billion keys, two that differ have the same one with a chance of
+    /// The XXH3-128 of any other key. Among a billion keys, two that differ have the same one with a chance of
     /// 10^-21.
     Hashed(u128),
 }
 
 impl Key {
-    /// That of these values; `buffer` is used and left as it may be.
+    /// The key that these values make. `buffer` is scratch space.
     pub(crate) fn of<'a>(
         values: impl IntoIterator<Item = &'a Value<'a>>,
         buffer: &mut Vec<u8>,
@@ -46,7 +46,7 @@ impl Key {
     }
 }
 
-/// Types whose values can be equal.
+/// How the values of a key are compared: types of one class can be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyClass {
     /// Integers of all sizes.
@@ -59,12 +59,12 @@ pub(crate) enum KeyClass {
     Text,
     /// `timestamp` and `timestamptz`.
     Timestamp,
-    /// Each other type for itself.
+    /// Any other type, by itself.
     Other(ColumnType),
 }
 
 impl KeyClass {
-    /// That of a type.
+    /// How keys of this column type are compared.
     pub(crate) fn of(kind: ColumnType) -> Self {
         match kind {
             ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => Self::Whole,
@@ -77,16 +77,16 @@ impl KeyClass {
     }
 }
 
-/// Whose keys a set holds: a table's columns, in the order of their names.
+/// Which key of which table: its columns, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyName {
-    /// The schema.
+    /// The schema that holds the table.
     pub schema: String,
-    /// The table.
+    /// The table's name.
     pub table: String,
-    /// The columns.
+    /// The names of the columns.
     pub columns: Vec<String>,
-    /// What they are compared as: `bigint` finds an `integer`, and nothing a `text`.
+    /// How each column is compared: a `bigint` finds an `integer`, and nothing finds a `text`.
     pub classes: Vec<KeyClass>,
 }
 

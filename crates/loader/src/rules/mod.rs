@@ -1,4 +1,4 @@
-//! What a row must keep, as far as a row alone can tell.
+//! The rules that a row must keep by itself, and what its keys are.
 
 pub mod column;
 pub(crate) mod key;

@@ -1,5 +1,5 @@
-//! The core: a row of fields becomes the row that Postgres would store, or the list of all rules that it
-//! breaks. A pure function: no file, no database, no clock.
+//! A row of fields becomes the row that Postgres would store, or the list of all rules that it breaks: a pure
+//! function, without a file, a database or a clock.
 
 use values::rule::Violation;
 use values::value::Value;
@@ -9,19 +9,19 @@ use crate::rules::column::{Cell, ColumnRules};
 /// The longest part of a value that a message repeats, in characters.
 const SHOWN_CHARS: usize = 40;
 
-/// What rows of a table must keep, as far as a row alone can tell.
+/// The rules that rows of a table must keep by themselves.
 #[derive(Debug, Clone)]
 pub struct RowRules {
-    /// The columns that a row has fields for, in the order in which they are given.
+    /// The columns for which a row has fields, in the order of the cells.
     pub columns: Vec<ColumnRules>,
 }
 
 /// A row that breaks rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BrokenRow<'a> {
-    /// Every rule that it breaks, in the order of columns.
+    /// Every rule that the row breaks, in the order of columns.
     pub violations: Vec<Violation>,
-    /// Its values, NULL in place of the broken ones, for the rules that look beyond the row.
+    /// The row's values, with NULL in place of the broken ones, for the rules that look beyond the row.
     pub values: Vec<Value<'a>>,
 }
 
@@ -29,7 +29,7 @@ impl RowRules {
     /// Checks one row, which has as many cells as there are columns.
     ///
     /// # Errors
-    /// All rules that it breaks.
+    /// All rules that the row breaks.
     pub fn check<'a>(
         &self,
         cells: impl IntoIterator<Item = Cell<'a>>,
@@ -58,7 +58,7 @@ impl RowRules {
     }
 }
 
-/// A sentence about a cell: "`12a` is not an integer".
+/// Says what is wrong with a cell: "`12a` is not an integer".
 fn message(cell: &Cell<'_>, fault: &str) -> String {
     match cell {
         Cell::Text(text) if text.chars().nth(SHOWN_CHARS).is_some() => {

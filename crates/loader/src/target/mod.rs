@@ -1,4 +1,4 @@
-//! What a table takes: its live columns and constraints together with the rules of the dataset.
+//! What a table takes: its columns and constraints in the database, together with the rules of the dataset.
 
 use std::sync::Arc;
 
@@ -18,24 +18,24 @@ use crate::target::wanted::Wanted;
 pub(crate) mod tables;
 pub(crate) mod wanted;
 
-/// A table and what it takes.
+/// A table that is loaded, and what it takes.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The table.
+    /// The table's name.
     pub(crate) table: String,
-    /// How its files are read.
+    /// How the table's files are read.
     pub(crate) rules: LoadRules,
     /// The columns that can be loaded, in the table's order.
     pub(crate) columns: Vec<ColumnRules>,
-    /// The types of these columns, qualified.
+    /// The type of each of these columns, qualified.
     pub(crate) types: Vec<String>,
-    /// Which of these columns have a domain.
+    /// The names of those columns whose type is a domain.
     pub(crate) domains: Vec<String>,
-    /// The same as a file may have them; an index here is none into `columns`.
+    /// The columns that a file may have. An index into these is not one into `columns`.
     pub(crate) wanted: Vec<Wanted>,
-    /// Keys that no two rows share; the primary key first.
+    /// The keys that no two rows share, the primary key first.
     pub(crate) unique: Vec<Unique>,
-    /// Columns that refer to other rows.
+    /// The columns that refer to other rows.
     pub(crate) references: Vec<Referring>,
     /// Whether the table has CHECK constraints.
     pub(crate) checked: bool,
@@ -44,16 +44,16 @@ pub(crate) struct Target {
 /// A key that no two rows share.
 #[derive(Debug, Clone)]
 pub(crate) struct Unique {
-    /// Table and columns.
+    /// The key's table and columns.
     pub(crate) name: KeyName,
-    /// Whether it is the primary key.
+    /// Whether this is the primary key.
     pub(crate) primary: bool,
 }
 
-/// Columns that refer to a row.
+/// Columns that refer to a row of another table, or of their own.
 #[derive(Debug, Clone)]
 pub(crate) struct Referring {
-    /// The columns, in the order of the parent's.
+    /// The referring columns, in the order of the parent's.
     pub(crate) columns: Vec<String>,
     /// The parent's table and columns.
     pub(crate) parent: KeyName,
@@ -62,7 +62,7 @@ pub(crate) struct Referring {
 }
 
 impl Target {
-    /// Reads those of `tables`, in the dataset's order.
+    /// Reads what each of `tables` takes, in the dataset's order.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] if a table or a column is missing or of a type that isn't carried; [`Kind::Usage`] for
@@ -83,7 +83,7 @@ impl Target {
         for (table, live) in loaded.tables.iter().zip(live) {
             let constraints = constraints::read(client, schema, &table.name)?.ok_or_else(|| {
                 Kind::Mismatch.error(format!(
-                    "{schema}.{} is no table: rows cannot be loaded into it",
+                    "{schema}.{} is not a table: rows cannot be loaded into it",
                     table.name
                 ))
             })?;
@@ -195,7 +195,7 @@ impl Target {
         for key in &mut unique {
             key.name.classes = classes(&key.name.columns);
         }
-        // A parent of another type is looked up as what the child has.
+        // A parent of another type is compared as the child is.
         let mut references = references(table, schema, &constraints.foreign, &rules);
         for reference in &mut references {
             reference.parent.classes = classes(&reference.columns);
@@ -214,6 +214,9 @@ impl Target {
     }
 
     /// The rules of a column.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] for a column that cannot be loaded.
     pub(crate) fn column(&self, name: &str) -> anyhow::Result<&ColumnRules> {
         let found = self.columns.iter().find(|column| column.name == name);
         found.ok_or_else(|| {
@@ -224,14 +227,14 @@ impl Target {
         })
     }
 
-    /// The type of a column, qualified.
+    /// The qualified name of a column's type.
     pub(crate) fn type_of(&self, name: &str) -> &str {
         let found = self.columns.iter().zip(&self.types);
         let mut found = found.filter(|(column, _)| column.name == name);
         found.next().map_or("text", |(_, name)| name)
     }
 
-    /// The primary key's columns, as the dataset or the database names them.
+    /// The columns of the primary key, as the dataset or the database names them.
     pub(crate) fn primary(&self) -> &[String] {
         self.unique
             .iter()
@@ -240,7 +243,7 @@ impl Target {
     }
 }
 
-/// The keys of the database and that of the dataset, each once.
+/// The unique keys of the database and the key of the dataset, each once.
 fn unique(table: &Table, schema: &str, constraints: &Constraints) -> Vec<Unique> {
     let live = constraints
         .unique
@@ -266,8 +269,8 @@ fn unique(table: &Table, schema: &str, constraints: &Constraints) -> Vec<Unique>
     keys
 }
 
-/// The references of the database and those of the dataset, each once. What the database enforces cannot be
-/// allowed.
+/// The references of the database and those of the dataset, each once. A missing parent cannot be allowed where the
+/// database enforces the reference.
 fn references(
     table: &Table,
     schema: &str,
@@ -320,11 +323,11 @@ fn references(
     all
 }
 
-/// Makes the dataset's tables in `schema`, without keys, and returns what [`Target::read`] gives once they have
-/// them, and whether with them come rules that only the server can judge. In the client's transaction.
+/// Makes the dataset's tables in `schema`, without keys, in the client's transaction. Returns what [`Target::read`]
+/// gives once the tables have their keys, and whether the keys bring rules that only the server can judge.
 ///
 /// # Errors
-/// [`Kind::Usage`] if the dataset brings no tables along; the server's.
+/// [`Kind::Mismatch`] if the dataset has no `schema.sql`; errors of the server.
 pub(crate) fn create(
     client: &mut Client,
     dataset: &Dataset,
@@ -334,7 +337,7 @@ pub(crate) fn create(
 ) -> anyhow::Result<(Vec<Target>, bool)> {
     if dataset.schema_sql.trim().is_empty() {
         return Err(Kind::Mismatch.error(format!(
-            "schema {schema} has none of the tables of {}, and the dataset has no schema.sql to make them by",
+            "schema {schema} has none of the tables of {}, and the dataset has no schema.sql to make them with",
             dataset.name
         )));
     }

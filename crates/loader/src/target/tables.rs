@@ -1,4 +1,4 @@
-//! The tables that rows go into: whether they are there, emptied, locked.
+//! Statements about the tables that rows go into: whether they exist, emptying, locking, adding keys.
 
 use anyhow::Context;
 use database::catalogue::identifier::qualified;
@@ -10,7 +10,7 @@ use postgres::error::SqlState;
 /// Whether the schema has any of the dataset's tables.
 ///
 /// # Errors
-/// The server's.
+/// Errors of the server.
 pub(crate) fn any(client: &mut Client, dataset: &Dataset, schema: &str) -> anyhow::Result<bool> {
     let names: Vec<&str> = dataset
         .tables
@@ -25,10 +25,11 @@ pub(crate) fn any(client: &mut Client, dataset: &Dataset, schema: &str) -> anyho
     Ok(found.is_some())
 }
 
-/// The rules of the tables and domains of the schema that only the server can judge, in words that tell them apart.
+/// The rules of the schema's tables and domains that only the server can judge, in words that tell one rule from
+/// another.
 ///
 /// # Errors
-/// The server's.
+/// Errors of the server.
 pub(crate) fn rules_of_the_server(
     client: &mut Client,
     schema: &str,
@@ -77,11 +78,11 @@ pub(crate) fn truncate(client: &mut Client, schema: &str, tables: &[&str]) -> an
     }
 }
 
-/// Keeps other writers off, so that keys stay as they were read. Who may only insert may not lock; the server's
-/// own keys judge then.
+/// Keeps other writers off, so that keys stay as they were read. A user who may only insert may not lock; then the
+/// server's own keys have the last word.
 ///
 /// # Errors
-/// The server's.
+/// Errors of the server.
 pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
     client.batch_execute("SAVEPOINT locking")?;
     let locked = client.batch_execute(&format!(
@@ -105,7 +106,7 @@ pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow
 /// Adds the dataset's keys, foreign keys and indexes, unless the tables have them.
 ///
 /// # Errors
-/// The server's, with the row that breaks one.
+/// Errors of the server, with the row that breaks one.
 pub(crate) fn add_keys(
     client: &mut Client,
     dataset: &Dataset,
@@ -122,7 +123,7 @@ pub(crate) fn add_keys(
         .map_err(with_detail)
 }
 
-/// Adds what the server tells of the row that it refused, which its message alone leaves out.
+/// Adds to an error what the server tells of the row that it refused, which its message alone leaves out.
 pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
     let detail = error
         .chain()

@@ -2,21 +2,22 @@
 
 use dataset::load_rules::{FileColumn, FileColumns};
 
-/// A column that may be in a file.
+/// A column of the table that may be in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// The column of the table.
+    /// The column's name in the table.
     pub column: String,
-    /// Its name or position in the file.
+    /// The column's name or position in the file.
     pub file: FileColumn,
     /// Whether a file without it cannot be loaded.
     pub needed: bool,
 }
 
-/// The columns of a table that its files have, in the table's order.
+/// The columns of a table that its files have, in the table's order. `table` gives each column with whether it is
+/// needed.
 ///
 /// # Errors
-/// A column that the table lacks, or more columns than it has.
+/// A column that the table lacks, or more columns than the table has.
 pub(crate) fn wanted(
     columns: &FileColumns,
     table: &[(String, bool)],

@@ -1,11 +1,11 @@
-//! Rows on their way to the server, in blocks.
+//! Sends encoded rows to a running COPY, in blocks.
 
 use database::copy::write::{BLOCK_BYTES, CopyIn};
 
-/// A COPY is ended after so many bytes, since the server speaks of what it refuses only then.
+/// After how many bytes a COPY is ended, since only then does the server say what it refuses.
 const COPY_BYTES: usize = 64 << 20;
 
-/// Rows on their way to the server.
+/// Gathers rows, and sends them to the server in blocks.
 pub(crate) struct CopySender<'a, 'c> {
     copy: &'a mut CopyIn<'c>,
     block: Vec<u8>,
@@ -24,6 +24,9 @@ impl<'a, 'c> CopySender<'a, 'c> {
     }
 
     /// Adds rows as they were encoded.
+    ///
+    /// # Errors
+    /// The connection is gone.
     pub(crate) fn add(&mut self, encoded: &[u8], rows: u64) -> anyhow::Result<()> {
         self.block.extend_from_slice(encoded);
         self.rows += rows;
@@ -33,7 +36,10 @@ impl<'a, 'c> CopySender<'a, 'c> {
         Ok(())
     }
 
-    /// Sends what was added.
+    /// Sends what was added so far.
+    ///
+    /// # Errors
+    /// The connection is gone.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         self.copy.send(&self.block, self.rows)?;
         self.sent_bytes += self.block.len();
@@ -42,7 +48,7 @@ impl<'a, 'c> CopySender<'a, 'c> {
         Ok(())
     }
 
-    /// Whether the COPY has been sent enough.
+    /// Whether enough was sent for one COPY.
     pub(crate) fn is_full(&self) -> bool {
         self.sent_bytes >= COPY_BYTES
     }

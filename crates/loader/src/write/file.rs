@@ -1,5 +1,8 @@
-//! One file into its table: blocks come validated, rows are judged in the file's order, the good ones are
-//! sent, the others recorded.
+//! One file into its table: blocks come validated, rows are checked by their keys in the file's order, the good ones
+//! are sent, the others recorded.
+//!
+//! A file takes several COPYs, since the connection is free only between two of them: to commit, to replace rows, to ask
+//! about keys, and to hear which rows the server refuses.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,22 +30,22 @@ use crate::write::copy_sender::CopySender;
 use crate::write::rejects::{Place, Rejects};
 use crate::write::upsert::Upserts;
 
-/// What a row that waits for its parent may take of the memory for keys: a quarter.
+/// Rows that wait for their parents may take one part in this many of the memory for keys.
 const WAITING_SHARE: u64 = 4;
 
-/// What loading a file takes beside the file.
+/// What it takes to load a file, beside its bytes.
 pub(crate) struct FileLoad<'a> {
     pub(crate) rows: FileRows<'a>,
     pub(crate) keys: FileKeys<'a>,
     pub(crate) rejects: &'a mut Rejects,
-    /// Rows at the beginning that an earlier load is done with.
+    /// How many rows at the file's beginning an earlier load has done.
     pub(crate) done_before: u64,
     pub(crate) limit: Option<RejectLimit>,
-    /// Rows rejected from other files.
+    /// How many rows of other files were rejected.
     pub(crate) rejected_before: u64,
     pub(crate) commit_every: Option<u64>,
     pub(crate) memory_bytes: u64,
-    /// Where progress is told, and the rows of the table's other files.
+    /// Where progress is told, together with the rows of the table's other files.
     pub(crate) span: &'a Span,
     pub(crate) rows_before: u64,
 }
@@ -53,7 +56,7 @@ pub(crate) struct Outcome {
     pub(crate) rows: Rows,
     pub(crate) rules: BTreeMap<Rule, u64>,
     pub(crate) noticed: Noticed,
-    /// Rows rejected for more than their keys: their form.
+    /// How many rows were rejected for their own form, and not for their keys alone.
     pub(crate) malformed: u64,
 }
 
@@ -68,16 +71,16 @@ struct Waiting {
 
 /// What is done between two COPYs, with all rows sent.
 pub(crate) struct Between<'a> {
-    /// After each [`FileLoad::commit_every`] rows.
+    /// Commits, after each [`FileLoad::commit_every`] rows.
     pub(crate) commit: &'a mut dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()>,
-    /// Before keys are looked up.
+    /// Adds the keys that the tables still lack, before keys are looked up.
     pub(crate) index: &'a mut dyn FnMut(&mut Client) -> anyhow::Result<()>,
 }
 
 /// Loads the rest of a file.
 ///
 /// # Errors
-/// What the file, the server or the rejects' disk met; [`Kind::Refused`] beyond the limit of rejects.
+/// Errors of reading the file, of the server, and of writing rejects; [`Kind::Refused`] beyond the limit of rejects.
 pub(crate) fn load(
     client: &mut Client,
     into: &mut FileLoad<'_>,
@@ -116,7 +119,7 @@ pub(crate) fn load(
             let mut copy = CopyIn::start(client, schema, &target.table, &names, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
             if ended {
-                // Before the last rows are sent, since a broken file has none that are last.
+                // Before the last rows are sent: of a file that breaks off nothing is the end.
                 progress.outcome.noticed = stream.finish()?;
                 into.settle(&mut copy, &mut progress, &file)?;
             }
@@ -144,13 +147,13 @@ pub(crate) fn load(
     })
 }
 
-/// How far a file is.
+/// How far the loading of a file has come.
 #[derive(Default)]
 struct Progress {
     outcome: Outcome,
-    /// The block that was begun, and its next record.
+    /// The block that was begun, with the index of its next record.
     begun: Option<(Batch, usize)>,
-    /// What the running COPY was sent.
+    /// The lines of the rows that the running COPY was sent.
     sent: SentLines,
     upserts: Upserts,
     waiting: Vec<Waiting>,
@@ -160,7 +163,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// The last row of the block that was begun, or the last one that was read.
+    /// The number of the last row in the block that was begun, or of the last row that was read.
     fn row_to_come(&self) -> u64 {
         let begun = self.begun.as_ref();
         let left = begun.map_or(0, |(batch, next)| batch.records.records.len() - next);
@@ -169,8 +172,8 @@ impl Progress {
 }
 
 impl FileLoad<'_> {
-    /// Judges and sends rows until the file ends (then `true`), a commit is due, sent or staged rows are many, or the
-    /// database must be asked for keys.
+    /// Checks and sends rows until the COPY has to end: the file ends (then it returns `true`), a commit is due, many
+    /// rows were sent or wait to replace others, or the database must be asked for keys.
     fn segment(
         &mut self,
         copy: &mut CopyIn<'_>,
@@ -226,7 +229,7 @@ impl FileLoad<'_> {
                 return Ok(false);
             }
             stream.done(batch);
-            // Keys that are looked up are those of rows that the server has.
+            // Keys are looked up among the rows that the server has, so these are sent first.
             if self.keys.sets.is_over() || self.keys.looks_up || sender.is_full() {
                 sender.flush()?;
                 return Ok(false);
@@ -234,7 +237,7 @@ impl FileLoad<'_> {
         }
     }
 
-    /// Decides about one row. Returns whether it is to be sent.
+    /// Decides about one row, and returns whether it is to be sent.
     fn take(
         &mut self,
         batch: &Batch,
@@ -287,8 +290,8 @@ impl FileLoad<'_> {
                 progress.waiting.push(waiting);
                 if progress.waiting_bytes > self.memory_bytes / WAITING_SHARE {
                     return Err(Kind::Usage.error(format!(
-                        "{file}: so many rows come before those that they refer to that they don't fit the memory: \
-                         give more with --memory, or sort the file"
+                        "{file}: the rows that come before those that they refer to don't fit in memory: give more with \
+                         --memory, or sort the file"
                     )));
                 }
             }
@@ -303,7 +306,7 @@ impl FileLoad<'_> {
                 self.reject(&mut progress.outcome, place, &violations, &raw)?;
             }
         }
-        // What waits is not sent yet, so nothing behind it may be called done.
+        // A row that waits is not sent yet, so no row behind it may be recorded as done.
         progress.is_due = progress.waiting.is_empty()
             && self
                 .commit_every
@@ -386,7 +389,7 @@ impl FileLoad<'_> {
     }
 }
 
-/// Where the row of a record begins among the encoded ones.
+/// Where the row of a record begins among the encoded rows of its block.
 fn start_of(batch: &Batch, row: usize) -> usize {
     match row {
         0 => 0,

@@ -1,4 +1,4 @@
-//! What is to be done with each file, known before the first row is read.
+//! What is to be done with each file, decided before the first row is read.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -14,14 +14,14 @@ use storage::sum::Sum;
 /// What is to be done with a file.
 pub(crate) struct FilePlan {
     pub(crate) source: Source,
-    /// Its sum, where it can be read twice.
+    /// The file's sum, if it can be read twice.
     pub(crate) sum: Option<Sum>,
-    /// What an earlier load did with it.
+    /// What an earlier load did with the file.
     pub(crate) before: Option<Before>,
 }
 
 impl FilePlan {
-    /// The report of a file that an earlier load had loaded.
+    /// The report of a file that is left out, since an earlier load has loaded it.
     pub(crate) fn left_out(&self, before: Before) -> FileReport {
         let sum = self.sum.unwrap_or(Sum { bytes: 0, xxh3: 0 });
         FileReport {
@@ -43,7 +43,7 @@ impl FilePlan {
     }
 }
 
-/// Sums the files of a table and asks the ledger for them.
+/// Sums the files of a table, and asks the ledger what became of them before.
 ///
 /// # Errors
 /// [`Kind::Refused`] for a file that was loaded before; [`Kind::Usage`] for one that cannot be read.
@@ -70,14 +70,14 @@ pub(crate) fn of(
             }
             _ => None,
         };
-        // A load that commits on its way is repeated until all is done.
+        // A load that commits on its way may be repeated until all files are done.
         if options.commit_every.is_none() {
             refuse_twice(options, source, &inputs.table, before)?;
         }
         plans.push(FilePlan {
             source: source.clone(),
             sum,
-            // Rows that replace others are loaded as often as one likes.
+            // A file whose rows replace others may be loaded any number of times.
             before: before
                 .filter(|before| !before.complete || options.on_duplicate != OnDuplicate::Update),
         });
@@ -85,7 +85,7 @@ pub(crate) fn of(
     Ok(plans)
 }
 
-/// Refuses a file that was loaded before, unless that is asked for.
+/// Refuses a file that was loaded before, unless the options allow it.
 ///
 /// # Errors
 /// [`Kind::Refused`] with the ways out.

@@ -1,4 +1,4 @@
-//! The files of a table, one after the other: what each is judged by, and what the ledger learns of it.
+//! The files of a table, one after the other: what each is checked by, and what the ledger records of it.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -32,15 +32,15 @@ pub(crate) struct Run<'a> {
     pub(crate) cancel: &'a Cancel,
     pub(crate) load_id: i64,
     pub(crate) keys: KeySets,
-    /// Whether the tables were made, and still lack their keys.
+    /// Whether the tables were made by this load and still lack their keys.
     pub(crate) unkeyed: bool,
     pub(crate) rejects: Rejects,
-    /// Those of the tables that are done.
+    /// The rows of the tables that are done.
     pub(crate) rows: Rows,
 }
 
 impl Run<'_> {
-    /// Loads the files of a table, of those `tables` that are locked.
+    /// Loads the files of one of `tables`, which are all locked.
     pub(crate) fn table(
         &mut self,
         client: &mut Client,
@@ -166,7 +166,7 @@ impl Run<'_> {
             },
         )?;
         let orphans = std::mem::take(&mut load.keys.check.orphans);
-        // Keys that the server gave are not among those in memory.
+        // Keys that the file lacks are made by the server, so memory does not have them all.
         for (index, key) in target.unique.iter().enumerate() {
             if !unique.contains(&index) {
                 self.keys.retain(|name| *name != key.name);
@@ -192,7 +192,7 @@ impl Run<'_> {
         })
     }
 
-    /// Checks what a file gave, and records it.
+    /// Checks what a file gave, and records it in the ledger.
     fn finish_file(
         &self,
         client: &mut Client,
@@ -207,7 +207,7 @@ impl Run<'_> {
         if options.max_rejects.is_none() && rows.read > 1 && outcome.malformed == rows.read {
             return Err(Kind::Refused.error(format!(
                 "not one of the {} rows of {name} fits table {}: is it another table's file, are its columns in another \
-                 order, or is its delimiter another? (--max-rejects 100% takes it as it is)",
+                 order, or is its delimiter a different one? (--max-rejects 100% takes it as it is)",
                 rows.read, target.table
             )));
         }
@@ -227,7 +227,7 @@ impl Run<'_> {
         ledger::record(client, &options.schema, &entry)
     }
 
-    /// Finds or reads the keys that rows of a file are judged by.
+    /// Finds or reads the keys that the rows of a file are checked by.
     fn key_check<'t>(
         &mut self,
         client: &mut Client,
@@ -267,7 +267,7 @@ impl Run<'_> {
     }
 }
 
-/// Publishes the rejects with the rows, and commits both.
+/// Publishes the rejects beside the rows, and commits both.
 pub(crate) fn commit_with(
     client: &mut Client,
     options: &Options,
@@ -286,7 +286,7 @@ pub(crate) fn commit_with(
     Ok(())
 }
 
-/// What was noticed about a file's lines.
+/// What the report says about a file's lines.
 fn said(outcome: &Outcome) -> Vec<String> {
     let noticed = outcome.noticed;
     let mut notes = Vec::new();
@@ -300,7 +300,7 @@ fn said(outcome: &Outcome) -> Vec<String> {
     }
     if noticed.blank_lines > 0 {
         notes.push(format!(
-            "has {} blank lines, which are no rows",
+            "has {} blank lines, which are not rows",
             noticed.blank_lines
         ));
     }

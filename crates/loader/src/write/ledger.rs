@@ -1,5 +1,6 @@
-//! The ledger `extrato_load`: which file was loaded into which table, and how far. It makes a repeated load do
-//! nothing twice, since it is written in the transaction that loads the rows.
+//! The ledger `extrato_load`: which file was loaded into which table, and how far.
+//!
+//! Since the ledger is written in the transaction that loads the rows, a repeated load does nothing twice.
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
@@ -10,14 +11,14 @@ use crate::report::Rows;
 use crate::write::rejects;
 use storage::sum::Sum;
 
-/// The table of files loaded.
+/// The table that lists the files loaded.
 pub(crate) const TABLE: &str = "extrato_load";
 const SEQUENCE: &str = "extrato_load_id";
 
 /// Makes the schema and the tables of the ledger where they are missing, and gives this load its id.
 ///
 /// # Errors
-/// [`Kind::Connection`] if a right is missing; the server's.
+/// [`Kind::Connection`] if a right is missing; errors of the server.
 pub(crate) fn begin(client: &mut Client, schema: &str, reject_table: bool) -> anyhow::Result<i64> {
     let wanted = if reject_table { 3 } else { 2 };
     let names: &[&str] = &[TABLE, SEQUENCE, rejects::TABLE][..wanted];
@@ -52,7 +53,7 @@ pub(crate) fn begin(client: &mut Client, schema: &str, reject_table: bool) -> an
         }
         client.batch_execute(&statements).with_context(|| {
             format!(
-                "cannot make the tables {} in schema {schema}: its owner may, with --no-reject-table only {TABLE}",
+                "cannot make the tables {} in schema {schema}: its owner may make them; with --no-reject-table only {TABLE} is needed",
                 names.join(", ")
             )
         })?;
@@ -71,13 +72,16 @@ pub(crate) fn begin(client: &mut Client, schema: &str, reject_table: bool) -> an
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Before {
     pub(crate) load_id: i64,
-    /// Whether all of it was loaded.
+    /// Whether the whole file was loaded.
     pub(crate) complete: bool,
-    /// How many of its rows are done with.
+    /// How many rows of the file are done.
     pub(crate) rows: u64,
 }
 
-/// What is known of a file with this checksum.
+/// Finds what the ledger knows of a file with this sum.
+///
+/// # Errors
+/// [`Kind::Connection`] if the ledger cannot be read.
 pub(crate) fn find(
     client: &mut Client,
     schema: &str,
@@ -99,18 +103,21 @@ pub(crate) fn find(
     }))
 }
 
-/// How far a file is.
+/// How far the loading of a file has come.
 pub(crate) struct Entry<'a> {
     pub(crate) load_id: i64,
     pub(crate) table: &'a str,
     pub(crate) file: &'a str,
     pub(crate) sum: Sum,
     pub(crate) rows: &'a Rows,
-    /// Whether it is at its end.
+    /// Whether the file is at its end.
     pub(crate) complete: bool,
 }
 
-/// Records how far a file is, in the client's transaction.
+/// Records in the client's transaction how far a file has come.
+///
+/// # Errors
+/// Errors of the server.
 pub(crate) fn record(client: &mut Client, schema: &str, entry: &Entry<'_>) -> anyhow::Result<()> {
     let statement = format!(
         "INSERT INTO {} (load_id, table_name, file, bytes, xxh3, rows_read, rows_loaded, rows_rejected, rows_skipped,
@@ -152,6 +159,9 @@ pub(crate) fn record(client: &mut Client, schema: &str, entry: &Entry<'_>) -> an
 }
 
 /// Forgets what was loaded into tables that are emptied.
+///
+/// # Errors
+/// Errors of the server.
 pub(crate) fn forget(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
     let statement = format!(
         "DELETE FROM {} WHERE table_name = ANY ($1)",

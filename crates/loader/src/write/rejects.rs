@@ -15,11 +15,11 @@ use values::text;
 use crate::input::find::TableFiles;
 use storage::source::Source;
 
-/// The table of rejects.
+/// The table that holds the rejects.
 pub(crate) const TABLE: &str = "extrato_reject";
-/// What a line takes beside the raw text, more or less.
+/// How many bytes a line takes beside the raw text, more or less.
 const LINE_BYTES: usize = 256;
-/// Bytes sent at once.
+/// How many bytes are sent to the server at once.
 const SEND_BYTES: usize = 64 << 10;
 
 const HEADER: &str = "load_id,table_name,file,line,byte_offset,column_name,rule,message,raw\n";
@@ -35,7 +35,7 @@ pub(crate) fn create_sql(schema: &str) -> String {
     )
 }
 
-/// Where a record is.
+/// Where a record is in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     /// The file, as it was named.
@@ -57,19 +57,19 @@ struct Out {
     path: PathBuf,
     file: BufWriter<File>,
     written: u64,
-    /// What of the file is in the table, in the running transaction.
+    /// How many bytes of the file are in the table, in the running transaction.
     published: u64,
-    /// … and in those that were committed.
+    /// How many bytes of the file are in the table, in committed transactions.
     committed: u64,
 }
 
 impl Rejects {
-    /// Rejects of the load `load_id` in `folder`, which is made if it must be. Files of rejects that an earlier load of
-    /// these tables left there are removed; if this load goes on from that one, they are kept as
+    /// Opens the rejects of the load `load_id` in `folder`, which is made if needed. Files of rejects that an earlier
+    /// load of these tables left there are removed; if this load continues that one, they are kept as
     /// `<table>.load-<its id>.csv`.
     ///
     /// # Errors
-    /// [`Kind::Output`] if the folder cannot be written, or holds a file of a table's name that is none of
+    /// [`Kind::Output`] if the folder cannot be written, or holds a file with a table's name that doesn't hold
     /// rejects.
     pub(crate) fn open(
         folder: &Path,
@@ -102,7 +102,7 @@ impl Rejects {
             }
             .or_fail(Kind::Output, failed)?;
         }
-        // So that a folder which cannot be written is known before the first row is read.
+        // A folder that cannot be written should be known before the first row is read.
         let probe = folder.join(".extrato-probe");
         File::create(&probe)
             .and_then(|_| fs::remove_file(&probe))
@@ -171,26 +171,26 @@ impl Rejects {
         Ok(())
     }
 
-    /// Whether there are none.
+    /// Whether there are no rejects.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// The transaction in which they were published was committed.
+    /// Notes that the transaction in which rejects were published was committed.
     pub(crate) fn committed(&mut self) {
         for out in self.files.values_mut() {
             out.committed = out.published;
         }
     }
 
-    /// … or rolled back.
+    /// Notes that the transaction in which rejects were published was rolled back.
     pub(crate) fn rolled_back(&mut self) {
         for out in self.files.values_mut() {
             out.published = out.committed;
         }
     }
 
-    /// Makes sure that all are in the files.
+    /// Makes sure that all rejects are in their files.
     ///
     /// # Errors
     /// [`Kind::Output`], as on a full disk.
@@ -203,10 +203,10 @@ impl Rejects {
         Ok(())
     }
 
-    /// Copies those that are not yet there into the table of `schema`, in the client's transaction.
+    /// Copies the rejects that are not in the table of `schema` yet into it, in the client's transaction.
     ///
     /// # Errors
-    /// The server's; [`Kind::Output`].
+    /// Errors of the server; [`Kind::Output`].
     pub(crate) fn publish(&mut self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
         self.flush()?;
         let target = qualified(schema, TABLE);
@@ -241,7 +241,7 @@ impl Rejects {
 
 /// The file of a table's rejects.
 pub(crate) fn path_of(folder: &Path, table: &str) -> PathBuf {
-    // A table's name may hold what a file's cannot.
+    // A table's name may hold characters that a file's cannot.
     folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
 }
 

@@ -1,4 +1,4 @@
-//! Rows that replace others: copied into a temporary table and joined by the primary key.
+//! Rows that replace others: copied into a temporary table, then joined with the table by its primary key.
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
@@ -6,7 +6,7 @@ use database::copy::write::{CopyIn, RowEncoder};
 use dataset::failure::Kind;
 use postgres::Client;
 
-/// Staged rows are worth a statement of their own from here on.
+/// With how many bytes the rows are worth a statement of their own.
 pub(crate) const FULL_BYTES: usize = 16 << 20;
 
 const TABLE: &str = "extrato_staged";
@@ -22,13 +22,13 @@ pub(crate) struct Upserts {
 impl Upserts {
     /// Adds a row as it was encoded for COPY.
     pub(crate) fn push(&mut self, row: &[u8]) {
-        /// Of the count of fields that a row begins with.
+        /// How many bytes the count of fields takes, with which a row begins.
         const COUNT_BYTES: usize = 2;
         let (count, fields) = row.split_at(COUNT_BYTES.min(row.len()));
         let count = count.try_into().map_or(0, i16::from_be_bytes) + 1;
         self.encoder.row(count);
         self.encoder.fields(fields);
-        // Which one is the last of those with the same key.
+        // Tells which row is the last of those with the same key.
         self.encoder.int8(self.rows as i64);
         self.rows += 1;
     }
@@ -41,10 +41,10 @@ impl Upserts {
         self.encoder.bytes().len() >= FULL_BYTES
     }
 
-    /// Replaces the rows of `schema.table` that have the same `key`; the last one with it wins.
+    /// Replaces the rows of `schema.table` that have the same `key`. Of several rows with one key the last one wins.
     ///
     /// # Errors
-    /// The server's; [`Kind::Check`] if it replaced none or more than there were.
+    /// Errors of the server; [`Kind::Check`] if it replaced no rows, or more than there were.
     pub(crate) fn apply(
         &mut self,
         client: &mut Client,

@@ -213,7 +213,7 @@ fn a_view_is_no_table_to_load() {
              CREATE VIEW hiring.departments AS SELECT * FROM hiring.hidden",
         )
         .expect("a view");
-    world.refused(&world.options(), Kind::Mismatch, "is no table");
+    world.refused(&world.options(), Kind::Mismatch, "is not a table");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{fs, io};
 use database::{Cancel, Connection};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
-use loader::{Dialect, OnDuplicate, Options, Report, load};
+use loader::{Options, Report, load};
 use tempfile::TempDir;
 use testkit::{Database, Role, value};
 
@@ -168,22 +168,12 @@ impl World {
 
     /// Options for all files of the folder.
     pub(crate) fn options(&self) -> Options {
-        let dataset = self.dataset();
         Options {
-            schema: dataset.name.clone(),
-            dataset,
             from: Some(self.inputs()),
-            tables: Vec::new(),
             rejects: self.rejects(),
-            reject_table: true,
-            max_rejects: None,
-            on_duplicate: OnDuplicate::Reject,
-            force: false,
-            truncate: false,
-            commit_every: None,
             memory_bytes: 64 << 20,
             workers: 2,
-            dialect: Dialect::default(),
+            ..Options::new(self.dataset())
         }
     }
 
