@@ -58,6 +58,7 @@ impl Value<'_> {
     }
 
     /// The whole number that an integer, a date, a time or a timestamp is; `None` for other types.
+    #[inline]
     pub fn whole(&self) -> Option<i64> {
         match self {
             Self::SmallInt(value) => Some(i64::from(*value)),
@@ -102,11 +103,13 @@ impl Value<'_> {
     }
 
     /// Whether the value is NULL.
+    #[inline]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
     /// The value itself, or NULL in place of a text that holds a NUL byte, which the server takes nowhere.
+    #[inline]
     pub fn without_nul(&self) -> &Self {
         match self {
             Self::Text(text) | Self::JsonBinary(text) if text.contains('\0') => &Value::Null,
