@@ -10,7 +10,7 @@ use loader::RejectLimit;
 
 use crate::world::{HIRING, SALES, World, rejects, value};
 
-/// Departments and no more.
+/// A world with a file of departments and no other.
 fn departments(bytes: impl AsRef<[u8]>) -> World {
     let world = World::new(&HIRING);
     world.file("departments.csv", bytes);
