@@ -6,8 +6,8 @@
 //! 2. The first record: bytes are read, 64 KiB at a time, until it is whole. They are handed on with the rest, since a
 //!    pipe gives them only once.
 //! 3. The record is compared with the table's columns by name, and tried as a row by the table's own rules. Together they
-//!    tell a header from a row whatever was declared, since a declaration is often wrong and a row lost as a header (or a
-//!    header refused as a row) is not seen. What is neither is refused, with a hint where another delimiter would fit.
+//!    tell a header from a row whatever was declared, since a row taken for a header would be lost without anybody
+//!    noticing. What is neither is refused, with a hint where another delimiter would fit.
 
 use std::io::Read;
 

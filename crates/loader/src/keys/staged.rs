@@ -8,7 +8,7 @@
 //! 2. One statement for each question finds the few rows that matter and records a [`Finding`] about each: a row in the
 //!    table has its key, other rows of the file share its key or refer to it, it refers to nothing, a check is false for
 //!    it. This costs joins over sets, which the database does on disk where it must.
-//! 3. The rows are read on, and the findings come along in the file's order ([`StagedResults`]). In memory are only the
+//! 3. The rows are read on, and the findings come along in the file's order ([`StagedResults`]). Memory has only the
 //!    keys that rows of the file share, since among those the order decides which row is loaded, and a statement over a
 //!    set knows no order.
 //!

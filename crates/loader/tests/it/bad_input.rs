@@ -11,7 +11,7 @@ use testkit::value;
 
 use crate::world::{HIRING, SALES, World, rejects};
 
-/// Departments and no more.
+/// A world with a file of departments and no other.
 fn departments(bytes: impl AsRef<[u8]>) -> World {
     let world = World::new(&HIRING);
     world.file("departments.csv", bytes);

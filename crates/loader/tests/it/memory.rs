@@ -1,4 +1,4 @@
-//! Keys that don't fit the memory: the same rows are loaded and rejected as with any memory.
+//! Keys that don't fit in memory: the same rows are loaded and rejected as with any memory.
 
 use dataset::failure::Kind;
 use loader::OnDuplicate;

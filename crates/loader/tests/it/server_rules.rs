@@ -72,7 +72,7 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
         said.contains("`fits`") && said.contains("qty < 100"),
         "{said}"
     );
-    // The same with keys beside them that don't fit the memory, and with commits on the way.
+    // The same with keys beside them that don't fit in memory, and with commits on the way.
     let mut options = world.options();
     options.force = true;
     options.commit_every = Some(2);

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::world::{World, rows, scattered};
 
 const CASES: usize = 15;
-/// So many places that their keys need more than [`LITTLE_BYTES`].
+/// How many places there are: so many that their keys need more than [`LITTLE_BYTES`].
 const PLACES: i64 = 4000;
 const LITTLE_BYTES: u64 = 48 << 10;
 

@@ -116,7 +116,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// With a dataset of these files.
+    /// Makes a world with a dataset of these files.
     pub(crate) fn new(dataset: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["dataset", "in"] {
@@ -138,7 +138,7 @@ impl World {
         path
     }
 
-    /// Makes a pipe instead, and writes to it as soon as it is read.
+    /// Makes a pipe among the input files, and writes to it as soon as it is read.
     pub(crate) fn pipe(
         &self,
         name: &str,
@@ -181,13 +181,13 @@ impl World {
         load(&self.database.settings(), options, &Cancel::default())
     }
 
-    /// Loads, which must succeed.
+    /// Loads files, which must succeed.
     pub(crate) fn load(&self, options: &Options) -> Report {
         self.try_load(options)
             .unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// Loads, which must fail like this.
+    /// Loads files, which must fail with this kind and these words.
     pub(crate) fn refused(&self, options: &Options, kind: Kind, saying: &str) -> String {
         let error = self.try_load(options).expect_err("refused");
         let shown = format!("{error:#}");
@@ -212,7 +212,7 @@ impl World {
         )
     }
 
-    /// What was rejected of a table, as (line, column, rule), from the file; the table must hold the same.
+    /// The rejects of a table, as (line, column, rule), from the file; the table must hold the same.
     pub(crate) fn rejected(&self, schema: &str, table: &str) -> Vec<(i64, String, String)> {
         let path = self.rejects().join(format!("{table}.csv"));
         let mut client = self.connect();
