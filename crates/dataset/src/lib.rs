@@ -5,6 +5,7 @@
 
 pub mod calendar;
 mod column;
+pub mod encoding;
 pub mod failure;
 pub mod load_rules;
 

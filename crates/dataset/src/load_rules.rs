@@ -4,10 +4,13 @@
 //! [table.load]
 //! files = ["Sales.SalesOrderDetail*.csv"]  # patterns of file names; absent: <table>.csv (.gz and .zst are tried too)
 //! columns = ["SalesOrderID", "OrderQty"]   # the file's names (or positions, from 1) in the table's column order; absent: as the table
+//!                                          # "-": a field that no column takes; { order_qty = "Qty" }: some columns by name
+//! skip_lines = 2                           # lines before the header, or before the first row
 //! header = true
 //! delimiter = ";"
 //! quote = "\""                             # "" for files that have no quotes
-//! encoding = "utf-8"                       # or "latin-1"
+//! encoding = "utf-8"                       # or "windows-1252", "utf-16le": a label of the WHATWG standard, see `encoding`
+//! max_record = "4MiB"                      # the longest row; what is longer is rejected
 //! decimal_mark = ","                       # or a table: { list_price = "," }
 //! null = ["NULL"]                          # an empty field without quotes is NULL always
 //! timestamp_formats = ["%d/%m/%Y %H:%M"]   # as strftime; ISO 8601 is understood always
@@ -22,7 +25,15 @@
 
 use std::collections::BTreeMap;
 
+use bytesize::ByteSize;
 use serde::Deserialize;
+
+use crate::encoding::Encoding;
+
+/// The longest record that is read unless the rules say otherwise.
+pub const DEFAULT_RECORD_BYTES: usize = 4 << 20;
+/// The longest record that rules may ask for: Postgres has no longer text.
+const MOST_RECORD_BYTES: u64 = 1 << 30;
 
 /// How the files of a table are read, and what their rows must keep beside the table's own types and keys.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -32,6 +43,8 @@ pub struct LoadRules {
     pub files: Vec<String>,
     /// Where in the file the table's columns are.
     pub columns: FileColumns,
+    /// How many lines stand before the header, or before the first row.
+    pub skip_lines: u64,
     /// Whether the first line names the columns.
     pub header: bool,
     /// What stands between fields.
@@ -40,6 +53,8 @@ pub struct LoadRules {
     pub quote: Option<u8>,
     /// What the bytes mean.
     pub encoding: Encoding,
+    /// The longest record, in bytes.
+    pub max_record_bytes: usize,
     /// What stands before the fraction of a number.
     pub decimal_mark: DecimalMark,
     /// Words that mean NULL where they stand without quotes, as an empty field does always.
@@ -61,10 +76,34 @@ pub enum FileColumns {
     /// The table's columns: by name where the file has a header, else in the table's order.
     #[default]
     AsTable,
-    /// A column of the file for each of the table, in the table's order; columns of the table beyond the list are not in the file.
+    /// The columns of the file in its order, if all of their names are the table's. Otherwise a column of the file for
+    /// each of the table, in the table's order; columns of the table beyond the list are not in the file. A field called
+    /// [`NOT_LOADED`] is none of the table's.
     Listed(Vec<FileColumn>),
     /// Column of the table = column of the file; others are not in the file.
     Named(BTreeMap<String, FileColumn>),
+}
+
+/// The name, in a list, of a field that no column takes.
+pub const NOT_LOADED: &str = "-";
+
+impl FileColumns {
+    /// How many fields a file without a header has at least.
+    pub fn listed(&self) -> usize {
+        match self {
+            Self::Listed(columns) => columns.len(),
+            Self::AsTable | Self::Named(_) => 0,
+        }
+    }
+
+    fn has_position(&self, position: usize) -> bool {
+        let position = FileColumn::Position(position);
+        match self {
+            Self::AsTable => false,
+            Self::Listed(columns) => columns.contains(&position),
+            Self::Named(columns) => columns.values().any(|column| *column == position),
+        }
+    }
 }
 
 /// A column of a file.
@@ -75,18 +114,6 @@ pub enum FileColumn {
     Position(usize),
     /// A column by its name in the header. Where there is no header, the list's order is the file's.
     Name(String),
-}
-
-/// What the bytes of a file mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum Encoding {
-    /// UTF-8, with or without a byte order mark.
-    #[default]
-    #[serde(rename = "utf-8")]
-    Utf8,
-    /// ISO 8859-1: each byte is the character of that number.
-    #[serde(rename = "latin-1")]
-    Latin1,
 }
 
 /// What stands before the fraction of numbers.
@@ -146,10 +173,12 @@ impl Default for LoadRules {
         Self {
             files: Vec::new(),
             columns: FileColumns::AsTable,
+            skip_lines: 0,
             header: true,
             delimiter: b',',
             quote: Some(b'"'),
-            encoding: Encoding::Utf8,
+            encoding: Encoding::UTF_8,
+            max_record_bytes: DEFAULT_RECORD_BYTES,
             decimal_mark: DecimalMark::Everywhere(b'.'),
             null: Vec::new(),
             timestamp_formats: Vec::new(),
@@ -171,13 +200,24 @@ impl LoadRules {
         }
         if let FileColumns::Listed(columns) = &self.columns {
             for (index, column) in columns.iter().enumerate() {
-                if columns[..index].contains(column) {
+                if !column.is_not_loaded() && columns[..index].contains(column) {
                     return Err(format!("`columns` names {column} twice"));
                 }
-                if *column == FileColumn::Position(0) {
-                    return Err("`columns` counts positions from 1".to_owned());
+            }
+        }
+        if let FileColumns::Named(columns) = &self.columns {
+            for (index, (column, file)) in columns.iter().enumerate() {
+                if let Some((other, _)) =
+                    columns.iter().take(index).find(|(_, taken)| *taken == file)
+                {
+                    return Err(format!(
+                        "`columns` gives {file} to `{other}` and to `{column}`: a field goes into one column"
+                    ));
                 }
             }
+        }
+        if self.columns.has_position(0) {
+            return Err("`columns` counts positions from 1".to_owned());
         }
         let unknown = self.references.iter().find(|(_, to)| !has_table(&to.table));
         match unknown {
@@ -187,6 +227,13 @@ impl LoadRules {
             )),
             None => Ok(()),
         }
+    }
+}
+
+impl FileColumn {
+    /// Whether this is a field that no column takes, in a list.
+    pub fn is_not_loaded(&self) -> bool {
+        matches!(self, Self::Name(name) if name == NOT_LOADED)
     }
 }
 
@@ -207,11 +254,14 @@ struct Described {
     files: Vec<String>,
     #[serde(default)]
     columns: FileColumns,
+    #[serde(default)]
+    skip_lines: u64,
     header: Option<bool>,
     delimiter: Option<String>,
     quote: Option<String>,
     #[serde(default)]
     encoding: Encoding,
+    max_record: Option<DescribedSize>,
     decimal_mark: Option<DescribedMark>,
     #[serde(default)]
     null: Vec<String>,
@@ -223,6 +273,13 @@ struct Described {
     ranges: BTreeMap<String, DescribedRange>,
     #[serde(default)]
     references: BTreeMap<String, Reference>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum DescribedSize {
+    Bytes(u64),
+    Text(String),
 }
 
 #[derive(Deserialize)]
@@ -267,14 +324,23 @@ impl TryFrom<Described> for LoadRules {
             };
             Ok((column, range))
         });
+        let max_record = described.max_record.map(|size| match size {
+            DescribedSize::Bytes(bytes) => record_bytes(ByteSize(bytes)),
+            DescribedSize::Text(text) => text.parse().and_then(record_bytes),
+        });
+        let max_record = max_record.transpose();
         Ok(Self {
             files: described.files,
             columns: described.columns,
+            skip_lines: described.skip_lines,
             header: described.header.unwrap_or(default.header),
             delimiter: delimiter
                 .map_or(Ok(default.delimiter), |text| one_byte("delimiter", text))?,
             quote,
             encoding: described.encoding,
+            max_record_bytes: max_record
+                .map_err(|why| format!("`max_record`: {why}"))?
+                .unwrap_or(default.max_record_bytes),
             decimal_mark,
             null: described.null,
             timestamp_formats: described.timestamp_formats,
@@ -282,6 +348,18 @@ impl TryFrom<Described> for LoadRules {
             ranges: ranges.collect::<Result<_, String>>()?,
             references: described.references,
         })
+    }
+}
+
+/// The longest record of this size.
+///
+/// # Errors
+/// What is wrong with the size.
+pub fn record_bytes(ByteSize(bytes): ByteSize) -> Result<usize, String> {
+    match bytes {
+        0 => Err("a record has at least a byte".to_owned()),
+        MOST_RECORD_BYTES.. => Err("give less than 1GiB: Postgres has no longer text".to_owned()),
+        bytes => Ok(bytes as usize),
     }
 }
 
@@ -342,6 +420,8 @@ mod tests {
             delimiter = "\t"
             quote = ""
             encoding = "latin-1"
+            skip_lines = 2
+            max_record = "16MiB"
             decimal_mark = { list_price = "," }
             null = ["NULL", "-"]
             timestamp_formats = ["%Y-%m-%d %H:%M:%S%.f"]
@@ -363,8 +443,13 @@ mod tests {
         );
         assert_eq!(
             (rules.delimiter, rules.quote, rules.encoding),
-            (b'\t', None, Encoding::Latin1)
+            (
+                b'\t',
+                None,
+                Encoding::for_label("windows-1252").expect("a label")
+            )
         );
+        assert_eq!((rules.skip_lines, rules.max_record_bytes), (2, 16 << 20));
         assert_eq!(
             (
                 rules.decimal_mark.of("list_price"),
@@ -387,13 +472,27 @@ mod tests {
             ("quote = \"\\n\"", "`quote`"),
             ("decimal_mark = \"'\"", "`decimal_mark`"),
             ("encoding = \"ebcdic\"", "ebcdic"),
+            ("max_record = \"2GiB\"", "1GiB"),
+            ("max_record = 0", "`max_record`"),
+            ("skip_lines = -1", "invalid value"),
             ("colour = 1", "unknown field"),
             ("[ranges]\nx = { min = true }", "bound"),
         ] {
             let error = parsed(text).expect_err(text);
             assert!(error.contains(expected), "{error}");
         }
-        let same = parsed("delimiter = \"'\"\nquote = \"'\"").expect("parsed");
-        assert!(same.check(|_| true).is_err());
+        for text in [
+            "delimiter = \"'\"\nquote = \"'\"",
+            "columns = [\"a\", \"a\"]",
+            "columns = { a = \"x\", b = \"x\" }",
+            "columns = { a = 0 }",
+        ] {
+            assert!(
+                parsed(text).expect("parsed").check(|_| true).is_err(),
+                "{text}"
+            );
+        }
+        let unloaded = parsed("columns = [\"a\", \"-\", \"-\"]").expect("parsed");
+        assert_eq!(unloaded.check(|_| true), Ok(()));
     }
 }

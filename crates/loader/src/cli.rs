@@ -6,7 +6,8 @@ use std::thread;
 use bytesize::ByteSize;
 use database::ConnectionArgs;
 use dataset::Dataset;
-use dataset::load_rules::Encoding;
+use dataset::encoding::Encoding;
+use dataset::load_rules;
 
 use crate::options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
 
@@ -117,6 +118,14 @@ pub struct DialectArgs {
     )]
     pub header: Option<bool>,
 
+    /// How many lines stand before the header, or before the first row
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Dialect, if other than dataset.toml says"
+    )]
+    pub skip_lines: Option<u64>,
+
     /// What stands between fields: one character, or \t
     #[arg(long, value_name = "C", value_parser = one_character, help_heading = "Dialect, if other than dataset.toml says")]
     pub delimiter: Option<u8>,
@@ -125,9 +134,14 @@ pub struct DialectArgs {
     #[arg(long, value_name = "C", value_parser = quote, help_heading = "Dialect, if other than dataset.toml says")]
     pub quote: Option<Quote>,
 
-    /// How the files encode characters
-    #[arg(long, value_name = "utf-8|latin-1", value_parser = encoding, help_heading = "Dialect, if other than dataset.toml says")]
+    /// How the files encode characters: utf-8, windows-1252, utf-16le or any other label of the WHATWG standard (where
+    /// latin-1 means windows-1252)
+    #[arg(long, value_name = "LABEL", value_parser = Encoding::for_label, help_heading = "Dialect, if other than dataset.toml says")]
     pub encoding: Option<Encoding>,
+
+    /// The longest row, such as 16MiB; what is longer is rejected [default: 4MiB]
+    #[arg(long, value_name = "SIZE", value_parser = max_record, help_heading = "Dialect, if other than dataset.toml says")]
+    pub max_record: Option<usize>,
 
     /// What stands before a number's fraction, in all columns
     #[arg(long, value_name = ".|,", value_parser = decimal_mark, help_heading = "Dialect, if other than dataset.toml says")]
@@ -180,6 +194,8 @@ impl LoadArgs {
                 .map_or(DEFAULT_MEMORY_BYTES, |ByteSize(bytes)| bytes),
             workers: processors.min(MAX_WORKERS),
             dialect: Dialect {
+                skip_lines: self.dialect.skip_lines,
+                max_record_bytes: self.dialect.max_record,
                 header: self.dialect.header,
                 delimiter: self.dialect.delimiter,
                 quote: self.dialect.quote.map(|Quote(quote)| quote),
@@ -216,12 +232,8 @@ fn quote(text: &str) -> Result<Quote, String> {
     }
 }
 
-fn encoding(text: &str) -> Result<Encoding, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "utf-8" | "utf8" => Ok(Encoding::Utf8),
-        "latin-1" | "latin1" | "iso-8859-1" => Ok(Encoding::Latin1),
-        _ => Err("give utf-8 or latin-1".to_owned()),
-    }
+fn max_record(text: &str) -> Result<usize, String> {
+    text.parse().and_then(load_rules::record_bytes)
 }
 
 fn decimal_mark(text: &str) -> Result<u8, String> {
@@ -289,6 +301,10 @@ mod tests {
             "none",
             "--encoding",
             "latin-1",
+            "--skip-lines",
+            "2",
+            "--max-record",
+            "16MiB",
             "--decimal-mark",
             ",",
             "--header",
@@ -313,9 +329,10 @@ mod tests {
             (b'\t', None, false)
         );
         assert_eq!(
-            (rules.encoding, rules.decimal_mark.of("x")),
-            (Encoding::Latin1, b',')
+            (rules.encoding.name().as_str(), rules.decimal_mark.of("x")),
+            ("windows-1252", b',')
         );
+        assert_eq!((rules.skip_lines, rules.max_record_bytes), (2, 16 << 20));
     }
 
     #[test]
@@ -329,7 +346,10 @@ mod tests {
             &["--memory", "many"],
             &["--memory", "0"],
             &["--delimiter", ";;"],
-            &["--encoding", "utf-16"],
+            &["--encoding", "ebcdic"],
+            &["--max-record", "0"],
+            &["--max-record", "2GiB"],
+            &["--skip-lines", "-1"],
             &["--on-duplicate", "perhaps"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use dataset::Dataset;
+use dataset::encoding::Encoding;
 use dataset::failure::Kind;
-use dataset::load_rules::{DecimalMark, Encoding, LoadRules};
+use dataset::load_rules::{DecimalMark, LoadRules};
 
 /// The memory for keys unless the options say otherwise.
 pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
@@ -85,6 +86,10 @@ impl Options {
 /// How the files of all tables are written, where that differs from what the dataset says.
 #[derive(Debug, Clone, Default)]
 pub struct Dialect {
+    /// See [`LoadRules::skip_lines`].
+    pub skip_lines: Option<u64>,
+    /// See [`LoadRules::max_record_bytes`].
+    pub max_record_bytes: Option<usize>,
     /// See [`LoadRules::header`].
     pub header: Option<bool>,
     /// See [`LoadRules::delimiter`].
@@ -105,6 +110,8 @@ impl Dialect {
     /// The rules of a table, with what differs put in.
     pub fn over(&self, rules: &LoadRules) -> LoadRules {
         let mut rules = rules.clone();
+        rules.skip_lines = self.skip_lines.unwrap_or(rules.skip_lines);
+        rules.max_record_bytes = self.max_record_bytes.unwrap_or(rules.max_record_bytes);
         rules.header = self.header.unwrap_or(rules.header);
         rules.delimiter = self.delimiter.unwrap_or(rules.delimiter);
         rules.quote = self.quote.unwrap_or(rules.quote);

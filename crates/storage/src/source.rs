@@ -255,7 +255,8 @@ pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     if sample.is_empty() {
         return None;
     }
-    let lines = sample.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let count = |end: u8| sample.iter().filter(|byte| **byte == end).count() as u64;
+    let lines = count(b'\n').max(count(b'\r'));
     Some((bytes * lines).div_ceil(sample.len() as u64))
 }
 

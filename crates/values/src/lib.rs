@@ -6,7 +6,9 @@
 //! for COPY, knows the crate `database`.
 //!
 //! ```
-//! use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
+//! use dataset::load_rules::DEFAULT_RECORD_BYTES;
+//! use values::line_end::LineEnd;
+//! use values::records::{Grammar, Records, Splitter};
 //! use values::rule::Rule;
 //! use values::value::Value;
 //! use values::{number, text};
@@ -14,8 +16,9 @@
 //! let grammar = Grammar {
 //!     delimiter: b';',
 //!     quote: Some(b'"'),
+//!     line_end: LineEnd::Lf,
 //!     fields: 2,
-//!     longest_bytes: LONGEST_RECORD_BYTES,
+//!     longest_bytes: DEFAULT_RECORD_BYTES,
 //! };
 //! let block = b"bolts;343,65\n\"nuts; \"\"M4\"\"\";0,125\n";
 //! let mut records = Records::default();
@@ -42,6 +45,7 @@ pub mod binary;
 pub mod datetime;
 mod encode;
 pub mod json;
+pub mod line_end;
 pub mod number;
 pub mod records;
 pub mod rule;

@@ -1,12 +1,17 @@
 //! Bytes into records and fields, with lines and byte offsets; no I/O.
 //!
-//! The grammar is RFC 4180's with any delimiter and quote, LF or CRLF. What breaks it tears one line and no
+//! The grammar is RFC 4180's with any delimiter and quote. What breaks it tears one line and no
 //! more: splitting goes on at the line after the one in which the broken record began, so that a quote which
 //! is never closed doesn't swallow the rows behind it.
 //!
+//! Lines end with LF, CRLF or CR, and all lines of a file with the same, as Postgres has it: its first line decides
+//! ([`first_line_end`]). Outside of quotes a CR or LF that is not the file's line end may belong to a value or end a row,
+//! and nothing tells which. So the row that holds one is torn; and where a line of a CRLF file ends with LF alone, both that
+//! line and the next one are, since they may be one row.
+//!
 //! A field is read in one of three states:
 //!
-//! - *plain*: up to the next delimiter or line end, with one lookup in a table for each byte, since such fields are short.
+//! - *plain*: up to the next delimiter, CR or LF, with one lookup in a table for each byte, since such fields are short.
 //!   A quote inside is text ("bare").
 //! - *quoted*: up to the next quote that isn't doubled, by `memchr`, which takes many bytes at once. Line breaks inside
 //!   are counted afterwards, for the line numbers.
@@ -21,10 +26,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr2};
 
-/// The longest record, in bytes. A quote that isn't closed within so many bytes is taken for one that never is.
-pub const LONGEST_RECORD_BYTES: usize = 4 << 20;
+use crate::line_end::{Found, LineEnd};
 
 /// What separates and encloses fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +37,12 @@ pub struct Grammar {
     pub delimiter: u8,
     /// What encloses fields, if anything does.
     pub quote: Option<u8>,
+    /// What ends a line.
+    pub line_end: LineEnd,
     /// How many fields a record has. This decides about records of several lines: one with another number of fields
     /// comes from a lost quote.
     pub fields: usize,
-    /// The longest record: [`LONGEST_RECORD_BYTES`], except in tests.
+    /// The longest record, in bytes. A quote that isn't closed within so many bytes is taken for one that never is.
     pub longest_bytes: usize,
 }
 
@@ -49,6 +55,8 @@ pub enum Torn {
     AfterQuote,
     /// The line is longer than any record may be; only its beginning is kept as raw text.
     TooLong,
+    /// The record holds, outside of quotes, a CR or LF that is not the file's line end.
+    LineBreak,
 }
 
 /// How a field was written.
@@ -144,6 +152,8 @@ pub struct Noticed {
     pub lf: u64,
     /// Lines that end with CRLF.
     pub crlf: u64,
+    /// Lines that end with CR alone.
+    pub cr: u64,
     /// Whether the last line has no end.
     pub open_end: bool,
     /// Lines without anything, which are not records (unless records have one field).
@@ -157,6 +167,8 @@ pub struct Splitter {
     /// For each byte, whether it ends a run of plain text.
     special: [bool; 256],
     line: u64,
+    /// Whether the line before, in a file of CRLF, ended with LF alone.
+    cut: bool,
     /// Whether the bytes to come belong to a line that was too long, and are dropped up to its end.
     skipping: bool,
     noticed: Noticed,
@@ -169,6 +181,8 @@ enum Step {
         end: usize,
         next: usize,
         lines: u64,
+        /// Whether a CR or LF outside of quotes was passed that is not the file's line end.
+        stray: bool,
     },
     Torn(Torn),
     /// The bytes end before the record does.
@@ -179,8 +193,10 @@ impl Splitter {
     /// A splitter of bytes that begin on this line of the file, counted from 1.
     pub fn new(grammar: Grammar, line: u64) -> Self {
         let mut special = [false; 256];
-        for byte in [Some(grammar.delimiter), grammar.quote, Some(b'\n')]
+        let breaks = [Some(b'\n'), Some(b'\r')];
+        for byte in [Some(grammar.delimiter), grammar.quote]
             .into_iter()
+            .chain(breaks)
             .flatten()
         {
             special[usize::from(byte)] = true;
@@ -189,6 +205,7 @@ impl Splitter {
             grammar,
             special,
             line,
+            cut: false,
             skipping: false,
             noticed: Noticed::default(),
         }
@@ -204,20 +221,34 @@ impl Splitter {
     pub fn split(&mut self, bytes: &[u8], at_end: bool, out: &mut Records) -> usize {
         let mut at = 0;
         if self.skipping {
-            match memchr(b'\n', bytes) {
+            match memchr(self.grammar.line_end.last_byte(), bytes) {
                 Some(end) => {
                     self.skipping = false;
                     self.line += 1;
                     at = end + 1;
+                    self.cut = self.is_cut(&bytes[..at]);
                 }
-                None => return bytes.len(),
+                None => return skipped(bytes, at_end),
             }
         }
         while at < bytes.len() {
             let first_field = out.fields.len();
             let (end, next, lines, torn) =
                 match self.record(bytes, at, at_end, &mut out.fields, first_field) {
-                    Step::Whole { end, next, lines } => (end, next, lines, None),
+                    Step::Whole {
+                        end,
+                        next,
+                        lines,
+                        stray,
+                    } => {
+                        let cut = self.is_cut(&bytes[at..next]);
+                        let rest = self.cut && (end > at || self.grammar.fields == 1);
+                        let torn = (stray || cut || rest).then_some(Torn::LineBreak);
+                        if torn.is_some() {
+                            out.fields.truncate(first_field);
+                        }
+                        (end, next, lines, torn)
+                    }
                     Step::More => {
                         out.fields.truncate(first_field);
                         return at;
@@ -230,6 +261,7 @@ impl Splitter {
                         }
                     }
                 };
+            self.cut = self.is_cut(&bytes[at..next]);
             let blank = torn.is_none() && end == at && self.grammar.fields != 1;
             if blank {
                 out.fields.truncate(first_field);
@@ -246,6 +278,9 @@ impl Splitter {
             }
             self.line += lines;
             at = next;
+            if self.skipping {
+                break;
+            }
         }
         at
     }
@@ -259,11 +294,14 @@ impl Splitter {
         at_end: bool,
         torn: Torn,
     ) -> Option<(usize, usize, u64, Option<Torn>)> {
-        let length = memchr(b'\n', &bytes[start..]);
+        let length = memchr(self.grammar.line_end.last_byte(), &bytes[start..]);
         let longest = self.grammar.longest_bytes;
         match length {
             Some(length) if length <= longest => {
-                let end = self.line_end(bytes, start, start + length);
+                let line = &bytes[start..=start + length];
+                self.count_line(line);
+                let text = line.strip_suffix(self.grammar.line_end.bytes());
+                let end = start + text.map_or(length, <[u8]>::len);
                 Some((end, start + length + 1, 1, Some(torn)))
             }
             None if at_end && bytes.len() - start <= longest => {
@@ -275,19 +313,29 @@ impl Splitter {
             Some(length) => Some((start + longest, start + length + 1, 1, Some(Torn::TooLong))),
             None => {
                 self.skipping = true;
-                Some((start + longest, bytes.len(), 0, Some(Torn::TooLong)))
+                Some((
+                    start + longest,
+                    skipped(bytes, at_end),
+                    0,
+                    Some(Torn::TooLong),
+                ))
             }
         }
     }
 
-    /// Returns where the text before the LF at `lf` ends, and counts its kind of line end.
-    fn line_end(&mut self, bytes: &[u8], start: usize, lf: usize) -> usize {
-        if lf > start && bytes[lf - 1] == b'\r' {
+    /// Whether a line, in a file of CRLF, ends with LF alone.
+    fn is_cut(&self, line: &[u8]) -> bool {
+        self.grammar.line_end == LineEnd::CrLf && line.ends_with(b"\n") && !line.ends_with(b"\r\n")
+    }
+
+    /// Counts the kind of line end that a line has.
+    fn count_line(&mut self, line: &[u8]) {
+        if line.ends_with(b"\r\n") {
             self.noticed.crlf += 1;
-            lf - 1
-        } else {
+        } else if line.ends_with(b"\n") {
             self.noticed.lf += 1;
-            lf
+        } else {
+            self.noticed.cr += 1;
         }
     }
 
@@ -302,6 +350,7 @@ impl Splitter {
         let Grammar {
             delimiter,
             quote,
+            line_end,
             longest_bytes,
             ..
         } = self.grammar;
@@ -315,10 +364,12 @@ impl Splitter {
         let mut at = start;
         let mut breaks = 0;
         let mut bare_quote = false;
+        let mut stray = false;
         loop {
             let opened = quote.is_some() && bytes.get(at).copied() == quote;
             let field_start = if opened { at + 1 } else { at };
-            let (text_end, form) = if opened {
+            let mut closed = None;
+            if opened {
                 let quote = quote.unwrap_or_default();
                 let Some((closing, form)) = closing_quote(&bytes[field_start..], quote) else {
                     return unfinished(Torn::Unclosed);
@@ -327,50 +378,41 @@ impl Splitter {
                 if closing - start > longest_bytes {
                     return Step::Torn(Torn::Unclosed);
                 }
-                breaks += memchr_iter(b'\n', &bytes[field_start..closing]).count() as u64;
+                let within = memchr_iter(line_end.last_byte(), &bytes[field_start..closing]);
+                breaks += within.count() as u64;
                 at = closing + 1;
                 // What comes next decides whether the quote closed at all.
                 if at == bytes.len() && !at_end {
                     return unfinished(Torn::Unclosed);
                 }
-                (closing, form)
-            } else {
-                loop {
+                closed = Some((closing, form));
+            }
+            let mut behind_quote = opened;
+            let next = loop {
+                if !behind_quote {
                     at += bytes[at..]
                         .iter()
                         .position(|byte| self.special[usize::from(*byte)])
                         .unwrap_or(bytes.len() - at);
-                    if at < bytes.len() && Some(bytes[at]) == quote && bytes[at] != delimiter {
-                        bare_quote = true;
-                        at += 1;
-                    } else {
-                        break;
-                    }
                 }
-                (at, Form::Plain)
-            };
-            let next = match bytes.get(at) {
-                Some(byte) if *byte == delimiter => None,
-                Some(b'\n') => Some(at + 1),
-                Some(b'\r') if opened => match bytes.get(at + 1) {
-                    Some(b'\n') => {
-                        at += 1;
-                        Some(at + 1)
-                    }
-                    None if !at_end => return unfinished(too_long(breaks)),
-                    None => Some(at + 1),
-                    Some(_) => return self.after_quote(breaks),
-                },
-                Some(_) => return self.after_quote(breaks),
-                None if at_end => Some(at),
-                None => return unfinished(too_long(breaks)),
-            };
-            let text_end = match next {
-                Some(_) if !opened && text_end > field_start && bytes[text_end - 1] == b'\r' => {
-                    text_end - 1
+                match bytes.get(at) {
+                    Some(byte) if *byte == delimiter => break None,
+                    Some(b'\n' | b'\r') => match line_end.found(&bytes[at..], at_end) {
+                        Found::End(length) => break Some(at + length),
+                        Found::Stray => {
+                            stray = true;
+                            behind_quote = false;
+                        }
+                        Found::More => return unfinished(too_long(breaks)),
+                    },
+                    Some(_) if behind_quote => return self.after_quote(breaks),
+                    Some(_) => bare_quote = true,
+                    None if at_end => break Some(at),
+                    None => return unfinished(too_long(breaks)),
                 }
-                _ => text_end,
+                at += 1;
             };
+            let (text_end, form) = closed.unwrap_or((at, Form::Plain));
             fields.push(Field {
                 start: field_start as u32,
                 end: text_end as u32,
@@ -387,14 +429,19 @@ impl Splitter {
             if breaks > 0 && (count != self.grammar.fields || bare_quote) {
                 return Step::Torn(Torn::Unclosed);
             }
-            let (end, lines) = if bytes.get(next.wrapping_sub(1)) == Some(&b'\n') && next > at {
-                (self.line_end(bytes, start, at), breaks + 1)
+            let mut lines = breaks;
+            if next > at {
+                self.count_line(&bytes[start..next]);
+                lines += 1;
             } else {
                 self.noticed.open_end = true;
-                let cut = usize::from(next > start && bytes[next - 1] == b'\r');
-                (next - cut, breaks)
+            }
+            return Step::Whole {
+                end: at,
+                next,
+                lines,
+                stray,
             };
-            return Step::Whole { end, next, lines };
         }
     }
 
@@ -415,6 +462,47 @@ fn too_long(breaks: u64) -> Torn {
         Torn::Unclosed
     } else {
         Torn::TooLong
+    }
+}
+
+/// How many bytes of a line that is too long can be dropped. A CR at their end is not among them, since LF may follow.
+fn skipped(bytes: &[u8], at_end: bool) -> usize {
+    match bytes {
+        [before @ .., b'\r'] if !at_end => before.len(),
+        bytes => bytes.len(),
+    }
+}
+
+/// Finds what ends the first record of a file, whatever `grammar` says of it. `None` if there is no line end in `bytes`, or
+/// more bytes are needed to tell: `at_end` says that there are no more.
+pub fn first_line_end(bytes: &[u8], grammar: Grammar, at_end: bool) -> Option<LineEnd> {
+    let Grammar {
+        delimiter,
+        quote,
+        longest_bytes,
+        ..
+    } = grammar;
+    let mut at = 0;
+    loop {
+        if quote.is_some() && bytes.get(at).copied() == quote {
+            let open = at + 1;
+            match closing_quote(&bytes[open..], quote.unwrap_or_default()) {
+                Some((closing, _)) if closing <= longest_bytes => at = open + closing + 1,
+                None if !at_end && bytes.len() <= longest_bytes => return None,
+                // A quote that is never closed hides no line end.
+                _ => {
+                    let first = memchr2(b'\r', b'\n', bytes)?;
+                    return LineEnd::of(&bytes[first..], at_end);
+                }
+            }
+        }
+        let rest = bytes.get(at..)?;
+        let stop = |byte: &u8| matches!(byte, b'\r' | b'\n') || *byte == delimiter;
+        at += rest.iter().position(stop)?;
+        if bytes[at] != delimiter {
+            return LineEnd::of(&bytes[at..], at_end);
+        }
+        at += 1;
     }
 }
 

@@ -7,6 +7,7 @@ use super::*;
 const GRAMMAR: Grammar = Grammar {
     delimiter: b',',
     quote: Some(b'"'),
+    line_end: LineEnd::Lf,
     fields: 3,
     longest_bytes: 64,
 };
@@ -68,13 +69,14 @@ fn shown(text: &str) -> Vec<String> {
 
 #[test]
 fn lines_and_offsets_are_physical_ones() {
-    let found = split("a,\"b\nb\",c\r\nd,e,f\n\ng,h,i");
+    let found = split("a,\"b\nb\",cc\nd,e,f\n\ng,h,i");
     let places: Vec<_> = found.iter().map(|read| (read.line, read.offset)).collect();
     assert_eq!(places, [(1, 0), (3, 11), (5, 18)]);
     let (_, noticed) = split_in_pieces(b"a,b,c\r\nd,e,f\n\ng,h,i", GRAMMAR, 5);
     let expected = Noticed {
         lf: 2,
         crlf: 1,
+        cr: 0,
         open_end: true,
         blank_lines: 1,
     };
@@ -112,6 +114,108 @@ fn a_torn_line_costs_no_other_line() {
     }
 }
 
+/// What each kind of file makes of `text`, as [`shown`] has it.
+fn shown_with(text: &str, line_end: LineEnd) -> String {
+    let grammar = Grammar {
+        line_end,
+        ..GRAMMAR
+    };
+    let (found, _) = split_in_pieces(text.as_bytes(), grammar, text.len().max(1));
+    let show = |read: Read| match read.fields {
+        Ok(fields) => fields.join("|"),
+        Err(torn) => format!("[{} {torn:?}]", read.line),
+    };
+    let shown: Vec<_> = found.into_iter().map(show).collect();
+    shown.join(" ").escape_debug().to_string()
+}
+
+#[test]
+fn a_line_break_that_is_not_the_files_tears_its_row_and_no_other() {
+    for (line_end, text, expected) in [
+        (
+            LineEnd::Cr,
+            "1,b,c\r2,\"x\ny\r\",c\r3,d,e",
+            "1|b|c 2|x\\ny\\r|c 3|d|e",
+        ),
+        (
+            LineEnd::Cr,
+            "1,b,c\r\n2,b,c\r3,d,e\r",
+            "1|b|c [2 LineBreak] 3|d|e",
+        ),
+        (LineEnd::Lf, "1,b,c\r\n2,b,c\n", "[1 LineBreak] 2|b|c"),
+        (
+            LineEnd::Lf,
+            "1,b\rb,c\n2,\"b\"\r,c\n3,\"d\",\"e\"\r\n4,b,c\n\r",
+            "[1 LineBreak] [2 LineBreak] [3 LineBreak] 4|b|c [5 LineBreak]",
+        ),
+        (
+            LineEnd::CrLf,
+            "1,b,c\r\n2,\"\n\r\",\"c\"\r\n\r\n3,d,e\r\n",
+            "1|b|c 2|\\n\\r|c 3|d|e",
+        ),
+        (
+            LineEnd::CrLf,
+            "1,b\rb,c\r\n2,b,c\r\n3,b,c\r",
+            "[1 LineBreak] 2|b|c [3 LineBreak]",
+        ),
+        // The LF may end a row or stand in one: the line behind it is not believed either.
+        (
+            LineEnd::CrLf,
+            "1,b,c\n2,b,c\r\n3,d,e\r\n",
+            "[1 LineBreak] [2 LineBreak] 3|d|e",
+        ),
+        (
+            LineEnd::CrLf,
+            "1,\"b\",\"c\"\n\r\n3,d,e\r\n",
+            "[1 LineBreak] 3|d|e",
+        ),
+        // A record of several lines is torn as a whole: its second line is not a row.
+        (
+            LineEnd::Lf,
+            "1,\"b\n2,b,c\n\",c\r\n3,d,e\n",
+            "[1 LineBreak] 3|d|e",
+        ),
+    ] {
+        assert_eq!(
+            shown_with(text, line_end),
+            expected,
+            "{line_end:?} {text:?}"
+        );
+    }
+}
+
+#[test]
+fn the_first_record_tells_the_line_end() {
+    let quoted = "\"a\r\nb\",\"c\n\"";
+    for (text, expected) in [
+        ("a,b\r\nc\n", Some(LineEnd::CrLf)),
+        ("a,b\nc\r\n", Some(LineEnd::Lf)),
+        ("a,b\rc\r\n", Some(LineEnd::Cr)),
+        ("a,b\r", Some(LineEnd::Cr)),
+        ("\r\r\n", Some(LineEnd::Cr)),
+        ("5\",b\rc", Some(LineEnd::Cr)),
+        (&format!("{quoted}\rx\n"), Some(LineEnd::Cr)),
+        (&format!("{quoted}\n"), Some(LineEnd::Lf)),
+        ("a,\"b\r\nc,d\n", Some(LineEnd::CrLf)),
+        ("a,b", None),
+        ("", None),
+    ] {
+        assert_eq!(
+            first_line_end(text.as_bytes(), GRAMMAR, true),
+            expected,
+            "{text:?}"
+        );
+        // More bytes never give another answer.
+        let early = (0..text.len())
+            .filter_map(|end| first_line_end(&text.as_bytes()[..end], GRAMMAR, false));
+        let early: Vec<_> = early.collect();
+        assert!(
+            early.iter().all(|found| Some(*found) == expected),
+            "{text:?}: {early:?}"
+        );
+    }
+}
+
 #[test]
 fn a_line_too_long_is_torn_and_the_next_one_is_not() {
     let long = "x".repeat(GRAMMAR.longest_bytes + 1);
@@ -133,6 +237,10 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         3 => Just(b'"'), 3 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 4 => Just(b'a'), 1 => any::<u8>(),
     ];
     prop::collection::vec(byte, 0..200)
+}
+
+fn any_line_end() -> impl Strategy<Value = LineEnd> {
+    prop::sample::select(vec![LineEnd::Lf, LineEnd::CrLf, LineEnd::Cr])
 }
 
 fn written(rows: &[[String; 3]], end: &str) -> String {
@@ -162,20 +270,27 @@ proptest! {
     #[test]
     fn what_was_written_is_read(
         rows in prop::collection::vec(["[a,\"\n\r é]{0,6}", "[a,\"\n\r é]{0,6}", "x[a,\"\n\r]{0,4}"], 0..8),
-        crlf in any::<bool>(),
+        line_end in any_line_end(),
         piece in 1_usize..40,
     ) {
-        let text = written(&rows, if crlf { "\r\n" } else { "\n" });
-        let grammar = Grammar { longest_bytes: 1000, ..GRAMMAR };
+        let text = written(&rows, str::from_utf8(line_end.bytes()).expect("ASCII"));
+        let grammar = Grammar { longest_bytes: 1000, line_end, ..GRAMMAR };
+        let first = first_line_end(text.as_bytes(), grammar, true);
+        prop_assert_eq!(first, (!rows.is_empty()).then_some(line_end));
         let (found, _) = split_in_pieces(text.as_bytes(), grammar, piece);
         let fields: Vec<_> = found.into_iter().map(|read| read.fields.expect("whole")).collect();
         prop_assert_eq!(fields, rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
     }
 
     #[test]
-    fn any_bytes_give_the_same_records_in_pieces_of_any_size(text in hostile(), piece in 1_usize..50) {
-        let whole = split_in_pieces(&text, GRAMMAR, text.len().max(1));
-        let pieces = split_in_pieces(&text, GRAMMAR, piece);
+    fn any_bytes_give_the_same_records_in_pieces_of_any_size(
+        text in hostile(),
+        line_end in any_line_end(),
+        piece in 1_usize..50,
+    ) {
+        let grammar = Grammar { line_end, ..GRAMMAR };
+        let whole = split_in_pieces(&text, grammar, text.len().max(1));
+        let pieces = split_in_pieces(&text, grammar, piece);
         prop_assert_eq!(whole, pieces);
     }
 

@@ -4,12 +4,14 @@ use serde::Serialize;
 
 /// A rule that every row must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The row has as many fields as the file has columns.
     Shape,
     /// Quotes are closed, and nothing but a delimiter follows them.
     Quote,
+    /// No CR or LF stands outside of quotes but for the file's line ends.
+    LineEnd,
     /// The record is no longer than records may be.
     Size,
     /// The bytes are text in the file's encoding.
@@ -44,6 +46,7 @@ impl Rule {
         match self {
             Self::Shape => "shape",
             Self::Quote => "quote",
+            Self::LineEnd => "line_end",
             Self::Size => "size",
             Self::Encoding => "encoding",
             Self::Nul => "nul",

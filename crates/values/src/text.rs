@@ -4,10 +4,11 @@
 //! allocates nothing: the buffer alone grows, and is used again for the next row. A buffer is a `Vec<u8>` where files
 //! are written, or a `String` where a text is a field yet to be encoded.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use dataset::calendar::Date;
-use dataset::load_rules::Encoding;
+use dataset::encoding::Encoding;
 
 /// The longest part of a record's raw text that is kept.
 const RAW_BYTES: usize = 64 << 10;
@@ -321,15 +322,22 @@ pub fn csv_quoted(text: &str, out: &mut impl Buffer) {
 pub fn of_raw_bytes(bytes: &[u8], encoding: Encoding) -> String {
     let shown = &bytes[..bytes.len().min(RAW_BYTES)];
     let mut text = String::with_capacity(shown.len());
-    match encoding {
-        Encoding::Latin1 => text.extend(shown.iter().map(|byte| char::from(*byte))),
-        Encoding::Utf8 => {
-            for chunk in shown.utf8_chunks() {
-                text.push_str(chunk.valid());
-                for byte in chunk.invalid() {
-                    text.push_str("\\x");
-                    hex(&[*byte], Case::Lower, &mut text);
-                }
+    let undecodable = |bytes: &[u8], text: &mut String| {
+        for byte in bytes {
+            text.push_str("\\x");
+            hex(&[*byte], Case::Lower, text);
+        }
+    };
+    if encoding == Encoding::UTF_8 {
+        for chunk in shown.utf8_chunks() {
+            text.push_str(chunk.valid());
+            undecodable(chunk.invalid(), &mut text);
+        }
+    } else {
+        for byte in shown.chunks(1) {
+            match encoding.decode(byte) {
+                Some(character) => text.push_str(&character),
+                None => undecodable(byte, &mut text),
             }
         }
     }
@@ -337,6 +345,26 @@ pub fn of_raw_bytes(bytes: &[u8], encoding: Encoding) -> String {
         text.push('…');
     }
     text
+}
+
+/// A file's text as a message can repeat it: control characters as `\n`, `\x1b` or `\u{85}`, since a terminal obeys them.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\t' | '\n' | '\r' => shown.extend(character.escape_default()),
+            control if control.is_ascii_control() => {
+                shown.push_str("\\x");
+                hex(&[control as u8], Case::Lower, &mut shown);
+            }
+            control if control.is_control() => shown.extend(control.escape_unicode()),
+            character => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]
@@ -450,11 +478,21 @@ mod tests {
 
     #[test]
     fn raw_bytes_are_all_shown() {
-        assert_eq!(of_raw_bytes("a;é".as_bytes(), Encoding::Utf8), "a;é");
-        assert_eq!(of_raw_bytes(b"a\xe9\0b", Encoding::Utf8), "a\\xe9\0b");
-        assert_eq!(of_raw_bytes(b"a\xe9b", Encoding::Latin1), "aéb");
-        let cut = of_raw_bytes(&vec![b'x'; RAW_BYTES + 1], Encoding::Utf8);
+        let windows = Encoding::for_label("windows-1252").expect("a label");
+        assert_eq!(of_raw_bytes("a;é".as_bytes(), Encoding::UTF_8), "a;é");
+        assert_eq!(of_raw_bytes(b"a\xe9\0b", Encoding::UTF_8), "a\\xe9\0b");
+        assert_eq!(of_raw_bytes(b"a\xe9\x80\x81b", windows), "aé€\\x81b");
+        let cut = of_raw_bytes(&vec![b'x'; RAW_BYTES + 1], Encoding::UTF_8);
         assert_eq!(cut.chars().count(), RAW_BYTES + 1);
+    }
+
+    #[test]
+    fn a_message_holds_nothing_that_a_terminal_obeys() {
+        assert_eq!(printable("é, {}\u{2013}"), "é, {}\u{2013}");
+        assert_eq!(
+            printable("a\tb\u{1b}[2J\0\u{9b}"),
+            "a\\tb\\x1b[2J\\x00\\u{9b}"
+        );
     }
 
     proptest! {

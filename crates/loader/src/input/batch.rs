@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use database::copy::write::RowEncoder;
-use dataset::load_rules::Encoding;
+use dataset::encoding::Encoding;
 use memchr::memchr;
 use values::records::{Field, Form, Grammar, Record, Records, Torn};
 use values::rule::{Rule, Violation};
@@ -14,6 +14,11 @@ use crate::input::header::counted;
 use crate::rules::column::Cell;
 use crate::rules::key::Key;
 use crate::rules::row::{BrokenRow, RowRules};
+
+/// A mark that the second of two files has where they were put together.
+const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// What is said of a row that holds nothing.
+const EMPTY_ROW: &str = "the row is empty: it has delimiters and nothing else";
 
 /// How the records of a file become rows of its table.
 #[derive(Debug)]
@@ -27,6 +32,10 @@ pub(crate) struct RowPlan {
     pub(crate) rows: RowRules,
     /// For each key that is checked, unique ones first: the columns of `rows` that it is made of.
     pub(crate) keys: Vec<Vec<usize>>,
+    /// The file's header, if there is one and it has several fields.
+    pub(crate) header: Option<Vec<u8>>,
+    /// Whether the last field of each record is none, since its delimiter ends the line.
+    pub(crate) trailing: bool,
     /// If given, only the values of these columns are encoded, those of broken rows too.
     pub(crate) only: Option<Vec<usize>>,
 }
@@ -85,7 +94,8 @@ impl RowPlan {
             let fields = records.fields_of(record);
             let before = violations.len();
             let broken = |violation| (index as u32, violation);
-            if let Some(violation) = self.unfit(record, fields) {
+            let raw = &bytes[record.start as usize..record.end as usize];
+            if let Some(violation) = self.unfit(record, fields, raw) {
                 violations.push(broken(violation));
                 keys.extend(self.keys.iter().map(|_| Key::Null));
                 ends.push(encoder.bytes().len() as u32);
@@ -104,7 +114,10 @@ impl RowPlan {
                     violations: more,
                     values,
                 }) => {
-                    violations.extend(more.into_iter().map(broken));
+                    match self.is_empty(raw) {
+                        true => violations.push(broken(shape(EMPTY_ROW.to_owned()))),
+                        false => violations.extend(more.into_iter().map(broken)),
+                    }
                     values
                 }
             };
@@ -134,7 +147,7 @@ impl RowPlan {
     }
 
     /// The rule that keeps a record from being a row at all.
-    fn unfit(&self, record: &Record, fields: &[Field]) -> Option<Violation> {
+    fn unfit(&self, record: &Record, fields: &[Field], raw: &[u8]) -> Option<Violation> {
         let (rule, message) = match record.torn {
             Some(Torn::Unclosed) => (
                 Rule::Quote,
@@ -144,25 +157,54 @@ impl RowPlan {
             Some(Torn::TooLong) => (
                 Rule::Size,
                 format!(
-                    "the line has more than {} bytes",
+                    "the line has more than {} bytes (--max-record takes longer ones)",
                     self.grammar.longest_bytes
                 ),
             ),
-            None if fields.len() != self.grammar.fields => (
-                Rule::Shape,
+            Some(Torn::LineBreak) => (
+                Rule::LineEnd,
                 format!(
-                    "the row has {}, the file {}",
-                    counted(fields.len(), "field"),
-                    counted(self.grammar.fields, "column")
+                    "a line break outside of quotes is not {}, with which the file's first line ends",
+                    self.grammar.line_end.name()
                 ),
             ),
-            None => return None,
+            None => return self.misshapen(fields, raw).map(shape),
         };
         Some(Violation {
             column: String::new(),
             rule,
             message,
         })
+    }
+
+    /// What is wrong with the number of a record's fields, or with the record as a whole.
+    fn misshapen(&self, fields: &[Field], raw: &[u8]) -> Option<String> {
+        let repeats = |header: &Vec<u8>| raw.strip_prefix(&UTF8_MARK).unwrap_or(raw) == header;
+        if self.header.as_ref().is_some_and(repeats) {
+            return Some("repeats the header".to_owned());
+        }
+        if fields.len() != self.grammar.fields {
+            return Some(match self.is_empty(raw) {
+                true => EMPTY_ROW.to_owned(),
+                false => format!(
+                    "the row has {}, the file {}",
+                    counted(fields.len(), "field"),
+                    counted(self.grammar.fields, "column")
+                ),
+            });
+        }
+        let holds_something = |field: &Field| field.start < field.end || field.form != Form::Plain;
+        if self.trailing && fields.last().is_some_and(holds_something) {
+            return Some(
+                "something stands behind the delimiter that ends the file's other lines".to_owned(),
+            );
+        }
+        None
+    }
+
+    /// Whether a record holds nothing but delimiters.
+    fn is_empty(&self, raw: &[u8]) -> bool {
+        !raw.is_empty() && raw.iter().all(|byte| *byte == self.grammar.delimiter)
     }
 
     /// The columns that hold a NUL byte, as broken rules.
@@ -209,11 +251,15 @@ impl RowPlan {
 }
 
 fn decoded(bytes: &[u8], encoding: Encoding) -> Cell<'_> {
-    match (str::from_utf8(bytes), encoding) {
-        (Ok(text), Encoding::Utf8) => Cell::Text(Cow::Borrowed(text)),
-        (Ok(text), Encoding::Latin1) if text.is_ascii() => Cell::Text(Cow::Borrowed(text)),
-        (_, Encoding::Latin1) => Cell::Text(bytes.iter().map(|byte| char::from(*byte)).collect()),
-        (Err(_), Encoding::Utf8) => Cell::Undecodable,
+    encoding.decode(bytes).map_or(Cell::Undecodable, Cell::Text)
+}
+
+/// A broken rule of the row as a whole.
+fn shape(message: String) -> Violation {
+    Violation {
+        column: String::new(),
+        rule: Rule::Shape,
+        message,
     }
 }
 
@@ -226,6 +272,7 @@ mod tests {
 
     use super::*;
     use crate::rules::column::ColumnRules;
+    use values::line_end::LineEnd;
     use values::records::Splitter;
 
     /// A plan for rows of a bigint, a numeric(10,2), a varchar(5) and a timestamp; the bigint is the key.
@@ -258,6 +305,7 @@ mod tests {
             grammar: Grammar {
                 delimiter: b',',
                 quote: Some(b'"'),
+                line_end: LineEnd::Lf,
                 fields: 4,
                 longest_bytes: 1000,
             },
@@ -268,6 +316,8 @@ mod tests {
                 columns: kinds.map(column).into(),
             },
             keys: vec![vec![0], vec![2, 0]],
+            header: Some(b"id,price,note,day".to_vec()),
+            trailing: false,
             only: None,
         }
     }
@@ -284,7 +334,7 @@ mod tests {
 
     #[test]
     fn quoted_words_are_texts_and_bare_ones_are_null() {
-        let batch = validated(b"1,NULL,\"NULL\",\n2,,\"\",\n", &plan(Encoding::Utf8));
+        let batch = validated(b"1,NULL,\"NULL\",\n2,,\"\",\n", &plan(Encoding::UTF_8));
         assert_eq!(batch.violations, []);
         let fields = [
             &[0, 4][..],
@@ -297,6 +347,39 @@ mod tests {
         assert_eq!(batch.encoder.bytes()[..row.len()], row);
         assert_eq!(batch.ends[0] as usize, row.len());
         assert_eq!(batch.keys[2], Key::Whole(2));
+    }
+
+    #[test]
+    fn an_empty_row_and_a_second_header_are_one_reject_each() {
+        let text = b"1,2,x,\n,,,\n,,,,,\nid,price,note,day\n\xef\xbb\xbfid,price,note,day\n,,x,\n";
+        let batch = validated(text, &plan(Encoding::UTF_8));
+        let said = |(row, violation): &(u32, Violation)| {
+            let begin: String = violation.message.chars().take(19).collect();
+            format!("{row} {} {begin}", violation.rule.name())
+        };
+        let said: Vec<_> = batch.violations.iter().map(said).collect();
+        let expected = [
+            "1 shape the row is empty: i",
+            "2 shape the row is empty: i",
+            "3 shape repeats the header",
+            "4 shape repeats the header",
+            "5 required is missing",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn nothing_may_stand_behind_a_delimiter_that_ends_the_lines() {
+        let mut plan = plan(Encoding::UTF_8);
+        plan.trailing = true;
+        plan.grammar.fields = 5;
+        let batch = validated(b"1,2,x,,\n2,2,x,,y\n3,2,x,,\"\"\n4,2,x,\n", &plan);
+        let rows: Vec<_> = batch
+            .violations
+            .iter()
+            .map(|(row, violation)| (*row, violation.rule))
+            .collect();
+        assert_eq!(rows, [(1, Rule::Shape), (2, Rule::Shape), (3, Rule::Shape)]);
     }
 
     /// Bytes that look like rows, more or less.
@@ -319,7 +402,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_become_rows_or_violations(text in hostile(), latin in any::<bool>()) {
-            let plan = plan(if latin { Encoding::Latin1 } else { Encoding::Utf8 });
+            let encoding = if latin { "latin1" } else { "utf-8" };
+            let plan = plan(Encoding::for_label(encoding).expect("a label"));
             let batch = validated(&text, &plan);
             let records = batch.records.records.len();
             prop_assert_eq!(batch.ends.len(), records);

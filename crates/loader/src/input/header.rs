@@ -3,7 +3,9 @@
 //! A header that was not declared is recognised, and so is a declared one that is missing.
 
 use dataset::load_rules::FileColumn;
+use values::text::printable;
 
+use crate::input::names;
 use crate::target::wanted::Wanted;
 
 /// Where the columns are in a file.
@@ -15,81 +17,75 @@ pub(crate) struct Layout {
     pub columns: Vec<(usize, usize)>,
     /// Whether the first record is a header.
     pub header: bool,
+    /// Whether a delimiter stands behind the last field of each record too, which makes one more that is empty.
+    pub trailing: bool,
     /// What the report says about the layout.
     pub notes: Vec<String>,
 }
 
-/// A name without all but letters and digits, in lower case: `SalesOrderID` and `sales_order_id` are the same.
-fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
-fn is_named(field: &str, name: &str) -> bool {
-    field.trim() == name || !plain(name).is_empty() && plain(field) == plain(name)
-}
-
-/// The field that bears the name of a column, as the file or as the table calls it.
-fn found(first: &[String], wanted: &Wanted) -> Option<usize> {
-    let by_name = |name: &str| {
-        let exact = first.iter().position(|field| field.trim() == name);
-        exact.or_else(|| first.iter().position(|field| is_named(field, name)))
-    };
-    match &wanted.file {
-        FileColumn::Position(position) => (*position <= first.len()).then(|| position - 1),
-        FileColumn::Name(name) => by_name(name).or_else(|| by_name(&wanted.column)),
-    }
-}
-
 /// The layout where names tell nothing: columns in their order, or at the positions that are given.
-fn by_position(wanted: &[Wanted]) -> (usize, Vec<(usize, usize)>) {
-    let columns: Vec<_> = wanted
-        .iter()
-        .enumerate()
-        .map(|(index, wanted)| match wanted.file {
-            FileColumn::Position(position) => (index, position - 1),
-            FileColumn::Name(_) => (index, index),
-        })
-        .collect();
-    let fields = columns.iter().map(|(_, field)| field + 1).max();
-    (fields.unwrap_or(0), columns)
+fn by_position(wanted: &[Wanted], listed: usize) -> (usize, Vec<(usize, usize)>) {
+    let places = wanted.iter().map(|wanted| wanted.place);
+    let fields = places.clone().map(|place| place + 1).max();
+    (
+        fields.unwrap_or(0).max(listed),
+        places.enumerate().collect(),
+    )
 }
 
-/// Decides from the `first` record of a file where its columns are. `is_row` says whether that record would be a row
-/// with its fields at given positions.
+/// The first record of a file.
+pub(crate) struct First<'a> {
+    /// The record's fields.
+    pub fields: &'a [String],
+    /// Whether the last field is empty, here and in all records that were looked at.
+    pub trailing: bool,
+}
+
+/// Decides from the `first` record of a file where its columns are; a file without a header has at least `listed` fields.
+/// `is_row` says whether that record would be a row with its fields at given positions.
 ///
 /// # Errors
 /// What is wrong, if this is not a file of the table.
 pub(crate) fn layout(
-    first: &[String],
+    first: &First<'_>,
     wanted: &[Wanted],
     declared: bool,
+    listed: usize,
     is_row: impl FnOnce(&[(usize, usize)]) -> bool,
 ) -> Result<Layout, String> {
-    let named = |wanted: &Wanted| matches!(wanted.file, FileColumn::Name(_));
-    let names = wanted.iter().filter(|wanted| named(wanted)).count();
-    let matches = wanted
+    let names = wanted
         .iter()
-        .filter(|wanted| named(wanted) && found(first, wanted).is_some())
+        .filter(|wanted| matches!(wanted.file, FileColumn::Name(_)))
         .count();
-    let (fields, positions) = by_position(wanted);
-    let without_header = |notes| Layout {
-        fields,
-        columns: positions.clone(),
-        header: false,
-        notes,
+    let matches = names::known(first.fields, wanted);
+    let (fields, positions) = by_position(wanted, listed);
+    let trailing = first.trailing && first.fields.len() == fields + 1;
+    let without_header = |header: bool, notes: Vec<String>| -> Result<Layout, String> {
+        for (index, (column, field)) in positions.iter().enumerate() {
+            if let Some((other, _)) = positions[..index].iter().find(|(_, taken)| taken == field) {
+                return Err(format!(
+                    "without a header, `columns` gives field {} to `{}` and to `{}`: give positions alone",
+                    field + 1,
+                    wanted[*other].column,
+                    wanted[*column].column
+                ));
+            }
+        }
+        Ok(Layout {
+            fields: fields + usize::from(trailing),
+            columns: positions.clone(),
+            header,
+            trailing,
+            notes,
+        })
     };
+    let fits = first.fields.len() == fields || trailing;
     if !declared {
         // It is a header if it names most of the columns and could not be a row.
-        if matches * 2 <= names || first.len() != fields || is_row(&positions) {
-            return Ok(without_header(Vec::new()));
+        if matches * 2 <= names || !fits || is_row(&positions) {
+            return without_header(false, Vec::new());
         }
-        let mut layout = by_name(first, wanted).unwrap_or_else(|_| Layout {
-            header: true,
-            ..without_header(Vec::new())
-        });
+        let mut layout = by_name(first, wanted).or_else(|_| without_header(true, Vec::new()))?;
         layout
             .notes
             .insert(0, "has a header, though none is declared".to_owned());
@@ -98,28 +94,35 @@ pub(crate) fn layout(
     if matches > 0 || names == 0 {
         return by_name(first, wanted);
     }
-    if first.len() == fields && is_row(&positions) {
-        return Ok(without_header(vec![
-            "has no header, though one is declared: its columns are taken by position".to_owned(),
-        ]));
+    if fits && is_row(&positions) {
+        return without_header(
+            false,
+            vec![
+                "has no header, though one is declared: its columns are taken by position"
+                    .to_owned(),
+            ],
+        );
     }
     let expected: Vec<_> = wanted
         .iter()
         .map(|wanted| wanted.file.to_string())
         .collect();
+    let line: String = first.fields.join(" | ").chars().take(200).collect();
     Err(format!(
         "its first line names none of the columns {}; it has {}: {}",
         expected.join(", "),
-        counted(first.len(), "field"),
-        first.join(" | ").chars().take(200).collect::<String>()
+        counted(first.fields.len(), "field"),
+        printable(&line)
     ))
 }
 
-fn by_name(first: &[String], wanted: &[Wanted]) -> Result<Layout, String> {
+fn by_name(first: &First<'_>, wanted: &[Wanted]) -> Result<Layout, String> {
+    let named = first.fields.len() - usize::from(first.trailing);
+    let fields = &first.fields[..named];
     let mut columns = Vec::new();
     let mut missing = Vec::new();
-    for (index, wanted) in wanted.iter().enumerate() {
-        match found(first, wanted) {
+    for (index, (wanted, found)) in wanted.iter().zip(names::find(fields, wanted)?).enumerate() {
+        match found {
             Some(field) => columns.push((index, field)),
             None => missing.push(wanted),
         }
@@ -143,9 +146,9 @@ fn by_name(first: &[String], wanted: &[Wanted]) -> Result<Layout, String> {
     if !missing.is_empty() {
         notes.push(format!("lacks {}, which may be missing", list(&missing)));
     }
-    let ignored: Vec<_> = (0..first.len())
+    let ignored: Vec<_> = (0..fields.len())
         .filter(|field| columns.iter().all(|(_, taken)| taken != field))
-        .map(|field| format!("`{}`", first[field].trim()))
+        .map(|field| format!("`{}`", printable(fields[field].trim())))
         .collect();
     if !ignored.is_empty() {
         notes.push(format!(
@@ -154,9 +157,10 @@ fn by_name(first: &[String], wanted: &[Wanted]) -> Result<Layout, String> {
         ));
     }
     Ok(Layout {
-        fields: first.len(),
+        fields: first.fields.len(),
         columns,
         header: true,
+        trailing: first.trailing,
         notes,
     })
 }
@@ -187,6 +191,47 @@ mod tests {
 
     fn fields(text: &str) -> Vec<String> {
         text.split(',').map(str::to_owned).collect()
+    }
+
+    fn layout(
+        fields: &[String],
+        wanted: &[Wanted],
+        declared: bool,
+        is_row: impl FnOnce(&[(usize, usize)]) -> bool,
+    ) -> Result<Layout, String> {
+        let first = First {
+            fields,
+            trailing: fields.last().is_some_and(String::is_empty),
+        };
+        super::layout(&first, wanted, declared, 0, is_row)
+    }
+
+    #[test]
+    fn a_delimiter_behind_the_last_field_is_no_column() {
+        let found = layout(&fields("note,order_id,order_qty,"), &table(), true, |_| {
+            false
+        });
+        let found = found.expect("a layout");
+        assert_eq!(found.columns, [(0, 1), (1, 2), (2, 0)]);
+        assert_eq!((found.fields, found.trailing), (4, true));
+        assert_eq!(found.notes, [""; 0]);
+        let found = layout(&fields("1,2,x,"), &table(), false, |_| true).expect("a layout");
+        assert_eq!((found.fields, found.trailing), (4, true));
+        // Of as many fields as there are columns the last one is a column.
+        let found = layout(&fields("1,2,"), &table(), false, |_| true).expect("a layout");
+        assert_eq!((found.fields, found.trailing), (3, false));
+    }
+
+    #[test]
+    fn a_field_is_not_given_to_two_columns_by_its_place() {
+        let columns = [("a".to_owned(), false), ("b".to_owned(), false)];
+        let mixed = FileColumns::Listed(vec![
+            FileColumn::Name("x".to_owned()),
+            FileColumn::Position(1),
+        ]);
+        let mixed = wanted(&mixed, &columns).expect("wanted");
+        let error = layout(&fields("1"), &mixed, false, |_| true).expect_err("refused");
+        assert!(error.contains("field 1 to `a` and to `b`"), "{error}");
     }
 
     #[test]

@@ -1,34 +1,36 @@
 //! A look at a file's beginning, from which follows how its records become rows.
 //!
-//! The look has three steps, on bytes that the source has decompressed:
+//! The look has three steps, on bytes that the source has decompressed and `decode` has made text that can be split:
 //!
-//! 1. Byte order marks: UTF-8's is skipped, a file in UTF-16 is refused.
-//! 2. The first record: bytes are read, 64 KiB at a time, until it is whole. They are handed on with the rest, since a
-//!    pipe gives them only once.
+//! 1. What stands before the records: lines to skip, a line `sep=;`.
+//! 2. The first record, and with it the file's line end: bytes are read, 64 KiB at first, until it is whole. They are handed
+//!    on with the rest, since a pipe gives them only once.
 //! 3. The record is compared with the table's columns by name, and tried as a row by the table's own rules. Together they
 //!    tell a header from a row whatever was declared, since a row taken for a header would be lost without anybody
-//!    noticing. What is neither is refused, with a hint where another delimiter would fit.
+//!    noticing. What is neither is refused, with a hint where another delimiter would fit, or where a later line looks like
+//!    the header.
 
-use std::io::Read;
-
-use dataset::failure::{Kind, OrFail};
+use dataset::encoding::Encoding;
+use dataset::failure::Kind;
 use dataset::load_rules::FileColumn;
-use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
+use values::records::{Field, Form, Grammar, Record, Torn};
 use values::text;
 
 use crate::input::batch::RowPlan;
-use crate::input::header::{self, Layout};
+use crate::input::decode::{self, Decoded};
+use crate::input::header::{self, First, Layout};
+use crate::input::names;
+use crate::input::start::Start;
 use crate::input::stream::Rest;
 use crate::rules::row::RowRules;
 use crate::target::Target;
+use crate::target::wanted::Wanted;
 use storage::source::{Source, Watch};
 
-const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
-/// How many bytes are read at once until the first record is whole.
-const HEAD_BYTES: usize = 64 << 10;
 /// Delimiters that are tried when a header makes no sense.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// How many records are looked at for a header behind title lines.
+const TITLE_LINES: usize = 50;
 
 /// A file that is ready to be read, and what was found out about it.
 pub(crate) struct SniffedFile {
@@ -49,7 +51,7 @@ pub(crate) struct SniffedFile {
 /// # Errors
 /// [`Kind::Usage`] if the file cannot be read; [`Kind::Mismatch`] if it is not one of the table.
 pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFile> {
-    let mut opened = source.open()?;
+    let opened = source.open()?;
     let watch = opened.watch();
     let name = source.name();
     let mut notes = Vec::new();
@@ -58,83 +60,43 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
             .compression
             .map(|how| format!("is compressed with {how}")),
     );
-
-    let grammar = |fields| Grammar {
-        delimiter: target.rules.delimiter,
-        quote: target.rules.quote,
-        fields,
-        longest_bytes: LONGEST_RECORD_BYTES,
+    let mut decoded = decode::decoded(&name, opened.bytes, target.rules.encoding)?;
+    notes.append(&mut decoded.notes);
+    let Decoded {
+        mut bytes,
+        encoding,
+        offset,
+        ..
+    } = decoded;
+    let mut start = Start::read(&name, &mut bytes, &target.rules)?;
+    notes.append(&mut start.notes);
+    let look = Look {
+        target,
+        start: &start,
+        encoding,
     };
-    let mut head = Vec::new();
-    let mut records = Records::default();
-    let begin = loop {
-        let read = opened
-            .bytes
-            .by_ref()
-            .take(HEAD_BYTES as u64)
-            .read_to_end(&mut head)
-            .or_fail(Kind::Refused, || {
-                format!("{name} cannot be read or decompressed")
-            })?;
-        if UTF16_MARKS.iter().any(|mark| head.starts_with(mark)) {
-            return Err(Kind::Mismatch.error(format!(
-                "{name} is UTF-16: convert it, as with iconv -f UTF-16 -t UTF-8"
-            )));
-        }
-        let begin = if head.starts_with(&UTF8_MARK) {
-            UTF8_MARK.len()
-        } else {
-            0
-        };
-        records.clear();
-        Splitter::new(grammar(0), 1).split(&head[begin..], read < HEAD_BYTES, &mut records);
-        if !records.records.is_empty() || read < HEAD_BYTES {
-            break begin;
-        }
-    };
-    if begin > 0 {
-        notes.push("begins with a byte order mark".to_owned());
-    }
-    let body = &head[begin..];
-    let mut layout = match records.records.first() {
-        Some(first) => {
-            let fields: Vec<String> = records
-                .fields_of(first)
-                .iter()
-                .map(|field| {
-                    text::of_raw_bytes(
-                        &field.bytes(body, target.rules.quote),
-                        target.rules.encoding,
-                    )
-                })
-                .collect();
-            let is_row = |positions: &[(usize, usize)]| is_row(target, &records, body, positions);
-            header::layout(&fields, &target.wanted, target.rules.header, is_row).map_err(|why| {
-                let raw = text::of_raw_bytes(
-                    &body[first.start as usize..first.end as usize],
-                    target.rules.encoding,
-                );
-                Kind::Mismatch.error(format!(
-                    "{name} is not a file of {}: {why}{}",
-                    target.table,
-                    other_delimiter(&raw, target)
-                ))
-            })?
-        }
+    let mut layout = match start.records.records.first() {
+        Some(first) => look.layout(first).map_err(|why| {
+            Kind::Mismatch.error(format!("{name} is not a file of {}: {why}", target.table))
+        })?,
         None => {
             notes.push("is empty".to_owned());
             empty(target)
         }
     };
-    let (skipped, line) = match records.records.first() {
+    if layout.trailing {
+        notes.push("ends its lines with a delimiter, behind which no column stands".to_owned());
+    }
+    let (skipped, line, header) = match start.records.records.first() {
         Some(first) if layout.header => {
-            let end = first.end as usize;
-            let behind = &body[end..];
-            let line_break = usize::from(behind.first() == Some(&b'\r'));
-            let line_break = line_break + usize::from(behind.get(line_break) == Some(&b'\n'));
-            (begin + end + line_break, first.line + 1)
+            let header = start.raw(first);
+            let behind = start.begin + first.end as usize;
+            let line_end = start.grammar.line_end.bytes();
+            let ended = start.head[behind..].starts_with(line_end);
+            let skipped = behind + if ended { line_end.len() } else { 0 };
+            (skipped, first.line + 1, Some(header.to_vec()))
         }
-        _ => (begin, 1),
+        _ => (start.begin, start.line, None),
     };
     notes.append(&mut layout.notes);
 
@@ -155,13 +117,22 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
     let references = (0..target.references.len())
         .filter(|index| checked(&target.references[*index].columns))
         .collect();
-    let plan = plan(target, grammar(layout.fields), &layout.columns, keys)?;
+    let grammar = Grammar {
+        fields: layout.fields,
+        ..start.grammar
+    };
+    let plan = RowPlan {
+        // One name alone may well be a value.
+        header: header.filter(|_| layout.fields > 1),
+        trailing: layout.trailing,
+        ..plan(target, grammar, encoding, &layout.columns, keys)?
+    };
     Ok(SniffedFile {
         rest: Rest {
             name,
-            bytes: opened.bytes,
-            read: head.split_off(skipped),
-            offset: skipped as u64,
+            bytes,
+            read: start.head.split_off(skipped),
+            offset: offset + skipped as u64,
             line,
         },
         plan,
@@ -176,6 +147,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
 fn plan(
     target: &Target,
     grammar: Grammar,
+    encoding: Encoding,
     columns: &[(usize, usize)],
     keys: Vec<Vec<usize>>,
 ) -> anyhow::Result<RowPlan> {
@@ -185,38 +157,146 @@ fn plan(
         .collect();
     Ok(RowPlan {
         grammar,
-        encoding: target.rules.encoding,
+        encoding,
         null: target.rules.null.clone(),
         fields: columns.iter().map(|(_, field)| *field).collect(),
         rows: RowRules { columns: rules? },
         keys,
         only: None,
+        header: None,
+        trailing: false,
     })
 }
 
-/// Whether the first record would be a row with its fields at these positions.
-fn is_row(target: &Target, records: &Records, body: &[u8], positions: &[(usize, usize)]) -> bool {
-    let grammar = Grammar {
-        delimiter: target.rules.delimiter,
-        quote: target.rules.quote,
-        fields: 0,
-        longest_bytes: LONGEST_RECORD_BYTES,
-    };
-    let Some(first) = records.records.first() else {
-        return false;
-    };
-    let fields = records.fields_of(first);
-    let Ok(plan) = plan(target, grammar, positions, Vec::new()) else {
-        return false;
-    };
-    if plan.fields.iter().any(|field| *field >= fields.len()) {
-        return false;
+/// A file's beginning beside what its table wants.
+struct Look<'a> {
+    target: &'a Target,
+    start: &'a Start,
+    encoding: Encoding,
+}
+
+impl Look<'_> {
+    /// Where the columns are in the file, which begins with the record `first`.
+    fn layout(&self, first: &Record) -> Result<Layout, String> {
+        let Target { wanted, rules, .. } = self.target;
+        if rules.header
+            && let Some(torn) = first.torn
+        {
+            return Err(match torn {
+                Torn::TooLong => format!(
+                    "its first line has more than {} bytes (--max-record takes longer ones)",
+                    self.start.grammar.longest_bytes
+                ),
+                Torn::Unclosed | Torn::AfterQuote | Torn::LineBreak => {
+                    "its first line has a quote that is not closed within the line, or something behind a closing one"
+                        .to_owned()
+                }
+            });
+        }
+        let fields = self.fields(first);
+        let first_record = First {
+            fields: &fields,
+            trailing: self.is_trailing(fields.len()),
+        };
+        let listed = rules.columns.listed();
+        let is_row = |positions: &[(usize, usize)]| self.is_row(first, positions);
+        let found = header::layout(&first_record, wanted, rules.header, listed, is_row);
+        let is_headless = |layout: &Layout| !layout.header && fields.len() == layout.fields;
+        if !found.as_ref().is_ok_and(is_headless)
+            && let Some(line) = self.later_header(&fields)
+        {
+            return Err(format!(
+                "line {line} looks like the header: give skip_lines = {0} or --skip-lines {0}",
+                rules.skip_lines + line - self.start.line
+            ));
+        }
+        found.map_err(|why| {
+            let raw = text::of_raw_bytes(self.start.raw(first), self.encoding);
+            format!("{why}{}", self.other_delimiter(&raw))
+        })
     }
-    let cells = plan
-        .fields
-        .iter()
-        .map(|field| plan.cell(&fields[*field], body));
-    plan.rows.check(cells).is_ok()
+
+    /// The texts of a record's fields.
+    fn fields(&self, record: &Record) -> Vec<String> {
+        let fields = self.start.records.fields_of(record).iter();
+        let quote = self.start.grammar.quote;
+        fields
+            .map(|field| text::of_raw_bytes(&field.bytes(self.start.body(), quote), self.encoding))
+            .collect()
+    }
+
+    /// Whether the last of so many fields is empty in each record that was read.
+    fn is_trailing(&self, fields: usize) -> bool {
+        let records = &self.start.records;
+        let whole = records
+            .records
+            .iter()
+            .filter(|record| record.torn.is_none());
+        let mut last =
+            whole.map(|record| (record.fields as usize, records.fields_of(record).last()));
+        fields > 1
+            && last.all(|(count, field)| {
+                let is_empty =
+                    |field: &Field| field.form == Form::Plain && field.start == field.end;
+                count == fields && field.is_some_and(is_empty)
+            })
+    }
+
+    /// Whether a record would be a row with its fields at these positions.
+    fn is_row(&self, record: &Record, positions: &[(usize, usize)]) -> bool {
+        let fields = self.start.records.fields_of(record);
+        let plan = plan(
+            self.target,
+            self.start.grammar,
+            self.encoding,
+            positions,
+            Vec::new(),
+        );
+        let Ok(plan) = plan else {
+            return false;
+        };
+        if plan.fields.iter().any(|field| *field >= fields.len()) {
+            return false;
+        }
+        let cells = plan
+            .fields
+            .iter()
+            .map(|field| plan.cell(&fields[*field], self.start.body()));
+        plan.rows.check(cells).is_ok()
+    }
+
+    /// The line of a record behind the first one that names most columns, and more of them than the first.
+    fn later_header(&self, first: &[String]) -> Option<u64> {
+        let wanted = &self.target.wanted;
+        let named = |wanted: &&Wanted| matches!(wanted.file, FileColumn::Name(_));
+        let names = wanted.iter().filter(named).count();
+        let least = names::known(first, wanted).max(names / 2);
+        let mut later = self.start.records.records.iter().skip(1).take(TITLE_LINES);
+        later
+            .find(|record| names::known(&self.fields(record), wanted) > least)
+            .map(|record| record.line)
+    }
+
+    /// A hint at the delimiter with which the first line would make sense.
+    fn other_delimiter(&self, line: &str) -> String {
+        let wanted = &self.target.wanted;
+        let is_known = |fields: Vec<String>| names::known(&fields, wanted) > 0;
+        let fitting = DELIMITERS.iter().find(|delimiter| {
+            let fields = line.split(char::from(**delimiter));
+            let unquoted = fields.map(|field| field.trim().trim_matches('"').to_owned());
+            **delimiter != self.start.grammar.delimiter && is_known(unquoted.skip(1).collect())
+        });
+        match fitting {
+            Some(b'\t') => {
+                "; its fields seem to be separated by tabs: give '\\t' as the delimiter".to_owned()
+            }
+            Some(delimiter) => format!(
+                "; its fields seem to be separated by {:?}: give that as the delimiter",
+                char::from(*delimiter)
+            ),
+            None => String::new(),
+        }
+    }
 }
 
 /// The layout of a file without any record.
@@ -224,40 +304,10 @@ fn empty(target: &Target) -> Layout {
     Layout {
         fields: target.wanted.len(),
         columns: (0..target.wanted.len())
-            .map(|index| (index, index))
+            .map(|index| (index, target.wanted[index].place))
             .collect(),
         header: false,
+        trailing: false,
         notes: Vec::new(),
-    }
-}
-
-/// A hint at the delimiter with which the first line would make sense.
-fn other_delimiter(line: &str, target: &Target) -> String {
-    let name = |column: &FileColumn, index: usize| match column {
-        FileColumn::Name(name) => name.clone(),
-        FileColumn::Position(_) => target.wanted[index].column.clone(),
-    };
-    let plain = |text: &str| -> String {
-        let text = text.trim().trim_matches('"');
-        text.chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    };
-    let fitting = DELIMITERS.iter().find(|delimiter| {
-        **delimiter != target.rules.delimiter
-            && line.split(char::from(**delimiter)).skip(1).any(|field| {
-                target.wanted.iter().enumerate().any(|(index, wanted)| {
-                    let field = plain(field);
-                    field == plain(&name(&wanted.file, index)) || field == plain(&wanted.column)
-                })
-            })
-    });
-    match fitting {
-        Some(delimiter) => format!(
-            "; its fields seem to be separated by {:?}: give that as the delimiter",
-            char::from(*delimiter)
-        ),
-        None => String::new(),
     }
 }

@@ -143,7 +143,8 @@ fn read(
             if taken > 0 || at_end {
                 break taken;
             }
-            wanted = batch.bytes.len() + BLOCK_BYTES;
+            // Twice as much each time: a record that is not whole is looked at from its beginning again.
+            wanted = 2 * batch.bytes.len();
         };
         carried.extend_from_slice(&batch.bytes[taken..]);
         batch.bytes.truncate(taken);

@@ -2,6 +2,7 @@
 //! function, without a file, a database or a clock.
 
 use values::rule::Violation;
+use values::text::printable;
 use values::value::Value;
 
 use crate::rules::column::{Cell, ColumnRules};
@@ -63,9 +64,9 @@ fn message(cell: &Cell<'_>, fault: &str) -> String {
     match cell {
         Cell::Text(text) if text.chars().nth(SHOWN_CHARS).is_some() => {
             let beginning: String = text.chars().take(SHOWN_CHARS).collect();
-            format!("`{beginning}…` {fault}")
+            format!("`{}…` {fault}", printable(&beginning))
         }
-        Cell::Text(text) => format!("`{text}` {fault}"),
+        Cell::Text(text) => format!("`{}` {fault}", printable(text)),
         _ => fault.to_owned(),
     }
 }

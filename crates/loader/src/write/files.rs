@@ -25,6 +25,7 @@ use crate::write::ledger::{self, Entry};
 use crate::write::rejects::Rejects;
 use storage::source;
 use storage::sum::Sum;
+use values::line_end::LineEnd;
 
 /// A load that is under way.
 pub(crate) struct Run<'a> {
@@ -180,7 +181,7 @@ impl Run<'_> {
         for (rule, count) in &outcome.rules {
             *report.rules.entry(rule.name()).or_default() += count;
         }
-        notes.extend(said(&outcome));
+        notes.extend(said(&outcome, plan.grammar.line_end));
         Ok(FileReport {
             file: name.clone(),
             bytes: sum.bytes,
@@ -287,13 +288,28 @@ pub(crate) fn commit_with(
 }
 
 /// What the report says about a file's lines.
-fn said(outcome: &Outcome) -> Vec<String> {
+fn said(outcome: &Outcome, line_end: LineEnd) -> Vec<String> {
     let noticed = outcome.noticed;
     let mut notes = Vec::new();
-    match (noticed.crlf, noticed.lf) {
-        (0, _) => {}
-        (_, 0) => notes.push("has CRLF line ends".to_owned()),
-        (crlf, lf) => notes.push(format!("mixes line ends: {crlf} CRLF, {lf} LF")),
+    let counts = [
+        (LineEnd::Lf, noticed.lf),
+        (LineEnd::CrLf, noticed.crlf),
+        (LineEnd::Cr, noticed.cr),
+    ];
+    let others = counts
+        .iter()
+        .filter(|(other, count)| *other != line_end && *count > 0);
+    let others: Vec<_> = others
+        .map(|(other, count)| format!("{count} with {}", other.name()))
+        .collect();
+    if !others.is_empty() {
+        notes.push(format!(
+            "mixes line ends: its first line ends with {}, {}, which are rejects",
+            line_end.name(),
+            others.join(" and ")
+        ));
+    } else if line_end != LineEnd::Lf {
+        notes.push(format!("has {} line ends", line_end.name()));
     }
     if noticed.open_end {
         notes.push("ends without a line break".to_owned());

@@ -248,6 +248,15 @@ impl World {
     }
 }
 
+/// A world whose dataset has the table `t` with these columns, and these rules for loading it. Any number of rows may be
+/// rejected.
+pub(crate) fn shaped(columns: &str, load: &str) -> World {
+    let toml =
+        format!("name = \"shaped\"\n[[table]]\nname = \"t\"\nkey = []\n[table.load]\n{load}\n");
+    let table = format!("CREATE TABLE t ({columns});");
+    World::new(&[("dataset.toml", &toml), ("schema.sql", &table)])
+}
+
 /// A number so far from that of the next index that no page of a key set holds both.
 pub(crate) fn scattered(index: i64) -> i64 {
     index * 1_000_003

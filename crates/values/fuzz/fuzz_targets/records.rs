@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use values::records::{Grammar, Noticed, Records, Splitter, Torn};
+use values::line_end::LineEnd;
+use values::records::{first_line_end, Grammar, Noticed, Records, Splitter, Torn};
 
 /// A record with offsets within the file.
 #[derive(Debug, PartialEq)]
@@ -22,6 +23,7 @@ fuzz_target!(|input: &[u8]| {
     let grammar = Grammar {
         delimiter: [b',', b';', b'\t', b'|'][usize::from(delimiter % 4)],
         quote: [Some(b'"'), Some(b'\''), None][usize::from(quote % 3)],
+        line_end: [LineEnd::Lf, LineEnd::CrLf, LineEnd::Cr][usize::from(quote / 3 % 3)],
         fields: usize::from(fields % 4) + 1,
         longest_bytes: usize::from(*longest) + 1,
     };
@@ -29,6 +31,9 @@ fuzz_target!(|input: &[u8]| {
     let in_pieces = split(text, grammar, usize::from(*piece) + 1);
     assert_eq!((&whole, noticed), (&in_pieces.0, in_pieces.1));
     cover(text, grammar, &whole, noticed);
+    let first = first_line_end(text, grammar, true);
+    let early = first_line_end(&text[..text.len().min(usize::from(*piece))], grammar, false);
+    assert!(early.is_none() || early == first, "more bytes tell another line end");
 });
 
 fn split(text: &[u8], grammar: Grammar, piece: usize) -> (Vec<Read>, Noticed) {
@@ -61,31 +66,35 @@ fn split(text: &[u8], grammar: Grammar, piece: usize) -> (Vec<Read>, Noticed) {
 
 /// Between records lie line ends and nothing else, but for the rest of a line that is too long.
 fn cover(text: &[u8], grammar: Grammar, records: &[Read], noticed: Noticed) {
+    let last = if grammar.line_end == LineEnd::Cr { b'\r' } else { b'\n' };
+    let count = |from: usize, to: usize| text[from..to].iter().filter(|byte| **byte == last).count() as u64;
     let mut next = 0;
     let mut line_ends = 0;
     let mut blank = 0;
     let between = |from: usize, to: usize, after: Option<Torn>, blank: &mut u64| {
         let mut gap = &text[from..to];
         if after == Some(Torn::TooLong) {
-            let rest = gap.iter().position(|byte| *byte == b'\n');
+            let rest = gap.iter().position(|byte| *byte == last);
             gap = &gap[rest.unwrap_or(gap.len())..];
         }
         let only_ends = gap.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
         assert!(only_ends, "bytes are lost: {:?}", String::from_utf8_lossy(gap));
-        *blank += gap.iter().filter(|byte| **byte == b'\n').count() as u64;
+        *blank += gap.iter().filter(|byte| **byte == last).count() as u64;
     };
     let mut after = None;
     for record in records {
         assert!(record.start >= next && record.end >= record.start, "records overlap");
         between(next, record.start, after, &mut blank);
-        line_ends += text[next..record.start].iter().filter(|byte| **byte == b'\n').count() as u64;
+        line_ends += count(next, record.start);
         assert_eq!(record.line, 1 + line_ends, "the physical line");
-        line_ends += text[record.start..record.end].iter().filter(|byte| **byte == b'\n').count() as u64;
+        line_ends += count(record.start, record.end);
         assert!(record.end - record.start <= grammar.longest_bytes, "longer than a record may be");
         match record.torn {
             Some(_) => assert!(record.fields.is_empty()),
             None => {
                 assert!(!record.fields.is_empty());
+                let breaks = [b'\r', b'\n'].map(|byte| grammar.quote.is_none() && text[record.start..record.end].contains(&byte));
+                assert_eq!(breaks, [false, false], "a line break outside of quotes within a record");
                 let bytes: usize = record.fields.iter().map(Vec::len).sum();
                 assert!(bytes <= record.end - record.start, "fields are longer than their record");
             }

@@ -1,0 +1,210 @@
+//! Where a file's records begin, and how its lines end: lines to skip, a first line `sep=;`, the first line's end.
+
+use std::io::Read;
+
+use dataset::failure::{Kind, OrFail};
+use dataset::load_rules::LoadRules;
+use memchr::memchr2;
+use values::line_end::LineEnd;
+use values::records::{Grammar, Record, Records, Splitter, Torn, first_line_end};
+
+use crate::input::decode::unreadable;
+
+/// How many bytes are read at once until the first record is whole; twice as many then, and so on.
+const HEAD_BYTES: usize = 64 << 10;
+/// What Excel writes and reads in a first line that tells the delimiter.
+const TELLS_DELIMITER: &[u8] = b"sep=";
+
+/// A file's beginning, with at least its first record, if it has any.
+pub(crate) struct Start {
+    pub(crate) head: Vec<u8>,
+    /// Where the first record begins, or would.
+    pub(crate) begin: usize,
+    /// The line on which it begins.
+    pub(crate) line: u64,
+    /// The grammar of records with any number of fields.
+    pub(crate) grammar: Grammar,
+    /// The records in what was read.
+    pub(crate) records: Records,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Start {
+    /// Reads until the first record is whole.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if the file cannot be read; [`Kind::Mismatch`] if its lines cannot be told from each other, or it has
+    /// fewer than are skipped.
+    pub(crate) fn read(
+        name: &str,
+        bytes: &mut dyn Read,
+        rules: &LoadRules,
+    ) -> anyhow::Result<Self> {
+        let mut head = Vec::new();
+        loop {
+            let wanted = head.len().max(HEAD_BYTES);
+            let read = bytes
+                .take(wanted as u64)
+                .read_to_end(&mut head)
+                .or_fail(Kind::Refused, || unreadable(name))?;
+            let found = Self::of(&mut head, read < wanted, rules)
+                .map_err(|why| Kind::Mismatch.error(format!("{name} {why}")))?;
+            if let Some(start) = found {
+                return Ok(start);
+            }
+        }
+    }
+
+    /// The bytes in which the records are.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.head[self.begin..]
+    }
+
+    /// The bytes of a record as they stand in the file.
+    pub(crate) fn raw(&self, record: &Record) -> &[u8] {
+        &self.body()[record.start as usize..record.end as usize]
+    }
+
+    /// The beginning, if `head` has it whole; its bytes are taken then.
+    fn of(head: &mut Vec<u8>, at_end: bool, rules: &LoadRules) -> Result<Option<Self>, String> {
+        let (mut begin, mut line) = (0, 1);
+        for skipped in 0..rules.skip_lines {
+            match line_length(&head[begin..], at_end) {
+                Some(0) => {
+                    return Err(format!(
+                        "has {skipped} lines, but {} are to be skipped (skip_lines)",
+                        rules.skip_lines
+                    ));
+                }
+                Some(length) => begin += length,
+                None => return Ok(None),
+            }
+            line += 1;
+        }
+        let mut grammar = Grammar {
+            delimiter: rules.delimiter,
+            quote: rules.quote,
+            line_end: LineEnd::default(),
+            fields: 0,
+            longest_bytes: rules.max_record_bytes,
+        };
+        let mut notes = Vec::new();
+        if rules.skip_lines > 0 {
+            notes.push(format!("has {} lines skipped", rules.skip_lines));
+        }
+        match told_delimiter(&head[begin..], at_end) {
+            Told::Delimiter { delimiter, length } => {
+                if Some(delimiter) == rules.quote {
+                    return Err("says in its first line that the quote separates fields".to_owned());
+                }
+                begin += length;
+                line += 1;
+                // The file knows better than a description of all files, and a wrong delimiter shows at the header.
+                grammar.delimiter = delimiter;
+                notes.push(match delimiter == rules.delimiter {
+                    true => "begins with a line that tells the delimiter".to_owned(),
+                    false => format!(
+                        "is separated by {:?}, as its first line says, though {:?} is declared",
+                        char::from(delimiter),
+                        char::from(rules.delimiter)
+                    ),
+                });
+            }
+            Told::Nothing => {}
+            Told::More => return Ok(None),
+        }
+        let body = &head[begin..];
+        let is_long = body.len() > grammar.longest_bytes;
+        grammar.line_end = match first_line_end(body, grammar, at_end) {
+            Some(line_end) => line_end,
+            None if at_end || is_long => LineEnd::default(),
+            None => return Ok(None),
+        };
+        let mut records = Records::default();
+        Splitter::new(grammar, line).split(body, at_end, &mut records);
+        if records.records.is_empty() && !at_end {
+            return Ok(None);
+        }
+        let mut breaks = records
+            .records
+            .iter()
+            .filter(|record| record.torn == Some(Torn::LineBreak));
+        // Many programs write CR alone into a value, and few at the end of lines.
+        if grammar.line_end == LineEnd::Cr
+            && let Some(other) = breaks.next()
+        {
+            return Err(format!(
+                "ends its first line with a carriage return alone, but has a line feed behind it (line {}): which of them \
+                 ends lines cannot be told; write all line ends alike, as with tr -d '\\r' or tr '\\r' '\\n'",
+                other.line
+            ));
+        }
+        Ok(Some(Self {
+            head: std::mem::take(head),
+            begin,
+            line,
+            grammar,
+            records,
+            notes,
+        }))
+    }
+}
+
+/// The length of the first line with its end, 0 at the end of the file. `None` if more bytes are needed.
+fn line_length(bytes: &[u8], at_end: bool) -> Option<usize> {
+    match memchr2(b'\r', b'\n', bytes) {
+        Some(at) => Some(at + LineEnd::of(&bytes[at..], at_end)?.bytes().len()),
+        None => at_end.then_some(bytes.len()),
+    }
+}
+
+/// What a first line says about the delimiter.
+enum Told {
+    /// The line, so many bytes long with its end, tells the delimiter.
+    Delimiter { delimiter: u8, length: usize },
+    /// The line tells nothing.
+    Nothing,
+    /// The bytes end before the line does.
+    More,
+}
+
+/// Reads a line such as `sep=;`, with or without quotes around it.
+fn told_delimiter(bytes: &[u8], at_end: bool) -> Told {
+    // The longest such line: quotes around it, and CRLF.
+    let longest = TELLS_DELIMITER.len() + 5;
+    let begin = &bytes[..bytes.len().min(longest)];
+    let unquoted = begin.strip_prefix(b"\"").unwrap_or(begin);
+    let tells = unquoted
+        .get(..TELLS_DELIMITER.len())
+        .is_some_and(|word| word.eq_ignore_ascii_case(TELLS_DELIMITER));
+    if !tells {
+        return match begin.len() < longest && !at_end {
+            true => Told::More,
+            false => Told::Nothing,
+        };
+    }
+    let Some(length) = line_length(begin, at_end || bytes.len() > longest) else {
+        return match bytes.len() < longest {
+            true => Told::More,
+            false => Told::Nothing,
+        };
+    };
+    let line = &begin[..length];
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = match line {
+        [b'"', within @ .., b'"'] => within,
+        line => line,
+    };
+    match line.get(TELLS_DELIMITER.len()..) {
+        Some([delimiter])
+            if delimiter.is_ascii_punctuation() || matches!(delimiter, b'\t' | b' ') =>
+        {
+            Told::Delimiter {
+                delimiter: *delimiter,
+                length,
+            }
+        }
+        _ => Told::Nothing,
+    }
+}
