@@ -33,8 +33,11 @@ fn copied(client: &mut Client, text: &str) -> Result<Vec<[String; 2]>, String> {
     }
 }
 
-/// What the splitter makes of a text: rows of two fields, or why one is none.
-fn split(text: &str) -> (Vec<Result<[String; 2], Option<Torn>>>, Noticed) {
+/// Two fields, or why a record has not two.
+type Pair = Result<[String; 2], Option<Torn>>;
+
+/// What the splitter makes of a text.
+fn split(text: &str) -> (Vec<Pair>, Noticed) {
     let mut grammar = Grammar {
         delimiter: b',',
         quote: Some(b'"'),
