@@ -49,8 +49,8 @@
 //! and with the file and line of the row.
 //!
 //! Keys are kept in memory up to a limit. Beyond it, and for CHECK constraints, values are staged in a temporary table,
-//! where the database finds the few that matter. A pipe can be read only once: its keys are looked up block by block, and
-//! checks are left to the server.
+//! where the database finds the few that matter, for which the file is read twice. What is read from a pipe is kept in a
+//! temporary file, so that it can be read twice too.
 
 pub mod cli;
 mod input;

@@ -13,13 +13,13 @@ use crate::input::sniff::{self, SniffedFile};
 use crate::keys::check::KeyCheck;
 use crate::keys::memory_limit::FileKeys;
 use crate::keys::sets::KeySets;
-use crate::keys::staged::{Again, FileRows};
+use crate::keys::staged::FileRows;
 use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
 use crate::rules::key::KeyName;
 use crate::target::Target;
 use crate::target::tables;
-use crate::write::file::{self, Between, FileLoad, Outcome};
+use crate::write::file::{self, FileLoad, Outcome};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::ledger::{self, Entry};
 use crate::write::rejects::Rejects;
@@ -92,6 +92,11 @@ impl Run<'_> {
         report: &mut TableReport,
     ) -> anyhow::Result<FileReport> {
         let options = self.options;
+        let source = match file_plan.sum {
+            Some(_) => file_plan.source.clone(),
+            // Whether it has to be read twice is known only when its keys don't fit in memory.
+            None => file_plan.source.kept()?,
+        };
         let SniffedFile {
             rest,
             plan,
@@ -100,7 +105,7 @@ impl Run<'_> {
             references,
             mut notes,
             watch,
-        } = sniff::open(&file_plan.source, target)?;
+        } = sniff::open(&source, target)?;
         let check = self.key_check(client, target, &unique, &references)?;
         let name = rest.name.clone();
         let rows = FileRows {
@@ -109,10 +114,8 @@ impl Run<'_> {
             columns: &columns,
             plan: &plan,
             workers: options.workers,
-            again: file_plan.sum.map(|sum| Again {
-                source: &file_plan.source,
-                sum,
-            }),
+            source: &source,
+            sum: file_plan.sum,
         };
         let done_before = file_plan.before.map_or(0, |before| before.rows);
         let mut load = FileLoad {
@@ -128,7 +131,6 @@ impl Run<'_> {
             rows_before: report.rows.read,
         };
         let load_id = self.load_id;
-        let unkeyed = &mut self.unkeyed;
         let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
             if let Some(limit) = options.max_rejects
                 && limit.is_exceeded(rows.rejected, rows.read)
@@ -153,18 +155,7 @@ impl Run<'_> {
             client.batch_execute("BEGIN")?;
             tables::lock(client, &options.schema, tables)
         };
-        let outcome = file::load(
-            client,
-            &mut load,
-            rest,
-            self.cancel,
-            &mut Between {
-                commit: &mut commit,
-                index: &mut |client| {
-                    tables::add_keys(client, &options.dataset, &options.schema, unkeyed)
-                },
-            },
-        )?;
+        let outcome = file::load(client, &mut load, rest, self.cancel, &mut commit)?;
         let orphans = std::mem::take(&mut load.keys.check.orphans);
         // Keys that the file lacks are made by the server, so memory does not have them all.
         for (index, key) in target.unique.iter().enumerate() {
@@ -181,6 +172,11 @@ impl Run<'_> {
             *report.rules.entry(rule.name()).or_default() += count;
         }
         notes.extend(said(&outcome));
+        if options.commit_every.is_some() && file_plan.sum.is_none() {
+            notes.push(
+                "is a pipe, whose rows are committed at its end and not on the way".to_owned(),
+            );
+        }
         Ok(FileReport {
             file: name.clone(),
             bytes: sum.bytes,
