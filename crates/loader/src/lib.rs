@@ -6,7 +6,7 @@
 //!
 //! use database::Cancel;
 //! use dataset::Dataset;
-//! use loader::{Options, load};
+//! use loader::{Options, RejectLimit, load};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let file = folder.path().join("departments.csv");
@@ -16,6 +16,8 @@
 //! let options = Options {
 //!     tables: vec![("departments".to_owned(), file.display().to_string())],
 //!     rejects: folder.path().join("rejects"),
+//!     // One row of three is more than the tenth that may be rejected otherwise.
+//!     max_rejects: Some(RejectLimit::Rows(1)),
 //!     ..Options::new(Dataset::open("hiring")?)
 //! };
 //! let report = load(&database.settings(), &options, &Cancel::default())?;

@@ -4,6 +4,7 @@
 //! allocates nothing: the buffer alone grows, and is used again for the next row. A buffer is a `Vec<u8>` where files
 //! are written, or a `String` where a text is a field yet to be encoded.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use dataset::calendar::Date;
@@ -337,6 +338,26 @@ pub fn of_raw_bytes(bytes: &[u8], encoding: Encoding) -> String {
         text.push('…');
     }
     text
+}
+
+/// A file's text as a message can repeat it: control characters as `\n`, `\x1b` or `\u{85}`, since a terminal obeys them.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\t' | '\n' | '\r' => shown.extend(character.escape_default()),
+            control if control.is_ascii_control() => {
+                shown.push_str("\\x");
+                hex(&[control as u8], Case::Lower, &mut shown);
+            }
+            control if control.is_control() => shown.extend(control.escape_unicode()),
+            character => shown.push(character),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 #[cfg(test)]

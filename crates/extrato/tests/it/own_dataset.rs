@@ -15,7 +15,16 @@ fn loaded() -> World {
     let world = World::new();
     let files = format!("{SAMPLE}/files");
     let report = world
-        .done(&["load", "--dataset", SAMPLE, "--from", &files, "--json"])
+        .done(&[
+            "load",
+            "--dataset",
+            SAMPLE,
+            "--from",
+            &files,
+            "--max-rejects",
+            "3",
+            "--json",
+        ])
         .json();
     let rows = ["read", "loaded", "rejected"].map(|count| report["rows"][count].as_u64());
     assert_eq!(rows, [Some(18), Some(15), Some(3)]);

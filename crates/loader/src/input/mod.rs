@@ -4,5 +4,6 @@ pub(crate) mod batch;
 pub(crate) mod find;
 pub(crate) mod header;
 pub(crate) mod lines;
+pub(crate) mod look;
 pub(crate) mod sniff;
 pub(crate) mod stream;

@@ -25,6 +25,8 @@ use storage::source::{Source, Watch};
 
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 const UTF16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
+/// What is noted of a file without any record.
+pub(crate) const EMPTY: &str = "is empty";
 /// How many bytes are read at once until the first record is whole.
 const HEAD_BYTES: usize = 64 << 10;
 /// Delimiters that are tried when a header makes no sense.
@@ -122,7 +124,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
             })?
         }
         None => {
-            notes.push("is empty".to_owned());
+            notes.push(EMPTY.to_owned());
             empty(target)
         }
     };

@@ -70,8 +70,7 @@ struct Waiting {
 }
 
 /// Commits the rows of a file so far, after each [`FileLoad::commit_every`] of them, with all rows sent.
-pub(crate) type Commit<'a> =
-    dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()> + 'a;
+pub(crate) type Commit<'a> = dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()> + 'a;
 
 /// Loads the rest of a file.
 ///
@@ -100,8 +99,7 @@ pub(crate) fn load(
             if progress.begun.is_none() {
                 let read = progress.outcome.rows.read;
                 let waiting = progress.waiting.iter_mut().map(|row| &mut row.keys);
-                into.keys
-                    .stage_if_needed(client, read, waiting, cancel)?;
+                into.keys.stage_if_needed(client, read, waiting, cancel)?;
             }
             into.keys.read_results_to(client, progress.row_to_come())?;
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
@@ -319,8 +317,10 @@ impl FileLoad<'_> {
             && limit.is_exceeded(rejected, u64::MAX)
         {
             return Err(Kind::Refused.error(format!(
-                "{rejected} rejected by line {} of {}, more than --max-rejects {limit} allows",
-                place.line, place.file
+                "{rejected} rejected by line {} of {}, more than --max-rejects {limit} allows. The commonest reasons:{}",
+                place.line,
+                place.file,
+                self.rejects.commonest(None)
             )));
         }
         Ok(())

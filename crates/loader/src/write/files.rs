@@ -9,6 +9,7 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
+use crate::input::look;
 use crate::input::sniff::{self, SniffedFile};
 use crate::keys::check::KeyCheck;
 use crate::keys::memory_limit::FileKeys;
@@ -22,6 +23,7 @@ use crate::target::tables;
 use crate::write::file::{self, FileLoad, Outcome};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::ledger::{self, Entry};
+use crate::write::reasons;
 use crate::write::rejects::Rejects;
 use storage::source;
 use storage::sum::Sum;
@@ -62,6 +64,7 @@ impl Run<'_> {
         let mut report = TableReport {
             table: target.table.clone(),
             rows: Rows::default(),
+            done_before: 0,
             rules: BTreeMap::new(),
             orphans: BTreeMap::new(),
             files: Vec::new(),
@@ -72,12 +75,22 @@ impl Run<'_> {
                 Some(before) if before.complete => file_plan.left_out(before),
                 _ => self.file(client, target, tables, file_plan, &span, &mut report)?,
             };
+            report.done_before += file_plan.before.map_or(0, |before| before.rows);
             for note in &file.notes {
                 tracing::info!("{} {note}", file.file);
             }
             report.rows.add(&file.rows);
             report.files.push(file);
         }
+        if self.options.truncate && !self.options.allow_empty && report.rows.read == 0 {
+            return Err(file_plan::no_row(target, plans));
+        }
+        self.rejects.check_default_limit(
+            self.options,
+            &target.table,
+            report.rows.rejected,
+            report.rows.read - report.done_before,
+        )?;
         report.seconds = start.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -131,15 +144,26 @@ impl Run<'_> {
             rows_before: report.rows.read,
         };
         let load_id = self.load_id;
+        let rejected_before = report.rows.rejected;
+        let read_before = report.rows.read - report.done_before;
         let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
             if let Some(limit) = options.max_rejects
                 && limit.is_exceeded(rows.rejected, rows.read)
             {
                 return Err(Kind::Refused.error(format!(
-                    "{} of {} rows of {name} were rejected, more than --max-rejects {limit} allows",
-                    rows.rejected, rows.read
+                    "{} of {} rows of {name} were rejected, more than --max-rejects {limit} allows. The commonest \
+                     reasons:{}",
+                    rows.rejected,
+                    rows.read,
+                    rejects.commonest(Some(&target.table))
                 )));
             }
+            rejects.check_default_limit(
+                options,
+                &target.table,
+                rejected_before + rows.rejected,
+                read_before + rows.read - done_before,
+            )?;
             if let Some(sum) = file_plan.sum {
                 let entry = Entry {
                     load_id,
@@ -172,6 +196,9 @@ impl Run<'_> {
             *report.rules.entry(rule.name()).or_default() += count;
         }
         notes.extend(said(&outcome));
+        if outcome.rows.read == 0 && !notes.iter().any(|note| note == sniff::EMPTY) {
+            notes.push("has a header and no row".to_owned());
+        }
         if options.commit_every.is_some() && file_plan.sum.is_none() {
             notes.push(
                 "is a pipe, whose rows are committed at its end and not on the way".to_owned(),
@@ -201,10 +228,15 @@ impl Run<'_> {
         let (name, rows) = (file_plan.source.name(), &outcome.rows);
         rows.check(&name)?;
         if options.max_rejects.is_none() && rows.read > 1 && outcome.malformed == rows.read {
+            let reasons = self.rejects.of_last_file(&target.table);
             return Err(Kind::Refused.error(format!(
                 "not one of the {} rows of {name} fits table {}: is it another table's file, are its columns in another \
-                 order, or is its delimiter a different one? (--max-rejects 100% takes it as it is)",
-                rows.read, target.table
+                 order, or is it written in another way? (--max-rejects 100% takes it as it is)\n  {}.\n  The commonest \
+                 reasons:{}",
+                rows.read,
+                target.table,
+                look::described(reasons.iter().flat_map(|reasons| reasons.samples()), &target.rules),
+                reasons::commonest(reasons.iter().map(|reasons| (target.table.as_str(), *reasons)))
             )));
         }
         if file_plan.sum.is_none() && !options.force && !options.truncate {

@@ -5,6 +5,7 @@ mod bad_input;
 mod casts;
 mod damage;
 mod hiring;
+mod limits;
 mod memory;
 mod sales;
 mod server_rules;

@@ -100,6 +100,7 @@ fn load(
 ) -> Report {
     let mut options = world.options();
     options.truncate = true;
+    options.allow_empty = true;
     options.force = true;
     options.on_duplicate = on_duplicate;
     options.commit_every = commit_every;
