@@ -121,6 +121,18 @@ fn one_model_reads_what_it_needs_and_is_shown_with_null_and_numbers_to_the_right
             finished.stdout
         );
     }
+    let quiet = world.done(&[&arguments[..], &["-q"]].concat());
+    assert!(
+        finished.stdout.starts_with(quiet.stdout.trim_end()),
+        "{}",
+        quiet.stdout
+    );
+    assert_eq!(
+        quiet.stdout.lines().count(),
+        8,
+        "a title, a header, a line and five rows"
+    );
+    assert_eq!(quiet.stderr, "");
     let report = world.done(&[&arguments[..], &["--json"]].concat()).json();
     assert_eq!(report["models"].as_array().unwrap().len(), 1);
     let read: Vec<_> = report["tables"]
