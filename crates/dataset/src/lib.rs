@@ -31,6 +31,8 @@ const DESCRIPTION: &str = "dataset.toml";
 pub struct Dataset {
     /// The dataset's name, which is also the Postgres schema it lives in unless another is named.
     pub name: String,
+    /// Whether it is one of those built in, whose rows can be generated.
+    pub is_built_in: bool,
     /// The tables, parents before children.
     pub tables: Vec<Table>,
     /// The models.
@@ -225,6 +227,7 @@ impl Dataset {
             .collect::<anyhow::Result<Vec<_>>>()?;
         let dataset = Self {
             name: description.name,
+            is_built_in: matches!(folder, Folder::BuiltIn(_)),
             tables: description.tables,
             models,
             schema_sql: folder.read("schema.sql")?.unwrap_or_default(),

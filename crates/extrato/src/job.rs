@@ -1,4 +1,4 @@
-//! `generate`, `transform` and `verify`: the library does the work, on the database that is named or the embedded one.
+//! `generate`, `load`, `transform` and `verify`: the library does the work, on the database that is named or the embedded one.
 
 use database::embedded::Embedded;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
@@ -70,7 +70,12 @@ pub(crate) fn transform(
             transform::run(&settings, &options, cancel)?
         }
     };
-    terminal.result(&report, || summary::of_transform(&report))
+    let previews = summary::previews(&report);
+    // Quiet leaves the summary out, but not the rows that --show asked for.
+    match terminal.is_quiet() && !previews.is_empty() {
+        true => terminal.answer(&report, || previews),
+        false => terminal.result(&report, || summary::of_transform(&report)),
+    }
 }
 
 /// `extrato verify`

@@ -59,7 +59,7 @@ pub(crate) fn run(
         }
         models.extend(described);
     }
-    terminal.result(&models, || {
+    terminal.answer(&models, || {
         let texts: Vec<String> = models.iter().map(text).collect();
         texts.join("\n\n")
     })

@@ -143,12 +143,20 @@ pub(crate) fn of_transform(report: &transform::Report) -> String {
     let mut steps = Steps::new();
     steps.transform(report);
     steps.seconds("total", "", report.seconds);
+    let mut previews = previews(report);
+    if !previews.is_empty() {
+        previews += "\n\n";
+    }
+    format!("{previews}{}\n{}", steps.0, outputs(report))
+}
+
+/// The first rows of each model of which they were asked for.
+pub(crate) fn previews(report: &transform::Report) -> String {
     let previews = report.models.iter().filter_map(|model| {
         let preview = model.preview.as_ref()?;
-        Some(preview::of_model(model, preview) + "\n\n")
+        Some(preview::of_model(model, preview))
     });
-    let previews: String = previews.collect();
-    format!("{previews}{}\n{}", steps.0, outputs(report))
+    previews.collect::<Vec<_>>().join("\n\n")
 }
 
 pub(crate) fn of_pipeline(report: &PipelineReport) -> String {

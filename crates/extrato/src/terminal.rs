@@ -23,7 +23,7 @@ pub(crate) struct TerminalArgs {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "quiet")]
     verbose: u8,
 
-    /// Say nothing but errors
+    /// Say nothing but errors, and what was asked for with --show
     #[arg(short, long, global = true)]
     quiet: bool,
 
@@ -89,8 +89,25 @@ impl Terminal {
         Ok(cancel)
     }
 
-    /// Prints a result: as JSON if that was asked for, else `text` unless the user wants quiet.
+    /// Whether the user wants to hear of errors alone.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Prints the summary of a run: as JSON if that was asked for, else `text` unless the user wants quiet.
     pub(crate) fn result(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> anyhow::Result<()> {
+        if self.quiet && !self.json {
+            return Ok(());
+        }
+        self.answer(value, text)
+    }
+
+    /// Prints what the user asked to see, quiet or not: as JSON if that was asked for, else `text`.
+    pub(crate) fn answer(
         &self,
         value: &impl Serialize,
         text: impl FnOnce() -> String,
@@ -98,15 +115,12 @@ impl Terminal {
         if self.json {
             return print(&serde_json::to_string_pretty(value)?);
         }
-        if self.quiet {
-            return Ok(());
-        }
         print(&text())
     }
 
     /// Prints an error with its causes, once, on standard error.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        let _ = writeln!(io::stderr(), "error: {}", chain(error));
+        let _ = writeln!(io::stderr(), "error: {}", harmless(&chain(error)));
     }
 }
 
@@ -125,6 +139,18 @@ fn chain(error: &anyhow::Error) -> String {
         text.push_str(&message);
     }
     text
+}
+
+/// A text without what a terminal would take for a command: causes may quote files and servers.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character.is_control() && character != '\n' {
+            true => shown.extend(character.escape_default()),
+            false => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// Prints to standard output; a reader that has gone (`| head`) is not an error.
@@ -162,5 +188,10 @@ mod tests {
             .context("cannot write: disk full")
             .context("publishing");
         assert_eq!(chain(&error), "publishing: cannot write: disk full");
+    }
+
+    #[test]
+    fn an_error_holds_nothing_that_a_terminal_obeys_but_its_lines() {
+        assert_eq!(harmless("a\u{1b}[2J\r\n  é\0"), "a\\u{1b}[2J\\r\n  é\\u{0}");
     }
 }

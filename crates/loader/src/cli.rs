@@ -17,18 +17,20 @@ const MAX_WORKERS: usize = 4;
 /// The examples that the help ends with.
 pub const EXAMPLES: &str = "\
 Examples:
+  Files to try it with, in which one row of fifty has a fault
+    extrato generate --dataset sales --dirty 0.02 --to exports --format csv
   Every file of the dataset that a folder holds, by the names that dataset.toml gives
-    extrato load --dataset hiring --from data/samples/hiring
-  One table, from several compressed files
-    extrato load --dataset sales --table 'sales_order_detail=exports/detail-*.csv.gz'
-  From another program
-    zcat people.csv.gz | extrato load --dataset sales --table person=-
-  Nothing at all if more than one row of two hundred is bad
-    extrato load --dataset sales --from exports --max-rejects 0.5%
+    extrato load --dataset sales --from exports
   Again, where rows were corrected: those that are there are replaced
-    extrato load --dataset sales --from corrected --on-duplicate update
+    extrato load --dataset sales --from exports --on-duplicate update
+  One table, from files that a pattern names, into a schema of its own
+    extrato load --dataset sales --table 'product=exports/Production.Product*.csv' --schema trial
+  From another program
+    gzip -c exports/Person.Person.csv | extrato load --dataset sales --table person=- --schema trial
+  Nothing at all if more than one row of twenty is bad
+    extrato load --dataset sales --from exports --schema strict --max-rejects 5%
   Very many rows: what is done stays done, and the same command goes on after a failure
-    extrato load --dataset sales --from exports --commit-every 1000000";
+    extrato load --dataset sales --from exports --schema large --commit-every 100000";
 
 /// Load CSV files into Postgres: every row that keeps the rules, and a record of every other
 ///
@@ -69,8 +71,8 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Rejects")]
     pub no_reject_table: bool,
 
-    /// Load nothing if more rows are rejected: a number, or a share such as 0.5% [default: any number, but not all
-    /// rows of a file]
+    /// Load nothing if more rows are rejected in all: a number, or a share such as 0.5%; 100% allows any number
+    /// [default: a tenth of the rows of each table, and not all rows of a file]
     #[arg(long, value_name = "N|P%", help_heading = "Rejects")]
     pub max_rejects: Option<RejectLimit>,
 
@@ -91,6 +93,10 @@ pub struct LoadArgs {
     /// Empty the tables first, in the same transaction
     #[arg(long, help_heading = "Loading")]
     pub truncate: bool,
+
+    /// Empty tables with --truncate even if their files hold no row
+    #[arg(long, requires = "truncate", help_heading = "Loading")]
+    pub allow_empty: bool,
 
     /// Commit after every N rows read, instead of once at the end. The same load run again continues behind its last
     /// commit, and leaves out files that are done
@@ -188,6 +194,7 @@ impl LoadArgs {
             on_duplicate: self.on_duplicate,
             force: self.force,
             truncate: self.truncate,
+            allow_empty: self.allow_empty,
             commit_every: self.commit_every,
             memory_bytes: self
                 .memory
@@ -270,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn without_more_all_rows_go_in_at_once_and_any_number_may_be_rejected() {
+    fn without_more_all_rows_go_in_at_once_and_no_limit_of_rejects_is_given() {
         let options = parse(&["--from", "x"])
             .expect("parsed")
             .options()

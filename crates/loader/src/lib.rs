@@ -6,7 +6,7 @@
 //!
 //! use database::Cancel;
 //! use dataset::Dataset;
-//! use loader::{Options, load};
+//! use loader::{Options, RejectLimit, load};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let file = folder.path().join("departments.csv");
@@ -16,6 +16,8 @@
 //! let options = Options {
 //!     tables: vec![("departments".to_owned(), file.display().to_string())],
 //!     rejects: folder.path().join("rejects"),
+//!     // One row of three is more than the tenth that may be rejected otherwise.
+//!     max_rejects: Some(RejectLimit::Rows(1)),
 //!     ..Options::new(Dataset::open("hiring")?)
 //! };
 //! let report = load(&database.settings(), &options, &Cancel::default())?;
@@ -49,8 +51,8 @@
 //! and with the file and line of the row.
 //!
 //! Keys are kept in memory up to a limit. Beyond it, and for CHECK constraints, values are staged in a temporary table,
-//! where the database finds the few that matter. A pipe can be read only once: its keys are looked up block by block, and
-//! checks are left to the server.
+//! where the database finds the few that matter, for which the file is read twice. What is read from a pipe is kept in a
+//! temporary file, so that it can be read twice too.
 
 pub mod cli;
 mod input;

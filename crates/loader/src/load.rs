@@ -104,6 +104,14 @@ fn in_order(
         .with_context(|| {
             format!("all is loaded, but the tables in schema {schema} cannot be analysed")
         })?;
+    if run.rows.rejected > 0 {
+        tracing::warn!(
+            "{} of {} rows were rejected: see {}",
+            run.rows.rejected,
+            run.rows.read,
+            options.rejects.display()
+        );
+    }
     Ok(Report {
         dataset: options.dataset.name.clone(),
         schema: schema.clone(),
@@ -145,6 +153,11 @@ fn transaction(
     };
     tables::lock(client, schema, tables)?;
     if run.options.truncate {
+        if !run.options.allow_empty {
+            for (target, plans) in targets.iter().zip(plans) {
+                file_plan::refuse_empty(target, plans)?;
+            }
+        }
         tables::truncate(client, schema, tables)?;
         ledger::forget(client, schema, tables)?;
     }
@@ -170,8 +183,10 @@ fn transaction(
         && limit.is_exceeded(run.rows.rejected, run.rows.read)
     {
         return Err(Kind::Refused.error(format!(
-            "{} of {} rows were rejected, more than --max-rejects {limit} allows",
-            run.rows.rejected, run.rows.read
+            "{} of {} rows were rejected, more than --max-rejects {limit} allows. The commonest reasons:{}",
+            run.rows.rejected,
+            run.rows.read,
+            run.rejects.commonest(None)
         )));
     }
     commit_with(client, run.options, &mut run.rejects)?;
@@ -200,7 +215,7 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
     let loaded = match run.options.commit_every {
         None => "nothing was loaded",
         Some(_) => {
-            "what was not yet committed was not loaded; the same load again goes on from there"
+            "what was committed stays, the rest was not loaded; the same load again goes on from there"
         }
     };
     let seen = match run.rejects.is_empty() {

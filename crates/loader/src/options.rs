@@ -8,6 +8,9 @@ use dataset::encoding::Encoding;
 use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, LoadRules};
 
+/// How many rejects each table may have, unless the options give a limit for the whole load.
+pub(crate) const DEFAULT_MAX_REJECTS: RejectLimit = RejectLimit::Percent(10.0);
+
 /// The memory for keys unless the options say otherwise.
 pub const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 
@@ -27,7 +30,8 @@ pub struct Options {
     pub rejects: PathBuf,
     /// Whether rejects go into the table `extrato_reject` too.
     pub reject_table: bool,
-    /// How many rejects a load may have; with more of them nothing is loaded. `None` allows any number.
+    /// How many rejects a load may have; with more of them nothing is loaded. `None` allows a tenth of the rows of each
+    /// table, and no file of which not one row fits.
     pub max_rejects: Option<RejectLimit>,
     /// What to do about a row whose key is there already, and about a file that was loaded before.
     pub on_duplicate: OnDuplicate,
@@ -35,6 +39,8 @@ pub struct Options {
     pub force: bool,
     /// Whether the tables that files are loaded into are emptied first.
     pub truncate: bool,
+    /// Whether tables are emptied that get no row from their files; without it such a load is refused.
+    pub allow_empty: bool,
     /// After how many rows read the load commits; with `None` all rows are one transaction.
     pub commit_every: Option<u64>,
     /// The memory for keys, in bytes.
@@ -60,6 +66,7 @@ impl Options {
             on_duplicate: OnDuplicate::default(),
             force: false,
             truncate: false,
+            allow_empty: false,
             commit_every: None,
             memory_bytes: DEFAULT_MEMORY_BYTES,
             workers: 1,

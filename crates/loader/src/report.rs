@@ -74,6 +74,9 @@ pub struct TableReport {
     pub table: String,
     /// The rows of the table or the file.
     pub rows: Rows,
+    /// How many of the rows read an earlier load had done.
+    #[serde(skip)]
+    pub(crate) done_before: u64,
     /// How often each rule was broken, by its name. A row may break several.
     pub rules: BTreeMap<&'static str, u64>,
     /// For each column, how many rows were loaded though what they refer to is missing, as the dataset allows.

@@ -6,4 +6,5 @@ pub mod manifest;
 pub mod place;
 pub mod publish;
 pub mod source;
+pub mod spool;
 pub mod sum;

@@ -10,6 +10,7 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use flate2::read::MultiGzDecoder;
 
+use crate::spool::Spool;
 use crate::sum::{Sum, Summing};
 
 /// The endings that a compressed file may have behind a name of the pattern.
@@ -20,12 +21,14 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const SUM_BYTES: usize = 1 << 20;
 
 /// An input that can be opened.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file, or a pipe with a name.
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// Standard input or a pipe with a name, which can be opened several times.
+    Kept(Spool),
 }
 
 impl Source {
@@ -34,6 +37,7 @@ impl Source {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
+            Self::Kept(spool) => spool.name().to_owned(),
         }
     }
 
@@ -109,23 +113,36 @@ impl Source {
         }
     }
 
+    /// Makes of a pipe, which gives its bytes once, one that can be opened several times: what is read is kept in a
+    /// temporary file, compressed as it comes.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if the pipe cannot be opened.
+    pub fn kept(&self) -> anyhow::Result<Self> {
+        Ok(Self::Kept(Spool::new(self.name(), self.raw()?)))
+    }
+
+    fn raw(&self) -> anyhow::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Stdin => Box::new(io::stdin()),
+            Self::Kept(spool) => Box::new(spool.open()?),
+            Self::File(path) => {
+                let failed = || format!("{} cannot be read", path.display());
+                Box::new(File::open(path).or_fail(Kind::Usage, failed)?)
+            }
+        })
+    }
+
     /// Opens the input, whose bytes come out decompressed.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the input cannot be read.
+    /// [`Kind::Usage`] if the input cannot be read; [`Kind::Output`] if it is a pipe whose bytes could not be kept.
     pub fn open(&self) -> anyhow::Result<Opened> {
         let failed = || format!("{} cannot be read", self.name());
         let state = Arc::new(Mutex::new(Summing::default()));
-        let (raw, file): (Box<dyn Read + Send>, _) = match self {
-            Self::Stdin => (Box::new(io::stdin()), None),
-            Self::File(path) => {
-                let file = File::open(path).or_fail(Kind::Usage, failed)?;
-                (Box::new(file), Some(path.clone()))
-            }
-        };
-        let modified = file.as_deref().and_then(modified);
+        let modified = self.modified();
         let mut counted = Counted {
-            raw,
+            raw: self.raw()?,
             state: Arc::clone(&state),
         };
         let mut magic = Vec::new();
@@ -156,12 +173,15 @@ impl Source {
             state,
         })
     }
-}
 
-/// When the file was last written to; `None` for a pipe, which is written to as it is read.
-fn modified(path: &Path) -> Option<SystemTime> {
-    let metadata = fs::metadata(path).ok()?;
-    metadata.is_file().then(|| metadata.modified().ok())?
+    /// When the file was last written to; `None` for a pipe, which is written to as it is read.
+    fn modified(&self) -> Option<SystemTime> {
+        let Self::File(path) = self else {
+            return None;
+        };
+        let metadata = fs::metadata(path).ok()?;
+        metadata.is_file().then(|| metadata.modified().ok())?
+    }
 }
 
 fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
@@ -228,11 +248,7 @@ impl Watch {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .sum();
-        let now = match &self.source {
-            Source::File(path) => modified(path),
-            Source::Stdin => None,
-        };
-        if before.is_some_and(|before| before != sum) || now != self.modified {
+        if before.is_some_and(|before| before != sum) || self.source.modified() != self.modified {
             return Err(Kind::Refused.error(format!(
                 "{} changed while it was read: load it again when it is complete",
                 self.source.name()
@@ -242,7 +258,7 @@ impl Watch {
     }
 }
 
-/// Estimates a file's rows from the lines in a sample of it; `None` where it cannot be read twice.
+/// Estimates a file's rows from the lines in a sample of it; `None` for a pipe.
 pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     const SAMPLE_BYTES: u64 = 64 * 1024;
     let Source::File(path) = source else {
@@ -265,9 +281,9 @@ mod tests {
     use super::*;
 
     fn names(sources: &[Source]) -> Vec<String> {
-        let name = |source: &Source| match source {
-            Source::File(path) => path.file_name().expect("a name").display().to_string(),
-            Source::Stdin => "-".to_owned(),
+        let name = |source: &Source| {
+            let name = PathBuf::from(source.name());
+            name.file_name().expect("a name").display().to_string()
         };
         sources.iter().map(name).collect()
     }

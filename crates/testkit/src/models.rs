@@ -28,6 +28,7 @@ pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Da
     };
     Dataset {
         name: name.to_owned(),
+        is_built_in: false,
         tables: tables.iter().map(table).collect(),
         models,
         schema_sql: String::new(),

@@ -65,6 +65,7 @@ pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyho
 }
 
 fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+    engine::trace_warnings();
     // A statement that was cancelled on the server says so in its own words; ours are clearer.
     run_to_end(source, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
 }

@@ -97,16 +97,22 @@ pub fn read(
             let row = found
                 .iter()
                 .find(|row| row.get::<_, &str>(1) == table.name)
-                .ok_or_else(|| missing(&table.name, schema))?;
+                .ok_or_else(|| missing(dataset, &table.name, schema))?;
             live_table(client, table, row, wanted)
         })
         .collect()
 }
 
-fn missing(table: &str, schema: &str) -> anyhow::Error {
+fn missing(dataset: &Dataset, table: &str, schema: &str) -> anyhow::Error {
+    let make = match (dataset.is_built_in, dataset.schema_sql.is_empty()) {
+        (true, _) => "fill it with `extrato generate`",
+        (false, true) => "make it",
+        (false, false) => {
+            "make it (`extrato load` makes all tables of schema.sql where none is there)"
+        }
+    };
     Kind::Mismatch.error(format!(
-        "table `{table}` is missing in schema `{schema}`: fill it with `extrato generate`, or name the schema \
-         that holds it with --schema"
+        "table `{table}` is missing in schema `{schema}`: {make}, or name the schema that holds it with --schema"
     ))
 }
 
@@ -270,6 +276,21 @@ fn numeric(typmod: i32) -> Result<ColumnType, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_of_a_dataset_that_is_built_in_a_missing_table_is_to_be_generated() {
+        let mut dataset = Dataset::open("hiring").expect("opened");
+        let said = |dataset: &Dataset| missing(dataset, "jobs", "s").to_string();
+        assert!(said(&dataset).contains("`extrato generate`"));
+        dataset.is_built_in = false;
+        assert_eq!(
+            said(&dataset),
+            "table `jobs` is missing in schema `s`: make it (`extrato load` makes all tables of schema.sql where none is \
+             there), or name the schema that holds it with --schema"
+        );
+        dataset.schema_sql.clear();
+        assert!(said(&dataset).contains("make it, or name"));
+    }
 
     #[test]
     fn precision_and_scale_are_unpacked() {

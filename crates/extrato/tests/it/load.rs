@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::exit_codes::check;
-use crate::program::World;
+use crate::program::{World, finish};
 
 /// Generates files of `dataset` with faults, loads them, and holds the rejects against what was planted.
 fn load(world: &World, dataset: &str) -> serde_json::Value {
@@ -137,7 +139,14 @@ fn too_many_rejects_are_4_and_nothing_is_loaded_but_they_are_kept() {
         .unwrap()
         .get(0);
     assert_eq!(tables, 0);
-    let loaded = world.done(&arguments[..5]);
+    let loaded = world.done(&[&arguments[..6], &["1"]].concat());
+    assert!(
+        loaded
+            .stderr
+            .contains("1 of 4 rows were rejected: see rejects"),
+        "{}",
+        loaded.stderr
+    );
     assert!(
         loaded
             .stdout
@@ -162,4 +171,57 @@ fn a_folder_without_files_and_an_unknown_table_are_2() {
         &["--table x=", "no such table"],
     );
     check(&world.run(&["load", "--dataset", "hiring"]), 2, &["--from"]);
+}
+
+#[test]
+fn the_examples_of_the_help_run_one_after_the_other() {
+    let world = World::new();
+    let program = Path::new(env!("CARGO_BIN_EXE_extrato"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    let lines = loader::cli::EXAMPLES.lines();
+    let examples: Vec<&str> = lines.filter_map(|line| line.strip_prefix("    ")).collect();
+    assert_eq!(examples.len(), 7);
+    for example in examples {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", example])
+            .current_dir(world.folder.path())
+            .env_clear()
+            .env("PATH", &path)
+            .env("HOME", world.folder.path())
+            .envs(world.database.variables());
+        let finished = finish(&mut shell);
+        assert_eq!(finished.code, 0, "{example}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_file_of_which_no_row_fits_is_4_and_nothing_of_it_reaches_the_terminal_raw() {
+    let world = World::new();
+    fs::write(
+        world.path("jobs.csv"),
+        "1;\u{1b}[31mAnalyst\n2;\u{7}Clerk\n",
+    )
+    .unwrap();
+    let finished = world.run(&[
+        "load",
+        "--dataset",
+        "hiring",
+        "--table",
+        "jobs=jobs.csv",
+        "-q",
+    ]);
+    let said = [
+        "nothing was loaded",
+        "the file has `;` between fields",
+        "declared are `,`",
+        "as jobs.csv, line 1: 1;\\x1b[31mAnalyst",
+    ];
+    check(&finished, 4, &said);
+    assert!(
+        !finished.stderr.contains(['\u{1b}', '\u{7}']),
+        "{:?}",
+        finished.stderr
+    );
 }

@@ -15,7 +15,16 @@ fn loaded() -> World {
     let world = World::new();
     let files = format!("{SAMPLE}/files");
     let report = world
-        .done(&["load", "--dataset", SAMPLE, "--from", &files, "--json"])
+        .done(&[
+            "load",
+            "--dataset",
+            SAMPLE,
+            "--from",
+            &files,
+            "--max-rejects",
+            "3",
+            "--json",
+        ])
         .json();
     let rows = ["read", "loaded", "rejected"].map(|count| report["rows"][count].as_u64());
     assert_eq!(rows, [Some(18), Some(15), Some(3)]);
@@ -112,6 +121,18 @@ fn one_model_reads_what_it_needs_and_is_shown_with_null_and_numbers_to_the_right
             finished.stdout
         );
     }
+    let quiet = world.done(&[&arguments[..], &["-q"]].concat());
+    assert!(
+        finished.stdout.starts_with(quiet.stdout.trim_end()),
+        "{}",
+        quiet.stdout
+    );
+    assert_eq!(
+        quiet.stdout.lines().count(),
+        8,
+        "a title, a header, a line and five rows"
+    );
+    assert_eq!(quiet.stderr, "");
     let report = world.done(&[&arguments[..], &["--json"]].concat()).json();
     assert_eq!(report["models"].as_array().unwrap().len(), 1);
     let read: Vec<_> = report["tables"]

@@ -6,6 +6,7 @@ pub(crate) mod find;
 pub(crate) mod foreign;
 pub(crate) mod header;
 pub(crate) mod lines;
+pub(crate) mod look;
 pub(crate) mod names;
 pub(crate) mod sniff;
 pub(crate) mod start;

@@ -27,6 +27,8 @@ use crate::target::Target;
 use crate::target::wanted::Wanted;
 use storage::source::{Source, Watch};
 
+/// What is noted of a file without any record.
+pub(crate) const EMPTY: &str = "is empty";
 /// Delimiters that are tried when a header makes no sense.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// How many records are looked at for a header behind title lines.
@@ -80,7 +82,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
             Kind::Mismatch.error(format!("{name} is not a file of {}: {why}", target.table))
         })?,
         None => {
-            notes.push("is empty".to_owned());
+            notes.push(EMPTY.to_owned());
             empty(target)
         }
     };

@@ -43,12 +43,6 @@ impl KeyCheck<'_> {
         self.unique.len() + self.references.len()
     }
 
-    /// The places of the sets of those own keys that the table's rows refer to.
-    pub(crate) fn own_parents(&self) -> impl Iterator<Item = usize> {
-        let own = |place: &usize| self.unique.iter().any(|(_, own)| own == place);
-        self.references.iter().map(|(_, place)| *place).filter(own)
-    }
-
     /// The places of the sets by which rows are checked, in the order of a row's keys.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         let unique = self.unique.iter().map(|(_, place)| *place);

@@ -1,32 +1,27 @@
 //! Where the keys of a file are checked: in memory while they fit, beyond that by the database.
 //!
-//! A file is in one of three states:
+//! A file is in one of two states:
 //!
 //! - *in memory*: all key sets are whole, and a row costs a lookup in each.
 //! - *staged*: sets were given up, and the values of the rows still to come were staged ([`Staging`]), which costs one more
-//!   reading of the file. The keys that its rows share stay in memory. If they outgrow it too, the rest is staged anew, as
-//!   long as each staging takes the file a tenth further.
-//! - *looked up*: each block asks the database for its keys, after the rows before it were sent. This is the slowest way,
-//!   for files that cannot be read twice, users who may not make temporary tables, and where staging anew isn't worth it.
+//!   reading of the file. The keys that its rows share stay in memory. If they outgrow it too, the rest is staged anew.
 //!
-//! CHECK constraints are judged by the database beforehand too, by the same staging; where that cannot be, the server
-//! judges them as rows are sent.
+//! CHECK constraints are judged by the database beforehand too, by the same staging; for a user who may not make temporary
+//! tables, the server judges them as rows are sent. Keys cannot be left to it, so such a user needs the memory for them.
 
 use database::Cancel;
 use dataset::failure::Kind;
 use postgres::Client;
 use values::rule::Violation;
 
-use crate::input::batch::Batch;
 use crate::keys::check::{KeyCheck, Verdict};
-use crate::keys::lookup;
 use crate::keys::results::{Found, RowResults, StagedResults};
 use crate::keys::sets::KeySets;
 use crate::keys::staged::{FileRows, Staging};
 use crate::rules::key::Key;
 
-/// How often the keys of a file are staged, at most.
-const MOST_STAGINGS: u64 = 10;
+/// A staging should take a file one part in this many further, or else all memory is left to the keys that rows share.
+const STAGING_SHARE: u64 = 10;
 
 /// The keys of a file's rows, and all that it takes to check them.
 pub(crate) struct FileKeys<'a> {
@@ -35,8 +30,6 @@ pub(crate) struct FileKeys<'a> {
     pub(crate) sets: &'a mut KeySets,
     /// What the database found about the staged values.
     results: Option<StagedResults>,
-    /// Whether keys that aren't in memory are looked up block by block.
-    pub(crate) looks_up: bool,
     /// How many rows at the file's beginning an earlier load has done.
     done_before: u64,
 }
@@ -70,7 +63,6 @@ impl<'a> FileKeys<'a> {
             check,
             sets,
             results: None,
-            looks_up: false,
             done_before,
         }
     }
@@ -130,14 +122,6 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Looks up the keys of a block in the database. All rows before the block must have been sent.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn look_up(&mut self, client: &mut Client, batch: &Batch) -> anyhow::Result<()> {
-        lookup::look_up(client, self.rows, &self.check, self.sets, batch)
-    }
-
     /// Ends the reading of the database's results.
     ///
     /// # Errors
@@ -153,13 +137,13 @@ impl<'a> FileKeys<'a> {
     /// read so far; all of them that are loaded were sent, except those that wait.
     ///
     /// # Errors
-    /// Errors of the server and of reading the file; [`Kind::Usage`] if keys can neither be staged nor looked up.
+    /// Errors of the server and of reading the file; [`Kind::Usage`] if keys don't fit in memory and the user may not
+    /// make temporary tables.
     pub(crate) fn stage_if_needed<'w>(
         &mut self,
         client: &mut Client,
         read: u64,
         waiting: impl Iterator<Item = &'w mut WaitingKeys>,
-        file: &str,
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
         let given_up = self
@@ -167,21 +151,21 @@ impl<'a> FileKeys<'a> {
             .places()
             .any(|place| self.sets.is_given_up(place));
         let asks = given_up || self.rows.target.checked;
-        if self.looks_up || self.results.is_some() || !asks {
+        if self.results.is_some() || !asks {
             return Ok(());
         }
-        let (again, why) = match self.rows.again {
-            Some(again) if self.rows.may_be_staged(client)? => (Some(again), ""),
-            Some(_) => (None, "temporary tables are not allowed"),
-            None => (None, "it cannot be read twice"),
-        };
-        let Some(again) = again else {
+        if !self.rows.may_be_staged(client)? {
             // Checks are left to the server.
             return match given_up {
-                true => self.look_up_from_here(file, why),
+                true => Err(Kind::Usage.error(format!(
+                    "{}: the keys of its rows don't fit in memory, and this user may not have them checked in a temporary \
+                     table: give more with --memory, or GRANT TEMPORARY on the database and SELECT on {}",
+                    self.rows.source.name(),
+                    self.rows.target.table
+                ))),
                 false => Ok(()),
             };
-        };
+        }
         if given_up {
             // The own keys of the rows would grow further. Without them, what is left in memory stays as it is.
             for (_, place) in &self.check.unique {
@@ -198,7 +182,6 @@ impl<'a> FileKeys<'a> {
             .map(|place| self.sets.is_given_up(place));
         let staging = Staging {
             rows: self.rows,
-            again,
             check: &self.check,
             staged: staged.collect(),
         };
@@ -214,48 +197,22 @@ impl<'a> FileKeys<'a> {
     /// Makes room in the memory for keys, once `read` rows were read and all of them that are loaded were sent.
     ///
     /// # Errors
-    /// Errors of the server; [`Kind::Usage`] if no room can be made.
-    pub(crate) fn make_room(
-        &mut self,
-        client: &mut Client,
-        read: u64,
-        file: &str,
-    ) -> anyhow::Result<()> {
-        if !self.looks_up
-            && let Some(mut results) = self.results.take()
-        {
-            // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file.
-            let is_worth_it = read.saturating_sub(results.behind) * MOST_STAGINGS >= results.rows;
+    /// Errors of the server.
+    pub(crate) fn make_room(&mut self, client: &mut Client, read: u64) -> anyhow::Result<()> {
+        if let Some(results) = self.results.take() {
+            // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file, so
+            // it should not be done for the sake of few keys beside others that could be staged too.
+            let is_far = read.saturating_sub(results.behind) * STAGING_SHARE >= results.rows;
+            let gives_all_up = results.are_of_keys() && !is_far;
+            results.close(client)?;
             self.sets.clear_given_up();
-            if is_worth_it || !results.are_of_keys() {
-                results.close(client)?;
-            } else {
-                // The findings about checks stay.
-                results.forget_keys();
-                self.results = Some(results);
-                self.look_up_from_here(file, "too many of its rows share one")?;
+            if gives_all_up {
+                for place in self.check.places() {
+                    self.sets.give_up(place);
+                }
             }
         }
         self.sets.make_room();
-        Ok(())
-    }
-
-    /// Begins to look up the keys that were given up, block by block.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] if rows may wait, since those are decided at the file's end.
-    fn look_up_from_here(&mut self, file: &str, why: &str) -> anyhow::Result<()> {
-        if self.check.own_parents().next().is_some() {
-            return Err(Kind::Usage.error(format!(
-                "{file}: its rows refer to others of {}, whose keys don't fit in memory and cannot be checked outside of \
-                 it, since {why}: give more with --memory",
-                self.rows.target.table
-            )));
-        }
-        tracing::info!(
-            "{file}: keys that don't fit in memory are looked up block by block, which takes longer, since {why}"
-        );
-        self.looks_up = true;
         Ok(())
     }
 }

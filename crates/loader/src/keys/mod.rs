@@ -1,7 +1,6 @@
 //! The rules that look beyond a row: unique keys and references, kept in memory or judged by the database.
 
 pub(crate) mod check;
-pub(crate) mod lookup;
 pub(crate) mod memory_limit;
 pub(crate) mod results;
 pub(crate) mod set;

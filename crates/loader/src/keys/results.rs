@@ -132,11 +132,6 @@ impl StagedResults {
         self.staged.contains(&true)
     }
 
-    /// Forgets the findings about keys.
-    pub(crate) fn forget_keys(&mut self) {
-        self.staged.clear();
-    }
-
     /// Whether the findings were read up to this row.
     pub(crate) fn reach(&self, row: u64) -> bool {
         self.read_to >= row

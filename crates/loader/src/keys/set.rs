@@ -113,16 +113,6 @@ impl Numbers {
         }
     }
 
-    fn clear(&mut self) {
-        match self {
-            Self::Paged { pages, count } => {
-                pages.clear();
-                *count = 0;
-            }
-            Self::Single(numbers) => numbers.clear(),
-        }
-    }
-
     fn bytes(&self) -> u64 {
         match self {
             Self::Paged { pages, .. } => table_bytes(pages.capacity(), 8 + 8 * PAGE_WORDS),
@@ -160,12 +150,6 @@ impl KeySet {
                 self.hashed.insert(key);
             }
         }
-    }
-
-    /// Forgets all keys, and keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        self.whole.clear();
-        self.hashed.clear();
     }
 
     /// How many bytes the set occupies.

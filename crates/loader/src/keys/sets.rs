@@ -11,7 +11,6 @@ use database::catalogue::identifier::{qualified, quoted};
 use dataset::failure::Kind;
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::ToSql;
 use postgres::{Client, Row};
 use values::value::Value;
 
@@ -116,49 +115,6 @@ impl KeySets {
             self.give_up(place);
         }
         Ok(place)
-    }
-
-    /// Replaces what the set at a place holds by those of the given keys that rows in the database have. `keys` has
-    /// one list of texts for each of the name's `columns`, and `types` has their types.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn look_up(
-        &mut self,
-        client: &mut Client,
-        place: usize,
-        columns: &[&ColumnRules],
-        types: &[&str],
-        keys: &[Vec<String>],
-    ) -> anyhow::Result<()> {
-        let Entry { name, set, .. } = &mut self.sets[place];
-        set.clear();
-        let listed: Vec<_> = name.columns.iter().map(|column| quoted(column)).collect();
-        let arrays: Vec<_> = types
-            .iter()
-            .enumerate()
-            .map(|(index, name)| format!("${}::text[]::{name}[]", index + 1))
-            .collect();
-        let query = format!(
-            "{} WHERE ({}) IN (SELECT * FROM unnest({}))",
-            select(name),
-            listed.join(", "),
-            arrays.join(", ")
-        );
-        let parameters: Vec<&(dyn ToSql + Sync)> = keys
-            .iter()
-            .map(|texts| texts as &(dyn ToSql + Sync))
-            .collect();
-        let found = client
-            .query(&query, &parameters)
-            .map_err(|error| incomparable(error, &name.table))
-            .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
-        let columns = of_server(columns);
-        let mut buffer = Vec::new();
-        for row in &found {
-            set.insert(key_of(row, &columns, &mut buffer));
-        }
-        Ok(())
     }
 
     /// Whether the sets need more than the memory.

@@ -54,15 +54,10 @@ pub(crate) struct FileRows<'a> {
     pub(crate) plan: &'a RowPlan,
     /// How many threads validate rows.
     pub(crate) workers: usize,
-    /// The file, if it can be read a second time.
-    pub(crate) again: Option<Again<'a>>,
-}
-
-/// A file that can be read a second time.
-#[derive(Clone, Copy)]
-pub(crate) struct Again<'a> {
+    /// The file, which can be read a second time.
     pub(crate) source: &'a Source,
-    pub(crate) sum: Sum,
+    /// The file's sum, if it is not a pipe.
+    pub(crate) sum: Option<Sum>,
 }
 
 impl FileRows<'_> {
@@ -82,8 +77,6 @@ impl FileRows<'_> {
 /// The staging of a file's values in a temporary table.
 pub(crate) struct Staging<'a> {
     pub(crate) rows: FileRows<'a>,
-    /// The file, read for the second time.
-    pub(crate) again: Again<'a>,
     pub(crate) check: &'a KeyCheck<'a>,
     /// For each key of the plan, whether it is staged.
     pub(crate) staged: Vec<bool>,
@@ -129,7 +122,14 @@ impl Staging<'_> {
         let wanted = |row: u64| row > done || waiting.binary_search(&row).is_ok();
         let rows = match columns.is_empty() {
             true => 0,
-            false => self.copy_values(client, columns, &wanted, cancel)?,
+            false => {
+                self.copy_values(client, columns, &wanted, cancel)
+                    .map_err(|error| match self.rows.source {
+                        // Why the pipe could not be kept says more than that reading it twice failed.
+                        Source::Kept(spool) => spool.check().err().unwrap_or(error),
+                        _ => error,
+                    })?
+            }
         };
         statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
         for statement in statements {
@@ -242,11 +242,14 @@ impl Staging<'_> {
         wanted: &dyn Fn(u64) -> bool,
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
-        let sniffed = sniff::open(self.again.source, self.rows.target)?;
+        let sniffed = sniff::open(self.rows.source, self.rows.target)?;
         let span = tracing::info_span!(
             "stage",
             table = self.rows.target.table.as_str(),
-            rows_total = estimated_rows(self.again.source, self.again.sum.bytes),
+            rows_total = self
+                .rows
+                .sum
+                .and_then(|sum| estimated_rows(self.rows.source, sum.bytes)),
             rows = field::Empty
         );
         let names: Vec<String> = std::iter::once("row".to_owned())
@@ -274,8 +277,8 @@ impl Staging<'_> {
             }
             stream.finish().map(|_| ())
         })?;
-        sniffed.watch.finish(Some(self.again.sum))?;
-        let file = self.again.source.name();
+        sniffed.watch.finish(self.rows.sum)?;
+        let file = self.rows.source.name();
         copy.finish()
             .map(|written| written.rows)
             .map_err(|error| sent.with_place(error, VALUES, &file))

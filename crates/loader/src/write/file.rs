@@ -1,8 +1,8 @@
 //! One file into its table: blocks come validated, rows are checked by their keys in the file's order, the good ones
 //! are sent, the others recorded.
 //!
-//! A file takes several COPYs, since the connection is free only between two of them: to commit, to replace rows, to ask
-//! about keys, and to hear which rows the server refuses.
+//! A file takes several COPYs, since the connection is free only between two of them: to commit, to replace rows, to stage
+//! keys, and to hear which rows the server refuses.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -69,13 +69,8 @@ struct Waiting {
     raw: String,
 }
 
-/// What is done between two COPYs, with all rows sent.
-pub(crate) struct Between<'a> {
-    /// Commits, after each [`FileLoad::commit_every`] rows.
-    pub(crate) commit: &'a mut dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()>,
-    /// Adds the keys that the tables still lack, before keys are looked up.
-    pub(crate) index: &'a mut dyn FnMut(&mut Client) -> anyhow::Result<()>,
-}
+/// Commits the rows of a file so far, after each [`FileLoad::commit_every`] of them, with all rows sent.
+pub(crate) type Commit<'a> = dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()> + 'a;
 
 /// Loads the rest of a file.
 ///
@@ -86,7 +81,7 @@ pub(crate) fn load(
     into: &mut FileLoad<'_>,
     rest: Rest,
     cancel: &Cancel,
-    between: &mut Between<'_>,
+    commit: &mut Commit<'_>,
 ) -> anyhow::Result<Outcome> {
     let file = rest.name.clone();
     let FileRows {
@@ -104,15 +99,7 @@ pub(crate) fn load(
             if progress.begun.is_none() {
                 let read = progress.outcome.rows.read;
                 let waiting = progress.waiting.iter_mut().map(|row| &mut row.keys);
-                into.keys
-                    .stage_if_needed(client, read, waiting, &file, cancel)?;
-                if into.keys.looks_up {
-                    (between.index)(client)?;
-                    progress.begun = stream.next().map(|batch| (batch, 0));
-                    if let Some((batch, _)) = &progress.begun {
-                        into.keys.look_up(client, batch)?;
-                    }
-                }
+                into.keys.stage_if_needed(client, read, waiting, cancel)?;
             }
             into.keys.read_results_to(client, progress.row_to_come())?;
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
@@ -135,11 +122,10 @@ pub(crate) fn load(
                 return Ok(progress.outcome);
             }
             if progress.begun.is_none() && into.keys.sets.is_over() {
-                into.keys
-                    .make_room(client, progress.outcome.rows.read, &file)?;
+                into.keys.make_room(client, progress.outcome.rows.read)?;
             }
             if progress.is_due {
-                (between.commit)(client, into.rejects, &progress.outcome.rows)?;
+                commit(client, into.rejects, &progress.outcome.rows)?;
                 progress.is_due = false;
                 progress.since_commit = 0;
             }
@@ -229,8 +215,7 @@ impl FileLoad<'_> {
                 return Ok(false);
             }
             stream.done(batch);
-            // Keys are looked up among the rows that the server has, so these are sent first.
-            if self.keys.sets.is_over() || self.keys.looks_up || sender.is_full() {
+            if self.keys.sets.is_over() || sender.is_full() {
                 sender.flush()?;
                 return Ok(false);
             }
@@ -332,8 +317,10 @@ impl FileLoad<'_> {
             && limit.is_exceeded(rejected, u64::MAX)
         {
             return Err(Kind::Refused.error(format!(
-                "{rejected} rejected by line {} of {}, more than --max-rejects {limit} allows",
-                place.line, place.file
+                "{rejected} rejected by line {} of {}, more than --max-rejects {limit} allows. The commonest reasons:{}",
+                place.line,
+                place.file,
+                self.rejects.commonest(None)
             )));
         }
         Ok(())

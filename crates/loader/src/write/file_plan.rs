@@ -1,15 +1,22 @@
 //! What is to be done with each file, decided before the first row is read.
 
+use std::io::Read;
+
 use database::Cancel;
-use dataset::failure::Kind;
+use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 
 use crate::input::find::TableFiles;
+use crate::input::sniff;
 use crate::options::{OnDuplicate, Options};
 use crate::report::{FileReport, Rows};
+use crate::target::Target;
 use crate::write::ledger::{self, Before};
 use storage::source::Source;
 use storage::sum::Sum;
+
+/// How many bytes are read at once where a row is searched for.
+const LOOK_BYTES: usize = 64 << 10;
 
 /// What is to be done with a file.
 pub(crate) struct FilePlan {
@@ -83,6 +90,48 @@ pub(crate) fn of(
         });
     }
     Ok(plans)
+}
+
+/// Refuses to empty a table whose files hold no row. Of a pipe, that is known only as it is read.
+///
+/// # Errors
+/// [`Kind::Refused`] with the way out; errors of reading the files.
+pub(crate) fn refuse_empty(target: &Target, plans: &[FilePlan]) -> anyhow::Result<()> {
+    for plan in plans {
+        if plan.sum.is_none() || has_rows(&plan.source, target)? {
+            return Ok(());
+        }
+    }
+    Err(no_row(target, plans))
+}
+
+/// The refusal to empty a table whose files hold no row.
+pub(crate) fn no_row(target: &Target, plans: &[FilePlan]) -> anyhow::Error {
+    let files: Vec<String> = plans.iter().map(|plan| plan.source.name()).collect();
+    let hold = if plans.len() == 1 { "holds" } else { "hold" };
+    Kind::Refused.error(format!(
+        "{} {hold} no row, and --truncate would empty {}: is it the right file? (--allow-empty empties the table)",
+        files.join(", "),
+        target.table
+    ))
+}
+
+/// Whether a file has anything but ends of lines behind its header.
+fn has_rows(source: &Source, target: &Target) -> anyhow::Result<bool> {
+    let mut rest = sniff::open(source, target)?.rest;
+    let is_row = |bytes: &[u8]| bytes.iter().any(|byte| !matches!(byte, b'\n' | b'\r'));
+    if is_row(&rest.read) {
+        return Ok(true);
+    }
+    let mut buffer = vec![0; LOOK_BYTES];
+    loop {
+        let count = rest.bytes.read(&mut buffer).or_fail(Kind::Refused, || {
+            format!("{} cannot be read or decompressed", rest.name)
+        })?;
+        if count == 0 || is_row(&buffer[..count]) {
+            return Ok(count > 0);
+        }
+    }
 }
 
 /// Refuses a file that was loaded before, unless the options allow it.

@@ -9,19 +9,21 @@ use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
 
+use crate::input::look;
 use crate::input::sniff::{self, SniffedFile};
 use crate::keys::check::KeyCheck;
 use crate::keys::memory_limit::FileKeys;
 use crate::keys::sets::KeySets;
-use crate::keys::staged::{Again, FileRows};
+use crate::keys::staged::FileRows;
 use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
 use crate::rules::key::KeyName;
 use crate::target::Target;
 use crate::target::tables;
-use crate::write::file::{self, Between, FileLoad, Outcome};
+use crate::write::file::{self, FileLoad, Outcome};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::ledger::{self, Entry};
+use crate::write::reasons;
 use crate::write::rejects::Rejects;
 use storage::source;
 use storage::sum::Sum;
@@ -63,6 +65,7 @@ impl Run<'_> {
         let mut report = TableReport {
             table: target.table.clone(),
             rows: Rows::default(),
+            done_before: 0,
             rules: BTreeMap::new(),
             orphans: BTreeMap::new(),
             files: Vec::new(),
@@ -73,12 +76,22 @@ impl Run<'_> {
                 Some(before) if before.complete => file_plan.left_out(before),
                 _ => self.file(client, target, tables, file_plan, &span, &mut report)?,
             };
+            report.done_before += file_plan.before.map_or(0, |before| before.rows);
             for note in &file.notes {
                 tracing::info!("{} {note}", file.file);
             }
             report.rows.add(&file.rows);
             report.files.push(file);
         }
+        if self.options.truncate && !self.options.allow_empty && report.rows.read == 0 {
+            return Err(file_plan::no_row(target, plans));
+        }
+        self.rejects.check_default_limit(
+            self.options,
+            &target.table,
+            report.rows.rejected,
+            report.rows.read - report.done_before,
+        )?;
         report.seconds = start.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -93,6 +106,11 @@ impl Run<'_> {
         report: &mut TableReport,
     ) -> anyhow::Result<FileReport> {
         let options = self.options;
+        let source = match file_plan.sum {
+            Some(_) => file_plan.source.clone(),
+            // Whether it has to be read twice is known only when its keys don't fit in memory.
+            None => file_plan.source.kept()?,
+        };
         let SniffedFile {
             rest,
             plan,
@@ -101,7 +119,7 @@ impl Run<'_> {
             references,
             mut notes,
             watch,
-        } = sniff::open(&file_plan.source, target)?;
+        } = sniff::open(&source, target)?;
         let check = self.key_check(client, target, &unique, &references)?;
         let name = rest.name.clone();
         let rows = FileRows {
@@ -110,10 +128,8 @@ impl Run<'_> {
             columns: &columns,
             plan: &plan,
             workers: options.workers,
-            again: file_plan.sum.map(|sum| Again {
-                source: &file_plan.source,
-                sum,
-            }),
+            source: &source,
+            sum: file_plan.sum,
         };
         let done_before = file_plan.before.map_or(0, |before| before.rows);
         let mut load = FileLoad {
@@ -129,16 +145,26 @@ impl Run<'_> {
             rows_before: report.rows.read,
         };
         let load_id = self.load_id;
-        let unkeyed = &mut self.unkeyed;
+        let rejected_before = report.rows.rejected;
+        let read_before = report.rows.read - report.done_before;
         let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
             if let Some(limit) = options.max_rejects
                 && limit.is_exceeded(rows.rejected, rows.read)
             {
                 return Err(Kind::Refused.error(format!(
-                    "{} of {} rows of {name} were rejected, more than --max-rejects {limit} allows",
-                    rows.rejected, rows.read
+                    "{} of {} rows of {name} were rejected, more than --max-rejects {limit} allows. The commonest \
+                     reasons:{}",
+                    rows.rejected,
+                    rows.read,
+                    rejects.commonest(Some(&target.table))
                 )));
             }
+            rejects.check_default_limit(
+                options,
+                &target.table,
+                rejected_before + rows.rejected,
+                read_before + rows.read - done_before,
+            )?;
             if let Some(sum) = file_plan.sum {
                 let entry = Entry {
                     load_id,
@@ -154,18 +180,7 @@ impl Run<'_> {
             client.batch_execute("BEGIN")?;
             tables::lock(client, &options.schema, tables)
         };
-        let outcome = file::load(
-            client,
-            &mut load,
-            rest,
-            self.cancel,
-            &mut Between {
-                commit: &mut commit,
-                index: &mut |client| {
-                    tables::add_keys(client, &options.dataset, &options.schema, unkeyed)
-                },
-            },
-        )?;
+        let outcome = file::load(client, &mut load, rest, self.cancel, &mut commit)?;
         let orphans = std::mem::take(&mut load.keys.check.orphans);
         // Keys that the file lacks are made by the server, so memory does not have them all.
         for (index, key) in target.unique.iter().enumerate() {
@@ -182,6 +197,14 @@ impl Run<'_> {
             *report.rules.entry(rule.name()).or_default() += count;
         }
         notes.extend(said(&outcome, plan.grammar.line_end));
+        if outcome.rows.read == 0 && !notes.iter().any(|note| note == sniff::EMPTY) {
+            notes.push("has a header and no row".to_owned());
+        }
+        if options.commit_every.is_some() && file_plan.sum.is_none() {
+            notes.push(
+                "is a pipe, whose rows are committed at its end and not on the way".to_owned(),
+            );
+        }
         Ok(FileReport {
             file: name.clone(),
             bytes: sum.bytes,
@@ -206,10 +229,15 @@ impl Run<'_> {
         let (name, rows) = (file_plan.source.name(), &outcome.rows);
         rows.check(&name)?;
         if options.max_rejects.is_none() && rows.read > 1 && outcome.malformed == rows.read {
+            let reasons = self.rejects.of_last_file(&target.table);
             return Err(Kind::Refused.error(format!(
                 "not one of the {} rows of {name} fits table {}: is it another table's file, are its columns in another \
-                 order, or is its delimiter a different one? (--max-rejects 100% takes it as it is)",
-                rows.read, target.table
+                 order, or is it written in another way? (--max-rejects 100% takes it as it is)\n  {}.\n  The commonest \
+                 reasons:{}",
+                rows.read,
+                target.table,
+                look::described(reasons.iter().flat_map(|reasons| reasons.samples()), &target.rules),
+                reasons::commonest(reasons.iter().map(|reasons| (target.table.as_str(), *reasons)))
             )));
         }
         if file_plan.sum.is_none() && !options.force && !options.truncate {

@@ -13,6 +13,8 @@ use values::rule::Violation;
 use values::text;
 
 use crate::input::find::TableFiles;
+use crate::options::{DEFAULT_MAX_REJECTS, Options};
+use crate::write::reasons::{self, Reasons};
 use storage::source::Source;
 
 /// The table that holds the rejects.
@@ -61,6 +63,9 @@ struct Out {
     published: u64,
     /// How many bytes of the file are in the table, in committed transactions.
     committed: u64,
+    reasons: Reasons,
+    /// The file whose row was rejected last, with the reasons of its rows alone.
+    of_file: (String, Reasons),
 }
 
 impl Rejects {
@@ -159,6 +164,8 @@ impl Rejects {
                 written: HEADER.len() as u64,
                 published: HEADER.len() as u64,
                 committed: HEADER.len() as u64,
+                reasons: Reasons::default(),
+                of_file: Default::default(),
             };
             self.files.insert(table.to_owned(), out);
         }
@@ -167,8 +174,46 @@ impl Rejects {
                 format!("cannot write {}", out.path.display())
             })?;
             out.written += line.len() as u64;
+            out.reasons.add(violation, place.file, place.line, raw);
+            if out.of_file.0 != place.file {
+                out.of_file = (place.file.to_owned(), Reasons::default());
+            }
+            out.of_file.1.add(violation, place.file, place.line, raw);
         }
         Ok(())
+    }
+
+    /// The commonest reasons why rows of a table, or of all of them, are rejected, a line for each.
+    pub(crate) fn commonest(&self, of_table: Option<&str>) -> String {
+        let wanted = |table: &str| of_table.is_none_or(|only| only == table);
+        let outs = self.files.iter().filter(|(table, _)| wanted(table));
+        reasons::commonest(outs.map(|(table, out)| (table.as_str(), &out.reasons)))
+    }
+
+    /// The reasons why rows of that file of a table are rejected of which one was rejected last.
+    pub(crate) fn of_last_file(&self, table: &str) -> Option<&Reasons> {
+        self.files.get(table).map(|out| &out.of_file.1)
+    }
+
+    /// Checks that at most a tenth of the rows of a table were rejected, unless the options give another limit.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] with the commonest reasons and the way out.
+    pub(crate) fn check_default_limit(
+        &self,
+        options: &Options,
+        table: &str,
+        rejected: u64,
+        read: u64,
+    ) -> anyhow::Result<()> {
+        if options.max_rejects.is_some() || !DEFAULT_MAX_REJECTS.is_exceeded(rejected, read) {
+            return Ok(());
+        }
+        Err(Kind::Refused.error(format!(
+            "{rejected} of {read} rows of {table} were rejected, more than the tenth of a table's rows that is allowed \
+             unless --max-rejects says how many may be (100% for any number). The commonest reasons:{}",
+            self.commonest(Some(table))
+        )))
     }
 
     /// Whether there are no rejects.

@@ -127,6 +127,7 @@ fn truncate_empties_the_tables_in_the_same_transaction() {
     world.load(&world.options());
     let mut options = world.options();
     options.truncate = true;
+    options.max_rejects = None;
     let report = world.load(&options);
     assert_eq!(report.rows.loaded, 14);
     assert_eq!(world.count("hiring.hired_employees"), 10);

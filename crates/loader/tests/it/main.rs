@@ -7,6 +7,7 @@ mod damage;
 mod encodings;
 mod hiring;
 mod line_ends;
+mod limits;
 mod memory;
 mod sales;
 mod server_rules;

@@ -1,7 +1,11 @@
 //! Keys that don't fit in memory: the same rows are loaded and rejected as with any memory.
 
-use dataset::failure::Kind;
-use loader::OnDuplicate;
+use std::fs;
+use std::io::Write;
+
+use dataset::failure::{Failure, Kind};
+use flate2::write::GzEncoder;
+use loader::{OnDuplicate, RejectLimit};
 
 use crate::world::{SALES, World, rows, scattered as id};
 
@@ -56,6 +60,12 @@ fn world() -> World {
     world
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("compressed");
+    encoder.finish().expect("compressed")
+}
+
 const TABLES: [&str; 3] = ["product", "customer", "order_line"];
 
 #[test]
@@ -63,7 +73,7 @@ fn the_same_rows_are_loaded_and_rejected_with_any_memory() {
     let roomy = world();
     let expected = roomy.load(&roomy.options());
     assert_eq!((expected.rows.read, expected.rows.rejected), (80_000, 21));
-    // Staged; and looked up, since not even those that rows share fit.
+    // Staged; and staged anew again and again, since not even those that rows share fit.
     for memory_bytes in [64 << 10, 1] {
         let tight = world();
         let mut options = tight.options();
@@ -171,33 +181,78 @@ fn keys_that_rows_share_are_staged_anew_when_they_are_too_many() {
 }
 
 #[test]
-fn rows_of_a_pipe_that_refer_to_their_own_table_need_the_memory_and_say_so() {
-    let staff: String = (1..=60_000)
-        .map(|index| format!("{},{}\n", id(index), id(1)))
-        .collect();
-    let world = firm("");
-    let writer = world.pipe("staff.csv", staff);
-    let mut options = world.options();
-    options.memory_bytes = 4 << 10;
-    world.refused(&options, Kind::Usage, "--memory");
-    // Nobody reads the rest of it.
-    let _ = writer.join().expect("written");
-    assert_eq!(world.count("firm.extrato_load"), 0);
+fn keys_of_a_pipe_are_staged_as_those_of_a_file_plain_or_compressed() {
+    let (roomy, tight) = (world(), world());
+    let expected = roomy.load(&roomy.options()).rows;
+    let files = [
+        "Production.Product.csv",
+        "Sales.Customer.csv",
+        "Sales.OrderLine.csv",
+    ];
+    let mut writers = Vec::new();
+    for (index, name) in files.iter().enumerate() {
+        let text = fs::read(tight.inputs().join(name)).expect("read");
+        let bytes = match index {
+            2 => gzip(&text),
+            _ => text,
+        };
+        writers.push(tight.pipe(name, bytes));
+    }
+    let mut options = tight.options();
+    options.memory_bytes = 64 << 10;
+    assert_eq!(tight.load(&options).rows, expected);
+    for writer in writers {
+        writer.join().expect("written").expect("written");
+    }
+    for table in TABLES {
+        same(&tight, &roomy, "sales", table);
+    }
 }
 
 #[test]
-fn without_the_right_to_temporary_tables_keys_are_looked_up() {
-    let (roomy, tight) = (world(), world());
-    roomy.load(&roomy.options());
+fn rows_of_a_pipe_that_refer_to_their_own_table_are_judged_without_the_memory_too() {
+    // Each refers to the one before it, but the first to the last and the second to nothing.
+    let staff: String = (1..=60_000)
+        .map(|index| {
+            let boss = match index {
+                1 => id(60_000),
+                2 => id(0),
+                index => id(index - 1),
+            };
+            format!("{},{boss}\n", id(index))
+        })
+        .collect();
+    let (roomy, tight) = (firm(&staff), firm(""));
+    let mut options = roomy.options();
+    options.max_rejects = Some(RejectLimit::Percent(100.0));
+    let expected = roomy.load(&options).rows;
+    assert_eq!((expected.read, expected.loaded), (60_000, 0));
+    let writer = tight.pipe("staff.csv", staff);
+    options = tight.options();
+    options.max_rejects = Some(RejectLimit::Percent(100.0));
+    assert_eq!(tight.load(&options).rows, expected);
+    writer.join().expect("written").expect("written");
+}
+
+#[test]
+fn without_the_right_to_temporary_tables_keys_need_the_memory_and_the_message_says_so() {
+    let tight = world();
     let name = tight.database.settings().database().to_owned();
     let role = tight.role(&format!(
         "GRANT CREATE ON DATABASE {name} TO {{role}}; REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"
     ));
     let mut options = tight.options();
     options.memory_bytes = 64 << 10;
-    let loaded = loader::load(&role.settings, &options, &database::Cancel::default());
-    loaded.unwrap_or_else(|error| panic!("{error:#}"));
-    for table in TABLES {
-        same(&tight, &roomy, "sales", table);
+    let load = |options: &loader::Options| {
+        loader::load(&role.settings, options, &database::Cancel::default())
+    };
+    let error = load(&options).expect_err("refused");
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");
+    let said = format!("{error:#}");
+    for part in ["Sales.Customer.csv", "--memory", "GRANT TEMPORARY"] {
+        assert!(said.contains(part), "{said}");
     }
+    options.memory_bytes = 64 << 20;
+    let loaded = load(&options).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!((loaded.rows.read, loaded.rows.rejected), (80_000, 21));
 }

@@ -139,15 +139,19 @@ fn checks_are_left_to_the_server_for_who_may_only_copy() {
 }
 
 #[test]
-fn checks_of_a_pipe_are_the_servers() {
+fn checks_of_a_pipe_are_tried_before_its_rows_are_sent_too() {
     let world = shop(
         TABLE,
         &format!("{KEY} ALTER TABLE item ADD CONSTRAINT positive CHECK (qty > 0);"),
     );
     let writer = world.pipe("item.csv", ROWS.to_owned());
-    let said = world.refused(&world.options(), Kind::Refused, "\"positive\"");
-    let _ = writer.join().expect("written");
-    assert!(said.contains("item.csv, line 6: the server"), "{said}");
+    let mut options = world.options();
+    options.max_rejects = Some(loader::RejectLimit::Percent(100.0));
+    let report = world.load(&options);
+    writer.join().expect("written").expect("written");
+    assert_eq!((report.rows.read, report.rows.loaded), (6, 3));
+    let expected = rejects(&[(4, "id", "type"), (5, "id", "unique"), (6, "qty", "check")]);
+    assert_eq!(world.rejected("shop", "item"), expected);
 }
 
 #[test]

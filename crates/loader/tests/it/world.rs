@@ -8,7 +8,7 @@ use std::{fs, io};
 use database::{Cancel, Connection};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
-use loader::{Options, Report, load};
+use loader::{Options, RejectLimit, Report, load};
 use tempfile::TempDir;
 use testkit::{Database, Role, value};
 
@@ -166,11 +166,12 @@ impl World {
         Dataset::open(path.to_str().expect("UTF-8")).expect("the dataset opens")
     }
 
-    /// Options for all files of the folder.
+    /// Options for all files of the folder, of which any number of rows may be rejected.
     pub(crate) fn options(&self) -> Options {
         Options {
             from: Some(self.inputs()),
             rejects: self.rejects(),
+            max_rejects: Some(RejectLimit::Percent(100.0)),
             memory_bytes: 64 << 20,
             workers: 2,
             ..Options::new(self.dataset())

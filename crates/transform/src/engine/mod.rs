@@ -5,4 +5,4 @@ pub(crate) mod output;
 mod polars;
 
 pub(crate) use job::Job;
-pub(crate) use polars::run;
+pub(crate) use polars::{run, trace_warnings};

@@ -35,6 +35,12 @@ use external_sort::Ranges;
 use stream::Stream;
 use tables::Tables;
 
+/// Sends the warnings of Polars, which it prints on standard error by itself, to `tracing`: they are about its own
+/// interface, and of no use to who runs a model.
+pub(crate) fn trace_warnings() {
+    polars::error::set_warning_function(|warning, _| tracing::trace!("Polars warns: {warning}"));
+}
+
 /// Runs a model and writes its output with the writer that `writer` makes for about so many rows. What memory cannot hold
 /// goes through ranges, if the model is streamed.
 ///
