@@ -487,7 +487,7 @@ pub fn first_line_end(bytes: &[u8], grammar: Grammar, at_end: bool) -> Option<Li
         if quote.is_some() && bytes.get(at).copied() == quote {
             let open = at + 1;
             match closing_quote(&bytes[open..], quote.unwrap_or_default()) {
-                Some((closing, _)) if closing <= longest_bytes => at = open + closing + 1,
+                Some((closing, _)) if open + closing <= longest_bytes => at = open + closing + 1,
                 None if !at_end && bytes.len() <= longest_bytes => return None,
                 // A quote that is never closed hides no line end.
                 _ => {
