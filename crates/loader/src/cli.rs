@@ -53,8 +53,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "DIR", help_heading = "Files")]
     pub from: Option<PathBuf>,
 
-    /// A file of a table: a path, a pattern such as 'sales-*.csv', or - for standard input. May be given several
-    /// times
+    /// A file of a table: a path, a pattern such as 'sales-*.csv', or - for standard input, which is kept in a temporary
+    /// file (see TMPDIR) as it is read. May be given several times
     #[arg(long = "table", value_name = "TABLE=FILE", value_parser = table_file, help_heading = "Files")]
     pub tables: Vec<(String, String)>,
 

@@ -225,3 +225,23 @@ fn a_file_of_which_no_row_fits_is_4_and_nothing_of_it_reaches_the_terminal_raw()
         finished.stderr
     );
 }
+
+#[test]
+fn a_pipe_that_cannot_be_kept_is_5_only_if_it_has_to_be_read_twice() {
+    let world = World::new();
+    fs::write(world.path("jobs.csv"), "1,Analyst\n2,Clerk\n").unwrap();
+    let load = |memory: &str| {
+        let table = ["load", "--dataset", "hiring", "--table", "jobs=-"];
+        let mut command = world.command(&[&table[..], &["--memory", memory]].concat());
+        let input = fs::File::open(world.path("jobs.csv")).unwrap();
+        finish(command.env("TMPDIR", "/nowhere").stdin(input))
+    };
+    let said = [
+        "nothing was loaded",
+        "- has to be read twice",
+        "/nowhere",
+        "TMPDIR",
+    ];
+    check(&load("1B"), 5, &said);
+    assert_eq!(load("1MiB").code, 0);
+}
