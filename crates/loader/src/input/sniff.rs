@@ -149,13 +149,22 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
         let places: Option<Vec<usize>> = columns.iter().map(place).collect();
         places.map(|places| keys.push(places)).is_some()
     };
-    let unique = (0..target.unique.len())
+    let unique: Vec<usize> = (0..target.unique.len())
         .filter(|index| checked(&target.unique[*index].name.columns))
         .collect();
-    let references = (0..target.references.len())
+    let references: Vec<usize> = (0..target.references.len())
         .filter(|index| checked(&target.references[*index].columns))
         .collect();
-    let plan = plan(target, grammar(layout.fields), &layout.columns, keys)?;
+    let own = unique.iter().map(|index| &target.unique[*index].name);
+    let parents = references
+        .iter()
+        .map(|index| &target.references[*index].parent);
+    let classes = own.chain(parents).map(|name| name.classes.clone());
+    let plan = RowPlan {
+        keys,
+        classes: classes.collect(),
+        ..plan(target, grammar(layout.fields), &layout.columns)?
+    };
     Ok(SniffedFile {
         rest: Rest {
             name,
@@ -173,12 +182,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
     })
 }
 
-fn plan(
-    target: &Target,
-    grammar: Grammar,
-    columns: &[(usize, usize)],
-    keys: Vec<Vec<usize>>,
-) -> anyhow::Result<RowPlan> {
+fn plan(target: &Target, grammar: Grammar, columns: &[(usize, usize)]) -> anyhow::Result<RowPlan> {
     let rules: anyhow::Result<Vec<_>> = columns
         .iter()
         .map(|(wanted, _)| target.column(&target.wanted[*wanted].column).cloned())
@@ -186,10 +190,10 @@ fn plan(
     Ok(RowPlan {
         grammar,
         encoding: target.rules.encoding,
-        null: target.rules.null.clone(),
         fields: columns.iter().map(|(_, field)| *field).collect(),
         rows: RowRules { columns: rules? },
-        keys,
+        keys: Vec::new(),
+        classes: Vec::new(),
         only: None,
     })
 }
@@ -206,16 +210,13 @@ fn is_row(target: &Target, records: &Records, body: &[u8], positions: &[(usize, 
         return false;
     };
     let fields = records.fields_of(first);
-    let Ok(plan) = plan(target, grammar, positions, Vec::new()) else {
+    let Ok(plan) = plan(target, grammar, positions) else {
         return false;
     };
     if plan.fields.iter().any(|field| *field >= fields.len()) {
         return false;
     }
-    let cells = plan
-        .fields
-        .iter()
-        .map(|field| plan.cell(&fields[*field], body));
+    let cells = (0..plan.fields.len()).map(|column| plan.cell(column, fields, body));
     plan.rows.check(cells).is_ok()
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn look_up(
         for key in sharing {
             texts_of(plan, batch, key, &mut texts);
         }
-        sets.look_up(client, *place, &columns, &types, &texts)?;
+        sets.look_up(client, *place, &types, &texts)?;
         done.push(*place);
     }
     Ok(())
@@ -62,7 +62,7 @@ fn texts_of(plan: &RowPlan, batch: &Batch, key: &[usize], texts: &mut [Vec<Strin
         let values: Option<Vec<Value<'_>>> = key
             .iter()
             .map(|column| {
-                let cell = plan.cell(&fields[plan.fields[*column]], &batch.bytes);
+                let cell = plan.cell(*column, fields, &batch.bytes);
                 let value = plan.rows.columns[*column].value(cell).ok();
                 value.filter(|value| !value.without_nul().is_null())
             })

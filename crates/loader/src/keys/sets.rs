@@ -3,21 +3,16 @@
 //! A set that doesn't fit is given up: from then on the database is asked for its keys, and the set holds only those
 //! that the database cannot know of.
 
-use std::borrow::Cow;
-
 use anyhow::Context;
 use bytesize::ByteSize;
 use database::catalogue::identifier::{qualified, quoted};
-use dataset::failure::Kind;
-use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::ToSql;
 use postgres::{Client, Row};
 use values::value::Value;
 
 use crate::keys::set::KeySet;
-use crate::rules::column::ColumnRules;
-use crate::rules::key::{Key, KeyName};
+use crate::rules::key::{Key, KeyClass, KeyName};
 
 /// How many rows are read between two looks at the memory.
 const ROWS_PER_CHECK: u64 = 100_000;
@@ -84,28 +79,21 @@ impl KeySets {
     }
 
     /// Reads the keys that the rows in the database have, unless there is a set of them, and returns the set's place.
-    /// `columns` are those of the name, in its order.
     ///
     /// # Errors
     /// Errors of the server.
-    pub(crate) fn read(
-        &mut self,
-        client: &mut Client,
-        name: &KeyName,
-        columns: &[&ColumnRules],
-    ) -> anyhow::Result<usize> {
+    pub(crate) fn read(&mut self, client: &mut Client, name: &KeyName) -> anyhow::Result<usize> {
         if let Some(place) = self.sets.iter().position(|entry| entry.name == *name) {
             return Ok(place);
         }
         let place = self.add(name.clone());
         let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
-        let columns = of_server(columns);
         let none: [&str; 0] = [];
         let mut rows = client.query_raw(&select(name), none).with_context(failed)?;
         let mut buffer = Vec::new();
         let mut count = 0_u64;
         while let Some(row) = rows.next().with_context(failed)? {
-            self.insert(place, key_of(&row, &columns, &mut buffer));
+            self.insert(place, key_of(&row, &name.classes, &mut buffer));
             count += 1;
             if count.is_multiple_of(ROWS_PER_CHECK) && self.is_over() {
                 break;
@@ -119,7 +107,7 @@ impl KeySets {
     }
 
     /// Replaces what the set at a place holds by those of the given keys that rows in the database have. `keys` has
-    /// one list of texts for each of the name's `columns`, and `types` has their types.
+    /// one list of texts for each of the name's columns, and `types` has their types.
     ///
     /// # Errors
     /// Errors of the server.
@@ -127,7 +115,6 @@ impl KeySets {
         &mut self,
         client: &mut Client,
         place: usize,
-        columns: &[&ColumnRules],
         types: &[&str],
         keys: &[Vec<String>],
     ) -> anyhow::Result<()> {
@@ -151,12 +138,10 @@ impl KeySets {
             .collect();
         let found = client
             .query(&query, &parameters)
-            .map_err(|error| incomparable(error, &name.table))
             .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
-        let columns = of_server(columns);
         let mut buffer = Vec::new();
         for row in &found {
-            set.insert(key_of(row, &columns, &mut buffer));
+            set.insert(key_of(row, &name.classes, &mut buffer));
         }
         Ok(())
     }
@@ -195,21 +180,6 @@ impl KeySets {
     }
 }
 
-/// An error of the database, with the way out where it cannot compare the types of a reference that dataset.toml
-/// declares.
-pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
-    match error.code() {
-        Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
-            error,
-            format!(
-                "a reference of {table} in dataset.toml is to a column of another type, which can be checked in memory only: \
-                 give more with --memory"
-            ),
-        ),
-        _ => error.into(),
-    }
-}
-
 fn select(name: &KeyName) -> String {
     let texts: Vec<_> = name
         .columns
@@ -223,26 +193,15 @@ fn select(name: &KeyName) -> String {
     )
 }
 
-/// The rules of columns for texts that the server writes, which have a decimal point whatever the file has.
-fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
-    let of_server = |column: &&ColumnRules| ColumnRules {
-        decimal_mark: b'.',
-        ..(*column).clone()
-    };
-    columns.iter().map(of_server).collect()
-}
-
 /// The key of a row that [`select`] gives.
-fn key_of(row: &Row, columns: &[ColumnRules], buffer: &mut Vec<u8>) -> Key {
-    let value = |(index, column): (usize, &ColumnRules)| {
+fn key_of(row: &Row, classes: &[KeyClass], buffer: &mut Vec<u8>) -> Key {
+    let value = |(index, class): (usize, &KeyClass)| {
         let text: Option<&str> = row.get(index);
-        // A value that could not be loaded equals none that can.
-        text.map_or(Value::Null, |text| {
-            column.parse(Cow::Borrowed(text)).unwrap_or(Value::Null)
-        })
+        text.and_then(|text| class.value(text))
+            .unwrap_or(Value::Null)
     };
-    let values: Vec<Value<'_>> = columns.iter().enumerate().map(value).collect();
-    Key::of(&values, buffer)
+    let values: Vec<Value<'_>> = classes.iter().enumerate().map(value).collect();
+    Key::of(values.iter().zip(classes.iter().copied()), buffer)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 mod again;
 mod bad_input;
 mod casts;
+mod cells;
 mod damage;
 mod hiring;
+mod key_types;
 mod memory;
 mod sales;
 mod server_rules;
