@@ -4,6 +4,7 @@
 //! built in live under `sql/` and are embedded in the binary; any other is read from a folder of the user's.
 
 pub mod calendar;
+pub mod cell_rules;
 mod column;
 pub mod encoding;
 pub mod failure;

@@ -12,7 +12,10 @@
 //! encoding = "utf-8"                       # or "windows-1252", "utf-16le": a label of the WHATWG standard, see `encoding`
 //! max_record = "4MiB"                      # the longest row; what is longer is rejected
 //! decimal_mark = ","                       # or a table: { list_price = "," }
-//! null = ["NULL"]                          # an empty field without quotes is NULL always
+//! thousands_mark = "."                     # ".", ",", "'" or " ", or a table by column; absent: numbers have none
+//! zero_fraction = ["age"]                  # columns, or true for all, whose integers may be written 8.0
+//! null = ["NULL"]                          # or { "*" = ["NULL"], born = ["00000000"] }; an empty field is NULL always
+//! force_null = ["name"]                    # text columns, or true for all, where quotes don't make a text of NULL
 //! timestamp_formats = ["%d/%m/%Y %H:%M"]   # as strftime; ISO 8601 is understood always
 //! required = ["id"]                        # neither NULL nor empty, beyond what the database demands
 //!
@@ -34,6 +37,7 @@ use crate::encoding::Encoding;
 pub const DEFAULT_RECORD_BYTES: usize = 4 << 20;
 /// The longest record that rules may ask for: Postgres has no longer text.
 const MOST_RECORD_BYTES: u64 = 1 << 30;
+use crate::cell_rules::{Columns, NullWords, ThousandsMarks};
 
 /// How the files of a table are read, and what their rows must keep beside the table's own types and keys.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -57,8 +61,15 @@ pub struct LoadRules {
     pub max_record_bytes: usize,
     /// What stands before the fraction of a number.
     pub decimal_mark: DecimalMark,
-    /// Words that mean NULL where they stand without quotes, as an empty field does always.
-    pub null: Vec<String>,
+    /// What stands between the groups of three digits of numbers.
+    pub thousands_mark: ThousandsMarks,
+    /// Columns whose integers may have a fraction of zeros: `8.0`.
+    pub zero_fraction: Columns,
+    /// Words that mean NULL, as an empty field does always. In columns of text and of bytes, where quotes tell the empty
+    /// value and a word from NULL, they do so only without quotes.
+    pub null: NullWords,
+    /// Columns of text and of bytes where an empty field and a word mean NULL in quotes too, as with `FORCE_NULL` of COPY.
+    pub force_null: Columns,
     /// Formats of dates and timestamps beside ISO 8601, as strftime has them.
     pub timestamp_formats: Vec<String>,
     /// Columns that must hold something: neither NULL nor the empty string.
@@ -133,6 +144,15 @@ impl DecimalMark {
             Self::ByColumn(marks) => marks.get(column).copied().unwrap_or(b'.'),
         }
     }
+
+    /// The columns that are named.
+    pub fn named(&self) -> impl Iterator<Item = &String> {
+        let marks = match self {
+            Self::Everywhere(_) => None,
+            Self::ByColumn(marks) => Some(marks),
+        };
+        marks.into_iter().flat_map(BTreeMap::keys)
+    }
 }
 
 /// The least and the greatest value that a column may have, both included, as they would stand in a file.
@@ -180,7 +200,10 @@ impl Default for LoadRules {
             encoding: Encoding::UTF_8,
             max_record_bytes: DEFAULT_RECORD_BYTES,
             decimal_mark: DecimalMark::Everywhere(b'.'),
-            null: Vec::new(),
+            thousands_mark: ThousandsMarks::default(),
+            zero_fraction: Columns::default(),
+            null: NullWords::default(),
+            force_null: Columns::default(),
             timestamp_formats: Vec::new(),
             required: Vec::new(),
             ranges: BTreeMap::new(),
@@ -197,6 +220,15 @@ impl LoadRules {
     pub fn check(&self, has_table: impl Fn(&str) -> bool) -> Result<(), String> {
         if Some(self.delimiter) == self.quote {
             return Err("`delimiter` and `quote` are the same".to_owned());
+        }
+        // With decimal marks by column, which of the other columns hold fractions is known with the table only.
+        let other = String::new();
+        let columns: Vec<&String> = match self.decimal_mark {
+            DecimalMark::Everywhere(_) => self.thousands_mark.named().chain([&other]).collect(),
+            DecimalMark::ByColumn(_) => self.decimal_mark.named().collect(),
+        };
+        for column in columns {
+            self.check_marks(column)?;
         }
         if let FileColumns::Listed(columns) = &self.columns {
             for (index, column) in columns.iter().enumerate() {
@@ -237,6 +269,23 @@ impl FileColumn {
     }
 }
 
+impl LoadRules {
+    /// Checks that a column of numbers has a thousands mark other than its decimal mark.
+    ///
+    /// # Errors
+    /// The two options.
+    pub fn check_marks(&self, column: &str) -> Result<(), String> {
+        let decimal_mark = self.decimal_mark.of(column);
+        match self.thousands_mark.of(column) {
+            Some(mark) if mark.is(decimal_mark) => Err(format!(
+                "`thousands_mark` and `decimal_mark` are both {:?}: give another for one of them",
+                char::from(decimal_mark)
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl std::fmt::Display for FileColumn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -264,7 +313,13 @@ struct Described {
     max_record: Option<DescribedSize>,
     decimal_mark: Option<DescribedMark>,
     #[serde(default)]
-    null: Vec<String>,
+    thousands_mark: ThousandsMarks,
+    #[serde(default)]
+    zero_fraction: Columns,
+    #[serde(default)]
+    null: NullWords,
+    #[serde(default)]
+    force_null: Columns,
     #[serde(default)]
     timestamp_formats: Vec<String>,
     #[serde(default)]
@@ -342,7 +397,10 @@ impl TryFrom<Described> for LoadRules {
                 .map_err(|why| format!("`max_record`: {why}"))?
                 .unwrap_or(default.max_record_bytes),
             decimal_mark,
+            thousands_mark: described.thousands_mark,
+            zero_fraction: described.zero_fraction,
             null: described.null,
+            force_null: described.force_null,
             timestamp_formats: described.timestamp_formats,
             required: described.required,
             ranges: ranges.collect::<Result<_, String>>()?,
@@ -394,6 +452,7 @@ fn bound_text(bound: &toml::Value) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell_rules::ThousandsMark;
 
     fn parsed(text: &str) -> Result<LoadRules, String> {
         toml::from_str(text).map_err(|error| error.message().to_owned())
@@ -423,7 +482,10 @@ mod tests {
             skip_lines = 2
             max_record = "16MiB"
             decimal_mark = { list_price = "," }
-            null = ["NULL", "-"]
+            thousands_mark = { list_price = "." }
+            zero_fraction = ["qty"]
+            null = { "*" = ["NULL"], day = ["00000000"] }
+            force_null = true
             timestamp_formats = ["%Y-%m-%d %H:%M:%S%.f"]
             required = ["id"]
             [ranges]
@@ -457,6 +519,13 @@ mod tests {
             ),
             (b',', b'.')
         );
+        assert_eq!(
+            rules.thousands_mark.of("list_price"),
+            Some(ThousandsMark::Point)
+        );
+        assert!(rules.zero_fraction.has("qty") && !rules.zero_fraction.has("day"));
+        assert_eq!(rules.null.of("day").count(), 2);
+        assert!(rules.force_null.has("name"));
         assert_eq!(rules.ranges["qty"].max.as_deref(), Some("2.5"));
         assert_eq!(rules.ranges["day"].min.as_deref(), Some("2000-01-01"));
         assert_eq!(rules.references["customer_id"].missing, Missing::Allow);
@@ -494,5 +563,16 @@ mod tests {
         }
         let unloaded = parsed("columns = [\"a\", \"-\", \"-\"]").expect("parsed");
         assert_eq!(unloaded.check(|_| true), Ok(()));
+        for same in [
+            "delimiter = \"'\"\nquote = \"'\"",
+            "thousands_mark = '.'",
+            "thousands_mark = ','\ndecimal_mark = ','",
+            "thousands_mark = { a = ',' }\ndecimal_mark = { a = ',' }",
+            "thousands_mark = { a = '.' }",
+        ] {
+            assert!(parsed(same).expect("parsed").check(|_| true).is_err());
+        }
+        let apart = "thousands_mark = '.'\ndecimal_mark = { a = ',' }";
+        assert_eq!(parsed(apart).expect("parsed").check(|_| true), Ok(()));
     }
 }

@@ -6,6 +6,7 @@ use std::thread;
 use bytesize::ByteSize;
 use database::ConnectionArgs;
 use dataset::Dataset;
+use dataset::cell_rules::ThousandsMark;
 use dataset::encoding::Encoding;
 use dataset::load_rules;
 
@@ -153,13 +154,27 @@ pub struct DialectArgs {
     #[arg(long, value_name = ".|,", value_parser = decimal_mark, help_heading = "Dialect, if other than dataset.toml says")]
     pub decimal_mark: Option<u8>,
 
-    /// A word that means NULL, beside the empty field. May be given several times
+    /// What stands between a number's groups of three digits, in all columns; a blank stands for any kind of blank
+    #[arg(long, value_name = ".|,|'|BLANK", value_parser = ThousandsMark::parse, help_heading = "Dialect, if other than dataset.toml says")]
+    pub thousands_mark: Option<ThousandsMark>,
+
+    /// Take integers that are written with a fraction of zeros, such as 8.0
+    #[arg(long, help_heading = "Dialect, if other than dataset.toml says")]
+    pub zero_fraction: bool,
+
+    /// A word that means NULL, beside the empty field and the words that dataset.toml gives for single columns. May be
+    /// given several times
     #[arg(
         long,
         value_name = "WORD",
         help_heading = "Dialect, if other than dataset.toml says"
     )]
     pub null: Vec<String>,
+
+    /// Take an empty field and words for NULL as NULL in quotes too, in columns of text; in other columns they always
+    /// are
+    #[arg(long, help_heading = "Dialect, if other than dataset.toml says")]
+    pub force_null: bool,
 
     /// A format of dates and timestamps, such as '%d/%m/%Y %H:%M', beside ISO 8601. May be given several times
     #[arg(
@@ -208,7 +223,10 @@ impl LoadArgs {
                 quote: self.dialect.quote.map(|Quote(quote)| quote),
                 encoding: self.dialect.encoding,
                 decimal_mark: self.dialect.decimal_mark,
+                thousands_mark: self.dialect.thousands_mark,
+                zero_fraction: self.dialect.zero_fraction,
                 null: self.dialect.null.clone(),
+                force_null: self.dialect.force_null,
                 timestamp_formats: self.dialect.timestamp_format.clone(),
             },
         })
@@ -316,6 +334,10 @@ mod tests {
             ",",
             "--header",
             "false",
+            "--thousands-mark",
+            ".",
+            "--zero-fraction",
+            "--force-null",
             "--null",
             "NULL",
             "--on-duplicate",
@@ -340,6 +362,9 @@ mod tests {
             ("windows-1252", b',')
         );
         assert_eq!((rules.skip_lines, rules.max_record_bytes), (2, 16 << 20));
+        assert_eq!(rules.thousands_mark.of("x"), Some(ThousandsMark::Point));
+        assert!(rules.zero_fraction.has("x") && rules.force_null.has("x"));
+        assert!(rules.null.of("x").eq(["NULL"]));
     }
 
     #[test]
@@ -357,6 +382,8 @@ mod tests {
             &["--max-record", "0"],
             &["--max-record", "2GiB"],
             &["--skip-lines", "-1"],
+            &["--thousands-mark", ""],
+            &["--thousands-mark", "_"],
             &["--on-duplicate", "perhaps"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");

@@ -42,8 +42,8 @@
 //! A value is taken as Postgres's own input functions take it, and refused where these would change it: digits
 //! beyond the scale of a `numeric` and fractions of a second beyond microseconds (Postgres rounds), blanks beyond
 //! the length of a `varchar` (it cuts), an offset in a `timestamp` and a time in a `date` (it drops). NaN and infinity
-//! in a `numeric`, infinite dates, leap seconds, 24:00, years outside 1 to 9999, hexadecimal numbers and underscores
-//! are refused too.
+//! in a `numeric`, infinite dates, years outside 1 to 9999, hexadecimal numbers and underscores are refused too. Keys of
+//! several types are compared as the server compares them for a foreign key; what only it can compare is left to it.
 //!
 //! Checked before a row is sent: its form, types, lengths, labels, ranges, the keys of unique indexes over plain
 //! columns, foreign keys, CHECK constraints, and what the dataset adds. What only the server can judge (partial and

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use dataset::Dataset;
+use dataset::cell_rules::{Columns, ThousandsMark, ThousandsMarks};
 use dataset::encoding::Encoding;
 use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, LoadRules};
@@ -107,8 +108,14 @@ pub struct Dialect {
     pub encoding: Option<Encoding>,
     /// See [`LoadRules::decimal_mark`].
     pub decimal_mark: Option<u8>,
-    /// See [`LoadRules::null`].
+    /// See [`LoadRules::thousands_mark`].
+    pub thousands_mark: Option<ThousandsMark>,
+    /// See [`LoadRules::zero_fraction`].
+    pub zero_fraction: bool,
+    /// The words of all columns: see [`LoadRules::null`].
     pub null: Vec<String>,
+    /// See [`LoadRules::force_null`].
+    pub force_null: bool,
     /// See [`LoadRules::timestamp_formats`].
     pub timestamp_formats: Vec<String>,
 }
@@ -126,8 +133,17 @@ impl Dialect {
         if let Some(mark) = self.decimal_mark {
             rules.decimal_mark = DecimalMark::Everywhere(mark);
         }
+        if let Some(mark) = self.thousands_mark {
+            rules.thousands_mark = ThousandsMarks::Everywhere(mark);
+        }
+        if self.zero_fraction {
+            rules.zero_fraction = Columns::All(true);
+        }
         if !self.null.is_empty() {
-            rules.null.clone_from(&self.null);
+            rules.null.everywhere.clone_from(&self.null);
+        }
+        if self.force_null {
+            rules.force_null = Columns::All(true);
         }
         if !self.timestamp_formats.is_empty() {
             rules.timestamp_formats.clone_from(&self.timestamp_formats);

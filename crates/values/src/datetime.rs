@@ -1,5 +1,10 @@
 //! Texts into dates, times and timestamps: ISO 8601 as Postgres reads it, or formats as strftime names them.
 //!
+//! Always understood is ISO 8601's extended form (`2020-01-31`, `2020-01-31T10:11:12.5Z`, with a blank for the `T` too).
+//! Where no formats are given, so are forms that Postgres takes and that cannot mean another day: `20200131`,
+//! `2020/01/31`, `2020.01.31`, and `101112` or `1011` for the time of day. With formats they could, so that then only
+//! these are asked. `24:00:00` is the end of the day, and a second of 60 the beginning of the next minute.
+//!
 //! Nothing is rounded and nothing is dropped: a fraction beyond microseconds, a time of day in a date and an
 //! offset in a timestamp without time zone are refused unless they are zero.
 
@@ -27,12 +32,43 @@ fn iso(text: &str) -> Option<DateTimeParts> {
     parts.month = at.digits(1, 2)? as u32;
     at.literal(b'-')?;
     parts.day = at.digits(1, 2)? as u32;
+    behind_date(at, parts, Reader::clock)
+}
+
+/// Reads other forms that begin with a year of four digits, as Postgres does whatever its `DateStyle`.
+fn other_form(text: &str) -> Option<DateTimeParts> {
+    let mut at = Reader(text.as_bytes());
+    let mut parts = DateTimeParts {
+        year: Some(at.digits(4, 4)? as i32),
+        ..DateTimeParts::default()
+    };
+    let marks = [b'-', b'/', b'.'];
+    match marks.into_iter().find(|mark| at.literal(*mark).is_some()) {
+        Some(mark) => {
+            parts.month = at.digits(1, 2)? as u32;
+            at.literal(mark)?;
+            parts.day = at.digits(1, 2)? as u32;
+        }
+        None => {
+            parts.month = at.digits(2, 2)? as u32;
+            parts.day = at.digits(2, 2)? as u32;
+        }
+    }
+    behind_date(at, parts, Reader::any_clock)
+}
+
+/// Reads the time of day and the offset that may follow a date, to the text's end.
+fn behind_date<'a>(
+    mut at: Reader<'a>,
+    mut parts: DateTimeParts,
+    clock: fn(&mut Reader<'a>, &mut DateTimeParts) -> Option<()>,
+) -> Option<DateTimeParts> {
     if at.0.is_empty() {
         return Some(parts);
     }
     at.literal(b'T').or_else(|| at.literal(b' '))?;
     at.skip_space();
-    at.clock(&mut parts)?;
+    clock(&mut at, &mut parts)?;
     if !at.0.is_empty() {
         at.skip_space();
         parts.offset = Some(at.offset()?);
@@ -41,7 +77,10 @@ fn iso(text: &str) -> Option<DateTimeParts> {
 }
 
 fn read(text: &str, formats: &[Format]) -> Option<DateTimeParts> {
-    iso(text).or_else(|| formats.iter().find_map(|format| format.read(text)))
+    iso(text).or_else(|| match formats {
+        [] => other_form(text),
+        formats => formats.iter().find_map(|format| format.read(text)),
+    })
 }
 
 impl DateTimeParts {
@@ -64,7 +103,14 @@ impl DateTimeParts {
 
     /// The time of day in microseconds since midnight, if there is such a time and it is no finer than that.
     fn micros(&self) -> Result<i64, Fault> {
-        if self.hour > 23 || self.minute > 59 || self.second > 59 {
+        let is_whole = self.nanos == 0 && !self.finer;
+        let exists = match (self.hour, self.minute, self.second) {
+            (24, 0, 0) => is_whole,
+            (0..24, 0..60, 60) => is_whole,
+            (0..24, 0..60, 0..60) => true,
+            _ => false,
+        };
+        if !exists {
             return Err(Fault::new(Rule::Type, "is a time that doesn't exist"));
         }
         if self.finer || self.nanos % 1000 != 0 {
@@ -87,9 +133,19 @@ pub fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault
             "has an offset, which a timestamp without time zone would drop",
         ));
     }
-    Ok(Value::Timestamp(
-        i64::from(parts.days()?) * DAY + parts.micros()?,
-    ))
+    carried(i64::from(parts.days()?) * DAY + parts.micros()?)
+}
+
+/// Makes a timestamp of microseconds since 2000-01-01, unless the end of a day or an offset took it out of the years that
+/// are carried.
+fn carried(micros: i64) -> Result<Value<'static>, Fault> {
+    match CARRIED_DAYS.contains(&(micros.div_euclid(DAY) as i32 + POSTGRES_EPOCH_DAYS)) {
+        true => Ok(Value::Timestamp(micros)),
+        false => Err(Fault::new(
+            Rule::Type,
+            "is outside of the years 1 to 9999 in UTC",
+        )),
+    }
 }
 
 /// Parses a timestamp with time zone; without an offset it is taken for UTC.
@@ -100,14 +156,7 @@ pub fn timestamp_tz(text: &str, formats: &[Format]) -> Result<Value<'static>, Fa
     let parts =
         read(trimmed(text), formats).ok_or_else(|| Fault::new(Rule::Type, "is not a timestamp"))?;
     let local = i64::from(parts.days()?) * DAY + parts.micros()?;
-    let utc = local - parts.offset.unwrap_or(0) * MINUTE;
-    if !CARRIED_DAYS.contains(&(utc.div_euclid(DAY) as i32 + POSTGRES_EPOCH_DAYS)) {
-        return Err(Fault::new(
-            Rule::Type,
-            "is outside of the years 1 to 9999 in UTC",
-        ));
-    }
-    Ok(Value::Timestamp(utc))
+    carried(local - parts.offset.unwrap_or(0) * MINUTE)
 }
 
 /// Parses a date. A time of day may follow if it is midnight.
@@ -127,14 +176,14 @@ pub fn date(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault> {
     Ok(Value::Date(days))
 }
 
-/// Parses a time of day, `HH:MM[:SS[.fraction]]`.
+/// Parses a time of day, `HH:MM[:SS[.fraction]]` or `HHMM[SS[.fraction]]`.
 ///
 /// # Errors
 /// [`Rule::Type`] and [`Rule::Scale`].
 pub fn time(text: &str) -> Result<Value<'static>, Fault> {
     let mut at = Reader(trimmed(text).as_bytes());
     let mut parts = DateTimeParts::default();
-    let read = at.clock(&mut parts).filter(|()| at.0.is_empty());
+    let read = at.any_clock(&mut parts).filter(|()| at.0.is_empty());
     read.ok_or_else(|| Fault::new(Rule::Type, "is not a time of day"))?;
     Ok(Value::Time(parts.micros()?))
 }
@@ -167,13 +216,44 @@ mod tests {
             ("0000-01-01", Err(Rule::Type)),
             ("31/02/2021", Err(Rule::Type)),
             ("2021-07-27T02 48 42Z", Err(Rule::Type)),
-            ("2021-07-27T24:00:00", Err(Rule::Type)),
+            ("2000-01-01T24:00:00", Ok(DAY)),
+            ("1999-12-31 24:00", Ok(0)),
+            ("1999-12-31T23:59:60Z", Ok(0)),
+            ("2000-01-01 00:59:60", Ok(HOUR)),
+            ("20000102", Ok(DAY)),
+            ("20000102T010000", Ok(DAY + HOUR)),
+            ("20000102 0100", Ok(DAY + HOUR)),
+            ("20000102T010000.5Z", Ok(DAY + HOUR + SECOND / 2)),
+            ("2000/1/2 01:00", Ok(DAY + HOUR)),
+            ("2000.01.02T010000", Ok(DAY + HOUR)),
+            ("2021-07-27T24:00:01", Err(Rule::Type)),
+            ("2021-07-27T24:00:00.000001", Err(Rule::Type)),
+            ("2021-07-27T25:00:00", Err(Rule::Type)),
+            ("2021-07-27T16:59:60.5", Err(Rule::Type)),
             ("2021-07-27T16:60:00", Err(Rule::Type)),
+            ("9999-12-31T24:00:00", Err(Rule::Type)),
+            ("20211301", Err(Rule::Type)),
+            ("200101", Err(Rule::Type)),
+            ("20200101101112", Err(Rule::Type)),
+            ("2020/01-02", Err(Rule::Type)),
+            ("01/02/2020", Err(Rule::Type)),
+            ("01.02.2020", Err(Rule::Type)),
             ("infinity", Err(Rule::Type)),
             ("", Err(Rule::Type)),
         ] {
             assert_eq!(micros(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn formats_have_the_word_where_they_are_given() {
+        let day_first = [Format::parse("%Y%d%m").expect("a format")];
+        assert_eq!(date("20000301", &[]), Ok(Value::Date(60)));
+        assert_eq!(date("20000301", &day_first), Ok(Value::Date(2)));
+        // The format has no time of day, and the day is not to be read in another order for it.
+        assert!(timestamp("20000301 101112", &day_first).is_err());
+        assert!(date("2000/03/01", &day_first).is_err());
+        assert_eq!(date("2000-03-01", &day_first), Ok(Value::Date(60)));
     }
 
     #[test]
@@ -192,6 +272,17 @@ mod tests {
             time("13:05:00.5"),
             Ok(Value::Time(13 * HOUR + 5 * MINUTE + SECOND / 2))
         );
-        assert!(time("25:00").is_err());
+        for (text, expected) in [
+            ("24:00", DAY),
+            ("23:59:60", DAY),
+            ("130500.5", 13 * HOUR + 5 * MINUTE + SECOND / 2),
+            ("1305", 13 * HOUR + 5 * MINUTE),
+        ] {
+            assert_eq!(time(text), Ok(Value::Time(expected)), "{text}");
+        }
+        for text in ["25:00", "24:00:01", "13050", "1305.5", "130561", "13"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+        assert!(date("2000-01-03 24:00", &[]).is_err());
     }
 }

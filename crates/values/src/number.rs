@@ -5,12 +5,67 @@
 
 use std::borrow::Cow;
 
+use dataset::MAX_PRECISION;
+use dataset::cell_rules::ThousandsMark;
+
 use crate::rule::{Fault, Rule};
 use crate::value::Value;
 
 /// The text without the blanks that Postgres skips around a value.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])
+}
+
+/// Takes the thousands marks out of a number, which has its fraction behind `decimal_mark`, or none if that is the same
+/// mark; a number without any is left as it is. `None` if they don't stand between groups of three digits, the first of which may be shorter but begins with no
+/// zero: `1.23` and `0.123` are not whole numbers, and neither is `1.234e5`.
+pub fn ungrouped(text: &str, mark: ThousandsMark, decimal_mark: u8) -> Option<Cow<'_, str>> {
+    let text = trimmed(text);
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let Some(at) = unsigned.find(mark.characters()) else {
+        return Some(Cow::Borrowed(text));
+    };
+    let mark = unsigned[at..].chars().next()?;
+    let decimal = char::from(decimal_mark);
+    let (whole, fraction) = match unsigned.find(decimal).filter(|_| decimal != mark) {
+        Some(at) => unsigned.split_at(at),
+        None => (unsigned, ""),
+    };
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(mark);
+    let first = groups.next()?;
+    let is_grouped = (1..=3).contains(&first.len())
+        && is_digits(first)
+        && !first.starts_with('0')
+        && groups.all(|group| group.len() == 3 && is_digits(group));
+    if !is_grouped || !is_digits(fraction.get(1..).unwrap_or_default()) {
+        return None;
+    }
+    let sign = &text[..text.len() - unsigned.len()];
+    let digits = whole.replace(mark, "");
+    Some(Cow::Owned(format!("{sign}{digits}{fraction}")))
+}
+
+/// The integer part of a number whose fraction behind `mark` is of zeros, as in `8.0`; any other text as it is.
+pub fn without_zero_fraction(text: &str, mark: u8) -> &str {
+    let text = trimmed(text);
+    match text.split_once(char::from(mark)) {
+        Some((whole, zeros))
+            if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') && !whole.is_empty() =>
+        {
+            whole
+        }
+        _ => text,
+    }
+}
+
+/// Parses the text that the server writes of a `numeric` of any scale. `None` for what is not finite and for what has more
+/// digits than are carried.
+pub fn exact(text: &str) -> Option<Value<'static>> {
+    let (_, fraction) = text.split_once('.').unwrap_or_default();
+    let scale = u8::try_from(fraction.trim_end_matches('0').len()).ok()?;
+    let scale = Some(scale).filter(|scale| *scale <= MAX_PRECISION)?;
+    numeric(text, b'.', MAX_PRECISION, scale).ok()
 }
 
 fn out_of_range(what: &str) -> Fault {
@@ -271,6 +326,81 @@ mod tests {
                 expected.map(|unscaled| Value::Numeric(unscaled, 4)),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn thousands_marks_stand_between_groups_of_three() {
+        use ThousandsMark::{Apostrophe, Blank, Comma, Point};
+        for (text, mark, decimal, expected) in [
+            ("1.234.567,89", Point, b',', Some("1234567,89")),
+            ("-1,234.56", Comma, b'.', Some("-1234.56")),
+            ("+12,345", Comma, b'.', Some("+12345")),
+            (" 1 234,5 ", Blank, b',', Some("1234,5")),
+            ("1\u{a0}234", Blank, b',', Some("1234")),
+            ("1\u{202f}234\u{202f}567,8", Blank, b',', Some("1234567,8")),
+            ("1'234.50", Apostrophe, b'.', Some("1234.50")),
+            ("1\u{2019}234.50", Apostrophe, b'.', Some("1234.50")),
+            ("1234,5", Point, b',', Some("1234,5")),
+            ("1e3", Point, b',', Some("1e3")),
+            ("-Infinity", Comma, b'.', Some("-Infinity")),
+            ("1.23,4", Point, b',', None),
+            ("1.2345", Point, b',', None),
+            ("1234.567", Point, b',', None),
+            (".123", Point, b',', None),
+            ("0.123", Point, b',', None),
+            ("1.234.", Point, b',', None),
+            ("1..234", Point, b',', None),
+            ("1.234e5", Point, b',', None),
+            ("1,234.567", Point, b',', None),
+            ("1.234.567", Point, b'.', Some("1234567")),
+            ("1.23", Point, b'.', None),
+            ("1.234,5,6", Point, b',', None),
+            ("12,34,567", Comma, b'.', None),
+            ("1\u{a0}234 567", Blank, b',', None),
+            ("1 234\u{a0}", Blank, b',', None),
+            ("- 1.234", Point, b',', None),
+            ("1.é34", Point, b',', None),
+        ] {
+            let found = ungrouped(text, mark, decimal);
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_zeros_are_taken_from_an_integer() {
+        for (text, mark, expected) in [
+            ("8.0", b'.', "8"),
+            (" -934.000 ", b'.', "-934"),
+            ("8,0", b',', "8"),
+            ("8.0", b',', "8.0"),
+            ("8.5", b'.', "8.5"),
+            ("8.", b'.', "8."),
+            (".0", b'.', ".0"),
+            ("8.0.0", b'.', "8.0.0"),
+            ("8", b'.', "8"),
+        ] {
+            assert_eq!(without_zero_fraction(text, mark), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_numeric_of_the_server_is_read_whatever_its_scale() {
+        let digits = "12345678901234567890123456789012345678";
+        let unscaled = 12_345_678_901_234_567_890_123_456_789_012_345_678;
+        for (text, expected) in [
+            ("1.00", Some(Value::Numeric(1, 0))),
+            ("-0.50000", Some(Value::Numeric(-5, 1))),
+            ("0.00", Some(Value::Numeric(0, 0))),
+            (digits, Some(Value::Numeric(unscaled, 0))),
+            (&format!("0.{digits}"), Some(Value::Numeric(unscaled, 38))),
+            (&format!("{digits}0"), None),
+            (&format!("0.{digits}1"), None),
+            (&format!("0.{}", "1".repeat(300)), None),
+            ("NaN", None),
+            ("Infinity", None),
+        ] {
+            assert_eq!(exact(text), expected, "{text}");
         }
     }
 

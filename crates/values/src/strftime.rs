@@ -285,6 +285,24 @@ impl Reader<'_> {
         }
         Some(())
     }
+
+    /// Reads a time of day with colons or without, `HHMM[SS[.fraction]]`.
+    pub(crate) fn any_clock(&mut self, parts: &mut DateTimeParts) -> Option<()> {
+        let begin = self.0;
+        if self.clock(parts).is_some() {
+            return Some(());
+        }
+        self.0 = begin;
+        parts.hour = self.digits(2, 2)?;
+        parts.minute = self.digits(2, 2)?;
+        if let Some(second) = self.digits(2, 2) {
+            parts.second = second;
+            if self.literal(b'.').is_some() {
+                (parts.nanos, parts.finer) = self.fraction()?;
+            }
+        }
+        Some(())
+    }
 }
 
 #[cfg(test)]

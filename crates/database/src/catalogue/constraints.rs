@@ -1,6 +1,7 @@
 //! What the live tables demand of a row beside its types: lengths, labels, keys, references.
 
 use anyhow::Context;
+use postgres::types::FromSql;
 use postgres::{GenericClient, Row};
 
 /// What a table demands.
@@ -39,6 +40,10 @@ pub struct ColumnLimits {
     pub writable: bool,
     /// Whether the column's type is a domain, which the types above see through.
     pub is_domain: bool,
+    /// The column's collation with its schema, quoted; `None` for types that have none.
+    pub collation: Option<String>,
+    /// Whether only texts of the same characters are equal in the column, as in most collations.
+    pub deterministic: bool,
 }
 
 /// A unique index.
@@ -50,6 +55,42 @@ pub struct UniqueKey {
     pub columns: Vec<String>,
     /// Whether the key is the primary one.
     pub primary: bool,
+    /// How each of these columns is compared with itself.
+    pub equality: Vec<Equality>,
+}
+
+/// How the server compares a column of a key with a column that refers to it, or with itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equality {
+    /// The operator with its schema: `OPERATOR(pg_catalog.=)`.
+    pub operator: String,
+    /// The type that the key's column is taken for, with its schema: `pg_catalog.bpchar`.
+    pub key_type: String,
+    /// The type that the other column is taken for.
+    pub other_type: String,
+    /// The collation of the key's column, quoted; `None` for types that have none.
+    pub collation: Option<String>,
+    /// Whether only texts of the same characters are equal in both columns.
+    pub deterministic: bool,
+}
+
+impl Equality {
+    /// The comparison of a value of the key with another value, as SQL.
+    pub fn sql(&self, key: &str, other: &str) -> String {
+        let cast = |value: &str, name: &str| match name.starts_with("pg_catalog.any") {
+            // No value can be cast to any type at all.
+            true => value.to_owned(),
+            false => format!("{value}::{name}"),
+        };
+        let collation = self.collation.as_ref();
+        let collate = collation.map_or(String::new(), |name| format!(" COLLATE {name}"));
+        format!(
+            "{} {} {}{collate}",
+            cast(key, &self.key_type),
+            self.operator,
+            cast(other, &self.other_type)
+        )
+    }
 }
 
 /// A CHECK constraint of a table or of a column's domain.
@@ -80,25 +121,31 @@ pub struct ForeignKey {
     pub parent: String,
     /// The columns there, in the order of `columns`.
     pub parent_columns: Vec<String>,
+    /// How each of them is compared with the column that refers to it.
+    pub equality: Vec<Equality>,
 }
 
 // A domain is what it is made of, however often it is wrapped.
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod,
-               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable, a.atttypid AS own_type
+               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable, a.atttypid AS own_type,
+               a.attcollation AS collation
         FROM pg_attribute AS a
         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
         SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod, r.filled OR t.typdefault IS NOT NULL, r.writable,
-               r.own_type
+               r.own_type, r.collation
         FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
     )
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
                array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
            format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
-           r.type <> r.own_type
+           r.type <> r.own_type,
+           (SELECT format('%I.%I', cn.nspname, c.collname) FROM pg_collation AS c
+            JOIN pg_namespace AS cn ON cn.oid = c.collnamespace WHERE c.oid = r.collation),
+           NOT EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = r.collation AND NOT c.collisdeterministic)
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
@@ -131,8 +178,24 @@ const UNIQUE: &str = "
     SELECT c.relname::text, i.indisprimary,
            array(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-                 WHERE k.place <= i.indnkeyatts ORDER BY k.place)
+                 WHERE k.place <= i.indnkeyatts ORDER BY k.place),
+           e.*
     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    CROSS JOIN LATERAL (
+        SELECT array_agg(format('OPERATOR(%I.%s)', n.nspname, o.oprname) ORDER BY k.place),
+               array_agg(format('%I.%I', tn.nspname, t.typname) ORDER BY k.place),
+               array_agg(format('%I.%I', tn.nspname, t.typname) ORDER BY k.place),
+               array_agg(CASE WHEN l.oid IS NOT NULL THEN format('%I.%I', ln.nspname, l.collname) END ORDER BY k.place),
+               array_agg(coalesce(l.collisdeterministic, true) ORDER BY k.place)
+        FROM unnest(i.indclass::oid[], i.indcollation::oid[]) WITH ORDINALITY AS k (class, collated, place)
+        JOIN pg_opclass AS f ON f.oid = k.class
+        JOIN pg_amop AS m ON m.amopfamily = f.opcfamily AND m.amoplefttype = f.opcintype
+                         AND m.amoprighttype = f.opcintype AND m.amopstrategy = 3
+        JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+        JOIN pg_type AS t ON t.oid = f.opcintype JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
+        LEFT JOIN pg_collation AS l ON l.oid = k.collated
+        LEFT JOIN pg_namespace AS ln ON ln.oid = l.collnamespace
+    ) AS e
     WHERE i.indrelid = $1 AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
     ORDER BY NOT i.indisprimary, c.relname";
 
@@ -142,10 +205,29 @@ const FOREIGN: &str = "
            array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.attnum ORDER BY k.place),
            array(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
-                 JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place)
+                 JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place),
+           e.*
     FROM pg_constraint AS f
     JOIN pg_class AS p ON p.oid = f.confrelid
     JOIN pg_namespace AS n ON n.oid = p.relnamespace
+    CROSS JOIN LATERAL (
+        SELECT array_agg(format('OPERATOR(%I.%s)', m.nspname, o.oprname) ORDER BY k.place),
+               array_agg(format('%I.%I', ln.nspname, l.typname) ORDER BY k.place),
+               array_agg(format('%I.%I', rn.nspname, r.typname) ORDER BY k.place),
+               array_agg(CASE WHEN pc.oid IS NOT NULL THEN format('%I.%I', pn.nspname, pc.collname) END
+                         ORDER BY k.place),
+               array_agg(coalesce(pc.collisdeterministic, true) AND coalesce(cc.collisdeterministic, true)
+                         ORDER BY k.place)
+        FROM unnest(f.conpfeqop, f.confkey, f.conkey) WITH ORDINALITY AS k (operator, parent, child, place)
+        JOIN pg_operator AS o ON o.oid = k.operator JOIN pg_namespace AS m ON m.oid = o.oprnamespace
+        JOIN pg_type AS l ON l.oid = o.oprleft JOIN pg_namespace AS ln ON ln.oid = l.typnamespace
+        JOIN pg_type AS r ON r.oid = o.oprright JOIN pg_namespace AS rn ON rn.oid = r.typnamespace
+        JOIN pg_attribute AS pa ON pa.attrelid = f.confrelid AND pa.attnum = k.parent
+        JOIN pg_attribute AS ca ON ca.attrelid = f.conrelid AND ca.attnum = k.child
+        LEFT JOIN pg_collation AS pc ON pc.oid = pa.attcollation
+        LEFT JOIN pg_namespace AS pn ON pn.oid = pc.collnamespace
+        LEFT JOIN pg_collation AS cc ON cc.oid = ca.attcollation
+    ) AS e
     WHERE f.conrelid = $1 AND f.contype = 'f' AND (to_jsonb(f) ->> 'conenforced') IS DISTINCT FROM 'false'
       AND NOT EXISTS (SELECT FROM pg_constraint AS whole WHERE whole.oid = f.conparentid AND whole.conrelid = f.conrelid)
     ORDER BY f.conname";
@@ -159,7 +241,7 @@ pub fn read(
     schema: &str,
     table: &str,
 ) -> anyhow::Result<Option<Constraints>> {
-    let Some(oid) = oid(client, schema, table)? else {
+    let Some(oid) = oid(client, schema, table, &TABLES)? else {
         return Ok(None);
     };
     let mut rows = |query: &str| {
@@ -175,6 +257,7 @@ pub fn read(
                 name: row.get(0),
                 primary: row.get(1),
                 columns: row.get(2),
+                equality: equality(row, 3),
             })
             .collect(),
         foreign: rows(FOREIGN)?
@@ -185,10 +268,29 @@ pub fn read(
                 parent: row.get(2),
                 columns: row.get(3),
                 parent_columns: row.get(4),
+                equality: equality(row, 5),
             })
             .collect(),
         checked: !rows(CHECKS)?.is_empty(),
     }))
+}
+
+/// Reads the columns of `schema.name`, which may be a view too; none if there is nothing of this name.
+///
+/// # Errors
+/// The server's.
+pub fn columns(
+    client: &mut impl GenericClient,
+    schema: &str,
+    name: &str,
+) -> anyhow::Result<Vec<ColumnLimits>> {
+    let Some(oid) = oid(client, schema, name, &RELATIONS)? else {
+        return Ok(Vec::new());
+    };
+    let rows = client
+        .query(COLUMNS, &[&oid])
+        .context("reading the catalogue")?;
+    Ok(rows.iter().map(column).collect())
 }
 
 /// Reads the CHECK constraints of `schema.table` and of the domains of its columns, as far as they can be tried outside of
@@ -201,7 +303,7 @@ pub fn checks(
     schema: &str,
     table: &str,
 ) -> anyhow::Result<Vec<Check>> {
-    let Some(oid) = oid(client, schema, table)? else {
+    let Some(oid) = oid(client, schema, table, &TABLES)? else {
         return Ok(Vec::new());
     };
     let rows = client
@@ -219,13 +321,46 @@ pub fn checks(
         .collect())
 }
 
-fn oid(client: &mut impl GenericClient, schema: &str, table: &str) -> anyhow::Result<Option<u32>> {
+/// What rows can be put into, as `pg_class.relkind` has it: tables, partitioned and foreign ones.
+const TABLES: [&str; 3] = ["r", "p", "f"];
+/// What rows can be read from: tables, views, materialised views.
+const RELATIONS: [&str; 5] = ["r", "p", "f", "v", "m"];
+
+fn oid(
+    client: &mut impl GenericClient,
+    schema: &str,
+    name: &str,
+    kinds: &[&str],
+) -> anyhow::Result<Option<u32>> {
     let query = "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')";
+                 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind::text = ANY ($3)";
     let row = client
-        .query_opt(query, &[&schema, &table])
+        .query_opt(query, &[&schema, &name, &kinds])
         .context("reading the catalogue")?;
     Ok(row.map(|row| row.get(0)))
+}
+
+/// How the columns of a key are compared, as five arrays of a row say, from the one with the index `first` on.
+fn equality(row: &Row, first: usize) -> Vec<Equality> {
+    /// An array of a row; one of no columns is NULL.
+    fn array<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Vec<T> {
+        row.get::<_, Option<Vec<T>>>(index).unwrap_or_default()
+    }
+    let operators: Vec<String> = array(row, first);
+    let types = array(row, first + 1).into_iter().zip(array(row, first + 2));
+    let collations = array(row, first + 3).into_iter().zip(array(row, first + 4));
+    let columns = operators.into_iter().zip(types).zip(collations);
+    columns
+        .map(
+            |((operator, (key_type, other_type)), (collation, deterministic))| Equality {
+                operator,
+                key_type,
+                other_type,
+                collation,
+                deterministic,
+            },
+        )
+        .collect()
 }
 
 fn column(row: &Row) -> ColumnLimits {
@@ -245,5 +380,7 @@ fn column(row: &Row) -> ColumnLimits {
         filled: row.get(4),
         writable: row.get(5),
         is_domain: row.get(8),
+        collation: row.get(9),
+        deterministic: row.get(10),
     }
 }

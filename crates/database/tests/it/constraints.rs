@@ -1,6 +1,6 @@
 //! What the catalogue says of a table's demands.
 
-use database::catalogue::constraints::{self, UniqueKey};
+use database::catalogue::constraints::{self, Equality, UniqueKey};
 
 #[test]
 fn lengths_labels_keys_and_references_are_read() {
@@ -62,16 +62,25 @@ fn lengths_labels_keys_and_references_are_read() {
         ("colour", "public.colour"),
     ];
     assert_eq!(types, expected);
-    let key = |name: &str, column: &str, primary| UniqueKey {
+    let equality = |name: &str, collation: Option<&str>| Equality {
+        operator: "OPERATOR(pg_catalog.=)".to_owned(),
+        key_type: format!("pg_catalog.{name}"),
+        other_type: format!("pg_catalog.{name}"),
+        collation: collation.map(str::to_owned),
+        deterministic: true,
+    };
+    let default = Some("pg_catalog.\"default\"");
+    let key = |name: &str, column: &str, primary, equality| UniqueKey {
         name: name.to_owned(),
         columns: vec![column.to_owned()],
         primary,
+        equality: vec![equality],
     };
     assert_eq!(
         child.unique,
         [
-            key("child_pkey", "id", true),
-            key("child_c_n_key", "c", false)
+            key("child_pkey", "id", true, equality("int8", None)),
+            key("child_c_n_key", "c", false, equality("bpchar", default))
         ]
     );
     assert_eq!(child.foreign.len(), 1);
@@ -82,6 +91,12 @@ fn lengths_labels_keys_and_references_are_read() {
     );
     assert_eq!(foreign.columns, ["p_b", "p_a"]);
     assert_eq!(foreign.parent_columns, ["b", "a"]);
+    assert_eq!(
+        foreign.equality,
+        [equality("text", default), equality("int4", None)]
+    );
+    let collations = [1, 4].map(|column| child.columns[column].collation.as_deref());
+    assert_eq!(collations, [default, None]);
     let nothing = constraints::read(&mut *client, "public", "nothing").expect("read");
     assert_eq!(nothing, None);
 }

@@ -12,7 +12,7 @@ use values::rule::{Rule, Violation};
 
 use crate::input::header::counted;
 use crate::rules::column::Cell;
-use crate::rules::key::Key;
+use crate::rules::key::{Key, KeyClass};
 use crate::rules::row::{BrokenRow, RowRules};
 
 /// A mark that the second of two files has where they were put together.
@@ -25,8 +25,6 @@ const EMPTY_ROW: &str = "the row is empty: it has delimiters and nothing else";
 pub(crate) struct RowPlan {
     pub(crate) grammar: Grammar,
     pub(crate) encoding: Encoding,
-    /// Words that mean NULL where they stand without quotes.
-    pub(crate) null: Vec<String>,
     /// For each column of `rows`, the field that holds it.
     pub(crate) fields: Vec<usize>,
     pub(crate) rows: RowRules,
@@ -36,6 +34,8 @@ pub(crate) struct RowPlan {
     pub(crate) header: Option<Vec<u8>>,
     /// Whether the last field of each record is none, since its delimiter ends the line.
     pub(crate) trailing: bool,
+    /// For each of these keys, how its columns are compared.
+    pub(crate) classes: Vec<Vec<KeyClass>>,
     /// If given, only the values of these columns are encoded, those of broken rows too.
     pub(crate) only: Option<Vec<usize>>,
 }
@@ -104,10 +104,7 @@ impl RowPlan {
             if has_nul {
                 violations.extend(self.nul(bytes, fields).map(broken));
             }
-            let cells = self
-                .fields
-                .iter()
-                .map(|field| self.cell(&fields[*field], bytes));
+            let cells = (0..self.fields.len()).map(|column| self.cell(column, fields, bytes));
             let values = match self.rows.check(cells) {
                 Ok(values) => values,
                 Err(BrokenRow {
@@ -121,13 +118,18 @@ impl RowPlan {
                     values
                 }
             };
-            keys.extend(self.keys.iter().map(|columns| {
-                let value = |column: &usize| match has_nul {
-                    true => values[*column].without_nul(),
-                    false => &values[*column],
-                };
-                Key::of(columns.iter().map(value), &mut buffer)
-            }));
+            keys.extend(
+                self.keys
+                    .iter()
+                    .zip(&self.classes)
+                    .map(|(columns, classes)| {
+                        let value = |(column, class): (&usize, &KeyClass)| match has_nul {
+                            true => (values[*column].without_nul(), *class),
+                            false => (&values[*column], *class),
+                        };
+                        Key::of(columns.iter().zip(classes).map(value), &mut buffer)
+                    }),
+            );
             match &self.only {
                 None if violations.len() == before => {
                     encoder.row(values.len() as i16);
@@ -228,8 +230,10 @@ impl RowPlan {
         })
     }
 
-    /// Decodes a field.
-    pub(crate) fn cell<'a>(&self, field: &Field, bytes: &'a [u8]) -> Cell<'a> {
+    /// Decodes the field of a column, the one with this index among those of `rows`.
+    pub(crate) fn cell<'a>(&self, column: usize, fields: &[Field], bytes: &'a [u8]) -> Cell<'a> {
+        let field = &fields[self.fields[column]];
+        let rules = &self.rows.columns[column];
         let text = match field.bytes(bytes, self.grammar.quote) {
             Cow::Borrowed(bytes) => decoded(bytes, self.encoding),
             Cow::Owned(bytes) => match decoded(&bytes, self.encoding) {
@@ -240,8 +244,8 @@ impl RowPlan {
         };
         match &text {
             Cell::Text(word)
-                if field.form == Form::Plain
-                    && (word.is_empty() || self.null.iter().any(|null| null == word)) =>
+                if (field.form == Form::Plain || rules.quoted_null)
+                    && (word.is_empty() || rules.null.iter().any(|null| null == word)) =>
             {
                 Cell::Null
             }
@@ -299,6 +303,10 @@ mod tests {
             min: None,
             max: None,
             decimal_mark: b'.',
+            thousands_mark: None,
+            zero_fraction: false,
+            null: Arc::new(["NULL".to_owned()]),
+            quoted_null: kind != ColumnType::Text,
             formats: Arc::new([]),
         };
         RowPlan {
@@ -310,7 +318,6 @@ mod tests {
                 longest_bytes: 1000,
             },
             encoding,
-            null: vec!["NULL".to_owned()],
             fields: vec![0, 1, 2, 3],
             rows: RowRules {
                 columns: kinds.map(column).into(),
@@ -318,6 +325,7 @@ mod tests {
             keys: vec![vec![0], vec![2, 0]],
             header: Some(b"id,price,note,day".to_vec()),
             trailing: false,
+            classes: vec![vec![KeyClass::Whole], vec![KeyClass::Text, KeyClass::Whole]],
             only: None,
         }
     }
@@ -330,6 +338,23 @@ mod tests {
         Splitter::new(plan.grammar, 1).split(text, true, &mut batch.records);
         plan.validate(&mut batch);
         batch
+    }
+
+    #[test]
+    fn quoted_words_are_null_where_they_cannot_be_texts() {
+        let batch = validated(b"1,\"\",NULL,\"NULL\"\n", &plan(Encoding::UTF_8));
+        assert_eq!(batch.violations, []);
+        let nulls = [255; 12];
+        assert_eq!(batch.encoder.bytes()[batch.ends[0] as usize - 12..], nulls);
+        let batch = validated(b"\"\",1,a,\n", &plan(Encoding::UTF_8));
+        assert_eq!(batch.violations[0].1.rule, Rule::Required);
+        // Where that is asked for, texts are no exception.
+        let mut plan = plan(Encoding::UTF_8);
+        plan.rows.columns[2].quoted_null = true;
+        let batch = validated(b"1,,\"NULL\",\n2,,\"\",\n", &plan);
+        assert_eq!(batch.violations, []);
+        assert!(batch.encoder.bytes().ends_with(&nulls));
+        assert_eq!(batch.keys[1], Key::Null);
     }
 
     #[test]

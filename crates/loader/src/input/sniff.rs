@@ -113,21 +113,28 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
         let places: Option<Vec<usize>> = columns.iter().map(place).collect();
         places.map(|places| keys.push(places)).is_some()
     };
-    let unique = (0..target.unique.len())
+    let unique: Vec<usize> = (0..target.unique.len())
         .filter(|index| checked(&target.unique[*index].name.columns))
         .collect();
-    let references = (0..target.references.len())
+    let references: Vec<usize> = (0..target.references.len())
         .filter(|index| checked(&target.references[*index].columns))
         .collect();
     let grammar = Grammar {
         fields: layout.fields,
         ..start.grammar
     };
+    let own = unique.iter().map(|index| &target.unique[*index].name);
+    let parents = references
+        .iter()
+        .map(|index| &target.references[*index].parent);
+    let classes = own.chain(parents).map(|name| name.classes.clone());
     let plan = RowPlan {
+        keys,
+        classes: classes.collect(),
         // One name alone may well be a value.
         header: header.filter(|_| layout.fields > 1),
         trailing: layout.trailing,
-        ..plan(target, grammar, encoding, &layout.columns, keys)?
+        ..plan(target, grammar, encoding, &layout.columns)?
     };
     Ok(SniffedFile {
         rest: Rest {
@@ -151,7 +158,6 @@ fn plan(
     grammar: Grammar,
     encoding: Encoding,
     columns: &[(usize, usize)],
-    keys: Vec<Vec<usize>>,
 ) -> anyhow::Result<RowPlan> {
     let rules: anyhow::Result<Vec<_>> = columns
         .iter()
@@ -160,10 +166,10 @@ fn plan(
     Ok(RowPlan {
         grammar,
         encoding,
-        null: target.rules.null.clone(),
         fields: columns.iter().map(|(_, field)| *field).collect(),
         rows: RowRules { columns: rules? },
-        keys,
+        keys: Vec::new(),
+        classes: Vec::new(),
         only: None,
         header: None,
         trailing: false,
@@ -247,23 +253,15 @@ impl Look<'_> {
     /// Whether a record would be a row with its fields at these positions.
     fn is_row(&self, record: &Record, positions: &[(usize, usize)]) -> bool {
         let fields = self.start.records.fields_of(record);
-        let plan = plan(
-            self.target,
-            self.start.grammar,
-            self.encoding,
-            positions,
-            Vec::new(),
-        );
+        let plan = plan(self.target, self.start.grammar, self.encoding, positions);
         let Ok(plan) = plan else {
             return false;
         };
         if plan.fields.iter().any(|field| *field >= fields.len()) {
             return false;
         }
-        let cells = plan
-            .fields
-            .iter()
-            .map(|field| plan.cell(&fields[*field], self.start.body()));
+        let body = self.start.body();
+        let cells = (0..plan.fields.len()).map(|column| plan.cell(column, fields, body));
         plan.rows.check(cells).is_ok()
     }
 

@@ -165,6 +165,7 @@ mod tests {
         let reference = Referring {
             columns: vec!["other_id".to_owned()],
             parent: KeyName::id_of("other"),
+            equality: Vec::new(),
             missing,
         };
         let mut check = KeyCheck {
@@ -219,6 +220,7 @@ mod tests {
         let reference = Referring {
             columns: vec!["boss".to_owned()],
             parent: KeyName::id_of("own"),
+            equality: Vec::new(),
             missing: Missing::Reject,
         };
         let mut check = KeyCheck {

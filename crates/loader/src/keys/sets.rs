@@ -3,20 +3,15 @@
 //! A set that doesn't fit is given up: from then on the database is asked for its keys, and the set holds only those
 //! that the database cannot know of.
 
-use std::borrow::Cow;
-
 use anyhow::Context;
 use bytesize::ByteSize;
 use database::catalogue::identifier::{qualified, quoted};
-use dataset::failure::Kind;
-use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row};
 use values::value::Value;
 
 use crate::keys::set::KeySet;
-use crate::rules::column::ColumnRules;
-use crate::rules::key::{Key, KeyName};
+use crate::rules::key::{Key, KeyClass, KeyName};
 
 /// How many rows are read between two looks at the memory.
 const ROWS_PER_CHECK: u64 = 100_000;
@@ -83,28 +78,21 @@ impl KeySets {
     }
 
     /// Reads the keys that the rows in the database have, unless there is a set of them, and returns the set's place.
-    /// `columns` are those of the name, in its order.
     ///
     /// # Errors
     /// Errors of the server.
-    pub(crate) fn read(
-        &mut self,
-        client: &mut Client,
-        name: &KeyName,
-        columns: &[&ColumnRules],
-    ) -> anyhow::Result<usize> {
+    pub(crate) fn read(&mut self, client: &mut Client, name: &KeyName) -> anyhow::Result<usize> {
         if let Some(place) = self.sets.iter().position(|entry| entry.name == *name) {
             return Ok(place);
         }
         let place = self.add(name.clone());
         let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
-        let columns = of_server(columns);
         let none: [&str; 0] = [];
         let mut rows = client.query_raw(&select(name), none).with_context(failed)?;
         let mut buffer = Vec::new();
         let mut count = 0_u64;
         while let Some(row) = rows.next().with_context(failed)? {
-            self.insert(place, key_of(&row, &columns, &mut buffer));
+            self.insert(place, key_of(&row, &name.classes, &mut buffer));
             count += 1;
             if count.is_multiple_of(ROWS_PER_CHECK) && self.is_over() {
                 break;
@@ -151,21 +139,6 @@ impl KeySets {
     }
 }
 
-/// An error of the database, with the way out where it cannot compare the types of a reference that dataset.toml
-/// declares.
-pub(crate) fn incomparable(error: postgres::Error, table: &str) -> anyhow::Error {
-    match error.code() {
-        Some(&SqlState::UNDEFINED_FUNCTION) => Kind::Usage.caused_by(
-            error,
-            format!(
-                "a reference of {table} in dataset.toml is to a column of another type, which can be checked in memory only: \
-                 give more with --memory"
-            ),
-        ),
-        _ => error.into(),
-    }
-}
-
 fn select(name: &KeyName) -> String {
     let texts: Vec<_> = name
         .columns
@@ -179,26 +152,15 @@ fn select(name: &KeyName) -> String {
     )
 }
 
-/// The rules of columns for texts that the server writes, which have a decimal point whatever the file has.
-fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
-    let of_server = |column: &&ColumnRules| ColumnRules {
-        decimal_mark: b'.',
-        ..(*column).clone()
-    };
-    columns.iter().map(of_server).collect()
-}
-
 /// The key of a row that [`select`] gives.
-fn key_of(row: &Row, columns: &[ColumnRules], buffer: &mut Vec<u8>) -> Key {
-    let value = |(index, column): (usize, &ColumnRules)| {
+fn key_of(row: &Row, classes: &[KeyClass], buffer: &mut Vec<u8>) -> Key {
+    let value = |(index, class): (usize, &KeyClass)| {
         let text: Option<&str> = row.get(index);
-        // A value that could not be loaded equals none that can.
-        text.map_or(Value::Null, |text| {
-            column.parse(Cow::Borrowed(text)).unwrap_or(Value::Null)
-        })
+        text.and_then(|text| class.value(text))
+            .unwrap_or(Value::Null)
     };
-    let values: Vec<Value<'_>> = columns.iter().enumerate().map(value).collect();
-    Key::of(&values, buffer)
+    let values: Vec<Value<'_>> = classes.iter().enumerate().map(value).collect();
+    Key::of(values.iter().zip(classes.iter().copied()), buffer)
 }
 
 #[cfg(test)]

@@ -30,8 +30,6 @@ use crate::input::sniff;
 use crate::input::stream::Stream;
 use crate::keys::check::KeyCheck;
 use crate::keys::results::{Finding, StagedResults, TABLE as FINDINGS};
-use crate::keys::sets::incomparable;
-use crate::rules::key::KeyName;
 use crate::target::Target;
 use storage::source::{Source, estimated_rows};
 use storage::sum::Sum;
@@ -134,10 +132,7 @@ impl Staging<'_> {
         statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
         for statement in statements {
             cancel.check()?;
-            client
-                .batch_execute(&statement)
-                .map_err(|error| incomparable(error, table))
-                .with_context(failed)?;
+            client.batch_execute(&statement).with_context(failed)?;
         }
         for (index, check) in checks.iter().enumerate() {
             cancel.check()?;
@@ -291,18 +286,18 @@ impl Staging<'_> {
         let not_null = each(columns, " AND ", |_, column| {
             format!("s.{column} IS NOT NULL")
         });
-        let there = |name: &KeyName| {
-            let same = each(columns, " AND ", |index, column| {
-                format!("t.{} = s.{column}", quoted(&name.columns[index]))
-            });
-            let table = qualified(&name.schema, &name.table);
-            format!("EXISTS (SELECT FROM {table} AS t WHERE {same})")
-        };
         let values = format!("pg_temp.{VALUES} AS s");
         let Some((unique, place)) = self.check.unique.get(key) else {
             let reference = &self.check.references[key - self.check.unique.len()].0;
-            let there = there(&reference.parent);
-            let rows = format!("{values} WHERE {not_null} AND NOT {there}");
+            let parent = &reference.parent;
+            let same = each(columns, " AND ", |index, column| {
+                let key = format!("t.{}", quoted(&parent.columns[index]));
+                reference.equality[index].sql(&key, &format!("s.{column}"))
+            });
+            let table = qualified(&parent.schema, &parent.table);
+            let rows = format!(
+                "{values} WHERE {not_null} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same})"
+            );
             return vec![record(key, Finding::Missing, &rows)];
         };
         let same = each(columns, " AND ", |_, column| {
@@ -312,19 +307,21 @@ impl Staging<'_> {
             "{values} JOIN (SELECT {list} FROM {values} WHERE {not_null} GROUP BY {list} HAVING count(*) > 1) AS d
              ON {same}"
         );
+        let own = each(columns, " AND ", |index, column| {
+            format!("t.{} = s.{column}", quoted(&unique.name.columns[index]))
+        });
+        let table = qualified(&unique.name.schema, &unique.name.table);
+        let taken = format!("{values} WHERE EXISTS (SELECT FROM {table} AS t WHERE {own})");
         let mut statements = vec![
-            record(
-                key,
-                Finding::Taken,
-                &format!("{values} WHERE {}", there(&unique.name)),
-            ),
+            record(key, Finding::Taken, &taken),
             record(key, Finding::Shared, &several),
         ];
-        for (reference, (_, parent)) in self.check.references.iter().enumerate() {
+        for (index, (reference, parent)) in self.check.references.iter().enumerate() {
             if parent == place {
-                let referring = &self.rows.plan.keys[self.check.unique.len() + reference];
+                let referring = &self.rows.plan.keys[self.check.unique.len() + index];
                 let same = each(columns, " AND ", |index, column| {
-                    format!("r.{} = s.{column}", staged_name(referring[index]))
+                    let other = format!("r.{}", staged_name(referring[index]));
+                    reference.equality[index].sql(&format!("s.{column}"), &other)
                 });
                 let rows = format!(
                     "{values} WHERE EXISTS (SELECT FROM pg_temp.{VALUES} AS r WHERE {same})"

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use dataset::ColumnType;
+use dataset::cell_rules::ThousandsMark;
 use values::number;
 use values::rule::{Fault, Rule};
 use values::strftime::Format;
@@ -36,8 +37,24 @@ pub struct ColumnRules {
     pub max: Option<Value<'static>>,
     /// The character before a number's fraction.
     pub decimal_mark: u8,
+    /// What stands between a number's groups of three digits, if anything may.
+    pub thousands_mark: Option<ThousandsMark>,
+    /// Whether an integer may have a fraction of zeros: `8.0`.
+    pub zero_fraction: bool,
+    /// Words that mean NULL.
+    pub null: Arc<[String]>,
+    /// Whether an empty field and these words mean NULL in quotes too.
+    pub quoted_null: bool,
     /// Formats of dates and timestamps beside ISO 8601.
     pub formats: Arc<[Format]>,
+}
+
+/// The marks of a number.
+#[derive(Debug, Clone, Copy)]
+struct Marks {
+    decimal: u8,
+    thousands: Option<ThousandsMark>,
+    zero_fraction: bool,
 }
 
 /// A field's text, decoded.
@@ -99,14 +116,14 @@ impl ColumnRules {
     pub fn parse<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
         match self.kind {
             ColumnType::Boolean => number::boolean(&text),
-            ColumnType::SmallInt => number::whole(&text, "smallint").map(Value::SmallInt),
-            ColumnType::Integer => number::whole(&text, "integer").map(Value::Integer),
-            ColumnType::BigInt => number::whole(&text, "bigint").map(Value::BigInt),
-            ColumnType::Real => number::real(&text, self.decimal_mark),
-            ColumnType::Double => number::double(&text, self.decimal_mark),
-            ColumnType::Numeric { precision, scale } => {
-                number::numeric(&text, self.decimal_mark, precision, scale)
-            }
+            ColumnType::SmallInt
+            | ColumnType::Integer
+            | ColumnType::BigInt
+            | ColumnType::Real
+            | ColumnType::Double
+            | ColumnType::Numeric { .. } => self
+                .number(&text, self.marks())
+                .map_err(|fault| self.with_hint(&text, fault)),
             ColumnType::Text => self.text(text),
             ColumnType::Date => datetime::date(&text, &self.formats),
             ColumnType::Time => datetime::time(&text),
@@ -117,6 +134,88 @@ impl ColumnRules {
             ColumnType::Json => json::json(&text).map(|()| Value::Text(text)),
             ColumnType::JsonBinary => json::jsonb(&text).map(|()| Value::JsonBinary(text)),
         }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks {
+            decimal: self.decimal_mark,
+            thousands: self.thousands_mark,
+            zero_fraction: self.zero_fraction,
+        }
+    }
+
+    /// Makes a number of a text that is written with these marks.
+    fn number(&self, text: &str, marks: Marks) -> Result<Value<'static>, Fault> {
+        let digits = match marks.thousands {
+            Some(thousands) => number::ungrouped(text, thousands, marks.decimal)
+                .ok_or_else(|| Fault::not_a("a number with thousands marks"))?,
+            None => Cow::Borrowed(text),
+        };
+        let whole = match marks.zero_fraction {
+            true => number::without_zero_fraction(&digits, marks.decimal),
+            false => &*digits,
+        };
+        match self.kind {
+            ColumnType::SmallInt => number::whole(whole, "smallint").map(Value::SmallInt),
+            ColumnType::Integer => number::whole(whole, "integer").map(Value::Integer),
+            ColumnType::BigInt => number::whole(whole, "bigint").map(Value::BigInt),
+            ColumnType::Real => number::real(&digits, marks.decimal),
+            ColumnType::Numeric { precision, scale } => {
+                number::numeric(&digits, marks.decimal, precision, scale)
+            }
+            _ => number::double(&digits, marks.decimal),
+        }
+    }
+
+    /// Adds to what is wrong with a number the options with which it would be one. Which of them, if any, is right for the
+    /// column cannot be known from one number: `1,234` may be either.
+    fn with_hint(&self, text: &str, fault: Fault) -> Fault {
+        let is_marked = |c: char| {
+            ThousandsMark::ALL
+                .iter()
+                .any(|mark| mark.characters().contains(&c))
+        };
+        if fault.rule != Rule::Type || !text.contains(is_marked) {
+            return fault;
+        }
+        let is_whole = matches!(
+            self.kind,
+            ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt
+        );
+        let marks = self.marks();
+        let fraction = Marks {
+            zero_fraction: is_whole,
+            ..marks
+        };
+        let thousands = ThousandsMark::ALL.map(Some).into_iter().chain([None]);
+        let mut others = thousands.flat_map(|thousands| {
+            [b'.', b','].map(|decimal| Marks {
+                decimal,
+                thousands,
+                ..marks
+            })
+        });
+        let fits = |marks: Marks| {
+            let apart = |mark: ThousandsMark| !mark.is(marks.decimal);
+            marks.thousands.is_none_or(apart) && self.number(text, marks).is_ok()
+        };
+        let hint = if fits(fraction) {
+            "see the option zero_fraction"
+        } else if others.clone().any(fits) {
+            "see the options decimal_mark and thousands_mark"
+        } else if is_whole
+            && others.any(|marks| {
+                fits(Marks {
+                    zero_fraction: true,
+                    ..marks
+                })
+            })
+        {
+            "see the options decimal_mark, thousands_mark and zero_fraction"
+        } else {
+            return fault;
+        };
+        Fault::new(fault.rule, format!("{}: {hint}", fault.message))
     }
 
     fn text<'a>(&self, mut text: Cow<'a, str>) -> Result<Value<'a>, Fault> {

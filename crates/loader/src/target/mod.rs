@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use database::catalogue;
-use database::catalogue::constraints::{self, Constraints, ForeignKey};
+use database::catalogue::constraints::{self, ColumnLimits, Constraints};
 use dataset::failure::{Kind, OrFail};
-use dataset::load_rules::{LoadRules, Missing};
-use dataset::{Dataset, Table, TableSchema};
+use dataset::load_rules::LoadRules;
+use dataset::{ColumnType, Dataset, Table, TableSchema};
 use postgres::Client;
 use values::strftime::Format;
 
 use crate::options::Dialect;
 use crate::rules::column::ColumnRules;
-use crate::rules::key::{KeyClass, KeyName};
+use crate::target::keys::Keys;
 use crate::target::wanted::Wanted;
 
+pub(crate) mod keys;
 pub(crate) mod tables;
 pub(crate) mod wanted;
+
+pub(crate) use crate::target::keys::{Referring, Unique};
 
 /// A table that is loaded, and what it takes.
 #[derive(Debug)]
@@ -37,28 +40,10 @@ pub(crate) struct Target {
     pub(crate) unique: Vec<Unique>,
     /// The columns that refer to other rows.
     pub(crate) references: Vec<Referring>,
+    /// Whether the table has keys that only the server can compare.
+    pub(crate) left_to_server: bool,
     /// Whether the table has CHECK constraints.
     pub(crate) checked: bool,
-}
-
-/// A key that no two rows share.
-#[derive(Debug, Clone)]
-pub(crate) struct Unique {
-    /// The key's table and columns.
-    pub(crate) name: KeyName,
-    /// Whether this is the primary key.
-    pub(crate) primary: bool,
-}
-
-/// Columns that refer to a row of another table, or of their own.
-#[derive(Debug, Clone)]
-pub(crate) struct Referring {
-    /// The referring columns, in the order of the parent's.
-    pub(crate) columns: Vec<String>,
-    /// The parent's table and columns.
-    pub(crate) parent: KeyName,
-    /// What a missing parent means.
-    pub(crate) missing: Missing,
 }
 
 impl Target {
@@ -88,28 +73,35 @@ impl Target {
                 ))
             })?;
             let rules = dialect.over(&table.load);
-            targets.push(Self::of(table, schema, &live.schema, &constraints, rules)?);
+            let keys = keys::read(client, table, schema, &constraints, &rules)?;
+            targets.push(Self::of(table, &live.schema, &constraints, rules, keys)?);
         }
         Ok(targets)
     }
 
     fn of(
         table: &Table,
-        schema: &str,
         live: &TableSchema,
         constraints: &Constraints,
         rules: LoadRules,
+        keys: Keys,
     ) -> anyhow::Result<Self> {
         let usage = |why: String| {
             Kind::Usage.error(format!("dataset.toml, table `{}`, load: {why}", table.name))
         };
         let has = |name: &str| live.columns.iter().any(|column| column.name == name);
-        let named = rules
+        let unknown = rules
             .required
             .iter()
             .chain(rules.ranges.keys())
-            .chain(rules.references.keys());
-        if let Some(unknown) = named.clone().find(|name| !has(name)) {
+            .chain(rules.references.keys())
+            .chain(rules.decimal_mark.named())
+            .chain(rules.thousands_mark.named())
+            .chain(rules.zero_fraction.named())
+            .chain(rules.null.by_column.keys())
+            .chain(rules.force_null.named())
+            .find(|name| !has(name));
+        if let Some(unknown) = unknown {
             return Err(usage(format!("there is no column `{unknown}`")));
         }
         let formats: Result<Vec<_>, _> = rules
@@ -144,6 +136,11 @@ impl Target {
                 min: None,
                 max: None,
                 decimal_mark: b'.',
+                thousands_mark: None,
+                zero_fraction: false,
+                null: rules.null.of(&column.name).cloned().collect(),
+                quoted_null: !takes_empty(column.kind, limits)
+                    || rules.force_null.has(&column.name),
                 formats: Arc::clone(&formats),
             };
             if let Some(range) = rules.ranges.get(&column.name) {
@@ -162,6 +159,13 @@ impl Target {
                 (rule.min, rule.max) = (bound(&range.min)?, bound(&range.max)?);
             }
             rule.decimal_mark = rules.decimal_mark.of(&column.name);
+            rule.thousands_mark = rules.thousands_mark.of(&column.name);
+            rule.zero_fraction = rules.zero_fraction.has(&column.name);
+            if has_fraction(&rule) {
+                rules
+                    .check_marks(&column.name)
+                    .map_err(|why| usage(format!("column `{}`: {why}", column.name)))?;
+            }
             names.push((
                 column.name.clone(),
                 required || !column.nullable && !limits.filled,
@@ -179,30 +183,10 @@ impl Target {
                 "`columns` leaves out `{missing}`, which must not be missing"
             )));
         }
-        let classes = |names: &[String]| -> Vec<KeyClass> {
-            let found = |name: &String| {
-                columns
-                    .iter()
-                    .find(|column: &&ColumnRules| column.name == *name)
-            };
-            names
-                .iter()
-                .filter_map(found)
-                .map(|column| KeyClass::of(column.kind))
-                .collect()
-        };
-        let mut unique = unique(table, schema, constraints);
-        for key in &mut unique {
-            key.name.classes = classes(&key.name.columns);
-        }
-        // A parent of another type is compared as the child is.
-        let mut references = references(table, schema, &constraints.foreign, &rules);
-        for reference in &mut references {
-            reference.parent.classes = classes(&reference.columns);
-        }
         Ok(Self {
-            unique,
-            references,
+            unique: keys.unique,
+            references: keys.references,
+            left_to_server: keys.left_to_server,
             checked: constraints.checked,
             table: table.name.clone(),
             rules,
@@ -243,84 +227,22 @@ impl Target {
     }
 }
 
-/// The unique keys of the database and the key of the dataset, each once.
-fn unique(table: &Table, schema: &str, constraints: &Constraints) -> Vec<Unique> {
-    let live = constraints
-        .unique
-        .iter()
-        .map(|unique| (&unique.columns, unique.primary));
-    let mut keys: Vec<Unique> = Vec::new();
-    for (columns, primary) in std::iter::once((&table.key, true)).chain(live) {
-        let mut columns = columns.clone();
-        columns.sort();
-        if !columns.is_empty() && keys.iter().all(|key| key.name.columns != columns) {
-            let is_first = keys.is_empty();
-            keys.push(Unique {
-                name: KeyName {
-                    schema: schema.to_owned(),
-                    table: table.name.clone(),
-                    columns,
-                    classes: Vec::new(),
-                },
-                primary: primary && is_first,
-            });
-        }
+/// Whether the empty text is a value of a column, so that quotes have to tell it from NULL: text, `varchar`, `char(n)`,
+/// `name` and `bytea`.
+fn takes_empty(kind: ColumnType, limits: &ColumnLimits) -> bool {
+    match kind {
+        ColumnType::Text => limits.labels.is_none(),
+        kind => kind == ColumnType::Bytes,
     }
-    keys
 }
 
-/// The references of the database and those of the dataset, each once. A missing parent cannot be allowed where the
-/// database enforces the reference.
-fn references(
-    table: &Table,
-    schema: &str,
-    foreign: &[ForeignKey],
-    rules: &LoadRules,
-) -> Vec<Referring> {
-    let mut all: Vec<Referring> = foreign
-        .iter()
-        .map(|key| {
-            let mut pairs: Vec<_> = key.parent_columns.iter().zip(&key.columns).collect();
-            pairs.sort();
-            Referring {
-                columns: pairs.iter().map(|(_, column)| (*column).clone()).collect(),
-                parent: KeyName {
-                    schema: key.parent_schema.clone(),
-                    table: key.parent.clone(),
-                    columns: pairs.iter().map(|(parent, _)| (*parent).clone()).collect(),
-                    classes: Vec::new(),
-                },
-                missing: Missing::Reject,
-            }
-        })
-        .collect();
-    for (column, to) in &rules.references {
-        let parent = KeyName {
-            schema: schema.to_owned(),
-            table: to.table.clone(),
-            columns: vec![to.column.clone()],
-            classes: Vec::new(),
-        };
-        let enforced = all
-            .iter()
-            .any(|known| known.parent == parent && known.columns == [column.clone()]);
-        if enforced && to.missing == Missing::Allow {
-            tracing::warn!(
-                "{}.{column}: dataset.toml allows a missing {}, but a foreign key of the database doesn't: such rows \
-                 are rejected",
-                table.name,
-                to.table
-            );
-        }
-        if !enforced {
-            all.push(Referring {
-                columns: vec![column.clone()],
-                parent,
-                missing: to.missing,
-            });
-        }
+/// Whether numbers of a column may be written with a decimal mark.
+fn has_fraction(rule: &ColumnRules) -> bool {
+    match rule.kind {
+        ColumnType::Numeric { .. } | ColumnType::Real | ColumnType::Double => true,
+        ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => rule.zero_fraction,
+        _ => false,
     }
-    all
 }
 
 /// Makes the dataset's tables in `schema`, without keys, in the client's transaction. Returns what [`Target::read`]
@@ -364,5 +286,7 @@ pub(crate) fn create(
         ))
         .or_fail(Kind::Refused, failed)?;
     let unkeyed = tables::rules_of_the_server(client, schema)?;
-    Ok((targets, keyed.iter().any(|rule| !unkeyed.contains(rule))))
+    let judges = targets.iter().any(|target| target.left_to_server)
+        || keyed.iter().any(|rule| !unkeyed.contains(rule));
+    Ok((targets, judges))
 }

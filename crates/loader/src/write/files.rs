@@ -17,7 +17,6 @@ use crate::keys::sets::KeySets;
 use crate::keys::staged::FileRows;
 use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
-use crate::rules::key::KeyName;
 use crate::target::Target;
 use crate::target::tables;
 use crate::write::file::{self, FileLoad, Outcome};
@@ -272,27 +271,15 @@ impl Run<'_> {
         };
         for index in unique {
             let unique = &target.unique[*index];
-            let place = self.read_keys(client, target, &unique.name, &unique.name.columns)?;
+            let place = self.keys.read(client, &unique.name)?;
             check.unique.push((unique, place));
         }
         for index in references {
             let reference = &target.references[*index];
-            let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
+            let place = self.keys.read(client, &reference.parent)?;
             check.references.push((reference, place));
         }
         Ok(check)
-    }
-
-    fn read_keys(
-        &mut self,
-        client: &mut Client,
-        target: &Target,
-        name: &KeyName,
-        columns: &[String],
-    ) -> anyhow::Result<usize> {
-        let columns: anyhow::Result<Vec<_>> =
-            columns.iter().map(|column| target.column(column)).collect();
-        self.keys.read(client, name, &columns?)
     }
 }
 

@@ -3,11 +3,13 @@
 mod again;
 mod bad_input;
 mod casts;
+mod cells;
 mod damage;
 mod encodings;
 mod hiring;
-mod line_ends;
+mod key_types;
 mod limits;
+mod line_ends;
 mod memory;
 mod sales;
 mod server_rules;

@@ -1,0 +1,304 @@
+//! The keys of a table, the keys that it refers to, and how the server compares the columns of both.
+
+use database::catalogue::constraints::{self, ColumnLimits, Constraints, Equality};
+use dataset::Table;
+use dataset::failure::Kind;
+use dataset::load_rules::{LoadRules, Missing};
+use postgres::Client;
+
+use crate::rules::key::{KeyClass, KeyName, type_of_postgres};
+
+/// The operator by which types of Postgres itself are equal.
+const EQUALS: &str = "OPERATOR(pg_catalog.=)";
+const ANY_ENUM: &str = "pg_catalog.anyenum";
+
+/// A key that no two rows share.
+#[derive(Debug, Clone)]
+pub(crate) struct Unique {
+    /// The key's table and columns.
+    pub(crate) name: KeyName,
+    /// Whether this is the primary key.
+    pub(crate) primary: bool,
+}
+
+/// Columns that refer to a row of another table, or of their own.
+#[derive(Debug, Clone)]
+pub(crate) struct Referring {
+    /// The referring columns, in the order of the parent's.
+    pub(crate) columns: Vec<String>,
+    /// The parent's table and columns.
+    pub(crate) parent: KeyName,
+    /// How the server compares each pair of them.
+    pub(crate) equality: Vec<Equality>,
+    /// What a missing parent means.
+    pub(crate) missing: Missing,
+}
+
+/// The keys by which the rows of a table are checked.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    /// The keys that no two rows share, the primary key first.
+    pub(crate) unique: Vec<Unique>,
+    /// The columns that refer to other rows.
+    pub(crate) references: Vec<Referring>,
+    /// Whether the database has further keys, which only the server can compare.
+    pub(crate) left_to_server: bool,
+}
+
+/// Finds the keys of a table: those of the database and those of the dataset, each once.
+///
+/// # Errors
+/// [`Kind::Usage`] for a reference of the dataset that leads nowhere, or whose types cannot be compared; errors of the
+/// server.
+pub(crate) fn read(
+    client: &mut Client,
+    table: &Table,
+    schema: &str,
+    constraints: &Constraints,
+    rules: &LoadRules,
+) -> anyhow::Result<Keys> {
+    let mut keys = Keys::default();
+    keys.add_unique(table, schema, constraints);
+    keys.add_foreign(table, schema, constraints);
+    keys.add_declared(client, table, schema, constraints, rules)?;
+    Ok(keys)
+}
+
+impl Keys {
+    fn add_unique(&mut self, table: &Table, schema: &str, constraints: &Constraints) {
+        let of_dataset: Vec<Equality> = table
+            .key
+            .iter()
+            .filter_map(|column| Some(of_itself(named(&constraints.columns, column)?)))
+            .collect();
+        let of_dataset = (&table.key, true, &of_dataset);
+        let live = constraints
+            .unique
+            .iter()
+            .map(|unique| (&unique.columns, unique.primary, &unique.equality));
+        let mut seen: Vec<Vec<String>> = Vec::new();
+        // The index of a key knows better than its columns how it is compared.
+        let indexed = |columns: &[String]| {
+            let same = |other: &&Vec<String>| sorted(other) == columns;
+            let mut found = constraints.unique.iter().filter(|key| same(&&key.columns));
+            found.next().map(|key| (&key.columns, &key.equality))
+        };
+        for (columns, primary, equality) in std::iter::once(of_dataset).chain(live) {
+            let name = sorted(columns);
+            if name.is_empty() || seen.contains(&name) {
+                continue;
+            }
+            let (columns, equality) = indexed(&name).unwrap_or((columns, equality));
+            let is_first = seen.is_empty();
+            seen.push(name.clone());
+            let mut pairs: Vec<_> = columns.iter().zip(equality).collect();
+            pairs.sort_by_key(|(column, _)| *column);
+            let classes: Option<Vec<KeyClass>> = pairs
+                .iter()
+                .map(|(column, equality)| class(equality, named(&constraints.columns, column)))
+                .collect();
+            match classes.filter(|classes| classes.len() == name.len()) {
+                Some(classes) => self.unique.push(Unique {
+                    name: KeyName {
+                        schema: schema.to_owned(),
+                        table: table.name.clone(),
+                        columns: name,
+                        classes,
+                    },
+                    primary: primary && is_first,
+                }),
+                None => self.leave(table, &name),
+            }
+        }
+    }
+
+    fn add_foreign(&mut self, table: &Table, schema: &str, constraints: &Constraints) {
+        for key in &constraints.foreign {
+            let columns = key.parent_columns.iter().zip(&key.columns);
+            let mut pairs: Vec<_> = columns.zip(&key.equality).collect();
+            pairs.sort_by_key(|((parent, _), _)| *parent);
+            let classes: Option<Vec<KeyClass>> = pairs
+                .iter()
+                .map(|((_, column), equality)| class(equality, named(&constraints.columns, column)))
+                .collect();
+            let referring = classes
+                .filter(|classes| classes.len() == key.columns.len())
+                .map(|classes| Referring {
+                    columns: pairs.iter().map(|((_, own), _)| (*own).clone()).collect(),
+                    parent: KeyName {
+                        schema: key.parent_schema.clone(),
+                        table: key.parent.clone(),
+                        columns: pairs.iter().map(|((key, _), _)| (*key).clone()).collect(),
+                        classes,
+                    },
+                    equality: pairs.iter().map(|(_, how)| (*how).clone()).collect(),
+                    missing: Missing::Reject,
+                })
+                .filter(|referring| self.is_complete(&referring.parent, table, schema));
+            match referring {
+                Some(referring) => self.references.push(referring),
+                None => self.leave(table, &key.columns),
+            }
+        }
+    }
+
+    fn add_declared(
+        &mut self,
+        client: &mut Client,
+        table: &Table,
+        schema: &str,
+        constraints: &Constraints,
+        rules: &LoadRules,
+    ) -> anyhow::Result<()> {
+        for (column, to) in &rules.references {
+            let usage = |why: String| {
+                Kind::Usage.error(format!(
+                    "dataset.toml, table `{}`, load: `references.{column}` leads to `{}.{}`, {why}",
+                    table.name, to.table, to.column
+                ))
+            };
+            let Some(own) = named(&constraints.columns, column) else {
+                continue;
+            };
+            let enforced = constraints.foreign.iter().any(|key| {
+                (&key.parent_schema[..], &key.parent) == (schema, &to.table)
+                    && key.parent_columns == [to.column.clone()]
+                    && key.columns == [column.clone()]
+            });
+            if enforced {
+                // A missing parent cannot be allowed where the database enforces the reference.
+                if to.missing == Missing::Allow {
+                    tracing::warn!(
+                        "{}.{column}: dataset.toml allows a missing {}, but a foreign key of the database doesn't: such \
+                         rows are rejected",
+                        table.name,
+                        to.table
+                    );
+                }
+                continue;
+            }
+            let there = constraints::columns(client, schema, &to.table)?;
+            let key = named(&there, &to.column)
+                .ok_or_else(|| usage("which the database lacks".to_owned()))?;
+            let equality = between(key, own);
+            let found = class(&equality, Some(own)).ok_or_else(|| {
+                usage(format!(
+                    "which is {} and cannot be compared with {}: leave the reference out, or give both columns one type",
+                    key.type_name, own.type_name
+                ))
+            })?;
+            let parent = KeyName {
+                schema: schema.to_owned(),
+                table: to.table.clone(),
+                columns: vec![to.column.clone()],
+                classes: vec![found],
+            };
+            if !self.is_complete(&parent, table, schema) {
+                return Err(usage(
+                    "which is of the same table and not a unique key of the same type".to_owned(),
+                ));
+            }
+            self.references.push(Referring {
+                columns: vec![column.clone()],
+                parent,
+                equality: vec![equality],
+                missing: to.missing,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a set of the parent's keys will have them all: those of the table itself come with its rows, into the sets
+    /// of its unique keys.
+    fn is_complete(&self, parent: &KeyName, table: &Table, schema: &str) -> bool {
+        let is_own = (&parent.schema[..], &parent.table) == (schema, &table.name);
+        !is_own || self.unique.iter().any(|unique| unique.name == *parent)
+    }
+
+    /// Leaves a key to the server.
+    fn leave(&mut self, table: &Table, columns: &[String]) {
+        self.left_to_server = true;
+        tracing::info!(
+            "{}: only the server can compare the values of the key ({}): a row that breaks it ends the load",
+            table.name,
+            columns.join(", ")
+        );
+    }
+}
+
+fn sorted(columns: &[String]) -> Vec<String> {
+    let mut columns = columns.to_vec();
+    columns.sort();
+    columns
+}
+
+fn named<'a>(columns: &'a [ColumnLimits], name: &str) -> Option<&'a ColumnLimits> {
+    columns.iter().find(|column| column.name == name)
+}
+
+/// The name of a column's type, without its length or precision.
+fn base_type(column: &ColumnLimits) -> &str {
+    let (name, _) = column
+        .qualified_type
+        .split_once('(')
+        .unwrap_or((&column.qualified_type, ""));
+    name
+}
+
+/// How a value of a key is compared with a value of `column`; `None` for what only the server can compare.
+fn class(equality: &Equality, column: Option<&ColumnLimits>) -> Option<KeyClass> {
+    let is_plain = equality.deterministic && equality.operator == EQUALS;
+    let column = column.filter(|_| is_plain)?;
+    KeyClass::of(&equality.key_type, &equality.other_type, base_type(column))
+}
+
+/// How the index compares that Postgres makes for a column unless told otherwise.
+fn of_itself(column: &ColumnLimits) -> Equality {
+    let name = match base_type(column) {
+        _ if column.labels.is_some() => ANY_ENUM,
+        name if type_of_postgres(name) == Some("varchar") => "pg_catalog.text",
+        name => name,
+    };
+    Equality {
+        operator: EQUALS.to_owned(),
+        key_type: name.to_owned(),
+        other_type: name.to_owned(),
+        collation: column.collation.clone(),
+        deterministic: column.deterministic,
+    }
+}
+
+/// How a foreign key from the column `other` to `key` would compare: by an operator for both types, or with the other
+/// value taken for the key's type. Where the database has no such foreign key, with the key taken for the other's type.
+fn between(key: &ColumnLimits, other: &ColumnLimits) -> Equality {
+    let of_key = of_itself(key);
+    let deterministic = key.deterministic && other.deterministic;
+    let equality = |key_type: &str, other_type: &str| Equality {
+        key_type: key_type.to_owned(),
+        other_type: other_type.to_owned(),
+        deterministic,
+        ..of_key.clone()
+    };
+    let of_other = of_itself(other);
+    let (key_type, own_type) = (&of_key.key_type, &of_other.key_type);
+    // Labels of two enums are never equal.
+    let same = base_type(key) == base_type(other);
+    let foreign = key_type == ANY_ENUM || own_type == ANY_ENUM;
+    if foreign && !same {
+        return equality(base_type(key), base_type(other));
+    }
+    let takes = |equality: &Equality, column| {
+        KeyClass::of(&equality.key_type, &equality.other_type, column).is_some()
+    };
+    [
+        equality(key_type, base_type(other)),
+        equality(key_type, key_type),
+    ]
+    .into_iter()
+    .find(|equality| takes(equality, base_type(other)))
+    .or_else(|| {
+        let turned = equality(own_type, own_type);
+        takes(&turned, base_type(key)).then_some(turned)
+    })
+    .unwrap_or_else(|| equality(key_type, base_type(other)))
+}
