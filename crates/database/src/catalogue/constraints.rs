@@ -3,6 +3,8 @@
 use anyhow::Context;
 use postgres::{GenericClient, Row};
 
+use super::carried;
+
 /// What a table demands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Constraints {
@@ -39,6 +41,19 @@ pub struct ColumnLimits {
     pub writable: bool,
     /// Whether the column's type is a domain, which the types above see through.
     pub is_domain: bool,
+    /// What the column's type is, if its values are not carried and only the server can judge their text.
+    pub server_type: Option<ServerType>,
+}
+
+/// A type of which only the server can judge the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerType {
+    /// A number: `numeric` without precision, or with more digits than are carried; `money`.
+    Number,
+    /// A text, of which the empty one is a value too, such as `citext`.
+    Text,
+    /// Any other type: arrays, intervals, ranges, addresses, composite types.
+    Other,
 }
 
 /// A unique index.
@@ -50,6 +65,8 @@ pub struct UniqueKey {
     pub columns: Vec<String>,
     /// Whether the key is the primary one.
     pub primary: bool,
+    /// Whether NULL equals NULL, as with `NULLS NOT DISTINCT`.
+    pub nulls_equal: bool,
 }
 
 /// A CHECK constraint of a table or of a column's domain.
@@ -80,6 +97,8 @@ pub struct ForeignKey {
     pub parent: String,
     /// The columns there, in the order of `columns`.
     pub parent_columns: Vec<String>,
+    /// Whether either all or none of the columns may be NULL, as with `MATCH FULL`.
+    pub match_full: bool,
 }
 
 // A domain is what it is made of, however often it is wrapped.
@@ -97,8 +116,8 @@ const COLUMNS: &str = "
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
                array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
-           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
-           r.type <> r.own_type
+           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 AND t.typname <> 'interval' THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
+           r.type <> r.own_type, t.typtype::text, t.typcategory::text
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
@@ -131,7 +150,8 @@ const UNIQUE: &str = "
     SELECT c.relname::text, i.indisprimary,
            array(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-                 WHERE k.place <= i.indnkeyatts ORDER BY k.place)
+                 WHERE k.place <= i.indnkeyatts ORDER BY k.place),
+           coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
     WHERE i.indrelid = $1 AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
     ORDER BY NOT i.indisprimary, c.relname";
@@ -142,7 +162,8 @@ const FOREIGN: &str = "
            array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.attnum ORDER BY k.place),
            array(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
-                 JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place)
+                 JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place),
+           f.confmatchtype = 'f'
     FROM pg_constraint AS f
     JOIN pg_class AS p ON p.oid = f.confrelid
     JOIN pg_namespace AS n ON n.oid = p.relnamespace
@@ -175,6 +196,7 @@ pub fn read(
                 name: row.get(0),
                 primary: row.get(1),
                 columns: row.get(2),
+                nulls_equal: row.get(3),
             })
             .collect(),
         foreign: rows(FOREIGN)?
@@ -185,6 +207,7 @@ pub fn read(
                 parent: row.get(2),
                 columns: row.get(3),
                 parent_columns: row.get(4),
+                match_full: row.get(5),
             })
             .collect(),
         checked: !rows(CHECKS)?.is_empty(),
@@ -233,6 +256,7 @@ fn column(row: &Row) -> ColumnLimits {
     const HEADER: i32 = 4;
     let (type_name, typmod): (&str, i32) = (row.get(2), row.get(3));
     let limited = matches!(type_name, "varchar" | "bpchar") && typmod >= HEADER;
+    let (type_kind, category): (&str, &str) = (row.get(9), row.get(10));
     let timed = matches!(type_name, "time" | "timestamp" | "timestamptz");
     ColumnLimits {
         name: row.get(0),
@@ -245,5 +269,11 @@ fn column(row: &Row) -> ColumnLimits {
         filled: row.get(4),
         writable: row.get(5),
         is_domain: row.get(8),
+        server_type: match carried(type_name, type_kind, typmod) {
+            Ok(_) => None,
+            Err(_) if matches!(type_name, "numeric" | "money") => Some(ServerType::Number),
+            Err(_) if category == "S" => Some(ServerType::Text),
+            Err(_) => Some(ServerType::Other),
+        },
     }
 }

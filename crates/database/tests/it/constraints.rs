@@ -66,6 +66,7 @@ fn lengths_labels_keys_and_references_are_read() {
         name: name.to_owned(),
         columns: vec![column.to_owned()],
         primary,
+        nulls_equal: false,
     };
     assert_eq!(
         child.unique,
