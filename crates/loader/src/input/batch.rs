@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 
-use database::copy::write::RowEncoder;
+use database::copy::write::{RowEncoder, RowForm};
 use dataset::load_rules::Encoding;
 use memchr::memchr;
 use values::records::{Field, Form, Grammar, Record, Records, Torn};
 use values::rule::{Rule, Violation};
+use values::value::Value;
 
 use crate::input::header::counted;
 use crate::rules::column::Cell;
@@ -27,6 +28,10 @@ pub(crate) struct RowPlan {
     pub(crate) rows: RowRules,
     /// For each key that is checked, unique ones first: the columns of `rows` that it is made of.
     pub(crate) keys: Vec<Vec<usize>>,
+    /// The columns of each reference of which either all or none may be NULL.
+    pub(crate) match_full: Vec<Vec<usize>>,
+    /// How rows are encoded.
+    pub(crate) form: RowForm,
     /// If given, only the values of these columns are encoded, those of broken rows too.
     pub(crate) only: Option<Vec<usize>>,
 }
@@ -99,7 +104,10 @@ impl RowPlan {
                 .iter()
                 .map(|field| self.cell(&fields[*field], bytes));
             let values = match self.rows.check(cells) {
-                Ok(values) => values,
+                Ok(values) => {
+                    violations.extend(self.half_null(&values).map(broken));
+                    values
+                }
                 Err(BrokenRow {
                     violations: more,
                     values,
@@ -116,12 +124,7 @@ impl RowPlan {
                 Key::of(columns.iter().map(value), &mut buffer)
             }));
             match &self.only {
-                None if violations.len() == before => {
-                    encoder.row(values.len() as i16);
-                    for value in &values {
-                        value.encode(encoder);
-                    }
-                }
+                None if violations.len() == before => self.encode(&values, encoder),
                 None => {}
                 Some(columns) => {
                     for column in columns {
@@ -131,6 +134,42 @@ impl RowPlan {
             }
             ends.push(encoder.bytes().len() as u32);
         }
+    }
+
+    fn encode(&self, values: &[Value<'_>], encoder: &mut RowEncoder) {
+        match self.form {
+            RowForm::Binary => {
+                encoder.row(values.len() as i16);
+                for value in values {
+                    value.encode(encoder);
+                }
+            }
+            RowForm::Text => {
+                for (index, value) in values.iter().enumerate() {
+                    let is_last = index + 1 == values.len();
+                    value.encode_text(encoder, if is_last { b'\n' } else { b'\t' });
+                }
+            }
+        }
+    }
+
+    /// The references that a row makes by halves, as broken rules.
+    fn half_null<'a>(&'a self, values: &'a [Value<'a>]) -> impl Iterator<Item = Violation> + 'a {
+        let halves = self.match_full.iter().filter(|columns| {
+            let nulls = columns.iter().filter(|column| values[**column].is_null());
+            (1..columns.len()).contains(&nulls.count())
+        });
+        halves.map(|columns| {
+            let names = columns
+                .iter()
+                .map(|column| &*self.rows.columns[*column].name);
+            let names = names.collect::<Vec<_>>().join(", ");
+            Violation {
+                message: format!("either all or none of {names} may be NULL (MATCH FULL)"),
+                column: names,
+                rule: Rule::Reference,
+            }
+        })
     }
 
     /// The rule that keeps a record from being a row at all.
@@ -249,6 +288,7 @@ mod tests {
             blank_padded: false,
             fraction_digits: None,
             labels: None,
+            server_type: None,
             min: None,
             max: None,
             decimal_mark: b'.',
@@ -268,6 +308,8 @@ mod tests {
                 columns: kinds.map(column).into(),
             },
             keys: vec![vec![0], vec![2, 0]],
+            match_full: Vec::new(),
+            form: RowForm::Binary,
             only: None,
         }
     }

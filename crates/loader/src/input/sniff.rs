@@ -11,6 +11,7 @@
 
 use std::io::Read;
 
+use database::copy::write::RowForm;
 use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::FileColumn;
 use values::records::{Grammar, LONGEST_RECORD_BYTES, Records, Splitter};
@@ -152,10 +153,16 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
     let unique = (0..target.unique.len())
         .filter(|index| checked(&target.unique[*index].name.columns))
         .collect();
-    let references = (0..target.references.len())
+    let references: Vec<usize> = (0..target.references.len())
         .filter(|index| checked(&target.references[*index].columns))
         .collect();
-    let plan = plan(target, grammar(layout.fields), &layout.columns, keys)?;
+    let referring = keys.len() - references.len();
+    let mut plan = plan(target, grammar(layout.fields), &layout.columns, keys)?;
+    for (index, reference) in references.iter().enumerate() {
+        if target.references[*reference].match_full {
+            plan.match_full.push(plan.keys[referring + index].clone());
+        }
+    }
     Ok(SniffedFile {
         rest: Rest {
             name,
@@ -183,13 +190,19 @@ fn plan(
         .iter()
         .map(|(wanted, _)| target.column(&target.wanted[*wanted].column).cloned())
         .collect();
+    let rules = rules?;
     Ok(RowPlan {
+        form: match rules.iter().any(|rule| rule.server_type.is_some()) {
+            true => RowForm::Text,
+            false => RowForm::Binary,
+        },
         grammar,
         encoding: target.rules.encoding,
         null: target.rules.null.clone(),
         fields: columns.iter().map(|(_, field)| *field).collect(),
-        rows: RowRules { columns: rules? },
+        rows: RowRules { columns: rules },
         keys,
+        match_full: Vec::new(),
         only: None,
     })
 }

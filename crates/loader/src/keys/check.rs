@@ -68,6 +68,7 @@ impl KeyCheck<'_> {
         mut broken: Vec<Violation>,
         may_wait: bool,
     ) -> Verdict {
+        let row = results.keys(row);
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
         let by_itself = broken.len();
         let taken: BTreeSet<usize> = (0..own.len())
@@ -167,11 +168,13 @@ mod tests {
         let unique = Unique {
             name: KeyName::id_of("own"),
             primary: true,
+            nulls_equal: false,
         };
         let reference = Referring {
             columns: vec!["other_id".to_owned()],
             parent: KeyName::id_of("other"),
             missing,
+            match_full: false,
         };
         let mut check = KeyCheck {
             unique: vec![(&unique, own)],
@@ -221,11 +224,13 @@ mod tests {
         let unique = Unique {
             name: KeyName::id_of("own"),
             primary: true,
+            nulls_equal: false,
         };
         let reference = Referring {
             columns: vec!["boss".to_owned()],
             parent: KeyName::id_of("own"),
             missing: Missing::Reject,
+            match_full: false,
         };
         let mut check = KeyCheck {
             unique: vec![(&unique, own)],

@@ -9,8 +9,9 @@
 //! - *looked up*: each block asks the database for its keys, after the rows before it were sent. This is the slowest way,
 //!   for files that cannot be read twice, users who may not make temporary tables, and where staging anew isn't worth it.
 //!
-//! CHECK constraints are judged by the database beforehand too, by the same staging; where that cannot be, the server
-//! judges them as rows are sent.
+//! CHECK constraints, and texts of types that only the server knows, are judged by the database beforehand too, by the
+//! same staging; where that cannot be, the server judges them as rows are sent. Keys of such types are staged from the
+//! beginning, since memory cannot compare them.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -87,6 +88,7 @@ impl<'a> FileKeys<'a> {
             Some(results) => results.of(row),
             None => RowResults::default(),
         };
+        broken.extend(row_results.no_values());
         broken.extend(row_results.broken_checks(&broken));
         self.check.check(self.sets, keys, row_results, broken, true)
     }
@@ -166,7 +168,7 @@ impl<'a> FileKeys<'a> {
             .check
             .places()
             .any(|place| self.sets.is_given_up(place));
-        let asks = given_up || self.rows.target.checked;
+        let asks = given_up || self.rows.target.checked || self.rows.texts().next().is_some();
         if self.looks_up || self.results.is_some() || !asks {
             return Ok(());
         }
@@ -182,13 +184,13 @@ impl<'a> FileKeys<'a> {
                 false => Ok(()),
             };
         };
-        if given_up {
+        if self.has_no_room() {
             // The own keys of the rows would grow further. Without them, what is left in memory stays as it is.
             for (_, place) in &self.check.unique {
                 self.sets.give_up(*place);
             }
-            self.sets.clear_given_up();
         }
+        self.sets.clear_given_up();
         let mut waiting: Vec<_> = waiting.collect();
         let rows: Vec<u64> = waiting.iter().map(|waiting| waiting.row).collect();
         let done = read.max(self.done_before);
@@ -196,11 +198,16 @@ impl<'a> FileKeys<'a> {
             .check
             .places()
             .map(|place| self.sets.is_given_up(place));
+        let of_server = self
+            .check
+            .places()
+            .map(|place| self.sets.is_of_server(place));
         let staging = Staging {
             rows: self.rows,
             again,
             check: &self.check,
             staged: staged.collect(),
+            of_server: of_server.collect(),
         };
         let mut results = staging.run(client, done, &rows, cancel)?;
         for waiting in &mut waiting {
@@ -225,7 +232,8 @@ impl<'a> FileKeys<'a> {
             && let Some(mut results) = self.results.take()
         {
             // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file.
-            let is_worth_it = read.saturating_sub(results.behind) * MOST_STAGINGS >= results.rows;
+            let is_worth_it = read.saturating_sub(results.behind) * MOST_STAGINGS >= results.rows
+                || !self.has_no_room();
             self.sets.clear_given_up();
             if is_worth_it || !results.are_of_keys() {
                 results.close(client)?;
@@ -240,11 +248,27 @@ impl<'a> FileKeys<'a> {
         Ok(())
     }
 
+    /// Whether keys were given up since they don't fit in memory.
+    fn has_no_room(&self) -> bool {
+        let mut places = self.check.places();
+        places.any(|place| self.sets.is_given_up(place) && !self.sets.is_of_server(place))
+    }
+
     /// Begins to look up the keys that were given up, block by block.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if rows may wait, since those are decided at the file's end.
+    /// [`Kind::Usage`] if rows may wait, since those are decided at the file's end; and for keys that the database alone
+    /// can compare, since a row is not looked up by its text.
     fn look_up_from_here(&mut self, file: &str, why: &str) -> anyhow::Result<()> {
+        let mut places = self.check.places();
+        if places.any(|place| self.sets.is_of_server(place)) {
+            return Err(Kind::Usage.error(format!(
+                "{file}: only the server can compare the keys of {}, for which their values are put in a temporary table, \
+                 and that cannot be, since {why}: give a file that can be read twice, the right to make temporary tables, \
+                 or more --memory",
+                self.rows.target.table
+            )));
+        }
         if self.check.own_parents().next().is_some() {
             return Err(Kind::Usage.error(format!(
                 "{file}: its rows refer to others of {}, whose keys don't fit in memory and cannot be checked outside of \

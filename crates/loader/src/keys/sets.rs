@@ -35,6 +35,9 @@ struct Entry {
     set: KeySet,
     /// Whether the set no longer holds all keys.
     given_up: bool,
+    /// Whether the database alone can compare the keys. Then the set is given up from the beginning, and those that it
+    /// holds are the numbers of rows of the file.
+    of_server: bool,
 }
 
 impl KeySets {
@@ -67,6 +70,7 @@ impl KeySets {
             name,
             set: KeySet::default(),
             given_up: false,
+            of_server: false,
         });
         self.sets.len() - 1
     }
@@ -74,6 +78,11 @@ impl KeySets {
     /// Whether the set at a place was given up.
     pub(crate) fn is_given_up(&self, place: usize) -> bool {
         self.sets[place].given_up
+    }
+
+    /// Whether the database alone can compare the keys of the set at a place.
+    pub(crate) fn is_of_server(&self, place: usize) -> bool {
+        self.sets[place].of_server
     }
 
     /// Empties the sets that were given up.
@@ -84,7 +93,8 @@ impl KeySets {
     }
 
     /// Reads the keys that the rows in the database have, unless there is a set of them, and returns the set's place.
-    /// `columns` are those of the name, in its order.
+    /// `columns` are those of the name, in its order. With `of_server` nothing is read, since the database alone can
+    /// compare the keys.
     ///
     /// # Errors
     /// Errors of the server.
@@ -93,13 +103,19 @@ impl KeySets {
         client: &mut Client,
         name: &KeyName,
         columns: &[&ColumnRules],
+        of_server: bool,
     ) -> anyhow::Result<usize> {
         if let Some(place) = self.sets.iter().position(|entry| entry.name == *name) {
             return Ok(place);
         }
         let place = self.add(name.clone());
+        if of_server {
+            self.sets[place].given_up = true;
+            self.sets[place].of_server = true;
+            return Ok(place);
+        }
         let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
-        let columns = of_server(columns);
+        let columns = as_written(columns);
         let none: [&str; 0] = [];
         let mut rows = client.query_raw(&select(name), none).with_context(failed)?;
         let mut buffer = Vec::new();
@@ -153,7 +169,7 @@ impl KeySets {
             .query(&query, &parameters)
             .map_err(|error| incomparable(error, &name.table))
             .with_context(|| format!("cannot look up keys of {}.{}", name.schema, name.table))?;
-        let columns = of_server(columns);
+        let columns = as_written(columns);
         let mut buffer = Vec::new();
         for row in &found {
             set.insert(key_of(row, &columns, &mut buffer));
@@ -224,7 +240,7 @@ fn select(name: &KeyName) -> String {
 }
 
 /// The rules of columns for texts that the server writes, which have a decimal point whatever the file has.
-fn of_server(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
+fn as_written(columns: &[&ColumnRules]) -> Vec<ColumnRules> {
     let of_server = |column: &&ColumnRules| ColumnRules {
         decimal_mark: b'.',
         ..(*column).clone()

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use database::catalogue::constraints::ServerType;
 use dataset::ColumnType;
 use values::number;
 use values::rule::{Fault, Rule};
@@ -30,6 +31,8 @@ pub struct ColumnRules {
     pub fraction_digits: Option<u32>,
     /// The labels of the type, if it is an enum.
     pub labels: Option<Vec<String>>,
+    /// What the type is, if only the server can judge its texts.
+    pub server_type: Option<ServerType>,
     /// The least value that the dataset allows.
     pub min: Option<Value<'static>>,
     /// The greatest value that the dataset allows.
@@ -62,6 +65,13 @@ impl ColumnRules {
                 return Err(Fault::new(Rule::Required, "is missing"));
             }
             Cell::Null => return Ok(Value::Null),
+            // Quotes around nothing make a text, and nothing else.
+            Cell::Text(text) if text.is_empty() && !self.takes_empty_text() => {
+                return match self.required || !self.nullable {
+                    true => Err(Fault::new(Rule::Required, "is missing")),
+                    false => Ok(Value::Null),
+                };
+            }
             Cell::Text(text) if text.is_empty() && self.required => {
                 return Err(Fault::new(Rule::Required, "is empty"));
             }
@@ -74,6 +84,11 @@ impl ColumnRules {
         self.in_range(&value)?;
         self.is_fine(&value)?;
         Ok(value)
+    }
+
+    /// Whether the empty text may be a value: of types that only the server knows, of those alone that are texts.
+    fn takes_empty_text(&self) -> bool {
+        matches!(self.server_type, None | Some(ServerType::Text))
     }
 
     /// Checks that the server would take a time without rounding it.
@@ -107,6 +122,9 @@ impl ColumnRules {
             ColumnType::Numeric { precision, scale } => {
                 number::numeric(&text, self.decimal_mark, precision, scale)
             }
+            ColumnType::Text if self.server_type == Some(ServerType::Number) => {
+                self.with_point(text)
+            }
             ColumnType::Text => self.text(text),
             ColumnType::Date => datetime::date(&text, &self.formats),
             ColumnType::Time => datetime::time(&text),
@@ -116,6 +134,16 @@ impl ColumnRules {
             ColumnType::Bytes => binary::bytea(&text),
             ColumnType::Json => json::json(&text).map(|()| Value::Text(text)),
             ColumnType::JsonBinary => json::jsonb(&text).map(|()| Value::JsonBinary(text)),
+        }
+    }
+
+    /// Gives a number that the server will judge a decimal point.
+    fn with_point<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
+        let mark = char::from(self.decimal_mark);
+        match mark {
+            '.' => Ok(Value::Text(text)),
+            _ if text.contains('.') => Err(Fault::not_a("a number with a decimal comma")),
+            _ => Ok(Value::Text(text.replace(mark, ".").into())),
         }
     }
 

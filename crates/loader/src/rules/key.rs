@@ -59,6 +59,8 @@ pub(crate) enum KeyClass {
     Text,
     /// `timestamp` and `timestamptz`.
     Timestamp,
+    /// Types that the server alone compares.
+    Server,
     /// Any other type, by itself.
     Other(ColumnType),
 }
@@ -88,6 +90,13 @@ pub(crate) struct KeyName {
     pub columns: Vec<String>,
     /// How each column is compared: a `bigint` finds an `integer`, and nothing finds a `text`.
     pub classes: Vec<KeyClass>,
+}
+
+impl KeyName {
+    /// Whether the server alone compares keys of this name.
+    pub(crate) fn is_of_server(&self) -> bool {
+        self.classes.contains(&KeyClass::Server)
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(crate) struct Target {
     pub(crate) types: Vec<String>,
     /// The names of those columns whose type is a domain.
     pub(crate) domains: Vec<String>,
+    /// The names of those columns whose texts only the server can judge.
+    pub(crate) of_server: Vec<String>,
     /// The columns that a file may have. An index into these is not one into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// The keys that no two rows share, the primary key first.
@@ -48,6 +50,8 @@ pub(crate) struct Unique {
     pub(crate) name: KeyName,
     /// Whether this is the primary key.
     pub(crate) primary: bool,
+    /// Whether NULL equals NULL in the key.
+    pub(crate) nulls_equal: bool,
 }
 
 /// Columns that refer to a row of another table, or of their own.
@@ -59,14 +63,16 @@ pub(crate) struct Referring {
     pub(crate) parent: KeyName,
     /// What a missing parent means.
     pub(crate) missing: Missing,
+    /// Whether either all or none of the columns may be NULL.
+    pub(crate) match_full: bool,
 }
 
 impl Target {
     /// Reads what each of `tables` takes, in the dataset's order.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if a table or a column is missing or of a type that isn't carried; [`Kind::Usage`] for
-    /// rules that name what the table lacks.
+    /// [`Kind::Mismatch`] if a table or a column is missing; [`Kind::Usage`] for rules that name what the table lacks,
+    /// or that cannot be kept for a column's type.
     pub(crate) fn read(
         client: &mut Client,
         dataset: &Dataset,
@@ -78,17 +84,36 @@ impl Target {
         loaded
             .tables
             .retain(|table| tables.contains(&table.name.as_str()));
+        let mut demanded = Vec::new();
+        for table in &mut loaded.tables {
+            let constraints = constraints::read(client, schema, &table.name)?;
+            // What is not carried goes in as it goes out where a dataset asks for it: as its text.
+            let columns = constraints.iter().flat_map(|demands| &demands.columns);
+            let (others, carried): (Vec<_>, Vec<_>) =
+                columns.partition(|column| column.server_type.is_some());
+            table
+                .cast_to_text
+                .retain(|name| carried.iter().all(|column| column.name != *name));
+            table
+                .cast_to_text
+                .extend(others.iter().map(|column| column.name.clone()));
+            demanded.push(constraints);
+        }
         let live = catalogue::read(client, &loaded, schema, &|_, _| true)?;
         let mut targets = Vec::new();
-        for (table, live) in loaded.tables.iter().zip(live) {
-            let constraints = constraints::read(client, schema, &table.name)?.ok_or_else(|| {
+        for ((table, live), constraints) in loaded.tables.iter().zip(live).zip(demanded) {
+            let constraints = constraints.ok_or_else(|| {
                 Kind::Mismatch.error(format!(
                     "{schema}.{} is not a table: rows cannot be loaded into it",
                     table.name
                 ))
             })?;
             let rules = dialect.over(&table.load);
-            targets.push(Self::of(table, schema, &live.schema, &constraints, rules)?);
+            let mut target = Self::of(table, schema, &live.schema, &constraints, rules)?;
+            for reference in &mut target.references {
+                compare_as_parent(client, reference)?;
+            }
+            targets.push(target);
         }
         Ok(targets)
     }
@@ -120,16 +145,10 @@ impl Target {
         let formats: Arc<[Format]> = formats.map_err(usage)?.into();
 
         let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        let mut domains = Vec::new();
+        let (mut domains, mut of_server) = (Vec::new(), Vec::new());
         for (column, limits) in live.columns.iter().zip(&constraints.columns) {
             if !limits.writable {
                 continue;
-            }
-            if column.cast_to_text {
-                return Err(Kind::Mismatch.error(format!(
-                    "column `{}` of table `{}` has type {}, which cannot be loaded",
-                    column.name, table.name, limits.type_name
-                )));
             }
             let required = rules.required.contains(&column.name);
             let mut rule = ColumnRules {
@@ -141,12 +160,19 @@ impl Target {
                 blank_padded: limits.blank_padded,
                 fraction_digits: limits.fraction_digits,
                 labels: limits.labels.clone(),
+                server_type: limits.server_type,
                 min: None,
                 max: None,
                 decimal_mark: b'.',
                 formats: Arc::clone(&formats),
             };
             if let Some(range) = rules.ranges.get(&column.name) {
+                if limits.server_type.is_some() {
+                    return Err(usage(format!(
+                        "`ranges.{}`: values of type {} are compared by the server alone: give the table a CHECK constraint",
+                        column.name, limits.type_name
+                    )));
+                }
                 let bound = |text: &Option<String>| {
                     let parsed = text.as_ref().map(|text| rule.parse(text.as_str().into()));
                     parsed
@@ -169,6 +195,7 @@ impl Target {
             columns.push(rule);
             types.push(limits.qualified_type.clone());
             domains.extend(limits.is_domain.then(|| column.name.clone()));
+            of_server.extend(limits.server_type.map(|_| column.name.clone()));
         }
         let wanted = wanted::wanted(&rules.columns, &names).map_err(usage)?;
         if let Some((missing, _)) = names
@@ -188,7 +215,10 @@ impl Target {
             names
                 .iter()
                 .filter_map(found)
-                .map(|column| KeyClass::of(column.kind))
+                .map(|column| match of_server.contains(&column.name) {
+                    true => KeyClass::Server,
+                    false => KeyClass::of(column.kind),
+                })
                 .collect()
         };
         let mut unique = unique(table, schema, constraints);
@@ -209,6 +239,7 @@ impl Target {
             columns,
             types,
             domains,
+            of_server,
             wanted,
         })
     }
@@ -248,9 +279,9 @@ fn unique(table: &Table, schema: &str, constraints: &Constraints) -> Vec<Unique>
     let live = constraints
         .unique
         .iter()
-        .map(|unique| (&unique.columns, unique.primary));
+        .map(|unique| (&unique.columns, unique.primary, unique.nulls_equal));
     let mut keys: Vec<Unique> = Vec::new();
-    for (columns, primary) in std::iter::once((&table.key, true)).chain(live) {
+    for (columns, primary, nulls_equal) in std::iter::once((&table.key, true, false)).chain(live) {
         let mut columns = columns.clone();
         columns.sort();
         if !columns.is_empty() && keys.iter().all(|key| key.name.columns != columns) {
@@ -263,7 +294,10 @@ fn unique(table: &Table, schema: &str, constraints: &Constraints) -> Vec<Unique>
                     classes: Vec::new(),
                 },
                 primary: primary && is_first,
+                nulls_equal,
             });
+        } else if let Some(known) = keys.iter_mut().find(|key| key.name.columns == columns) {
+            known.nulls_equal |= nulls_equal;
         }
     }
     keys
@@ -291,6 +325,7 @@ fn references(
                     classes: Vec::new(),
                 },
                 missing: Missing::Reject,
+                match_full: key.match_full,
             }
         })
         .collect();
@@ -317,10 +352,29 @@ fn references(
                 columns: vec![column.clone()],
                 parent,
                 missing: to.missing,
+                match_full: false,
             });
         }
     }
     all
+}
+
+/// Leaves a reference to the server if only the server can compare what it refers to.
+///
+/// # Errors
+/// Errors of the server.
+fn compare_as_parent(client: &mut Client, reference: &mut Referring) -> anyhow::Result<()> {
+    let parent = &mut reference.parent;
+    let Some(demands) = constraints::read(client, &parent.schema, &parent.table)? else {
+        return Ok(());
+    };
+    for (name, class) in parent.columns.iter().zip(&mut parent.classes) {
+        let found = demands.columns.iter().find(|column| column.name == *name);
+        if found.is_some_and(|column| column.server_type.is_some()) {
+            *class = KeyClass::Server;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the dataset's tables in `schema`, without keys, in the client's transaction. Returns what [`Target::read`]

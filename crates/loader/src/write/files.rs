@@ -243,12 +243,15 @@ impl Run<'_> {
         };
         for index in unique {
             let unique = &target.unique[*index];
-            let place = self.read_keys(client, target, &unique.name, &unique.name.columns)?;
+            let of_server = unique.nulls_equal || unique.name.is_of_server();
+            let columns = &unique.name.columns;
+            let place = self.read_keys(client, target, &unique.name, columns, of_server)?;
             check.unique.push((unique, place));
         }
         for index in references {
             let reference = &target.references[*index];
-            let place = self.read_keys(client, target, &reference.parent, &reference.columns)?;
+            let (parent, columns) = (&reference.parent, &reference.columns);
+            let place = self.read_keys(client, target, parent, columns, parent.is_of_server())?;
             check.references.push((reference, place));
         }
         Ok(check)
@@ -260,10 +263,11 @@ impl Run<'_> {
         target: &Target,
         name: &KeyName,
         columns: &[String],
+        of_server: bool,
     ) -> anyhow::Result<usize> {
         let columns: anyhow::Result<Vec<_>> =
             columns.iter().map(|column| target.column(column)).collect();
-        self.keys.read(client, name, &columns?)
+        self.keys.read(client, name, &columns?, of_server)
     }
 }
 

@@ -5,5 +5,6 @@ pub(crate) mod file;
 pub(crate) mod file_plan;
 pub(crate) mod files;
 pub(crate) mod ledger;
+pub(crate) mod refused_rows;
 pub(crate) mod rejects;
 pub(crate) mod upsert;

@@ -8,5 +8,6 @@ mod hiring;
 mod memory;
 mod sales;
 mod server_rules;
+mod server_types;
 mod wild_keys;
 mod world;
