@@ -43,6 +43,15 @@ pub struct ColumnLimits {
     pub is_domain: bool,
     /// What the column's type is, if its values are not carried and only the server can judge their text.
     pub server_type: Option<ServerType>,
+    /// Whether only equal bytes are equal in the column's collation.
+    pub deterministic: bool,
+}
+
+impl ColumnLimits {
+    /// Whether the server alone knows which of the column's values are equal.
+    pub fn is_compared_by_server(&self) -> bool {
+        self.server_type.is_some() || !self.deterministic
+    }
 }
 
 /// A type of which only the server can judge the text.
@@ -105,20 +114,22 @@ pub struct ForeignKey {
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod,
-               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable, a.atttypid AS own_type
+               a.atthasdef OR a.attidentity <> '' AS filled, a.attgenerated = '' AS writable, a.atttypid AS own_type,
+               a.attcollation AS collation
         FROM pg_attribute AS a
         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
         SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod, r.filled OR t.typdefault IS NOT NULL, r.writable,
-               r.own_type
+               r.own_type, r.collation
         FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
     )
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
                array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
            format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 AND t.typname <> 'interval' THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
-           r.type <> r.own_type, t.typtype::text, t.typcategory::text
+           r.type <> r.own_type, t.typtype::text, t.typcategory::text, coalesce(l.collisdeterministic, true)
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    LEFT JOIN pg_collation AS l ON l.oid = r.collation
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
@@ -275,5 +286,6 @@ fn column(row: &Row) -> ColumnLimits {
             Err(_) if category == "S" => Some(ServerType::Text),
             Err(_) => Some(ServerType::Other),
         },
+        deterministic: row.get(11),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use database::catalogue;
-use database::catalogue::constraints::{self, Constraints, ForeignKey};
+use database::catalogue::constraints::{self, ColumnLimits, Constraints, ForeignKey};
 use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::{LoadRules, Missing};
 use dataset::{Dataset, Table, TableSchema};
@@ -215,10 +215,12 @@ impl Target {
             names
                 .iter()
                 .filter_map(found)
-                .map(|column| match of_server.contains(&column.name) {
-                    true => KeyClass::Server,
-                    false => KeyClass::of(column.kind),
-                })
+                .map(
+                    |column| match is_compared_by_server(constraints, &column.name) {
+                        true => KeyClass::Server,
+                        false => KeyClass::of(column.kind),
+                    },
+                )
                 .collect()
         };
         let mut unique = unique(table, schema, constraints);
@@ -369,12 +371,16 @@ fn compare_as_parent(client: &mut Client, reference: &mut Referring) -> anyhow::
         return Ok(());
     };
     for (name, class) in parent.columns.iter().zip(&mut parent.classes) {
-        let found = demands.columns.iter().find(|column| column.name == *name);
-        if found.is_some_and(|column| column.server_type.is_some()) {
+        if is_compared_by_server(&demands, name) {
             *class = KeyClass::Server;
         }
     }
     Ok(())
+}
+
+fn is_compared_by_server(demands: &Constraints, name: &str) -> bool {
+    let found = demands.columns.iter().find(|column| column.name == *name);
+    found.is_some_and(ColumnLimits::is_compared_by_server)
 }
 
 /// Makes the dataset's tables in `schema`, without keys, in the client's transaction. Returns what [`Target::read`]

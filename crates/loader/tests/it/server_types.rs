@@ -394,6 +394,24 @@ fn numbers_of_the_server_have_the_files_decimal_mark_and_ranges_are_refused() {
 }
 
 #[test]
+fn keys_whose_collation_takes_different_texts_for_equal_are_the_servers_to_compare() {
+    let world = shop(
+        "",
+        "CREATE COLLATION lenient (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE TABLE item (id integer NOT NULL, code text COLLATE lenient, parent text);",
+        "ALTER TABLE item ADD UNIQUE (code), ADD FOREIGN KEY (parent) REFERENCES item (code);",
+    );
+    world.file(
+        "item.csv",
+        "id,code,parent\n1,Root,b\n2,rOOT,\n3,B,ROOT\n4,c,d\n",
+    );
+    assert_eq!(world.load(&world.options()).rows.loaded, 2);
+    // The first row waits for its parent, and the second takes its code.
+    let expected = rejects(&[(2, "code", "unique"), (5, "parent", "reference")]);
+    assert_eq!(world.rejected("shop", "item"), expected);
+}
+
+#[test]
 fn keys_of_the_server_stand_beside_others_that_do_not_fit_in_memory() {
     let world = shop(
         "",
