@@ -18,6 +18,7 @@ use crate::target::{self, Target};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::files::{Run, commit_with};
 use crate::write::ledger;
+use crate::write::refused_rows;
 use crate::write::rejects::{self, Rejects};
 
 /// What the lock on the schema says of who holds it.
@@ -151,6 +152,22 @@ fn transaction(
     } else {
         Target::read(client, dataset, schema, tables, dialect)?
     };
+    let reports = into_tables(run, client, tables, &targets, plans)
+        .map_err(|error| refused_rows::with_lines(error, &targets, plans, run.cancel))?;
+    Ok((created, reports))
+}
+
+/// Loads all files into the tables that take them, and commits.
+fn into_tables(
+    run: &mut Run<'_>,
+    client: &mut Client,
+    tables: &[&str],
+    targets: &[Target],
+    plans: &[Vec<FilePlan>],
+) -> anyhow::Result<Vec<TableReport>> {
+    let Options {
+        dataset, schema, ..
+    } = run.options;
     tables::lock(client, schema, tables)?;
     if run.options.truncate {
         if !run.options.allow_empty {
@@ -190,7 +207,7 @@ fn transaction(
         )));
     }
     commit_with(client, run.options, &mut run.rejects)?;
-    Ok((created, reports))
+    Ok(reports)
 }
 
 /// Rolls the load back, and records its rejects all the same. Returns the error with what became of the load.

@@ -25,4 +25,15 @@ impl Value<'_> {
             Self::JsonBinary(text) => row.jsonb(text),
         }
     }
+
+    /// Appends the value as a field of a row in the text form of COPY, with `end` behind it.
+    pub fn encode_text(&self, row: &mut RowEncoder, end: u8) {
+        match self {
+            Self::Null => row.text_field(None, end),
+            Self::Text(text) | Self::JsonBinary(text) => row.text_field(Some(text), end),
+            // It is in UTC, which a `timestamptz` has to be told and a `timestamp` doesn't mind.
+            Self::Timestamp(_) => row.text_field(Some(&(self.shown() + "+00")), end),
+            other => row.text_field(Some(&other.shown()), end),
+        }
+    }
 }

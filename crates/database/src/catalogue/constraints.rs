@@ -4,6 +4,8 @@ use anyhow::Context;
 use postgres::types::FromSql;
 use postgres::{GenericClient, Row};
 
+use super::carried;
+
 /// What a table demands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Constraints {
@@ -44,6 +46,26 @@ pub struct ColumnLimits {
     pub collation: Option<String>,
     /// Whether only texts of the same characters are equal in the column, as in most collations.
     pub deterministic: bool,
+    /// What the column's type is, if its values are not carried and only the server can judge their text.
+    pub server_type: Option<ServerType>,
+}
+
+impl ColumnLimits {
+    /// Whether the server alone knows which of the column's values are equal.
+    pub fn is_compared_by_server(&self) -> bool {
+        self.server_type.is_some() || !self.deterministic
+    }
+}
+
+/// A type of which only the server can judge the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerType {
+    /// A number: `numeric` without precision, or with more digits than are carried; `money`.
+    Number,
+    /// A text, of which the empty one is a value too, such as `citext`.
+    Text,
+    /// Any other type: arrays, intervals, ranges, addresses, composite types.
+    Other,
 }
 
 /// A unique index.
@@ -57,6 +79,8 @@ pub struct UniqueKey {
     pub primary: bool,
     /// How each of these columns is compared with itself.
     pub equality: Vec<Equality>,
+    /// Whether NULL equals NULL, as with `NULLS NOT DISTINCT`.
+    pub nulls_equal: bool,
 }
 
 /// How the server compares a column of a key with a column that refers to it, or with itself.
@@ -123,6 +147,8 @@ pub struct ForeignKey {
     pub parent_columns: Vec<String>,
     /// How each of them is compared with the column that refers to it.
     pub equality: Vec<Equality>,
+    /// Whether either all or none of the columns may be NULL, as with `MATCH FULL`.
+    pub match_full: bool,
 }
 
 // A domain is what it is made of, however often it is wrapped.
@@ -141,12 +167,12 @@ const COLUMNS: &str = "
     SELECT r.attname::text, format_type(r.type, r.typmod), t.typname::text, r.typmod, r.filled, r.writable,
            CASE WHEN t.typtype = 'e' THEN
                array(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder) END,
-           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
+           format('%I.%I%s', n.nspname, t.typname, CASE WHEN r.typmod >= 0 AND t.typname <> 'interval' THEN substring(format_type(r.type, r.typmod) FROM '[(].*[)]') END),
            r.type <> r.own_type,
-           (SELECT format('%I.%I', cn.nspname, c.collname) FROM pg_collation AS c
-            JOIN pg_namespace AS cn ON cn.oid = c.collnamespace WHERE c.oid = r.collation),
-           NOT EXISTS (SELECT FROM pg_collation AS c WHERE c.oid = r.collation AND NOT c.collisdeterministic)
+           (SELECT format('%I.%I', cn.nspname, l.collname) FROM pg_namespace AS cn WHERE cn.oid = l.collnamespace),
+           coalesce(l.collisdeterministic, true), t.typtype::text, t.typcategory::text
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    LEFT JOIN pg_collation AS l ON l.oid = r.collation
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
@@ -179,6 +205,7 @@ const UNIQUE: &str = "
            array(SELECT a.attname::text FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
                  WHERE k.place <= i.indnkeyatts ORDER BY k.place),
+           coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
            e.*
     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
     CROSS JOIN LATERAL (
@@ -206,6 +233,7 @@ const FOREIGN: &str = "
                  JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.attnum ORDER BY k.place),
            array(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place),
+           f.confmatchtype = 'f',
            e.*
     FROM pg_constraint AS f
     JOIN pg_class AS p ON p.oid = f.confrelid
@@ -257,7 +285,8 @@ pub fn read(
                 name: row.get(0),
                 primary: row.get(1),
                 columns: row.get(2),
-                equality: equality(row, 3),
+                nulls_equal: row.get(3),
+                equality: equality(row, 4),
             })
             .collect(),
         foreign: rows(FOREIGN)?
@@ -268,7 +297,8 @@ pub fn read(
                 parent: row.get(2),
                 columns: row.get(3),
                 parent_columns: row.get(4),
-                equality: equality(row, 5),
+                match_full: row.get(5),
+                equality: equality(row, 6),
             })
             .collect(),
         checked: !rows(CHECKS)?.is_empty(),
@@ -368,6 +398,7 @@ fn column(row: &Row) -> ColumnLimits {
     const HEADER: i32 = 4;
     let (type_name, typmod): (&str, i32) = (row.get(2), row.get(3));
     let limited = matches!(type_name, "varchar" | "bpchar") && typmod >= HEADER;
+    let (type_kind, category): (&str, &str) = (row.get(11), row.get(12));
     let timed = matches!(type_name, "time" | "timestamp" | "timestamptz");
     ColumnLimits {
         name: row.get(0),
@@ -382,5 +413,11 @@ fn column(row: &Row) -> ColumnLimits {
         is_domain: row.get(8),
         collation: row.get(9),
         deterministic: row.get(10),
+        server_type: match carried(type_name, type_kind, typmod) {
+            Ok(_) => None,
+            Err(_) if matches!(type_name, "numeric" | "money") => Some(ServerType::Number),
+            Err(_) if category == "S" => Some(ServerType::Text),
+            Err(_) => Some(ServerType::Other),
+        },
     }
 }

@@ -179,8 +179,25 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
             table.name
         ))
     };
-    let kind = match type_name {
-        _ if cast_to_text => ColumnType::Text,
+    let kind = match cast_to_text {
+        true => ColumnType::Text,
+        false => carried(type_name, type_kind, typmod).map_err(|why| refuse(&why))?,
+    };
+    Ok(Column {
+        name,
+        kind,
+        cast_to_text,
+        nullable: !row.get::<_, bool>(1),
+        text: (kind == ColumnType::Text).then(|| traits(row, cast_to_text)),
+    })
+}
+
+/// What values of a type are carried as. `type_name`, `type_kind` and `typmod` are the catalogue's, of no domain.
+///
+/// # Errors
+/// Why values of the type aren't carried exactly.
+fn carried(type_name: &str, type_kind: &str, typmod: i32) -> Result<ColumnType, String> {
+    Ok(match type_name {
         _ if type_kind == "e" => ColumnType::Text,
         "bool" => ColumnType::Boolean,
         "int2" => ColumnType::SmallInt,
@@ -197,15 +214,8 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
         "bytea" => ColumnType::Bytes,
         "json" => ColumnType::Json,
         "jsonb" => ColumnType::JsonBinary,
-        "numeric" => numeric(typmod).map_err(|why| refuse(&why))?,
-        _ => return Err(refuse("which has no exact decoder")),
-    };
-    Ok(Column {
-        name,
-        kind,
-        cast_to_text,
-        nullable: !row.get::<_, bool>(1),
-        text: (kind == ColumnType::Text).then(|| traits(row, cast_to_text)),
+        "numeric" => numeric(typmod)?,
+        _ => return Err("which has no exact decoder".to_owned()),
     })
 }
 

@@ -1,4 +1,5 @@
-//! Binary COPY into a table: rows are encoded in Postgres's own format, gathered in blocks, and streamed.
+//! COPY into a table: rows are encoded in Postgres's binary format, gathered in blocks, and streamed. Where a type is
+//! known to the server alone, they are encoded in its text format.
 //!
 //! The format is the one of the manual's page on COPY ("Binary Format"); each field is what the type's
 //! `…recv` function reads.
@@ -207,6 +208,26 @@ impl RowEncoder {
         }
     }
 
+    /// Text as a field of a row in the text format, after which comes `end`: a tab or, behind the last field, a line
+    /// feed. `None` is NULL.
+    pub fn text_field(&mut self, text: Option<&str>, end: u8) {
+        match text {
+            None => self.bytes.extend_from_slice(b"\\N"),
+            Some(text) => {
+                for byte in text.bytes() {
+                    match byte {
+                        b'\\' => self.bytes.extend_from_slice(b"\\\\"),
+                        b'\n' => self.bytes.extend_from_slice(b"\\n"),
+                        b'\r' => self.bytes.extend_from_slice(b"\\r"),
+                        b'\t' => self.bytes.extend_from_slice(b"\\t"),
+                        other => self.bytes.push(other),
+                    }
+                }
+            }
+        }
+        self.bytes.push(end);
+    }
+
     /// What was encoded since the last [`take`](Self::take) or [`clear`](Self::clear).
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -238,10 +259,21 @@ pub struct Written {
     pub bytes: u64,
 }
 
+/// How the rows of a COPY are encoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RowForm {
+    /// Postgres's binary format, of values whose types are known.
+    #[default]
+    Binary,
+    /// The text format, of which the server's input functions make values.
+    Text,
+}
+
 /// A running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
 pub struct CopyIn<'a> {
     writer: CopyInWriter<'a>,
     table: String,
+    form: RowForm,
     sent: Written,
 }
 
@@ -259,10 +291,29 @@ impl<'a> CopyIn<'a> {
         columns: &[&str],
         freeze: bool,
     ) -> anyhow::Result<Self> {
+        Self::start_as(client, schema, table, columns, RowForm::Binary, freeze)
+    }
+
+    /// Starts a COPY as [`start`](Self::start) does, of rows that are encoded in the given form.
+    ///
+    /// # Errors
+    /// The server's, with the table named.
+    pub fn start_as(
+        client: &'a mut Client,
+        schema: &str,
+        table: &str,
+        columns: &[&str],
+        form: RowForm,
+        freeze: bool,
+    ) -> anyhow::Result<Self> {
         let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
         let target = qualified(schema, table);
+        let format = match form {
+            RowForm::Binary => "binary",
+            RowForm::Text => "text",
+        };
         let statement = format!(
-            "COPY {target} ({}) FROM STDIN (FORMAT binary, FREEZE {freeze})",
+            "COPY {target} ({}) FROM STDIN (FORMAT {format}, FREEZE {freeze})",
             names.join(", ")
         );
         let writer = client
@@ -271,11 +322,14 @@ impl<'a> CopyIn<'a> {
         let mut copy = Self {
             writer,
             table: format!("{schema}.{table}"),
+            form,
             sent: Written::default(),
         };
-        let mut header = RowEncoder::default();
-        header.header();
-        copy.send(header.bytes(), 0)?;
+        if form == RowForm::Binary {
+            let mut header = RowEncoder::default();
+            header.header();
+            copy.send(header.bytes(), 0)?;
+        }
         Ok(copy)
     }
 
@@ -299,13 +353,16 @@ impl<'a> CopyIn<'a> {
     /// What the server has to say against any of the rows, since it speaks only now; and [`Kind::Check`]
     /// if it counts other rows than were sent.
     pub fn finish(mut self) -> anyhow::Result<Written> {
-        let mut trailer = RowEncoder::default();
-        trailer.trailer();
-        self.send(trailer.bytes(), 0)?;
+        if self.form == RowForm::Binary {
+            let mut trailer = RowEncoder::default();
+            trailer.trailer();
+            self.send(trailer.bytes(), 0)?;
+        }
         let Self {
             writer,
             table,
             sent,
+            ..
         } = self;
         let rows = writer
             .finish()

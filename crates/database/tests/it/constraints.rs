@@ -75,6 +75,7 @@ fn lengths_labels_keys_and_references_are_read() {
         columns: vec![column.to_owned()],
         primary,
         equality: vec![equality],
+        nulls_equal: false,
     };
     assert_eq!(
         child.unique,

@@ -53,6 +53,7 @@ fn rules(kind: ColumnType, decimal_mark: u8) -> ColumnRules {
         blank_padded: strict,
         fraction_digits: strict.then_some(3),
         labels: None,
+        server_type: None,
         min: None,
         max: None,
         decimal_mark,

@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 
-use database::copy::write::RowEncoder;
+use database::copy::write::{RowEncoder, RowForm};
 use dataset::encoding::Encoding;
 use memchr::memchr;
 use values::records::{Field, Form, Grammar, Record, Records, Torn};
 use values::rule::{Rule, Violation};
+use values::value::Value;
 
 use crate::input::header::counted;
 use crate::rules::column::Cell;
@@ -36,6 +37,10 @@ pub(crate) struct RowPlan {
     pub(crate) trailing: bool,
     /// For each of these keys, how its columns are compared.
     pub(crate) classes: Vec<Vec<KeyClass>>,
+    /// The columns of each reference of which either all or none may be NULL.
+    pub(crate) match_full: Vec<Vec<usize>>,
+    /// How rows are encoded.
+    pub(crate) form: RowForm,
     /// If given, only the values of these columns are encoded, those of broken rows too.
     pub(crate) only: Option<Vec<usize>>,
 }
@@ -106,7 +111,10 @@ impl RowPlan {
             }
             let cells = (0..self.fields.len()).map(|column| self.cell(column, fields, bytes));
             let values = match self.rows.check(cells) {
-                Ok(values) => values,
+                Ok(values) => {
+                    violations.extend(self.half_null(&values).map(broken));
+                    values
+                }
                 Err(BrokenRow {
                     violations: more,
                     values,
@@ -131,12 +139,7 @@ impl RowPlan {
                     }),
             );
             match &self.only {
-                None if violations.len() == before => {
-                    encoder.row(values.len() as i16);
-                    for value in &values {
-                        value.encode(encoder);
-                    }
-                }
+                None if violations.len() == before => self.encode(&values, encoder),
                 None => {}
                 Some(columns) => {
                     for column in columns {
@@ -146,6 +149,42 @@ impl RowPlan {
             }
             ends.push(encoder.bytes().len() as u32);
         }
+    }
+
+    fn encode(&self, values: &[Value<'_>], encoder: &mut RowEncoder) {
+        match self.form {
+            RowForm::Binary => {
+                encoder.row(values.len() as i16);
+                for value in values {
+                    value.encode(encoder);
+                }
+            }
+            RowForm::Text => {
+                for (index, value) in values.iter().enumerate() {
+                    let is_last = index + 1 == values.len();
+                    value.encode_text(encoder, if is_last { b'\n' } else { b'\t' });
+                }
+            }
+        }
+    }
+
+    /// The references that a row makes by halves, as broken rules.
+    fn half_null<'a>(&'a self, values: &'a [Value<'a>]) -> impl Iterator<Item = Violation> + 'a {
+        let halves = self.match_full.iter().filter(|columns| {
+            let nulls = columns.iter().filter(|column| values[**column].is_null());
+            (1..columns.len()).contains(&nulls.count())
+        });
+        halves.map(|columns| {
+            let names = columns
+                .iter()
+                .map(|column| &*self.rows.columns[*column].name);
+            let names = names.collect::<Vec<_>>().join(", ");
+            Violation {
+                message: format!("either all or none of {names} may be NULL (MATCH FULL)"),
+                column: names,
+                rule: Rule::Reference,
+            }
+        })
     }
 
     /// The rule that keeps a record from being a row at all.
@@ -300,6 +339,7 @@ mod tests {
             blank_padded: false,
             fraction_digits: None,
             labels: None,
+            server_type: None,
             min: None,
             max: None,
             decimal_mark: b'.',
@@ -326,6 +366,8 @@ mod tests {
             header: Some(b"id,price,note,day".to_vec()),
             trailing: false,
             classes: vec![vec![KeyClass::Whole], vec![KeyClass::Text, KeyClass::Whole]],
+            match_full: Vec::new(),
+            form: RowForm::Binary,
             only: None,
         }
     }

@@ -10,6 +10,7 @@
 //!    noticing. What is neither is refused, with a hint where another delimiter would fit, or where a later line looks like
 //!    the header.
 
+use database::copy::write::RowForm;
 use dataset::encoding::Encoding;
 use dataset::failure::Kind;
 use dataset::load_rules::FileColumn;
@@ -128,7 +129,13 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
         .iter()
         .map(|index| &target.references[*index].parent);
     let classes = own.chain(parents).map(|name| name.classes.clone());
+    let full = references
+        .iter()
+        .zip(&keys[unique.len()..])
+        .filter(|(reference, _)| target.references[**reference].match_full);
+    let match_full = full.map(|(_, columns)| columns.clone()).collect();
     let plan = RowPlan {
+        match_full,
         keys,
         classes: classes.collect(),
         // One name alone may well be a value.
@@ -163,13 +170,19 @@ fn plan(
         .iter()
         .map(|(wanted, _)| target.column(&target.wanted[*wanted].column).cloned())
         .collect();
+    let rules = rules?;
     Ok(RowPlan {
+        form: match rules.iter().any(|rule| rule.server_type.is_some()) {
+            true => RowForm::Text,
+            false => RowForm::Binary,
+        },
         grammar,
         encoding,
         fields: columns.iter().map(|(_, field)| *field).collect(),
-        rows: RowRules { columns: rules? },
+        rows: RowRules { columns: rules },
         keys: Vec::new(),
         classes: Vec::new(),
+        match_full: Vec::new(),
         only: None,
         header: None,
         trailing: false,

@@ -62,6 +62,7 @@ impl KeyCheck<'_> {
         mut broken: Vec<Violation>,
         may_wait: bool,
     ) -> Verdict {
+        let row = results.keys(row);
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
         let by_itself = broken.len();
         let taken: BTreeSet<usize> = (0..own.len())
@@ -160,13 +161,16 @@ mod tests {
         keys.insert(other, Key::Whole(2));
         let unique = Unique {
             name: KeyName::id_of("own"),
+            equality: Vec::new(),
             primary: true,
+            nulls_equal: false,
         };
         let reference = Referring {
             columns: vec!["other_id".to_owned()],
             parent: KeyName::id_of("other"),
             equality: Vec::new(),
             missing,
+            match_full: false,
         };
         let mut check = KeyCheck {
             unique: vec![(&unique, own)],
@@ -215,13 +219,16 @@ mod tests {
         let own = keys.add(KeyName::id_of("own"));
         let unique = Unique {
             name: KeyName::id_of("own"),
+            equality: Vec::new(),
             primary: true,
+            nulls_equal: false,
         };
         let reference = Referring {
             columns: vec!["boss".to_owned()],
             parent: KeyName::id_of("own"),
             equality: Vec::new(),
             missing: Missing::Reject,
+            match_full: false,
         };
         let mut check = KeyCheck {
             unique: vec![(&unique, own)],

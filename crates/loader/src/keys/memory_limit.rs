@@ -6,8 +6,10 @@
 //! - *staged*: sets were given up, and the values of the rows still to come were staged ([`Staging`]), which costs one more
 //!   reading of the file. The keys that its rows share stay in memory. If they outgrow it too, the rest is staged anew.
 //!
-//! CHECK constraints are judged by the database beforehand too, by the same staging; for a user who may not make temporary
-//! tables, the server judges them as rows are sent. Keys cannot be left to it, so such a user needs the memory for them.
+//! CHECK constraints, and texts of types that only the server knows, are judged by the database beforehand too, by the
+//! same staging; for a user who may not make temporary tables, the server judges them as rows are sent. Keys cannot be left
+//! to it, so such a user needs the memory for them. Keys of such types are staged from the beginning, since memory cannot
+//! compare them.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -79,6 +81,7 @@ impl<'a> FileKeys<'a> {
             Some(results) => results.of(row),
             None => RowResults::default(),
         };
+        broken.extend(row_results.no_values());
         broken.extend(row_results.broken_checks(&broken));
         self.check.check(self.sets, keys, row_results, broken, true)
     }
@@ -150,7 +153,7 @@ impl<'a> FileKeys<'a> {
             .check
             .places()
             .any(|place| self.sets.is_given_up(place));
-        let asks = given_up || self.rows.target.checked;
+        let asks = given_up || self.rows.target.checked || self.rows.texts().next().is_some();
         if self.results.is_some() || !asks {
             return Ok(());
         }
@@ -166,13 +169,13 @@ impl<'a> FileKeys<'a> {
                 false => Ok(()),
             };
         }
-        if given_up {
+        if self.has_no_room() {
             // The own keys of the rows would grow further. Without them, what is left in memory stays as it is.
             for (_, place) in &self.check.unique {
                 self.sets.give_up(*place);
             }
-            self.sets.clear_given_up();
         }
+        self.sets.clear_given_up();
         let mut waiting: Vec<_> = waiting.collect();
         let rows: Vec<u64> = waiting.iter().map(|waiting| waiting.row).collect();
         let done = read.max(self.done_before);
@@ -180,10 +183,15 @@ impl<'a> FileKeys<'a> {
             .check
             .places()
             .map(|place| self.sets.is_given_up(place));
+        let of_server = self
+            .check
+            .places()
+            .map(|place| self.sets.is_of_server(place));
         let staging = Staging {
             rows: self.rows,
             check: &self.check,
             staged: staged.collect(),
+            of_server: of_server.collect(),
         };
         let mut results = staging.run(client, done, &rows, cancel)?;
         for waiting in &mut waiting {
@@ -203,7 +211,7 @@ impl<'a> FileKeys<'a> {
             // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file, so
             // it should not be done for the sake of few keys beside others that could be staged too.
             let is_far = read.saturating_sub(results.behind) * STAGING_SHARE >= results.rows;
-            let gives_all_up = results.are_of_keys() && !is_far;
+            let gives_all_up = !is_far && results.are_of_keys() && self.has_no_room();
             results.close(client)?;
             self.sets.clear_given_up();
             if gives_all_up {
@@ -214,5 +222,11 @@ impl<'a> FileKeys<'a> {
         }
         self.sets.make_room();
         Ok(())
+    }
+
+    /// Whether keys were given up since they don't fit in memory.
+    fn has_no_room(&self) -> bool {
+        let mut places = self.check.places();
+        places.any(|place| self.sets.is_given_up(place) && !self.sets.is_of_server(place))
     }
 }

@@ -2,7 +2,9 @@
 
 pub(crate) mod check;
 pub(crate) mod memory_limit;
+pub(crate) mod questions;
 pub(crate) mod results;
 pub(crate) mod set;
 pub(crate) mod sets;
 pub(crate) mod staged;
+pub(crate) mod staged_texts;

@@ -1,11 +1,14 @@
 //! What the database found about the staged values of a file, read row by row.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use anyhow::Context;
 use database::catalogue::constraints::Check;
 use postgres::Client;
 use values::rule::{Rule, Violation};
+
+use crate::rules::key::Key;
 
 /// The temporary table that holds the findings.
 pub(crate) const TABLE: &str = "extrato_findings";
@@ -25,27 +28,73 @@ pub(crate) enum Finding {
     Missing,
     /// This CHECK constraint is false.
     Broken,
+    /// A row of the file, which may come or not be loaded, has what this reference refers to.
+    Parent,
+    /// The text in this column is not a value of its type.
+    NoValue,
 }
 
 impl Finding {
-    const ALL: [Self; 4] = [Self::Taken, Self::Shared, Self::Missing, Self::Broken];
+    const ALL: [Self; 6] = [
+        Self::Taken,
+        Self::Shared,
+        Self::Missing,
+        Self::Broken,
+        Self::Parent,
+        Self::NoValue,
+    ];
 }
 
-/// A finding, with the index of the key or CHECK constraint that it is about.
-pub(crate) type Found = (usize, Finding);
+/// A finding about a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The index of the key, the CHECK constraint or the column that the finding is about.
+    pub(crate) of: usize,
+    pub(crate) finding: Finding,
+    /// Of a key that the database alone can compare: the number of the first row of the file that has it.
+    first: Option<u64>,
+    /// What the server says of a text that is not a value, and the code of its error.
+    said: Option<(String, String)>,
+}
 
 /// What the database found about one row.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RowResults<'a> {
     /// For each key, whether it was staged.
     staged: &'a [bool],
+    /// For each key, whether the database alone can compare it.
+    of_server: &'a [bool],
     checks: &'a [Check],
+    columns: &'a [String],
     pub(crate) found: &'a [Found],
 }
 
 impl RowResults<'_> {
     fn says(&self, key: usize, finding: Finding) -> bool {
-        self.found.contains(&(key, finding))
+        let about = |found: &Found| found.of == key && found.finding == finding;
+        self.found.iter().any(about)
+    }
+
+    /// The keys of the row, by which it can be compared with others of the file. In place of those that the database
+    /// alone can compare come the numbers of the rows that have them first.
+    pub(crate) fn keys<'k>(&self, keys: &'k [Key]) -> Cow<'k, [Key]> {
+        if !self.of_server.contains(&true) {
+            return Cow::Borrowed(keys);
+        }
+        let mut keys = keys.to_vec();
+        for (key, of_server) in self.of_server.iter().enumerate() {
+            let about = |found: &&Found| {
+                found.of == key && matches!(found.finding, Finding::Shared | Finding::Parent)
+            };
+            let firsts = self.found.iter().filter(about);
+            if let Some(first) = firsts.filter_map(|found| found.first).min() {
+                keys[key] = Key::Whole(first as i64);
+            } else if *of_server && keys[key] != Key::Null {
+                // No row of the file has it, which must not look like what no row has of another key.
+                keys[key] = Key::Whole(-1 - key as i64);
+            }
+        }
+        Cow::Owned(keys)
     }
 
     fn is_staged(&self, key: usize) -> bool {
@@ -67,14 +116,27 @@ impl RowResults<'_> {
         !self.is_staged(key) || self.says(key, Finding::Shared)
     }
 
+    /// The texts that are not values of their columns' types.
+    pub(crate) fn no_values(&self) -> impl Iterator<Item = Violation> {
+        let told = self.found.iter().filter_map(|found| {
+            let (code, message) = found.said.as_ref()?;
+            Some((found.of, code, message))
+        });
+        told.map(|(column, code, message)| Violation {
+            column: self.columns[column].clone(),
+            rule: rule_of(code),
+            message: message.clone(),
+        })
+    }
+
     /// The CHECK constraints that are false, except those about columns that are `broken` already.
     pub(crate) fn broken_checks(&self, broken: &[Violation]) -> Vec<Violation> {
         let is_broken = |name: &String| broken.iter().any(|violation| violation.column == *name);
         let checks = self
             .found
             .iter()
-            .filter(|(_, finding)| *finding == Finding::Broken)
-            .map(|(check, _)| &self.checks[*check])
+            .filter(|found| found.finding == Finding::Broken)
+            .map(|found| &self.checks[found.of])
             .filter(|check| !check.columns.iter().any(is_broken));
         checks
             .map(|check| Violation {
@@ -86,13 +148,36 @@ impl RowResults<'_> {
     }
 }
 
+/// The rule that a text breaks if its column's input function raises an error with this SQLSTATE.
+fn rule_of(code: &str) -> Rule {
+    match code {
+        // A CHECK constraint of a domain.
+        "23514" => Rule::Check,
+        // A domain that is NOT NULL, within an array or a composite value.
+        "23502" => Rule::Required,
+        "22003" | "22008" | "22015" => Rule::Overflow,
+        "22001" | "22026" => Rule::Length,
+        _ => Rule::Type,
+    }
+}
+
+/// What the database was asked about the rows of a file.
+pub(crate) struct Asked {
+    /// For each key, whether it was staged.
+    pub(crate) staged: Vec<bool>,
+    /// For each key, whether the database alone can compare it.
+    pub(crate) of_server: Vec<bool>,
+    pub(crate) checks: Vec<Check>,
+    /// The names of the columns that rows have.
+    pub(crate) columns: Vec<String>,
+}
+
 /// What the database found about the rows of a file, which are asked for in the file's order.
 pub(crate) struct StagedResults {
     /// The number of the last row before the staged ones, and how many were staged.
     pub(crate) behind: u64,
     pub(crate) rows: u64,
-    staged: Vec<bool>,
-    checks: Vec<Check>,
+    asked: Asked,
     ahead: VecDeque<(u64, Found)>,
     /// The number of the last row about which all findings were read.
     read_to: u64,
@@ -100,7 +185,7 @@ pub(crate) struct StagedResults {
 }
 
 impl StagedResults {
-    /// Begins to read the findings about these keys and CHECK constraints.
+    /// Begins to read the findings about what was asked.
     ///
     /// # Errors
     /// Errors of the server.
@@ -108,8 +193,7 @@ impl StagedResults {
         client: &mut Client,
         behind: u64,
         rows: u64,
-        staged: Vec<bool>,
-        checks: Vec<Check>,
+        asked: Asked,
     ) -> anyhow::Result<Self> {
         client
             .batch_execute(&format!(
@@ -119,8 +203,7 @@ impl StagedResults {
         Ok(Self {
             behind,
             rows,
-            staged,
-            checks,
+            asked,
             ahead: VecDeque::new(),
             read_to: 0,
             of_row: Vec::new(),
@@ -129,7 +212,7 @@ impl StagedResults {
 
     /// Whether there are findings about keys.
     pub(crate) fn are_of_keys(&self) -> bool {
-        self.staged.contains(&true)
+        self.asked.staged.contains(&true)
     }
 
     /// Whether the findings were read up to this row.
@@ -149,8 +232,15 @@ impl StagedResults {
             for found in &found {
                 let (row, of, finding): (i64, i16, i16) =
                     (found.get(0), found.get(1), found.get(2));
-                let finding = Finding::ALL[finding as usize];
-                self.ahead.push_back((row as u64, (of as usize, finding)));
+                let first: Option<i64> = found.get(3);
+                let (code, said): (Option<String>, Option<String>) = (found.get(4), found.get(5));
+                let found = Found {
+                    of: of as usize,
+                    finding: Finding::ALL[finding as usize],
+                    first: first.map(|first| first as u64),
+                    said: code.zip(said),
+                };
+                self.ahead.push_back((row as u64, found));
             }
             self.read_to = match self.ahead.back() {
                 // There may be more findings about the last row.
@@ -164,13 +254,13 @@ impl StagedResults {
     /// What was found about a row.
     pub(crate) fn of(&mut self, row: u64) -> RowResults<'_> {
         self.of_row.clear();
-        while let Some((found, fact)) = self.ahead.front()
-            && *found <= row
-        {
-            if *found == row {
-                self.of_row.push(*fact);
-            }
-            self.ahead.pop_front();
+        while self.ahead.front().is_some_and(|(found, _)| *found <= row) {
+            let found = self.ahead.pop_front();
+            self.of_row.extend(
+                found
+                    .filter(|(found, _)| *found == row)
+                    .map(|(_, found)| found),
+            );
         }
         self.with(&self.of_row)
     }
@@ -183,8 +273,10 @@ impl StagedResults {
     /// What was found about a row that has waited since.
     pub(crate) fn with<'a>(&'a self, found: &'a [Found]) -> RowResults<'a> {
         RowResults {
-            staged: &self.staged,
-            checks: &self.checks,
+            staged: &self.asked.staged,
+            of_server: &self.asked.of_server,
+            checks: &self.asked.checks,
+            columns: &self.asked.columns,
             found,
         }
     }

@@ -29,6 +29,9 @@ struct Entry {
     set: KeySet,
     /// Whether the set no longer holds all keys.
     given_up: bool,
+    /// Whether the database alone can compare the keys. Then the set is given up from the beginning, and those that it
+    /// holds are the numbers of rows of the file.
+    of_server: bool,
 }
 
 impl KeySets {
@@ -61,6 +64,7 @@ impl KeySets {
             name,
             set: KeySet::default(),
             given_up: false,
+            of_server: false,
         });
         self.sets.len() - 1
     }
@@ -68,6 +72,11 @@ impl KeySets {
     /// Whether the set at a place was given up.
     pub(crate) fn is_given_up(&self, place: usize) -> bool {
         self.sets[place].given_up
+    }
+
+    /// Whether the database alone can compare the keys of the set at a place.
+    pub(crate) fn is_of_server(&self, place: usize) -> bool {
+        self.sets[place].of_server
     }
 
     /// Empties the sets that were given up.
@@ -78,14 +87,25 @@ impl KeySets {
     }
 
     /// Reads the keys that the rows in the database have, unless there is a set of them, and returns the set's place.
+    /// With `of_server` nothing is read, since the database alone can compare the keys.
     ///
     /// # Errors
     /// Errors of the server.
-    pub(crate) fn read(&mut self, client: &mut Client, name: &KeyName) -> anyhow::Result<usize> {
+    pub(crate) fn read(
+        &mut self,
+        client: &mut Client,
+        name: &KeyName,
+        of_server: bool,
+    ) -> anyhow::Result<usize> {
         if let Some(place) = self.sets.iter().position(|entry| entry.name == *name) {
             return Ok(place);
         }
         let place = self.add(name.clone());
+        if of_server {
+            self.sets[place].given_up = true;
+            self.sets[place].of_server = true;
+            return Ok(place);
+        }
         let failed = || format!("cannot read the keys of {}.{}", name.schema, name.table);
         let none: [&str; 0] = [];
         let mut rows = client.query_raw(&select(name), none).with_context(failed)?;

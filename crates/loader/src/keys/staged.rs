@@ -1,5 +1,5 @@
-//! Values that the database judges before their rows are sent: keys beyond the memory, and what CHECK constraints
-//! speak of.
+//! Values that the database judges before their rows are sent: keys beyond the memory, what CHECK constraints speak of,
+//! and texts of types that only the server knows.
 //!
 //! Rows themselves are never staged: they go on at the speed of COPY and in the file's order. Staging has three steps:
 //!
@@ -29,16 +29,17 @@ use crate::input::lines::SentLines;
 use crate::input::sniff;
 use crate::input::stream::Stream;
 use crate::keys::check::KeyCheck;
-use crate::keys::results::{Finding, StagedResults, TABLE as FINDINGS};
+use crate::keys::questions::{
+    INDEX_BY_ROW, NOT_OF_A_ROW, VALUES, about_key, each, record, staged_name, text_name,
+};
+use crate::keys::results::{Asked, Finding, StagedResults, TABLE as FINDINGS};
+use crate::keys::staged_texts;
 use crate::target::Target;
 use storage::source::{Source, estimated_rows};
 use storage::sum::Sum;
 
-const VALUES: &str = "extrato_values";
 /// How often a check may raise an error while the rows are searched for which it does.
 const MOST_FAILURES: u32 = 1000;
-/// Classes of SQLSTATE that say nothing about a check or a row: the connection, resources, cancellation, the system.
-const NOT_OF_A_ROW: [&str; 6] = ["", "08", "53", "57", "58", "XX"];
 /// The class of SQLSTATE for what cannot be parsed or isn't allowed.
 const CANNOT_BE_TRIED: &str = "42";
 
@@ -59,6 +60,12 @@ pub(crate) struct FileRows<'a> {
 }
 
 impl FileRows<'_> {
+    /// Those of the columns whose texts only the server can judge.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = usize> {
+        let of_server = &self.target.of_server;
+        (0..self.columns.len()).filter(|column| of_server.contains(&self.columns[*column]))
+    }
+
     /// Whether the user may make temporary tables, with the columns of the table.
     ///
     /// # Errors
@@ -78,11 +85,13 @@ pub(crate) struct Staging<'a> {
     pub(crate) check: &'a KeyCheck<'a>,
     /// For each key of the plan, whether it is staged.
     pub(crate) staged: Vec<bool>,
+    /// For each key of the plan, whether the database alone can compare it.
+    pub(crate) of_server: Vec<bool>,
 }
 
 impl Staging<'_> {
-    /// Stages the keys that were given up and the columns that CHECK constraints speak of, for all rows behind `done`
-    /// and for those that wait, and has the database judge them.
+    /// Stages the keys that were given up, the columns that CHECK constraints speak of and the texts that only the server
+    /// can judge, for all rows behind `done` and for those that wait, and has the database judge them.
     ///
     /// # Errors
     /// Errors of the server and of reading the file; [`Kind::Interrupted`](dataset::failure::Kind::Interrupted).
@@ -103,7 +112,8 @@ impl Staging<'_> {
         let mut columns: Vec<usize> = Vec::new();
         for key in keys {
             columns.extend(&self.rows.plan.keys[key]);
-            statements.extend(self.ask_for_key(key));
+            let keys = &self.rows.plan.keys;
+            statements.extend(about_key(self.check, keys, key, self.of_server[key]));
         }
         columns.extend(
             checks
@@ -114,14 +124,23 @@ impl Staging<'_> {
         columns.sort_unstable();
         columns.dedup();
 
+        let texts: Vec<usize> = self.rows.texts().collect();
+        let values: Vec<usize> = texts
+            .iter()
+            .copied()
+            .filter(|text| columns.contains(text))
+            .collect();
         client
-            .batch_execute(&self.create(&columns))
+            .batch_execute(&self.create(&columns, &texts))
             .with_context(failed)?;
+        columns.extend(&texts);
+        columns.sort_unstable();
+        columns.dedup();
         let wanted = |row: u64| row > done || waiting.binary_search(&row).is_ok();
         let rows = match columns.is_empty() {
             true => 0,
             false => {
-                self.copy_values(client, columns, &wanted, cancel)
+                self.copy_values(client, columns, &texts, &wanted, cancel)
                     .map_err(|error| match self.rows.source {
                         // Why the pipe could not be kept says more than that reading it twice failed.
                         Source::Kept(spool) => spool.check().err().unwrap_or(error),
@@ -129,6 +148,12 @@ impl Staging<'_> {
                     })?
             }
         };
+        if !texts.is_empty() {
+            cancel.check()?;
+            let table = qualified(self.rows.schema, table);
+            staged_texts::judge(client, &table, self.rows.columns, &texts, &values)
+                .with_context(failed)?;
+        }
         statements.insert(0, format!("ANALYZE pg_temp.{VALUES}"));
         for statement in statements {
             cancel.check()?;
@@ -142,7 +167,13 @@ impl Staging<'_> {
         client
             .batch_execute(&format!("DROP TABLE pg_temp.{VALUES}"))
             .with_context(failed)?;
-        StagedResults::open(client, done, rows, self.staged, checks)
+        let asked = Asked {
+            staged: self.staged,
+            of_server: self.of_server,
+            checks,
+            columns: self.rows.columns.to_vec(),
+        };
+        StagedResults::open(client, done, rows, asked)
     }
 
     /// Finds the rows for which a check is false. A check that cannot be tried is left to the server, and so are rows
@@ -167,7 +198,7 @@ impl Staging<'_> {
             "pg_temp.{VALUES} AS s WHERE (SELECT NOT ({}) FROM (SELECT {columns}) AS v)",
             check.expression
         );
-        let statement = record(index, Finding::Broken, &rows);
+        let statement = record(index, Finding::Broken, None, &rows);
         let mut ranges = vec![(0, i64::MAX)];
         let mut failures = 0;
         while let Some((from, to)) = ranges.pop() {
@@ -209,8 +240,13 @@ impl Staging<'_> {
         check.columns.iter().map(place).collect()
     }
 
-    /// The statement that makes the temporary tables, with columns of the types and collations that the rows have.
-    fn create(&self, columns: &[usize]) -> String {
+    /// The statement that makes the temporary tables, with columns of the types and collations that the rows have, and
+    /// further ones for texts.
+    fn create(&self, columns: &[usize], texts: &[usize]) -> String {
+        let texts: String = texts
+            .iter()
+            .map(|column| format!(", ''::text AS {}", text_name(*column)))
+            .collect();
         let columns: String = columns
             .iter()
             .map(|column| {
@@ -223,8 +259,8 @@ impl Staging<'_> {
             })
             .collect();
         format!(
-            "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns} FROM {} LIMIT 0;
-             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint)",
+            "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns}{texts} FROM {} LIMIT 0;
+             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint, first bigint, code text, said text)",
             qualified(self.rows.schema, &self.rows.target.table)
         )
     }
@@ -234,6 +270,7 @@ impl Staging<'_> {
         &self,
         client: &mut Client,
         columns: Vec<usize>,
+        texts: &[usize],
         wanted: &dyn Fn(u64) -> bool,
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
@@ -248,7 +285,10 @@ impl Staging<'_> {
             rows = field::Empty
         );
         let names: Vec<String> = std::iter::once("row".to_owned())
-            .chain(columns.iter().map(|column| staged_name(*column)))
+            .chain(columns.iter().map(|column| match texts.contains(column) {
+                true => text_name(*column),
+                false => staged_name(*column),
+            }))
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let plan = RowPlan {
@@ -278,93 +318,16 @@ impl Staging<'_> {
             .map(|written| written.rows)
             .map_err(|error| sent.with_place(error, VALUES, &file))
     }
-
-    /// The statements that find what matters about a key.
-    fn ask_for_key(&self, key: usize) -> Vec<String> {
-        let columns = &self.rows.plan.keys[key];
-        let list = each(columns, ", ", |_, column| format!("s.{column}"));
-        let not_null = each(columns, " AND ", |_, column| {
-            format!("s.{column} IS NOT NULL")
-        });
-        let values = format!("pg_temp.{VALUES} AS s");
-        let Some((unique, place)) = self.check.unique.get(key) else {
-            let reference = &self.check.references[key - self.check.unique.len()].0;
-            let parent = &reference.parent;
-            let same = each(columns, " AND ", |index, column| {
-                let key = format!("t.{}", quoted(&parent.columns[index]));
-                reference.equality[index].sql(&key, &format!("s.{column}"))
-            });
-            let table = qualified(&parent.schema, &parent.table);
-            let rows = format!(
-                "{values} WHERE {not_null} AND NOT EXISTS (SELECT FROM {table} AS t WHERE {same})"
-            );
-            return vec![record(key, Finding::Missing, &rows)];
-        };
-        let same = each(columns, " AND ", |_, column| {
-            format!("d.{column} = s.{column}")
-        });
-        let several = format!(
-            "{values} JOIN (SELECT {list} FROM {values} WHERE {not_null} GROUP BY {list} HAVING count(*) > 1) AS d
-             ON {same}"
-        );
-        let own = each(columns, " AND ", |index, column| {
-            format!("t.{} = s.{column}", quoted(&unique.name.columns[index]))
-        });
-        let table = qualified(&unique.name.schema, &unique.name.table);
-        let taken = format!("{values} WHERE EXISTS (SELECT FROM {table} AS t WHERE {own})");
-        let mut statements = vec![
-            record(key, Finding::Taken, &taken),
-            record(key, Finding::Shared, &several),
-        ];
-        for (index, (reference, parent)) in self.check.references.iter().enumerate() {
-            if parent == place {
-                let referring = &self.rows.plan.keys[self.check.unique.len() + index];
-                let same = each(columns, " AND ", |index, column| {
-                    let other = format!("r.{}", staged_name(referring[index]));
-                    reference.equality[index].sql(&format!("s.{column}"), &other)
-                });
-                let rows = format!(
-                    "{values} WHERE EXISTS (SELECT FROM pg_temp.{VALUES} AS r WHERE {same})"
-                );
-                statements.push(record(key, Finding::Shared, &rows));
-            }
-        }
-        statements
-    }
 }
 
 /// The first and last number of the staged rows, which are indexed from here on.
 fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
-    client.batch_execute(&format!(
-        "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.{VALUES} (row)"
-    ))?;
+    client.batch_execute(INDEX_BY_ROW)?;
     let row = client.query_one(
         &format!("SELECT coalesce(min(row), 0), coalesce(max(row), 0) FROM pg_temp.{VALUES}"),
         &[],
     )?;
     Ok((row.get(0), row.get(1)))
-}
-
-/// The statement that records a finding about the key or check with the index `of`, for certain `rows`, which are
-/// called `s`.
-fn record(of: usize, finding: Finding, rows: &str) -> String {
-    format!(
-        "INSERT INTO pg_temp.{FINDINGS} SELECT s.row, {of}, {} FROM {rows}",
-        finding as i16
-    )
-}
-
-fn staged_name(column: usize) -> String {
-    format!("c{column}")
-}
-
-fn each(columns: &[usize], between: &str, part: impl Fn(usize, String) -> String) -> String {
-    let parts: Vec<_> = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| part(index, staged_name(*column)))
-        .collect();
-    parts.join(between)
 }
 
 /// Appends the rows of a batch that are wanted, each with its number in the file, and returns how many these are.

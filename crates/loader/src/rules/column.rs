@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use database::catalogue::constraints::ServerType;
 use dataset::ColumnType;
 use dataset::cell_rules::ThousandsMark;
 use values::number;
@@ -31,6 +32,8 @@ pub struct ColumnRules {
     pub fraction_digits: Option<u32>,
     /// The labels of the type, if it is an enum.
     pub labels: Option<Vec<String>>,
+    /// What the type is, if only the server can judge its texts.
+    pub server_type: Option<ServerType>,
     /// The least value that the dataset allows.
     pub min: Option<Value<'static>>,
     /// The greatest value that the dataset allows.
@@ -124,6 +127,9 @@ impl ColumnRules {
             | ColumnType::Numeric { .. } => self
                 .number(&text, self.marks())
                 .map_err(|fault| self.with_hint(&text, fault)),
+            ColumnType::Text if self.server_type == Some(ServerType::Number) => {
+                self.with_point(text)
+            }
             ColumnType::Text => self.text(text),
             ColumnType::Date => datetime::date(&text, &self.formats),
             ColumnType::Time => datetime::time(&text),
@@ -216,6 +222,23 @@ impl ColumnRules {
             return fault;
         };
         Fault::new(fault.rule, format!("{}: {hint}", fault.message))
+    }
+
+    /// Gives a number that the server will judge a decimal point.
+    fn with_point<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
+        let text = match self.thousands_mark {
+            Some(thousands) => number::ungrouped(&text, thousands, self.decimal_mark)
+                .ok_or_else(|| Fault::not_a("a number with thousands marks"))?
+                .into_owned()
+                .into(),
+            None => text,
+        };
+        let mark = char::from(self.decimal_mark);
+        match mark {
+            '.' => Ok(Value::Text(text)),
+            _ if text.contains('.') => Err(Fault::not_a("a number with a decimal comma")),
+            _ => Ok(Value::Text(text.replace(mark, ".").into())),
+        }
     }
 
     fn text<'a>(&self, mut text: Cow<'a, str>) -> Result<Value<'a>, Fault> {

@@ -68,6 +68,8 @@ pub(crate) enum KeyClass {
     Padded,
     /// Dates and timestamps, in UTC as our sessions are.
     Timestamp,
+    /// Whatever the server alone compares.
+    Server,
     /// One of `boolean`, `time`, `uuid` and `bytea`, by itself.
     Other(ColumnType),
 }
@@ -165,7 +167,7 @@ impl KeyClass {
             Self::Other(ColumnType::Time) => datetime::time(text).ok(),
             Self::Other(ColumnType::Uuid) => binary::uuid(text).ok(),
             Self::Other(ColumnType::Bytes) => binary::bytea(text).ok(),
-            Self::Other(_) => None,
+            Self::Other(_) | Self::Server => None,
         }
     }
 }
@@ -188,6 +190,13 @@ pub(crate) struct KeyName {
     pub columns: Vec<String>,
     /// How each column is compared.
     pub classes: Vec<KeyClass>,
+}
+
+impl KeyName {
+    /// Whether the server alone compares keys of this name.
+    pub(crate) fn is_of_server(&self) -> bool {
+        self.classes.contains(&KeyClass::Server)
+    }
 }
 
 #[cfg(test)]

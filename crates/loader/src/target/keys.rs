@@ -1,6 +1,6 @@
 //! The keys of a table, the keys that it refers to, and how the server compares the columns of both.
 
-use database::catalogue::constraints::{self, ColumnLimits, Constraints, Equality};
+use database::catalogue::constraints::{self, ColumnLimits, Constraints, Equality, UniqueKey};
 use dataset::Table;
 use dataset::failure::Kind;
 use dataset::load_rules::{LoadRules, Missing};
@@ -17,8 +17,12 @@ const ANY_ENUM: &str = "pg_catalog.anyenum";
 pub(crate) struct Unique {
     /// The key's table and columns.
     pub(crate) name: KeyName,
+    /// How the server compares each of these columns.
+    pub(crate) equality: Vec<Equality>,
     /// Whether this is the primary key.
     pub(crate) primary: bool,
+    /// Whether NULL equals NULL in the key.
+    pub(crate) nulls_equal: bool,
 }
 
 /// Columns that refer to a row of another table, or of their own.
@@ -32,6 +36,8 @@ pub(crate) struct Referring {
     pub(crate) equality: Vec<Equality>,
     /// What a missing parent means.
     pub(crate) missing: Missing,
+    /// Whether either all or none of the columns may be NULL.
+    pub(crate) match_full: bool,
 }
 
 /// The keys by which the rows of a table are checked.
@@ -76,6 +82,11 @@ impl Keys {
             .unique
             .iter()
             .map(|unique| (&unique.columns, unique.primary, &unique.equality));
+        let nulls_equal = |columns: &[String]| {
+            let same = |key: &&UniqueKey| sorted(&key.columns) == columns;
+            let mut found = constraints.unique.iter().filter(same);
+            found.any(|key| key.nulls_equal)
+        };
         let mut seen: Vec<Vec<String>> = Vec::new();
         // The index of a key knows better than its columns how it is compared.
         let indexed = |columns: &[String]| {
@@ -93,22 +104,24 @@ impl Keys {
             seen.push(name.clone());
             let mut pairs: Vec<_> = columns.iter().zip(equality).collect();
             pairs.sort_by_key(|(column, _)| *column);
-            let classes: Option<Vec<KeyClass>> = pairs
-                .iter()
-                .map(|(column, equality)| class(equality, named(&constraints.columns, column)))
-                .collect();
-            match classes.filter(|classes| classes.len() == name.len()) {
-                Some(classes) => self.unique.push(Unique {
-                    name: KeyName {
-                        schema: schema.to_owned(),
-                        table: table.name.clone(),
-                        columns: name,
-                        classes,
-                    },
-                    primary: primary && is_first,
-                }),
-                None => self.leave(table, &name),
+            if pairs.len() != name.len() {
+                self.leave(table, &name);
+                continue;
             }
+            let classes = pairs.iter().map(|(column, equality)| {
+                class(equality, named(&constraints.columns, column)).unwrap_or(KeyClass::Server)
+            });
+            self.unique.push(Unique {
+                nulls_equal: nulls_equal(&name),
+                name: KeyName {
+                    schema: schema.to_owned(),
+                    table: table.name.clone(),
+                    columns: name,
+                    classes: classes.collect(),
+                },
+                equality: pairs.iter().map(|(_, how)| (*how).clone()).collect(),
+                primary: primary && is_first,
+            });
         }
     }
 
@@ -117,28 +130,26 @@ impl Keys {
             let columns = key.parent_columns.iter().zip(&key.columns);
             let mut pairs: Vec<_> = columns.zip(&key.equality).collect();
             pairs.sort_by_key(|((parent, _), _)| *parent);
-            let classes: Option<Vec<KeyClass>> = pairs
-                .iter()
-                .map(|((_, column), equality)| class(equality, named(&constraints.columns, column)))
-                .collect();
-            let referring = classes
-                .filter(|classes| classes.len() == key.columns.len())
-                .map(|classes| Referring {
-                    columns: pairs.iter().map(|((_, own), _)| (*own).clone()).collect(),
-                    parent: KeyName {
-                        schema: key.parent_schema.clone(),
-                        table: key.parent.clone(),
-                        columns: pairs.iter().map(|((key, _), _)| (*key).clone()).collect(),
-                        classes,
-                    },
-                    equality: pairs.iter().map(|(_, how)| (*how).clone()).collect(),
-                    missing: Missing::Reject,
-                })
-                .filter(|referring| self.is_complete(&referring.parent, table, schema));
-            match referring {
-                Some(referring) => self.references.push(referring),
-                None => self.leave(table, &key.columns),
+            let classes = pairs.iter().map(|((_, column), equality)| {
+                class(equality, named(&constraints.columns, column)).unwrap_or(KeyClass::Server)
+            });
+            let mut parent = KeyName {
+                schema: key.parent_schema.clone(),
+                table: key.parent.clone(),
+                columns: pairs.iter().map(|((key, _), _)| (*key).clone()).collect(),
+                classes: classes.collect(),
+            };
+            if pairs.len() != key.columns.len() || !self.completes(&mut parent, table, schema) {
+                self.leave(table, &key.columns);
+                continue;
             }
+            self.references.push(Referring {
+                columns: pairs.iter().map(|((_, own), _)| (*own).clone()).collect(),
+                parent,
+                equality: pairs.iter().map(|(_, how)| (*how).clone()).collect(),
+                missing: Missing::Reject,
+                match_full: key.match_full,
+            });
         }
     }
 
@@ -181,19 +192,21 @@ impl Keys {
             let key = named(&there, &to.column)
                 .ok_or_else(|| usage("which the database lacks".to_owned()))?;
             let equality = between(key, own);
-            let found = class(&equality, Some(own)).ok_or_else(|| {
+            // Whatever is equal to itself can be compared by the server.
+            let alike = (base_type(key) == base_type(own)).then_some(KeyClass::Server);
+            let found = class(&equality, Some(own)).or(alike).ok_or_else(|| {
                 usage(format!(
                     "which is {} and cannot be compared with {}: leave the reference out, or give both columns one type",
                     key.type_name, own.type_name
                 ))
             })?;
-            let parent = KeyName {
+            let mut parent = KeyName {
                 schema: schema.to_owned(),
                 table: to.table.clone(),
                 columns: vec![to.column.clone()],
                 classes: vec![found],
             };
-            if !self.is_complete(&parent, table, schema) {
+            if !self.completes(&mut parent, table, schema) {
                 return Err(usage(
                     "which is of the same table and not a unique key of the same type".to_owned(),
                 ));
@@ -203,16 +216,24 @@ impl Keys {
                 parent,
                 equality: vec![equality],
                 missing: to.missing,
+                match_full: false,
             });
         }
         Ok(())
     }
 
     /// Whether a set of the parent's keys will have them all: those of the table itself come with its rows, into the sets
-    /// of its unique keys.
-    fn is_complete(&self, parent: &KeyName, table: &Table, schema: &str) -> bool {
+    /// of its unique keys. Where the server compares these, it compares what refers to them too.
+    fn completes(&self, parent: &mut KeyName, table: &Table, schema: &str) -> bool {
         let is_own = (&parent.schema[..], &parent.table) == (schema, &table.name);
-        !is_own || self.unique.iter().any(|unique| unique.name == *parent)
+        let mut own = self.unique.iter().map(|unique| &unique.name);
+        match own.find(|own| is_own && own.columns == parent.columns) {
+            Some(own) if own.is_of_server() => {
+                parent.classes.clone_from(&own.classes);
+                true
+            }
+            own => !is_own || own == Some(parent),
+        }
     }
 
     /// Leaves a key to the server.
@@ -248,7 +269,7 @@ fn base_type(column: &ColumnLimits) -> &str {
 /// How a value of a key is compared with a value of `column`; `None` for what only the server can compare.
 fn class(equality: &Equality, column: Option<&ColumnLimits>) -> Option<KeyClass> {
     let is_plain = equality.deterministic && equality.operator == EQUALS;
-    let column = column.filter(|_| is_plain)?;
+    let column = column.filter(|column| is_plain && column.server_type.is_none())?;
     KeyClass::of(&equality.key_type, &equality.other_type, base_type(column))
 }
 
@@ -259,8 +280,13 @@ fn of_itself(column: &ColumnLimits) -> Equality {
         name if type_of_postgres(name) == Some("varchar") => "pg_catalog.text",
         name => name,
     };
+    // Other types are compared as the search path has it: where their operators are cannot be told from them.
+    let operator = match name.starts_with("pg_catalog.") {
+        true => EQUALS,
+        false => "=",
+    };
     Equality {
-        operator: EQUALS.to_owned(),
+        operator: operator.to_owned(),
         key_type: name.to_owned(),
         other_type: name.to_owned(),
         collation: column.collation.clone(),

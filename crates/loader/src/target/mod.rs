@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use database::catalogue;
-use database::catalogue::constraints::{self, ColumnLimits, Constraints};
+use database::catalogue::constraints::{self, ColumnLimits, Constraints, ServerType};
 use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::LoadRules;
 use dataset::{ColumnType, Dataset, Table, TableSchema};
@@ -34,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) types: Vec<String>,
     /// The names of those columns whose type is a domain.
     pub(crate) domains: Vec<String>,
+    /// The names of those columns whose texts only the server can judge.
+    pub(crate) of_server: Vec<String>,
     /// The columns that a file may have. An index into these is not one into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// The keys that no two rows share, the primary key first.
@@ -50,8 +52,8 @@ impl Target {
     /// Reads what each of `tables` takes, in the dataset's order.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if a table or a column is missing or of a type that isn't carried; [`Kind::Usage`] for
-    /// rules that name what the table lacks.
+    /// [`Kind::Mismatch`] if a table or a column is missing; [`Kind::Usage`] for rules that name what the table lacks,
+    /// or that cannot be kept for a column's type.
     pub(crate) fn read(
         client: &mut Client,
         dataset: &Dataset,
@@ -63,10 +65,25 @@ impl Target {
         loaded
             .tables
             .retain(|table| tables.contains(&table.name.as_str()));
+        let mut demanded = Vec::new();
+        for table in &mut loaded.tables {
+            let constraints = constraints::read(client, schema, &table.name)?;
+            // What is not carried goes in as it goes out where a dataset asks for it: as its text.
+            let columns = constraints.iter().flat_map(|demands| &demands.columns);
+            let (others, carried): (Vec<_>, Vec<_>) =
+                columns.partition(|column| column.server_type.is_some());
+            table
+                .cast_to_text
+                .retain(|name| carried.iter().all(|column| column.name != *name));
+            table
+                .cast_to_text
+                .extend(others.iter().map(|column| column.name.clone()));
+            demanded.push(constraints);
+        }
         let live = catalogue::read(client, &loaded, schema, &|_, _| true)?;
         let mut targets = Vec::new();
-        for (table, live) in loaded.tables.iter().zip(live) {
-            let constraints = constraints::read(client, schema, &table.name)?.ok_or_else(|| {
+        for ((table, live), constraints) in loaded.tables.iter().zip(live).zip(demanded) {
+            let constraints = constraints.ok_or_else(|| {
                 Kind::Mismatch.error(format!(
                     "{schema}.{} is not a table: rows cannot be loaded into it",
                     table.name
@@ -112,16 +129,10 @@ impl Target {
         let formats: Arc<[Format]> = formats.map_err(usage)?.into();
 
         let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        let mut domains = Vec::new();
+        let (mut domains, mut of_server) = (Vec::new(), Vec::new());
         for (column, limits) in live.columns.iter().zip(&constraints.columns) {
             if !limits.writable {
                 continue;
-            }
-            if column.cast_to_text {
-                return Err(Kind::Mismatch.error(format!(
-                    "column `{}` of table `{}` has type {}, which cannot be loaded",
-                    column.name, table.name, limits.type_name
-                )));
             }
             let required = rules.required.contains(&column.name);
             let mut rule = ColumnRules {
@@ -133,6 +144,7 @@ impl Target {
                 blank_padded: limits.blank_padded,
                 fraction_digits: limits.fraction_digits,
                 labels: limits.labels.clone(),
+                server_type: limits.server_type,
                 min: None,
                 max: None,
                 decimal_mark: b'.',
@@ -144,6 +156,12 @@ impl Target {
                 formats: Arc::clone(&formats),
             };
             if let Some(range) = rules.ranges.get(&column.name) {
+                if limits.server_type.is_some() {
+                    return Err(usage(format!(
+                        "`ranges.{}`: values of type {} are compared by the server alone: give the table a CHECK constraint",
+                        column.name, limits.type_name
+                    )));
+                }
                 let bound = |text: &Option<String>| {
                     let parsed = text.as_ref().map(|text| rule.parse(text.as_str().into()));
                     parsed
@@ -173,6 +191,7 @@ impl Target {
             columns.push(rule);
             types.push(limits.qualified_type.clone());
             domains.extend(limits.is_domain.then(|| column.name.clone()));
+            of_server.extend(limits.server_type.map(|_| column.name.clone()));
         }
         let wanted = wanted::wanted(&rules.columns, &names).map_err(usage)?;
         if let Some((missing, _)) = names
@@ -193,6 +212,7 @@ impl Target {
             columns,
             types,
             domains,
+            of_server,
             wanted,
         })
     }
@@ -231,7 +251,13 @@ impl Target {
 /// `name` and `bytea`.
 fn takes_empty(kind: ColumnType, limits: &ColumnLimits) -> bool {
     match kind {
-        ColumnType::Text => limits.labels.is_none(),
+        ColumnType::Text => {
+            limits.labels.is_none()
+                && !matches!(
+                    limits.server_type,
+                    Some(ServerType::Number | ServerType::Other)
+                )
+        }
         kind => kind == ColumnType::Bytes,
     }
 }

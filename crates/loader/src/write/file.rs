@@ -103,7 +103,8 @@ pub(crate) fn load(
             }
             into.keys.read_results_to(client, progress.row_to_come())?;
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let mut copy = CopyIn::start(client, schema, &target.table, &names, false)?;
+            let table = &target.table;
+            let mut copy = CopyIn::start_as(client, schema, table, &names, plan.form, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
             if ended {
                 // Before the last rows are sent: of a file that breaks off nothing is the end.
@@ -115,7 +116,7 @@ pub(crate) fn load(
             progress.sent.clear();
             progress
                 .upserts
-                .apply(client, schema, &target.table, columns, target.primary())
+                .apply(client, into.rows)
                 .with_context(|| file.clone())?;
             if ended {
                 into.keys.close_results(client)?;
@@ -255,9 +256,8 @@ impl FileLoad<'_> {
             Verdict::Update => {
                 rows.loaded += 1;
                 rows.updated += 1;
-                progress
-                    .upserts
-                    .push(&batch.encoder.bytes()[encoded.clone()]);
+                let row = &batch.encoder.bytes()[encoded.clone()];
+                progress.upserts.push(row, self.rows.plan.form);
             }
             Verdict::Skip => rows.skipped += 1,
             Verdict::Wait => {
@@ -346,7 +346,7 @@ impl FileLoad<'_> {
                         progress.outcome.rows.loaded += 1;
                     }
                     Verdict::Update => {
-                        progress.upserts.push(&row.encoded);
+                        progress.upserts.push(&row.encoded, self.rows.plan.form);
                         progress.outcome.rows.loaded += 1;
                         progress.outcome.rows.updated += 1;
                     }

@@ -271,12 +271,14 @@ impl Run<'_> {
         };
         for index in unique {
             let unique = &target.unique[*index];
-            let place = self.keys.read(client, &unique.name)?;
+            let of_server = unique.nulls_equal || unique.name.is_of_server();
+            let place = self.keys.read(client, &unique.name, of_server)?;
             check.unique.push((unique, place));
         }
         for index in references {
             let reference = &target.references[*index];
-            let place = self.keys.read(client, &reference.parent)?;
+            let parent = &reference.parent;
+            let place = self.keys.read(client, parent, parent.is_of_server())?;
             check.references.push((reference, place));
         }
         Ok(check)

@@ -6,5 +6,6 @@ pub(crate) mod file_plan;
 pub(crate) mod files;
 pub(crate) mod ledger;
 pub(crate) mod reasons;
+pub(crate) mod refused_rows;
 pub(crate) mod rejects;
 pub(crate) mod upsert;

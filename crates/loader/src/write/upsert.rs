@@ -2,9 +2,12 @@
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
-use database::copy::write::{CopyIn, RowEncoder};
+use database::copy::write::{CopyIn, RowEncoder, RowForm};
 use dataset::failure::Kind;
 use postgres::Client;
+
+use crate::keys::staged::FileRows;
+use crate::target::Target;
 
 /// With how many bytes the rows are worth a statement of their own.
 pub(crate) const FULL_BYTES: usize = 16 << 20;
@@ -20,16 +23,25 @@ pub(crate) struct Upserts {
 }
 
 impl Upserts {
-    /// Adds a row as it was encoded for COPY.
-    pub(crate) fn push(&mut self, row: &[u8]) {
+    /// Adds a row as it was encoded for COPY in this form.
+    pub(crate) fn push(&mut self, row: &[u8], form: RowForm) {
         /// How many bytes the count of fields takes, with which a row begins.
         const COUNT_BYTES: usize = 2;
-        let (count, fields) = row.split_at(COUNT_BYTES.min(row.len()));
-        let count = count.try_into().map_or(0, i16::from_be_bytes) + 1;
-        self.encoder.row(count);
-        self.encoder.fields(fields);
-        // Tells which row is the last of those with the same key.
-        self.encoder.int8(self.rows as i64);
+        // A further field tells which row is the last of those with the same key.
+        match form {
+            RowForm::Binary => {
+                let (count, fields) = row.split_at(COUNT_BYTES.min(row.len()));
+                let count = count.try_into().map_or(0, i16::from_be_bytes) + 1;
+                self.encoder.row(count);
+                self.encoder.fields(fields);
+                self.encoder.int8(self.rows as i64);
+            }
+            RowForm::Text => {
+                self.encoder.fields(row.strip_suffix(b"\n").unwrap_or(row));
+                self.encoder.fields(b"\t");
+                self.encoder.text_field(Some(&self.rows.to_string()), b'\n');
+            }
+        }
         self.rows += 1;
     }
 
@@ -41,21 +53,24 @@ impl Upserts {
         self.encoder.bytes().len() >= FULL_BYTES
     }
 
-    /// Replaces the rows of `schema.table` that have the same `key`. Of several rows with one key the last one wins.
+    /// Replaces the rows of the table that have the same primary key. Of several rows with one key the last one wins.
     ///
     /// # Errors
     /// Errors of the server; [`Kind::Check`] if it replaced no rows, or more than there were.
-    pub(crate) fn apply(
-        &mut self,
-        client: &mut Client,
-        schema: &str,
-        table: &str,
-        columns: &[String],
-        key: &[String],
-    ) -> anyhow::Result<()> {
+    pub(crate) fn apply(&mut self, client: &mut Client, rows: FileRows<'_>) -> anyhow::Result<()> {
         if self.is_empty() {
             return Ok(());
         }
+        let FileRows {
+            schema,
+            target: Target {
+                table, of_server, ..
+            },
+            columns,
+            plan,
+            ..
+        } = rows;
+        let key = rows.target.primary();
         let target = qualified(schema, table);
         let list = |names: &[String]| {
             let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
@@ -70,12 +85,13 @@ impl Upserts {
             .with_context(failed)?;
         let mut names: Vec<&str> = columns.iter().map(String::as_str).collect();
         names.push(SEQUENCE);
-        let mut copy = CopyIn::start(client, "pg_temp", TABLE, &names, false)?;
+        let mut copy = CopyIn::start_as(client, "pg_temp", TABLE, &names, plan.form, false)?;
         copy.send(self.encoder.bytes(), self.rows)?;
         copy.finish()?;
         let others: Vec<_> = columns
             .iter()
-            .filter(|column| !key.contains(column))
+            // Keys that are equal to the server may be written in several ways.
+            .filter(|column| !key.contains(column) || of_server.contains(column))
             .collect();
         if !others.is_empty() {
             let set: Vec<_> = others

@@ -183,6 +183,7 @@ fn rules(case: &Case) -> ColumnRules {
         blank_padded: false,
         fraction_digits: None,
         labels: None,
+        server_type: None,
         min: None,
         max: None,
         decimal_mark: b'.',

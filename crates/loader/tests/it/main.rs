@@ -13,6 +13,7 @@ mod line_ends;
 mod memory;
 mod sales;
 mod server_rules;
+mod server_types;
 mod shapes;
 mod wild_keys;
 mod world;

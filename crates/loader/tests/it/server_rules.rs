@@ -191,6 +191,100 @@ fn a_row_that_the_server_refuses_is_named_with_its_rule_file_and_line() {
 }
 
 #[test]
+fn a_row_that_the_server_refuses_at_the_end_is_named_with_its_rule_file_and_lines() {
+    let rules = [
+        (
+            "ALTER TABLE item ADD CONSTRAINT one_code EXCLUDE USING btree (code WITH =) DEFERRABLE INITIALLY DEFERRED",
+            "\"one_code\"",
+            "item.csv, lines 1 and 3: the server refuses",
+        ),
+        (
+            "CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF NEW.qty < 0 THEN RAISE 'no debts here'; END IF; RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER judge AFTER INSERT ON item DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION judge()",
+            "no debts here",
+            "cannot commit",
+        ),
+    ];
+    for (rule, named, place) in rules {
+        let world = shop(TABLE, &format!("{KEY} {rule};"));
+        world.file("item.csv", "1,5,a\nbad,5,a\n4,-1,a\n5,3,e\n");
+        let error = world.try_load(&world.options()).expect_err("refused");
+        assert_eq!(database::exit_code(&error), Kind::Refused.exit_code());
+        let said = format!("{error:#}");
+        for part in [named, place, "nothing was loaded"] {
+            assert!(said.contains(part), "{said} lacks {part}");
+        }
+        assert_eq!(
+            world.rejected("shop", "item").len(),
+            1,
+            "recorded all the same"
+        );
+    }
+}
+
+#[test]
+fn keys_and_references_that_are_checked_at_the_end_are_rejects_as_others_are() {
+    let world = shop(
+        TABLE,
+        "ALTER TABLE item ADD PRIMARY KEY (id), ADD UNIQUE (code) DEFERRABLE INITIALLY DEFERRED,
+                          ADD FOREIGN KEY (qty) REFERENCES item (id) DEFERRABLE INITIALLY DEFERRED;",
+    );
+    world.file("item.csv", "1,2,a\n2,,b\n3,1,a\n4,7,c\n");
+    assert_eq!(world.load(&world.options()).rows.loaded, 2);
+    let expected = rejects(&[(3, "code", "unique"), (4, "qty", "reference")]);
+    assert_eq!(world.rejected("shop", "item"), expected);
+}
+
+#[test]
+fn a_reference_by_halves_is_rejected_where_it_must_be_whole() {
+    let world = shop(
+        &TABLE.replace("code", "of integer, named varchar(10), code"),
+        "ALTER TABLE item ADD PRIMARY KEY (id), ADD UNIQUE (id, code),
+                          ADD FOREIGN KEY (of, named) REFERENCES item (id, code) MATCH FULL;",
+    );
+    let mut options = world.options();
+    options.dataset.tables[0].load.columns = dataset::load_rules::FileColumns::AsTable;
+    world.file("item.csv", "1,,,,a\n2,,1,a,b\n3,,1,,c\n4,,,a,d\n5,,1,x,e\n");
+    assert_eq!(world.load(&options).rows.loaded, 2);
+    let expected = [3, 4, 5].map(|line| (line, "named, of", "reference"));
+    assert_eq!(world.rejected("shop", "item"), rejects(&expected));
+}
+
+#[test]
+fn a_key_in_which_nulls_are_equal_is_unique_with_its_nulls() {
+    let world = shop(TABLE, KEY);
+    let mut client = world.connect();
+    if value::<i32>(
+        &mut client,
+        "SELECT current_setting('server_version_num')::integer",
+    ) < 150_000
+    {
+        return;
+    }
+    let mut options = world.options();
+    options.dataset.constraints_sql +=
+        "ALTER TABLE item ADD UNIQUE NULLS NOT DISTINCT (code, qty);";
+    world.file("item.csv", "1,,a\n2,1,\n3,,a\n4,,\n5,,\n6,1,\n7,1,a\n");
+    assert_eq!(world.load(&options).rows.loaded, 4);
+    let mut expected = vec![
+        (3, "code, qty", "unique"),
+        (5, "code, qty", "unique"),
+        (6, "code, qty", "unique"),
+    ];
+    assert_eq!(world.rejected("shop", "item"), rejects(&expected));
+    // Against the table, with all keys beyond the memory.
+    options.memory_bytes = 1;
+    world.file("item.csv", "10,,a\n11,1,\n12,2,\n13,2,\n14,,b\n15,,\n");
+    assert_eq!(world.load(&options).rows.loaded, 2);
+    expected = [1, 2, 4, 6]
+        .map(|line| (line, "code, qty", "unique"))
+        .to_vec();
+    assert_eq!(world.rejected("shop", "item"), rejects(&expected));
+}
+
+#[test]
 fn a_time_that_its_column_would_round_is_rejected() {
     let toml = TOML.replace(r#"["id", "qty", "code"]"#, r#"["id", "at", "clock"]"#);
     let world = World::new(&[
