@@ -11,6 +11,7 @@ mod full_disk;
 mod hostile_values;
 mod layout;
 mod models;
+mod other_readers;
 mod reconciliation;
 mod refusals;
 mod replica;
