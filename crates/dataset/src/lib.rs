@@ -27,6 +27,9 @@ static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 
 const DESCRIPTION: &str = "dataset.toml";
 
+/// The most bytes of a name in Postgres: `NAMEDATALEN` without the byte that ends it.
+pub const LONGEST_NAME_BYTES: usize = 63;
+
 /// A dataset, read and checked.
 #[derive(Debug, Clone)]
 pub struct Dataset {
@@ -55,6 +58,13 @@ pub struct Table {
     /// Columns whose type has no decoder and which are read as their text instead.
     #[serde(default)]
     pub cast_to_text: Vec<String>,
+    /// Numeric columns and the `numeric(p,s)` that each is carried as, `{ amount = "numeric(20,4)" }`: those that the database
+    /// gives no precision, or one that is not carried. A value that it does not hold is refused, never rounded.
+    #[serde(default)]
+    pub carry_as: BTreeMap<String, ColumnType>,
+    /// What the models of a run say that columns are carried as, if these are numerics of no precision that `carry_as` lacks.
+    #[serde(skip)]
+    pub carried_by_models: BTreeMap<String, ColumnType>,
     /// How its files are read.
     #[serde(default)]
     pub load: load_rules::LoadRules,
@@ -249,6 +259,7 @@ impl Dataset {
             )));
         }
         for table in &self.tables {
+            table.check_carried()?;
             let checked = table.load.check(|name| self.table(name).is_some());
             checked.map_err(|why| {
                 Kind::Usage.error(format!(
@@ -282,6 +293,28 @@ impl Dataset {
                 return Err(
                     model.error(format!("driving table `{}` is not a table", driving.table))
                 );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    fn check_carried(&self) -> anyhow::Result<()> {
+        let refused = |why: String| {
+            Err(Kind::Usage.error(format!(
+                "{DESCRIPTION}, table `{}`, carry_as: {why}",
+                self.name
+            )))
+        };
+        for (column, kind) in &self.carry_as {
+            if !matches!(kind, ColumnType::Numeric { precision, .. } if *precision > 0) {
+                return refused(format!(
+                    "column `{column}` is given {kind}, but only a numeric(p,s) can be"
+                ));
+            }
+            if self.cast_to_text.contains(column) {
+                return refused(format!("column `{column}` stands under `cast_to_text` too"));
             }
         }
         Ok(())
@@ -342,6 +375,13 @@ impl Model {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err(self.error("the name may hold ASCII letters, digits, `_` and `-` only"));
+        }
+        let too_long = |(name, _): &&(String, ColumnType)| name.len() > LONGEST_NAME_BYTES;
+        if let Some((name, _)) = self.columns.iter().find(too_long) {
+            return Err(self.error(format!(
+                "column `{name}` has {} bytes, but Postgres cuts names off after {LONGEST_NAME_BYTES}, so no SELECT gives it",
+                name.len()
+            )));
         }
         let named = [
             ("hidden", &self.hidden),
@@ -489,5 +529,52 @@ mod tests {
     fn an_unknown_dataset_names_those_that_exist() {
         let error = Dataset::open("nothing-here").expect_err("refused");
         assert!(error.to_string().contains("cards"), "{error}");
+    }
+
+    const ONE_MODEL: &str = "name = \"d\"\n[[table]]\nname = \"t\"\nkey = [\"id\"]\n CARRIED
+        [[model]]\nname = \"m\"\nfile = \"m.sql\"\n[model.columns]\n";
+
+    #[test]
+    fn a_column_is_carried_as_a_numeric_or_as_its_text() {
+        let carried =
+            |entry: &str| described(&(ONE_MODEL.replace("CARRIED", entry) + "a = \"text\""));
+        let dataset = carried("carry_as = { v = \"numeric(20,4)\" }").expect("read");
+        let (precision, scale) = (20, 4);
+        let expected = ColumnType::Numeric { precision, scale };
+        assert_eq!(dataset.tables[0].carry_as["v"], expected);
+        for (entry, part) in [
+            (
+                "carry_as = { v = \"bigint\" }",
+                "bigint, but only a numeric(p,s)",
+            ),
+            ("carry_as = { v = \"numeric(0,0)\" }", "only a numeric(p,s)"),
+            ("carry_as = { v = \"numeric\" }", "is not valid"),
+            (
+                "carry_as = { v = \"numeric(3,1)\" }\ncast_to_text = [\"v\"]",
+                "`cast_to_text` too",
+            ),
+        ] {
+            let error = carried(entry).expect_err(entry);
+            assert!(format!("{error:#}").contains(part), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_columns_name_has_as_many_bytes_as_postgres_keeps() {
+        let named = |name: &str| {
+            described(&format!(
+                "{}\"{name}\" = \"text\"",
+                ONE_MODEL.replace("CARRIED", "")
+            ))
+        };
+        assert!(named(&"a".repeat(63)).is_ok());
+        assert!(named(&("é".repeat(31) + "a")).is_ok());
+        for name in ["a".repeat(64), "é".repeat(32)] {
+            let error = format!("{:#}", named(&name).expect_err("too long"));
+            assert!(
+                error.contains(&name) && error.contains("64 bytes") && error.contains("`m`"),
+                "{error}"
+            );
+        }
     }
 }

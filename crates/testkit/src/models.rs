@@ -24,6 +24,8 @@ pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Da
         name: (*name).to_owned(),
         key: key.iter().map(|column| (*column).to_owned()).collect(),
         cast_to_text: vec![],
+        carry_as: Default::default(),
+        carried_by_models: Default::default(),
         load: Default::default(),
     };
     Dataset {

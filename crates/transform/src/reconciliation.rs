@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::Context;
+use dataset::failure::Kind;
 use serde::Serialize;
 
 use values::text;
@@ -31,6 +31,16 @@ impl fmt::Display for Amount {
         let mut amount = String::new();
         text::decimal(self.unscaled, self.scale.into(), &mut amount);
         f.write_str(&amount)
+    }
+}
+
+impl Amount {
+    /// The same amount with other digits after the point, no fewer; `None` if it is beyond 128 bits then.
+    pub(crate) fn at(self, scale: u8) -> Option<Self> {
+        let further = scale.checked_sub(self.scale)?;
+        let power = 10_i128.checked_pow(further.into())?;
+        let unscaled = self.unscaled.checked_mul(power)?;
+        Some(Self { unscaled, scale })
     }
 }
 
@@ -66,13 +76,15 @@ impl Count {
             sum.unscaled = sum
                 .unscaled
                 .checked_add(amount.unscaled)
-                .with_context(|| exceeds(column))?;
+                .ok_or_else(|| exceeds(column))?;
         }
         Ok(())
     }
 }
 
-/// What an error says of a sum that is beyond every number.
-pub(crate) fn exceeds(column: &str) -> String {
-    format!("the sum of `{column}` exceeds 128 bits")
+/// The error of a sum that is beyond every number.
+pub(crate) fn exceeds(column: &str) -> anyhow::Error {
+    Kind::Refused.error(format!(
+        "the sum of `{column}` exceeds 128 bits: take the column out of `driving.sums` of the model in dataset.toml"
+    ))
 }

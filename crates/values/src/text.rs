@@ -294,10 +294,11 @@ pub fn uuid(value: [u8; 16], case: Case, out: &mut impl Buffer) {
 }
 
 /// Appends a text as a field of CSV whose delimiter is a comma: between quotes if it is empty, which tells it from
-/// NULL, or if it holds a comma, a quote or a line break.
+/// NULL, if it holds a comma, a quote or a line break, or if it is `\.`, at which Postgres before 18 and its psql
+/// stop where that is a whole line.
 pub fn csv_field(text: &str, out: &mut impl Buffer) {
     let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-    match text.is_empty() || text.as_bytes().iter().any(special) {
+    match matches!(text, "" | "\\.") || text.as_bytes().iter().any(special) {
         false => out.push_text(text),
         true => csv_quoted(text, out),
     }
@@ -471,6 +472,10 @@ mod tests {
             ("\"", "\"\"\"\""),
             ("a\nb", "\"a\nb\""),
             ("a\r", "\"a\r\""),
+            ("\\.", "\"\\.\""),
+            ("\\", "\\"),
+            ("\\. ", "\\. "),
+            ("a\\.", "a\\."),
         ] {
             assert_eq!(written!(csv_field(text)), expected);
         }

@@ -136,7 +136,7 @@ fn live_table(
         .context("reading the catalogue")?;
     let names: Vec<&str> = found.iter().map(|row| row.get(0)).collect();
     let named = table.key.iter().chain(&table.cast_to_text);
-    for name in named {
+    for name in named.chain(table.carry_as.keys()) {
         if !names.contains(&name.as_str()) {
             return Err(Kind::Mismatch.error(format!(
                 "column `{name}` is missing in table `{}`, whose dataset names it",
@@ -175,13 +175,37 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
     let refuse = |why: &str| {
         Kind::Mismatch.error(format!(
             "column `{name}` of table `{}` has type {shown}, {why}: list it under `cast_to_text` of the table in \
-             dataset.toml to carry its text",
+             dataset.toml to carry its text, and declare it `text` in the models that give it",
             table.name
         ))
     };
-    let kind = match cast_to_text {
-        true => ColumnType::Text,
-        false => carried(type_name, type_kind, typmod).map_err(|why| refuse(&why))?,
+    let unbounded = |why: String| {
+        Kind::Mismatch.error(format!(
+            "column `{name}` of table `{}` has type {shown}, {why}: say which numeric(p,s) holds its values, under \
+             `carry_as` of the table in dataset.toml (`carry_as = {{ {name:?} = \"numeric({MAX_PRECISION},10)\" }}`) or by \
+             a cast to it in the model, or list it under `cast_to_text` to carry its text",
+            table.name
+        ))
+    };
+    let as_asked = table.carry_as.get(&name);
+    if as_asked.is_some() && type_name != "numeric" {
+        return Err(Kind::Mismatch.error(format!(
+            "column `{name}` of table `{}` has type {shown}, but stands under `carry_as` in dataset.toml, which is for \
+             numeric columns: take it out there",
+            table.name
+        )));
+    }
+    let kind = match type_name {
+        _ if cast_to_text => ColumnType::Text,
+        "numeric" => match (as_asked, numeric(typmod)) {
+            (Some(kind), _) => *kind,
+            (None, Ok(kind)) => kind,
+            (None, Err(why)) => match table.carried_by_models.get(&name) {
+                Some(kind) => *kind,
+                None => return Err(unbounded(why)),
+            },
+        },
+        _ => carried(type_name, type_kind, typmod).map_err(|why| refuse(&why))?,
     };
     Ok(Column {
         name,

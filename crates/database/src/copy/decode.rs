@@ -337,10 +337,10 @@ impl Builder {
                 ));
             }
             Values::Numeric(values) => {
-                let ColumnType::Numeric { scale, .. } = kind else {
+                let ColumnType::Numeric { precision, scale } = kind else {
                     return Err(malformed());
                 };
-                values.push(numeric(bytes, scale).ok_or_else(malformed)??);
+                values.push(numeric(bytes, precision, scale).ok_or_else(malformed)??);
             }
             Values::Bytes(values) => {
                 match kind {

@@ -6,12 +6,14 @@ use dataset::calendar::{
     CARRIED_DAYS, DAY_MICROSECONDS, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROSECONDS,
 };
 use dataset::failure::Kind;
-use dataset::{Column, ColumnType};
+use dataset::{Column, ColumnType, MAX_PRECISION};
 
 /// Why a value is not taken.
 pub(super) enum Refusal {
     /// The value cannot be carried exactly; says which it is.
     Inexact(String),
+    /// The numeric, as its text, isn't one of the type that its column is carried as.
+    Unheld(String),
     /// The bytes are not what the type sends.
     Malformed(ColumnType, usize),
 }
@@ -28,6 +30,18 @@ impl Refusal {
                 "{place}: {what} cannot be carried exactly: correct it, or list the column under `cast_to_text` of \
                  the table in dataset.toml"
             )),
+            Self::Unheld(value) => {
+                // Digits can be added, but no number of them holds NaN.
+                let wider = match value.bytes().any(|byte| byte.is_ascii_digit()) {
+                    true => ", carry the column as a wider numeric(p,s) by `carry_as`",
+                    false => "",
+                };
+                Kind::Refused.error(format!(
+                    "{place}: {value} is not a value of {}, which the column is carried as, and no value is rounded: \
+                     correct it{wider}, or list the column under `cast_to_text` of the table in dataset.toml",
+                    column.kind
+                ))
+            }
             Self::Malformed(kind, bytes) => {
                 anyhow::anyhow!("{place}: the server sent {bytes} bytes that are not a {kind}")
             }
@@ -55,21 +69,42 @@ pub(super) fn timestamp(raw: i64) -> Result<i64, Refusal> {
     }
 }
 
-/// A `numeric` as an integer at `scale`. Sent as: number of digits (base 10,000), weight of the first,
-/// sign, displayed scale, digits. `None` if malformed.
-pub(super) fn numeric(bytes: &[u8], scale: u8) -> Option<Result<i128, Refusal>> {
-    const NEGATIVE: u16 = 0x4000;
-    let (head, digits) = bytes.split_first_chunk::<8>()?;
-    let [count, weight, sign, _] =
-        [0, 2, 4, 6].map(|at| u16::from_be_bytes([head[at], head[at + 1]]));
+const NEGATIVE: u16 = 0x4000;
+
+/// The first number that has more digits than so many.
+const BEYOND: [i128; MAX_PRECISION as usize + 1] = {
+    let mut powers = [1; MAX_PRECISION as usize + 1];
+    let mut digits = 1;
+    while digits < powers.len() {
+        powers[digits] = powers[digits - 1] * 10;
+        digits += 1;
+    }
+    powers
+};
+
+/// A `numeric` as an integer at `scale`, of at most `precision` digits. Sent as: number of digits (base 10,000), weight
+/// of the first, sign, displayed scale, digits. `None` if malformed.
+pub(super) fn numeric(bytes: &[u8], precision: u8, scale: u8) -> Option<Result<i128, Refusal>> {
+    let digits = bytes.get(8..)?;
+    let count = u16::from_be_bytes([bytes[0], bytes[1]]);
     if digits.len() != usize::from(count) * 2 {
         return None;
     }
+    let value = unscaled(bytes, scale)
+        .filter(|value| value.unsigned_abs() < BEYOND[usize::from(precision)].unsigned_abs());
+    Some(value.ok_or_else(|| Refusal::Unheld(shown(bytes))))
+}
+
+/// A well-formed `numeric` as an integer at `scale`; `None` if it isn't one of 128 bits.
+fn unscaled(bytes: &[u8], scale: u8) -> Option<i128> {
+    let (head, digits) = bytes.split_first_chunk::<8>()?;
+    let [count, weight, sign, _] =
+        [0, 2, 4, 6].map(|at| u16::from_be_bytes([head[at], head[at + 1]]));
     if count == 0 && sign == 0 {
-        return Some(Ok(0));
+        return Some(0);
     }
     if sign != 0 && sign != NEGATIVE {
-        return Some(Err(Refusal::inexact("a numeric NaN or infinity")));
+        return None;
     }
     let mut digits = digits
         .chunks_exact(2)
@@ -84,10 +119,10 @@ pub(super) fn numeric(bytes: &[u8], scale: u8) -> Option<Result<i128, Refusal>> 
         let value = match exponent {
             0.. => value * power,
             _ if value % power == 0 => value / power,
-            _ => return Some(Err(beyond_scale())),
+            _ => return None,
         };
         let value = i128::from(value);
-        return Some(Ok(if sign == NEGATIVE { -value } else { value }));
+        return Some(if sign == NEGATIVE { -value } else { value });
     }
     // One that reaches below the scale holds zeros there. It goes in last and shortened: whole, it could
     // overflow where the value itself doesn't.
@@ -109,13 +144,47 @@ pub(super) fn numeric(bytes: &[u8], scale: u8) -> Option<Result<i128, Refusal>> 
                 .checked_mul(10_i128.pow(places))?
                 .checked_add(kept.into())?
         }
-        _ => return Some(Err(beyond_scale())),
+        _ => return None,
     };
-    Some(Ok(if sign == NEGATIVE { -value } else { value }))
+    Some(if sign == NEGATIVE { -value } else { value })
 }
 
-fn beyond_scale() -> Refusal {
-    Refusal::inexact("a numeric with digits beyond its column's scale")
+/// A well-formed `numeric` as Postgres writes it, cut where it is very long.
+fn shown(bytes: &[u8]) -> String {
+    const MOST_DIGITS: i32 = 60;
+    let words: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|word| u16::from_be_bytes([word[0], word[1]]))
+        .collect();
+    let [_, weight, sign, scale] = [0, 1, 2, 3].map(|at| words.get(at).copied().unwrap_or(0));
+    let mut text = String::new();
+    match sign {
+        0 => {}
+        NEGATIVE => text.push('-'),
+        0xd000 => return "Infinity".to_owned(),
+        0xf000 => return "-Infinity".to_owned(),
+        _ => return "NaN".to_owned(),
+    }
+    // The digit that counts 10 ^ `power`.
+    let weight = i32::from(weight as i16);
+    let digit = |power: i32| {
+        let at = weight - power.div_euclid(4);
+        let word = usize::try_from(at).ok().and_then(|at| words.get(4 + at));
+        let word = word.copied().unwrap_or(0);
+        char::from(b'0' + (word / 10_u16.pow(power.rem_euclid(4).unsigned_abs()) % 10) as u8)
+    };
+    let highest = (0..weight * 4 + 4).rev().find(|power| digit(*power) != '0');
+    let (first, last) = (highest.unwrap_or(0), -i32::from(scale));
+    for power in (last..=first).rev().take(MOST_DIGITS as usize) {
+        if power == -1 {
+            text.push('.');
+        }
+        text.push(digit(power));
+    }
+    if first - last >= MOST_DIGITS {
+        text.push('…');
+    }
+    text
 }
 
 pub(super) fn uuid(id: u128) -> String {
@@ -159,11 +228,58 @@ mod tests {
         ];
         for (bytes, scale, expected) in cases {
             assert_eq!(
-                numeric(&bytes, scale).and_then(Result::ok),
+                numeric(&bytes, 38, scale).and_then(Result::ok),
                 Some(expected),
                 "{bytes:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_a_type_does_not_hold_is_refused_with_its_text() {
+        let with_scale = |mut bytes: Vec<u8>, scale: u16| {
+            bytes[6..8].copy_from_slice(&scale.to_be_bytes());
+            bytes
+        };
+        let long = numeric_bytes(30_000, 0, &[7]);
+        for (bytes, precision, scale, expected) in [
+            (
+                with_scale(numeric_bytes(0, 0x4000, &[1, 2345]), 4),
+                10,
+                3,
+                "-1.2345",
+            ),
+            (
+                with_scale(numeric_bytes(-2, 0, &[1]), 8),
+                10,
+                4,
+                "0.00000001",
+            ),
+            (numeric_bytes(0, 0, &[1234]), 5, 2, "1234"),
+            (
+                numeric_bytes(9, 0x4000, &[1]),
+                38,
+                2,
+                "-1000000000000000000000000000000000000",
+            ),
+            (
+                numeric_bytes(9, 0, &[100]),
+                38,
+                0,
+                "100000000000000000000000000000000000000",
+            ),
+            (numeric_bytes(0, 0xc000, &[]), 38, 2, "NaN"),
+            (numeric_bytes(0, 0xd000, &[]), 38, 2, "Infinity"),
+            (numeric_bytes(0, 0xf000, &[]), 38, 2, "-Infinity"),
+            (long, 38, 2, &format!("7{}…", "0".repeat(59))),
+        ] {
+            match numeric(&bytes, precision, scale) {
+                Some(Err(Refusal::Unheld(value))) => assert_eq!(value, expected),
+                other => panic!("{expected}: {:?}", other.map(|it| it.ok())),
+            }
+        }
+        assert!(numeric(&numeric_bytes(0, 0, &[1])[..9], 38, 2).is_none());
+        assert!(numeric(&[0; 7], 38, 2).is_none());
     }
 
     proptest! {
@@ -178,7 +294,12 @@ mod tests {
             let weight = digits.len() as i16 - digits_after as i16 - 1;
             let trimmed = digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1);
             let sign = if value < 0 { 0x4000 } else { 0 };
-            prop_assert_eq!(numeric(&numeric_bytes(weight, sign, &digits[..trimmed]), scale).and_then(Result::ok), Some(value));
+            let bytes = numeric_bytes(weight, sign, &digits[..trimmed]);
+            prop_assert_eq!(numeric(&bytes, 38, scale).and_then(Result::ok), Some(value));
+            // It has as many digits as its text, and no type of fewer holds it.
+            let count = value.unsigned_abs().to_string().len() as u8;
+            prop_assert!(value == 0 || numeric(&bytes, count - 1, scale).is_some_and(|it| it.is_err()));
+            prop_assert!(numeric(&bytes, count, scale).is_some_and(|it| it.is_ok()));
         }
     }
 }

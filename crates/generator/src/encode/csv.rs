@@ -9,7 +9,8 @@ use crate::table::fields::Fields;
 use crate::table::layout::Layout;
 use crate::table::time::{DAY, EPOCH_DAYS};
 
-/// CSV with a header, byte for byte what `COPY … TO … (FORMAT csv, HEADER)` writes.
+/// CSV with a header, byte for byte what `COPY … TO … (FORMAT csv, HEADER)` writes, but for a field `\.`, which is always
+/// quoted.
 #[derive(Debug, Default)]
 pub(crate) struct Csv {
     text: String,

@@ -120,7 +120,8 @@ fn broken_field(fault: Fault, field: &[u8], dialect: &Dialect) -> Vec<u8> {
 fn write_field(field: &[u8], dialect: &Dialect, out: &mut Vec<u8>) {
     let special =
         |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || *byte == dialect.delimiter as u8;
-    if !field.ends_with(b" ") && !field.iter().any(special) {
+    // psql before 18 takes a line of `\.` alone for the end.
+    if !field.ends_with(b" ") && field != b"\\." && !field.iter().any(special) {
         return out.extend_from_slice(field);
     }
     out.push(b'"');

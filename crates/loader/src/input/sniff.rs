@@ -208,7 +208,10 @@ impl Look<'_> {
                     "its first line has more than {} bytes (--max-record takes longer ones)",
                     self.start.grammar.longest_bytes
                 ),
-                Torn::Unclosed | Torn::AfterQuote | Torn::LineBreak => {
+                Torn::LineBreak => {
+                    "its first line ends with other bytes than the lines before or within it".to_owned()
+                }
+                Torn::Unclosed | Torn::AfterQuote => {
                     "its first line has a quote that is not closed within the line, or something behind a closing one"
                         .to_owned()
                 }

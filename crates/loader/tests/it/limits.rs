@@ -164,7 +164,7 @@ fn a_table_is_not_emptied_for_files_without_a_row_unless_that_is_meant() {
     let files: [&[u8]; 5] = [
         b"",
         header.as_bytes(),
-        b"\r\n\n",
+        b"\r\n\r\n",
         b"CustomerID;PersonID;Account\r\n\r\n\r\n",
         &gzip,
     ];

@@ -451,12 +451,16 @@ fn keys_of_the_server_stand_beside_others_that_do_not_fit_in_memory() {
 }
 
 #[test]
-fn texts_of_a_pipe_are_the_servers_to_judge_and_a_bad_one_is_named_with_its_line() {
+fn texts_of_a_pipe_are_judged_as_those_of_a_file() {
     let world = shop("", "CREATE TABLE item (id integer NOT NULL, net inet);", "");
     let writer = world.pipe("item.csv", "id,net\n1,10.0.0.1\n2,nowhere\n");
-    let said = world.refused(&world.options(), Kind::Refused, "inet: \"nowhere\"");
-    let _ = writer.join().expect("written");
-    assert!(said.contains("item.csv, line 3"), "{said}");
+    let report = world.load(&world.options());
+    writer.join().expect("written").expect("written");
+    assert_eq!((report.rows.loaded, report.rows.rejected), (1, 1));
+    assert_eq!(
+        world.rejected("shop", "item"),
+        rejects(&[(3, "net", "type")])
+    );
 }
 
 #[test]

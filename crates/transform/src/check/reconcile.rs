@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use dataset::failure::Kind;
-use dataset::{Driving, Model};
+use dataset::{ColumnType, Driving, Model};
 use polars::prelude::{DataFrame, DataType, Series};
 
 use crate::reconciliation::{Amount, Count, Reconciliation, exceeds};
@@ -17,29 +16,32 @@ impl Reconciliation {
     pub(crate) fn of(
         model: &Model,
         driving: &Driving,
-        read: Count,
-        left_out: Count,
+        mut read: Count,
+        mut left_out: Count,
         rows_written: u64,
         sums_written: &BTreeMap<String, i128>,
     ) -> anyhow::Result<Self> {
-        let sums = read
-            .sums
-            .iter()
-            .map(|(column, amount)| {
-                let unscaled = driving
-                    .sums
-                    .get(column)
-                    .and_then(|output| sums_written.get(output))
-                    .copied();
-                (
-                    column.clone(),
-                    Amount {
-                        unscaled: unscaled.unwrap_or_default(),
-                        ..*amount
-                    },
-                )
-            })
-            .collect();
+        let mut sums = BTreeMap::new();
+        for (column, amount) in &mut read.sums {
+            let output = driving.sums.get(column);
+            let unscaled = output.and_then(|output| sums_written.get(output)).copied();
+            let declared = model
+                .columns
+                .iter()
+                .find(|(name, _)| Some(name) == output)
+                .map(|(_, kind)| *kind);
+            // The output may be declared with more digits than the table has.
+            let scale = match declared {
+                Some(ColumnType::Numeric { scale, .. }) => scale,
+                _ => amount.scale,
+            };
+            let left = left_out.sums.get_mut(column);
+            for amount in left.into_iter().chain([amount]) {
+                *amount = amount.at(scale).ok_or_else(|| exceeds(column))?;
+            }
+            let unscaled = unscaled.unwrap_or_default();
+            sums.insert(column.clone(), Amount { unscaled, scale });
+        }
         let reconciliation = Self {
             table: driving.table.clone(),
             read,
@@ -64,7 +66,7 @@ impl Reconciliation {
         }
         for (column, amount) in &read.sums {
             let (out, left) = (written.sums[column], left_out.sums[column]);
-            if amount.unscaled != out.unscaled + left.unscaled {
+            if amount.unscaled != out.unscaled.wrapping_add(left.unscaled) {
                 return Err(Kind::Check.error(format!(
                     "model `{model}`: the sum of `{}.{column}` is {amount} as read, but {out} written and {left} left \
                      out by the join; nothing was published",
@@ -123,7 +125,7 @@ fn sum(series: &Series) -> anyhow::Result<Amount> {
         .flatten()
         .try_fold(0_i128, i128::checked_add);
     Ok(Amount {
-        unscaled: unscaled.with_context(|| exceeds(series.name()))?,
+        unscaled: unscaled.ok_or_else(|| exceeds(series.name()))?,
         scale: u8::try_from(scale)?,
     })
 }

@@ -70,7 +70,7 @@ fn read_database(
     // What is kept is kept whole.
     let wanted = |table: &str, column: &str| kept.is_some() || needed.has(table, column);
     let dataset = match &kept {
-        Some(_) => options.dataset.clone(),
+        Some(_) => needed.with_numerics(&options.dataset),
         None => needed.of(&options.dataset),
     };
     let snapshot = Snapshot::take(settings, &dataset, &options.schema, &wanted, cancel)?;

@@ -10,6 +10,7 @@ pub(crate) mod list;
 #[cfg(test)]
 mod list_tests;
 pub(crate) mod literal;
+pub(crate) mod numerics;
 mod operations;
 pub(crate) mod plan;
 pub(crate) mod projection;

@@ -4,6 +4,7 @@ use dataset::failure::Kind;
 use dataset::{Dataset, TableSchema};
 
 use crate::model::catalog::Catalog;
+use crate::model::numerics;
 use crate::model::select::{Ready, Select};
 
 /// What the models of one run need.
@@ -16,9 +17,21 @@ impl Needed<'_> {
         self.0.iter().any(|select| select.reads(table, column))
     }
 
+    /// The dataset with what the models say of the numerics of its tables.
+    pub(crate) fn with_numerics(&self, dataset: &Dataset) -> Dataset {
+        let mut dataset = dataset.clone();
+        for table in &mut dataset.tables {
+            let reading = self.0.iter().filter(|of| of.reads_table(&table.name));
+            for (column, kind) in reading.flat_map(|select| &select.numerics) {
+                numerics::widen(&mut table.carried_by_models, column, *kind);
+            }
+        }
+        dataset
+    }
+
     /// The dataset with the tables alone that some model needs.
     pub(crate) fn of(&self, dataset: &Dataset) -> Dataset {
-        let mut needed = dataset.clone();
+        let mut needed = self.with_numerics(dataset);
         needed
             .tables
             .retain(|table| self.0.iter().any(|select| select.reads_table(&table.name)));

@@ -60,15 +60,21 @@ pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
     tables
 }
 
-/// A column as it is read: as its text where the dataset says so.
+/// A column as it is read: as its text, or as another numeric, where the dataset says so.
 pub(crate) fn as_read(column: Column, table: &dataset::Table) -> Column {
-    match table.cast_to_text.contains(&column.name) {
-        true => Column {
+    let carried = table.carry_as.get(&column.name);
+    match (table.cast_to_text.contains(&column.name), carried) {
+        (true, _) => Column {
             kind: ColumnType::Text,
             text: Some(traits(TextKind::Cast)),
             ..column
         },
-        false => column,
+        (false, Some(kind)) => Column {
+            kind: *kind,
+            text: None,
+            ..column
+        },
+        (false, None) => column,
     }
 }
 

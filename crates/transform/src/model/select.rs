@@ -1,11 +1,11 @@
 //! A model's SELECT, parsed once: what it reads, and how it streams; and where in its file an error lies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::ControlFlow;
 
-use dataset::Model;
 use dataset::failure::Kind;
+use dataset::{ColumnType, Model};
 use sqlparser::ast::{Query, Statement, visit_relations};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -13,10 +13,12 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::fault;
 use crate::model::catalog::Catalog;
+use crate::model::numerics;
 use crate::model::plan::Plan;
 use crate::model::refusal::error_at;
 use crate::model::resolve::resolve;
 use crate::model::tree::Resolved;
+use crate::model::types::Type;
 
 /// Words and signs that a SELECT may have.
 const MOST_TOKENS: usize = 20_000;
@@ -28,6 +30,8 @@ pub(crate) struct Select<'a> {
     /// How it streams, if it declares that.
     pub(crate) plan: Option<Plan>,
     query: Box<Query>,
+    /// Which numerics it says that columns are.
+    pub(crate) numerics: BTreeMap<String, ColumnType>,
     /// What stands in its FROMs, in lower case: tables, and what WITH names.
     relations: BTreeSet<String>,
     /// Every name in it, in lower case.
@@ -88,6 +92,7 @@ impl<'a> Select<'a> {
         let mut select = Self {
             model,
             plan,
+            numerics: numerics::of(&query, model),
             query,
             relations,
             names: BTreeSet::new(),
@@ -157,9 +162,17 @@ impl<'a> Select<'a> {
                     .kind
                     .declared()
                     .map_or_else(|| given.kind.to_string(), |kind| kind.to_string());
+                let way_out = match (&given.kind, declared) {
+                    (Type::Opaque, ColumnType::Numeric { .. }) => {
+                        "declare it so, or list the column that it comes from under `carry_as`, not `cast_to_text`, if \
+                         that is a numeric"
+                    }
+                    (Type::Opaque, _) => "declare it so",
+                    _ => "declare it so, or cast it",
+                };
                 return Err(Kind::Mismatch.error(format!(
                     "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {kind}, which is not \
-                     that without a loss: declare it so, or cast it",
+                     that without a loss: {way_out}",
                     model.name, model.file
                 )));
             }

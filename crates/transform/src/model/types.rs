@@ -304,7 +304,9 @@ impl fmt::Display for Type {
             Self::Bytes => "bytea",
             Self::Json => "json",
             Self::JsonBinary => "jsonb",
-            Self::Opaque => "a type that is cast to text",
+            Self::Opaque => {
+                "a type that is carried as its text (which a model can give as it is, and ask whether it is NULL)"
+            }
             Self::Unknown => "unknown",
             Self::Any => "any type",
         })

@@ -353,7 +353,8 @@ impl Rows {
     fn add(&self, row: usize, sums: &mut [i128]) {
         for (sum, field) in sums.iter_mut().zip(&self.summed) {
             let row = self.sources[field.source].row(row);
-            *sum += row.and_then(|row| field.cells.unscaled(row)).unwrap_or(0);
+            let amount = row.and_then(|row| field.cells.unscaled(row));
+            *sum = sum.wrapping_add(amount.unwrap_or(0));
         }
     }
 

@@ -13,9 +13,10 @@ pub(crate) struct Written {
     pub(crate) files: Vec<FileEntry>,
 }
 
-/// Adds the sums of some rows to those of all.
+/// Adds the sums of some rows to those of all. One of more than 128 bits goes round, and is then not the sum that was read of
+/// the driving table, which may not.
 pub(super) fn add(total: &mut [i128], sums: &[i128]) {
     for (total, sum) in total.iter_mut().zip(sums) {
-        *total += sum;
+        *total = total.wrapping_add(*sum);
     }
 }

@@ -11,6 +11,8 @@ mod full_disk;
 mod hostile_values;
 mod layout;
 mod models;
+mod numerics;
+mod other_readers;
 mod reconciliation;
 mod refusals;
 mod replica;

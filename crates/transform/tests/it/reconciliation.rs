@@ -81,3 +81,20 @@ fn a_model_that_doubles_rows_is_caught_and_not_published() {
         "{message}"
     );
 }
+
+#[test]
+fn an_amount_declared_with_more_digits_than_its_table_has_is_the_same_amount() {
+    let mut world = World::with_rows(3, 30);
+    let columns = &mut world.dataset.models[0].columns;
+    let amount = columns
+        .iter_mut()
+        .find(|(name, _)| name == "vlr_transacao_movimento")
+        .unwrap();
+    amount.1 = "numeric(14,4)".parse().unwrap();
+    let report = world.transform(Layout::Declared);
+    let reconciliation = report.models[0].reconciliation.as_ref().unwrap();
+    let written = &reconciliation.written.sums["vlr_transacao"];
+    assert_eq!(written.to_string(), "4.6500");
+    assert_eq!(reconciliation.read.sums["vlr_transacao"], *written);
+    assert_eq!(world.verified(), [30]);
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use testkit::files_below;
+use testkit::{contents_of, files_below};
 use transform::memory::RESERVED_BYTES;
 use transform::{Format, Layout, Options};
 
@@ -31,12 +31,13 @@ fn world() -> World {
     world
 }
 
+/// The files that hold rows.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let data = files_below(folder).into_iter().filter(|path| {
+    let mut contents = contents_of(folder);
+    contents.retain(|path, _| {
         !path.to_string_lossy().contains("manifest") && !path.ends_with(".extrato.lock")
     });
-    data.map(|path| (path.clone(), fs::read(folder.join(path)).unwrap()))
-        .collect()
+    contents
 }
 
 /// The files of a run with these options, each way into a folder of its own.

@@ -25,6 +25,15 @@ const ISO: &str = r#"
             || CASE WHEN date_part('microseconds', t)::int % 1000000 = 0 THEN '' ELSE to_char(t, '.US') END
     $$;"#;
 
+/// The dataset `cards` of a description and the SELECT of its model `m`.
+pub(crate) fn described(description: &str, select: &str) -> Dataset {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = format!("name = \"cards\"\n{description}");
+    fs::write(folder.path().join("dataset.toml"), whole).expect("written");
+    fs::write(folder.path().join("m.sql"), select).expect("written");
+    Dataset::open(folder.path().to_str().expect("UTF-8")).expect("a dataset")
+}
+
 pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) dataset: Dataset,
@@ -61,6 +70,21 @@ impl World {
     pub(crate) fn with_rows(clients: u32, movements: u32) -> Self {
         let world = Self::of_cards();
         world.fill(clients, movements);
+        world
+    }
+
+    /// Tables in the schema `cards`, and a dataset of this description with one model, `m`.
+    pub(crate) fn of_tables(tables: &str, description: &str, select: &str) -> Self {
+        let world = Self {
+            database: Database::create(),
+            dataset: described(description, select),
+            out: tempfile::tempdir().expect("a folder"),
+        };
+        let mut client = world.database.connect();
+        let schema = "CREATE SCHEMA cards; SET search_path = cards;";
+        client
+            .batch_execute(&format!("{schema} {tables}"))
+            .expect("the tables are made");
         world
     }
 

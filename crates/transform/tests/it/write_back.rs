@@ -312,3 +312,55 @@ fn missing_rights_and_another_run_are_named() {
     assert_eq!(Failure::kind_of(&error), Some(Kind::Refused));
     assert!(error.to_string().contains("another transform"), "{error:#}");
 }
+
+#[test]
+fn columns_that_no_table_can_have_are_refused_before_anything_is_read() {
+    for name in ["ctid", "xmin", "tableoid"] {
+        let mut world = World::of_cards();
+        let model = &mut world.dataset.models[0];
+        model.columns[0].0 = name.to_owned();
+        let renamed = format!(" AS {name},");
+        model.sql = model.sql.replace(" AS nome_associado,", &renamed);
+        // Nothing answers at that address.
+        let settings = database::Settings::from_url("postgres://nobody@127.0.0.1:1/none").unwrap();
+        let options = options(&world, Layout::Declared);
+        let error = transform::run(&settings, &options, &Cancel::default()).unwrap_err();
+        assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");
+        let message = format!("{error:#}");
+        assert!(
+            message.contains(&format!("`{name}`")) && message.contains("`movimento_flat`"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn columns_that_differ_in_case_or_hold_delimiters_go_back_as_they_are_named() {
+    let world = World::of_tables(
+        "CREATE TABLE t (id integer PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a'), (2, NULL)",
+        r#"
+        [[table]]
+        name = "t"
+        key = ["id"]
+        [[model]]
+        name = "m"
+        file = "m.sql"
+        [model.columns]
+        id = "integer"
+        Id = "integer"
+        'a,"b' = "text"
+        éééééééééééééééééééééééééééééé123 = "text"
+        "#
+        .replace(
+            "éééééééééééééééééééééééééééééé123",
+            "'éééééééééééééééééééééééééééééé123'",
+        )
+        .as_str(),
+        r#"SELECT id, id AS "Id", v AS "a,""b", v AS "éééééééééééééééééééééééééééééé123" FROM t"#,
+    );
+    assert_eq!(write_back(&world, Layout::SingleFile).models[0].rows, 2);
+    let equal = r#"results.m AS r JOIN cards.t ON r.id = t.id AND r."Id" = t.id
+                   WHERE r."a,""b" IS NOT DISTINCT FROM v AND r."éééééééééééééééééééééééééééééé123" IS NOT DISTINCT FROM v"#;
+    assert_eq!(count(&world.database, equal), 2);
+    assert_eq!(world.verified(), [2]);
+}

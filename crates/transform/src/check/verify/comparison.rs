@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::canonical;
 use super::output::Output;
+use super::query::Query;
 use super::records::{Records, fields, split, value};
 use super::rows::Rows;
 use super::ties::{Ties, Unmatched};
@@ -34,8 +36,7 @@ pub(super) struct Comparison<'a> {
     /// The files that are not opened yet, in the order of the partitions.
     files: std::slice::Iter<'a, FileEntry>,
     open: Option<OpenFile>,
-    partition_fields: usize,
-    key_fields: usize,
+    query: &'a Query,
     /// The fields that ordered the last record.
     key: Vec<u8>,
     ties: Ties,
@@ -50,15 +51,13 @@ struct OpenFile {
 }
 
 impl<'a> Comparison<'a> {
-    /// The output's columns come after `key_fields` fields of each record, the first of which,
-    /// `partition_fields`, name the partition.
-    pub(super) fn new(output: &'a Output, partition_fields: usize, key_fields: usize) -> Self {
+    /// An output, and the query whose records it is compared with.
+    pub(super) fn new(output: &'a Output, query: &'a Query) -> Self {
         Self {
             output,
             files: output.files.iter(),
             open: None,
-            partition_fields,
-            key_fields,
+            query,
             key: Vec::new(),
             ties: Ties::default(),
             database_rows: 0,
@@ -81,7 +80,7 @@ impl<'a> Comparison<'a> {
             if self.database_rows.is_multiple_of(TELL_EVERY_ROWS) {
                 tell(self.database_rows);
             }
-            let (key, row) = split(record, self.key_fields);
+            let (key, row) = split(record, self.query.key_fields);
             if key != self.key {
                 self.begin_key(key)?;
             }
@@ -101,11 +100,12 @@ impl<'a> Comparison<'a> {
     /// The records from here on have another key, and perhaps belong into another file.
     fn begin_key(&mut self, key: &[u8]) -> Result<(), Stop> {
         self.close_ties()?;
-        let partition = split(key, self.partition_fields).0;
-        let is_of_open = split(&self.key, self.partition_fields).0 == partition;
+        let partition_fields = self.query.partition_fields;
+        let partition = split(key, partition_fields).0;
+        let is_of_open = split(&self.key, partition_fields).0 == partition;
         if self.open.is_none() || !is_of_open {
             self.end_file()?;
-            match self.partition_fields {
+            match partition_fields {
                 0 => self.open_single()?,
                 _ => self.open_partition(&self.folder(partition))?,
             }
@@ -124,11 +124,11 @@ impl<'a> Comparison<'a> {
         match open.rows.next()? {
             Some(of_file) if of_file == of_database => {}
             Some(of_file) => {
-                if !fields(of_file)
-                    .map(value)
-                    .eq(fields(of_database).map(value))
-                {
-                    self.ties.keep(row, of_file, of_database)?;
+                let kinds = &self.query.kinds;
+                let [of_file, of_database] =
+                    [of_file, of_database].map(|record| canonical::record(record, kinds));
+                if of_file != of_database {
+                    self.ties.keep(row, &of_file, &of_database)?;
                 }
             }
             None => {
@@ -235,9 +235,11 @@ impl<'a> Comparison<'a> {
 
     /// The folder of a partition, named as the sink names it.
     fn folder(&self, partition: &[u8]) -> String {
-        let components = self.output.run.partition_by.iter().zip(fields(partition));
-        let components = components.map(|(name, field)| {
-            let text = value(field).unwrap_or_default();
+        let names = self.output.run.partition_by.iter();
+        let kinds = self.query.partition_kinds.iter();
+        let components = names.zip(kinds).zip(fields(partition));
+        let components = components.map(|((name, kind), field)| {
+            let text = canonical::as_written(value(field).unwrap_or_default(), *kind);
             match text.is_empty() {
                 true => format!("{}={NULL_FOLDER}", escape(name)),
                 false => format!(

@@ -131,7 +131,7 @@ fn compare_one(output: &Output, query: &Query, blocks: Blocks) -> anyhow::Result
         rows = Empty
     );
     let mut records = Records::new(blocks);
-    let mut comparison = Comparison::new(output, query.partition_fields, query.key_fields);
+    let mut comparison = Comparison::new(output, query);
     let compared = comparison.run(&mut records, |rows| {
         span.record("rows", rows);
     });

@@ -16,7 +16,7 @@ use tracing::field::Empty;
 use super::error::cannot_read;
 use super::first_line::Run;
 use super::rows::Rows;
-use super::sums::{Summed, decimal};
+use super::sums::Summed;
 use super::verified::Verified;
 
 /// An output as its manifest describes it.
@@ -122,7 +122,7 @@ impl Output {
                 |mut left, right| {
                     left.iter_mut()
                         .zip(right)
-                        .for_each(|(left, right)| *left += right);
+                        .for_each(|(left, right)| *left = left.wrapping_add(right));
                     anyhow::Ok(left)
                 },
             )?;
@@ -131,11 +131,11 @@ impl Output {
             if sum != column.expected {
                 return Err(self.wrong(&format!(
                     "the sum of {name} in its files is {}, but it says {}",
-                    decimal(sum, column.scale),
-                    decimal(column.expected, column.scale)
+                    column.amount(sum),
+                    column.amount(column.expected)
                 )));
             }
-            found.insert(name.clone(), decimal(sum, column.scale));
+            found.insert(name.clone(), column.amount(sum).to_string());
         }
         Ok(Verified {
             path: match self.is_folder() {

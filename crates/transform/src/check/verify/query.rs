@@ -18,6 +18,10 @@ pub(super) struct Query {
     /// How many fields come before the columns of the output: those of the partition, and those that order its
     /// rows. At least one, so no record is a single field, which Postgres would quote where it is `\.`.
     pub(super) key_fields: usize,
+    /// The types of the columns that name the partition.
+    pub(super) partition_kinds: Vec<ColumnType>,
+    /// The types of the columns of the output.
+    pub(super) kinds: Vec<ColumnType>,
 }
 
 /// A column as the model declares it and as Postgres gives it.
@@ -25,6 +29,8 @@ struct Column<'a> {
     name: &'a str,
     kind: ColumnType,
     given_type: Type,
+    /// Digits after the point that the type of a numeric has; `None` where it says none.
+    given_scale: Option<i32>,
 }
 
 impl Query {
@@ -50,8 +56,10 @@ impl Query {
         };
         let within = order_by.iter().filter(|name| !partition_by.contains(name));
         let (mut fields, mut order) = (Vec::new(), Vec::new());
+        let mut partition_kinds = Vec::new();
         for name in partition_by {
             let column = named(name)?;
+            partition_kinds.push(column.kind);
             fields.push(column.folder());
             order.push(column.folder_order());
         }
@@ -79,6 +87,8 @@ impl Query {
             ),
             partition_fields: partition_by.len(),
             key_fields,
+            partition_kinds,
+            kinds: columns.iter().filter(visible).map(|of| of.kind).collect(),
         })
     }
 }
@@ -113,9 +123,10 @@ fn columns<'a>(
         )));
     }
     let columns = given.iter().zip(&model.columns).map(|(given, (name, kind))| {
-        // Rounding to the declared scale would hide the digits beyond it. An expression tells no scale.
-        if let (ColumnType::Numeric { scale, .. }, Some(given)) = (kind, scale(given))
-            && given != i32::from(*scale)
+        // Rounding to the declared scale would hide the digits beyond it.
+        let given_scale = scale(given);
+        if let (ColumnType::Numeric { scale, .. }, Some(given)) = (kind, given_scale)
+            && given > i32::from(*scale)
         {
             return Err(Kind::Mismatch.error(format!(
                 "model `{}`: column `{name}` has {given} digits after the point in Postgres, not {scale}",
@@ -126,6 +137,7 @@ fn columns<'a>(
             name,
             kind: *kind,
             given_type: given.type_().clone(),
+            given_scale,
         })
     });
     columns.collect()
@@ -156,7 +168,16 @@ impl Column<'_> {
             ColumnType::Boolean => format!("{column}::text"),
             ColumnType::Real => format!("{column}::real"),
             ColumnType::Double => format!("{column}::double precision"),
-            ColumnType::Numeric { scale, .. } => format!("round({column}::numeric, {scale})"),
+            ColumnType::Numeric { scale, .. } => {
+                let rounded = format!("round({column}::numeric, {scale})");
+                match self.given_scale.is_some() || self.given_type != Type::NUMERIC {
+                    true => rounded,
+                    // An expression, or a column without precision, may have more digits, which are not to be hidden.
+                    false => {
+                        format!("CASE WHEN {column} = {rounded} THEN {rounded} ELSE {column} END")
+                    }
+                }
+            }
             // A cast would strip the padding.
             ColumnType::Text if self.given_type == Type::BPCHAR => column,
             ColumnType::Text => format!("{column}::text"),

@@ -1,6 +1,6 @@
 //! The sums of an output's rows, exact.
 
-use values::text;
+use crate::reconciliation::Amount;
 
 use super::first_line::Run;
 use super::records::{fields, value};
@@ -13,7 +13,7 @@ pub(super) struct SummedColumn {
     /// The place of the column among all columns.
     index: usize,
     /// Digits after the point.
-    pub(super) scale: usize,
+    pub(super) scale: u8,
     /// What the manifest says, at this scale.
     pub(super) expected: i128,
 }
@@ -23,9 +23,8 @@ impl Summed {
     pub(super) fn of(run: &Run) -> Option<Self> {
         let columns = run.sums.iter().map(|(name, sum)| {
             let index = run.columns.iter().position(|(column, _)| column == name)?;
-            let scale = sum
-                .split_once('.')
-                .map_or(0, |(_, fraction)| fraction.len());
+            let fraction = sum.split_once('.').map_or("", |(_, fraction)| fraction);
+            let scale = u8::try_from(fraction.len()).ok()?;
             let column = SummedColumn {
                 index,
                 scale,
@@ -49,15 +48,25 @@ impl Summed {
         for (sum, (name, column)) in sums.iter_mut().zip(&self.0) {
             let field = fields(record).nth(column.index).unwrap_or_default();
             if let Some(amount) = value(field) {
-                *sum += unscaled(&amount, column.scale).ok_or(name.as_str())?;
+                let amount = unscaled(&amount, column.scale).ok_or(name.as_str())?;
+                // What is expected is a sum of 128 bits, which is found however far those before it went.
+                *sum = sum.wrapping_add(amount);
             }
         }
         Ok(())
     }
 }
 
+impl SummedColumn {
+    /// A sum of the column.
+    pub(super) fn amount(&self, unscaled: i128) -> Amount {
+        let scale = self.scale;
+        Amount { unscaled, scale }
+    }
+}
+
 /// A decimal as an integer at `scale`; `None` if it is none.
-fn unscaled(text: &[u8], scale: usize) -> Option<i128> {
+fn unscaled(text: &[u8], scale: u8) -> Option<i128> {
     let (sign, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (-1, digits),
         None => (1, text),
@@ -70,7 +79,7 @@ fn unscaled(text: &[u8], scale: usize) -> Option<i128> {
         &digits[..point],
         digits.get(point + 1..).unwrap_or_default(),
     );
-    if digits.is_empty() || fraction.len() != scale {
+    if digits.is_empty() || fraction.len() != usize::from(scale) {
         return None;
     }
     whole
@@ -80,13 +89,6 @@ fn unscaled(text: &[u8], scale: usize) -> Option<i128> {
             let digit = (*byte as char).to_digit(10)?;
             value.checked_mul(10)?.checked_add(sign * i128::from(digit))
         })
-}
-
-/// The text of a decimal.
-pub(super) fn decimal(unscaled: i128, scale: usize) -> String {
-    let mut decimal = String::new();
-    text::decimal(unscaled, scale, &mut decimal);
-    decimal
 }
 
 #[cfg(test)]
@@ -103,8 +105,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decimals_are_read_as_they_are_written(value in -i128::MAX / 2..i128::MAX / 2, scale in 0_usize..38) {
-            prop_assert_eq!(unscaled(decimal(value, scale).as_bytes(), scale), Some(value));
+        fn decimals_are_read_as_they_are_written(value in -i128::MAX / 2..i128::MAX / 2, scale in 0_u8..38) {
+            let text = Amount { unscaled: value, scale }.to_string();
+            prop_assert_eq!(unscaled(text.as_bytes(), scale), Some(value));
         }
     }
 }

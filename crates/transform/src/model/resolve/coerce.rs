@@ -63,7 +63,11 @@ impl Resolver<'_> {
             ));
         }
         let Some([one, other]) = list::compared(&left.kind, &right.kind) else {
-            return Err(refused(": cast one of them"));
+            let is_opaque = [&left, &right].iter().any(|it| it.kind == Type::Opaque);
+            return Err(refused(match is_opaque {
+                true => "",
+                false => ": cast one of them",
+            }));
         };
         let kinds = [one, other].map(|side| match side {
             // Without the blanks that it is padded with.
@@ -110,7 +114,10 @@ impl Resolver<'_> {
         let refused = || {
             Refusal::at(
                 value.at,
-                format!("{} is not taken for {to}: cast it", value.kind),
+                match value.kind {
+                    Type::Opaque => format!("{} is not taken for {to}", value.kind),
+                    _ => format!("{} is not taken for {to}: cast it", value.kind),
+                },
             )
         };
         if value.kind == Type::Unknown {

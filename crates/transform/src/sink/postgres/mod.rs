@@ -14,8 +14,8 @@ use database::catalogue::identifier::{literal, qualified, quoted};
 use database::copy::write::CopyIn;
 use database::lock::lock_for_transaction;
 use database::{Cancel, Connection, Settings};
-use dataset::Model;
 use dataset::failure::{Kind, OrFail};
+use dataset::{ColumnType, LONGEST_NAME_BYTES, Model};
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -26,8 +26,8 @@ use copy::TableWriter;
 const MARK: &str = "extrato transform wrote this";
 /// Tables are built under this name and a number.
 const BUILDING: &str = "extrato_building_";
-/// Postgres cuts names off there.
-const LONGEST_NAME_BYTES: usize = 63;
+/// What every table has (<https://www.postgresql.org/docs/current/ddl-system-columns.html>).
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 /// How often the lock of the former tables is asked for, which others may be reading, and the pause. Nobody has to queue
 /// behind us for longer meanwhile.
 const EXCHANGE_TRIES: u32 = 60;
@@ -160,7 +160,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Checks that the schema that results are to be written into can be one.
+/// Checks that the schema that results are to be written into can be one, and has names for what is written.
 ///
 /// # Errors
 /// [`Kind::Usage`].
@@ -182,14 +182,33 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
             "a schema's name has 1 to {LONGEST_NAME_BYTES} bytes"
         ));
     }
-    let mut models = options.dataset.models.iter();
-    match models.find(|model| model.name.len() > LONGEST_NAME_BYTES) {
-        Some(model) => refused(format!(
-            "no table can bear the name of model `{}`, which has more than {LONGEST_NAME_BYTES} bytes",
-            model.name
-        )),
-        None => Ok(()),
+    for model in &options.dataset.models {
+        if model.name.len() > LONGEST_NAME_BYTES {
+            return refused(format!(
+                "no table can bear the name of model `{}`, which has more than {LONGEST_NAME_BYTES} bytes",
+                model.name
+            ));
+        }
+        let mut names = columns(options, model).map(|(name, _)| name.as_str());
+        if let Some(name) = names.find(|name| SYSTEM_COLUMNS.contains(name)) {
+            return refused(format!(
+                "no table can have the column `{name}` of model `{}`, since each has one of that name already: \
+                 give it another",
+                model.name
+            ));
+        }
     }
+    Ok(())
+}
+
+/// The columns that the table of a model has: those of its files and folders.
+fn columns<'a>(
+    options: &'a Options,
+    model: &'a Model,
+) -> impl Iterator<Item = &'a (String, ColumnType)> {
+    let folders = options.layout.partition_by(model).unwrap_or_default();
+    let columns = model.columns.iter();
+    columns.filter(move |(name, _)| !model.hidden.contains(name) || folders.contains(name))
 }
 
 /// The tables of a run, which nobody else sees yet. Dropped before [`publish`](Self::publish), it leaves nothing.
@@ -206,18 +225,7 @@ impl WriteBack<'_> {
     /// # Errors
     /// The server's.
     pub(crate) fn table(&mut self, model: &Model) -> anyhow::Result<TableWriter<'_>> {
-        let folders = self
-            .target
-            .options
-            .layout
-            .partition_by(model)
-            .unwrap_or_default();
-        let columns: Vec<_> = model
-            .columns
-            .iter()
-            .filter(|(name, _)| !model.hidden.contains(name) || folders.contains(name))
-            .cloned()
-            .collect();
+        let columns: Vec<_> = columns(self.target.options, model).cloned().collect();
         let building = format!("{BUILDING}{}", self.tables.len());
         let list: Vec<String> = columns
             .iter()

@@ -1,0 +1,183 @@
+//! Which `numeric(p,s)` a model says that columns are: for those to which the database gives no precision.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use dataset::{ColumnType, MAX_PRECISION, Model};
+use sqlparser::ast::{
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr,
+    visit_expressions,
+};
+
+use super::identifier::folded;
+use super::schema_sql;
+
+/// The columns, of whatever table, that a SELECT casts to a `numeric(p,s)`, or gives, themselves or their sum, as a column
+/// that the dataset declares to be one. It need not be right about them: values that a type does not hold are refused.
+pub(crate) fn of(query: &Query, model: &Model) -> BTreeMap<String, ColumnType> {
+    let mut found = BTreeMap::new();
+    let _ = visit_expressions(query, |expr| {
+        if let Expr::Cast {
+            expr, data_type, ..
+        } = expr
+            && let DataType::Numeric(of) | DataType::Decimal(of) | DataType::Dec(of) = data_type
+        {
+            add(&mut found, column(expr), schema_sql::numeric(of));
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    of_outputs(&query.body, model, &mut found);
+    found
+}
+
+fn of_outputs(body: &SetExpr, model: &Model, found: &mut BTreeMap<String, ColumnType>) {
+    let items = match body {
+        SetExpr::Select(select) => &select.projection,
+        SetExpr::Query(query) => return of_outputs(&query.body, model, found),
+        SetExpr::SetOperation { left, right, .. } => {
+            of_outputs(left, model, found);
+            return of_outputs(right, model, found);
+        }
+        _ => return,
+    };
+    let expression = |item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    };
+    let expressions: Option<Vec<Expr>> = items.iter().cloned().map(expression).collect();
+    match expressions {
+        Some(expressions) => {
+            for (expr, (_, kind)) in expressions.iter().zip(&model.columns) {
+                add(found, column(expr).or_else(|| summed(expr)), Some(*kind));
+            }
+        }
+        // A `*` gives columns under their own names.
+        None => {
+            for (name, kind) in &model.columns {
+                add(found, Some(name.clone()), Some(*kind));
+            }
+        }
+    }
+}
+
+/// The name of a column that stands alone.
+fn column(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(name) => Some(folded(name)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(folded),
+        Expr::Nested(inner) => column(inner),
+        _ => None,
+    }
+}
+
+/// The column of a sum, or of the least or greatest value, which has as many digits after the point.
+fn summed(expr: &Expr) -> Option<String> {
+    let Expr::Function(function) = expr else {
+        return None;
+    };
+    let name = function.name.0.last()?.as_ident().map(folded)?;
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))]
+            if matches!(name.as_str(), "sum" | "min" | "max") =>
+        {
+            column(argument)
+        }
+        _ => None,
+    }
+}
+
+fn add(found: &mut BTreeMap<String, ColumnType>, column: Option<String>, kind: Option<ColumnType>) {
+    if let (Some(column), Some(kind)) = (column, kind) {
+        widen(found, &column, kind);
+    }
+}
+
+/// Makes the type of a column hold another numeric too: its digits after the point, and as many before it as are left.
+pub(crate) fn widen(found: &mut BTreeMap<String, ColumnType>, column: &str, kind: ColumnType) {
+    let ColumnType::Numeric { precision, scale } = kind else {
+        return;
+    };
+    let widened = match found.get(column) {
+        Some(ColumnType::Numeric {
+            precision: own,
+            scale: own_scale,
+        }) => {
+            let whole = (own - own_scale).max(precision - scale);
+            let scale = scale.max(*own_scale);
+            ColumnType::Numeric {
+                precision: (whole + scale).min(MAX_PRECISION),
+                scale,
+            }
+        }
+        _ => kind,
+    };
+    found.insert(column.to_owned(), widened);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlparser::ast::Statement;
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
+
+    fn found(sql: &str, columns: &[(&str, &str)]) -> String {
+        let mut model = testkit::model("m", sql);
+        model.columns = columns
+            .iter()
+            .map(|(name, kind)| ((*name).to_owned(), kind.parse().expect("a type")))
+            .collect();
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect("readable");
+        let [Statement::Query(query)] = statements.as_slice() else {
+            panic!("{sql} is a SELECT");
+        };
+        let found = of(query, &model).into_iter();
+        let found: Vec<String> = found.map(|(name, kind)| format!("{name} {kind}")).collect();
+        found.join("; ")
+    }
+
+    #[test]
+    fn a_column_is_what_it_is_cast_to_or_given_as() {
+        let declared = [("a", "numeric(20,4)"), ("b", "text"), ("c", "numeric(8,0)")];
+        for (sql, expected) in [
+            ("SELECT x, y, z FROM t", "x numeric(20,4); z numeric(8,0)"),
+            (
+                "SELECT t.\"X\" AS a, 'b', (z) FROM t",
+                "X numeric(20,4); z numeric(8,0)",
+            ),
+            (
+                "SELECT SUM(x), max(y), coalesce(z, 0) FROM t",
+                "x numeric(20,4)",
+            ),
+            ("SELECT * FROM t", "a numeric(20,4); c numeric(8,0)"),
+            ("SELECT x * y, y, z + 1 FROM t", ""),
+            (
+                "SELECT x::numeric(38,10) + 1, y, 0 FROM t WHERE CAST(y AS decimal(5)) > 1",
+                "x numeric(38,10); y numeric(5,0)",
+            ),
+            ("SELECT x::numeric, y::int, 0 FROM t", ""),
+            (
+                "SELECT x, y, 1 FROM t UNION ALL SELECT y, x, z FROM u",
+                "x numeric(20,4); y numeric(20,4); z numeric(8,0)",
+            ),
+        ] {
+            assert_eq!(found(sql, &declared), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn two_types_become_one_that_has_the_digits_of_both() {
+        for (one, other, expected) in [
+            ("numeric(10,2)", "numeric(10,4)", "numeric(12,4)"),
+            ("numeric(10,4)", "numeric(20,0)", "numeric(24,4)"),
+            ("numeric(38,2)", "numeric(20,10)", "numeric(38,10)"),
+        ] {
+            let declared = [("a", one), ("b", other)];
+            let found = found("SELECT x, x FROM t", &declared);
+            assert_eq!(found, format!("x {expected}"));
+        }
+    }
+}
