@@ -122,10 +122,10 @@ impl<'a> FileKeys<'a> {
     /// Reads the database's results up to a row.
     ///
     /// # Errors
-    /// Errors of the server.
-    pub(crate) fn read_results_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
+    /// [`Kind::Output`] if they cannot be read again.
+    pub(crate) fn read_results_to(&mut self, row: u64) -> anyhow::Result<()> {
         match &mut self.results {
-            Some(results) => results.read_to(client, row),
+            Some(results) => results.read_to(row),
             None => Ok(()),
         }
     }
@@ -136,17 +136,6 @@ impl<'a> FileKeys<'a> {
     /// Errors of the server.
     pub(crate) fn look_up(&mut self, client: &mut Client, batch: &Batch) -> anyhow::Result<()> {
         lookup::look_up(client, self.rows, &self.check, self.sets, batch)
-    }
-
-    /// Ends the reading of the database's results.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn close_results(&mut self, client: &mut Client) -> anyhow::Result<()> {
-        match self.results.take() {
-            Some(results) => results.close(client),
-            None => Ok(()),
-        }
     }
 
     /// Stages the values that the database has to judge, unless there are none or that was done. `read` rows were
@@ -204,7 +193,7 @@ impl<'a> FileKeys<'a> {
         };
         let mut results = staging.run(client, done, &rows, cancel)?;
         for waiting in &mut waiting {
-            results.read_to(client, waiting.row)?;
+            results.read_to(waiting.row)?;
             waiting.found = results.of(waiting.row).found.to_vec();
         }
         self.results = Some(results);
@@ -214,22 +203,15 @@ impl<'a> FileKeys<'a> {
     /// Makes room in the memory for keys, once `read` rows were read and all of them that are loaded were sent.
     ///
     /// # Errors
-    /// Errors of the server; [`Kind::Usage`] if no room can be made.
-    pub(crate) fn make_room(
-        &mut self,
-        client: &mut Client,
-        read: u64,
-        file: &str,
-    ) -> anyhow::Result<()> {
+    /// [`Kind::Usage`] if no room can be made.
+    pub(crate) fn make_room(&mut self, read: u64, file: &str) -> anyhow::Result<()> {
         if !self.looks_up
             && let Some(mut results) = self.results.take()
         {
             // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file.
             let is_worth_it = read.saturating_sub(results.behind) * MOST_STAGINGS >= results.rows;
             self.sets.clear_given_up();
-            if is_worth_it || !results.are_of_keys() {
-                results.close(client)?;
-            } else {
+            if !is_worth_it && results.are_of_keys() {
                 // The findings about checks stay.
                 results.forget_keys();
                 self.results = Some(results);

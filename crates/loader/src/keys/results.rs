@@ -1,17 +1,24 @@
 //! What the database found about the staged values of a file, read row by row.
+//!
+//! The findings are kept in a temporary file, since the transaction that made them may end before the rows do, and its
+//! temporary tables end with it.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 
 use anyhow::Context;
 use database::catalogue::constraints::Check;
+use dataset::failure::{Kind, OrFail};
 use postgres::Client;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::Type;
 use values::rule::{Rule, Violation};
 
 /// The temporary table that holds the findings.
 pub(crate) const TABLE: &str = "extrato_findings";
-const CURSOR: &str = "extrato_findings_by_row";
-/// How many findings are read at once.
-const FETCHED_ROWS: usize = 50_000;
+/// How many bytes a finding takes: the row's number, what it is about, what it says.
+const FINDING_BYTES: usize = 8 + 2 + 2;
 
 /// What the database can find about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +100,7 @@ pub(crate) struct StagedResults {
     pub(crate) rows: u64,
     staged: Vec<bool>,
     checks: Vec<Check>,
+    findings: BufReader<File>,
     ahead: VecDeque<(u64, Found)>,
     /// The number of the last row about which all findings were read.
     read_to: u64,
@@ -100,10 +108,10 @@ pub(crate) struct StagedResults {
 }
 
 impl StagedResults {
-    /// Begins to read the findings about these keys and CHECK constraints.
+    /// Takes the findings about these keys and CHECK constraints over, and drops their table.
     ///
     /// # Errors
-    /// Errors of the server.
+    /// Errors of the server; [`Kind::Output`] if they cannot be kept.
     pub(crate) fn open(
         client: &mut Client,
         behind: u64,
@@ -111,16 +119,37 @@ impl StagedResults {
         staged: Vec<bool>,
         checks: Vec<Check>,
     ) -> anyhow::Result<Self> {
+        let failed = "cannot read what was found of the staged values";
+        let file = tempfile::tempfile().or_fail(Kind::Output, cannot_keep)?;
+        let mut writer = BufWriter::new(file);
+        let query = format!("SELECT row, of, finding FROM pg_temp.{TABLE} ORDER BY row");
+        let none: [(&str, Type); 0] = [];
+        let mut found = client.query_typed_raw(&query, none).context(failed)?;
+        while let Some(found) = found.next().context(failed)? {
+            let (row, of, finding): (i64, i16, i16) = (found.get(0), found.get(1), found.get(2));
+            let mut bytes = [0; FINDING_BYTES];
+            bytes[..8].copy_from_slice(&row.to_le_bytes());
+            bytes[8..10].copy_from_slice(&of.to_le_bytes());
+            bytes[10..].copy_from_slice(&finding.to_le_bytes());
+            writer
+                .write_all(&bytes)
+                .or_fail(Kind::Output, cannot_keep)?;
+        }
+        drop(found);
         client
-            .batch_execute(&format!(
-                "DECLARE {CURSOR} NO SCROLL CURSOR WITH HOLD FOR SELECT * FROM pg_temp.{TABLE} ORDER BY row"
-            ))
-            .context("cannot read what was found of the staged values")?;
+            .batch_execute(&format!("DROP TABLE pg_temp.{TABLE}"))
+            .context("cannot remove the staged values")?;
+        let mut file = writer
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .or_fail(Kind::Output, cannot_keep)?;
+        file.rewind().or_fail(Kind::Output, cannot_keep)?;
         Ok(Self {
             behind,
             rows,
             staged,
             checks,
+            findings: BufReader::new(file),
             ahead: VecDeque::new(),
             read_to: 0,
             of_row: Vec::new(),
@@ -145,23 +174,23 @@ impl StagedResults {
     /// Reads the findings up to a row.
     ///
     /// # Errors
-    /// Errors of the server.
-    pub(crate) fn read_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
+    /// [`Kind::Output`] if the temporary file cannot be read.
+    pub(crate) fn read_to(&mut self, row: u64) -> anyhow::Result<()> {
         while !self.reach(row) {
-            let found = client
-                .query(&format!("FETCH {FETCHED_ROWS} FROM {CURSOR}"), &[])
-                .context("cannot read what was found of the staged values")?;
-            for found in &found {
-                let (row, of, finding): (i64, i16, i16) =
-                    (found.get(0), found.get(1), found.get(2));
-                let finding = Finding::ALL[finding as usize];
-                self.ahead.push_back((row as u64, (of as usize, finding)));
+            let mut bytes = [0; FINDING_BYTES];
+            match self.findings.read_exact(&mut bytes) {
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.read_to = u64::MAX,
+                read => {
+                    read.or_fail(Kind::Output, cannot_keep)?;
+                    let (row, rest) = bytes.split_at(8);
+                    let number = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
+                    let row = row.try_into().map_or(0, u64::from_le_bytes);
+                    let finding = Finding::ALL[usize::from(number(&rest[2..]))];
+                    self.ahead.push_back((row, (number(rest).into(), finding)));
+                    // There may be more findings about this row.
+                    self.read_to = row.saturating_sub(1);
+                }
             }
-            self.read_to = match self.ahead.back() {
-                // There may be more findings about the last row.
-                Some((last, _)) if found.len() == FETCHED_ROWS => last - 1,
-                _ => u64::MAX,
-            };
         }
         Ok(())
     }
@@ -193,14 +222,8 @@ impl StagedResults {
             found,
         }
     }
+}
 
-    /// Ends the reading, and drops the table.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn close(self, client: &mut Client) -> anyhow::Result<()> {
-        client
-            .batch_execute(&format!("CLOSE {CURSOR}; DROP TABLE pg_temp.{TABLE}"))
-            .context("cannot remove the staged values")
-    }
+fn cannot_keep() -> &'static str {
+    "cannot keep what was found of the staged values in a temporary file"
 }

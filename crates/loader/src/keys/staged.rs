@@ -228,8 +228,8 @@ impl Staging<'_> {
             })
             .collect();
         format!(
-            "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns} FROM {} LIMIT 0;
-             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint)",
+            "CREATE TEMPORARY TABLE {VALUES} ON COMMIT DROP AS SELECT 0::bigint AS row{columns} FROM {} LIMIT 0;
+             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint) ON COMMIT DROP",
             qualified(self.rows.schema, &self.rows.target.table)
         )
     }

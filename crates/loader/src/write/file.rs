@@ -114,7 +114,7 @@ pub(crate) fn load(
                     }
                 }
             }
-            into.keys.read_results_to(client, progress.row_to_come())?;
+            into.keys.read_results_to(progress.row_to_come())?;
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
             let mut copy = CopyIn::start(client, schema, &target.table, &names, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
@@ -131,12 +131,10 @@ pub(crate) fn load(
                 .apply(client, schema, &target.table, columns, target.primary())
                 .with_context(|| file.clone())?;
             if ended {
-                into.keys.close_results(client)?;
                 return Ok(progress.outcome);
             }
             if progress.begun.is_none() && into.keys.sets.is_over() {
-                into.keys
-                    .make_room(client, progress.outcome.rows.read, &file)?;
+                into.keys.make_room(progress.outcome.rows.read, &file)?;
             }
             if progress.is_due {
                 (between.commit)(client, into.rejects, &progress.outcome.rows)?;

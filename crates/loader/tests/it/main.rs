@@ -6,6 +6,7 @@ mod casts;
 mod damage;
 mod hiring;
 mod memory;
+mod pooler;
 mod sales;
 mod server_rules;
 mod wild_keys;
