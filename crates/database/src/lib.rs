@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod lock;
 pub mod snapshot;
 mod sqlstate;
+pub mod transaction;
 
-pub use connect::{Cancel, Connection, ConnectionArgs, Environment, Settings};
+pub use connect::{Cancel, Connection, ConnectionArgs, Environment, OneOf, Settings};
 pub use sqlstate::{exit_code, is_transient};

@@ -1,16 +1,23 @@
 //! One snapshot over all tables: locked first, exported once, held by one connection for the whole run.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use dataset::Dataset;
 use dataset::failure::Kind;
+use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use crate::catalogue::identifier::{literal, qualified, quoted};
 use crate::catalogue::{self, LiveTable, Wanted};
-use crate::connect::{Cancel, Connection, Settings};
+use crate::connect::{Cancel, Connection, OneOf, Settings};
+use crate::copy::read::Blocks;
 use crate::sqlstate;
+use crate::transaction;
+
+/// The mode of the transaction that holds the snapshot, and of those that read it.
+const MODE: &str = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// The longest that a session which reads a part waits for a lock. Only indexes may have a lock that ends by itself.
 const LONGEST_WAIT: &str = "5s";
@@ -21,10 +28,44 @@ const HEARING: Duration = Duration::from_millis(1);
 /// Holds the locks and the snapshot until it is dropped.
 pub struct Snapshot {
     settings: Settings,
-    connection: Connection,
+    connection: Arc<Mutex<Connection>>,
     id: String,
     schema: String,
     tables: Vec<LiveTable>,
+}
+
+/// How parts of a snapshot are read.
+#[derive(Clone)]
+pub struct Reader {
+    settings: Settings,
+    /// The connection that holds the snapshot, if there is no other.
+    own: Option<Arc<Mutex<Connection>>>,
+    begin: String,
+    one: OneOf,
+}
+
+impl Reader {
+    /// How many parts are read at once.
+    pub fn parts(&self) -> usize {
+        (self.one.connections - 1).max(1)
+    }
+
+    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) as the snapshot has it.
+    ///
+    /// # Errors
+    /// Those of [`Blocks`].
+    pub fn open(&self, statement: &str, cancel: &Cancel) -> anyhow::Result<Blocks> {
+        match &self.own {
+            Some(own) => Blocks::over(own.clone(), &self.settings, statement, cancel),
+            None => Blocks::open(
+                &self.settings,
+                &self.begin,
+                statement,
+                Some(self.one),
+                cancel,
+            ),
+        }
+    }
 }
 
 impl Snapshot {
@@ -32,12 +73,12 @@ impl Snapshot {
     /// exports a `REPEATABLE READ READ ONLY` snapshot.
     ///
     /// The locks come before the snapshot and stay: a `TRUNCATE` or a rewrite, which no snapshot covers,
-    /// either ended before or waits. What cannot be locked (materialised views, foreign tables) is read
-    /// once, which locks it too, and its file compared.
+    /// either ended before or waits. What cannot be locked (materialised views, foreign tables, tables of which the role
+    /// may read some columns only) is read once, which locks it too, and its file compared.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] if a table or type doesn't fit, or changed between check and lock;
-    /// [`Kind::Connection`] if the server cannot be used.
+    /// [`Kind::Connection`] if the server cannot be used, or the role may not read a column.
     pub fn take(
         settings: &Settings,
         dataset: &Dataset,
@@ -57,42 +98,46 @@ impl Snapshot {
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
         let mut connection = settings.connect(cancel)?;
-        connection
-            .batch_execute("SET default_transaction_read_only = on")
-            .context("opening the snapshot")?;
         // Before the transaction, whose snapshot the first SELECT would fix.
-        let before = catalogue::read(&mut *connection, dataset, schema, wanted)?;
+        let before = transaction::reading(&mut connection, |client| {
+            let tables = catalogue::read(client, dataset, schema, wanted)?;
+            check_rights(client, schema, &tables)?;
+            Ok(tables)
+        })?;
         connection
-            .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .batch_execute(&transaction::opening(MODE))
             .context("opening the snapshot")?;
-        let lockable: Vec<String> = before
-            .iter()
-            .filter(|table| matches!(table.relkind, 'r' | 'p' | 'v'))
-            .map(|table| qualified(schema, &table.schema.name))
-            .collect();
+        let is_lockable =
+            |table: &LiveTable| table.is_readable && matches!(table.relkind, 'r' | 'p' | 'v');
+        let (lockable, others): (Vec<_>, Vec<_>) =
+            before.iter().partition(|table| is_lockable(table));
         if !lockable.is_empty() {
+            let names = lockable
+                .iter()
+                .map(|table| qualified(schema, &table.schema.name));
             connection
                 .batch_execute(&format!(
                     "LOCK TABLE {} IN ACCESS SHARE MODE",
-                    lockable.join(", ")
+                    names.collect::<Vec<_>>().join(", ")
                 ))
                 .context("locking the tables")?;
         }
         let id: String = connection
-            .query_one("SELECT pg_export_snapshot()", &[])
+            .query_typed_one("SELECT pg_export_snapshot()", &[])
             .context("exporting the snapshot")?
             .get(0);
-        for table in before
-            .iter()
-            .filter(|table| matches!(table.relkind, 'm' | 'f'))
-        {
+        for table in others {
+            let columns = table.schema.columns.iter();
+            let columns: Vec<_> = columns.map(|column| quoted(&column.name)).collect();
             connection
                 .batch_execute(&format!(
-                    "SELECT FROM {} LIMIT 0",
+                    "SELECT {} FROM {} LIMIT 0",
+                    columns.join(", "),
                     qualified(schema, &table.schema.name)
                 ))
                 .context("locking the tables")?;
         }
+        transaction::settle(&mut connection)?;
         let tables = catalogue::read(&mut *connection, dataset, schema, wanted)?;
         for (before, now) in before.iter().zip(&tables) {
             if before.schema != now.schema || now.filenodes.0 != now.filenodes.1 {
@@ -105,11 +150,11 @@ impl Snapshot {
         // Sends what the client still has to send (that its prepared statements are done with), since it would try
         // that before it hears, at the end, that the session has been ended.
         connection
-            .batch_execute("")
+            .batch_execute(&format!("SET LOCAL lock_timeout = '{LONGEST_WAIT}'"))
             .context("opening the snapshot")?;
         Ok(Self {
             settings: settings.clone(),
-            connection,
+            connection: Arc::new(Mutex::new(connection)),
             id,
             schema: schema.to_owned(),
             tables,
@@ -126,6 +171,29 @@ impl Snapshot {
         &self.id
     }
 
+    /// The connection that holds the snapshot, for other statements in its transaction; it waits while a part is read
+    /// over it.
+    pub fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How to read over so many connections at once, as the option of that name says: one holds the snapshot, the others
+    /// read. Where there is no other, that one reads.
+    pub fn reader(&self, connections: usize, option: &'static str) -> Reader {
+        Reader {
+            settings: self.settings.clone(),
+            own: (connections <= 1).then(|| self.connection.clone()),
+            begin: self.adopt_sql(),
+            one: OneOf {
+                connections: connections.max(1),
+                option,
+                least: "1",
+            },
+        }
+    }
+
     /// The statements that make a fresh session see this snapshot, and keep it from waiting for a lock for long.
     ///
     /// Nobody can hold a lock that keeps it from a table which this snapshot has locked; but one who waits for such a
@@ -133,9 +201,8 @@ impl Snapshot {
     /// this process, where the server can't see it.
     pub fn adopt_sql(&self) -> String {
         format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}; \
-             SET LOCAL lock_timeout = '{LONGEST_WAIT}'",
-            literal(&self.id)
+            "{}; SET LOCAL lock_timeout = '{LONGEST_WAIT}'",
+            transaction::adopting(MODE, &literal(&self.id))
         )
     }
 
@@ -174,7 +241,8 @@ impl Snapshot {
             .unwrap_or(u32::MAX)
             .min(table.pages / min_pages.max(1))
             .max(1);
-        if parts == 1 {
+        // Who may read some columns may not read where a row lies.
+        if parts == 1 || !table.is_readable {
             return vec![copy("")];
         }
         let start = |part: u32| u64::from(table.pages) * u64::from(part) / u64::from(parts);
@@ -194,15 +262,37 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`Kind::Connection`] if it doesn't, and so the locks may have been lost too early.
-    pub fn release(mut self) -> anyhow::Result<()> {
+    pub fn release(self) -> anyhow::Result<()> {
+        let mut connection = self.connection();
         // First hear what the server said if it has ended the session: a COMMIT might find no more than that it is
         // closed.
-        let heard = self.connection.notifications().timeout_iter(HEARING).next();
+        let heard = connection.notifications().timeout_iter(HEARING).next();
         heard
-            .and_then(|_| self.connection.batch_execute("COMMIT"))
+            .map_err(Into::into)
+            .and_then(|_| transaction::settle(&mut connection))
+            .and_then(|()| Ok(connection.batch_execute("COMMIT")?))
             .map_err(|error| {
-                sqlstate::while_reading(error.into(), &self.settings)
+                sqlstate::while_reading(error, &self.settings)
                     .context("the connection that held the snapshot did not last")
             })
     }
+}
+
+/// Refuses a column that the role may not read.
+fn check_rights(client: &mut Client, schema: &str, tables: &[LiveTable]) -> anyhow::Result<()> {
+    let Some(table) = tables.iter().find(|table| !table.unreadable.is_empty()) else {
+        return Ok(());
+    };
+    let role: String = client
+        .query_typed_one("SELECT current_user::text", &[])?
+        .get(0);
+    let name = &table.schema.name;
+    let columns: Vec<_> = table.unreadable.iter().map(|name| quoted(name)).collect();
+    Err(Kind::Connection.error(format!(
+        "role {role} may not read column `{}` of table `{name}`: as the table's owner run GRANT SELECT ({}) ON {} TO {}",
+        table.unreadable.join("`, `"),
+        columns.join(", "),
+        qualified(schema, name),
+        quoted(&role)
+    )))
 }

@@ -20,9 +20,11 @@ pub fn is_transient(error: &anyhow::Error) -> bool {
     from_database(error).is_some_and(|error| match error.code().map(SqlState::code) {
         // The connection itself broke.
         None => true,
-        // Connection exceptions, serialization failure, deadlock, shutdowns of the backend or the server.
+        // Connection exceptions, serialization failure, deadlock, shutdowns of the backend or the server, the end of a
+        // session that was idle for too long.
         Some(code) => {
-            code.starts_with("08") || ["40001", "40P01", "57P01", "57P02", "57P03"].contains(&code)
+            code.starts_with("08")
+                || ["40001", "40P01", "57P01", "57P02", "57P03", "57P05"].contains(&code)
         }
     })
 }
@@ -39,7 +41,10 @@ pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::
     let Some(cause) = from_database(&error).filter(|_| Failure::kind_of(&error).is_none()) else {
         return error;
     };
-    let kind = kind_of_database_error(cause);
+    let kind = match of_materialised_view(cause) {
+        true => Kind::Mismatch,
+        false => kind_of_database_error(cause),
+    };
     let message = match cause.code().map(SqlState::code) {
         // The client may see the end of the connection before the server's last words.
         None => format!(
@@ -69,12 +74,23 @@ pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::
         Some("72000") => format!(
             "{server} keeps old rows for a shorter time than this run took: raise its old_snapshot_threshold"
         ),
+        // The message names the view that a table's view reads.
+        Some("55000") if of_materialised_view(cause) => {
+            "a materialised view has no data yet: run REFRESH MATERIALIZED VIEW on it".to_owned()
+        }
         Some("42P01" | "42703") => {
             "the table was dropped, renamed or altered while the run began: run again".to_owned()
         }
         _ => format!("reading from {server}"),
     };
     kind.caused_by(error, message)
+}
+
+/// Whether the server refuses to read a materialised view that was never filled. What it says may be translated, its hint
+/// has the statement's name in any language.
+fn of_materialised_view(error: &postgres::Error) -> bool {
+    let hint = error.as_db_error().and_then(|error| error.hint());
+    hint.is_some_and(|hint| hint.contains("REFRESH MATERIALIZED VIEW"))
 }
 
 /// What an error of the statement means that joins a snapshot which another session exported.

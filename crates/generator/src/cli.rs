@@ -150,7 +150,8 @@ pub struct RowsArgs {
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub movements_cap: Option<u32>,
 
-    /// Connections that load at the same time [default: one for each processor, if the server has them]
+    /// Connections that load at the same time, and one more; with 1 there is one only [default: one for each processor, if
+    /// the server has them]
     #[arg(long, value_name = "N", help_heading = "Loading",
           value_parser = clap::value_parser!(u8).range(1..=MAX_WORKERS as i64))]
     pub workers: Option<u8>,

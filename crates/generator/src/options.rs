@@ -26,6 +26,7 @@ pub struct Options {
     pub asked: Asked,
     /// Connections that load at the same time, 1 to [`MAX_WORKERS`]; `None` means one for each processor of
     /// this machine, but no more than half of those that the server has left. No row depends on it.
+    /// One more connection keeps other runs off, unless there is one worker: it does all in one transaction.
     /// Appending uses one.
     pub workers: Option<usize>,
     /// What to do if the schema already holds something.

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use database::catalogue::identifier::qualified;
-use database::lock::{lock, unlock};
-use database::{Cancel, Settings};
+use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
 use postgres::Client;
 
@@ -16,13 +15,10 @@ use crate::report::{Report, Rows, TableReport};
 use crate::target::tables;
 use crate::target::{self, Target};
 use crate::write::file_plan::{self, FilePlan};
-use crate::write::files::{Run, commit_with};
+use crate::write::files::{Run, begin, commit_with};
 use crate::write::ledger;
 use crate::write::refused_rows;
 use crate::write::rejects::{self, Rejects};
-
-/// What the lock on the schema says of who holds it.
-const COMMAND: &str = "load";
 
 /// Loads files into the tables of a schema, which are made if none of them exists.
 ///
@@ -40,9 +36,7 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
     let inputs = find::find(options)?;
     rejects::refuse_inputs(&options.rejects, &inputs)?;
     let mut client = settings.connect(cancel)?;
-    lock(&mut client, COMMAND, &options.schema)?;
     let result = in_order(&mut client, &inputs, options, cancel, start);
-    unlock(&mut client, COMMAND, &options.schema);
     result.map_err(|error| match Failure::kind_of(&error) {
         Some(Kind::Interrupted) => error,
         _ => cancel.check().err().unwrap_or(error),
@@ -72,7 +66,14 @@ fn in_order(
     start: Instant,
 ) -> anyhow::Result<Report> {
     let schema = &options.schema;
+    begin(client, options)?;
     let load_id = ledger::begin(client, schema, options.reject_table)?;
+    // A load that is rolled back has an id and rejects too.
+    client
+        .batch_execute("COMMIT")
+        .with_context(|| format!("cannot make the ledger in schema {schema}"))?;
+    begin(client, options)?;
+    let others = ledger::of_others(client, schema, load_id)?;
     let tables: Vec<&str> = inputs.iter().map(|inputs| inputs.table.as_str()).collect();
     let plans = inputs
         .iter()
@@ -82,6 +83,7 @@ fn in_order(
         options,
         cancel,
         load_id,
+        others,
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
         rejects: Rejects::open(&options.rejects, load_id, &goes_on_from(&tables, &plans))?,
@@ -100,8 +102,11 @@ fn in_order(
         .iter()
         .map(|table| qualified(schema, table))
         .collect();
-    client
-        .batch_execute(&format!("ANALYZE {}", targets.join(", ")))
+    transaction::begin(client)
+        .and_then(|()| {
+            let analyze = format!("ANALYZE {}; COMMIT", targets.join(", "));
+            Ok(client.batch_execute(&analyze)?)
+        })
         .with_context(|| {
             format!("all is loaded, but the tables in schema {schema} cannot be analysed")
         })?;
@@ -125,7 +130,7 @@ fn in_order(
     })
 }
 
-/// Loads all tables and commits. Returns whether the tables were made, and what was loaded.
+/// Loads all tables and commits the client's transaction. Returns whether the tables were made, and what was loaded.
 fn transaction(
     run: &mut Run<'_>,
     client: &mut Client,
@@ -138,7 +143,6 @@ fn transaction(
         dialect,
         ..
     } = run.options;
-    client.batch_execute("BEGIN")?;
     let created = !tables::any(client, dataset, schema)?;
     let targets = if created {
         let (targets, judges) = target::create(client, dataset, schema, tables, dialect)?;
@@ -177,6 +181,7 @@ fn into_tables(
         }
         tables::truncate(client, schema, tables)?;
         ledger::forget(client, schema, tables)?;
+        run.others = ledger::of_others(client, schema, run.load_id)?;
     }
     let mut reports = Vec::new();
     for (index, (target, plans)) in targets.iter().zip(plans).enumerate() {
@@ -216,7 +221,7 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
         client.batch_execute("ROLLBACK")?;
         run.rejects.rolled_back();
         if run.options.reject_table {
-            client.batch_execute("BEGIN")?;
+            transaction::begin(client)?;
             run.rejects.publish(client, &run.options.schema)?;
             client.batch_execute("COMMIT")?;
         } else {

@@ -15,6 +15,11 @@ use ::database::embedded::Embedded;
 use ::database::{Cancel, Connection, Environment, Settings};
 use rand::RngExt;
 
+/// What our transactions set too.
+const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
+    SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
+    SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET row_security = off; SET default_transaction_read_only = off";
+
 /// A database that is empty at first and dropped at the end of the test.
 pub struct Database {
     server: Settings,
@@ -71,11 +76,14 @@ impl Database {
         self.settings.clone()
     }
 
-    /// A connection to it.
+    /// A connection to it, whose session has the settings that our transactions have, for texts to compare with.
     pub fn connect(&self) -> Connection {
-        self.settings
+        let mut connection = self
+            .settings
             .connect(&Cancel::default())
-            .expect("the test database answers")
+            .expect("the test database answers");
+        connection.batch_execute(SESSION).expect("settings");
+        connection
     }
 
     /// The variables that make a program of ours, or psql, connect to it.

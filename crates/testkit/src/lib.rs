@@ -1,11 +1,12 @@
 //! A private database per test, on a real server that one test run shares; and what tests of several crates ask and make.
 //!
-//! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, and [`Wire`] a connection to
+//! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
 //! any that can be held or cut. [`model()`] and [`dataset()`] make descriptions without a folder.
 
 mod database;
 mod files;
 mod models;
+mod pooler;
 mod query;
 mod role;
 mod server;
@@ -14,6 +15,7 @@ mod wire;
 pub use self::database::Database;
 pub use files::{contents_of, files_below};
 pub use models::{dataset, model};
+pub use pooler::Pooler;
 pub use query::{csv_of, value, wait_until};
 pub use role::Role;
 pub use server::Server;

@@ -95,8 +95,8 @@ pub struct OutputArgs {
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
 
-    /// The most connections that read at once; one more holds the snapshot
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
+    /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
     pub max_connections: u16,
 
     /// The memory to take at most, such as 512MB or 4GiB; beyond it tables are staged on disk [default: 60 % of the

@@ -19,7 +19,7 @@ pub struct Options {
     pub layout: Layout,
     /// What the files are.
     pub format: Format,
-    /// The most connections that read at once; one more holds the snapshot.
+    /// The most connections at once: one holds the snapshot, the others read. With 1 that one reads.
     pub max_connections: usize,
     /// The memory that the run may take, in bytes; what needs more is staged on disk.
     pub memory_bytes: u64,

@@ -98,7 +98,7 @@ fn drain(
 ) -> anyhow::Result<Read> {
     let mut counter = Counter::default();
     let mut bytes = 0;
-    for block in Blocks::open(settings, "BEGIN READ ONLY", statement, cancel)? {
+    for block in Blocks::open(settings, "BEGIN READ ONLY", statement, None, cancel)? {
         let block = block?;
         bytes += block.len() as u64;
         if count {

@@ -25,6 +25,10 @@ pub struct LiveTable {
     /// The file in the catalogue as this transaction sees it, and the file now: a rewrite that the
     /// snapshot doesn't cover makes them differ.
     pub filenodes: (u32, u32),
+    /// Whether the role may read the table as a whole, and not some of its columns only.
+    pub is_readable: bool,
+    /// The columns, among those of the schema, that the role may not read.
+    pub unreadable: Vec<String>,
 }
 
 const TABLES: &str = "
@@ -32,7 +36,7 @@ const TABLES: &str = "
            CASE WHEN c.relkind IN ('r', 'm')
                 THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
            c.relfilenode, coalesce(pg_relation_filenode(c.oid), 0::oid),
-           c.relpersistence = 'u' AND pg_is_in_recovery()
+           c.relpersistence = 'u' AND pg_is_in_recovery(), c.relispopulated, has_table_privilege(c.oid, 'SELECT')
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
@@ -53,7 +57,7 @@ const COLUMNS: &str = "
            coalesce(l.collname::text, 'default'), coalesce((to_jsonb(l) ->> 'collisdeterministic')::boolean, true),
            o.provider, coalesce(o.of ->> (o.at || 'locale'), o.of ->> icu, o.of ->> (o.at || 'collate'), ''),
            coalesce(o.of ->> (o.at || 'locale'), o.of ->> icu, o.of ->> (o.at || 'ctype'), ''),
-           pg_encoding_to_char(d.encoding)::text
+           pg_encoding_to_char(d.encoding)::text, has_column_privilege($1::oid, r.attnum, 'SELECT')
     FROM resolved AS r
     JOIN pg_type AS t ON t.oid = r.type
     LEFT JOIN pg_collation AS l ON l.oid = r.collation
@@ -128,6 +132,12 @@ fn live_table(
             table.name
         )));
     }
+    if !row.get::<_, bool>(8) {
+        return Err(Kind::Mismatch.error(format!(
+            "materialised view `{}` has no data yet: run REFRESH MATERIALIZED VIEW on it",
+            table.name
+        )));
+    }
     let oid: u32 = row.get(0);
     let relkind: &str = row.get(2);
     let reltuples: f64 = row.get(3);
@@ -150,11 +160,11 @@ fn live_table(
         // Its rows can only be counted.
         false => table.key.iter().any(|key| key == name),
     };
-    let columns = found
-        .iter()
-        .filter(|row| is_read(row.get(0)))
+    let read = || found.iter().filter(|row| is_read(row.get(0)));
+    let columns = read()
         .map(|row| column(table, row))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let unreadable = read().filter(|row| !row.get::<_, bool>(13));
     Ok(LiveTable {
         schema: TableSchema {
             name: table.name.clone(),
@@ -164,6 +174,8 @@ fn live_table(
         pages: u32::try_from(row.get::<_, i64>(4)).unwrap_or(u32::MAX),
         estimated_rows: (reltuples >= 0.0).then_some(reltuples as u64),
         filenodes: (row.get(5), row.get(6)),
+        is_readable: row.get(9),
+        unreadable: unreadable.map(|row| row.get(0)).collect(),
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use dataset::failure::Kind;
 use postgres::error::SqlState;
-use postgres::{Client, SimpleQueryMessage};
+use postgres::{CancelToken, Client, SimpleQueryMessage};
 use tokio_postgres::config::SslMode as Negotiation;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -17,19 +18,31 @@ use super::tls;
 /// The oldest server that has all we use (`ctid` range scans among it), as `server_version_num`.
 const OLDEST_SERVER: u32 = 140_000;
 
-/// What each of our sessions sets, so that nothing of the role's or the server's configuration changes a
-/// value's text, ends a long statement, or hides rows: with `row_security` off, a policy that would
-/// leave out rows is an error. (`transaction_timeout` came with Postgres 17.)
-const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; \
-    SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; \
-    SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) IS NOT NULL; \
-    SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
-    SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; \
-    SET row_security = off; SET default_transaction_read_only = off; SET standard_conforming_strings = on; SHOW server_version_num";
+/// How long the first answer of a session may take. Behind a pooler it comes once a connection to the server is free, which
+/// may be never where the run's own connections have them all.
+pub(crate) const FIRST_ANSWER: Duration = Duration::from_secs(60);
+
+/// How often a connection is asked for while the server has none left, and the pause: one that this run has just closed
+/// counts until the server notices.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// One of several connections of a run, and the option that says how many there are.
+#[derive(Debug, Clone, Copy)]
+pub struct OneOf {
+    /// How many connections the run uses at once.
+    pub connections: usize,
+    /// The option, such as `--max-connections`.
+    pub option: &'static str,
+    /// What to give for it so that the run has one connection.
+    pub least: &'static str,
+}
 
 /// A connection whose running statement ends when the run is cancelled.
 pub struct Connection {
     client: Client,
+    token: CancelToken,
+    connector: MakeRustlsConnect,
     _on_cancel: HookGuard,
 }
 
@@ -44,6 +57,13 @@ impl Deref for Connection {
 impl DerefMut for Connection {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.client
+    }
+}
+
+impl Connection {
+    /// Asks the server to end the statement that is running.
+    pub(crate) fn end_statement(&self) {
+        end_statement(&self.token, &self.connector);
     }
 }
 
@@ -67,40 +87,73 @@ impl AsyncConnection {
 }
 
 impl Settings {
-    /// Connects, and sets the session up.
+    /// Connects. Nothing is set in the session: see [`transaction`](crate::transaction).
     ///
     /// # Errors
     /// [`Kind::Connection`], saying which part failed (server, login, database, TLS) and what to do;
     /// [`Kind::Mismatch`] for a server older than Postgres 14.
     pub fn connect(&self, cancel: &Cancel) -> anyhow::Result<Connection> {
+        self.connect_as(None, cancel)
+    }
+
+    /// Connects once more, beside other connections of the run.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), with the option that helps if the server or a pooler has no connection left.
+    pub fn connect_one_of(&self, one: OneOf, cancel: &Cancel) -> anyhow::Result<Connection> {
+        self.connect_as(Some(one), cancel)
+    }
+
+    fn connect_as(&self, one: Option<OneOf>, cancel: &Cancel) -> anyhow::Result<Connection> {
         let connector = tls::connector(&self.ssl)?;
-        let mut client = postgres::Config::from(self.negotiating())
-            .connect(connector.clone())
-            .map_err(|error| self.explain(error))?;
+        let config = postgres::Config::from(self.negotiating());
+        let mut connected = config.connect(connector.clone());
+        for _ in 1..TRIES {
+            if !connected.as_ref().is_err_and(has_none_left) {
+                break;
+            }
+            cancel.check()?;
+            thread::sleep(PAUSE);
+            connected = config.connect(connector.clone());
+        }
+        let mut client = connected.map_err(|error| self.explain(error, one))?;
+        client.is_valid(FIRST_ANSWER).map_err(|error| {
+            match error.code().is_none() && !error.is_closed() {
+                true => self.unanswered(error, one),
+                false => self.explain(error, one),
+            }
+        })?;
         let messages = client
-            .simple_query(SESSION)
-            .map_err(|error| self.explain(error))?;
+            .simple_query("SHOW server_version_num")
+            .map_err(|error| self.explain(error, one))?;
         check_version(&messages)?;
         let token = client.cancel_token();
-        let on_cancel = cancel.on_cancel(move || {
-            if let Err(error) = token.cancel_query(connector.clone()) {
-                tracing::debug!(%error, "cancel request failed");
-            }
-        });
+        let of_hook = (token.clone(), connector.clone());
+        let on_cancel = cancel.on_cancel(move || end_statement(&of_hook.0, &of_hook.1));
         Ok(Connection {
             client,
+            token,
+            connector,
             _on_cancel: on_cancel,
         })
     }
 
     /// Connects the asynchronous client, which COPY out of the server needs.
-    pub(crate) async fn connect_async(&self) -> anyhow::Result<AsyncConnection> {
+    pub(crate) async fn connect_async(
+        &self,
+        one: Option<OneOf>,
+    ) -> anyhow::Result<AsyncConnection> {
         let connector = tls::connector(&self.ssl)?;
-        let (client, connection) = self
-            .negotiating()
-            .connect(connector.clone())
-            .await
-            .map_err(|error| self.explain(error))?;
+        let config = self.negotiating();
+        let mut connected = config.connect(connector.clone()).await;
+        for _ in 1..TRIES {
+            if !connected.as_ref().is_err_and(has_none_left) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            connected = config.connect(connector.clone()).await;
+        }
+        let (client, connection) = connected.map_err(|error| self.explain(error, one))?;
         let end = Arc::new(Mutex::new(None));
         let of_connection = end.clone();
         tokio::spawn(async move {
@@ -109,10 +162,6 @@ impl Settings {
                 *end = Some(error);
             }
         });
-        client
-            .simple_query(SESSION)
-            .await
-            .map_err(|error| self.explain(error))?;
         Ok(AsyncConnection {
             client,
             connector,
@@ -137,8 +186,27 @@ impl Settings {
         config
     }
 
+    /// Says what it means that a connection was made and not used: the pooler has none to the server.
+    pub(crate) fn unanswered(
+        &self,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        one: Option<OneOf>,
+    ) -> anyhow::Error {
+        let way_out = match one {
+            Some(one) => one.way_out("raise the size of its pool"),
+            None => "wait until other clients end, or raise the size of its pool".to_owned(),
+        };
+        let message = format!(
+            "{self} took the connection, but has none to the server for it, as a pooler whose pool is used up: {way_out}"
+        );
+        Kind::Connection.caused_by(error, message)
+    }
+
     /// Says what a failed connection means and what to do about it.
-    fn explain(&self, error: postgres::Error) -> anyhow::Error {
+    fn explain(&self, error: postgres::Error, one: Option<OneOf>) -> anyhow::Error {
+        if is_of_pooler(&error) {
+            return self.unanswered(error, one);
+        }
         let user = self.user();
         let message = match error.code() {
             Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
@@ -153,10 +221,18 @@ impl Settings {
                 )
             }
             Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+                let way_out = match one {
+                    Some(one) => one.way_out("raise its limit"),
+                    None => "wait until other clients end, or raise its limit".to_owned(),
+                };
                 format!(
-                    "{self} has no connection left: ask for fewer with --max-connections, or raise its limit"
+                    "{self} has no connection left, or none for this role or database: {way_out}"
                 )
             }
+            Some(_) if said(&error).contains("unsupported startup parameter") => format!(
+                "{self} refuses a parameter of the connection, as a pooler does: leave out PGOPTIONS (options), or name it in \
+                 its ignore_startup_parameters"
+            ),
             Some(_) => format!("{self} refused the connection"),
             None if cause(&error).contains("password missing") => {
                 format!(
@@ -169,6 +245,41 @@ impl Settings {
             ),
         };
         Kind::Connection.caused_by(error, message)
+    }
+}
+
+impl OneOf {
+    fn way_out(self, otherwise: &str) -> String {
+        let Self {
+            connections,
+            option,
+            least,
+        } = self;
+        format!(
+            "this run uses {connections} connections at once; ask for fewer with {option} ({option} {least} needs one only), \
+             or {otherwise}"
+        )
+    }
+}
+
+/// Whether the server, the role or the database has no connection left.
+fn has_none_left(error: &postgres::Error) -> bool {
+    error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
+}
+
+/// Whether PgBouncer has given up waiting for a connection to the server.
+pub(crate) fn is_of_pooler(error: &postgres::Error) -> bool {
+    said(error).contains("query_wait_timeout")
+}
+
+/// What the server says in `error`.
+fn said(error: &postgres::Error) -> &str {
+    error.as_db_error().map_or("", |error| error.message())
+}
+
+fn end_statement(token: &CancelToken, connector: &MakeRustlsConnect) {
+    if let Err(error) = token.cancel_query(connector.clone()) {
+        tracing::debug!(%error, "cancel request failed");
     }
 }
 

@@ -10,6 +10,6 @@ pub mod settings;
 mod tls;
 
 pub use cancel::Cancel;
-pub use connection::Connection;
+pub use connection::{Connection, OneOf};
 pub use environment::Environment;
 pub use settings::{ConnectionArgs, Settings};

@@ -3,14 +3,19 @@
 //! The synchronous client enters its runtime once per message, that is once per row; so each stream has
 //! a thread that runs the asynchronous client and hands on whole blocks over a bounded channel.
 
+use std::io::BufRead;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
 use futures_util::{StreamExt, pin_mut};
 
-use crate::connect::{Cancel, Settings};
+use super::write::server_error;
+use crate::connect::connection::{FIRST_ANSWER, is_of_pooler};
+use crate::connect::{Cancel, Connection, OneOf, Settings};
 use crate::sqlstate;
+use crate::transaction;
 
 /// A block is handed on once it holds this many bytes.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -25,8 +30,8 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) in a session that ran `begin` first, which
-    /// joins a snapshot ([`adopt_sql`](crate::snapshot::Snapshot::adopt_sql)).
+    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) in a session of its own that runs `begin` first, which
+    /// joins a snapshot. With `one` it is one of several such sessions.
     ///
     /// # Errors
     /// Of the blocks: [`Kind::Connection`](dataset::failure::Kind::Connection) if the session, or the one that holds
@@ -35,28 +40,86 @@ impl Blocks {
         settings: &Settings,
         begin: &str,
         statement: &str,
+        one: Option<OneOf>,
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
-        let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
         let (settings, cancel) = (settings.clone(), cancel.clone());
         let (begin, statement) = (begin.to_owned(), statement.to_owned());
+        Self::made_by(move |sender| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .context("starting the client")?;
+            runtime.block_on(stream(&settings, &begin, &statement, one, &cancel, sender))
+        })
+    }
+
+    /// Starts reading `statement` over a connection to `server` that is in a transaction and stays in it. Nobody else has
+    /// the connection meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn over(
+        connection: Arc<Mutex<Connection>>,
+        server: &Settings,
+        statement: &str,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
+        let (server, statement, cancel) = (server.clone(), statement.to_owned(), cancel.clone());
+        Self::made_by(move |sender| {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            pass_on(&mut connection, &statement, &cancel, sender).map_err(|error| {
+                let interrupted = cancel.check().err();
+                interrupted.unwrap_or_else(|| sqlstate::while_reading(error, &server))
+            })
+        })
+    }
+
+    fn made_by(
+        make: impl FnOnce(&SyncSender<anyhow::Result<Vec<u8>>>) -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
         thread::Builder::new()
             .name("copy out".to_owned())
             .spawn(move || {
-                let result = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .context("starting the client")
-                    .and_then(|runtime| {
-                        runtime.block_on(stream(&settings, &begin, &statement, &cancel, &sender))
-                    });
-                if let Err(error) = result {
+                if let Err(error) = make(&sender) {
                     // Nobody listens any more if the reader gave up first.
                     let _ = sender.send(Err(error));
                 }
             })
             .context("starting a thread")?;
         Ok(Self { receiver })
+    }
+}
+
+/// Reads with the synchronous client, which is slower, but has the connection.
+fn pass_on(
+    connection: &mut Connection,
+    statement: &str,
+    cancel: &Cancel,
+    sender: &SyncSender<anyhow::Result<Vec<u8>>>,
+) -> anyhow::Result<()> {
+    let mut reader = connection.copy_out(statement)?;
+    let mut block = Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8);
+    loop {
+        let read = reader.fill_buf().map_err(server_error)?;
+        let bytes = read.len();
+        block.extend_from_slice(read);
+        reader.consume(bytes);
+        if block.len() >= BLOCK_BYTES || bytes == 0 && !block.is_empty() {
+            cancel.check()?;
+            let next = Vec::with_capacity(block.capacity());
+            let sent = sender.send(Ok(std::mem::replace(&mut block, next)));
+            if sent.is_err() && bytes > 0 {
+                // Else the rest would still come before anything else is heard.
+                drop(reader);
+                connection.end_statement();
+                return Ok(());
+            }
+        }
+        if bytes == 0 {
+            return Ok(());
+        }
     }
 }
 
@@ -72,10 +135,11 @@ async fn stream(
     settings: &Settings,
     begin: &str,
     statement: &str,
+    one: Option<OneOf>,
     cancel: &Cancel,
     sender: &SyncSender<anyhow::Result<Vec<u8>>>,
 ) -> anyhow::Result<()> {
-    let connection = settings.connect_async().await?;
+    let connection = settings.connect_async(one).await?;
     let (client, connector) = (&connection.client, connection.connector.clone());
     let token = client.cancel_token();
     let _on_cancel = cancel.on_cancel(move || {
@@ -94,10 +158,17 @@ async fn stream(
         let reason = connection.reason(error);
         interrupted.unwrap_or_else(|| sqlstate::while_reading(reason.into(), settings))
     };
-    client.batch_execute(begin).await.map_err(|error| {
-        let reason = connection.reason(error);
-        sqlstate::while_joining_snapshot(reason.into(), settings)
-    })?;
+    match tokio::time::timeout(FIRST_ANSWER, transaction::begin_async(client, begin)).await {
+        Err(elapsed) => return Err(settings.unanswered(elapsed, one)),
+        Ok(Err(error)) => {
+            let reason = connection.reason(error);
+            return Err(match is_of_pooler(&reason) {
+                true => settings.unanswered(reason, one),
+                false => sqlstate::while_joining_snapshot(reason.into(), settings),
+            });
+        }
+        Ok(Ok(())) => {}
+    }
     let messages = client
         .copy_out(statement)
         .await

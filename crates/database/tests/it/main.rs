@@ -4,5 +4,7 @@
 
 mod constraints;
 mod copy_in;
+mod rights;
+mod session;
 mod snapshot;
 mod tls;

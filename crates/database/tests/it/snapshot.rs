@@ -109,7 +109,7 @@ fn a_snapshot_whose_session_was_ended_says_why_when_it_is_joined_or_released() {
 
         let statement = "COPY (SELECT id FROM s.t) TO STDOUT (FORMAT binary)";
         let mut blocks =
-            Blocks::open(&settings, &snapshot.adopt_sql(), statement, &cancel).unwrap();
+            Blocks::open(&settings, &snapshot.adopt_sql(), statement, None, &cancel).unwrap();
         let error = blocks.next().unwrap().unwrap_err();
         assert_eq!(
             Failure::kind_of(&error),

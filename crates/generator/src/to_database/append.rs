@@ -17,10 +17,11 @@ use crate::recipe::{Recipe, VERSION};
 use crate::report::Report;
 use crate::to_database::copy::{self, Load};
 use crate::to_database::keys::analyze;
-use crate::to_database::record::{Generation, highest, recorded};
+use crate::to_database::record::{Generation, highest, read};
 use crate::to_database::worker_connection::WorkerConnection;
 
-/// Continues the rows of the schema from where they end.
+/// Continues the rows of the schema from where they end, in the transaction of `control`, which is closed after a failure:
+/// that rolls everything back.
 pub(crate) fn append(
     control: &mut Client,
     options: &Options,
@@ -28,7 +29,7 @@ pub(crate) fn append(
 ) -> anyhow::Result<Report> {
     let start = Instant::now();
     let name = &options.schema;
-    let before = recorded(control, name)?.ok_or_else(|| {
+    let before = read(control, name)?.ok_or_else(|| {
         Kind::Refused.error(format!(
             "schema {name} holds nothing that generate made, so there is nothing to append to: leave out --append"
         ))
@@ -60,8 +61,6 @@ pub(crate) fn append(
     if before.recipe.distributions != recipe.distributions {
         return Err(refused("distributions", "of its own", "these"));
     }
-    // The connection is closed after a failure, which rolls everything back.
-    control.batch_execute("BEGIN")?;
     check_unchanged(control, name, &before)?;
     let counts = counts(&before);
     let rows = CardRows::after(&recipe, counts, options.size, cancel)?;

@@ -1,7 +1,7 @@
 //! Streaming tables to Postgres over several connections, which take the parts of all tables as they come.
 //!
 //! For each connection one thread makes rows while another sends those made before; the buffers of blocks that were
-//! sent go back to the maker. Each task is one COPY in a transaction of its own. If a connection is lost during a task,
+//! sent go back to the maker. Each task is one COPY in a transaction of its own, or all are in one. If a connection is lost during a task,
 //! it is reopened and the task done again, unless the server had committed it, which the keys of its rows tell.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,9 +11,9 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use database::Cancel;
 use database::catalogue::identifier::qualified;
 use database::copy::write::{CopyIn, RowEncoder, Written};
+use database::{Cancel, transaction};
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::{Span, field};
@@ -137,7 +137,8 @@ pub(crate) fn tables(
     if shared.retried.into_inner()
         && let Some(connection) = connections.first_mut()
     {
-        check_counts(connection.client(), load)?;
+        // Rows are copied again over connections of the workers' own only.
+        transaction::reading(connection.client(), |client| check_counts(client, load))?;
     }
     let done = shared.tables.into_iter();
     Ok(done
@@ -248,7 +249,7 @@ impl Shared<'_> {
             let progress = &self.tables[task.table];
             progress.begin();
             let (mut sent_rows, mut made) = (0, false);
-            let first = self.transaction(connection.client(), task, |copy| {
+            let first = self.transaction(connection, task, |copy| {
                 loop {
                     match messages.recv() {
                         Ok(Message::Block(block, rows)) => {
@@ -280,7 +281,7 @@ impl Shared<'_> {
                     progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
                     connection.reconnect(self.load.cancel)?;
                     self.retried.store(true, Ordering::Relaxed);
-                    self.again(connection.client(), task)?
+                    self.again(connection, task)?
                 }
                 first => first?,
             };
@@ -289,31 +290,34 @@ impl Shared<'_> {
         self.check()
     }
 
-    /// Runs one COPY in a transaction of its own, fed by `feed`.
+    /// Runs one COPY, fed by `feed`, in a transaction of its own where the connection is the worker's own.
     fn transaction(
         &self,
-        client: &mut Client,
+        connection: &mut WorkerConnection<'_>,
         task: &Task,
         feed: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<FaultCounts>,
     ) -> anyhow::Result<(Written, FaultCounts)> {
         let (schema, table) = (self.load.schema, self.layout(task));
+        connection.begin()?;
+        let client = connection.client();
         if self.load.freeze {
-            let target = qualified(schema, table.name);
-            client.batch_execute(&format!("BEGIN; TRUNCATE {target}"))?;
+            client.batch_execute(&format!("TRUNCATE {}", qualified(schema, table.name)))?;
         }
         let mut copy = CopyIn::start(client, schema, table.name, table.columns, self.load.freeze)?;
         let planted = feed(&mut copy)?;
         let written = copy.finish()?;
-        if self.load.freeze {
-            client
-                .batch_execute("COMMIT")
-                .with_context(|| format!("cannot copy into {schema}.{}", table.name))?;
-        }
+        connection
+            .commit()
+            .with_context(|| format!("cannot copy into {schema}.{}", table.name))?;
         Ok((written, planted))
     }
 
     /// Does a task again whose transaction was lost, unless the server had committed it.
-    fn again(&self, client: &mut Client, task: &Task) -> anyhow::Result<(Written, FaultCounts)> {
+    fn again(
+        &self,
+        connection: &mut WorkerConnection<'_>,
+        task: &Task,
+    ) -> anyhow::Result<(Written, FaultCounts)> {
         let Load { source, schema, .. } = *self.load;
         let progress = &self.tables[task.table];
         let mut encoding = Encoding::Binary(RowEncoder::default());
@@ -334,7 +338,8 @@ impl Shared<'_> {
             }
             anyhow::Ok(planted)
         };
-        if !self.load.freeze && self.is_there(client, task)? {
+        let is_there = |client: &mut Client| self.is_there(client, task);
+        if !self.load.freeze && transaction::reading(connection.client(), is_there)? {
             let mut written = Written::default();
             let planted = make(&mut |block, rows| {
                 written.rows += rows;
@@ -344,7 +349,7 @@ impl Shared<'_> {
             tracing::info!(schema, table = progress.name, "the part had arrived");
             return Ok((written, planted));
         }
-        self.transaction(client, task, |copy| {
+        self.transaction(connection, task, |copy| {
             make(&mut |block, rows| copy.send(block, rows))
         })
     }

@@ -10,21 +10,19 @@ use database::catalogue::identifier::{qualified, quoted};
 use postgres::Client;
 
 use crate::table::RowSource;
+use crate::to_database::worker_connection::WorkerConnection;
 
 /// Runs the statements of a `constraints.sql` in `schema`. Statements that create indexes and follow each other run at
-/// the same time over all `clients`, of which there is at least one; all others run in their order.
+/// the same time over all `connections`, of which there is at least one; all others run in their order.
 ///
 /// # Errors
 /// The server's error, with the statement.
 pub(crate) fn add(
-    clients: &mut [&mut Client],
+    connections: &mut [WorkerConnection<'_>],
     schema: &str,
     constraints_sql: &str,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    for client in &mut *clients {
-        client.batch_execute(&format!("SET search_path TO {}", quoted(schema)))?;
-    }
     for group in groups(constraints_sql) {
         let queue = Mutex::new(group.into_iter());
         let next = || {
@@ -32,13 +30,13 @@ pub(crate) fn add(
             queue.next()
         };
         thread::scope(|scope| {
-            let running: Vec<_> = clients
+            let running: Vec<_> = connections
                 .iter_mut()
-                .map(|client| {
+                .map(|connection| {
                     scope.spawn(|| {
                         while let Some(statement) = next() {
                             cancel.check()?;
-                            client.batch_execute(statement).with_context(|| {
+                            run(connection, schema, statement).with_context(|| {
                                 format!("cannot run this in schema {schema}: {statement}")
                             })?;
                         }
@@ -54,6 +52,15 @@ pub(crate) fn add(
         })?;
     }
     Ok(())
+}
+
+/// Runs a statement in which names without a schema mean `schema`.
+fn run(connection: &mut WorkerConnection<'_>, schema: &str, statement: &str) -> anyhow::Result<()> {
+    connection.begin()?;
+    let path = format!("SET LOCAL search_path TO {}", quoted(schema));
+    connection.client().batch_execute(&path)?;
+    connection.client().batch_execute(statement)?;
+    Ok(connection.commit()?)
 }
 
 /// Collects the planner's statistics of the tables of `source`.

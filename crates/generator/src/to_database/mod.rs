@@ -9,13 +9,16 @@ mod worker_connection;
 
 use std::time::Instant;
 
-use database::lock::{lock, unlock};
-use database::{Cancel, Settings};
+use anyhow::Context;
+use database::lock::lock;
+use database::{Cancel, Settings, transaction};
 use postgres::Client;
 
-use crate::options::{Mode, Options, Storage, processors};
+use crate::options::{Mode, Options, processors};
 use crate::recipe::{Recipe, VERSION};
-use crate::report::Report;
+use crate::report::{Report, TableReport};
+use crate::table::RowSource;
+use crate::table::faults::FaultCounts;
 use crate::to_database::append::append;
 use crate::to_database::copy::Load;
 use crate::to_database::record::{Generation, highest};
@@ -36,27 +39,24 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
     options.check()?;
     let loading = schema::loading_name(&options.schema)?;
     let mut control = settings.connect(cancel)?;
-    lock(&mut control, COMMAND, &options.schema)?;
+    begin(&mut control, options)?;
     let result = if options.mode == Mode::Append {
         append(&mut control, options, cancel)
     } else {
-        schema::check_rights(&mut control, &options.schema).and_then(|()| {
-            if options.mode == Mode::Fresh {
-                schema::check_empty(&mut control, &options.schema)?;
-            }
-            let filled = fill(settings, &mut control, &loading, options, cancel);
-            if filled.is_err() {
-                schema::drop_loading(settings, &mut control, &loading);
-            }
-            filled
-        })
+        fill(settings, &mut control, &loading, options, cancel)
     };
-    unlock(&mut control, COMMAND, &options.schema);
     // A statement that was cancelled on the server says so in its own words; ours are clearer.
     result.map_err(|error| cancel.check().err().unwrap_or(error))
 }
 
-/// Builds everything in the schema `loading` and moves it into place.
+/// Begins a transaction of the connection that keeps other runs off the schema.
+fn begin(control: &mut Client, options: &Options) -> anyhow::Result<()> {
+    transaction::begin(control)?;
+    lock(control, COMMAND, &options.schema)
+}
+
+/// Builds everything in the schema `loading` and moves it into place. One worker does it all in the control connection's
+/// transaction; several have connections of their own, to which the new schema must be visible.
 fn fill(
     settings: &Settings,
     control: &mut Client,
@@ -65,76 +65,127 @@ fn fill(
     cancel: &Cancel,
 ) -> anyhow::Result<Report> {
     let start = Instant::now();
-    let recipe = options.asked.or(&Recipe::default());
-    let source = options
-        .known_dataset()?
-        .plan(&recipe, options.size, cancel)?;
-    let source = source.as_ref();
-    let Storage { unlogged, freeze } = options.storage;
-    schema::create_loading(control, loading, &options.dataset, unlogged)?;
-
-    let loaded = Instant::now();
+    schema::check_rights(control, &options.schema)?;
+    if options.mode == Mode::Fresh {
+        schema::check_empty(control, &options.schema)?;
+    }
     let workers = match options.workers {
         Some(workers) => workers,
         None => processors()
             .min(schema::free_connections(control)? / 2)
             .max(1),
     };
-    let connections: anyhow::Result<Vec<_>> = (0..workers)
-        .map(|_| WorkerConnection::open(settings, cancel))
-        .collect();
-    let mut connections = connections?;
-    let load = Load {
-        schema: loading,
-        source,
-        freeze,
+    let recipe = options.asked.or(&Recipe::default());
+    let source = options
+        .known_dataset()?
+        .plan(&recipe, options.size, cancel)?;
+    let fill = Fill {
+        settings,
+        loading,
+        options,
         cancel,
+        source: source.as_ref(),
+        workers,
     };
-    let tables = copy::tables(&mut connections, &load)?;
-    let load_seconds = loaded.elapsed().as_secs_f64();
-
-    let indexed = Instant::now();
-    tracing::info!("adding keys, foreign keys and indexes");
-    for connection in &mut connections {
-        connection.refresh(cancel)?;
+    let created =
+        schema::create_loading(control, loading, &options.dataset, options.storage.unlogged)?;
+    let (tables, seconds) = match workers {
+        1 => fill.rows(&mut [WorkerConnection::Lent(control)])?,
+        _ => {
+            control
+                .batch_execute("COMMIT")
+                .with_context(|| format!("cannot create schema {loading}"))?;
+            let filled = begin(control, options)
+                .and_then(|()| schema::check_same(control, loading, created))
+                .and_then(|()| fill.rows_over_connections());
+            filled
+                .and_then(|filled| fill.publish(control, &recipe).map(|()| filled))
+                .inspect_err(|_| schema::drop_loading(settings, control, loading, created))?
+        }
+    };
+    if workers == 1 {
+        fill.publish(control, &recipe)?;
     }
-    let mut clients: Vec<_> = connections
-        .iter_mut()
-        .map(WorkerConnection::client)
-        .collect();
-    keys::add(
-        &mut clients,
-        loading,
-        &options.dataset.constraints_sql,
-        cancel,
-    )?;
-    drop(connections);
-    keys::analyze(control, loading, source)?;
-    let index_seconds = indexed.elapsed().as_secs_f64();
-
-    let generation = Generation {
-        dataset: options.dataset.name.clone(),
-        version: VERSION,
-        recipe,
-        highest: highest(source),
-    };
-    Generation::create(control, loading, unlogged)?;
-    generation.write(control, loading)?;
-    cancel.check()?;
-    schema::publish(
-        control,
-        loading,
-        &options.schema,
-        options.mode == Mode::Replace,
-    )?;
-    tracing::info!(schema = options.schema, "moved into place");
     Ok(Report::new(
         options,
-        &generation.recipe,
-        source,
+        &recipe,
+        source.as_ref(),
         tables,
         workers,
-        (load_seconds, index_seconds),
+        seconds,
         start,
     ))
+}
+
+/// What a fresh load is made of.
+struct Fill<'a> {
+    settings: &'a Settings,
+    loading: &'a str,
+    options: &'a Options,
+    cancel: &'a Cancel,
+    source: &'a dyn RowSource,
+    workers: usize,
+}
+
+/// What was copied into each table, and the seconds that copying and indexing took.
+type Filled = (Vec<(TableReport, FaultCounts)>, (f64, f64));
+
+impl Fill<'_> {
+    /// Copies the rows over connections of the workers' own.
+    fn rows_over_connections(&self) -> anyhow::Result<Filled> {
+        let connections: anyhow::Result<Vec<_>> = (0..self.workers)
+            .map(|_| WorkerConnection::open(self.settings, self.workers, self.cancel))
+            .collect();
+        self.rows(&mut connections?)
+    }
+
+    /// Copies the rows and adds the keys.
+    fn rows(&self, connections: &mut [WorkerConnection<'_>]) -> anyhow::Result<Filled> {
+        let (loading, cancel) = (self.loading, self.cancel);
+        let loaded = Instant::now();
+        let load = Load {
+            schema: loading,
+            source: self.source,
+            freeze: self.options.storage.freeze,
+            cancel,
+        };
+        let tables = copy::tables(connections, &load)?;
+        let load_seconds = loaded.elapsed().as_secs_f64();
+        let indexed = Instant::now();
+        tracing::info!("adding keys, foreign keys and indexes");
+        for connection in &mut *connections {
+            connection.refresh(cancel)?;
+        }
+        keys::add(
+            connections,
+            loading,
+            &self.options.dataset.constraints_sql,
+            cancel,
+        )?;
+        Ok((tables, (load_seconds, indexed.elapsed().as_secs_f64())))
+    }
+
+    /// Records what was made and moves it into place, in the control connection's transaction.
+    fn publish(&self, control: &mut Client, recipe: &Recipe) -> anyhow::Result<()> {
+        let Options {
+            dataset,
+            schema,
+            storage,
+            mode,
+            ..
+        } = self.options;
+        keys::analyze(control, self.loading, self.source)?;
+        let generation = Generation {
+            dataset: dataset.name.clone(),
+            version: VERSION,
+            recipe: recipe.clone(),
+            highest: highest(self.source),
+        };
+        Generation::create(control, self.loading, storage.unlogged)?;
+        generation.write(control, self.loading)?;
+        self.cancel.check()?;
+        schema::publish(control, self.loading, schema, *mode == Mode::Replace)?;
+        tracing::info!(schema, "moved into place");
+        Ok(())
+    }
 }

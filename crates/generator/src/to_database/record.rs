@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use database::catalogue::identifier::qualified;
+use database::transaction;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
+use postgres::types::Type;
 
 use crate::cards::distributions::Distributions;
 use crate::options::Options;
@@ -35,6 +37,14 @@ pub struct Generation {
 /// The server's errors, [`Kind::Refused`] if another version of the generator filled the schema, and
 /// [`Kind::Mismatch`] if the table holds anything but what generate writes.
 pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Generation>> {
+    transaction::reading(client, |client| read(client, schema))
+}
+
+/// Reads what `schema` was filled with, in the client's transaction.
+///
+/// # Errors
+/// As [`recorded`].
+pub(crate) fn read(client: &mut Client, schema: &str) -> anyhow::Result<Option<Generation>> {
     let exists: bool = client
         .query_one(
             "SELECT to_regclass($1) IS NOT NULL",
@@ -136,10 +146,10 @@ impl Generation {
     pub(crate) fn write(&self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
         client.batch_execute(&format!("DELETE FROM {table}"))?;
-        let insert = client.prepare(&format!(
+        let insert = format!(
             "INSERT INTO {table} (table_name, highest_id, dataset, version, seed, as_of, dirty, laws)
              VALUES ($1, $2, $3, $4, $5::text::numeric, $6, $7, $8)"
-        ))?;
+        );
         let Recipe {
             seed,
             as_of,
@@ -150,17 +160,17 @@ impl Generation {
         // Both are plain ASCII, which a database of any encoding takes.
         let (as_of, distributions) = (as_of.to_string(), toml::to_string(distributions)?);
         for (table, &highest) in &self.highest {
-            client.execute(
+            client.execute_typed(
                 &insert,
                 &[
-                    table,
-                    &(highest as i64),
-                    &self.dataset,
-                    &version,
-                    &seed,
-                    &as_of,
-                    dirty,
-                    &distributions,
+                    (table, Type::TEXT),
+                    (&(highest as i64), Type::INT8),
+                    (&self.dataset, Type::TEXT),
+                    (&version, Type::INT4),
+                    (&seed, Type::TEXT),
+                    (&as_of, Type::TEXT),
+                    (dirty, Type::FLOAT8),
+                    (&distributions, Type::TEXT),
                 ],
             )?;
         }

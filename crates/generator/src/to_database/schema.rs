@@ -3,11 +3,12 @@
 
 use anyhow::Context;
 use database::catalogue::identifier::{literal, qualified, quoted};
-use database::{Cancel, Settings};
+use database::{Cancel, Settings, transaction};
 use dataset::Dataset;
 use dataset::failure::Kind;
 use postgres::Client;
 use postgres::error::SqlState;
+use postgres::types::Type;
 
 const LOADING_PREFIX: &str = "extrato_loading_";
 /// The comment of a schema that a load is built in: a schema with this comment may be dropped.
@@ -116,8 +117,8 @@ pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
     Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0))
 }
 
-/// Creates the loading schema with the dataset's types and tables in it, in place of one that a dead run left. From
-/// then on names without a schema mean this one.
+/// Creates the loading schema with the dataset's types and tables in it, in place of one that a dead run left, and returns
+/// its oid. From then on, in the client's transaction, names without a schema mean this one.
 ///
 /// # Errors
 /// [`Kind::Refused`] if there is a schema of that name that generate didn't make.
@@ -126,7 +127,7 @@ pub(crate) fn create_loading(
     loading: &str,
     dataset: &Dataset,
     unlogged: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u32> {
     let name = quoted(loading);
     let foreign = client.query_opt(
         "SELECT 1 FROM pg_namespace
@@ -141,8 +142,8 @@ pub(crate) fn create_loading(
     }
     client
         .batch_execute(&format!(
-            "BEGIN; DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}; COMMENT ON SCHEMA {name} IS '{MARK}'; COMMIT;
-             SET search_path TO {name}"
+            "SET LOCAL client_min_messages = warning; DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name};
+             COMMENT ON SCHEMA {name} IS '{MARK}'; SET LOCAL search_path TO {name}"
         ))
         .with_context(|| format!("cannot create schema {loading}"))?;
     let mut statements = dataset.schema_sql.clone();
@@ -153,31 +154,55 @@ pub(crate) fn create_loading(
     }
     client
         .batch_execute(&statements)
-        .with_context(|| format!("cannot create the tables in schema {loading}"))
+        .with_context(|| format!("cannot create the tables in schema {loading}"))?;
+    Ok(oid_of(client, loading)?.unwrap_or_default())
 }
 
-/// Drops the loading schema after a failure, over a new connection if `client` is of no more use.
-pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &str) {
+fn oid_of(client: &mut Client, schema: &str) -> anyhow::Result<Option<u32>> {
+    let query = "SELECT oid FROM pg_namespace WHERE nspname = $1";
+    let row = client.query_typed_opt(query, &[(&schema, Type::TEXT)])?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Checks that the loading schema is still the one with that oid: between two transactions another run may have come.
+///
+/// # Errors
+/// [`Kind::Refused`].
+pub(crate) fn check_same(client: &mut Client, loading: &str, oid: u32) -> anyhow::Result<()> {
+    match oid_of(client, loading)? == Some(oid) {
+        true => Ok(()),
+        false => Err(Kind::Refused.error(format!(
+            "another generate has taken schema {loading} meanwhile: wait for its end, or name another schema"
+        ))),
+    }
+}
+
+/// Drops the loading schema with that oid after a failure, over a new connection if `client` is of no more use.
+pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &str, oid: u32) {
     let statement = format!(
-        "ROLLBACK; DO $$ BEGIN
-             IF obj_description(to_regnamespace({name}), 'pg_namespace') = '{MARK}' THEN
+        "DO $$ BEGIN
+             IF (SELECT oid FROM pg_namespace WHERE nspname = {name_of}) = {oid} THEN
                  EXECUTE format('DROP SCHEMA %I CASCADE', {name_of});
              END IF;
-         END $$",
-        name = literal(&quoted(loading)),
+         END $$; COMMIT",
         name_of = literal(loading),
     );
-    // A cancel request that was meant for an earlier statement may still reach this one.
-    let again = |_| -> anyhow::Result<()> {
-        let mut fresh = settings.connect(&Cancel::default())?;
-        Ok(fresh.batch_execute(&statement)?)
+    let drop = |client: &mut Client| -> anyhow::Result<()> {
+        transaction::begin(client)?;
+        Ok(client.batch_execute(&statement)?)
     };
-    if let Err(error) = client.batch_execute(&statement).or_else(again) {
+    // A cancel request that was meant for an earlier statement may still reach this one.
+    let again = |_| {
+        let mut fresh = settings.connect(&Cancel::default())?;
+        drop(&mut fresh)
+    };
+    let dropped = client.batch_execute("ROLLBACK").map_err(Into::into);
+    if let Err(error) = dropped.and_then(|()| drop(client)).or_else(again) {
         tracing::warn!("schema {loading} could not be dropped, the next generate will: {error:#}");
     }
 }
 
-/// Moves everything out of the loading schema into the target, in one transaction. `replace` drops the
+/// Moves everything out of the loading schema into the target and commits the client's transaction. `replace` drops the
 /// target's tables and types of the same names first, and nothing that depends on them.
 ///
 /// # Errors
@@ -188,9 +213,8 @@ pub(crate) fn publish(
     target: &str,
     replace: bool,
 ) -> anyhow::Result<()> {
-    let mut transaction = client.transaction()?;
     let mut named = |query: &str, schema: &str| -> anyhow::Result<Vec<String>> {
-        let rows = transaction.query(query, &[&schema])?;
+        let rows = client.query_typed(query, &[(&schema, Type::TEXT)])?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     };
     let tables_of = "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
@@ -236,12 +260,12 @@ pub(crate) fn publish(
     statements.push(format!("DROP SCHEMA {}", quoted(loading)));
 
     for statement in statements {
-        transaction
+        client
             .batch_execute(&statement)
             .map_err(|error| explain(error, target))?;
     }
-    transaction
-        .commit()
+    client
+        .batch_execute("COMMIT")
         .with_context(|| format!("cannot move the tables into schema {target}"))
 }
 

@@ -1,20 +1,30 @@
 //! The connections that rows are sent over.
 
-use database::{Cancel, Connection, Settings};
+use database::{Cancel, Connection, OneOf, Settings, transaction};
 use postgres::Client;
 
 /// A connection that rows are sent over.
 pub(crate) enum WorkerConnection<'a> {
-    /// A connection of the worker's own, reopened if it is lost.
-    Own(Box<Connection>, &'a Settings),
+    /// A connection of the worker's own, reopened if it is lost. Each of its transactions is done when it ends.
+    Own(Box<Connection>, &'a Settings, OneOf),
     /// A connection with a transaction under way, which is lost with it.
     Lent(&'a mut Client),
 }
 
 impl<'a> WorkerConnection<'a> {
-    /// Opens a connection of the worker's own.
-    pub(crate) fn open(settings: &'a Settings, cancel: &Cancel) -> anyhow::Result<Self> {
-        Ok(Self::Own(Box::new(connect(settings, cancel)?), settings))
+    /// Opens a connection of the worker's own, one of `workers` beside the control connection.
+    pub(crate) fn open(
+        settings: &'a Settings,
+        workers: usize,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
+        let one = OneOf {
+            connections: workers + 1,
+            option: "--workers",
+            least: "1",
+        };
+        let connection = settings.connect_one_of(one, cancel)?;
+        Ok(Self::Own(Box::new(connection), settings, one))
     }
 
     /// Whether the connection can be reopened.
@@ -24,8 +34,8 @@ impl<'a> WorkerConnection<'a> {
 
     /// Reopens a connection of the worker's own.
     pub(crate) fn reconnect(&mut self, cancel: &Cancel) -> anyhow::Result<()> {
-        if let Self::Own(connection, settings) = self {
-            **connection = connect(settings, cancel)?;
+        if let Self::Own(connection, settings, one) = self {
+            **connection = settings.connect_one_of(*one, cancel)?;
         }
         Ok(())
     }
@@ -40,16 +50,27 @@ impl<'a> WorkerConnection<'a> {
 
     pub(crate) fn client(&mut self) -> &mut Client {
         match self {
-            Self::Own(connection, _) => connection,
+            Self::Own(connection, ..) => connection,
             Self::Lent(client) => client,
         }
     }
-}
 
-fn connect(settings: &Settings, cancel: &Cancel) -> anyhow::Result<Connection> {
-    let mut connection = settings.connect(cancel)?;
-    // The commit that moves the tables into place waits for the disk, and so for all commits before it;
-    // until then nothing is worth waiting for.
-    connection.batch_execute("SET synchronous_commit TO off")?;
-    Ok(connection)
+    /// Begins a transaction, unless one is under way.
+    pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
+        if let Self::Own(connection, ..) = self {
+            transaction::begin(connection)?;
+            // The commit that moves the tables into place waits for the disk, and so for all commits before it; until then
+            // nothing is worth waiting for.
+            connection.batch_execute("SET LOCAL synchronous_commit = off")?;
+        }
+        Ok(())
+    }
+
+    /// Commits the transaction that [`begin`](Self::begin) began.
+    pub(crate) fn commit(&mut self) -> Result<(), postgres::Error> {
+        match self {
+            Self::Own(connection, ..) => connection.batch_execute("COMMIT"),
+            Self::Lent(_) => Ok(()),
+        }
+    }
 }

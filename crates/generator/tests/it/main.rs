@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod hiring;
 mod models;
+mod pooler;
 mod publish;
 mod rows;
 mod sales;

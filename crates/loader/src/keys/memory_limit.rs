@@ -117,21 +117,10 @@ impl<'a> FileKeys<'a> {
     /// Reads the database's results up to a row.
     ///
     /// # Errors
-    /// Errors of the server.
-    pub(crate) fn read_results_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
+    /// [`Kind::Output`] if they cannot be read again.
+    pub(crate) fn read_results_to(&mut self, row: u64) -> anyhow::Result<()> {
         match &mut self.results {
-            Some(results) => results.read_to(client, row),
-            None => Ok(()),
-        }
-    }
-
-    /// Ends the reading of the database's results.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn close_results(&mut self, client: &mut Client) -> anyhow::Result<()> {
-        match self.results.take() {
-            Some(results) => results.close(client),
+            Some(results) => results.read_to(row),
             None => Ok(()),
         }
     }
@@ -195,7 +184,7 @@ impl<'a> FileKeys<'a> {
         };
         let mut results = staging.run(client, done, &rows, cancel)?;
         for waiting in &mut waiting {
-            results.read_to(client, waiting.row)?;
+            results.read_to(waiting.row)?;
             waiting.found = results.of(waiting.row).found.to_vec();
         }
         self.results = Some(results);
@@ -203,16 +192,12 @@ impl<'a> FileKeys<'a> {
     }
 
     /// Makes room in the memory for keys, once `read` rows were read and all of them that are loaded were sent.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn make_room(&mut self, client: &mut Client, read: u64) -> anyhow::Result<()> {
+    pub(crate) fn make_room(&mut self, read: u64) {
         if let Some(results) = self.results.take() {
             // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file, so
             // it should not be done for the sake of few keys beside others that could be staged too.
             let is_far = read.saturating_sub(results.behind) * STAGING_SHARE >= results.rows;
             let gives_all_up = !is_far && results.are_of_keys() && self.has_no_room();
-            results.close(client)?;
             self.sets.clear_given_up();
             if gives_all_up {
                 for place in self.check.places() {
@@ -221,7 +206,6 @@ impl<'a> FileKeys<'a> {
             }
         }
         self.sets.make_room();
-        Ok(())
     }
 
     /// Whether keys were given up since they don't fit in memory.

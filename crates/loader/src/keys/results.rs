@@ -1,20 +1,30 @@
 //! What the database found about the staged values of a file, read row by row.
+//!
+//! The findings are kept in a temporary file, since the transaction that made them may end before the rows do, and its
+//! temporary tables end with it.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 
 use anyhow::Context;
 use database::catalogue::constraints::Check;
+use dataset::failure::{Kind, OrFail};
 use postgres::Client;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::types::Type;
 use values::rule::{Rule, Violation};
 
 use crate::rules::key::Key;
 
 /// The temporary table that holds the findings.
 pub(crate) const TABLE: &str = "extrato_findings";
-const CURSOR: &str = "extrato_findings_by_row";
-/// How many findings are read at once.
-const FETCHED_ROWS: usize = 50_000;
+/// How many bytes a finding takes beside what the server said: the row's number, what it is about, the first row with the
+/// same key, the length of what the server said.
+const FINDING_BYTES: usize = 4 * 8;
+/// What the server said begins with its SQLSTATE.
+const SQLSTATE_BYTES: usize = 5;
 
 /// What the database can find about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +188,7 @@ pub(crate) struct StagedResults {
     pub(crate) behind: u64,
     pub(crate) rows: u64,
     asked: Asked,
+    findings: BufReader<File>,
     ahead: VecDeque<(u64, Found)>,
     /// The number of the last row about which all findings were read.
     read_to: u64,
@@ -185,25 +196,50 @@ pub(crate) struct StagedResults {
 }
 
 impl StagedResults {
-    /// Begins to read the findings about what was asked.
+    /// Takes the findings about what was asked over, and drops their table.
     ///
     /// # Errors
-    /// Errors of the server.
+    /// Errors of the server; [`Kind::Output`] if they cannot be kept.
     pub(crate) fn open(
         client: &mut Client,
         behind: u64,
         rows: u64,
         asked: Asked,
     ) -> anyhow::Result<Self> {
+        let failed = "cannot read what was found of the staged values";
+        let file = tempfile::tempfile().or_fail(Kind::Output, cannot_keep)?;
+        let mut writer = BufWriter::new(file);
+        let query = format!(
+            "SELECT row, of, finding, first, code || said FROM pg_temp.{TABLE} ORDER BY row"
+        );
+        let none: [(&str, Type); 0] = [];
+        let mut found = client.query_typed_raw(&query, none).context(failed)?;
+        while let Some(found) = found.next().context(failed)? {
+            let (row, of, finding): (i64, i16, i16) = (found.get(0), found.get(1), found.get(2));
+            let (first, said): (Option<i64>, Option<&str>) = (found.get(3), found.get(4));
+            let said = said.unwrap_or_default();
+            let about = (i64::from(of) << 8) | i64::from(finding);
+            let words = [row, about, first.unwrap_or(-1), said.len() as i64];
+            let words = words.map(i64::to_le_bytes);
+            writer
+                .write_all(words.as_flattened())
+                .and_then(|()| writer.write_all(said.as_bytes()))
+                .or_fail(Kind::Output, cannot_keep)?;
+        }
+        drop(found);
         client
-            .batch_execute(&format!(
-                "DECLARE {CURSOR} NO SCROLL CURSOR WITH HOLD FOR SELECT * FROM pg_temp.{TABLE} ORDER BY row"
-            ))
-            .context("cannot read what was found of the staged values")?;
+            .batch_execute(&format!("DROP TABLE pg_temp.{TABLE}"))
+            .context("cannot remove the staged values")?;
+        let mut file = writer
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .or_fail(Kind::Output, cannot_keep)?;
+        file.rewind().or_fail(Kind::Output, cannot_keep)?;
         Ok(Self {
             behind,
             rows,
             asked,
+            findings: BufReader::new(file),
             ahead: VecDeque::new(),
             read_to: 0,
             of_row: Vec::new(),
@@ -223,30 +259,32 @@ impl StagedResults {
     /// Reads the findings up to a row.
     ///
     /// # Errors
-    /// Errors of the server.
-    pub(crate) fn read_to(&mut self, client: &mut Client, row: u64) -> anyhow::Result<()> {
+    /// [`Kind::Output`] if the temporary file cannot be read.
+    pub(crate) fn read_to(&mut self, row: u64) -> anyhow::Result<()> {
         while !self.reach(row) {
-            let found = client
-                .query(&format!("FETCH {FETCHED_ROWS} FROM {CURSOR}"), &[])
-                .context("cannot read what was found of the staged values")?;
-            for found in &found {
-                let (row, of, finding): (i64, i16, i16) =
-                    (found.get(0), found.get(1), found.get(2));
-                let first: Option<i64> = found.get(3);
-                let (code, said): (Option<String>, Option<String>) = (found.get(4), found.get(5));
-                let found = Found {
-                    of: of as usize,
-                    finding: Finding::ALL[finding as usize],
-                    first: first.map(|first| first as u64),
-                    said: code.zip(said),
-                };
-                self.ahead.push_back((row as u64, found));
+            let mut bytes = [0; FINDING_BYTES];
+            match self.findings.read_exact(&mut bytes) {
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.read_to = u64::MAX,
+                read => {
+                    read.or_fail(Kind::Output, cannot_keep)?;
+                    let [row, about, first, said] = words(&bytes);
+                    let mut text = vec![0; said as usize];
+                    self.findings
+                        .read_exact(&mut text)
+                        .or_fail(Kind::Output, cannot_keep)?;
+                    let text = String::from_utf8_lossy(&text);
+                    let said = text.split_at_checked(SQLSTATE_BYTES);
+                    let found = Found {
+                        of: (about >> 8) as usize,
+                        finding: Finding::ALL[(about & 0xff) as usize],
+                        first: (first != u64::MAX).then_some(first),
+                        said: said.map(|(code, said)| (code.to_owned(), said.to_owned())),
+                    };
+                    self.ahead.push_back((row, found));
+                    // There may be more findings about this row.
+                    self.read_to = row.saturating_sub(1);
+                }
             }
-            self.read_to = match self.ahead.back() {
-                // There may be more findings about the last row.
-                Some((last, _)) if found.len() == FETCHED_ROWS => last - 1,
-                _ => u64::MAX,
-            };
         }
         Ok(())
     }
@@ -280,14 +318,14 @@ impl StagedResults {
             found,
         }
     }
+}
 
-    /// Ends the reading, and drops the table.
-    ///
-    /// # Errors
-    /// Errors of the server.
-    pub(crate) fn close(self, client: &mut Client) -> anyhow::Result<()> {
-        client
-            .batch_execute(&format!("CLOSE {CURSOR}; DROP TABLE pg_temp.{TABLE}"))
-            .context("cannot remove the staged values")
-    }
+/// The numbers that a finding begins with.
+fn words(bytes: &[u8; FINDING_BYTES]) -> [u64; 4] {
+    let (words, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|index| u64::from_le_bytes(words[index]))
+}
+
+fn cannot_keep() -> &'static str {
+    "cannot keep what was found of the staged values in a temporary file"
 }

@@ -259,8 +259,8 @@ impl Staging<'_> {
             })
             .collect();
         format!(
-            "CREATE TEMPORARY TABLE {VALUES} AS SELECT 0::bigint AS row{columns}{texts} FROM {} LIMIT 0;
-             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint, first bigint, code text, said text)",
+            "CREATE TEMPORARY TABLE {VALUES} ON COMMIT DROP AS SELECT 0::bigint AS row{columns}{texts} FROM {} LIMIT 0;
+             CREATE TEMPORARY TABLE {FINDINGS} (row bigint, of smallint, finding smallint, first bigint, code text, said text) ON COMMIT DROP",
             qualified(self.rows.schema, &self.rows.target.table)
         )
     }

@@ -101,7 +101,7 @@ pub(crate) fn load(
                 let waiting = progress.waiting.iter_mut().map(|row| &mut row.keys);
                 into.keys.stage_if_needed(client, read, waiting, cancel)?;
             }
-            into.keys.read_results_to(client, progress.row_to_come())?;
+            into.keys.read_results_to(progress.row_to_come())?;
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
             let table = &target.table;
             let mut copy = CopyIn::start_as(client, schema, table, &names, plan.form, false)?;
@@ -119,11 +119,10 @@ pub(crate) fn load(
                 .apply(client, into.rows)
                 .with_context(|| file.clone())?;
             if ended {
-                into.keys.close_results(client)?;
                 return Ok(progress.outcome);
             }
             if progress.begun.is_none() && into.keys.sets.is_over() {
-                into.keys.make_room(client, progress.outcome.rows.read)?;
+                into.keys.make_room(progress.outcome.rows.read);
             }
             if progress.is_due {
                 commit(client, into.rejects, &progress.outcome.rows)?;

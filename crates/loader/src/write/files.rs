@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::Context;
-use database::Cancel;
+use database::lock::lock;
+use database::{Cancel, transaction};
 use dataset::failure::Kind;
 use postgres::Client;
 use tracing::field;
@@ -21,18 +22,23 @@ use crate::target::Target;
 use crate::target::tables;
 use crate::write::file::{self, FileLoad, Outcome};
 use crate::write::file_plan::{self, FilePlan};
-use crate::write::ledger::{self, Entry};
+use crate::write::ledger::{self, Entry, OfOthers};
 use crate::write::reasons;
 use crate::write::rejects::Rejects;
 use storage::source;
 use storage::sum::Sum;
 use values::line_end::LineEnd;
 
+/// What the lock on the schema says of who holds it.
+const COMMAND: &str = "load";
+
 /// A load that is under way.
 pub(crate) struct Run<'a> {
     pub(crate) options: &'a Options,
     pub(crate) cancel: &'a Cancel,
     pub(crate) load_id: i64,
+    /// What other loads had recorded as this one began.
+    pub(crate) others: OfOthers,
     pub(crate) keys: KeySets,
     /// Whether the tables were made by this load and still lack their keys.
     pub(crate) unkeyed: bool,
@@ -143,7 +149,7 @@ impl Run<'_> {
             span,
             rows_before: report.rows.read,
         };
-        let load_id = self.load_id;
+        let (load_id, others) = (self.load_id, self.others);
         let rejected_before = report.rows.rejected;
         let read_before = report.rows.read - report.done_before;
         let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
@@ -176,7 +182,8 @@ impl Run<'_> {
                 ledger::record(client, &options.schema, &entry)?;
             }
             commit_with(client, options, rejects)?;
-            client.batch_execute("BEGIN")?;
+            begin(client, options)?;
+            check_alone(client, options, load_id, others)?;
             tables::lock(client, &options.schema, tables)
         };
         let outcome = file::load(client, &mut load, rest, self.cancel, &mut commit)?;
@@ -282,6 +289,31 @@ impl Run<'_> {
             check.references.push((reference, place));
         }
         Ok(check)
+    }
+}
+
+/// Begins a transaction that keeps other loads off the schema.
+///
+/// # Errors
+/// [`Kind::Refused`] if another load has it; errors of the server.
+pub(crate) fn begin(client: &mut Client, options: &Options) -> anyhow::Result<()> {
+    transaction::begin(client)?;
+    lock(client, COMMAND, &options.schema)
+}
+
+/// Checks that no other load has come between two transactions of this one: what is known of the tables would be old.
+fn check_alone(
+    client: &mut Client,
+    options: &Options,
+    load_id: i64,
+    before: OfOthers,
+) -> anyhow::Result<()> {
+    match ledger::of_others(client, &options.schema, load_id)? == before {
+        true => Ok(()),
+        false => Err(Kind::Refused.error(format!(
+            "another load into schema {} came between two commits of this one: run this one again",
+            options.schema
+        ))),
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
+use postgres::types::Type;
 
 use crate::report::Rows;
 use crate::write::rejects;
@@ -15,7 +16,8 @@ use storage::sum::Sum;
 pub(crate) const TABLE: &str = "extrato_load";
 const SEQUENCE: &str = "extrato_load_id";
 
-/// Makes the schema and the tables of the ledger where they are missing, and gives this load its id.
+/// Makes the schema and the tables of the ledger where they are missing, and gives this load its id, in the client's
+/// transaction.
 ///
 /// # Errors
 /// [`Kind::Connection`] if a right is missing; errors of the server.
@@ -35,7 +37,7 @@ pub(crate) fn begin(client: &mut Client, schema: &str, reject_table: bool) -> an
             .query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])?
             .is_some();
         let mut statements = format!(
-            "SET client_min_messages = warning;
+            "SET LOCAL client_min_messages = warning;
              CREATE TABLE IF NOT EXISTS {} (
                  load_id bigint NOT NULL, table_name text NOT NULL, file text NOT NULL, bytes bigint NOT NULL,
                  xxh3 text NOT NULL, rows_read bigint NOT NULL, rows_loaded bigint NOT NULL,
@@ -101,6 +103,35 @@ pub(crate) fn find(
         complete: row.get(1),
         rows: row.get::<_, i64>(2) as u64,
     }))
+}
+
+/// What other loads have recorded so far, to be compared with what they will have recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OfOthers {
+    entries: i64,
+    rows: i64,
+}
+
+/// Reads what loads other than `load_id` have recorded.
+///
+/// # Errors
+/// Errors of the server.
+pub(crate) fn of_others(
+    client: &mut Client,
+    schema: &str,
+    load_id: i64,
+) -> anyhow::Result<OfOthers> {
+    let query = format!(
+        "SELECT count(*), coalesce(sum(rows_read), 0)::bigint FROM {} WHERE load_id <> $1",
+        qualified(schema, TABLE)
+    );
+    let row = client
+        .query_typed_one(&query, &[(&load_id, Type::INT8)])
+        .with_context(|| format!("cannot read {schema}.{TABLE}"))?;
+    Ok(OfOthers {
+        entries: row.get(0),
+        rows: row.get(1),
+    })
 }
 
 /// How far the loading of a file has come.

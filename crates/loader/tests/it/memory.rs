@@ -11,7 +11,7 @@ use crate::world::{SALES, World, rows, scattered as id};
 
 /// Order lines with every sort of key at fault: duplicates near and far, of two columns, and products that are
 /// missing or come from a table whose keys don't fit either.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::new(&SALES);
     let products: String = (1..=20_000)
         .map(|id| {

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use connectorx::prelude::{CXQuery, Dispatcher};
+use database::Cancel;
 use database::catalogue::LiveTable;
-use database::snapshot::Snapshot;
-use database::{Cancel, Settings};
+use database::snapshot::{Reader, Snapshot};
 use tracing::field::Empty;
 
 use frames::{BlocksToFrames, Frames};
@@ -23,23 +23,22 @@ use crate::stage::{Spill, Table};
 /// A part of a table smaller than this, in blocks of 8 kB, isn't worth a connection of its own.
 const MIN_PART_PAGES: u32 = 128;
 
-/// Reads a whole table as the snapshot has it, over at most `partitions` connections at once; `spill` takes what
-/// memory cannot hold.
+/// Reads a whole table as the snapshot has it, in as many parts as `reader` has connections for; `spill` takes what memory
+/// cannot hold.
 ///
 /// # Errors
 /// The first error of any part: the connection's, or [`dataset::failure::Kind::Refused`] for a value that
 /// cannot be carried exactly. Nothing is ever left out silently: the rows read must be those sent.
 pub(crate) fn read_table(
-    settings: &Settings,
     snapshot: &Snapshot,
+    reader: &Reader,
     table: &LiveTable,
-    partitions: usize,
     spill: Spill,
     cancel: &Cancel,
 ) -> anyhow::Result<Table> {
     let columns = &table.schema.columns;
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let statements = snapshot.copy_statements(table, &names, partitions, MIN_PART_PAGES);
+    let statements = snapshot.copy_statements(table, &names, reader.parts(), MIN_PART_PAGES);
     let queries: Vec<CXQuery<String>> = statements.into_iter().map(CXQuery::naked).collect();
 
     let name = table.schema.name.as_str();
@@ -51,8 +50,7 @@ pub(crate) fn read_table(
     );
     let _entered = span.clone().entered();
     let shared = Arc::new(Shared {
-        settings: settings.clone(),
-        begin: snapshot.adopt_sql(),
+        reader: reader.clone(),
         table: name.to_owned(),
         columns: columns.clone(),
         cancel: cancel.clone(),

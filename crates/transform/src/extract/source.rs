@@ -9,9 +9,10 @@ use connectorx::impl_typesystem;
 use connectorx::prelude::{
     CXQuery, ConnectorXError, DataOrder, PartitionParser, Produce, Source, SourcePartition,
 };
+use database::Cancel;
 use database::copy::decode::{ColumnBlock, Decoder};
 use database::copy::read::Blocks;
-use database::{Cancel, Settings};
+use database::snapshot::Reader;
 use dataset::Column;
 use tracing::Span;
 
@@ -29,9 +30,7 @@ impl_typesystem! {
 
 /// What all partitions of one table share.
 pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    /// Begins the transaction and adopts the snapshot.
-    pub(crate) begin: String,
+    pub(crate) reader: Reader,
     pub(crate) table: String,
     pub(crate) columns: Vec<Column>,
     pub(crate) cancel: Cancel,
@@ -132,7 +131,7 @@ impl SourcePartition for PostgresPartition {
     fn parser(&mut self) -> anyhow::Result<BlockParser> {
         let shared = &self.shared;
         Ok(BlockParser {
-            blocks: Blocks::open(&shared.settings, &shared.begin, &self.query, &shared.cancel)?,
+            blocks: shared.reader.open(&self.query, &shared.cancel)?,
             decoder: Decoder::new(&shared.table, &shared.columns),
             pending: VecDeque::new(),
             shared: shared.clone(),

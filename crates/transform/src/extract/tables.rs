@@ -75,6 +75,7 @@ fn read_database(
     };
     let snapshot = Snapshot::take(settings, &dataset, &options.schema, &wanted, cancel)?;
     let id = snapshot.id().to_owned();
+    let reader = snapshot.reader(options.max_connections, "--max-connections");
     let models = needed.ready(snapshot.tables().iter().map(|table| &table.schema))?;
 
     let root = match &kept {
@@ -88,9 +89,7 @@ fn read_database(
         let began = Instant::now();
         let name = table.schema.name.clone();
         let spill = Spill::new(&root, &name, &budget, kept.is_some());
-        let connections = options.max_connections;
-        let read =
-            crate::extract::read_table(settings, &snapshot, table, connections, spill, cancel)?;
+        let read = crate::extract::read_table(&snapshot, &reader, table, spill, cancel)?;
         reports.push(TableReport {
             table: name.clone(),
             rows: read.rows(),
@@ -100,6 +99,7 @@ fn read_database(
         tables.push((name, read));
     }
     // From here on the database is left alone.
+    drop(reader);
     snapshot.release()?;
 
     if let Some(kept) = kept {

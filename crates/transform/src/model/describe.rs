@@ -1,7 +1,7 @@
 //! What the models of a dataset give and read, told without a database.
 
 use anyhow::Context;
-use database::{Cancel, Settings, catalogue};
+use database::{Cancel, Settings, catalogue, transaction};
 use dataset::{Column, ColumnType, Dataset};
 use serde::Serialize;
 
@@ -117,7 +117,9 @@ fn live_tables(
 ) -> anyhow::Result<Vec<catalogue::LiveTable>> {
     let mut connection = settings.connect(cancel)?;
     let wanted = |table: &str, column: &str| needed.has(table, column);
-    catalogue::read(&mut *connection, &needed.of(dataset), schema, &wanted)
+    transaction::reading(&mut connection, |client| {
+        catalogue::read(client, &needed.of(dataset), schema, &wanted)
+    })
 }
 
 /// Describes the models of a dataset.

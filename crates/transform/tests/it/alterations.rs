@@ -162,5 +162,5 @@ fn a_materialised_view_that_is_refreshed_before_it_is_locked_is_noticed() {
     assert_eq!(Failure::kind_of(&error), Some(Kind::Mismatch));
     assert!(error.to_string().contains("`movimento`"), "{error:#}");
     assert!(world.published().is_empty());
-    assert_eq!(run_into(&world, "BEGIN", refresh).unwrap(), 3_000);
+    assert_eq!(run_into(&world, "REPEATABLE READ", refresh).unwrap(), 3_000);
 }

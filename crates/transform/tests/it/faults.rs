@@ -318,7 +318,7 @@ fn a_server_without_a_connection_left_says_which_option_helps() {
     let world = with_a_former_output(Database::create());
     let limited = Role::create(
         &world.database,
-        "ALTER ROLE {role} CONNECTION LIMIT 2; GRANT USAGE ON SCHEMA cards TO {role};
+        "ALTER ROLE {role} CONNECTION LIMIT 1; GRANT USAGE ON SCHEMA cards TO {role};
          GRANT SELECT ON ALL TABLES IN SCHEMA cards TO {role}",
     );
     let failed = failure(&world, &limited.settings, || {});

@@ -122,7 +122,7 @@ impl World {
             out: self.out.path().to_owned(),
             layout,
             format: Format::Csv,
-            max_connections: 2,
+            max_connections: 3,
             memory_bytes: 1 << 30,
             stage: None,
             preview: false,

@@ -93,22 +93,20 @@ pub(super) fn compare(
         .collect();
     needed.check(&tables)?;
     // The model's tables are those of the schema, whatever the role's own search path is.
-    let begin = format!(
-        "{}; SET LOCAL search_path = {}",
-        snapshot.adopt_sql(),
-        quoted(&source.schema)
-    );
-    let mut client = settings.connect(cancel)?;
-    client
-        .batch_execute(&begin)
-        .context("entering the snapshot")?;
+    let path = format!("SET LOCAL search_path = {}", quoted(&source.schema));
+    snapshot
+        .connection()
+        .batch_execute(&path)
+        .context("naming the schema")?;
+    // One model after the other: the snapshot's own connection is enough.
+    let reader = snapshot.reader(1, "");
     let compared = outputs
         .iter()
         .zip(models)
         .map(|(output, model)| {
             let began = Instant::now();
-            let query = Query::of(model, &output.run.partition_by, &mut client)?;
-            let blocks = Blocks::open(settings, &begin, &query.copy, cancel)?;
+            let query = Query::of(model, &output.run.partition_by, &mut snapshot.connection())?;
+            let blocks = reader.open(&query.copy, cancel)?;
             let rows = compare_one(output, &query, blocks)?;
             Ok(AgainstDatabase {
                 schema: source.schema.clone(),

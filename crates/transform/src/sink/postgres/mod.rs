@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::Context;
 use database::catalogue::identifier::{literal, qualified, quoted};
 use database::copy::write::CopyIn;
-use database::lock::lock_for_transaction;
-use database::{Cancel, Connection, Settings};
+use database::lock::lock;
+use database::{Cancel, Connection, Settings, transaction};
 use dataset::failure::{Kind, OrFail};
 use dataset::{ColumnType, LONGEST_NAME_BYTES, Model};
 use postgres::Client;
@@ -75,7 +75,9 @@ impl<'a> Target<'a> {
     /// is a replica.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let mut connection = self.settings.connect(self.cancel)?;
-        self.check_rights(&mut connection).map(drop)
+        transaction::reading(&mut connection, |client| {
+            self.check_rights(client).map(drop)
+        })
     }
 
     /// Begins the transaction.
@@ -84,8 +86,8 @@ impl<'a> Target<'a> {
     /// As [`check`](Self::check); [`Kind::Refused`] if another run writes into the schema.
     pub(crate) fn begin(&self) -> anyhow::Result<WriteBack<'a>> {
         let mut connection = self.settings.connect(self.cancel)?;
-        connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")?;
-        lock_for_transaction(&mut *connection, "transform", self.schema)?;
+        transaction::begin(&mut connection)?;
+        lock(&mut *connection, "transform", self.schema)?;
         if !self.check_rights(&mut connection)? {
             connection
                 .batch_execute(&format!("CREATE SCHEMA {}", quoted(self.schema)))

@@ -1,0 +1,121 @@
+//! The beginning of each transaction of ours: all settings are its own, so that none stays in a session.
+//!
+//! A pooler (PgBouncer in transaction mode) lends a session of the server to one client for a transaction, and to another
+//! for the next. What outlives a transaction is then another's: settings, advisory locks, temporary tables, cursors,
+//! prepared statements. So every statement of ours runs in a transaction that began here, settings and locks are the
+//! transaction's own, and statements have no name, except those that the client's COPY prepares and closes again in the
+//! same transaction.
+
+use dataset::failure::Kind;
+use postgres::{Client, SimpleQueryMessage};
+
+/// What each of our transactions sets, so that nothing of the role's or the server's configuration changes a value's
+/// text, ends a long statement, or hides rows: with `row_security` off, a policy that would leave out rows is an error.
+/// None of these takes a snapshot.
+const SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY'; \
+    SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; \
+    SET LOCAL lc_monetary = 'C'; SET LOCAL lc_numeric = 'C'; SET LOCAL lc_time = 'C'; SET LOCAL xmloption = 'content'; \
+    SET LOCAL row_security = off; SET LOCAL standard_conforming_strings = on";
+
+/// What each of our transactions asks first: `transaction_timeout` came with Postgres 17; and the statements that another
+/// program has left in a pooled session under the names that our client uses too (`s0`, `s1` …), each of which would be in
+/// the way of a COPY.
+const QUERIES: &str = "SELECT set_config('transaction_timeout', '0', true) \
+    WHERE current_setting('transaction_timeout', true) IS NOT NULL; \
+    SELECT format('DEALLOCATE %I', name) AS deallocate FROM pg_prepared_statements WHERE name ~ '^s[0-9]+$'";
+
+/// The mode of transactions that write.
+const READ_WRITE: &str = "ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// The mode of transactions that look into the catalogue, and see at each statement what has been committed.
+const READ_ONLY: &str = "ISOLATION LEVEL READ COMMITTED READ ONLY";
+
+/// Begins a transaction that writes.
+///
+/// # Errors
+/// [`Kind::Usage`] behind a pooler that lends a session for a single statement; the server's.
+pub fn begin(client: &mut Client) -> anyhow::Result<()> {
+    run(client, &format!("{}; {QUERIES}", opening(READ_WRITE)))
+}
+
+/// Begins a transaction that only reads.
+///
+/// # Errors
+/// As [`begin`].
+pub fn begin_read_only(client: &mut Client) -> anyhow::Result<()> {
+    run(client, &format!("{}; {QUERIES}", opening(READ_ONLY)))
+}
+
+/// Runs `work` in a transaction that only reads.
+///
+/// # Errors
+/// As [`begin`], and those of `work`, after which the transaction is rolled back.
+pub fn reading<T>(
+    client: &mut Client,
+    work: impl FnOnce(&mut Client) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    begin_read_only(client)?;
+    let done = work(client);
+    let end = client.batch_execute("ROLLBACK").map_err(Into::into);
+    done.and_then(|done| end.map(|()| done))
+}
+
+/// The statements that begin a transaction of a mode, and take no snapshot.
+pub(crate) fn opening(mode: &str) -> String {
+    format!("BEGIN {mode}; {SETTINGS}")
+}
+
+/// Finishes the beginning of a transaction that has its snapshot; again before its end, where the client has prepared
+/// statements that it keeps.
+pub(crate) fn settle(client: &mut Client) -> anyhow::Result<()> {
+    run(client, QUERIES)
+}
+
+fn run(client: &mut Client, statements: &str) -> anyhow::Result<()> {
+    let answers = client.simple_query(statements).map_err(explain)?;
+    match deallocate(&answers) {
+        Some(deallocate) => client.batch_execute(&deallocate).map_err(explain),
+        None => Ok(()),
+    }
+}
+
+/// Begins a transaction of the asynchronous client with these statements, as [`adopting`] gives them.
+pub(crate) async fn begin_async(
+    client: &tokio_postgres::Client,
+    statements: &str,
+) -> Result<(), tokio_postgres::Error> {
+    let answers = client.simple_query(statements).await?;
+    match deallocate(&answers) {
+        Some(deallocate) => client.batch_execute(&deallocate).await,
+        None => Ok(()),
+    }
+}
+
+/// The statements that begin a transaction of a mode which sees an exported snapshot.
+pub(crate) fn adopting(mode: &str, snapshot: &str) -> String {
+    format!("BEGIN {mode}; SET TRANSACTION SNAPSHOT {snapshot}; {SETTINGS}; {QUERIES}")
+}
+
+/// What removes the statements that were found.
+fn deallocate(answers: &[SimpleQueryMessage]) -> Option<String> {
+    let found = answers.iter().filter_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => row.try_get("deallocate").ok().flatten(),
+        _ => None,
+    });
+    let statements: Vec<&str> = found.collect();
+    (!statements.is_empty()).then(|| statements.join("; "))
+}
+
+/// Says what it means that a transaction cannot begin.
+fn explain(error: postgres::Error) -> anyhow::Error {
+    let said = error.as_db_error().map(|error| error.message().to_owned());
+    match said {
+        // PgBouncer's words; there is no code for it.
+        Some(said) if said.contains("statement pooling mode") => Kind::Usage.caused_by(
+            error,
+            "the pooler lends its connections for single statements (pool_mode = statement), and everything here runs in \
+             transactions: connect to the server itself, or to a pool with pool_mode = transaction or session",
+        ),
+        _ => error.into(),
+    }
+}
