@@ -11,6 +11,7 @@ mod full_disk;
 mod hostile_values;
 mod layout;
 mod models;
+mod pooler;
 mod reconciliation;
 mod refusals;
 mod replica;
