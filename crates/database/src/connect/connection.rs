@@ -117,12 +117,13 @@ impl Settings {
             connected = config.connect(connector.clone());
         }
         let mut client = connected.map_err(|error| self.explain(error, one))?;
-        client.is_valid(FIRST_ANSWER).map_err(|error| {
-            match error.code().is_none() && !error.is_closed() {
-                true => self.unanswered(error, one),
-                false => self.explain(error, one),
-            }
-        })?;
+        // The last words of a pooler that closes the connection, the client doesn't hear.
+        client
+            .is_valid(FIRST_ANSWER)
+            .map_err(|error| match error.code() {
+                None => self.unanswered(error, one),
+                Some(_) => self.explain(error, one),
+            })?;
         let messages = client
             .simple_query("SHOW server_version_num")
             .map_err(|error| self.explain(error, one))?;
@@ -197,7 +198,8 @@ impl Settings {
             None => "wait until other clients end, or raise the size of its pool".to_owned(),
         };
         let message = format!(
-            "{self} took the connection, but has none to the server for it, as a pooler whose pool is used up: {way_out}"
+            "{self} took the connection and gave no answer over it, as a pooler does whose connections to the server are all in \
+             use: {way_out}"
         );
         Kind::Connection.caused_by(error, message)
     }

@@ -13,6 +13,7 @@ mod layout;
 mod models;
 mod numerics;
 mod other_readers;
+mod pooler;
 mod reconciliation;
 mod refusals;
 mod replica;
