@@ -116,6 +116,12 @@ fn explain(error: postgres::Error) -> anyhow::Error {
             "the pooler lends its connections for single statements (pool_mode = statement), and everything here runs in \
              transactions: connect to the server itself, or to a pool with pool_mode = transaction or session",
         ),
+        // Its words are lost where it closes the connection before they are read.
+        None if error.is_closed() => Kind::Connection.caused_by(
+            error,
+            "the connection was closed as a transaction began: was the server stopped, or is there a pooler before it that \
+             needs pool_mode = transaction or session?",
+        ),
         _ => error.into(),
     }
 }
