@@ -105,7 +105,7 @@ fn the_server_only_reads_each_table_once_and_neither_joins_sorts_nor_aggregates(
     let before = tuples_read(&world);
     let logged = server.log().len();
     let mut options = world.options(Layout::SingleFile);
-    options.max_connections = 3;
+    options.max_connections = 4;
     world.try_transform(&options).unwrap();
     let asked = statements(&server.log()[logged..]);
 
