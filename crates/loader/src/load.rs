@@ -201,16 +201,7 @@ fn into_tables(
         report.rows.check(&report.table)?;
         run.rows.add(&report.rows);
     }
-    if let Some(limit) = run.options.max_rejects
-        && limit.is_exceeded(run.rows.rejected, run.rows.read)
-    {
-        return Err(Kind::Refused.error(format!(
-            "{} of {} rows were rejected, more than --max-rejects {limit} allows. The commonest reasons:{}",
-            run.rows.rejected,
-            run.rows.read,
-            run.rejects.commonest(None)
-        )));
-    }
+    run.rejects.check_limit(run.options, &run.rows, None)?;
     commit_with(client, run.options, &mut run.rejects)?;
     Ok(reports)
 }

@@ -153,17 +153,7 @@ impl Run<'_> {
         let rejected_before = report.rows.rejected;
         let read_before = report.rows.read - report.done_before;
         let mut commit = |client: &mut Client, rejects: &mut Rejects, rows: &Rows| {
-            if let Some(limit) = options.max_rejects
-                && limit.is_exceeded(rows.rejected, rows.read)
-            {
-                return Err(Kind::Refused.error(format!(
-                    "{} of {} rows of {name} were rejected, more than --max-rejects {limit} allows. The commonest \
-                     reasons:{}",
-                    rows.rejected,
-                    rows.read,
-                    rejects.commonest(Some(&target.table))
-                )));
-            }
+            rejects.check_limit(options, rows, Some((&target.table, &name)))?;
             rejects.check_default_limit(
                 options,
                 &target.table,

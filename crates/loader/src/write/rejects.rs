@@ -14,6 +14,7 @@ use values::text;
 
 use crate::input::find::TableFiles;
 use crate::options::{DEFAULT_MAX_REJECTS, Options};
+use crate::report::Rows;
 use crate::write::reasons::{self, Reasons};
 use storage::source::Source;
 
@@ -193,6 +194,32 @@ impl Rejects {
     /// The reasons why rows of that file of a table are rejected of which one was rejected last.
     pub(crate) fn of_last_file(&self, table: &str) -> Option<&Reasons> {
         self.files.get(table).map(|out| &out.of_file.1)
+    }
+
+    /// Checks that no more of these rows were rejected than the options allow: rows of the whole load, or of a file of a
+    /// table, `of_file`.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] with the commonest reasons.
+    pub(crate) fn check_limit(
+        &self,
+        options: &Options,
+        rows: &Rows,
+        of_file: Option<(&str, &str)>,
+    ) -> anyhow::Result<()> {
+        let Some(limit) = options.max_rejects else {
+            return Ok(());
+        };
+        if !limit.is_exceeded(rows.rejected, rows.read) {
+            return Ok(());
+        }
+        Err(Kind::Refused.error(format!(
+            "{} of {} rows{} were rejected, more than --max-rejects {limit} allows. The commonest reasons:{}",
+            rows.rejected,
+            rows.read,
+            of_file.map_or(String::new(), |(_, file)| format!(" of {file}")),
+            self.commonest(of_file.map(|(table, _)| table))
+        )))
     }
 
     /// Checks that at most a tenth of the rows of a table were rejected, unless the options give another limit.
