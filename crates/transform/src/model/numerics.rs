@@ -40,14 +40,16 @@ fn of_outputs(body: &SetExpr, model: &Model, found: &mut BTreeMap<String, Column
         }
         _ => return,
     };
-    let expression = |item| match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
-        _ => None,
-    };
-    let expressions: Option<Vec<Expr>> = items.iter().cloned().map(expression).collect();
+    let expressions: Option<Vec<&Expr>> = items
+        .iter()
+        .map(|item| match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+            _ => None,
+        })
+        .collect();
     match expressions {
         Some(expressions) => {
-            for (expr, (_, kind)) in expressions.iter().zip(&model.columns) {
+            for (expr, (_, kind)) in expressions.into_iter().zip(&model.columns) {
                 add(found, column(expr).or_else(|| summed(expr)), Some(*kind));
             }
         }
