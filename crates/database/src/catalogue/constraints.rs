@@ -50,13 +50,6 @@ pub struct ColumnLimits {
     pub server_type: Option<ServerType>,
 }
 
-impl ColumnLimits {
-    /// Whether the server alone knows which of the column's values are equal.
-    pub fn is_compared_by_server(&self) -> bool {
-        self.server_type.is_some() || !self.deterministic
-    }
-}
-
 /// A type of which only the server can judge the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerType {

@@ -120,7 +120,7 @@ impl RowPlan {
                     values,
                 }) => {
                     match self.is_empty(raw) {
-                        true => violations.push(broken(shape(EMPTY_ROW.to_owned()))),
+                        true => violations.push(broken(of_row(Rule::Shape, EMPTY_ROW.to_owned()))),
                         false => violations.extend(more.into_iter().map(broken)),
                     }
                     values
@@ -209,13 +209,9 @@ impl RowPlan {
                     self.grammar.line_end.name()
                 ),
             ),
-            None => return self.misshapen(fields, raw).map(shape),
+            None => (Rule::Shape, self.misshapen(fields, raw)?),
         };
-        Some(Violation {
-            column: String::new(),
-            rule,
-            message,
-        })
+        Some(of_row(rule, message))
     }
 
     /// What is wrong with the number of a record's fields, or with the record as a whole.
@@ -298,10 +294,10 @@ fn decoded(bytes: &[u8], encoding: Encoding) -> Cell<'_> {
 }
 
 /// A broken rule of the row as a whole.
-fn shape(message: String) -> Violation {
+fn of_row(rule: Rule, message: String) -> Violation {
     Violation {
         column: String::new(),
-        rule: Rule::Shape,
+        rule,
         message,
     }
 }

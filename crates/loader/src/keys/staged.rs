@@ -62,8 +62,8 @@ pub(crate) struct FileRows<'a> {
 impl FileRows<'_> {
     /// Those of the columns whose texts only the server can judge.
     pub(crate) fn texts(&self) -> impl Iterator<Item = usize> {
-        let of_server = &self.target.of_server;
-        (0..self.columns.len()).filter(|column| of_server.contains(&self.columns[*column]))
+        let rules = self.plan.rows.columns.iter().enumerate();
+        rules.filter_map(|(column, rules)| rules.server_type.map(|_| column))
     }
 
     /// Whether the user may make temporary tables, with the columns of the table.

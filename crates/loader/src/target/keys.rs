@@ -82,24 +82,19 @@ impl Keys {
             .unique
             .iter()
             .map(|unique| (&unique.columns, unique.primary, &unique.equality));
-        let nulls_equal = |columns: &[String]| {
-            let same = |key: &&UniqueKey| sorted(&key.columns) == columns;
-            let mut found = constraints.unique.iter().filter(same);
-            found.any(|key| key.nulls_equal)
-        };
         let mut seen: Vec<Vec<String>> = Vec::new();
-        // The index of a key knows better than its columns how it is compared.
-        let indexed = |columns: &[String]| {
-            let same = |other: &&Vec<String>| sorted(other) == columns;
-            let mut found = constraints.unique.iter().filter(|key| same(&&key.columns));
-            found.next().map(|key| (&key.columns, &key.equality))
-        };
         for (columns, primary, equality) in std::iter::once(of_dataset).chain(live) {
             let name = sorted(columns);
             if name.is_empty() || seen.contains(&name) {
                 continue;
             }
-            let (columns, equality) = indexed(&name).unwrap_or((columns, equality));
+            let indexes = constraints.unique.iter();
+            let indexes: Vec<&UniqueKey> =
+                indexes.filter(|key| sorted(&key.columns) == name).collect();
+            // The index of a key knows better than its columns how it is compared.
+            let (columns, equality) = indexes
+                .first()
+                .map_or((columns, equality), |key| (&key.columns, &key.equality));
             let is_first = seen.is_empty();
             seen.push(name.clone());
             let mut pairs: Vec<_> = columns.iter().zip(equality).collect();
@@ -112,7 +107,7 @@ impl Keys {
                 class(equality, named(&constraints.columns, column)).unwrap_or(KeyClass::Server)
             });
             self.unique.push(Unique {
-                nulls_equal: nulls_equal(&name),
+                nulls_equal: indexes.iter().any(|key| key.nulls_equal),
                 name: KeyName {
                     schema: schema.to_owned(),
                     table: table.name.clone(),

@@ -34,8 +34,6 @@ pub(crate) struct Target {
     pub(crate) types: Vec<String>,
     /// The names of those columns whose type is a domain.
     pub(crate) domains: Vec<String>,
-    /// The names of those columns whose texts only the server can judge.
-    pub(crate) of_server: Vec<String>,
     /// The columns that a file may have. An index into these is not one into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// The keys that no two rows share, the primary key first.
@@ -129,7 +127,7 @@ impl Target {
         let formats: Arc<[Format]> = formats.map_err(usage)?.into();
 
         let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut domains, mut of_server) = (Vec::new(), Vec::new());
+        let mut domains = Vec::new();
         for (column, limits) in live.columns.iter().zip(&constraints.columns) {
             if !limits.writable {
                 continue;
@@ -191,7 +189,6 @@ impl Target {
             columns.push(rule);
             types.push(limits.qualified_type.clone());
             domains.extend(limits.is_domain.then(|| column.name.clone()));
-            of_server.extend(limits.server_type.map(|_| column.name.clone()));
         }
         let wanted = wanted::wanted(&rules.columns, &names).map_err(usage)?;
         if let Some((missing, _)) = names
@@ -212,7 +209,6 @@ impl Target {
             columns,
             types,
             domains,
-            of_server,
             wanted,
         })
     }

@@ -63,9 +63,7 @@ impl Upserts {
         }
         let FileRows {
             schema,
-            target: Target {
-                table, of_server, ..
-            },
+            target: Target { table, .. },
             columns,
             plan,
             ..
@@ -88,10 +86,13 @@ impl Upserts {
         let mut copy = CopyIn::start_as(client, "pg_temp", TABLE, &names, plan.form, false)?;
         copy.send(self.encoder.bytes(), self.rows)?;
         copy.finish()?;
+        // Keys that are equal to the server may be written in several ways.
+        let texts: Vec<usize> = rows.texts().collect();
         let others: Vec<_> = columns
             .iter()
-            // Keys that are equal to the server may be written in several ways.
-            .filter(|column| !key.contains(column) || of_server.contains(column))
+            .enumerate()
+            .filter(|(place, column)| !key.contains(column) || texts.contains(place))
+            .map(|(_, column)| column)
             .collect();
         if !others.is_empty() {
             let set: Vec<_> = others
