@@ -234,12 +234,9 @@ impl Target {
         found.next().map_or("text", |(_, name)| name)
     }
 
-    /// The columns of the primary key, as the dataset or the database names them.
-    pub(crate) fn primary(&self) -> &[String] {
-        self.unique
-            .iter()
-            .find(|unique| unique.primary)
-            .map_or(&[], |unique| &unique.name.columns)
+    /// The primary key, as the dataset or the database names it.
+    pub(crate) fn primary(&self) -> Option<&Unique> {
+        self.unique.iter().find(|unique| unique.primary)
     }
 }
 

@@ -68,7 +68,9 @@ impl Upserts {
             plan,
             ..
         } = rows;
-        let key = rows.target.primary();
+        let (key, equality) = rows.target.primary().map_or((&[][..], &[][..]), |primary| {
+            (&primary.name.columns[..], &primary.equality[..])
+        });
         let target = qualified(schema, table);
         let list = |names: &[String]| {
             let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
@@ -101,7 +103,11 @@ impl Upserts {
                 .collect();
             let same: Vec<_> = key
                 .iter()
-                .map(|column| format!("t.{0} = s.{0}", quoted(column)))
+                .zip(equality)
+                .map(|(column, equality)| {
+                    let column = quoted(column);
+                    equality.sql(&format!("t.{column}"), &format!("s.{column}"))
+                })
                 .collect();
             let statement = format!(
                 "UPDATE {target} AS t SET {} FROM (SELECT DISTINCT ON ({key}) * FROM pg_temp.{TABLE} ORDER BY {key}, {SEQUENCE} DESC) AS s

@@ -342,7 +342,9 @@ fn rows_replace_those_that_have_the_same_key_in_the_servers_eyes() {
         ("dataset.toml", &TOML.replace("\"id\"", "\"code\"")),
         (
             "schema.sql",
-            "CREATE EXTENSION citext SCHEMA pg_catalog; CREATE TABLE item (code citext NOT NULL, n integer, tags text[]);",
+            // Its operators are not found by their bare names.
+            "CREATE SCHEMA types; CREATE EXTENSION citext SCHEMA types;
+             CREATE TABLE item (code types.citext NOT NULL, n integer, tags text[]);",
         ),
         (
             "constraints.sql",
