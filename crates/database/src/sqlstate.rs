@@ -124,8 +124,8 @@ fn kind_of_database_error(error: &postgres::Error) -> Kind {
         // A lock that was not to be had in time.
         "55P03" => Kind::Connection,
         "42P06" | "42P07" | "42710" => Kind::Refused,
-        // The server's disk is full.
-        "53100" => Kind::Output,
+        // The server's disk is full, or what a session may take of it for temporary files (`temp_file_limit`).
+        "53100" | "53400" => Kind::Output,
         "42P01" | "42703" | "42704" | "42883" | "42804" | "3F000" => Kind::Mismatch,
         code => match &code[..2] {
             // Connection, login, resources, operator intervention, the server's own faults; others' locks or a

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use database::Environment;
-use database::embedded::{Embedded, Status};
+use database::embedded::{Embedded, Status, scratch};
 use dataset::failure::{Kind, OrFail};
 use serde_json::json;
 
@@ -84,6 +84,8 @@ pub(crate) fn run(
                     server.folder().display()
                 )));
             }
+            // Refused while a run uses it, and then nothing is deleted.
+            scratch::destroy(environment)?;
             server.destroy()?;
             report(&server, terminal)
         }

@@ -3,14 +3,17 @@
 
 mod account;
 mod programs;
+pub mod scratch;
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use dataset::failure::{Kind, OrFail};
 use rand::RngExt;
@@ -26,6 +29,8 @@ const USER: &str = "extrato";
 const DATABASE: &str = "extrato";
 const PORT: u16 = 5432;
 const LOCK: &str = "lock";
+/// The pause between two tries to get the lock.
+const PAUSE: Duration = Duration::from_millis(20);
 /// The longest path of a Unix socket (`sun_path` without its final NUL), and the file name Postgres adds.
 const SOCKET_BYTES: usize = 107;
 const SOCKET_FILE: &str = ".s.PGSQL.5432";
@@ -51,6 +56,49 @@ full_page_writes = off
 max_connections = 200
 ";
 
+/// For a server whose data is worth nothing once a run has ended. Memory that processes share lies in files, since
+/// containers give little of the other kind (`/dev/shm`); who waits for a result and is killed doesn't keep the server busy.
+const SCRATCH: &str = "
+fsync = off
+full_page_writes = off
+autovacuum = off
+max_connections = 60
+max_locks_per_transaction = 256
+max_wal_size = '1GB'
+dynamic_shared_memory_type = mmap
+client_connection_check_interval = '2s'
+";
+
+/// What a server is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// The user's data, which stays.
+    Data,
+    /// One test run.
+    Test,
+    /// Databases that live as long as the run that made them.
+    Scratch,
+}
+
+impl Purpose {
+    /// The server's name in messages.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Data | Self::Test => "embedded server",
+            Self::Scratch => "scratch server",
+        }
+    }
+
+    /// What is set for this purpose beside [`CONFIGURATION`].
+    const fn configuration(self) -> &'static str {
+        match self {
+            Self::Data => "",
+            Self::Test => THROWAWAY,
+            Self::Scratch => SCRATCH,
+        }
+    }
+}
+
 /// Whether the server is there and runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,7 +115,7 @@ pub enum Status {
 pub struct Embedded {
     folder: PathBuf,
     environment: Environment,
-    throwaway: bool,
+    purpose: Purpose,
 }
 
 impl Embedded {
@@ -77,24 +125,10 @@ impl Embedded {
     /// # Errors
     /// [`Kind::Usage`] if neither `EXTRATO_HOME`, `XDG_DATA_HOME` nor `HOME` is set.
     pub fn of_user(environment: &Environment) -> anyhow::Result<Self> {
-        let home = if let Some(home) = environment.get("EXTRATO_HOME") {
-            PathBuf::from(home)
-        } else if is_root() {
-            PathBuf::from("/var/lib/extrato")
-        } else if let Some(data) = environment.get("XDG_DATA_HOME") {
-            Path::new(data).join("extrato")
-        } else if let Some(home) = environment.home() {
-            home.join(".local/share/extrato")
-        } else {
-            return Err(Kind::Usage
-                .error("HOME is not set: name a folder for the embedded server in EXTRATO_HOME"));
-        };
-        let home =
-            std::path::absolute(&home).or_fail(Kind::Usage, || home.display().to_string())?;
         Ok(Self {
-            folder: home.join("postgres"),
+            folder: home(environment)?.join("postgres"),
             environment: environment.clone(),
-            throwaway: false,
+            purpose: Purpose::Data,
         })
     }
 
@@ -103,7 +137,7 @@ impl Embedded {
         Self {
             folder: folder.to_owned(),
             environment: environment.clone(),
-            throwaway: true,
+            purpose: Purpose::Test,
         }
     }
 
@@ -118,27 +152,34 @@ impl Embedded {
     /// [`Kind::Connection`] if there are no Postgres programs (the message says what to
     /// install), or the server doesn't start (with the end of its log).
     pub fn start(&self) -> anyhow::Result<Settings> {
-        let _lock = self.lock()?;
-        let account = Account::for_server()?;
-        if self.status()? != Status::Running {
-            let programs = self.programs()?;
-            if !self.data().join("PG_VERSION").is_file() {
-                self.make(&programs, account.as_ref()).map_err(|error| match account {
-                    Some(_) => error.context(format!(
-                        "the embedded server cannot be made (as root it runs as an unprivileged account, which must \
-                         be able to reach {}; EXTRATO_HOME names another place)",
-                        self.folder.display()
-                    )),
-                    None => error,
-                })?;
-            }
-            // One that runs without its socket, which somebody deleted, is of no use.
-            self.stop_server(&programs, account.as_ref())?;
-            self.start_server(&programs, account.as_ref())?;
-        }
+        let _lock = self.lock(&Cancel::default())?;
+        self.start_locked("")?;
         let settings = self.settings()?;
         ensure_database(&settings)?;
         Ok(settings)
+    }
+
+    /// Makes the server if it is absent and starts it with these options of its own if it is stopped, for who holds the lock.
+    fn start_locked(&self, options: &str) -> anyhow::Result<()> {
+        if self.status()? == Status::Running {
+            return Ok(());
+        }
+        let account = Account::for_server()?;
+        let programs = self.programs()?;
+        if !self.data().join("PG_VERSION").is_file() {
+            self.make(&programs, account.as_ref()).map_err(|error| match account {
+                Some(_) => error.context(format!(
+                    "the {} cannot be made (as root it runs as an unprivileged account, which must be able to reach \
+                     {}; EXTRATO_HOME names another place)",
+                    self.purpose.name(),
+                    self.folder.display()
+                )),
+                None => error,
+            })?;
+        }
+        // One that runs without its socket, which somebody deleted, is of no use.
+        self.stop_server(&programs, account.as_ref(), "fast")?;
+        self.start_server(&programs, account.as_ref(), options)
     }
 
     /// Stops the server; whoever is connected is disconnected.
@@ -146,12 +187,21 @@ impl Embedded {
         if self.status()? == Status::Absent {
             return Ok(());
         }
-        let _lock = self.lock()?;
+        let _lock = self.lock(&Cancel::default())?;
+        self.stop_locked("fast")
+    }
+
+    /// Stops the server in a mode of pg_ctl, for who holds the lock.
+    fn stop_locked(&self, mode: &str) -> anyhow::Result<()> {
         if !self.data().join("postmaster.pid").is_file() {
             return Ok(());
         }
         // Those of any version can stop any.
-        self.stop_server(&self.some_programs()?, Account::for_server()?.as_ref())
+        self.stop_server(
+            &self.some_programs()?,
+            Account::for_server()?.as_ref(),
+            mode,
+        )
     }
 
     /// Whether the server is there and runs.
@@ -170,7 +220,13 @@ impl Embedded {
     /// Stops the server and deletes its data.
     pub fn destroy(&self) -> anyhow::Result<()> {
         self.stop()?;
-        // What is ours and nothing else: the folder may hold what somebody put there.
+        self.erase()?;
+        self.remove_folder()
+    }
+
+    /// Deletes all of a server that is stopped but its lock: what is ours and nothing else, since the folder may hold what
+    /// somebody put there.
+    fn erase(&self) -> anyhow::Result<()> {
         let entries = [
             self.data(),
             self.new_data(),
@@ -178,21 +234,13 @@ impl Embedded {
             self.log(),
             self.passfile(),
             self.password_file(),
-            self.folder.join(LOCK),
         ];
-        for path in entries {
-            let removed = match path.is_dir() {
-                true => fs::remove_dir_all(&path),
-                false => fs::remove_file(&path),
-            };
-            match removed {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error)
-                        .or_fail(Kind::Output, || format!("cannot delete {}", path.display()));
-                }
-                _ => {}
-            }
-        }
+        entries.iter().try_for_each(|path| remove(path))
+    }
+
+    /// Deletes the lock, and the folder if nothing else is in it.
+    fn remove_folder(&self) -> anyhow::Result<()> {
+        remove(&self.folder.join(LOCK))?;
         let _ = fs::remove_dir(&self.folder);
         Ok(())
     }
@@ -203,7 +251,10 @@ impl Embedded {
     /// [`Kind::Connection`] if there is no embedded server.
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let password = self.password()?.ok_or_else(|| {
-            Kind::Connection.error("there is no embedded server yet: run `extrato db start`")
+            Kind::Connection.error(match self.purpose {
+                Purpose::Scratch => format!("there is no server in {}", self.folder.display()),
+                _ => "there is no embedded server yet: run `extrato db start`".to_owned(),
+            })
         })?;
         Ok(Settings::socket(
             &self.socket_folder(),
@@ -289,22 +340,49 @@ impl Embedded {
     fn some_programs(&self) -> anyhow::Result<Programs> {
         Programs::all(&self.environment).into_iter().next().ok_or_else(|| {
             let place = self.environment.get("PG_BIN").map(|folder| format!(" in PG_BIN ({folder})"));
+            let place = place.unwrap_or_default();
+            let (or, otherwise) = match self.purpose {
+                Purpose::Scratch => ("or ", ""),
+                _ => ("", ", or name a running server with --url, such as that of compose.yaml (docker compose up --wait \
+                     postgres)"),
+            };
             Kind::Connection.error(format!(
-                "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){}: install the package `postgresql` \
-                 (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), set PG_BIN to their folder, or name a \
-                 running server with --url, such as that of compose.yaml (docker compose up --wait postgres)",
-                place.unwrap_or_default()
+                "no Postgres programs (initdb, pg_ctl, postgres of version 14 or newer){place}: install the package \
+                 `postgresql` (Debian, Ubuntu, Homebrew) or `postgresql-server` (Fedora), {or}set PG_BIN to their folder{otherwise}"
             ))
         })
     }
 
     /// Keeps other processes from making, starting or stopping the server meanwhile.
-    fn lock(&self) -> anyhow::Result<File> {
-        let place = || format!("the embedded server's folder {}", self.folder.display());
-        self.create_folder().or_fail(Kind::Output, place)?;
-        let file = File::create(self.folder.join(LOCK)).or_fail(Kind::Output, place)?;
-        file.lock().or_fail(Kind::Output, place)?;
-        Ok(file)
+    fn lock(&self, cancel: &Cancel) -> anyhow::Result<File> {
+        let place = || {
+            format!(
+                "the {}'s folder {}",
+                self.purpose.name(),
+                self.folder.display()
+            )
+        };
+        let path = self.folder.join(LOCK);
+        loop {
+            self.create_folder().or_fail(Kind::Output, place)?;
+            let file = match File::create(&path) {
+                // Somebody has just deleted the folder.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                file => file.or_fail(Kind::Output, place)?,
+            };
+            while let Err(error) = file.try_lock() {
+                match error {
+                    TryLockError::WouldBlock => thread::sleep(PAUSE),
+                    TryLockError::Error(error) => return Err(error).or_fail(Kind::Output, place),
+                }
+                cancel.check()?;
+            }
+            // A lock on a file that its former holder has deleted keeps nobody away.
+            let held = file.metadata().or_fail(Kind::Output, place)?.ino();
+            if fs::metadata(&path).is_ok_and(|found| found.ino() == held) {
+                return Ok(file);
+            }
+        }
     }
 
     /// Makes the folder and what is missing above it; as root so that the server's account can reach it,
@@ -360,7 +438,7 @@ impl Embedded {
                 self.folder.display()
             )));
         }
-        tracing::info!(folder = %self.folder.display(), version = programs.major, "making the embedded server");
+        tracing::info!(folder = %self.folder.display(), version = programs.major, "making the {}", self.purpose.name());
         let _ = fs::remove_file(self.passfile());
         self.ensure_password()?;
         let password = self.password()?.unwrap_or_default();
@@ -404,7 +482,7 @@ impl Embedded {
             .arg(&password_file)
             .arg("--pgdata")
             .arg(&new);
-        if self.throwaway {
+        if self.purpose != Purpose::Data {
             initdb.arg("--no-sync");
         }
         let made = run(initdb);
@@ -417,9 +495,7 @@ impl Embedded {
             let socket = self.socket_folder();
             let socket = socket.to_string_lossy().replace('\'', "''");
             writeln!(file, "{CONFIGURATION}unix_socket_directories = '{socket}'")?;
-            if self.throwaway {
-                file.write_all(THROWAWAY.as_bytes())?;
-            }
+            file.write_all(self.purpose.configuration().as_bytes())?;
             fs::rename(&new, self.data())
         };
         finish().or_fail(Kind::Output, || {
@@ -427,7 +503,12 @@ impl Embedded {
         })
     }
 
-    fn stop_server(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
+    fn stop_server(
+        &self,
+        programs: &Programs,
+        account: Option<&Account>,
+        mode: &str,
+    ) -> anyhow::Result<()> {
         let mut status = self.command(programs, "pg_ctl", account);
         status.args(["status", "--pgdata"]).arg(self.data());
         let running = status
@@ -440,30 +521,36 @@ impl Embedded {
         }
         let mut command = self.command(programs, "pg_ctl", account);
         command
-            .args(["stop", "--mode=fast", "--wait", "--silent", "--pgdata"])
+            .args(["stop", "--wait", "--silent", "--mode", mode, "--pgdata"])
             .arg(self.data());
         run(command)
     }
 
-    fn start_server(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
+    fn start_server(
+        &self,
+        programs: &Programs,
+        account: Option<&Account>,
+        options: &str,
+    ) -> anyhow::Result<()> {
         if !self.socket_folder().is_dir() {
             fs::create_dir(self.socket_folder())
                 .and_then(|()| give(&self.socket_folder(), account))
                 .or_fail(Kind::Output, || self.socket_folder().display().to_string())?;
         }
-        tracing::info!(folder = %self.folder.display(), "starting the embedded server");
+        tracing::info!(folder = %self.folder.display(), "starting the {}", self.purpose.name());
         let mut command = self.command(programs, "pg_ctl", account);
         command
             .args(["start", "--wait", "--silent", "--log"])
             .arg(self.log())
-            .arg("--pgdata")
+            .args(["--options", options, "--pgdata"])
             .arg(self.data());
         run(command).map_err(|error| {
             let log = fs::read_to_string(self.log()).unwrap_or_default();
             let lines: Vec<&str> = log.lines().rev().take(5).collect();
             let end: Vec<&str> = lines.into_iter().rev().collect();
             error.context(format!(
-                "the embedded server doesn't start; {} ends:\n{}",
+                "the {} doesn't start; {} ends:\n{}",
+                self.purpose.name(),
                 self.log().display(),
                 end.join("\n")
             ))
@@ -485,6 +572,37 @@ impl Embedded {
             command.env("HOME", home);
         }
         command
+    }
+}
+
+/// The folder that holds the user's servers.
+fn home(environment: &Environment) -> anyhow::Result<PathBuf> {
+    let home = if let Some(home) = environment.get("EXTRATO_HOME") {
+        PathBuf::from(home)
+    } else if is_root() {
+        PathBuf::from("/var/lib/extrato")
+    } else if let Some(data) = environment.get("XDG_DATA_HOME") {
+        Path::new(data).join("extrato")
+    } else if let Some(home) = environment.home() {
+        home.join(".local/share/extrato")
+    } else {
+        return Err(Kind::Usage
+            .error("HOME is not set: name a folder for the embedded server in EXTRATO_HOME"));
+    };
+    std::path::absolute(&home).or_fail(Kind::Usage, || home.display().to_string())
+}
+
+/// Deletes a file or folder if it is there.
+fn remove(path: &Path) -> anyhow::Result<()> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).or_fail(Kind::Output, || format!("cannot delete {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@
 mod constraints;
 mod copy_in;
 mod rights;
+mod scratch;
 mod session;
 mod snapshot;
 mod tls;
