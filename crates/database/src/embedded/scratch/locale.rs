@@ -22,8 +22,8 @@ pub struct Locale {
     pub locale: Option<String>,
     /// Rules that were added to ICU's.
     pub rules: Option<String>,
-    /// The version of the order as the server's provider has it now. `None` if it is not known, and where there is none:
-    /// see [`is_fixed`](Self::is_fixed).
+    /// The version of the order as the server's provider has it now. `None` if it is not known, and for the order
+    /// of bytes or characters, which has none.
     pub version: Option<String>,
 }
 

@@ -99,10 +99,10 @@ impl Scratch {
     /// Whether the database orders and compares text as the source does, where no other collation is named; else why not.
     /// Then it has the source's encoding, and orders text by its bytes.
     pub fn text_order(&self) -> Result<(), &str> {
-        self.text_order
-            .as_ref()
-            .map(|()| ())
-            .map_err(String::as_str)
+        match &self.text_order {
+            Ok(()) => Ok(()),
+            Err(why) => Err(why),
+        }
     }
 
     /// Drops the database, whoever is connected to it, and stops the server if no other run uses it.
