@@ -97,7 +97,13 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
             let line_end = start.grammar.line_end.bytes();
             let ended = start.head[behind..].starts_with(line_end);
             let skipped = behind + if ended { line_end.len() } else { 0 };
-            (skipped, first.line + 1, Some(header.to_vec()))
+            let last_byte = start.grammar.line_end.last_byte();
+            let breaks = header.iter().filter(|byte| **byte == last_byte).count();
+            (
+                skipped,
+                first.line + 1 + breaks as u64,
+                Some(header.to_vec()),
+            )
         }
         _ => (start.begin, start.line, None),
     };
@@ -212,7 +218,7 @@ impl Look<'_> {
                     "its first line ends with other bytes than the lines before or within it".to_owned()
                 }
                 Torn::Unclosed | Torn::AfterQuote => {
-                    "its first line has a quote that is not closed within the line, or something behind a closing one"
+                    "its first line has a quote that is not closed, or something behind a closing one"
                         .to_owned()
                 }
             });
