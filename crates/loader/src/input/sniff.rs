@@ -20,6 +20,7 @@ use values::text;
 use crate::input::batch::RowPlan;
 use crate::input::decode::{self, Decoded};
 use crate::input::header::{self, First, Layout};
+use crate::input::look::DELIMITERS;
 use crate::input::names;
 use crate::input::start::Start;
 use crate::input::stream::Rest;
@@ -30,8 +31,6 @@ use storage::source::{Source, Watch};
 
 /// What is noted of a file without any record.
 pub(crate) const EMPTY: &str = "is empty";
-/// Delimiters that are tried when a header makes no sense.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// How many records are looked at for a header behind title lines.
 const TITLE_LINES: usize = 50;
 
