@@ -9,6 +9,7 @@ mod column;
 pub mod encoding;
 pub mod failure;
 pub mod load_rules;
+mod load_section;
 
 use std::collections::BTreeMap;
 use std::fs;

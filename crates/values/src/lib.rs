@@ -44,6 +44,7 @@
 pub mod binary;
 pub mod datetime;
 mod encode;
+pub mod first_record;
 pub mod json;
 pub mod line_end;
 pub mod number;

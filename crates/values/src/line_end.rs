@@ -65,7 +65,7 @@ impl LineEnd {
     }
 
     /// The byte by which physical lines are counted.
-    pub(crate) const fn last_byte(self) -> u8 {
+    pub const fn last_byte(self) -> u8 {
         match self {
             Self::Lf | Self::CrLf => b'\n',
             Self::Cr => b'\r',

@@ -5,7 +5,7 @@
 //! is never closed doesn't swallow the rows behind it.
 //!
 //! Lines end with LF, CRLF or CR, and all lines of a file with the same, as Postgres has it: its first line decides
-//! ([`first_line_end`]). Outside of quotes a CR or LF that is not the file's line end may belong to a value or end a row,
+//! ([`first_record`](crate::first_record::first_record)). Outside of quotes a CR or LF that is not the file's line end may belong to a value or end a row,
 //! and nothing tells which. So the row that holds one is torn; and where a line of a CRLF file ends with LF alone, both that
 //! line and the next one are, since they may be one row.
 //!
@@ -26,7 +26,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
 
 use crate::line_end::{Found, LineEnd};
 
@@ -473,41 +473,8 @@ fn skipped(bytes: &[u8], at_end: bool) -> usize {
     }
 }
 
-/// Finds what ends the first record of a file, whatever `grammar` says of it. `None` if there is no line end in `bytes`, or
-/// more bytes are needed to tell: `at_end` says that there are no more.
-pub fn first_line_end(bytes: &[u8], grammar: Grammar, at_end: bool) -> Option<LineEnd> {
-    let Grammar {
-        delimiter,
-        quote,
-        longest_bytes,
-        ..
-    } = grammar;
-    let mut at = 0;
-    loop {
-        if quote.is_some() && bytes.get(at).copied() == quote {
-            let open = at + 1;
-            match closing_quote(&bytes[open..], quote.unwrap_or_default()) {
-                Some((closing, _)) if open + closing <= longest_bytes => at = open + closing + 1,
-                None if !at_end && bytes.len() <= longest_bytes => return None,
-                // A quote that is never closed hides no line end.
-                _ => {
-                    let first = memchr2(b'\r', b'\n', bytes)?;
-                    return LineEnd::of(&bytes[first..], at_end);
-                }
-            }
-        }
-        let rest = bytes.get(at..)?;
-        let stop = |byte: &u8| matches!(byte, b'\r' | b'\n') || *byte == delimiter;
-        at += rest.iter().position(stop)?;
-        if bytes[at] != delimiter {
-            return LineEnd::of(&bytes[at..], at_end);
-        }
-        at += 1;
-    }
-}
-
 /// Finds the first quote in `text` that is not doubled, and says whether there are doubled ones before it.
-fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
+pub(crate) fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
     let mut at = 0;
     let mut form = Form::Quoted;
     loop {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::first_record::{FirstRecord, first_record};
 
 const GRAMMAR: Grammar = Grammar {
     delimiter: b',',
@@ -185,38 +186,6 @@ fn a_line_break_that_is_not_the_files_tears_its_row_and_no_other() {
 }
 
 #[test]
-fn the_first_record_tells_the_line_end() {
-    let quoted = "\"a\r\nb\",\"c\n\"";
-    for (text, expected) in [
-        ("a,b\r\nc\n", Some(LineEnd::CrLf)),
-        ("a,b\nc\r\n", Some(LineEnd::Lf)),
-        ("a,b\rc\r\n", Some(LineEnd::Cr)),
-        ("a,b\r", Some(LineEnd::Cr)),
-        ("\r\r\n", Some(LineEnd::Cr)),
-        ("5\",b\rc", Some(LineEnd::Cr)),
-        (&format!("{quoted}\rx\n"), Some(LineEnd::Cr)),
-        (&format!("{quoted}\n"), Some(LineEnd::Lf)),
-        ("a,\"b\r\nc,d\n", Some(LineEnd::CrLf)),
-        ("a,b", None),
-        ("", None),
-    ] {
-        assert_eq!(
-            first_line_end(text.as_bytes(), GRAMMAR, true),
-            expected,
-            "{text:?}"
-        );
-        // More bytes never give another answer.
-        let early = (0..text.len())
-            .filter_map(|end| first_line_end(&text.as_bytes()[..end], GRAMMAR, false));
-        let early: Vec<_> = early.collect();
-        assert!(
-            early.iter().all(|found| Some(*found) == expected),
-            "{text:?}: {early:?}"
-        );
-    }
-}
-
-#[test]
 fn a_line_too_long_is_torn_and_the_next_one_is_not() {
     let long = "x".repeat(GRAMMAR.longest_bytes + 1);
     assert_eq!(shown(&format!("{long}\n1,b,c\n")), ["[1 TooLong]", "1|b|c"]);
@@ -275,8 +244,9 @@ proptest! {
     ) {
         let text = written(&rows, str::from_utf8(line_end.bytes()).expect("ASCII"));
         let grammar = Grammar { longest_bytes: 1000, line_end, ..GRAMMAR };
-        let first = first_line_end(text.as_bytes(), grammar, true);
-        prop_assert_eq!(first, (!rows.is_empty()).then_some(line_end));
+        let first = first_record(text.as_bytes(), grammar, true);
+        let expected = FirstRecord { line_end, fields: Some(3) };
+        prop_assert_eq!(first, (!rows.is_empty()).then_some(expected));
         let (found, _) = split_in_pieces(text.as_bytes(), grammar, piece);
         let fields: Vec<_> = found.into_iter().map(|read| read.fields.expect("whole")).collect();
         prop_assert_eq!(fields, rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());

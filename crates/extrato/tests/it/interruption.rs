@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use testkit::Pooler;
+
 use crate::program::{World, data_files, remains};
 
 fn start(mut command: Command) -> Child {
@@ -185,4 +187,65 @@ fn a_second_run_into_the_same_folder_is_refused_while_the_first_runs() {
     );
     blocker.batch_execute("COMMIT").unwrap();
     assert_eq!(first.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_load_killed_at_any_moment_behind_a_pooler_leaves_nothing_and_the_next_one_loads() {
+    let world = World::new();
+    fs::create_dir(world.path("own")).unwrap();
+    for (name, text) in [
+        (
+            "dataset.toml",
+            "name = \"own\"\n[[table]]\nname = \"item\"\nkey = [\"id\"]\n",
+        ),
+        (
+            "schema.sql",
+            "CREATE TABLE item (id text PRIMARY KEY, n integer CHECK (n >= 0), text text);",
+        ),
+    ] {
+        fs::write(world.path("own").join(name), text).unwrap();
+    }
+    // The keys are more than the memory holds, so that they are staged in temporary tables.
+    let rows: String = (0..40_000)
+        .map(|id| format!("key {id},{id},{:x>60}\n", id % 7919))
+        .collect();
+    fs::write(world.path("item.csv"), format!("id,n,text\n{rows}")).unwrap();
+    let pooler = Pooler::of_one(&world.database.settings());
+    let before = pooler.held();
+    let load = || {
+        let line = "load --dataset own --table item=item.csv --memory 100KB --truncate -q";
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let mut command = world.command(&arguments);
+        command.envs(pooler.settings().variables());
+        command
+    };
+    let began = std::time::Instant::now();
+    assert!(load().status().unwrap().success());
+    let took = began.elapsed();
+    let count = || -> i64 {
+        let mut client = world.database.connect();
+        let row = client.query_one("SELECT count(*) FROM own.item", &[]);
+        row.unwrap().get(0)
+    };
+    for moment in 1..=12_u32 {
+        let mut child = start(load());
+        sleep(took * moment / 12);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The server ends what the killed program had begun as soon as it notices.
+        for attempt in 0.. {
+            let held = pooler.held();
+            if held == before {
+                break;
+            }
+            assert!(attempt < 100, "moment {moment}: {held:?}");
+            sleep(Duration::from_millis(100));
+        }
+        assert_eq!(count(), 40_000, "moment {moment}");
+    }
+    let finished = load().output().unwrap();
+    let said = String::from_utf8_lossy(&finished.stderr);
+    assert_eq!(finished.status.code(), Some(0), "{said}");
+    assert_eq!(count(), 40_000);
+    assert_eq!(pooler.held(), before);
 }

@@ -4,7 +4,7 @@ use dataset::load_rules::{DecimalMark, LoadRules};
 use values::text::printable;
 
 /// Delimiters that files have; those that texts and numbers hold more seldom come first.
-const DELIMITERS: [char; 4] = ['\t', '|', ';', ','];
+pub(crate) const DELIMITERS: [u8; 4] = [b'\t', b'|', b';', b','];
 
 /// Says how the fields, decimals and dates of rows are written, and how they were declared. `raws` are rows as they stand
 /// in the file.
@@ -62,7 +62,7 @@ pub(crate) fn described<'a>(raws: impl Iterator<Item = &'a str>, rules: &LoadRul
 /// The first delimiter that all rows have.
 fn delimiter(raws: &[&str], declared: char) -> Option<char> {
     let in_all = |delimiter: &char| raws.iter().all(|raw| raw.contains(*delimiter));
-    let mut delimiters = DELIMITERS.into_iter().chain([declared]);
+    let mut delimiters = DELIMITERS.map(char::from).into_iter().chain([declared]);
     delimiters.find(in_all)
 }
 

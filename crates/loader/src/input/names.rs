@@ -1,26 +1,32 @@
 //! Which field of a header names which column: the closest name wins, and what is equally close is refused.
 
 use dataset::load_rules::FileColumn;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 use values::text::printable;
 
 use crate::target::wanted::Wanted;
 
 /// A name in its forms, from the closest to the widest; two names are as close as the first form that they share.
 ///
-/// As it is, without blanks around it, in lower case, as words with `_` between (`Faixa 1-10` is `faixa_1_10`), and letters
-/// and digits alone (`SalesOrderID` and `sales_order_id` are the same).
-struct Forms([String; 5]);
+/// As it is, without blanks around it, in lower case, as words with `_` between (`Faixa 1-10` is `faixa_1_10`), letters
+/// and digits alone (`SalesOrderID` and `sales_order_id` are the same), and these without accents (`Descrição` is
+/// `descricao`).
+struct Forms([String; 6]);
 
 impl Forms {
     fn of(name: &str) -> Self {
         let trimmed = name.trim();
-        let lower = trimmed.to_lowercase();
+        // A letter may be followed by its accent as a character of its own, as in names of files on macOS.
+        let lower = trimmed.nfc().collect::<String>().to_lowercase();
         let words: Vec<&str> = lower
             .split(|c: char| !c.is_alphanumeric())
             .filter(|word| !word.is_empty())
             .collect();
         let (words, plain) = (words.join("_"), words.concat());
-        Self([name.to_owned(), trimmed.to_owned(), lower, words, plain])
+        let bare = plain.nfd().filter(|c| !is_combining_mark(*c)).collect();
+        let (name, trimmed) = (name.to_owned(), trimmed.to_owned());
+        Self([name, trimmed, lower, words, plain, bare])
     }
 
     /// How far two names are from each other, 0 being the closest; `None` if they have nothing in common.
@@ -164,6 +170,11 @@ mod tests {
             ("nome;Nome", &["Nome", "nome"], &[Some(1), Some(0)]),
             ("SalesOrderID;x", &["sales_order_id"], &[Some(0)]),
             (";-;id", &["id"], &[Some(2)]),
+            ("DESCRIÇÃO;Nº", &["descricao", "n"], &[Some(0), None]),
+            ("Descric\u{327}a\u{303}o", &["descrição"], &[Some(0)]),
+            ("Ano;Año", &["ano", "año"], &[Some(0), Some(1)]),
+            ("Ano;Año", &["año"], &[Some(1)]),
+            ("Valor\nTotal", &["valor_total"], &[Some(0)]),
         ] {
             let names: Vec<_> = names.iter().map(|name| (*name, *name)).collect();
             assert_eq!(
@@ -195,6 +206,11 @@ mod tests {
                 "Valor Total;valor-total",
                 &[("valor_total", "valor_total")],
                 ["`valor-total` (field 2)", "{ valor_total = 2 }"],
+            ),
+            (
+                "Avó;Avô",
+                &[("avo", "avo")],
+                ["`Avô` (field 2)", "{ avo = 2 }"],
             ),
             (
                 "Faixa110",

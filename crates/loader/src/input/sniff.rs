@@ -20,6 +20,7 @@ use values::text;
 use crate::input::batch::RowPlan;
 use crate::input::decode::{self, Decoded};
 use crate::input::header::{self, First, Layout};
+use crate::input::look::DELIMITERS;
 use crate::input::names;
 use crate::input::start::Start;
 use crate::input::stream::Rest;
@@ -30,8 +31,6 @@ use storage::source::{Source, Watch};
 
 /// What is noted of a file without any record.
 pub(crate) const EMPTY: &str = "is empty";
-/// Delimiters that are tried when a header makes no sense.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// How many records are looked at for a header behind title lines.
 const TITLE_LINES: usize = 50;
 
@@ -97,7 +96,13 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
             let line_end = start.grammar.line_end.bytes();
             let ended = start.head[behind..].starts_with(line_end);
             let skipped = behind + if ended { line_end.len() } else { 0 };
-            (skipped, first.line + 1, Some(header.to_vec()))
+            let last_byte = start.grammar.line_end.last_byte();
+            let breaks = header.iter().filter(|byte| **byte == last_byte).count();
+            (
+                skipped,
+                first.line + 1 + breaks as u64,
+                Some(header.to_vec()),
+            )
         }
         _ => (start.begin, start.line, None),
     };
@@ -212,7 +217,7 @@ impl Look<'_> {
                     "its first line ends with other bytes than the lines before or within it".to_owned()
                 }
                 Torn::Unclosed | Torn::AfterQuote => {
-                    "its first line has a quote that is not closed within the line, or something behind a closing one"
+                    "its first line has a quote that is not closed, or something behind a closing one"
                         .to_owned()
                 }
             });

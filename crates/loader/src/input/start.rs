@@ -5,8 +5,9 @@ use std::io::Read;
 use dataset::failure::{Kind, OrFail};
 use dataset::load_rules::LoadRules;
 use memchr::memchr2;
+use values::first_record::first_record;
 use values::line_end::LineEnd;
-use values::records::{Grammar, Record, Records, Splitter, Torn, first_line_end};
+use values::records::{Grammar, Record, Records, Splitter, Torn};
 
 use crate::input::decode::unreadable;
 
@@ -22,7 +23,7 @@ pub(crate) struct Start {
     pub(crate) begin: usize,
     /// The line on which it begins.
     pub(crate) line: u64,
-    /// The grammar of records with any number of fields.
+    /// The grammar of records with as many fields as the first one, or 0 if that doesn't tell.
     pub(crate) grammar: Grammar,
     /// The records in what was read.
     pub(crate) records: Records,
@@ -115,11 +116,15 @@ impl Start {
         }
         let body = &head[begin..];
         let is_long = body.len() > grammar.longest_bytes;
-        grammar.line_end = match first_line_end(body, grammar, at_end) {
-            Some(line_end) => line_end,
-            None if at_end || is_long => LineEnd::default(),
+        match first_record(body, grammar, at_end) {
+            Some(first) => {
+                grammar.line_end = first.line_end;
+                // Records of several lines have as many fields as the first one. Of one field, blank lines would be records.
+                grammar.fields = first.fields.filter(|fields| *fields > 1).unwrap_or(0);
+            }
+            None if at_end || is_long => {}
             None => return Ok(None),
-        };
+        }
         let mut records = Records::default();
         Splitter::new(grammar, line).split(body, at_end, &mut records);
         if records.records.is_empty() && !at_end {

@@ -26,6 +26,28 @@ pub(crate) enum Verdict {
     Wait,
 }
 
+/// Whether parents that are not there come with the file, if they are rows of the row's own table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnParents {
+    /// They may come, and the row waits for them.
+    MayCome,
+    /// They come, together with the row.
+    Come,
+    /// None comes any more.
+    AreMissing,
+}
+
+/// What makes a row that waits the parent or the child of others in its table: keys, each with the place of its set.
+#[derive(Debug, Default)]
+pub(crate) struct Kinship {
+    /// Whether a row that is there has one of the row's own keys, so that the row is not loaded.
+    pub(crate) is_taken: bool,
+    /// The row's own keys.
+    pub(crate) own: Vec<(usize, Key)>,
+    /// The keys that the row refers to and that are not there.
+    pub(crate) awaited: Vec<(usize, Key)>,
+}
+
 /// The keys that the rows of a file are checked by.
 pub(crate) struct KeyCheck<'a> {
     /// The unique keys, each with the place of its set.
@@ -52,27 +74,19 @@ impl KeyCheck<'_> {
     /// Decides about a row by its keys, and remembers them if it is loaded.
     ///
     /// `broken` are the rules that the row breaks by itself. Of keys that are staged, memory has only those that
-    /// matter to other rows of the file, and `results` is what the database found. A row waits for its parent only if
-    /// it `may_wait`.
+    /// matter to other rows of the file, and `results` is what the database found.
     pub(crate) fn check(
         &mut self,
         keys: &mut KeySets,
         row: &[Key],
         results: RowResults<'_>,
         mut broken: Vec<Violation>,
-        may_wait: bool,
+        parents: OwnParents,
     ) -> Verdict {
         let row = results.keys(row);
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
         let by_itself = broken.len();
-        let taken: BTreeSet<usize> = (0..own.len())
-            .filter(|index| {
-                results.is_taken(*index) || keys.contains(self.unique[*index].1, own[*index])
-            })
-            .collect();
-        let primary = self.unique.iter().position(|(unique, _)| unique.primary);
-        let replaces = self.on_duplicate == OnDuplicate::Update
-            && primary.is_some_and(|primary| taken.contains(&primary));
+        let (taken, replaces) = self.taken(keys, own, &results);
         // Whether the other keys of a row that replaces one are free is left to the server, which knows the row that has them.
         if !replaces {
             broken.extend(taken.iter().map(|index| {
@@ -88,24 +102,22 @@ impl KeyCheck<'_> {
         let mut waits = false;
         let mut orphaned = Vec::new();
         for (index, key) in referring.iter().enumerate() {
-            let (reference, place) = &self.references[index];
-            let is_there = keys.contains(*place, *key) || results.has_parent(own.len() + index);
-            if *key == Key::Null || is_there {
-                continue;
-            }
-            // A row may be its own parent.
-            let own_place = self.unique.iter().position(|(_, own)| own == place);
-            if own_place.is_some_and(|index| own[index] == *key) {
-                continue;
-            }
+            let (reference, _) = &self.references[index];
+            let own_place = match self.parent(keys, own, index, *key, &results) {
+                Parent::Is => continue,
+                Parent::IsNot { in_own_table } => in_own_table,
+            };
             if reference.missing == Missing::Allow {
                 orphaned.push(reference.columns.join(", "));
                 continue;
             }
-            // A row that is rejected in any case need not wait.
-            if own_place.is_some() && may_wait {
-                waits = true;
-                continue;
+            match (own_place, parents) {
+                (true, OwnParents::MayCome) => {
+                    waits = true;
+                    continue;
+                }
+                (true, OwnParents::Come) => continue,
+                _ => {}
             }
             let columns = reference.columns.join(", ");
             broken.push(Violation {
@@ -143,6 +155,81 @@ impl KeyCheck<'_> {
             Verdict::Load
         }
     }
+
+    /// What a row that waits has to do with others that wait.
+    pub(crate) fn kinship(&self, keys: &KeySets, row: &[Key], results: RowResults<'_>) -> Kinship {
+        let row = results.keys(row);
+        let (own, referring) = row.split_at(self.unique.len().min(row.len()));
+        let awaits = |(index, key): &(usize, &Key)| {
+            let parent = self.parent(keys, own, *index, **key, &results);
+            matches!(parent, Parent::IsNot { in_own_table: true })
+                && self.references[*index].0.missing == Missing::Reject
+        };
+        let (taken, replaces) = self.taken(keys, own, &results);
+        Kinship {
+            is_taken: !taken.is_empty() && !replaces,
+            own: own
+                .iter()
+                .zip(&self.unique)
+                .filter(|(key, _)| **key != Key::Null)
+                .map(|(key, (_, place))| (*place, *key))
+                .collect(),
+            awaited: referring
+                .iter()
+                .enumerate()
+                .filter(awaits)
+                .map(|(index, key)| (self.references[index].1, *key))
+                .collect(),
+        }
+    }
+
+    /// Which of a row's own keys other rows have, and whether the row replaces one of them.
+    fn taken(
+        &self,
+        keys: &KeySets,
+        own: &[Key],
+        results: &RowResults<'_>,
+    ) -> (BTreeSet<usize>, bool) {
+        let is_taken = |index: &usize| {
+            results.is_taken(*index) || keys.contains(self.unique[*index].1, own[*index])
+        };
+        let taken: BTreeSet<usize> = (0..own.len()).filter(is_taken).collect();
+        let primary = self.unique.iter().position(|(unique, _)| unique.primary);
+        let replaces = self.on_duplicate == OnDuplicate::Update
+            && primary.is_some_and(|primary| taken.contains(&primary));
+        (taken, replaces)
+    }
+
+    /// Looks for what a row refers to by the reference with this index.
+    fn parent(
+        &self,
+        keys: &KeySets,
+        own: &[Key],
+        index: usize,
+        key: Key,
+        results: &RowResults<'_>,
+    ) -> Parent {
+        let (_, place) = self.references[index];
+        if key == Key::Null || keys.contains(place, key) || results.has_parent(own.len() + index) {
+            return Parent::Is;
+        }
+        let own_place = self.unique.iter().position(|(_, own)| *own == place);
+        match own_place {
+            // A row may be its own parent.
+            Some(index) if own[index] == key => Parent::Is,
+            own_place => Parent::IsNot {
+                in_own_table: own_place.is_some(),
+            },
+        }
+    }
+}
+
+/// Whether what a row refers to is there.
+enum Parent {
+    /// It is there, or the row refers to nothing.
+    Is,
+    /// It is not there.
+    IsNot { in_own_table: bool },
 }
 
 #[cfg(test)]
@@ -180,7 +267,13 @@ mod tests {
         };
         let row = |(id, parent): &(i64, i64)| {
             let row = [Key::Whole(*id), Key::Whole(*parent)];
-            match check.check(&mut keys, &row, RowResults::default(), Vec::new(), true) {
+            match check.check(
+                &mut keys,
+                &row,
+                RowResults::default(),
+                Vec::new(),
+                OwnParents::MayCome,
+            ) {
                 Verdict::Reject(broken) => {
                     let rules: Vec<_> = broken.iter().map(|broken| broken.rule.name()).collect();
                     rules.join("+")
@@ -236,14 +329,16 @@ mod tests {
             on_duplicate: OnDuplicate::Reject,
             orphans: BTreeMap::new(),
         };
-        let mut row = |id, boss, may_wait| {
+        let mut row = |id, boss, parents| {
             let row = [Key::Whole(id), boss];
-            check.check(&mut keys, &row, RowResults::default(), Vec::new(), may_wait)
+            check.check(&mut keys, &row, RowResults::default(), Vec::new(), parents)
         };
-        assert_eq!(row(2, Key::Whole(1), true), Verdict::Wait);
-        assert_eq!(row(1, Key::Null, true), Verdict::Load);
-        assert_eq!(row(3, Key::Whole(3), true), Verdict::Load);
-        assert_eq!(row(2, Key::Whole(1), false), Verdict::Load);
-        assert!(matches!(row(5, Key::Whole(4), false), Verdict::Reject(_)));
+        assert_eq!(row(2, Key::Whole(1), OwnParents::MayCome), Verdict::Wait);
+        assert_eq!(row(1, Key::Null, OwnParents::MayCome), Verdict::Load);
+        assert_eq!(row(3, Key::Whole(3), OwnParents::MayCome), Verdict::Load);
+        assert_eq!(row(2, Key::Whole(1), OwnParents::AreMissing), Verdict::Load);
+        let orphan = row(5, Key::Whole(4), OwnParents::AreMissing);
+        assert!(matches!(orphan, Verdict::Reject(_)));
+        assert_eq!(row(6, Key::Whole(7), OwnParents::Come), Verdict::Load);
     }
 }

@@ -16,7 +16,7 @@ use dataset::failure::Kind;
 use postgres::Client;
 use values::rule::Violation;
 
-use crate::keys::check::{KeyCheck, Verdict};
+use crate::keys::check::{KeyCheck, Kinship, OwnParents, Verdict};
 use crate::keys::results::{Found, RowResults, StagedResults};
 use crate::keys::sets::KeySets;
 use crate::keys::staged::{FileRows, Staging};
@@ -83,7 +83,8 @@ impl<'a> FileKeys<'a> {
         };
         broken.extend(row_results.no_values());
         broken.extend(row_results.broken_checks(&broken));
-        self.check.check(self.sets, keys, row_results, broken, true)
+        self.check
+            .check(self.sets, keys, row_results, broken, OwnParents::MayCome)
     }
 
     /// Keeps the keys of the row that was checked last and has to wait.
@@ -99,13 +100,22 @@ impl<'a> FileKeys<'a> {
     }
 
     /// Decides once more about a row that waited.
-    pub(crate) fn check_again(&mut self, waiting: &WaitingKeys, may_wait: bool) -> Verdict {
+    pub(crate) fn check_again(&mut self, waiting: &WaitingKeys, parents: OwnParents) -> Verdict {
         let row_results = match &self.results {
             Some(results) => results.with(&waiting.found),
             None => RowResults::default(),
         };
         self.check
-            .check(self.sets, &waiting.keys, row_results, Vec::new(), may_wait)
+            .check(self.sets, &waiting.keys, row_results, Vec::new(), parents)
+    }
+
+    /// What a row that waits has to do with others that wait.
+    pub(crate) fn kinship(&self, waiting: &WaitingKeys) -> Kinship {
+        let row_results = match &self.results {
+            Some(results) => results.with(&waiting.found),
+            None => RowResults::default(),
+        };
+        self.check.kinship(self.sets, &waiting.keys, row_results)
     }
 
     /// Whether the database's results were read up to this row.

@@ -9,7 +9,7 @@ use values::{binary, datetime, number, text};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The key of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
     /// A key with a NULL among its values: it equals no other, and refers to nothing.
     Null,

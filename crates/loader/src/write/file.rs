@@ -22,16 +22,14 @@ use crate::input::batch::Batch;
 use crate::input::lines::SentLines;
 use crate::input::stream::{Rest, Stream};
 use crate::keys::check::Verdict;
-use crate::keys::memory_limit::{FileKeys, WaitingKeys};
+use crate::keys::memory_limit::FileKeys;
 use crate::keys::staged::FileRows;
 use crate::options::RejectLimit;
 use crate::report::Rows;
 use crate::write::copy_sender::CopySender;
 use crate::write::rejects::{Place, Rejects};
 use crate::write::upsert::Upserts;
-
-/// Rows that wait for their parents may take one part in this many of the memory for keys.
-const WAITING_SHARE: u64 = 4;
+use crate::write::waiting::{Waiting, WaitingRow};
 
 /// What it takes to load a file, beside its bytes.
 pub(crate) struct FileLoad<'a> {
@@ -58,15 +56,6 @@ pub(crate) struct Outcome {
     pub(crate) noticed: Noticed,
     /// How many rows were rejected for their own form, and not for their keys alone.
     pub(crate) malformed: u64,
-}
-
-/// A row that waits for its parent to come.
-struct Waiting {
-    keys: WaitingKeys,
-    encoded: Vec<u8>,
-    line: u64,
-    byte_offset: u64,
-    raw: String,
 }
 
 /// Commits the rows of a file so far, after each [`FileLoad::commit_every`] of them, with all rows sent.
@@ -98,7 +87,7 @@ pub(crate) fn load(
         loop {
             if progress.begun.is_none() {
                 let read = progress.outcome.rows.read;
-                let waiting = progress.waiting.iter_mut().map(|row| &mut row.keys);
+                let waiting = progress.waiting.keys();
                 into.keys.stage_if_needed(client, read, waiting, cancel)?;
             }
             into.keys.read_results_to(progress.row_to_come())?;
@@ -135,15 +124,14 @@ pub(crate) fn load(
 
 /// How far the loading of a file has come.
 #[derive(Default)]
-struct Progress {
-    outcome: Outcome,
+pub(super) struct Progress {
+    pub(super) outcome: Outcome,
     /// The block that was begun, with the index of its next record.
     begun: Option<(Batch, usize)>,
     /// The lines of the rows that the running COPY was sent.
-    sent: SentLines,
-    upserts: Upserts,
-    waiting: Vec<Waiting>,
-    waiting_bytes: u64,
+    pub(super) sent: SentLines,
+    pub(super) upserts: Upserts,
+    pub(super) waiting: Waiting,
     since_commit: u64,
     is_due: bool,
 }
@@ -260,24 +248,14 @@ impl FileLoad<'_> {
             }
             Verdict::Skip => rows.skipped += 1,
             Verdict::Wait => {
-                let waiting = Waiting {
+                let waiting = WaitingRow {
                     keys: self.keys.waiting(rows.read, keys),
                     encoded: batch.encoder.bytes()[encoded.clone()].to_vec(),
                     line: record.line,
                     byte_offset,
                     raw: text::of_raw_bytes(batch.raw(record), self.rows.plan.encoding),
                 };
-                let beside = waiting.keys.bytes();
-                progress.waiting_bytes +=
-                    (waiting.encoded.len() + waiting.raw.len() + beside + size_of::<Waiting>())
-                        as u64;
-                progress.waiting.push(waiting);
-                if progress.waiting_bytes > self.memory_bytes / WAITING_SHARE {
-                    return Err(Kind::Usage.error(format!(
-                        "{file}: the rows that come before those that they refer to don't fit in memory: give more with \
-                         --memory, or sort the file"
-                    )));
-                }
+                progress.waiting.add(waiting, self.memory_bytes, file)?;
             }
             Verdict::Reject(violations) => {
                 progress.outcome.malformed += u64::from(malformed);
@@ -298,7 +276,11 @@ impl FileLoad<'_> {
         Ok(send)
     }
 
-    fn reject(
+    /// Counts and records a row that is rejected.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if it cannot be recorded; [`Kind::Refused`] beyond the limit of rejects.
+    pub(super) fn reject(
         &mut self,
         outcome: &mut Outcome,
         place: Place<'_>,
@@ -321,55 +303,6 @@ impl FileLoad<'_> {
                 place.file,
                 self.rejects.commonest(None)
             )));
-        }
-        Ok(())
-    }
-
-    /// Loads the rows that waited, once what they refer to has come, and rejects the others.
-    fn settle(
-        &mut self,
-        copy: &mut CopyIn<'_>,
-        progress: &mut Progress,
-        file: &str,
-    ) -> anyhow::Result<()> {
-        let mut sender = CopySender::new(copy);
-        let mut waiting = std::mem::take(&mut progress.waiting);
-        loop {
-            let before = waiting.len();
-            let mut still = Vec::new();
-            for row in waiting {
-                match self.keys.check_again(&row.keys, true) {
-                    Verdict::Load => {
-                        sender.add(&row.encoded, 1)?;
-                        progress.sent.add(row.line);
-                        progress.outcome.rows.loaded += 1;
-                    }
-                    Verdict::Update => {
-                        progress.upserts.push(&row.encoded, self.rows.plan.form);
-                        progress.outcome.rows.loaded += 1;
-                        progress.outcome.rows.updated += 1;
-                    }
-                    _ => still.push(row),
-                }
-            }
-            waiting = still;
-            if waiting.len() == before || waiting.is_empty() {
-                break;
-            }
-        }
-        sender.flush()?;
-        for row in waiting {
-            match self.keys.check_again(&row.keys, false) {
-                Verdict::Reject(violations) => {
-                    let place = Place {
-                        file,
-                        line: row.line,
-                        byte_offset: row.byte_offset,
-                    };
-                    self.reject(&mut progress.outcome, place, &violations, &row.raw)?;
-                }
-                _ => progress.outcome.rows.skipped += 1,
-            }
         }
         Ok(())
     }

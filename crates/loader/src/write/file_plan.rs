@@ -64,7 +64,9 @@ pub(crate) fn of(
     let mut plans: Vec<FilePlan> = Vec::new();
     for source in &inputs.sources {
         let sum = source.sum(cancel)?;
-        let twin = plans.iter().any(|plan| sum.is_some() && plan.sum == sum);
+        let twin = plans
+            .iter()
+            .any(|plan| sum.is_some_and(|sum| sum.bytes > 0) && plan.sum == sum);
         let before = match sum {
             _ if options.force => None,
             Some(_) if twin => Some(Before {

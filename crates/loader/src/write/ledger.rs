@@ -80,7 +80,8 @@ pub(crate) struct Before {
     pub(crate) rows: u64,
 }
 
-/// Finds what the ledger knows of a file with this sum.
+/// Finds what the ledger knows of a file with this sum. A file without a row is never known, since nothing was loaded of it,
+/// and others look the same.
 ///
 /// # Errors
 /// [`Kind::Connection`] if the ledger cannot be read.
@@ -91,7 +92,7 @@ pub(crate) fn find(
     sum: Sum,
 ) -> anyhow::Result<Option<Before>> {
     let query = format!(
-        "SELECT load_id, complete, rows_read FROM {} WHERE table_name = $1 AND xxh3 = $2
+        "SELECT load_id, complete, rows_read FROM {} WHERE table_name = $1 AND xxh3 = $2 AND rows_read > 0
          ORDER BY complete DESC, rows_read DESC, load_id DESC LIMIT 1",
         qualified(schema, TABLE)
     );

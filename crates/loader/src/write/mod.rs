@@ -9,3 +9,4 @@ pub(crate) mod reasons;
 pub(crate) mod refused_rows;
 pub(crate) mod rejects;
 pub(crate) mod upsert;
+pub(crate) mod waiting;

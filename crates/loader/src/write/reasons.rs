@@ -14,11 +14,11 @@ const TOLD_CHARS: usize = 120;
 const KEPT_CHARS: usize = 1000;
 
 /// The rules that rows broke, by the columns that broke them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Reasons(BTreeMap<Rule, BTreeMap<String, Reason>>);
 
 /// A rule that a column broke, with the first row in which it did.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Reason {
     rows: u64,
     file: String,
@@ -43,6 +43,21 @@ impl Reasons {
             raw: cut(raw, KEPT_CHARS),
         };
         of_rule.insert(violation.column.clone(), reason);
+    }
+
+    /// Adds what rows behind these broke.
+    pub(crate) fn extend(&mut self, behind: Self) {
+        for (rule, columns) in behind.0 {
+            let of_rule = self.0.entry(rule).or_default();
+            for (column, reason) in columns {
+                match of_rule.get_mut(&column) {
+                    Some(known) => known.rows += reason.rows,
+                    None => {
+                        of_rule.insert(column, reason);
+                    }
+                }
+            }
+        }
     }
 
     /// The rows that are kept as samples.

@@ -64,9 +64,20 @@ struct Out {
     published: u64,
     /// How many bytes of the file are in the table, in committed transactions.
     committed: u64,
-    reasons: Reasons,
-    /// The file whose row was rejected last, with the reasons of its rows alone.
-    of_file: (String, Reasons),
+    /// The file whose row was rejected last, and the reasons of its rows.
+    file_name: String,
+    of_file: Reasons,
+    /// The reasons of rows of the files before it.
+    of_others: Reasons,
+}
+
+impl Out {
+    /// The reasons of all rows.
+    fn reasons(&self) -> Reasons {
+        let mut all = self.of_others.clone();
+        all.extend(self.of_file.clone());
+        all
+    }
 }
 
 impl Rejects {
@@ -165,8 +176,9 @@ impl Rejects {
                 written: HEADER.len() as u64,
                 published: HEADER.len() as u64,
                 committed: HEADER.len() as u64,
-                reasons: Reasons::default(),
-                of_file: Default::default(),
+                file_name: place.file.to_owned(),
+                of_file: Reasons::default(),
+                of_others: Reasons::default(),
             };
             self.files.insert(table.to_owned(), out);
         }
@@ -175,11 +187,11 @@ impl Rejects {
                 format!("cannot write {}", out.path.display())
             })?;
             out.written += line.len() as u64;
-            out.reasons.add(violation, place.file, place.line, raw);
-            if out.of_file.0 != place.file {
-                out.of_file = (place.file.to_owned(), Reasons::default());
+            if out.file_name != place.file {
+                out.file_name = place.file.to_owned();
+                out.of_others.extend(std::mem::take(&mut out.of_file));
             }
-            out.of_file.1.add(violation, place.file, place.line, raw);
+            out.of_file.add(violation, place.file, place.line, raw);
         }
         Ok(())
     }
@@ -188,12 +200,13 @@ impl Rejects {
     pub(crate) fn commonest(&self, of_table: Option<&str>) -> String {
         let wanted = |table: &str| of_table.is_none_or(|only| only == table);
         let outs = self.files.iter().filter(|(table, _)| wanted(table));
-        reasons::commonest(outs.map(|(table, out)| (table.as_str(), &out.reasons)))
+        let all: Vec<_> = outs.map(|(table, out)| (table, out.reasons())).collect();
+        reasons::commonest(all.iter().map(|(table, reasons)| (table.as_str(), reasons)))
     }
 
     /// The reasons why rows of that file of a table are rejected of which one was rejected last.
     pub(crate) fn of_last_file(&self, table: &str) -> Option<&Reasons> {
-        self.files.get(table).map(|out| &out.of_file.1)
+        self.files.get(table).map(|out| &out.of_file)
     }
 
     /// Checks that no more of these rows were rejected than the options allow: rows of the whole load, or of a file of a
@@ -213,12 +226,19 @@ impl Rejects {
         if !limit.is_exceeded(rows.rejected, rows.read) {
             return Ok(());
         }
+        let (place, commonest) = match of_file {
+            Some((table, file)) => {
+                let of_file = self.of_last_file(table).map(|reasons| (table, reasons));
+                (
+                    format!(" of {file}"),
+                    reasons::commonest(of_file.into_iter()),
+                )
+            }
+            None => (String::new(), self.commonest(None)),
+        };
         Err(Kind::Refused.error(format!(
-            "{} of {} rows{} were rejected, more than --max-rejects {limit} allows. The commonest reasons:{}",
-            rows.rejected,
-            rows.read,
-            of_file.map_or(String::new(), |(_, file)| format!(" of {file}")),
-            self.commonest(of_file.map(|(table, _)| table))
+            "{} of {} rows{place} were rejected, more than --max-rejects {limit} allows. The commonest reasons:{commonest}",
+            rows.rejected, rows.read
         )))
     }
 

@@ -126,12 +126,12 @@ fn what_was_committed_on_the_way_stays_and_the_message_says_so() {
 fn files_that_were_loaded_before_do_not_make_up_for_one_that_is_bad() {
     let world = hiring(1..=100, &[]);
     world.load(&by_default(&world));
-    world.file("hired_employees-2.csv", employees(101..=104, &[101]));
+    world.file("hired_employees_2.csv", employees(101..=104, &[101]));
     let mut options = by_default(&world);
     options.on_duplicate = OnDuplicate::Skip;
     world.refused(&options, Kind::Refused, "1 of 4 rows of hired_employees");
     // But rows that are left out as they are read were read.
-    world.file("hired_employees-2.csv", employees(90..=104, &[101]));
+    world.file("hired_employees_2.csv", employees(90..=104, &[101]));
     let report = world.load(&options);
     assert_eq!((report.rows.loaded, report.rows.rejected), (3, 1));
 }
@@ -217,4 +217,58 @@ fn without_truncate_the_report_says_that_a_file_has_no_row() {
         let notes = &report.tables[0].files[0].notes;
         assert!(notes.iter().any(|said| said == note), "{notes:?}");
     }
+}
+
+#[test]
+fn files_without_a_row_are_never_taken_for_one_that_was_loaded_before() {
+    for text in ["", "CustomerID;PersonID;Account\n"] {
+        let world = World::new(&SALES);
+        let path = world.inputs().join("Sales.Customer.csv");
+        for night in 0..2 {
+            world.file("Sales.Customer.csv", text);
+            assert_eq!(world.load(&by_default(&world)).rows.read, 0, "{night}");
+            let writer = world.pipe("Sales.Customer.csv", text);
+            assert_eq!(world.load(&by_default(&world)).rows.read, 0, "{night}");
+            writer.join().expect("written").expect("written");
+            std::fs::remove_file(&path).expect("removed");
+        }
+    }
+    let world = World::new(&SALES);
+    world.file("Sales.Customer-1.csv", "");
+    world.file("Sales.Customer-2.csv", "");
+    assert_eq!(world.load(&by_default(&world)).tables[0].files.len(), 2);
+}
+
+#[test]
+fn a_limit_that_a_file_exceeds_is_told_with_the_reasons_of_that_file_and_the_table_with_those_of_all()
+ {
+    let world = hiring(1..=40, &[1, 2, 3]);
+    let nameless: Vec<u32> = (50..=60).collect();
+    let behind = employees(41..=80, &nameless);
+    world.file("hired_employees_2.csv", &behind);
+    let mut options = world.options();
+    options.max_rejects = Some(RejectLimit::Percent(30.0));
+    options.commit_every = Some(10);
+    let said = world.refused(
+        &options,
+        Kind::Refused,
+        "hired_employees_2.csv were rejected",
+    );
+    let of_file = "\n  11 rows: hired_employees.name: is missing; as ";
+    assert!(
+        said.contains(of_file) && said.contains("hired_employees_2.csv, line 10:"),
+        "{said}"
+    );
+    let world = hiring(1..=40, &[1, 2, 3]);
+    world.file("hired_employees_2.csv", behind);
+    let said = world.refused(
+        &by_default(&world),
+        Kind::Refused,
+        "14 of 80 rows of hired_employees",
+    );
+    let of_all = "\n  14 rows: hired_employees.name: is missing; as ";
+    assert!(
+        said.contains(of_all) && said.contains("hired_employees.csv, line 1:"),
+        "{said}"
+    );
 }

@@ -7,8 +7,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use postgres::Client;
 use testkit::value;
+use values::first_record::first_record;
 use values::line_end::LineEnd;
-use values::records::{Grammar, Noticed, Records, Splitter, Torn, first_line_end};
+use values::records::{Grammar, Noticed, Records, Splitter, Torn};
 
 use crate::world::{World, rejects, shaped};
 
@@ -46,7 +47,10 @@ fn split(text: &str) -> (Vec<Pair>, Noticed) {
         longest_bytes: 1 << 20,
     };
     let bytes = text.as_bytes();
-    grammar.line_end = first_line_end(bytes, grammar, true).unwrap_or_default();
+    grammar.line_end = match first_record(bytes, grammar, true) {
+        Some(first) => first.line_end,
+        None => LineEnd::default(),
+    };
     let mut splitter = Splitter::new(grammar, 1);
     let mut records = Records::default();
     splitter.split(bytes, true, &mut records);
@@ -172,6 +176,34 @@ fn a_line_end_that_lies_across_two_blocks_is_one() {
                 .sum();
             assert_eq!(sum as usize, expected, "{line_end:?} {pad}");
         }
+    }
+}
+
+#[test]
+fn line_breaks_within_quotes_are_read_as_copy_reads_them_in_the_header_too() {
+    for line_end in ["\n", "\r\n", "\r"] {
+        let world = triples();
+        let header = format!("id,\"a\r\n\",\"b\n\n\"{line_end}");
+        let rows = format!("1,\"x\r\ny\",\"\r\"{line_end}2,\"\nz\",w{line_end}x,y,z{line_end}");
+        world.file("t.csv", format!("{header}{rows}"));
+        let report = world.load(&world.options());
+        assert_eq!(
+            (report.rows.read, report.rows.loaded),
+            (3, 2),
+            "{line_end:?}"
+        );
+        let shown =
+            "SELECT string_agg(format('%s|%s|%s', id, a, b), '/' ORDER BY id) FROM shaped.t";
+        let read: String = value(&mut world.connect(), shown);
+        assert_eq!(read, "1|x\r\ny|\r/2|\nz|w", "{line_end:?}");
+        // Physical lines are those that end as the file's do.
+        let breaks = |text: &str| text.matches(&line_end[line_end.len() - 1..]).count() as i64;
+        let line = breaks(&header) + breaks(&rows);
+        assert_eq!(
+            world.rejected("shaped", "t"),
+            rejects(&[(line, "id", "type")]),
+            "{line_end:?}"
+        );
     }
 }
 

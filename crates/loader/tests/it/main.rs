@@ -11,6 +11,7 @@ mod key_types;
 mod limits;
 mod line_ends;
 mod memory;
+mod own_parents;
 mod pooler;
 mod sales;
 mod server_rules;

@@ -119,7 +119,7 @@ fn rows_that_are_there_are_found_without_memory_too() {
 }
 
 /// A table whose rows refer to others of it.
-fn firm(staff: &str) -> World {
+pub(crate) fn firm(staff: &str) -> World {
     let world = World::new(&[
         (
             "dataset.toml",

@@ -4,29 +4,17 @@
 use dataset::failure::Kind;
 use testkit::value;
 
-use crate::world::{World, rejects};
+use crate::world::{World, rejects, shop};
 
-const TOML: &str = r#"
-name = "shop"
-[[table]]
-name = "item"
-key = ["id"]
-[table.load]
-columns = ["id", "qty", "code"]
-header = false
-"#;
+const LOAD: &str = "columns = [\"id\", \"qty\", \"code\"]\nheader = false";
 const TABLE: &str =
     "CREATE TABLE item (id integer NOT NULL, qty integer, code varchar(10) DEFAULT 'none');";
-const KEY: &str = "ALTER TABLE item ADD PRIMARY KEY (id);";
 /// The last row breaks every rule of these tests; it is the third that the server gets and stands on line 6.
 const ROWS: &str = "1,5,a\n2,6,\"x\ny\"\nbad,7,b\n1,2,again\n4,-1,a\n5,3,e\n";
 
-fn shop(schema: &str, constraints: &str) -> World {
-    let world = World::new(&[
-        ("dataset.toml", TOML),
-        ("schema.sql", schema),
-        ("constraints.sql", constraints),
-    ]);
+/// A world with a file of [`ROWS`].
+fn with_rows(schema: &str, constraints: &str) -> World {
+    let world = shop(LOAD, schema, constraints);
     world.file("item.csv", ROWS);
     world
 }
@@ -38,10 +26,10 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
                                    ADD CONSTRAINT any_row CHECK (\"row\" IS DISTINCT FROM 3),
                                    ADD CONSTRAINT share CHECK (100 / (qty - 77) < 100);
                   ALTER DOMAIN code ADD CONSTRAINT named CHECK (VALUE <> 'none');";
-    let world = shop(
+    let world = with_rows(
         "CREATE DOMAIN code AS text CONSTRAINT few CHECK (length(VALUE) < 5) NOT NULL DEFAULT '-';
          CREATE TABLE item (id integer NOT NULL, qty integer, code code, \"row\" integer DEFAULT 1);",
-        &format!("{KEY}{checks}"),
+        checks,
     );
     let rows = "1,5,a\n2,-6,b\n3,,c\n4,100,a\n5,100,b\n6,0,none\n7,x,none\n8,1,longer\n2,1,b\n1,-1,a\n9,1,\n\
                 x,77,e\n10,78,f\n";
@@ -89,12 +77,12 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
 fn a_check_means_what_it_means_in_the_table() {
     // Of a domain the value has the collation of the domain's base type, whatever the column's; and what is overloaded for
     // a domain is left to the server.
-    let world = shop(
+    let world = with_rows(
         "CREATE DOMAIN code AS text CHECK (VALUE < 'b');
          CREATE FUNCTION fine(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT false';
          CREATE FUNCTION fine(code) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';
          CREATE TABLE item (id integer NOT NULL, qty integer, code code COLLATE \"en-x-icu\" CHECK (fine(code)));",
-        KEY,
+        "",
     );
     world.file("item.csv", "1,5,a\n2,5,C\n3,5,c\n");
     assert_eq!(world.load(&world.options()).rows.loaded, 2);
@@ -117,9 +105,9 @@ fn a_check_means_what_it_means_in_the_table() {
 
 #[test]
 fn checks_are_left_to_the_server_for_who_may_only_copy() {
-    let world = shop(
+    let world = with_rows(
         TABLE,
-        "ALTER TABLE item ADD CONSTRAINT positive CHECK (qty <> 100);",
+        "ALTER TABLE item DROP CONSTRAINT item_pkey, ADD CONSTRAINT positive CHECK (qty <> 100);",
     );
     world.load(&world.options());
     let role = world.role(
@@ -140,9 +128,9 @@ fn checks_are_left_to_the_server_for_who_may_only_copy() {
 
 #[test]
 fn checks_of_a_pipe_are_tried_before_its_rows_are_sent_too() {
-    let world = shop(
+    let world = with_rows(
         TABLE,
-        &format!("{KEY} ALTER TABLE item ADD CONSTRAINT positive CHECK (qty > 0);"),
+        "ALTER TABLE item ADD CONSTRAINT positive CHECK (qty > 0);",
     );
     let writer = world.pipe("item.csv", ROWS.to_owned());
     let mut options = world.options();
@@ -178,7 +166,7 @@ fn a_row_that_the_server_refuses_is_named_with_its_rule_file_and_line() {
         ),
     ];
     for (rule, named) in rules {
-        let world = shop(TABLE, &format!("{KEY} {rule};"));
+        let world = with_rows(TABLE, &format!("{rule};"));
         let said = world.refused(&world.options(), Kind::Refused, named);
         assert!(said.contains("item.csv, line 6: the server"), "{said}");
         assert!(said.contains("nothing was loaded"), "{said}");
@@ -208,7 +196,7 @@ fn a_row_that_the_server_refuses_at_the_end_is_named_with_its_rule_file_and_line
         ),
     ];
     for (rule, named, place) in rules {
-        let world = shop(TABLE, &format!("{KEY} {rule};"));
+        let world = with_rows(TABLE, &format!("{rule};"));
         world.file("item.csv", "1,5,a\nbad,5,a\n4,-1,a\n5,3,e\n");
         let error = world.try_load(&world.options()).expect_err("refused");
         assert_eq!(database::exit_code(&error), Kind::Refused.exit_code());
@@ -226,9 +214,9 @@ fn a_row_that_the_server_refuses_at_the_end_is_named_with_its_rule_file_and_line
 
 #[test]
 fn keys_and_references_that_are_checked_at_the_end_are_rejects_as_others_are() {
-    let world = shop(
+    let world = with_rows(
         TABLE,
-        "ALTER TABLE item ADD PRIMARY KEY (id), ADD UNIQUE (code) DEFERRABLE INITIALLY DEFERRED,
+        "ALTER TABLE item ADD UNIQUE (code) DEFERRABLE INITIALLY DEFERRED,
                           ADD FOREIGN KEY (qty) REFERENCES item (id) DEFERRABLE INITIALLY DEFERRED;",
     );
     world.file("item.csv", "1,2,a\n2,,b\n3,1,a\n4,7,c\n");
@@ -239,9 +227,9 @@ fn keys_and_references_that_are_checked_at_the_end_are_rejects_as_others_are() {
 
 #[test]
 fn a_reference_by_halves_is_rejected_where_it_must_be_whole() {
-    let world = shop(
+    let world = with_rows(
         &TABLE.replace("code", "of integer, named varchar(10), code"),
-        "ALTER TABLE item ADD PRIMARY KEY (id), ADD UNIQUE (id, code),
+        "ALTER TABLE item ADD UNIQUE (id, code),
                           ADD FOREIGN KEY (of, named) REFERENCES item (id, code) MATCH FULL;",
     );
     let mut options = world.options();
@@ -254,7 +242,7 @@ fn a_reference_by_halves_is_rejected_where_it_must_be_whole() {
 
 #[test]
 fn a_key_in_which_nulls_are_equal_is_unique_with_its_nulls() {
-    let world = shop(TABLE, KEY);
+    let world = with_rows(TABLE, "");
     let mut client = world.connect();
     if value::<i32>(
         &mut client,
@@ -286,15 +274,11 @@ fn a_key_in_which_nulls_are_equal_is_unique_with_its_nulls() {
 
 #[test]
 fn a_time_that_its_column_would_round_is_rejected() {
-    let toml = TOML.replace(r#"["id", "qty", "code"]"#, r#"["id", "at", "clock"]"#);
-    let world = World::new(&[
-        ("dataset.toml", &toml),
-        (
-            "schema.sql",
-            "CREATE DOMAIN hour AS time(2); CREATE TABLE item (id integer NOT NULL, at timestamp(0), clock hour);",
-        ),
-        ("constraints.sql", KEY),
-    ]);
+    let world = shop(
+        "columns = [\"id\", \"at\", \"clock\"]\nheader = false",
+        "CREATE DOMAIN hour AS time(2); CREATE TABLE item (id integer NOT NULL, at timestamp(0), clock hour);",
+        "",
+    );
     world.file(
         "item.csv",
         "1,2020-01-01 00:00:00.1,\n2,2020-01-01 00:00:01.000,01:02:03.45\n3,,01:02:03.456\n",
@@ -306,13 +290,11 @@ fn a_time_that_its_column_would_round_is_rejected() {
 
 #[test]
 fn a_trigger_that_raises_is_told_with_its_words() {
-    let world = shop(
+    let world = with_rows(
         TABLE,
-        &format!(
-            "{KEY} CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS
+        "CREATE FUNCTION judge() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN IF NEW.qty < 0 THEN RAISE 'no debts here'; END IF; RETURN NEW; END $$;
-             CREATE TRIGGER judge BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION judge();"
-        ),
+             CREATE TRIGGER judge BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION judge();",
     );
     let said = world.refused(&world.options(), Kind::Refused, "no debts here");
     assert!(said.contains("item.csv, line 6: the server"), "{said}");
@@ -320,16 +302,13 @@ fn a_trigger_that_raises_is_told_with_its_words() {
 
 #[test]
 fn defaults_and_generated_and_identity_columns_get_their_values_from_the_server() {
-    let world = World::new(&[
-        ("dataset.toml", &TOML.replace(r#", "code"]"#, "]")),
-        (
-            "schema.sql",
-            "CREATE TABLE item (id integer NOT NULL, qty integer, code varchar(10) DEFAULT 'none',
-                                twice integer GENERATED ALWAYS AS (qty * 2) STORED,
-                                place integer GENERATED ALWAYS AS IDENTITY, UNIQUE (place));",
-        ),
-        ("constraints.sql", KEY),
-    ]);
+    let world = shop(
+        "columns = [\"id\", \"qty\"]\nheader = false",
+        "CREATE TABLE item (id integer NOT NULL, qty integer, code varchar(10) DEFAULT 'none',
+                            twice integer GENERATED ALWAYS AS (qty * 2) STORED,
+                            place integer GENERATED ALWAYS AS IDENTITY, UNIQUE (place));",
+        "",
+    );
     world.file("item.csv", "7,5\n9,\n");
     assert_eq!(world.load(&world.options()).rows.loaded, 2);
     let rows: String = value(
@@ -341,7 +320,7 @@ fn defaults_and_generated_and_identity_columns_get_their_values_from_the_server(
 
 #[test]
 fn a_row_that_would_take_another_rows_key_as_it_replaces_its_own_is_refused_with_its_file() {
-    let world = shop(TABLE, &format!("{KEY} ALTER TABLE item ADD UNIQUE (code);"));
+    let world = with_rows(TABLE, "ALTER TABLE item ADD UNIQUE (code);");
     world.file("item.csv", "1,5,a\n2,6,b\n");
     world.load(&world.options());
     world.file("item.csv", "2,6,a\n");

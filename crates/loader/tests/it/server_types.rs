@@ -7,24 +7,7 @@ use dataset::failure::Kind;
 use loader::OnDuplicate;
 use testkit::value;
 
-use crate::world::{World, rejects, rows, scattered};
-
-const TOML: &str = r#"
-name = "shop"
-[[table]]
-name = "item"
-key = ["id"]
-[table.load]
-"#;
-const KEY: &str = "ALTER TABLE item ADD PRIMARY KEY (id);";
-
-fn shop(toml: &str, schema: &str, constraints: &str) -> World {
-    World::new(&[
-        ("dataset.toml", &format!("{TOML}{toml}")),
-        ("schema.sql", schema),
-        ("constraints.sql", &format!("{KEY}{constraints}")),
-    ])
-}
+use crate::world::{SHOP, World, rejects, rows, scattered, shop};
 
 /// A type with what it is made by, and texts of which some are its values.
 const TYPES: [(&str, &str, &[&str]); 32] = [
@@ -339,7 +322,7 @@ fn keys_that_only_the_server_compares_are_checked_within_the_file_and_against_th
 #[test]
 fn rows_replace_those_that_have_the_same_key_in_the_servers_eyes() {
     let world = World::new(&[
-        ("dataset.toml", &TOML.replace("\"id\"", "\"code\"")),
+        ("dataset.toml", &SHOP.replace("\"id\"", "\"code\"")),
         (
             "schema.sql",
             // Its operators are not found by their bare names.

@@ -258,6 +258,23 @@ pub(crate) fn shaped(columns: &str, load: &str) -> World {
     World::new(&[("dataset.toml", &toml), ("schema.sql", &table)])
 }
 
+/// The description of a dataset with the table `item`, up to the rules for loading it.
+pub(crate) const SHOP: &str =
+    "name = \"shop\"\n[[table]]\nname = \"item\"\nkey = [\"id\"]\n[table.load]\n";
+
+/// A world whose dataset has the table `item` with the primary key `id`, these rules for loading it, and these further
+/// constraints.
+pub(crate) fn shop(load: &str, schema: &str, constraints: &str) -> World {
+    World::new(&[
+        ("dataset.toml", &format!("{SHOP}{load}")),
+        ("schema.sql", schema),
+        (
+            "constraints.sql",
+            &format!("ALTER TABLE item ADD PRIMARY KEY (id);{constraints}"),
+        ),
+    ])
+}
+
 /// A number so far from that of the next index that no page of a key set holds both.
 pub(crate) fn scattered(index: i64) -> i64 {
     index * 1_000_003

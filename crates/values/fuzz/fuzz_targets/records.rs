@@ -3,8 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use values::first_record::first_record;
 use values::line_end::LineEnd;
-use values::records::{first_line_end, Grammar, Noticed, Records, Splitter, Torn};
+use values::records::{Grammar, Noticed, Records, Splitter, Torn};
 
 /// A record with offsets within the file.
 #[derive(Debug, PartialEq)]
@@ -31,9 +32,9 @@ fuzz_target!(|input: &[u8]| {
     let in_pieces = split(text, grammar, usize::from(*piece) + 1);
     assert_eq!((&whole, noticed), (&in_pieces.0, in_pieces.1));
     cover(text, grammar, &whole, noticed);
-    let first = first_line_end(text, grammar, true);
-    let early = first_line_end(&text[..text.len().min(usize::from(*piece))], grammar, false);
-    assert!(early.is_none() || early == first, "more bytes tell another line end");
+    let first = first_record(text, grammar, true);
+    let early = first_record(&text[..text.len().min(usize::from(*piece))], grammar, false);
+    assert!(early.is_none() || early == first, "more bytes tell another first record");
 });
 
 fn split(text: &[u8], grammar: Grammar, piece: usize) -> (Vec<Read>, Noticed) {

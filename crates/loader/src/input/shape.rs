@@ -1,0 +1,126 @@
+//! What keeps a record from being a row, beside the rules of its columns: torn lines, another number of fields, nothing but
+//! delimiters, a second header, NUL bytes, half of a reference.
+
+use memchr::memchr;
+use values::records::{Field, Form, Record, Torn};
+use values::rule::{Rule, Violation};
+use values::value::Value;
+
+use crate::input::batch::RowPlan;
+use crate::input::header::counted;
+
+/// A mark that the second of two files has where they were put together.
+const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// What is said of a row that holds nothing.
+pub(super) const EMPTY_ROW: &str = "the row is empty: it has delimiters and nothing else";
+
+impl RowPlan {
+    /// The references that a row makes by halves, as broken rules.
+    pub(super) fn half_null<'a>(
+        &'a self,
+        values: &'a [Value<'a>],
+    ) -> impl Iterator<Item = Violation> + 'a {
+        let halves = self.match_full.iter().filter(|columns| {
+            let nulls = columns.iter().filter(|column| values[**column].is_null());
+            (1..columns.len()).contains(&nulls.count())
+        });
+        halves.map(|columns| {
+            let names = columns
+                .iter()
+                .map(|column| &*self.rows.columns[*column].name);
+            let names = names.collect::<Vec<_>>().join(", ");
+            Violation {
+                message: format!("either all or none of {names} may be NULL (MATCH FULL)"),
+                column: names,
+                rule: Rule::Reference,
+            }
+        })
+    }
+
+    /// The rule that keeps a record from being a row at all.
+    pub(super) fn unfit(&self, record: &Record, fields: &[Field], raw: &[u8]) -> Option<Violation> {
+        let (rule, message) = match record.torn {
+            Some(Torn::Unclosed) => (
+                Rule::Quote,
+                "a quote is opened and not closed within the row".to_owned(),
+            ),
+            Some(Torn::AfterQuote) => (Rule::Quote, "something follows a closing quote".to_owned()),
+            Some(Torn::TooLong) => (
+                Rule::Size,
+                format!(
+                    "the line has more than {} bytes (--max-record takes longer ones)",
+                    self.grammar.longest_bytes
+                ),
+            ),
+            Some(Torn::LineBreak) => (
+                Rule::LineEnd,
+                format!(
+                    "a line break outside of quotes is not {}, with which the file's first line ends",
+                    self.grammar.line_end.name()
+                ),
+            ),
+            None => (Rule::Shape, self.misshapen(fields, raw)?),
+        };
+        Some(of_row(rule, message))
+    }
+
+    /// What is wrong with the number of a record's fields, or with the record as a whole.
+    fn misshapen(&self, fields: &[Field], raw: &[u8]) -> Option<String> {
+        let repeats = |header: &Vec<u8>| raw.strip_prefix(&UTF8_MARK).unwrap_or(raw) == header;
+        if self.header.as_ref().is_some_and(repeats) {
+            return Some("repeats the header".to_owned());
+        }
+        if fields.len() != self.grammar.fields {
+            return Some(match self.is_empty(raw) {
+                true => EMPTY_ROW.to_owned(),
+                false => format!(
+                    "the row has {}, the file {}",
+                    counted(fields.len(), "field"),
+                    counted(self.grammar.fields, "column")
+                ),
+            });
+        }
+        let holds_something = |field: &Field| field.start < field.end || field.form != Form::Plain;
+        if self.trailing && fields.last().is_some_and(holds_something) {
+            return Some(
+                "something stands behind the delimiter that ends the file's other lines".to_owned(),
+            );
+        }
+        None
+    }
+
+    /// Whether a record holds nothing but delimiters.
+    pub(super) fn is_empty(&self, raw: &[u8]) -> bool {
+        !raw.is_empty() && raw.iter().all(|byte| *byte == self.grammar.delimiter)
+    }
+
+    /// The columns that hold a NUL byte, as broken rules.
+    pub(super) fn nul<'a>(
+        &'a self,
+        bytes: &'a [u8],
+        fields: &'a [Field],
+    ) -> impl Iterator<Item = Violation> + 'a {
+        let holding = self
+            .fields
+            .iter()
+            .zip(&self.rows.columns)
+            .filter(|(field, _)| {
+                let field = &fields[**field];
+                memchr(0, &bytes[field.start as usize..field.end as usize]).is_some()
+            });
+        holding.map(|(_, column)| Violation {
+            column: column.name.clone(),
+            rule: Rule::Nul,
+            message: "holds a NUL byte".to_owned(),
+        })
+    }
+}
+
+/// A broken rule of the row as a whole.
+pub(super) fn of_row(rule: Rule, message: String) -> Violation {
+    Violation {
+        column: String::new(),
+        rule,
+        message,
+    }
+}

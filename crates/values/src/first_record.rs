@@ -1,0 +1,108 @@
+//! What a file's first record tells of all of them: what ends lines, and how many fields there are.
+
+use memchr::memchr2;
+
+use crate::line_end::LineEnd;
+use crate::records::{Grammar, closing_quote};
+
+/// What a file's first record tells of all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstRecord {
+    /// What ends the record.
+    pub line_end: LineEnd,
+    /// How many fields the record has; `None` if it has a quote that is never closed.
+    pub fields: Option<usize>,
+}
+
+/// Looks at the first record of a file, whatever `grammar` says of line ends and fields. `None` if there is no line end in
+/// `bytes`, or more bytes are needed to tell: `at_end` says that there are no more.
+pub fn first_record(bytes: &[u8], grammar: Grammar, at_end: bool) -> Option<FirstRecord> {
+    let Grammar {
+        delimiter,
+        quote,
+        longest_bytes,
+        ..
+    } = grammar;
+    let mut at = 0;
+    let mut fields = 1;
+    loop {
+        if quote.is_some() && bytes.get(at).copied() == quote {
+            let open = at + 1;
+            match closing_quote(&bytes[open..], quote.unwrap_or_default()) {
+                Some((closing, _)) if open + closing <= longest_bytes => at = open + closing + 1,
+                None if !at_end && bytes.len() <= longest_bytes => return None,
+                // A quote that is never closed hides no line end.
+                _ => {
+                    let first = memchr2(b'\r', b'\n', bytes)?;
+                    return Some(FirstRecord {
+                        line_end: LineEnd::of(&bytes[first..], at_end)?,
+                        fields: None,
+                    });
+                }
+            }
+        }
+        let rest = bytes.get(at..)?;
+        let stop = |byte: &u8| matches!(byte, b'\r' | b'\n') || *byte == delimiter;
+        at += rest.iter().position(stop)?;
+        if bytes[at] != delimiter {
+            return Some(FirstRecord {
+                line_end: LineEnd::of(&bytes[at..], at_end)?,
+                fields: Some(fields),
+            });
+        }
+        at += 1;
+        fields += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRAMMAR: Grammar = Grammar {
+        delimiter: b',',
+        quote: Some(b'"'),
+        line_end: LineEnd::Lf,
+        fields: 3,
+        longest_bytes: 64,
+    };
+
+    #[test]
+    fn the_first_record_tells_the_line_end_and_the_number_of_fields() {
+        let quoted = "\"a\r\nb\",\"c\n\"";
+        for (text, line_end, fields) in [
+            ("a,b\r\nc\n", LineEnd::CrLf, Some(2)),
+            ("a,b\nc\r\n", LineEnd::Lf, Some(2)),
+            ("a,b\rc\r\n", LineEnd::Cr, Some(2)),
+            ("a\r", LineEnd::Cr, Some(1)),
+            ("\r\r\n", LineEnd::Cr, Some(1)),
+            ("5\",b\rc", LineEnd::Cr, Some(2)),
+            (&format!("{quoted}\rx\n"), LineEnd::Cr, Some(2)),
+            (&format!("{quoted}\n"), LineEnd::Lf, Some(2)),
+            ("\"a\"\",\"\"\",b,\n", LineEnd::Lf, Some(3)),
+            ("a,\"b\r\nc,d\n", LineEnd::CrLf, None),
+        ] {
+            let expected = FirstRecord { line_end, fields };
+            assert_eq!(
+                first_record(text.as_bytes(), GRAMMAR, true),
+                Some(expected),
+                "{text:?}"
+            );
+            // More bytes never give another answer.
+            let early = (0..text.len())
+                .filter_map(|end| first_record(&text.as_bytes()[..end], GRAMMAR, false));
+            let early: Vec<_> = early.collect();
+            assert!(
+                early.iter().all(|found| *found == expected),
+                "{text:?}: {early:?}"
+            );
+        }
+        for text in ["a,b", ""] {
+            assert_eq!(
+                first_record(text.as_bytes(), GRAMMAR, true),
+                None,
+                "{text:?}"
+            );
+        }
+    }
+}
