@@ -13,6 +13,7 @@ use crate::catalogue::identifier::{literal, qualified, quoted};
 use crate::catalogue::{self, LiveTable, Wanted};
 use crate::connect::{Cancel, Connection, OneOf, Settings};
 use crate::copy::read::Blocks;
+use crate::copy::write::RowForm;
 use crate::sqlstate;
 use crate::transaction;
 
@@ -127,8 +128,11 @@ impl Snapshot {
             .context("exporting the snapshot")?
             .get(0);
         for table in others {
-            let columns = table.schema.columns.iter();
-            let columns: Vec<_> = columns.map(|column| quoted(&column.name)).collect();
+            let carried = table.schema.columns.iter().map(|column| &column.name);
+            let columns: Vec<_> = carried
+                .chain(&table.as_is)
+                .map(|column| quoted(column))
+                .collect();
             connection
                 .batch_execute(&format!(
                     "SELECT {} FROM {} LIMIT 0",
@@ -216,27 +220,44 @@ impl Snapshot {
         parts: usize,
         min_pages: u32,
     ) -> Vec<String> {
-        let list: Vec<String> = table
-            .schema
-            .columns
-            .iter()
+        let carried = table.schema.columns.iter();
+        let list = carried
             .filter(|column| columns.contains(&column.name.as_str()))
-            .map(|column| {
-                let name = quoted(&column.name);
-                if column.cast_to_text {
-                    format!("{name}::text")
-                } else {
-                    name
-                }
-            })
-            .collect();
+            .map(|column| match column.cast_to_text {
+                true => format!("{}::text", quoted(&column.name)),
+                false => quoted(&column.name),
+            });
+        self.copies(table, list, RowForm::Binary, parts, min_pages)
+    }
+
+    /// The COPY statements that together read the columns of `table` that are read as they are, in this form; split as
+    /// [`copy_statements`](Self::copy_statements) does.
+    pub fn copy_as_is(
+        &self,
+        table: &LiveTable,
+        form: RowForm,
+        parts: usize,
+        min_pages: u32,
+    ) -> Vec<String> {
+        let list = table.as_is.iter().map(|name| quoted(name));
+        self.copies(table, list, form, parts, min_pages)
+    }
+
+    fn copies(
+        &self,
+        table: &LiveTable,
+        list: impl Iterator<Item = String>,
+        form: RowForm,
+        parts: usize,
+        min_pages: u32,
+    ) -> Vec<String> {
         let select = format!(
             "SELECT {} FROM {}",
-            list.join(", "),
+            list.collect::<Vec<_>>().join(", "),
             qualified(&self.schema, &table.schema.name)
         );
         let copy =
-            |condition: &str| format!("COPY ({select}{condition}) TO STDOUT (FORMAT binary)");
+            |condition: &str| format!("COPY ({select}{condition}) TO STDOUT (FORMAT {form})");
         let parts = u32::try_from(parts)
             .unwrap_or(u32::MAX)
             .min(table.pages / min_pages.max(1))

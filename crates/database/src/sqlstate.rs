@@ -133,8 +133,8 @@ fn kind_of_database_error(error: &postgres::Error) -> Kind {
             "08" | "28" | "3D" | "53" | "57" | "58" | "XX" | "40" | "72" => Kind::Connection,
             // What the server can't do, such as reading an unlogged table on a replica.
             "0A" => Kind::Mismatch,
-            // Values out of range, constraint violations, what a trigger raises.
-            "22" | "23" | "P0" => Kind::Refused,
+            // A sub-select of several rows, values out of range, constraint violations, what a trigger raises.
+            "21" | "22" | "23" | "P0" => Kind::Refused,
             _ => Kind::Internal,
         },
     }

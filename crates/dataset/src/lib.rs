@@ -66,6 +66,9 @@ pub struct Table {
     /// What the models of a run say that columns are carried as, if these are numerics of no precision that `carry_as` lacks.
     #[serde(skip)]
     pub carried_by_models: BTreeMap<String, ColumnType>,
+    /// The columns that a run reads as the server sends them, whatever their types are: nothing of ours decodes them.
+    #[serde(skip)]
+    pub as_is: Vec<String>,
     /// How its files are read.
     #[serde(default)]
     pub load: load_rules::LoadRules,

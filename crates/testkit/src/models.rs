@@ -26,6 +26,7 @@ pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Da
         cast_to_text: vec![],
         carry_as: Default::default(),
         carried_by_models: Default::default(),
+        as_is: Vec::new(),
         load: Default::default(),
     };
     Dataset {

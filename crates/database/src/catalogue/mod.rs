@@ -27,7 +27,9 @@ pub struct LiveTable {
     pub filenodes: (u32, u32),
     /// Whether the role may read the table as a whole, and not some of its columns only.
     pub is_readable: bool,
-    /// The columns, among those of the schema, that the role may not read.
+    /// The columns that are read as the server sends them, of any types; they need not be among those of the schema.
+    pub as_is: Vec<String>,
+    /// The columns, among those of the schema and those read as they are, that the role may not read.
     pub unreadable: Vec<String>,
 }
 
@@ -75,7 +77,7 @@ const COLUMNS: &str = "
 pub type Wanted<'a> = &'a dyn Fn(&str, &str) -> bool;
 
 /// Reads the tables of `dataset` from the Postgres schema `schema`, in the dataset's order, with the columns
-/// that are `wanted`; a table of which none is keeps its key.
+/// that are `wanted`; a table of which none is, and none is read as it is either, keeps its key.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] naming the table that is missing, or the table and column whose type cannot be
@@ -145,7 +147,11 @@ fn live_table(
         .query(COLUMNS, &[&oid])
         .context("reading the catalogue")?;
     let names: Vec<&str> = found.iter().map(|row| row.get(0)).collect();
-    let named = table.key.iter().chain(&table.cast_to_text);
+    let named = table
+        .key
+        .iter()
+        .chain(&table.cast_to_text)
+        .chain(&table.as_is);
     for name in named.chain(table.carry_as.keys()) {
         if !names.contains(&name.as_str()) {
             return Err(Kind::Mismatch.error(format!(
@@ -154,7 +160,7 @@ fn live_table(
             )));
         }
     }
-    let any = names.iter().any(|name| wanted(&table.name, name));
+    let any = !table.as_is.is_empty() || names.iter().any(|name| wanted(&table.name, name));
     let is_read = |name: &str| match any {
         true => wanted(&table.name, name),
         // Its rows can only be counted.
@@ -164,7 +170,10 @@ fn live_table(
     let columns = read()
         .map(|row| column(table, row))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let unreadable = read().filter(|row| !row.get::<_, bool>(13));
+    let is_as_is = |name: &str| table.as_is.iter().any(|column| column == name);
+    let unreadable = found
+        .iter()
+        .filter(|row| (is_read(row.get(0)) || is_as_is(row.get(0))) && !row.get::<_, bool>(13));
     Ok(LiveTable {
         schema: TableSchema {
             name: table.name.clone(),
@@ -175,6 +184,7 @@ fn live_table(
         estimated_rows: (reltuples >= 0.0).then_some(reltuples as u64),
         filenodes: (row.get(5), row.get(6)),
         is_readable: row.get(9),
+        as_is: table.as_is.clone(),
         unreadable: unreadable.map(|row| row.get(0)).collect(),
     })
 }

@@ -7,6 +7,13 @@ use std::path::Path;
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
+/// Values may be secrets, and are not shown.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 impl Environment {
     /// The variables of this process. Only binaries call this.
     pub fn from_process() -> Self {

@@ -4,6 +4,7 @@
 //! The format is the one of the manual's page on COPY ("Binary Format"); each field is what the type's
 //! `…recv` function reads.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use anyhow::Context;
@@ -269,6 +270,15 @@ pub enum RowForm {
     Text,
 }
 
+impl fmt::Display for RowForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Binary => "binary",
+            Self::Text => "text",
+        })
+    }
+}
+
 /// A running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
 pub struct CopyIn<'a> {
     writer: CopyInWriter<'a>,
@@ -308,12 +318,8 @@ impl<'a> CopyIn<'a> {
     ) -> anyhow::Result<Self> {
         let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
         let target = qualified(schema, table);
-        let format = match form {
-            RowForm::Binary => "binary",
-            RowForm::Text => "text",
-        };
         let statement = format!(
-            "COPY {target} ({}) FROM STDIN (FORMAT {format}, FREEZE {freeze})",
+            "COPY {target} ({}) FROM STDIN (FORMAT {form}, FREEZE {freeze})",
             names.join(", ")
         );
         let writer = client

@@ -1,0 +1,303 @@
+//! Tables of a source, made again in a scratch database: the same columns and types, filled with the bytes of the source's own
+//! COPY, which nothing of ours decodes.
+//!
+//! [`Shapes::read`] says what the tables are, [`Shapes::make`] makes them without rows, [`Shapes::fill`] copies one and
+//! [`Shapes::index`] gives it its keys and statistics.
+
+mod fill;
+mod types;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use dataset::failure::Kind;
+use postgres::{Client, GenericClient, Row};
+
+use crate::catalogue::identifier::{qualified, quoted};
+use crate::copy::write::RowForm;
+use types::Types;
+
+/// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
+pub const OWN_SCHEMA: &str = "extrato";
+/// The type of columns whose own type isn't there. It has no values.
+const UNAVAILABLE: &str = "extrato.unavailable";
+
+/// What tables of a source are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shapes {
+    schema: String,
+    tables: Vec<TableShape>,
+    types: Types,
+}
+
+/// What a table is.
+#[derive(Debug, Clone, PartialEq)]
+struct TableShape {
+    name: String,
+    columns: Vec<ColumnShape>,
+    keys: Vec<KeyShape>,
+}
+
+/// What a column is.
+#[derive(Debug, Clone, PartialEq)]
+struct ColumnShape {
+    name: String,
+    /// The type's number in the source.
+    kind: u32,
+    /// The type as SQL names it, with its length or precision.
+    shown: String,
+    /// The collation's number in the source; 0 if it has none, or the database's own.
+    collation: u32,
+}
+
+/// Columns that the source has an index on, or that refer to another table.
+#[derive(Debug, Clone, PartialEq)]
+struct KeyShape {
+    columns: Vec<String>,
+    /// The name of the primary key in the scratch database, if it is one.
+    primary: Option<String>,
+    is_unique: bool,
+}
+
+/// What could not be made as the source has it: a reason for each table and column.
+#[derive(Debug, Default)]
+pub struct Lacking {
+    /// Columns that are there, but can have no values.
+    pub columns: BTreeMap<(String, String), String>,
+    /// Columns whose text is ordered by its bytes, and not as the source orders it.
+    pub order: BTreeMap<(String, String), String>,
+}
+
+const TABLES: &str = "
+    SELECT c.relname::text, c.oid, c.relkind = 'r' AND c.relhassubclass
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY 1";
+
+const COLUMNS: &str = "
+    SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
+           CASE WHEN a.attcollation = 'pg_catalog.\"default\"'::regcollation THEN 0::oid ELSE a.attcollation END
+    FROM pg_attribute AS a
+    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+
+const KEYS: &str = "
+    SELECT ARRAY(SELECT a.attname::text FROM unnest(k.columns) WITH ORDINALITY AS u (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attnum = u.attnum ORDER BY u.place) AS names,
+           bool_or(k.is_primary), bool_or(k.is_unique)
+    FROM (SELECT (i.indkey::int2[])[0:i.indnkeyatts - 1] AS columns, i.indisprimary AND i.indimmediate AS is_primary,
+                 i.indisunique AND i.indimmediate AND NOT coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+                     AS is_unique
+          FROM pg_index AS i
+          JOIN pg_class AS c ON c.oid = i.indexrelid
+          JOIN pg_am AS m ON m.oid = c.relam
+          WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND m.amname = 'btree'
+          UNION ALL
+          SELECT o.conkey, false, false FROM pg_constraint AS o WHERE o.conrelid = $1 AND o.contype = 'f') AS k
+    GROUP BY names ORDER BY 2 DESC, names";
+
+impl Shapes {
+    /// Reads what the tables of these names in a schema of the source are.
+    ///
+    /// # Errors
+    /// The server's. A table that is missing is left out.
+    pub fn read(
+        client: &mut impl GenericClient,
+        schema: &str,
+        tables: &[&str],
+    ) -> anyhow::Result<Self> {
+        let reading = "reading what the tables are made of";
+        // What isn't Postgres's own is named with its schema.
+        client
+            .batch_execute("SET LOCAL search_path = ''")
+            .context(reading)?;
+        let found = client.query(TABLES, &[&schema, &tables]).context(reading)?;
+        let oids: Vec<u32> = found.iter().map(|row| row.get(1)).collect();
+        let tables = found
+            .iter()
+            .map(|row| table(client, row))
+            .collect::<Result<_, _>>()
+            .context(reading)?;
+        Ok(Self {
+            schema: schema.to_owned(),
+            tables,
+            types: Types::read(client, &oids).context(reading)?,
+        })
+    }
+
+    /// Reads what the same tables are now.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn read_again(&self, client: &mut impl GenericClient) -> anyhow::Result<Self> {
+        let names: Vec<&str> = self
+            .tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .collect();
+        Self::read(client, &self.schema, &names)
+    }
+
+    /// Makes the tables without rows, in the transaction that the client is in, and says what they lack. With their
+    /// primary keys, which some SELECTs cannot be understood without; [`drop_keys`](Self::drop_keys) takes these away.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn make(&self, client: &mut Client) -> anyhow::Result<Lacking> {
+        let making = "making the tables in the scratch database";
+        client
+            .batch_execute(&format!(
+                "CREATE SCHEMA {}; CREATE SCHEMA IF NOT EXISTS {}; CREATE TYPE {UNAVAILABLE} AS ()",
+                quoted(OWN_SCHEMA),
+                quoted(&self.schema)
+            ))
+            .context(making)?;
+        let missing = self.types.make(client).context(making)?;
+        let mut lacking = Lacking::default();
+        for table in &self.tables {
+            let mut columns = Vec::new();
+            for column in &table.columns {
+                let place = || (table.name.clone(), column.name.clone());
+                let name = quoted(&column.name);
+                if let Some(why) = missing.of_type(column.kind) {
+                    lacking
+                        .columns
+                        .insert(place(), format!("is of type {}, which {why}", column.shown));
+                    columns.push(format!("{name} {UNAVAILABLE}"));
+                    continue;
+                }
+                let collate = match missing.of_collation(column.collation) {
+                    Some(why) => {
+                        lacking.order.insert(place(), why.to_owned());
+                        " COLLATE pg_catalog.\"C\"".to_owned()
+                    }
+                    None => self.types.collate(column.collation),
+                };
+                columns.push(format!("{name} {}{collate}", column.shown));
+            }
+            let target = qualified(&self.schema, &table.name);
+            let mut statements = format!("CREATE UNLOGGED TABLE {target} ({})", columns.join(", "));
+            if let Some(key) = table.keys.iter().find(|key| key.primary.is_some()) {
+                let is_there = |column: &String| {
+                    !lacking
+                        .columns
+                        .contains_key(&(table.name.clone(), column.clone()))
+                };
+                if key.columns.iter().all(is_there) {
+                    statements += &format!("; {}", key.make(&target));
+                }
+            }
+            client.batch_execute(&statements).context(making)?;
+        }
+        Ok(lacking)
+    }
+
+    /// Takes the primary keys away, so that rows come in faster.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn drop_keys(&self, client: &mut Client) -> anyhow::Result<()> {
+        let drops = self.tables.iter().flat_map(|table| {
+            let target = qualified(&self.schema, &table.name);
+            let primary = table.keys.iter().find(|key| key.primary.is_some());
+            let (name, columns) = primary
+                .map(|key| (key.primary.as_deref(), &key.columns))
+                .unzip();
+            let drop = name
+                .flatten()
+                .map(|name| format!("ALTER TABLE {target} DROP CONSTRAINT IF EXISTS {name}"));
+            // Columns of a key stay without NULLs when the key goes.
+            let nullable = columns.into_iter().flatten().map({
+                let target = target.clone();
+                move |column| {
+                    format!(
+                        "ALTER TABLE {target} ALTER {} DROP NOT NULL",
+                        quoted(column)
+                    )
+                }
+            });
+            drop.into_iter().chain(nullable).collect::<Vec<_>>()
+        });
+        client
+            .batch_execute(&drops.collect::<Vec<_>>().join("; "))
+            .context("making the tables in the scratch database")
+    }
+
+    /// In which form the rows of a table travel. Binary arrays and composite values bear the numbers of their types, which
+    /// differ between databases; then it is text.
+    pub fn form(&self, table: &str, columns: &[String]) -> RowForm {
+        let table = self.table(table);
+        let mut copied = table
+            .iter()
+            .flat_map(|table| &table.columns)
+            .filter(|column| columns.contains(&column.name));
+        match copied.any(|column| self.types.bears_numbers(column.kind)) {
+            true => RowForm::Text,
+            false => RowForm::Binary,
+        }
+    }
+
+    /// The columns of a table, in its order.
+    pub fn columns(&self, table: &str) -> impl Iterator<Item = &str> {
+        let table = self.table(table).into_iter();
+        table.flat_map(|table| table.columns.iter().map(|column| column.name.as_str()))
+    }
+
+    /// Checks that the tables are still what they were.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if one was altered.
+    pub fn check_same(&self, now: &Self) -> anyhow::Result<()> {
+        match self == now {
+            true => Ok(()),
+            false => Err(Kind::Mismatch.error(
+                "a table, or the type of a column, was altered while the run began: run again",
+            )),
+        }
+    }
+
+    fn table(&self, name: &str) -> Option<&TableShape> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+}
+
+impl KeyShape {
+    /// What makes it on a table, which is named with its schema.
+    fn make(&self, table: &str) -> String {
+        let list = self.list();
+        match (&self.primary, self.is_unique) {
+            (Some(name), _) => {
+                format!("ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY ({list})")
+            }
+            (None, true) => format!("CREATE UNIQUE INDEX ON {table} ({list})"),
+            (None, false) => format!("CREATE INDEX ON {table} ({list})"),
+        }
+    }
+
+    fn list(&self) -> String {
+        let columns: Vec<_> = self.columns.iter().map(|name| quoted(name)).collect();
+        columns.join(", ")
+    }
+}
+
+fn table(client: &mut impl GenericClient, row: &Row) -> Result<TableShape, postgres::Error> {
+    let (oid, has_children): (u32, bool) = (row.get(1), row.get(2));
+    let columns = client.query(COLUMNS, &[&oid])?;
+    let columns = columns.iter().map(|row| ColumnShape {
+        name: row.get(0),
+        kind: row.get(1),
+        shown: row.get(2),
+        collation: row.get(3),
+    });
+    let keys = client.query(KEYS, &[&oid])?;
+    let keys = keys.iter().map(|row| KeyShape {
+        columns: row.get(0),
+        // The rows of its children may have the same keys.
+        primary: (row.get::<_, bool>(1) && !has_children).then(|| format!("extrato_primary_{oid}")),
+        is_unique: row.get::<_, bool>(2) && !has_children,
+    });
+    Ok(TableShape {
+        name: row.get(0),
+        columns: columns.collect(),
+        keys: keys.collect(),
+    })
+}

@@ -1,0 +1,289 @@
+//! The types and collations of a source's columns that Postgres itself doesn't have.
+
+use std::collections::BTreeMap;
+
+use postgres::{Client, GenericClient};
+
+use crate::catalogue::identifier::qualified;
+
+/// The types of columns, with those that these are made of, and the collations of columns.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Types {
+    types: BTreeMap<u32, OneType>,
+    collations: BTreeMap<u32, OneCollation>,
+}
+
+/// A type.
+#[derive(Debug, Clone, PartialEq)]
+struct OneType {
+    /// What makes it, if it is not Postgres's own and can be made.
+    make: Option<String>,
+    /// Why it cannot be made elsewhere.
+    why_not: Option<String>,
+    /// The types that it is made of.
+    parts: Vec<u32>,
+    is_built_in: bool,
+    is_array: bool,
+    is_composite: bool,
+}
+
+/// A collation.
+#[derive(Debug, Clone, PartialEq)]
+struct OneCollation {
+    name: String,
+    make: String,
+    /// What the operating system or ICU says of its version.
+    version: Option<String>,
+}
+
+/// What is not in a scratch database, by its number in the source, and why.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    types: BTreeMap<u32, String>,
+    collations: BTreeMap<u32, String>,
+}
+
+// Objects that come with the server have numbers below 16384 (FirstNormalObjectId in src/include/access/transam.h), and
+// are in every database under the same names.
+const TYPES: &str = "
+    WITH RECURSIVE reached (oid) AS (
+        SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION
+        SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
+            SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
+            UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
+            UNION ALL SELECT a.atttypid FROM pg_attribute AS a
+                      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        ) AS p (part)
+    )
+    SELECT t.oid, t.typtype::text, t.oid < 16384, t.typcategory = 'A' AND t.typelem <> 0,
+           CASE WHEN t.typcategory = 'A' THEN ARRAY[t.typelem] WHEN t.typtype = 'd' THEN ARRAY[t.typbasetype]
+                ELSE ARRAY(SELECT a.atttypid FROM pg_attribute AS a
+                           WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END,
+           x.extname::text,
+           CASE WHEN t.oid < 16384 AND t.typname ~ '^reg' THEN 'names an object of the source database'
+                WHEN t.typtype = 'c' AND o.relkind <> 'c' THEN 'is the row of a table'
+                WHEN t.oid >= 16384 AND t.typtype IN ('r', 'm') THEN 'is a range type of the source database'
+                WHEN t.oid >= 16384 AND t.typtype = 'b' AND t.typcategory <> 'A'
+                THEN 'is a type of the source database''s own' END,
+           CASE WHEN t.oid < 16384 THEN NULL
+                WHEN t.typtype = 'e'
+                THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,
+                            (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+                             FROM pg_enum AS e WHERE e.enumtypid = t.oid))
+                WHEN t.typtype = 'd'
+                THEN format('CREATE DOMAIN %I.%I AS %s%s%s%s', n.nspname, t.typname, format_type(t.typbasetype, t.typtypmod),
+                            (SELECT format(' COLLATE %I.%I', s.nspname, l.collname)
+                             FROM pg_collation AS l JOIN pg_namespace AS s ON s.oid = l.collnamespace
+                             JOIN pg_type AS b ON b.oid = t.typbasetype
+                             WHERE l.oid = t.typcollation AND l.oid <> b.typcollation),
+                            CASE WHEN t.typnotnull THEN ' NOT NULL' END,
+                            (SELECT string_agg(' ' || pg_get_constraintdef(d.oid), '') FROM pg_constraint AS d
+                             WHERE d.contypid = t.oid AND d.contype = 'c'))
+                WHEN t.typtype = 'c'
+                THEN format('CREATE TYPE %I.%I AS (%s)', n.nspname, t.typname,
+                            (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', '
+                                               ORDER BY a.attnum)
+                             FROM pg_attribute AS a
+                             WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END
+    FROM reached AS r
+    JOIN pg_type AS t ON t.oid = r.oid
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    LEFT JOIN pg_class AS o ON o.oid = t.typrelid
+    LEFT JOIN pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    LEFT JOIN pg_extension AS x ON x.oid = d.refobjid";
+
+const COLLATIONS: &str = "
+    SELECT l.oid, n.nspname::text, l.collname::text, l.collprovider::text, l.collisdeterministic,
+           coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collcollate::text),
+           coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collctype::text),
+           CASE WHEN l.collprovider IN ('c', 'i') THEN pg_collation_actual_version(l.oid) END,
+           quote_literal(coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collcollate::text)),
+           quote_literal(coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collctype::text))
+    FROM pg_collation AS l JOIN pg_namespace AS n ON n.oid = l.collnamespace
+    WHERE l.collname <> 'default'
+      AND l.oid IN (SELECT a.attcollation FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0)";
+
+impl Types {
+    /// Reads the types and collations of the columns of tables, which are named by their numbers.
+    pub(super) fn read(
+        client: &mut impl GenericClient,
+        tables: &[u32],
+    ) -> Result<Self, postgres::Error> {
+        let types = client.query(TYPES, &[&tables])?.into_iter().map(|row| {
+            let (kind, extension): (&str, Option<&str>) = (row.get(1), row.get(5));
+            let of_extension = extension.map(|name| format!("is of the extension {name}"));
+            let why_not: Option<String> = row.get(6);
+            let found = OneType {
+                make: row.get(7),
+                why_not: of_extension.or(why_not),
+                parts: row.get(4),
+                is_built_in: row.get(2),
+                is_array: row.get(3),
+                is_composite: kind == "c",
+            };
+            (row.get(0), found)
+        });
+        let types = types.collect();
+        let collations = client.query(COLLATIONS, &[&tables])?;
+        let collations = collations.into_iter().map(|row| {
+            let name = qualified(row.get(1), row.get(2));
+            let provider = match row.get(3) {
+                "i" => "icu",
+                "b" => "builtin",
+                _ => "libc",
+            };
+            let (order, letters): (&str, &str) = (row.get(8), row.get(9));
+            let deterministic: bool = row.get(4);
+            let found = OneCollation {
+                make: format!(
+                    "CREATE COLLATION {name} (provider = {provider}, lc_collate = {order}, lc_ctype = {letters}, \
+                     deterministic = {deterministic})"
+                )
+                .replace(
+                    &format!("provider = icu, lc_collate = {order}, lc_ctype = {letters}"),
+                    &format!("provider = icu, locale = {order}"),
+                ),
+                name,
+                version: row.get(7),
+            };
+            (row.get(0), found)
+        });
+        Ok(Self {
+            types,
+            collations: collations.collect(),
+        })
+    }
+
+    /// Makes what can be made, in the client's transaction, and gives what cannot.
+    pub(super) fn make(&self, client: &mut Client) -> Result<Missing, postgres::Error> {
+        let mut missing = Missing::default();
+        for (oid, collation) in &self.collations {
+            if let Err(why) = collation.make(client)? {
+                missing.collations.insert(*oid, why);
+            }
+        }
+        // One after the other, since each may be made of others: until a round makes none.
+        let mut left: BTreeMap<u32, &str> = BTreeMap::new();
+        for (oid, found) in &self.types {
+            match (&found.why_not, &found.make) {
+                (Some(why), _) => drop(missing.types.insert(*oid, why.clone())),
+                (None, Some(make)) => drop(left.insert(*oid, make)),
+                (None, None) => {}
+            }
+        }
+        loop {
+            let before = left.len();
+            let mut errors = BTreeMap::new();
+            for (oid, make) in std::mem::take(&mut left) {
+                let schema = make.split_whitespace().nth(2).unwrap_or_default();
+                let schema = schema.split_once('.').map_or("", |(schema, _)| schema);
+                let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}; {make}");
+                if let Err(why) = attempt(client, &create)? {
+                    errors.insert(oid, why);
+                    left.insert(oid, make);
+                }
+            }
+            if left.len() == before || left.is_empty() {
+                let failed = errors.into_iter().map(|(oid, why)| {
+                    (
+                        oid,
+                        format!("cannot be made in the scratch database: {why}"),
+                    )
+                });
+                missing.types.extend(failed);
+                break;
+            }
+        }
+        // What is made of something that is missing is missing too.
+        loop {
+            let of_missing: Vec<(u32, String)> = self
+                .types
+                .iter()
+                .filter(|(oid, _)| !missing.types.contains_key(oid))
+                .filter_map(|(oid, found)| {
+                    let why = found
+                        .parts
+                        .iter()
+                        .find_map(|part| missing.types.get(part))?;
+                    Some((*oid, why.clone()))
+                })
+                .collect();
+            if of_missing.is_empty() {
+                return Ok(missing);
+            }
+            missing.types.extend(of_missing);
+        }
+    }
+
+    /// ` COLLATE …` of a column, if it has a collation of its own.
+    pub(super) fn collate(&self, collation: u32) -> String {
+        let found = self.collations.get(&collation);
+        found.map_or(String::new(), |found| format!(" COLLATE {}", found.name))
+    }
+
+    /// Whether binary values of a type bear numbers of types that differ between databases.
+    pub(super) fn bears_numbers(&self, kind: u32) -> bool {
+        let Some(found) = self.types.get(&kind) else {
+            return false;
+        };
+        let is_own = |part: &u32| self.types.get(part).is_some_and(|part| !part.is_built_in);
+        let holds_own = found.is_composite || found.is_array && found.parts.iter().any(is_own);
+        holds_own || found.parts.iter().any(|part| self.bears_numbers(*part))
+    }
+}
+
+impl OneCollation {
+    /// Sees that the collation is there and is the same; `Err` is why it isn't.
+    fn make(&self, client: &mut Client) -> Result<Result<(), String>, postgres::Error> {
+        const VERSION: &str = "SELECT pg_collation_actual_version(to_regcollation($1))";
+        let there = "SELECT to_regcollation($1) IS NOT NULL";
+        if !client.query_one(there, &[&self.name])?.get::<_, bool>(0) {
+            let schema = self.name.split_once('.').map_or("", |(schema, _)| schema);
+            let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}; {}", self.make);
+            if let Err(why) = attempt(client, &create)? {
+                return Ok(Err(format!(
+                    "the collation {} is not here: {why}",
+                    self.name
+                )));
+            }
+        }
+        let here: Option<String> = client.query_one(VERSION, &[&self.name])?.get(0);
+        Ok(match here == self.version || self.version.is_none() {
+            true => Ok(()),
+            false => Err(format!(
+                "the collation {} is of version {} here, and of {} in the source",
+                self.name,
+                here.as_deref().unwrap_or("none"),
+                self.version.as_deref().unwrap_or("none")
+            )),
+        })
+    }
+}
+
+impl Missing {
+    /// Why a type isn't there, if it isn't.
+    pub(super) fn of_type(&self, kind: u32) -> Option<&str> {
+        self.types.get(&kind).map(String::as_str)
+    }
+
+    /// Why a collation isn't there, if it isn't.
+    pub(super) fn of_collation(&self, collation: u32) -> Option<&str> {
+        self.collations.get(&collation).map(String::as_str)
+    }
+}
+
+/// Runs a statement that may fail and leaves the transaction as it was then; `Err` is what the server said.
+fn attempt(client: &mut Client, statement: &str) -> Result<Result<(), String>, postgres::Error> {
+    client.batch_execute("SAVEPOINT attempt")?;
+    let done = client.batch_execute(statement);
+    let Err(error) = done else {
+        client.batch_execute("RELEASE SAVEPOINT attempt")?;
+        return Ok(Ok(()));
+    };
+    let Some(said) = error.as_db_error().map(|error| error.message().to_owned()) else {
+        return Err(error);
+    };
+    client.batch_execute("ROLLBACK TO SAVEPOINT attempt")?;
+    Ok(Err(said))
+}
