@@ -62,7 +62,7 @@ pub(crate) fn transform(
     terminal: &Terminal,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let options = arguments.options()?;
+    let options = arguments.options(environment)?;
     let report = match &arguments.from_stage {
         Some(stage) => transform::run_from_stage(stage, &options, cancel)?,
         None => {

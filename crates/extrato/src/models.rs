@@ -4,6 +4,7 @@ use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
 use transform::model::describe::{Described, TableRead, check, describe};
+use transform::{Engine, Options};
 
 use crate::terminal::Terminal;
 
@@ -52,10 +53,14 @@ pub(crate) fn run(
     let mut models = Vec::new();
     for name in names {
         let dataset = Dataset::open(name)?;
-        let described = describe(&dataset)?;
+        let mut described = describe(&dataset)?;
         if let Some(settings) = &settings {
-            let schema = connection.schema.as_ref().unwrap_or(&dataset.name);
-            check(settings, &dataset, schema, cancel)?;
+            let schema = connection.schema.as_deref();
+            let options = Options::of_models(dataset, schema, environment);
+            let run_by = check(settings, &options, cancel)?;
+            for (model, run_by) in described.iter_mut().zip(run_by) {
+                model.run_by = run_by;
+            }
         }
         models.extend(described);
     }
@@ -94,6 +99,13 @@ fn text(model: &Described) -> String {
         order => format!("by {}", order.join(", ")),
     };
     lines.push(format!("  rows     {order}"));
+    let engine = match (&model.run_by.engine, &model.run_by.why) {
+        (Engine::Postgres, Some(why)) => {
+            format!("a scratch database of the embedded Postgres: {why}")
+        }
+        _ => "Polars".to_owned(),
+    };
+    lines.push(format!("  run by   {engine}"));
     lines.join("\n")
 }
 

@@ -121,6 +121,25 @@ fn server() -> &'static Settings {
     })
 }
 
+/// An environment whose embedded servers, the one for scratch databases among them, lie in the test run's own folder.
+pub fn environment() -> Environment {
+    let home = server_folder(std::os::unix::process::parent_id()).join("home");
+    fs::create_dir_all(&home).expect("a temporary folder");
+    for folder in home.ancestors().take(2) {
+        let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
+    }
+    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let process = Environment::from_process();
+    let path = process.get("PATH").unwrap_or_default();
+    [
+        own("EXTRATO_HOME", &home.to_string_lossy()),
+        own("PATH", path),
+    ]
+    .into_iter()
+    .chain(process.get("PG_BIN").map(|folder| own("PG_BIN", folder)))
+    .collect()
+}
+
 fn server_folder(runner: u32) -> PathBuf {
     std::env::temp_dir().join(format!("extrato-test-{runner}"))
 }

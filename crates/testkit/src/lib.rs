@@ -12,7 +12,7 @@ mod role;
 mod server;
 mod wire;
 
-pub use self::database::Database;
+pub use self::database::{Database, environment};
 pub use files::{contents_of, files_below};
 pub use models::{dataset, model};
 pub use pooler::Pooler;

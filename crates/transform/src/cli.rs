@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use database::ConnectionArgs;
+use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
 
 use crate::check::verify::Source;
 use crate::memory::{LEAST_BYTES, default_bytes};
-use crate::{DEFAULT_OUT, DEFAULT_STAGE, Format, Layout, Options};
+use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options};
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
@@ -104,6 +104,11 @@ pub struct OutputArgs {
     #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Source")]
     pub memory: Option<ByteSize>,
 
+    /// What runs the models: auto takes Polars for those that it is known to give as Postgres does, and a scratch database
+    /// of the embedded Postgres for the others; never the source
+    #[arg(long, value_enum, default_value_t, help_heading = "Source")]
+    pub engine: Engine,
+
     /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/DATASET [DIR unless named: data/lake]
     #[arg(
         long,
@@ -190,7 +195,12 @@ impl VerifyArgs {
 
 impl OutputArgs {
     /// The options for `dataset`, whose tables lie in `schema`, or in the schema of its name.
-    pub fn options(&self, dataset: Dataset, schema: Option<&str>) -> Options {
+    pub fn options(
+        &self,
+        dataset: Dataset,
+        schema: Option<&str>,
+        environment: &Environment,
+    ) -> Options {
         let layout = match (self.single_file, self.partition_by.is_empty()) {
             (true, _) => Layout::SingleFile,
             (false, true) => Layout::Declared,
@@ -209,6 +219,8 @@ impl OutputArgs {
             stage: self.stage.clone(),
             preview: false,
             to_postgres: None,
+            engine: self.engine,
+            environment: environment.clone(),
         }
     }
 }
@@ -218,7 +230,7 @@ impl TransformArgs {
     ///
     /// # Errors
     /// As [`Dataset::open`]; [`Kind::Usage`] naming the models there are if one is unknown.
-    pub fn options(&self) -> anyhow::Result<Options> {
+    pub fn options(&self, environment: &Environment) -> anyhow::Result<Options> {
         let mut dataset = Dataset::open(&self.dataset)?;
         if !self.model.is_empty() {
             dataset.keep_models(&self.model)?;
@@ -227,7 +239,7 @@ impl TransformArgs {
         Ok(Options {
             preview: self.show,
             to_postgres: self.to_postgres.clone(),
-            ..self.output.options(dataset, schema)
+            ..self.output.options(dataset, schema, environment)
         })
     }
 }

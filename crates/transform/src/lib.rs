@@ -5,9 +5,9 @@
 //! on disk (`stage`); `sink::postgres` puts the same rows into tables where that is asked for.
 //!
 //! ```
-//! use database::Cancel;
+//! use database::{Cancel, Environment};
 //! use dataset::Dataset;
-//! use transform::{Format, Layout, Options};
+//! use transform::{Engine, Format, Layout, Options};
 //!
 //! let database = testkit::Database::create();
 //! database.connect().batch_execute(
@@ -48,6 +48,8 @@
 //!     stage: None,
 //!     preview: false,
 //!     to_postgres: None,
+//!     engine: Engine::Auto,
+//!     environment: Environment::default(),
 //! };
 //! let report = transform::run(&database.settings(), &options, &Cancel::default())?;
 //! assert_eq!(report.models[0].rows, 2);
@@ -72,6 +74,6 @@ mod run;
 mod sink;
 mod stage;
 
-pub use options::{DEFAULT_OUT, DEFAULT_STAGE, Format, Layout, Options};
+pub use options::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options};
 pub use report::{ModelReport, Report, TableReport};
 pub use run::{check, run, run_from_stage};

@@ -38,7 +38,8 @@ fn main() -> ExitCode {
 
 /// Returns the report as JSON.
 fn run(arguments: &TransformArgs) -> anyhow::Result<String> {
-    let options = arguments.options()?;
+    let environment = Environment::from_process();
+    let options = arguments.options(&environment)?;
     let cancel = Cancel::default();
     let handle = cancel.clone();
     ctrlc::set_handler(move || handle.cancel())?;
@@ -47,7 +48,7 @@ fn run(arguments: &TransformArgs) -> anyhow::Result<String> {
         None => {
             let settings = arguments
                 .connection
-                .settings(&Environment::from_process())?
+                .settings(&environment)?
                 .ok_or_else(|| {
                     Kind::Usage
                         .error("no database named: give --url, DATABASE_URL or the PG* variables")

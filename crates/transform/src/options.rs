@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use database::Environment;
 use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::{Deserialize, Serialize};
+
+use crate::memory::default_bytes;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -29,6 +32,44 @@ pub struct Options {
     pub preview: bool,
     /// The Postgres schema to write the outputs into as tables, besides the files.
     pub to_postgres: Option<String>,
+    /// What runs the models.
+    pub engine: Engine,
+    /// Tells where the embedded Postgres is, and its programs.
+    pub environment: Environment,
+}
+
+/// What runs models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Polars where it is known to give what Postgres gives, else the embedded Postgres
+    #[default]
+    Auto,
+    /// Polars alone; a model that it may not give as Postgres does is refused
+    Polars,
+    /// A scratch database of the embedded Postgres
+    Postgres,
+}
+
+impl Options {
+    /// The options of a run that only checks the models of a dataset, whose tables lie in `schema`, or in the schema of its
+    /// name.
+    pub fn of_models(dataset: Dataset, schema: Option<&str>, environment: &Environment) -> Self {
+        Self {
+            schema: schema.unwrap_or(&dataset.name).to_owned(),
+            dataset,
+            out: DEFAULT_OUT.into(),
+            layout: Layout::Declared,
+            format: Format::Csv,
+            max_connections: 1,
+            memory_bytes: default_bytes(),
+            stage: None,
+            preview: false,
+            to_postgres: None,
+            engine: Engine::Auto,
+            environment: environment.clone(),
+        }
+    }
 }
 
 /// How a model's output is laid out.

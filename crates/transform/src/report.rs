@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::options::Engine;
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
 
@@ -38,6 +39,8 @@ pub struct TableReport {
 pub struct ModelReport {
     /// The model's name.
     pub model: String,
+    /// What ran it.
+    pub engine: Engine,
     /// Rows written.
     pub rows: u64,
     /// Files written, without manifest and marker.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use database::{Cancel, Settings};
 use dataset::Model;
 use dataset::calendar::Date;
@@ -12,13 +13,15 @@ use storage::publish::Staging;
 use values::text;
 
 use crate::check::left_out::Counted;
+use crate::engine::postgres::PostgresEngine;
+use crate::engine::route::{self, Route};
 use crate::engine::{self, Job};
 use crate::extract::tables::{Read, Source};
 use crate::fault;
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::select::{Ready, Select};
-use crate::options::Options;
+use crate::options::{Engine, Options};
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
 use crate::report::{ModelReport, Report, TableReport};
@@ -38,10 +41,17 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 
 /// The models, parsed, once they are checked.
 fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
-    let selects = Select::all(&options.dataset.models)?;
-    let catalog = Catalog::open(&options.dataset);
-    for select in &selects {
-        select.resolved(&catalog)?;
+    let selects = route::parse(options)?;
+    if !route::has_postgres(options) {
+        let catalog = Catalog::open(&options.dataset);
+        for select in &selects {
+            select
+                .resolved(&catalog)
+                .map_err(|error| match options.engine {
+                    Engine::Auto => route::without_programs(&error),
+                    Engine::Polars | Engine::Postgres => error,
+                })?;
+        }
     }
     options.layout.check(&options.dataset.models)?;
     postgres::check_names(options)?;
@@ -90,13 +100,47 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     if let Some(target) = &target {
         target.check()?;
     }
+    let routes = match source {
+        Source::Database(settings) => route::of_database(&selects, settings, options, cancel)?,
+        Source::Stage(_) => vec![Route::Polars; selects.len()],
+    };
+    let in_engine = |is_polars: bool| -> Vec<&Select<'_>> {
+        let selects = selects.iter().zip(&routes);
+        let found = selects.filter(|(_, route)| (**route == Route::Polars) == is_polars);
+        found.map(|(select, _)| select).collect()
+    };
+    let (in_polars, in_postgres) = (in_engine(true), in_engine(false));
+    for (select, route) in selects.iter().zip(&routes) {
+        if let Route::Postgres(why) = route {
+            tracing::info!(
+                model = select.model.name,
+                "runs in a scratch database: {why}"
+            );
+        }
+    }
+    let postgres = match database {
+        Some(settings) if !in_postgres.is_empty() => Some(PostgresEngine::prepare(
+            settings,
+            options,
+            &in_postgres,
+            cancel,
+        )?),
+        _ => None,
+    };
     let Read {
         snapshot,
         mut tables,
         reports,
         models: ready,
         _layer,
-    } = source.read(options, Needed(&selects), &run, &staging, cancel)?;
+    } = source.read(
+        options,
+        Needed(&in_polars),
+        &run,
+        &staging,
+        postgres.as_ref(),
+        cancel,
+    )?;
 
     let context = RunContext {
         run: &run,
@@ -109,18 +153,29 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     // Reading has ended, so nothing that is written can be in its way.
     let mut write_back = target.as_ref().map(Target::begin).transpose()?;
     let mut model_reports = Vec::new();
-    for (index, (select, ready)) in selects.iter().zip(&ready).enumerate() {
-        // After the last model nobody needs the tables: then they are freed on the way.
-        let tables = match index + 1 == selects.len() {
-            true => std::mem::take(&mut tables),
-            false => tables.clone(),
+    let (mut ready, mut left) = (ready.into_iter(), in_polars.len());
+    for (select, route) in selects.iter().zip(&routes) {
+        let engine = match (route, &postgres) {
+            (Route::Postgres(_), Some(postgres)) => RunsIn::Postgres(postgres),
+            _ => {
+                left -= 1;
+                // After the last model nobody needs the tables: then they are freed on the way.
+                let tables = match left {
+                    0 => std::mem::take(&mut tables),
+                    _ => tables.clone(),
+                };
+                RunsIn::Polars(ready.next().context("a model was resolved")?, tables)
+            }
         };
         let staged = fault::caught(select.model, || {
-            context.stage(select, ready, tables, write_back.as_mut())
+            context.stage(select, engine, write_back.as_mut())
         });
         model_reports.push(staged?);
     }
     cancel.check()?;
+    if let Some(postgres) = postgres {
+        postgres.end()?;
+    }
     tracing::info!("publishing");
     // The tables come first: more can be in their way than in that of files.
     if let Some(write_back) = write_back {
@@ -141,6 +196,12 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     })
 }
 
+/// Where a model runs, and with what.
+enum RunsIn<'a> {
+    Polars(Ready, Vec<(String, Table)>),
+    Postgres(&'a PostgresEngine),
+}
+
 /// What the models of one run share.
 struct RunContext<'a> {
     run: &'a str,
@@ -156,8 +217,7 @@ impl RunContext<'_> {
     fn stage(
         &self,
         select: &Select<'_>,
-        ready: &Ready,
-        tables: Vec<(String, Table)>,
+        engine: RunsIn<'_>,
         write_back: Option<&mut WriteBack<'_>>,
     ) -> anyhow::Result<ModelReport> {
         self.cancel.check()?;
@@ -171,18 +231,23 @@ impl RunContext<'_> {
         };
         let job = Job {
             select,
-            ready,
-            tables,
+            dataset: &self.options.dataset,
             memory_bytes: self.options.memory_bytes,
             partition_by,
             scratch: self.staging.path("ranges"),
             cancel: self.cancel,
         };
         let mut join_seconds = 0.0;
-        let (written, counted) = engine::run(job, |expected_rows| {
+        let writer = |expected_rows| {
             join_seconds = began.elapsed().as_secs_f64();
             self.writer(model, &target, write_back, expected_rows)
-        })?;
+        };
+        let (name, (written, counted)) = match engine {
+            RunsIn::Polars(ready, tables) => {
+                (Engine::Polars, engine::run(job, &ready, tables, writer)?)
+            }
+            RunsIn::Postgres(postgres) => (Engine::Postgres, postgres.run(job, writer)?),
+        };
         let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
         let reconciliation = match (&model.driving, counted) {
             (Some(driving), Some(Counted { read, left_out })) => {
@@ -233,6 +298,7 @@ impl RunContext<'_> {
         let schema = self.options.to_postgres.as_ref();
         Ok(ModelReport {
             model: model.name.clone(),
+            engine: name,
             rows: written.rows,
             files: written.files.len() as u64,
             bytes: written.bytes,

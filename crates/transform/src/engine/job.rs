@@ -3,16 +3,15 @@
 use std::path::PathBuf;
 
 use database::Cancel;
+use dataset::Dataset;
 
-use crate::model::select::{Ready, Select};
-use crate::stage::Table;
+use crate::model::select::Select;
 
 /// A model to be run over tables.
 pub(crate) struct Job<'a> {
     pub(crate) select: &'a Select<'a>,
-    pub(crate) ready: &'a Ready,
-    /// The tables that were read, which are freed on the way.
-    pub(crate) tables: Vec<(String, Table)>,
+    /// The dataset whose tables these are.
+    pub(crate) dataset: &'a Dataset,
     /// The memory that the whole run may take.
     pub(crate) memory_bytes: u64,
     /// What the output is partitioned by, if it is.

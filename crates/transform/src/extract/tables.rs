@@ -1,11 +1,15 @@
 //! The tables of a run: from a database, in one snapshot, or from what a former run kept.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use database::snapshot::Snapshot;
+use database::catalogue::{self, LiveTable};
+use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings};
+use dataset::{Dataset, TableSchema};
 
+use crate::engine::postgres::PostgresEngine;
 use crate::memory::{Budget, Shares};
 use crate::model::projection::Needed;
 use crate::model::select::Ready;
@@ -36,18 +40,20 @@ pub(crate) struct Read {
 }
 
 impl Source<'_> {
-    /// Reads the tables with the columns that the models need; what memory cannot hold goes through `staging`.
+    /// Reads the tables with the columns that the models need; what memory cannot hold goes through `staging`, and what
+    /// `postgres` needs is copied there.
     pub(crate) fn read(
         &self,
         options: &Options,
         needed: Needed<'_>,
         run: &str,
         staging: &Staging,
+        postgres: Option<&PostgresEngine>,
         cancel: &Cancel,
     ) -> anyhow::Result<Read> {
         match self {
             Self::Database(settings) => {
-                read_database(settings, options, needed, run, staging, cancel)
+                read_database(settings, options, needed, run, staging, postgres, cancel)
             }
             Self::Stage(stage) => read_stage(stage, options, needed),
         }
@@ -60,6 +66,7 @@ fn read_database(
     needed: Needed<'_>,
     run: &str,
     staging: &Staging,
+    postgres: Option<&PostgresEngine>,
     cancel: &Cancel,
 ) -> anyhow::Result<Read> {
     // Taken before anything is read: another run may be writing there.
@@ -73,34 +80,70 @@ fn read_database(
         Some(_) => needed.with_numerics(&options.dataset),
         None => needed.of(&options.dataset),
     };
-    let snapshot = Snapshot::take(settings, &dataset, &options.schema, &wanted, cancel)?;
-    let id = snapshot.id().to_owned();
-    let reader = snapshot.reader(options.max_connections, "--max-connections");
-    let models = needed.ready(snapshot.tables().iter().map(|table| &table.schema))?;
-
     let root = match &kept {
         Some(kept) => kept.path(&options.dataset.name),
         None => staging.path("raw"),
     };
-    let budget = Budget::new(Shares::of(options.memory_bytes).tables());
-    let mut tables = Vec::new();
-    let mut reports = Vec::new();
-    for table in snapshot.tables() {
-        let began = Instant::now();
-        let name = table.schema.name.clone();
-        let spill = Spill::new(&root, &name, &budget, kept.is_some());
-        let read = crate::extract::read_table(&snapshot, &reader, table, spill, cancel)?;
-        reports.push(TableReport {
-            table: name.clone(),
-            rows: read.rows(),
-            seconds: began.elapsed().as_secs_f64(),
-        });
-        tracing::info!(table = name, rows = read.rows(), "read");
-        tables.push((name, read));
+    let mut reading = Reading {
+        root,
+        budget: Budget::new(Shares::of(options.memory_bytes).tables()),
+        is_kept: kept.is_some(),
+        tables: Vec::new(),
+        schemas: Vec::new(),
+        reports: Vec::new(),
+        cancel,
+    };
+    let copied = Copied::of(postgres, &dataset, &wanted);
+    let from_source = |table: &str, column: &str| {
+        dataset.table(table).is_some() && !copied.serves(table) && wanted(table, column)
+    };
+    let all = copied.with(&options.dataset, &dataset);
+    let snapshot = Snapshot::take(settings, &all, &options.schema, &from_source, cancel)?;
+    let id = snapshot.id().to_owned();
+    // What is read later was resolved when the models' engines were chosen.
+    let resolved = match copied.is_empty() {
+        true => Some(needed.ready(snapshot.tables().iter().map(|table| &table.schema))?),
+        false => None,
+    };
+    let reader = snapshot.reader(options.max_connections, "--max-connections");
+    if let Some(engine) = postgres {
+        engine.check_unaltered(&snapshot)?;
+        for table in snapshot.tables().iter().filter(|of| !of.as_is.is_empty()) {
+            reading.copy(engine, &snapshot, &reader, table)?;
+        }
     }
+    let is_read = |table: &LiveTable| {
+        dataset.table(&table.schema.name).is_some() && !copied.serves(&table.schema.name)
+    };
+    reading.read(&snapshot, &reader, is_read)?;
     // From here on the database is left alone.
     drop(reader);
     snapshot.release()?;
+    if let Some(engine) = postgres
+        && let Some(dataset) = copied.served(&dataset)
+    {
+        let snapshot = Snapshot::take(
+            engine.settings(),
+            &dataset,
+            &options.schema,
+            &wanted,
+            cancel,
+        )?;
+        let reader = snapshot.reader(options.max_connections, "--max-connections");
+        reading.read(&snapshot, &reader, |_| true)?;
+        drop(reader);
+        snapshot.release()?;
+    }
+    let Reading {
+        mut tables,
+        schemas,
+        reports,
+        ..
+    } = reading;
+    let models = match resolved {
+        Some(models) => models,
+        None => needed.ready(schemas.iter())?,
+    };
 
     if let Some(kept) = kept {
         let origin = layer::Origin {
@@ -126,6 +169,134 @@ fn read_database(
         models,
         _layer: None,
     })
+}
+
+/// The tables of a run, while they are read.
+struct Reading<'a> {
+    /// Where tables go that memory cannot hold.
+    root: PathBuf,
+    budget: Budget,
+    is_kept: bool,
+    tables: Vec<(String, Table)>,
+    schemas: Vec<TableSchema>,
+    reports: Vec<TableReport>,
+    cancel: &'a Cancel,
+}
+
+impl Reading<'_> {
+    /// Reads tables of a snapshot into frames.
+    fn read(
+        &mut self,
+        snapshot: &Snapshot,
+        reader: &Reader,
+        is_read: impl Fn(&LiveTable) -> bool,
+    ) -> anyhow::Result<()> {
+        for table in snapshot.tables().iter().filter(|table| is_read(table)) {
+            let began = Instant::now();
+            let name = table.schema.name.clone();
+            let spill = Spill::new(&self.root, &name, &self.budget, self.is_kept);
+            let read = crate::extract::read_table(snapshot, reader, table, spill, self.cancel)?;
+            self.report(&name, read.rows(), began);
+            self.schemas.push(table.schema.clone());
+            self.tables.push((name, read));
+        }
+        Ok(())
+    }
+
+    /// Copies a table into the scratch database.
+    fn copy(
+        &mut self,
+        engine: &PostgresEngine,
+        snapshot: &Snapshot,
+        reader: &Reader,
+        table: &LiveTable,
+    ) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let rows = engine.fill(snapshot, reader, table, self.cancel)?;
+        self.report(&table.schema.name, rows, began);
+        Ok(())
+    }
+
+    /// Reports a table, once.
+    fn report(&mut self, table: &str, rows: u64, began: Instant) {
+        if self.reports.iter().any(|report| report.table == table) {
+            return;
+        }
+        tracing::info!(table, rows, "read");
+        self.reports.push(TableReport {
+            table: table.to_owned(),
+            rows,
+            seconds: began.elapsed().as_secs_f64(),
+        });
+    }
+}
+
+/// The columns that are copied into the scratch database, by table.
+#[derive(Default)]
+struct Copied {
+    columns: BTreeMap<String, Vec<String>>,
+    /// Tables that Polars needs too, and takes from there, since they leave the source once.
+    served: BTreeSet<String>,
+}
+
+impl Copied {
+    /// What `postgres` needs, with what Polars wants of the same tables of `dataset`.
+    fn of(
+        postgres: Option<&PostgresEngine>,
+        dataset: &Dataset,
+        wanted: catalogue::Wanted<'_>,
+    ) -> Self {
+        let mut copied = Self::default();
+        let needed = postgres.into_iter().flat_map(|engine| {
+            let tables = engine.needed();
+            tables.map(move |(table, columns)| (engine, table, columns))
+        });
+        for (engine, table, columns) in needed {
+            let mut columns = columns.clone();
+            if dataset.table(table).is_some() {
+                let also: Vec<&str> = engine
+                    .columns(table)
+                    .filter(|column| wanted(table, column))
+                    .collect();
+                if also.iter().all(|column| engine.has(table, column)) {
+                    copied.served.insert(table.to_owned());
+                    columns.extend(also.into_iter().map(str::to_owned));
+                }
+            }
+            let columns = columns.into_iter().collect();
+            copied.columns.insert(table.to_owned(), columns);
+        }
+        copied
+    }
+
+    fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    fn serves(&self, table: &str) -> bool {
+        self.served.contains(table)
+    }
+
+    /// The tables of `all` that are read from the source: those of `dataset`, and those that are copied.
+    fn with(&self, all: &Dataset, dataset: &Dataset) -> Dataset {
+        let mut source = dataset.clone();
+        let tables = all.tables.iter().filter_map(|table| {
+            let copied = self.columns.get(&table.name);
+            let read = dataset.table(&table.name);
+            let mut table = read.or(copied.map(|_| table))?.clone();
+            table.as_is = copied.cloned().unwrap_or_default();
+            Some(table)
+        });
+        source.tables = tables.collect();
+        source
+    }
+
+    /// The dataset with the tables alone that Polars takes from the scratch database.
+    fn served(&self, dataset: &Dataset) -> Option<Dataset> {
+        let mut served = dataset.clone();
+        served.tables.retain(|table| self.serves(&table.name));
+        (!served.tables.is_empty()).then_some(served)
+    }
 }
 
 fn read_stage(stage: &Path, options: &Options, needed: Needed<'_>) -> anyhow::Result<Read> {

@@ -5,10 +5,13 @@ use database::{Cancel, Settings, catalogue, transaction};
 use dataset::{Column, ColumnType, Dataset};
 use serde::Serialize;
 
+use crate::engine::postgres::PostgresEngine;
+use crate::engine::route::{self, Route};
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::schema_sql;
 use crate::model::select::Select;
+use crate::options::{Engine, Options};
 
 /// A model, described.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +34,9 @@ pub struct Described {
     pub stream: Option<String>,
     /// What it reads, in the dataset's order.
     pub reads: Vec<TableRead>,
+    /// What runs it, as far as that is known without a database.
+    #[serde(flatten)]
+    pub run_by: RunBy,
 }
 
 /// A column that a model gives.
@@ -55,6 +61,30 @@ pub struct TableRead {
     pub columns: Option<Vec<String>>,
 }
 
+/// What runs a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunBy {
+    /// The engine.
+    pub engine: Engine,
+    /// Why it isn't Polars, with the file, line and column of what Polars may not run.
+    pub why: Option<String>,
+}
+
+impl From<Route> for RunBy {
+    fn from(route: Route) -> Self {
+        match route {
+            Route::Polars => Self {
+                engine: Engine::Polars,
+                why: None,
+            },
+            Route::Postgres(why) => Self {
+                engine: Engine::Postgres,
+                why: Some(why),
+            },
+        }
+    }
+}
+
 /// What a model gives: its columns with the types to declare, or why it cannot be run.
 pub type Given = anyhow::Result<Vec<(String, ColumnType)>>;
 
@@ -76,7 +106,8 @@ pub fn resolve(
             selects.len() - 1
         }));
     }
-    let needed = Needed(&selects);
+    let all: Vec<_> = selects.iter().collect();
+    let needed = Needed(&all);
     let tables = live_tables(needed, settings, dataset, schema, cancel)?;
     let catalog = Catalog::of(tables.iter().map(|table| &table.schema));
     let columns = |select: &Select<'_>| -> Given {
@@ -90,21 +121,35 @@ pub fn resolve(
     Ok(given.into_iter().map(|at| columns(&selects[at?])).collect())
 }
 
-/// Checks that each model of a dataset can be run over the tables in a schema of a database, and gives what it declares.
+/// Checks that each model can be run over the tables in a schema of a database, and gives what it declares; says which
+/// engine runs it.
 ///
 /// # Errors
 /// Those of a run before it reads a row.
 pub fn check(
     settings: &Settings,
-    dataset: &Dataset,
-    schema: &str,
+    options: &Options,
     cancel: &Cancel,
-) -> anyhow::Result<()> {
-    let selects = Select::all(&dataset.models)?;
-    let needed = Needed(&selects);
-    let tables = live_tables(needed, settings, dataset, schema, cancel)?;
-    needed.ready(tables.iter().map(|table| &table.schema))?;
-    Ok(())
+) -> anyhow::Result<Vec<RunBy>> {
+    let selects = route::parse(options)?;
+    let routes = route::of_database(&selects, settings, options, cancel)?;
+    let (mut in_polars, mut in_postgres) = (Vec::new(), Vec::new());
+    for (select, route) in selects.iter().zip(&routes) {
+        match route {
+            Route::Polars => in_polars.push(select),
+            Route::Postgres(_) => in_postgres.push(select),
+        }
+    }
+    if !in_polars.is_empty() {
+        let needed = Needed(&in_polars);
+        let (dataset, schema) = (&options.dataset, &options.schema);
+        let tables = live_tables(needed, settings, dataset, schema, cancel)?;
+        needed.ready(tables.iter().map(|table| &table.schema))?;
+    }
+    if !in_postgres.is_empty() {
+        PostgresEngine::prepare(settings, options, &in_postgres, cancel)?.end()?;
+    }
+    Ok(routes.into_iter().map(RunBy::from).collect())
 }
 
 /// The tables of a database that models need, with the columns that they need.
@@ -125,16 +170,13 @@ fn live_tables(
 /// Describes the models of a dataset.
 ///
 /// # Errors
-/// [`Kind::Usage`](dataset::failure::Kind::Usage) with file, line and construct if one cannot be run, as far as that is
-/// known without a database: the types of columns are those of the dataset's `schema.sql`.
+/// [`Kind::Usage`](dataset::failure::Kind::Usage) with file and line for one that cannot be parsed and declares to stream.
+/// The types of columns are those of the dataset's `schema.sql`.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
     let made = schema_sql::tables(&dataset.schema_sql);
-    let selects = Select::all(&dataset.models)?;
-    let catalog = Catalog::described(dataset);
-    for select in &selects {
-        select.ready(&catalog)?;
-    }
-    let described = selects.iter().map(|select| {
+    let selects: Vec<_> = dataset.models.iter().map(Select::lenient).collect();
+    let routes = route::of_catalog(&selects, &Catalog::described(dataset));
+    let described = selects.iter().zip(routes).map(|(select, route)| {
         let model = select.model;
         let columns = model.columns.iter().map(|(name, kind)| OutputColumn {
             name: name.clone(),
@@ -158,6 +200,7 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                     columns: columns_read(select, table, made.get(table)),
                 })
                 .collect(),
+            run_by: route.into(),
         }
     });
     Ok(described.collect())

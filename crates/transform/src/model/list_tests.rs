@@ -349,6 +349,8 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
         stage: None,
         preview: false,
         to_postgres: None,
+        engine: crate::Engine::Polars,
+        environment: Default::default(),
     };
     let dataset = |prefix: &str, cases: &[(usize, &Case)]| {
         let sql = |at: usize, case: &Case| match case.is_aggregate {

@@ -9,7 +9,16 @@ use crate::model::select::{Ready, Select};
 
 /// What the models of one run need.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Needed<'a>(pub(crate) &'a [Select<'a>]);
+pub(crate) struct Needed<'a>(pub(crate) &'a [&'a Select<'a>]);
+
+/// A dataset of whose tables nothing is decoded.
+pub(crate) fn undecoded(dataset: &Dataset) -> Dataset {
+    let mut dataset = dataset.clone();
+    for table in &mut dataset.tables {
+        table.as_is = table.key.clone();
+    }
+    dataset
+}
 
 impl Needed<'_> {
     /// Whether some model needs a column.
@@ -68,7 +77,7 @@ impl Needed<'_> {
     /// # Errors
     /// [`Kind::Mismatch`] naming the first that is missing; [`Kind::Usage`] if the table is none of the dataset's.
     pub(crate) fn check(&self, tables: &[&TableSchema]) -> anyhow::Result<()> {
-        for (table, column) in self.0.iter().flat_map(Select::named_columns) {
+        for (table, column) in self.0.iter().flat_map(|select| select.named_columns()) {
             let found = tables.iter().find(|schema| schema.name == table);
             let Some(found) = found else {
                 return Err(Kind::Usage.error(format!(

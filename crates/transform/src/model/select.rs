@@ -29,7 +29,8 @@ pub(crate) struct Select<'a> {
     pub(crate) model: &'a Model,
     /// How it streams, if it declares that.
     pub(crate) plan: Option<Plan>,
-    query: Box<Query>,
+    /// What was parsed, or why nothing could be.
+    query: Result<Box<Query>, String>,
     /// Which numerics it says that columns are.
     pub(crate) numerics: BTreeMap<String, ColumnType>,
     /// What stands in its FROMs, in lower case: tables, and what WITH names.
@@ -55,6 +56,25 @@ impl<'a> Select<'a> {
     /// streams and gives other columns than the dataset declares.
     pub(crate) fn of(model: &'a Model) -> anyhow::Result<Self> {
         fault::caught_deep(model, || Self::parsed(model))
+    }
+
+    /// Parses the SELECT of a model as [`of`](Self::of) does; one that cannot be parsed, or doesn't stream as it declares, may
+    /// read any table, and cannot be resolved.
+    pub(crate) fn lenient(model: &'a Model) -> Self {
+        Self::of(model).unwrap_or_else(|error| {
+            let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+            let words = model.sql.split(|c| !is_of_name(c));
+            let names: BTreeSet<String> = words.map(str::to_lowercase).collect();
+            Self {
+                model,
+                plan: None,
+                query: Err(format!("{error:#}")),
+                numerics: BTreeMap::new(),
+                relations: names.clone(),
+                names,
+                all: true,
+            }
+        })
     }
 
     fn parsed(model: &'a Model) -> anyhow::Result<Self> {
@@ -93,7 +113,7 @@ impl<'a> Select<'a> {
             model,
             plan,
             numerics: numerics::of(&query, model),
-            query,
+            query: Ok(query),
             relations,
             names: BTreeSet::new(),
             all: false,
@@ -141,43 +161,21 @@ impl<'a> Select<'a> {
     /// # Errors
     /// As [`Select::ready`], but for the columns.
     pub(crate) fn resolved(&self, catalog: &Catalog) -> anyhow::Result<Ready> {
+        let query = self.query.as_ref();
+        let query = query.map_err(|why| Kind::Usage.error(why.clone()))?;
         let resolved = fault::caught_deep(self.model, || {
-            resolve(&self.query, catalog).map_err(|refusal| refusal.error(self.model))
+            resolve(query, catalog).map_err(|refusal| refusal.error(self.model))
         })?;
         let streams = self.plan.as_ref().is_some_and(|plan| plan.fits(catalog));
         Ok(Ready { resolved, streams })
     }
 
     fn check_declared(&self, resolved: &Resolved) -> anyhow::Result<()> {
-        let given: Vec<&str> = resolved
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
+        let given = resolved.columns.iter();
+        let given: Vec<_> = given
+            .map(|column| (column.name.as_str(), &column.kind))
             .collect();
-        check_names(self.model, &given)?;
-        let model = self.model;
-        for (given, (name, declared)) in resolved.columns.iter().zip(&model.columns) {
-            if !given.kind.fits(*declared) {
-                let kind = given
-                    .kind
-                    .declared()
-                    .map_or_else(|| given.kind.to_string(), |kind| kind.to_string());
-                let way_out = match (&given.kind, declared) {
-                    (Type::Opaque, ColumnType::Numeric { .. }) => {
-                        "declare it so, or list the column that it comes from under `carry_as`, not `cast_to_text`, if \
-                         that is a numeric"
-                    }
-                    (Type::Opaque, _) => "declare it so",
-                    _ => "declare it so, or cast it",
-                };
-                return Err(Kind::Mismatch.error(format!(
-                    "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {kind}, which is not \
-                     that without a loss: {way_out}",
-                    model.name, model.file
-                )));
-            }
-        }
-        Ok(())
+        check_columns(self.model, &given)
     }
 
     /// Whether the run of the model needs a table.
@@ -216,6 +214,36 @@ impl<'a> Select<'a> {
         });
         driving.chain(planned)
     }
+}
+
+/// Checks that a model gives the columns that the dataset declares, of types that can be written as the declared ones.
+///
+/// # Errors
+/// [`Kind::Mismatch`] naming the column that is declared otherwise.
+pub(crate) fn check_columns(model: &Model, given: &[(&str, &Type)]) -> anyhow::Result<()> {
+    let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
+    check_names(model, &names)?;
+    for ((_, given), (name, declared)) in given.iter().zip(&model.columns) {
+        if !given.fits(*declared) {
+            let kind = given
+                .declared()
+                .map_or_else(|| given.to_string(), |kind| kind.to_string());
+            let way_out = match (given, declared) {
+                (Type::Opaque, ColumnType::Numeric { .. }) => {
+                    "declare it so, or list the column that it comes from under `carry_as`, not `cast_to_text`, if \
+                     that is a numeric"
+                }
+                (Type::Opaque, _) => "declare it so",
+                _ => "declare it so, or cast it",
+            };
+            return Err(Kind::Mismatch.error(format!(
+                "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {kind}, which is not \
+                 that without a loss: {way_out}",
+                model.name, model.file
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that a model gives the columns that the dataset declares.

@@ -17,6 +17,7 @@ mod pooler;
 mod reconciliation;
 mod refusals;
 mod replica;
+mod scratch_database;
 mod selects;
 mod snapshot;
 mod source_load;

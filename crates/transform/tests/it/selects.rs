@@ -83,6 +83,8 @@ impl Shop {
             stage: None,
             preview: false,
             to_postgres: None,
+            engine: transform::Engine::Polars,
+            environment: database::Environment::default(),
         };
         transform::run(&settings, &options, &Cancel::default())?;
         Ok(fs::read_to_string(self.out.path().join("m.csv")).expect("published"))

@@ -10,7 +10,7 @@ use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
 use testkit::{Database, contents_of, csv_of, files_below};
 use transform::check::verify::{Source, Verified, verify_against_database};
-use transform::{Format, Layout, Options, Report};
+use transform::{Engine, Format, Layout, Options, Report};
 
 /// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.
 pub(crate) const EXPECTED_COLUMNS: &str = "
@@ -127,6 +127,8 @@ impl World {
             stage: None,
             preview: false,
             to_postgres: None,
+            engine: Engine::Polars,
+            environment: database::Environment::default(),
         }
     }
 

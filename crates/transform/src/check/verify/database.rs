@@ -8,7 +8,7 @@ use database::catalogue::identifier::quoted;
 use database::copy::read::Blocks;
 use database::snapshot::Snapshot;
 use database::{Cancel, Settings};
-use dataset::failure::Kind;
+use dataset::failure::{Failure, Kind};
 use dataset::{Dataset, Model};
 use tracing::field::Empty;
 
@@ -17,7 +17,7 @@ use super::output::Output;
 use super::query::Query;
 use super::records::Records;
 use super::verified::AgainstDatabase;
-use crate::model::projection::Needed;
+use crate::model::projection::{Needed, undecoded};
 use crate::model::select::Select;
 
 /// Where the rows of an output came from.
@@ -76,22 +76,25 @@ pub(super) fn compare(
     models: &[&Model],
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<AgainstDatabase>> {
-    let selects = Select::all(models.iter().copied())?;
-    let needed = Needed(&selects);
+    let selects: Vec<_> = models.iter().map(|model| Select::lenient(model)).collect();
+    let all: Vec<_> = selects.iter().collect();
+    let needed = Needed(&all);
     let wanted = |table: &str, column: &str| needed.has(table, column);
-    let snapshot = Snapshot::take(
-        settings,
-        &needed.of(&source.dataset),
-        &source.schema,
-        &wanted,
-        cancel,
-    )?;
-    let tables: Vec<_> = snapshot
-        .tables()
-        .iter()
-        .map(|table| &table.schema)
-        .collect();
-    needed.check(&tables)?;
+    let dataset = needed.of(&source.dataset);
+    let taken = Snapshot::take(settings, &dataset, &source.schema, &wanted, cancel);
+    let snapshot = match taken {
+        Ok(snapshot) => {
+            let tables = snapshot.tables().iter();
+            needed.check(&tables.map(|table| &table.schema).collect::<Vec<_>>())?;
+            snapshot
+        }
+        // The server runs the models, and may read columns that Polars may not.
+        Err(error) if Failure::kind_of(&error) == Some(Kind::Mismatch) => {
+            let dataset = undecoded(&dataset);
+            Snapshot::take(settings, &dataset, &source.schema, &|_, _| false, cancel)?
+        }
+        Err(error) => return Err(error),
+    };
     // The model's tables are those of the schema, whatever the role's own search path is.
     let path = format!("SET LOCAL search_path = {}", quoted(&source.schema));
     snapshot

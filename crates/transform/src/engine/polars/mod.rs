@@ -16,8 +16,8 @@ mod order;
 mod relation;
 mod rows;
 mod stream;
-mod tables;
-mod whole;
+pub(super) mod tables;
+pub(super) mod whole;
 mod window;
 
 use database::Cancel;
@@ -41,7 +41,7 @@ pub(crate) fn trace_warnings() {
     polars::error::set_warning_function(|warning, _| tracing::trace!("Polars warns: {warning}"));
 }
 
-/// Runs a model and writes its output with the writer that `writer` makes for about so many rows. What memory cannot hold
+/// Runs a model over the tables that were read, which are freed on the way, and writes its output with the writer that `writer` makes for about so many rows. What memory cannot hold
 /// goes through ranges, if the model is streamed.
 ///
 /// # Errors
@@ -50,20 +50,16 @@ pub(crate) fn trace_warnings() {
 /// writer.
 pub(crate) fn run<'w>(
     job: Job<'_>,
+    ready: &Ready,
+    tables: Vec<(String, Table)>,
     writer: impl FnOnce(usize) -> anyhow::Result<Writer<'w>>,
 ) -> anyhow::Result<(Written, Option<Counted>)> {
     let shares = Shares::of(job.memory_bytes);
-    if let Some((plan, streamed)) = beyond_memory(&job) {
+    if let Some((plan, streamed)) = beyond_memory(&job, ready, &tables) {
         let model = job.select.model;
         let is_parent = |name: &str| plan.tables[1..].iter().any(|parent| parent == name);
         let limit = shares.parents();
-        let parents = Tables::load(
-            model,
-            job.tables.clone(),
-            is_parent,
-            limit,
-            job.memory_bytes,
-        )?;
+        let parents = Tables::load(model, tables.clone(), is_parent, limit, job.memory_bytes)?;
         if let Some(stream) = Stream::prepare(model, plan, &parents)?
             && stream.takes(&empty_frame(&streamed.schema.columns)?)?
         {
@@ -81,13 +77,17 @@ pub(crate) fn run<'w>(
             return Ok((writer.finish()?, counted));
         }
     }
-    in_memory(job, writer)
+    in_memory(job, ready, tables, writer)
 }
 
 /// The plan of a streamed model, and its streamed table, which memory cannot hold.
-fn beyond_memory<'a>(job: &'a Job<'_>) -> Option<(&'a Plan, &'a StagedTable)> {
-    let plan = job.select.plan.as_ref().filter(|_| job.ready.streams)?;
-    let streamed = job.tables.iter().find(|(name, _)| *name == plan.tables[0]);
+fn beyond_memory<'a>(
+    job: &'a Job<'_>,
+    ready: &Ready,
+    tables: &'a [(String, Table)],
+) -> Option<(&'a Plan, &'a StagedTable)> {
+    let plan = job.select.plan.as_ref().filter(|_| ready.streams)?;
+    let streamed = tables.iter().find(|(name, _)| *name == plan.tables[0]);
     match streamed {
         Some((_, Table::Staged(streamed))) => Some((plan, streamed)),
         _ => None,
@@ -97,12 +97,14 @@ fn beyond_memory<'a>(job: &'a Job<'_>) -> Option<(&'a Plan, &'a StagedTable)> {
 /// Runs a model over whole tables, which are freed before its output is written.
 fn in_memory<'w>(
     job: Job<'_>,
+    ready: &Ready,
+    tables: Vec<(String, Table)>,
     writer: impl FnOnce(usize) -> anyhow::Result<Writer<'w>>,
 ) -> anyhow::Result<(Written, Option<Counted>)> {
     let (select, limit) = (job.select, Shares::of(job.memory_bytes).tables());
     let is_read = |name: &str| select.reads_table(name);
-    let tables = Tables::load(select.model, job.tables, is_read, limit, job.memory_bytes)?;
-    let (output, kept) = compute(select, job.ready, &tables, limit, job.cancel)?;
+    let tables = Tables::load(select.model, tables, is_read, limit, job.memory_bytes)?;
+    let (output, kept) = compute(select, ready, &tables, limit, job.cancel)?;
     let counted = match &select.model.driving {
         None => None,
         Some(driving) => {

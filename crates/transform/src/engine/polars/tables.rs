@@ -8,11 +8,11 @@ use polars::prelude::DataFrame;
 use crate::stage::Table;
 
 /// Tables by name.
-pub(super) struct Tables(Vec<(String, DataFrame)>);
+pub(in crate::engine) struct Tables(Vec<(String, DataFrame)>);
 
 impl Tables {
     /// The table of this name, which was read.
-    pub(super) fn get(&self, name: &str) -> anyhow::Result<&DataFrame> {
+    pub(in crate::engine) fn get(&self, name: &str) -> anyhow::Result<&DataFrame> {
         let found = self.0.iter().find(|(table, _)| table == name);
         let (_, frame) = found.with_context(|| format!("table `{name}` was not read"))?;
         Ok(frame)
@@ -22,7 +22,7 @@ impl Tables {
     ///
     /// # Errors
     /// [`Kind::Refused`] if those that are on disk would take more than `limit` bytes with the others.
-    pub(super) fn load(
+    pub(in crate::engine) fn load(
         model: &Model,
         tables: Vec<(String, Table)>,
         is_named: impl Fn(&str) -> bool,

@@ -11,9 +11,10 @@ use std::sync::Once;
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset, Model};
-use transform::{Format, Layout, Options};
+use postgres::types::Type;
+use transform::{Engine, Format, Layout, Options};
 
-use super::compare::{difference_of_columns, difference_of_rows};
+use super::compare::{Rows, difference_of_columns, difference_of_rows};
 use super::places::{Answer, Place, SCHEMA};
 use super::queries::Statement;
 use super::schema::TABLES;
@@ -27,6 +28,8 @@ pub(super) struct Variation {
     pub(super) staged: bool,
     /// With integers declared as `bigint`.
     pub(super) widened: bool,
+    /// In a scratch database, those that Polars may not run too.
+    pub(super) in_postgres: bool,
 }
 
 /// What came of a query.
@@ -95,6 +98,16 @@ pub(super) fn outcomes(
         .iter()
         .map(|statement| trials.place.answer(&statement.sql))
         .collect();
+    let resolved: Vec<_> = resolved
+        .into_iter()
+        .zip(&answers)
+        .map(|(given, answer)| match (given, answer) {
+            (Err(why), Answer::Rows(rows)) if variation.in_postgres && why.refused => {
+                of_postgres(rows).ok_or(why)
+            }
+            (given, _) => given,
+        })
+        .collect();
     let mut to_run = Vec::new();
     for (index, columns) in resolved.iter().enumerate() {
         if let (Ok(columns), false) = (columns, answers[index].is_late()) {
@@ -115,6 +128,7 @@ pub(super) fn outcomes(
             result,
             answer,
             statements[index].ordered,
+            variation.in_postgres,
         )
     };
     resolved
@@ -131,6 +145,7 @@ fn outcome(
     result: Option<Result<String, Why>>,
     answer: &Answer,
     ordered: bool,
+    in_postgres: bool,
 ) -> Outcome {
     let finding = |class: Class, what: String| Outcome::Finding(Finding { class, what });
     let columns = match (columns, answer) {
@@ -144,7 +159,9 @@ fn outcome(
         (Some(Err(why)), _) if !why.refused => finding(Class::Fault, why.message),
         (Some(Err(_)) | None, Answer::Error(..)) => Outcome::BothFail,
         // What may be run over these tables was refused before they were looked at.
-        (Some(Err(why)), Answer::Rows(_)) if why.message.contains("cannot be run") => {
+        (Some(Err(why)), Answer::Rows(_))
+            if !in_postgres && why.message.contains("cannot be run") =>
+        {
             finding(Class::Fault, why.message)
         }
         (Some(Err(why)), Answer::Rows(_)) => Outcome::RefusedAtRun(why.message),
@@ -155,7 +172,7 @@ fn outcome(
             _ => finding(Class::PostgresFails, format!("{state} {message}")),
         },
         (Some(Ok(file)), Answer::Rows(rows)) => {
-            if let Some(difference) = difference_of_columns(&columns, rows) {
+            if !in_postgres && let Some(difference) = difference_of_columns(&columns, rows) {
                 return finding(Class::Columns, difference);
             }
             match difference_of_rows(&model.columns, &file, &rows.rows, ordered) {
@@ -188,6 +205,32 @@ fn order_is_open(sql: &str) -> bool {
 
 fn model((index, statement): (usize, &Statement)) -> Model {
     testkit::model(&format!("q{index}"), &statement.sql)
+}
+
+/// Columns to declare for what Postgres gives: the exact text of what has no type here. `None` if two have one name.
+fn of_postgres(rows: &Rows) -> Option<Columns> {
+    let mut names = rows.names.clone();
+    names.sort_unstable();
+    names.dedup();
+    let kind = |given: &Type| match *given {
+        Type::BOOL => ColumnType::Boolean,
+        Type::INT2 => ColumnType::SmallInt,
+        Type::INT4 => ColumnType::Integer,
+        Type::INT8 => ColumnType::BigInt,
+        Type::FLOAT4 => ColumnType::Real,
+        Type::FLOAT8 => ColumnType::Double,
+        Type::DATE => ColumnType::Date,
+        Type::TIME => ColumnType::Time,
+        Type::TIMESTAMP => ColumnType::Timestamp,
+        Type::TIMESTAMPTZ => ColumnType::TimestampTz,
+        Type::UUID => ColumnType::Uuid,
+        Type::BYTEA => ColumnType::Bytes,
+        Type::JSON => ColumnType::Json,
+        Type::JSONB => ColumnType::JsonBinary,
+        _ => ColumnType::Text,
+    };
+    let columns = rows.names.iter().cloned().zip(rows.types.iter().map(kind));
+    (names.len() == rows.names.len()).then(|| columns.collect())
 }
 
 fn widened((name, kind): (String, ColumnType)) -> (String, ColumnType) {
@@ -297,6 +340,11 @@ impl Trials<'_> {
             stage: self.variation.staged.then(|| stage.clone()),
             preview: false,
             to_postgres: None,
+            engine: match self.variation.in_postgres {
+                true => Engine::Postgres,
+                false => Engine::Polars,
+            },
+            environment: testkit::environment(),
         };
         let cancel = Cancel::default();
         guarded(|| transform::run(&self.place.settings, &options, &cancel))?;

@@ -1,0 +1,115 @@
+//! What Postgres itself says of a SELECT, once it has understood it as a view: which columns it needs, and whether its result
+//! depends on anything but the rows of the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::Client;
+
+/// What a SELECT needs and depends on.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// The columns that it needs, by table; a table of which it only counts the rows needs none.
+    pub(super) needed: BTreeMap<String, BTreeSet<String>>,
+    /// What in it keeps the result from depending on the tables' rows alone.
+    pub(super) forbidden: Option<String>,
+    /// What in it depends on how text is ordered.
+    pub(super) by_order: Option<String>,
+}
+
+/// Columns by table, from the dependencies that Postgres records for a view; the rows alone where there is no column. A
+/// SELECT that names an expression's whole row (`varattno 0`) needs all columns, which no dependency says.
+const NEEDED: &str = "
+    SELECT c.relname::text, a.attname::text
+    FROM pg_rewrite AS r
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> r.ev_class AND c.relkind = 'r'
+    LEFT JOIN pg_attribute AS a
+           ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              AND (a.attnum = d.refobjsubid OR r.ev_action::text ~ ':varattno 0 ')
+    WHERE r.ev_class = $1::text::regclass
+    UNION ALL
+    SELECT c.relname::text, a.attname::text
+    FROM pg_rewrite AS r
+    JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_constraint'::regclass
+    JOIN pg_constraint AS k ON k.oid = d.refobjid
+    JOIN pg_class AS c ON c.oid = k.conrelid
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
+    WHERE r.ev_class = $1::text::regclass";
+
+/// The first of what makes the result depend on something else than rows. The view's tree is read as text, in the form of
+/// src/backend/nodes/outfuncs.c, which has been the same for these nodes since Postgres 14.
+const FORBIDDEN: &str = "
+    WITH tree AS (SELECT r.ev_class, r.ev_action::text AS text FROM pg_rewrite AS r WHERE r.ev_class = $1::text::regclass)
+    SELECT why FROM (
+        SELECT 1, format('it reads %s.%s, which is not a table of the dataset', n.nspname, c.relname)
+        FROM tree CROSS JOIN LATERAL regexp_matches(tree.text, ':relid (\\d+)', 'g') AS m
+        JOIN pg_class AS c ON c.oid = m[1]::oid AND c.oid <> tree.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname <> $2
+        UNION ALL
+        SELECT 2, format(CASE p.provolatile WHEN 'v' THEN '%s() may give another value each time that it is asked'
+                                            ELSE '%s() tells of the server and not of the rows' END, p.proname)
+        FROM tree CROSS JOIN LATERAL regexp_matches(tree.text, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') AS m
+        JOIN pg_proc AS p ON p.oid = m[1]::oid
+        WHERE p.provolatile = 'v'
+           OR p.provolatile = 's' AND p.proname <> 'pg_typeof'
+              AND p.proname ~ '^(current_|session_|pg_|has_|inet_|txid_|to_reg|query_to_|table_to_|schema_to_|database_to_|cursor_to_|lo_|obj_desc|col_desc|shobj_desc|version$|format_type$|getdatabaseencoding$|row_security)'
+        UNION ALL
+        SELECT 3, 'CURRENT_USER, and what is like it, tells of the server and not of the rows'
+        FROM tree WHERE tree.text ~ '\\{SQLVALUEFUNCTION :op (9|1[0-9]) '
+        UNION ALL
+        SELECT 4, 'TABLESAMPLE depends on where rows lie' FROM tree WHERE tree.text ~ '\\{TABLESAMPLECLAUSE '
+        UNION ALL
+        SELECT 6, 'FOR UPDATE, and what is like it, locks rows, and a model only reads them'
+        FROM tree WHERE tree.text ~ '\\{ROWMARKCLAUSE '
+        UNION ALL
+        SELECT 5, 'a system column (such as ctid, xmin or tableoid) depends on where rows lie'
+        FROM tree WHERE tree.text ~ ':varattno -[1-9]'
+    ) AS found (place, why) ORDER BY place, why LIMIT 1";
+
+/// The first of what depends on how text is ordered, or on which letters are upper and lower case. Functions that have a
+/// collation and don't look at it are listed: they compare texts for equality, or look at characters one by one.
+const BY_ORDER: &str = "
+    WITH tree AS (SELECT r.ev_action::text AS text FROM pg_rewrite AS r WHERE r.ev_class = $1::text::regclass)
+    SELECT what FROM (
+        SELECT format('%s()', p.proname)
+        FROM tree CROSS JOIN LATERAL
+             regexp_matches(tree.text, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+) [^{(]*?:inputcollid ([1-9]\\d*)', 'g') AS m
+        JOIN pg_proc AS p ON p.oid = m[1]::oid
+        WHERE p.proname <> ALL (ARRAY['texteq', 'textne', 'bpchareq', 'bpcharne', 'nameeq', 'namene', 'text', 'varchar',
+              'bpchar', 'textcat', 'textanycat', 'anytextcat', 'length', 'char_length', 'character_length', 'octet_length',
+              'substr', 'substring', 'btrim', 'ltrim', 'rtrim', 'replace', 'position', 'strpos', 'left', 'right', 'lpad',
+              'rpad', 'reverse', 'repeat', 'split_part', 'translate', 'overlay', 'textlike', 'textnlike', 'bpcharlike',
+              'bpcharnlike', 'starts_with', 'string_agg', 'count', 'concat', 'concat_ws', 'md5', 'ascii', 'to_char', 'format',
+              'array_agg', 'row_number', 'lag', 'lead', 'first_value', 'last_value', 'nth_value'])
+        UNION ALL
+        SELECT 'GREATEST or LEAST of text' FROM tree WHERE tree.text ~ '\\{MINMAXEXPR [^{]*:inputcollid [1-9]'
+        UNION ALL
+        SELECT 'a comparison of rows' FROM tree WHERE tree.text ~ '\\{ROWCOMPARE '
+        UNION ALL
+        SELECT 'ORDER BY text'
+        FROM tree
+        CROSS JOIN LATERAL regexp_matches(tree.text, ':(?:sortClause|orderClause|aggorder) \\(((?:\\{SORTGROUPCLAUSE [^{}]*\\} ?)+)\\)', 'g') AS sorted
+        CROSS JOIN LATERAL regexp_matches(sorted[1], ':sortop (\\d+)', 'g') AS m
+        JOIN pg_operator AS o ON o.oid = m[1]::oid JOIN pg_type AS t ON t.oid = o.oprleft
+        WHERE t.typcollation <> 0 OR t.typname IN ('anyarray', 'record', 'anyrange')
+    ) AS found (what) ORDER BY what LIMIT 1";
+
+impl Judged {
+    /// Judges the view of this name, quoted and with its schema, over the tables of a schema.
+    pub(super) fn of(
+        client: &mut Client,
+        view: &str,
+        schema: &str,
+    ) -> Result<Self, postgres::Error> {
+        let mut judged = Self::default();
+        for row in client.query(NEEDED, &[&view])? {
+            let columns = judged.needed.entry(row.get(0)).or_default();
+            columns.extend(row.get::<_, Option<String>>(1));
+        }
+        let forbidden = client.query_opt(FORBIDDEN, &[&view, &schema])?;
+        judged.forbidden = forbidden.map(|row| row.get(0));
+        let by_order = client.query_opt(BY_ORDER, &[&view])?;
+        judged.by_order = by_order.map(|row| row.get(0));
+        Ok(judged)
+    }
+}

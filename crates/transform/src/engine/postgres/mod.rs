@@ -1,0 +1,438 @@
+//! Models that run in a scratch database of the embedded Postgres, which is Postgres's own answer and puts no join on the
+//! source.
+//!
+//! [`PostgresEngine::prepare`] makes the tables there without rows and lets Postgres say what each SELECT needs and gives;
+//! [`PostgresEngine::fill`] copies these columns, as they come, in the source's snapshot; [`PostgresEngine::run`] reads a
+//! model's rows from there as any table is read.
+
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use database::catalogue::identifier::{qualified, quoted};
+use database::catalogue::{self, LiveTable};
+use database::embedded::scratch::{Limits, Locale, Scratch};
+use database::mirror::{Lacking, OWN_SCHEMA, Shapes};
+use database::snapshot::{Reader, Snapshot};
+use database::{Cancel, Settings, transaction};
+use dataset::failure::{Failure, Kind};
+use dataset::load_rules::LoadRules;
+use dataset::{ColumnType, Dataset, Model, Table as TableDescription};
+use postgres::Client;
+use postgres::error::{DbError, ErrorPosition};
+
+use super::job::Job;
+use super::output::Output;
+use super::polars::tables::Tables;
+use super::polars::whole;
+use crate::check::left_out::{Counted, Kept};
+use crate::extract::read_table;
+use crate::memory::{Budget, Shares};
+use crate::model::refusal::error_at;
+use crate::model::select::{Select, check_columns, check_names};
+use crate::model::types::Type;
+use crate::options::Options;
+use crate::sink::{Writer, Written};
+use crate::stage::{Spill, Table};
+use judge::Judged;
+
+/// Two connections to the scratch database: one holds a snapshot, the other reads.
+const CONNECTIONS: usize = 2;
+
+/// A scratch database, and what of the source's tables is made there.
+pub(crate) struct PostgresEngine {
+    scratch: Scratch,
+    shapes: Shapes,
+    /// The schema of the tables, named as in the source.
+    schema: String,
+    lacking: Lacking,
+    /// The columns of each table that the models need.
+    needed: BTreeMap<String, BTreeSet<String>>,
+    /// What each model's view is read as, by the model's name.
+    views: BTreeMap<String, Dataset>,
+}
+
+impl PostgresEngine {
+    /// Makes a scratch database with the tables that models read, without rows, and checks the models there.
+    ///
+    /// # Errors
+    /// [`Kind::Connection`] if there is no scratch database to be had; [`Kind::Usage`] with file, line and column for what
+    /// Postgres refuses, or for a result that depends on more than the tables' rows; [`Kind::Mismatch`] for a column that
+    /// is declared otherwise.
+    pub(crate) fn prepare(
+        source: &Settings,
+        options: &Options,
+        selects: &[&Select<'_>],
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
+        let tables = options.dataset.tables.iter();
+        let read = tables.filter(|table| selects.iter().any(|of| of.reads_table(&table.name)));
+        let names: Vec<&str> = read.map(|table| table.name.as_str()).collect();
+        let mut connection = source.connect(cancel)?;
+        let (locale, shapes) = transaction::reading(&mut connection, |client| {
+            let shapes = Shapes::read(client, &options.schema, &names)?;
+            Ok((Locale::read(client)?, shapes))
+        })?;
+        let limits = Limits {
+            memory_bytes: Shares::of(options.memory_bytes).tables(),
+            disk_bytes: None,
+        };
+        let scratch = Scratch::begin(&options.environment, &locale, &limits, cancel)?;
+        let mut engine = Self {
+            scratch,
+            shapes,
+            schema: options.schema.clone(),
+            lacking: Lacking::default(),
+            needed: BTreeMap::new(),
+            views: BTreeMap::new(),
+        };
+        engine.check(options, selects, cancel)?;
+        Ok(engine)
+    }
+
+    fn check(
+        &mut self,
+        options: &Options,
+        selects: &[&Select<'_>],
+        cancel: &Cancel,
+    ) -> anyhow::Result<()> {
+        let mut client = self.scratch.settings().connect(cancel)?;
+        transaction::begin(&mut client)?;
+        self.lacking = self.shapes.make(&mut client)?;
+        for select in selects {
+            let model = select.model;
+            self.make_view(&mut client, model)?;
+            let mut judged = Judged::of(&mut client, &view(model), &self.schema)?;
+            let refused = |why: String| error_at(model, &model.file, &why);
+            if let Some(why) = judged.forbidden.take() {
+                return Err(refused(why));
+            }
+            for (table, columns) in judged.needed {
+                let known = options.dataset.table(&table);
+                let known = known.ok_or_else(|| {
+                    refused(format!(
+                        "it reads `{table}`, which dataset.toml does not list"
+                    ))
+                })?;
+                let needed = self.needed.entry(table.clone()).or_default();
+                needed.extend(columns);
+                needed.extend(driving_columns(model, &table));
+                if needed.is_empty() {
+                    // Its rows are counted.
+                    let first = self.shapes.columns(&table).next().map(str::to_owned);
+                    let key = (!known.key.is_empty()).then(|| known.key.clone());
+                    needed.extend(key.unwrap_or_else(|| first.into_iter().collect()));
+                }
+            }
+            if let Some(what) = &judged.by_order {
+                self.check_order(model, what)?;
+            }
+            let columns = self.read_view(&mut client, model)?;
+            let kinds: Vec<Type> = columns.schema.columns.iter().map(Type::of).collect();
+            let names = columns.schema.columns.iter();
+            let given: Vec<_> = names
+                .map(|column| column.name.as_str())
+                .zip(&kinds)
+                .collect();
+            check_columns(model, &given)?;
+        }
+        for ((table, column), why) in &self.lacking.columns {
+            if self.needed.get(table).is_some_and(|of| of.contains(column)) {
+                return Err(Kind::Mismatch.error(format!(
+                    "column `{column}` of table `{table}` {why}: a model that needs it cannot run in the scratch database"
+                )));
+            }
+        }
+        for select in selects {
+            client.batch_execute(&format!("DROP VIEW {}", view(select.model)))?;
+        }
+        self.shapes.drop_keys(&mut client)?;
+        client.batch_execute("COMMIT")?;
+        Ok(())
+    }
+
+    /// Refuses a model whose result depends on an order of text that the scratch database doesn't have.
+    fn check_order(&self, model: &Model, what: &str) -> anyhow::Result<()> {
+        let of_columns = self.lacking.order.iter().filter(|((table, column), _)| {
+            self.needed.get(table).is_some_and(|of| of.contains(column))
+        });
+        let of_columns = of_columns.map(|(_, why)| why.as_str()).next();
+        let why = self.scratch.text_order().err().or(of_columns);
+        match why {
+            None => Ok(()),
+            Some(why) => Err(error_at(
+                model,
+                &model.file,
+                &format!("{what} depends on how the source orders text, and {why}"),
+            )),
+        }
+    }
+
+    /// Makes the view that a model is.
+    fn make_view(&self, client: &mut Client, model: &Model) -> anyhow::Result<()> {
+        client.batch_execute(&format!("SET LOCAL search_path = {}", quoted(&self.schema)))?;
+        let head = format!("CREATE VIEW {} AS ", view(model));
+        let made = client.execute(&format!("{head}{}", model.sql), &[]);
+        made.map(drop).map_err(|error| match error.as_db_error() {
+            Some(said) => refused_by_postgres(model, said, head.chars().count()),
+            None => error.into(),
+        })
+    }
+
+    /// How the rows of a model's view are read, with the types that the dataset declares where Postgres says less.
+    fn read_view(&mut self, client: &mut Client, model: &Model) -> anyhow::Result<LiveTable> {
+        let given = client.query(GIVEN, &[&view(model)])?;
+        let mut description = TableDescription {
+            name: model.name.clone(),
+            key: Vec::new(),
+            cast_to_text: Vec::new(),
+            carry_as: BTreeMap::new(),
+            carried_by_models: BTreeMap::new(),
+            as_is: Vec::new(),
+            load: LoadRules::default(),
+        };
+        let names: Vec<&str> = given.iter().map(|row| row.get(0)).collect();
+        check_names(model, &names)?;
+        for (row, (_, declared)) in given.iter().zip(&model.columns) {
+            let (name, is_carried, is_unbounded): (String, bool, bool) =
+                (row.get(0), row.get(1), row.get(2));
+            let shown: &str = row.get(3);
+            match declared {
+                ColumnType::Text if !is_carried || is_unbounded => {
+                    description.cast_to_text.push(name);
+                }
+                ColumnType::Numeric { .. } if is_unbounded => {
+                    description.carried_by_models.insert(name, *declared);
+                }
+                ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt if is_unbounded => {
+                    let whole = ColumnType::Numeric {
+                        precision: dataset::MAX_PRECISION,
+                        scale: 0,
+                    };
+                    description.carried_by_models.insert(name, whole);
+                }
+                _ if is_unbounded || !is_carried => {
+                    let numeric = if is_unbounded {
+                        "numeric(p,s), or "
+                    } else {
+                        ""
+                    };
+                    return Err(Kind::Mismatch.error(format!(
+                        "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {shown}: declare it \
+                         {numeric}text, for its exact text, or cast it",
+                        model.name, model.file
+                    )));
+                }
+                _ => {}
+            }
+        }
+        let dataset = Dataset {
+            name: OWN_SCHEMA.to_owned(),
+            is_built_in: false,
+            tables: vec![description],
+            models: Vec::new(),
+            schema_sql: String::new(),
+            constraints_sql: String::new(),
+        };
+        let read = catalogue::read(client, &dataset, OWN_SCHEMA, &|_, _| true);
+        let read = read.with_context(|| format!("{}: model `{}`", model.file, model.name))?;
+        self.views.insert(model.name.clone(), dataset);
+        read.into_iter().next().context("the model's view is there")
+    }
+
+    /// The columns that the models need, by table.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        self.needed
+            .iter()
+            .map(|(table, columns)| (table.as_str(), columns))
+    }
+
+    /// All columns of a table.
+    pub(crate) fn columns(&self, table: &str) -> impl Iterator<Item = &str> {
+        self.shapes.columns(table)
+    }
+
+    /// Whether a column can have its values in the scratch database, ordered as in the source.
+    pub(crate) fn has(&self, table: &str, column: &str) -> bool {
+        let place = (table.to_owned(), column.to_owned());
+        self.scratch.text_order().is_ok()
+            && !self.lacking.columns.contains_key(&place)
+            && !self.lacking.order.contains_key(&place)
+    }
+
+    /// Where the tables are, once they are filled.
+    pub(crate) fn settings(&self) -> &Settings {
+        self.scratch.settings()
+    }
+
+    /// Checks that the tables are, under their locks, what they were when the scratch database was made.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if one was altered.
+    pub(crate) fn check_unaltered(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let mut connection = snapshot.connection();
+        let now = self.shapes.read_again(&mut **connection)?;
+        self.shapes.check_same(&now)
+    }
+
+    /// Copies a table that models need, and gives the number of its rows.
+    ///
+    /// # Errors
+    /// Of either connection; [`Kind::Output`] if there is no room on the disk.
+    pub(crate) fn fill(
+        &self,
+        snapshot: &Snapshot,
+        reader: &Reader,
+        table: &LiveTable,
+        cancel: &Cancel,
+    ) -> anyhow::Result<u64> {
+        let scratch = self.scratch.settings();
+        let rows = self.shapes.fill(snapshot, reader, table, scratch, cancel)?;
+        self.shapes.index(table, scratch, cancel)?;
+        Ok(rows)
+    }
+
+    /// Runs a model over the tables that were copied, and writes its output with the writer that `writer` makes for about
+    /// so many rows.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if a value cannot be computed, or there are more rows than memory holds; [`Kind::Mismatch`] if a
+    /// value is not what the dataset declares; those of the writer.
+    pub(crate) fn run<'w>(
+        &self,
+        job: Job<'_>,
+        writer: impl FnOnce(usize) -> anyhow::Result<Writer<'w>>,
+    ) -> anyhow::Result<(Written, Option<Counted>)> {
+        let model = job.select.model;
+        let mut client = self.scratch.settings().connect(job.cancel)?;
+        transaction::begin(&mut client)?;
+        self.make_view(&mut client, model)?;
+        client.batch_execute("COMMIT")?;
+        drop(client);
+        let view = self
+            .views
+            .get(&model.name)
+            .context("the model was prepared")?;
+        let read = self.read(&job, view, OWN_SCHEMA, &|_, _| true);
+        let (frame, kinds) = read.map_err(|error| of_rows(model, error))?;
+        let frame = whole::of_postgres(model, &frame, &kinds)?;
+        let counted = match &model.driving {
+            None => None,
+            Some(driving) => {
+                let keys = driving.key.values().map(String::as_str);
+                let kept = Kept::Keys(frame.select(keys)?);
+                let mut dataset = job.dataset.clone();
+                dataset.tables.retain(|table| table.name == driving.table);
+                let wanted = |_: &str, column: &str| {
+                    driving.key.contains_key(column) || driving.sums.contains_key(column)
+                };
+                let (table, _) = self.read(&job, &dataset, &self.schema, &wanted)?;
+                Some(Counted::of(driving, &kept, &table)?)
+            }
+        };
+        let mut writer = writer(frame.height())?;
+        writer.append(Output::of(frame))?;
+        Ok((writer.finish()?, counted))
+    }
+
+    /// Reads the only table of a dataset, or the view, from the scratch database into memory.
+    fn read(
+        &self,
+        job: &Job<'_>,
+        dataset: &Dataset,
+        schema: &str,
+        wanted: catalogue::Wanted<'_>,
+    ) -> anyhow::Result<(polars::prelude::DataFrame, Vec<Type>)> {
+        let limit = Shares::of(job.memory_bytes).tables();
+        let snapshot = Snapshot::take(self.settings(), dataset, schema, wanted, job.cancel)?;
+        let reader = snapshot.reader(CONNECTIONS, "");
+        let table = snapshot.tables().first().context("a table was named")?;
+        let budget = Budget::new(limit);
+        let name = &table.schema.name;
+        let spill = Spill::new(&job.scratch, name, &budget, false);
+        let read = read_table(&snapshot, &reader, table, spill, job.cancel)?;
+        let kinds = table.schema.columns.iter().map(Type::of).collect();
+        let tables: Vec<(String, Table)> = vec![(name.clone(), read)];
+        let tables = Tables::load(job.select.model, tables, |_| true, limit, job.memory_bytes)?;
+        let frame = tables.get(name)?.clone();
+        drop(reader);
+        snapshot.release()?;
+        Ok((frame, kinds))
+    }
+
+    /// Drops the scratch database.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(crate) fn end(self) -> anyhow::Result<()> {
+        self.scratch.end()
+    }
+}
+
+/// The columns of a view: whether a type is carried as it is, and whether it is a numeric of no precision.
+const GIVEN: &str = "
+    WITH RECURSIVE resolved AS (
+        SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
+        FROM pg_attribute AS a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod
+        FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
+    )
+    SELECT r.attname::text,
+           t.typtype = 'e' OR t.typname IN ('bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'varchar',
+               'bpchar', 'name', 'date', 'time', 'timestamp', 'timestamptz', 'uuid', 'bytea', 'json', 'jsonb'),
+           t.typname = 'numeric' AND r.typmod < 0, format_type(r.type, r.typmod)
+    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
+    WHERE t.typtype <> 'd' ORDER BY r.attnum";
+
+/// The name of a model's view.
+fn view(model: &Model) -> String {
+    qualified(OWN_SCHEMA, &model.name)
+}
+
+/// The columns of a table by which a model is reconciled.
+fn driving_columns(model: &Model, table: &str) -> BTreeSet<String> {
+    let driving = model.driving.iter().filter(|of| of.table == table);
+    driving
+        .flat_map(|driving| driving.key.keys().chain(driving.sums.keys()))
+        .cloned()
+        .collect()
+}
+
+/// Says where in a model's file Postgres refuses it; `head` characters stand before its text.
+fn refused_by_postgres(model: &Model, said: &DbError, head: usize) -> anyhow::Error {
+    let at = match said.position() {
+        Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(head + 1),
+        _ => None,
+    };
+    let place = match at {
+        None => model.file.clone(),
+        Some(at) => {
+            let before: String = model.sql.chars().take(at).collect();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("{}, line {line}, column {column}", model.file)
+        }
+    };
+    let hint = said
+        .hint()
+        .map_or(String::new(), |hint| format!(" ({hint})"));
+    error_at(model, &place, &format!("{}{hint}", said.message()))
+}
+
+/// An error while a model's rows are computed. What the server said of a value, or of its disk, is said of the model.
+fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
+    let room = match Failure::kind_of(&error) {
+        Some(Kind::Refused) => "",
+        Some(Kind::Output) => ": the scratch database has too little room on its disk",
+        _ => return error,
+    };
+    let said = error.root_cause().to_string();
+    let said = said.trim_start_matches("ERROR: ");
+    let kind = Failure::kind_of(&error).unwrap_or(Kind::Refused);
+    kind.error(format!(
+        "{}: model `{}` cannot be computed: {said}{room}",
+        model.file, model.name
+    ))
+}
