@@ -70,7 +70,7 @@ pub struct Table {
     #[serde(skip)]
     pub as_is: Vec<String>,
     /// How its files are read.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "load_section::rules")]
     pub load: load_rules::LoadRules,
 }
 

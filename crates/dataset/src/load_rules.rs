@@ -40,8 +40,7 @@ pub const DEFAULT_RECORD_BYTES: usize = 4 << 20;
 const MOST_RECORD_BYTES: u64 = 1 << 30;
 
 /// How the files of a table are read, and what their rows must keep beside the table's own types and keys.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "crate::load_section::LoadSection")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoadRules {
     /// Patterns of file names (`*`, `?`, `[…]`). Empty: the table's name with `.csv`.
     pub files: Vec<String>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytesize::ByteSize;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::cell_rules::{Columns, NullWords, ThousandsMarks};
 use crate::encoding::Encoding;
@@ -12,7 +12,7 @@ use crate::load_rules::{DecimalMark, FileColumns, LoadRules, Range, Reference, r
 /// The section as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LoadSection {
+struct LoadSection {
     #[serde(default)]
     files: Vec<String>,
     #[serde(default)]
@@ -66,6 +66,12 @@ enum WrittenMark {
 struct WrittenRange {
     min: Option<toml::Value>,
     max: Option<toml::Value>,
+}
+
+/// Reads the rules that a section says.
+pub(crate) fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LoadRules, D::Error> {
+    let section = LoadSection::deserialize(deserializer)?;
+    section.try_into().map_err(serde::de::Error::custom)
 }
 
 impl TryFrom<LoadSection> for LoadRules {
@@ -161,7 +167,8 @@ mod tests {
     use crate::load_rules::{FileColumn, Missing};
 
     fn parsed(text: &str) -> Result<LoadRules, String> {
-        toml::from_str(text).map_err(|error| error.message().to_owned())
+        let deserializer = toml::Deserializer::parse(text).expect("TOML");
+        rules(deserializer).map_err(|error| error.message().to_owned())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
-use transform::model::describe::{Described, TableRead, check, describe};
+use transform::describe::{Described, TableRead, check, describe};
 use transform::{Engine, Options};
 
 use crate::terminal::Terminal;
@@ -18,8 +18,10 @@ Examples:
 
 /// List the models: what they give, what they read, and where their SQL lies
 ///
-/// Every model's SQL is checked as a run checks it before it reads a row: with the types of the dataset's schema.sql, or
-/// with --url with those of the database. Without --url no database is asked, and how it orders text is not known.
+/// Each model runs in Polars if that is known to give what Postgres gives, else in a scratch database of the embedded
+/// Postgres: which, and why, is told with the types of the dataset's schema.sql. With --url it is told by those of the
+/// database, and all models are checked as a run checks them before it reads a row. Without --url no database is asked, and
+/// how it orders text is not known.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelsArgs {
     /// A built-in dataset, or the folder of your own [default: all that are built in]

@@ -22,14 +22,15 @@ Examples:
   extrato transform --from-stage --single-file         … and use them again, without the database
   extrato transform --dataset sales --model orders_per_customer --show
                                                        one model, of the tables it needs; its first rows here too
+  extrato transform --dataset shop/ --engine polars    refuse what Polars may not give as Postgres does
   extrato transform --dataset hiring --to-postgres results
                                                        the outputs as tables results.… besides the files
   PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
 
 /// Pull each table once, join in memory, write flat files per client
 ///
-/// All tables are read in one snapshot over binary COPY; the models run in memory, so no join falls on the
-/// database. Rows and sums are checked before anything is published, and the output appears in one step.
+/// All tables are read in one snapshot over binary COPY; the models run in memory, or in a scratch database of the embedded
+/// Postgres, so no join falls on the database. Rows and sums are checked before anything is published, and the output appears in one step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TransformArgs {
     #[command(flatten)]

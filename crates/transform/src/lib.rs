@@ -1,6 +1,6 @@
 //! The main job: each table once out of Postgres, in one snapshot; the models in memory; files per client.
 //!
-//! `extract` reads, `engine` runs the models over what was read, `sink` writes, [`check`](mod@check) sees that everything
+//! `extract` reads, `engine` runs the models over what was read, in Polars or in a scratch database of Postgres, `sink` writes, [`check`](mod@check) sees that everything
 //! read was written or left out, and nothing is published before that adds up. Tables that memory cannot hold are staged
 //! on disk (`stage`); `sink::postgres` puts the same rows into tables where that is asked for.
 //!
@@ -60,12 +60,13 @@
 
 pub mod check;
 pub mod cli;
+pub mod describe;
 mod engine;
 mod extract;
 mod fault;
 mod frame_types;
 pub mod memory;
-pub mod model;
+mod model;
 pub mod options;
 pub mod preview;
 pub mod reconciliation;

@@ -7,38 +7,15 @@ use std::borrow::Cow;
 use database::copy::write::{RowEncoder, RowForm};
 use dataset::encoding::Encoding;
 use memchr::memchr;
-use values::records::{Field, Form, Grammar, Record, Records};
+use values::records::{Field, Form, Record, Records};
 use values::rule::{Rule, Violation};
 use values::value::Value;
 
+use crate::input::row_plan::RowPlan;
 use crate::input::shape::{EMPTY_ROW, of_row};
 use crate::rules::column::Cell;
 use crate::rules::key::{Key, KeyClass};
-use crate::rules::row::{BrokenRow, RowRules};
-
-/// How the records of a file become rows of its table.
-#[derive(Debug)]
-pub(crate) struct RowPlan {
-    pub(crate) grammar: Grammar,
-    pub(crate) encoding: Encoding,
-    /// For each column of `rows`, the field that holds it.
-    pub(crate) fields: Vec<usize>,
-    pub(crate) rows: RowRules,
-    /// For each key that is checked, unique ones first: the columns of `rows` that it is made of.
-    pub(crate) keys: Vec<Vec<usize>>,
-    /// The file's header, if there is one and it has several fields.
-    pub(crate) header: Option<Vec<u8>>,
-    /// Whether the last field of each record is none, since its delimiter ends the line.
-    pub(crate) trailing: bool,
-    /// For each of these keys, how its columns are compared.
-    pub(crate) classes: Vec<Vec<KeyClass>>,
-    /// The columns of each reference of which either all or none may be NULL.
-    pub(crate) match_full: Vec<Vec<usize>>,
-    /// How rows are encoded.
-    pub(crate) form: RowForm,
-    /// If given, only the values of these columns are encoded, those of broken rows too.
-    pub(crate) only: Option<Vec<usize>>,
-}
+use crate::rules::row::BrokenRow;
 
 /// A block of a file, with what was made of it.
 #[derive(Default)]
@@ -200,7 +177,9 @@ mod tests {
 
     use super::*;
     use crate::rules::column::ColumnRules;
+    use crate::rules::row::RowRules;
     use values::line_end::LineEnd;
+    use values::records::Grammar;
     use values::records::Splitter;
 
     /// A plan for rows of a bigint, a numeric(10,2), a varchar(5) and a timestamp; the bigint is the key.

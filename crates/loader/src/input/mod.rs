@@ -8,6 +8,7 @@ pub(crate) mod header;
 pub(crate) mod lines;
 pub(crate) mod look;
 pub(crate) mod names;
+pub(crate) mod row_plan;
 pub(crate) mod shape;
 pub(crate) mod sniff;
 pub(crate) mod start;

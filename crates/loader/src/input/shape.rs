@@ -6,8 +6,8 @@ use values::records::{Field, Form, Record, Torn};
 use values::rule::{Rule, Violation};
 use values::value::Value;
 
-use crate::input::batch::RowPlan;
 use crate::input::header::counted;
+use crate::input::row_plan::RowPlan;
 
 /// A mark that the second of two files has where they were put together.
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];

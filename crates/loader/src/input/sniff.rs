@@ -17,11 +17,11 @@ use dataset::load_rules::FileColumn;
 use values::records::{Field, Form, Grammar, Record, Torn};
 use values::text;
 
-use crate::input::batch::RowPlan;
 use crate::input::decode::{self, Decoded};
 use crate::input::header::{self, First, Layout};
 use crate::input::look::DELIMITERS;
 use crate::input::names;
+use crate::input::row_plan::RowPlan;
 use crate::input::start::Start;
 use crate::input::stream::Rest;
 use crate::rules::row::RowRules;

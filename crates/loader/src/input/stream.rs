@@ -13,7 +13,8 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use values::records::{Noticed, Splitter};
 
-use crate::input::batch::{Batch, RowPlan};
+use crate::input::batch::Batch;
+use crate::input::row_plan::RowPlan;
 
 /// How many bytes are read into a block; a longer record makes it grow.
 const BLOCK_BYTES: usize = 256 << 10;

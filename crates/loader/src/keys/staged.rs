@@ -24,8 +24,9 @@ use database::copy::write::{CopyIn, RowEncoder};
 use postgres::Client;
 use tracing::field;
 
-use crate::input::batch::{Batch, RowPlan};
+use crate::input::batch::Batch;
 use crate::input::lines::SentLines;
+use crate::input::row_plan::RowPlan;
 use crate::input::sniff;
 use crate::input::stream::Stream;
 use crate::keys::check::KeyCheck;

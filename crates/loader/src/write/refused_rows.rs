@@ -8,7 +8,8 @@ use dataset::ColumnType;
 use dataset::failure::{Failure, Kind};
 use values::value::Value;
 
-use crate::input::batch::{Batch, RowPlan};
+use crate::input::batch::Batch;
+use crate::input::row_plan::RowPlan;
 use crate::input::sniff;
 use crate::input::stream::Stream;
 use crate::rules::column::ColumnRules;

@@ -373,8 +373,7 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
             .map(|(at, case)| testkit::model(&format!("m{at}"), &sql(*at, case)));
         let mut dataset = testkit::dataset(SCHEMA, &tables, models.collect());
         let given =
-            crate::model::describe::resolve(&settings, &dataset, SCHEMA, &Cancel::default())
-                .unwrap();
+            crate::describe::resolve(&settings, &dataset, SCHEMA, &Cancel::default()).unwrap();
         for (model, given) in dataset.models.iter_mut().zip(given) {
             model.columns = given.unwrap_or_else(|error| panic!("{}: {error:#}", model.sql));
         }

@@ -3,7 +3,6 @@
 //! `select` parses it, `resolve` makes a `tree` of it, of what is on the `list`; the engine runs the tree.
 
 pub(crate) mod catalog;
-pub mod describe;
 mod expression;
 pub(crate) mod identifier;
 pub(crate) mod list;

@@ -58,7 +58,7 @@ impl Shop {
     /// What the model gives, or why it is refused.
     fn columns(&self, sql: &str) -> anyhow::Result<Vec<(String, ColumnType)>> {
         let settings = self.database.settings();
-        let resolved = transform::model::describe::resolve(
+        let resolved = transform::describe::resolve(
             &settings,
             &self.dataset(sql),
             SCHEMA,

@@ -3,9 +3,10 @@
 use dataset::failure::{Kind, OrFail};
 use postgres::GenericClient;
 
-use super::{Connection, Embedded, place};
+use super::users::place;
 use crate::catalogue::identifier::literal;
-use crate::connect::Cancel;
+use crate::connect::{Cancel, Connection};
+use crate::embedded::Embedded;
 
 /// How a database encodes text, and orders it where no other collation is named.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use crate::catalogue::identifier::literal;
 use crate::connect::{Cancel, Connection, Environment, Settings};
 pub use limits::Limits;
 pub use locale::Locale;
-use users::Mark;
+use users::{Mark, place};
 
 /// A database of one run. It is dropped at [`end`](Self::end) or with this value, and the server is stopped if no other run
 /// uses it.
@@ -274,8 +274,4 @@ fn sweep(server: &Embedded, admin: &mut Connection, own: Option<&Mark>) -> anyho
 /// Connects as the superuser.
 fn connect(server: &Embedded, cancel: &Cancel) -> anyhow::Result<Connection> {
     server.settings()?.with_database("postgres").connect(cancel)
-}
-
-fn place(server: &Embedded) -> String {
-    format!("scratch server in {}", server.folder().display())
 }

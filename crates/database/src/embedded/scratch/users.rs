@@ -91,3 +91,8 @@ fn is_held(path: &Path) -> std::io::Result<bool> {
 fn folder(server: &Embedded) -> PathBuf {
     server.folder().join("runs")
 }
+
+/// The scratch server, in words.
+pub(super) fn place(server: &Embedded) -> String {
+    format!("scratch server in {}", server.folder().display())
+}

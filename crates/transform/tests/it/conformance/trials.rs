@@ -268,12 +268,7 @@ impl Trials<'_> {
     fn try_resolve(&self, models: Vec<Model>) -> Result<Vec<Result<Columns, Why>>, Why> {
         let dataset = self.dataset(models);
         let resolved = guarded(|| {
-            transform::model::describe::resolve(
-                &self.place.settings,
-                &dataset,
-                SCHEMA,
-                &Cancel::default(),
-            )
+            transform::describe::resolve(&self.place.settings, &dataset, SCHEMA, &Cancel::default())
         })?;
         Ok(resolved
             .into_iter()
