@@ -230,17 +230,10 @@ impl Snapshot {
         self.copies(table, list, RowForm::Binary, parts, min_pages)
     }
 
-    /// The COPY statements that together read the columns of `table` that are read as they are, in this form; split as
-    /// [`copy_statements`](Self::copy_statements) does.
-    pub fn copy_as_is(
-        &self,
-        table: &LiveTable,
-        form: RowForm,
-        parts: usize,
-        min_pages: u32,
-    ) -> Vec<String> {
+    /// The COPY statement that reads the columns of `table` that are read as they are, in this form.
+    pub fn copy_as_is(&self, table: &LiveTable, form: RowForm) -> String {
         let list = table.as_is.iter().map(|name| quoted(name));
-        self.copies(table, list, form, parts, min_pages)
+        self.copies(table, list, form, 1, 1).concat()
     }
 
     fn copies(

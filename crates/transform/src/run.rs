@@ -18,7 +18,6 @@ use crate::engine::route::{self, Route};
 use crate::engine::{self, Job};
 use crate::extract::tables::{Read, Source};
 use crate::fault;
-use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::select::{Ready, Select};
 use crate::options::{Engine, Options};
@@ -42,17 +41,7 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 /// The models, parsed, once they are checked.
 fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let selects = route::parse(options)?;
-    if !route::has_postgres(options) {
-        let catalog = Catalog::open(&options.dataset);
-        for select in &selects {
-            select
-                .resolved(&catalog)
-                .map_err(|error| match options.engine {
-                    Engine::Auto => route::without_programs(&error),
-                    Engine::Polars | Engine::Postgres => error,
-                })?;
-        }
-    }
+    route::check(&selects, options)?;
     options.layout.check(&options.dataset.models)?;
     postgres::check_names(options)?;
     Ok(selects)

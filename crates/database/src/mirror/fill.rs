@@ -1,7 +1,6 @@
 //! Rows from the source into the scratch database, as the source's COPY sends them.
 
 use std::io::Write;
-use std::thread;
 
 use anyhow::Context;
 use tracing::field::Empty;
@@ -15,15 +14,11 @@ use crate::copy::write::server_error;
 use crate::snapshot::{Reader, Snapshot};
 use crate::transaction;
 
-/// A part of a table smaller than this, in blocks of 8 kB, isn't worth a connection of its own.
-const MIN_PART_PAGES: u32 = 128;
-
 impl Shapes {
-    /// Copies the columns of a table that are read as they are into the table that was made for it, in as many parts at once
-    /// as `reader` has connections for. Gives the number of rows.
+    /// Copies the columns of a table that are read as they are into the table that was made for it. Gives the number of rows.
     ///
     /// # Errors
-    /// The first of any part: of the source's connection, or of the scratch database's, whose disk may be full.
+    /// Of the source's connection, or of the scratch database's, whose disk may be full.
     pub fn fill(
         &self,
         snapshot: &Snapshot,
@@ -47,27 +42,12 @@ impl Shapes {
             rows = Empty
         );
         let _entered = span.enter();
-        let statements = snapshot.copy_as_is(table, form, reader.parts(), MIN_PART_PAGES);
-        thread::scope(|scope| {
-            let parts: Vec<_> = statements
-                .iter()
-                .map(|statement| {
-                    scope.spawn(|| {
-                        let blocks = reader.open(statement, cancel)?;
-                        copy_part(blocks, scratch, &target, cancel)
-                    })
-                })
-                .collect();
-            let mut rows = 0;
-            for part in parts {
-                let copied = part
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                rows += copied.with_context(|| format!("table `{name}`"))?;
-                span.record("rows", rows);
-            }
-            Ok(rows)
-        })
+        // In one part, so that the rows keep their order: SQL leaves ties open, but they are to be the same at every run.
+        let blocks = reader.open(&snapshot.copy_as_is(table, form), cancel)?;
+        let rows = copy(blocks, scratch, &target, cancel);
+        let rows = rows.with_context(|| format!("table `{name}`"))?;
+        span.record("rows", rows);
+        Ok(rows)
     }
 
     /// Gives a table the keys whose columns were copied, and its statistics.
@@ -103,12 +83,7 @@ impl Shapes {
     }
 }
 
-fn copy_part(
-    blocks: Blocks,
-    scratch: &Settings,
-    target: &str,
-    cancel: &Cancel,
-) -> anyhow::Result<u64> {
+fn copy(blocks: Blocks, scratch: &Settings, target: &str, cancel: &Cancel) -> anyhow::Result<u64> {
     let copying = "copying into the scratch database";
     let mut client = scratch.connect(cancel)?;
     transaction::begin(&mut client)?;

@@ -301,6 +301,10 @@ fn a_sort_beyond_the_disk_that_it_may_take_ends_with_an_error() {
     let environment = home.environment();
     let scratch = Scratch::begin(&environment, &plain(), &limits, &Cancel::default()).unwrap();
     let mut client = scratch.settings().connect(&Cancel::default()).unwrap();
+    scratch.check_room(1 << 20).unwrap();
+    let error = scratch.check_room(5 << 20).unwrap_err();
+    assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
+    assert!(error.to_string().contains("10 MB"), "{error}");
     let sort = "SELECT i, repeat('x', 100) FROM generate_series(1, 1000000) AS i ORDER BY -i OFFSET 999999";
     let error = client.query(sort, &[]).unwrap_err();
     assert_eq!(error.code().unwrap().code(), "53400", "{error}");

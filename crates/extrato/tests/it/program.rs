@@ -26,6 +26,8 @@ impl World {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare_command(self.folder.path(), arguments);
         command.envs(self.database.variables());
+        let home = testkit::environment();
+        command.env("EXTRATO_HOME", home.get("EXTRATO_HOME").expect("a folder"));
         command
     }
 

@@ -9,6 +9,8 @@ use crate::model::projection::{Needed, undecoded};
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
 
+const ASKED_FOR: &str = "--engine postgres asks for it";
+
 /// What runs a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -24,18 +26,48 @@ pub(crate) enum Route {
 /// As [`Select::of`].
 pub(crate) fn parse(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let models = options.dataset.models.iter();
-    match has_postgres(options) {
-        true => Ok(models.map(Select::lenient).collect()),
-        false => Select::all(models),
+    match options.engine {
+        Engine::Polars => Select::all(models),
+        Engine::Auto | Engine::Postgres => Ok(models.map(Select::lenient).collect()),
     }
 }
 
-/// Whether models can be left to Postgres.
-pub(crate) fn has_postgres(options: &Options) -> bool {
+/// Checks what can be checked before the database is asked.
+///
+/// # Errors
+/// As [`Select::resolved`], of a model that nothing here may run.
+pub(crate) fn check(selects: &[Select<'_>], options: &Options) -> anyhow::Result<()> {
+    let catalog = Catalog::open(&options.dataset);
+    for select in selects {
+        if let Err(error) = select.resolved(&catalog) {
+            refused(error, options)?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a model that Polars may not run to Postgres, and gives the reason.
+///
+/// # Errors
+/// The error, if it isn't one that says so, or there is no Postgres to be asked.
+fn refused(error: anyhow::Error, options: &Options) -> anyhow::Result<String> {
+    let kind = Failure::kind_of(&error);
     match options.engine {
-        Engine::Polars => false,
-        Engine::Postgres => true,
-        Engine::Auto => Scratch::is_possible(&options.environment),
+        Engine::Postgres => return Ok(ASKED_FOR.to_owned()),
+        Engine::Polars => return Err(error),
+        Engine::Auto => {}
+    }
+    match kind {
+        // What says that Polars may not run a model, and not that nothing can.
+        Some(kind @ (Kind::Usage | Kind::Mismatch | Kind::Internal)) => {
+            if Scratch::is_possible(&options.environment) {
+                return Ok(format!("{error:#}"));
+            }
+            Err(kind.error(format!(
+                "{error:#}; with Postgres's programs on this machine (package postgresql) it can run in a scratch database"
+            )))
+        }
+        _ => Err(error),
     }
 }
 
@@ -52,10 +84,11 @@ pub(crate) fn of_database(
 ) -> anyhow::Result<Vec<Route>> {
     match options.engine {
         Engine::Polars => return Ok(vec![Route::Polars; selects.len()]),
-        Engine::Postgres => return Ok(vec![asked_for(); selects.len()]),
+        Engine::Postgres => {
+            return Ok(vec![Route::Postgres(ASKED_FOR.to_owned()); selects.len()]);
+        }
         Engine::Auto => {}
     }
-    let is_possible = Scratch::is_possible(&options.environment);
     let mut connection = settings.connect(cancel)?;
     transaction::reading(&mut connection, |client| {
         let mut routes = Vec::new();
@@ -71,9 +104,7 @@ pub(crate) fn of_database(
                 tables.and_then(|tables| needed.ready(tables.iter().map(|table| &table.schema)));
             routes.push(match ready {
                 Ok(_) => Route::Polars,
-                Err(error) if !is_refusal(&error) => return Err(error),
-                Err(error) if !is_possible => return Err(without_programs(&error)),
-                Err(error) => Route::Postgres(format!("{error:#}")),
+                Err(error) => Route::Postgres(refused(error, options)?),
             });
         }
         Ok(routes)
@@ -87,24 +118,4 @@ pub(crate) fn of_catalog(selects: &[Select<'_>], catalog: &Catalog) -> Vec<Route
         Err(error) => Route::Postgres(format!("{error:#}")),
     };
     selects.iter().map(route).collect()
-}
-
-/// Says that a model which Polars may not run could run, were there programs of Postgres.
-pub(crate) fn without_programs(error: &anyhow::Error) -> anyhow::Error {
-    let kind = Failure::kind_of(error).unwrap_or(Kind::Internal);
-    kind.error(format!(
-        "{error:#}; with Postgres's programs on this machine (package postgresql) it can run in a scratch database"
-    ))
-}
-
-fn asked_for() -> Route {
-    Route::Postgres("--engine postgres asks for it".to_owned())
-}
-
-/// Whether an error says that Polars may not run a model, and not that nothing can.
-fn is_refusal(error: &anyhow::Error) -> bool {
-    matches!(
-        Failure::kind_of(error),
-        Some(Kind::Usage | Kind::Mismatch | Kind::Internal)
-    )
 }

@@ -363,6 +363,11 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
             "TABLESAMPLE",
         ),
         (
+            "SELECT id AS a FROM ONLY client WHERE EXISTS (SELECT)",
+            Kind::Usage,
+            "ONLY leaves out",
+        ),
+        (
             "SELECT id AS a FROM client FOR SHARE",
             Kind::Usage,
             "FOR UPDATE, and what is like it",
@@ -523,4 +528,25 @@ fn values_that_cannot_be_computed_or_declared_end_a_run_that_leaves_nothing() {
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()",
     );
     assert_eq!(sessions, 1);
+}
+
+#[test]
+fn the_sources_configuration_has_its_part_in_what_a_select_gives() {
+    let shop = Shop::open();
+    let database = shop.database.settings().database().to_owned();
+    let set = |parameter: &str| {
+        let set = format!("ALTER DATABASE {database} SET {parameter}");
+        shop.database.connect().batch_execute(&set).expect("set");
+    };
+    set("default_text_search_config = 'pg_catalog.portuguese'");
+    set("transform_null_equals = on");
+    let sql = "SELECT to_tsvector('as contas dos associados')::text AS a, count(*) FILTER (WHERE town = NULL) AS b FROM client";
+    let options = shop.options(vec![model("m", sql, &[("a", "text"), ("b", "bigint")])]);
+    shop.run(&options).expect("run");
+    let expected = shop.expected(sql);
+    assert!(
+        expected.contains("associ") && expected.ends_with(",1\n"),
+        "{expected}"
+    );
+    assert_eq!(shop.file("m"), expected);
 }

@@ -1,8 +1,6 @@
 //! What a scratch database may take of the machine, as settings of Postgres.
 
-use std::num::NonZero;
 use std::path::Path;
-use std::thread;
 
 use dataset::failure::{Kind, OrFail};
 
@@ -15,62 +13,59 @@ pub struct Limits {
     pub disk_bytes: Option<u64>,
 }
 
-/// The operators of a query that keep much in memory at once (sorts, hash tables), in each of its processes.
+/// The operators of a query that keep much in memory at once (sorts, hash tables).
 const OPERATORS: u64 = 4;
-/// The most processes that one query has beside the session's own.
-const MOST_WORKERS: u64 = 2;
 const MB: u64 = 1024;
 const KB: u64 = 1024;
 /// The least that is left free on the disk, as a part of what is free.
 const RESERVE: u64 = 10;
 
 /// How memory is shared out, in KiB: an eighth is the server's cache (which runs share, as the first of them has set it), a
-/// half is for the operators of one query in all of its processes, a quarter for building an index, and an eighth is left for
-/// the processes themselves. Postgres bounds each operator and not their sum, so a query of more large operators takes more.
+/// half is for the operators of one query, a quarter for building an index, and an eighth is left for
+/// the processes themselves. A query has one process, since the rows of several come in another order at every run. Postgres bounds each operator and not their sum, so a query of more large operators takes more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shares {
     pub(super) shared_buffers_kb: u64,
     work_mem_kb: u64,
     maintenance_work_mem_kb: u64,
-    workers: u64,
 }
 
 impl Limits {
     pub(super) fn shares(&self) -> Shares {
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        self.shares_on(processors as u64)
-    }
-
-    fn shares_on(&self, processors: u64) -> Shares {
         let memory_kb = self.memory_bytes / KB;
-        let workers = processors.saturating_sub(1).min(MOST_WORKERS);
         Shares {
             shared_buffers_kb: (memory_kb / 8).clamp(32 * MB, 256 * MB),
-            work_mem_kb: (memory_kb / 2 / OPERATORS / (workers + 1)).clamp(MB, 1024 * MB),
+            work_mem_kb: (memory_kb / 2 / OPERATORS).clamp(MB, 1024 * MB),
             maintenance_work_mem_kb: (memory_kb / 4).clamp(MB, 1024 * MB),
-            workers,
         }
     }
 
-    /// What all temporary files of a query may take on the disk of `data`: half of what the limit gives, since the run's
-    /// tables lie there too, and never more than half of what is free but a reserve.
+    /// What all temporary files of a query may take on the disk of `data`: half of what there is for the run, since its
+    /// tables lie there too.
     ///
     /// # Errors
     /// [`Kind::Output`] if the disk cannot be asked.
     pub(super) fn temporary_bytes(&self, data: &Path) -> anyhow::Result<u64> {
+        Ok(self.usable_bytes(data)? / 2)
+    }
+
+    /// What the run may take on the disk of `data`: what the limit gives, and never more than is free but a reserve.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if the disk cannot be asked.
+    pub(super) fn usable_bytes(&self, data: &Path) -> anyhow::Result<u64> {
         let disk =
             rustix::fs::statvfs(data).or_fail(Kind::Output, || data.display().to_string())?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         let usable = free - free / RESERVE;
-        Ok(self.disk_bytes.map_or(usable, |limit| limit.min(usable)) / 2)
+        Ok(self.disk_bytes.map_or(usable, |limit| limit.min(usable)))
     }
 }
 
 impl Shares {
     /// The settings of the database.
     pub(super) fn settings(&self, temporary_bytes: u64) -> [(&'static str, String); 7] {
-        // The server counts for each process.
-        let temporary_kb = (temporary_bytes / KB / (self.workers + 1)).clamp(MB, i32::MAX as u64);
+        let temporary_kb = (temporary_bytes / KB).clamp(MB, i32::MAX as u64);
         [
             ("work_mem", format!("{}kB", self.work_mem_kb)),
             ("hash_mem_multiplier", "1".to_owned()),
@@ -79,7 +74,7 @@ impl Shares {
                 format!("{}kB", self.maintenance_work_mem_kb),
             ),
             ("max_parallel_maintenance_workers", "0".to_owned()),
-            ("max_parallel_workers_per_gather", self.workers.to_string()),
+            ("max_parallel_workers_per_gather", "0".to_owned()),
             ("temp_buffers", "8MB".to_owned()),
             ("temp_file_limit", format!("{temporary_kb}kB")),
         ]
@@ -91,18 +86,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shares_of_all_processes_are_within_the_memory() {
+    fn the_shares_are_within_the_memory() {
         for memory_mb in [256, 512, 1024, 1536, 2048] {
-            for processors in [1, 2, 3, 64] {
-                let limits = Limits {
-                    memory_bytes: memory_mb * 1024 * 1024,
-                    disk_bytes: None,
-                };
-                let shares = limits.shares_on(processors);
-                let operators = shares.work_mem_kb * OPERATORS * (shares.workers + 1);
-                let sum = shares.shared_buffers_kb + operators + shares.maintenance_work_mem_kb;
-                assert!(sum <= memory_mb * MB * 7 / 8, "{memory_mb}: {shares:?}");
-            }
+            let limits = Limits {
+                memory_bytes: memory_mb * 1024 * 1024,
+                disk_bytes: None,
+            };
+            let shares = limits.shares();
+            let operators = shares.work_mem_kb * OPERATORS;
+            let sum = shares.shared_buffers_kb + operators + shares.maintenance_work_mem_kb;
+            assert!(sum <= memory_mb * MB * 7 / 8, "{memory_mb}: {shares:?}");
         }
     }
 }

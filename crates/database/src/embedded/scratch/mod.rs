@@ -21,12 +21,15 @@ pub use limits::Limits;
 pub use locale::Locale;
 use users::{Mark, place};
 
+/// How much disk a table may take in all: as much again for its indexes and what is sorted.
+const ROOM: u64 = 2;
+
 /// A database of one run. It is dropped at [`end`](Self::end) or with this value, and the server is stopped if no other run
 /// uses it.
 pub struct Scratch {
     server: Embedded,
     settings: Settings,
-    version: u32,
+    limits: Limits,
     text_order: Result<(), String>,
     /// `None` once it has ended.
     mark: Option<Mark>,
@@ -72,7 +75,7 @@ impl Scratch {
             Ok(made) => Ok(Self {
                 server,
                 settings: made.settings,
-                version: made.version,
+                limits: *limits,
                 text_order: made.text_order,
                 mark: Some(mark),
             }),
@@ -91,11 +94,6 @@ impl Scratch {
         &self.settings
     }
 
-    /// The server's major version.
-    pub fn version(&self) -> u32 {
-        self.version
-    }
-
     /// Whether the database orders and compares text as the source does, where no other collation is named; else why not.
     /// Then it has the source's encoding, and orders text by its bytes.
     pub fn text_order(&self) -> Result<(), &str> {
@@ -103,6 +101,25 @@ impl Scratch {
             Ok(()) => Ok(()),
             Err(why) => Err(why),
         }
+    }
+
+    /// Checks that the disk has room for tables of so many bytes, with their indexes and what a query sorts.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] with what is needed and what there is.
+    pub fn check_room(&self, table_bytes: u64) -> anyhow::Result<()> {
+        let needed = table_bytes.saturating_mul(ROOM);
+        let usable = self.limits.usable_bytes(&self.server.data())?;
+        if needed <= usable {
+            return Ok(());
+        }
+        Err(Kind::Output.error(format!(
+            "the scratch database needs about {} MB for its tables, and {} has {} MB to give: make room there, or name a \
+             folder on a larger disk in EXTRATO_HOME",
+            needed >> 20,
+            self.server.folder().display(),
+            usable >> 20
+        )))
     }
 
     /// Drops the database, whoever is connected to it, and stops the server if no other run uses it.
@@ -163,7 +180,6 @@ fn server(environment: &Environment) -> anyhow::Result<Embedded> {
 /// What became of a database that was made.
 struct Made {
     settings: Settings,
-    version: u32,
     text_order: Result<(), String>,
 }
 
@@ -191,14 +207,6 @@ fn make(
             literal(&password)
         ))
         .or_fail(Kind::Connection, on_server)?;
-    let version = admin
-        .query_one(
-            "SELECT current_setting('server_version_num')::int / 10000",
-            &[],
-        )
-        .or_fail(Kind::Connection, on_server)?
-        .get::<_, i32>(0);
-    let version = u32::try_from(version).unwrap_or_default();
     let text_order = locale::create_database(&mut admin, server, name, locale, cancel)?;
     let mut settings = format!("REVOKE ALL ON DATABASE {name} FROM PUBLIC");
     for (parameter, value) in shares.settings(limits.temporary_bytes(&server.data())?) {
@@ -212,7 +220,6 @@ fn make(
         .or_fail(Kind::Connection, on_server)?;
     Ok(Made {
         settings: Settings::socket(&server.socket_folder(), PORT, name, &password, name),
-        version,
         text_order,
     })
 }

@@ -59,6 +59,11 @@ const FORBIDDEN: &str = "
         UNION ALL
         SELECT 4, 'TABLESAMPLE depends on where rows lie' FROM tree WHERE tree.text ~ '\\{TABLESAMPLECLAUSE '
         UNION ALL
+        SELECT 7, 'ONLY leaves out the rows of a table''s children, which are one with its own here'
+        FROM tree
+        CROSS JOIN LATERAL regexp_matches(tree.text, ':relid (\\d+) :relkind \\w [^{}]*?:inh (\\w+)', 'g') AS m
+        WHERE m[2] = 'false' AND m[1]::oid <> tree.ev_class
+        UNION ALL
         SELECT 6, 'FOR UPDATE, and what is like it, locks rows, and a model only reads them'
         FROM tree WHERE tree.text ~ '\\{ROWMARKCLAUSE '
         UNION ALL

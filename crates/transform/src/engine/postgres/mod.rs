@@ -5,6 +5,7 @@
 //! [`PostgresEngine::fill`] copies these columns, as they come, in the source's snapshot; [`PostgresEngine::run`] reads a
 //! model's rows from there as any table is read.
 
+mod configured;
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +36,11 @@ use crate::model::types::Type;
 use crate::options::Options;
 use crate::sink::{Writer, Written};
 use crate::stage::{Spill, Table};
+use configured::Configured;
 use judge::Judged;
 
+/// The size of a block of a table, unless a server was built otherwise.
+const PAGE_BYTES: u64 = 8192;
 /// Two connections to the scratch database: one holds a snapshot, the other reads.
 const CONNECTIONS: usize = 2;
 
@@ -70,9 +74,9 @@ impl PostgresEngine {
         let read = tables.filter(|table| selects.iter().any(|of| of.reads_table(&table.name)));
         let names: Vec<&str> = read.map(|table| table.name.as_str()).collect();
         let mut connection = source.connect(cancel)?;
-        let (locale, shapes) = transaction::reading(&mut connection, |client| {
+        let (locale, shapes, configured) = transaction::reading(&mut connection, |client| {
             let shapes = Shapes::read(client, &options.schema, &names)?;
-            Ok((Locale::read(client)?, shapes))
+            Ok((Locale::read(client)?, shapes, Configured::read(client)?))
         })?;
         let limits = Limits {
             memory_bytes: Shares::of(options.memory_bytes).tables(),
@@ -87,6 +91,7 @@ impl PostgresEngine {
             needed: BTreeMap::new(),
             views: BTreeMap::new(),
         };
+        configured.set(engine.settings(), cancel)?;
         engine.check(options, selects, cancel)?;
         Ok(engine)
     }
@@ -266,14 +271,17 @@ impl PostgresEngine {
         self.scratch.settings()
     }
 
-    /// Checks that the tables are, under their locks, what they were when the scratch database was made.
+    /// Checks that the tables are, under their locks, what they were when the scratch database was made, and that there is
+    /// room for those that are copied.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if one was altered.
+    /// [`Kind::Mismatch`] if one was altered; [`Kind::Output`] if the disk has too little room.
     pub(crate) fn check_unaltered(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
-        let mut connection = snapshot.connection();
-        let now = self.shapes.read_again(&mut **connection)?;
-        self.shapes.check_same(&now)
+        let now = self.shapes.read_again(&mut **snapshot.connection())?;
+        self.shapes.check_same(&now)?;
+        let copied = snapshot.tables().iter().filter(|of| !of.as_is.is_empty());
+        let pages: u64 = copied.map(|table| u64::from(table.pages)).sum();
+        self.scratch.check_room(pages * PAGE_BYTES)
     }
 
     /// Copies a table that models need, and gives the number of its rows.

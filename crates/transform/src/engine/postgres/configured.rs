@@ -1,0 +1,61 @@
+//! How a source is configured, as far as that has a part in what a SELECT gives.
+
+use anyhow::Context;
+use database::catalogue::identifier::{literal, quoted};
+use database::{Cancel, Settings, transaction};
+use postgres::Client;
+
+/// What a source is configured to, and its version.
+pub(super) struct Configured {
+    major: i32,
+    parameters: Vec<(String, String)>,
+}
+
+/// Parameters that a SELECT's meaning or result depends on, beside those that every transaction of ours sets.
+const READ: &str = "SELECT name, setting FROM pg_settings \
+    WHERE name IN ('default_text_search_config', 'transform_null_equals', 'array_nulls', 'xmlbinary', 'timezone_abbreviations')";
+
+const MAJOR: &str = "SELECT current_setting('server_version_num')::int / 10000";
+
+impl Configured {
+    /// Reads the configuration of a source.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) fn read(client: &mut Client) -> anyhow::Result<Self> {
+        let reading = "reading the source's configuration";
+        let found = client.query(READ, &[]).context(reading)?;
+        Ok(Self {
+            major: client.query_one(MAJOR, &[]).context(reading)?.get(0),
+            parameters: found.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        })
+    }
+
+    /// Configures a scratch database so, for all sessions that begin from now on, and warns of another version.
+    ///
+    /// # Errors
+    /// The server's, if it lacks a configuration of text search or a set of time zones.
+    pub(super) fn set(&self, scratch: &Settings, cancel: &Cancel) -> anyhow::Result<()> {
+        let mut client = scratch.connect(cancel)?;
+        transaction::begin(&mut client)?;
+        for (name, value) in &self.parameters {
+            client
+                .batch_execute(&format!(
+                    "ALTER DATABASE {} SET {name} = {}",
+                    quoted(scratch.database()),
+                    literal(value)
+                ))
+                .context("configuring the scratch database as the source is")?;
+        }
+        let here: i32 = client.query_one(MAJOR, &[])?.get(0);
+        client.batch_execute("COMMIT")?;
+        if here != self.major {
+            tracing::warn!(
+                "the scratch database is of Postgres {here}, the source of {}: functions that changed between them give \
+                 what they give in {here}",
+                self.major
+            );
+        }
+        Ok(())
+    }
+}
