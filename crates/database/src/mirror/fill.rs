@@ -50,7 +50,7 @@ impl Shapes {
         Ok(rows)
     }
 
-    /// Gives a table the keys whose columns were copied, and its statistics.
+    /// Gives a table its keys, as far as their columns were copied, and its statistics.
     ///
     /// # Errors
     /// The server's; its disk may be full.
@@ -64,11 +64,7 @@ impl Shapes {
         let target = qualified(&self.schema, name);
         let keys = self.table(name).into_iter().flat_map(|shape| &shape.keys);
         let statements = keys
-            .filter(|key| {
-                key.columns
-                    .iter()
-                    .all(|column| table.as_is.contains(column))
-            })
+            .filter_map(|key| key.of(&table.as_is))
             .map(|key| key.make(&target))
             .chain([format!("ANALYZE {target}")]);
         let mut client = scratch.connect(cancel)?;

@@ -19,8 +19,8 @@ use types::Types;
 
 /// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
 pub const OWN_SCHEMA: &str = "extrato";
-/// The type of columns whose own type isn't there. It has no values.
-const UNAVAILABLE: &str = "extrato.unavailable";
+/// The type, in a scratch database, of columns whose own type isn't there. It has no values.
+pub const UNAVAILABLE: &str = "extrato.unavailable";
 
 /// What tables of a source are.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +146,7 @@ impl Shapes {
         let making = "making the tables in the scratch database";
         client
             .batch_execute(&format!(
-                "CREATE SCHEMA {}; CREATE SCHEMA IF NOT EXISTS {}; CREATE TYPE {UNAVAILABLE} AS ()",
+                "CREATE SCHEMA {}; CREATE SCHEMA IF NOT EXISTS {}; CREATE TYPE {UNAVAILABLE} AS ENUM ()",
                 quoted(OWN_SCHEMA),
                 quoted(&self.schema)
             ))
@@ -261,6 +261,24 @@ impl Shapes {
 }
 
 impl KeyShape {
+    /// What is left of it where these columns alone have values: an index on those that it begins with.
+    fn of(&self, columns: &[String]) -> Option<Self> {
+        let there = self
+            .columns
+            .iter()
+            .take_while(|name| columns.contains(name));
+        let there: Vec<String> = there.cloned().collect();
+        match there.len() {
+            0 => None,
+            count if count == self.columns.len() => Some(self.clone()),
+            _ => Some(Self {
+                columns: there,
+                primary: None,
+                is_unique: false,
+            }),
+        }
+    }
+
     /// What makes it on a table, which is named with its schema.
     fn make(&self, table: &str) -> String {
         let list = self.list();

@@ -61,13 +61,27 @@ fn refused(error: anyhow::Error, options: &Options) -> anyhow::Result<String> {
         // What says that Polars may not run a model, and not that nothing can.
         Some(kind @ (Kind::Usage | Kind::Mismatch | Kind::Internal)) => {
             if Scratch::is_possible(&options.environment) {
-                return Ok(format!("{error:#}"));
+                return Ok(not_taken(&error));
             }
             Err(kind.error(format!(
                 "{error:#}; with Postgres's programs on this machine (package postgresql) it can run in a scratch database"
             )))
         }
         _ => Err(error),
+    }
+}
+
+/// Why Polars doesn't take a model, of an error that says that it cannot be run.
+fn not_taken(error: &anyhow::Error) -> String {
+    let why = format!("{error:#}");
+    match why.split_once(" cannot be run: ") {
+        Some((place, why)) => {
+            let place = place
+                .rsplit_once(": model ")
+                .map_or(place, |(place, _)| place);
+            format!("{place}: Polars does not take it: {why}")
+        }
+        None => why,
     }
 }
 
@@ -115,7 +129,7 @@ pub(crate) fn of_database(
 pub(crate) fn of_catalog(selects: &[Select<'_>], catalog: &Catalog) -> Vec<Route> {
     let route = |select: &Select<'_>| match select.ready(catalog) {
         Ok(_) => Route::Polars,
-        Err(error) => Route::Postgres(format!("{error:#}")),
+        Err(error) => Route::Postgres(not_taken(&error)),
     };
     selects.iter().map(route).collect()
 }

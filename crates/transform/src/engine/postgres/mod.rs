@@ -7,21 +7,18 @@
 
 mod configured;
 mod judge;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use database::catalogue::identifier::{qualified, quoted};
 use database::catalogue::{self, LiveTable};
 use database::embedded::scratch::{Limits, Locale, Scratch};
 use database::mirror::{Lacking, OWN_SCHEMA, Shapes};
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
-use dataset::load_rules::LoadRules;
-use dataset::{ColumnType, Dataset, Model, Table as TableDescription};
-use postgres::Client;
-use postgres::error::{DbError, ErrorPosition};
+use dataset::{Dataset, Model};
 
 use super::job::Job;
 use super::output::Output;
@@ -31,7 +28,7 @@ use crate::check::left_out::{Counted, Kept};
 use crate::extract::read_table;
 use crate::memory::{Budget, Shares};
 use crate::model::refusal::error_at;
-use crate::model::select::{Select, check_columns, check_names};
+use crate::model::select::{Select, check_columns};
 use crate::model::types::Type;
 use crate::options::Options;
 use crate::sink::{Writer, Written};
@@ -107,8 +104,8 @@ impl PostgresEngine {
         self.lacking = self.shapes.make(&mut client)?;
         for select in selects {
             let model = select.model;
-            self.make_view(&mut client, model)?;
-            let mut judged = Judged::of(&mut client, &view(model), &self.schema)?;
+            view::make(&mut client, model, &self.schema, &self.lacking)?;
+            let mut judged = Judged::of(&mut client, &view::qualified_name(model), &self.schema)?;
             let refused = |why: String| error_at(model, &model.file, &why);
             if let Some(why) = judged.forbidden.take() {
                 return Err(refused(why));
@@ -133,9 +130,11 @@ impl PostgresEngine {
             if let Some(what) = &judged.by_order {
                 self.check_order(model, what)?;
             }
-            let columns = self.read_view(&mut client, model)?;
-            let kinds: Vec<Type> = columns.schema.columns.iter().map(Type::of).collect();
-            let names = columns.schema.columns.iter();
+            let dataset = view::describe(&mut client, model)?;
+            let columns = view::columns(&mut client, &dataset, model)?;
+            self.views.insert(model.name.clone(), dataset);
+            let kinds: Vec<Type> = columns.iter().map(Type::of).collect();
+            let names = columns.iter();
             let given: Vec<_> = names
                 .map(|column| column.name.as_str())
                 .zip(&kinds)
@@ -150,7 +149,8 @@ impl PostgresEngine {
             }
         }
         for select in selects {
-            client.batch_execute(&format!("DROP VIEW {}", view(select.model)))?;
+            let view = view::qualified_name(select.model);
+            client.batch_execute(&format!("DROP VIEW {view}"))?;
         }
         self.shapes.drop_keys(&mut client)?;
         client.batch_execute("COMMIT")?;
@@ -172,78 +172,6 @@ impl PostgresEngine {
                 &format!("{what} depends on how the source orders text, and {why}"),
             )),
         }
-    }
-
-    /// Makes the view that a model is.
-    fn make_view(&self, client: &mut Client, model: &Model) -> anyhow::Result<()> {
-        client.batch_execute(&format!("SET LOCAL search_path = {}", quoted(&self.schema)))?;
-        let head = format!("CREATE VIEW {} AS ", view(model));
-        let made = client.execute(&format!("{head}{}", model.sql), &[]);
-        made.map(drop).map_err(|error| match error.as_db_error() {
-            Some(said) => refused_by_postgres(model, said, head.chars().count()),
-            None => error.into(),
-        })
-    }
-
-    /// How the rows of a model's view are read, with the types that the dataset declares where Postgres says less.
-    fn read_view(&mut self, client: &mut Client, model: &Model) -> anyhow::Result<LiveTable> {
-        let given = client.query(GIVEN, &[&view(model)])?;
-        let mut description = TableDescription {
-            name: model.name.clone(),
-            key: Vec::new(),
-            cast_to_text: Vec::new(),
-            carry_as: BTreeMap::new(),
-            carried_by_models: BTreeMap::new(),
-            as_is: Vec::new(),
-            load: LoadRules::default(),
-        };
-        let names: Vec<&str> = given.iter().map(|row| row.get(0)).collect();
-        check_names(model, &names)?;
-        for (row, (_, declared)) in given.iter().zip(&model.columns) {
-            let (name, is_carried, is_unbounded): (String, bool, bool) =
-                (row.get(0), row.get(1), row.get(2));
-            let shown: &str = row.get(3);
-            match declared {
-                ColumnType::Text if !is_carried || is_unbounded => {
-                    description.cast_to_text.push(name);
-                }
-                ColumnType::Numeric { .. } if is_unbounded => {
-                    description.carried_by_models.insert(name, *declared);
-                }
-                ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt if is_unbounded => {
-                    let whole = ColumnType::Numeric {
-                        precision: dataset::MAX_PRECISION,
-                        scale: 0,
-                    };
-                    description.carried_by_models.insert(name, whole);
-                }
-                _ if is_unbounded || !is_carried => {
-                    let numeric = if is_unbounded {
-                        "numeric(p,s), or "
-                    } else {
-                        ""
-                    };
-                    return Err(Kind::Mismatch.error(format!(
-                        "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {shown}: declare it \
-                         {numeric}text, for its exact text, or cast it",
-                        model.name, model.file
-                    )));
-                }
-                _ => {}
-            }
-        }
-        let dataset = Dataset {
-            name: OWN_SCHEMA.to_owned(),
-            is_built_in: false,
-            tables: vec![description],
-            models: Vec::new(),
-            schema_sql: String::new(),
-            constraints_sql: String::new(),
-        };
-        let read = catalogue::read(client, &dataset, OWN_SCHEMA, &|_, _| true);
-        let read = read.with_context(|| format!("{}: model `{}`", model.file, model.name))?;
-        self.views.insert(model.name.clone(), dataset);
-        read.into_iter().next().context("the model's view is there")
     }
 
     /// The columns that the models need, by table.
@@ -315,7 +243,7 @@ impl PostgresEngine {
         let model = job.select.model;
         let mut client = self.scratch.settings().connect(job.cancel)?;
         transaction::begin(&mut client)?;
-        self.make_view(&mut client, model)?;
+        view::make(&mut client, model, &self.schema, &self.lacking)?;
         client.batch_execute("COMMIT")?;
         drop(client);
         let view = self
@@ -378,27 +306,6 @@ impl PostgresEngine {
     }
 }
 
-/// The columns of a view: whether a type is carried as it is, and whether it is a numeric of no precision.
-const GIVEN: &str = "
-    WITH RECURSIVE resolved AS (
-        SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
-        FROM pg_attribute AS a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL
-        SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod
-        FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
-    )
-    SELECT r.attname::text,
-           t.typtype = 'e' OR t.typname IN ('bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'varchar',
-               'bpchar', 'name', 'date', 'time', 'timestamp', 'timestamptz', 'uuid', 'bytea', 'json', 'jsonb'),
-           t.typname = 'numeric' AND r.typmod < 0, format_type(r.type, r.typmod)
-    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
-    WHERE t.typtype <> 'd' ORDER BY r.attnum";
-
-/// The name of a model's view.
-fn view(model: &Model) -> String {
-    qualified(OWN_SCHEMA, &model.name)
-}
-
 /// The columns of a table by which a model is reconciled.
 fn driving_columns(model: &Model, table: &str) -> BTreeSet<String> {
     let driving = model.driving.iter().filter(|of| of.table == table);
@@ -406,27 +313,6 @@ fn driving_columns(model: &Model, table: &str) -> BTreeSet<String> {
         .flat_map(|driving| driving.key.keys().chain(driving.sums.keys()))
         .cloned()
         .collect()
-}
-
-/// Says where in a model's file Postgres refuses it; `head` characters stand before its text.
-fn refused_by_postgres(model: &Model, said: &DbError, head: usize) -> anyhow::Error {
-    let at = match said.position() {
-        Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(head + 1),
-        _ => None,
-    };
-    let place = match at {
-        None => model.file.clone(),
-        Some(at) => {
-            let before: String = model.sql.chars().take(at).collect();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!("{}, line {line}, column {column}", model.file)
-        }
-    };
-    let hint = said
-        .hint()
-        .map_or(String::new(), |hint| format!(" ({hint})"));
-    error_at(model, &place, &format!("{}{hint}", said.message()))
 }
 
 /// An error while a model's rows are computed. What the server said of a value, or of its disk, is said of the model.

@@ -1,0 +1,176 @@
+//! A model as a view in a scratch database: making it, where Postgres refuses it, and how its rows are read.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use database::catalogue;
+use database::catalogue::identifier::{qualified, quoted};
+use database::mirror::{Lacking, OWN_SCHEMA, UNAVAILABLE};
+use dataset::failure::Kind;
+use dataset::load_rules::LoadRules;
+use dataset::{Column, ColumnType, Dataset, Model, Table};
+use postgres::Client;
+use postgres::error::{DbError, ErrorPosition};
+
+use crate::model::refusal::error_at;
+use crate::model::select::check_names;
+
+/// The longest name that Postgres keeps whole (`NAMEDATALEN` without its NUL).
+const LONGEST_NAME_BYTES: usize = 63;
+
+/// The columns of a view: whether a type is carried as it is, whether it is a numeric of no precision, and its name.
+const GIVEN: &str = "
+    WITH RECURSIVE resolved AS (
+        SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
+        FROM pg_attribute AS a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod
+        FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
+    )
+    SELECT r.attname::text,
+           t.typtype = 'e' OR t.typname IN ('bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'varchar',
+               'bpchar', 'name', 'date', 'time', 'timestamp', 'timestamptz', 'uuid', 'bytea', 'json', 'jsonb'),
+           t.typname = 'numeric' AND r.typmod < 0, format_type(r.type, r.typmod)
+    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
+    WHERE t.typtype <> 'd' ORDER BY r.attnum";
+
+/// The name of a model's view: the model's, as far as Postgres keeps it.
+fn name(model: &Model) -> &str {
+    let end = model.name.floor_char_boundary(LONGEST_NAME_BYTES);
+    &model.name[..end]
+}
+
+/// The name of a model's view with its schema, quoted.
+pub(super) fn qualified_name(model: &Model) -> String {
+    qualified(OWN_SCHEMA, name(model))
+}
+
+/// Makes the view that a model is, over the tables of a schema.
+///
+/// # Errors
+/// [`Kind::Usage`] with file, line and column for what Postgres refuses; [`Kind::Mismatch`] if it does so since a column's
+/// type is not there.
+pub(super) fn make(
+    client: &mut Client,
+    model: &Model,
+    schema: &str,
+    lacking: &Lacking,
+) -> anyhow::Result<()> {
+    client.batch_execute(&format!("SET LOCAL search_path = {}", quoted(schema)))?;
+    let head = format!("CREATE VIEW {} AS ", qualified_name(model));
+    let made = client.execute(&format!("{head}{}", model.sql), &[]);
+    made.map(drop).map_err(|error| match error.as_db_error() {
+        Some(said) => refused(model, said, head.chars().count(), lacking),
+        None => error.into(),
+    })
+}
+
+/// Says where in a model's file Postgres refuses it; `head` characters stand before its text.
+fn refused(model: &Model, said: &DbError, head: usize, lacking: &Lacking) -> anyhow::Error {
+    let at = match said.position() {
+        Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(head + 1),
+        _ => None,
+    };
+    let place = match at {
+        None => model.file.clone(),
+        Some(at) => {
+            let before: String = model.sql.chars().take(at).collect();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("{}, line {line}, column {column}", model.file)
+        }
+    };
+    let of_type = said.message().contains(UNAVAILABLE);
+    let missing = lacking.columns.iter();
+    let missing = missing.filter(|((_, column), _)| of_type && model.sql.contains(column.as_str()));
+    let missing: Vec<_> = missing
+        .map(|((table, column), why)| format!("column `{column}` of table `{table}` {why}"))
+        .collect();
+    if !missing.is_empty() {
+        return Kind::Mismatch.error(format!(
+            "{place}: model `{}` cannot run in the scratch database: {}",
+            model.name,
+            missing.join("; ")
+        ));
+    }
+    let hint = said
+        .hint()
+        .map_or(String::new(), |hint| format!(" ({hint})"));
+    error_at(model, &place, &format!("{}{hint}", said.message()))
+}
+
+/// How the rows of a model's view are read: as the only table of a dataset, with the types that the model declares where
+/// Postgres says less.
+///
+/// # Errors
+/// [`Kind::Mismatch`] for a column that is declared otherwise.
+pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dataset> {
+    let given = client.query(GIVEN, &[&qualified_name(model)])?;
+    let mut table = Table {
+        name: name(model).to_owned(),
+        key: Vec::new(),
+        cast_to_text: Vec::new(),
+        carry_as: BTreeMap::new(),
+        carried_by_models: BTreeMap::new(),
+        as_is: Vec::new(),
+        load: LoadRules::default(),
+    };
+    let names: Vec<&str> = given.iter().map(|row| row.get(0)).collect();
+    check_names(model, &names)?;
+    for (row, (_, declared)) in given.iter().zip(&model.columns) {
+        let (name, is_carried, is_unbounded): (String, bool, bool) =
+            (row.get(0), row.get(1), row.get(2));
+        let shown: &str = row.get(3);
+        match declared {
+            ColumnType::Text if !is_carried || is_unbounded => table.cast_to_text.push(name),
+            ColumnType::Numeric { .. } if is_unbounded => {
+                table.carried_by_models.insert(name, *declared);
+            }
+            ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt if is_unbounded => {
+                let whole = ColumnType::Numeric {
+                    precision: dataset::MAX_PRECISION,
+                    scale: 0,
+                };
+                table.carried_by_models.insert(name, whole);
+            }
+            _ if is_unbounded || !is_carried => {
+                let numeric = match is_unbounded {
+                    true => "numeric(p,s), or ",
+                    false => "",
+                };
+                return Err(Kind::Mismatch.error(format!(
+                    "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {shown}: declare it \
+                     {numeric}text, for its exact text, or cast it",
+                    model.name, model.file
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(Dataset {
+        name: OWN_SCHEMA.to_owned(),
+        is_built_in: false,
+        tables: vec![table],
+        models: Vec::new(),
+        schema_sql: String::new(),
+        constraints_sql: String::new(),
+    })
+}
+
+/// The columns of a model's view as they are read.
+///
+/// # Errors
+/// [`Kind::Mismatch`] for a type that is not carried.
+pub(super) fn columns(
+    client: &mut Client,
+    view: &Dataset,
+    model: &Model,
+) -> anyhow::Result<Vec<Column>> {
+    let read = catalogue::read(client, view, OWN_SCHEMA, &|_, _| true);
+    let read = read.with_context(|| format!("{}: model `{}`", model.file, model.name))?;
+    let table = read
+        .into_iter()
+        .next()
+        .context("the model's view is there")?;
+    Ok(table.schema.columns)
+}
