@@ -30,7 +30,8 @@ Examples:
 /// Pull each table once, join in memory, write flat files per client
 ///
 /// All tables are read in one snapshot over binary COPY; the models run in memory, or in a scratch database of the embedded
-/// Postgres, so no join falls on the database. Rows and sums are checked before anything is published, and the output appears in one step.
+/// Postgres, so no join falls on the database. Rows and sums are checked before anything is published, and the output appears
+/// in one step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TransformArgs {
     #[command(flatten)]

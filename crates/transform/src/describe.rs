@@ -133,13 +133,7 @@ pub fn check(
 ) -> anyhow::Result<Vec<RunBy>> {
     let selects = route::parse(options)?;
     let routes = route::of_database(&selects, settings, options, cancel)?;
-    let (mut in_polars, mut in_postgres) = (Vec::new(), Vec::new());
-    for (select, route) in selects.iter().zip(&routes) {
-        match route {
-            Route::Polars => in_polars.push(select),
-            Route::Postgres(_) => in_postgres.push(select),
-        }
-    }
+    let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
     if !in_polars.is_empty() {
         let needed = Needed(&in_polars);
         let (dataset, schema) = (&options.dataset, &options.schema);

@@ -93,12 +93,7 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
         Source::Database(settings) => route::of_database(&selects, settings, options, cancel)?,
         Source::Stage(_) => vec![Route::Polars; selects.len()],
     };
-    let in_engine = |is_polars: bool| -> Vec<&Select<'_>> {
-        let selects = selects.iter().zip(&routes);
-        let found = selects.filter(|(_, route)| (**route == Route::Polars) == is_polars);
-        found.map(|(select, _)| select).collect()
-    };
-    let (in_polars, in_postgres) = (in_engine(true), in_engine(false));
+    let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
     for (select, route) in selects.iter().zip(&routes) {
         if let Route::Postgres(why) = route {
             tracing::info!(

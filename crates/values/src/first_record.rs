@@ -58,14 +58,7 @@ pub fn first_record(bytes: &[u8], grammar: Grammar, at_end: bool) -> Option<Firs
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const GRAMMAR: Grammar = Grammar {
-        delimiter: b',',
-        quote: Some(b'"'),
-        line_end: LineEnd::Lf,
-        fields: 3,
-        longest_bytes: 64,
-    };
+    use crate::records::tests::GRAMMAR;
 
     #[test]
     fn the_first_record_tells_the_line_end_and_the_number_of_fields() {

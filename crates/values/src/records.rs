@@ -489,4 +489,4 @@ pub(crate) fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
 
 #[cfg(test)]
 #[path = "records_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::first_record::{FirstRecord, first_record};
 
-const GRAMMAR: Grammar = Grammar {
+pub(crate) const GRAMMAR: Grammar = Grammar {
     delimiter: b',',
     quote: Some(b'"'),
     line_end: LineEnd::Lf,

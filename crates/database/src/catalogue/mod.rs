@@ -238,6 +238,12 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
     })
 }
 
+/// Whether values of a type are carried, numerics of no precision among them. `type_name` and `type_kind` are the
+/// catalogue's, of no domain.
+pub fn is_carried(type_name: &str, type_kind: &str) -> bool {
+    type_name == "numeric" || carried(type_name, type_kind, -1).is_ok()
+}
+
 /// What values of a type are carried as. `type_name`, `type_kind` and `typmod` are the catalogue's, of no domain.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient};
 
-use crate::catalogue::identifier::qualified;
+use crate::catalogue::identifier::{qualified, quoted};
 
 /// The types of columns, with those that these are made of, and the collations of columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,7 @@ pub(super) struct Types {
 /// A type.
 #[derive(Debug, Clone, PartialEq)]
 struct OneType {
+    schema: String,
     /// What makes it, if it is not Postgres's own and can be made.
     make: Option<String>,
     /// Why it cannot be made elsewhere.
@@ -30,6 +31,7 @@ struct OneType {
 /// A collation.
 #[derive(Debug, Clone, PartialEq)]
 struct OneCollation {
+    schema: String,
     name: String,
     make: String,
     /// What the operating system or ICU says of its version.
@@ -85,7 +87,8 @@ const TYPES: &str = "
                             (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', '
                                                ORDER BY a.attnum)
                              FROM pg_attribute AS a
-                             WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END
+                             WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END,
+           n.nspname::text
     FROM reached AS r
     JOIN pg_type AS t ON t.oid = r.oid
     JOIN pg_namespace AS n ON n.oid = t.typnamespace
@@ -95,8 +98,6 @@ const TYPES: &str = "
 
 const COLLATIONS: &str = "
     SELECT l.oid, n.nspname::text, l.collname::text, l.collprovider::text, l.collisdeterministic,
-           coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collcollate::text),
-           coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collctype::text),
            CASE WHEN l.collprovider IN ('c', 'i') THEN pg_collation_actual_version(l.oid) END,
            quote_literal(coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collcollate::text)),
            quote_literal(coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collctype::text))
@@ -115,6 +116,7 @@ impl Types {
             let of_extension = extension.map(|name| format!("is of the extension {name}"));
             let why_not: Option<String> = row.get(6);
             let found = OneType {
+                schema: row.get(8),
                 make: row.get(7),
                 why_not: of_extension.or(why_not),
                 parts: row.get(4),
@@ -128,24 +130,23 @@ impl Types {
         let collations = client.query(COLLATIONS, &[&tables])?;
         let collations = collations.into_iter().map(|row| {
             let name = qualified(row.get(1), row.get(2));
-            let provider = match row.get(3) {
-                "i" => "icu",
-                "b" => "builtin",
-                _ => "libc",
+            let (order, letters): (&str, &str) = (row.get(6), row.get(7));
+            let libc = |provider: &str| {
+                format!("provider = {provider}, lc_collate = {order}, lc_ctype = {letters}")
             };
-            let (order, letters): (&str, &str) = (row.get(8), row.get(9));
+            let of_provider = match row.get(3) {
+                "i" => format!("provider = icu, locale = {order}"),
+                "b" => libc("builtin"),
+                _ => libc("libc"),
+            };
             let deterministic: bool = row.get(4);
             let found = OneCollation {
                 make: format!(
-                    "CREATE COLLATION {name} (provider = {provider}, lc_collate = {order}, lc_ctype = {letters}, \
-                     deterministic = {deterministic})"
-                )
-                .replace(
-                    &format!("provider = icu, lc_collate = {order}, lc_ctype = {letters}"),
-                    &format!("provider = icu, locale = {order}"),
+                    "CREATE COLLATION {name} ({of_provider}, deterministic = {deterministic})"
                 ),
+                schema: row.get(1),
                 name,
-                version: row.get(7),
+                version: row.get(5),
             };
             (row.get(0), found)
         });
@@ -164,11 +165,11 @@ impl Types {
             }
         }
         // One after the other, since each may be made of others: until a round makes none.
-        let mut left: BTreeMap<u32, &str> = BTreeMap::new();
+        let mut left: BTreeMap<u32, String> = BTreeMap::new();
         for (oid, found) in &self.types {
             match (&found.why_not, &found.make) {
                 (Some(why), _) => drop(missing.types.insert(*oid, why.clone())),
-                (None, Some(make)) => drop(left.insert(*oid, make)),
+                (None, Some(make)) => drop(left.insert(*oid, in_schema(&found.schema, make))),
                 (None, None) => {}
             }
         }
@@ -176,10 +177,7 @@ impl Types {
             let before = left.len();
             let mut errors = BTreeMap::new();
             for (oid, make) in std::mem::take(&mut left) {
-                let schema = make.split_whitespace().nth(2).unwrap_or_default();
-                let schema = schema.split_once('.').map_or("", |(schema, _)| schema);
-                let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}; {make}");
-                if let Err(why) = attempt(client, &create)? {
+                if let Err(why) = attempt(client, &make)? {
                     errors.insert(oid, why);
                     left.insert(oid, make);
                 }
@@ -238,15 +236,12 @@ impl OneCollation {
     fn make(&self, client: &mut Client) -> Result<Result<(), String>, postgres::Error> {
         const VERSION: &str = "SELECT pg_collation_actual_version(to_regcollation($1))";
         let there = "SELECT to_regcollation($1) IS NOT NULL";
-        if !client.query_one(there, &[&self.name])?.get::<_, bool>(0) {
-            let schema = self.name.split_once('.').map_or("", |(schema, _)| schema);
-            let create = format!("CREATE SCHEMA IF NOT EXISTS {schema}; {}", self.make);
-            if let Err(why) = attempt(client, &create)? {
-                return Ok(Err(format!(
-                    "the collation {} is not here: {why}",
-                    self.name
-                )));
-            }
+        let is_there: bool = client.query_one(there, &[&self.name])?.get(0);
+        if !is_there && let Err(why) = attempt(client, &in_schema(&self.schema, &self.make))? {
+            return Ok(Err(format!(
+                "the collation {} is not here: {why}",
+                self.name
+            )));
         }
         let here: Option<String> = client.query_one(VERSION, &[&self.name])?.get(0);
         Ok(match here == self.version || self.version.is_none() {
@@ -271,6 +266,14 @@ impl Missing {
     pub(super) fn of_collation(&self, collation: u32) -> Option<&str> {
         self.collations.get(&collation).map(String::as_str)
     }
+}
+
+/// A statement, with what makes the schema that it makes something in.
+fn in_schema(schema: &str, statement: &str) -> String {
+    format!(
+        "CREATE SCHEMA IF NOT EXISTS {}; {statement}",
+        quoted(schema)
+    )
 }
 
 /// Runs a statement that may fail and leaves the transaction as it was then; `Err` is what the server said.

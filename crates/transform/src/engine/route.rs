@@ -37,6 +37,9 @@ pub(crate) fn parse(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
 /// # Errors
 /// As [`Select::resolved`], of a model that nothing here may run.
 pub(crate) fn check(selects: &[Select<'_>], options: &Options) -> anyhow::Result<()> {
+    if options.engine == Engine::Postgres {
+        return Ok(());
+    }
     let catalog = Catalog::open(&options.dataset);
     for select in selects {
         if let Err(error) = select.resolved(&catalog) {
@@ -51,15 +54,11 @@ pub(crate) fn check(selects: &[Select<'_>], options: &Options) -> anyhow::Result
 /// # Errors
 /// The error, if it isn't one that says so, or there is no Postgres to be asked.
 fn refused(error: anyhow::Error, options: &Options) -> anyhow::Result<String> {
-    let kind = Failure::kind_of(&error);
-    match options.engine {
-        Engine::Postgres => return Ok(ASKED_FOR.to_owned()),
-        Engine::Polars => return Err(error),
-        Engine::Auto => {}
-    }
-    match kind {
+    match Failure::kind_of(&error) {
         // What says that Polars may not run a model, and not that nothing can.
-        Some(kind @ (Kind::Usage | Kind::Mismatch | Kind::Internal)) => {
+        Some(kind @ (Kind::Usage | Kind::Mismatch | Kind::Internal))
+            if options.engine == Engine::Auto =>
+        {
             if Scratch::is_possible(&options.environment) {
                 return Ok(not_taken(&error));
             }
@@ -105,13 +104,15 @@ pub(crate) fn of_database(
     }
     let mut connection = settings.connect(cancel)?;
     transaction::reading(&mut connection, |client| {
+        // A table that is missing is missing for every engine.
+        let all: Vec<_> = selects.iter().collect();
+        let read = undecoded(&Needed(&all).of(&options.dataset));
+        catalogue::read(client, &read, &options.schema, &|_, _| false)?;
         let mut routes = Vec::new();
         for select in selects {
             let one = [select];
             let needed = Needed(&one);
             let dataset = needed.of(&options.dataset);
-            // A table that is missing is missing for every engine.
-            catalogue::read(client, &undecoded(&dataset), &options.schema, &|_, _| false)?;
             let wanted = |table: &str, column: &str| needed.has(table, column);
             let tables = catalogue::read(client, &dataset, &options.schema, &wanted);
             let ready =
@@ -123,6 +124,20 @@ pub(crate) fn of_database(
         }
         Ok(routes)
     })
+}
+
+/// The models that run in Polars, and those that run in a scratch database.
+pub(crate) fn by_engine<'s, 'm>(
+    selects: &'s [Select<'m>],
+    routes: &[Route],
+) -> (Vec<&'s Select<'m>>, Vec<&'s Select<'m>>) {
+    let routed = selects.iter().zip(routes);
+    let (in_polars, in_postgres): (Vec<_>, Vec<_>) =
+        routed.partition(|(_, route)| **route == Route::Polars);
+    let selects = |routed: Vec<(&'s Select<'m>, &Route)>| {
+        routed.into_iter().map(|(select, _)| select).collect()
+    };
+    (selects(in_polars), selects(in_postgres))
 }
 
 /// The route of each model as far as a catalogue tells.

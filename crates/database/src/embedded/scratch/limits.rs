@@ -21,8 +21,9 @@ const KB: u64 = 1024;
 const RESERVE: u64 = 10;
 
 /// How memory is shared out, in KiB: an eighth is the server's cache (which runs share, as the first of them has set it), a
-/// half is for the operators of one query, a quarter for building an index, and an eighth is left for
-/// the processes themselves. A query has one process, since the rows of several come in another order at every run. Postgres bounds each operator and not their sum, so a query of more large operators takes more.
+/// half is for the operators of one query, a quarter for building an index, and an eighth is left for the processes
+/// themselves. A query has one process, since the rows of several come in another order at every run. Postgres bounds each
+/// operator and not their sum, so a query of more large operators takes more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shares {
     pub(super) shared_buffers_kb: u64,

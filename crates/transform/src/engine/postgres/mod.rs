@@ -317,14 +317,16 @@ fn driving_columns(model: &Model, table: &str) -> BTreeSet<String> {
 
 /// An error while a model's rows are computed. What the server said of a value, or of its disk, is said of the model.
 fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
-    let room = match Failure::kind_of(&error) {
-        Some(Kind::Refused) => "",
-        Some(Kind::Output) => ": the scratch database has too little room on its disk",
+    let (kind, room) = match Failure::kind_of(&error) {
+        Some(kind @ Kind::Refused) => (kind, ""),
+        Some(kind @ Kind::Output) => (
+            kind,
+            ": the scratch database has too little room on its disk",
+        ),
         _ => return error,
     };
     let said = error.root_cause().to_string();
     let said = said.trim_start_matches("ERROR: ");
-    let kind = Failure::kind_of(&error).unwrap_or(Kind::Refused);
     kind.error(format!(
         "{}: model `{}` cannot be computed: {said}{room}",
         model.file, model.name

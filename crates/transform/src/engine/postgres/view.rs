@@ -15,10 +15,7 @@ use postgres::error::{DbError, ErrorPosition};
 use crate::model::refusal::error_at;
 use crate::model::select::check_names;
 
-/// The longest name that Postgres keeps whole (`NAMEDATALEN` without its NUL).
-const LONGEST_NAME_BYTES: usize = 63;
-
-/// The columns of a view: whether a type is carried as it is, whether it is a numeric of no precision, and its name.
+/// The columns of a view: the name and kind of each type, whether it is a numeric of no precision, and how it is shown.
 const GIVEN: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
@@ -27,16 +24,14 @@ const GIVEN: &str = "
         SELECT r.attnum, r.attname, t.typbasetype, t.typtypmod
         FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
     )
-    SELECT r.attname::text,
-           t.typtype = 'e' OR t.typname IN ('bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'varchar',
-               'bpchar', 'name', 'date', 'time', 'timestamp', 'timestamptz', 'uuid', 'bytea', 'json', 'jsonb'),
-           t.typname = 'numeric' AND r.typmod < 0, format_type(r.type, r.typmod)
+    SELECT r.attname::text, t.typname::text, t.typtype::text, t.typname = 'numeric' AND r.typmod < 0,
+           format_type(r.type, r.typmod)
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
     WHERE t.typtype <> 'd' ORDER BY r.attnum";
 
 /// The name of a model's view: the model's, as far as Postgres keeps it.
 fn name(model: &Model) -> &str {
-    let end = model.name.floor_char_boundary(LONGEST_NAME_BYTES);
+    let end = model.name.floor_char_boundary(dataset::LONGEST_NAME_BYTES);
     &model.name[..end]
 }
 
@@ -118,9 +113,9 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
     let names: Vec<&str> = given.iter().map(|row| row.get(0)).collect();
     check_names(model, &names)?;
     for (row, (_, declared)) in given.iter().zip(&model.columns) {
-        let (name, is_carried, is_unbounded): (String, bool, bool) =
-            (row.get(0), row.get(1), row.get(2));
-        let shown: &str = row.get(3);
+        let (name, is_unbounded, shown): (String, bool, &str) =
+            (row.get(0), row.get(3), row.get(4));
+        let is_carried = catalogue::is_carried(row.get(1), row.get(2));
         match declared {
             ColumnType::Text if !is_carried || is_unbounded => table.cast_to_text.push(name),
             ColumnType::Numeric { .. } if is_unbounded => {
