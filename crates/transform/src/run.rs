@@ -1,13 +1,16 @@
 //! One run, from the source to the published output.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use database::embedded::scratch::Scratch;
 use database::{Cancel, Settings};
 use dataset::Model;
 use dataset::calendar::Date;
+use dataset::failure::{Failure, Kind};
 use storage::manifest;
 use storage::publish::Staging;
 use values::text;
@@ -32,7 +35,7 @@ use crate::stage::Table;
 /// Checks what can be checked before the database is asked.
 ///
 /// # Errors
-/// [`Kind::Usage`](dataset::failure::Kind::Usage) if a model has a construct that is not on the list of what is known to equal Postgres, or lacks a column
+/// [`Kind::Usage`] if a model has a construct that is not on the list of what is known to equal Postgres, or lacks a column
 /// to partition by; or if results cannot be written into the schema named.
 pub fn check(options: &Options) -> anyhow::Result<()> {
     checked(options).map(drop)
@@ -50,7 +53,7 @@ fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
 /// Reads, joins, writes, checks and publishes.
 ///
 /// # Errors
-/// Of every [`Kind`](dataset::failure::Kind); nothing is published then, and the former output is as it was.
+/// Of every [`Kind`]; nothing is published then, and the former output is as it was.
 pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     run_from(&Source::Database(settings), options, cancel)
 }
@@ -58,18 +61,47 @@ pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::R
 /// Joins, writes, checks and publishes from the tables that a former run kept below the folder `stage`, without a database.
 ///
 /// # Errors
-/// As [`run()`]; [`Kind::Usage`](dataset::failure::Kind::Usage) if there is nothing to read.
+/// As [`run()`]; [`Kind::Usage`] if there is nothing to read.
 pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     run_from(&Source::Stage(stage), options, cancel)
 }
 
 fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     engine::trace_warnings();
-    // A statement that was cancelled on the server says so in its own words; ours are clearer.
-    run_to_end(source, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
+    let mut beyond = Vec::new();
+    loop {
+        let error = match run_to_end(source, options, &beyond, cancel) {
+            Ok(report) => return Ok(report),
+            Err(error) => error,
+        };
+        // A statement that was cancelled on the server says so in its own words; ours are clearer.
+        cancel.check()?;
+        // Once more from the beginning, so that all models are of one snapshot.
+        beyond.push(error.downcast::<BeyondPolars>()?);
+    }
 }
 
-fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+/// A model that Polars took and could not end, and why: that Postgres can is not excluded.
+#[derive(Debug)]
+struct BeyondPolars {
+    model: String,
+    why: anyhow::Error,
+}
+
+impl fmt::Display for BeyondPolars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.why)
+    }
+}
+
+impl std::error::Error for BeyondPolars {}
+
+fn run_to_end(
+    source: &Source<'_>,
+    options: &Options,
+    beyond: &[BeyondPolars],
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
     let began = Instant::now();
     let models = &options.dataset.models;
     let selects = checked(options)?;
@@ -89,10 +121,16 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
     if let Some(target) = &target {
         target.check()?;
     }
-    let routes = match source {
+    let mut routes = match source {
         Source::Database(settings) => route::of_database(&selects, settings, options, cancel)?,
         Source::Stage(_) => vec![Route::Polars; selects.len()],
     };
+    for (select, route) in selects.iter().zip(&mut routes) {
+        let of_model = beyond.iter().find(|of| of.model == select.model.name);
+        if let Some(beyond) = of_model {
+            *route = Route::Postgres(format!("Polars could not end it: {beyond}"));
+        }
+    }
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
     for (select, route) in selects.iter().zip(&routes) {
         if let Route::Postgres(why) = route {
@@ -132,6 +170,9 @@ fn run_to_end(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow
         options,
         table_reports: &reports,
         staging: &staging,
+        may_run_again: database.is_some()
+            && options.engine == Engine::Auto
+            && Scratch::is_possible(&options.environment),
         cancel,
     };
     // Reading has ended, so nothing that is written can be in its way.
@@ -193,6 +234,8 @@ struct RunContext<'a> {
     options: &'a Options,
     table_reports: &'a [TableReport],
     staging: &'a Staging,
+    /// Whether what Polars cannot end is left to a scratch database.
+    may_run_again: bool,
     cancel: &'a Cancel,
 }
 
@@ -228,7 +271,8 @@ impl RunContext<'_> {
         };
         let (name, (written, counted)) = match engine {
             RunsIn::Polars(ready, tables) => {
-                (Engine::Polars, engine::run(job, &ready, tables, writer)?)
+                let run = engine::run(job, &ready, tables, writer);
+                (Engine::Polars, run.map_err(|why| self.beyond(model, why))?)
             }
             RunsIn::Postgres(postgres) => (Engine::Postgres, postgres.run(job, writer)?),
         };
@@ -293,6 +337,14 @@ impl RunContext<'_> {
             preview,
             reconciliation,
         })
+    }
+
+    fn beyond(&self, model: &Model, why: anyhow::Error) -> anyhow::Error {
+        if !self.may_run_again || Failure::kind_of(&why) != Some(Kind::Refused) {
+            return why;
+        }
+        let model = model.name.clone();
+        anyhow::Error::new(BeyondPolars { model, why })
     }
 
     fn writer<'m>(

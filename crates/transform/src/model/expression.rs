@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::tree::{Aggregate, Derived, Function, Node, Place, Scalar, Value};
+use super::tree::{
+    Aggregate, Asked, Comparison, Correlated, Derived, Function, Node, Place, Scalar, Value,
+};
 use super::types::Type;
 
 impl Scalar {
@@ -49,7 +51,7 @@ impl Scalar {
     /// The parts that it is computed from, of the same rows.
     pub(crate) fn parts(&self) -> Vec<&Self> {
         match &self.node {
-            Node::Column(_) | Node::Constant(_) | Node::Query(_) => Vec::new(),
+            Node::Column(_) | Node::Outer(_) | Node::Constant(_) | Node::Query(_) => Vec::new(),
             Node::Call(_, parts) | Node::And(parts) | Node::Or(parts) | Node::Coalesce(parts) => {
                 parts.iter().collect()
             }
@@ -58,6 +60,13 @@ impl Scalar {
                 branches.chain([&**otherwise]).collect()
             }
             Node::In(value, _) => vec![value],
+            Node::Correlated(of) => {
+                let values = match &of.asked {
+                    Asked::ExistsWhere(values, _) => values.as_slice(),
+                    Asked::Exists | Asked::Value(_) => &[],
+                };
+                of.keys.iter().chain(values).collect()
+            }
             Node::Aggregate(of) => of.argument.iter().chain(&of.filter).collect(),
             Node::Window(of) => of.parts().collect(),
         }
@@ -71,7 +80,9 @@ impl Scalar {
         let mut all =
             |parts: &[Self]| -> Result<Vec<Self>, E> { parts.iter().map(&mut *change).collect() };
         let node = match &self.node {
-            Node::Column(_) | Node::Constant(_) | Node::Query(_) => self.node.clone(),
+            Node::Column(_) | Node::Outer(_) | Node::Constant(_) | Node::Query(_) => {
+                self.node.clone()
+            }
             Node::Call(function, parts) => Node::Call(*function, all(parts)?),
             Node::And(parts) => Node::And(all(parts)?),
             Node::Or(parts) => Node::Or(all(parts)?),
@@ -84,6 +95,16 @@ impl Scalar {
                 Node::Case(changed, Box::new(change(otherwise)?))
             }
             Node::In(value, query) => Node::In(Box::new(change(value)?), query.clone()),
+            Node::Correlated(of) => Node::Correlated(Box::new(Correlated {
+                keys: all(&of.keys)?,
+                asked: match &of.asked {
+                    Asked::ExistsWhere(values, condition) => {
+                        Asked::ExistsWhere(all(values)?, condition.clone())
+                    }
+                    asked => asked.clone(),
+                },
+                relation: of.relation.clone(),
+            })),
             Node::Aggregate(of) => Node::Aggregate(Box::new(Aggregate {
                 argument: of.argument.as_ref().map(&mut *change).transpose()?,
                 filter: of.filter.as_ref().map(&mut *change).transpose()?,
@@ -120,18 +141,54 @@ impl Scalar {
         self.moved(&|index| index - places)
     }
 
-    fn moved(&self, place: &dyn Fn(usize) -> usize) -> Self {
-        if let Node::Column(index) = self.node {
+    /// This expression where all columns of the input stand in other places.
+    pub(crate) fn moved(&self, place: &dyn Fn(usize) -> usize) -> Self {
+        self.replaced(&|part| match part.node {
+            Node::Column(index) => Some(Node::Column(place(index))),
+            _ => None,
+        })
+    }
+
+    /// This expression over the input of a relation that gives these columns.
+    pub(crate) fn over(&self, columns: &[Self]) -> Self {
+        self.replaced(&|part| match part.node {
+            Node::Column(index) => Some(columns[index].node.clone()),
+            _ => None,
+        })
+    }
+
+    /// This expression with the parts replaced for which there is another node, of the same type.
+    pub(crate) fn replaced(&self, other: &dyn Fn(&Self) -> Option<Node>) -> Self {
+        if let Some(node) = other(self) {
             return Self {
-                node: Node::Column(place(index)),
+                node,
                 ..self.clone()
             };
         }
-        let moved = self.with_parts(&mut |part| Ok::<_, Infallible>(part.moved(place)));
-        match moved {
-            Ok(moved) => moved,
+        let changed = self.with_parts(&mut |part| Ok::<_, Infallible>(part.replaced(other)));
+        match changed {
+            Ok(changed) => changed,
             Err(never) => match never {},
         }
+    }
+}
+
+/// Whether two values are equal; as SQL's `=`.
+pub(crate) fn equality(left: Scalar, right: Scalar) -> Scalar {
+    let function = Function::Compare(Comparison::Equal);
+    Scalar::call(function, vec![left, right], Type::Boolean)
+}
+
+/// The sides of an expression that is this comparison.
+pub(crate) fn compared(scalar: &Scalar, wanted: Comparison) -> Option<(&Scalar, &Scalar)> {
+    match &scalar.node {
+        Node::Call(Function::Compare(comparison), sides) if *comparison == wanted => {
+            match sides.as_slice() {
+                [left, right] => Some((left, right)),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -141,7 +198,9 @@ impl PartialEq for Scalar {
         self.kind == other.kind
             && self.collation == other.collation
             && match (&self.node, &other.node) {
-                (Node::Column(own), Node::Column(of)) => own == of,
+                (Node::Column(own), Node::Column(of)) | (Node::Outer(own), Node::Outer(of)) => {
+                    own == of
+                }
                 (Node::Constant(own), Node::Constant(of)) => own == of,
                 (Node::Call(own, parts), Node::Call(of, others)) => own == of && parts == others,
                 (Node::And(parts), Node::And(others))
@@ -155,6 +214,11 @@ impl PartialEq for Scalar {
                 (Node::Query(own), Node::Query(of)) => Arc::ptr_eq(own, of),
                 (Node::In(own, query), Node::In(of, other)) => {
                     own == of && Arc::ptr_eq(query, other)
+                }
+                (Node::Correlated(own), Node::Correlated(of)) => {
+                    Arc::ptr_eq(&own.relation, &of.relation)
+                        && own.keys == of.keys
+                        && own.asked == of.asked
                 }
                 _ => false,
             }

@@ -11,6 +11,7 @@ mod list_tests;
 pub(crate) mod literal;
 pub(crate) mod numerics;
 mod operations;
+mod optimize;
 pub(crate) mod plan;
 pub(crate) mod projection;
 pub(crate) mod refusal;

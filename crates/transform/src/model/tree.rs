@@ -43,6 +43,8 @@ pub(crate) struct Scalar {
 pub(crate) enum Node {
     /// A column of the input, by its place.
     Column(usize),
+    /// Only while a sub-select is resolved: a column of the row around it.
+    Outer(usize),
     Constant(Value),
     Call(Function, Vec<Scalar>),
     /// Whether all of these are true, by three-valued logic; what follows one that is false is not computed.
@@ -56,9 +58,32 @@ pub(crate) enum Node {
     Query(Arc<Relation>),
     /// Whether the first column of a SELECT has a value.
     In(Box<Scalar>, Arc<Relation>),
+    /// What a SELECT that is asked for each row anew says of the row.
+    Correlated(Box<Correlated>),
     /// Only while a SELECT is resolved: its relation gets a column for each.
     Aggregate(Box<Aggregate>),
     Window(Box<Window>),
+}
+
+/// A SELECT that is asked for each row: which of its rows belong to it, and what is asked of these.
+#[derive(Debug, Clone)]
+pub(crate) struct Correlated {
+    /// Of the row; what the first columns of the relation must be equal to.
+    pub(crate) keys: Vec<Scalar>,
+    /// The rows for all rows there are, computed once.
+    pub(crate) relation: Arc<Relation>,
+    pub(crate) asked: Asked,
+}
+
+/// What is asked of the rows that belong to a row.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Asked {
+    /// Whether there is one.
+    Exists,
+    /// Whether there is one that keeps a condition over these values of the row, and then the columns of the relation.
+    ExistsWhere(Vec<Scalar>, Box<Scalar>),
+    /// The column behind the keys of the only one; this constant expression where there is none.
+    Value(Box<Scalar>),
 }
 
 /// Rows, and how they come about.
@@ -80,6 +105,11 @@ pub(crate) enum Relation {
     Project {
         input: Box<Relation>,
         columns: Vec<Scalar>,
+    },
+    /// The columns of the input in another order: by their places.
+    Reordered {
+        input: Box<Relation>,
+        places: Vec<usize>,
     },
     Join(Box<Join>),
     /// The keys, then the aggregates. Without keys it is one row, even of none.
@@ -213,6 +243,7 @@ impl Relation {
             }
             Self::Distinct(input) => input.width(),
             Self::Project { columns, .. } => columns.len(),
+            Self::Reordered { places, .. } => places.len(),
             Self::Join(join) => join.left.width() + join.right.width(),
             Self::Aggregate {
                 keys, aggregates, ..

@@ -116,7 +116,7 @@ const SELECTS: &[(&str, &[&str])] = &[
         &["text"],
     ),
     (
-        "SELECT c.id AS a, (SELECT max(s.amount) FROM sale AS s WHERE s.client_id = c.id) AS b FROM client AS c ORDER BY 1",
+        "SELECT c.id AS a, (SELECT max(s.amount) FROM sale AS s WHERE s.client_id <= c.id) AS b FROM client AS c ORDER BY 1",
         &["integer", "numeric(8,2)"],
     ),
     (
@@ -253,6 +253,43 @@ fn engines_share_a_run_and_each_table_leaves_the_source_once() {
         ["plain", "mean", "sales"].map(|name| shop.file(name)),
         files
     );
+}
+
+#[test]
+fn what_polars_cannot_end_is_run_again_in_a_scratch_database() {
+    let shop = Shop::open();
+    let rows = "INSERT INTO shop.client (id, name) SELECT i, i FROM generate_series(10, 3000) i";
+    shop.database.connect().batch_execute(rows).expect("rows");
+    let plain = model(
+        "plain",
+        "SELECT id FROM sale ORDER BY id",
+        &[("id", "bigint")],
+    );
+    for (sql, declared) in [
+        // Rows beyond the memory.
+        (
+            "SELECT count(*) AS a FROM client AS c, client AS d WHERE c.id > 1 OR d.id > 3",
+            "bigint",
+        ),
+        // Digits beyond what is computed with here.
+        (
+            "SELECT count(*) AS a FROM sale WHERE amount * 10000000000000000000 * 10000000000000000000 > 5",
+            "bigint",
+        ),
+    ] {
+        let large = model("large", sql, &[("a", declared)]);
+        let mut options = shop.options(vec![plain.clone(), large]);
+        options.memory_bytes = 224 << 20;
+        let report = shop.run(&options).expect("run");
+        let engines: Vec<_> = report.models.iter().map(|model| model.engine).collect();
+        assert_eq!(engines, [Engine::Polars, Engine::Postgres], "{sql}");
+        assert_eq!(shop.file("large"), shop.expected(sql), "{sql}");
+        assert_eq!(shop.file("plain"), "id\n1\n2\n3\n4\n5\n");
+        // Not where Polars is asked for.
+        options.engine = Engine::Polars;
+        let said = shop.run(&options).expect_err("refused");
+        assert_eq!(Failure::kind_of(&said), Some(Kind::Refused), "{said:#}");
+    }
 }
 
 #[test]

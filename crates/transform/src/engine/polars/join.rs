@@ -10,13 +10,13 @@ use crate::model::tree::{Join, Scalar};
 const BLOCK_PAIRS: u64 = 1 << 20;
 
 /// The rows of one side by the number of their key.
-struct Buckets {
+pub(super) struct Buckets {
     starts: Vec<u32>,
     rows: Vec<u32>,
 }
 
 impl Buckets {
-    fn of(codes: &[u32], count: usize) -> Self {
+    pub(super) fn of(codes: &[u32], count: usize) -> Self {
         let mut starts = vec![0_u32; count + 1];
         for &code in codes.iter().filter(|&&code| code != MISSING) {
             starts[code as usize + 1] += 1;
@@ -34,7 +34,7 @@ impl Buckets {
         Self { starts, rows }
     }
 
-    fn rows(&self, code: u32) -> &[u32] {
+    pub(super) fn rows(&self, code: u32) -> &[u32] {
         match code {
             MISSING => &[],
             code => {

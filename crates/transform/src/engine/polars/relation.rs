@@ -46,6 +46,12 @@ impl Engine<'_> {
                 rows.only(needed).take(&kept)
             }
             Relation::Project { input, columns } => self.projected(input, columns, needed),
+            Relation::Reordered { input, places } => {
+                let mut wanted = vec![false; input.width()];
+                let needed_places = places.iter().zip(needed).filter(|(_, needed)| **needed);
+                needed_places.for_each(|(&place, _)| wanted[place] = true);
+                Ok(self.rows(input, &wanted)?.reordered(places))
+            }
             Relation::Join(join) => self.joined(join, needed),
             Relation::Aggregate {
                 input,

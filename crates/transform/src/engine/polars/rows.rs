@@ -52,6 +52,12 @@ impl Rows {
         }
     }
 
+    /// These rows with the columns at these places.
+    pub(super) fn reordered(&self, places: &[usize]) -> Self {
+        let columns = places.iter().map(|&place| self.columns[place].clone());
+        Self::new(self.height, columns.collect())
+    }
+
     /// What a row takes in memory, about.
     pub(super) fn row_bytes(&self) -> u64 {
         self.columns.iter().flatten().map(Array::row_bytes).sum()

@@ -6,14 +6,13 @@ use sqlparser::ast::{
 };
 
 use super::super::refusal::{Refusal, Result, place, place_of};
-use super::super::tree::{
-    Comparison, Function, Join, Node, OutputColumn, Relation, Resolved, Scalar,
-};
+use super::super::tree::{Comparison, Join, Node, OutputColumn, Relation, Resolved, Scalar};
 use super::super::types::Type;
 use super::query;
 use super::resolver::{Context, Resolver, columns_of};
 use super::scope::{Named, Scope, Visible};
 use crate::model::identifier::folded;
+use crate::model::optimize::is_hashable;
 
 /// What stands in FROM, and what is seen of it.
 pub(super) struct From {
@@ -225,16 +224,21 @@ impl Resolver<'_> {
             JoinConstraint::On(condition) => {
                 let scope = left.scope.joined(right.scope, width);
                 let condition = self.condition(condition, Context::plain(&scope, "JOIN"))?;
-                let (equal, rest) = split(condition, width);
                 // Of a table whose columns aren't known, neither is the side that a column is of.
-                if kept == (true, true) && equal.is_empty() && !scope.is_open() {
+                if kept == (true, true) && !scope.is_open() && !is_hashable(&condition, width) {
                     return Err(Refusal::at(
                         place(sql),
                         "Postgres joins FULL only where columns of both sides are equal",
                     ));
                 }
                 Ok(From {
-                    relation: join(left.relation, right.relation, kept, equal, rest),
+                    relation: join(
+                        left.relation,
+                        right.relation,
+                        kept,
+                        Vec::new(),
+                        Some(condition),
+                    ),
                     scope,
                 })
             }
@@ -361,65 +365,4 @@ fn join(
         equal,
         condition,
     }))
-}
-
-/// The equalities of a condition that have each side of the join on one side, and the rest of it.
-pub(super) fn split(condition: Scalar, width: usize) -> (Vec<(Scalar, Scalar)>, Option<Scalar>) {
-    let mut equal = Vec::new();
-    let mut rest = Vec::new();
-    for part in conjuncts(condition) {
-        match sides(&part, width) {
-            Some(sides) => equal.push(sides),
-            None => rest.push(part),
-        }
-    }
-    (equal, all_of(rest))
-}
-
-/// The parts of a condition that must all be true.
-pub(super) fn conjuncts(condition: Scalar) -> Vec<Scalar> {
-    match condition.node {
-        Node::And(parts) => parts.into_iter().flat_map(conjuncts).collect(),
-        _ => vec![condition],
-    }
-}
-
-/// Makes one condition of several; `None` of none.
-pub(super) fn all_of(mut parts: Vec<Scalar>) -> Option<Scalar> {
-    match parts.len() {
-        0 | 1 => parts.pop(),
-        _ => Some(Scalar {
-            at: parts[0].at,
-            node: Node::And(parts),
-            kind: Type::Boolean,
-            collation: super::super::tree::Derived::None,
-        }),
-    }
-}
-
-/// Both sides of an equality, each in the places of its own side, if it is one between the sides of a join.
-fn sides(part: &Scalar, width: usize) -> Option<(Scalar, Scalar)> {
-    let Node::Call(Function::Compare(Comparison::Equal), arguments) = &part.node else {
-        return None;
-    };
-    let [one, other] = arguments.as_slice() else {
-        return None;
-    };
-    let (left, right) = match (side(one, width)?, side(other, width)?) {
-        (false, true) => (one, other),
-        (true, false) => (other, one),
-        _ => return None,
-    };
-    Some((left.clone(), right.moved_left(width)))
-}
-
-/// Whether an expression is of the right side of a join; `None` if it is of both or none.
-fn side(scalar: &Scalar, width: usize) -> Option<bool> {
-    let is_left = |scalar: &Scalar| matches!(scalar.node, Node::Column(at) if at < width);
-    let is_right = |scalar: &Scalar| matches!(scalar.node, Node::Column(at) if at >= width);
-    match (scalar.has(&is_left), scalar.has(&is_right)) {
-        (true, false) => Some(false),
-        (false, true) => Some(true),
-        _ => None,
-    }
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use sqlparser::ast::{Expr, Query};
 
 use super::super::refusal::{Refusal, Result, place};
-use super::super::tree::{Comparison, Derived, Function, Node, Place, Relation, Scalar, Value};
+use super::super::tree::{
+    Comparison, Derived, Function, Node, Place, Relation, Resolved, Scalar, Value,
+};
 use super::super::types::Type;
+use super::correlated::Wanted;
 use super::resolver::{Context, Resolver};
 use super::scalar::logic;
 
@@ -28,7 +31,7 @@ impl Resolver<'_> {
             item.has(&|part| {
                 matches!(
                     part.node,
-                    Node::Column(_) | Node::Query(_) | Node::Aggregate(_)
+                    Node::Column(_) | Node::Outer(_) | Node::Query(_) | Node::Aggregate(_)
                 )
             })
         };
@@ -65,7 +68,8 @@ impl Resolver<'_> {
             ));
         }
         let value = self.scalar(value, context)?;
-        let (relation, kind, collation) = self.single_column(query, context)?;
+        let (resolved, _) = self.sub_select(query, Wanted::Column, context)?;
+        let (relation, kind, collation) = self.single_column(resolved, query)?;
         let column = Scalar::column(0, kind, collation);
         let [value, column] = self.comparable(Comparison::Equal, value, column, at)?;
         let relation = Relation::Project {
@@ -75,16 +79,32 @@ impl Resolver<'_> {
         Ok(logic(Node::In(Box::new(value), Arc::new(relation)), at))
     }
 
-    /// A sub-select of one column, which sees nothing of the query around it.
-    pub(super) fn single_column(
+    /// The value of a sub-select of one column and at most one row.
+    pub(super) fn single_value(
         &mut self,
         query: &Query,
         context: Context<'_>,
+        at: Place,
+    ) -> Result<Scalar> {
+        let (resolved, belonging) = self.sub_select(query, Wanted::Value, context)?;
+        let (relation, kind, collation) = self.single_column(resolved, query)?;
+        let node = match belonging {
+            Some(belonging) => belonging.of(relation),
+            None => Node::Query(Arc::new(relation)),
+        };
+        Ok(Scalar {
+            node,
+            kind,
+            collation,
+            at,
+        })
+    }
+
+    fn single_column(
+        &mut self,
+        mut resolved: Resolved,
+        query: &Query,
     ) -> Result<(Relation, Type, Derived)> {
-        self.outer.push(context.scope.clone());
-        let resolved = self.query(query);
-        self.outer.pop();
-        let mut resolved = resolved?;
         self.settle(&mut resolved);
         match resolved.columns.as_slice() {
             _ if resolved.is_open => Ok((resolved.relation, Type::Any, Derived::None)),

@@ -38,6 +38,7 @@ impl Resolver<'_> {
                 format!("`{clause}` is not taken"),
             ));
         }
+        let is_sub_select = self.is_sub_select();
         if let Some(with) = &query.with {
             if with.recursive {
                 return Err(Refusal::at(place(query), "`WITH RECURSIVE` is not taken"));
@@ -66,7 +67,7 @@ impl Resolver<'_> {
             Some(order) => return Err(Refusal::of(order, "is not taken")),
         };
         let mut resolved = match &*query.body {
-            SetExpr::Select(select) => self.select(select, order)?,
+            SetExpr::Select(select) => self.select(select, order, is_sub_select)?,
             body => {
                 let resolved = self.set(body)?;
                 self.ordered(resolved, order)?
@@ -89,7 +90,8 @@ impl Resolver<'_> {
             ),
             Some(clause) => return Err(Refusal::of(clause, "is not taken")),
         };
-        if limit.is_some() || offset > 0 {
+        let is_correlated = is_sub_select && self.is_correlated(limit, offset, place(query))?;
+        if !is_correlated && (limit.is_some() || offset > 0) {
             resolved.relation = Relation::Limit {
                 input: Box::new(resolved.relation),
                 limit,
@@ -102,7 +104,7 @@ impl Resolver<'_> {
     /// A SELECT, set operation or query in brackets.
     fn set(&mut self, body: &SetExpr) -> Result<Resolved> {
         match body {
-            SetExpr::Select(select) => self.select(select, &[]),
+            SetExpr::Select(select) => self.select(select, &[], false),
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOperation {
                 left,

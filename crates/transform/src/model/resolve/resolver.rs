@@ -6,6 +6,7 @@ use super::super::catalog::Catalog;
 use super::super::refusal::{Refusal, Result};
 use super::super::tree::{OutputColumn, Place, Relation, Resolved, Scalar};
 use super::super::types::Type;
+use super::correlated::Around;
 use super::scope::Scope;
 
 /// How deep expressions and SELECTs may be nested.
@@ -16,8 +17,8 @@ pub(super) struct Resolver<'a> {
     pub(super) catalog: &'a Catalog,
     /// What WITH names, the innermost last.
     pub(super) shared: Vec<Shared>,
-    /// The scopes around a sub-select.
-    pub(super) outer: Vec<Scope>,
+    /// The queries around a sub-select, the innermost last.
+    pub(super) outer: Vec<Around>,
     pub(super) depth: usize,
 }
 

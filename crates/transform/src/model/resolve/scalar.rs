@@ -14,6 +14,7 @@ use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Comparison, Derived, Field, Function, Node, Place, Scalar, Value};
 use super::super::types::Type;
 use super::resolver::{Context, Resolver};
+use super::scope::Scope;
 use crate::model::identifier::folded;
 
 impl Resolver<'_> {
@@ -135,15 +136,7 @@ impl Resolver<'_> {
                 let found = self.in_query(value, subquery, context, at)?;
                 negated_if(*negated, found)
             }
-            Expr::Subquery(query) => {
-                let (relation, kind, collation) = self.single_column(query, context)?;
-                Scalar {
-                    node: Node::Query(Arc::new(relation)),
-                    kind,
-                    collation,
-                    at,
-                }
-            }
+            Expr::Subquery(query) => self.single_value(query, context, at)?,
             Expr::Like {
                 negated,
                 any: false,
@@ -333,11 +326,9 @@ impl Resolver<'_> {
                 self.called(name, arguments, expr)?
             }
             Expr::Function(function) => self.function(expr, function, context)?,
-            Expr::Exists { .. } => {
-                return Err(Refusal::of(
-                    expr,
-                    "is not taken: join the tables, or write `… IN (SELECT …)`",
-                ));
+            Expr::Exists { subquery, negated } => {
+                let found = self.exists(subquery, context, at)?;
+                negated_if(*negated, found)
             }
             other => {
                 return Err(Refusal::of(
@@ -362,11 +353,11 @@ impl Resolver<'_> {
                 ),
             ));
         }
-        let found = match table {
-            None => context.scope.column(name)?,
-            Some(table) => context.scope.qualified(table, name)?,
+        let of = |scope: &Scope| match table {
+            None => scope.column(name),
+            Some(table) => scope.qualified(table, name),
         };
-        if let Some(found) = found {
+        if let Some(found) = of(context.scope)? {
             return Ok(found);
         }
         let written = match table {
@@ -374,15 +365,24 @@ impl Resolver<'_> {
             None => name.to_string(),
         };
         let at = place_of(table.unwrap_or(name));
-        let is_outer = self.outer.iter().any(|scope| match table {
-            Some(table) => matches!(scope.qualified(table, name), Ok(Some(_))),
-            None => matches!(scope.column(name), Ok(Some(_))),
-        });
+        if let Some(around) = self.outer.last().filter(|around| around.in_where)
+            && let Some(found) = of(&around.scope)?
+        {
+            return Ok(found.replaced(&|part| match part.node {
+                Node::Column(column) => Some(Node::Outer(column)),
+                _ => None,
+            }));
+        }
+        let is_outer = self
+            .outer
+            .iter()
+            .any(|around| matches!(of(&around.scope), Ok(Some(_))));
         Err(Refusal::at(
             at,
             match (is_outer, table) {
                 (true, _) => format!(
-                    "`{written}` is of the query around it, which a sub-select may not use: join the tables"
+                    "`{written}` is of a query around it, which a sub-select may use just in its own WHERE, of the next query \
+                     around it: join the tables"
                 ),
                 (false, Some(table)) => {
                     format!("`{written}`: no table of FROM is called `{table}`")

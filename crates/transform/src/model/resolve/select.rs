@@ -6,27 +6,41 @@ use sqlparser::ast::{
 };
 
 use super::super::refusal::{Refusal, Result, place};
-use super::super::tree::{
-    Comparison, Function, Node, OutputColumn, Relation, Resolved, Scalar, SortKey,
-};
+use super::super::tree::{Node, OutputColumn, Relation, Resolved, Scalar, SortKey};
 use super::super::types::Type;
-use super::from::{all_of, conjuncts, split};
+use super::correlated::Selected;
 use super::query::{named, position};
 use super::resolver::{Context, Resolver};
 use super::scope::Scope;
 use super::{grouping, names};
 use crate::model::identifier::folded;
+use crate::model::optimize::{filtered, settled};
 
 impl Resolver<'_> {
-    /// A SELECT, in an order.
-    pub(super) fn select(&mut self, select: &Select, order: &[OrderByExpr]) -> Result<Resolved> {
+    /// A SELECT, in an order; its WHERE may use columns of the query around it if it `is_sub_select`.
+    pub(super) fn select(
+        &mut self,
+        select: &Select,
+        order: &[OrderByExpr],
+        is_sub_select: bool,
+    ) -> Result<Resolved> {
         check_clauses(select)?;
         let from = self.from(&select.from)?;
         let scope = from.scope;
         let mut relation = from.relation;
-        if let Some(condition) = &select.selection {
-            let condition = self.condition(condition, Context::plain(&scope, "WHERE"))?;
-            relation = filtered(relation, conjuncts(condition));
+        let conditions = self.in_where(is_sub_select, |resolver| {
+            let condition = select.selection.as_ref();
+            let context = Context::plain(&scope, "WHERE");
+            condition
+                .map(|condition| resolver.condition(condition, context))
+                .transpose()
+        })?;
+        let is_of_around = |part: &Scalar| part.has(&|part| matches!(part.node, Node::Outer(_)));
+        let (of_around, own): (Vec<_>, Vec<_>) = settled(conditions.into_iter().collect())
+            .into_iter()
+            .partition(is_of_around);
+        if !scope.is_open() {
+            relation = filtered(relation, own);
         }
         let mut outputs = Vec::new();
         let mut values = Vec::new();
@@ -67,6 +81,7 @@ impl Resolver<'_> {
 
         let has_aggregate =
             |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Aggregate(_)));
+        let has_window = |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Window(_)));
         let in_order = order.iter().map(|key| &key.value);
         let is_grouped = !keys.is_empty()
             || having.is_some()
@@ -86,6 +101,26 @@ impl Resolver<'_> {
                 is_open: false,
             });
         }
+        if !of_around.is_empty() {
+            let clauses = [
+                (!keys.is_empty(), "GROUP BY"),
+                (having.is_some(), "HAVING"),
+                (values.iter().any(has_window), "a window function"),
+            ];
+            let clause = clauses.iter().find(|(there, _)| *there);
+            let selected = Selected {
+                rows: relation,
+                is_distinct,
+                is_aggregated: values.iter().any(has_aggregate),
+                values,
+                clause: clause.map(|(_, clause)| *clause),
+            };
+            return Ok(Resolved {
+                relation: self.belonging(selected, of_around)?,
+                columns: outputs,
+                is_open: false,
+            });
+        }
         if is_grouped {
             let mut aggregates = Vec::new();
             let mut of_groups =
@@ -100,12 +135,7 @@ impl Resolver<'_> {
                 keys,
                 aggregates,
             };
-            if let Some(condition) = having {
-                relation = Relation::Filter {
-                    input: Box::new(relation),
-                    condition,
-                };
-            }
+            relation = filtered(relation, having.into_iter().collect());
         }
         let mut windows = Vec::new();
         let width = relation.width();
@@ -331,68 +361,6 @@ fn open(relation: Relation, columns: Vec<OutputColumn>) -> Resolved {
         columns,
         is_open: true,
     }
-}
-
-/// The rows that keep all of the conditions, each of which is checked as early as it can be without changing what is
-/// computed: before a join that it is of one side of, as a key of a join that it is between the sides of.
-fn filtered(relation: Relation, conditions: Vec<Scalar>) -> Relation {
-    let (plain, mut rest): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_plain);
-    let mut relation = relation;
-    if let Relation::Join(mut join) = relation {
-        let width = join.left.width();
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        for condition in plain {
-            let of_left =
-                condition.has(&|part| matches!(part.node, Node::Column(at) if at < width));
-            let of_right =
-                condition.has(&|part| matches!(part.node, Node::Column(at) if at >= width));
-            match (of_left, of_right) {
-                (true, false) if !join.keeps_right => left.push(condition),
-                (false, true) if !join.keeps_left => right.push(condition.moved_left(width)),
-                _ if !join.keeps_left && !join.keeps_right => {
-                    let (equal, none) = split(condition, width);
-                    join.equal.extend(equal);
-                    rest.extend(none);
-                }
-                _ => rest.push(condition),
-            }
-        }
-        join.left = filtered(join.left, left);
-        join.right = filtered(join.right, right);
-        relation = Relation::Join(join);
-    } else {
-        rest.splice(0..0, plain);
-    }
-    match all_of(rest) {
-        Some(condition) => Relation::Filter {
-            input: Box::new(relation),
-            condition,
-        },
-        None => relation,
-    }
-}
-
-/// Whether computing a condition for more rows than it is asked for can end in no error.
-fn is_plain(condition: &Scalar) -> bool {
-    let is_other = |part: &Scalar| match &part.node {
-        Node::Column(_) | Node::Constant(_) | Node::And(_) | Node::Or(_) => false,
-        Node::Call(function, _) => !matches!(
-            function,
-            Function::Compare(Comparison::Equal | Comparison::NotEqual | Comparison::Less)
-                | Function::Compare(
-                    Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual
-                )
-                | Function::Not
-                | Function::IsNull
-                | Function::IsNotNull
-                | Function::IsTrue
-                | Function::IsNotTrue
-                | Function::IsFalse
-                | Function::IsNotFalse
-        ),
-        _ => true,
-    };
-    !condition.has(&is_other)
 }
 
 fn is_bare(options: &WildcardAdditionalOptions) -> bool {

@@ -25,7 +25,24 @@ impl Generator<'_> {
             true => from.rows.max(relation.rows) * 3 / 2,
             false => from.rows * relation.rows,
         };
-        from.conditions.extend(equality);
+        // As a part that all branches of an OR have, at times.
+        from.conditions
+            .extend(equality.map(|equality| match self.choices.chance(20) {
+                true => {
+                    let leaves = left.iter().chain(&right).cloned().collect();
+                    let scope = Scope {
+                        leaves,
+                        ..Scope::default()
+                    };
+                    let (one, other) = (self.predicate(&scope, 0), self.predicate(&scope, 1));
+                    format!(
+                        "({equality} AND {} OR {} AND {equality})",
+                        one.operand(),
+                        other.operand()
+                    )
+                }
+                false => equality,
+            }));
         from.sql += &format!(", {sql}");
         from.relations.push(relation);
     }

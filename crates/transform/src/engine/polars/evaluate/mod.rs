@@ -5,6 +5,7 @@ mod arguments;
 mod arithmetic;
 mod cast;
 mod compare;
+mod correlated;
 mod text;
 mod time;
 
@@ -87,6 +88,8 @@ impl Engine<'_> {
                 })
             }
             Node::In(value, relation) => Ok(varying(self.is_in(value, relation, rows)?)),
+            Node::Correlated(of) => Ok(varying(self.correlated(of, scalar, rows)?)),
+            Node::Outer(_) => anyhow::bail!("a column of a row around a sub-select was left"),
             Node::Aggregate(_) | Node::Window(_) => {
                 anyhow::bail!("an aggregate was not computed with its groups")
             }

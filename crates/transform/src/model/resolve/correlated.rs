@@ -1,0 +1,319 @@
+//! Sub-selects that use columns of the row around them, in their WHERE: which of their rows belong to a row, and what is
+//! asked of these. They become one SELECT for all rows, by what must be equal.
+
+use sqlparser::ast::Query;
+
+use super::super::expression::compared;
+use super::super::optimize::settled;
+use super::super::refusal::{Refusal, Result};
+use super::super::tree::{
+    Aggregate, AggregateFunction, Asked, Comparison, Correlated, Node, Place, Relation, Resolved,
+    Scalar, Value,
+};
+use super::grouping;
+use super::resolver::{Context, Resolver};
+use super::scalar::logic;
+use super::scope::Scope;
+
+/// The query around a sub-select that is being resolved.
+pub(super) struct Around {
+    pub(super) scope: Scope,
+    wanted: Wanted,
+    /// Whether the sub-select's own SELECT, and not one within it, is still to come.
+    is_to_come: bool,
+    /// Whether it is the WHERE of that SELECT that is being resolved.
+    pub(super) in_where: bool,
+    found: Option<Belonging>,
+}
+
+/// What a sub-select is there for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Whether it has a row.
+    Exists,
+    /// Its only value.
+    Value,
+    /// A column, in which another value is looked for.
+    Column,
+}
+
+/// Which rows of a sub-select belong to a row around it, and what is asked of them.
+pub(super) struct Belonging {
+    keys: Vec<Scalar>,
+    asked: Asked,
+}
+
+/// The rest of a SELECT whose WHERE uses columns of the row around it.
+pub(super) struct Selected {
+    /// The rows that keep what else its WHERE asks.
+    pub(super) rows: Relation,
+    pub(super) values: Vec<Scalar>,
+    pub(super) is_aggregated: bool,
+    pub(super) is_distinct: bool,
+    /// The clause, if it has one, that such a SELECT may not have.
+    pub(super) clause: Option<&'static str>,
+}
+
+impl Resolver<'_> {
+    /// A sub-select, and which of its rows belong to a row around it, if that makes a difference.
+    pub(super) fn sub_select(
+        &mut self,
+        query: &Query,
+        wanted: Wanted,
+        context: Context<'_>,
+    ) -> Result<(Resolved, Option<Belonging>)> {
+        self.outer.push(Around {
+            scope: context.scope.clone(),
+            wanted,
+            is_to_come: true,
+            in_where: false,
+            found: None,
+        });
+        let resolved = self.query(query);
+        let around = self.outer.pop();
+        Ok((resolved?, around.and_then(|around| around.found)))
+    }
+
+    /// Whether a sub-select has a row.
+    pub(super) fn exists(
+        &mut self,
+        query: &Query,
+        context: Context<'_>,
+        at: Place,
+    ) -> Result<Scalar> {
+        let (resolved, belonging) = self.sub_select(query, Wanted::Exists, context)?;
+        let (relation, belonging) = match belonging {
+            Some(belonging) => (resolved.relation, belonging),
+            None => (
+                Relation::Project {
+                    input: Box::new(resolved.relation),
+                    columns: Vec::new(),
+                },
+                Belonging {
+                    keys: Vec::new(),
+                    asked: Asked::Exists,
+                },
+            ),
+        };
+        Ok(logic(belonging.of(relation), at))
+    }
+
+    /// Whether the query that begins is the sub-select itself, and not one within it.
+    pub(super) fn is_sub_select(&mut self) -> bool {
+        self.outer
+            .last_mut()
+            .is_some_and(|around| std::mem::take(&mut around.is_to_come))
+    }
+
+    /// Resolves the WHERE of a sub-select, or of any other SELECT.
+    pub(super) fn in_where<T>(
+        &mut self,
+        is_sub_select: bool,
+        run: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mark = |resolver: &mut Self, in_where: bool| {
+            if let Some(around) = resolver.outer.last_mut().filter(|_| is_sub_select) {
+                around.in_where = in_where;
+            }
+        };
+        mark(self, true);
+        let result = run(self);
+        mark(self, false);
+        result
+    }
+
+    /// Whether the query that ends is a sub-select whose rows belong to rows around it.
+    ///
+    /// # Errors
+    /// If LIMIT or OFFSET makes a difference to it.
+    pub(super) fn is_correlated(&self, limit: Option<u64>, offset: u64, at: Place) -> Result<bool> {
+        let Some(around) = self.outer.last().filter(|around| around.found.is_some()) else {
+            return Ok(false);
+        };
+        match around.wanted {
+            _ if limit.is_none() && offset == 0 => Ok(true),
+            Wanted::Exists if limit != Some(0) && offset == 0 => Ok(true),
+            _ => Err(Refusal::at(
+                at,
+                "LIMIT of a sub-select that uses columns of the query around it is not taken",
+            )),
+        }
+    }
+
+    /// Makes a sub-select's rows, with what they are found by before what is asked of them.
+    pub(super) fn belonging(
+        &mut self,
+        selected: Selected,
+        conditions: Vec<Scalar>,
+    ) -> Result<Relation> {
+        let Some(around) = self.outer.last_mut() else {
+            return Ok(selected.rows);
+        };
+        let at = conditions
+            .first()
+            .map_or(Place::default(), |first| first.at);
+        let refused = |why: &str| {
+            Refusal::at(
+                at,
+                format!("a sub-select that uses columns of the query around it {why}"),
+            )
+        };
+        if let Some(clause) = selected.clause {
+            return Err(refused(&format!("has {clause}, which is not taken there")));
+        }
+        let (mut keys, mut own, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        for condition in settled(conditions) {
+            match pair(&condition) {
+                Some((outer, inner)) => {
+                    keys.push(of_row(outer));
+                    own.push(inner.clone());
+                }
+                None => rest.push(condition),
+            }
+        }
+        let (relation, asked) = match around.wanted {
+            Wanted::Exists if !selected.is_aggregated => existing(selected.rows, own, rest),
+            Wanted::Value if rest.is_empty() => single(selected, own)?,
+            Wanted::Value => {
+                return Err(refused(
+                    "stands for one value here only by what is equal in both: join the tables",
+                ));
+            }
+            _ => {
+                return Err(refused(
+                    "is not taken here: write EXISTS, or join the tables",
+                ));
+            }
+        };
+        around.found = Some(Belonging { keys, asked });
+        Ok(relation)
+    }
+}
+
+impl Belonging {
+    /// What is asked, of the sub-select's rows.
+    pub(super) fn of(self, relation: Relation) -> Node {
+        Node::Correlated(Box::new(Correlated {
+            keys: self.keys,
+            relation: relation.into(),
+            asked: self.asked,
+        }))
+    }
+}
+
+/// Both sides of an equality between a row and the rows that belong to it.
+fn pair(condition: &Scalar) -> Option<(&Scalar, &Scalar)> {
+    let (left, right) = compared(condition, Comparison::Equal)?;
+    let is_outer = |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Outer(_)));
+    let is_inner = |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Column(_)));
+    let is_pair = |outer: &Scalar, inner: &Scalar| {
+        is_outer(outer) && !is_inner(outer) && is_inner(inner) && !is_outer(inner)
+    };
+    if is_pair(left, right) {
+        return Some((left, right));
+    }
+    is_pair(right, left).then_some((right, left))
+}
+
+/// An expression of the row around a sub-select, as the row has it.
+fn of_row(scalar: &Scalar) -> Scalar {
+    scalar.replaced(&|part| match part.node {
+        Node::Outer(column) => Some(Node::Column(column)),
+        _ => None,
+    })
+}
+
+/// The rows with their keys, and what else is asked of a pair of rows.
+fn existing(rows: Relation, keys: Vec<Scalar>, conditions: Vec<Scalar>) -> (Relation, Asked) {
+    let (mut outer, mut inner) = (Vec::new(), Vec::new());
+    conditions
+        .iter()
+        .for_each(|condition| add_columns(condition, &mut outer, &mut inner));
+    let before = outer.len() + keys.len();
+    let place =
+        |columns: &[Scalar], part: &Scalar| columns.iter().position(|column| column == part);
+    let placed = conditions.iter().map(|condition| {
+        condition.replaced(&|part| match part.node {
+            Node::Outer(_) => place(&outer, part).map(Node::Column),
+            Node::Column(_) => place(&inner, part).map(|at| Node::Column(before + at)),
+            _ => None,
+        })
+    });
+    let placed: Vec<Scalar> = placed.collect();
+    let at = placed.first().map_or(Place::default(), |first| first.at);
+    let asked = match placed.is_empty() {
+        true => Asked::Exists,
+        false => Asked::ExistsWhere(
+            outer.iter().map(of_row).collect(),
+            Box::new(logic(Node::And(placed), at)),
+        ),
+    };
+    let mut columns = keys;
+    columns.extend(inner);
+    let relation = Relation::Project {
+        input: Box::new(rows),
+        columns,
+    };
+    (relation, asked)
+}
+
+fn add_columns(scalar: &Scalar, outer: &mut Vec<Scalar>, inner: &mut Vec<Scalar>) {
+    let columns = match scalar.node {
+        Node::Outer(_) => &mut *outer,
+        Node::Column(_) => &mut *inner,
+        _ => {
+            let parts = scalar.parts().into_iter();
+            return parts.for_each(|part| add_columns(part, outer, inner));
+        }
+    };
+    if !columns.contains(scalar) {
+        columns.push(scalar.clone());
+    }
+}
+
+/// The rows' keys and the one value for each.
+fn single(selected: Selected, keys: Vec<Scalar>) -> Result<(Relation, Asked)> {
+    let Some(value) = selected.values.into_iter().next() else {
+        return Ok((selected.rows, Asked::Exists));
+    };
+    if !selected.is_aggregated {
+        let null = Scalar::constant(Value::Null, value.kind.clone());
+        let mut columns = keys;
+        columns.push(value);
+        let input = Box::new(selected.rows);
+        let rows = Relation::Project { input, columns };
+        let relation = match selected.is_distinct {
+            true => Relation::Distinct(Box::new(rows)),
+            false => rows,
+        };
+        return Ok((relation, Asked::Value(Box::new(null))));
+    }
+    let mut aggregates = Vec::new();
+    let value = grouping::of_groups(&value, &[], &mut aggregates)?;
+    let of_none = value.replaced(&|part| match part.node {
+        Node::Column(at) => Some(Node::Constant(of_no_row(&aggregates[at]))),
+        _ => None,
+    });
+    let mut columns: Vec<Scalar> = keys
+        .iter()
+        .enumerate()
+        .map(|(at, key)| Scalar::column(at, key.kind.clone(), key.collation.clone()))
+        .collect();
+    columns.push(value.shifted(keys.len()));
+    let relation = Relation::Project {
+        input: Box::new(Relation::Aggregate {
+            input: Box::new(selected.rows),
+            keys,
+            aggregates,
+        }),
+        columns,
+    };
+    Ok((relation, Asked::Value(Box::new(of_none))))
+}
+
+fn of_no_row(aggregate: &Aggregate) -> Value {
+    match aggregate.function {
+        AggregateFunction::Count => Value::Integer(0),
+        _ => Value::Null,
+    }
+}
