@@ -83,7 +83,7 @@ pub struct Model {
     pub file: String,
     /// The SELECT.
     pub sql: String,
-    /// The output's columns and their types, in the SELECT's order, hidden ones included.
+    /// The output's columns and their types, in the SELECT's order, hidden ones included; none where the SELECT alone says.
     pub columns: Vec<(String, ColumnType)>,
     /// Columns of the SELECT that are not written into files.
     pub hidden: Vec<String>,
@@ -138,6 +138,7 @@ struct ModelDescription {
     order_in_partition: Vec<String>,
     stream: Option<String>,
     driving: Option<Driving>,
+    #[serde(default)]
     columns: toml::Table,
 }
 
@@ -374,6 +375,23 @@ impl Model {
         self.columns.iter().any(|(column, _)| column == name)
     }
 
+    /// Gives a model that declares no columns those that its SELECT gives.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if two have one name, or one is missing that the description names.
+    pub fn declare(&mut self, columns: Vec<(String, ColumnType)>) -> anyhow::Result<()> {
+        self.columns = columns;
+        let mut names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(self.error(format!(
+                "{} gives two columns `{}`: give one another name with AS",
+                self.file, twice[0]
+            )));
+        }
+        self.check_columns()
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         // The name becomes a file and a folder.
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -387,6 +405,14 @@ impl Model {
                 name.len()
             )));
         }
+        // Without a declaration it is the SELECT that says which there are.
+        match self.columns.is_empty() {
+            true => Ok(()),
+            false => self.check_columns(),
+        }
+    }
+
+    fn check_columns(&self) -> anyhow::Result<()> {
         let named = [
             ("hidden", &self.hidden),
             ("partition_by", &self.partition_by),
@@ -395,9 +421,9 @@ impl Model {
         ];
         for (list, columns) in named {
             if let Some(unknown) = columns.iter().find(|name| !self.has_column(name)) {
-                return Err(
-                    self.error(format!("`{list}` names `{unknown}`, which `columns` lacks"))
-                );
+                return Err(self.error(format!(
+                    "`{list}` names `{unknown}`, which is none of its columns"
+                )));
             }
         }
         if self.visible_columns().next().is_none() {
@@ -410,9 +436,9 @@ impl Model {
             let outputs = driving.key.values().chain(driving.sums.values());
             for column in outputs {
                 if !self.has_column(column) {
-                    return Err(
-                        self.error(format!("`driving` names `{column}`, which `columns` lacks"))
-                    );
+                    return Err(self.error(format!(
+                        "`driving` names `{column}`, which is none of its columns"
+                    )));
                 }
             }
         }

@@ -90,6 +90,7 @@ pub(crate) fn verify(
         None => verify::verify(path, cancel)?,
         Some(source) => {
             let settings = settings(&arguments.connection, environment)?;
+            let source = source.declared(&settings, environment, cancel)?;
             verify::verify_against_database(path, &settings, &source, cancel)?
         }
     };

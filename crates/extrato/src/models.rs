@@ -59,9 +59,9 @@ pub(crate) fn run(
         if let Some(settings) = &settings {
             let schema = connection.schema.as_deref();
             let options = Options::of_models(dataset, schema, environment);
-            let run_by = check(settings, &options, cancel)?;
-            for (model, run_by) in described.iter_mut().zip(run_by) {
-                model.run_by = run_by;
+            let checked = check(settings, &options, cancel)?;
+            for (model, (run_by, columns)) in described.iter_mut().zip(checked) {
+                (model.run_by, model.columns) = (run_by, columns);
             }
         }
         models.extend(described);
@@ -73,7 +73,7 @@ pub(crate) fn run(
 }
 
 fn text(model: &Described) -> String {
-    let columns: Vec<String> = model
+    let mut columns: Vec<String> = model
         .columns
         .iter()
         .map(|column| {
@@ -81,6 +81,9 @@ fn text(model: &Described) -> String {
             format!("{} {}{hidden}", column.name, column.kind)
         })
         .collect();
+    if columns.is_empty() {
+        columns.push("what its SELECT gives, which --url tells".to_owned());
+    }
     let reads: Vec<String> = model.reads.iter().map(read).collect();
     let mut lines = vec![
         format!("{}, dataset {}", model.model, model.dataset),

@@ -1,12 +1,13 @@
 //! What the models of a dataset give and read, told without a database.
 
-use anyhow::Context;
-use database::{Cancel, Settings, catalogue, transaction};
-use dataset::{Column, ColumnType, Dataset};
+use database::{Cancel, Settings};
+use dataset::{Column, ColumnType, Dataset, Model};
 use serde::Serialize;
 
+use crate::declared::{self, declared, live_tables};
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
+use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::schema_sql;
@@ -22,7 +23,7 @@ pub struct Described {
     pub model: String,
     /// Where its SELECT lies; below `sql/` in the sources if the dataset is built in.
     pub file: String,
-    /// What it gives, in its order.
+    /// What it gives, in its order; none if only the database can tell.
     pub columns: Vec<OutputColumn>,
     /// What names the folders of its output; none if that is a single file.
     pub partition_by: Vec<String>,
@@ -44,11 +45,24 @@ pub struct Described {
 pub struct OutputColumn {
     /// The column's name.
     pub name: String,
-    /// The column's type, as the dataset declares it.
+    /// The column's type, as the dataset declares it or the SELECT gives it.
     #[serde(rename = "type")]
     pub kind: ColumnType,
     /// Whether the column is in no file: it names folders, or orders rows.
     pub hidden: bool,
+}
+
+impl OutputColumn {
+    fn all(model: &Model) -> Vec<Self> {
+        let columns = model.columns.iter();
+        columns
+            .map(|(name, kind)| Self {
+                name: name.clone(),
+                kind: *kind,
+                hidden: model.hidden.contains(name),
+            })
+            .collect()
+    }
 }
 
 /// A table that a model reads.
@@ -110,19 +124,14 @@ pub fn resolve(
     let needed = Needed(&all);
     let tables = live_tables(needed, settings, dataset, schema, cancel)?;
     let catalog = Catalog::of(tables.iter().map(|table| &table.schema));
-    let columns = |select: &Select<'_>| -> Given {
-        let resolved = select.resolved(&catalog)?.resolved;
-        let columns = resolved.columns.into_iter().map(|column| {
-            let kind = column.kind.declared();
-            Ok((column.name, kind.context("a column has no type")?))
-        });
-        columns.collect()
-    };
-    Ok(given.into_iter().map(|at| columns(&selects[at?])).collect())
+    let given = given.into_iter();
+    Ok(given
+        .map(|at| declared::given(&selects[at?], &catalog))
+        .collect())
 }
 
 /// Checks that each model can be run over the tables in a schema of a database, and gives what it declares; says which
-/// engine runs it.
+/// engine runs it, and which columns it gives.
 ///
 /// # Errors
 /// Those of a run before it reads a row.
@@ -130,7 +139,9 @@ pub fn check(
     settings: &Settings,
     options: &Options,
     cancel: &Cancel,
-) -> anyhow::Result<Vec<RunBy>> {
+) -> anyhow::Result<Vec<(RunBy, Vec<OutputColumn>)>> {
+    let declared = declared(&Source::Database(settings), options, cancel)?;
+    let options = declared.as_ref().unwrap_or(options);
     let selects = route::parse(options)?;
     let routes = route::of_database(&selects, settings, options, cancel)?;
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
@@ -143,22 +154,8 @@ pub fn check(
     if !in_postgres.is_empty() {
         PostgresEngine::prepare(settings, options, &in_postgres, cancel)?.end()?;
     }
-    Ok(routes.into_iter().map(RunBy::from).collect())
-}
-
-/// The tables of a database that models need, with the columns that they need.
-fn live_tables(
-    needed: Needed<'_>,
-    settings: &Settings,
-    dataset: &Dataset,
-    schema: &str,
-    cancel: &Cancel,
-) -> anyhow::Result<Vec<catalogue::LiveTable>> {
-    let mut connection = settings.connect(cancel)?;
-    let wanted = |table: &str, column: &str| needed.has(table, column);
-    transaction::reading(&mut connection, |client| {
-        catalogue::read(client, &needed.of(dataset), schema, &wanted)
-    })
+    let columns = options.dataset.models.iter().map(OutputColumn::all);
+    Ok(routes.into_iter().map(RunBy::from).zip(columns).collect())
 }
 
 /// Describes the models of a dataset.
@@ -169,21 +166,21 @@ fn live_tables(
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
     let made = schema_sql::tables(&dataset.schema_sql);
     let selects: Vec<_> = dataset.models.iter().map(Select::lenient).collect();
-    let routes = route::of_catalog(&selects, &Catalog::described(dataset));
+    let catalog = Catalog::described(dataset);
+    let routes = route::of_catalog(&selects, &catalog);
     let described = selects.iter().zip(routes).map(|(select, route)| {
         let model = select.model;
-        let columns = model.columns.iter().map(|(name, kind)| OutputColumn {
-            name: name.clone(),
-            kind: *kind,
-            hidden: model.hidden.contains(name),
-        });
+        let mut declared = model.clone();
+        if let (true, Ok(given)) = (model.columns.is_empty(), declared::given(select, &catalog)) {
+            declared.columns = given;
+        }
         let tables = dataset.tables.iter().map(|table| table.name.as_str());
         let reads = tables.filter(|table| select.reads_table(table));
         Described {
             dataset: dataset.name.clone(),
             model: model.name.clone(),
             file: model.file.clone(),
-            columns: columns.collect(),
+            columns: OutputColumn::all(&declared),
             partition_by: model.partition_by.clone(),
             order_by: model.order_by.clone(),
             order_in_partition: model.order_in_partition.clone(),

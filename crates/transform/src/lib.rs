@@ -60,6 +60,7 @@
 
 pub mod check;
 pub mod cli;
+mod declared;
 pub mod describe;
 mod engine;
 mod extract;

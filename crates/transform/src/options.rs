@@ -99,7 +99,8 @@ impl Layout {
     /// # Errors
     /// [`Kind::Usage`] with the column.
     pub(crate) fn check(&self, models: &[Model]) -> anyhow::Result<()> {
-        for model in models {
+        // Of one that declares no columns it isn't known yet.
+        for model in models.iter().filter(|model| !model.columns.is_empty()) {
             let columns = self.partition_by(model).unwrap_or_default();
             if let Some(twice) = columns
                 .iter()

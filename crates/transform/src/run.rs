@@ -16,6 +16,7 @@ use storage::publish::Staging;
 use values::text;
 
 use crate::check::left_out::Counted;
+use crate::declared::declared;
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
 use crate::engine::{self, Job};
@@ -68,6 +69,8 @@ pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyho
 
 fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     engine::trace_warnings();
+    let declared = declared(source, options, cancel)?;
+    let options = declared.as_ref().unwrap_or(options);
     let mut beyond = Vec::new();
     loop {
         let error = match run_to_end(source, options, &beyond, cancel) {

@@ -26,5 +26,6 @@ mod source_load;
 mod staged;
 mod streamed;
 mod sub_selects;
+mod undeclared;
 mod world;
 mod write_back;

@@ -18,7 +18,7 @@ use database::mirror::{Lacking, OWN_SCHEMA, Shapes};
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
-use dataset::{Dataset, Model};
+use dataset::{ColumnType, Dataset, Model};
 
 use super::job::Job;
 use super::output::Output;
@@ -52,6 +52,8 @@ pub(crate) struct PostgresEngine {
     needed: BTreeMap<String, BTreeSet<String>>,
     /// What each model's view is read as, by the model's name.
     views: BTreeMap<String, Dataset>,
+    /// The columns that each model gives, by the model's name.
+    given: BTreeMap<String, Vec<(String, ColumnType)>>,
 }
 
 impl PostgresEngine {
@@ -87,6 +89,7 @@ impl PostgresEngine {
             lacking: Lacking::default(),
             needed: BTreeMap::new(),
             views: BTreeMap::new(),
+            given: BTreeMap::new(),
         };
         configured.set(engine.settings(), cancel)?;
         engine.check(options, selects, cancel)?;
@@ -140,6 +143,8 @@ impl PostgresEngine {
                 .zip(&kinds)
                 .collect();
             check_columns(model, &given)?;
+            let given = columns.into_iter().map(|column| (column.name, column.kind));
+            self.given.insert(model.name.clone(), given.collect());
         }
         for ((table, column), why) in &self.lacking.columns {
             if self.needed.get(table).is_some_and(|of| of.contains(column)) {
@@ -172,6 +177,12 @@ impl PostgresEngine {
                 &format!("{what} depends on how the source orders text, and {why}"),
             )),
         }
+    }
+
+    /// The columns that a model gives; what has no type of its own is its text.
+    pub(crate) fn given(&self, model: &Model) -> anyhow::Result<Vec<(String, ColumnType)>> {
+        let given = self.given.get(&model.name).cloned();
+        given.context("the model was prepared")
     }
 
     /// The columns that the models need, by table.

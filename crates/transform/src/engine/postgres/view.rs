@@ -112,10 +112,17 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
     };
     let names: Vec<&str> = given.iter().map(|row| row.get(0)).collect();
     check_names(model, &names)?;
-    for (row, (_, declared)) in given.iter().zip(&model.columns) {
+    for (at, row) in given.iter().enumerate() {
         let (name, is_unbounded, shown): (String, bool, &str) =
             (row.get(0), row.get(3), row.get(4));
         let is_carried = catalogue::is_carried(row.get(1), row.get(2));
+        let Some((_, declared)) = model.columns.get(at) else {
+            // Its exact text is what can be had of any type.
+            if !is_carried || is_unbounded {
+                table.cast_to_text.push(name);
+            }
+            continue;
+        };
         match declared {
             ColumnType::Text if !is_carried || is_unbounded => table.cast_to_text.push(name),
             ColumnType::Numeric { .. } if is_unbounded => {

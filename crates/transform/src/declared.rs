@@ -1,0 +1,116 @@
+//! The columns of models that declare none: those that their SELECTs give.
+
+use anyhow::Context;
+use database::{Cancel, Settings, catalogue, transaction};
+use dataset::{ColumnType, Dataset};
+
+use crate::engine::postgres::PostgresEngine;
+use crate::engine::route::{self, Route};
+use crate::extract::tables::Source;
+use crate::model::catalog::Catalog;
+use crate::model::projection::Needed;
+use crate::model::select::Select;
+use crate::options::Options;
+use crate::stage::layer;
+
+/// The columns of an output, in its order.
+pub(crate) type Columns = Vec<(String, ColumnType)>;
+
+/// The options with the columns of all models; none if they all declare theirs.
+///
+/// # Errors
+/// Those of a run before it reads a row.
+pub(crate) fn declared(
+    source: &Source<'_>,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Option<Options>> {
+    let models = &options.dataset.models;
+    if models.iter().all(|model| !model.columns.is_empty()) {
+        return Ok(None);
+    }
+    let mut open = options.clone();
+    open.dataset.models.retain(|model| model.columns.is_empty());
+    let given = match source {
+        Source::Database(settings) => of_database(settings, &open, cancel)?,
+        Source::Stage(stage) => {
+            let selects = Select::all(&open.dataset.models)?;
+            let all: Vec<_> = selects.iter().collect();
+            let layer = layer::open(stage, &Needed(&all).of(&open.dataset))?;
+            let catalog = Catalog::of(layer.tables.iter().map(|table| &table.schema));
+            let given = selects.iter().map(|select| given(select, &catalog));
+            given.collect::<anyhow::Result<_>>()?
+        }
+    };
+    let mut options = options.clone();
+    let models = options.dataset.models.iter_mut();
+    let open = models.filter(|model| model.columns.is_empty());
+    for (model, columns) in open.zip(given) {
+        model.declare(columns)?;
+    }
+    Ok(Some(options))
+}
+
+fn of_database(
+    settings: &Settings,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<Columns>> {
+    let selects = route::parse(options)?;
+    let routes = route::of_database(&selects, settings, options, cancel)?;
+    let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
+    let tables = match in_polars.is_empty() {
+        true => Vec::new(),
+        false => live_tables(
+            Needed(&in_polars),
+            settings,
+            &options.dataset,
+            &options.schema,
+            cancel,
+        )?,
+    };
+    let catalog = Catalog::of(tables.iter().map(|table| &table.schema));
+    let mut of_postgres = Vec::new();
+    if !in_postgres.is_empty() {
+        let engine = PostgresEngine::prepare(settings, options, &in_postgres, cancel)?;
+        for select in &in_postgres {
+            of_postgres.push(engine.given(select.model)?);
+        }
+        engine.end()?;
+    }
+    let mut of_postgres = of_postgres.into_iter();
+    let routed = selects.iter().zip(&routes);
+    let columns = routed.map(|(select, route)| match route {
+        Route::Polars => given(select, &catalog),
+        Route::Postgres(_) => of_postgres.next().context("a model was described"),
+    });
+    columns.collect()
+}
+
+/// What a SELECT gives over tables, whatever the dataset declares.
+///
+/// # Errors
+/// As [`Select::resolved`].
+pub(crate) fn given(select: &Select<'_>, catalog: &Catalog) -> anyhow::Result<Columns> {
+    let resolved = select.resolved(catalog)?.resolved;
+    let columns = resolved.columns.into_iter().map(|column| {
+        let kind = column.kind.declared();
+        Ok((column.name, kind.context("a column has no type")?))
+    });
+    columns.collect()
+}
+
+/// The tables of a database that models need, with the columns that they need.
+pub(crate) fn live_tables(
+    needed: Needed<'_>,
+    settings: &Settings,
+    dataset: &Dataset,
+    schema: &str,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<catalogue::LiveTable>> {
+    let mut connection = settings.connect(cancel)?;
+    let wanted = |table: &str, column: &str| needed.has(table, column);
+    transaction::reading(&mut connection, |client| {
+        catalogue::read(client, &needed.of(dataset), schema, &wanted)
+    })
+}
