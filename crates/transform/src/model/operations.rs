@@ -214,4 +214,6 @@ pub(crate) enum Frame {
     ToPeers,
     /// A row sees those before it and itself.
     ToRow,
+    /// A row sees the rows from so many behind it to so many behind it; before it where these are negative.
+    Rows(i64, i64),
 }

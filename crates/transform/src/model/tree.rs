@@ -91,6 +91,8 @@ pub(crate) enum Asked {
 pub(crate) enum Relation {
     /// One row without columns: that of a SELECT without FROM.
     One,
+    /// Rows of expressions of nothing else.
+    Values(Vec<Vec<Scalar>>),
     /// Columns of a table.
     Table {
         name: String,
@@ -236,6 +238,7 @@ impl Relation {
     pub(crate) fn width(&self) -> usize {
         match self {
             Self::One => 0,
+            Self::Values(rows) => rows.first().map_or(0, Vec::len),
             Self::Table { columns, .. } => columns.len(),
             Self::Shared(relation) => relation.width(),
             Self::Filter { input, .. } | Self::Sort { input, .. } | Self::Limit { input, .. } => {

@@ -112,7 +112,7 @@ fn model(name: &str, sql: &str, columns: &[(&str, &str)]) -> Model {
 /// SELECTs that are not on the list, and the types of their columns. Each has an order.
 const SELECTS: &[(&str, &[&str])] = &[
     (
-        "SELECT c.name AS a FROM client AS c WHERE EXISTS (SELECT FROM sale AS s WHERE s.client_id = c.id) ORDER BY c.id",
+        "SELECT c.name AS a FROM client AS c WHERE c.id = ANY (SELECT s.client_id FROM sale AS s) ORDER BY c.id",
         &["text"],
     ),
     (
@@ -145,7 +145,7 @@ const SELECTS: &[(&str, &[&str])] = &[
         &["integer", "bigint"],
     ),
     (
-        "SELECT size AS a, sum(amount) OVER (PARTITION BY size ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS b
+        "SELECT size AS a, sum(amount) OVER (PARTITION BY size ORDER BY id GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS b
          FROM sale ORDER BY id",
         &["text", "numeric(20,2)"],
     ),
@@ -162,7 +162,7 @@ const SELECTS: &[(&str, &[&str])] = &[
         &["date", "boolean", "integer"],
     ),
     ("SELECT to_jsonb(c) AS a FROM client AS c ORDER BY id", &["jsonb"]),
-    ("VALUES (1, 'x'), (2, NULL) ORDER BY 1", &["integer", "text"]),
+    ("VALUES (1, 'x'), (2, NULL) ORDER BY 1 FETCH FIRST ROW WITH TIES", &["integer", "text"]),
     ("SELECT count(*) FILTER (WHERE s ~ '^[A-Z]') AS a FROM (SELECT name AS s FROM client) AS x;", &["bigint"]),
 ];
 
@@ -325,7 +325,7 @@ fn a_layer_is_kept_whole_beside_a_model_that_runs_in_a_scratch_database() {
 #[test]
 fn rows_that_a_scratch_database_leaves_out_are_counted_and_summed() {
     let shop = Shop::open();
-    let sql = "SELECT s.id, s.amount FROM sale AS s WHERE EXISTS (SELECT FROM client AS c WHERE c.id = s.client_id) ORDER BY 1";
+    let sql = "SELECT s.id, s.amount FROM sale AS s WHERE s.client_id = ANY (SELECT id FROM client) ORDER BY 1";
     let mut matched = model(
         "matched",
         sql,

@@ -75,7 +75,7 @@ fn names_are_found_in_the_scope_that_postgres_finds_them_in() {
         &["column 8", "GROUP BY"],
     );
     shop.check_refused(
-        "SELECT id FROM t WHERE id IN (SELECT p.id FROM product p WHERE p.id = t.n)",
+        "SELECT id FROM t WHERE id IN (SELECT p.id FROM product p WHERE p.id > t.n)",
         &["EXISTS", "join"],
     );
     shop.check_refused("SELECT id FROM shop.t", &["shop.t", "schema"]);
@@ -163,10 +163,29 @@ fn windows_have_postgres_frames() {
     ] {
         shop.check(sql);
     }
-    shop.check_refused(
-        "SELECT id, SUM(n) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM t",
-        &["frame"],
-    );
+    for frame in [
+        "1 PRECEDING AND CURRENT ROW",
+        "2 PRECEDING AND 1 PRECEDING",
+        "CURRENT ROW AND 1 FOLLOWING",
+        "1 FOLLOWING AND 9 FOLLOWING",
+        "1 PRECEDING AND 2 PRECEDING",
+    ] {
+        let over = format!("OVER (PARTITION BY n ORDER BY id ROWS BETWEEN {frame})");
+        shop.check(&format!(
+            "SELECT id, SUM(v) {over} AS s, COUNT(*) {over} AS c, MIN(v) {over} AS l, FIRST_VALUE(id) {over} AS f, LAST_VALUE(k) {over} AS k FROM t"
+        ));
+    }
+    for frame in [
+        "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+        "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+        "ROWS BETWEEN 1000 PRECEDING AND CURRENT ROW",
+        "RANGE BETWEEN 1 PRECEDING AND CURRENT ROW",
+        "ROWS BETWEEN 1 FOLLOWING AND 1 PRECEDING",
+        "ROWS BETWEEN CURRENT ROW AND 1 PRECEDING",
+    ] {
+        let sql = format!("SELECT id, SUM(n) OVER (ORDER BY id {frame}) AS s FROM t");
+        shop.check_refused(&sql, &["frame"]);
+    }
 }
 
 #[test]
@@ -311,4 +330,43 @@ fn a_product_beyond_the_memory_is_refused_and_nothing_ends_in_a_panic() {
         shop.run(&conditions).expect("a long chain").lines().count(),
         3
     );
+}
+
+#[test]
+fn natural_joins_values_and_first_rows_are_taken() {
+    let shop = Shop::open();
+    for sql in [
+        "SELECT id, c.name FROM category c NATURAL JOIN (SELECT id, name AS product FROM product) p",
+        "SELECT * FROM (SELECT id, n AS parent_id FROM t) a NATURAL LEFT JOIN category ORDER BY id",
+        "SELECT * FROM (SELECT id AS a FROM category) x NATURAL JOIN (SELECT id AS b FROM product) y",
+        "SELECT v.b, t.id FROM (VALUES (1, 'x'), (3, NULL), (NULL, 'y')) AS v (a, b) JOIN t ON t.n = v.a",
+        "VALUES (1, NULL, 2.50), (NULL, 'b', 3)",
+        "SELECT id FROM t WHERE n IN (VALUES (1), (NULL))",
+        "SELECT column2 FROM (VALUES ('a', 1), ('b', 2)) x WHERE column1 = 'b'",
+        "SELECT id FROM t ORDER BY id FETCH FIRST 2 ROWS ONLY",
+        "SELECT id FROM t ORDER BY id OFFSET 1 ROW FETCH NEXT ROW ONLY",
+        "SELECT id FROM t WHERE EXISTS (SELECT FROM product WHERE product.id = t.id)",
+        "SELECT DISTINCT ON (n) n, id, v FROM t ORDER BY n NULLS FIRST, id DESC",
+        "SELECT DISTINCT ON (n) id FROM t ORDER BY n DESC, v NULLS FIRST, id",
+        "SELECT DISTINCT ON (b, f) b, k FROM t ORDER BY f, b, id",
+        "SELECT DISTINCT ON (total) n, SUM(v) AS total FROM t GROUP BY n ORDER BY total, n",
+        "SELECT DISTINCT ON (1) n, ROW_NUMBER() OVER (ORDER BY id) AS place FROM t ORDER BY 1, 2 DESC",
+        "SELECT COUNT(*) FROM (SELECT DISTINCT ON (n) id FROM t) x",
+    ] {
+        shop.check(sql);
+    }
+    for (sql, part) in [
+        (
+            "SELECT DISTINCT ON (n) id FROM t ORDER BY id",
+            "DISTINCT ON",
+        ),
+        (
+            "SELECT id FROM t ORDER BY id FETCH FIRST 2 ROWS WITH TIES",
+            "WITH TIES",
+        ),
+        ("VALUES (1), (2, 3)", "numbers of columns"),
+        ("VALUES (1), (DATE '2020-01-01')", "integer and date"),
+    ] {
+        shop.check_refused(sql, &[part]);
+    }
 }

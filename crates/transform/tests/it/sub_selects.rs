@@ -32,6 +32,20 @@ fn exists_is_asked_for_each_row() {
 }
 
 #[test]
+fn a_value_is_looked_for_among_those_of_each_row() {
+    let shop = Shop::open();
+    for sql in [
+        "SELECT id FROM t WHERE n IN (SELECT u.n FROM t u WHERE u.id = t.id)",
+        "SELECT id, n IN (SELECT p.category_id FROM product p WHERE p.id > 2 AND p.category_id = t.n) AS has FROM t",
+        "SELECT id, 3 IN (SELECT u.n FROM t u WHERE u.b = t.b) AS has, n NOT IN (SELECT u.k FROM t u WHERE u.n = t.n) AS lacks FROM t",
+        "SELECT id, v IN (SELECT u.w FROM t u WHERE u.n = t.n) AS has, NULL IN (SELECT id FROM product WHERE id = t.id) AS none FROM t",
+        "SELECT id FROM t WHERE id NOT IN (SELECT category_id FROM product p WHERE p.id = t.id + 10)",
+    ] {
+        shop.check(sql);
+    }
+}
+
+#[test]
 fn a_value_is_looked_up_for_each_row() {
     let shop = Shop::open();
     for sql in [
@@ -74,7 +88,7 @@ fn other_uses_of_the_row_around_are_refused() {
             "LIMIT",
         ),
         (
-            "SELECT id FROM t WHERE n IN (SELECT u.n FROM t u WHERE u.id = t.id)",
+            "SELECT id FROM t WHERE n IN (SELECT u.n FROM t u WHERE u.id < t.id)",
             "EXISTS",
         ),
         (

@@ -32,6 +32,7 @@ impl Engine<'_> {
         self.cancel.check()?;
         match relation {
             Relation::One => Ok(Rows::new(1, Vec::new())),
+            Relation::Values(rows) => self.values(rows),
             Relation::Table { name, columns } => self.table(name, columns, needed),
             Relation::Shared(relation) => Ok(self.shared(relation)?.only(needed)),
             Relation::Filter { input, condition } => {
@@ -144,6 +145,23 @@ impl Engine<'_> {
     /// What a value that cannot be computed is to the user.
     pub(super) fn refused(&self, scalar: &Scalar, why: &str) -> anyhow::Error {
         Refusal::at(scalar.at, why).of_data(self.model)
+    }
+
+    fn values(&mut self, values: &[Vec<Scalar>]) -> anyhow::Result<Rows> {
+        let one = Rows::new(1, Vec::new());
+        let mut whole = Rows::new(0, Vec::new());
+        for row in values {
+            let mut arrays = Vec::with_capacity(row.len());
+            for value in row {
+                arrays.push(Some(self.column(value, &one)?));
+            }
+            let row = Rows::new(1, arrays);
+            whole = match whole.height {
+                0 => row,
+                _ => whole.above(&row)?,
+            };
+        }
+        Ok(whole)
     }
 
     fn table(&mut self, name: &str, columns: &[String], needed: &[bool]) -> anyhow::Result<Rows> {

@@ -1,5 +1,7 @@
 //! Windows: values of each row's partition, in an order.
 
+use std::ops::Range;
+
 use polars::prelude::IdxCa;
 
 use super::accumulate::{Input, State};
@@ -115,13 +117,24 @@ fn running(
     is_kept: impl Fn(u32) -> bool,
     states: &mut [State],
 ) -> Result<(), String> {
+    if let Frame::Rows(first, last) = frame {
+        for (at, &row) in part.iter().enumerate() {
+            let state = &mut states[row as usize];
+            for &other in &part[moved(part, at, first, last)] {
+                if is_kept(other) {
+                    input.add(state, other as usize)?;
+                }
+            }
+        }
+        return Ok(());
+    }
     let mut state = input.empty();
     let mut start = 0;
     while start < part.len() {
         let end = match frame {
             Frame::Whole => part.len(),
-            Frame::ToRow => start + 1,
             Frame::ToPeers => end_of_peers(part, order, start),
+            Frame::ToRow | Frame::Rows(..) => start + 1,
         };
         for &row in part[start..end].iter().filter(|&&row| is_kept(row)) {
             input.add(&mut state, row as usize)?;
@@ -132,6 +145,13 @@ fn running(
         start = end;
     }
     Ok(())
+}
+
+/// The rows of a partition that the one at a place sees, of a frame that moves.
+fn moved(part: &[u32], at: usize, first: i64, last: i64) -> Range<usize> {
+    let within = |place: i64| place.clamp(0, part.len() as i64) as usize;
+    let start = within(at as i64 + first);
+    start..within(at as i64 + last + 1).max(start)
 }
 
 /// Behind the last row that the order doesn't tell apart from the one at `start`.
@@ -148,14 +168,17 @@ fn positions(
     behind: Option<u32>,
     places: &mut [Option<u32>],
 ) {
-    let mut end = 0;
+    let (mut start, mut end) = (0, 0);
     for (at, &row) in part.iter().enumerate() {
-        if at == end {
-            end = match window.frame {
-                Frame::Whole => part.len(),
-                Frame::ToRow => at + 1,
-                Frame::ToPeers => end_of_peers(part, order, at),
-            };
+        match window.frame {
+            Frame::Rows(first, last) => {
+                let seen = moved(part, at, first, last);
+                (start, end) = (seen.start, seen.end);
+            }
+            Frame::Whole => end = part.len(),
+            Frame::ToRow => end = at + 1,
+            Frame::ToPeers if at == end => end = end_of_peers(part, order, at),
+            Frame::ToPeers => {}
         }
         places[row as usize] = match window.function {
             WindowFunction::Lag(step) => {
@@ -164,8 +187,8 @@ fn positions(
                     .and_then(|from| part.get(from));
                 from.copied().or_else(|| behind.map(|behind| behind + row))
             }
-            WindowFunction::First => Some(part[0]),
-            _ => Some(part[end - 1]),
+            WindowFunction::First => part[start..end].first().copied(),
+            _ => part[start..end].last().copied(),
         };
     }
 }

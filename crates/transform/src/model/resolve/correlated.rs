@@ -7,9 +7,10 @@ use super::super::expression::compared;
 use super::super::optimize::settled;
 use super::super::refusal::{Refusal, Result};
 use super::super::tree::{
-    Aggregate, AggregateFunction, Asked, Comparison, Correlated, Node, Place, Relation, Resolved,
-    Scalar, Value,
+    Aggregate, AggregateFunction, Asked, Comparison, Correlated, Function, Node, Place, Relation,
+    Resolved, Scalar, Value,
 };
+use super::super::types::Type;
 use super::grouping;
 use super::resolver::{Context, Resolver};
 use super::scalar::logic;
@@ -105,6 +106,12 @@ impl Resolver<'_> {
             .is_some_and(|around| std::mem::take(&mut around.is_to_come))
     }
 
+    /// Whether it is asked of the sub-select whether it has rows, and not of which columns.
+    pub(super) fn is_asked_for_rows(&self) -> bool {
+        let around = self.outer.last();
+        around.is_some_and(|around| around.wanted == Wanted::Exists)
+    }
+
     /// Resolves the WHERE of a sub-select, or of any other SELECT.
     pub(super) fn in_where<T>(
         &mut self,
@@ -174,6 +181,7 @@ impl Resolver<'_> {
         let (relation, asked) = match around.wanted {
             Wanted::Exists if !selected.is_aggregated => existing(selected.rows, own, rest),
             Wanted::Value if rest.is_empty() => single(selected, own)?,
+            Wanted::Column if rest.is_empty() && !selected.is_aggregated => single(selected, own)?,
             Wanted::Value => {
                 return Err(refused(
                     "stands for one value here only by what is equal in both: join the tables",
@@ -191,6 +199,55 @@ impl Resolver<'_> {
 }
 
 impl Belonging {
+    /// Whether a value is among those that belong to a row, which stand behind their keys: NULL if it is or one of them is,
+    /// and none is equal.
+    pub(super) fn contains(
+        self,
+        value: Scalar,
+        column: Scalar,
+        rows: Relation,
+        at: Place,
+    ) -> Scalar {
+        let rows = Relation::Shared(rows.into());
+        let count = self.keys.len();
+        // Their keys and, for an equality, the values.
+        let columns = |with_value: bool| -> Vec<Scalar> {
+            let key = |(at, key): (usize, &Scalar)| {
+                Scalar::column(at, key.kind.clone(), key.collation.clone())
+            };
+            let keys = self.keys.iter().enumerate().map(key);
+            let value = with_value.then(|| column.shifted(count));
+            keys.chain(value).collect()
+        };
+        let exists = |keys: Vec<Scalar>, input: Relation, with_value: bool| {
+            let relation = Relation::Project {
+                input: Box::new(input),
+                columns: columns(with_value),
+            };
+            let asked = Asked::Exists;
+            logic(Self { keys, asked }.of(relation), at)
+        };
+        let mut with_value = self.keys.clone();
+        with_value.push(value.clone());
+        let is_null = |scalar: Scalar| Scalar::call(Function::IsNull, vec![scalar], Type::Boolean);
+        let nulls = Relation::Filter {
+            input: Box::new(rows.clone()),
+            condition: is_null(column.shifted(count)),
+        };
+        let is_equal = exists(with_value, rows.clone(), true);
+        let is_any = exists(self.keys.clone(), rows, false);
+        let is_unknown = logic(Node::And(vec![is_null(value), is_any]), at);
+        let has_null = exists(self.keys.clone(), nulls, false);
+        let constant = |value: Value| Scalar::constant(value, Type::Boolean);
+        let branches = vec![
+            (is_equal, constant(Value::Boolean(true))),
+            (is_unknown, constant(Value::Null)),
+            (has_null, constant(Value::Null)),
+        ];
+        let otherwise = Box::new(constant(Value::Boolean(false)));
+        logic(Node::Case(branches, otherwise), at)
+    }
+
     /// What is asked, of the sub-select's rows.
     pub(super) fn of(self, relation: Relation) -> Node {
         Node::Correlated(Box::new(Correlated {

@@ -1,8 +1,8 @@
 //! FROM: tables, sub-selects and joins.
 
 use sqlparser::ast::{
-    Expr, Join as SqlJoin, JoinConstraint, JoinOperator, ObjectName, TableAlias, TableFactor,
-    TableWithJoins,
+    Expr, Ident, Join as SqlJoin, JoinConstraint, JoinOperator, ObjectName, TableAlias,
+    TableFactor, TableWithJoins,
 };
 
 use super::super::refusal::{Refusal, Result, place, place_of};
@@ -242,11 +242,32 @@ impl Resolver<'_> {
                     scope,
                 })
             }
-            JoinConstraint::Using(columns) => self.using(left, right, kept, columns),
+            JoinConstraint::Using(columns) => {
+                let names = columns.iter().map(|object| match object.0.as_slice() {
+                    [part] => part.as_ident().cloned(),
+                    _ => None,
+                });
+                let names: Option<Vec<Ident>> = names.collect();
+                let names = names.ok_or_else(|| Refusal::at(place(sql), "is not a column"))?;
+                self.using(left, right, kept, &names)
+            }
+            // By the columns of the same names, which without a database aren't known.
+            JoinConstraint::Natural if left.scope.is_open() || right.scope.is_open() => {
+                self.product(left, right)
+            }
+            JoinConstraint::Natural => {
+                let of_right = |name: &str| right.scope.columns.iter().any(|of| of.name == name);
+                let columns = left.scope.columns.iter();
+                let shared = columns.filter(|column| of_right(&column.name));
+                let names: Vec<Ident> = shared
+                    .map(|column| Ident::with_quote('"', &column.name))
+                    .collect();
+                self.using(left, right, kept, &names)
+            }
             _ => Err(Refusal::at(
                 place(sql),
                 format!(
-                    "`{}` is not taken: join ON a condition, or USING columns",
+                    "`{}` is not taken: join ON a condition, USING columns, or NATURAL",
                     sql.to_string().trim()
                 ),
             )),
@@ -259,18 +280,13 @@ impl Resolver<'_> {
         left: From,
         right: From,
         kept: (bool, bool),
-        names: &[ObjectName],
+        names: &[Ident],
     ) -> Result<From> {
         let width = left.relation.width();
         let mut equal = Vec::new();
         let mut merged: Vec<Named> = Vec::new();
         let (mut one, mut other) = (left.scope.clone(), right.scope.clone());
-        for object in names {
-            let name = match object.0.as_slice() {
-                [part] => part.as_ident(),
-                _ => None,
-            };
-            let name = name.ok_or_else(|| Refusal::of(object, "is not a column"))?;
+        for name in names {
             let missing = |side: &str| {
                 Refusal::at(
                     place_of(name),

@@ -68,10 +68,13 @@ impl Resolver<'_> {
             ));
         }
         let value = self.scalar(value, context)?;
-        let (resolved, _) = self.sub_select(query, Wanted::Column, context)?;
+        let (resolved, belonging) = self.sub_select(query, Wanted::Column, context)?;
         let (relation, kind, collation) = self.single_column(resolved, query)?;
         let column = Scalar::column(0, kind, collation);
         let [value, column] = self.comparable(Comparison::Equal, value, column, at)?;
+        if let Some(belonging) = belonging {
+            return Ok(belonging.contains(value, column, relation, at));
+        }
         let relation = Relation::Project {
             input: Box::new(relation),
             columns: vec![column],

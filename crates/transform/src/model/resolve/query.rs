@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     Expr, LimitClause, OrderBy, OrderByExpr, OrderByKind, Query, SetExpr, SetOperator,
-    SetQuantifier, Value as Literal,
+    SetQuantifier, Value as Literal, Values,
 };
 
 use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{OutputColumn, Relation, Resolved, Scalar, SetOperation, SortKey};
 use super::super::types::Type;
 use super::coerce::untyped;
-use super::resolver::{Resolver, Shared, columns_of};
+use super::resolver::{Context, Resolver, Shared, columns_of};
+use super::scope::Scope;
 use crate::model::identifier::folded;
 
 impl Resolver<'_> {
@@ -25,7 +26,17 @@ impl Resolver<'_> {
 
     fn query_with(&mut self, query: &Query) -> Result<Resolved> {
         let refused = [
-            (query.fetch.is_some(), "FETCH"),
+            (
+                query
+                    .fetch
+                    .as_ref()
+                    .is_some_and(|of| of.with_ties || of.percent),
+                "FETCH WITH TIES",
+            ),
+            (
+                query.fetch.is_some() && has_limit(query.limit_clause.as_ref()),
+                "FETCH beside LIMIT",
+            ),
             (!query.locks.is_empty(), "FOR UPDATE"),
             (query.for_clause.is_some(), "FOR"),
             (query.settings.is_some(), "SETTINGS"),
@@ -90,6 +101,10 @@ impl Resolver<'_> {
             ),
             Some(clause) => return Err(Refusal::of(clause, "is not taken")),
         };
+        let limit = match &query.fetch {
+            None => limit,
+            Some(fetch) => fetch.quantity.as_ref().map_or(Ok(Some(1)), count)?,
+        };
         let is_correlated = is_sub_select && self.is_correlated(limit, offset, place(query))?;
         if !is_correlated && (limit.is_some() || offset > 0) {
             resolved.relation = Relation::Limit {
@@ -131,8 +146,48 @@ impl Resolver<'_> {
                     resolver.combined(body, operation, all, one, other)
                 })
             }
+            SetExpr::Values(values) => self.values(values),
             other => Err(Refusal::of(other, "is not taken: a model is a SELECT")),
         }
+    }
+
+    /// Rows of VALUES, whose columns are `column1` and so on.
+    fn values(&mut self, values: &Values) -> Result<Resolved> {
+        let scope = Scope::default();
+        let mut rows = Vec::new();
+        for row in &values.rows {
+            let row = row.content.iter();
+            let row =
+                row.map(|expr| Ok((self.scalar(expr, Context::plain(&scope, "VALUES"))?, expr)));
+            rows.push(row.collect::<Result<Vec<_>>>()?);
+        }
+        let width = rows.first().map_or(0, Vec::len);
+        let mut resolved = vec![Vec::with_capacity(width); rows.len()];
+        let mut columns = Vec::with_capacity(width);
+        for at in 0..width {
+            let column: Option<Vec<_>> = rows.iter().map(|row| row.get(at)).collect();
+            let Some(column) = column.filter(|_| rows.iter().all(|row| row.len() == width)) else {
+                return Err(Refusal::of(
+                    values,
+                    "has rows of different numbers of columns",
+                ));
+            };
+            let of_rows = column.iter().map(|(value, _)| value.clone()).collect();
+            let (kind, collation, of_rows) = self.brought_together(of_rows, column[0].1)?;
+            for (row, value) in resolved.iter_mut().zip(of_rows) {
+                row.push(value);
+            }
+            columns.push(OutputColumn {
+                name: format!("column{}", at + 1),
+                kind,
+                collation: collation.of_column(),
+            });
+        }
+        Ok(Resolved {
+            relation: Relation::Values(resolved),
+            columns,
+            is_open: false,
+        })
     }
 
     fn combined(
@@ -312,4 +367,11 @@ fn count(expr: &Expr) -> Result<Option<u64>> {
         }
     }
     Err(Refusal::of(expr, "is not a whole number of rows"))
+}
+
+fn has_limit(clause: Option<&LimitClause>) -> bool {
+    !matches!(
+        clause,
+        None | Some(LimitClause::LimitOffset { limit: None, .. })
+    )
 }

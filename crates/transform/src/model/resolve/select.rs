@@ -6,13 +6,17 @@ use sqlparser::ast::{
 };
 
 use super::super::refusal::{Refusal, Result, place};
-use super::super::tree::{Node, OutputColumn, Relation, Resolved, Scalar, SortKey};
+use super::super::tree::{
+    Derived, Frame, Node, OutputColumn, Relation, Resolved, Scalar, SortKey, Value, Window,
+    WindowFunction,
+};
 use super::super::types::Type;
 use super::correlated::Selected;
 use super::query::{named, position};
 use super::resolver::{Context, Resolver};
 use super::scope::Scope;
 use super::{grouping, names};
+use crate::model::expression::equality;
 use crate::model::identifier::folded;
 use crate::model::optimize::{filtered, settled};
 
@@ -24,7 +28,7 @@ impl Resolver<'_> {
         order: &[OrderByExpr],
         is_sub_select: bool,
     ) -> Result<Resolved> {
-        check_clauses(select)?;
+        check_clauses(select, is_sub_select && self.is_asked_for_rows())?;
         let from = self.from(&select.from)?;
         let scope = from.scope;
         let mut relation = from.relation;
@@ -72,6 +76,7 @@ impl Resolver<'_> {
             .iter()
             .map(|key| self.order_key(key, selecting("ORDER BY"), &outputs, &values))
             .collect::<Result<Vec<_>>>()?;
+        let mut on = self.distinct_on(select, selecting("DISTINCT ON"), &outputs, &values)?;
         let is_distinct = matches!(select.distinct, Some(Distinct::Distinct));
         if is_distinct {
             for value in &values {
@@ -82,7 +87,7 @@ impl Resolver<'_> {
         let has_aggregate =
             |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Aggregate(_)));
         let has_window = |scalar: &Scalar| scalar.has(&|part| matches!(part.node, Node::Window(_)));
-        let in_order = order.iter().map(|key| &key.value);
+        let in_order = order.iter().map(|key| &key.value).chain(&on);
         let is_grouped = !keys.is_empty()
             || having.is_some()
             || values.iter().chain(in_order).any(has_aggregate);
@@ -105,6 +110,7 @@ impl Resolver<'_> {
             let clauses = [
                 (!keys.is_empty(), "GROUP BY"),
                 (having.is_some(), "HAVING"),
+                (!on.is_empty(), "DISTINCT ON"),
                 (values.iter().any(has_window), "a window function"),
             ];
             let clause = clauses.iter().find(|(there, _)| *there);
@@ -126,8 +132,8 @@ impl Resolver<'_> {
             let mut of_groups =
                 |scalar: &Scalar| grouping::of_groups(scalar, &keys, &mut aggregates);
             values = values.iter().map(&mut of_groups).collect::<Result<_>>()?;
-            for key in &mut order {
-                key.value = of_groups(&key.value)?;
+            for key in order.iter_mut().map(|key| &mut key.value).chain(&mut on) {
+                *key = of_groups(key)?;
             }
             having = having.as_ref().map(&mut of_groups).transpose()?;
             relation = Relation::Aggregate {
@@ -142,6 +148,7 @@ impl Resolver<'_> {
         for value in values
             .iter_mut()
             .chain(order.iter_mut().map(|key| &mut key.value))
+            .chain(&mut on)
         {
             *value = grouping::of_windows(value, width, &mut windows);
         }
@@ -151,7 +158,7 @@ impl Resolver<'_> {
                 windows,
             };
         }
-        let relation = in_order_of(relation, values, order, is_distinct)?;
+        let relation = in_order_of(relation, values, order, is_distinct, &on)?;
         Ok(Resolved {
             relation,
             columns: outputs,
@@ -261,16 +268,47 @@ impl Resolver<'_> {
         outputs: &[OutputColumn],
         values: &[Scalar],
     ) -> Result<SortKey> {
-        let output = match &key.expr {
+        let value = self.output_or(&key.expr, context, outputs, values)?;
+        self.sort_key(key, value)
+    }
+
+    /// The output column that a name or a position stands for, or the value of any other expression.
+    fn output_or(
+        &mut self,
+        expr: &Expr,
+        context: Context<'_>,
+        outputs: &[OutputColumn],
+        values: &[Scalar],
+    ) -> Result<Scalar> {
+        let output = match expr {
             // A column of SELECT comes before one of FROM.
-            Expr::Identifier(name) => self.output(name, outputs, values, &key.expr)?,
+            Expr::Identifier(name) => self.output(name, outputs, values, expr)?,
             expr => position(expr, outputs.len())?,
         };
-        let value = match output {
-            Some(at) => values[at].clone(),
-            None => self.scalar(&key.expr, context)?,
+        match output {
+            Some(at) => Ok(values[at].clone()),
+            None => self.scalar(expr, context),
+        }
+    }
+
+    /// What tells apart the rows of which DISTINCT ON keeps the first.
+    fn distinct_on(
+        &mut self,
+        select: &Select,
+        context: Context<'_>,
+        outputs: &[OutputColumn],
+        values: &[Scalar],
+    ) -> Result<Vec<Scalar>> {
+        let Some(Distinct::On(exprs)) = &select.distinct else {
+            return Ok(Vec::new());
         };
-        self.sort_key(key, value)
+        let mut on = Vec::new();
+        for expr in exprs {
+            let value = self.output_or(expr, context, outputs, values)?;
+            self.check_equality(&value.kind, &[&value], place(expr))?;
+            on.push(value);
+        }
+        Ok(on)
     }
 
     /// The output column of a name; several that are the same are one.
@@ -293,13 +331,25 @@ impl Resolver<'_> {
     }
 }
 
-/// The outputs, in an order, which may be one of columns that are not among them.
+/// The outputs, in an order, which may be one of columns that are not among them; of rows that are alike `on` some values
+/// the first in the order.
 fn in_order_of(
     relation: Relation,
     mut values: Vec<Scalar>,
     order: Vec<SortKey>,
     is_distinct: bool,
+    on: &[Scalar],
 ) -> Result<Relation> {
+    let mut left: Vec<&Scalar> = on.iter().collect();
+    for key in &order {
+        left.retain(|value| **value != key.value);
+        if !left.is_empty() && !on.contains(&key.value) {
+            return Err(Refusal::at(
+                key.value.at,
+                "ORDER BY must begin with what DISTINCT ON names",
+            ));
+        }
+    }
     let width = values.len();
     let columns = |values: &[Scalar]| -> Vec<Scalar> {
         let column = |(at, value): (usize, &Scalar)| {
@@ -331,11 +381,17 @@ fn in_order_of(
         keys.push(SortKey { value, ..key });
     }
     let outputs = columns(&values[..width]);
+    let first_on = values.len();
+    values.extend_from_slice(on);
     let has_hidden = values.len() > width;
+    let alike = columns(&values).split_off(first_on);
     let mut relation = Relation::Project {
         input: Box::new(relation),
         columns: values,
     };
+    if !alike.is_empty() {
+        relation = first_of(relation, alike, &keys);
+    }
     if is_distinct {
         relation = Relation::Distinct(Box::new(relation));
     }
@@ -352,6 +408,28 @@ fn in_order_of(
         },
         false => relation,
     })
+}
+
+/// The first row in an order of those that are alike.
+fn first_of(relation: Relation, alike: Vec<Scalar>, order: &[SortKey]) -> Relation {
+    let number = Scalar::column(relation.width(), Type::BigInt, Derived::None);
+    let window = Window {
+        function: WindowFunction::RowNumber,
+        argument: None,
+        otherwise: None,
+        filter: None,
+        partition: alike,
+        order: order.to_vec(),
+        frame: Frame::Whole,
+        kind: Type::BigInt,
+    };
+    Relation::Filter {
+        condition: equality(number, Scalar::constant(Value::Integer(1), Type::BigInt)),
+        input: Box::new(Relation::Window {
+            input: Box::new(relation),
+            windows: vec![window],
+        }),
+    }
 }
 
 /// What is known of a SELECT of columns that only the database knows.
@@ -372,12 +450,9 @@ fn is_bare(options: &WildcardAdditionalOptions) -> bool {
         && options.opt_alias.is_none()
 }
 
-fn check_clauses(select: &Select) -> Result<()> {
+/// Checks that a SELECT has no clause that is not taken; it may give no column if just its rows are asked for.
+fn check_clauses(select: &Select, may_be_empty: bool) -> Result<()> {
     let refused = [
-        (
-            matches!(select.distinct, Some(Distinct::On(_))),
-            "DISTINCT ON",
-        ),
         (select.top.is_some(), "TOP"),
         (select.exclude.is_some(), "EXCLUDE"),
         (select.into.is_some(), "INTO"),
@@ -395,7 +470,10 @@ fn check_clauses(select: &Select) -> Result<()> {
             select.flavor != SelectFlavor::Standard,
             "FROM before SELECT",
         ),
-        (select.projection.is_empty(), "SELECT of no column"),
+        (
+            select.projection.is_empty() && !may_be_empty,
+            "SELECT of no column",
+        ),
     ];
     match refused.iter().find(|(there, _)| *there) {
         Some((_, clause)) => Err(Refusal::at(

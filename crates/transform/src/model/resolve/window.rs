@@ -39,7 +39,8 @@ impl Resolver<'_> {
         let frame = frame(spec, order.is_empty()).ok_or_else(|| {
             Refusal::of(
                 expr,
-                "has a frame that is not on the list: the default one, or ROWS UNBOUNDED PRECEDING",
+                "has a frame that is not on the list: the default one, ROWS UNBOUNDED PRECEDING, or ROWS between two \
+                 numbers of rows",
             )
         })?;
         if arguments.is_distinct {
@@ -174,6 +175,9 @@ impl Resolver<'_> {
     }
 }
 
+/// Rows that a frame which moves may have: its rows are added up for each row anew.
+const MOST_ROWS: i64 = 1000;
+
 /// The frame of a window; `None` if it is not on the list.
 fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
     let Some(frame) = &spec.window_frame else {
@@ -185,7 +189,13 @@ fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
     };
     let from_start = matches!(frame.start_bound, WindowFrameBound::Preceding(None));
     if !from_start {
-        return None;
+        let current = WindowFrameBound::CurrentRow;
+        let end_bound = frame.end_bound.as_ref().unwrap_or(&current);
+        let (start, end) = (step(&frame.start_bound)?, step(end_bound)?);
+        let is_taken = frame.units == WindowFrameUnits::Rows
+            && side(&frame.start_bound) <= side(end_bound)
+            && end - start < MOST_ROWS;
+        return is_taken.then_some(Frame::Rows(start, end));
     }
     match (&frame.units, &frame.end_bound) {
         (_, Some(WindowFrameBound::Following(None))) if frame.units != WindowFrameUnits::Groups => {
@@ -200,5 +210,28 @@ fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
             })
         }
         _ => None,
+    }
+}
+
+/// How many rows behind its row a frame begins or ends.
+fn step(bound: &WindowFrameBound) -> Option<i64> {
+    let number = |expr: &Expr| match expr {
+        Expr::Value(value) => value.value.to_string().parse::<i32>().ok().map(i64::from),
+        _ => None,
+    };
+    match bound {
+        WindowFrameBound::CurrentRow => Some(0),
+        WindowFrameBound::Preceding(Some(rows)) => number(rows).map(|rows| -rows),
+        WindowFrameBound::Following(Some(rows)) => number(rows),
+        WindowFrameBound::Preceding(None) | WindowFrameBound::Following(None) => None,
+    }
+}
+
+/// The side of its row that a bound of a frame lies on; Postgres takes no frame that ends on an earlier one than it begins on.
+fn side(bound: &WindowFrameBound) -> i8 {
+    match bound {
+        WindowFrameBound::Preceding(_) => -1,
+        WindowFrameBound::CurrentRow => 0,
+        WindowFrameBound::Following(_) => 1,
     }
 }
