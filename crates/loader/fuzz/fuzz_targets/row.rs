@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use dataset::ColumnType;
+use dataset::cell_rules::ThousandsMark;
 use libfuzzer_sys::fuzz_target;
 use loader::rules::column::{Cell, ColumnRules};
 use values::strftime::Format;
@@ -57,6 +58,10 @@ fn rules(kind: ColumnType, decimal_mark: u8) -> ColumnRules {
         min: None,
         max: None,
         decimal_mark,
+        thousands_mark: strict.then_some(ThousandsMark::Point),
+        zero_fraction: strict,
+        null: [].into(),
+        quoted_null: strict,
         formats: formats.into_iter().map(|format| Format::parse(format).unwrap()).collect(),
     }
 }
