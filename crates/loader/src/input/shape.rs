@@ -8,6 +8,7 @@ use values::value::Value;
 
 use crate::input::header::counted;
 use crate::input::row_plan::RowPlan;
+use crate::rules::row::{BLANKS, QUOTE_BEHIND_BLANK};
 
 /// A mark that the second of two files has where they were put together.
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -74,9 +75,13 @@ impl RowPlan {
             return Some(match self.is_empty(raw) {
                 true => EMPTY_ROW.to_owned(),
                 false => format!(
-                    "the row has {}, the file {}",
+                    "the row has {}, the file {}{}",
                     counted(fields.len(), "field"),
-                    counted(self.grammar.fields, "column")
+                    counted(self.grammar.fields, "column"),
+                    match self.has_quote_behind_blank(raw) {
+                        true => format!(": {QUOTE_BEHIND_BLANK}"),
+                        false => String::new(),
+                    }
                 ),
             });
         }
@@ -87,6 +92,19 @@ impl RowPlan {
             );
         }
         None
+    }
+
+    /// Whether a field of a record begins with blanks and a quote behind them.
+    fn has_quote_behind_blank(&self, raw: &[u8]) -> bool {
+        let Some(quote) = self.grammar.quote else {
+            return false;
+        };
+        let is_blank = |byte: &&u8| BLANKS.contains(&char::from(**byte));
+        let mut fields = raw.split(|byte| *byte == self.grammar.delimiter);
+        fields.any(|field| {
+            let blanks = field.iter().take_while(is_blank).count();
+            blanks > 0 && field.get(blanks) == Some(&quote)
+        })
     }
 
     /// Whether a record holds nothing but delimiters.

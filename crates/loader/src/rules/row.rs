@@ -9,6 +9,8 @@ use crate::rules::column::{Cell, ColumnRules};
 
 /// The longest part of a value that a message repeats, in characters.
 const SHOWN_CHARS: usize = 40;
+/// What people put behind a delimiter to be read more easily.
+pub(crate) const BLANKS: [char; 2] = [' ', '\t'];
 
 /// The rules that rows of a table must keep by themselves.
 #[derive(Debug, Clone)]
@@ -59,8 +61,17 @@ impl RowRules {
     }
 }
 
+/// What is said of quotes that were meant to enclose a field and do not.
+pub(crate) const QUOTE_BEHIND_BLANK: &str = "a quote behind a blank does not enclose a field";
+
 /// Says what is wrong with a cell: "`12a` is not an integer".
 fn message(cell: &Cell<'_>, fault: &str) -> String {
+    let fault = match cell {
+        Cell::Text(text) if has_quote_behind_blank(text) => {
+            &format!("{fault}: {QUOTE_BEHIND_BLANK}")
+        }
+        _ => fault,
+    };
     match cell {
         Cell::Text(text) if text.chars().nth(SHOWN_CHARS).is_some() => {
             let beginning: String = text.chars().take(SHOWN_CHARS).collect();
@@ -69,4 +80,10 @@ fn message(cell: &Cell<'_>, fault: &str) -> String {
         Cell::Text(text) => format!("`{}` {fault}", printable(text)),
         _ => fault.to_owned(),
     }
+}
+
+/// Whether a field begins with blanks and a quote behind them, which is then a character as others are.
+fn has_quote_behind_blank(text: &str) -> bool {
+    let unblanked = text.trim_start_matches(BLANKS);
+    unblanked.len() < text.len() && unblanked.starts_with('"')
 }

@@ -275,3 +275,39 @@ fn options_that_contradict_each_other_or_name_no_column_are_refused() {
     let row: String = value(&mut world.connect(), "SELECT i::text FROM shop.item AS i");
     assert_eq!(row, "(1,1.50,1000,1)");
 }
+
+#[test]
+fn quotes_behind_a_blank_are_characters_and_a_cell_that_does_not_fit_says_so() {
+    let world = item(
+        "",
+        "n integer, s varchar(6)",
+        "1; 2; \"a\"\n2; \"2\";b\n3;2;\t\"abcdefg\"\n4;2; \"a;b\"\n5;2;\"x\";\n",
+    );
+    let (rows, rejected) = loaded(&world);
+    assert_eq!(rows, ["(1,2,\" \"\"a\"\"\")"], "as COPY takes it");
+    let expected = [
+        (2, "n", "type"),
+        (3, "s", "length"),
+        (4, "", "shape"),
+        (5, "", "shape"),
+    ];
+    assert_eq!(rejected, rejects(&expected));
+    for (line, reason) in [
+        (
+            2,
+            "` \"2\"` is not an integer: a quote behind a blank does not enclose a field",
+        ),
+        (
+            3,
+            "has 10 characters of at most 6: a quote behind a blank does not enclose a field",
+        ),
+        (
+            4,
+            "the row has 4 fields, the file 3 columns: a quote behind a blank does not enclose a field",
+        ),
+        (5, "the row has 4 fields, the file 3 columns"),
+    ] {
+        let said = message(&world, line);
+        assert!(said.ends_with(reason), "{said}");
+    }
+}
