@@ -43,9 +43,9 @@ pub(crate) struct Kinship {
     /// Whether a row that is there has one of the row's own keys, so that the row is not loaded.
     pub(crate) is_taken: bool,
     /// The row's own keys.
-    pub(crate) own: Vec<(usize, Key)>,
+    pub(crate) own: Box<[(usize, Key)]>,
     /// The keys that the row refers to and that are not there.
-    pub(crate) awaited: Vec<(usize, Key)>,
+    pub(crate) awaited: Box<[(usize, Key)]>,
 }
 
 /// The keys that the rows of a file are checked by.

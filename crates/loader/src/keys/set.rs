@@ -39,10 +39,31 @@ type Set<T> = HashSet<T, BuildHasherDefault<Mixing>>;
 type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mixing>>;
 
 /// The keys of one kind that the rows in the table have, and those that were accepted.
-#[derive(Debug, Default)]
+///
+/// A hash table that is full is copied into another of twice its size, and until that is done there are both. So keys are
+/// dealt out to many tables, each of which grows by itself: what a set occupies on its way is no more than what it says.
+#[derive(Debug)]
 pub(crate) struct KeySet {
+    parts: Vec<Part>,
+}
+
+/// Some of the keys of a set.
+#[derive(Debug, Default)]
+struct Part {
     whole: Numbers,
     hashed: Set<u128>,
+}
+
+/// How many parts a set has, as a power of two.
+const PARTS_BITS: u32 = 6;
+
+impl Default for KeySet {
+    fn default() -> Self {
+        let parts = (0..1 << PARTS_BITS).map(|_| Part::default());
+        Self {
+            parts: parts.collect(),
+        }
+    }
 }
 
 /// A set of whole numbers. Most keys are counted up, so the set begins as pages of bits, which take a hundredth of
@@ -62,7 +83,7 @@ const PAGE_BITS: i64 = 64 * PAGE_WORDS as i64;
 /// With fewer keys on each page, single numbers take less room.
 const LEAST_PER_PAGE: usize = 8;
 /// From how many pages on their keys are counted, each time that there are twice as many.
-const FEWEST_PAGES: usize = 1024;
+const FEWEST_PAGES: usize = 16;
 
 impl Default for Numbers {
     fn default() -> Self {
@@ -134,28 +155,44 @@ fn table_bytes(capacity: usize, entry_bytes: usize) -> u64 {
 impl KeySet {
     /// Whether a row has this key; none has [`Key::Null`].
     pub(crate) fn contains(&self, key: Key) -> bool {
+        let part = &self.parts[place_of(key)];
         match key {
             Key::Null => false,
-            Key::Whole(key) => self.whole.contains(key),
-            Key::Hashed(key) => self.hashed.contains(&key),
+            Key::Whole(key) => part.whole.contains(key),
+            Key::Hashed(key) => part.hashed.contains(&key),
         }
     }
 
     /// Adds a key, unless it is [`Key::Null`].
     pub(crate) fn insert(&mut self, key: Key) {
+        let part = &mut self.parts[place_of(key)];
         match key {
             Key::Null => {}
-            Key::Whole(key) => self.whole.insert(key),
+            Key::Whole(key) => part.whole.insert(key),
             Key::Hashed(key) => {
-                self.hashed.insert(key);
+                part.hashed.insert(key);
             }
         }
     }
 
     /// How many bytes the set occupies.
     pub(crate) fn bytes(&self) -> u64 {
-        self.whole.bytes() + table_bytes(self.hashed.capacity(), 16)
+        let of_part = |part: &Part| part.whole.bytes() + table_bytes(part.hashed.capacity(), 16);
+        self.parts.iter().map(of_part).sum()
     }
+}
+
+/// The place of the part that holds a key: that of all numbers of its page, or of all keys with its uppermost bits. The
+/// tables themselves spread by other bits.
+fn place_of(key: Key) -> usize {
+    /// An odd number other than the one by which [`Mixing`] multiplies: the first of `MurmurHash3`'s finaliser.
+    const FACTOR: u64 = 0xff51_afd7_ed55_8ccd;
+    let spread = match key {
+        Key::Null => 0,
+        Key::Whole(key) => (key.div_euclid(PAGE_BITS) as u64).wrapping_mul(FACTOR),
+        Key::Hashed(key) => (key >> 64) as u64,
+    };
+    (spread >> (u64::BITS - PARTS_BITS)) as usize
 }
 
 #[cfg(test)]
@@ -173,6 +210,21 @@ mod tests {
         }
         assert!(counted.bytes() < 100_000, "{}", counted.bytes());
         assert!(scattered.bytes() < 4_000_000, "{}", scattered.bytes());
+    }
+
+    #[test]
+    fn no_more_than_a_part_of_a_set_grows_at_once() {
+        let mut set = KeySet::default();
+        let mut before = 0;
+        for number in 0..200_000_u128 {
+            set.insert(Key::Hashed(xxhash_rust::xxh3::xxh3_128(
+                &number.to_le_bytes(),
+            )));
+            let (bytes, grown) = (set.bytes(), set.bytes() - before);
+            assert!(bytes < 100_000 || grown < bytes / 20, "{grown} of {bytes}");
+            before = bytes;
+        }
+        assert!(before < 10_000_000, "{before}");
     }
 
     proptest! {

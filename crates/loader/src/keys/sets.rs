@@ -20,6 +20,8 @@ const ROWS_PER_CHECK: u64 = 100_000;
 #[derive(Debug)]
 pub(crate) struct KeySets {
     limit_bytes: u64,
+    /// How much of the limit is left to others than the sets.
+    reserved_bytes: u64,
     sets: Vec<Entry>,
 }
 
@@ -39,8 +41,14 @@ impl KeySets {
     pub(crate) fn new(limit_bytes: u64) -> Self {
         Self {
             limit_bytes,
+            reserved_bytes: 0,
             sets: Vec::new(),
         }
+    }
+
+    /// Leaves so much of the limit to others than the sets, in place of what was left to them before.
+    pub(crate) fn reserve(&mut self, bytes: u64) {
+        self.reserved_bytes = bytes;
     }
 
     /// Keeps the sets that are still wanted. The places of sets change.
@@ -125,10 +133,10 @@ impl KeySets {
         Ok(place)
     }
 
-    /// Whether the sets need more than the memory.
+    /// Whether the sets need more than the memory that is left to them.
     pub(crate) fn is_over(&self) -> bool {
         let bytes: u64 = self.sets.iter().map(|entry| entry.set.bytes()).sum();
-        bytes > self.limit_bytes
+        bytes + self.reserved_bytes > self.limit_bytes
     }
 
     /// Gives up the largest sets until the others fit.
@@ -198,6 +206,18 @@ mod tests {
         }
         sets.insert(place, Key::Null);
         assert!(!sets.contains(place, Key::Null));
+        assert!(!sets.is_over());
+    }
+
+    #[test]
+    fn sets_have_what_others_leave_of_the_memory() {
+        let mut sets = KeySets::new(64 << 10);
+        let place = sets.add(KeyName::id_of("t"));
+        sets.insert(place, Key::Whole(1));
+        assert!(!sets.is_over());
+        sets.reserve(64 << 10);
+        assert!(sets.is_over());
+        sets.reserve(32 << 10);
         assert!(!sets.is_over());
     }
 

@@ -256,6 +256,8 @@ impl FileLoad<'_> {
                     raw: text::of_raw_bytes(batch.raw(record), self.rows.plan.encoding),
                 };
                 progress.waiting.add(waiting, self.memory_bytes, file)?;
+                let needed_bytes = progress.waiting.needed_bytes();
+                self.keys.sets.reserve(needed_bytes);
             }
             Verdict::Reject(violations) => {
                 progress.outcome.malformed += u64::from(malformed);

@@ -58,6 +58,7 @@ impl FileLoad<'_> {
                 _ => progress.outcome.rows.skipped += 1,
             }
         }
+        self.keys.sets.reserve(0);
         Ok(())
     }
 

@@ -4,9 +4,12 @@ use dataset::failure::Kind;
 
 use crate::keys::memory_limit::WaitingKeys;
 
-/// Rows that wait may take one part in this many of the memory for keys; at the file's end what they have to do with each
-/// other takes about as much again.
-const MEMORY_SHARE: u64 = 4;
+/// Rows that wait may take one part in this many of the memory for keys.
+const MEMORY_SHARE: u64 = 3;
+/// At the file's end what the rows have to do with each other takes about as much again as they do.
+const TIMES_AT_END: u64 = 2;
+/// What the allocator takes beside each of the texts and lists of a row.
+const ALLOCATION_BYTES: usize = 16;
 
 /// A row that waits for its parent to come.
 pub(super) struct WaitingRow {
@@ -29,6 +32,11 @@ impl Waiting {
         self.rows.is_empty()
     }
 
+    /// How much of the memory for keys the rows need, now and at the file's end.
+    pub(super) fn needed_bytes(&self) -> u64 {
+        self.bytes * TIMES_AT_END
+    }
+
     /// The keys of all rows.
     pub(super) fn keys(&mut self) -> impl Iterator<Item = &mut WaitingKeys> {
         self.rows.iter_mut().map(|row| &mut row.keys)
@@ -45,7 +53,8 @@ impl Waiting {
         file: &str,
     ) -> anyhow::Result<()> {
         let texts = row.encoded.len() + row.raw.len();
-        let bytes = texts + row.keys.bytes() + size_of::<WaitingRow>();
+        let lists = row.keys.bytes() + 4 * ALLOCATION_BYTES;
+        let bytes = texts + lists + size_of::<WaitingRow>();
         self.bytes += bytes as u64;
         self.rows.push(row);
         if self.bytes > memory_bytes / MEMORY_SHARE {
