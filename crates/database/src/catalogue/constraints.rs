@@ -170,9 +170,19 @@ const COLUMNS: &str = "
     ORDER BY r.attnum";
 
 // Left out are those whose words may mean something else outside of the table: those of no column, of the row as a whole
-// or of system columns, those that speak of columns with domains, and those of domains over domains, since functions may
-// be overloaded for these. Foreign tables and, from Postgres 18 on, constraints that are not enforced have none.
+// or of system columns, those that speak of columns with domains, and those of a domain over another that ask for its type
+// or for which functions are overloaded, since a value is one of that other domain there and has the plain type here.
+// Foreign tables and, from Postgres 18 on, constraints that are not enforced have none.
 const CHECKS: &str = "
+    WITH RECURSIVE domains AS (
+        SELECT a.attnum, a.attname, d.oid AS domain, d.typbasetype AS base
+        FROM pg_attribute AS a JOIN pg_class AS r ON r.oid = a.attrelid
+        JOIN pg_type AS d ON d.oid = a.atttypid AND d.typtype = 'd'
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND r.relkind <> 'f'
+        UNION ALL
+        SELECT o.attnum, o.attname, d.oid, d.typbasetype
+        FROM domains AS o JOIN pg_type AS d ON d.oid = o.base AND d.typtype = 'd'
+    )
     SELECT c.conname::text,
            array(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = k.attnum ORDER BY k.place),
@@ -183,14 +193,14 @@ const CHECKS: &str = "
       AND NOT EXISTS (SELECT FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
                       WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND t.typtype = 'd')
     UNION ALL
-    SELECT c.conname::text, ARRAY[a.attname::text], pg_get_expr(c.conbin, 0), true,
+    SELECT c.conname::text, ARRAY[o.attname::text], pg_get_expr(c.conbin, 0), true,
            (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation AS l
-            JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = base.typcollation), a.attnum
-    FROM pg_attribute AS a JOIN pg_class AS r ON r.oid = a.attrelid
-    JOIN pg_type AS d ON d.oid = a.atttypid AND d.typtype = 'd'
-    JOIN pg_type AS base ON base.oid = d.typbasetype AND base.typtype <> 'd'
-    JOIN pg_constraint AS c ON c.contypid = d.oid AND c.contype = 'c'
-    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND r.relkind <> 'f'
+            JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = base.typcollation), o.attnum
+    FROM domains AS o JOIN pg_type AS base ON base.oid = o.base
+    JOIN pg_constraint AS c ON c.contypid = o.domain AND c.contype = 'c'
+    WHERE base.typtype <> 'd'
+       OR NOT EXISTS (SELECT FROM pg_proc AS f WHERE base.oid = ANY (f.proargtypes))
+          AND pg_get_expr(c.conbin, 0) NOT LIKE '%pg_typeof(%'
     ORDER BY 4, 6, 1";
 
 const UNIQUE: &str = "

@@ -104,6 +104,41 @@ fn a_check_means_what_it_means_in_the_table() {
 }
 
 #[test]
+fn checks_of_a_domain_over_a_domain_are_rejects_unless_functions_are_overloaded_for_it() {
+    let table = "CREATE TABLE item (id integer NOT NULL, qty few, code code);";
+    let domains = "CREATE DOMAIN whole AS integer CONSTRAINT positive CHECK (VALUE > 0);
+                   CREATE DOMAIN few AS whole CONSTRAINT few CHECK (VALUE < 10 OR VALUE::text = '99') NOT NULL;
+                   CREATE DOMAIN text5 AS varchar(5) COLLATE \"C\" CHECK (VALUE <> 'none');
+                   CREATE DOMAIN lower AS text5 COLLATE \"C\" CHECK (VALUE = lower(VALUE));
+                   CREATE DOMAIN code AS lower CHECK (VALUE < 'x');";
+    let world = with_rows(&format!("{domains}{table}"), "");
+    let rows = "1,5,a\n2,-5,a\n3,10,a\n4,99,A\n5,1,none\n6,1,x\n7,1,aé\n8,,a\n9,2,longer\n";
+    world.file("item.csv", rows);
+    assert_eq!(world.load(&world.options()).rows.loaded, 2);
+    let expected = rejects(&[
+        (2, "qty", "check"),
+        (3, "qty", "check"),
+        (4, "code", "check"),
+        (5, "code", "check"),
+        (6, "code", "check"),
+        (8, "qty", "required"),
+        (9, "code", "length"),
+    ]);
+    assert_eq!(world.rejected("shop", "item"), expected);
+    // What a function means by the inner domain, only the server knows.
+    let overloaded = "CREATE DOMAIN whole AS integer;
+                      CREATE FUNCTION fine(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT false';
+                      CREATE FUNCTION fine(whole) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 <> 7';
+                      CREATE DOMAIN few AS whole CONSTRAINT few CHECK (fine(VALUE)); CREATE DOMAIN code AS text;";
+    let world = with_rows(&format!("{overloaded}{table}"), "");
+    world.file("item.csv", "1,5,a\n2,6,a\n");
+    assert_eq!(world.load(&world.options()).rows.loaded, 2);
+    world.file("item.csv", "3,7,a\n");
+    let said = world.refused(&world.options(), Kind::Refused, "\"few\"");
+    assert!(said.contains("item.csv, line 1: the server"), "{said}");
+}
+
+#[test]
 fn checks_are_left_to_the_server_for_who_may_only_copy() {
     let world = with_rows(
         TABLE,
