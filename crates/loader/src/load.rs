@@ -12,7 +12,7 @@ use crate::input::find::{self, TableFiles};
 use crate::keys::sets::KeySets;
 use crate::options::Options;
 use crate::report::{Report, Rows, TableReport};
-use crate::target::tables;
+use crate::target::tables::{self, Emptied};
 use crate::target::{self, Target};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::files::{Run, begin, commit_with};
@@ -179,7 +179,14 @@ fn into_tables(
                 file_plan::refuse_empty(target, plans)?;
             }
         }
-        tables::truncate(client, schema, tables)?;
+        let emptied: Vec<_> = targets
+            .iter()
+            .map(|target| Emptied {
+                table: &target.table,
+                partitioned: target.partitioned,
+            })
+            .collect();
+        tables::truncate(client, schema, &emptied)?;
         ledger::forget(client, schema, tables)?;
         run.others = ledger::of_others(client, schema, run.load_id)?;
     }

@@ -17,6 +17,8 @@ pub struct Constraints {
     pub foreign: Vec<ForeignKey>,
     /// Whether the table or a domain of its columns has CHECK constraints that [`checks`] gives.
     pub checked: bool,
+    /// Whether the table's rows are those of its partitions.
+    pub partitioned: bool,
 }
 
 /// What a column demands.
@@ -136,6 +138,8 @@ pub struct ForeignKey {
     pub parent_schema: String,
     /// The table that it refers to.
     pub parent: String,
+    /// Whether that table's rows are those of its partitions.
+    pub parent_partitioned: bool,
     /// The columns there, in the order of `columns`.
     pub parent_columns: Vec<String>,
     /// How each of them is compared with the column that refers to it.
@@ -236,7 +240,7 @@ const FOREIGN: &str = "
                  JOIN pg_attribute AS a ON a.attrelid = f.conrelid AND a.attnum = k.attnum ORDER BY k.place),
            array(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY AS k (attnum, place)
                  JOIN pg_attribute AS a ON a.attrelid = f.confrelid AND a.attnum = k.attnum ORDER BY k.place),
-           f.confmatchtype = 'f',
+           f.confmatchtype = 'f', p.relkind = 'p',
            e.*
     FROM pg_constraint AS f
     JOIN pg_class AS p ON p.oid = f.confrelid
@@ -272,7 +276,7 @@ pub fn read(
     schema: &str,
     table: &str,
 ) -> anyhow::Result<Option<Constraints>> {
-    let Some(oid) = oid(client, schema, table, &TABLES)? else {
+    let Some((oid, kind)) = oid(client, schema, table, &TABLES)? else {
         return Ok(None);
     };
     let mut rows = |query: &str| {
@@ -301,10 +305,12 @@ pub fn read(
                 columns: row.get(3),
                 parent_columns: row.get(4),
                 match_full: row.get(5),
-                equality: equality(row, 6),
+                parent_partitioned: row.get(6),
+                equality: equality(row, 7),
             })
             .collect(),
         checked: !rows(CHECKS)?.is_empty(),
+        partitioned: kind == PARTITIONED,
     }))
 }
 
@@ -317,7 +323,7 @@ pub fn columns(
     schema: &str,
     name: &str,
 ) -> anyhow::Result<Vec<ColumnLimits>> {
-    let Some(oid) = oid(client, schema, name, &RELATIONS)? else {
+    let Some((oid, _)) = oid(client, schema, name, &RELATIONS)? else {
         return Ok(Vec::new());
     };
     let rows = client
@@ -336,7 +342,7 @@ pub fn checks(
     schema: &str,
     table: &str,
 ) -> anyhow::Result<Vec<Check>> {
-    let Some(oid) = oid(client, schema, table, &TABLES)? else {
+    let Some((oid, _)) = oid(client, schema, table, &TABLES)? else {
         return Ok(Vec::new());
     };
     let rows = client
@@ -354,23 +360,26 @@ pub fn checks(
         .collect())
 }
 
+/// A table whose rows are those of its partitions.
+const PARTITIONED: &str = "p";
 /// What rows can be put into, as `pg_class.relkind` has it: tables, partitioned and foreign ones.
-const TABLES: [&str; 3] = ["r", "p", "f"];
+const TABLES: [&str; 3] = ["r", PARTITIONED, "f"];
 /// What rows can be read from: tables, views, materialised views.
-const RELATIONS: [&str; 5] = ["r", "p", "f", "v", "m"];
+const RELATIONS: [&str; 5] = ["r", PARTITIONED, "f", "v", "m"];
 
+/// The number and the kind of what is called `schema.name`, if it is of one of these kinds.
 fn oid(
     client: &mut impl GenericClient,
     schema: &str,
     name: &str,
     kinds: &[&str],
-) -> anyhow::Result<Option<u32>> {
-    let query = "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+) -> anyhow::Result<Option<(u32, String)>> {
+    let query = "SELECT c.oid, c.relkind::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
                  WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind::text = ANY ($3)";
     let row = client
         .query_opt(query, &[&schema, &name, &kinds])
         .context("reading the catalogue")?;
-    Ok(row.map(|row| row.get(0)))
+    Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
 /// How the columns of a key are compared, as five arrays of a row say, from the one with the index `first` on.

@@ -14,3 +14,13 @@ pub fn qualified(schema: &str, name: &str) -> String {
 pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
+
+/// A table as SQL names it in FROM and behind UPDATE and TRUNCATE: with `only`, the tables that inherit from it are left out.
+/// Of a partitioned table these hold the rows.
+pub fn relation(schema: &str, table: &str, only: bool) -> String {
+    let name = qualified(schema, table);
+    match only {
+        true => format!("ONLY {name}"),
+        false => name,
+    }
+}

@@ -1,7 +1,7 @@
 //! The statements that ask the database about staged values. Each records what it finds, row by row.
 
 use database::catalogue::constraints::Equality;
-use database::catalogue::identifier::{qualified, quoted};
+use database::catalogue::identifier::quoted;
 
 use crate::keys::check::KeyCheck;
 use crate::keys::results::{Finding, TABLE as FINDINGS};
@@ -34,7 +34,7 @@ pub(crate) fn about_key(
             let key = format!("t.{}", quoted(&name.columns[index]));
             equality[index].sql(&key, &format!("s.{column}"))
         });
-        let table = qualified(&name.schema, &name.table);
+        let table = name.relation();
         format!("EXISTS (SELECT FROM {table} AS t WHERE {same})")
     };
     let values = format!("pg_temp.{VALUES} AS s");
@@ -102,7 +102,7 @@ fn about_key_with_nulls(
     let theirs = each(columns, ", ", |index, _| {
         quoted(&unique.name.columns[index])
     });
-    let table = qualified(&unique.name.schema, &unique.name.table);
+    let table = unique.name.relation();
     let rows = format!(
         "(SELECT u.row, min(u.row) OVER same AS first, count(u.row) OVER same AS several,
                  bool_or(u.row IS NULL) OVER same AS taken

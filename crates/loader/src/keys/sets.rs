@@ -5,7 +5,7 @@
 
 use anyhow::Context;
 use bytesize::ByteSize;
-use database::catalogue::identifier::{qualified, quoted};
+use database::catalogue::identifier::quoted;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Row};
 use values::value::Value;
@@ -173,11 +173,7 @@ fn select(name: &KeyName) -> String {
         .iter()
         .map(|column| format!("{}::text", quoted(column)))
         .collect();
-    format!(
-        "SELECT {} FROM {}",
-        texts.join(", "),
-        qualified(&name.schema, &name.table)
-    )
+    format!("SELECT {} FROM {}", texts.join(", "), name.relation())
 }
 
 /// The key of a row that [`select`] gives.

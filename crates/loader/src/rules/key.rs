@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use database::catalogue::identifier;
 use dataset::ColumnType;
 use dataset::calendar::DAY_MICROSECONDS;
 use values::value::Value;
@@ -186,6 +187,8 @@ pub(crate) struct KeyName {
     pub schema: String,
     /// The table's name.
     pub table: String,
+    /// Whether the rows of other tables that inherit from this one are left out, as the server's own keys leave them out.
+    pub only: bool,
     /// The names of the columns.
     pub columns: Vec<String>,
     /// How each column is compared.
@@ -193,6 +196,11 @@ pub(crate) struct KeyName {
 }
 
 impl KeyName {
+    /// The table as SQL names it in FROM and behind UPDATE.
+    pub(crate) fn relation(&self) -> String {
+        identifier::relation(&self.schema, &self.table, self.only)
+    }
+
     /// Whether the server alone compares keys of this name.
     pub(crate) fn is_of_server(&self) -> bool {
         self.classes.contains(&KeyClass::Server)
@@ -206,6 +214,7 @@ impl KeyName {
         Self {
             schema: "s".to_owned(),
             table: table.to_owned(),
+            only: true,
             columns: vec!["id".to_owned()],
             classes: vec![KeyClass::Whole],
         }

@@ -111,6 +111,7 @@ impl Keys {
                 name: KeyName {
                     schema: schema.to_owned(),
                     table: table.name.clone(),
+                    only: !constraints.partitioned,
                     columns: name,
                     classes: classes.collect(),
                 },
@@ -131,6 +132,7 @@ impl Keys {
             let mut parent = KeyName {
                 schema: key.parent_schema.clone(),
                 table: key.parent.clone(),
+                only: !key.parent_partitioned,
                 columns: pairs.iter().map(|((key, _), _)| (*key).clone()).collect(),
                 classes: classes.collect(),
             };
@@ -198,6 +200,8 @@ impl Keys {
             let mut parent = KeyName {
                 schema: schema.to_owned(),
                 table: to.table.clone(),
+                // Where no foreign key stands against it, a row of a table that inherits is one of the parent too.
+                only: to.table == table.name && !constraints.partitioned,
                 columns: vec![to.column.clone()],
                 classes: vec![found],
             };

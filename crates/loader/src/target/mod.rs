@@ -44,6 +44,8 @@ pub(crate) struct Target {
     pub(crate) left_to_server: bool,
     /// Whether the table has CHECK constraints.
     pub(crate) checked: bool,
+    /// Whether the table's rows are those of its partitions.
+    pub(crate) partitioned: bool,
 }
 
 impl Target {
@@ -204,6 +206,7 @@ impl Target {
             references: keys.references,
             left_to_server: keys.left_to_server,
             checked: constraints.checked,
+            partitioned: constraints.partitioned,
             table: table.name.clone(),
             rules,
             columns,

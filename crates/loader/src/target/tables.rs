@@ -1,7 +1,7 @@
 //! Statements about the tables that rows go into: whether they exist, emptying, locking, adding keys.
 
 use anyhow::Context;
-use database::catalogue::identifier::qualified;
+use database::catalogue::identifier::{qualified, relation};
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
@@ -58,12 +58,28 @@ fn list(schema: &str, tables: &[&str]) -> String {
     names.join(", ")
 }
 
-/// Empties the tables.
+/// A table that is to be emptied.
+pub(crate) struct Emptied<'a> {
+    pub(crate) table: &'a str,
+    /// Whether the table's rows are those of its partitions.
+    pub(crate) partitioned: bool,
+}
+
+/// Empties the tables, partitioned ones with their partitions. Others that inherit from them keep their rows.
 ///
 /// # Errors
 /// [`Kind::Refused`] if others refer to them; [`Kind::Connection`] if the right is missing.
-pub(crate) fn truncate(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
-    let truncated = client.batch_execute(&format!("TRUNCATE {}", list(schema, tables)));
+pub(crate) fn truncate(
+    client: &mut Client,
+    schema: &str,
+    tables: &[Emptied<'_>],
+) -> anyhow::Result<()> {
+    let relations: Vec<_> = tables
+        .iter()
+        .map(|emptied| relation(schema, emptied.table, !emptied.partitioned))
+        .collect();
+    let tables: Vec<_> = tables.iter().map(|emptied| emptied.table).collect();
+    let truncated = client.batch_execute(&format!("TRUNCATE {}", relations.join(", ")));
     let failed = || format!("cannot empty {}", tables.join(", "));
     match truncated {
         Err(error) if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) => {

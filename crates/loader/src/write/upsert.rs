@@ -68,10 +68,12 @@ impl Upserts {
             plan,
             ..
         } = rows;
-        let (key, equality) = rows.target.primary().map_or((&[][..], &[][..]), |primary| {
+        let primary = rows.target.primary();
+        let (key, equality) = primary.map_or((&[][..], &[][..]), |primary| {
             (&primary.name.columns[..], &primary.equality[..])
         });
         let target = qualified(schema, table);
+        let replaced_in = primary.map_or(target.clone(), |primary| primary.name.relation());
         let list = |names: &[String]| {
             let names: Vec<_> = names.iter().map(|name| quoted(name)).collect();
             names.join(", ")
@@ -110,7 +112,7 @@ impl Upserts {
                 })
                 .collect();
             let statement = format!(
-                "UPDATE {target} AS t SET {} FROM (SELECT DISTINCT ON ({key}) * FROM pg_temp.{TABLE} ORDER BY {key}, {SEQUENCE} DESC) AS s
+                "UPDATE {replaced_in} AS t SET {} FROM (SELECT DISTINCT ON ({key}) * FROM pg_temp.{TABLE} ORDER BY {key}, {SEQUENCE} DESC) AS s
                  WHERE {}",
                 set.join(", "),
                 same.join(" AND "),

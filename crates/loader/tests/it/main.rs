@@ -7,6 +7,7 @@ mod cells;
 mod damage;
 mod encodings;
 mod hiring;
+mod inheritance;
 mod key_types;
 mod limits;
 mod line_ends;
