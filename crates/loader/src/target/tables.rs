@@ -1,9 +1,9 @@
 //! Statements about the tables that rows go into: whether they exist, emptying, locking, adding keys.
 
 use anyhow::Context;
-use database::catalogue::identifier::{qualified, relation};
+use database::catalogue::identifier::{qualified, quoted, relation};
 use dataset::Dataset;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::{Failure, Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -117,6 +117,63 @@ pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow
         }
     }
     Ok(())
+}
+
+/// What fires a row trigger, as `pg_trigger.tgtype` has it (src/include/catalog/pg_trigger.h).
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RowEvent {
+    Insert = 1 << 2,
+    Update = 1 << 4,
+}
+
+/// Adds to an error about a number of rows, other than was sent, the triggers of a table and its partitions that look at each
+/// row before it is taken and may leave it out. If there are none, or they cannot be asked for, the error stays as it is.
+pub(crate) fn with_triggers(
+    error: anyhow::Error,
+    client: &mut Client,
+    schema: &str,
+    table: &str,
+    event: RowEvent,
+) -> anyhow::Error {
+    if Failure::kind_of(&error) != Some(Kind::Check) {
+        return error;
+    }
+    let found = client.query(
+        "SELECT DISTINCT format('%I.%I', n.nspname, c.relname), t.tgname::text
+         FROM (SELECT $1::text::regclass AS oid UNION SELECT relid FROM pg_partition_tree($1::text::regclass)) AS r
+         JOIN pg_trigger AS t ON t.tgrelid = r.oid JOIN pg_class AS c ON c.oid = r.oid
+         JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgtype::integer & 3 = 3
+           AND t.tgtype::integer & $2 <> 0
+           AND NOT EXISTS (SELECT FROM pg_trigger AS above WHERE above.oid = t.tgparentid)
+         ORDER BY 1, 2",
+        &[&qualified(schema, table), &(event as i32)],
+    );
+    let found = match found {
+        Ok(found) if !found.is_empty() => found,
+        Ok(_) => return error,
+        Err(failed) => {
+            tracing::debug!(error = %failed, "triggers are not looked for");
+            return error;
+        }
+    };
+    let triggers = found.iter().map(|row| {
+        let (table, trigger): (&str, &str) = (row.get(0), row.get(1));
+        (
+            format!("`{trigger}` of {table}"),
+            format!("ALTER TABLE {table} DISABLE TRIGGER {}", quoted(trigger)),
+        )
+    });
+    let (named, disabled): (Vec<_>, Vec<_>) = triggers.unzip();
+    let triggers = match &named[..] {
+        [trigger] => format!("the row trigger {trigger}"),
+        _ => format!("one of the row triggers {}", named.join(", ")),
+    };
+    error.context(format!(
+        "{triggers} leaves rows out, as it seems, and a load accounts for every row: take these rows out of the file, or \
+         disable the trigger for the load ({})",
+        disabled.join("; ")
+    ))
 }
 
 /// Adds the dataset's keys, foreign keys and indexes, unless the tables have them.

@@ -11,7 +11,7 @@ use std::thread;
 use anyhow::Context;
 use database::Cancel;
 use database::copy::write::CopyIn;
-use dataset::failure::Kind;
+use dataset::failure::{Failure, Kind};
 use postgres::Client;
 use tracing::Span;
 use values::records::Noticed;
@@ -26,6 +26,7 @@ use crate::keys::memory_limit::FileKeys;
 use crate::keys::staged::FileRows;
 use crate::options::RejectLimit;
 use crate::report::Rows;
+use crate::target::tables::{self, RowEvent};
 use crate::write::copy_sender::CopySender;
 use crate::write::rejects::{Place, Rejects};
 use crate::write::upsert::Upserts;
@@ -101,11 +102,20 @@ pub(crate) fn load(
                 into.settle(&mut copy, &mut progress, &file)?;
             }
             copy.finish()
-                .map_err(|error| progress.sent.with_place(error, &target.table, &file))?;
+                .map_err(|error| match Failure::kind_of(&error) {
+                    Some(Kind::Check) => {
+                        tables::with_triggers(error, client, schema, table, RowEvent::Insert)
+                            .context(file.clone())
+                    }
+                    _ => progress.sent.with_place(error, table, &file),
+                })?;
             progress.sent.clear();
             progress
                 .upserts
                 .apply(client, into.rows)
+                .map_err(|error| {
+                    tables::with_triggers(error, client, schema, table, RowEvent::Update)
+                })
                 .with_context(|| file.clone())?;
             if ended {
                 return Ok(progress.outcome);

@@ -336,6 +336,41 @@ fn a_trigger_that_raises_is_told_with_its_words() {
 }
 
 #[test]
+fn triggers_that_leave_rows_out_are_named_where_the_rows_are_missed() {
+    let world = with_rows(
+        TABLE,
+        "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF NEW.qty = 7 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+             CREATE TRIGGER \"No 7\" BEFORE INSERT OR UPDATE ON item FOR EACH ROW EXECUTE FUNCTION leave_out();
+             CREATE TRIGGER behind AFTER INSERT ON item FOR EACH ROW EXECUTE FUNCTION leave_out();",
+    );
+    world.file("item.csv", "1,5,a\n2,7,b\n");
+    let said = world.refused(
+        &world.options(),
+        Kind::Check,
+        "item.csv: the row trigger `No 7` of shop.item leaves rows out",
+    );
+    for part in [
+        "ALTER TABLE shop.item DISABLE TRIGGER \"No 7\"",
+        "shop.item: 2 rows were sent, the server counts 1",
+        "nothing was loaded",
+    ] {
+        assert!(said.contains(part), "{said} lacks {part}");
+    }
+    assert!(!said.contains("behind"), "{said}");
+    // A row that replaces another.
+    world.file("item.csv", "2,6,b\n");
+    world.load(&world.options());
+    world.file("item.csv", "2,7,b\n");
+    let mut options = world.options();
+    options.on_duplicate = loader::OnDuplicate::Update;
+    world.refused(&options, Kind::Check, "`No 7` of shop.item leaves rows out");
+    let disabled = "ALTER TABLE shop.item DISABLE TRIGGER \"No 7\"";
+    world.connect().batch_execute(disabled).expect("disabled");
+    assert_eq!(world.load(&options).rows.updated, 1);
+}
+
+#[test]
 fn defaults_and_generated_and_identity_columns_get_their_values_from_the_server() {
     let world = shop(
         "columns = [\"id\", \"qty\"]\nheader = false",
