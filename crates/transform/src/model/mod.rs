@@ -7,6 +7,8 @@ mod expression;
 pub(crate) mod identifier;
 pub(crate) mod list;
 #[cfg(test)]
+mod list_document;
+#[cfg(test)]
 mod list_tests;
 pub(crate) mod literal;
 pub(crate) mod numerics;

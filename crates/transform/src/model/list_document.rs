@@ -1,0 +1,116 @@
+//! The list as the page on models shows it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+
+use super::list::{AGGREGATES, COMPARED, FUNCTIONS, T, casts};
+use super::tree::Function;
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/models.md");
+const BEGIN: &str = "<!-- What follows is written from the list by its test. -->\n";
+
+const TYPES: &[T] = &[
+    T::Boolean,
+    T::SmallInt,
+    T::Integer,
+    T::BigInt,
+    T::Numeric,
+    T::Real,
+    T::Double,
+    T::Text,
+    T::Char,
+    T::Date,
+    T::Time,
+    T::Timestamp,
+    T::TimestampTz,
+    T::Uuid,
+    T::Bytes,
+];
+
+/// What is computed by a name, in the order of the list: from which types which.
+type Signatures = Vec<(String, Vec<String>)>;
+
+fn add(all: &mut Signatures, name: &str, signature: String) {
+    match all.iter_mut().find(|(of, _)| of == name) {
+        Some((_, signatures)) => signatures.push(signature),
+        None => all.push((name.to_owned(), vec![signature])),
+    }
+}
+
+fn signature(takes: &[T], gives: T) -> String {
+    let takes: Vec<String> = takes.iter().map(|kind| kind.kind().to_string()).collect();
+    let of = takes.join(", ");
+    match takes.iter().all(|kind| *kind == gives.kind().to_string()) {
+        true => of,
+        false => format!("{of} → {}", gives.kind()),
+    }
+}
+
+fn table(head: [&str; 2], rows: &Signatures) -> String {
+    let mut text = format!("| {} | {} |\n| --- | --- |\n", head[0], head[1]);
+    for (name, signatures) in rows {
+        let name = name.replace('|', "\\|");
+        let _ = writeln!(text, "| `{name}` | {} |", signatures.join("; "));
+    }
+    text
+}
+
+fn document() -> String {
+    let mut functions = Signatures::new();
+    for entry in FUNCTIONS {
+        if entry.function != Function::Unequal {
+            add(
+                &mut functions,
+                entry.name,
+                signature(entry.takes, entry.gives),
+            );
+        }
+    }
+    let mut aggregates = vec![("count".to_owned(), vec!["any type → bigint".to_owned()])];
+    for (name, takes, gives, _) in AGGREGATES {
+        add(&mut aggregates, name, signature(&[*takes], *gives));
+    }
+    let mut compared = Signatures::new();
+    for [one, other] in COMPARED {
+        add(
+            &mut compared,
+            &one.kind().to_string(),
+            other.kind().to_string(),
+        );
+    }
+    let mut cast: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (at, from) in TYPES.iter().enumerate() {
+        let to = TYPES
+            .iter()
+            .filter(|to| **to != *from && casts(&from.kind(), &to.kind()));
+        cast.insert(at, to.map(|to| to.kind().to_string()).collect());
+    }
+    let cast: Signatures = cast
+        .into_iter()
+        .filter(|(_, to)| !to.is_empty())
+        .map(|(at, to)| (TYPES[at].kind().to_string(), vec![to.join(", ")]))
+        .collect();
+    [
+        table(["function or operator", "of"], &functions),
+        table(["aggregate", "of"], &aggregates),
+        table(["`=` `<>` `<` `<=` `>` `>=` of", "with"], &compared),
+        table(["cast of", "to"], &cast),
+    ]
+    .join("\n")
+}
+
+#[test]
+fn the_page_on_models_shows_the_list_as_it_is() {
+    let page = fs::read_to_string(PAGE).expect("read");
+    let (before, shown) = page.split_once(BEGIN).expect("the page has the place");
+    let document = format!("\n{}", document());
+    if std::env::var_os("EXTRATO_WRITE_DOCUMENTS").is_some() {
+        fs::write(PAGE, format!("{before}{BEGIN}{document}")).expect("written");
+        return;
+    }
+    assert_eq!(
+        shown, document,
+        "docs/models.md shows another list: run this test with EXTRATO_WRITE_DOCUMENTS=1"
+    );
+}
