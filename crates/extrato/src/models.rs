@@ -1,8 +1,8 @@
 //! `extrato models`: what the models give, what they read, and where their SQL lies.
 
-use database::{Cancel, ConnectionArgs, Environment};
+use database::{Cancel, ConnectionArgs, Environment, Settings};
 use dataset::Dataset;
-use dataset::failure::Kind;
+use dataset::failure::{Failure, Kind};
 use transform::describe::{Described, TableRead, check, describe};
 use transform::{Engine, Options};
 
@@ -53,23 +53,55 @@ pub(crate) fn run(
         None => Dataset::built_in().collect(),
     };
     let mut models = Vec::new();
+    let mut refused = None;
     for name in names {
         let dataset = Dataset::open(name)?;
         let mut described = describe(&dataset)?;
         if let Some(settings) = &settings {
             let schema = connection.schema.as_deref();
             let options = Options::of_models(dataset, schema, environment);
-            let checked = check(settings, &options, cancel)?;
-            for (model, (run_by, columns)) in described.iter_mut().zip(checked) {
-                (model.run_by, model.columns) = (run_by, columns);
-            }
+            refused = check_all(settings, &options, &mut described, cancel)?;
         }
         models.extend(described);
     }
     terminal.answer(&models, || {
         let texts: Vec<String> = models.iter().map(text).collect();
         texts.join("\n\n")
-    })
+    })?;
+    refused.map_or(Ok(()), Err)
+}
+
+/// Checks all models, and gives the first error of those that cannot be run, once all are described.
+fn check_all(
+    settings: &Settings,
+    options: &Options,
+    described: &mut [Described],
+    cancel: &Cancel,
+) -> anyhow::Result<Option<anyhow::Error>> {
+    let mut refused = None;
+    match check(settings, options, cancel) {
+        Ok(checked) => {
+            for (model, (run_by, columns)) in described.iter_mut().zip(checked) {
+                (model.run_by, model.columns) = (run_by, columns);
+            }
+        }
+        Err(error) if described.len() < 2 || Failure::kind_of(&error) == Some(Kind::Connection) => {
+            return Err(error);
+        }
+        // Each by itself, to tell those that can be run from those that cannot.
+        Err(_) => {
+            for (at, model) in described.iter_mut().enumerate() {
+                let mut options = options.clone();
+                options.dataset.models = vec![options.dataset.models[at].clone()];
+                let model = std::slice::from_mut(model);
+                if let Err(error) = check_all(settings, &options, model, cancel) {
+                    model[0].refused = Some(format!("{error:#}"));
+                    refused.get_or_insert(error);
+                }
+            }
+        }
+    }
+    Ok(refused)
 }
 
 fn text(model: &Described) -> String {
@@ -110,7 +142,10 @@ fn text(model: &Described) -> String {
         }
         _ => "Polars".to_owned(),
     };
-    lines.push(format!("  run by   {engine}"));
+    match &model.refused {
+        Some(why) => lines.push(format!("  refused  {why}")),
+        None => lines.push(format!("  run by   {engine}")),
+    }
     lines.join("\n")
 }
 

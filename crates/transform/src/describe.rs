@@ -38,6 +38,9 @@ pub struct Described {
     /// What runs it, as far as that is known without a database.
     #[serde(flatten)]
     pub run_by: RunBy,
+    /// Why it cannot be run over the tables of the database that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// A column that a model gives.
@@ -192,6 +195,7 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                 })
                 .collect(),
             run_by: route.into(),
+            refused: None,
         }
     });
     Ok(described.collect())

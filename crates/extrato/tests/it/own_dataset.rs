@@ -245,6 +245,13 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
         2,
         &[file, "column \"born\" does not exist"],
     );
+    // All are told, before the first that cannot be run ends it.
+    let told = models(&["--url", &url]).stdout;
+    let refused = format!("refused  {file}");
+    assert!(
+        told.contains(&refused) && told.contains("run by   Polars"),
+        "{told}"
+    );
     // Without schema.sql only the database knows the columns.
     fs::remove_file(world.path("copy/schema.sql")).unwrap();
     let told = models(&[]);

@@ -31,27 +31,37 @@ const TYPES: &[T] = &[
 /// What is computed by a name, in the order of the list: from which types which.
 type Signatures = Vec<(String, Vec<String>)>;
 
-fn add(all: &mut Signatures, name: &str, signature: String) {
+fn add(all: &mut Signatures, name: &str, signature: Option<String>) {
+    let Some(signature) = signature else {
+        return;
+    };
     match all.iter_mut().find(|(of, _)| of == name) {
+        Some((_, signatures)) if signatures.contains(&signature) => {}
         Some((_, signatures)) => signatures.push(signature),
         None => all.push((name.to_owned(), vec![signature])),
     }
 }
 
-fn signature(takes: &[T], gives: T) -> String {
-    let takes: Vec<String> = takes.iter().map(|kind| kind.kind().to_string()).collect();
-    let of = takes.join(", ");
-    match takes.iter().all(|kind| *kind == gives.kind().to_string()) {
-        true => of,
-        false => format!("{of} → {}", gives.kind()),
+/// What an entry takes, and what it gives if that is of another type; `None` of what goes without saying: a real beside a
+/// double precision is one.
+fn signature(takes: &[T], gives: T) -> Option<String> {
+    if takes.contains(&T::Real) && takes.contains(&T::Double) {
+        return None;
     }
+    let takes: Vec<String> = takes.iter().map(|kind| kind.kind().to_string()).collect();
+    let gives = gives.kind().to_string();
+    Some(match takes.iter().all(|kind| *kind == gives) {
+        // Two of a type are no more to be said than one.
+        true => takes.into_iter().next()?,
+        false => format!("{} → {gives}", takes.join(" and ")),
+    })
 }
 
 fn table(head: [&str; 2], rows: &Signatures) -> String {
     let mut text = format!("| {} | {} |\n| --- | --- |\n", head[0], head[1]);
     for (name, signatures) in rows {
         let name = name.replace('|', "\\|");
-        let _ = writeln!(text, "| `{name}` | {} |", signatures.join("; "));
+        let _ = writeln!(text, "| `{name}` | {} |", signatures.join(", "));
     }
     text
 }
@@ -76,7 +86,7 @@ fn document() -> String {
         add(
             &mut compared,
             &one.kind().to_string(),
-            other.kind().to_string(),
+            Some(other.kind().to_string()),
         );
     }
     let mut cast: BTreeMap<usize, Vec<String>> = BTreeMap::new();

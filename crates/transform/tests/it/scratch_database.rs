@@ -538,10 +538,11 @@ fn values_that_cannot_be_computed_or_declared_end_a_run_that_leaves_nothing() {
             "more than one row",
         ),
         (
-            "SELECT avg(id) / 7 AS a FROM client",
+            "SELECT avg(id) / 7 AS a FROM client WHERE id = ANY (ARRAY[1, 2])",
             "numeric(10,2)",
             Kind::Refused,
-            "a",
+            "column `a`: 0.21428571428571428571 is not a value of numeric(10,2), which dataset.toml declares, and no value is \
+             rounded: declare it wider",
         ),
         (
             "SELECT avg(id) * 100000000000 AS a FROM client",

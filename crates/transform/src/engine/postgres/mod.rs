@@ -338,6 +338,16 @@ fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
     };
     let said = error.root_cause().to_string();
     let said = said.trim_start_matches("ERROR: ");
+    // Of a column of the view that the model is, it is the declaration that can be changed.
+    let of_column = said.strip_prefix(&format!("table `{}`, ", model.name));
+    let of_column = of_column.and_then(|said| said.split_once(", which the column is carried as"));
+    let said = match of_column {
+        Some((what, _)) => format!(
+            "{what}, which dataset.toml declares, and no value is rounded: declare it wider, or text, for its exact digits, or \
+             round it in the SELECT"
+        ),
+        None => said.to_owned(),
+    };
     kind.error(format!(
         "{}: model `{}` cannot be computed: {said}{room}",
         model.file, model.name

@@ -10,7 +10,7 @@ use dataset::failure::Kind;
 use dataset::load_rules::LoadRules;
 use dataset::{Column, ColumnType, Dataset, Model, Table};
 use postgres::Client;
-use postgres::error::{DbError, ErrorPosition};
+use postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::model::refusal::error_at;
 use crate::model::select::check_names;
@@ -88,9 +88,14 @@ fn refused(model: &Model, said: &DbError, head: usize, lacking: &Lacking) -> any
             missing.join("; ")
         ));
     }
-    let hint = said
-        .hint()
-        .map_or(String::new(), |hint| format!(" ({hint})"));
+    let hint = match said.hint() {
+        Some(hint) => format!(" ({hint})"),
+        None if *said.code() == SqlState::UNDEFINED_TABLE => {
+            " among the tables that dataset.toml lists: list it there if the database has it"
+                .to_owned()
+        }
+        None => String::new(),
+    };
     error_at(model, &place, &format!("{}{hint}", said.message()))
 }
 

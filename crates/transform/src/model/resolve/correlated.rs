@@ -11,38 +11,10 @@ use super::super::tree::{
     Resolved, Scalar, Value,
 };
 use super::super::types::Type;
+use super::around::{Around, Belonging, Wanted};
 use super::grouping;
 use super::resolver::{Context, Resolver};
 use super::scalar::logic;
-use super::scope::Scope;
-
-/// The query around a sub-select that is being resolved.
-pub(super) struct Around {
-    pub(super) scope: Scope,
-    wanted: Wanted,
-    /// Whether the sub-select's own SELECT, and not one within it, is still to come.
-    is_to_come: bool,
-    /// Whether it is the WHERE of that SELECT that is being resolved.
-    pub(super) in_where: bool,
-    found: Option<Belonging>,
-}
-
-/// What a sub-select is there for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// Whether it has a row.
-    Exists,
-    /// Its only value.
-    Value,
-    /// A column, in which another value is looked for.
-    Column,
-}
-
-/// Which rows of a sub-select belong to a row around it, and what is asked of them.
-pub(super) struct Belonging {
-    keys: Vec<Scalar>,
-    asked: Asked,
-}
 
 /// The rest of a SELECT whose WHERE uses columns of the row around it.
 pub(super) struct Selected {

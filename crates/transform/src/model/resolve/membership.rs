@@ -9,7 +9,7 @@ use super::super::tree::{
     Comparison, Derived, Function, Node, Place, Relation, Resolved, Scalar, Value,
 };
 use super::super::types::Type;
-use super::correlated::Wanted;
+use super::around::Wanted;
 use super::resolver::{Context, Resolver};
 use super::scalar::logic;
 

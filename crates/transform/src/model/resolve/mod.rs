@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod arguments;
+mod around;
 mod call;
 mod cast;
 mod coerce;

@@ -6,7 +6,7 @@ use super::super::catalog::Catalog;
 use super::super::refusal::{Refusal, Result};
 use super::super::tree::{OutputColumn, Place, Relation, Resolved, Scalar};
 use super::super::types::Type;
-use super::correlated::Around;
+use super::around::Around;
 use super::scope::Scope;
 
 /// How deep expressions and SELECTs may be nested.
