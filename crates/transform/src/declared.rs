@@ -1,9 +1,10 @@
 //! The columns of models that declare none: those that their SELECTs give.
 
 use anyhow::Context;
-use database::{Cancel, Settings, catalogue, transaction};
+use database::{Cancel, Environment, Settings, catalogue, transaction};
 use dataset::{ColumnType, Dataset};
 
+use crate::check::verify;
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
@@ -49,6 +50,26 @@ pub(crate) fn declared(
         model.declare(columns)?;
     }
     Ok(Some(options))
+}
+
+impl verify::Source {
+    /// The same, with the columns of models that declare none; they are those of the SELECTs over the tables of a database.
+    ///
+    /// # Errors
+    /// Those of a run before it reads a row.
+    pub fn declared(
+        self,
+        settings: &Settings,
+        environment: &Environment,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Self> {
+        let options = Options::of_models(self.dataset.clone(), Some(&self.schema), environment);
+        let tables = Source::Database(settings);
+        Ok(match declared(&tables, &options, cancel)? {
+            Some(Options { dataset, .. }) => Self { dataset, ..self },
+            None => self,
+        })
+    }
 }
 
 fn of_database(

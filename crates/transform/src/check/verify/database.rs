@@ -7,7 +7,7 @@ use anyhow::Context;
 use database::catalogue::identifier::quoted;
 use database::copy::read::Blocks;
 use database::snapshot::Snapshot;
-use database::{Cancel, Environment, Settings};
+use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
 use dataset::{Dataset, Model};
 use tracing::field::Empty;
@@ -17,11 +17,8 @@ use super::output::Output;
 use super::query::Query;
 use super::records::Records;
 use super::verified::AgainstDatabase;
-use crate::declared::declared;
-use crate::extract::tables;
 use crate::model::projection::{Needed, undecoded};
 use crate::model::select::Select;
-use crate::options::Options;
 
 /// Where the rows of an output came from.
 #[derive(Debug, Clone)]
@@ -33,24 +30,6 @@ pub struct Source {
 }
 
 impl Source {
-    /// The same, with the columns of models that declare none; they are those of the SELECTs over the tables of a database.
-    ///
-    /// # Errors
-    /// Those of a run before it reads a row.
-    pub fn declared(
-        self,
-        settings: &Settings,
-        environment: &Environment,
-        cancel: &Cancel,
-    ) -> anyhow::Result<Self> {
-        let options = Options::of_models(self.dataset.clone(), Some(&self.schema), environment);
-        let tables = tables::Source::Database(settings);
-        Ok(match declared(&tables, &options, cancel)? {
-            Some(Options { dataset, .. }) => Self { dataset, ..self },
-            None => self,
-        })
-    }
-
     /// The model that made an output.
     ///
     /// # Errors
