@@ -3,8 +3,8 @@
 //! What is on no list is refused before a row is read.
 //!
 //! Beside the entries here stand the constructs that take any type, which the resolver knows by name: CASE, COALESCE,
-//! NULLIF, GREATEST, LEAST, IN, BETWEEN, LIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, EXTRACT, DATE_TRUNC, and the casts of
-//! [`casts`].
+//! NULLIF, GREATEST, LEAST, IN, BETWEEN, LIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, EXTRACT, DATE_TRUNC, intervals that are added
+//! to what [`MOVED`] names, and the casts of [`casts`].
 
 use super::tree::{AggregateFunction, Comparison, Field, Function};
 use super::types::Type;
@@ -274,6 +274,14 @@ pub(crate) const UNITS: &[(&str, Field)] = &[
     ("year", Field::Year),
     ("quarter", Field::Quarter),
     ("month", Field::Month),
+/// The types to which an interval is added, or from which it is taken, and what that gives. In the time zone UTC, in which
+/// a model runs, no day is longer than another.
+pub(crate) const MOVED: &[(T, T)] = &[
+    (T::Date, T::Timestamp),
+    (T::Timestamp, T::Timestamp),
+    (T::TimestampTz, T::TimestampTz),
+];
+
     ("week", Field::Week),
     ("day", Field::Day),
     ("hour", Field::Hour),

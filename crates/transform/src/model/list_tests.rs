@@ -9,7 +9,7 @@ use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset};
 use testkit::Database;
 
-use super::list::{AGGREGATES, COMPARED, FUNCTIONS, T, UNITS, casts, extracts};
+use super::list::{AGGREGATES, COMPARED, FUNCTIONS, MOVED, T, UNITS, casts, extracts};
 use super::tree::{Field, Function};
 use crate::{Format, Layout, Options};
 
@@ -248,6 +248,31 @@ fn cases() -> Vec<Case> {
     for (unit, _) in UNITS {
         for kind in [T::Timestamp, T::TimestampTz] {
             add(format!("DATE_TRUNC('{unit}', a)"), &[kind], false);
+        }
+    }
+    for (kind, _) in MOVED {
+        for interval in [
+            "'1 month'",
+            "'13 months'",
+            "'-1 year'",
+            "'1 day'",
+            "'1 year 2 months 3 days 04:05:06.5'",
+            "'90' DAY",
+            "'-1' MONTH",
+            "'25' HOUR",
+            "'1.000001 seconds'",
+            "'9998 years'",
+            "'2 weeks'",
+        ] {
+            add(format!("a + INTERVAL {interval}"), &[*kind], false);
+            add(format!("a - INTERVAL {interval}"), &[*kind], false);
+        }
+        for expression in [
+            "'1 month'::interval + a",
+            "a + 3 * INTERVAL '1 month 1 day 01:00'",
+            "a - (INTERVAL '1 month' - INTERVAL '1 day' * 2)",
+        ] {
+            add(expression.to_owned(), &[*kind], false);
         }
     }
     cases.retain(|case| !case.takes.is_empty());

@@ -141,7 +141,7 @@ fn date(text: &str) -> Option<i32> {
 }
 
 /// `HH:MM`, `HH:MM:SS` or with up to six digits after a point; in microseconds.
-fn time(text: &str) -> Option<i64> {
+pub(super) fn time(text: &str) -> Option<i64> {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
     let parts: Vec<&str> = clock.split(':').collect();
     let two_digits =

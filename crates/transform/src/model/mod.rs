@@ -5,6 +5,7 @@
 pub(crate) mod catalog;
 mod expression;
 pub(crate) mod identifier;
+mod interval;
 pub(crate) mod list;
 #[cfg(test)]
 mod list_document;

@@ -27,6 +27,14 @@ pub(crate) enum Value {
     Date(i32),
 }
 
+/// A span of time, in the parts that Postgres keeps apart: a month has no fixed number of days, nor a day of hours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Interval {
+    pub(crate) months: i32,
+    pub(crate) days: i32,
+    pub(crate) microseconds: i64,
+}
+
 /// What is computed from arguments whose types, and so the meaning, are settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
@@ -83,6 +91,8 @@ pub(crate) enum Function {
     Extract(Field),
     /// `DATE_TRUNC`
     TruncateTime(Field),
+    /// The timestamp that lies an interval further.
+    Move(Interval),
     /// Not known for want of a database.
     Untyped,
     /// Not known to give what Postgres gives: such a model is refused.

@@ -259,6 +259,8 @@ fn dates_have_their_parts() {
                 EXTRACT(ISOYEAR FROM at) AS i, EXTRACT(DOY FROM at) AS n, EXTRACT(HOUR FROM at) AS h FROM t",
         "SELECT id, day + 1 AS next, day - DATE '2020-01-01' AS days, at::date = day AS same, day < '2021-06-01' AS before FROM t",
         "SELECT id FROM t WHERE at >= '2021-01-01' AND at < TIMESTAMP '2024-02-29 23:59:59.6'",
+        "SELECT id, day + INTERVAL '1 month' AS next, at - INTERVAL '90' DAY AS before, 2 * INTERVAL '1 day 02:00' + at AS later FROM t",
+        "SELECT id FROM t WHERE day < DATE '2020-12-31' + INTERVAL '2' MONTH AND day >= '2000-01-01'::date - '1 year 1 sec'::interval",
     ] {
         shop.check(sql);
     }
@@ -266,7 +268,11 @@ fn dates_have_their_parts() {
         "SELECT TO_CHAR(at, 'YYYY') AS y FROM t",
         &["column 8", "to_char", "list"],
     );
-    shop.check_refused("SELECT day + INTERVAL '1 day' AS y FROM t", &["list"]);
+    shop.check_refused("SELECT INTERVAL '1 day' AS y FROM t", &["list"]);
+    shop.check_refused(
+        "SELECT day + INTERVAL '1.5 days' AS y FROM t",
+        &["INTERVAL '1.5 days'", "write numbers with their units"],
+    );
     shop.check_refused("SELECT NOW() AS y FROM t", &["now"]);
 }
 

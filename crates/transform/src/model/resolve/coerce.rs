@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dataset::Collation;
+use dataset::calendar::DAY_MICROSECONDS;
 
 use super::super::list::{self, T};
 use super::super::literal;
@@ -104,6 +105,11 @@ impl Resolver<'_> {
             }
             _ => [left, right],
         })
+                match (midnight(&left), midnight(&right)) {
+                    (None, Some(day)) if left.kind == Type::Date => return Ok([left, day]),
+                    (Some(day), None) if right.kind == Type::Date => return Ok([day, right]),
+                    _ => {}
+                }
     }
 
     /// An expression as one of a type that it is cast to implicitly. A numeric keeps its scale where it has more digits.
@@ -262,6 +268,19 @@ pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
             ..value
         },
         false => Scalar {
+/// The day that a constant timestamp begins, with which a date is compared as with the timestamp.
+fn midnight(scalar: &Scalar) -> Option<Scalar> {
+    match (&scalar.node, &scalar.kind) {
+        (Node::Constant(Value::Integer(moment)), Type::Timestamp)
+            if moment.rem_euclid(DAY_MICROSECONDS) == 0 =>
+        {
+            let day = i32::try_from(moment.div_euclid(DAY_MICROSECONDS)).ok()?;
+            Some(Scalar::constant(Value::Date(day), Type::Date).at(scalar.at))
+        }
+        _ => None,
+    }
+}
+
             collation,
             ..Scalar::call(Function::Cast, vec![value], kind)
         },

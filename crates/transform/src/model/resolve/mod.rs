@@ -1,7 +1,8 @@
 //! A SELECT's names and types, found as Postgres finds them; whatever is on no list is refused.
 //!
 //! [`query`] reads WITH, set operations, ORDER BY and LIMIT, [`select`] the clauses of one SELECT, [`from`] its joins,
-//! [`scalar`], [`membership`], [`correlated`], [`call`], [`aggregate`] and [`window`] expressions; [`coerce`] and [`cast`] give them
+//! [`scalar`], [`membership`], [`correlated`], [`call`], [`interval`], [`aggregate`] and [`window`] expressions; [`coerce`] and
+//! [`cast`] give them
 //! types, and [`grouping`] tells what is computed before and after rows are grouped.
 
 mod aggregate;
@@ -13,6 +14,7 @@ mod coerce;
 mod correlated;
 mod from;
 mod grouping;
+mod interval;
 mod membership;
 mod names;
 mod query;

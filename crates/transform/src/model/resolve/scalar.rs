@@ -453,6 +453,9 @@ impl Resolver<'_> {
                 at,
             ));
         }
+        if let Some(moved) = self.moved(expr, left, op, right, context)? {
+            return Ok(moved);
+        }
         let sign = op.to_string();
         let known = list::comparison(&sign).is_some()
             || list::FUNCTIONS.iter().any(|entry| entry.name == sign);
@@ -655,7 +658,7 @@ fn is_swallowed(right: &Expr) -> bool {
 }
 
 /// The digits of a number, also in brackets.
-fn number_of(expr: &Expr) -> Option<&str> {
+pub(super) fn number_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Nested(inner) => number_of(inner),
         Expr::Value(value) => match &value.value {

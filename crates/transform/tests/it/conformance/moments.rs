@@ -19,6 +19,40 @@ impl Generator<'_> {
         }
     }
 
+    /// A constant interval, as a literal or a sum of some.
+    fn interval(&mut self) -> String {
+        let literals = [
+            "INTERVAL '1 month'",
+            "INTERVAL '3' MONTH",
+            "INTERVAL '1' YEAR",
+            "INTERVAL '90' DAY",
+            "INTERVAL '1 year 2 months 3 days 04:05:06.5'",
+            "'1 day'::interval",
+            "CAST('-1 month' AS interval)",
+            "INTERVAL '36 hours'",
+            "INTERVAL '2 weeks'",
+            "INTERVAL '0.000001 seconds'",
+            "INTERVAL '-13 months'",
+        ];
+        match self.choices.weighted(&[80, 8, 6, 6]) {
+            0 => self.choices.one_of(&literals).to_owned(),
+            1 => format!("2 * {}", self.choices.one_of(&literals)),
+            2 => format!("({} - INTERVAL '1 day')", self.choices.one_of(&literals)),
+            _ => format!("-{}", self.choices.one_of(&literals)),
+        }
+    }
+
+    /// A date or timestamp with an interval added or taken away: a timestamp, of the zone that the first has.
+    fn moved(&mut self, from: Wanted, scope: &Scope, depth: usize) -> String {
+        let moment = self.scalar(from, scope, depth).operand();
+        let interval = self.interval();
+        match self.choices.weighted(&[45, 40, 15]) {
+            0 => format!("{moment} + {interval}"),
+            1 => format!("{moment} - {interval}"),
+            _ => format!("{interval} + {moment}"),
+        }
+    }
+
     fn date(&mut self, scope: &Scope, depth: usize) -> Typed {
         match self.choices.weighted(&[50, 30, 15, 5]) {
             0 => {
@@ -62,6 +96,10 @@ impl Generator<'_> {
     }
 
     fn timestamp(&mut self, scope: &Scope, depth: usize) -> Typed {
+        if self.choices.chance(30) {
+            let from = self.choices.one_of(&[Wanted::Date, Wanted::Timestamp]);
+            return Typed::open(self.moved(from, scope, depth), Kind::Timestamp);
+        }
         match self.choices.weighted(&[50, 30, 10, 5, 5]) {
             0 => {
                 let timestamp = self.scalar(Wanted::Timestamp, scope, depth);
@@ -111,6 +149,12 @@ impl Generator<'_> {
     }
 
     fn timestamptz(&mut self, scope: &Scope, depth: usize) -> Typed {
+        if self.choices.chance(30) {
+            return Typed::open(
+                self.moved(Wanted::TimestampTz, scope, depth),
+                Kind::TimestampTz,
+            );
+        }
         let unit = self.unit();
         match self.choices.weighted(&[50, 20, 30]) {
             0 => {

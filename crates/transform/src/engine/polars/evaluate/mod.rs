@@ -141,6 +141,7 @@ impl Engine<'_> {
             Function::TruncateTime(unit) => time::truncate(unit, arguments),
             Function::Add
             | Function::Subtract
+            Function::Move(interval) => time::moved(interval, arguments),
             | Function::Multiply
             | Function::Divide
             | Function::Modulo

@@ -4,7 +4,7 @@ use dataset::calendar::{CARRIED_DAYS, DAY_MICROSECONDS, Date};
 
 use super::super::array::Array;
 use super::arguments::{Arguments, Result, unary};
-use crate::model::tree::Field;
+use crate::model::tree::{Field, Interval};
 use crate::model::types::Type;
 
 const HOUR: i64 = 3_600_000_000;
@@ -74,6 +74,14 @@ fn iso_week(day: i32) -> (i32, i32) {
     }
     .days();
     (year, (thursday - first) / 7 + 1)
+}
+
+/// Timestamps that lie an interval further.
+pub(super) fn moved(interval: Interval, arguments: &Arguments<'_>) -> Result<Array> {
+    let moved = unary(arguments.integers(0)?, |moment| {
+        interval.carried_from(moment)
+    })?;
+    Ok(Array::of_integers(moved))
 }
 
 /// Timestamps without what is smaller than a unit.
