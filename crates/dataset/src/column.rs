@@ -147,6 +147,8 @@ pub struct Column {
     pub kind: ColumnType,
     /// Whether the dataset asks for a cast to text on the way out.
     pub cast_to_text: bool,
+    /// Whether it is a `numeric(p,s)` in the database, so that each of its values is shown with `s` digits after the point.
+    pub fixed_scale: bool,
     /// Whether the database allows NULL in it.
     pub nullable: bool,
     /// What the database says of a column that is carried as text; `None` for any other.

@@ -229,10 +229,12 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
         },
         _ => carried(type_name, type_kind, typmod).map_err(|why| refuse(&why))?,
     };
+    let is_as_declared = matches!(kind, ColumnType::Numeric { .. }) && numeric(typmod) == Ok(kind);
     Ok(Column {
         name,
         kind,
         cast_to_text,
+        fixed_scale: is_as_declared,
         nullable: !row.get::<_, bool>(1),
         text: (kind == ColumnType::Text).then(|| traits(row, cast_to_text)),
     })

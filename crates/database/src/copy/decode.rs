@@ -439,6 +439,7 @@ mod tests {
                 name: format!("c{index}"),
                 kind: *kind,
                 cast_to_text: false,
+                fixed_scale: true,
                 text: None,
                 nullable: true,
             })

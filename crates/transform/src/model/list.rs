@@ -9,7 +9,7 @@
 use super::tree::{AggregateFunction, Comparison, Field, Function};
 use super::types::Type;
 
-/// A type in the list. `Numeric` stands for those of any scale.
+/// A type in the list. `Numeric` stands for those of any scale, and of none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum T {
     Boolean,
@@ -33,7 +33,7 @@ impl T {
     /// Whether a type is one that this stands for.
     pub(crate) fn is(self, kind: &Type) -> bool {
         match (self, kind) {
-            (Self::Numeric, Type::Numeric(_)) => true,
+            (Self::Numeric, kind) => kind.is_numeric(),
             (Self::Text, kind) => kind.is_text(),
             _ => *kind == self.kind(),
         }
@@ -125,6 +125,7 @@ pub(crate) const FUNCTIONS: &[Entry] = {
         entry("/", &[SmallInt, SmallInt], SmallInt, F::Divide),
         entry("/", &[Integer, Integer], Integer, F::Divide),
         entry("/", &[BigInt, BigInt], BigInt, F::Divide),
+        entry("/", &[Numeric, Numeric], Numeric, F::Divide),
         entry("/", &[Real, Real], Real, F::Divide),
         entry("/", &[Real, Double], Double, F::Divide),
         entry("/", &[Double, Real], Double, F::Divide),
@@ -185,7 +186,6 @@ pub(crate) const FUNCTIONS: &[Entry] = {
         entry("strpos", &[Text, Text], Integer, F::Position),
         entry("starts_with", &[Text, Text], Boolean, F::StartsWith),
         // What Postgres would take where no other entry fits so well, and what isn't known to be equal here.
-        entry("/", &[Numeric, Numeric], Numeric, F::Unequal),
         entry("substring", &[Text, Text], Text, F::Unequal),
     ]
 };
@@ -221,6 +221,10 @@ pub(crate) const AGGREGATES: &[(&str, T, T, AggregateFunction)] = {
         ("sum", Numeric, Numeric, A::Sum),
         ("sum", Real, Real, A::Sum),
         ("sum", Double, Double, A::Sum),
+        ("avg", SmallInt, Numeric, A::Mean),
+        ("avg", Integer, Numeric, A::Mean),
+        ("avg", BigInt, Numeric, A::Mean),
+        ("avg", Numeric, Numeric, A::Mean),
         ("avg", Real, Double, A::Mean),
         ("avg", Double, Double, A::Mean),
         ("min", SmallInt, SmallInt, A::Min), ("max", SmallInt, SmallInt, A::Max),
@@ -243,11 +247,12 @@ pub(crate) const AGGREGATES: &[(&str, T, T, AggregateFunction)] = {
 pub(crate) fn casts(from: &Type, to: &Type) -> bool {
     use Type as K;
     match (from, to) {
-        (K::Real | K::Double, K::Numeric(_)) => false,
+        (K::Real | K::Double, to) if to.is_numeric() => false,
         (from, to) if from.is_number() && to.is_number() => true,
         (K::Boolean, K::Integer | K::Text | K::Varchar) => true,
         (K::Integer, K::Boolean) => true,
         (K::SmallInt | K::Integer | K::BigInt | K::Enum(_) | K::Uuid | K::Char, to) => to.is_text(),
+        (K::Numeric(_) | K::Unconstrained, to) => to.is_text(),
         (from, to) if from.is_text() => to.is_text(),
         (K::Date, K::Timestamp) => true,
         (K::Timestamp, K::Date | K::Time) => true,
@@ -269,11 +274,6 @@ pub(crate) fn extracts(field: Field, from: &Type) -> bool {
     }
 }
 
-/// The units that DATE_TRUNC takes.
-pub(crate) const UNITS: &[(&str, Field)] = &[
-    ("year", Field::Year),
-    ("quarter", Field::Quarter),
-    ("month", Field::Month),
 /// The types to which an interval is added, or from which it is taken, and what that gives. In the time zone UTC, in which
 /// a model runs, no day is longer than another.
 pub(crate) const MOVED: &[(T, T)] = &[
@@ -282,6 +282,11 @@ pub(crate) const MOVED: &[(T, T)] = &[
     (T::TimestampTz, T::TimestampTz),
 ];
 
+/// The units that DATE_TRUNC takes.
+pub(crate) const UNITS: &[(&str, Field)] = &[
+    ("year", Field::Year),
+    ("quarter", Field::Quarter),
+    ("month", Field::Month),
     ("week", Field::Week),
     ("day", Field::Day),
     ("hour", Field::Hour),

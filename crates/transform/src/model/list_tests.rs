@@ -250,6 +250,74 @@ fn cases() -> Vec<Case> {
             add(format!("DATE_TRUNC('{unit}', a)"), &[kind], false);
         }
     }
+    for takes in [
+        [T::Numeric, T::Numeric],
+        [T::Integer, T::Numeric],
+        [T::Numeric, T::BigInt],
+        [T::SmallInt, T::Numeric],
+    ] {
+        for expression in [
+            "-(a / b)",
+            "ABS(a / b)",
+            "SIGN(a / b)",
+            "ROUND(a / b)",
+            "ROUND(a / b, 2)",
+            "ROUND(a / b, 18)",
+            "ROUND(a / b, -1)",
+            "TRUNC(a / b)",
+            "TRUNC(a / b, 3)",
+            "CEIL(a / b)",
+            "FLOOR(a / b)",
+            "a / b + 1",
+            "0.5 - a / b",
+            "a / b * 3",
+            "a / b / b",
+            "a / b > b",
+            "a / b = 1.0",
+            "a / b BETWEEN -1 AND 1",
+            "a / b IN (0.5, 1, 3)",
+            "a / b IS DISTINCT FROM 1",
+            "COALESCE(a / b, 0)",
+            "CASE WHEN a > 0 THEN a / b ELSE 0.50 END",
+            "NULLIF(a / b, 1.000)",
+            "GREATEST(a / b, b)",
+            "LEAST(a / b, 1)",
+            "CAST(a / b AS numeric(20,3))",
+            "CAST(a / b AS numeric)",
+            "CAST(a / b AS double precision)",
+            "CAST(a / b AS bigint)",
+            "CAST(a / b AS text)",
+            "CAST(a / NULLIF(b, 0) AS real)",
+            "a / 7.0000000000000000",
+            "100.00 * a / b",
+        ] {
+            add(expression.to_owned(), &takes, false);
+        }
+    }
+    for kind in [T::SmallInt, T::Integer, T::BigInt, T::Numeric] {
+        for expression in [
+            "AVG(DISTINCT a)",
+            "AVG(a) FILTER (WHERE a > 0)",
+            "ROUND(AVG(a), 2)",
+            "AVG(a) * 0.2",
+            "AVG(a)::text",
+            "AVG(a / 3.0)",
+            "SUM(a / 3.0)",
+            "MIN(a / 3.0)",
+            "MAX(a / 7.0)",
+            "AVG(a) / COUNT(*)",
+            "COALESCE(AVG(a), 0) > SUM(a)",
+            "AVG(CASE WHEN a > 0 THEN a ELSE 1.50 END)",
+        ] {
+            // Of the ends of bigint these have more digits than are carried.
+            let is_wide = expression.contains("M(a / 3.0)")
+                || expression.contains("(a / 3.0)") && expression.starts_with("AVG")
+                || expression.contains("CASE");
+            if kind != T::BigInt || !is_wide {
+                add(expression.to_owned(), &[kind], true);
+            }
+        }
+    }
     for (kind, _) in MOVED {
         for interval in [
             "'1 month'",

@@ -46,7 +46,7 @@ pub(crate) fn quoted(text: &str, kind: &Type) -> Result<(Value, Type), String> {
             }
             Value::Integer(value)
         }
-        Type::Numeric(_) => {
+        kind if kind.is_numeric() => {
             let (sign, digits) = match trimmed.strip_prefix('-') {
                 Some(digits) => (-1, digits),
                 None => (1, trimmed),

@@ -194,7 +194,6 @@ pub(crate) enum AggregateFunction {
     Sum,
     Min,
     Max,
-    /// The mean of floats; that of numerics is not on the list.
     Mean,
     All,
     Any,

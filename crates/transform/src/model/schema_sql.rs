@@ -48,6 +48,7 @@ pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
                         name: folded(&column.name),
                         kind,
                         cast_to_text: false,
+                        fixed_scale: matches!(kind, ColumnType::Numeric { .. }),
                         nullable: !column.options.iter().any(|of| is_not_null(&of.option)),
                         text,
                     }
@@ -71,6 +72,7 @@ pub(crate) fn as_read(column: Column, table: &dataset::Table) -> Column {
         },
         (false, Some(kind)) => Column {
             kind: *kind,
+            fixed_scale: false,
             text: None,
             ..column
         },

@@ -12,8 +12,12 @@ pub(crate) enum Type {
     SmallInt,
     Integer,
     BigInt,
-    /// `numeric`, whose values have at most so many digits after the point.
+    /// `numeric`, each value of which Postgres shows with so many digits after the point.
     Numeric(u8),
+    /// `numeric`, whose values have at most so many digits after the point; how many Postgres shows of each isn't known.
+    NumericUpTo(u8),
+    /// `numeric`, whose values have each their own number of digits after the point: that of a quotient.
+    Unconstrained,
     Real,
     Double,
     Text,
@@ -53,6 +57,8 @@ pub(crate) enum Held {
     Integers,
     /// Numerics, at their type's scale.
     Numerics,
+    /// Numerics, each with a scale of its own.
+    Decimals,
     Reals,
     Doubles,
     Text,
@@ -71,7 +77,8 @@ impl Type {
             ColumnType::BigInt => Self::BigInt,
             ColumnType::Real => Self::Real,
             ColumnType::Double => Self::Double,
-            ColumnType::Numeric { scale, .. } => Self::Numeric(scale),
+            ColumnType::Numeric { scale, .. } if column.fixed_scale => Self::Numeric(scale),
+            ColumnType::Numeric { scale, .. } => Self::NumericUpTo(scale),
             ColumnType::Text => match column.text.as_ref().map(|text| &text.kind) {
                 Some(TextKind::Text) => Self::Text,
                 Some(TextKind::Varchar) => Self::Varchar,
@@ -105,7 +112,8 @@ impl Type {
             | Self::Time
             | Self::Timestamp
             | Self::TimestampTz => Held::Integers,
-            Self::Numeric(_) => Held::Numerics,
+            Self::Numeric(_) | Self::NumericUpTo(_) => Held::Numerics,
+            Self::Unconstrained => Held::Decimals,
             Self::Real => Held::Reals,
             Self::Double => Held::Doubles,
             Self::Date => Held::Dates,
@@ -131,7 +139,7 @@ impl Type {
             Self::SmallInt => ColumnType::SmallInt,
             Self::Integer => ColumnType::Integer,
             Self::BigInt => ColumnType::BigInt,
-            Self::Numeric(scale) => ColumnType::Numeric {
+            Self::Numeric(scale) | Self::NumericUpTo(scale) => ColumnType::Numeric {
                 precision: dataset::MAX_PRECISION,
                 scale: *scale,
             },
@@ -143,6 +151,7 @@ impl Type {
             | Self::Name
             | Self::Enum(_)
             | Self::Opaque
+            | Self::Unconstrained
             | Self::Unknown => ColumnType::Text,
             Self::Date => ColumnType::Date,
             Self::Time => ColumnType::Time,
@@ -162,11 +171,16 @@ impl Type {
         match (self, declared) {
             (Self::Any | Self::Unknown, _) => true,
             (
-                Self::SmallInt | Self::Integer | Self::BigInt | Self::Numeric(0),
+                Self::SmallInt
+                | Self::Integer
+                | Self::BigInt
+                | Self::Numeric(0)
+                | Self::NumericUpTo(0)
+                | Self::Unconstrained,
                 To::SmallInt | To::Integer | To::BigInt | To::Numeric { .. },
             ) => true,
             (
-                Self::Numeric(scale),
+                Self::Numeric(scale) | Self::NumericUpTo(scale),
                 To::Numeric {
                     scale: declared, ..
                 },
@@ -181,7 +195,19 @@ impl Type {
     }
 
     pub(crate) fn is_number(&self) -> bool {
-        self.is_integer() || matches!(self, Self::Numeric(_) | Self::Real | Self::Double)
+        self.is_integer() || self.is_numeric() || matches!(self, Self::Real | Self::Double)
+    }
+
+    pub(crate) fn is_numeric(&self) -> bool {
+        self.scale().is_some() || *self == Self::Unconstrained
+    }
+
+    /// The most digits after the point that values of a numeric have; `None` if each has its own, or it is not a numeric.
+    pub(crate) fn scale(&self) -> Option<u8> {
+        match self {
+            Self::Numeric(scale) | Self::NumericUpTo(scale) => Some(*scale),
+            _ => None,
+        }
     }
 
     /// `text` and `varchar`, which are the same for all but comparisons with `char(n)`.
@@ -197,12 +223,22 @@ impl Type {
         )
     }
 
-    /// Whether Postgres can tell its values apart, group and join by them, and so can we.
+    /// Whether Postgres can tell its values apart, group and join by them, and so can we. Which of the equal 1.0 and 1.00
+    /// stands for a group is open.
     pub(crate) fn has_equality(&self) -> bool {
         !matches!(
             self,
-            Self::Json | Self::JsonBinary | Self::Opaque | Self::Name
+            Self::Json | Self::JsonBinary | Self::Opaque | Self::Name | Self::Unconstrained
         )
+    }
+
+    /// Whether values of the type are ordered by the values themselves.
+    pub(crate) fn has_order(&self) -> bool {
+        *self == Self::Unconstrained || self.has_equality() && !matches!(self, Self::Enum(_))
+    }
+
+    fn is_up_to(&self) -> bool {
+        matches!(self, Self::NumericUpTo(_))
     }
 
     /// The type's place among the numbers, each of which is cast implicitly to those that follow.
@@ -211,7 +247,7 @@ impl Type {
             Self::SmallInt => 0,
             Self::Integer => 1,
             Self::BigInt => 2,
-            Self::Numeric(_) => 3,
+            Self::Numeric(_) | Self::NumericUpTo(_) | Self::Unconstrained => 3,
             Self::Real => 4,
             Self::Double => 5,
             _ => return None,
@@ -242,7 +278,28 @@ impl Type {
             (Self::Any, _) | (_, Self::Any) => Self::Any,
             (Self::Unknown, other) => other.clone(),
             (own, Self::Unknown) => own.clone(),
-            (Self::Numeric(own), Self::Numeric(other)) => Self::Numeric(*own.max(other)),
+            (own, other) if own == other && own.is_numeric() => own.clone(),
+            (own, other)
+                if (own.is_numeric() || other.is_numeric())
+                    && [own, other]
+                        .iter()
+                        .all(|of| of.is_numeric() || of.is_integer()) =>
+            {
+                // Integers have no digits after the point.
+                let digits = |of: &Self| match of.is_integer() {
+                    true => Some(0),
+                    false => of.scale(),
+                };
+                match (digits(own), digits(other)) {
+                    (Some(one), Some(more))
+                        if one.max(more) == 0 && !own.is_up_to() && !other.is_up_to() =>
+                    {
+                        Self::Numeric(0)
+                    }
+                    (Some(one), Some(more)) => Self::NumericUpTo(one.max(more)),
+                    _ => Self::Unconstrained,
+                }
+            }
             // Its length is not known, and so neither is its padding.
             (Self::Char, _) | (_, Self::Char) => return None,
             (own, other) if own == other => own.clone(),
@@ -261,7 +318,7 @@ impl Type {
             Self::SmallInt => "int2",
             Self::Integer => "int4",
             Self::BigInt => "int8",
-            Self::Numeric(_) => "numeric",
+            Self::Numeric(_) | Self::NumericUpTo(_) | Self::Unconstrained => "numeric",
             Self::Real => "float4",
             Self::Double => "float8",
             Self::Varchar => "varchar",
@@ -288,7 +345,7 @@ impl fmt::Display for Type {
             Self::SmallInt => "smallint",
             Self::Integer => "integer",
             Self::BigInt => "bigint",
-            Self::Numeric(_) => "numeric",
+            Self::Numeric(_) | Self::NumericUpTo(_) | Self::Unconstrained => "numeric",
             Self::Real => "real",
             Self::Double => "double precision",
             Self::Text => "text",
@@ -331,7 +388,11 @@ mod tests {
             for (to, other) in numbers.iter().enumerate() {
                 assert_eq!(one.casts_to(other), from <= to, "{one} to {other}");
                 let common = one.common(other).expect("numbers");
-                assert_eq!(common, numbers[from.max(to)], "{one} and {other}");
+                let expected = match &numbers[from.max(to)] {
+                    Type::Numeric(scale) if from != to => Type::NumericUpTo(*scale),
+                    kind => kind.clone(),
+                };
+                assert_eq!(common, expected, "{one} and {other}");
             }
         }
         assert_eq!(Type::Text.common(&Type::Integer), None);

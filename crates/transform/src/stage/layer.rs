@@ -1,6 +1,6 @@
 //! The raw layer that is kept: `raw/<dataset>/<table>/part-….parquet`, with a manifest, published in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -44,6 +44,9 @@ struct TableEntry {
     /// What the database said of each column that is carried as text. A layer of before 0.2 has none.
     #[serde(default)]
     text: BTreeMap<String, TextTraits>,
+    /// The columns that are `numeric(p,s)` in the database. A layer of before 0.2 has none.
+    #[serde(default)]
+    fixed_scale: BTreeSet<String>,
 }
 
 /// The folder that holds the raw layers.
@@ -108,6 +111,11 @@ fn entry(table: &StagedTable) -> TableEntry {
         columns: columns
             .clone()
             .map(|column| (column.name.clone(), column.kind))
+            .collect(),
+        fixed_scale: columns
+            .clone()
+            .filter(|column| column.fixed_scale)
+            .map(|column| column.name.clone())
             .collect(),
         text: columns.filter_map(traits).collect(),
     }
@@ -197,6 +205,7 @@ fn columns(table: &TableEntry) -> Option<Vec<Column>> {
             name: name.clone(),
             kind: *kind,
             cast_to_text: false,
+            fixed_scale: table.fixed_scale.contains(name),
             nullable: true,
             text: text.cloned(),
         })

@@ -120,7 +120,7 @@ const SELECTS: &[(&str, &[&str])] = &[
         &["integer", "numeric(8,2)"],
     ),
     (
-        "SELECT name AS a, avg(amount) AS b, sum(amount) / 3 AS c FROM client JOIN sale ON client_id = client.id GROUP BY client.id ORDER BY client.id",
+        "SELECT name AS a, avg(amount ORDER BY amount) AS b, sum(amount) / 3 AS c FROM client JOIN sale ON client_id = client.id GROUP BY client.id ORDER BY client.id",
         &["text", "text", "text"],
     ),
     (
@@ -218,7 +218,7 @@ fn engines_share_a_run_and_each_table_leaves_the_source_once() {
             ),
             model(
                 "mean",
-                "SELECT avg(id) AS mean FROM client",
+                "SELECT avg(id ORDER BY id) AS mean FROM client",
                 &[("mean", "numeric(20,16)")],
             ),
             model(
@@ -297,7 +297,7 @@ fn a_layer_is_kept_whole_beside_a_model_that_runs_in_a_scratch_database() {
     let shop = Shop::open();
     let mean = model(
         "mean",
-        "SELECT avg(id) AS mean FROM client",
+        "SELECT avg(id ORDER BY id) AS mean FROM client",
         &[("mean", "numeric(20,16)")],
     );
     let plain = model(
@@ -355,7 +355,7 @@ fn a_role_needs_the_right_to_the_columns_alone_that_a_model_needs() {
         &shop.database,
         "GRANT USAGE ON SCHEMA shop TO {role}; GRANT SELECT (id, name) ON shop.client TO {role}",
     );
-    let sql = "SELECT name, avg(id) AS mean FROM client GROUP BY id ORDER BY id";
+    let sql = "SELECT name, avg(id ORDER BY id) AS mean FROM client GROUP BY id ORDER BY id";
     let columns = [("name", "text"), ("mean", "text")];
     let options = shop.options(vec![model("m", sql, &columns)]);
     let run = |options: &Options| transform::run(&role.settings, options, &Cancel::default());
@@ -363,7 +363,7 @@ fn a_role_needs_the_right_to_the_columns_alone_that_a_model_needs() {
     assert_eq!(shop.file("m"), shop.expected(sql));
     let options = shop.options(vec![model(
         "m",
-        "SELECT max(town) AS town, avg(id) AS mean FROM client",
+        "SELECT max(town) AS town, avg(id ORDER BY id) AS mean FROM client",
         &[("town", "text"), ("mean", "text")],
     )]);
     let error = run(&options).expect_err("no right");
@@ -440,17 +440,17 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
             "line 1, column 21",
         ),
         (
-            "SELECT avg(id) AS a\n  FROM client\n WHERE nome = 'x'",
+            "SELECT avg(id ORDER BY id) AS a\n  FROM client\n WHERE nome = 'x'",
             Kind::Usage,
             "line 3, column 8",
         ),
         (
-            "SELECT 'é', avg(id) AS a FROM client WHERE",
+            "SELECT 'é', avg(id ORDER BY id) AS a FROM client WHERE",
             Kind::Usage,
             "at end of input",
         ),
         (
-            "SELECT avg(id) AS a FROM client; DROP TABLE client",
+            "SELECT avg(id ORDER BY id) AS a FROM client; DROP TABLE client",
             Kind::Usage,
             "multiple commands",
         ),
@@ -470,12 +470,12 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
             "of the extension citext",
         ),
         (
-            "SELECT avg(id) AS b FROM client",
+            "SELECT avg(id ORDER BY id) AS b FROM client",
             Kind::Mismatch,
             "gives the columns b, but a are declared",
         ),
         (
-            "SELECT avg(id)::float8 AS a FROM client",
+            "SELECT avg(id ORDER BY id)::float8 AS a FROM client",
             Kind::Mismatch,
             "is declared text, but",
         ),
@@ -496,7 +496,7 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
     }
     for (sql, declared, says) in [
         (
-            "SELECT avg(id) AS a FROM client",
+            "SELECT avg(id ORDER BY id) AS a FROM client",
             "double precision",
             "gives numeric: declare it numeric(p,s)",
         ),
@@ -510,7 +510,7 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
         let said = shop.refused(&options, Kind::Mismatch);
         assert!(said.contains(says), "{sql}: {said}");
     }
-    let sql = "SELECT avg(id) AS a FROM client";
+    let sql = "SELECT avg(id ORDER BY id) AS a FROM client";
     let mut options = shop.options(vec![model("m", sql, &[("a", "text")])]);
     options.engine = Engine::Polars;
     shop.refused(&options, Kind::Usage);
@@ -526,13 +526,13 @@ fn values_that_cannot_be_computed_or_declared_end_a_run_that_leaves_nothing() {
     let shop = Shop::open();
     for (sql, declared, kind, says) in [
         (
-            "SELECT avg(1 / (id - 3)) AS a FROM client",
+            "SELECT avg(1 / (id - 3) ORDER BY id) AS a FROM client",
             "text",
             Kind::Refused,
             "division by zero",
         ),
         (
-            "SELECT (SELECT id FROM client) AS a, avg(1) OVER () AS b",
+            "SELECT (SELECT id FROM client) AS a, stddev(1) OVER () AS b",
             "integer",
             Kind::Refused,
             "more than one row",
@@ -545,7 +545,7 @@ fn values_that_cannot_be_computed_or_declared_end_a_run_that_leaves_nothing() {
              rounded: declare it wider",
         ),
         (
-            "SELECT avg(id) * 100000000000 AS a FROM client",
+            "SELECT avg(id ORDER BY id) * 100000000000 AS a FROM client",
             "smallint",
             Kind::Mismatch,
             "declare it wider",

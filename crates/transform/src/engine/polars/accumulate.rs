@@ -6,16 +6,19 @@ use polars::prelude::{IdxCa, PlSmallStr};
 use polars_arrow::array::{BooleanArray, PrimitiveArray};
 
 use super::array::Array;
-use super::evaluate::carried;
+use super::decimal::{Decimal, Scale};
+use super::evaluate::{carried, unconstrained_scale};
 use super::order::Keys;
 use crate::engine::output::MISSING;
-use crate::model::tree::AggregateFunction;
+use crate::model::tree::{AggregateFunction, Function};
 use crate::model::types::{Held, Type};
 
 /// What an aggregate is computed of.
 pub(super) struct Input {
     function: AggregateFunction,
     kind: Type,
+    /// The type of the argument; that of the result for `COUNT(*)`.
+    of: Type,
     values: Option<Array>,
     flat: Flat,
     is_valid: Option<Vec<bool>>,
@@ -26,6 +29,7 @@ enum Flat {
     None,
     Integers(PrimitiveArray<i64>),
     Numerics(PrimitiveArray<i128>),
+    Decimals(PrimitiveArray<i128>, PrimitiveArray<i32>),
     Reals(PrimitiveArray<f32>),
     Doubles(PrimitiveArray<f64>),
     Booleans(BooleanArray),
@@ -44,18 +48,22 @@ pub(super) enum State {
     Double(f64),
     /// How many, their sum, and the sum of the squares of their differences.
     Mean(f64, f64, f64),
+    /// The sum, and how many values were added.
+    Decimal(Decimal, i64),
     Boolean(bool),
     /// The row of the least or greatest.
     Row(u32),
 }
 
 impl Input {
-    /// The values of an argument; of none for `COUNT(*)`.
+    /// The values of an argument, with its type; of none for `COUNT(*)`.
     pub(super) fn of(
         function: AggregateFunction,
         kind: &Type,
-        values: Option<Array>,
+        argument: Option<(Array, &Type)>,
     ) -> anyhow::Result<Self> {
+        let of = argument.as_ref().map_or(kind, |(_, of)| *of).clone();
+        let values = argument.map(|(values, _)| values);
         let values = values.map(|values| values.rechunked());
         let is_valid = values.as_ref().map(|values| {
             let valid = values.validity();
@@ -74,6 +82,10 @@ impl Input {
             (_, Some(Array::Numerics(values))) => {
                 Flat::Numerics(values.downcast_as_array().clone())
             }
+            (_, Some(Array::Decimals(digits, scales))) => Flat::Decimals(
+                digits.downcast_as_array().clone(),
+                scales.downcast_as_array().clone(),
+            ),
             (_, Some(Array::Reals(values))) => Flat::Reals(values.downcast_as_array().clone()),
             (_, Some(Array::Doubles(values))) => Flat::Doubles(values.downcast_as_array().clone()),
             (_, Some(Array::Boolean(values))) => Flat::Booleans(values.downcast_as_array().clone()),
@@ -82,6 +94,7 @@ impl Input {
         Ok(Self {
             function,
             kind: kind.clone(),
+            of,
             values,
             flat,
             is_valid,
@@ -117,6 +130,15 @@ impl Input {
         let is_mean = self.function == AggregateFunction::Mean;
         *state = match (&self.flat, *state) {
             (_, State::Count(count)) => State::Count(count + 1),
+            (_, state) if self.kind == Type::Unconstrained && self.is_summed() => {
+                let value = self.decimal(row);
+                match state {
+                    State::Decimal(sum, count) => {
+                        State::Decimal(sum.with(Function::Add, value)?, count + 1)
+                    }
+                    _ => State::Decimal(value, 1),
+                }
+            }
             (Flat::Integers(values), State::Integer(sum)) => {
                 let sum = sum.checked_add(values.value(row));
                 State::Integer(sum.ok_or("bigint out of range")?)
@@ -164,13 +186,61 @@ impl Input {
                 State::Row(if is_kept { best } else { row as u32 })
             }
             (Flat::Order(_), _) => State::Row(row as u32),
-            (Flat::None, state) => state,
+            (Flat::None | Flat::Decimals(..), state) => state,
         };
         Ok(())
     }
 
+    fn is_summed(&self) -> bool {
+        matches!(
+            self.function,
+            AggregateFunction::Sum | AggregateFunction::Mean
+        )
+    }
+
+    /// The value of a row, which is exact.
+    fn decimal(&self, row: usize) -> Decimal {
+        let scale = self.of.scale().map_or(0, u32::from);
+        match &self.flat {
+            Flat::Integers(values) => Decimal {
+                digits: values.value(row).into(),
+                scale,
+            },
+            Flat::Numerics(values) => Decimal {
+                digits: values.value(row),
+                scale,
+            },
+            Flat::Decimals(digits, scales) => Decimal {
+                digits: digits.value(row),
+                scale: scales.value(row) as u32,
+            },
+            _ => Decimal { digits: 0, scale },
+        }
+    }
+
+    /// The results of sums and means that are exact.
+    fn decimals(&self, states: &[State]) -> Result<Array, String> {
+        let scales = [unconstrained_scale(&self.of), Scale::Known];
+        let result = |state: &State| match (state, self.function) {
+            (State::Decimal(sum, count), AggregateFunction::Mean) => {
+                let count = Decimal {
+                    digits: (*count).into(),
+                    scale: 0,
+                };
+                sum.divided(count, scales).map(Some)
+            }
+            (State::Decimal(sum, _), _) => Ok(Some(*sum)),
+            _ => Ok(None),
+        };
+        let results: Result<Vec<_>, String> = states.iter().map(result).collect();
+        Ok(Array::of_decimals(results?))
+    }
+
     /// The results of states.
-    pub(super) fn results(&self, states: &[State]) -> anyhow::Result<Array> {
+    ///
+    /// # Errors
+    /// Why a result cannot be held.
+    pub(super) fn results(&self, states: &[State]) -> Result<Array, String> {
         if let AggregateFunction::Min | AggregateFunction::Max = self.function
             && let Some(values) = &self.values
         {
@@ -182,7 +252,8 @@ impl Input {
                 .iter()
                 .map(row)
                 .map(|row| (row != MISSING).then_some(row));
-            return values.take(&IdxCa::from_iter(rows).with_name(PlSmallStr::EMPTY));
+            let taken = values.take(&IdxCa::from_iter(rows).with_name(PlSmallStr::EMPTY));
+            return taken.map_err(|error| error.to_string());
         }
         Ok(match self.kind.held() {
             Held::Integers => Array::of_integers(
@@ -203,6 +274,7 @@ impl Input {
                     })
                     .collect(),
             ),
+            Held::Decimals => self.decimals(states)?,
             Held::Reals => Array::of_reals(
                 states
                     .iter()
@@ -231,7 +303,7 @@ impl Input {
                     })
                     .collect(),
             ),
-            held => anyhow::bail!("{:?} gives no {held:?}", self.function),
+            held => return Err(format!("{:?} gives no {held:?}", self.function)),
         })
     }
 }

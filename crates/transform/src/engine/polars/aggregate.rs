@@ -73,7 +73,8 @@ impl Engine<'_> {
                 Some(self.column(argument, &rows.only(&needed).take(&kept)?)?)
             }
         };
-        let input = Input::of(aggregate.function, &aggregate.kind, values)?;
+        let kinds = argument.map(|argument| &argument.kind);
+        let input = Input::of(aggregate.function, &aggregate.kind, values.zip(kinds))?;
         let mut states: Vec<State> = vec![input.empty(); count];
         let refused = |engine: &Self, why: &str| match argument {
             Some(argument) => engine.refused(argument, why),
@@ -102,6 +103,6 @@ impl Engine<'_> {
                 input.add(state, at).map_err(|why| refused(self, &why))?;
             }
         }
-        input.results(&states)
+        input.results(&states).map_err(|why| refused(self, &why))
     }
 }

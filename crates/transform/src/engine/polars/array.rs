@@ -7,8 +7,9 @@ use polars::prelude::{
     PlSmallStr, Series, StringChunked, TimeUnit, TimeZone,
 };
 
+use super::decimal::Decimal;
 use crate::frame_types::data_type;
-use crate::model::tree::Value;
+use crate::model::tree::{Function, Value};
 use crate::model::types::{Held, Type};
 
 /// Numerics, unscaled.
@@ -20,6 +21,8 @@ pub(super) enum Array {
     Boolean(BooleanChunked),
     Integers(Int64Chunked),
     Numerics(NumericChunked),
+    /// Numerics, unscaled, and the scale of each.
+    Decimals(NumericChunked, Int32Chunked),
     Reals(Float32Chunked),
     Doubles(Float64Chunked),
     Text(StringChunked),
@@ -27,13 +30,14 @@ pub(super) enum Array {
     Bytes(BinaryChunked),
 }
 
-/// Runs the same for every kind of array.
+/// Runs the same for every kind of array, of decimals for their digits.
 macro_rules! each {
     ($array:expr, $values:ident => $run:expr) => {
         match $array {
             Array::Boolean($values) => $run,
             Array::Integers($values) => $run,
             Array::Numerics($values) => $run,
+            Array::Decimals($values, _) => $run,
             Array::Reals($values) => $run,
             Array::Doubles($values) => $run,
             Array::Text($values) => $run,
@@ -50,6 +54,14 @@ macro_rules! like {
             Array::Boolean($values) => Array::Boolean($run),
             Array::Integers($values) => Array::Integers($run),
             Array::Numerics($values) => Array::Numerics($run),
+            Array::Decimals(digits, scales) => {
+                let digits = {
+                    let $values = digits;
+                    $run
+                };
+                let $values = scales;
+                Array::Decimals(digits, $run)
+            }
             Array::Reals($values) => Array::Reals($run),
             Array::Doubles($values) => Array::Doubles($run),
             Array::Text($values) => Array::Text($run),
@@ -126,10 +138,7 @@ impl Array {
                 is_within.then(|| series.strict_cast(&data_type(declared)).ok())??
             }
             (Self::Numerics(values), ColumnType::Numeric { precision, scale }) => {
-                let Type::Numeric(own) = kind else {
-                    return None;
-                };
-                let factor = 10_i128.checked_pow(u32::from(scale.checked_sub(*own)?))?;
+                let factor = 10_i128.checked_pow(u32::from(scale.checked_sub(kind.scale()?)?))?;
                 let limit = 10_i128.checked_pow(u32::from(precision))?;
                 let mut fits = true;
                 let scaled = values.iter().map(|value| {
@@ -158,6 +167,26 @@ impl Array {
                 });
                 let narrow = Self::Integers(Int64Chunked::from_iter_options(NAME, narrow));
                 fits.then(|| narrow.declared(&Type::BigInt, declared))??
+            }
+            (Self::Decimals(..), ColumnType::Text) => {
+                let texts = self.decimals().map(|value| value.map(Decimal::text));
+                StringChunked::from_iter_options(NAME, texts).into_series()
+            }
+            (Self::Decimals(..), _) => {
+                let scale = match declared {
+                    ColumnType::Numeric { scale, .. } => scale,
+                    _ => 0,
+                };
+                let mut fits = true;
+                let exact = self.decimals().map(|value| {
+                    let value = value?.shortened();
+                    let digits = (value.scale <= scale.into())
+                        .then(|| value.to_scale(Function::Round, scale.into()).ok());
+                    fits &= digits.flatten().is_some();
+                    digits.flatten()
+                });
+                let exact = Self::Numerics(NumericChunked::from_iter_options(NAME, exact));
+                fits.then(|| exact.declared(&Type::Numeric(scale), declared))??
             }
             (Self::Dates(values), ColumnType::Date) => values.clone().into_date().into_series(),
             (Self::Text(values), declared) if values.null_count() == values.len() => {
@@ -195,6 +224,10 @@ impl Array {
             Held::Boolean => Self::Boolean(BooleanChunked::full_null(NAME, count)),
             Held::Integers => Self::Integers(Int64Chunked::full_null(NAME, count)),
             Held::Numerics => Self::Numerics(NumericChunked::full_null(NAME, count)),
+            Held::Decimals => Self::Decimals(
+                NumericChunked::full_null(NAME, count),
+                Int32Chunked::full_null(NAME, count),
+            ),
             Held::Reals => Self::Reals(Float32Chunked::full_null(NAME, count)),
             Held::Doubles => Self::Doubles(Float64Chunked::full_null(NAME, count)),
             Held::Text => Self::Text(StringChunked::full_null(NAME, count)),
@@ -215,6 +248,17 @@ impl Array {
         Self::Numerics(NumericChunked::from_iter_options(NAME, values.into_iter()))
     }
 
+    pub(super) fn of_decimals(values: Vec<Option<Decimal>>) -> Self {
+        let digits = values.iter().map(|value| value.map(|value| value.digits));
+        let scales = values
+            .iter()
+            .map(|value| value.map(|value| value.scale as i32));
+        Self::Decimals(
+            NumericChunked::from_iter_options(NAME, digits),
+            Int32Chunked::from_iter_options(NAME, scales),
+        )
+    }
+
     pub(super) fn of_reals(values: Vec<Option<f32>>) -> Self {
         Self::Reals(Float32Chunked::from_iter_options(NAME, values.into_iter()))
     }
@@ -231,6 +275,21 @@ impl Array {
         Self::Dates(Int32Chunked::from_iter_options(NAME, values.into_iter()))
     }
 
+    /// The values of an array of decimals; of any other none.
+    pub(super) fn decimals(&self) -> Box<dyn Iterator<Item = Option<Decimal>> + '_> {
+        match self {
+            Self::Decimals(digits, scales) => {
+                Box::new(digits.iter().zip(scales.iter()).map(|(digits, scale)| {
+                    Some(Decimal {
+                        digits: digits?,
+                        scale: scale? as u32,
+                    })
+                }))
+            }
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         each!(self, values => values.len())
     }
@@ -242,6 +301,7 @@ impl Array {
             Self::Reals(_) | Self::Dates(_) => 5,
             Self::Integers(_) | Self::Doubles(_) => 9,
             Self::Numerics(_) | Self::Text(_) | Self::Bytes(_) => 17,
+            Self::Decimals(..) => 22,
         }
     }
 
@@ -268,6 +328,12 @@ impl Array {
                         whole.append(other)?;
                         Self::$kind(whole.rechunk().into_owned())
                     })*
+                    (Self::Decimals(digits, scales), Self::Decimals(more, more_scales)) => {
+                        let (mut digits, mut scales) = (digits.clone(), scales.clone());
+                        digits.append(more)?;
+                        scales.append(more_scales)?;
+                        Self::Decimals(digits.rechunk().into_owned(), scales.rechunk().into_owned())
+                    }
                     _ => anyhow::bail!("columns of different kinds are put together"),
                 }
             };

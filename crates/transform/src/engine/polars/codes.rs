@@ -5,6 +5,7 @@ use std::hash::Hash;
 use polars::prelude::{InitHashMaps, PlHashMap};
 
 use super::array::Array;
+use super::decimal::Decimal;
 use crate::engine::output::MISSING;
 
 /// Slots that integers between the lowest and the highest may have for each row, to be counted without hashing.
@@ -83,6 +84,13 @@ fn of_column(column: &Array, nulls: Nulls) -> (Vec<u32>, usize) {
             }
         }
         Array::Numerics(values) => numbered(values.iter(), nulls),
+        Array::Decimals(..) => {
+            let key = |value: Decimal| {
+                let short = value.shortened();
+                (short.digits, short.scale)
+            };
+            numbered(column.decimals().map(|value| value.map(key)), nulls)
+        }
         Array::Reals(values) => numbered(
             values
                 .iter()

@@ -8,6 +8,7 @@ mod accumulate;
 mod aggregate;
 mod array;
 mod codes;
+mod decimal;
 mod evaluate;
 mod external_sort;
 mod join;

@@ -8,6 +8,7 @@ use polars_arrow::array::{
 use rayon::slice::ParallelSliceMut;
 
 use super::array::Array;
+use super::decimal::Decimal;
 
 /// What rows are ordered by: by bytes where it is text; no number comes after all others.
 pub(super) struct Keys(Vec<Key>);
@@ -23,6 +24,7 @@ enum Flat {
     Boolean(BooleanArray),
     Integers(PrimitiveArray<i64>),
     Numerics(PrimitiveArray<i128>),
+    Decimals(PrimitiveArray<i128>, PrimitiveArray<i32>),
     Reals(PrimitiveArray<f32>),
     Doubles(PrimitiveArray<f64>),
     Text(Utf8ViewArray),
@@ -42,6 +44,10 @@ impl Keys {
             Array::Boolean(values) => Flat::Boolean(values.downcast_as_array().clone()),
             Array::Integers(values) => Flat::Integers(values.downcast_as_array().clone()),
             Array::Numerics(values) => Flat::Numerics(values.downcast_as_array().clone()),
+            Array::Decimals(digits, scales) => Flat::Decimals(
+                digits.downcast_as_array().clone(),
+                scales.downcast_as_array().clone(),
+            ),
             Array::Reals(values) => Flat::Reals(values.downcast_as_array().clone()),
             Array::Doubles(values) => Flat::Doubles(values.downcast_as_array().clone()),
             Array::Text(values) => Flat::Text(values.downcast_as_array().clone()),
@@ -91,7 +97,7 @@ impl Flat {
         match self {
             Self::Boolean(values) => values.is_null(row),
             Self::Integers(values) => values.is_null(row),
-            Self::Numerics(values) => values.is_null(row),
+            Self::Numerics(values) | Self::Decimals(values, _) => values.is_null(row),
             Self::Reals(values) => values.is_null(row),
             Self::Doubles(values) => values.is_null(row),
             Self::Text(values) => values.is_null(row),
@@ -105,6 +111,13 @@ impl Flat {
             Self::Boolean(values) => values.value(one).cmp(&values.value(other)),
             Self::Integers(values) => values.value(one).cmp(&values.value(other)),
             Self::Numerics(values) => values.value(one).cmp(&values.value(other)),
+            Self::Decimals(digits, scales) => {
+                let of = |row: usize| Decimal {
+                    digits: digits.value(row),
+                    scale: scales.value(row) as u32,
+                };
+                of(one).compare(of(other))
+            }
             Self::Reals(values) => floats(values.value(one).into(), values.value(other).into()),
             Self::Doubles(values) => floats(values.value(one), values.value(other)),
             Self::Text(values) => values.value(one).cmp(values.value(other)),

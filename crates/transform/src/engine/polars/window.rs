@@ -39,6 +39,14 @@ impl Engine<'_> {
             .beside(Rows::new(height, results)))
     }
 
+    /// What a window that cannot be computed is to the user.
+    fn refused_window(&self, window: &Window, why: &str) -> anyhow::Error {
+        match &window.argument {
+            Some(argument) => self.refused(argument, why),
+            None => anyhow::anyhow!("{why}"),
+        }
+    }
+
     fn window(&mut self, window: &Window, rows: &Rows) -> anyhow::Result<Array> {
         let mut keys = Vec::with_capacity(window.partition.len());
         for key in &window.partition {
@@ -58,7 +66,8 @@ impl Engine<'_> {
             .chunk_by(|one, other| partitions.of[*one as usize] == partitions.of[*other as usize]);
         match window.function {
             WindowFunction::Aggregate(function) => {
-                let input = Input::of(function, &window.kind, values)?;
+                let kinds = window.argument.as_ref().map(|argument| &argument.kind);
+                let input = Input::of(function, &window.kind, values.zip(kinds))?;
                 let is_kept = window
                     .filter
                     .as_ref()
@@ -69,12 +78,10 @@ impl Engine<'_> {
                     let is_kept =
                         |row: u32| is_kept.as_ref().is_none_or(|is_kept| is_kept[row as usize]);
                     let run = running(&input, part, &order, window.frame, is_kept, &mut states);
-                    run.map_err(|why| match &window.argument {
-                        Some(argument) => self.refused(argument, &why),
-                        None => anyhow::anyhow!("{why}"),
-                    })?;
+                    run.map_err(|why| self.refused_window(window, &why))?;
                 }
-                input.results(&states)
+                let results = input.results(&states);
+                results.map_err(|why| self.refused_window(window, &why))
             }
             WindowFunction::Lag(_) | WindowFunction::First | WindowFunction::Last => {
                 let Some(values) = values else {

@@ -97,9 +97,6 @@ impl Resolver<'_> {
         let Some((_, _, gives, function)) = entry else {
             let way = match argument.kind {
                 Type::Char => ": cast it to text",
-                _ if name == "avg" => {
-                    ": give SUM and COUNT, or cast to double precision where that is exact enough"
-                }
                 _ => "",
             };
             return Err(Refusal::of(
@@ -120,7 +117,8 @@ impl Resolver<'_> {
             ));
         }
         let kind = match (gives, &argument.kind) {
-            (T::Numeric, Type::Numeric(scale)) => Type::Numeric(*scale),
+            (T::Numeric, _) if *function == AggregateFunction::Mean => Type::Unconstrained,
+            (T::Numeric, kind) if kind.is_numeric() => kind.clone(),
             (T::Text, kind) => kind.clone(),
             (gives, _) => gives.kind(),
         };
@@ -131,7 +129,9 @@ impl Resolver<'_> {
         };
         // Sums of integers are of a wider type than these.
         let argument = match (function, &kind) {
-            (AggregateFunction::Sum, Type::Numeric(_)) => cast(argument, kind.clone()),
+            (AggregateFunction::Sum, kind) if kind.scale().is_some() => {
+                cast(argument, kind.clone())
+            }
             _ => argument,
         };
         Ok((of(*function, Some(argument), kind), collation))

@@ -2,18 +2,16 @@
 
 use sqlparser::ast::{Expr, Function as SqlFunction};
 
-use super::super::list::{self, T};
+use super::super::list;
 use super::super::refusal::{Refusal, Result, place};
 use super::super::tree::{Comparison, Derived, Function, Node, Scalar, Value};
 use super::super::types::Type;
 use super::aggregate::is_aggregate;
 use super::arguments::Arguments;
 use super::coerce::cast;
+use super::numerics;
 use super::resolver::{Context, Resolver};
 use crate::model::identifier::folded;
-
-/// The most digits after the point that a product may have.
-const MOST_DIGITS: u8 = dataset::MAX_PRECISION;
 
 impl Resolver<'_> {
     /// A call that is written with brackets.
@@ -168,21 +166,14 @@ impl Resolver<'_> {
         };
         let entry = list::chosen(name, &kinds, is_operator)
             .ok_or_else(|| refused(": cast the arguments"))?;
-        match entry.function {
-            Function::Unequal if name == "/" => {
-                return Err(refused(
-                    ": divide integers, or cast one side to double precision where that is exact enough",
-                ));
-            }
-            Function::Unequal => return Err(refused("")),
-            _ => {}
+        if entry.function == Function::Unequal {
+            return Err(refused(""));
         }
         let collation = self.collation_of(&arguments.iter().collect::<Vec<_>>(), at)?;
         let taken = arguments.into_iter().zip(entry.takes);
         let mut arguments = Vec::new();
         for (argument, takes) in taken {
             arguments.push(match (takes, &argument.kind) {
-                (T::Numeric, Type::Numeric(_)) => argument,
                 (takes, kind) if takes.is(kind) => argument,
                 (takes, _) => self.cast_implicitly(argument, &takes.kind())?,
             });
@@ -196,9 +187,7 @@ impl Resolver<'_> {
             _ => {}
         }
         if gives == Type::Numeric(0) {
-            let (scale, brought) =
-                numeric(entry.function, arguments).ok_or_else(|| refused(" with these digits"))?;
-            (gives, arguments) = (Type::Numeric(scale), brought);
+            (gives, arguments) = numerics::given(entry.function, arguments).map_err(refused)?;
         }
         if gives == Type::Double {
             arguments = arguments
@@ -224,8 +213,7 @@ impl Resolver<'_> {
         at: super::super::tree::Place,
     ) -> Result<()> {
         use dataset::Letters;
-        let collation =
-            self.text_collation(&Type::Text, &arguments.iter().collect::<Vec<_>>(), at)?;
+        let collation = self.text_collation(&Type::Text, parts, at)?;
         let has_all = match collation.map(|collation| collation.letters) {
             Some(Letters::Ascii) => false,
             Some(Letters::Unicode) | None => true,
@@ -236,8 +224,7 @@ impl Resolver<'_> {
                 ));
             }
         };
-        arguments.push(Scalar::constant(Value::Boolean(has_all), Type::Boolean));
-        Ok(())
+        Ok(Scalar::constant(Value::Boolean(has_all), Type::Boolean))
     }
 
     fn concatenated(&mut self, expr: &Expr, name: &str, values: Vec<Scalar>) -> Result<Scalar> {
@@ -283,6 +270,7 @@ impl Resolver<'_> {
     fn truncated_time(&mut self, expr: &Expr, mut values: Vec<Scalar>) -> Result<Scalar> {
         let value = values
             .pop()
+}
             .ok_or_else(|| Refusal::of(expr, "is not taken"))?;
         let unit = match values.first().map(|unit| &unit.node) {
             Some(Node::Constant(Value::Text(unit))) => unit.to_ascii_lowercase(),
@@ -321,39 +309,4 @@ fn is_known(name: &str) -> bool {
         "date_trunc",
     ];
     by_name.contains(&name) || list::FUNCTIONS.iter().any(|entry| entry.name == name)
-}
-
-/// The digits after the point of what is computed from numerics, which are brought to the digits that this needs.
-fn numeric(function: Function, arguments: Vec<Scalar>) -> Option<(u8, Vec<Scalar>)> {
-    let scale_of = |argument: &Scalar| match argument.kind {
-        Type::Numeric(scale) => Some(scale),
-        _ => None,
-    };
-    let scales: Vec<u8> = arguments.iter().filter_map(scale_of).collect();
-    let most = scales.iter().copied().max()?;
-    let scale = match function {
-        Function::Multiply => scales
-            .iter()
-            .try_fold(0_u8, |sum, scale| sum.checked_add(*scale))?,
-        Function::Sign | Function::Ceiling | Function::Floor => 0,
-        Function::Round | Function::Truncate => match arguments.get(1).map(|digits| &digits.node) {
-            None => 0,
-            Some(Node::Constant(Value::Integer(digits))) => {
-                (*digits).clamp(0, i64::from(most)) as u8
-            }
-            _ => return None,
-        },
-        _ => most,
-    };
-    if scale > MOST_DIGITS {
-        return None;
-    }
-    let arguments = match function {
-        Function::Add | Function::Subtract | Function::Modulo => arguments
-            .into_iter()
-            .map(|argument| cast(argument, Type::Numeric(most)))
-            .collect(),
-        _ => arguments,
-    };
-    Some((scale, arguments))
 }

@@ -44,7 +44,7 @@ impl Resolver<'_> {
         };
         let kind = match (&kind, modifier, &value.kind) {
             // As many digits as what is cast has, be it a column's or a literal's.
-            (Type::Numeric(_), None, Type::Numeric(scale)) => Type::Numeric(*scale),
+            (Type::Numeric(_), None, own) if own.is_numeric() => own.clone(),
             _ => kind,
         };
         let collation = match kind.is_collatable() {
@@ -105,12 +105,15 @@ impl Resolver<'_> {
                 .collect()
         };
         let values = cast(values, &common)?;
-        let scale = values.iter().filter_map(|value| match value.kind {
-            Type::Numeric(scale) => Some(scale),
-            _ => None,
-        });
-        let common = match (&common, scale.max()) {
-            (Type::Numeric(_), Some(scale)) => Type::Numeric(scale),
+        let most = values.iter().filter_map(|value| value.kind.scale()).max();
+        let common = match (common.scale(), most) {
+            (Some(_), Some(most)) => {
+                let fixed = Type::Numeric(most);
+                match values.iter().all(|value| value.kind == fixed) {
+                    true => fixed,
+                    false => Type::NumericUpTo(most),
+                }
+            }
             _ => common,
         };
         let values = cast(values, &common)?;

@@ -93,26 +93,31 @@ impl Resolver<'_> {
             self.cast_implicitly(right, &other)?,
         );
         Ok(match (&left.kind, &right.kind) {
-            (Type::Numeric(a), Type::Numeric(b)) if a != b => {
-                let kind = Type::Numeric(*a.max(b));
+            (a, b) if a.is_numeric() && b.is_numeric() => {
+                let kind = match (a.scale(), b.scale()) {
+                    (Some(a), Some(b)) if a == b => return Ok([left, right]),
+                    (Some(a), Some(b)) => Type::NumericUpTo(a.max(b)),
+                    _ => Type::Unconstrained,
+                };
                 [cast(left, kind.clone()), cast(right, kind)]
             }
             (Type::Real, Type::Double) | (Type::Double, Type::Real) => {
                 [cast(left, Type::Double), cast(right, Type::Double)]
             }
             (Type::Date, Type::Timestamp) | (Type::Timestamp, Type::Date) => {
-                [cast(left, Type::Timestamp), cast(right, Type::Timestamp)]
-            }
-            _ => [left, right],
-        })
                 match (midnight(&left), midnight(&right)) {
                     (None, Some(day)) if left.kind == Type::Date => return Ok([left, day]),
                     (Some(day), None) if right.kind == Type::Date => return Ok([day, right]),
                     _ => {}
                 }
+                [cast(left, Type::Timestamp), cast(right, Type::Timestamp)]
+            }
+            _ => [left, right],
+        })
     }
 
-    /// An expression as one of a type that it is cast to implicitly. A numeric keeps its scale where it has more digits.
+    /// An expression as one of a type that it is cast to implicitly. A numeric keeps its scale where it has more digits,
+    /// and where it has one for each value.
     pub(super) fn cast_implicitly(&self, value: Scalar, to: &Type) -> Result<Scalar> {
         if value.kind == *to || *to == Type::Any || value.kind == Type::Any {
             return Ok(value);
@@ -141,13 +146,26 @@ impl Resolver<'_> {
                 _ => return Err(refused()),
             };
             let literal = Scalar::constant(found, kind).at(value.at);
-            return Ok(match (&literal.kind, to) {
-                (Type::Numeric(own), Type::Numeric(of)) if own < of => cast(literal, to.clone()),
-                _ => literal,
-            });
+            return match literal.kind.is_numeric() {
+                true => self.cast_implicitly(literal, to),
+                false => Ok(literal),
+            };
+        }
+        match (value.kind.scale(), to.scale()) {
+            (Some(own), Some(of)) if own >= of => return Ok(value),
+            // Postgres doesn't add the digits that are added here.
+            (own, Some(of)) if of > 0 && (own.is_some() || value.kind.is_integer()) => {
+                return Ok(cast(value, Type::NumericUpTo(of)));
+            }
+            (None, Some(_)) if value.kind == Type::Unconstrained => return Ok(value),
+            _ => {}
         }
         match (&value.kind, to) {
-            (Type::Numeric(own), Type::Numeric(of)) if own >= of => Ok(value),
+            (Type::NumericUpTo(_), Type::Unconstrained) => Err(Refusal::at(
+                value.at,
+                "is a numeric of which it isn't known how many digits after the point Postgres shows, beside one that has \
+                 its own: cast it to numeric(p,s)",
+            )),
             (from, to) if from.casts_to(to) => Ok(cast(value, to.clone())),
             _ => Err(refused()),
         }
@@ -201,7 +219,7 @@ impl Resolver<'_> {
 
     /// Checks that values of a type are ordered here as Postgres orders them.
     pub(super) fn check_order(&self, kind: &Type, parts: &[&Scalar], at: Place) -> Result<()> {
-        if matches!(kind, Type::Enum(_)) || !kind.has_equality() {
+        if !kind.has_order() {
             return Err(Refusal::at(at, format!("{kind} has no order here")));
         }
         let Some(collation) = self.text_collation(kind, parts, at)? else {
@@ -250,6 +268,19 @@ impl Resolver<'_> {
     }
 }
 
+/// The day that a constant timestamp begins, with which a date is compared as with the timestamp.
+fn midnight(scalar: &Scalar) -> Option<Scalar> {
+    match (&scalar.node, &scalar.kind) {
+        (Node::Constant(Value::Integer(moment)), Type::Timestamp)
+            if moment.rem_euclid(DAY_MICROSECONDS) == 0 =>
+        {
+            let day = i32::try_from(moment.div_euclid(DAY_MICROSECONDS)).ok()?;
+            Some(Scalar::constant(Value::Date(day), Type::Date).at(scalar.at))
+        }
+        _ => None,
+    }
+}
+
 /// A cast, whose collation is that of what is cast.
 pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
     if value.kind == kind {
@@ -268,19 +299,6 @@ pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
             ..value
         },
         false => Scalar {
-/// The day that a constant timestamp begins, with which a date is compared as with the timestamp.
-fn midnight(scalar: &Scalar) -> Option<Scalar> {
-    match (&scalar.node, &scalar.kind) {
-        (Node::Constant(Value::Integer(moment)), Type::Timestamp)
-            if moment.rem_euclid(DAY_MICROSECONDS) == 0 =>
-        {
-            let day = i32::try_from(moment.div_euclid(DAY_MICROSECONDS)).ok()?;
-            Some(Scalar::constant(Value::Date(day), Type::Date).at(scalar.at))
-        }
-        _ => None,
-    }
-}
-
             collation,
             ..Scalar::call(Function::Cast, vec![value], kind)
         },

@@ -18,6 +18,7 @@ mod interval;
 mod membership;
 mod names;
 mod query;
+mod numerics;
 mod resolver;
 mod scalar;
 mod scope;

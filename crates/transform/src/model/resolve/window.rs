@@ -117,12 +117,18 @@ impl Resolver<'_> {
                         ));
                     }
                     let otherwise = self.cast_implicitly(otherwise, &argument.kind)?;
-                    if otherwise.kind != argument.kind && argument.kind != Type::Any {
+                    let (kind, of) = (&argument.kind, &otherwise.kind);
+                    if of != kind
+                        && *kind != Type::Any
+                        && (of.scale() != kind.scale() || kind.scale().is_none())
+                    {
                         return Err(Refusal::of(expr, "has a default of another scale: cast it"));
                     }
+                    window.kind = otherwise.kind.clone();
                     window.otherwise = Some(otherwise);
+                } else {
+                    window.kind = argument.kind.clone();
                 }
-                window.kind = argument.kind.clone();
                 collation = argument.collation.clone();
                 window.argument = Some(argument);
             }

@@ -36,7 +36,7 @@ impl Generator<'_> {
                 (format!("{function}({})", operand.sql), Kind::Bool)
             }
             Wanted::Int | Wanted::Exact | Wanted::Number => {
-                match self.choices.weighted(&[22, 18, 30, 18, 5]) {
+                match self.choices.weighted(&[22, 18, 28, 16, 12]) {
                     0 => ("COUNT(*)".to_owned(), Kind::Int8),
                     1 => {
                         let family = self.family_here(scope);

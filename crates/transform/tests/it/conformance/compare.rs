@@ -45,7 +45,14 @@ fn is_of(ours: ColumnType, theirs: &Type) -> bool {
         ColumnType::Double => *theirs == Type::FLOAT8,
         ColumnType::Numeric { .. } => *theirs == Type::NUMERIC,
         ColumnType::Text => {
-            let texts = [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME];
+            // The exact text of a numeric whose values have each their own scale.
+            let texts = [
+                Type::TEXT,
+                Type::VARCHAR,
+                Type::BPCHAR,
+                Type::NAME,
+                Type::NUMERIC,
+            ];
             texts.contains(theirs) || matches!(theirs.kind(), TypeKind::Enum(_))
         }
         ColumnType::Date => *theirs == Type::DATE,

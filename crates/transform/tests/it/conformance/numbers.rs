@@ -31,8 +31,6 @@ impl Generator<'_> {
             .one_of(&["+", "-", "*", "+", "*", "-", "/", "%"]);
         let operator = match operator {
             "%" if !kind.is_exact() => "+",
-            // A quotient of numerics has a scale that depends on the digits.
-            "/" if kind == Kind::Numeric && !self.exotic => "*",
             other => other,
         };
         if matches!(operator, "/" | "%") {
@@ -45,11 +43,7 @@ impl Generator<'_> {
                 true => kind,
                 false => left.kind.arithmetic(Kind::Int4),
             };
-            // As long as the quotient of two integers: the other side may have been what made it a numeric.
-            return match kind == Kind::Numeric && operator == "/" && !self.exotic {
-                true => Typed::open(format!("{} * {divisor}", left.operand()), kind),
-                false => Typed::open(format!("{} {operator} {divisor}", left.operand()), kind),
-            };
+            return Typed::open(format!("{} {operator} {divisor}", left.operand()), kind);
         }
         let chain = self.choices.chance(25);
         let side = |operand: &Typed| match chain && !operand.sql.starts_with('-') {

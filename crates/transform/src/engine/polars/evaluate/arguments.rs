@@ -1,6 +1,7 @@
 //! The arguments of a call, row by row.
 
 use super::super::array::Array;
+use super::super::decimal::Decimal;
 
 /// A value for each row, or one for all.
 #[derive(Debug, Clone)]
@@ -46,6 +47,19 @@ impl Arguments<'_> {
     cells!(texts, Text, &str);
     cells!(dates, Dates, i32);
     cells!(bytes, Bytes, &[u8]);
+
+    /// The numerics of an argument, each with its scale.
+    pub(super) fn decimals(&self, at: usize) -> Result<Cells<'_, Decimal>> {
+        let value = &self.values[at];
+        match (&value.array, value.is_constant) {
+            (Array::Decimals(..), true) => {
+                let only = value.array.decimals().next().flatten();
+                Ok(Box::new(std::iter::repeat_n(only, self.rows)))
+            }
+            (Array::Decimals(..), false) => Ok(value.array.decimals()),
+            _ => Err("an argument is not of the kind that its type has".to_owned()),
+        }
+    }
 
     pub(super) fn array(&self, at: usize) -> &Array {
         &self.values[at].array

@@ -4,6 +4,7 @@ use dataset::calendar::CARRIED_DAYS;
 
 use super::super::array::Array;
 use super::arguments::{Arguments, Result, binary, unary};
+use super::unconstrained;
 use crate::model::literal::holds;
 use crate::model::tree::Function;
 use crate::model::types::{Held, Type};
@@ -18,6 +19,9 @@ pub(super) fn compute(
     kinds: &[&Type],
     kind: &Type,
 ) -> Result<Array> {
+    if *kind == Type::Unconstrained || kinds.contains(&&Type::Unconstrained) {
+        return unconstrained::compute(function, arguments, kinds, kind);
+    }
     if let Type::Date = kind {
         return dates(function, arguments, kinds);
     }
@@ -114,10 +118,7 @@ fn integer(function: Function, left: i64, right: i64, kind: &Type) -> Result<i64
 }
 
 fn numerics(function: Function, arguments: &Arguments<'_>, kinds: &[&Type]) -> Result<Array> {
-    let scale = match kinds[0] {
-        Type::Numeric(scale) => i64::from(*scale),
-        _ => 0,
-    };
+    let scale = kinds[0].scale().map_or(0, i64::from);
     let values = match (function, arguments.len()) {
         (Function::Round | Function::Truncate, 2) => binary(
             arguments.numerics(0)?,
@@ -160,7 +161,12 @@ pub(in crate::engine) fn carried(value: Option<i128>) -> Result<i128> {
 
 /// A numeric of `scale` digits after the point with `digits` of them, which has as many as it had if that is fewer, and
 /// not less than none.
-fn to_digits(function: Function, value: i128, scale: i64, digits: i64) -> Result<i128> {
+pub(in crate::engine) fn to_digits(
+    function: Function,
+    value: i128,
+    scale: i64,
+    digits: i64,
+) -> Result<i128> {
     if digits >= scale {
         return Ok(value);
     }

@@ -3,19 +3,28 @@
 use dataset::calendar::DAY_MICROSECONDS;
 
 use super::super::array::Array;
+use super::super::decimal::Decimal;
 use super::arguments::{Arguments, Result, unary};
 use super::arithmetic::{LIMIT, carried, rounded};
+use super::unconstrained;
 use crate::model::literal::holds;
+use crate::model::tree::Function;
 use crate::model::types::{Held, Type};
 
 /// Casts values from a type to another.
 pub(super) fn cast(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<Array> {
-    if let (Type::Numeric(own), Type::Numeric(scale)) = (from, to) {
-        return to_numeric(arguments, from, LIMIT, *scale.max(own));
+    if let Some(scale) = to.scale()
+        && (from.is_integer() || from.is_numeric())
+    {
+        return to_numeric(arguments, from, LIMIT, from.scale().unwrap_or(0).max(scale));
     }
     match (from, to) {
-        (from, Type::Numeric(scale)) if from.is_integer() => {
-            to_numeric(arguments, from, LIMIT, *scale)
+        (from, Type::Unconstrained) => unconstrained::cast(arguments, from),
+        (from, to) if from.is_numeric() && to.held() == Held::Text => {
+            let texts = unary(unconstrained::decimals(arguments, 0, from)?, |value| {
+                Ok(value.text())
+            })?;
+            Ok(Array::of_texts(texts))
         }
         (Type::Boolean, Type::Integer) => Ok(Array::of_integers(unary(
             arguments.booleans(0)?,
@@ -79,9 +88,12 @@ pub(super) fn to_numeric(
                 .ok_or_else(|| "numeric field overflow".to_owned()),
         }
     };
-    Ok(Array::of_numerics(match from {
-        Type::Numeric(own) => unary(arguments.numerics(0)?, |value| scaled(value, *own))?,
-        _ => unary(arguments.integers(0)?, |value| scaled(value.into(), 0))?,
+    if *from == Type::Unconstrained {
+        return unconstrained::to_numeric(arguments, limit, scale);
+    }
+    Ok(Array::of_numerics(match from.scale() {
+        Some(own) => unary(arguments.numerics(0)?, |value| scaled(value, own))?,
+        None => unary(arguments.integers(0)?, |value| scaled(value.into(), 0))?,
     }))
 }
 
@@ -102,13 +114,12 @@ fn to_integer(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<Array
         }
     };
     Ok(Array::of_integers(match from {
-        Type::Numeric(scale) => {
-            let unit = 10_i128.pow(u32::from(*scale));
-            unary(arguments.numerics(0)?, |value| {
-                i64::try_from(rounded(value, unit))
-                    .map_err(|_| refused())
-                    .and_then(held)
-            })?
+        from if from.is_numeric() => {
+            let whole = |value: Decimal| {
+                let whole = value.to_scale(Function::Round, 0)?;
+                i64::try_from(whole).map_err(|_| refused()).and_then(held)
+            };
+            unary(unconstrained::decimals(arguments, 0, from)?, whole)?
         }
         Type::Real => unary(arguments.reals(0)?, |value| of_float(value.into()))?,
         Type::Double => unary(arguments.doubles(0)?, of_float)?,
@@ -118,7 +129,7 @@ fn to_integer(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<Array
 
 fn to_real(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
     Ok(Array::of_reals(match from {
-        Type::Numeric(scale) => unary(arguments.numerics(0)?, |value| read(value, *scale))?,
+        from if from.is_numeric() => unary(unconstrained::decimals(arguments, 0, from)?, read)?,
         Type::Double => unary(arguments.doubles(0)?, |value| {
             let narrow = value as f32;
             match narrow.is_infinite() && value.is_finite() || narrow == 0.0 && value != 0.0 {
@@ -132,15 +143,15 @@ fn to_real(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
 
 fn to_double(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
     Ok(Array::of_doubles(match from {
-        Type::Numeric(scale) => unary(arguments.numerics(0)?, |value| read(value, *scale))?,
+        from if from.is_numeric() => unary(unconstrained::decimals(arguments, 0, from)?, read)?,
         Type::Real => unary(arguments.reals(0)?, |value| Ok(f64::from(value)))?,
         _ => unary(arguments.integers(0)?, |value| Ok(value as f64))?,
     }))
 }
 
 /// The float closest to a numeric: Postgres reads its text too.
-fn read<F: std::str::FromStr>(value: i128, scale: u8) -> Result<F> {
-    format!("{value}e-{scale}")
+fn read<F: std::str::FromStr>(value: Decimal) -> Result<F> {
+    format!("{}e-{}", value.digits, value.scale)
         .parse()
         .map_err(|_| "a numeric is not a float".to_owned())
 }

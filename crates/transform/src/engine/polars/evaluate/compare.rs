@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::super::array::Array;
+use super::super::decimal::Decimal;
 use super::super::order::floats;
 use super::arguments::{Arguments, Cells, Result};
 use crate::model::tree::{Comparison, Function};
@@ -72,6 +73,11 @@ fn orders<'a>(
             arguments.numerics(one)?,
             arguments.numerics(other)?,
             |a, b| a.cmp(&b),
+        ),
+        Array::Decimals(..) => zipped(
+            arguments.decimals(one)?,
+            arguments.decimals(other)?,
+            Decimal::compare,
         ),
         Array::Reals(_) => zipped(arguments.reals(one)?, arguments.reals(other)?, |a, b| {
             floats(a.into(), b.into())

@@ -10,6 +10,7 @@ mod text;
 mod time;
 
 use polars::prelude::{IdxCa, PlSmallStr};
+mod unconstrained;
 
 use super::array::Array;
 use super::codes::{Codes, Nulls};
@@ -20,7 +21,8 @@ use crate::model::tree::{Function, Node, Relation, Scalar, Value};
 use crate::model::types::Type;
 use arguments::Arguments;
 pub(super) use arguments::Evaluated;
-pub(in crate::engine::polars) use arithmetic::carried;
+pub(in crate::engine::polars) use arithmetic::{carried, to_digits};
+pub(in crate::engine::polars) use unconstrained::scale as unconstrained_scale;
 
 impl Engine<'_> {
     /// The value of an expression for each row.
@@ -131,18 +133,18 @@ impl Engine<'_> {
                 return self.choose(arguments, &chosen);
             }
             Function::Cast => cast::cast(arguments, kinds[0], kind),
-            Function::CastNumeric(precision) => match kind {
-                Type::Numeric(scale) => {
-                    cast::to_numeric(arguments, kinds[0], 10_i128.pow(precision.into()), *scale)
+            Function::CastNumeric(precision) => match kind.scale() {
+                Some(scale) => {
+                    cast::to_numeric(arguments, kinds[0], 10_i128.pow(precision.into()), scale)
                 }
-                _ => Err("a numeric was expected".to_owned()),
+                None => Err("a numeric was expected".to_owned()),
             },
             Function::Extract(field) => time::extract(field, arguments, kinds[0]),
             Function::TruncateTime(unit) => time::truncate(unit, arguments),
             Function::Add
             | Function::Subtract
-            Function::Move(interval) => time::moved(interval, arguments),
             | Function::Multiply
+            Function::Move(interval) => time::moved(interval, arguments),
             | Function::Divide
             | Function::Modulo
             | Function::Negate
