@@ -3,7 +3,8 @@
 //! What is on no list is refused before a row is read.
 //!
 //! Beside the entries here stand the constructs that take any type, which the resolver knows by name: CASE, COALESCE,
-//! NULLIF, GREATEST, LEAST, IN, BETWEEN, LIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, EXTRACT, DATE_TRUNC, intervals that are added
+//! NULLIF, GREATEST, LEAST, IN, BETWEEN, LIKE, ILIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, `||` of a text and what is
+//! cast to one, EXTRACT, DATE_PART, DATE_TRUNC, TO_CHAR of timestamps, intervals that are added
 //! to what [`MOVED`] names, and the casts of [`casts`].
 
 use super::tree::{AggregateFunction, Comparison, Field, Function};
@@ -183,6 +184,15 @@ pub(crate) const FUNCTIONS: &[Entry] = {
         entry("left", &[Text, Integer], Text, F::Left),
         entry("right", &[Text, Integer], Text, F::Right),
         entry("replace", &[Text, Text, Text], Text, F::Replace),
+        entry("initcap", &[Text], Text, F::Initcap),
+        entry("reverse", &[Text], Text, F::Reverse),
+        entry("repeat", &[Text, Integer], Text, F::Repeat),
+        entry("lpad", &[Text, Integer], Text, F::PadLeft),
+        entry("lpad", &[Text, Integer, Text], Text, F::PadLeft),
+        entry("rpad", &[Text, Integer], Text, F::PadRight),
+        entry("rpad", &[Text, Integer, Text], Text, F::PadRight),
+        entry("split_part", &[Text, Text, Integer], Text, F::SplitPart),
+        entry("translate", &[Text, Text, Text], Text, F::Translate),
         entry("strpos", &[Text, Text], Integer, F::Position),
         entry("starts_with", &[Text, Text], Boolean, F::StartsWith),
         // What Postgres would take where no other entry fits so well, and what isn't known to be equal here.
@@ -204,7 +214,8 @@ pub(crate) const COMPARED: &[[T; 2]] = {
         [Real, Real], [Real, Double], [Double, Real], [Double, Double],
         [Text, Text], [Char, Char],
         [Date, Date], [Date, Timestamp], [Timestamp, Date], [Timestamp, Timestamp],
-        [TimestampTz, TimestampTz], [Time, Time],
+        [TimestampTz, TimestampTz], [Date, TimestampTz], [TimestampTz, Date],
+        [Timestamp, TimestampTz], [TimestampTz, Timestamp], [Time, Time],
         [Uuid, Uuid], [Bytes, Bytes],
     ]
 };
@@ -249,12 +260,15 @@ pub(crate) fn casts(from: &Type, to: &Type) -> bool {
     match (from, to) {
         (K::Real | K::Double, to) if to.is_numeric() => false,
         (from, to) if from.is_number() && to.is_number() => true,
-        (K::Boolean, K::Integer | K::Text | K::Varchar) => true,
+        (K::Boolean, K::Integer) => true,
         (K::Integer, K::Boolean) => true,
         (K::SmallInt | K::Integer | K::BigInt | K::Enum(_) | K::Uuid | K::Char, to) => to.is_text(),
         (K::Numeric(_) | K::Unconstrained, to) => to.is_text(),
         (from, to) if from.is_text() => to.is_text(),
-        (K::Date, K::Timestamp) => true,
+        (K::Boolean | K::Date | K::Time | K::Timestamp | K::TimestampTz, to) if to.is_text() => {
+            true
+        }
+        (K::Date, K::Timestamp | K::TimestampTz) | (K::Timestamp, K::TimestampTz) => true,
         (K::Timestamp, K::Date | K::Time) => true,
         // A model runs in the time zone UTC.
         (K::TimestampTz, K::Date | K::Timestamp) => true,

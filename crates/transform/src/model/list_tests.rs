@@ -243,10 +243,13 @@ fn cases() -> Vec<Case> {
             if extracts(field, &from.kind()) {
                 add(format!("EXTRACT({name} FROM a)"), &[from], false);
             }
+            if extracts(field, &from.kind()) || from == T::Date {
+                add(format!("DATE_PART('{name}', a)"), &[from], false);
+            }
         }
     }
     for (unit, _) in UNITS {
-        for kind in [T::Timestamp, T::TimestampTz] {
+        for kind in [T::Date, T::Timestamp, T::TimestampTz] {
             add(format!("DATE_TRUNC('{unit}', a)"), &[kind], false);
         }
     }
@@ -318,6 +321,45 @@ fn cases() -> Vec<Case> {
             }
         }
     }
+    for kind in [T::Date, T::Timestamp, T::TimestampTz] {
+        for pattern in [
+            "YYYY-MM-DD",
+            "yyyymmdd",
+            "DD/MM/YYYY HH24:MI:SS",
+            "HH24MISS",
+            "YYYY_MM.DD",
+            "YYYY-MM-DD\"T\"HH24:MI",
+        ] {
+            add(format!("TO_CHAR(a, '{pattern}')"), &[kind], false);
+        }
+    }
+    for kind in [T::Text, T::Char] {
+        for condition in [
+            "LIKE 'a%'",
+            "LIKE '%b'",
+            "LIKE 'ab   '",
+            "ILIKE 'AB%'",
+            "NOT ILIKE '%Ã%'",
+            "ILIKE '_b___'",
+            "LIKE 'b!%' ESCAPE '!'",
+            "LIKE '%\\%%' ESCAPE '\\'",
+            "LIKE '%!!' ESCAPE '!'",
+            "LIKE 'b\\%' ESCAPE ''",
+            "NOT LIKE '_é_%' ESCAPE 'é'",
+        ] {
+            add(format!("a {condition}"), &[kind], false);
+        }
+    }
+    for kind in ALL {
+        if casts(&kind.kind(), &T::Text.kind()) && kind != T::Text {
+            add("a || b".to_owned(), &[kind, T::Text], false);
+            add("b || a".to_owned(), &[kind, T::Text], false);
+            add("'x' || a || ' '".to_owned(), &[kind], false);
+            if kind != T::Boolean {
+                add("CONCAT(a, '-', a)".to_owned(), &[kind], false);
+            }
+        }
+    }
     for (kind, _) in MOVED {
         for interval in [
             "'1 month'",
@@ -384,7 +426,7 @@ fn table_sql(at: usize, case: &Case) -> String {
                  BEGIN EXECUTE 'SELECT ({quoted})::text FROM t{at} WHERE id = ' || row.id INTO given;
                  -- Years beyond 1 to 9999 are not carried.
                  IF given ~ '^[0-9]{{5,}}-[0-9]{{2}}-|^[0-9]{{4}}-.* BC$' THEN RAISE data_exception; END IF;
-                 EXCEPTION WHEN data_exception THEN
+                 EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
                      WITH gone AS (DELETE FROM t{at} WHERE id = row.id RETURNING *) INSERT INTO e{at} SELECT * FROM gone;
                  END;
              END LOOP; END $$;"

@@ -4,6 +4,7 @@
 
 pub(crate) mod catalog;
 mod expression;
+pub(crate) mod format;
 pub(crate) mod identifier;
 mod interval;
 pub(crate) mod list;

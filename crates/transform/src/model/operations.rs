@@ -88,7 +88,20 @@ pub(crate) enum Function {
     Position,
     StartsWith,
     Like,
+    Initcap,
+    Reverse,
+    Repeat,
+    /// `LPAD`
+    PadLeft,
+    /// `RPAD`
+    PadRight,
+    SplitPart,
+    Translate,
     Extract(Field),
+    /// `DATE_PART`
+    DatePart(Field),
+    /// `TO_CHAR` of a timestamp
+    ToChar,
     /// `DATE_TRUNC`
     TruncateTime(Field),
     /// The timestamp that lies an interval further.

@@ -225,15 +225,20 @@ pub(crate) fn check_columns(model: &Model, given: &[(&str, &Type)]) -> anyhow::R
     check_names(model, &names)?;
     for ((_, given), (name, declared)) in given.iter().zip(&model.columns) {
         if !given.fits(*declared) {
-            let kind = given
-                .declared()
-                .map_or_else(|| given.to_string(), |kind| kind.to_string());
+            let kind = match given {
+                Type::Unconstrained => None,
+                given => given.declared(),
+            };
+            let kind = kind.map_or_else(|| given.to_string(), |kind| kind.to_string());
             let way_out = match (given, declared) {
                 (Type::Opaque, ColumnType::Numeric { .. }) => {
                     "declare it so, or list the column that it comes from under `carry_as`, not `cast_to_text`, if \
                      that is a numeric"
                 }
                 (Type::Opaque, _) => "declare it so",
+                (Type::Unconstrained, _) => {
+                    "declare it numeric(p,s), or text, for its exact text, or cast it"
+                }
                 _ => "declare it so, or cast it",
             };
             return Err(Kind::Mismatch.error(format!(

@@ -266,7 +266,8 @@ impl Type {
                             | (_, Self::Any)
                             | (Self::Varchar | Self::Char, Self::Text)
                             | (Self::Text, Self::Varchar)
-                            | (Self::Date, Self::Timestamp)
+                            | (Self::Date, Self::Timestamp | Self::TimestampTz)
+                            | (Self::Timestamp, Self::TimestampTz)
                     )
             }
         }
@@ -397,6 +398,7 @@ mod tests {
         }
         assert_eq!(Type::Text.common(&Type::Integer), None);
         assert_eq!(Type::Date.common(&Type::Timestamp), Some(Type::Timestamp));
-        assert_eq!(Type::Timestamp.common(&Type::TimestampTz), None);
+        let zoned = Type::Timestamp.common(&Type::TimestampTz);
+        assert_eq!(zoned, Some(Type::TimestampTz));
     }
 }

@@ -4,7 +4,7 @@ use sqlparser::ast::{Expr, Function as SqlFunction};
 
 use super::super::list;
 use super::super::refusal::{Refusal, Result, place};
-use super::super::tree::{Comparison, Derived, Function, Node, Scalar, Value};
+use super::super::tree::{Comparison, Derived, Function, Node, Place, Scalar, Value};
 use super::super::types::Type;
 use super::aggregate::is_aggregate;
 use super::arguments::Arguments;
@@ -127,7 +127,7 @@ impl Resolver<'_> {
                 })
             }
             ("concat", 1..) | ("concat_ws", 2..) => self.concatenated(expr, &name, values),
-            ("date_trunc", 2) => self.truncated_time(expr, values),
+            ("date_trunc" | "date_part" | "to_char", 2) => self.of_time(expr, &name, values),
             _ => self.called(&name, values, expr),
         }
     }
@@ -141,11 +141,13 @@ impl Resolver<'_> {
     ) -> Result<Scalar> {
         let at = place(expr);
         // What text is put to loses the blanks that it is padded with.
-        let unpadded = |argument: Scalar| match argument.kind {
-            Type::Char if name == "||" => cast(argument, Type::Text),
+        let is_put = |kind: &Type| kind.is_text() || matches!(kind, Type::Char | Type::Unknown);
+        let is_put = arguments.iter().any(|argument| is_put(&argument.kind));
+        let as_text = |argument: Scalar| match &argument.kind {
+            kind if name == "||" && is_put && is_put_to_text(kind) => cast(argument, Type::Text),
             _ => argument,
         };
-        let arguments: Vec<Scalar> = arguments.into_iter().map(unpadded).collect();
+        let arguments: Vec<Scalar> = arguments.into_iter().map(as_text).collect();
         let kinds: Vec<Type> = arguments
             .iter()
             .map(|argument| argument.kind.clone())
@@ -180,8 +182,11 @@ impl Resolver<'_> {
         }
         let mut gives = entry.gives.kind();
         match entry.function {
-            Function::Upper | Function::Lower => self.check_letters(&mut arguments, at)?,
-            Function::Position | Function::Replace | Function::StartsWith => {
+            Function::Upper | Function::Lower | Function::Initcap => {
+                let letters = self.letters(&arguments.iter().collect::<Vec<_>>(), at)?;
+                arguments.push(letters);
+            }
+            Function::Position | Function::Replace | Function::StartsWith | Function::SplitPart => {
                 self.check_equality(&Type::Text, &arguments.iter().collect::<Vec<_>>(), at)?;
             }
             _ => {}
@@ -206,12 +211,8 @@ impl Resolver<'_> {
         })
     }
 
-    /// Adds an argument that says which letters there are: true for those of Unicode, false for A to Z.
-    fn check_letters(
-        &self,
-        arguments: &mut Vec<Scalar>,
-        at: super::super::tree::Place,
-    ) -> Result<()> {
+    /// Which letters have an upper and a lower case: true for those of Unicode, false for A to Z.
+    pub(super) fn letters(&self, parts: &[&Scalar], at: Place) -> Result<Scalar> {
         use dataset::Letters;
         let collation = self.text_collation(&Type::Text, parts, at)?;
         let has_all = match collation.map(|collation| collation.letters) {
@@ -239,11 +240,14 @@ impl Resolver<'_> {
                 | Type::Enum(_)
                 | Type::Uuid => value,
                 Type::Unknown => self.cast_implicitly(value, &Type::Text)?,
-                kind if kind.is_integer() => cast(value, Type::Text),
+                // Which is written `t` or `f` here alone.
+                kind if is_put_to_text(kind) && *kind != Type::Boolean => cast(value, Type::Text),
                 kind => {
                     return Err(Refusal::of(
                         expr,
-                        format!("puts {kind} into a text: only texts and integers are on the list"),
+                        format!(
+                            "puts {kind} into a text, which is not on the list: cast it to text"
+                        ),
                     ));
                 }
             };
@@ -266,35 +270,11 @@ impl Resolver<'_> {
             ..Scalar::call(function, parts, Type::Text).at(place(expr))
         })
     }
-
-    fn truncated_time(&mut self, expr: &Expr, mut values: Vec<Scalar>) -> Result<Scalar> {
-        let value = values
-            .pop()
 }
-            .ok_or_else(|| Refusal::of(expr, "is not taken"))?;
-        let unit = match values.first().map(|unit| &unit.node) {
-            Some(Node::Constant(Value::Text(unit))) => unit.to_ascii_lowercase(),
-            _ => return Err(Refusal::of(expr, "has a unit that is not a literal")),
-        };
-        let unit = list::UNITS.iter().find(|(name, _)| *name == unit);
-        let Some((_, unit)) = unit else {
-            let units: Vec<&str> = list::UNITS.iter().map(|(name, _)| *name).collect();
-            return Err(Refusal::of(
-                expr,
-                format!("has a unit that is not on the list: {}", units.join(", ")),
-            ));
-        };
-        match value.kind {
-            Type::Timestamp | Type::TimestampTz | Type::Any => {
-                let kind = value.kind.clone();
-                Ok(Scalar::call(Function::TruncateTime(*unit), vec![value], kind).at(place(expr)))
-            }
-            _ => Err(Refusal::of(
-                expr,
-                format!("truncates {}: cast it to timestamp", value.kind),
-            )),
-        }
-    }
+
+/// Whether a value of a type that isn't text is put to a text as its cast to text.
+fn is_put_to_text(kind: &Type) -> bool {
+    !kind.is_text() && list::casts(kind, &Type::Text)
 }
 
 /// Whether the list has a function of this name, for some arguments.
@@ -307,6 +287,8 @@ fn is_known(name: &str) -> bool {
         "concat",
         "concat_ws",
         "date_trunc",
+        "date_part",
+        "to_char",
     ];
     by_name.contains(&name) || list::FUNCTIONS.iter().any(|entry| entry.name == name)
 }

@@ -112,6 +112,11 @@ impl Resolver<'_> {
                 }
                 [cast(left, Type::Timestamp), cast(right, Type::Timestamp)]
             }
+            (Type::TimestampTz, Type::Date | Type::Timestamp)
+            | (Type::Date | Type::Timestamp, Type::TimestampTz) => [
+                cast(left, Type::TimestampTz),
+                cast(right, Type::TimestampTz),
+            ],
             _ => [left, right],
         })
     }

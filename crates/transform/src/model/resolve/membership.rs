@@ -1,13 +1,11 @@
-//! Whether a value is among others, or matches a pattern.
+//! Whether a value is among others.
 
 use std::sync::Arc;
 
 use sqlparser::ast::{Expr, Query};
 
 use super::super::refusal::{Refusal, Result, place};
-use super::super::tree::{
-    Comparison, Derived, Function, Node, Place, Relation, Resolved, Scalar, Value,
-};
+use super::super::tree::{Comparison, Derived, Node, Place, Relation, Resolved, Scalar};
 use super::super::types::Type;
 use super::around::Wanted;
 use super::resolver::{Context, Resolver};
@@ -125,38 +123,4 @@ impl Resolver<'_> {
             )),
         }
     }
-
-    pub(super) fn like(
-        &mut self,
-        value: &Expr,
-        pattern: &Expr,
-        context: Context<'_>,
-        at: Place,
-    ) -> Result<Scalar> {
-        let (value, pattern) = (self.scalar(value, context)?, self.scalar(pattern, context)?);
-        if !value.kind.is_text() && !matches!(value.kind, Type::Any | Type::Unknown) {
-            return Err(Refusal::at(
-                at,
-                format!("LIKE on {} is not on the list: cast it to text", value.kind),
-            ));
-        }
-        match &pattern.node {
-            Node::Constant(Value::Text(text)) if !ends_in_escape(text) => {}
-            _ => {
-                return Err(Refusal::at(
-                    at,
-                    "LIKE takes a literal pattern here, which doesn't end with a lone backslash",
-                ));
-            }
-        }
-        self.check_equality(&Type::Text, &[&value, &pattern], at)?;
-        let value = self.cast_implicitly(value, &Type::Text)?;
-        let pattern = self.cast_implicitly(pattern, &Type::Text)?;
-        Ok(Scalar::call(Function::Like, vec![value, pattern], Type::Boolean).at(at))
-    }
-}
-
-fn ends_in_escape(pattern: &str) -> bool {
-    let backslashes = pattern.len() - pattern.trim_end_matches('\\').len();
-    backslashes % 2 == 1
 }

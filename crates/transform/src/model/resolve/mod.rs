@@ -1,9 +1,9 @@
 //! A SELECT's names and types, found as Postgres finds them; whatever is on no list is refused.
 //!
 //! [`query`] reads WITH, set operations, ORDER BY and LIMIT, [`select`] the clauses of one SELECT, [`from`] its joins,
-//! [`scalar`], [`membership`], [`correlated`], [`call`], [`interval`], [`aggregate`] and [`window`] expressions; [`coerce`] and
-//! [`cast`] give them
-//! types, and [`grouping`] tells what is computed before and after rows are grouped.
+//! [`scalar`], [`membership`], [`correlated`], [`like`], [`call`], [`interval`], [`time`], [`aggregate`] and [`window`]
+//! expressions; [`coerce`] and [`cast`] give them types, [`numerics`] digits after the point, and [`grouping`] tells what is
+//! computed before and after rows are grouped.
 
 mod aggregate;
 mod arguments;
@@ -15,14 +15,16 @@ mod correlated;
 mod from;
 mod grouping;
 mod interval;
+mod like;
 mod membership;
 mod names;
-mod query;
 mod numerics;
+mod query;
 mod resolver;
 mod scalar;
 mod scope;
 mod select;
+mod time;
 mod window;
 
 use sqlparser::ast::Query;

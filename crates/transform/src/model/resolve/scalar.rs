@@ -15,6 +15,7 @@ use super::super::tree::{Comparison, Derived, Field, Function, Node, Place, Scal
 use super::super::types::Type;
 use super::resolver::{Context, Resolver};
 use super::scope::Scope;
+use super::time;
 use crate::model::identifier::folded;
 
 impl Resolver<'_> {
@@ -142,9 +143,19 @@ impl Resolver<'_> {
                 any: false,
                 expr: value,
                 pattern,
-                escape_char: None,
+                escape_char,
             } => {
-                let found = self.like(value, pattern, context, at)?;
+                let found = self.like(value, pattern, escape_char.as_ref(), false, context, at)?;
+                negated_if(*negated, found)
+            }
+            Expr::ILike {
+                negated,
+                any: false,
+                expr: value,
+                pattern,
+                escape_char,
+            } => {
+                let found = self.like(value, pattern, escape_char.as_ref(), true, context, at)?;
                 negated_if(*negated, found)
             }
             Expr::Case {
@@ -704,27 +715,9 @@ fn negated_if(negated: bool, value: Scalar) -> Scalar {
 }
 
 fn extracted(field: &DateTimeField) -> Option<Field> {
-    let named = |name: &str| {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "year" => Field::Year,
-            "isoyear" => Field::IsoYear,
-            "quarter" => Field::Quarter,
-            "month" => Field::Month,
-            "week" => Field::Week,
-            "day" => Field::Day,
-            "dow" => Field::DayOfWeek,
-            "isodow" => Field::IsoDayOfWeek,
-            "doy" => Field::DayOfYear,
-            "hour" => Field::Hour,
-            "minute" => Field::Minute,
-            "second" => Field::Second,
-            "epoch" => Field::Epoch,
-            _ => return None,
-        })
-    };
     match field {
-        DateTimeField::Custom(name) => named(&name.value),
+        DateTimeField::Custom(name) => time::field(&name.value),
         DateTimeField::Week(Some(_)) => None,
-        field => named(&field.to_string()),
+        field => time::field(&field.to_string()),
     }
 }

@@ -75,6 +75,19 @@ impl Generator<'_> {
                 operand.kind.max(Kind::Int4),
             );
         }
+        if wanted == Wanted::Number && self.choices.chance(12) {
+            let from = self
+                .choices
+                .one_of(&[Wanted::Date, Wanted::Timestamp, Wanted::TimestampTz]);
+            let moment = self.scalar(from, scope, depth);
+            let field = self
+                .choices
+                .one_of(&["year", "month", "dow", "hour", "second", "epoch"]);
+            return Typed::closed(
+                format!("DATE_PART('{field}', {})", moment.typed()),
+                Kind::Double,
+            );
+        }
         let function = self
             .choices
             .one_of(&["ROUND", "TRUNC", "CEIL", "FLOOR", "SIGN", "CEILING", "MOD"]);

@@ -143,7 +143,8 @@ impl Generator<'_> {
     fn like(&mut self, scope: &Scope, depth: usize) -> String {
         let text = self.scalar(Wanted::Text, scope, depth);
         let pattern = self.pattern();
-        match self.choices.weighted(&[70, 20, 10]) {
+        match self.choices.weighted(&[55, 20, 10, 15]) {
+            3 => format!("{} {}ILIKE {pattern}", text.operand(), self.not()),
             0 => format!("{} {}LIKE {pattern}", text.operand(), self.not()),
             1 => format!("STARTS_WITH({}, {})", text.sql, self.short_text()),
             _ => format!("{} {}LIKE '%!%%' ESCAPE '!'", text.operand(), self.not()),

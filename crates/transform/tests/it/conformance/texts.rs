@@ -6,7 +6,10 @@ use super::scope::{Generator, Scope, Typed};
 impl Generator<'_> {
     pub(super) fn text(&mut self, scope: &Scope, depth: usize) -> Typed {
         let text = self.scalar(Wanted::Text, scope, depth);
-        let sql = match self.choices.weighted(&[16, 12, 14, 10, 6, 16, 10, 12, 4]) {
+        let sql = match self
+            .choices
+            .weighted(&[16, 12, 14, 10, 6, 16, 10, 12, 4, 12, 5])
+        {
             0 => format!("{}({})", self.choices.one_of(&["UPPER", "LOWER"]), text.sql),
             1 => self.trimmed(&text),
             2 => self.part(&text, scope, depth),
@@ -21,6 +24,26 @@ impl Generator<'_> {
             5 => return self.joined(&text, scope, depth),
             6 => self.concatenated(&text, scope, depth),
             7 => return self.cast_to_text(&text, scope, depth),
+            9 => self.edited(&text),
+            10 => {
+                let family =
+                    self.choices
+                        .one_of(&[Wanted::Date, Wanted::Timestamp, Wanted::TimestampTz]);
+                let moment = self.scalar(family, scope, depth);
+                let patterns = [
+                    "YYYY-MM",
+                    "YYYY-MM-DD",
+                    "DD/MM/YYYY",
+                    "YYYYMMDD",
+                    "YYYY-MM-DD HH24:MI:SS",
+                    "HH24:MI",
+                ];
+                format!(
+                    "TO_CHAR({}, '{}')",
+                    moment.typed(),
+                    self.choices.one_of(&patterns)
+                )
+            }
             // Without it, text sorts by the database's own collation.
             _ => {
                 let typed = Typed {
@@ -31,6 +54,21 @@ impl Generator<'_> {
             }
         };
         Typed::closed(sql, Kind::Text)
+    }
+
+    /// A text that is padded, split, repeated or has its letters exchanged.
+    fn edited(&mut self, text: &Typed) -> String {
+        let (sql, short) = (&text.sql, self.short_text());
+        let number = self.choices.one_of(&["1", "2", "5", "-1", "0", "8"]);
+        match self.choices.below(7) {
+            0 => format!("LPAD({sql}, {number}, {short})"),
+            1 => format!("RPAD({sql}, {number}, {short})"),
+            2 => format!("LPAD({sql}, {number})"),
+            3 => format!("SPLIT_PART({sql}, {short}, {number})"),
+            4 => format!("REPEAT({sql}, {number})"),
+            5 => format!("TRANSLATE({sql}, 'aoé', {short})"),
+            _ => format!("RPAD({sql}, {number})"),
+        }
     }
 
     fn trimmed(&mut self, text: &Typed) -> String {

@@ -6,7 +6,7 @@ use super::super::array::Array;
 use super::super::decimal::Decimal;
 use super::arguments::{Arguments, Result, unary};
 use super::arithmetic::{LIMIT, carried, rounded};
-use super::unconstrained;
+use super::{format, unconstrained};
 use crate::model::literal::holds;
 use crate::model::tree::Function;
 use crate::model::types::{Held, Type};
@@ -37,7 +37,12 @@ pub(super) fn cast(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<
         (Type::Boolean, _) => Ok(Array::of_texts(unary(arguments.booleans(0)?, |value| {
             Ok(value.to_string())
         })?)),
-        (Type::Date, Type::Timestamp) => {
+        (Type::Date | Type::Time | Type::Timestamp | Type::TimestampTz, to)
+            if to.held() == Held::Text =>
+        {
+            format::cast(arguments, from)
+        }
+        (Type::Date, Type::Timestamp | Type::TimestampTz) => {
             let midnight = |day: i32| Ok(i64::from(day) * DAY_MICROSECONDS);
             Ok(Array::of_integers(unary(arguments.dates(0)?, midnight)?))
         }
@@ -49,7 +54,9 @@ pub(super) fn cast(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<
             let clock = |moment: i64| Ok(moment.rem_euclid(DAY_MICROSECONDS));
             Ok(Array::of_integers(unary(arguments.integers(0)?, clock)?))
         }
-        (Type::TimestampTz, Type::Timestamp) => Ok(arguments.array(0).clone()),
+        (Type::TimestampTz, Type::Timestamp) | (Type::Timestamp, Type::TimestampTz) => {
+            Ok(arguments.array(0).clone())
+        }
         (Type::Char, to) if to.held() == Held::Text => {
             let unpadded = |text: &str| Ok(text.trim_end_matches(' ').to_owned());
             Ok(Array::of_texts(unary(arguments.texts(0)?, unpadded)?))

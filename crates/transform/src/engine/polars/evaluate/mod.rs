@@ -6,11 +6,13 @@ mod arithmetic;
 mod cast;
 mod compare;
 mod correlated;
+mod format;
+mod like;
 mod text;
 mod time;
+mod unconstrained;
 
 use polars::prelude::{IdxCa, PlSmallStr};
-mod unconstrained;
 
 use super::array::Array;
 use super::codes::{Codes, Nulls};
@@ -140,11 +142,13 @@ impl Engine<'_> {
                 None => Err("a numeric was expected".to_owned()),
             },
             Function::Extract(field) => time::extract(field, arguments, kinds[0]),
+            Function::DatePart(field) => time::part(field, arguments),
+            Function::ToChar => format::to_char(arguments),
             Function::TruncateTime(unit) => time::truncate(unit, arguments),
+            Function::Move(interval) => time::moved(interval, arguments),
             Function::Add
             | Function::Subtract
             | Function::Multiply
-            Function::Move(interval) => time::moved(interval, arguments),
             | Function::Divide
             | Function::Modulo
             | Function::Negate

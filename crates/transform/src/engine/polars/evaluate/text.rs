@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::super::array::Array;
 use super::arguments::{Arguments, Cells, Result, binary, unary};
+use super::like::{is_like, pattern_of};
 use crate::model::tree::Function;
 
 /// Texts that grow, and may take no more than so many bytes of memory together.
@@ -11,7 +12,21 @@ struct Growth {
     left_bytes: Cell<u64>,
 }
 
+/// The longest text that Postgres makes (`MaxAllocSize`), in bytes.
+const LONGEST_BYTES: usize = 0x3fff_ffff;
+
 impl Growth {
+    /// Checks that a text of so many bytes may be made.
+    fn check(&self, bytes: usize) -> Result<()> {
+        if bytes > LONGEST_BYTES {
+            return Err("requested length too large".to_owned());
+        }
+        match bytes as u64 <= self.left_bytes.get() {
+            true => Ok(()),
+            false => Err("texts grow beyond what --memory allows: allow more".to_owned()),
+        }
+    }
+
     fn add(&self, text: String) -> Result<String> {
         let bytes = (text.len() + size_of::<String>()) as u64;
         match self.left_bytes.get().checked_sub(bytes) {
@@ -108,6 +123,29 @@ pub(super) fn compute(
                 Ok(is_like(text, &pattern_of(pattern)))
             })?)
         }
+        Function::Initcap => capitalised(arguments)?,
+        Function::Reverse => Array::of_texts(unary(text()?, |text| {
+            Ok(text.chars().rev().collect::<String>())
+        })?),
+        Function::Repeat => {
+            Array::of_texts(binary(text()?, arguments.integers(1)?, |text, count| {
+                let count = count.max(0) as usize;
+                growth.check(text.len().saturating_mul(count))?;
+                growth.add(text.repeat(count))
+            })?)
+        }
+        Function::PadLeft | Function::PadRight => padded(function, arguments, &growth)?,
+        Function::SplitPart => split(arguments)?,
+        Function::Translate => {
+            let letters = arguments
+                .texts(1)?
+                .zip(arguments.texts(2)?)
+                .map(|(from, to)| from.zip(to));
+            let translated = binary(text()?, Box::new(letters), |text, (from, to)| {
+                growth.add(translated(text, from, to))
+            })?;
+            Array::of_texts(translated)
+        }
         _ => return Err(format!("{function:?} is not of text")),
     })
 }
@@ -134,12 +172,122 @@ fn cased(
 }
 
 /// Whether a letter has one upper and one lower case, the same in the C library, ICU and here: those of ASCII and the
-/// letters with accents of Western Europe (U+00C0 to U+00FE), and what has no case in the blocks up to there.
+/// letters with accents of Western Europe (U+00C0 to U+00FE), what has no case in the blocks up to there, and scripts and
+/// signs that have none at all: punctuation, currencies, Japanese, Chinese, Korean, pictures.
 fn is_mapped_alike(letter: char) -> bool {
     match letter {
         '\u{00df}' | '\u{00b5}' | '\u{00aa}' | '\u{00ba}' => false,
+        '\u{2010}'..='\u{2027}'
+        | '\u{2030}'..='\u{205e}'
+        | '\u{20a0}'..='\u{20c0}'
+        | '\u{3001}'..='\u{3003}'
+        | '\u{3041}'..='\u{30ff}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{1f300}'..='\u{1f64f}' => true,
         letter => letter <= '\u{00fe}',
     }
+}
+
+/// Each word with a large letter in front and small ones behind: of A to Z alone where the second argument is false.
+fn capitalised(arguments: &Arguments<'_>) -> Result<Array> {
+    let has_all = arguments.booleans(1)?;
+    let capitalised = binary(arguments.texts(0)?, has_all, |text, has_all| {
+        let mut is_within = false;
+        let mut whole = String::with_capacity(text.len());
+        for letter in text.chars() {
+            let is_known =
+                letter <= '\u{fe}' && is_mapped_alike(letter) && !"²³¹¼½¾".contains(letter);
+            if has_all && !is_known {
+                return Err(format!(
+                    "whether {letter:?} is a letter is not known to be Postgres's answer"
+                ));
+            }
+            let is_of_word = letter.is_ascii_alphanumeric()
+                || has_all && letter >= 'À' && !matches!(letter, '×' | '÷');
+            match (is_within, has_all) {
+                (true, true) => whole.extend(letter.to_lowercase()),
+                (false, true) => whole.extend(letter.to_uppercase()),
+                (true, false) => whole.push(letter.to_ascii_lowercase()),
+                (false, false) => whole.push(letter.to_ascii_uppercase()),
+            }
+            is_within = is_of_word;
+        }
+        Ok(whole)
+    })?;
+    Ok(Array::of_texts(capitalised))
+}
+
+/// Texts of so many characters: cut, or filled up with those of the third argument, or with blanks.
+fn padded(function: Function, arguments: &Arguments<'_>, growth: &Growth) -> Result<Array> {
+    let fills: Cells<'_, &str> = match arguments.len() {
+        2 => Box::new(std::iter::repeat_n(Some(" "), arguments.rows)),
+        _ => arguments.texts(2)?,
+    };
+    let lengths = arguments
+        .integers(1)?
+        .zip(fills)
+        .map(|(length, fill)| length.zip(fill));
+    let padded = binary(
+        arguments.texts(0)?,
+        Box::new(lengths),
+        |text, (length, fill)| {
+            let length = length.max(0) as usize;
+            let kept = first(text, length);
+            let lacking = match fill {
+                "" => 0,
+                _ => length - kept.chars().count(),
+            };
+            if lacking > 0 {
+                // Postgres makes room for as many of the longest characters.
+                growth.check(length.saturating_mul(4))?;
+            }
+            let fill: String = fill.chars().cycle().take(lacking).collect();
+            growth.add(match function {
+                Function::PadLeft => fill + kept,
+                _ => kept.to_owned() + &fill,
+            })
+        },
+    )?;
+    Ok(Array::of_texts(padded))
+}
+
+/// The part of a text between delimiters, counted from 1 or, where that is negative, from the end.
+fn split(arguments: &Arguments<'_>) -> Result<Array> {
+    let places = arguments
+        .texts(1)?
+        .zip(arguments.integers(2)?)
+        .map(|(delimiter, at)| delimiter.zip(at));
+    let parts = binary(
+        arguments.texts(0)?,
+        Box::new(places),
+        |text, (delimiter, at)| {
+            if at == 0 {
+                return Err("field position must not be zero".to_owned());
+            }
+            let parts: Vec<&str> = match delimiter {
+                "" => vec![text],
+                delimiter => text.split(delimiter).collect(),
+            };
+            let at = match at > 0 {
+                true => at - 1,
+                false => parts.len() as i64 + at,
+            };
+            let part = usize::try_from(at).ok().and_then(|at| parts.get(at));
+            Ok(part.copied().unwrap_or_default().to_owned())
+        },
+    )?;
+    Ok(Array::of_texts(parts))
+}
+
+/// A text in which each letter of one set is that of the other in the same place, or left out where there is none.
+fn translated(text: &str, from: &str, to: &str) -> String {
+    let to: Vec<char> = to.chars().collect();
+    let letter = |letter: char| match from.chars().position(|of| of == letter) {
+        None => Some(letter),
+        Some(at) => to.get(at).copied(),
+    };
+    text.chars().filter_map(letter).collect()
 }
 
 fn first(text: &str, count: usize) -> &str {
@@ -242,81 +390,9 @@ fn substring(arguments: &Arguments<'_>) -> Result<Array> {
     Ok(Array::of_texts(parts))
 }
 
-/// A part of a pattern.
-#[derive(PartialEq)]
-enum Part {
-    Letter(char),
-    /// `_`
-    One,
-    /// `%`
-    Any,
-}
-
-fn pattern_of(pattern: &str) -> Vec<Part> {
-    let mut letters = pattern.chars();
-    let mut parts = Vec::new();
-    while let Some(letter) = letters.next() {
-        parts.push(match letter {
-            '%' => Part::Any,
-            '_' => Part::One,
-            '\\' => Part::Letter(letters.next().unwrap_or('\\')),
-            letter => Part::Letter(letter),
-        });
-    }
-    parts
-}
-
-/// Whether a text matches a pattern: goes back to the last `%` where it doesn't, and lets that take one letter more.
-fn is_like(text: &str, pattern: &[Part]) -> bool {
-    let letters: Vec<char> = text.chars().collect();
-    let (mut at, mut part) = (0, 0);
-    let mut back: Option<(usize, usize)> = None;
-    while at < letters.len() {
-        match pattern.get(part) {
-            Some(Part::Any) => {
-                back = Some((at, part));
-                part += 1;
-            }
-            Some(Part::One) => (at, part) = (at + 1, part + 1),
-            Some(Part::Letter(letter)) if *letter == letters[at] => (at, part) = (at + 1, part + 1),
-            _ => match &mut back {
-                Some((taken, any)) => {
-                    *taken += 1;
-                    (at, part) = (*taken, *any + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[part..].iter().all(|part| *part == Part::Any)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_match_whole_texts_by_characters() {
-        for (text, pattern, expected) in [
-            ("abc", "a%", true),
-            ("abc", "%c", true),
-            ("abc", "a_c", true),
-            ("abc", "ab", false),
-            ("ação", "a__o", true),
-            ("a%c", "a\\%c", true),
-            ("abc", "a\\%c", false),
-            ("", "%", true),
-            ("", "_", false),
-            ("aab", "%ab", true),
-            ("mississippi", "%is%pi", true),
-        ] {
-            assert_eq!(
-                is_like(text, &pattern_of(pattern)),
-                expected,
-                "{text} {pattern}"
-            );
-        }
-    }
 
     #[test]
     fn ends_are_counted_in_characters() {

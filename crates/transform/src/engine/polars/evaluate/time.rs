@@ -16,15 +16,7 @@ pub(super) fn extract(field: Field, arguments: &Arguments<'_>, from: &Type) -> R
     let values = match from {
         Type::Date => unary(arguments.dates(0)?, |day| Ok(of_day(field, day)))?,
         _ => unary(arguments.integers(0)?, |moment| {
-            let day = moment.div_euclid(DAY_MICROSECONDS) as i32;
-            let clock = moment.rem_euclid(DAY_MICROSECONDS);
-            Ok(match field {
-                Field::Hour => clock / HOUR,
-                Field::Minute => clock % HOUR / MINUTE,
-                Field::Second => clock % MINUTE,
-                Field::Epoch => moment,
-                field => of_day(field, day),
-            })
+            Ok(of_moment(field, moment))
         })?,
     };
     Ok(Array::of_numerics(
@@ -33,6 +25,33 @@ pub(super) fn extract(field: Field, arguments: &Arguments<'_>, from: &Type) -> R
             .map(|value| value.map(i128::from))
             .collect(),
     ))
+}
+
+/// A field of times or timestamps: a float, computed as Postgres does.
+pub(super) fn part(field: Field, arguments: &Arguments<'_>) -> Result<Array> {
+    let parts = unary(arguments.integers(0)?, |moment| {
+        let clock = moment.rem_euclid(DAY_MICROSECONDS);
+        Ok(match field {
+            Field::Second => {
+                let fraction = (clock % SECOND) as f64 / 1_000_000.0;
+                (clock % MINUTE / SECOND) as f64 + fraction
+            }
+            Field::Epoch => moment as f64 / 1_000_000.0,
+            field => of_moment(field, moment) as f64,
+        })
+    })?;
+    Ok(Array::of_doubles(parts))
+}
+
+fn of_moment(field: Field, moment: i64) -> i64 {
+    let clock = moment.rem_euclid(DAY_MICROSECONDS);
+    match field {
+        Field::Hour => clock / HOUR,
+        Field::Minute => clock % HOUR / MINUTE,
+        Field::Second => clock % MINUTE,
+        Field::Epoch => moment,
+        field => of_day(field, moment.div_euclid(DAY_MICROSECONDS) as i32),
+    }
 }
 
 fn of_day(field: Field, day: i32) -> i64 {
