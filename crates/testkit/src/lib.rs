@@ -1,7 +1,8 @@
 //! A private database per test, on a real server that one test run shares; and what tests of several crates ask and make.
 //!
 //! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
-//! any that can be held or cut. [`model()`] and [`dataset()`] make descriptions without a folder.
+//! any that can be held or cut. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows
+//! at any scale, for comparisons too.
 
 mod database;
 mod files;
@@ -10,6 +11,7 @@ mod pooler;
 mod query;
 mod role;
 mod server;
+pub mod tpch;
 mod wire;
 
 pub use self::database::{Database, environment};
