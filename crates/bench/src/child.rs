@@ -10,8 +10,8 @@ use anyhow::Context;
 use database::Cancel;
 use wait4::Wait4;
 
-use crate::machine;
 use crate::rounds::Usage;
+use crate::{machine, program};
 
 /// How often a running program is looked after; the error of its time.
 const POLL: Duration = Duration::from_millis(1);
@@ -37,7 +37,7 @@ pub(crate) fn run(
     limit: Duration,
     cancel: &Cancel,
 ) -> anyhow::Result<Done> {
-    let name = command.get_program().to_string_lossy().into_owned();
+    let name = program::name(command);
     // Files instead of pipes: nobody need read while it runs.
     let mut messages = tempfile::tempfile()?;
     let mut printed = tempfile::tempfile()?;

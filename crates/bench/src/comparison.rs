@@ -50,16 +50,12 @@ impl ComparisonArgs {
         server: &Server,
         tables: &[TableRows],
     ) -> anyhow::Result<Vec<String>> {
-        let sizes: Vec<String> = tables
-            .iter()
-            .map(|table| format!("{} {}", table.name, thousands(table.rows)))
-            .collect();
         let mut facts = surroundings(server)?;
         facts.push(format!(
             "{} rounds, {} associates: {}",
             self.runs,
             thousands(self.associates.into()),
-            sizes.join(", ")
+            sizes(tables)
         ));
         Ok(facts)
     }
@@ -80,18 +76,36 @@ impl RunArgs {
     }
 }
 
-/// When, where, and with which generated rows was measured.
+/// When, with which program and generated rows, and where was measured.
 pub(crate) fn surroundings(server: &Server) -> anyhow::Result<Vec<String>> {
+    let rows = format!(", rows of version {}", generator::VERSION);
+    with_program(server, &rows)
+}
+
+/// When, with which program, and where was measured.
+pub(crate) fn circumstances(server: &Server) -> anyhow::Result<Vec<String>> {
+    with_program(server, "")
+}
+
+fn with_program(server: &Server, more: &str) -> anyhow::Result<Vec<String>> {
     Ok(vec![
         format!(
-            "{} UTC, extrato {}, rows of version {}",
+            "{} UTC, extrato {}{more}",
             server.now()?,
-            machine::program_version(),
-            generator::VERSION
+            machine::program_version()
         ),
         machine::description(server.folder()),
         server.description()?,
     ])
+}
+
+/// Tables with their numbers of rows.
+pub(crate) fn sizes(tables: &[TableRows]) -> String {
+    let sizes: Vec<String> = tables
+        .iter()
+        .map(|table| format!("{} {}", table.name, thousands(table.rows)))
+        .collect();
+    sizes.join(", ")
 }
 
 /// The items as a Markdown list.

@@ -7,6 +7,8 @@ mod filled;
 mod generate;
 mod load;
 mod machine;
+mod models;
+mod place;
 mod program;
 mod python;
 mod results;
@@ -40,12 +42,17 @@ enum Comparison {
     Load(load::LoadArgs),
     /// See how the time of `transform` grows with rows and with clients
     Growth(transform::growth::GrowthArgs),
+    /// Compare engines at models that compute: the queries of TPC-H
+    Models(models::ModelsArgs),
     /// The limit of reading, as a process of its own
     #[command(hide = true)]
     BareRead(transform::wire::WireArgs),
     /// The limit of writing, as a process of its own
     #[command(hide = true)]
     BareWrite(transform::disk::DiskArgs),
+    /// The rows of TPC-H, by a process of its own
+    #[command(hide = true)]
+    FillModels(models::fill::FillArgs),
 }
 
 fn main() -> ExitCode {
@@ -69,7 +76,9 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
         Comparison::Transform(arguments) => transform::run(arguments, &cancel),
         Comparison::Load(arguments) => load::run(arguments, &cancel),
         Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
+        Comparison::Models(arguments) => models::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
         Comparison::BareWrite(arguments) => transform::disk::run(arguments),
+        Comparison::FillModels(arguments) => models::fill::run(arguments, &cancel),
     }
 }

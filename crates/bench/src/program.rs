@@ -1,5 +1,6 @@
 //! Running programs of others.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
@@ -20,12 +21,19 @@ pub(crate) fn extrato() -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// What messages call a program: its file, without the folders, which are of no use to a reader of the results.
+pub(crate) fn name(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(program.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
 /// Runs a program to its end and gives what it printed.
 ///
 /// # Errors
 /// It cannot be run, or fails; then with the end of its messages as the cause.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
+    let name = name(command);
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
-use database::embedded::Embedded;
+use database::embedded::{Embedded, scratch};
 use database::{Cancel, Connection, Environment, Settings};
 use dataset::Dataset;
 use tempfile::TempDir;
@@ -39,6 +39,7 @@ const TELLING: [&str; 10] = [
 /// A running server, with the dataset that is loaded into it. Dropped, it is stopped and deleted.
 pub(crate) struct Server {
     embedded: Embedded,
+    environment: Environment,
     settings: Settings,
     cancel: Cancel,
     dataset: Dataset,
@@ -61,6 +62,7 @@ impl Server {
         let settings = embedded.start()?;
         Ok(Self {
             embedded,
+            environment,
             settings,
             cancel: cancel.clone(),
             dataset: Dataset::open("cards")?,
@@ -176,6 +178,8 @@ impl Server {
         }
         command.envs(self.settings.variables());
         command.env("PGOPTIONS", format!("-c search_path={SCHEMA}"));
+        // Scratch databases lie beside it.
+        command.env("EXTRATO_HOME", self.folder());
     }
 
     /// The time of day in UTC, to the minute.
@@ -203,9 +207,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Err(error) = self.embedded.destroy() {
+        let gone = [scratch::destroy(&self.environment), self.embedded.destroy()];
+        for error in gone.into_iter().filter_map(Result::err) {
             eprintln!(
-                "the server in {} is left: {error:#}",
+                "a server in {} is left: {error:#}",
                 self.folder.path().display()
             );
         }

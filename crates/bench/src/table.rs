@@ -112,7 +112,7 @@ fn reason(line: &Line) -> String {
 }
 
 /// The middle one of sorted values, or the mean of the middle two.
-fn median(sorted: &[f64]) -> Option<f64> {
+pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
     match sorted.len() % 2 {

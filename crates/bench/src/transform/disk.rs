@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use super::job::Job;
 use super::ours::{self, Layout};
-use super::place::{self, Written};
+use crate::place::{self, Written};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 

@@ -7,10 +7,10 @@ use database::Cancel;
 
 use super::job::{FOLDERS, Job, PEERS_LIMIT, READ, SINGLE};
 use super::ours::{self, Layout};
-use super::place::Place;
 use super::{disk, peer, wire};
-use crate::comparison::{RunArgs, list};
+use crate::comparison::{RunArgs, circumstances, list};
 use crate::machine;
+use crate::place::Place;
 use crate::rounds::{Line, Role, Way, interleaved};
 use crate::server::Server;
 use crate::table::{Spread, markdown, none, thousands};
@@ -105,16 +105,8 @@ pub(crate) fn run(arguments: &GrowthArgs, cancel: &Cancel) -> anyhow::Result<()>
     let server = Server::start(cancel)?;
     let mut rows = Vec::new();
     let mut measured = Vec::new();
-    let mut facts = vec![
-        format!(
-            "{} UTC, extrato {}",
-            server.now()?,
-            machine::program_version()
-        ),
-        machine::description(server.folder()),
-        server.description()?,
-        format!("{} rounds", arguments.runs),
-    ];
+    let mut facts = circumstances(&server)?;
+    facts.push(format!("{} rounds", arguments.runs));
     for shape in SHAPES {
         eprintln!("{shape:?}");
         fill(&server, shape, arguments.divide_by)?;

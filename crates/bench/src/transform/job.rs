@@ -6,8 +6,8 @@ use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::place::{self, Place};
 use crate::child::{self, Done};
+use crate::place::{self, Place};
 use crate::rounds::{Sample, Usage};
 use crate::server::Server;
 

@@ -7,7 +7,6 @@ pub(crate) mod growth;
 mod job;
 mod ours;
 mod peer;
-mod place;
 mod psql;
 mod spark;
 mod tuples;
@@ -20,6 +19,7 @@ use anyhow::Context;
 use database::Cancel;
 
 use crate::comparison::{ComparisonArgs, list};
+use crate::place::Place;
 use crate::rounds::{Way, interleaved};
 use crate::server::Server;
 use crate::table::thousands;
@@ -27,7 +27,6 @@ use crate::{filled, machine};
 
 use job::{FOLDERS, Job, PEERS_LIMIT, READ, SINGLE};
 use ours::Layout;
-use place::Place;
 
 const READING: &str = "\
 Every way is a process of its own, from its start to its end; processor time (of user and system) and memory

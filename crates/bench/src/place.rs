@@ -14,7 +14,7 @@ const BYTES_PER_ROW: u64 = 400;
 const BYTES_PER_FOLDER: u64 = 8_000;
 
 /// A folder that goes when the comparison ends.
-pub(super) struct Place {
+pub(crate) struct Place {
     folder: TempDir,
     /// Whether what a run wrote stays to the end: a disk is slow for a while after it was deleted.
     keeps: bool,
@@ -22,7 +22,7 @@ pub(super) struct Place {
 
 impl Place {
     /// A place in memory if that has room for so many rows in so many folders, else where temporary files are.
-    pub(super) fn new(rows: u64, folders: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(rows: u64, folders: u64) -> anyhow::Result<Self> {
         let needed = rows * BYTES_PER_ROW + folders * BYTES_PER_FOLDER;
         let folder = match rustix::fs::statvfs(IN_MEMORY) {
             Ok(free) if free.f_bavail * free.f_frsize >= needed => {
@@ -37,19 +37,19 @@ impl Place {
     }
 
     /// Where temporary files are.
-    pub(super) fn on_disk() -> anyhow::Result<Self> {
+    pub(crate) fn on_disk() -> anyhow::Result<Self> {
         Ok(Self {
             folder: TempDir::with_prefix("extrato-bench-").context("no folder for the output")?,
             keeps: true,
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// An empty folder; it goes when it is dropped, or with this place.
-    pub(super) fn fresh(&self) -> anyhow::Result<TempDir> {
+    pub(crate) fn fresh(&self) -> anyhow::Result<TempDir> {
         let mut folder = TempDir::new_in(self.path()).context("no folder for the output")?;
         folder.disable_cleanup(self.keeps);
         Ok(folder)
@@ -58,14 +58,14 @@ impl Place {
 
 /// A file as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Written {
+pub(crate) struct Written {
     /// Below the folder.
-    pub(super) path: PathBuf,
-    pub(super) bytes: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
 }
 
 /// All files below a folder, in the order of their paths.
-pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<Written>> {
+pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<Written>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -87,7 +87,7 @@ pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<Written>> {
 
 /// The rows in the CSV files below `folder`, and the bytes of these files. Each has a header, and no text of
 /// the generator's has a line break.
-pub(super) fn rows_and_bytes(folder: &Path) -> anyhow::Result<(u64, u64)> {
+pub(crate) fn rows_and_bytes(folder: &Path) -> anyhow::Result<(u64, u64)> {
     let (mut rows, mut bytes) = (0, 0);
     for file in files(folder)? {
         if file.path.extension().is_some_and(|end| end == "csv") {
