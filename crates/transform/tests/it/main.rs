@@ -26,6 +26,7 @@ mod source_load;
 mod staged;
 mod streamed;
 mod sub_selects;
+mod tpch;
 mod undeclared;
 mod world;
 mod write_back;
