@@ -12,7 +12,8 @@ const SCALE: f64 = 0.01;
 
 /// The queries that Polars runs. The others run in a scratch database.
 const IN_POLARS: &[&str] = &[
-    "q02", "q03", "q07", "q09", "q11", "q13", "q16", "q18", "q19", "q21",
+    "q01", "q02", "q03", "q04", "q05", "q06", "q07", "q08", "q09", "q10", "q11", "q12", "q13",
+    "q14", "q15", "q16", "q17", "q18", "q19", "q20", "q21", "q22",
 ];
 
 #[test]
