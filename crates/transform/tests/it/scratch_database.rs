@@ -124,7 +124,7 @@ const SELECTS: &[(&str, &[&str])] = &[
         &["text", "text", "text"],
     ),
     (
-        "SELECT s.id AS a, to_char(at, 'DD/MM/YYYY HH24:MI') AS b, date_trunc('month', at)::date AS c FROM sale AS s ORDER BY 1",
+        "SELECT s.id AS a, to_char(at, 'DD/MM/YYYY HH12:MI') AS b, date_trunc('month', at)::date AS c FROM sale AS s ORDER BY 1",
         &["bigint", "text", "date"],
     ),
     (
