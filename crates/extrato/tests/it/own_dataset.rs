@@ -275,7 +275,7 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
         let told = models(more);
         assert_eq!(told.code, 0, "{}", told.stderr);
         assert!(
-            told.stdout.contains(&why) && told.stdout.contains("`to_char`"),
+            told.stdout.contains(&why) && told.stdout.contains("`to_char(1, '9')`"),
             "{}",
             told.stdout
         );

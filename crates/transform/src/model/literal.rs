@@ -177,12 +177,13 @@ fn timestamp(text: &str) -> Option<i64> {
     Some(i64::from(date(day)?) * DAY_MICROSECONDS + clock)
 }
 
-/// A timestamp in UTC, or with `Z`, `+HH`, `+HH:MM` or the same with a minus behind its time.
+/// A timestamp or date in UTC, or with `Z`, `+HH`, `+HH:MM` or the same with a minus behind its time.
 fn timestamp_tz(text: &str) -> Option<i64> {
     if let Some(utc) = text.strip_suffix('Z') {
         return timestamp(utc).filter(|_| utc.len() > 10);
     }
-    let zone = text.get(11..)?.rfind(['+', '-']).map(|at| at + 11);
+    let behind = text.get(11..).unwrap_or_default();
+    let zone = behind.rfind(['+', '-']).map(|at| at + 11);
     let Some(zone) = zone else {
         return timestamp(text);
     };

@@ -270,7 +270,7 @@ fn dates_have_their_parts() {
                 EXTRACT(ISOYEAR FROM at) AS i, EXTRACT(DOY FROM at) AS n, EXTRACT(HOUR FROM at) AS h FROM t",
         "SELECT id, day + 1 AS next, day - DATE '2020-01-01' AS days, at::date = day AS same, day < '2021-06-01' AS before FROM t",
         "SELECT id, TO_CHAR(at, 'YYYY-MM') AS m, TO_CHAR(day, 'DD/MM/YYYY') AS d, DATE_PART('year', day) AS y, day || ' ' || n AS t FROM t",
-        "SELECT date_trunc('month', day) = DATE '2024-02-01' AS is_february, COUNT(*) AS n FROM t GROUP BY 1",
+        "SELECT date_trunc('month', day) = '2024-02-01' AS is_february, COUNT(*) AS n FROM t GROUP BY 1",
         "SELECT id FROM t WHERE at >= '2021-01-01' AND at < TIMESTAMP '2024-02-29 23:59:59.6'",
         "SELECT id, (day + INTERVAL '1 month')::date AS next, (at - INTERVAL '90' DAY)::date AS before, EXTRACT(HOUR FROM 2 * INTERVAL '1 day 02:00' + at) AS later FROM t",
         "SELECT id FROM t WHERE day < DATE '2020-12-31' + INTERVAL '2' MONTH AND day >= '2000-01-01'::date - '1 year 1 sec'::interval",

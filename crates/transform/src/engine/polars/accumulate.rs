@@ -7,7 +7,8 @@ use polars_arrow::array::{BooleanArray, PrimitiveArray};
 
 use super::array::Array;
 use super::decimal::{Decimal, Scale};
-use super::evaluate::{carried, unconstrained_scale};
+use super::digits::carried;
+use super::evaluate::unconstrained_scale;
 use super::order::Keys;
 use crate::engine::output::MISSING;
 use crate::model::tree::{AggregateFunction, Function};

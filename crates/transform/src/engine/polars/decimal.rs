@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::evaluate::{carried, to_digits};
+use super::digits::{carried, to_digits};
 use crate::model::tree::Function;
 
 /// A numeric, with the digits after the point that Postgres shows of it.

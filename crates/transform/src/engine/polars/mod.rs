@@ -9,6 +9,7 @@ mod aggregate;
 mod array;
 mod codes;
 mod decimal;
+mod digits;
 mod evaluate;
 mod external_sort;
 mod join;

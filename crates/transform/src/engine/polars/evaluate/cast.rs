@@ -4,8 +4,8 @@ use dataset::calendar::DAY_MICROSECONDS;
 
 use super::super::array::Array;
 use super::super::decimal::Decimal;
+use super::super::digits::{LIMIT, carried, rounded};
 use super::arguments::{Arguments, Result, unary};
-use super::arithmetic::{LIMIT, carried, rounded};
 use super::{format, unconstrained};
 use crate::model::literal::holds;
 use crate::model::tree::Function;

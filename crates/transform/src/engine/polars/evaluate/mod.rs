@@ -23,7 +23,6 @@ use crate::model::tree::{Function, Node, Relation, Scalar, Value};
 use crate::model::types::Type;
 use arguments::Arguments;
 pub(super) use arguments::Evaluated;
-pub(in crate::engine::polars) use arithmetic::{carried, to_digits};
 pub(in crate::engine::polars) use unconstrained::scale as unconstrained_scale;
 
 impl Engine<'_> {

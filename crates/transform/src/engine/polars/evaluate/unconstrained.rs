@@ -2,8 +2,8 @@
 
 use super::super::array::Array;
 use super::super::decimal::{Decimal, Scale};
+use super::super::digits::carried;
 use super::arguments::{Arguments, Cells, Result, binary, unary};
-use super::arithmetic::carried;
 use crate::model::tree::Function;
 use crate::model::types::Type;
 
