@@ -31,6 +31,26 @@ pub(crate) enum T {
 }
 
 impl T {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Boolean,
+        Self::SmallInt,
+        Self::Integer,
+        Self::BigInt,
+        Self::Numeric,
+        Self::Real,
+        Self::Double,
+        Self::Text,
+        Self::Char,
+        Self::Date,
+        Self::Time,
+        Self::Timestamp,
+        Self::TimestampTz,
+        Self::Uuid,
+        Self::Bytes,
+    ];
+
     /// Whether a type is one that this stands for.
     pub(crate) fn is(self, kind: &Type) -> bool {
         match (self, kind) {

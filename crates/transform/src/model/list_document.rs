@@ -1,6 +1,5 @@
 //! The list as the page on models shows it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 
@@ -9,24 +8,6 @@ use super::tree::Function;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/models.md");
 const BEGIN: &str = "<!-- What follows is written from the list by its test. -->\n";
-
-const TYPES: &[T] = &[
-    T::Boolean,
-    T::SmallInt,
-    T::Integer,
-    T::BigInt,
-    T::Numeric,
-    T::Real,
-    T::Double,
-    T::Text,
-    T::Char,
-    T::Date,
-    T::Time,
-    T::Timestamp,
-    T::TimestampTz,
-    T::Uuid,
-    T::Bytes,
-];
 
 /// What is computed by a name, in the order of the list: from which types which.
 type Signatures = Vec<(String, Vec<String>)>;
@@ -89,18 +70,13 @@ fn document() -> String {
             Some(other.kind().to_string()),
         );
     }
-    let mut cast: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    for (at, from) in TYPES.iter().enumerate() {
-        let to = TYPES
-            .iter()
-            .filter(|to| **to != *from && casts(&from.kind(), &to.kind()));
-        cast.insert(at, to.map(|to| to.kind().to_string()).collect());
+    let mut cast = Signatures::new();
+    for from in T::ALL.map(|from| from.kind()) {
+        let to = T::ALL.map(|to| to.kind());
+        for to in to.iter().filter(|to| **to != from && casts(&from, to)) {
+            add(&mut cast, &from.to_string(), Some(to.to_string()));
+        }
     }
-    let cast: Signatures = cast
-        .into_iter()
-        .filter(|(_, to)| !to.is_empty())
-        .map(|(at, to)| (TYPES[at].kind().to_string(), vec![to.join(", ")]))
-        .collect();
     [
         table(["function or operator", "of"], &functions),
         table(["aggregate", "of"], &aggregates),

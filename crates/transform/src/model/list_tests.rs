@@ -130,23 +130,6 @@ fn edges(kind: T) -> (&'static str, &'static [&'static str]) {
 }
 
 fn cases() -> Vec<Case> {
-    const ALL: [T; 15] = [
-        T::Boolean,
-        T::SmallInt,
-        T::Integer,
-        T::BigInt,
-        T::Numeric,
-        T::Real,
-        T::Double,
-        T::Text,
-        T::Char,
-        T::Date,
-        T::Time,
-        T::Timestamp,
-        T::TimestampTz,
-        T::Uuid,
-        T::Bytes,
-    ];
     let mut cases = Vec::new();
     let mut add = |expression: String, takes: &[T], is_aggregate| {
         cases.push(Case {
@@ -208,14 +191,14 @@ fn cases() -> Vec<Case> {
             true,
         );
     }
-    for from in ALL {
+    for from in T::ALL {
         add("COUNT(DISTINCT a)".to_owned(), &[from], true);
         add(
             "COALESCE(a, a)".to_owned(),
             &[from][..usize::from(from != T::Char)],
             false,
         );
-        for to in ALL
+        for to in T::ALL
             .into_iter()
             .filter(|to| *to != T::Char && casts(&from.kind(), &to.kind()))
         {
@@ -350,7 +333,7 @@ fn cases() -> Vec<Case> {
             add(format!("a {condition}"), &[kind], false);
         }
     }
-    for kind in ALL {
+    for kind in T::ALL {
         if casts(&kind.kind(), &T::Text.kind()) && kind != T::Text {
             add("a || b".to_owned(), &[kind, T::Text], false);
             add("b || a".to_owned(), &[kind, T::Text], false);

@@ -55,11 +55,11 @@ pub(super) fn filtered(relation: Relation, conditions: Vec<Scalar>) -> Relation 
             checked(relation, rest)
         }
         Relation::Distinct(input) => {
-            let (below, rest) = pushed(conditions, &|condition| Some(condition.clone()));
+            let (below, rest): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_plain);
             checked(Relation::Distinct(Box::new(filtered(*input, below))), rest)
         }
         Relation::Sort { input, keys } => {
-            let (below, rest) = pushed(conditions, &|condition| Some(condition.clone()));
+            let (below, rest): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_plain);
             let input = Box::new(filtered(*input, below));
             checked(Relation::Sort { input, keys }, rest)
         }
@@ -69,7 +69,7 @@ pub(super) fn filtered(relation: Relation, conditions: Vec<Scalar>) -> Relation 
             left,
             right,
         } => {
-            let (below, rest) = pushed(conditions, &|condition| Some(condition.clone()));
+            let (below, rest): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_plain);
             let relation = Relation::Set {
                 operation,
                 all,
