@@ -93,7 +93,7 @@ pub(super) fn outcomes(
         variation,
         models: statements.iter().enumerate().map(model).collect(),
     };
-    let resolved = trials.resolve();
+    let resolved = trials.resolve(&trials.models);
     let answers: Vec<Answer> = statements
         .iter()
         .map(|statement| trials.place.answer(&statement.sql))
@@ -110,7 +110,12 @@ pub(super) fn outcomes(
         .collect();
     let mut to_run = Vec::new();
     for (index, columns) in resolved.iter().enumerate() {
-        if let (Ok(columns), false) = (columns, answers[index].is_late()) {
+        // A scratch database would answer with the same error, and one that fails makes the others run again.
+        let nothing_to_compare = match &answers[index] {
+            Answer::Rows(_) => false,
+            answer @ Answer::Error(..) => answer.is_late() || variation.in_postgres,
+        };
+        if let (Ok(columns), false) = (columns, nothing_to_compare) {
             trials.models[index].columns = match variation.widened {
                 true => columns.iter().cloned().map(widened).collect(),
                 false => columns.clone(),
@@ -253,16 +258,18 @@ impl Trials<'_> {
         testkit::dataset(SCHEMA, &tables, models)
     }
 
-    /// What each model gives, all at once or, if that fails, one by one.
-    fn resolve(&self) -> Vec<Result<Columns, Why>> {
-        if let Ok(given) = self.try_resolve(self.models.clone()) {
-            return given;
+    /// What each model gives: of all at once or, if that fails, of halves.
+    fn resolve(&self, models: &[Model]) -> Vec<Result<Columns, Why>> {
+        match (self.try_resolve(models.to_vec()), models.len()) {
+            (Ok(given), _) => given,
+            (Err(why), 1) => vec![Err(why)],
+            (Err(_), _) => {
+                let (front, back) = models.split_at(models.len() / 2);
+                let mut given = self.resolve(front);
+                given.extend(self.resolve(back));
+                given
+            }
         }
-        let one = |model: &Model| match self.try_resolve(vec![model.clone()]) {
-            Ok(mut given) => given.remove(0),
-            Err(why) => Err(why),
-        };
-        self.models.iter().map(one).collect()
     }
 
     fn try_resolve(&self, models: Vec<Model>) -> Result<Vec<Result<Columns, Why>>, Why> {
