@@ -37,7 +37,7 @@ pub(crate) fn run(
     let rows = arguments.rows.options()?;
     let output = arguments
         .output
-        .options(rows.dataset.clone(), Some(&rows.schema), environment);
+        .options(rows.dataset.clone(), Some(&rows.schema), environment)?;
     transform::check(&output)?;
     let settings = job::settings(&arguments.rows.connection, environment)?;
     let generate = if has_rows(&settings, &rows, cancel)? {

@@ -8,8 +8,9 @@ use dataset::Dataset;
 use dataset::failure::Kind;
 
 use crate::check::verify::Source;
+use crate::file_args::FileArgs;
 use crate::memory::{LEAST_BYTES, default_bytes};
-use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options};
+use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Layout, Options};
 
 /// Shown below the help.
 pub const EXAMPLES: &str = "\
@@ -18,6 +19,8 @@ Examples:
   extrato transform --single-file --out /tmp/extract   one /tmp/extract/movimento_flat.csv
   extrato transform --partition-by nome_associado      folders by another column
   extrato transform --format parquet                   typed columns, exact decimals
+  extrato transform --excel                            CSV for Excel in Brazil: ; and decimal comma
+  extrato transform --delimiter '\\t' --null-word NULL   tabs, and NULL in a word
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
   extrato transform --dataset sales --model orders_per_customer --show
@@ -93,9 +96,9 @@ pub struct OutputArgs {
     #[arg(long, help_heading = "Output")]
     pub single_file: bool,
 
-    /// What the files are
-    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
-    pub format: Format,
+    #[command(flatten)]
+    /// What the files are.
+    pub files: FileArgs,
 
     /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
@@ -197,23 +200,27 @@ impl VerifyArgs {
 
 impl OutputArgs {
     /// The options for `dataset`, whose tables lie in `schema`, or in the schema of its name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if what the files are to be clashes.
     pub fn options(
         &self,
         dataset: Dataset,
         schema: Option<&str>,
         environment: &Environment,
-    ) -> Options {
+    ) -> anyhow::Result<Options> {
         let layout = match (self.single_file, self.partition_by.is_empty()) {
             (true, _) => Layout::SingleFile,
             (false, true) => Layout::Declared,
             (false, false) => Layout::PartitionBy(self.partition_by.clone()),
         };
-        Options {
+        Ok(Options {
             schema: schema.unwrap_or(&dataset.name).to_owned(),
             dataset,
             out: self.out.clone(),
             layout,
-            format: self.format,
+            format: self.files.format,
+            dialect: self.files.dialect()?,
             max_connections: self.max_connections.into(),
             memory_bytes: self
                 .memory
@@ -223,7 +230,7 @@ impl OutputArgs {
             to_postgres: None,
             engine: self.engine,
             environment: environment.clone(),
-        }
+        })
     }
 }
 
@@ -241,7 +248,7 @@ impl TransformArgs {
         Ok(Options {
             preview: self.show,
             to_postgres: self.to_postgres.clone(),
-            ..self.output.options(dataset, schema, environment)
+            ..self.output.options(dataset, schema, environment)?
         })
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //! use database::{Cancel, Environment};
 //! use dataset::Dataset;
-//! use transform::{Engine, Format, Layout, Options};
+//! use transform::{Dialect, Engine, Format, Layout, Options};
 //!
 //! let database = testkit::Database::create();
 //! database.connect().batch_execute(
@@ -43,6 +43,7 @@
 //!     out: folder.path().join("out"),
 //!     layout: Layout::Declared,
 //!     format: Format::Csv,
+//!     dialect: Dialect::default(),
 //!     max_connections: 2,
 //!     memory_bytes: 1 << 30,
 //!     stage: None,
@@ -62,9 +63,11 @@ pub mod check;
 pub mod cli;
 mod declared;
 pub mod describe;
+pub mod dialect;
 mod engine;
 mod extract;
 mod fault;
+pub mod file_args;
 mod frame_types;
 pub mod memory;
 mod model;
@@ -76,6 +79,7 @@ mod run;
 mod sink;
 mod stage;
 
+pub use dialect::Dialect;
 pub use options::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options};
 pub use report::{ModelReport, Report, TableReport};
 pub use run::{check, run, run_from_stage};

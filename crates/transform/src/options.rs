@@ -1,5 +1,6 @@
 //! What a run is to do.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use database::Environment;
@@ -7,6 +8,7 @@ use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::Dialect;
 use crate::memory::default_bytes;
 
 /// What to do.
@@ -22,6 +24,8 @@ pub struct Options {
     pub layout: Layout,
     /// What the files are.
     pub format: Format,
+    /// How they are written if they are CSV.
+    pub dialect: Dialect,
     /// The most connections at once: one holds the snapshot, the others read. With 1 that one reads.
     pub max_connections: usize,
     /// The memory that the run may take, in bytes; what needs more is staged on disk.
@@ -52,6 +56,25 @@ pub enum Engine {
 }
 
 impl Options {
+    /// Checks that what the files are to be goes together.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] with what clashes.
+    pub(crate) fn check_files(&self) -> anyhow::Result<()> {
+        if self.format != Format::Csv && !self.dialect.is_default() {
+            return Err(Kind::Usage.error(format!(
+                "a dialect is of CSV files, and these are {}",
+                self.format
+            )));
+        }
+        self.dialect.check()
+    }
+
+    /// The end of the name of a file.
+    pub(crate) fn extension(&self) -> String {
+        self.format.extension().to_owned()
+    }
+
     /// The options of a run that only checks the models of a dataset, whose tables lie in `schema`, or in the schema of its
     /// name.
     pub fn of_models(dataset: Dataset, schema: Option<&str>, environment: &Environment) -> Self {
@@ -61,6 +84,7 @@ impl Options {
             out: DEFAULT_OUT.into(),
             layout: Layout::Declared,
             format: Format::Csv,
+            dialect: Dialect::default(),
             max_connections: 1,
             memory_bytes: default_bytes(),
             stage: None,
@@ -140,12 +164,18 @@ pub enum Format {
 }
 
 impl Format {
-    /// The end of a file's name.
-    pub(crate) fn extension(self) -> &'static str {
+    /// The end of a file's name, unless it is compressed.
+    fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::Parquet => "parquet",
         }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.extension())
     }
 }
 

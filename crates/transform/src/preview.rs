@@ -6,7 +6,8 @@ use std::path::Path;
 use dataset::{ColumnType, Model};
 use serde::Serialize;
 
-use crate::check::verify::{Rows, fields, value};
+use crate::check::verify::{Form, Rows, fields, value};
+use crate::options::Options;
 use storage::manifest::FileEntry;
 
 /// The most rows that are shown.
@@ -22,17 +23,23 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Reads `files`, which lie at `target`: in it if it is a folder.
-    pub(crate) fn read(model: &Model, target: &Path, files: &[FileEntry]) -> anyhow::Result<Self> {
+    /// Reads `files`, which a run with these options wrote of a model and which lie at `target`: in it if it is a folder.
+    pub(crate) fn read(
+        options: &Options,
+        model: &Model,
+        target: &Path,
+        files: &[FileEntry],
+    ) -> anyhow::Result<Self> {
         let columns: Vec<_> = model.visible_columns().cloned().collect();
+        let form = Form::of(options, model);
         let mut rows = Vec::new();
         for file in files {
             let path = match target.is_dir() {
                 true => target.join(&file.path),
                 false => target.to_owned(),
             };
-            let mut records = Rows::open(path.clone())?;
-            records.check_names(&path, columns.iter().map(|(name, _)| name.as_str()))?;
+            let mut records = Rows::open(path.clone(), &form)?;
+            records.check_names(&path, form.names())?;
             while rows.len() < PREVIEW_ROWS
                 && let Some(record) = records.next()?
             {

@@ -46,6 +46,7 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let selects = route::parse(options)?;
     route::check(&selects, options)?;
+    options.check_files()?;
     options.layout.check(&options.dataset.models)?;
     postgres::check_names(options)?;
     Ok(selects)
@@ -296,6 +297,7 @@ impl RunContext<'_> {
             dataset: &self.options.dataset.name,
             model: &model.name,
             format: self.options.format,
+            dialect: Some(&self.options.dialect).filter(|dialect| !dialect.is_default()),
             snapshot: self.snapshot,
             tables: self.table_reports,
             columns: model
@@ -323,7 +325,7 @@ impl RunContext<'_> {
             "written"
         );
         let preview = match self.options.preview {
-            true => Some(Preview::read(model, &target, &written.files)?),
+            true => Some(Preview::read(self.options, model, &target, &written.files)?),
             false => None,
         };
         let schema = self.options.to_postgres.as_ref();
@@ -357,13 +359,10 @@ impl RunContext<'_> {
         write_back: Option<&'m mut WriteBack<'_>>,
         expected_rows: usize,
     ) -> anyhow::Result<Writer<'m>> {
-        let partition_by = self.options.layout.partition_by(model);
-        let format = self.options.format;
         let table = write_back.map(|write_back| write_back.table(model));
         Writer::new(
             model,
-            format,
-            partition_by,
+            self.options,
             target,
             table.transpose()?,
             expected_rows,
@@ -394,7 +393,7 @@ fn written_sums<'a>(
 }
 
 fn file_name(options: &Options, model: &Model) -> String {
-    format!("{}.{}", model.name, options.format.extension())
+    format!("{}.{}", model.name, options.extension())
 }
 
 /// `20260131T235959Z-` and the process's id: no two runs on one machine share it.

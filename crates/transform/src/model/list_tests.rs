@@ -462,6 +462,7 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
         out: out.path().to_owned(),
         layout: Layout::SingleFile,
         format: Format::Csv,
+        dialect: Default::default(),
         max_connections: 1,
         memory_bytes: 1 << 30,
         stage: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::dialect::Dialect;
 use crate::options::Format;
 use crate::reconciliation::Reconciliation;
 use crate::report::TableReport;
@@ -16,6 +17,9 @@ pub(crate) struct Run<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) model: &'a str,
     pub(crate) format: Format,
+    /// None where it is the default, or the files are not CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dialect: Option<&'a Dialect>,
     /// The snapshot that every table was read in, as Postgres names it.
     pub(crate) snapshot: &'a str,
     pub(crate) tables: &'a [TableReport],

@@ -1,6 +1,9 @@
 //! Outputs into files: CSV or Parquet, in one file or in a folder for each value of the partition columns.
 
 mod cells;
+mod encode;
+mod encoding;
+mod in_dialect;
 pub(crate) mod manifest;
 mod order;
 pub(crate) mod parquet;

@@ -10,7 +10,7 @@ use super::partition;
 use super::row_file::RowFile;
 use super::rows::{BLOCK_ROWS, BUFFER_BYTES, Rows, Shape, positions};
 use super::written::add;
-use crate::options::Format;
+use crate::options::Options;
 use storage::file::{Folder, OpenFile};
 use storage::manifest::FileEntry;
 
@@ -174,10 +174,10 @@ impl PartitionWriter<'_> {
             None => {
                 let name = self.name(partition)?;
                 folder.create_folder(&name)?;
-                let path = format!("{name}/{}", file_name(shape.format));
+                let path = format!("{name}/{}", file_name(shape.options));
                 let file = OpenFile::create_in(folder, &path)?;
                 Partition {
-                    file: RowFile::new(file, shape.format, self.rows, false, buffer),
+                    file: RowFile::new(file, shape.options, self.rows, false, buffer),
                     name,
                     path,
                 }
@@ -201,9 +201,6 @@ impl Partition {
 }
 
 /// The name of a partition's file.
-fn file_name(format: Format) -> &'static str {
-    match format {
-        Format::Csv => "part-0.csv",
-        Format::Parquet => "part-0.parquet",
-    }
+fn file_name(options: &Options) -> String {
+    format!("part-0.{}", options.extension())
 }

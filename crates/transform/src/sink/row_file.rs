@@ -1,11 +1,11 @@
-//! One file of an output: CSV or Parquet, written block by block.
+//! One file of an output: text or Parquet, written block by block.
 
 use storage::file::OpenFile;
 use storage::manifest::FileEntry;
 
 use super::parquet::{Compression, ParquetFile, ParquetOptions, ROW_GROUP_ROWS};
 use super::rows::{Block, Rows};
-use crate::options::Format;
+use crate::options::{Format, Options};
 
 /// A file of rows under construction.
 pub(super) struct RowFile {
@@ -14,7 +14,7 @@ pub(super) struct RowFile {
 }
 
 enum Body {
-    Csv(Box<OpenFile>),
+    Text(Box<OpenFile>),
     Parquet(Box<ParquetFile>),
 }
 
@@ -23,15 +23,15 @@ impl RowFile {
     /// only file (`parallel`). What is to stand before the rows goes into `buffer`, which is the first block's.
     pub(super) fn new(
         file: OpenFile,
-        format: Format,
+        options: &Options,
         rows: &Rows,
         parallel: bool,
         buffer: &mut Vec<u8>,
     ) -> Self {
-        let body = match format {
+        let body = match options.format {
             Format::Csv => {
                 buffer.extend_from_slice(rows.header());
-                Body::Csv(Box::new(file))
+                Body::Text(Box::new(file))
             }
             Format::Parquet => {
                 let options = ParquetOptions {
@@ -49,7 +49,7 @@ impl RowFile {
     pub(super) fn append(&mut self, block: Block, rows: usize) -> anyhow::Result<Vec<u8>> {
         self.rows += rows;
         match (&mut self.body, block) {
-            (Body::Csv(file), Block::Text(mut text)) => {
+            (Body::Text(file), Block::Text(mut text)) => {
                 file.append(&text)?;
                 text.clear();
                 Ok(text)
@@ -65,7 +65,7 @@ impl RowFile {
     /// Ends the file; `name` is its path in the manifest.
     pub(super) fn finish(self, name: String) -> anyhow::Result<FileEntry> {
         let file = match self.body {
-            Body::Csv(file) => *file,
+            Body::Text(file) => *file,
             Body::Parquet(file) => file.finish()?,
         };
         Ok(file.entry(name, self.rows))

@@ -1,4 +1,4 @@
-//! The rows of an output, and blocks of them as CSV or as frames.
+//! The rows of an output, and blocks of them as text or as frames.
 //!
 //! What many rows of the output take from one row of a source (the client's name, the card's number) is
 //! encoded once for each row of the source, and copied from there.
@@ -14,12 +14,12 @@ use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray, PlSmallStr, Sch
 use rayon::prelude::*;
 use tracing::field::Empty;
 
-use values::text;
-
 use super::cells::Cells;
+use super::encode::{Encode, Standard};
+use super::encoding::Encoding;
 use super::written::Written;
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
-use crate::options::Format;
+use crate::options::Options;
 use storage::manifest::FileEntry;
 
 /// A buffer is written out once it holds this many bytes.
@@ -58,12 +58,17 @@ impl Field {
 /// Columns that follow each other in the file.
 enum Segment {
     /// A column that is encoded row by row.
-    Field(Field),
-    /// Columns of one source, encoded ahead with the commas between them.
-    Ahead(usize, Arc<Ahead>),
+    Field { number: usize, field: Field },
+    /// Columns of one source, encoded ahead with what stands between them.
+    Ahead {
+        /// The number of the first column.
+        number: usize,
+        source: usize,
+        ahead: Arc<Ahead>,
+    },
 }
 
-/// The rows of a source as CSV.
+/// The rows of a source as text.
 struct Ahead {
     text: Vec<u8>,
     /// Where each row of the source ends; the last is that of a row that is missing.
@@ -71,18 +76,18 @@ struct Ahead {
 }
 
 impl Ahead {
-    fn of(run: &[Field]) -> Self {
+    /// Encodes the columns of `run`, of which `first` is the number of the first. What stands before that is not in it.
+    fn of(run: &[Field], first: usize, encoder: &impl Encode) -> Self {
         let height = run[0].cells.len();
         let mut text = Vec::new();
         let mut ends = Vec::with_capacity(height + 1);
         for row in 0..=height {
-            for (index, field) in run.iter().enumerate() {
-                if index > 0 {
-                    text.push(b',');
+            for (number, field) in (first..).zip(run) {
+                if number > first {
+                    encoder.before(number, &mut text);
                 }
-                if row < height {
-                    field.cells.write_field(row, &mut text);
-                }
+                let row = (row < height).then_some(row);
+                encoder.field(number, &field.cells, row, &mut text);
             }
             ends.push(text.len());
         }
@@ -102,7 +107,8 @@ impl Ahead {
 /// What all outputs of one run of a model share: their columns, and the sources but the first.
 pub(super) struct Shape<'a> {
     pub(super) model: &'a Model,
-    pub(super) format: Format,
+    pub(super) options: &'a Options,
+    encoding: Arc<Encoding>,
     pub(super) cancel: &'a Cancel,
     pub(super) span: tracing::Span,
     /// How many rows there will be, about.
@@ -117,13 +123,14 @@ pub(super) struct Shape<'a> {
 impl<'a> Shape<'a> {
     pub(super) fn new(
         model: &'a Model,
-        format: Format,
+        options: &'a Options,
         expected_rows: usize,
         cancel: &'a Cancel,
     ) -> Self {
         Self {
             model,
-            format,
+            options,
+            encoding: Arc::new(Encoding::of(options)),
             cancel,
             span: tracing::info_span!(
                 "write",
@@ -174,12 +181,16 @@ impl<'a> Shape<'a> {
             .filter_map(|name| fields.iter().find(|(field, _)| field == name))
             .map(|(_, field)| field.clone())
             .collect();
-        let segments = match self.format {
-            Format::Csv => self.segments(visible.iter().map(|index| &fields[*index].1)),
-            Format::Parquet => Vec::new(),
+        let encoding = Arc::clone(&self.encoding);
+        let written = || visible.iter().map(|index| &fields[*index]);
+        let segments = match &*encoding {
+            Encoding::Standard => self.segments(written(), &Standard),
+            Encoding::InDialect(encoder) => self.segments(written(), encoder),
+            Encoding::Frames => Vec::new(),
         };
         Ok(Rows {
-            header: header(visible.iter().map(|index| fields[*index].0.as_str())),
+            header: encoding.header(written().map(|(name, _)| name.as_str())),
+            encoding,
             visible,
             fields,
             segments,
@@ -211,12 +222,16 @@ impl<'a> Shape<'a> {
     }
 
     /// Columns of one source that follow each other are one segment, encoded ahead, if that is worth it.
-    fn segments<'f>(&mut self, visible: impl Iterator<Item = &'f Field>) -> Vec<Segment> {
-        let mut runs: Vec<Vec<Field>> = Vec::new();
-        for field in visible {
+    fn segments<'f>(
+        &mut self,
+        visible: impl Iterator<Item = &'f (String, Field)>,
+        encoder: &impl Encode,
+    ) -> Vec<Segment> {
+        let mut runs: Vec<(usize, Vec<Field>)> = Vec::new();
+        for (number, (_, field)) in visible.enumerate() {
             match runs.last_mut() {
-                Some(run) if run[0].source == field.source => run.push(field.clone()),
-                _ => runs.push(vec![field.clone()]),
+                Some((_, run)) if run[0].source == field.source => run.push(field.clone()),
+                _ => runs.push((number, vec![field.clone()])),
             }
         }
         if self.ahead.is_empty() {
@@ -225,35 +240,30 @@ impl<'a> Shape<'a> {
             };
             self.ahead = runs
                 .iter()
-                .map(|run| worth(run).then(|| Arc::new(Ahead::of(run))))
+                .map(|(first, run)| worth(run).then(|| Arc::new(Ahead::of(run, *first, encoder))))
                 .collect();
         }
         let mut segments = Vec::new();
-        for (run, ahead) in runs.into_iter().zip(&self.ahead) {
+        for ((first, run), ahead) in runs.into_iter().zip(&self.ahead) {
             match ahead {
-                Some(ahead) => segments.push(Segment::Ahead(run[0].source, ahead.clone())),
-                None => segments.extend(run.into_iter().map(Segment::Field)),
+                Some(ahead) => segments.push(Segment::Ahead {
+                    number: first,
+                    source: run[0].source,
+                    ahead: ahead.clone(),
+                }),
+                None => {
+                    let fields = (first..).zip(run);
+                    segments.extend(fields.map(|(number, field)| Segment::Field { number, field }));
+                }
             }
         }
         segments
     }
 }
 
-fn header<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
-    let mut header = Vec::new();
-    for (index, name) in names.enumerate() {
-        if index > 0 {
-            header.push(b',');
-        }
-        text::csv_field(name, &mut header);
-    }
-    header.push(b'\n');
-    header
-}
-
 /// Some rows, encoded.
 pub(super) enum Block {
-    /// Rows as CSV.
+    /// Rows as text.
     Text(Vec<u8>),
     /// Rows as a frame, and the buffer, which was not needed.
     Frame(DataFrame, Vec<u8>),
@@ -264,6 +274,7 @@ pub(super) struct Rows {
     fields: Vec<(String, Field)>,
     /// The places in `fields` of those that are written.
     visible: Vec<usize>,
+    encoding: Arc<Encoding>,
     header: Vec<u8>,
     segments: Vec<Segment>,
     /// The columns that are summed.
@@ -282,7 +293,7 @@ impl Rows {
         self.visible.iter().map(|index| &self.fields[*index])
     }
 
-    /// The line of names that a CSV file begins with.
+    /// What a file begins with: for CSV, the line of names.
     pub(super) fn header(&self) -> &[u8] {
         &self.header
     }
@@ -313,15 +324,16 @@ impl Rows {
     ) -> anyhow::Result<(Block, Vec<i128>)> {
         let mut sums = vec![0; self.summed.len()];
         let count = rows.len() as u64;
-        let block = match shape.format {
-            Format::Csv => {
-                for row in rows {
-                    self.encode(row, &mut buffer);
-                    self.add(row, &mut sums);
-                }
+        let block = match &*self.encoding {
+            Encoding::Standard => {
+                self.text(&Standard, rows, &mut buffer, &mut sums);
                 Block::Text(buffer)
             }
-            Format::Parquet => {
+            Encoding::InDialect(encoder) => {
+                self.text(encoder, rows, &mut buffer, &mut sums);
+                Block::Text(buffer)
+            }
+            Encoding::Frames => {
                 rows.clone().for_each(|row| self.add(row, &mut sums));
                 Block::Frame(self.frame(rows)?, buffer)
             }
@@ -331,23 +343,39 @@ impl Rows {
         Ok((block, sums))
     }
 
-    fn encode(&self, row: usize, out: &mut Vec<u8>) {
-        for (index, segment) in self.segments.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
+    /// Appends rows as text, and adds them to the sums.
+    fn text(
+        &self,
+        encoder: &impl Encode,
+        rows: impl Iterator<Item = usize>,
+        out: &mut Vec<u8>,
+        sums: &mut [i128],
+    ) {
+        for row in rows {
+            self.encode(encoder, row, out);
+            self.add(row, sums);
+        }
+    }
+
+    fn encode(&self, encoder: &impl Encode, row: usize, out: &mut Vec<u8>) {
+        for segment in &self.segments {
             match segment {
-                Segment::Field(field) => {
-                    if let Some(row) = self.sources[field.source].row(row) {
-                        field.cells.write_field(row, out);
-                    }
+                Segment::Field { number, field } => {
+                    encoder.before(*number, out);
+                    let row = self.sources[field.source].row(row);
+                    encoder.field(*number, &field.cells, row, out);
                 }
-                Segment::Ahead(source, ahead) => {
+                Segment::Ahead {
+                    number,
+                    source,
+                    ahead,
+                } => {
+                    encoder.before(*number, out);
                     out.extend_from_slice(ahead.row(self.sources[*source].row(row)));
                 }
             }
         }
-        out.push(b'\n');
+        encoder.end(out);
     }
 
     fn add(&self, row: usize, sums: &mut [i128]) {

@@ -44,7 +44,7 @@ impl<'a> SingleFile<'a> {
             none => {
                 let mut header = Vec::new();
                 let file = OpenFile::create(&self.path)?;
-                let file = RowFile::new(file, shape.format, &rows, true, &mut header);
+                let file = RowFile::new(file, shape.options, &rows, true, &mut header);
                 let file = none.insert(file);
                 if !header.is_empty() {
                     file.append(Block::Text(header), 0)?;

@@ -12,7 +12,7 @@ use super::rows::Shape;
 use super::single::SingleFile;
 use super::written::Written;
 use crate::engine::output::Output;
-use crate::options::Format;
+use crate::options::Options;
 
 /// Writes the outputs of one run of a model, which follow each other in the order of the whole. Each is ordered
 /// here; there is at least one, and all share their sources but the first.
@@ -27,19 +27,18 @@ enum Files<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Writes into the file `target`, or into the folder if there are columns to partition by; and into `table` too if
-    /// there is one. `expected_rows` is about how many rows there will be.
+    /// Writes into the file `target`, or into the folder if the options have columns to partition by; and into `table` too
+    /// if there is one. `expected_rows` is about how many rows there will be.
     pub(crate) fn new(
         model: &'a Model,
-        format: Format,
-        partition_by: Option<&[String]>,
+        options: &'a Options,
         target: &Path,
         table: Option<TableWriter<'a>>,
         expected_rows: usize,
         cancel: &'a Cancel,
     ) -> anyhow::Result<Self> {
-        let shape = Shape::new(model, format, expected_rows, cancel);
-        let files = match partition_by {
+        let shape = Shape::new(model, options, expected_rows, cancel);
+        let files = match options.layout.partition_by(model) {
             Some(columns) => {
                 Files::Partitioned(Box::new(Partitioned::new(shape, columns, target)?))
             }

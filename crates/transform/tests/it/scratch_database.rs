@@ -59,6 +59,7 @@ impl Shop {
             out: self.out.path().to_owned(),
             layout: Layout::SingleFile,
             format: Format::Csv,
+            dialect: Default::default(),
             max_connections: 2,
             memory_bytes: 1 << 30,
             stage: None,

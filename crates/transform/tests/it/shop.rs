@@ -78,6 +78,7 @@ impl Shop {
             out: self.out.path().to_owned(),
             layout: Layout::SingleFile,
             format: Format::Csv,
+            dialect: Default::default(),
             max_connections: 1,
             memory_bytes: 1 << 30,
             stage: None,

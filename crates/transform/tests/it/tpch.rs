@@ -37,6 +37,7 @@ fn the_queries_of_tpch_give_digit_for_digit_what_postgres_gives() {
         out: out.path().to_owned(),
         layout: Layout::SingleFile,
         format: Format::Csv,
+        dialect: Default::default(),
         max_connections: 2,
         memory_bytes: 2 << 30,
         stage: None,

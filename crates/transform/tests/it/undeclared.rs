@@ -26,6 +26,7 @@ fn options(shop: &Shop, dataset: Dataset) -> Options {
         out: shop.out.path().to_owned(),
         layout: Layout::Declared,
         format: Format::Csv,
+        dialect: Default::default(),
         max_connections: 2,
         memory_bytes: 1 << 30,
         stage: None,

@@ -122,6 +122,7 @@ impl World {
             out: self.out.path().to_owned(),
             layout,
             format: Format::Csv,
+            dialect: Default::default(),
             max_connections: 3,
             memory_bytes: 1 << 30,
             stage: None,

@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::dialect::Dialect;
+use crate::options::Format;
+
 /// What is needed of a manifest's first line.
 #[derive(Deserialize)]
 pub(super) struct Run {
     pub(super) run: String,
     pub(super) dataset: String,
     pub(super) model: String,
+    /// None in a raw layer, whose files say it by their names.
+    pub(super) format: Option<Format>,
+    #[serde(default)]
+    pub(super) dialect: Dialect,
     /// The output's columns with their types; none in a raw layer, each of whose tables has its own.
     #[serde(default)]
     pub(super) columns: Vec<(String, String)>,

@@ -6,6 +6,8 @@ mod comparison;
 mod database;
 mod error;
 mod first_line;
+mod form;
+mod in_dialect;
 mod output;
 mod parquet;
 mod query;
@@ -24,6 +26,7 @@ use storage::manifest;
 
 pub use database::Source;
 use error::cannot_read;
+pub(crate) use form::Form;
 use output::Output;
 pub(crate) use records::{fields, value};
 pub(crate) use rows::Rows;

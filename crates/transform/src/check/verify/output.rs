@@ -15,6 +15,7 @@ use tracing::field::Empty;
 
 use super::error::cannot_read;
 use super::first_line::Run;
+use super::form::Form;
 use super::rows::Rows;
 use super::sums::Summed;
 use super::verified::Verified;
@@ -23,6 +24,7 @@ use super::verified::Verified;
 pub(super) struct Output {
     pub(super) manifest: PathBuf,
     pub(super) run: Run,
+    form: Form,
     /// The files, in the order of the partitions.
     pub(super) files: Vec<FileEntry>,
 }
@@ -32,14 +34,16 @@ impl Output {
         let text = fs::read_to_string(&manifest).or_fail(Kind::Check, || cannot_read(&manifest))?;
         let mut lines = text.lines();
         let damaged = || damaged(&manifest);
-        let run =
+        let run: Run =
             serde_json::from_str(lines.next().unwrap_or_default()).or_fail(Kind::Check, damaged)?;
+        let form = Form::of_run(&run).ok_or_else(|| Kind::Check.error(damaged()))?;
         let files = lines
             .map(serde_json::from_str)
             .collect::<Result<_, _>>()
             .or_fail(Kind::Check, damaged)?;
         Ok(Self {
             run,
+            form,
             files,
             manifest,
         })
@@ -60,7 +64,7 @@ impl Output {
 
     /// The rows of one of its files, after the header.
     pub(super) fn open(&self, file: &FileEntry) -> anyhow::Result<Rows> {
-        let mut rows = Rows::open(self.path(file))?;
+        let mut rows = Rows::open(self.path(file), &self.form)?;
         self.check_names(&mut rows, file)?;
         Ok(rows)
     }
@@ -171,7 +175,7 @@ impl Output {
                 file.bytes
             )));
         }
-        let mut rows = Rows::open(path.clone())?;
+        let mut rows = Rows::open(path.clone(), &self.form)?;
         let mut read = || {
             self.check_names(&mut rows, file)?;
             let (mut count, mut sums) = (0, summed.zero());

@@ -73,13 +73,18 @@ fn end(bytes: &[u8], delimiter: u8, quoted: &mut bool) -> Option<usize> {
 
 /// The fields of a record, as they are written.
 pub(crate) fn fields(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+    fields_between(record, b',')
+}
+
+/// The fields of a record, as they are written, with this delimiter between them.
+pub(super) fn fields_between(record: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(record);
     std::iter::from_fn(move || {
         let bytes = rest?;
-        match end(bytes, b',', &mut false) {
-            Some(comma) => {
-                rest = Some(&bytes[comma + 1..]);
-                Some(&bytes[..comma])
+        match end(bytes, delimiter, &mut false) {
+            Some(end) => {
+                rest = Some(&bytes[end + 1..]);
+                Some(&bytes[..end])
             }
             None => rest.take(),
         }
@@ -97,25 +102,28 @@ pub(super) fn split(record: &[u8], count: usize) -> (&[u8], &[u8]) {
 
 /// What a field says: `None` for NULL.
 pub(crate) fn value(field: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let inside = field
-        .strip_prefix(b"\"")
-        .and_then(|rest| rest.strip_suffix(b"\""));
-    match inside {
+    match unquoted(field) {
         None if field.is_empty() => None,
         None => Some(field.into()),
-        Some(inside) if !inside.contains(&b'"') => Some(inside.into()),
-        Some(inside) => {
-            let mut value = Vec::with_capacity(inside.len());
-            let mut bytes = inside.iter();
-            while let Some(byte) = bytes.next() {
-                value.push(*byte);
-                if *byte == b'"' {
-                    bytes.next();
-                }
-            }
-            Some(value.into())
+        inside => inside,
+    }
+}
+
+/// What a field between quotes says; `None` if it isn't between quotes.
+pub(super) fn unquoted(field: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let inside = field.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    if !inside.contains(&b'"') {
+        return Some(inside.into());
+    }
+    let mut value = Vec::with_capacity(inside.len());
+    let mut bytes = inside.iter();
+    while let Some(byte) = bytes.next() {
+        value.push(*byte);
+        if *byte == b'"' {
+            bytes.next();
         }
     }
+    Some(value.into())
 }
 
 #[cfg(test)]

@@ -8,29 +8,43 @@ use dataset::failure::{Kind, OrFail};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::cannot_read;
+use super::form::Form;
+use super::in_dialect::FromDialect;
 use super::parquet::ParquetRows;
 use super::records::{Records, fields, value};
+use crate::options::Format;
 
 /// A file is read in blocks of this many bytes.
 const BLOCK_BYTES: u64 = 1 << 20;
 
 /// The rows of one file. Formats differ in here and nowhere else in `verify`.
 pub(crate) enum Rows {
-    /// Records behind a header.
+    /// Records of the default dialect behind a header.
     Csv(Box<Records<Blocks>>),
+    /// Records of another dialect behind a header.
+    InDialect(Box<Records<Blocks>>, Box<FromDialect>),
     /// Typed columns.
     Parquet(ParquetRows),
 }
 
 impl Rows {
-    /// Opens a file; what it holds is told by how its name ends.
+    /// Opens a file of this form; where that leaves the format open, the end of the file's name tells.
     ///
     /// # Errors
     /// [`Kind::Check`] if it cannot be read.
-    pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("parquet") => Ok(Self::Parquet(ParquetRows::open(path)?)),
-            _ => Ok(Self::Csv(Box::new(Records::new(Blocks::open(path)?)))),
+    pub(crate) fn open(path: PathBuf, form: &Form) -> anyhow::Result<Self> {
+        let by_name = match path.extension() {
+            Some(extension) if extension == "parquet" => Format::Parquet,
+            _ => Format::Csv,
+        };
+        let records = |path| anyhow::Ok(Box::new(Records::new(Blocks::open(path)?)));
+        match form.format.unwrap_or(by_name) {
+            Format::Parquet => Ok(Self::Parquet(ParquetRows::open(path)?)),
+            Format::Csv if form.dialect.is_default() => Ok(Self::Csv(records(path)?)),
+            Format::Csv => {
+                let from = Box::new(FromDialect::new(&path, form));
+                Ok(Self::InDialect(records(path)?, from))
+            }
         }
     }
 
@@ -50,6 +64,13 @@ impl Rows {
                 let found = fields(header).map(value);
                 found.eq(names.map(|name| Some(name.as_bytes().into())))
             }
+            Self::InDialect(records, from) => {
+                let header = records.next()?.unwrap_or_default();
+                let found = from.names(header)?;
+                found
+                    .into_iter()
+                    .eq(names.map(|name| Some(name.as_bytes().into())))
+            }
         };
         match as_named {
             true => Ok(()),
@@ -67,6 +88,10 @@ impl Rows {
     pub(crate) fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
         match self {
             Self::Csv(records) => records.next(),
+            Self::InDialect(records, from) => {
+                let record = records.next()?;
+                record.map(|record| from.row(record)).transpose()
+            }
             Self::Parquet(rows) => rows.next(),
         }
     }
@@ -77,7 +102,7 @@ impl Rows {
     /// [`Kind::Check`] if the file cannot be read.
     pub(super) fn checksum(self) -> anyhow::Result<u128> {
         match self {
-            Self::Csv(records) => records.into_blocks().checksum(),
+            Self::Csv(records) | Self::InDialect(records, _) => records.into_blocks().checksum(),
             // Its reader takes parts of the file, in an order of its own.
             Self::Parquet(rows) => Blocks::open(rows.into_path())?.checksum(),
         }

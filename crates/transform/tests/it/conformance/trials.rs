@@ -337,6 +337,7 @@ impl Trials<'_> {
             out: out.clone(),
             layout: Layout::SingleFile,
             format: Format::Csv,
+            dialect: Default::default(),
             max_connections: 2,
             memory_bytes,
             stage: self.variation.staged.then(|| stage.clone()),

@@ -1,0 +1,100 @@
+//! The arguments that say what the files are.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use dataset::failure::Kind;
+
+use crate::dialect::{Dialect, LineEnd, Quote};
+use crate::options::Format;
+
+/// What the files are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FileArgs {
+    /// What the files are
+    #[arg(long, value_enum, default_value_t, help_heading = HEADING)]
+    pub format: Format,
+
+    /// CSV for Excel where the decimal mark is a comma, as in Brazil: --delimiter ';' --decimal-mark , --bom --line-end crlf
+    #[arg(long, help_heading = HEADING)]
+    pub excel: bool,
+
+    /// What stands between the fields of CSV, one ASCII character; \t is a tab [default: ,]
+    #[arg(long, value_name = "CHARACTER", value_parser = one_character, help_heading = HEADING)]
+    pub delimiter: Option<char>,
+
+    /// What stands before the fraction of numbers in CSV [default: .]
+    #[arg(long, value_name = "MARK", value_parser = decimal_mark(), help_heading = HEADING)]
+    pub decimal_mark: Option<char>,
+
+    /// Begin each CSV file with a byte order mark, by which Excel knows UTF-8
+    #[arg(long, help_heading = HEADING)]
+    pub bom: bool,
+
+    /// Which fields of CSV are quoted; NULL never is [default: needed]
+    #[arg(long, value_enum, help_heading = HEADING)]
+    pub quote: Option<Quote>,
+
+    /// What NULL is written as in CSV; a text that says the same is quoted [default: an empty field]
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true, help_heading = HEADING)]
+    pub null_word: Option<String>,
+
+    /// What ends the lines of CSV [default: lf]
+    #[arg(long, value_enum, help_heading = HEADING)]
+    pub line_end: Option<LineEnd>,
+}
+
+const HEADING: &str = "Files";
+
+impl FileArgs {
+    /// The dialect that the arguments name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if they clash, or the files are not CSV.
+    pub(crate) fn dialect(&self) -> anyhow::Result<Dialect> {
+        let given = [
+            ("--excel", self.excel),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--decimal-mark", self.decimal_mark.is_some()),
+            ("--bom", self.bom),
+            ("--quote", self.quote.is_some()),
+            ("--null-word", self.null_word.is_some()),
+            ("--line-end", self.line_end.is_some()),
+        ];
+        if self.format != Format::Csv
+            && let Some((name, _)) = given.iter().find(|(_, given)| *given)
+        {
+            return Err(Kind::Usage.error(format!(
+                "{name} is about CSV, and the files are {}: leave out {name}, or --format",
+                self.format
+            )));
+        }
+        let usual = match self.excel {
+            true => Dialect::excel(),
+            false => Dialect::default(),
+        };
+        let dialect = Dialect {
+            delimiter: self.delimiter.unwrap_or(usual.delimiter),
+            decimal_mark: self.decimal_mark.unwrap_or(usual.decimal_mark),
+            byte_order_mark: self.bom || usual.byte_order_mark,
+            quote: self.quote.unwrap_or(usual.quote),
+            null_word: self.null_word.clone().unwrap_or(usual.null_word),
+            line_end: self.line_end.unwrap_or(usual.line_end),
+        };
+        dialect.check()?;
+        Ok(dialect)
+    }
+}
+
+fn one_character(text: &str) -> Result<char, String> {
+    if text == "\\t" {
+        return Ok('\t');
+    }
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) => Ok(character),
+        _ => Err("it is not one character".to_owned()),
+    }
+}
+
+fn decimal_mark() -> impl TypedValueParser<Value = char> {
+    PossibleValuesParser::new([".", ","]).map(|mark| mark.chars().next().unwrap_or('.'))
+}
