@@ -1,5 +1,6 @@
 //! Where files lie: files being read and written with their sums, manifests, and outputs that are published whole or not at all.
 
+pub mod compress;
 pub mod file;
 pub mod fill;
 pub mod manifest;

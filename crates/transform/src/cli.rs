@@ -21,6 +21,7 @@ Examples:
   extrato transform --format parquet                   typed columns, exact decimals
   extrato transform --excel                            CSV for Excel in Brazil: ; and decimal comma
   extrato transform --delimiter '\\t' --null-word NULL   tabs, and NULL in a word
+  extrato transform --format jsonl --compress zstd     an object for each row, in part-0.jsonl.zst
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
   extrato transform --dataset sales --model orders_per_customer --show
@@ -214,13 +215,14 @@ impl OutputArgs {
             (false, true) => Layout::Declared,
             (false, false) => Layout::PartitionBy(self.partition_by.clone()),
         };
-        Ok(Options {
+        let options = Options {
             schema: schema.unwrap_or(&dataset.name).to_owned(),
             dataset,
             out: self.out.clone(),
             layout,
             format: self.files.format,
             dialect: self.files.dialect()?,
+            compression: self.files.compress,
             max_connections: self.max_connections.into(),
             memory_bytes: self
                 .memory
@@ -230,7 +232,9 @@ impl OutputArgs {
             to_postgres: None,
             engine: self.engine,
             environment: environment.clone(),
-        })
+        };
+        options.check_files()?;
+        Ok(options)
     }
 }
 

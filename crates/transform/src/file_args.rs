@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dataset::failure::Kind;
+use storage::compress::Compression;
 
 use crate::dialect::{Dialect, LineEnd, Quote};
 use crate::options::Format;
@@ -12,6 +13,10 @@ pub struct FileArgs {
     /// What the files are
     #[arg(long, value_enum, default_value_t, help_heading = HEADING)]
     pub format: Format,
+
+    /// Compress CSV and JSON Lines as they are written
+    #[arg(long, value_name = "HOW", value_parser = compression(), help_heading = HEADING)]
+    pub compress: Option<Compression>,
 
     /// CSV for Excel where the decimal mark is a comma, as in Brazil: --delimiter ';' --decimal-mark , --bom --line-end crlf
     #[arg(long, help_heading = HEADING)]
@@ -93,6 +98,11 @@ fn one_character(text: &str) -> Result<char, String> {
         (Some(character), None) => Ok(character),
         _ => Err("it is not one character".to_owned()),
     }
+}
+
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    let names = Compression::ALL.map(Compression::name);
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Compression>())
 }
 
 fn decimal_mark() -> impl TypedValueParser<Value = char> {

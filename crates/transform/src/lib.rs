@@ -44,6 +44,7 @@
 //!     layout: Layout::Declared,
 //!     format: Format::Csv,
 //!     dialect: Dialect::default(),
+//!     compression: None,
 //!     max_connections: 2,
 //!     memory_bytes: 1 << 30,
 //!     stage: None,

@@ -7,6 +7,7 @@ use database::Environment;
 use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::{Deserialize, Serialize};
+use storage::compress::Compression;
 
 use crate::dialect::Dialect;
 use crate::memory::default_bytes;
@@ -26,6 +27,8 @@ pub struct Options {
     pub format: Format,
     /// How they are written if they are CSV.
     pub dialect: Dialect,
+    /// How they are compressed if they are text.
+    pub compression: Option<Compression>,
     /// The most connections at once: one holds the snapshot, the others read. With 1 that one reads.
     pub max_connections: usize,
     /// The memory that the run may take, in bytes; what needs more is staged on disk.
@@ -67,12 +70,20 @@ impl Options {
                 self.format
             )));
         }
+        if let (Format::Parquet, Some(compression)) = (self.format, self.compression) {
+            return Err(Kind::Usage.error(format!(
+                "--compress {compression} is for CSV and JSON Lines: Parquet compresses its pages itself"
+            )));
+        }
         self.dialect.check()
     }
 
     /// The end of the name of a file.
     pub(crate) fn extension(&self) -> String {
-        self.format.extension().to_owned()
+        match self.compression {
+            Some(compression) => format!("{}.{}", self.format, compression.extension()),
+            None => self.format.to_string(),
+        }
     }
 
     /// The options of a run that only checks the models of a dataset, whose tables lie in `schema`, or in the schema of its
@@ -85,6 +96,7 @@ impl Options {
             layout: Layout::Declared,
             format: Format::Csv,
             dialect: Dialect::default(),
+            compression: None,
             max_connections: 1,
             memory_bytes: default_bytes(),
             stage: None,
@@ -159,6 +171,10 @@ pub enum Format {
     /// Text with a header, NULL as an empty field
     #[default]
     Csv,
+    /// JSON Lines: an object for each row, numbers with all their digits
+    #[serde(rename = "jsonl")]
+    #[value(name = "jsonl")]
+    JsonLines,
     /// Typed columns, exact decimals, compressed with zstd
     Parquet,
 }
@@ -168,6 +184,7 @@ impl Format {
     fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            Self::JsonLines => "jsonl",
             Self::Parquet => "parquet",
         }
     }

@@ -298,6 +298,7 @@ impl RunContext<'_> {
             model: &model.name,
             format: self.options.format,
             dialect: Some(&self.options.dialect).filter(|dialect| !dialect.is_default()),
+            compression: self.options.compression,
             snapshot: self.snapshot,
             tables: self.table_reports,
             columns: model

@@ -463,6 +463,7 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
         layout: Layout::SingleFile,
         format: Format::Csv,
         dialect: Default::default(),
+        compression: None,
         max_connections: 1,
         memory_bytes: 1 << 30,
         stage: None,

@@ -1,9 +1,11 @@
 //! The encoding of an output's rows: as text of one kind or another, or as frames.
 
+use dataset::Model;
 use values::text;
 
 use super::encode::{Encode, Standard};
 use super::in_dialect::InDialect;
+use super::json_lines::JsonLines;
 use crate::options::{Format, Options};
 
 /// How rows are encoded.
@@ -12,16 +14,19 @@ pub(super) enum Encoding {
     Standard,
     /// As CSV in another dialect.
     InDialect(InDialect),
+    /// As JSON Lines.
+    JsonLines(JsonLines),
     /// As frames, which Parquet files are written from.
     Frames,
 }
 
 impl Encoding {
-    /// The encoding that the options name.
-    pub(super) fn of(options: &Options) -> Self {
+    /// The encoding that the options name, of a model whose columns are known.
+    pub(super) fn of(options: &Options, model: &Model) -> Self {
         match options.format {
             Format::Csv if options.dialect.is_default() => Self::Standard,
             Format::Csv => Self::InDialect(InDialect::of(&options.dialect)),
+            Format::JsonLines => Self::JsonLines(JsonLines::of(model.visible_columns())),
             Format::Parquet => Self::Frames,
         }
     }
@@ -39,7 +44,7 @@ impl Encoding {
                 header
             }
             Self::InDialect(dialect) => dialect.header(names),
-            Self::Frames => Vec::new(),
+            Self::JsonLines(_) | Self::Frames => Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use storage::compress::Compression;
 
 use crate::dialect::Dialect;
 use crate::options::Format;
@@ -20,6 +21,8 @@ pub(crate) struct Run<'a> {
     /// None where it is the default, or the files are not CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dialect: Option<&'a Dialect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compression: Option<Compression>,
     /// The snapshot that every table was read in, as Postgres names it.
     pub(crate) snapshot: &'a str,
     pub(crate) tables: &'a [TableReport],

@@ -4,6 +4,7 @@ mod cells;
 mod encode;
 mod encoding;
 mod in_dialect;
+mod json_lines;
 pub(crate) mod manifest;
 mod order;
 pub(crate) mod parquet;

@@ -1,5 +1,6 @@
 //! One file of an output: text or Parquet, written block by block.
 
+use storage::compress::CompressedFile;
 use storage::file::OpenFile;
 use storage::manifest::FileEntry;
 
@@ -15,6 +16,7 @@ pub(super) struct RowFile {
 
 enum Body {
     Text(Box<OpenFile>),
+    Compressed(Box<CompressedFile>),
     Parquet(Box<ParquetFile>),
 }
 
@@ -29,9 +31,14 @@ impl RowFile {
         buffer: &mut Vec<u8>,
     ) -> Self {
         let body = match options.format {
-            Format::Csv => {
+            Format::Csv | Format::JsonLines => {
                 buffer.extend_from_slice(rows.header());
-                Body::Text(Box::new(file))
+                match options.compression {
+                    None => Body::Text(Box::new(file)),
+                    Some(compression) => {
+                        Body::Compressed(Box::new(CompressedFile::new(file, compression)))
+                    }
+                }
             }
             Format::Parquet => {
                 let options = ParquetOptions {
@@ -54,6 +61,11 @@ impl RowFile {
                 text.clear();
                 Ok(text)
             }
+            (Body::Compressed(file), Block::Text(mut text)) => {
+                file.append(&text)?;
+                text.clear();
+                Ok(text)
+            }
             (Body::Parquet(file), Block::Frame(frame, buffer)) => {
                 file.append(frame)?;
                 Ok(buffer)
@@ -66,6 +78,7 @@ impl RowFile {
     pub(super) fn finish(self, name: String) -> anyhow::Result<FileEntry> {
         let file = match self.body {
             Body::Text(file) => *file,
+            Body::Compressed(file) => file.finish()?,
             Body::Parquet(file) => file.finish()?,
         };
         Ok(file.entry(name, self.rows))

@@ -130,7 +130,7 @@ impl<'a> Shape<'a> {
         Self {
             model,
             options,
-            encoding: Arc::new(Encoding::of(options)),
+            encoding: Arc::new(Encoding::of(options, model)),
             cancel,
             span: tracing::info_span!(
                 "write",
@@ -183,9 +183,17 @@ impl<'a> Shape<'a> {
             .collect();
         let encoding = Arc::clone(&self.encoding);
         let written = || visible.iter().map(|index| &fields[*index]);
+        // Text has the names and types of the columns from the model.
+        let declared = self.model.visible_columns().map(|(name, _)| name);
+        anyhow::ensure!(
+            written().map(|(name, _)| name).eq(declared),
+            "model `{}` gives other columns than it declares",
+            self.model.name
+        );
         let segments = match &*encoding {
             Encoding::Standard => self.segments(written(), &Standard),
             Encoding::InDialect(encoder) => self.segments(written(), encoder),
+            Encoding::JsonLines(encoder) => self.segments(written(), encoder),
             Encoding::Frames => Vec::new(),
         };
         Ok(Rows {
@@ -330,6 +338,10 @@ impl Rows {
                 Block::Text(buffer)
             }
             Encoding::InDialect(encoder) => {
+                self.text(encoder, rows, &mut buffer, &mut sums);
+                Block::Text(buffer)
+            }
+            Encoding::JsonLines(encoder) => {
                 self.text(encoder, rows, &mut buffer, &mut sums);
                 Block::Text(buffer)
             }

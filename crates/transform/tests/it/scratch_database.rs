@@ -60,6 +60,7 @@ impl Shop {
             layout: Layout::SingleFile,
             format: Format::Csv,
             dialect: Default::default(),
+            compression: None,
             max_connections: 2,
             memory_bytes: 1 << 30,
             stage: None,

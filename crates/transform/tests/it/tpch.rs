@@ -38,6 +38,7 @@ fn the_queries_of_tpch_give_digit_for_digit_what_postgres_gives() {
         layout: Layout::SingleFile,
         format: Format::Csv,
         dialect: Default::default(),
+        compression: None,
         max_connections: 2,
         memory_bytes: 2 << 30,
         stage: None,

@@ -27,6 +27,7 @@ fn options(shop: &Shop, dataset: Dataset) -> Options {
         layout: Layout::Declared,
         format: Format::Csv,
         dialect: Default::default(),
+        compression: None,
         max_connections: 2,
         memory_bytes: 1 << 30,
         stage: None,

@@ -123,6 +123,7 @@ impl World {
             layout,
             format: Format::Csv,
             dialect: Default::default(),
+            compression: None,
             max_connections: 3,
             memory_bytes: 1 << 30,
             stage: None,

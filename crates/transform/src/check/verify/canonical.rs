@@ -8,8 +8,9 @@ use values::text;
 use super::records::{fields, value};
 
 /// A record whose fields are of these types, in the one form that all records of equal values have: quoted only where it must
-/// be, and floats as Postgres compares them (the text need not be the same, 0 is -0, and NaN is NaN).
-pub(super) fn record(record: &[u8], kinds: &[ColumnType]) -> Vec<u8> {
+/// be, and floats as Postgres compares them (the text need not be the same, 0 is -0, and NaN is NaN). Where JSON is
+/// embedded in JSON Lines, its lines are one, and its `null` is NULL.
+pub(super) fn record(record: &[u8], kinds: &[ColumnType], is_embedded: bool) -> Vec<u8> {
     let mut canonical = Vec::with_capacity(record.len());
     for (index, field) in fields(record).enumerate() {
         if index > 0 {
@@ -25,6 +26,12 @@ pub(super) fn record(record: &[u8], kinds: &[ColumnType]) -> Vec<u8> {
                     value => value,
                 }
             }
+            Some(ColumnType::Json | ColumnType::JsonBinary) if is_embedded => {
+                if value.trim_ascii() == b"null" {
+                    continue;
+                }
+                on_one_line(&value).into()
+            }
             _ => value,
         };
         match str::from_utf8(&value) {
@@ -33,6 +40,14 @@ pub(super) fn record(record: &[u8], kinds: &[ColumnType]) -> Vec<u8> {
         }
     }
     canonical
+}
+
+fn on_one_line(json: &[u8]) -> Vec<u8> {
+    let one_line = |byte: &u8| match byte {
+        b'\n' | b'\r' => b' ',
+        byte => *byte,
+    };
+    json.iter().map(one_line).collect()
 }
 
 /// The text of a value as the product writes it, whatever that of the database is.
@@ -59,10 +74,10 @@ fn parsed<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ColumnType::{Double, Real, Text};
+    use ColumnType::{Double, Json, Real, Text};
 
     fn are_equal(kind: ColumnType, one: &str, other: &str) -> bool {
-        record(one.as_bytes(), &[kind]) == record(other.as_bytes(), &[kind])
+        record(one.as_bytes(), &[kind], false) == record(other.as_bytes(), &[kind], false)
     }
 
     #[test]
@@ -90,9 +105,18 @@ mod tests {
 
     #[test]
     fn every_field_has_its_own_type_and_those_without_stay() {
-        let of = |text: &str| record(text.as_bytes(), &[Text, Double]);
+        let of = |text: &str| record(text.as_bytes(), &[Text, Double], false);
         assert_eq!(of("-0,-0,-0"), of("\"-0\",0,-0"));
         assert_ne!(of("-0,0,0"), of("0,0,0"));
         assert_ne!(of("a,0"), of("a,0,"));
+    }
+
+    #[test]
+    fn json_that_is_embedded_is_on_one_line_and_its_null_is_null() {
+        let of = |text: &str, embedded| record(text.as_bytes(), &[Json, Text], embedded);
+        assert_eq!(of("[\n1],\"a\nb\"", true), of("[ 1],\"a\nb\"", true));
+        assert_ne!(of("[\n1],x", false), of("[ 1],x", false));
+        assert_eq!(of(" null ,null", true), of(",null", true));
+        assert_ne!(of("null,x", false), of(",x", false));
     }
 }

@@ -124,9 +124,9 @@ impl<'a> Comparison<'a> {
         match open.rows.next()? {
             Some(of_file) if of_file == of_database => {}
             Some(of_file) => {
-                let kinds = &self.query.kinds;
-                let [of_file, of_database] =
-                    [of_file, of_database].map(|record| canonical::record(record, kinds));
+                let (kinds, is_embedded) = (&self.query.kinds, self.output.is_json_lines());
+                let [of_file, of_database] = [of_file, of_database]
+                    .map(|record| canonical::record(record, kinds, is_embedded));
                 if of_file != of_database {
                     self.ties.keep(row, &of_file, &of_database)?;
                 }

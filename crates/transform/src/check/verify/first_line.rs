@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use storage::compress::Compression;
 
 use crate::dialect::Dialect;
 use crate::options::Format;
@@ -17,6 +18,7 @@ pub(super) struct Run {
     pub(super) format: Option<Format>,
     #[serde(default)]
     pub(super) dialect: Dialect,
+    pub(super) compression: Option<Compression>,
     /// The output's columns with their types; none in a raw layer, each of whose tables has its own.
     #[serde(default)]
     pub(super) columns: Vec<(String, String)>,

@@ -1,6 +1,7 @@
 //! What the files of an output are, as far as who reads them has to know.
 
 use dataset::{ColumnType, Model};
+use storage::compress::Compression;
 
 use super::first_line::Run;
 use crate::dialect::Dialect;
@@ -11,6 +12,7 @@ pub(crate) struct Form {
     /// None where the names of the files tell, as in a raw layer.
     pub(super) format: Option<Format>,
     pub(super) dialect: Dialect,
+    pub(super) compression: Option<Compression>,
     /// The columns of each file.
     pub(super) columns: Vec<(String, ColumnType)>,
 }
@@ -21,6 +23,7 @@ impl Form {
         Self {
             format: Some(options.format),
             dialect: options.dialect.clone(),
+            compression: options.compression,
             columns: model.visible_columns().cloned().collect(),
         }
     }
@@ -33,6 +36,7 @@ impl Form {
         Some(Self {
             format: run.format,
             dialect: run.dialect.clone(),
+            compression: run.compression,
             columns: columns.collect::<Option<_>>()?,
         })
     }

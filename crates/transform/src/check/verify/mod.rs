@@ -8,6 +8,7 @@ mod error;
 mod first_line;
 mod form;
 mod in_dialect;
+mod json_lines;
 mod output;
 mod parquet;
 mod query;

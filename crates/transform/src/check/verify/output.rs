@@ -19,6 +19,7 @@ use super::form::Form;
 use super::rows::Rows;
 use super::sums::Summed;
 use super::verified::Verified;
+use crate::options::Format;
 
 /// An output as its manifest describes it.
 pub(super) struct Output {
@@ -52,6 +53,10 @@ impl Output {
     /// Whether the output has a folder for each partition; else it is a single file.
     pub(super) fn is_folder(&self) -> bool {
         self.manifest.ends_with(manifest::IN_FOLDER)
+    }
+
+    pub(super) fn is_json_lines(&self) -> bool {
+        self.run.format == Some(Format::JsonLines)
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 /// The records of a CSV text that comes in blocks. One record and one block are in memory.
 pub(crate) struct Records<B> {
     blocks: B,
+    /// Whether a line feed between quotes is part of a record.
+    has_quotes: bool,
     /// What came and was not given yet, from `start` on.
     buffer: Vec<u8>,
     start: usize,
@@ -16,8 +18,17 @@ impl<B: Iterator<Item = anyhow::Result<Vec<u8>>>> Records<B> {
     pub(super) fn new(blocks: B) -> Self {
         Self {
             blocks,
+            has_quotes: true,
             buffer: Vec::new(),
             start: 0,
+        }
+    }
+
+    /// The lines of these blocks, in which quotes mean nothing.
+    pub(super) fn lines(blocks: B) -> Self {
+        Self {
+            has_quotes: false,
+            ..Self::new(blocks)
         }
     }
 
@@ -30,7 +41,11 @@ impl<B: Iterator<Item = anyhow::Result<Vec<u8>>>> Records<B> {
         let mut quoted = false;
         loop {
             let rest = &self.buffer[self.start + scanned..];
-            if let Some(length) = end(rest, b'\n', &mut quoted) {
+            let found = match self.has_quotes {
+                true => end(rest, b'\n', &mut quoted),
+                false => rest.iter().position(|byte| *byte == b'\n'),
+            };
+            if let Some(length) = found {
                 let record = self.start..self.start + scanned + length;
                 self.start = record.end + 1;
                 return Ok(Some(&self.buffer[record]));

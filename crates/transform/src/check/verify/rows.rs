@@ -1,21 +1,25 @@
 //! One file of an output: its rows, whatever its format, as records of CSV, and the checksum of its bytes.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
+use storage::compress::{Compression, Decompressed};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::cannot_read;
 use super::form::Form;
 use super::in_dialect::FromDialect;
+use super::json_lines::FromJsonLines;
 use super::parquet::ParquetRows;
 use super::records::{Records, fields, value};
 use crate::options::Format;
 
 /// A file is read in blocks of this many bytes.
 const BLOCK_BYTES: u64 = 1 << 20;
+/// What is compressed is about so many times as long.
+const USUAL_RATIO: u64 = 8;
 
 /// The rows of one file. Formats differ in here and nowhere else in `verify`.
 pub(crate) enum Rows {
@@ -23,6 +27,8 @@ pub(crate) enum Rows {
     Csv(Box<Records<Blocks>>),
     /// Records of another dialect behind a header.
     InDialect(Box<Records<Blocks>>, Box<FromDialect>),
+    /// An object on each line.
+    JsonLines(Box<Records<Blocks>>, Box<FromJsonLines>),
     /// Typed columns.
     Parquet(ParquetRows),
 }
@@ -37,15 +43,22 @@ impl Rows {
             Some(extension) if extension == "parquet" => Format::Parquet,
             _ => Format::Csv,
         };
-        let records = |path| anyhow::Ok(Box::new(Records::new(Blocks::open(path)?)));
-        match form.format.unwrap_or(by_name) {
-            Format::Parquet => Ok(Self::Parquet(ParquetRows::open(path)?)),
-            Format::Csv if form.dialect.is_default() => Ok(Self::Csv(records(path)?)),
-            Format::Csv => {
-                let from = Box::new(FromDialect::new(&path, form));
-                Ok(Self::InDialect(records(path)?, from))
-            }
+        let format = form.format.unwrap_or(by_name);
+        if format == Format::Parquet {
+            return Ok(Self::Parquet(ParquetRows::open(path)?));
         }
+        let blocks = Blocks::open(path.clone(), form.compression)?;
+        Ok(match format {
+            Format::JsonLines => {
+                let from = FromJsonLines::new(&path, form);
+                Self::JsonLines(Box::new(Records::lines(blocks)), Box::new(from))
+            }
+            _ if form.dialect.is_default() => Self::Csv(Box::new(Records::new(blocks))),
+            _ => {
+                let from = FromDialect::new(&path, form);
+                Self::InDialect(Box::new(Records::new(blocks)), Box::new(from))
+            }
+        })
     }
 
     /// Reads the names of the columns, which come before the rows, and checks that they are these.
@@ -59,6 +72,8 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let as_named = match self {
             Self::Parquet(rows) => rows.names().eq(names),
+            // Each object has them again.
+            Self::JsonLines(_, from) => from.names().eq(names),
             Self::Csv(records) => {
                 let header = records.next()?.unwrap_or_default();
                 let found = fields(header).map(value);
@@ -92,6 +107,10 @@ impl Rows {
                 let record = records.next()?;
                 record.map(|record| from.row(record)).transpose()
             }
+            Self::JsonLines(records, from) => {
+                let line = records.next()?;
+                line.map(|line| from.row(line)).transpose()
+            }
             Self::Parquet(rows) => rows.next(),
         }
     }
@@ -102,42 +121,59 @@ impl Rows {
     /// [`Kind::Check`] if the file cannot be read.
     pub(super) fn checksum(self) -> anyhow::Result<u128> {
         match self {
-            Self::Csv(records) | Self::InDialect(records, _) => records.into_blocks().checksum(),
+            Self::Csv(records) | Self::InDialect(records, _) | Self::JsonLines(records, _) => {
+                records.into_blocks().checksum()
+            }
             // Its reader takes parts of the file, in an order of its own.
-            Self::Parquet(rows) => Blocks::open(rows.into_path())?.checksum(),
+            Self::Parquet(rows) => Blocks::open(rows.into_path(), None)?.checksum(),
         }
     }
 }
 
-/// The bytes of a file, summed up as they pass.
+/// The bytes of a file, decompressed.
 pub(crate) struct Blocks {
     path: PathBuf,
-    file: File,
-    hash: Xxh3,
-    /// Bytes that the file should still have.
-    left_bytes: u64,
+    bytes: Decompressed<Summed>,
+    /// The size of the next block.
+    block_bytes: u64,
 }
 
 impl Blocks {
-    fn open(path: PathBuf) -> anyhow::Result<Self> {
+    fn open(path: PathBuf, compression: Option<Compression>) -> anyhow::Result<Self> {
         let open = || {
             let file = File::open(&path)?;
-            let left_bytes = file.metadata()?.len();
-            std::io::Result::Ok((file, left_bytes))
+            let file_bytes = file.metadata()?.len();
+            let hash = Xxh3::new();
+            let bytes = Decompressed::new(Summed { file, hash }, compression)?;
+            io::Result::Ok((bytes, file_bytes))
         };
-        let (file, left_bytes) = open().or_fail(Kind::Check, || cannot_read(&path))?;
+        let (bytes, file_bytes) = open().or_fail(Kind::Check, || cannot_read(&path))?;
         Ok(Self {
             path,
-            file,
-            hash: Xxh3::new(),
-            left_bytes,
+            bytes,
+            // Many files are small.
+            block_bytes: match compression {
+                None => file_bytes.clamp(1, BLOCK_BYTES),
+                Some(_) => (file_bytes * USUAL_RATIO).clamp(1, BLOCK_BYTES),
+            },
         })
     }
 
-    /// Reads what is left and gives the checksum of all.
-    fn checksum(mut self) -> anyhow::Result<u128> {
-        self.try_for_each(|block| block.map(drop))?;
-        Ok(self.hash.digest128())
+    /// Reads what is left of the file as it lies, and gives the checksum of all.
+    fn checksum(self) -> anyhow::Result<u128> {
+        let Self {
+            path,
+            bytes,
+            block_bytes,
+        } = self;
+        let mut summed = bytes.into_inner();
+        let mut buffer = vec![0; block_bytes as usize];
+        while summed
+            .read(&mut buffer)
+            .or_fail(Kind::Check, || cannot_read(&path))?
+            > 0
+        {}
+        Ok(summed.hash.digest128())
     }
 }
 
@@ -145,17 +181,28 @@ impl Iterator for Blocks {
     type Item = anyhow::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        // Many files are small.
-        let mut block = Vec::with_capacity(self.left_bytes.min(BLOCK_BYTES) as usize);
-        let read = (&self.file).take(BLOCK_BYTES).read_to_end(&mut block);
+        let mut block = Vec::with_capacity(self.block_bytes as usize);
+        let read = (&mut self.bytes)
+            .take(self.block_bytes)
+            .read_to_end(&mut block);
         match read.or_fail(Kind::Check, || cannot_read(&self.path)) {
             Ok(0) => None,
-            Ok(bytes) => {
-                self.left_bytes = self.left_bytes.saturating_sub(bytes as u64);
-                self.hash.update(&block);
-                Some(Ok(block))
-            }
+            Ok(_) => Some(Ok(block)),
             Err(error) => Some(Err(error)),
         }
+    }
+}
+
+/// A file, summed up as it is read.
+pub(crate) struct Summed {
+    file: File,
+    hash: Xxh3,
+}
+
+impl Read for Summed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        Ok(count)
     }
 }

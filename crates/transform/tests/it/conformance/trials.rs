@@ -338,6 +338,7 @@ impl Trials<'_> {
             layout: Layout::SingleFile,
             format: Format::Csv,
             dialect: Default::default(),
+            compression: None,
             max_connections: 2,
             memory_bytes,
             stage: self.variation.staged.then(|| stage.clone()),
