@@ -9,6 +9,7 @@ use dataset::failure::Kind;
 
 use crate::check::verify::Source;
 use crate::file_args::FileArgs;
+use crate::file_name::FileName;
 use crate::memory::{LEAST_BYTES, default_bytes};
 use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Layout, Options};
 
@@ -18,6 +19,7 @@ Examples:
   extrato transform                                    folders per client from the embedded database
   extrato transform --single-file --out /tmp/extract   one /tmp/extract/movimento_flat.csv
   extrato transform --partition-by nome_associado      folders by another column
+  extrato transform --file-name '{id_associado}.csv'   movimento_flat/1.csv … instead of folders
   extrato transform --format parquet                   typed columns, exact decimals
   extrato transform --excel                            CSV for Excel in Brazil: ; and decimal comma
   extrato transform --delimiter '\\t' --null-word NULL   tabs, and NULL in a word
@@ -92,6 +94,16 @@ pub struct OutputArgs {
         help_heading = "Output"
     )]
     pub partition_by: Vec<String>,
+
+    /// A file for each client instead of a folder, named so: '{id_associado}.csv', '{nome}/{id}.csv'. It has to have all
+    /// columns that the folders would be named by; {model} is the model
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "single_file",
+        help_heading = "Output"
+    )]
+    pub file_name: Option<FileName>,
 
     /// One file for each model instead of folders
     #[arg(long, help_heading = "Output")]
@@ -210,10 +222,15 @@ impl OutputArgs {
         schema: Option<&str>,
         environment: &Environment,
     ) -> anyhow::Result<Options> {
-        let layout = match (self.single_file, self.partition_by.is_empty()) {
-            (true, _) => Layout::SingleFile,
-            (false, true) => Layout::Declared,
-            (false, false) => Layout::PartitionBy(self.partition_by.clone()),
+        let partition_by = self.partition_by.clone();
+        let layout = match &self.file_name {
+            Some(name) => Layout::FileName {
+                partition_by,
+                name: name.clone(),
+            },
+            None if self.single_file => Layout::SingleFile,
+            None if partition_by.is_empty() => Layout::Declared,
+            None => Layout::PartitionBy(partition_by),
         };
         let options = Options {
             schema: schema.unwrap_or(&dataset.name).to_owned(),

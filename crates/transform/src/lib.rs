@@ -69,6 +69,7 @@ mod engine;
 mod extract;
 mod fault;
 pub mod file_args;
+pub mod file_name;
 mod frame_types;
 pub mod memory;
 mod model;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use storage::compress::Compression;
 
 use crate::dialect::Dialect;
+use crate::file_name::FileName;
 use crate::memory::default_bytes;
 
 /// What to do.
@@ -75,7 +76,32 @@ impl Options {
                 "--compress {compression} is for CSV and JSON Lines: Parquet compresses its pages itself"
             )));
         }
+        if let Some(name) = self.layout.file_name() {
+            self.check_end(&name.to_string())?;
+        }
         self.dialect.check()
+    }
+
+    /// Checks that a name doesn't end as that of other files does, by which readers would take them for these.
+    fn check_end(&self, name: &str) -> anyhow::Result<()> {
+        let extension = self.extension();
+        let usual = format!("end it with .{extension}");
+        let (mut name_of_format, mut is_compressed) = (name, None);
+        for compression in Compression::ALL {
+            if let Some(stem) = name.strip_suffix(&format!(".{}", compression.extension())) {
+                (name_of_format, is_compressed) = (stem, Some(compression));
+            }
+        }
+        let formats = [Format::Csv, Format::JsonLines, Format::Parquet];
+        let other = formats.iter().find(|format| {
+            **format != self.format && name_of_format.ends_with(&format!(".{format}"))
+        });
+        if is_compressed != self.compression || other.is_some() {
+            return Err(Kind::Usage.error(format!(
+                "--file-name {name}: readers tell by its end what a file is, and these are {extension}: {usual}"
+            )));
+        }
+        Ok(())
     }
 
     /// The end of the name of a file.
@@ -115,6 +141,14 @@ pub enum Layout {
     Declared,
     /// A folder for each value of these columns.
     PartitionBy(Vec<String>),
+    /// A file for each value of these columns, or of those that the model declares if there are none here, with a name
+    /// of its own instead of a folder's.
+    FileName {
+        /// The columns.
+        partition_by: Vec<String>,
+        /// The names.
+        name: FileName,
+    },
     /// One file.
     SingleFile,
 }
@@ -124,13 +158,28 @@ impl Layout {
     pub(crate) fn partition_by<'a>(&'a self, model: &'a Model) -> Option<&'a [String]> {
         let columns = match self {
             Self::Declared => model.partition_by.as_slice(),
-            Self::PartitionBy(columns) => columns,
+            Self::FileName { partition_by, .. } if partition_by.is_empty() => {
+                model.partition_by.as_slice()
+            }
+            Self::PartitionBy(columns)
+            | Self::FileName {
+                partition_by: columns,
+                ..
+            } => columns,
             Self::SingleFile => &[],
         };
         (!columns.is_empty()).then_some(columns)
     }
 
-    /// Checks that each model has the columns that are named to partition by.
+    /// How files are named, if not by their folders.
+    pub(crate) fn file_name(&self) -> Option<&FileName> {
+        match self {
+            Self::FileName { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Checks that each model has the columns that are named to partition by, and that a file's name has them all.
     ///
     /// # Errors
     /// [`Kind::Usage`] with the column.
@@ -157,6 +206,21 @@ impl Layout {
                     "model `{}` has no column `{unknown}` to partition by; it has {}",
                     model.name,
                     names.join(", ")
+                )));
+            }
+            let Some(name) = self.file_name() else {
+                continue;
+            };
+            if columns.is_empty() {
+                return Err(Kind::Usage.error(format!(
+                    "--file-name {name}: model `{}` is not partitioned, so it has one file: leave out --file-name, name                      columns with --partition-by, or run other models with --model",
+                    model.name
+                )));
+            }
+            if let Err(why) = name.check(columns) {
+                return Err(Kind::Usage.error(format!(
+                    "--file-name {name}: {why} (model `{}`)",
+                    model.name
                 )));
             }
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use storage::compress::Compression;
 
 use crate::dialect::Dialect;
+use crate::file_name::FileName;
 use crate::options::Format;
 use crate::reconciliation::Reconciliation;
 use crate::report::TableReport;
@@ -28,6 +29,9 @@ pub(crate) struct Run<'a> {
     pub(crate) tables: &'a [TableReport],
     pub(crate) columns: Vec<(&'a str, String)>,
     pub(crate) partition_by: &'a [String],
+    /// How the files are named, where that is not by their folders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file_name: Option<&'a FileName>,
     pub(crate) rows: u64,
     pub(crate) files: u64,
     pub(crate) bytes: u64,

@@ -5,12 +5,10 @@ use std::fmt::Write;
 use dataset::failure::Kind;
 
 use super::cells::Cells;
+use crate::file_name::{FileName, MAX_NAME_BYTES};
 
 /// What NULL and the empty string are called.
 pub(crate) const DEFAULT: &str = "__HIVE_DEFAULT_PARTITION__";
-
-/// The longest name of a file or folder, in bytes, on every file system in common use.
-const MAX_NAME_BYTES: usize = 255;
 
 /// Percent-encodes what Hive and Spark do (`ExternalCatalogUtils.escapePathName` in Spark): control
 /// characters and those that a path or a pattern gives a meaning. All else stays, so a value cannot leave
@@ -44,50 +42,93 @@ pub(crate) fn escape(value: &str) -> String {
     escaped
 }
 
-/// The folder of a row: a component for each partition column, of its name, its cells and its row in them
-/// (none is NULL).
+/// The value of a partition column, as folders and files are named after it.
+pub(super) struct Value<'a> {
+    column: &'a str,
+    /// The value's text; empty if it is NULL.
+    text: String,
+    /// The text as a part of a name.
+    escaped: String,
+}
+
+impl<'a> Value<'a> {
+    /// The value of a column's cells in a row (none is NULL).
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] for one that could not be told from NULL.
+    pub(super) fn of(column: &'a str, cells: &Cells, row: Option<usize>) -> anyhow::Result<Self> {
+        let mut bytes = Vec::new();
+        if let Some(row) = row {
+            cells.write_plain(row, &mut bytes);
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let escaped = match text.is_empty() {
+            true => DEFAULT.to_owned(),
+            false => escape(&text),
+        };
+        let value = Self {
+            column,
+            text,
+            escaped,
+        };
+        match value.text == DEFAULT {
+            true => Err(value.refused("is the name that stands for NULL")),
+            false => Ok(value),
+        }
+    }
+
+    fn component(&self) -> String {
+        format!("{}={}", escape(self.column), self.escaped)
+    }
+
+    fn refused(&self, why: &str) -> anyhow::Error {
+        let begin: String = self.text.chars().take(40).collect();
+        Kind::Refused.error(format!(
+            "the value `{begin}…` ({} bytes) of partition column `{}` {why}: partition by another column",
+            self.text.len(),
+            self.column
+        ))
+    }
+}
+
+/// What tells a partition from all others: a component for each column, as in the name of a folder.
+pub(super) fn client(values: &[Value<'_>]) -> String {
+    let components: Vec<String> = values.iter().map(Value::component).collect();
+    components.join("/")
+}
+
+/// The folder of a partition.
 ///
 /// # Errors
-/// [`Kind::Refused`] for a value whose folder's name would be longer than file systems take, or that
-/// could not be told from NULL.
-pub(super) fn folder<'a>(
-    columns: impl IntoIterator<Item = (&'a str, &'a Cells, Option<usize>)>,
-) -> anyhow::Result<String> {
-    let mut path = String::new();
-    let mut value = Vec::new();
-    for (name, cells, row) in columns {
-        value.clear();
-        if let Some(row) = row {
-            cells.write_plain(row, &mut value);
-        }
-        let text = String::from_utf8_lossy(&value);
-        let refuse = |why: &str| {
-            let begin: String = text.chars().take(40).collect();
-            Kind::Refused.error(format!(
-                "the value `{begin}…` ({} bytes) of partition column `{name}` {why}: partition by another column",
-                text.len()
-            ))
-        };
-        if text == DEFAULT {
-            return Err(refuse("is the name that stands for NULL"));
-        }
-        let component = if text.is_empty() {
-            DEFAULT.to_owned()
-        } else {
-            escape(&text)
-        };
-        let component = format!("{}={component}", escape(name));
-        if component.len() > MAX_NAME_BYTES {
-            return Err(refuse(&format!(
-                "makes a folder's name of more than {MAX_NAME_BYTES} bytes"
-            )));
-        }
-        if !path.is_empty() {
-            path.push('/');
-        }
-        path.push_str(&component);
+/// [`Kind::Refused`] for a value whose folder's name would be longer than file systems take.
+pub(super) fn folder(values: &[Value<'_>]) -> anyhow::Result<String> {
+    match values
+        .iter()
+        .find(|value| value.component().len() > MAX_NAME_BYTES)
+    {
+        Some(value) => Err(value.refused(&format!(
+            "makes a folder's name of more than {MAX_NAME_BYTES} bytes"
+        ))),
+        None => Ok(client(values)),
     }
-    Ok(path)
+}
+
+/// The path of a partition's file that is named after it.
+///
+/// # Errors
+/// [`Kind::Refused`] for values that no file can be named after.
+pub(super) fn file(values: &[Value<'_>], name: &FileName, model: &str) -> anyhow::Result<String> {
+    let value = |column: &str| {
+        let mut values = values.iter();
+        let value = values.find(|value| value.column == column)?;
+        Some(value.escaped.as_str())
+    };
+    name.path(&escape(model), value).map_err(|why| {
+        let client: String = client(values).chars().take(100).collect();
+        Kind::Refused.error(format!(
+            "no file can be named {name} for the client `{client}`: {why}: name files otherwise with --file-name"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -99,7 +140,7 @@ mod tests {
     fn folder_of(value: Option<&str>) -> anyhow::Result<String> {
         let series = Series::new("nome".into(), [value]);
         let cells = Cells::of(&Column::from(series)).unwrap();
-        folder([("nome", &cells, Some(0))])
+        folder(&[Value::of("nome", &cells, Some(0))?])
     }
 
     #[test]

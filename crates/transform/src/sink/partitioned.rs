@@ -1,12 +1,15 @@
 //! A folder with a file for each value of the partition columns.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use dataset::failure::Kind;
 use rayon::prelude::*;
 
 use super::order::{self, Key};
-use super::partition;
+use super::partition::{self, Value};
 use super::row_file::RowFile;
 use super::rows::{BLOCK_ROWS, BUFFER_BYTES, Rows, Shape, positions};
 use super::written::add;
@@ -22,13 +25,15 @@ pub(crate) struct Partitioned<'a> {
     partition_by: Vec<String>,
     last: Option<Partition>,
     files: Vec<FileEntry>,
+    /// Whose each file is, where files are named after clients.
+    clients: Mutex<HashMap<String, String>>,
     sums: Mutex<Vec<i128>>,
 }
 
 /// A partition's file, which is still open.
 struct Partition {
-    /// The partition's folder.
-    name: String,
+    /// What tells it from all others.
+    client: String,
     file: RowFile,
     /// The file's path in the manifest.
     path: String,
@@ -51,6 +56,7 @@ impl<'a> Partitioned<'a> {
             partition_by: partition_by.to_vec(),
             last: None,
             files: Vec::new(),
+            clients: Mutex::default(),
         })
     }
 
@@ -80,7 +86,7 @@ impl<'a> Partitioned<'a> {
             order_keys: &order_keys,
         };
         // The first partition may have begun before, and the last may go on after.
-        let goes_on = former.as_ref().map(|former| &former.name) == Some(&writer.name(first)?);
+        let goes_on = former.as_ref().map(|former| &former.client) == Some(&writer.client(first)?);
         let (former, ended) = match goes_on {
             true => (former, None),
             false => (None, former.map(Partition::finish).transpose()?),
@@ -143,22 +149,57 @@ struct PartitionWriter<'a> {
 }
 
 impl PartitionWriter<'_> {
-    /// The folder of some rows of one partition.
+    /// What names some rows of one partition.
+    fn values(&self, partition: &[u32]) -> anyhow::Result<Vec<Value<'_>>> {
+        let first = partition[0] as usize;
+        let keys = self.keys.iter();
+        keys.map(|(name, field)| {
+            let row = self.rows.taken(field.source).row(first);
+            Value::of(name, &field.cells, row)
+        })
+        .collect()
+    }
+
+    fn client(&self, partition: &[u32]) -> anyhow::Result<String> {
+        Ok(partition::client(&self.values(partition)?))
+    }
+
+    /// The path of the file of some rows of one partition, whose folder is made.
     ///
     /// # Errors
-    /// [`Kind::Refused`](dataset::failure::Kind::Refused) for a value that no folder can be named after.
-    fn name(&self, partition: &[u32]) -> anyhow::Result<String> {
-        let first = partition[0] as usize;
-        partition::folder(self.keys.iter().map(|(name, field)| {
-            let row = self.rows.taken(field.source).row(first);
-            (name.as_str(), &*field.cells, row)
-        }))
+    /// [`Kind::Refused`] for a value that no folder or file can be named after, or if the file is another client's.
+    fn path(&self, values: &[Value<'_>]) -> anyhow::Result<String> {
+        let Partitioned { shape, folder, .. } = self.partitioned;
+        let Some(name) = shape.options.layout.file_name() else {
+            let own = partition::folder(values)?;
+            folder.create_folder(&own)?;
+            return Ok(format!("{own}/{}", file_name(shape.options)));
+        };
+        let path = partition::file(values, name, &shape.model.name)?;
+        let client = partition::client(values);
+        let clients = self.partitioned.clients.lock();
+        let mut clients = clients.unwrap_or_else(PoisonError::into_inner);
+        match clients.entry(path.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(client)),
+            Entry::Occupied(entry) => {
+                return Err(Kind::Refused.error(format!(
+                    "the clients `{}` and `{client}` would share the file `{path}`: let --file-name {name} have \
+                     something between the columns that no value has, such as a /",
+                    entry.get()
+                )));
+            }
+        }
+        drop(clients);
+        if let Some((above, _)) = path.rsplit_once('/') {
+            folder.create_folder(above)?;
+        }
+        Ok(path)
     }
 
     /// Writes the rows `partition` into their file, which is that of `former` if they go on with it.
     ///
     /// # Errors
-    /// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written; those of [`PartitionWriter::name`].
+    /// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written; those of [`PartitionWriter::path`].
     fn write(
         &self,
         former: Option<Partition>,
@@ -172,13 +213,12 @@ impl PartitionWriter<'_> {
         let mut open = match former {
             Some(former) => former,
             None => {
-                let name = self.name(partition)?;
-                folder.create_folder(&name)?;
-                let path = format!("{name}/{}", file_name(shape.options));
+                let values = self.values(partition)?;
+                let path = self.path(&values)?;
                 let file = OpenFile::create_in(folder, &path)?;
                 Partition {
                     file: RowFile::new(file, shape.options, self.rows, false, buffer),
-                    name,
+                    client: partition::client(&values),
                     path,
                 }
             }

@@ -4,13 +4,16 @@
 
 mod against_database;
 mod alterations;
+mod compressed;
 mod conformance;
 mod dataset_of_ones_own;
 mod dialects;
 mod faults;
+mod file_names;
 mod full_disk;
 mod hostile_values;
 mod joins;
+mod json_lines;
 mod layout;
 mod models;
 mod numerics;

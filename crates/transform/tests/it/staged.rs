@@ -81,7 +81,7 @@ fn a_staged_run_gives_the_same_bytes_in_every_layout_and_format() {
             let count = match layout {
                 Layout::Declared => 198,
                 Layout::SingleFile => 1,
-                Layout::PartitionBy(_) => 9,
+                Layout::PartitionBy(_) | Layout::FileName { .. } => 9,
             };
             let data = expected.keys().filter(|path| !path.ends_with("_SUCCESS"));
             assert_eq!(data.count(), count, "{layout:?}");

@@ -107,7 +107,7 @@ impl<'a> Comparison<'a> {
             self.end_file()?;
             match partition_fields {
                 0 => self.open_single()?,
-                _ => self.open_partition(&self.folder(partition))?,
+                _ => self.open_partition(&self.place(partition)?)?,
             }
         }
         self.key.clear();
@@ -208,14 +208,21 @@ impl<'a> Comparison<'a> {
     }
 
     /// Opens the file of the partition that the database comes to, which must be the next.
-    fn open_partition(&mut self, folder: &str) -> Result<(), Stop> {
-        let of_folder = |file: &FileEntry| {
-            let above = file.path.rsplit_once('/');
-            above.is_some_and(|(above, _)| above == folder)
+    fn open_partition(&mut self, place: &str) -> Result<(), Stop> {
+        let is_named = self.output.run.file_name.is_some();
+        let lies_there = |file: &FileEntry| match is_named {
+            true => file.path == place,
+            false => {
+                let above = file.path.rsplit_once('/');
+                above.is_some_and(|(above, _)| above == place)
+            }
         };
-        let (next, is_later) = (self.files.clone().next(), self.files.clone().any(of_folder));
+        let (next, is_later) = (
+            self.files.clone().next(),
+            self.files.clone().any(lies_there),
+        );
         match next {
-            Some(file) if of_folder(file) => {
+            Some(file) if lies_there(file) => {
                 self.files.next();
                 self.open_file(file)
             }
@@ -224,32 +231,50 @@ impl<'a> Comparison<'a> {
                 self.open_file(file)?;
                 self.end_file()?;
                 self.files.next();
-                self.open_partition(folder)
+                self.open_partition(place)
             }
             _ => Err(Stop::Different(format!(
                 "{}: there is no such partition in the output, the database has rows of it",
-                self.output.folder().join(folder).display()
+                self.output.folder().join(place).display()
             ))),
         }
     }
 
-    /// The folder of a partition, named as the sink names it.
-    fn folder(&self, partition: &[u8]) -> String {
-        let names = self.output.run.partition_by.iter();
+    /// The folder of a partition, or its file where that is named after it, as the sink names them.
+    fn place(&self, partition: &[u8]) -> Result<String, Stop> {
+        let run = &self.output.run;
         let kinds = self.query.partition_kinds.iter();
-        let components = names.zip(kinds).zip(fields(partition));
-        let components = components.map(|((name, kind), field)| {
-            let text = canonical::as_written(value(field).unwrap_or_default(), *kind);
-            match text.is_empty() {
-                true => format!("{}={NULL_FOLDER}", escape(name)),
-                false => format!(
-                    "{}={}",
-                    escape(name),
-                    escape(&String::from_utf8_lossy(&text))
-                ),
-            }
-        });
-        components.collect::<Vec<_>>().join("/")
+        let values = run.partition_by.iter().zip(kinds).zip(fields(partition));
+        let values: Vec<(&String, String)> = values
+            .map(|((name, kind), field)| {
+                let text = canonical::as_written(value(field).unwrap_or_default(), *kind);
+                let text = match text.is_empty() {
+                    true => NULL_FOLDER.to_owned(),
+                    false => escape(&String::from_utf8_lossy(&text)),
+                };
+                (name, text)
+            })
+            .collect();
+        let Some(file_name) = &run.file_name else {
+            let components = values
+                .iter()
+                .map(|(name, text)| format!("{}={text}", escape(name)));
+            return Ok(components.collect::<Vec<_>>().join("/"));
+        };
+        let value_of = |column: &str| {
+            let mut values = values.iter();
+            values
+                .find(|(name, _)| *name == column)
+                .map(|(_, text)| text.as_str())
+        };
+        file_name
+            .path(&escape(&run.model), value_of)
+            .map_err(|why| {
+                Stop::Different(format!(
+                    "{}: the database has rows that no file can be named after: {why}",
+                    self.output.manifest.display()
+                ))
+            })
     }
 }
 

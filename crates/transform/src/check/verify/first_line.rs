@@ -6,6 +6,7 @@ use serde::Deserialize;
 use storage::compress::Compression;
 
 use crate::dialect::Dialect;
+use crate::file_name::FileName;
 use crate::options::Format;
 
 /// What is needed of a manifest's first line.
@@ -24,6 +25,7 @@ pub(super) struct Run {
     pub(super) columns: Vec<(String, String)>,
     #[serde(default)]
     pub(super) partition_by: Vec<String>,
+    pub(super) file_name: Option<FileName>,
     pub(super) rows: u64,
     pub(super) files: u64,
     pub(super) bytes: u64,
