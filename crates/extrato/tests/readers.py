@@ -1,10 +1,12 @@
 """Reads outputs with the options that docs/output.md names, and compares each row with Postgres's.
 
-readers.py EXPECTED CSV PARQUET: a CSV file of all rows as Postgres writes them, every value quoted, NULL as \\x02; and the
-folders of one model in both formats, partitioned by a column that is in the files too.
+readers.py EXPECTED CSV PARQUET EXCEL GZIP ZSTD JSONL: a CSV file of all rows as Postgres writes them, every value quoted, NULL as
+\\x02; the folders of one model in both formats, partitioned by a column that is in the files too; and all rows in single files:
+with --excel, compressed by gzip and zstd, and as JSON Lines compressed by zstd.
 """
 
 import csv
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,9 +14,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-expected_file, csv_folder, parquet_folder = map(Path, sys.argv[1:])
+expected_file, csv_folder, parquet_folder, excel_file, gzip_file, zstd_file, jsonl_file = map(Path, sys.argv[1:])
 
 
 def text(value):
@@ -68,11 +71,46 @@ found = {
         for row in pq.ParquetFile(file).read().to_pylist()
     ),
 }
+amount = header.index("vlr_transacao_movimento")
+
+
+def with_points(rows):
+    """The amounts of a file for Excel, whose decimal mark is a comma."""
+    for row in rows:
+        yield tuple(value and value.replace(",", ".") if at == amount else value for at, value in enumerate(row))
+
+
+def in_duckdb(file, delimiter):
+    return duckdb.sql(f"""SELECT {columns} FROM read_csv('{file}', header = true, delim = '{delimiter}', quote = '"', escape = '"',
+                                                         allow_quoted_nulls = false, all_varchar = true)""").fetchall()
+
+
+def in_pandas(file, **options):
+    return pd.read_csv(file, dtype=str, keep_default_na=False, skip_blank_lines=False, **options)[header].values.tolist()
+
+
+types = {name: "VARCHAR" for name in header}
+types |= {"vlr_transacao_movimento": "DECIMAL(10, 2)", "idade_associado": "INTEGER", "numero_cartao": "BIGINT"}
+jsonl = f"read_json('{jsonl_file}', format = 'newline_delimited', columns = {types})"
+with pa.input_stream(str(jsonl_file), compression="zstd") as stream:
+    lines = stream.read().decode().split("\n")[:-1]
+found |= {
+    "DuckDB, Excel": rows(with_points(in_duckdb(excel_file, ";"))),
+    "pandas, Excel": rows(with_points(in_pandas(excel_file, sep=";", encoding="utf-8-sig"))),
+    "DuckDB, gzip": rows(in_duckdb(gzip_file, ",")),
+    "pandas, gzip": rows(in_pandas(gzip_file)),
+    "DuckDB, zstd": rows(in_duckdb(zstd_file, ",")),
+    "Polars, zstd": rows(pl.read_csv(zstd_file, infer_schema=False).select(header).rows()),
+    "DuckDB, JSON Lines": rows(duckdb.sql(f"SELECT {columns} FROM {jsonl}").fetchall()),
+    "Python, JSON Lines": rows(
+        [json.loads(line, parse_float=str, parse_int=str)[name] for name in header] for line in lines
+    ),
+}
 folders = {row[0] or "" for row in expected} - {""}
 assert found.pop("DuckDB, folders") == [(expected.total(), len(folders))], "DuckDB, folders"
 assert len(csv_files) == len(parquet_files) > len(folders) - 1
 for reader, read in found.items():
-    wanted = without_null if reader == "pandas, CSV" else expected
+    wanted = without_null if reader.startswith("pandas") else expected
     assert read.total() == wanted.total(), f"{reader}: {read.total()} rows instead of {wanted.total()}"
     differing = list((read - wanted).items())[:1], list((wanted - read).items())[:1]
     assert read == wanted, f"{reader}: {differing}"

@@ -48,6 +48,15 @@ fn duckdb_polars_pandas_and_pyarrow_read_what_postgres_has() {
         ];
         world.done(&[&["transform"], &out[..]].concat());
     }
+    for (out, options) in [
+        ("excel", &["--excel"][..]),
+        ("gzip", &["--compress", "gzip"]),
+        ("zstd", &["--compress", "zstd"]),
+        ("jsonl", &["--format", "jsonl", "--compress", "zstd"]),
+    ] {
+        world.done(&[&["transform", "--single-file", "--out", out], options].concat());
+        world.done(&["verify", out, "--against-database"]);
+    }
     let mut command = Command::new(python);
     command
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers.py"))
@@ -55,9 +64,13 @@ fn duckdb_polars_pandas_and_pyarrow_read_what_postgres_has() {
             "expected.csv",
             "csv/movimento_flat",
             "parquet/movimento_flat",
+            "excel/movimento_flat.csv",
+            "gzip/movimento_flat.csv.gz",
+            "zstd/movimento_flat.csv.zst",
+            "jsonl/movimento_flat.jsonl.zst",
         ])
         .current_dir(world.folder.path());
     let read = finish(&mut command);
     assert_eq!(read.code, 0, "{}", read.stderr);
-    assert_eq!(read.stdout.lines().count(), 6, "{}", read.stdout);
+    assert_eq!(read.stdout.lines().count(), 14, "{}", read.stdout);
 }
