@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The most digits a carried `numeric` may have: what fits 128 bits.
 pub const MAX_PRECISION: u8 = 38;
 
+/// The most bytes of a name in Postgres: `NAMEDATALEN` without the byte that ends it.
+pub const LONGEST_NAME_BYTES: usize = 63;
+
 /// A type that is carried exactly. Written as Postgres writes it: `integer`, `numeric(10,2)`, `text` …
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {

@@ -1,12 +1,14 @@
 //! `extrato`: relational rows out of Postgres, exact to the cent, into flat files per client.
 
 mod db;
+mod init;
 mod job;
 mod manual;
 mod models;
 mod pipeline;
 mod preview;
 mod progress;
+mod query;
 mod summary;
 mod terminal;
 
@@ -29,6 +31,8 @@ Examples:
                                        CSV files into it, with a record of every row that is refused
   extrato transform --single-file      one movimento_flat.csv from what it holds
   extrato db psql                      look around in it
+  extrato query --table orders --url 'postgresql://ana@db.example/shop'
+                                       rows of any other database
 
 Exit codes:
   0  done                        5  the output cannot be written
@@ -52,6 +56,8 @@ struct Cli {
 enum Command {
     #[command(after_help = pipeline::EXAMPLES)]
     Pipeline(pipeline::PipelineArgs),
+    #[command(after_help = query::EXAMPLES)]
+    Query(query::QueryArgs),
     #[command(after_help = generator::cli::EXAMPLES)]
     Generate(generator::cli::GenerateArgs),
     #[command(after_help = loader::cli::EXAMPLES)]
@@ -60,6 +66,8 @@ enum Command {
     Transform(transform::cli::TransformArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
     Verify(transform::cli::VerifyArgs),
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::InitArgs),
     #[command(after_help = models::EXAMPLES)]
     Models(models::ModelsArgs),
     #[command(after_help = db::EXAMPLES)]
@@ -89,6 +97,8 @@ fn main() -> ExitCode {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
+            Command::Query(arguments) => query::run(&arguments, &environment, &terminal, &cancel),
+            Command::Init(arguments) => init::run(&arguments, &environment, &terminal, &cancel),
             Command::Models(arguments) => models::run(&arguments, &environment, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
             Command::Completions(arguments) => manual::completions(&arguments, Cli::command()),

@@ -104,7 +104,8 @@ fn check_all(
     Ok(refused)
 }
 
-fn text(model: &Described) -> String {
+/// A model, described for people.
+pub(crate) fn text(model: &Described) -> String {
     let mut columns: Vec<String> = model
         .columns
         .iter()

@@ -186,7 +186,7 @@ impl RowsArgs {
     /// [`Kind::Usage`] for an unknown dataset, a scale that makes no sense, or distributions that cannot be read.
     pub fn options(&self) -> anyhow::Result<Options> {
         let dataset = Dataset::open(&self.dataset)?;
-        let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
+        let schema = dataset.schema(self.connection.schema.as_deref()).to_owned();
         Ok(Options {
             schema: schema.clone(),
             size: self.size(&dataset)?,

@@ -196,7 +196,7 @@ impl LoadArgs {
     /// [`Kind::Usage`](dataset::failure::Kind::Usage) for an unknown dataset or one that contradicts itself.
     pub fn options(&self) -> anyhow::Result<Options> {
         let dataset = Dataset::open(&self.dataset)?;
-        let schema = self.connection.schema.as_ref().unwrap_or(&dataset.name);
+        let schema = dataset.schema(self.connection.schema.as_deref()).to_owned();
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Ok(Options {
             schema: schema.clone(),

@@ -23,14 +23,11 @@ pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Da
     let table = |(name, key): &(&str, &[&str])| Table {
         name: (*name).to_owned(),
         key: key.iter().map(|column| (*column).to_owned()).collect(),
-        cast_to_text: vec![],
-        carry_as: Default::default(),
-        carried_by_models: Default::default(),
-        as_is: Vec::new(),
-        load: Default::default(),
+        ..Table::default()
     };
     Dataset {
         name: name.to_owned(),
+        schema: None,
         is_built_in: false,
         tables: tables.iter().map(table).collect(),
         models,

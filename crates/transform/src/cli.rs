@@ -113,6 +113,25 @@ pub struct OutputArgs {
     /// What the files are.
     pub files: FileArgs,
 
+    #[command(flatten)]
+    /// What a run may take.
+    pub limits: LimitArgs,
+
+    /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/DATASET [DIR unless named: data/lake]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = DEFAULT_STAGE,
+        help_heading = "Source"
+    )]
+    pub stage: Option<PathBuf>,
+}
+
+/// What a run may take, and what it runs on.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LimitArgs {
     /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
     pub max_connections: u16,
@@ -126,17 +145,6 @@ pub struct OutputArgs {
     /// of the embedded Postgres for the others; never the source
     #[arg(long, value_enum, default_value_t, help_heading = "Source")]
     pub engine: Engine,
-
-    /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/DATASET [DIR unless named: data/lake]
-    #[arg(
-        long,
-        value_name = "DIR",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = DEFAULT_STAGE,
-        help_heading = "Source"
-    )]
-    pub stage: Option<PathBuf>,
 }
 
 fn memory(text: &str) -> Result<ByteSize, String> {
@@ -203,9 +211,9 @@ impl VerifyArgs {
             };
         }
         let dataset = Dataset::open(&self.dataset)?;
-        let schema = self.connection.schema.as_ref();
+        let schema = self.connection.schema.as_deref();
         Ok(Some(Source {
-            schema: schema.unwrap_or(&dataset.name).clone(),
+            schema: dataset.schema(schema).to_owned(),
             dataset,
         }))
     }
@@ -232,26 +240,31 @@ impl OutputArgs {
             None if partition_by.is_empty() => Layout::Declared,
             None => Layout::PartitionBy(partition_by),
         };
-        let options = Options {
-            schema: schema.unwrap_or(&dataset.name).to_owned(),
-            dataset,
+        self.files.options(Options {
             out: self.out.clone(),
             layout,
-            format: self.files.format,
-            dialect: self.files.dialect()?,
-            compression: self.files.compress,
+            stage: self.stage.clone(),
+            ..self.limits.options(dataset, schema, environment)
+        })
+    }
+}
+
+impl LimitArgs {
+    /// The options for `dataset`, whose tables lie in `schema`, or in the schema of its name, with nothing else asked for.
+    pub fn options(
+        &self,
+        dataset: Dataset,
+        schema: Option<&str>,
+        environment: &Environment,
+    ) -> Options {
+        Options {
             max_connections: self.max_connections.into(),
             memory_bytes: self
                 .memory
                 .map_or_else(default_bytes, |ByteSize(bytes)| bytes),
-            stage: self.stage.clone(),
-            preview: false,
-            to_postgres: None,
             engine: self.engine,
-            environment: environment.clone(),
-        };
-        options.check_files()?;
-        Ok(options)
+            ..Options::of_models(dataset, schema, environment)
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use database::{Cancel, Environment, Settings, catalogue, transaction};
 use dataset::{ColumnType, Dataset};
 
 use crate::check::verify;
+use crate::completed::completed;
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
@@ -17,7 +18,7 @@ use crate::stage::layer;
 /// The columns of an output, in its order.
 pub(crate) type Columns = Vec<(String, ColumnType)>;
 
-/// The options with the columns of all models; none if they all declare theirs.
+/// The options with all tables that models read and the columns of all models; none if dataset.toml says all of it.
 ///
 /// # Errors
 /// Those of a run before it reads a row.
@@ -26,9 +27,11 @@ pub(crate) fn declared(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Option<Options>> {
+    let completed = completed(source, options, cancel)?;
+    let options = completed.as_ref().unwrap_or(options);
     let models = &options.dataset.models;
     if models.iter().all(|model| !model.columns.is_empty()) {
-        return Ok(None);
+        return Ok(completed);
     }
     let mut open = options.clone();
     open.dataset.models.retain(|model| model.columns.is_empty());

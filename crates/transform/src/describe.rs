@@ -1,6 +1,7 @@
 //! What the models of a dataset give and read, told without a database.
 
-use database::{Cancel, Settings};
+use database::catalogue::inventory;
+use database::{Cancel, Settings, transaction};
 use dataset::{Column, ColumnType, Dataset, Model};
 use serde::Serialize;
 
@@ -159,6 +160,38 @@ pub fn check(
     }
     let columns = options.dataset.models.iter().map(OutputColumn::all);
     Ok(routes.into_iter().map(RunBy::from).zip(columns).collect())
+}
+
+/// Describes the models of a dataset over the tables of a database, once they are checked as [`check`] does.
+///
+/// # Errors
+/// As [`check`].
+pub fn describe_live(
+    settings: &Settings,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<Described>> {
+    let checked = check(settings, options, cancel)?;
+    let mut connection = settings.connect(cancel)?;
+    let known = transaction::reading(&mut connection, |client| {
+        inventory::read(client, &options.schema)
+    })?;
+    let selects = options.dataset.models.iter().map(Select::lenient);
+    let described = describe(&options.dataset)?.into_iter().zip(selects);
+    let described = described.zip(checked);
+    Ok(described
+        .map(|((mut model, select), (run_by, columns))| {
+            for read in &mut model.reads {
+                let table = known.iter().find(|table| table.name == read.table);
+                let columns = table.iter().flat_map(|table| &table.columns);
+                let columns = columns.map(|column| column.name.clone());
+                let needed = columns.filter(|column| select.reads(&read.table, column));
+                read.columns = Some(needed.collect());
+            }
+            (model.run_by, model.columns) = (run_by, columns);
+            model
+        })
+        .collect())
 }
 
 /// Describes the models of a dataset.

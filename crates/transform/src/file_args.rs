@@ -5,14 +5,14 @@ use dataset::failure::Kind;
 use storage::compress::Compression;
 
 use crate::dialect::{Dialect, LineEnd, Quote};
-use crate::options::Format;
+use crate::options::{Format, Options};
 
 /// What the files are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileArgs {
-    /// What the files are
-    #[arg(long, value_enum, default_value_t, help_heading = HEADING)]
-    pub format: Format,
+    /// What the files are [default: csv]
+    #[arg(long, value_enum, help_heading = HEADING)]
+    pub format: Option<Format>,
 
     /// Compress CSV and JSON Lines as they are written
     #[arg(long, value_name = "HOW", value_parser = compression(), help_heading = HEADING)]
@@ -50,11 +50,22 @@ pub struct FileArgs {
 const HEADING: &str = "Files";
 
 impl FileArgs {
-    /// The dialect that the arguments name.
+    /// The options with files as the arguments name them.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if they clash, or the files are not CSV.
-    pub(crate) fn dialect(&self) -> anyhow::Result<Dialect> {
+    /// [`Kind::Usage`] if these clash.
+    pub fn options(&self, options: Options) -> anyhow::Result<Options> {
+        let options = Options {
+            format: self.format.unwrap_or_default(),
+            dialect: self.dialect()?,
+            compression: self.compress,
+            ..options
+        };
+        options.check_files()?;
+        Ok(options)
+    }
+
+    fn dialect(&self) -> anyhow::Result<Dialect> {
         let given = [
             ("--excel", self.excel),
             ("--delimiter", self.delimiter.is_some()),
@@ -64,12 +75,12 @@ impl FileArgs {
             ("--null-word", self.null_word.is_some()),
             ("--line-end", self.line_end.is_some()),
         ];
-        if self.format != Format::Csv
+        let format = self.format.unwrap_or_default();
+        if format != Format::Csv
             && let Some((name, _)) = given.iter().find(|(_, given)| *given)
         {
             return Err(Kind::Usage.error(format!(
-                "{name} is about CSV, and the files are {}: leave out {name}, or --format",
-                self.format
+                "{name} is about CSV, and the files are {format}: leave out {name}, or --format"
             )));
         }
         let usual = match self.excel {

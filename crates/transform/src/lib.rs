@@ -62,6 +62,7 @@
 
 pub mod check;
 pub mod cli;
+mod completed;
 mod declared;
 pub mod describe;
 pub mod dialect;
@@ -75,9 +76,11 @@ pub mod memory;
 mod model;
 pub mod options;
 pub mod preview;
+pub mod query;
 pub mod reconciliation;
 pub mod report;
 mod run;
+pub mod scaffold;
 mod sink;
 mod stage;
 
@@ -85,3 +88,4 @@ pub use dialect::Dialect;
 pub use options::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options};
 pub use report::{ModelReport, Report, TableReport};
 pub use run::{check, run, run_from_stage};
+pub use storage::compress::Compression;

@@ -116,7 +116,7 @@ impl Options {
     /// name.
     pub fn of_models(dataset: Dataset, schema: Option<&str>, environment: &Environment) -> Self {
         Self {
-            schema: schema.unwrap_or(&dataset.name).to_owned(),
+            schema: dataset.schema(schema).to_owned(),
             dataset,
             out: DEFAULT_OUT.into(),
             layout: Layout::Declared,
@@ -213,7 +213,8 @@ impl Layout {
             };
             if columns.is_empty() {
                 return Err(Kind::Usage.error(format!(
-                    "--file-name {name}: model `{}` is not partitioned, so it has one file: leave out --file-name, name                      columns with --partition-by, or run other models with --model",
+                    "--file-name {name}: model `{}` is not partitioned, so it has one file: leave out --file-name, name \
+                     columns with --partition-by, or run other models with --model",
                     model.name
                 )));
             }
@@ -244,6 +245,12 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of files whose names end so.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        let all = [Self::Csv, Self::JsonLines, Self::Parquet];
+        all.into_iter().find(|of| of.extension() == extension)
+    }
+
     /// The end of a file's name, unless it is compressed.
     fn extension(self) -> &'static str {
         match self {

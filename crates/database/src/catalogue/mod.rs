@@ -2,6 +2,7 @@
 
 pub mod constraints;
 pub mod identifier;
+pub mod inventory;
 
 use anyhow::Context;
 use dataset::failure::Kind;

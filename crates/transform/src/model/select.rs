@@ -13,6 +13,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::fault;
 use crate::model::catalog::Catalog;
+use crate::model::identifier::folded;
 use crate::model::numerics;
 use crate::model::plan::Plan;
 use crate::model::refusal::error_at;
@@ -35,6 +36,8 @@ pub(crate) struct Select<'a> {
     pub(crate) numerics: BTreeMap<String, ColumnType>,
     /// What stands in its FROMs, in lower case: tables, and what WITH names.
     relations: BTreeSet<String>,
+    /// The schemas that stand before names in its FROMs.
+    schemas: BTreeSet<String>,
     /// Every name in it, in lower case.
     names: BTreeSet<String>,
     /// Whether the SELECT has a `*` that stands for columns.
@@ -71,6 +74,7 @@ impl<'a> Select<'a> {
                 query: Err(format!("{error:#}")),
                 numerics: BTreeMap::new(),
                 relations: names.clone(),
+                schemas: BTreeSet::new(),
                 names,
                 all: true,
             }
@@ -98,7 +102,7 @@ impl<'a> Select<'a> {
             let given: Vec<&str> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
             check_names(model, &given)?;
         }
-        let relations = relations(&statements);
+        let (relations, schemas) = relations(&statements);
         let query = match <[Statement; 1]>::try_from(statements) {
             Ok([Statement::Query(query)]) => query,
             Ok(_) => return Err(refused("it is not a SELECT".to_owned())),
@@ -115,6 +119,7 @@ impl<'a> Select<'a> {
             numerics: numerics::of(&query, model),
             query: Ok(query),
             relations,
+            schemas,
             names: BTreeSet::new(),
             all: false,
         };
@@ -176,6 +181,18 @@ impl<'a> Select<'a> {
             .map(|column| (column.name.as_str(), &column.kind))
             .collect();
         check_columns(self.model, &given)
+    }
+
+    /// What stands in its FROMs, in lower case: tables, and what WITH names; and the tables that the description names.
+    pub(crate) fn relations(&self) -> impl Iterator<Item = &str> {
+        let driving = self.model.driving.iter().map(|driving| &driving.table);
+        let described = driving.chain(&self.model.stream);
+        self.relations.iter().chain(described).map(String::as_str)
+    }
+
+    /// The schemas that stand before names in its FROMs.
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
+        self.schemas.iter().map(String::as_str)
     }
 
     /// Whether the run of the model needs a table.
@@ -333,14 +350,17 @@ fn apart(token: TokenWithSpan) -> Vec<TokenWithSpan> {
     }
 }
 
-fn relations(statements: &Vec<Statement>) -> BTreeSet<String> {
-    let mut relations = BTreeSet::new();
+/// The names in FROMs, in lower case, and the schemas before them.
+fn relations(statements: &Vec<Statement>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut relations, mut schemas) = (BTreeSet::new(), BTreeSet::new());
     let _ = visit_relations(statements, |relation| {
-        let last = relation.0.last().and_then(|part| part.as_ident());
+        let mut parts = relation.0.iter().rev().map(|part| part.as_ident());
+        let last = parts.next().flatten();
         relations.extend(last.map(|name| name.value.to_lowercase()));
+        schemas.extend(parts.next().flatten().map(folded));
         ControlFlow::<()>::Continue(())
     });
-    relations
+    (relations, schemas)
 }
 
 fn begins_item(before: &Token) -> bool {

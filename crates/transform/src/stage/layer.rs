@@ -128,6 +128,20 @@ pub(crate) struct Layer {
     _lock: File,
 }
 
+/// The names of the tables in the raw layer of `dataset` below `stage`.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn tables(stage: &Path, dataset: &Dataset) -> anyhow::Result<Vec<String>> {
+    let root = folder(stage).join(&dataset.name);
+    let path = root.join(manifest::IN_FOLDER);
+    let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
+    let header: Header = serde_json::from_str(text.lines().next().unwrap_or_default())
+        .or_fail(Kind::Refused, || damaged(&path))?;
+    let tables = header.tables.into_iter();
+    Ok(tables.map(|table| table.table).collect())
+}
+
 /// Opens the raw layer of `dataset` below `stage`, with the tables in the dataset's order.
 ///
 /// # Errors
@@ -139,7 +153,7 @@ pub(crate) fn open(stage: &Path, dataset: &Dataset) -> anyhow::Result<Layer> {
     let path = root.join(manifest::IN_FOLDER);
     let lock = Staging::hold(&raw).or_fail(Kind::Usage, || missing(&root))?;
     let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
-    let damaged = || format!("{} is damaged: stage again with --stage", path.display());
+    let damaged = || damaged(&path);
     let mut lines = text.lines();
     let header: Header =
         serde_json::from_str(lines.next().unwrap_or_default()).or_fail(Kind::Refused, damaged)?;
@@ -188,6 +202,10 @@ pub(crate) fn open(stage: &Path, dataset: &Dataset) -> anyhow::Result<Layer> {
         tables,
         _lock: lock,
     })
+}
+
+fn damaged(path: &Path) -> String {
+    format!("{} is damaged: stage again with --stage", path.display())
 }
 
 fn missing(root: &Path) -> String {

@@ -1,13 +1,10 @@
 //! A model as a view in a scratch database: making it, where Postgres refuses it, and how its rows are read.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context;
 use database::catalogue;
 use database::catalogue::identifier::{qualified, quoted};
 use database::mirror::{Lacking, OWN_SCHEMA, UNAVAILABLE};
 use dataset::failure::Kind;
-use dataset::load_rules::LoadRules;
 use dataset::{Column, ColumnType, Dataset, Model, Table};
 use postgres::Client;
 use postgres::error::{DbError, ErrorPosition, SqlState};
@@ -55,13 +52,19 @@ pub(super) fn make(
     let head = format!("CREATE VIEW {} AS ", qualified_name(model));
     let made = client.execute(&format!("{head}{}", model.sql), &[]);
     made.map(drop).map_err(|error| match error.as_db_error() {
-        Some(said) => refused(model, said, head.chars().count(), lacking),
+        Some(said) => refused(model, said, head.chars().count(), schema, lacking),
         None => error.into(),
     })
 }
 
 /// Says where in a model's file Postgres refuses it; `head` characters stand before its text.
-fn refused(model: &Model, said: &DbError, head: usize, lacking: &Lacking) -> anyhow::Error {
+fn refused(
+    model: &Model,
+    said: &DbError,
+    head: usize,
+    schema: &str,
+    lacking: &Lacking,
+) -> anyhow::Error {
     let at = match said.position() {
         Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(head + 1),
         _ => None,
@@ -91,8 +94,7 @@ fn refused(model: &Model, said: &DbError, head: usize, lacking: &Lacking) -> any
     let hint = match said.hint() {
         Some(hint) => format!(" ({hint})"),
         None if *said.code() == SqlState::UNDEFINED_TABLE => {
-            " among the tables that dataset.toml lists: list it there if the database has it"
-                .to_owned()
+            format!(" in schema `{schema}`: a schema that has it is named with --schema")
         }
         None => String::new(),
     };
@@ -108,12 +110,7 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
     let given = client.query(GIVEN, &[&qualified_name(model)])?;
     let mut table = Table {
         name: name(model).to_owned(),
-        key: Vec::new(),
-        cast_to_text: Vec::new(),
-        carry_as: BTreeMap::new(),
-        carried_by_models: BTreeMap::new(),
-        as_is: Vec::new(),
-        load: LoadRules::default(),
+        ..Table::default()
     };
     let names: Vec<&str> = given.iter().map(|row| row.get(0)).collect();
     check_names(model, &names)?;
@@ -156,6 +153,7 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
     }
     Ok(Dataset {
         name: OWN_SCHEMA.to_owned(),
+        schema: None,
         is_built_in: false,
         tables: vec![table],
         models: Vec::new(),

@@ -1,0 +1,230 @@
+//! What tables a schema has, with their columns, keys and references: what a description of a dataset may leave out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use dataset::failure::Kind;
+use postgres::GenericClient;
+
+use super::is_carried;
+
+/// A table of a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTable {
+    /// The schema that holds the table.
+    pub schema: String,
+    /// The table's name.
+    pub name: String,
+    /// `pg_class.relkind`: `r` a table, `p` a partitioned one, `v` a view, `m` a materialised view, `f` foreign.
+    pub relkind: char,
+    /// Whether the table is a partition of another.
+    pub is_partition: bool,
+    /// The planner's estimate of the number of rows, or what the size of a table says that was never analysed; of a
+    /// partitioned table that of its partitions.
+    pub estimated_rows: u64,
+    /// The columns, in the table's order.
+    pub columns: Vec<KnownColumn>,
+    /// The columns of the primary key; none if there is no such key.
+    pub key: Vec<String>,
+    /// The columns of each UNIQUE constraint.
+    pub unique: Vec<Vec<String>>,
+    /// The foreign keys, by name.
+    pub references: Vec<Reference>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownColumn {
+    /// The column's name.
+    pub name: String,
+    /// The column's type, as SQL names it.
+    pub shown: String,
+    /// The name of the type that a domain is made of at last, or of the type itself.
+    pub type_name: String,
+    /// Whether values of the type are carried as such, numerics without precision among them.
+    pub is_carried: bool,
+    /// Whether the column may hold NULL.
+    pub nullable: bool,
+}
+
+/// A foreign key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The columns that refer.
+    pub columns: Vec<String>,
+    /// The schema of the table that they refer to.
+    pub schema: String,
+    /// The table that they refer to.
+    pub table: String,
+    /// The columns that they refer to.
+    pub key: Vec<String>,
+}
+
+impl Reference {
+    /// Whether it refers to this table.
+    pub fn is_to(&self, table: &KnownTable) -> bool {
+        self.schema == table.schema && self.table == table.name
+    }
+}
+
+impl KnownTable {
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&KnownColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+const TABLES: &str = "
+    SELECT c.oid, c.relname::text, c.relkind::text, c.relispartition,
+           (SELECT coalesce(sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 100 END), 0)
+            FROM pg_class AS l
+            WHERE l.relkind IN ('r', 'm', 'f')
+              AND (l.oid = c.oid OR l.oid IN (SELECT t.relid FROM pg_partition_tree(c.oid) AS t)))::float8
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY 2";
+
+const COLUMNS: &str = "
+    WITH RECURSIVE resolved AS (
+        SELECT a.attrelid, a.attnum, a.attname, a.attnotnull, format_type(a.atttypid, a.atttypmod) AS shown, a.atttypid AS type
+        FROM pg_attribute AS a
+        WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT r.attrelid, r.attnum, r.attname, r.attnotnull OR t.typnotnull, r.shown, t.typbasetype
+        FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
+    )
+    SELECT r.attrelid, r.attname::text, r.attnotnull, r.shown, t.typname::text, t.typtype::text
+    FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
+    WHERE t.typtype <> 'd' ORDER BY r.attrelid, r.attnum";
+
+const CONSTRAINTS: &str = "
+    SELECT o.conrelid, o.contype::text,
+           ARRAY(SELECT a.attname::text FROM unnest(o.conkey) WITH ORDINALITY AS u (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = o.conrelid AND a.attnum = u.attnum ORDER BY u.place),
+           coalesce(n.nspname::text, ''), coalesce(c.relname::text, ''),
+           ARRAY(SELECT a.attname::text FROM unnest(o.confkey) WITH ORDINALITY AS u (attnum, place)
+                 JOIN pg_attribute AS a ON a.attrelid = o.confrelid AND a.attnum = u.attnum ORDER BY u.place)
+    FROM pg_constraint AS o
+    LEFT JOIN pg_class AS c ON c.oid = o.confrelid
+    LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE o.conrelid = ANY ($1) AND o.contype IN ('p', 'u', 'f')
+    ORDER BY o.conname";
+
+/// Reads which tables a schema has, by name.
+///
+/// # Errors
+/// The server's.
+pub fn read(client: &mut impl GenericClient, schema: &str) -> anyhow::Result<Vec<KnownTable>> {
+    let reading = "reading the catalogue";
+    let found = client.query(TABLES, &[&schema]).context(reading)?;
+    let oids: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
+    let mut tables = BTreeMap::new();
+    for row in &found {
+        let relkind: &str = row.get(2);
+        let estimated_rows: f64 = row.get(4);
+        let table = KnownTable {
+            schema: schema.to_owned(),
+            name: row.get(1),
+            relkind: relkind.chars().next().unwrap_or('r'),
+            is_partition: row.get(3),
+            estimated_rows: estimated_rows as u64,
+            columns: Vec::new(),
+            key: Vec::new(),
+            unique: Vec::new(),
+            references: Vec::new(),
+        };
+        tables.insert(row.get::<_, u32>(0), table);
+    }
+    for row in client.query(COLUMNS, &[&oids]).context(reading)? {
+        let Some(table) = tables.get_mut(&row.get::<_, u32>(0)) else {
+            continue;
+        };
+        table.columns.push(KnownColumn {
+            name: row.get(1),
+            shown: row.get(3),
+            type_name: row.get(4),
+            is_carried: is_carried(row.get(4), row.get(5)),
+            nullable: !row.get::<_, bool>(2),
+        });
+    }
+    for row in client.query(CONSTRAINTS, &[&oids]).context(reading)? {
+        let Some(table) = tables.get_mut(&row.get::<_, u32>(0)) else {
+            continue;
+        };
+        match row.get(1) {
+            "p" => table.key = row.get(2),
+            "u" => table.unique.push(row.get(2)),
+            _ => table.references.push(Reference {
+                columns: row.get(2),
+                schema: row.get(3),
+                table: row.get(4),
+                key: row.get(5),
+            }),
+        }
+    }
+    let mut tables: Vec<_> = tables.into_values().collect();
+    tables.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(tables)
+}
+
+const SCHEMA_OF: &str = "
+    SELECT s.name FROM unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
+    WHERE EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                  WHERE n.nspname = s.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = ANY ($1))
+    ORDER BY s.place LIMIT 1";
+
+/// The first schema of the session's search path that has a table of one of these names, given in lower case; `None` if
+/// no schema has.
+///
+/// # Errors
+/// The server's.
+pub fn schema_of(
+    client: &mut impl GenericClient,
+    tables: &[&str],
+) -> anyhow::Result<Option<String>> {
+    let found = client.query_opt(SCHEMA_OF, &[&tables]);
+    let found = found.context("reading the catalogue")?;
+    Ok(found.map(|row| row.get::<_, String>(0)))
+}
+
+const SCHEMAS: &str = "
+    SELECT n.nspname::text, n.nspname = ANY (current_schemas(false))
+    FROM pg_namespace AS n
+    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'f'))
+    ORDER BY array_position(current_schemas(false), n.nspname), 1";
+
+/// The schema to describe where none is named: the first of the search path that has tables, or else the only one that has.
+///
+/// # Errors
+/// [`Kind::Usage`] if several have, and none is in the search path; [`Kind::Mismatch`] if none has; the server's.
+pub fn only_schema(client: &mut impl GenericClient) -> anyhow::Result<String> {
+    let found = client
+        .query(SCHEMAS, &[])
+        .context("reading the catalogue")?;
+    let names: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+    let first_is_in_path = found.first().is_some_and(|row| row.get(1));
+    match names.as_slice() {
+        [] => Err(Kind::Mismatch.error("the database has no tables")),
+        [first, ..] if first_is_in_path => Ok(first.clone()),
+        [only] => Ok(only.clone()),
+        several => Err(Kind::Usage.error(format!(
+            "several schemas have tables: name one with --schema: {}",
+            several.join(", ")
+        ))),
+    }
+}
+
+/// The words that Postgres takes for a name only in quotes, at least in some places.
+///
+/// # Errors
+/// The server's.
+pub fn keywords(client: &mut impl GenericClient) -> anyhow::Result<BTreeSet<String>> {
+    let found = client.query(
+        "SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'",
+        &[],
+    );
+    let found = found.context("reading the keywords")?;
+    Ok(found.iter().map(|row| row.get(0)).collect())
+}

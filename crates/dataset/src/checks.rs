@@ -1,0 +1,150 @@
+//! What contradicts itself in a description, as far as no database is asked: all of it, each with its entry.
+
+use crate::column::{ColumnType, LONGEST_NAME_BYTES};
+use crate::dataset::{Dataset, Table};
+use crate::model::{Driving, Model, twice};
+use crate::nearest::did_you_mean;
+
+/// Where in `dataset.toml` something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry<'a> {
+    /// What stands before all tables and models.
+    Dataset,
+    /// The table of this name.
+    Table(&'a str),
+    /// The model of this name.
+    Model(&'a str),
+}
+
+impl Dataset {
+    /// All that is wrong, in the order of the description.
+    pub(crate) fn problems(&self) -> Vec<(Entry<'_>, String)> {
+        let mut problems = Vec::new();
+        if !is_file_name(&self.name) {
+            problems.push((
+                Entry::Dataset,
+                format!(
+                    "`{}` cannot be the name of a dataset, since no file can bear it",
+                    self.name
+                ),
+            ));
+        }
+        for table in &self.tables {
+            let of_table = self.problems_of(table).into_iter();
+            problems.extend(of_table.map(|why| (Entry::Table(&table.name), why)));
+        }
+        for model in &self.models {
+            let of_model = model.problems().into_iter();
+            problems.extend(of_model.map(|why| (Entry::Model(&model.name), why)));
+        }
+        let tables = self.tables.iter().map(|table| table.name.as_str());
+        let models = self.models.iter().map(|model| model.name.as_str());
+        if let Some(name) = twice(tables.chain(models)) {
+            let why = format!("`{name}` is named twice among the tables and models");
+            let entry = match self.models.iter().any(|model| model.name == name) {
+                true => Entry::Model(name),
+                false => Entry::Table(name),
+            };
+            problems.push((entry, why));
+        }
+        problems
+    }
+
+    fn problems_of(&self, table: &Table) -> Vec<String> {
+        let mut problems = table.wrongly_carried();
+        if !is_file_name(&table.name) {
+            problems.push(format!(
+                "`{}` cannot be the name of a table, since no file can bear it",
+                table.name
+            ));
+        }
+        let checked = table.load.check(|name| self.table(name).is_some());
+        problems.extend(checked.err().map(|why| format!("load: {why}")));
+        problems
+    }
+}
+
+impl Table {
+    fn wrongly_carried(&self) -> Vec<String> {
+        let wrong = self.carry_as.iter().filter_map(|(column, kind)| {
+            if !matches!(kind, ColumnType::Numeric { precision, .. } if *precision > 0) {
+                return Some(format!(
+                    "carry_as: column `{column}` is given {kind}, but only a numeric(p,s) can be"
+                ));
+            }
+            let is_twice = self.cast_to_text.contains(column);
+            is_twice.then(|| format!("carry_as: column `{column}` stands under `cast_to_text` too"))
+        });
+        wrong.collect()
+    }
+}
+
+impl Model {
+    /// All that is wrong with the model.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        // The name becomes a file and a folder.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if self.name.is_empty() || !self.name.chars().all(plain) {
+            problems.push("the name may hold ASCII letters, digits, `_` and `-` only".to_owned());
+        }
+        for (name, _) in &self.columns {
+            if name.len() > LONGEST_NAME_BYTES {
+                problems.push(format!(
+                    "column `{name}` has {} bytes, but Postgres cuts names off after {LONGEST_NAME_BYTES}, so no SELECT gives it",
+                    name.len()
+                ));
+            }
+        }
+        if let (Some(stream), Some(driving)) = (&self.stream, &self.driving)
+            && *stream != driving.table
+        {
+            problems.push(format!(
+                "stream `{stream}` is not the table to reconcile, `{}`",
+                driving.table
+            ));
+        }
+        let is_keyless = |driving: &Driving| driving.key.is_empty();
+        if self.driving.as_ref().is_some_and(is_keyless) {
+            problems.push("`reconcile.key` is empty".to_owned());
+        }
+        // Without a declaration it is the SELECT that says which there are.
+        if !self.columns.is_empty() {
+            problems.extend(self.unknown_columns());
+            if self.visible_columns().next().is_none() {
+                problems.push("no column is left to write".to_owned());
+            }
+        }
+        problems
+    }
+
+    fn unknown_columns(&self) -> Vec<String> {
+        let reconciled = self.driving.iter().flat_map(|driving| {
+            let outputs = driving.key.values().chain(driving.sums.values());
+            outputs.map(|column| ("reconcile", column))
+        });
+        let lists = [
+            ("not_written", &self.hidden),
+            ("partition_by", &self.partition_by),
+            ("order_by", &self.order_by),
+            ("order_by_in_file", &self.order_in_partition),
+        ];
+        let listed = lists.into_iter();
+        let listed = listed.flat_map(|(list, columns)| columns.iter().map(move |of| (list, of)));
+        let unknown = listed.chain(reconciled);
+        let unknown = unknown.filter(|(_, column)| !self.has_column(column));
+        let columns = || self.columns.iter().map(|(name, _)| name.as_str());
+        let unknown = unknown.map(|(list, column)| {
+            format!(
+                "`{list}` names `{column}`, which is none of its columns{}",
+                did_you_mean(column, columns())
+            )
+        });
+        unknown.collect()
+    }
+}
+
+/// Whether a file or folder in some folder can bear this name, with an ending.
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() <= 200 && !name.contains(['/', '\0'])
+}

@@ -1,0 +1,102 @@
+//! A model: one SELECT, and the shape of what it gives.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::column::ColumnType;
+use crate::failure::Kind;
+
+/// The file that describes a dataset.
+pub(crate) const DESCRIPTION: &str = "dataset.toml";
+
+/// A model: one SELECT over the dataset's tables and the shape of what it gives.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The name of the output.
+    pub name: String,
+    /// Where the SELECT lies, for messages: below `sql/` in the sources if the dataset is built in.
+    pub file: String,
+    /// The SELECT.
+    pub sql: String,
+    /// The output's columns and their types, in the SELECT's order, hidden ones included; none where the SELECT alone says.
+    pub columns: Vec<(String, ColumnType)>,
+    /// Columns of the SELECT that are not written into files.
+    pub hidden: Vec<String>,
+    /// The columns that name the folders of a partitioned output.
+    pub partition_by: Vec<String>,
+    /// The order of rows in a single file.
+    pub order_by: Vec<String>,
+    /// The order of rows within a partition.
+    pub order_in_partition: Vec<String>,
+    /// The table that the SELECT runs over row by row: it looks up each row's parents in the other tables and
+    /// does nothing else. `None` for a model that runs whole.
+    pub stream: Option<String>,
+    /// The table whose rows must all be accounted for. A model that aggregates has none.
+    pub driving: Option<Driving>,
+}
+
+/// What a model is reconciled against.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Driving {
+    /// The driving table.
+    pub table: String,
+    /// The table's key: column of the table = column of the output.
+    pub key: BTreeMap<String, String>,
+    /// Columns whose sums must agree: column of the table = column of the output.
+    #[serde(default)]
+    pub sums: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// The columns that files have, and their types.
+    pub fn visible_columns(&self) -> impl Iterator<Item = &(String, ColumnType)> {
+        let is_visible = |(name, _): &&(String, ColumnType)| !self.hidden.contains(name);
+        self.columns.iter().filter(is_visible)
+    }
+
+    /// Whether the output has a column of this name, hidden or not.
+    pub fn has_column(&self, name: &str) -> bool {
+        self.columns.iter().any(|(column, _)| column == name)
+    }
+
+    /// Gives a model that declares no columns those that its SELECT gives.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if two have one name, or one is missing that the description names.
+    pub fn declare(&mut self, columns: Vec<(String, ColumnType)>) -> anyhow::Result<()> {
+        self.columns = columns;
+        let twice = twice(self.columns.iter().map(|(name, _)| name.as_str()));
+        if let Some(twice) = twice {
+            return Err(self.error(&format!(
+                "{} gives two columns `{twice}`: give one another name with AS",
+                self.file
+            )));
+        }
+        self.check()
+    }
+
+    /// Checks that the model does not contradict itself, as far as no database is asked.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] naming the entries.
+    pub fn check(&self) -> anyhow::Result<()> {
+        match self.problems().as_slice() {
+            [] => Ok(()),
+            problems => Err(self.error(&problems.join("; "))),
+        }
+    }
+
+    fn error(&self, why: &str) -> anyhow::Error {
+        Kind::Usage.error(format!("{DESCRIPTION}, model `{}`: {why}", self.name))
+    }
+}
+
+/// A name that stands twice, if one does.
+pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    let pair = names.windows(2).find(|pair| pair[0] == pair[1])?;
+    Some(pair[0])
+}

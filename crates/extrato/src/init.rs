@@ -1,0 +1,217 @@
+//! `extrato init`: a dataset described from what a database has.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use database::catalogue::inventory::{self, KnownTable};
+use database::{Cancel, ConnectionArgs, Environment, transaction};
+use dataset::Dataset;
+use dataset::failure::{Kind, OrFail};
+use serde::Serialize;
+use transform::scaffold::{self, Scaffold, Wanted};
+
+use crate::job;
+use crate::terminal::Terminal;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  extrato init shop --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
+  extrato transform --dataset shop --url …             … and files per client
+  extrato init shop --schema sales --table orders --table customer
+  extrato init shop --partition-by customer_id
+  extrato init shop --update                           the tables that are new in the database";
+
+/// Describe a dataset from a database: its tables, and a first model that joins them
+///
+/// Writes DIR/dataset.toml and a SELECT: the table at the end of the foreign keys with the most rows, joined to the tables that
+/// it refers to and to theirs, in files by the column that looks like the client. `extrato transform --dataset DIR` runs it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InitArgs {
+    /// The folder to write; made if it is absent
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+
+    /// This table, not all of the schema; may be given several times
+    #[arg(long, value_name = "NAME")]
+    table: Vec<String>,
+
+    /// The column that names the folders of the output [default: the one that looks like the client]
+    #[arg(long, value_name = "COLUMN", conflicts_with = "update")]
+    partition_by: Option<String>,
+
+    /// Add the tables that DIR/dataset.toml does not list, and change nothing else
+    #[arg(long)]
+    update: bool,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    files: Vec<PathBuf>,
+    schema: String,
+    tables: Vec<String>,
+    model: Option<String>,
+    table: Option<String>,
+    joined: Vec<String>,
+    partition_by: Option<String>,
+    notes: Vec<String>,
+}
+
+pub(crate) fn run(
+    arguments: &InitArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let folder = &arguments.folder;
+    let path = folder.join("dataset.toml");
+    if path.exists() && !arguments.update {
+        return Err(Kind::Output.error(format!(
+            "{} exists: add its new tables with --update, or name another folder",
+            path.display()
+        )));
+    }
+    let listed = match arguments.update {
+        true => Some(Dataset::open(&folder.display().to_string())?),
+        false => None,
+    };
+    let settings = job::settings(&arguments.connection, environment)?;
+    let mut connection = settings.connect(cancel)?;
+    let described = listed.as_ref().map(|dataset| dataset.schema(None));
+    let named = arguments.connection.schema.as_deref().or(described);
+    let (schema, known, keywords) = transaction::reading(&mut connection, |client| {
+        let schema = match named {
+            Some(named) => named.to_owned(),
+            None => inventory::only_schema(client)?,
+        };
+        let known = inventory::read(client, &schema)?;
+        Ok((schema, known, inventory::keywords(client)?))
+    })?;
+    let wanted = Wanted {
+        name: name_of(folder)?,
+        schema,
+        tables: arguments.table.clone(),
+        partition_by: arguments.partition_by.clone(),
+    };
+    let written = match listed {
+        Some(dataset) => update(&path, &known, &wanted, &dataset)?,
+        None => write(folder, &path, &known, &wanted, &keywords)?,
+    };
+    terminal.result(&written, || text(&written, folder))
+}
+
+fn write(
+    folder: &Path,
+    path: &Path,
+    known: &[KnownTable],
+    wanted: &Wanted,
+    keywords: &BTreeSet<String>,
+) -> anyhow::Result<Written> {
+    let Scaffold {
+        description,
+        model,
+        sql,
+        fact,
+        joined,
+        partition_by,
+        notes,
+    } = scaffold::scaffold(known, wanted, keywords)?;
+    fs::create_dir_all(folder).or_fail(Kind::Output, || format!("folder {}", folder.display()))?;
+    let of_model = folder.join(format!("{model}.sql"));
+    // The description last: with it the folder is a dataset.
+    for (path, text) in [(of_model.as_path(), &sql), (path, &description)] {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .or_fail(Kind::Output, || path.display().to_string())?;
+    }
+    let dataset = Dataset::open(&folder.display().to_string())?;
+    Ok(Written {
+        files: vec![path.to_owned(), of_model],
+        schema: wanted.schema.clone(),
+        tables: dataset.tables.into_iter().map(|table| table.name).collect(),
+        model: Some(model),
+        table: Some(fact),
+        joined,
+        partition_by,
+        notes,
+    })
+}
+
+fn update(
+    path: &Path,
+    known: &[KnownTable],
+    wanted: &Wanted,
+    dataset: &Dataset,
+) -> anyhow::Result<Written> {
+    let listed = dataset.tables.iter();
+    let listed: Vec<String> = listed.map(|table| table.name.clone()).collect();
+    let new = scaffold::additions(known, wanted, &listed);
+    if !new.is_empty() {
+        let mut text =
+            fs::read_to_string(path).or_fail(Kind::Usage, || path.display().to_string())?;
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        for (_, entry) in &new {
+            text += &format!("\n{entry}");
+        }
+        // Whole or not at all: beside it first, then in its place.
+        let beside = path.with_extension("toml.new");
+        fs::write(&beside, text)
+            .and_then(|()| fs::rename(&beside, path))
+            .or_fail(Kind::Output, || path.display().to_string())?;
+    }
+    Ok(Written {
+        files: vec![path.to_owned()],
+        schema: wanted.schema.clone(),
+        tables: new.into_iter().map(|(name, _)| name).collect(),
+        model: None,
+        table: None,
+        joined: Vec::new(),
+        partition_by: None,
+        notes: Vec::new(),
+    })
+}
+
+/// The dataset's name: the folder's.
+fn name_of(folder: &Path) -> anyhow::Result<String> {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let name = whole.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| {
+        Kind::Usage.error(format!(
+            "{} has no name that a dataset could have: name a folder",
+            folder.display()
+        ))
+    })
+}
+
+fn text(written: &Written, folder: &Path) -> String {
+    let tables = written.tables.join(", ");
+    let (Some(model), Some(table)) = (&written.model, &written.table) else {
+        return match written.tables.is_empty() {
+            true => format!("{}: no table is new", written.files[0].display()),
+            false => format!("{}: added {tables}", written.files[0].display()),
+        };
+    };
+    let mut text = String::new();
+    for file in &written.files {
+        text += &format!("{}\n", file.display());
+    }
+    text += &format!("  tables   {tables} (schema {})\n", written.schema);
+    text += &format!("  model    {model}: a row for each row of {table}");
+    if !written.joined.is_empty() {
+        text += &format!(", with {}", written.joined.join(", "));
+    }
+    if let Some(column) = &written.partition_by {
+        text += &format!("\n  folders  by {column}");
+    }
+    for note in &written.notes {
+        text += &format!("\n  {note}");
+    }
+    text + &format!("\n\nNext: extrato transform --dataset {}", folder.display())
+}

@@ -1,0 +1,292 @@
+//! `extrato query`: the rows of a SELECT, or of a table, of any database.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use database::{Cancel, ConnectionArgs, Environment, Settings};
+use dataset::failure::{Kind, OrFail};
+use serde::Serialize;
+use transform::cli::LimitArgs;
+use transform::describe;
+use transform::file_args::FileArgs;
+use transform::query::{Asked, Query, is_plain};
+use transform::{Compression, Format, Layout, ModelReport, Options, Report};
+
+use crate::terminal::Terminal;
+use crate::{job, models, summary};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  extrato query 'SELECT * FROM orders WHERE total > 100'
+                                       its first rows here
+  extrato query --file spent.sql --out extract/spent.csv
+                                       all of them into one file
+  extrato query --table orders --partition-by customer_id --out extract
+                                       a folder per customer in extract/orders
+  extrato query --table orders --out extract/orders.csv.gz
+  extrato query 'SELECT id, email FROM customer' --out - | head
+                                       CSV through a pipe
+  extrato query --file spent.sql --explain
+                                       what would be read, and what runs it
+  PGPASSWORD=… extrato query --url 'postgresql://ana@db.example/shop?sslmode=verify-full' --table orders";
+
+/// Where rows go that are shown, or go through a pipe.
+const STANDARD_OUTPUT: &str = "-";
+
+/// Read a SELECT's tables once, join them here, and show or write its rows
+///
+/// No dataset is needed: tables, keys and types are the catalogue's. The tables are read in one snapshot, of their columns
+/// those that the SELECT names; it runs here, as a model does, so no join falls on the database. Without --out the first rows
+/// are shown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct QueryArgs {
+    /// The SELECT [default: what --file or standard input holds]
+    #[arg(value_name = "SELECT", conflicts_with_all = ["file", "table"])]
+    sql: Option<String>,
+
+    /// The file that holds the SELECT
+    #[arg(long, value_name = "FILE", conflicts_with = "table")]
+    file: Option<PathBuf>,
+
+    /// All rows of this table instead, counted and summed; its schema may stand before it, `sales.orders`
+    #[arg(long, value_name = "TABLE")]
+    table: Option<String>,
+
+    /// The name of the output [default: the table's, the file's, or query]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+
+    /// Where to write: a folder for NAME, a file that ends as its format does, or - for standard output
+    #[arg(long, value_name = "PATH")]
+    out: Option<PathBuf>,
+
+    /// A folder for each value of these columns
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "out")]
+    partition_by: Vec<String>,
+
+    /// The order of rows in a file [default: the SELECT's own, or that of the table's key]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    order_by: Vec<String>,
+
+    /// Say what would be read from the database and what would run here, and read no row
+    #[arg(long, conflicts_with = "out")]
+    explain: bool,
+
+    #[command(flatten)]
+    files: FileArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// Where the rows go.
+enum To {
+    /// The first rows are shown.
+    Shown,
+    /// All rows go to standard output.
+    Piped,
+    /// All rows go into a folder.
+    Folder(PathBuf),
+}
+
+/// The first rows, for machines.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    preview: &'a Option<transform::preview::Preview>,
+    total_rows: u64,
+    engine: transform::Engine,
+}
+
+pub(crate) fn run(
+    arguments: &QueryArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let (to, name, files) = arguments.target()?;
+    let query = Query {
+        asked: arguments.asked()?,
+        name,
+        partition_by: arguments.partition_by.clone(),
+        order_by: arguments.order_by.clone(),
+    };
+    let settings = job::settings(&arguments.connection, environment)?;
+    let named = arguments.connection.schema.as_deref();
+    let (dataset, schema) = query.dataset(&settings, named, cancel)?;
+    // Nothing but what is shown or piped lies there.
+    let scratch = tempfile::tempdir().or_fail(Kind::Output, || "a folder for the rows")?;
+    let options = files.options(Options {
+        out: match &to {
+            To::Folder(folder) => folder.clone(),
+            To::Shown | To::Piped => scratch.path().to_owned(),
+        },
+        layout: Layout::Declared,
+        preview: matches!(to, To::Shown),
+        ..arguments
+            .limits
+            .options(dataset, Some(&schema), environment)
+    })?;
+    if arguments.explain {
+        return explain(&settings, &options, terminal, cancel);
+    }
+    let report = transform::run(&settings, &options, cancel)?;
+    match to {
+        To::Folder(_) => terminal.result(&report, || summary::of_transform(&report)),
+        To::Shown => show(&report, terminal),
+        To::Piped => {
+            let model = report.models.first().context("one model was run")?;
+            pipe(&model.path)
+        }
+    }
+}
+
+fn show(report: &Report, terminal: &Terminal) -> anyhow::Result<()> {
+    let model: &ModelReport = report.models.first().context("one model was run")?;
+    let shown = Shown {
+        preview: &model.preview,
+        total_rows: model.rows,
+        engine: model.engine,
+    };
+    terminal.answer(&shown, || summary::previews(report))
+}
+
+/// Copies a file to standard output; a reader that has gone is not an error.
+fn pipe(path: &Path) -> anyhow::Result<()> {
+    let mut file = File::open(path).or_fail(Kind::Output, || path.display().to_string())?;
+    match io::copy(&mut file, &mut io::stdout().lock()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).or_fail(Kind::Output, || "standard output".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn explain(
+    settings: &Settings,
+    options: &Options,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let described = describe::describe_live(settings, options, cancel)?;
+    terminal.answer(&described, || {
+        let texts: Vec<String> = described.iter().map(models::text).collect();
+        texts.join("\n\n")
+    })
+}
+
+impl QueryArgs {
+    fn asked(&self) -> anyhow::Result<Asked> {
+        if let Some(table) = &self.table {
+            return Ok(Asked::Table(table.clone()));
+        }
+        let (sql, file) = match (&self.sql, &self.file) {
+            (Some(sql), _) => (sql.clone(), "the query".to_owned()),
+            (None, Some(file)) => {
+                let name = file.display().to_string();
+                let sql = fs::read_to_string(file);
+                (
+                    sql.or_fail(Kind::Usage, || format!("cannot read {name}"))?,
+                    name,
+                )
+            }
+            (None, None) if io::stdin().is_terminal() => {
+                return Err(Kind::Usage.error(
+                    "no SELECT was given: write it behind `extrato query`, or name --file or --table",
+                ));
+            }
+            (None, None) => {
+                let sql = io::read_to_string(io::stdin().take(MOST_BYTES));
+                let name = "standard input".to_owned();
+                (
+                    sql.or_fail(Kind::Usage, || "cannot read standard input")?,
+                    name,
+                )
+            }
+        };
+        let sql = sql.trim_end().trim_end_matches(';').to_owned();
+        if sql.trim().is_empty() {
+            return Err(Kind::Usage.error(format!("{file} holds no SELECT")));
+        }
+        Ok(Asked::Select { sql, file })
+    }
+
+    /// Where the rows go, under which name, in which files.
+    fn target(&self) -> anyhow::Result<(To, Option<String>, FileArgs)> {
+        if let Some(name) = self.name.as_deref().filter(|name| !is_plain(name)) {
+            return Err(Kind::Usage.error(format!(
+                "--name may hold ASCII letters, digits, `_` and `-` only, not `{name}`"
+            )));
+        }
+        let of_file = self.file.as_deref().and_then(Path::file_stem);
+        let of_file = of_file.and_then(|stem| stem.to_str());
+        let of_file = of_file.filter(|stem| is_plain(stem)).map(str::to_owned);
+        let name = self.name.clone().or(of_file);
+        let files = self.files.clone();
+        let Some(out) = &self.out else {
+            return Ok((To::Shown, name, files));
+        };
+        let is_in_folders = !self.partition_by.is_empty();
+        if out.as_os_str() == STANDARD_OUTPUT {
+            return match is_in_folders {
+                true => Err(Kind::Usage
+                    .error("--partition-by writes folders, which --out - has no place for")),
+                false => Ok((To::Piped, name, files)),
+            };
+        }
+        let Some((stem, format, compression)) = of_end(out) else {
+            return Ok((To::Folder(out.clone()), name, files));
+        };
+        let wrong = if files.format.is_some_and(|asked| asked != format) {
+            Some("--format asks for another")
+        } else if files.compress.is_some() && files.compress != compression {
+            Some("--compress asks for another")
+        } else if self.name.as_ref().is_some_and(|name| *name != stem) {
+            Some("--name gives another name")
+        } else if is_in_folders {
+            Some("--partition-by writes folders: name a folder")
+        } else if !is_plain(&stem) {
+            Some("its name may hold ASCII letters, digits, `_` and `-` only")
+        } else {
+            None
+        };
+        if let Some(why) = wrong {
+            return Err(
+                Kind::Usage.error(format!("--out names the file {}, but {why}", out.display()))
+            );
+        }
+        let folder = match out.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let files = FileArgs {
+            format: Some(format),
+            compress: compression,
+            ..files
+        };
+        Ok((To::Folder(folder), Some(stem), files))
+    }
+}
+
+/// What a path says by its end that it is: the name without it, the format, the compression. `None` for a folder.
+fn of_end(path: &Path) -> Option<(String, Format, Option<Compression>)> {
+    let name = path.file_name()?.to_str()?;
+    let compressed = Compression::ALL.into_iter().find_map(|compression| {
+        let stem = name.strip_suffix(&format!(".{}", compression.extension()))?;
+        Some((stem, compression))
+    });
+    let (stem, compression) = match compressed {
+        Some((stem, compression)) => (stem, Some(compression)),
+        None => (name, None),
+    };
+    let (stem, end) = stem.rsplit_once('.')?;
+    Some((stem.to_owned(), Format::of_extension(end)?, compression))
+}
+
+/// The most bytes that are read from standard input: no SELECT is as long.
+const MOST_BYTES: u64 = 16 << 20;

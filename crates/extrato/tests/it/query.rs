@@ -1,0 +1,225 @@
+//! `extrato query`: rows of any database, without a dataset.
+
+use std::fs::{self, File};
+
+use serde_json::json;
+use testkit::csv_of;
+
+use crate::exit_codes::check;
+use crate::program::{World, finish, remains};
+
+/// Two schemas with tables of a shop.
+fn shop() -> World {
+    let world = World::new();
+    let tables = "
+        CREATE TABLE customer (id int PRIMARY KEY, name text, note text);
+        INSERT INTO customer VALUES (1, 'Ana, \"a\"', ''), (2, 'João', NULL), (3, NULL, 'x');
+        CREATE TABLE orders (id bigint PRIMARY KEY, customer_id int REFERENCES customer, total numeric(10,2), kinds text[]);
+        INSERT INTO orders SELECT i, 1 + i % 3, i / 8.0, ARRAY['a', 'b'] FROM generate_series(1, 90) AS i;
+        CREATE TABLE visit (at date, pages numeric);
+        INSERT INTO visit VALUES ('2026-02-28', 1.50), (NULL, 2.5000);
+        CREATE SCHEMA old; CREATE TABLE old.orders (id int); INSERT INTO old.orders VALUES (7);
+        CREATE TABLE old.\"Odd Name\" (\"Id\" int PRIMARY KEY); INSERT INTO old.\"Odd Name\" VALUES (1)";
+    world.database.connect().batch_execute(tables).unwrap();
+    world
+}
+
+const JOIN: &str = "SELECT c.name, c.note, o.id, o.total, o.kinds FROM orders AS o JOIN customer AS c ON c.id = o.customer_id ORDER BY o.id";
+
+#[test]
+fn the_first_rows_of_a_join_are_shown_and_all_are_counted() {
+    let world = shop();
+    let shown = world.done(&["query", JOIN]).stdout;
+    assert!(shown.contains("query: the first 20 of 90 rows"), "{shown}");
+    assert_eq!(shown.lines().count(), 23, "{shown}");
+    let shown = world.done(&["query", JOIN, "--json"]).json();
+    assert_eq!(shown["total_rows"], 90);
+    assert_eq!(shown["engine"], "polars");
+    assert_eq!(shown["rows"].as_array().unwrap().len(), 20);
+    assert_eq!(
+        shown["rows"][0],
+        json!(["João", null, "1", "0.13", "{a,b}"])
+    );
+    assert_eq!(shown["columns"][3], json!(["total", "numeric(38,2)"]));
+    assert!(!world.path("data").exists(), "nothing is published");
+}
+
+#[test]
+fn through_a_pipe_comes_what_postgres_gives() {
+    let world = shop();
+    let expected = csv_of(&mut world.database.connect(), JOIN);
+    assert_eq!(expected.lines().count(), 91);
+    let of_argument = world.done(&["query", JOIN, "--out", "-"]).stdout;
+    assert_eq!(of_argument, expected);
+    fs::write(world.path("join.sql"), format!("{JOIN};\n")).unwrap();
+    let of_file = world
+        .done(&["query", "--file", "join.sql", "--out", "-"])
+        .stdout;
+    assert_eq!(of_file, expected);
+    let mut piped = world.command(&["query", "--out", "-", "--quiet"]);
+    piped.stdin(File::open(world.path("join.sql")).unwrap());
+    let of_input = finish(&mut piped);
+    assert_eq!((of_input.code, of_input.stdout), (0, expected));
+    assert_eq!(of_input.stderr, "");
+}
+
+#[test]
+fn a_table_is_written_whole_counted_and_summed() {
+    let world = shop();
+    let report = world
+        .done(&["query", "--table", "orders", "--out", "x/all.csv", "--json"])
+        .json();
+    let reconciliation = &report["models"][0]["reconciliation"];
+    assert_eq!(reconciliation["written"]["rows"], 90);
+    let sum = "SELECT sum(total)::text FROM orders";
+    let sum: String = world.database.connect().query_one(sum, &[]).unwrap().get(0);
+    assert_eq!(reconciliation["read"]["sums"]["total"], sum);
+    let select = "SELECT * FROM orders ORDER BY id";
+    let expected = csv_of(&mut world.database.connect(), select);
+    assert_eq!(
+        fs::read_to_string(world.path("x/all.csv")).unwrap(),
+        expected
+    );
+    world.done(&["verify", "x/all.csv"]);
+    for file in [
+        "x/all.csv.gz",
+        "x/all.jsonl",
+        "x/all.jsonl.zst",
+        "x/all.parquet",
+    ] {
+        world.done(&["query", "--table", "orders", "--out", file, "-q"]);
+        world.done(&["verify", file]);
+    }
+    let excel = [
+        "query",
+        "SELECT total FROM orders WHERE id = 2",
+        "--excel",
+        "--out",
+        "-",
+    ];
+    assert_eq!(world.done(&excel).stdout, "\u{feff}total\r\n0,25\r\n");
+
+    let by_client = [
+        "query",
+        "--table",
+        "orders",
+        "--partition-by",
+        "customer_id",
+        "--out",
+        "y",
+    ];
+    let report = world
+        .done(&[&by_client[..], &["--format", "parquet", "--json"]].concat())
+        .json();
+    assert_eq!(report["models"][0]["files"], 3);
+    assert!(world.path("y/orders/customer_id=2/part-0.parquet").exists());
+    world.done(&["verify", "y/orders"]);
+}
+
+#[test]
+fn tables_of_another_schema_without_a_key_and_of_odd_names_are_found() {
+    let world = shop();
+    for (arguments, expected) in [
+        (&["--table", "old.orders"][..], "id\n7\n"),
+        (&["--table", "orders", "--schema", "old"], "id\n7\n"),
+        (&["SELECT id FROM old.orders"], "id\n7\n"),
+        (&["--table", "old.odd name"], "Id\n1\n"),
+        (
+            &[
+                "SELECT \"Id\" + 1 AS n FROM \"Odd Name\"",
+                "--schema",
+                "old",
+            ],
+            "n\n2\n",
+        ),
+        (
+            &["--table", "visit", "--order-by", "at"],
+            "at,pages\n2026-02-28,1.50\n,2.5000\n",
+        ),
+        (&["SELECT COUNT(*) AS n FROM visit"], "n\n2\n"),
+        (&["SELECT 1 AS one"], "one\n1\n"),
+    ] {
+        let arguments = [&["query"], arguments, &["--out", "-"]].concat();
+        assert_eq!(world.done(&arguments).stdout, expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_read_and_what_runs_it_is_explained_without_a_row_read() {
+    let world = shop();
+    let explained = world.done(&["query", JOIN, "--explain"]).stdout;
+    for part in [
+        "orders: id, customer_id, total, kinds",
+        "customer: id, name, note",
+        "total numeric(38,2)",
+        "run by   Polars",
+    ] {
+        assert!(explained.contains(part), "{part}: {explained}");
+    }
+    let elsewhere = "SELECT generate_series(1, 2) AS n FROM orders";
+    let explained = world.done(&["query", elsewhere, "--explain"]).stdout;
+    assert!(explained.contains("a scratch database"), "{explained}");
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_nothing_is_left() {
+    let world = shop();
+    fs::write(world.path("empty.sql"), " ;\n").unwrap();
+    for (arguments, code, part) in [
+        (
+            &["--table", "order"][..],
+            7,
+            "no table `order`; did you mean `orders`?",
+        ),
+        (
+            &["SELECT x FROM order_s"],
+            2,
+            "does not exist in schema `public`",
+        ),
+        (
+            &["SELECT nam FROM customer"],
+            2,
+            "the query, line 1, column 8",
+        ),
+        (
+            &["SELECT o.id FROM orders AS o, old.orders AS p, public.visit"],
+            2,
+            "several schemas (old, public)",
+        ),
+        (
+            &["DELETE FROM orders"],
+            2,
+            "syntax error at or near \"DELETE\"",
+        ),
+        (&["--file", "empty.sql"], 2, "empty.sql holds no SELECT"),
+        (&["--file", "none.sql"], 2, "none.sql"),
+        (&[], 2, "standard input holds no SELECT"),
+        (
+            &["SELECT 1 AS a", "--out", "a.csv", "--format", "parquet"],
+            2,
+            "--format asks for another",
+        ),
+        (
+            &["SELECT 1 AS a", "--out", "a.csv", "--name", "b"],
+            2,
+            "--name gives another name",
+        ),
+        (
+            &["SELECT 1 AS a", "--out", "-", "--partition-by", "a"],
+            2,
+            "--partition-by writes folders",
+        ),
+        (
+            &["SELECT 1 AS a", "--out", "o", "--partition-by", "b"],
+            2,
+            "`b`",
+        ),
+        (&["SELECT 1 AS a", "--name", "../a"], 2, "ASCII letters"),
+        (&["SELECT 1 AS a, 2 AS a"], 2, "two columns `a`"),
+    ] {
+        let finished = world.run(&[&["query"], arguments].concat());
+        check(&finished, code, &[part]);
+        assert_eq!(remains(world.folder.path()).len(), 0, "{arguments:?}");
+    }
+    assert!(!world.path("a.csv").exists() && !world.path("o/query").exists());
+}

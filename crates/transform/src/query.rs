@@ -1,0 +1,193 @@
+//! A SELECT, or a table, of any database as a dataset with one model: what `extrato query` runs.
+
+use database::catalogue::inventory::{self, KnownTable};
+use database::{Cancel, Settings, transaction};
+use dataset::failure::Kind;
+use dataset::{Dataset, Driving, Model};
+use postgres::Client;
+
+use crate::completed;
+use crate::model::select::Select;
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// The rows of a SELECT, and what messages call its text.
+    Select {
+        /// The SELECT.
+        sql: String,
+        /// What messages call it.
+        file: String,
+    },
+    /// All rows of a table, with its schema before a dot where it isn't the one of the search path.
+    Table(String),
+}
+
+/// What to read, and how its output is laid out.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// What to read.
+    pub asked: Asked,
+    /// The name of the output; `None` for the table's, or `query`.
+    pub name: Option<String>,
+    /// The columns that name the folders of the output; none for a single file.
+    pub partition_by: Vec<String>,
+    /// The order of rows in a file; none for the SELECT's own, or that of a table's key.
+    pub order_by: Vec<String>,
+}
+
+impl Query {
+    /// The dataset of this query alone, with the tables of the database that it names, and the schema that holds them: the
+    /// one that is named, or else the first of the search path that has one of them.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if there is no such table; [`Kind::Usage`] for a name that no file can have; those of the
+    /// connection.
+    pub fn dataset(
+        &self,
+        settings: &Settings,
+        schema: Option<&str>,
+        cancel: &Cancel,
+    ) -> anyhow::Result<(Dataset, String)> {
+        let mut connection = settings.connect(cancel)?;
+        transaction::reading(&mut connection, |client| match &self.asked {
+            Asked::Select { sql, file } => self.of_select(client, sql, file, schema),
+            Asked::Table(name) => self.of_table(client, name, schema),
+        })
+    }
+
+    fn of_select(
+        &self,
+        client: &mut Client,
+        sql: &str,
+        file: &str,
+        schema: Option<&str>,
+    ) -> anyhow::Result<(Dataset, String)> {
+        let model = self.model("query", sql.to_owned(), file.to_owned());
+        let select = Select::lenient(&model);
+        let mut before = select.schemas();
+        let schema = match (schema.or_else(|| before.next()), before.next()) {
+            (_, Some(_)) => {
+                let schemas: Vec<&str> = select.schemas().collect();
+                return Err(Kind::Usage.error(format!(
+                    "{file}: it reads tables of several schemas ({}), and a query reads those of one: read the others as \
+                     views in it",
+                    schemas.join(", ")
+                )));
+            }
+            (Some(named), None) => named.to_owned(),
+            (None, None) => {
+                let named: Vec<&str> = select.relations().collect();
+                let found = inventory::schema_of(client, &named)?;
+                // With no table of the database it is of no matter.
+                found.unwrap_or_else(|| "public".to_owned())
+            }
+        };
+        let known = inventory::read(client, &schema)?;
+        let mut dataset = dataset_of(model.clone());
+        completed::add(&mut dataset, std::slice::from_ref(&select), &known);
+        model.check()?;
+        Ok((dataset, schema))
+    }
+
+    fn of_table(
+        &self,
+        client: &mut Client,
+        name: &str,
+        schema: Option<&str>,
+    ) -> anyhow::Result<(Dataset, String)> {
+        let (of_name, name) = match name.split_once('.') {
+            Some((schema, name)) => (Some(schema), name),
+            None => (None, name),
+        };
+        let schema = match schema.or(of_name) {
+            Some(named) => named.to_owned(),
+            None => inventory::schema_of(client, &[&name.to_lowercase()])?
+                .unwrap_or_else(|| "public".to_owned()),
+        };
+        let known = inventory::read(client, &schema)?;
+        let table = found(&known, name, &schema)?;
+        let quoted = database::catalogue::identifier::quoted(&table.name);
+        let sql = format!("SELECT * FROM {quoted}");
+        let name = match is_plain(&table.name) {
+            true => &table.name,
+            false => "query",
+        };
+        let mut model = self.model(name, sql, format!("--table {}", table.name));
+        if !table.key.is_empty() {
+            if model.order_by.is_empty() {
+                model.order_by.clone_from(&table.key);
+                model.order_in_partition.clone_from(&table.key);
+            }
+            model.driving = Some(accounted(table));
+        }
+        let mut dataset = dataset_of(model.clone());
+        let select = Select::lenient(&model);
+        completed::add(&mut dataset, &[select], &known);
+        model.check()?;
+        Ok((dataset, schema))
+    }
+
+    fn model(&self, name: &str, sql: String, file: String) -> Model {
+        Model {
+            name: self.name.clone().unwrap_or_else(|| name.to_owned()),
+            file,
+            sql,
+            columns: Vec::new(),
+            hidden: Vec::new(),
+            partition_by: self.partition_by.clone(),
+            order_by: self.order_by.clone(),
+            order_in_partition: self.order_by.clone(),
+            stream: None,
+            driving: None,
+        }
+    }
+}
+
+/// Whether an output may have this name: ASCII letters, digits, `_` and `-` only.
+pub fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    !name.is_empty() && name.chars().all(plain)
+}
+
+/// Every row of a table is accounted for, with the sums of its exact amounts.
+fn accounted(table: &KnownTable) -> Driving {
+    let itself = |name: &String| (name.clone(), name.clone());
+    let amounts = table.columns.iter();
+    let amounts = amounts.filter(|column| column.shown.starts_with("numeric("));
+    Driving {
+        table: table.name.clone(),
+        key: table.key.iter().map(itself).collect(),
+        sums: amounts.map(|column| itself(&column.name)).collect(),
+    }
+}
+
+fn dataset_of(model: Model) -> Dataset {
+    Dataset {
+        name: "query".to_owned(),
+        schema: None,
+        is_built_in: false,
+        tables: Vec::new(),
+        models: vec![model],
+        schema_sql: String::new(),
+        constraints_sql: String::new(),
+    }
+}
+
+/// The table of this name, or the only one that has it in other letters.
+fn found<'a>(known: &'a [KnownTable], name: &str, schema: &str) -> anyhow::Result<&'a KnownTable> {
+    if let Some(table) = known.iter().find(|table| table.name == name) {
+        return Ok(table);
+    }
+    let mut alike = known
+        .iter()
+        .filter(|table| table.name.to_lowercase() == name.to_lowercase());
+    if let (Some(table), None) = (alike.next(), alike.next()) {
+        return Ok(table);
+    }
+    let names = known.iter().map(|table| table.name.as_str());
+    let meant = dataset::did_you_mean(name, names);
+    Err(Kind::Mismatch.error(format!(
+        "schema `{schema}` has no table `{name}`{meant} (name the schema before it, `sales.orders`, or with --schema)"
+    )))
+}

@@ -1,0 +1,332 @@
+//! A model that looks up the parents of each row of a table, and theirs.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use database::catalogue::inventory::{KnownTable, Reference};
+use dataset::failure::Kind;
+use dataset::{LONGEST_NAME_BYTES, did_you_mean};
+
+use super::graph::likeness;
+
+/// The most tables that are joined.
+const MOST_JOINS: usize = 16;
+
+/// A model.
+pub(super) struct Flat {
+    /// The model's name.
+    pub(super) model: String,
+    /// The table whose rows it has.
+    pub(super) fact: String,
+    /// The tables that are looked up, each behind the one that it is looked up from.
+    pub(super) joins: Vec<Join>,
+    /// The columns of the output.
+    pub(super) columns: Vec<Output>,
+    /// The column that names the folders of the output.
+    pub(super) partition_by: Option<String>,
+    /// The table's primary key: column of the table, and of the output.
+    pub(super) key: Vec<(String, String)>,
+    /// The table's exact amounts: column of the table, and of the output.
+    pub(super) sums: Vec<(String, String)>,
+}
+
+/// A table that is looked up.
+pub(super) struct Join {
+    pub(super) table: String,
+    pub(super) alias: String,
+    /// Whether rows without it are kept, since what refers to it may be NULL.
+    pub(super) is_left: bool,
+    /// The columns that are equal: alias and column of what refers, and the column of this table.
+    pub(super) on: Vec<(String, String, String)>,
+}
+
+/// A column of the output.
+pub(super) struct Output {
+    pub(super) alias: String,
+    pub(super) column: String,
+    pub(super) name: String,
+}
+
+/// A table whose parents are still to be joined.
+struct Reached<'a> {
+    table: &'a KnownTable,
+    alias: String,
+    is_left: bool,
+}
+
+impl Flat {
+    /// The model that begins at a table.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for a column to partition by that it does not have.
+    pub(super) fn of(
+        fact: &KnownTable,
+        tables: &[&KnownTable],
+        partition_by: Option<&str>,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let mut flat = Self {
+            model: model_name(fact),
+            fact: fact.name.clone(),
+            joins: Vec::new(),
+            columns: Vec::new(),
+            partition_by: None,
+            key: Vec::new(),
+            sums: Vec::new(),
+        };
+        let mut names = Names::default();
+        names.aliases.insert(fact.name.clone());
+        for column in &fact.columns {
+            let name = names.column(&column.name);
+            let pair = (column.name.clone(), name.clone());
+            if fact.key.contains(&column.name) {
+                flat.key.push(pair);
+            } else if column.shown.starts_with("numeric(") {
+                flat.sums.push(pair);
+            }
+            flat.columns.push(Output {
+                alias: fact.name.clone(),
+                column: column.name.clone(),
+                name,
+            });
+        }
+        let mut reached = VecDeque::from([Reached {
+            table: fact,
+            alias: fact.name.clone(),
+            is_left: false,
+        }]);
+        let mut joined = BTreeSet::from([fact.name.as_str()]);
+        // Each table's nearest way from the first: what is nearer is joined first.
+        while let Some(child) = reached.pop_front() {
+            let parents = flat.parents(&child, tables, &joined, notes);
+            joined.extend(parents.iter().map(|(_, parent)| parent.name.as_str()));
+            for (reference, parent) in parents {
+                if flat.joins.len() == MOST_JOINS {
+                    notes.push(format!(
+                        "table `{}` is not joined: {MOST_JOINS} others are",
+                        parent.name
+                    ));
+                    continue;
+                }
+                let next = flat.join(&child, reference, parent, &mut names, notes);
+                reached.push_back(next);
+            }
+        }
+        flat.partition_by = match partition_by {
+            Some(named) => Some(flat.named(named)?),
+            None => flat.client(tables),
+        };
+        if flat.partition_by.is_none() {
+            notes.push(
+                "no column looks like a client's: the output is one file, or name its column with --partition-by"
+                    .to_owned(),
+            );
+        }
+        if flat.key.is_empty() {
+            notes.push(format!(
+                "table `{}` has no primary key: no [model.reconcile] counts its rows, and no order_by makes the order of \
+                 rows the same in every run; name columns that are unique there, once you know them",
+                fact.name
+            ));
+        }
+        Ok(flat)
+    }
+
+    /// The parents of a table that are to be joined.
+    fn parents<'a>(
+        &self,
+        child: &Reached<'a>,
+        tables: &[&'a KnownTable],
+        joined: &BTreeSet<&str>,
+        notes: &mut Vec<String>,
+    ) -> Vec<(&'a Reference, &'a KnownTable)> {
+        let mut parents: Vec<(&Reference, &KnownTable)> = Vec::new();
+        for reference in &child.table.references {
+            let columns = reference.columns.join(", ");
+            let from = format!("{}.{columns}", child.table.name);
+            let found = tables.iter().find(|table| reference.is_to(table));
+            let why = match found {
+                None => Some("is not among these tables"),
+                Some(parent) if parent.name == child.table.name => Some("is the table itself"),
+                Some(parent) if joined.contains(parent.name.as_str()) => {
+                    Some("is joined by a nearer way")
+                }
+                Some(parent) => {
+                    let twice =
+                        |(of, _): &(&Reference, &KnownTable)| of.columns == reference.columns;
+                    if !parents.iter().any(twice) {
+                        parents.push((reference, parent));
+                    }
+                    None
+                }
+            };
+            if let Some(why) = why {
+                let to = match reference.schema == child.table.schema {
+                    true => reference.table.clone(),
+                    false => format!("{}.{}", reference.schema, reference.table),
+                };
+                let note = format!("not joined by {from}: `{to}`, to which it refers, {why}");
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        parents
+    }
+
+    fn join<'a>(
+        &mut self,
+        child: &Reached<'a>,
+        reference: &Reference,
+        parent: &'a KnownTable,
+        names: &mut Names,
+        notes: &mut Vec<String>,
+    ) -> Reached<'a> {
+        let twins = child.table.references.iter();
+        let twins = twins.filter(|other| other.is_to(parent)).count();
+        let alias = match (twins, reference.columns.as_slice()) {
+            (2.., [column]) => names.alias(stem(column)),
+            _ => names.alias(&parent.name),
+        };
+        let may_be_null = reference.columns.iter().any(|name| {
+            let column = child.table.column(name);
+            column.is_none_or(|column| column.nullable)
+        });
+        let is_left = child.is_left || may_be_null;
+        let pairs = reference.columns.iter().zip(&reference.key);
+        self.joins.push(Join {
+            table: parent.name.clone(),
+            alias: alias.clone(),
+            is_left,
+            on: pairs
+                .map(|(from, to)| (child.alias.clone(), from.clone(), to.clone()))
+                .collect(),
+        });
+        for column in &parent.columns {
+            // What refers to it has the same value.
+            if reference.key.contains(&column.name) {
+                continue;
+            }
+            if column.type_name == "bytea" {
+                notes.push(format!(
+                    "left out: {}.{}, whose bytes would be repeated in every row",
+                    parent.name, column.name
+                ));
+                continue;
+            }
+            let name = match repeats(&alias, &column.name) {
+                true => names.column(&column.name),
+                false => names.column(&format!("{alias}_{}", column.name)),
+            };
+            self.columns.push(Output {
+                alias: alias.clone(),
+                column: column.name.clone(),
+                name,
+            });
+        }
+        Reached {
+            table: parent,
+            alias,
+            is_left,
+        }
+    }
+
+    /// The output column of a name that the user gave: the column's in the output, or in a table.
+    fn named(&self, name: &str) -> anyhow::Result<String> {
+        let of_output = self.columns.iter().find(|column| column.name == name);
+        let of_table = || self.columns.iter().find(|column| column.column == name);
+        if let Some(column) = of_output.or_else(of_table) {
+            return Ok(column.name.clone());
+        }
+        let names: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .collect();
+        Err(Kind::Usage.error(format!(
+            "the model has no column `{name}` to partition by{}; it has {}",
+            did_you_mean(name, names.iter().copied()),
+            names.join(", ")
+        )))
+    }
+
+    /// The column that looks like the client: what refers to the table that looks so, or is called so itself.
+    fn client(&self, tables: &[&KnownTable]) -> Option<String> {
+        let referring = self.joins.iter().filter_map(|join| {
+            let [(alias, column, _)] = join.on.as_slice() else {
+                return None;
+            };
+            let mut columns = self.columns.iter();
+            let output =
+                columns.find(|output| output.alias == *alias && output.column == *column)?;
+            Some((likeness(&join.table)?, output))
+        });
+        let best = referring.min_by_key(|(likeness, _)| *likeness);
+        let named = || {
+            let mut columns = self.columns.iter().filter_map(|output| {
+                let is_key = output.column.to_lowercase();
+                let is_key = is_key.starts_with("id") || is_key.ends_with("id");
+                let is_client = tables.iter().any(|table| table.name == output.alias);
+                (is_key && is_client).then_some((likeness(&output.column)?, output))
+            });
+            columns.next()
+        };
+        let (_, output) = best.or_else(named)?;
+        Some(output.name.clone())
+    }
+}
+
+/// Names that are taken.
+#[derive(Default)]
+struct Names {
+    aliases: BTreeSet<String>,
+    columns: BTreeSet<String>,
+}
+
+impl Names {
+    fn alias(&mut self, wish: &str) -> String {
+        free(&mut self.aliases, wish)
+    }
+
+    fn column(&mut self, wish: &str) -> String {
+        free(&mut self.columns, wish)
+    }
+}
+
+/// The name that is wished, or one with a number where it is taken; no longer than Postgres keeps.
+fn free(taken: &mut BTreeSet<String>, wish: &str) -> String {
+    let cut = |bytes: usize| &wish[..wish.floor_char_boundary(bytes)];
+    let mut name = cut(LONGEST_NAME_BYTES).to_owned();
+    for number in 2.. {
+        if taken.insert(name.clone()) {
+            break;
+        }
+        let end = format!("_{number}");
+        name = format!("{}{end}", cut(LONGEST_NAME_BYTES - end.len()));
+    }
+    name
+}
+
+/// What a column refers to, by its name: `billing_address` of `billing_address_id`.
+fn stem(column: &str) -> &str {
+    let end = column
+        .strip_suffix("_id")
+        .or_else(|| column.strip_suffix("Id"))
+        .or_else(|| column.strip_prefix("id_"));
+    end.filter(|stem| !stem.is_empty()).unwrap_or(column)
+}
+
+/// Whether a column's name begins with its table's: `film_title` of `film` or `films`.
+fn repeats(table: &str, column: &str) -> bool {
+    let begins = |table: &str| {
+        let rest = column.strip_prefix(table);
+        rest.is_some_and(|rest| rest.starts_with('_'))
+    };
+    begins(table) || table.strip_suffix('s').is_some_and(begins)
+}
+
+/// The model's name: the table's, as far as a file may have it.
+fn model_name(fact: &KnownTable) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let name = fact.name.replace(|c: char| !plain(c), "_").to_lowercase();
+    format!("{name}_flat")
+}

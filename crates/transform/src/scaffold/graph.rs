@@ -1,0 +1,98 @@
+//! Tables by their foreign keys.
+
+use database::catalogue::inventory::KnownTable;
+
+/// What tables of clients are called, those that are more surely so first.
+const CLIENTS: [&str; 20] = [
+    "client",
+    "cliente",
+    "customer",
+    "associado",
+    "associate",
+    "consumer",
+    "buyer",
+    "comprador",
+    "member",
+    "subscriber",
+    "assinante",
+    "patient",
+    "paciente",
+    "tenant",
+    "company",
+    "empresa",
+    "user",
+    "usuario",
+    "person",
+    "pessoa",
+];
+
+/// How surely a table or column of this name is about clients: the lower, the surer. `None` if it isn't.
+pub(super) fn likeness(name: &str) -> Option<usize> {
+    let name = name.to_lowercase();
+    let words: Vec<&str> = name.split(['_', ' ', '-']).collect();
+    let is_word = |client: &str| {
+        words.iter().any(|word| {
+            let end = word.strip_prefix(client);
+            end.is_some_and(|end| matches!(end, "" | "s" | "es" | "id"))
+        })
+    };
+    CLIENTS.iter().position(|client| is_word(client))
+}
+
+/// The tables, those that others refer to first, else by name; a circle is broken where its first name stands.
+pub(super) fn ordered(mut left: Vec<&KnownTable>) -> Vec<&KnownTable> {
+    left.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut ordered: Vec<&KnownTable> = Vec::new();
+    while !left.is_empty() {
+        let is_free = |table: &&KnownTable| {
+            let waits = |of: &&KnownTable| of.name != table.name && refers(table, of);
+            !left.iter().any(waits)
+        };
+        let at = left.iter().position(is_free).unwrap_or(0);
+        ordered.push(left.remove(at));
+    }
+    ordered
+}
+
+fn refers(table: &KnownTable, to: &KnownTable) -> bool {
+    table.references.iter().any(|reference| reference.is_to(to))
+}
+
+/// The table at the end of the foreign keys with the most rows: one from which clients can be reached, if there is one.
+///
+/// `tables` are in their order and not empty.
+pub(super) fn fact<'a>(tables: &[&'a KnownTable]) -> &'a KnownTable {
+    let is_end = |table: &&&KnownTable| {
+        let mut others = tables.iter().filter(|other| other.name != table.name);
+        !others.any(|other| refers(other, table))
+    };
+    let ends: Vec<&KnownTable> = tables.iter().filter(is_end).copied().collect();
+    let ends = match ends.is_empty() {
+        true => tables,
+        false => &ends,
+    };
+    let rank = |table: &&&KnownTable| {
+        let clients = reaches_clients(table, tables, &mut Vec::new());
+        (clients, !table.references.is_empty(), table.estimated_rows)
+    };
+    // Of equals the first by name.
+    let best = ends.iter().rev().max_by_key(rank);
+    best.copied().unwrap_or(tables[0])
+}
+
+fn reaches_clients<'a>(
+    table: &'a KnownTable,
+    tables: &[&'a KnownTable],
+    seen: &mut Vec<&'a str>,
+) -> bool {
+    if seen.contains(&table.name.as_str()) {
+        return false;
+    }
+    seen.push(&table.name);
+    table.references.iter().any(|reference| {
+        let parent = tables.iter().find(|parent| reference.is_to(parent));
+        parent.is_some_and(|parent| {
+            likeness(&parent.name).is_some() || reaches_clients(parent, tables, seen)
+        })
+    })
+}

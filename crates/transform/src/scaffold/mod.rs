@@ -1,0 +1,125 @@
+//! A description of a dataset, and a first model, made from what a database has: what `extrato init` writes.
+//!
+//! `graph` orders the tables by their foreign keys and chooses the one to begin with, `flat` joins it to its parents and
+//! names the columns, `text` writes both down.
+
+mod flat;
+mod graph;
+mod text;
+
+use std::collections::BTreeSet;
+
+use database::catalogue::inventory::KnownTable;
+use dataset::failure::Kind;
+use flat::Flat;
+
+/// What to describe.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The dataset's name.
+    pub name: String,
+    /// The Postgres schema that holds the tables.
+    pub schema: String,
+    /// These tables alone; none for all.
+    pub tables: Vec<String>,
+    /// The column of the model to partition by; `None` for the one that looks like the client.
+    pub partition_by: Option<String>,
+}
+
+/// A dataset, described.
+#[derive(Debug, Clone)]
+pub struct Scaffold {
+    /// The text of `dataset.toml`.
+    pub description: String,
+    /// The name of the model, and of its file without the ending.
+    pub model: String,
+    /// The SELECT of the model.
+    pub sql: String,
+    /// The table that each row of the model is a row of.
+    pub fact: String,
+    /// The tables that are joined to it.
+    pub joined: Vec<String>,
+    /// The column that names the folders of the output, if there is one.
+    pub partition_by: Option<String>,
+    /// What was left out, and why.
+    pub notes: Vec<String>,
+}
+
+/// Describes the tables of a schema. `keywords` are the words that stand in quotes where they are names.
+///
+/// # Errors
+/// [`Kind::Mismatch`] if there is no table, or none of a name that is wanted; [`Kind::Usage`] for a column to partition by
+/// that the model does not have.
+pub fn scaffold(
+    known: &[KnownTable],
+    wanted: &Wanted,
+    keywords: &BTreeSet<String>,
+) -> anyhow::Result<Scaffold> {
+    let mut notes = Vec::new();
+    let tables = graph::ordered(chosen(known, wanted, &mut notes)?);
+    let fact = graph::fact(&tables);
+    let flat = Flat::of(fact, &tables, wanted.partition_by.as_deref(), &mut notes)?;
+    Ok(Scaffold {
+        description: text::description(wanted, &tables, &flat),
+        model: flat.model.clone(),
+        sql: text::select(&flat, keywords),
+        fact: fact.name.clone(),
+        joined: flat.joins.iter().map(|join| join.table.clone()).collect(),
+        partition_by: flat.partition_by.clone(),
+        notes,
+    })
+}
+
+/// The entries of tables that a description does not list yet, each with its name.
+pub fn additions(
+    known: &[KnownTable],
+    wanted: &Wanted,
+    listed: &[String],
+) -> Vec<(String, String)> {
+    let mut notes = Vec::new();
+    let tables = chosen(known, wanted, &mut notes).unwrap_or_default();
+    let tables = graph::ordered(tables).into_iter();
+    let new = tables.filter(|table| !listed.contains(&table.name));
+    new.map(|table| (table.name.clone(), text::table(table)))
+        .collect()
+}
+
+/// The tables to describe: all that hold rows, or those that are wanted.
+fn chosen<'a>(
+    known: &'a [KnownTable],
+    wanted: &Wanted,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Vec<&'a KnownTable>> {
+    if wanted.tables.is_empty() {
+        let (tables, others): (Vec<_>, Vec<_>) = known
+            .iter()
+            .filter(|table| !table.is_partition)
+            .partition(|table| matches!(table.relkind, 'r' | 'p' | 'f'));
+        if !others.is_empty() {
+            let names: Vec<&str> = others.iter().map(|view| view.name.as_str()).collect();
+            notes.push(format!(
+                "left out, since they are views (name one with --table): {}",
+                names.join(", ")
+            ));
+        }
+        return match tables.is_empty() {
+            true => Err(Kind::Mismatch.error(format!(
+                "schema `{}` has no table that the role can see: name another with --schema",
+                wanted.schema
+            ))),
+            false => Ok(tables),
+        };
+    }
+    let tables = wanted.tables.iter().map(|name| {
+        let found = known.iter().find(|table| table.name == *name);
+        found.ok_or_else(|| {
+            let names = known.iter().map(|table| table.name.as_str());
+            Kind::Mismatch.error(format!(
+                "schema `{}` has no table `{name}`{}",
+                wanted.schema,
+                dataset::did_you_mean(name, names)
+            ))
+        })
+    });
+    tables.collect()
+}
