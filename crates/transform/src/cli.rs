@@ -52,7 +52,8 @@ pub struct TransformArgs {
     #[arg(long, value_name = "NAME|DIR", default_value = "cards")]
     pub dataset: String,
 
-    /// Read the tables that a run with --stage kept, and no database [DIR unless named: data/lake]
+    /// Read the tables that a run with --stage kept, and no database; what Polars does not take runs in a scratch database made
+    /// from them [DIR unless named: data/lake]
     #[arg(
         long,
         value_name = "DIR",

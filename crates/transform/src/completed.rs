@@ -7,7 +7,6 @@ use dataset::{Dataset, Table};
 use crate::extract::tables::Source;
 use crate::model::select::Select;
 use crate::options::Options;
-use crate::stage::layer;
 
 /// The options with all tables that models read, and the keys of those that are listed without one; none if dataset.toml
 /// says all of it.
@@ -36,9 +35,9 @@ pub(crate) fn completed(
             })?;
             add(&mut completed.dataset, &selects, &known);
         }
-        Source::Stage(stage) => {
-            for name in layer::tables(stage, dataset)? {
-                add_table(&mut completed.dataset, &selects, &name, Table::default);
+        Source::Layer(layer) => {
+            for name in layer.names() {
+                add_table(&mut completed.dataset, &selects, name, Table::default);
             }
         }
     }

@@ -2,18 +2,16 @@
 
 use anyhow::Context;
 use database::{Cancel, Environment, Settings, catalogue, transaction};
-use dataset::{ColumnType, Dataset};
+use dataset::{ColumnType, Dataset, TableSchema};
 
 use crate::check::verify;
 use crate::completed::completed;
-use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::select::Select;
 use crate::options::Options;
-use crate::stage::layer;
 
 /// The columns of an output, in its order.
 pub(crate) type Columns = Vec<(String, ColumnType)>;
@@ -35,17 +33,7 @@ pub(crate) fn declared(
     }
     let mut open = options.clone();
     open.dataset.models.retain(|model| model.columns.is_empty());
-    let given = match source {
-        Source::Database(settings) => of_database(settings, &open, cancel)?,
-        Source::Stage(stage) => {
-            let selects = Select::all(&open.dataset.models)?;
-            let all: Vec<_> = selects.iter().collect();
-            let layer = layer::open(stage, &Needed(&all).of(&open.dataset))?;
-            let catalog = Catalog::of(layer.tables.iter().map(|table| &table.schema));
-            let given = selects.iter().map(|select| given(select, &catalog));
-            given.collect::<anyhow::Result<_>>()?
-        }
-    };
+    let given = of_selects(source, &open, cancel)?;
     let mut options = options.clone();
     let models = options.dataset.models.iter_mut();
     let open = models.filter(|model| model.columns.is_empty());
@@ -75,28 +63,31 @@ impl verify::Source {
     }
 }
 
-fn of_database(
-    settings: &Settings,
+fn of_selects(
+    source: &Source<'_>,
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Columns>> {
     let selects = route::parse(options)?;
-    let routes = route::of_database(&selects, settings, options, cancel)?;
+    let routes = source.routes(&selects, options, cancel)?;
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
-    let tables = match in_polars.is_empty() {
-        true => Vec::new(),
-        false => live_tables(
-            Needed(&in_polars),
-            settings,
-            &options.dataset,
-            &options.schema,
-            cancel,
-        )?,
+    let needed = Needed(&in_polars);
+    let tables: Vec<TableSchema> = match source {
+        _ if in_polars.is_empty() => Vec::new(),
+        Source::Database(settings) => {
+            let (dataset, schema) = (&options.dataset, &options.schema);
+            let tables = live_tables(needed, settings, dataset, schema, cancel)?;
+            tables.into_iter().map(|table| table.schema).collect()
+        }
+        Source::Layer(layer) => {
+            let tables = layer.tables(&needed.of(&options.dataset))?;
+            tables.into_iter().map(|table| table.schema).collect()
+        }
     };
-    let catalog = Catalog::of(tables.iter().map(|table| &table.schema));
+    let catalog = Catalog::of(tables.iter());
     let mut of_postgres = Vec::new();
     if !in_postgres.is_empty() {
-        let engine = PostgresEngine::prepare(settings, options, &in_postgres, cancel)?;
+        let engine = source.prepare(&in_postgres, options, cancel)?;
         for select in &in_postgres {
             of_postgres.push(engine.given(select.model)?);
         }

@@ -6,7 +6,6 @@ use dataset::{Column, ColumnType, Dataset, Model};
 use serde::Serialize;
 
 use crate::declared::{self, declared, live_tables};
-use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
@@ -144,10 +143,11 @@ pub fn check(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<(RunBy, Vec<OutputColumn>)>> {
-    let declared = declared(&Source::Database(settings), options, cancel)?;
+    let source = Source::Database(settings);
+    let declared = declared(&source, options, cancel)?;
     let options = declared.as_ref().unwrap_or(options);
     let selects = route::parse(options)?;
-    let routes = route::of_database(&selects, settings, options, cancel)?;
+    let routes = source.routes(&selects, options, cancel)?;
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
     if !in_polars.is_empty() {
         let needed = Needed(&in_polars);
@@ -156,7 +156,7 @@ pub fn check(
         needed.ready(tables.iter().map(|table| &table.schema))?;
     }
     if !in_postgres.is_empty() {
-        PostgresEngine::prepare(settings, options, &in_postgres, cancel)?.end()?;
+        source.prepare(&in_postgres, options, cancel)?.end()?;
     }
     let columns = options.dataset.models.iter().map(OutputColumn::all);
     Ok(routes.into_iter().map(RunBy::from).zip(columns).collect())

@@ -32,6 +32,7 @@ use crate::sink::Writer;
 use crate::sink::manifest::Run;
 use crate::sink::postgres::{self, Target, WriteBack};
 use crate::stage::Table;
+use crate::stage::layer::Layer;
 
 /// Checks what can be checked before the database is asked.
 ///
@@ -65,7 +66,9 @@ pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::R
 /// # Errors
 /// As [`run()`]; [`Kind::Usage`] if there is nothing to read.
 pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
-    run_from(&Source::Stage(stage), options, cancel)
+    // Held to the end, so that all is of one layer.
+    let layer = Layer::open(stage, &options.dataset.name)?;
+    run_from(&Source::Layer(&layer), options, cancel)
 }
 
 fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
@@ -111,7 +114,7 @@ fn run_to_end(
     let selects = checked(options)?;
     let database = match source {
         Source::Database(settings) => Some(*settings),
-        Source::Stage(_) => None,
+        Source::Layer(_) => None,
     };
     let target = Target::of(database, options, cancel)?;
     let run = run_id();
@@ -125,10 +128,7 @@ fn run_to_end(
     if let Some(target) = &target {
         target.check()?;
     }
-    let mut routes = match source {
-        Source::Database(settings) => route::of_database(&selects, settings, options, cancel)?,
-        Source::Stage(_) => vec![Route::Polars; selects.len()],
-    };
+    let mut routes = source.routes(&selects, options, cancel)?;
     for (select, route) in selects.iter().zip(&mut routes) {
         let of_model = beyond.iter().find(|of| of.model == select.model.name);
         if let Some(beyond) = of_model {
@@ -144,21 +144,15 @@ fn run_to_end(
             );
         }
     }
-    let postgres = match database {
-        Some(settings) if !in_postgres.is_empty() => Some(PostgresEngine::prepare(
-            settings,
-            options,
-            &in_postgres,
-            cancel,
-        )?),
-        _ => None,
+    let postgres = match in_postgres.is_empty() {
+        true => None,
+        false => Some(source.prepare(&in_postgres, options, cancel)?),
     };
     let Read {
         snapshot,
         mut tables,
         reports,
         models: ready,
-        _layer,
     } = source.read(
         options,
         Needed(&in_polars),
@@ -174,8 +168,8 @@ fn run_to_end(
         options,
         table_reports: &reports,
         staging: &staging,
-        may_run_again: database.is_some()
-            && options.engine == Engine::Auto
+        may_run_again: options.engine == Engine::Auto
+            && source.has_blueprint()
             && Scratch::is_possible(&options.environment),
         cancel,
     };

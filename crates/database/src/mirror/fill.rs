@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Context;
+use postgres::Client;
 use tracing::field::Empty;
 
 use super::Shapes;
@@ -10,7 +11,7 @@ use crate::catalogue::LiveTable;
 use crate::catalogue::identifier::{qualified, quoted};
 use crate::connect::{Cancel, Settings};
 use crate::copy::read::Blocks;
-use crate::copy::write::server_error;
+use crate::copy::write::{CopyIn, RowForm, server_error};
 use crate::snapshot::{Reader, Snapshot};
 use crate::transaction;
 
@@ -50,21 +51,45 @@ impl Shapes {
         Ok(rows)
     }
 
-    /// Gives a table its keys, as far as their columns were copied, and its statistics.
+    /// Fills columns of the table that was made for one with rows in this form, which `send` encodes and sends. Gives the number
+    /// of rows.
+    ///
+    /// # Errors
+    /// Of the scratch database's connection, whose disk may be full, and those of `send`.
+    pub fn fill_with(
+        &self,
+        name: &str,
+        columns: &[String],
+        form: RowForm,
+        scratch: &Settings,
+        cancel: &Cancel,
+        send: impl FnOnce(&mut CopyIn<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<u64> {
+        let mut client = scratch.connect(cancel)?;
+        begin(&mut client)?;
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let mut copy = CopyIn::start_as(&mut client, &self.schema, name, &columns, form, false)?;
+        send(&mut copy)?;
+        let rows = copy.finish()?.rows;
+        client.batch_execute("COMMIT")?;
+        Ok(rows)
+    }
+
+    /// Gives a table its keys, as far as they are of the columns that were copied, and its statistics.
     ///
     /// # Errors
     /// The server's; its disk may be full.
     pub fn index(
         &self,
-        table: &LiveTable,
+        name: &str,
+        columns: &[String],
         scratch: &Settings,
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
-        let name = &table.schema.name;
         let target = qualified(&self.schema, name);
         let keys = self.table(name).into_iter().flat_map(|shape| &shape.keys);
         let statements = keys
-            .filter_map(|key| key.of(&table.as_is))
+            .filter_map(|key| key.of(columns))
             .map(|key| key.make(&target))
             .chain([format!("ANALYZE {target}")]);
         let mut client = scratch.connect(cancel)?;
@@ -79,10 +104,17 @@ impl Shapes {
     }
 }
 
+/// Begins a transaction in which a table is filled, whatever the source is configured to.
+fn begin(client: &mut Client) -> anyhow::Result<()> {
+    transaction::begin(client)?;
+    // Else an array's NULL would be read as text.
+    Ok(client.batch_execute("SET LOCAL array_nulls = on")?)
+}
+
 fn copy(blocks: Blocks, scratch: &Settings, target: &str, cancel: &Cancel) -> anyhow::Result<u64> {
     let copying = "copying into the scratch database";
     let mut client = scratch.connect(cancel)?;
-    transaction::begin(&mut client)?;
+    begin(&mut client)?;
     let mut writer = client.copy_in(target).context(copying)?;
     for block in blocks {
         writer

@@ -2,8 +2,11 @@
 //! COPY, which nothing of ours decodes.
 //!
 //! [`Shapes::read`] says what the tables are, [`Shapes::make`] makes them without rows, [`Shapes::fill`] copies one and
-//! [`Shapes::index`] gives it its keys and statistics.
+//! [`Shapes::index`] gives it its keys and statistics. With a [`Blueprint`](blueprint::Blueprint) that was kept, it can be made
+//! when the source isn't there; [`Shapes::lost`] says which columns cannot be filled then from decoded values.
 
+pub mod blueprint;
+pub mod configured;
 mod fill;
 mod types;
 
@@ -11,7 +14,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use dataset::failure::Kind;
+use dataset::{Column, ColumnType};
 use postgres::{Client, GenericClient, Row};
+use serde::{Deserialize, Serialize};
 
 use crate::catalogue::identifier::{qualified, quoted};
 use crate::copy::write::RowForm;
@@ -23,7 +28,7 @@ pub const OWN_SCHEMA: &str = "extrato";
 pub const UNAVAILABLE: &str = "extrato.unavailable";
 
 /// What tables of a source are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shapes {
     schema: String,
     tables: Vec<TableShape>,
@@ -31,7 +36,7 @@ pub struct Shapes {
 }
 
 /// What a table is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct TableShape {
     name: String,
     columns: Vec<ColumnShape>,
@@ -39,7 +44,7 @@ struct TableShape {
 }
 
 /// What a column is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct ColumnShape {
     name: String,
     /// The type's number in the source.
@@ -48,10 +53,14 @@ struct ColumnShape {
     shown: String,
     /// The collation's number in the source; 0 if it has none, or the database's own.
     collation: u32,
+    /// The name in Postgres of the type that it is, domains taken off.
+    base: String,
+    /// Whether that has a length, or a precision.
+    is_bounded: bool,
 }
 
 /// Columns that the source has an index on, or that refer to another table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct KeyShape {
     columns: Vec<String>,
     /// The name of the primary key in the scratch database, if it is one.
@@ -76,8 +85,16 @@ const TABLES: &str = "
 
 const COLUMNS: &str = "
     SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
-           CASE WHEN a.attcollation = 'pg_catalog.\"default\"'::regcollation THEN 0::oid ELSE a.attcollation END
-    FROM pg_attribute AS a
+           CASE WHEN a.attcollation = 'pg_catalog.\"default\"'::regcollation THEN 0::oid ELSE a.attcollation END,
+           b.name, b.typmod >= 0
+    FROM pg_attribute AS a CROSS JOIN LATERAL (
+        WITH RECURSIVE resolved (type, typmod) AS (
+            SELECT a.atttypid, a.atttypmod
+            UNION ALL
+            SELECT t.typbasetype, t.typtypmod FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
+        )
+        SELECT t.typname::text, r.typmod FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype <> 'd'
+    ) AS b (name, typmod)
     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 const KEYS: &str = "
@@ -242,6 +259,36 @@ impl Shapes {
         table.flat_map(|table| table.columns.iter().map(|column| column.name.as_str()))
     }
 
+    /// The schema that the tables are in.
+    pub fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    /// Why the values of a column cannot be had again, exactly, from what it is carried as; `None` if they can be, from the
+    /// binary form of what isn't cast to text, and from the text of what is.
+    pub fn lost(&self, table: &str, column: &Column) -> Option<&'static str> {
+        let shape = self.column(table, &column.name)?;
+        match column.kind {
+            ColumnType::Numeric { .. } if !shape.is_bounded => {
+                Some("does not say with how many digits each of its values is written")
+            }
+            // A cast takes the blanks away.
+            _ if column.cast_to_text && shape.base == "bpchar" && !shape.is_bounded => {
+                Some("has no blanks at the end of its values")
+            }
+            _ if column.cast_to_text && self.has_own_text(table, &column.name) => {
+                Some("is what a cast of the source's own has made of its values")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the source has a cast of its own from a column's type to text, which is nowhere else.
+    pub fn has_own_text(&self, table: &str, column: &str) -> bool {
+        let shape = self.column(table, column);
+        shape.is_some_and(|shape| self.types.has_own_text(shape.kind))
+    }
+
     /// Checks that the tables are still what they were.
     ///
     /// # Errors
@@ -253,6 +300,11 @@ impl Shapes {
                 "a table, or the type of a column, was altered while the run began: run again",
             )),
         }
+    }
+
+    fn column(&self, table: &str, name: &str) -> Option<&ColumnShape> {
+        let mut columns = self.table(table)?.columns.iter();
+        columns.find(|column| column.name == name)
     }
 
     fn table(&self, name: &str) -> Option<&TableShape> {
@@ -305,6 +357,8 @@ fn table(client: &mut impl GenericClient, row: &Row) -> Result<TableShape, postg
         kind: row.get(1),
         shown: row.get(2),
         collation: row.get(3),
+        base: row.get(4),
+        is_bounded: row.get(5),
     });
     let keys = client.query(KEYS, &[&oid])?;
     let keys = keys.iter().map(|row| KeyShape {

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient};
+use serde::{Deserialize, Serialize};
 
 use crate::catalogue::identifier::{qualified, quoted};
 
 /// The types of columns, with those that these are made of, and the collations of columns.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Types {
     types: BTreeMap<u32, OneType>,
     collations: BTreeMap<u32, OneCollation>,
 }
 
 /// A type.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct OneType {
     schema: String,
     /// What makes it, if it is not Postgres's own and can be made.
@@ -26,10 +27,12 @@ struct OneType {
     is_built_in: bool,
     is_array: bool,
     is_composite: bool,
+    /// Whether the source has a cast to text of its own for it.
+    has_own_text: bool,
 }
 
 /// A collation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct OneCollation {
     schema: String,
     name: String,
@@ -88,7 +91,9 @@ const TYPES: &str = "
                                                ORDER BY a.attnum)
                              FROM pg_attribute AS a
                              WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)) END,
-           n.nspname::text
+           n.nspname::text,
+           EXISTS (SELECT FROM pg_cast AS k
+                   WHERE k.castsource = t.oid AND k.casttarget = 'text'::regtype AND k.castmethod <> 'i' AND k.oid >= 16384)
     FROM reached AS r
     JOIN pg_type AS t ON t.oid = r.oid
     JOIN pg_namespace AS n ON n.oid = t.typnamespace
@@ -123,6 +128,7 @@ impl Types {
                 is_built_in: row.get(2),
                 is_array: row.get(3),
                 is_composite: kind == "c",
+                has_own_text: row.get(9),
             };
             (row.get(0), found)
         });
@@ -218,6 +224,17 @@ impl Types {
     pub(super) fn collate(&self, collation: u32) -> String {
         let found = self.collations.get(&collation);
         found.map_or(String::new(), |found| format!(" COLLATE {}", found.name))
+    }
+
+    /// Whether the text of a type's values is what a cast of the source's own makes, and not what the type's input takes.
+    pub(super) fn has_own_text(&self, kind: u32) -> bool {
+        let Some(found) = self.types.get(&kind) else {
+            return false;
+        };
+        // A domain has the casts of what it is made of.
+        let is_domain = !found.is_array && !found.is_composite;
+        let of_base = || found.parts.iter().any(|part| self.has_own_text(*part));
+        found.has_own_text || is_domain && of_base()
     }
 
     /// Whether binary values of a type bear numbers of types that differ between databases.

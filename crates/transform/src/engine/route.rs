@@ -2,12 +2,14 @@
 
 use database::embedded::scratch::Scratch;
 use database::{Cancel, Settings, catalogue, transaction};
+use dataset::TableSchema;
 use dataset::failure::{Failure, Kind};
 
 use crate::model::catalog::Catalog;
 use crate::model::projection::{Needed, undecoded};
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
+use crate::stage::layer::Layer;
 
 const ASKED_FOR: &str = "--engine postgres asks for it";
 
@@ -95,12 +97,8 @@ pub(crate) fn of_database(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Route>> {
-    match options.engine {
-        Engine::Polars => return Ok(vec![Route::Polars; selects.len()]),
-        Engine::Postgres => {
-            return Ok(vec![Route::Postgres(ASKED_FOR.to_owned()); selects.len()]);
-        }
-        Engine::Auto => {}
+    if let Some(routes) = asked_for(selects, options) {
+        return Ok(routes);
     }
     let mut connection = settings.connect(cancel)?;
     transaction::reading(&mut connection, |client| {
@@ -108,22 +106,72 @@ pub(crate) fn of_database(
         let all: Vec<_> = selects.iter().collect();
         let read = undecoded(&Needed(&all).of(&options.dataset));
         catalogue::read(client, &read, &options.schema, &|_, _| false)?;
-        let mut routes = Vec::new();
-        for select in selects {
-            let one = [select];
-            let needed = Needed(&one);
+        of_tables(selects, options, |needed| {
             let dataset = needed.of(&options.dataset);
             let wanted = |table: &str, column: &str| needed.has(table, column);
-            let tables = catalogue::read(client, &dataset, &options.schema, &wanted);
-            let ready =
-                tables.and_then(|tables| needed.ready(tables.iter().map(|table| &table.schema)));
-            routes.push(match ready {
-                Ok(_) => Route::Polars,
-                Err(error) => Route::Postgres(refused(error, options)?),
-            });
-        }
-        Ok(routes)
+            let tables = catalogue::read(client, &dataset, &options.schema, &wanted)?;
+            Ok(tables.into_iter().map(|table| table.schema).collect())
+        })
     })
+}
+
+/// The route of each model, as the tables of a raw layer are.
+///
+/// # Errors
+/// [`Kind::Mismatch`] for a table that is missing, and for a model that needs a scratch database if the layer doesn't say
+/// what one is made from; as [`Select::ready`] where Polars may not run a model and there are no programs of Postgres.
+pub(crate) fn of_layer(
+    selects: &[Select<'_>],
+    layer: &Layer,
+    options: &Options,
+) -> anyhow::Result<Vec<Route>> {
+    let all: Vec<_> = selects.iter().collect();
+    layer.tables(&Needed(&all).of(&options.dataset))?;
+    let routes = match asked_for(selects, options) {
+        Some(routes) => routes,
+        None => of_tables(selects, options, |needed| {
+            let tables = layer.tables(&needed.of(&options.dataset))?;
+            Ok(tables.into_iter().map(|table| table.schema).collect())
+        })?,
+    };
+    for (select, route) in selects.iter().zip(&routes) {
+        if let (Route::Postgres(why), Err(error)) = (route, layer.blueprint()) {
+            return Err(Kind::Mismatch.error(format!(
+                "model `{}` would run in a scratch database ({why}), but {error}",
+                select.model.name
+            )));
+        }
+    }
+    Ok(routes)
+}
+
+/// The route of each model, where the options leave no choice.
+fn asked_for(selects: &[Select<'_>], options: &Options) -> Option<Vec<Route>> {
+    let route = match options.engine {
+        Engine::Polars => Route::Polars,
+        Engine::Postgres => Route::Postgres(ASKED_FOR.to_owned()),
+        Engine::Auto => return None,
+    };
+    Some(vec![route; selects.len()])
+}
+
+/// The route of each model, as the tables are that `tables` gives for what one needs.
+fn of_tables(
+    selects: &[Select<'_>],
+    options: &Options,
+    mut tables: impl FnMut(Needed<'_>) -> anyhow::Result<Vec<TableSchema>>,
+) -> anyhow::Result<Vec<Route>> {
+    let mut routes = Vec::new();
+    for select in selects {
+        let one = [select];
+        let needed = Needed(&one);
+        let ready = tables(needed).and_then(|tables| needed.ready(tables.iter()));
+        routes.push(match ready {
+            Ok(_) => Route::Polars,
+            Err(error) => Route::Postgres(refused(error, options)?),
+        });
+    }
+    Ok(routes)
 }
 
 /// The models that run in Polars, and those that run in a scratch database.

@@ -1,29 +1,32 @@
 //! The tables of a run: from a database, in one snapshot, or from what a former run kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use database::catalogue::{self, LiveTable};
+use database::mirror::blueprint::Blueprint;
 use database::snapshot::{Reader, Snapshot};
-use database::{Cancel, Settings};
+use database::{Cancel, Settings, transaction};
 use dataset::{Dataset, TableSchema};
 
 use crate::engine::postgres::PostgresEngine;
+use crate::engine::route::{self, Route};
 use crate::memory::{Budget, Shares};
 use crate::model::projection::Needed;
-use crate::model::select::Ready;
+use crate::model::select::{Ready, Select};
 use crate::options::Options;
 use crate::report::TableReport;
-use crate::stage::{Spill, StagedTable, Table, layer};
+use crate::stage::layer::{self, Layer};
+use crate::stage::{Spill, StagedTable, Table};
 use storage::publish::Staging;
 
 /// Where the tables come from.
 pub(crate) enum Source<'a> {
     /// A database.
     Database(&'a Settings),
-    /// The raw layer that a former run kept below this folder.
-    Stage(&'a Path),
+    /// The raw layer that a former run kept.
+    Layer(&'a Layer),
 }
 
 /// The tables, as they were read.
@@ -35,11 +38,59 @@ pub(crate) struct Read {
     pub(crate) reports: Vec<TableReport>,
     /// The models over them, each name and type of which was found before a row was read.
     pub(crate) models: Vec<Ready>,
-    /// Keeps a raw layer as it is for the run.
-    pub(crate) _layer: Option<layer::Layer>,
 }
 
 impl Source<'_> {
+    /// The route of each model, as the tables are.
+    ///
+    /// # Errors
+    /// Of a connection, and of a table that is missing; of a model that nothing here may run.
+    pub(crate) fn routes(
+        &self,
+        selects: &[Select<'_>],
+        options: &Options,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Vec<Route>> {
+        match self {
+            Self::Database(settings) => route::of_database(selects, settings, options, cancel),
+            Self::Layer(layer) => route::of_layer(selects, layer, options),
+        }
+    }
+
+    /// Makes a scratch database for models, with the tables that they read, without rows.
+    ///
+    /// # Errors
+    /// As [`PostgresEngine::prepare`]; of a connection.
+    pub(crate) fn prepare(
+        &self,
+        selects: &[&Select<'_>],
+        options: &Options,
+        cancel: &Cancel,
+    ) -> anyhow::Result<PostgresEngine> {
+        let blueprint = match self {
+            Self::Database(settings) => {
+                let tables = options.dataset.tables.iter();
+                let read =
+                    tables.filter(|table| selects.iter().any(|of| of.reads_table(&table.name)));
+                let names: Vec<&str> = read.map(|table| table.name.as_str()).collect();
+                let mut connection = settings.connect(cancel)?;
+                transaction::reading(&mut connection, |client| {
+                    Blueprint::read(client, &options.schema, &names)
+                })?
+            }
+            Self::Layer(layer) => layer.blueprint()?,
+        };
+        PostgresEngine::prepare(blueprint, options, selects, cancel)
+    }
+
+    /// Whether a scratch database can be made for it, as far as the source tells.
+    pub(crate) fn has_blueprint(&self) -> bool {
+        match self {
+            Self::Database(_) => true,
+            Self::Layer(layer) => layer.blueprint().is_ok(),
+        }
+    }
+
     /// Reads the tables with the columns that the models need; what memory cannot hold goes through `staging`, and what
     /// `postgres` needs is copied there.
     pub(crate) fn read(
@@ -55,7 +106,7 @@ impl Source<'_> {
             Self::Database(settings) => {
                 read_database(settings, options, needed, run, staging, postgres, cancel)
             }
-            Self::Stage(stage) => read_stage(stage, options, needed),
+            Self::Layer(layer) => read_layer(layer, options, needed, postgres, cancel),
         }
     }
 }
@@ -106,6 +157,16 @@ fn read_database(
         false => None,
     };
     let reader = snapshot.reader(options.max_connections, "--max-connections");
+    let blueprint = match &kept {
+        None => None,
+        Some(_) => {
+            let tables = snapshot.tables().iter();
+            let names: Vec<&str> = tables.map(|table| table.schema.name.as_str()).collect();
+            let mut connection = snapshot.connection();
+            let read = Blueprint::read(&mut **connection, &options.schema, &names)?;
+            Some(read)
+        }
+    };
     if let Some(engine) = postgres {
         engine.check_unaltered(&snapshot)?;
         for table in snapshot.tables().iter().filter(|of| !of.as_is.is_empty()) {
@@ -145,12 +206,13 @@ fn read_database(
         None => needed.ready(schemas.iter())?,
     };
 
-    if let Some(kept) = kept {
+    if let (Some(kept), Some(blueprint)) = (kept, &blueprint) {
         let origin = layer::Origin {
             run,
             dataset: &options.dataset.name,
             schema: &options.schema,
             snapshot: &id,
+            blueprint,
         };
         let staged = tables.into_iter().filter_map(|(_, table)| match table {
             Table::Staged(staged) => Some(staged),
@@ -167,7 +229,6 @@ fn read_database(
         tables,
         reports,
         models,
-        _layer: None,
     })
 }
 
@@ -299,20 +360,48 @@ impl Copied {
     }
 }
 
-fn read_stage(stage: &Path, options: &Options, needed: Needed<'_>) -> anyhow::Result<Read> {
-    let mut layer = layer::open(stage, &needed.of(&options.dataset))?;
-    let models = needed.ready(layer.tables.iter().map(|table| &table.schema))?;
-    let mut tables = std::mem::take(&mut layer.tables);
+fn read_layer(
+    layer: &Layer,
+    options: &Options,
+    needed: Needed<'_>,
+    postgres: Option<&PostgresEngine>,
+    cancel: &Cancel,
+) -> anyhow::Result<Read> {
+    let mut tables = layer.tables(&needed.of(&options.dataset))?;
+    let models = needed.ready(tables.iter().map(|table| &table.schema))?;
     tables
         .iter_mut()
         .for_each(|table| needed.keep(&mut table.schema));
-    let reports = tables.iter().map(layer::report).collect();
+    let mut reports: Vec<TableReport> = tables.iter().map(layer::report).collect();
+    if let Some(engine) = postgres {
+        let mut copied = options.dataset.clone();
+        copied
+            .tables
+            .retain(|table| engine.needed().any(|(name, _)| name == table.name));
+        let copied = layer.tables(&copied)?;
+        engine.check_kept(&copied)?;
+        for table in &copied {
+            let began = Instant::now();
+            let rows = engine.fill_from(table, cancel)?;
+            let name = &table.schema.name;
+            tracing::info!(table = name, rows, "read");
+            reports.retain(|report| report.table != *name);
+            reports.push(TableReport {
+                seconds: began.elapsed().as_secs_f64(),
+                ..layer::report(table)
+            });
+        }
+    }
+    let place = |report: &TableReport| {
+        let mut tables = options.dataset.tables.iter();
+        tables.position(|table| table.name == report.table)
+    };
+    reports.sort_by_key(place);
     Ok(Read {
-        snapshot: layer.snapshot.clone(),
+        snapshot: layer.snapshot().to_owned(),
         tables: loaded(tables, options.memory_bytes)?,
         reports,
         models,
-        _layer: Some(layer),
     })
 }
 

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use database::mirror::blueprint::Blueprint;
 use dataset::failure::{Kind, OrFail};
 use dataset::{Column, ColumnType, Dataset, TableSchema, TextTraits};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::StagedTable;
 use crate::report::TableReport;
@@ -32,6 +35,10 @@ struct Header {
     files: u64,
     bytes: u64,
     tables: Vec<TableEntry>,
+    /// What a scratch database is made from, a [`Blueprint`]. An earlier layer has none, and that of a later version may be
+    /// another.
+    #[serde(default)]
+    source: Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +54,9 @@ struct TableEntry {
     /// The columns that are `numeric(p,s)` in the database. A layer of before 0.2 has none.
     #[serde(default)]
     fixed_scale: BTreeSet<String>,
+    /// The columns that are cast to text in the source.
+    #[serde(default)]
+    cast_to_text: BTreeSet<String>,
 }
 
 /// The folder that holds the raw layers.
@@ -60,6 +70,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) schema: &'a str,
     pub(crate) snapshot: &'a str,
+    pub(crate) blueprint: &'a Blueprint,
 }
 
 /// Publishes tables that were staged in `staging` as the raw layer of their dataset; the tables as they lie now.
@@ -86,6 +97,7 @@ pub(crate) fn publish(
         files: files.len() as u64,
         bytes: files.iter().map(|file| file.bytes).sum(),
         tables: tables.iter().map(entry).collect(),
+        source: serde_json::to_value(origin.blueprint).context("describing the source")?,
     };
     let folder = staging.path(origin.dataset);
     // Tables without rows have no files.
@@ -104,6 +116,10 @@ pub(crate) fn publish(
 fn entry(table: &StagedTable) -> TableEntry {
     let columns = table.schema.columns.iter();
     let traits = |column: &Column| Some((column.name.clone(), column.text.clone()?));
+    let names = |which: fn(&Column) -> bool| {
+        let columns = columns.clone().filter(|column| which(column));
+        columns.map(|column| column.name.clone()).collect()
+    };
     TableEntry {
         table: table.schema.name.clone(),
         rows: table.rows(),
@@ -112,99 +128,120 @@ fn entry(table: &StagedTable) -> TableEntry {
             .clone()
             .map(|column| (column.name.clone(), column.kind))
             .collect(),
-        fixed_scale: columns
-            .clone()
-            .filter(|column| column.fixed_scale)
-            .map(|column| column.name.clone())
-            .collect(),
+        fixed_scale: names(|column| column.fixed_scale),
+        cast_to_text: names(|column| column.cast_to_text),
         text: columns.filter_map(traits).collect(),
     }
 }
 
 /// A raw layer, open for reading: no run replaces it meanwhile.
 pub(crate) struct Layer {
-    pub(crate) snapshot: String,
-    pub(crate) tables: Vec<StagedTable>,
+    root: PathBuf,
+    header: Header,
+    files: Vec<FileEntry>,
     _lock: File,
 }
 
-/// The names of the tables in the raw layer of `dataset` below `stage`.
-///
-/// # Errors
-/// As [`open`].
-pub(crate) fn tables(stage: &Path, dataset: &Dataset) -> anyhow::Result<Vec<String>> {
-    let root = folder(stage).join(&dataset.name);
-    let path = root.join(manifest::IN_FOLDER);
-    let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
-    let header: Header = serde_json::from_str(text.lines().next().unwrap_or_default())
-        .or_fail(Kind::Refused, || damaged(&path))?;
-    let tables = header.tables.into_iter();
-    Ok(tables.map(|table| table.table).collect())
-}
-
-/// Opens the raw layer of `dataset` below `stage`, with the tables in the dataset's order.
-///
-/// # Errors
-/// [`Kind::Usage`] if there is none; [`Kind::Mismatch`] naming a table that it lacks; [`Kind::Output`] if a run writes
-/// it at the moment.
-pub(crate) fn open(stage: &Path, dataset: &Dataset) -> anyhow::Result<Layer> {
-    let raw = folder(stage);
-    let root = raw.join(&dataset.name);
-    let path = root.join(manifest::IN_FOLDER);
-    let lock = Staging::hold(&raw).or_fail(Kind::Usage, || missing(&root))?;
-    let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
-    let damaged = || damaged(&path);
-    let mut lines = text.lines();
-    let header: Header =
-        serde_json::from_str(lines.next().unwrap_or_default()).or_fail(Kind::Refused, damaged)?;
-    let mut files = Vec::new();
-    for line in lines {
-        let file: FileEntry = serde_json::from_str(line).or_fail(Kind::Refused, damaged)?;
-        files.push(file);
+impl Layer {
+    /// Opens the raw layer of the dataset of this name below `stage`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if there is none; [`Kind::Refused`] if its manifest is damaged; [`Kind::Output`] if a run writes it at
+    /// the moment.
+    pub(crate) fn open(stage: &Path, dataset: &str) -> anyhow::Result<Self> {
+        let raw = folder(stage);
+        let root = raw.join(dataset);
+        let path = root.join(manifest::IN_FOLDER);
+        let lock = Staging::hold(&raw).or_fail(Kind::Usage, || missing(&root))?;
+        let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
+        let mut lines = text.lines();
+        let header = serde_json::from_str(lines.next().unwrap_or_default())
+            .or_fail(Kind::Refused, || damaged(&root))?;
+        let mut files = Vec::new();
+        for line in lines {
+            let file: FileEntry =
+                serde_json::from_str(line).or_fail(Kind::Refused, || damaged(&root))?;
+            files.push(file);
+        }
+        Ok(Self {
+            root,
+            header,
+            files,
+            _lock: lock,
+        })
     }
-    let mut tables = Vec::new();
-    for table in &dataset.tables {
-        let found = header.tables.iter().find(|entry| entry.table == table.name);
+
+    /// The snapshot that every table was read in.
+    pub(crate) fn snapshot(&self) -> &str {
+        &self.header.snapshot
+    }
+
+    /// The names of all tables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.header.tables.iter().map(|entry| entry.table.as_str())
+    }
+
+    /// The tables of `dataset`, in its order.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] naming a table that the layer lacks; [`Kind::Refused`] if its manifest is damaged.
+    pub(crate) fn tables(&self, dataset: &Dataset) -> anyhow::Result<Vec<StagedTable>> {
+        let tables = dataset.tables.iter();
+        tables.map(|table| self.table(&table.name)).collect()
+    }
+
+    fn table(&self, name: &str) -> anyhow::Result<StagedTable> {
+        let found = self.header.tables.iter().find(|entry| entry.table == name);
         let found = found.ok_or_else(|| {
             Kind::Mismatch.error(format!(
-                "table `{}` is not in {}: stage again with --stage",
-                table.name,
-                root.display()
+                "table `{name}` is not in {}: stage again with --stage",
+                self.root.display()
             ))
         })?;
-        let below = format!("{}/", table.name);
+        let below = format!("{name}/");
+        let files = self.files.iter();
         let staged = StagedTable {
             schema: TableSchema {
-                name: table.name.clone(),
+                name: name.to_owned(),
                 columns: columns(found).ok_or_else(|| {
                     Kind::Mismatch.error(format!(
                         "{} was staged by an earlier version, which did not keep the database's types: stage again \
                          with --stage",
-                        root.display()
+                        self.root.display()
                     ))
                 })?,
             },
-            root: root.clone(),
+            root: self.root.clone(),
             files: files
-                .iter()
                 .filter(|file| file.path.starts_with(&below))
                 .cloned()
                 .collect(),
             memory_bytes: found.memory_bytes,
         };
-        if staged.rows() != found.rows {
-            return Err(Kind::Refused.error(damaged()));
+        match staged.rows() == found.rows {
+            true => Ok(staged),
+            false => Err(Kind::Refused.error(damaged(&self.root))),
         }
-        tables.push(staged);
     }
-    Ok(Layer {
-        snapshot: header.snapshot,
-        tables,
-        _lock: lock,
-    })
+
+    /// What a scratch database is made from.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] if the layer doesn't say so in a way that is understood.
+    pub(crate) fn blueprint(&self) -> anyhow::Result<Blueprint> {
+        let kept = Blueprint::deserialize(&self.header.source).ok();
+        kept.ok_or_else(|| {
+            Kind::Mismatch.error(format!(
+                "{} was staged by another version, which did not keep what a scratch database is made from: stage again \
+                 with --stage",
+                self.root.display()
+            ))
+        })
+    }
 }
 
-fn damaged(path: &Path) -> String {
+fn damaged(root: &Path) -> String {
+    let path = root.join(manifest::IN_FOLDER);
     format!("{} is damaged: stage again with --stage", path.display())
 }
 
@@ -222,7 +259,7 @@ fn columns(table: &TableEntry) -> Option<Vec<Column>> {
         (text.is_some() || *kind != ColumnType::Text).then(|| Column {
             name: name.clone(),
             kind: *kind,
-            cast_to_text: false,
+            cast_to_text: table.cast_to_text.contains(name),
             fixed_scale: table.fixed_scale.contains(name),
             nullable: true,
             text: text.cloned(),

@@ -14,6 +14,7 @@ mod full_disk;
 mod hostile_values;
 mod joins;
 mod json_lines;
+mod layer_in_postgres;
 mod layout;
 mod models;
 mod numerics;

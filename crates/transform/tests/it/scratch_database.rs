@@ -258,6 +258,35 @@ fn engines_share_a_run_and_each_table_leaves_the_source_once() {
 }
 
 #[test]
+fn text_that_a_cast_of_the_sources_own_makes_is_read_from_the_source() {
+    let shop = Shop::open();
+    let cast = "SET search_path = shop; CREATE FUNCTION told(size) RETURNS text LANGUAGE sql AS $$ SELECT 'one' $$;
+         CREATE CAST (size AS text) WITH FUNCTION told(size)";
+    shop.database.connect().batch_execute(cast).expect("a cast");
+    let mut options = shop.options(vec![
+        model(
+            "plain",
+            "SELECT id, size FROM sale ORDER BY id",
+            &[("id", "bigint"), ("size", "text")],
+        ),
+        model(
+            "mean",
+            "SELECT avg(id ORDER BY id) AS mean FROM sale",
+            &[("mean", "text")],
+        ),
+    ]);
+    options.dataset.tables[1].cast_to_text = vec!["size".to_owned()];
+    let report = shop.run(&options).expect("run");
+    let engines: Vec<_> = report.models.iter().map(|model| model.engine).collect();
+    assert_eq!(engines, [Engine::Polars, Engine::Postgres]);
+    assert_eq!(
+        shop.file("plain"),
+        shop.expected("SELECT id, size::text FROM sale ORDER BY id")
+    );
+    assert!(shop.file("plain").contains("1,one"));
+}
+
+#[test]
 fn what_polars_cannot_end_is_run_again_in_a_scratch_database() {
     let shop = Shop::open();
     let rows = "INSERT INTO shop.client (id, name) SELECT i, i FROM generate_series(10, 3000) i";

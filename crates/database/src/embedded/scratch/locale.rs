@@ -2,6 +2,7 @@
 
 use dataset::failure::{Kind, OrFail};
 use postgres::GenericClient;
+use serde::{Deserialize, Serialize};
 
 use super::users::place;
 use crate::catalogue::identifier::literal;
@@ -9,7 +10,7 @@ use crate::connect::{Cancel, Connection};
 use crate::embedded::Embedded;
 
 /// How a database encodes text, and orders it where no other collation is named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Locale {
     /// The encoding's name in Postgres, such as `UTF8`.
     pub encoding: String,

@@ -2,18 +2,19 @@
 //! source.
 //!
 //! [`PostgresEngine::prepare`] makes the tables there without rows and lets Postgres say what each SELECT needs and gives;
-//! [`PostgresEngine::fill`] copies these columns, as they come, in the source's snapshot; [`PostgresEngine::run`] reads a
-//! model's rows from there as any table is read.
+//! [`PostgresEngine::fill`] copies these columns, as they come, in the source's snapshot, or [`PostgresEngine::fill_from`] those
+//! that a raw layer kept; [`PostgresEngine::run`] reads a model's rows from there as any table is read.
 
-mod configured;
 mod judge;
+mod kept;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use database::catalogue::{self, LiveTable};
-use database::embedded::scratch::{Limits, Locale, Scratch};
+use database::embedded::scratch::{Limits, Scratch};
+use database::mirror::blueprint::Blueprint;
 use database::mirror::{Lacking, OWN_SCHEMA, Shapes};
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
@@ -32,8 +33,7 @@ use crate::model::select::{Select, check_columns};
 use crate::model::types::Type;
 use crate::options::Options;
 use crate::sink::{Writer, Written};
-use crate::stage::{Spill, Table};
-use configured::Configured;
+use crate::stage::{Spill, StagedTable, Table};
 use judge::Judged;
 
 /// The size of a block of a table, unless a server was built otherwise.
@@ -57,26 +57,23 @@ pub(crate) struct PostgresEngine {
 }
 
 impl PostgresEngine {
-    /// Makes a scratch database with the tables that models read, without rows, and checks the models there.
+    /// Makes a scratch database as a blueprint says, with its tables, without rows, and checks the models there.
     ///
     /// # Errors
     /// [`Kind::Connection`] if there is no scratch database to be had; [`Kind::Usage`] with file, line and column for what
     /// Postgres refuses, or for a result that depends on more than the tables' rows; [`Kind::Mismatch`] for a column that
     /// is declared otherwise.
     pub(crate) fn prepare(
-        source: &Settings,
+        blueprint: Blueprint,
         options: &Options,
         selects: &[&Select<'_>],
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
-        let tables = options.dataset.tables.iter();
-        let read = tables.filter(|table| selects.iter().any(|of| of.reads_table(&table.name)));
-        let names: Vec<&str> = read.map(|table| table.name.as_str()).collect();
-        let mut connection = source.connect(cancel)?;
-        let (locale, shapes, configured) = transaction::reading(&mut connection, |client| {
-            let shapes = Shapes::read(client, &options.schema, &names)?;
-            Ok((Locale::read(client)?, shapes, Configured::read(client)?))
-        })?;
+        let Blueprint {
+            locale,
+            shapes,
+            configured,
+        } = blueprint;
         let limits = Limits {
             memory_bytes: Shares::of(options.memory_bytes).tables(),
             disk_bytes: None,
@@ -84,8 +81,8 @@ impl PostgresEngine {
         let scratch = Scratch::begin(&options.environment, &locale, &limits, cancel)?;
         let mut engine = Self {
             scratch,
+            schema: shapes.schema().to_owned(),
             shapes,
-            schema: options.schema.clone(),
             lacking: Lacking::default(),
             needed: BTreeMap::new(),
             views: BTreeMap::new(),
@@ -197,12 +194,13 @@ impl PostgresEngine {
         self.shapes.columns(table)
     }
 
-    /// Whether a column can have its values in the scratch database, ordered as in the source.
+    /// Whether a column can have its values in the scratch database, ordered as in the source, and with the same text.
     pub(crate) fn has(&self, table: &str, column: &str) -> bool {
         let place = (table.to_owned(), column.to_owned());
         self.scratch.text_order().is_ok()
             && !self.lacking.columns.contains_key(&place)
             && !self.lacking.order.contains_key(&place)
+            && !self.shapes.has_own_text(table, column)
     }
 
     /// Where the tables are, once they are filled.
@@ -235,9 +233,42 @@ impl PostgresEngine {
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
         let scratch = self.scratch.settings();
+        let name = &table.schema.name;
         let rows = self.shapes.fill(snapshot, reader, table, scratch, cancel)?;
-        self.shapes.index(table, scratch, cancel)?;
+        self.shapes.index(name, &table.as_is, scratch, cancel)?;
         Ok(rows)
+    }
+
+    /// Checks that what a raw layer kept of the tables that models need is exactly what the source had, and that there is
+    /// room for it.
+    ///
+    /// # Errors
+    /// [`Kind::Mismatch`] naming a column that has lost something; [`Kind::Output`] if the disk has too little room.
+    pub(crate) fn check_kept(&self, tables: &[StagedTable]) -> anyhow::Result<()> {
+        for table in tables {
+            kept::check(&self.shapes, table, &self.needed_of(table))?;
+        }
+        self.scratch
+            .check_room(tables.iter().map(kept::table_bytes).sum())
+    }
+
+    /// Copies a table that models need, as a raw layer kept it, and gives the number of its rows.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if the layer cannot be read; [`Kind::Output`] if there is no room on the disk.
+    pub(crate) fn fill_from(&self, table: &StagedTable, cancel: &Cancel) -> anyhow::Result<u64> {
+        let scratch = self.scratch.settings();
+        let columns = self.needed_of(table);
+        let rows = kept::fill(&self.shapes, table, &columns, scratch, cancel)?;
+        self.shapes
+            .index(&table.schema.name, &columns, scratch, cancel)?;
+        Ok(rows)
+    }
+
+    /// The columns of a table that the models need.
+    fn needed_of(&self, table: &StagedTable) -> Vec<String> {
+        let needed = self.needed.get(&table.schema.name);
+        needed.into_iter().flatten().cloned().collect()
     }
 
     /// Runs a model over the tables that were copied, and writes its output with the writer that `writer` makes for about

@@ -83,7 +83,7 @@ impl<'a> TableWriter<'a> {
 }
 
 /// Appends a cell as its declared type's binary format.
-fn encode(
+pub(crate) fn encode(
     encoder: &mut RowEncoder,
     cells: &Cells,
     row: usize,

@@ -103,7 +103,7 @@ fn conformance(
         let in_postgres = number % 11 == 3;
         let variation = Variation {
             little_memory: way & 1 == 1,
-            staged: way & 2 == 2 && !in_postgres,
+            staged: way & 2 == 2,
             widened: way & 4 == 4,
             in_postgres,
         };

@@ -1,12 +1,16 @@
 //! How a source is configured, as far as that has a part in what a SELECT gives.
 
 use anyhow::Context;
-use database::catalogue::identifier::{literal, quoted};
-use database::{Cancel, Settings, transaction};
-use postgres::Client;
+use postgres::GenericClient;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::identifier::{literal, quoted};
+use crate::connect::{Cancel, Settings};
+use crate::transaction;
 
 /// What a source is configured to, and its version.
-pub(super) struct Configured {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configured {
     major: i32,
     parameters: Vec<(String, String)>,
 }
@@ -22,7 +26,7 @@ impl Configured {
     ///
     /// # Errors
     /// The server's.
-    pub(super) fn read(client: &mut Client) -> anyhow::Result<Self> {
+    pub fn read(client: &mut impl GenericClient) -> anyhow::Result<Self> {
         let reading = "reading the source's configuration";
         let found = client.query(READ, &[]).context(reading)?;
         Ok(Self {
@@ -35,7 +39,7 @@ impl Configured {
     ///
     /// # Errors
     /// The server's, if it lacks a configuration of text search or a set of time zones.
-    pub(super) fn set(&self, scratch: &Settings, cancel: &Cancel) -> anyhow::Result<()> {
+    pub fn set(&self, scratch: &Settings, cancel: &Cancel) -> anyhow::Result<()> {
         let mut client = scratch.connect(cancel)?;
         transaction::begin(&mut client)?;
         for (name, value) in &self.parameters {
