@@ -28,7 +28,7 @@ fn files(world: &World, model: &str) -> BTreeSet<String> {
     files
         .into_iter()
         .map(name)
-        .filter(|name| !name.starts_with('_'))
+        .filter(|name| name != "_SUCCESS" && name != "_manifest.jsonl")
         .collect()
 }
 
