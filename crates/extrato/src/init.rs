@@ -124,10 +124,10 @@ fn write(
     fs::create_dir_all(folder).or_fail(Kind::Output, || format!("folder {}", folder.display()))?;
     let of_model = folder.join(format!("{model}.sql"));
     // The description last: with it the folder is a dataset.
-    for (path, text) in [(of_model.as_path(), &sql), (path, &description)] {
-        let file = OpenOptions::new().write(true).create_new(true).open(path);
-        file.and_then(|mut file| file.write_all(text.as_bytes()))
-            .or_fail(Kind::Output, || path.display().to_string())?;
+    create(&of_model, &sql)?;
+    if let Err(error) = create(path, &description) {
+        let _ = fs::remove_file(&of_model);
+        return Err(error);
     }
     let dataset = Dataset::open(&folder.display().to_string())?;
     Ok(Written {
@@ -140,6 +140,18 @@ fn write(
         partition_by,
         notes,
     })
+}
+
+/// Writes a file that is not there yet, whole or not at all.
+fn create(path: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.or_fail(Kind::Output, failed)?;
+    let written = file.write_all(text.as_bytes());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written.or_fail(Kind::Output, failed)
 }
 
 fn update(

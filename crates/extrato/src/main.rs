@@ -1,10 +1,10 @@
 //! `extrato`: relational rows out of Postgres, exact to the cent, into flat files per client.
 
+mod check;
 mod db;
 mod init;
 mod job;
 mod manual;
-mod models;
 mod pipeline;
 mod preview;
 mod progress;
@@ -68,8 +68,8 @@ enum Command {
     Verify(transform::cli::VerifyArgs),
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
-    #[command(after_help = models::EXAMPLES)]
-    Models(models::ModelsArgs),
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArgs),
     #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
@@ -99,7 +99,7 @@ fn main() -> ExitCode {
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
             Command::Query(arguments) => query::run(&arguments, &environment, &terminal, &cancel),
             Command::Init(arguments) => init::run(&arguments, &environment, &terminal, &cancel),
-            Command::Models(arguments) => models::run(&arguments, &environment, &terminal, &cancel),
+            Command::Check(arguments) => check::run(&arguments, &environment, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
             Command::Completions(arguments) => manual::completions(&arguments, Cli::command()),
             Command::Man(arguments) => manual::man(&arguments, Cli::command()),

@@ -15,7 +15,7 @@ use transform::query::{Asked, Query, is_plain};
 use transform::{Compression, Format, Layout, ModelReport, Options, Report};
 
 use crate::terminal::Terminal;
-use crate::{job, models, summary};
+use crate::{check, job, summary};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -175,7 +175,7 @@ fn explain(
 ) -> anyhow::Result<()> {
     let described = describe::describe_live(settings, options, cancel)?;
     terminal.answer(&described, || {
-        let texts: Vec<String> = described.iter().map(models::text).collect();
+        let texts: Vec<String> = described.iter().map(check::text).collect();
         texts.join("\n\n")
     })
 }

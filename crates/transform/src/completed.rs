@@ -70,6 +70,18 @@ pub(crate) fn add(dataset: &mut Dataset, selects: &[Select<'_>], known: &[KnownT
     }
 }
 
+/// Adds to a dataset all that its models name, for a look at them without a database.
+pub(crate) fn open(dataset: &mut Dataset, selects: &[Select<'_>]) {
+    for name in selects.iter().flat_map(Select::relations) {
+        if !dataset.tables.iter().any(|table| folds_to(table, name)) {
+            dataset.tables.push(Table {
+                name: name.to_owned(),
+                ..Table::default()
+            });
+        }
+    }
+}
+
 fn add_table(
     dataset: &mut Dataset,
     selects: &[Select<'_>],

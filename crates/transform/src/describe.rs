@@ -1,10 +1,12 @@
 //! What the models of a dataset give and read, told without a database.
 
-use database::catalogue::inventory;
+use database::catalogue::{self, inventory};
 use database::{Cancel, Settings, transaction};
+use dataset::failure::{Failure, Kind};
 use dataset::{Column, ColumnType, Dataset, Model};
 use serde::Serialize;
 
+use crate::completed;
 use crate::declared::{self, declared, live_tables};
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
@@ -171,6 +173,8 @@ pub fn describe_live(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Described>> {
+    let declared = declared(&Source::Database(settings), options, cancel)?;
+    let options = declared.as_ref().unwrap_or(options);
     let checked = check(settings, options, cancel)?;
     let mut connection = settings.connect(cancel)?;
     let known = transaction::reading(&mut connection, |client| {
@@ -194,6 +198,31 @@ pub fn describe_live(
         .collect())
 }
 
+/// What is wrong with the tables that a dataset lists, as they are in a schema of a database: a table that is missing, or a
+/// column that its description names.
+///
+/// # Errors
+/// Those of the connection.
+pub fn wrong_tables(
+    settings: &Settings,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<anyhow::Error>> {
+    let mut connection = settings.connect(cancel)?;
+    transaction::reading(&mut connection, |client| {
+        let mut wrong = Vec::new();
+        for table in &options.dataset.tables {
+            let mut alone = options.dataset.clone();
+            alone.tables = vec![table.clone()];
+            match catalogue::read(client, &alone, &options.schema, &|_, _| false) {
+                Err(error) if Failure::kind_of(&error) == Some(Kind::Mismatch) => wrong.push(error),
+                read => drop(read?),
+            }
+        }
+        Ok(wrong)
+    })
+}
+
 /// Describes the models of a dataset.
 ///
 /// # Errors
@@ -202,7 +231,11 @@ pub fn describe_live(
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
     let made = schema_sql::tables(&dataset.schema_sql);
     let selects: Vec<_> = dataset.models.iter().map(Select::lenient).collect();
-    let catalog = Catalog::described(dataset);
+    let mut open = dataset.clone();
+    if made.is_empty() {
+        completed::open(&mut open, &selects);
+    }
+    let catalog = Catalog::described(&open);
     let routes = route::of_catalog(&selects, &catalog);
     let described = selects.iter().zip(routes).map(|(select, route)| {
         let model = select.model;

@@ -188,7 +188,7 @@ fn its_models_are_listed_without_a_database() {
     let folder = tempfile::tempdir().unwrap();
     let listed = finish(&mut bare_command(
         folder.path(),
-        &["models", "--dataset", SAMPLE, "--json"],
+        &["check", "--dataset", SAMPLE, "--json"],
     ))
     .json();
     let names: Vec<_> = listed
@@ -206,7 +206,7 @@ fn its_models_are_listed_without_a_database() {
     ]);
     assert_eq!(listed[1]["reads"], reads);
     assert_eq!(listed[0]["partition_by"], serde_json::json!(["reader_id"]));
-    let all = finish(&mut bare_command(folder.path(), &["models"]));
+    let all = finish(&mut bare_command(folder.path(), &["check"]));
     for name in [
         "movimento_flat, dataset cards",
         "hires_by_quarter, dataset hiring",
@@ -222,7 +222,7 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
     let world = loaded();
     let url = format!("postgresql:///{}", world.database.settings().database());
     let models = |more: &[&str]| {
-        let mut arguments = vec!["models", "--dataset", "copy"];
+        let mut arguments = vec!["check", "--dataset", "copy"];
         arguments.extend(more);
         world.run(&arguments)
     };
@@ -231,8 +231,12 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
         "SELECT isbn, title, 1::bigint AS loans, 1.00 AS fees, born AS last_lent FROM book",
     );
     let file = "copy/models/popular_books.sql, line 1, column ";
+    let offline = || {
+        let arguments = ["check", "--dataset", "copy"];
+        finish(&mut bare_command(world.folder.path(), &arguments))
+    };
     // What Polars cannot run may run in Postgres, which says so where it is asked.
-    let told = models(&[]);
+    let told = offline();
     assert_eq!(told.code, 0);
     let why = format!("run by   a scratch database of the embedded Postgres: {file}");
     assert!(
@@ -254,7 +258,7 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
     );
     // Without schema.sql only the database knows the columns.
     fs::remove_file(world.path("copy/schema.sql")).unwrap();
-    let told = models(&[]);
+    let told = offline();
     assert!(
         told.code == 0 && !told.stdout.contains(&why),
         "{}",
@@ -265,14 +269,12 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
         2,
         &[file, "column \"born\" does not exist"],
     );
-    check(&models(&["--schema", "library"]), 2, &["--url"]);
 
     with_sql(
         &world,
         "SELECT isbn, title, length(to_char(1, '9'))::bigint AS loans, 1.00 AS fees, DATE '2024-01-01' AS last_lent FROM book",
     );
-    for more in [&[][..], &["--url", &url]] {
-        let told = models(more);
+    for told in [models(&[]), models(&["--url", &url])] {
         assert_eq!(told.code, 0, "{}", told.stderr);
         assert!(
             told.stdout.contains(&why) && told.stdout.contains("`to_char(1, '9')`"),

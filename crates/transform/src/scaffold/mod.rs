@@ -93,7 +93,7 @@ fn chosen<'a>(
     if wanted.tables.is_empty() {
         let (tables, others): (Vec<_>, Vec<_>) = known
             .iter()
-            .filter(|table| !table.is_partition)
+            .filter(|table| !table.is_partition && !table.columns.is_empty())
             .partition(|table| matches!(table.relkind, 'r' | 'p' | 'f'));
         if !others.is_empty() {
             let names: Vec<&str> = others.iter().map(|view| view.name.as_str()).collect();

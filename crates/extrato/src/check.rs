@@ -1,0 +1,179 @@
+//! `extrato check`: whether a dataset can be run, and what its models give and read.
+
+use database::{Cancel, ConnectionArgs, Environment, Settings};
+use dataset::Dataset;
+use dataset::failure::{Failure, Kind};
+use transform::describe::{self, Described, TableRead};
+use transform::{Engine, Options};
+
+use crate::terminal::Terminal;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  extrato check                                        the datasets built in
+  extrato check --dataset shop/                        one of your own
+  extrato check --dataset shop/ --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
+                                                       … over these tables
+  extrato check --dataset sales --json | jq -r '.[].model'";
+
+/// Check a dataset, and tell what its models give, what they read, and what runs them
+///
+/// All that is wrong is told at once: in dataset.toml, in each model, and, where --url or the environment names a database, in
+/// the tables as they are there, none of whose rows is read. Without a database the types are those of schema.sql, and how text
+/// is ordered is not known.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// A built-in dataset, or the folder of your own [default: all that are built in]
+    #[arg(long, value_name = "NAME|DIR")]
+    dataset: Option<String>,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+pub(crate) fn run(
+    arguments: &CheckArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let connection = &arguments.connection;
+    // Those built in lie in no database that the environment names by chance.
+    let settings = match arguments.dataset.is_some() || connection.url.is_some() {
+        true => connection.settings(environment)?,
+        false => None,
+    };
+    if settings.is_none() && connection.schema.is_some() {
+        return Err(Kind::Usage.error("--schema is of no use without --url: no database is asked"));
+    }
+    let names = match &arguments.dataset {
+        Some(name) => vec![name.as_str()],
+        None => Dataset::built_in().collect(),
+    };
+    let (mut models, mut problems) = (Vec::new(), Vec::new());
+    for name in names {
+        let dataset = Dataset::open(name)?;
+        models.extend(match &settings {
+            None => describe::describe(&dataset)?,
+            Some(settings) => {
+                let schema = connection.schema.as_deref();
+                let options = Options::of_models(dataset, schema, environment);
+                check(settings, &options, &mut problems, cancel)?
+            }
+        });
+    }
+    terminal.answer(&models, || {
+        let texts: Vec<String> = models.iter().map(text).collect();
+        texts.join("\n\n")
+    })?;
+    all(problems)
+}
+
+/// Describes the models of a dataset over the tables of a database, and collects what is wrong with either.
+fn check(
+    settings: &Settings,
+    options: &Options,
+    problems: &mut Vec<anyhow::Error>,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<Described>> {
+    match describe::describe_live(settings, options, cancel) {
+        Ok(described) => {
+            problems.extend(describe::wrong_tables(settings, options, cancel)?);
+            return Ok(described);
+        }
+        Err(error) if Failure::kind_of(&error) == Some(Kind::Connection) => return Err(error),
+        Err(_) => {}
+    }
+    // Each by itself, to tell those that can be run from those that cannot.
+    problems.extend(describe::wrong_tables(settings, options, cancel)?);
+    let mut described = Vec::new();
+    for model in &options.dataset.models {
+        let mut options = options.clone();
+        options.dataset.models = vec![model.clone()];
+        match describe::describe_live(settings, &options, cancel) {
+            Ok(live) => described.extend(live),
+            Err(error) => {
+                let mut refused = describe::describe(&options.dataset)?;
+                for model in &mut refused {
+                    model.refused = Some(format!("{error:#}"));
+                }
+                described.extend(refused);
+                let is_told = |other: &anyhow::Error| format!("{other:#}") == format!("{error:#}");
+                if !problems.iter().any(is_told) {
+                    problems.push(error);
+                }
+            }
+        }
+    }
+    Ok(described)
+}
+
+/// One error of all that is wrong, of the first one's kind.
+fn all(mut problems: Vec<anyhow::Error>) -> anyhow::Result<()> {
+    if problems.len() < 2 {
+        return problems.pop().map_or(Ok(()), Err);
+    }
+    let kind = problems.iter().find_map(Failure::kind_of);
+    let told: Vec<String> = problems.iter().map(|error| format!("{error:#}")).collect();
+    Err(kind.unwrap_or(Kind::Usage).error(format!(
+        "{} problems:\n  {}",
+        told.len(),
+        told.join("\n  ")
+    )))
+}
+
+/// A model, described for people.
+pub(crate) fn text(model: &Described) -> String {
+    let mut columns: Vec<String> = model
+        .columns
+        .iter()
+        .map(|column| {
+            let hidden = if column.hidden { " (in no file)" } else { "" };
+            format!("{} {}{hidden}", column.name, column.kind)
+        })
+        .collect();
+    if columns.is_empty() {
+        columns.push("what its SELECT gives, which --url tells".to_owned());
+    }
+    let reads: Vec<String> = model.reads.iter().map(read).collect();
+    let mut lines = vec![
+        format!("{}, dataset {}", model.model, model.dataset),
+        format!("  sql      {}", model.file),
+        format!("  gives    {}", columns.join(",\n           ")),
+        format!("  reads    {}", reads.join("\n           ")),
+    ];
+    if !model.partition_by.is_empty() {
+        let folders = model.partition_by.join(", ");
+        let order = match model.order_in_partition.as_slice() {
+            [] => String::new(),
+            order => format!(", rows in it by {}", order.join(", ")),
+        };
+        lines.push(format!("  folders  by {folders}{order}"));
+    }
+    let order = match model.order_by.as_slice() {
+        [] => "as the SELECT gives them".to_owned(),
+        order => format!("by {}", order.join(", ")),
+    };
+    lines.push(format!("  rows     {order}"));
+    let engine = match (&model.run_by.engine, &model.run_by.why) {
+        (Engine::Postgres, Some(why)) => {
+            format!("a scratch database of the embedded Postgres: {why}")
+        }
+        _ => "Polars".to_owned(),
+    };
+    match &model.refused {
+        Some(why) => lines.push(format!("  refused  {why}")),
+        None => lines.push(format!("  run by   {engine}")),
+    }
+    lines.join("\n")
+}
+
+fn read(table: &TableRead) -> String {
+    match &table.columns {
+        Some(columns) => format!("{}: {}", table.table, columns.join(", ")),
+        None => format!(
+            "{}: those of its columns that the SELECT names",
+            table.table
+        ),
+    }
+}
