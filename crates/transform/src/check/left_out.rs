@@ -1,7 +1,12 @@
 //! Which rows of the driving table the output lacks, found by anti-joins that know nothing of how the model was run.
 
+use std::borrow::Cow;
+
 use dataset::Driving;
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinType, LazyFrame, col};
+use polars::prelude::{
+    ChunkApply, Column, DataFrame, DataType, Expr, IntoColumn, IntoLazy, JoinArgs, JoinType,
+    PlSmallStr, col,
+};
 
 use crate::reconciliation::Count;
 
@@ -35,12 +40,23 @@ pub(crate) enum Kept {
     Parents(Vec<Parents>),
 }
 
-/// The rows that a column of the streamed table must point to, or the row is left out.
+/// The rows of which the streamed table's rows must point to one, or they are left out.
 pub(crate) struct Parents {
-    /// The column.
+    /// How many rows there are.
+    pub(crate) rows: usize,
+    /// The columns by which one is pointed to.
+    pub(crate) keys: Vec<ParentKey>,
+}
+
+/// A column of a key.
+pub(crate) struct ParentKey {
+    /// The streamed table's column.
     pub(crate) column: String,
-    /// Their keys, in a column of the same name.
-    pub(crate) keys: DataFrame,
+    /// Blanks at the end of its values don't count.
+    pub(crate) is_padded: bool,
+    /// The parents' values.
+    pub(crate) values: Column,
+    pub(crate) values_are_padded: bool,
 }
 
 impl Kept {
@@ -64,31 +80,65 @@ fn left_out_of_parents(
     parents: &[Parents],
 ) -> anyhow::Result<DataFrame> {
     let mut names: Vec<&String> = driving.sums.keys().collect();
-    names.extend(parents.iter().map(|parents| &parents.column));
+    let keys = parents.iter().flat_map(|parents| &parents.keys);
+    names.extend(keys.map(|key| &key.column));
     // A row without anything to sum still counts.
     names.extend(driving.key.keys());
     names.sort_unstable();
     names.dedup();
-    let columns: Vec<_> = names.iter().map(|name| col(name.as_str())).collect();
-    let mut kept = table.clone().lazy().select(columns);
-    let mut left_out: Vec<LazyFrame> = Vec::new();
-    for parents in parents {
+    let columns: Vec<Expr> = names.iter().map(|name| col(name.as_str())).collect();
+    let mut kept = table.select(names.iter().map(|name| name.as_str()))?;
+    let mut left_out = kept.clear();
+    for (number, of) in parents.iter().enumerate() {
+        let (mut of_parents, mut own) = (Vec::new(), Vec::new());
+        for (at, key) in of.keys.iter().enumerate() {
+            let (column, values) = (kept.column(&key.column)?, &key.values);
+            let scale = scale(column).max(scale(values));
+            // No column of Postgres is called so.
+            let name = PlSmallStr::from(format!("\0{at}"));
+            let values = comparable(values, key.values_are_padded, scale)?;
+            of_parents.push(values.with_name(name.clone()));
+            own.push(comparable(column, key.is_padded, scale)?.with_name(name));
+        }
+        let by: Vec<Expr> = own.iter().map(|key| col(key.name().clone())).collect();
+        let keys = DataFrame::new(of.rows, of_parents)?.lazy();
+        let rows = kept.hstack(&own)?.lazy();
         let joined = |how: JoinType| {
-            let keys = parents.keys.clone().lazy();
-            let column = || [col(parents.column.as_str())];
-            kept.clone()
-                .join(keys, column(), column(), JoinArgs::new(how))
+            let (rows, keys) = (rows.clone(), keys.clone());
+            let joined = rows.join(keys, &by, &by, JoinArgs::new(how));
+            joined.select(&columns).collect()
         };
-        left_out.push(joined(JoinType::Anti));
-        kept = joined(JoinType::Semi);
+        left_out.vstack_mut(&joined(JoinType::Anti)?)?;
+        if number + 1 < parents.len() {
+            kept = joined(JoinType::Semi)?;
+        }
     }
-    let mut frame = table
-        .select(names.iter().map(|name| name.as_str()))?
-        .clear();
-    for part in left_out {
-        frame.vstack_mut(&part.collect()?)?;
+    Ok(left_out)
+}
+
+/// The digits after the point of a column's values.
+fn scale(column: &Column) -> usize {
+    match column.dtype() {
+        DataType::Decimal(_, scale) => *scale,
+        _ => 0,
     }
-    Ok(frame)
+}
+
+/// A column as Polars can join by it: without blanks at the end if it is padded, and numerics, which it cannot join by
+/// without a feature that few need, as texts of equal digits.
+fn comparable(column: &Column, is_padded: bool, scale: usize) -> anyhow::Result<Column> {
+    Ok(match column.dtype() {
+        DataType::Decimal(..) => column
+            .cast(&DataType::Decimal(dataset::MAX_PRECISION.into(), scale))?
+            .cast(&DataType::String)?,
+        DataType::String if is_padded => {
+            fn unpadded(text: &str) -> Cow<'_, str> {
+                Cow::Borrowed(text.trim_end_matches(' '))
+            }
+            column.str()?.apply_values(unpadded).into_column()
+        }
+        _ => column.clone(),
+    })
 }
 
 /// The rows of the driving table that the model's output lacks: an anti-join on its key.

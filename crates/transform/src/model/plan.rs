@@ -6,8 +6,9 @@ use sqlparser::ast::{
     SelectItem, SetExpr, Statement, TableFactor,
 };
 
-use crate::model::catalog::{Catalog, TableColumn};
+use crate::model::catalog::Catalog;
 use crate::model::identifier::folded;
+use crate::model::types::Type;
 
 /// How a streamed model runs. Tables have the numbers of their place in FROM; 0 is the streamed one.
 #[derive(Debug, PartialEq)]
@@ -32,10 +33,10 @@ pub(crate) struct ColumnOf {
 /// A parent of the streamed rows, with the parents it looks up itself.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Lookup {
-    /// The streamed table's column that points to it.
-    pub(crate) from: String,
-    /// What it points to.
-    pub(crate) to: ColumnOf,
+    /// The number of its table.
+    pub(crate) table: usize,
+    /// A column of the streamed table = one of its own.
+    pub(crate) on: Vec<(String, String)>,
     /// Rows without this parent stay.
     pub(crate) outer: bool,
     /// The joins, in the order of FROM.
@@ -61,40 +62,48 @@ impl Plan {
         read(stream, statements).map_err(|why| {
             format!(
                 "it declares stream = \"{stream}\", but {why}: such a model is a SELECT of columns, each named with its \
-                 table, FROM the streamed table, with inner or left joins of its parents by one column; without \
-                 `stream` it runs whole"
+                 table, FROM the streamed table, with inner or left joins of its parents by columns that are \
+                 equal; without `stream` it runs whole"
             )
         })
     }
 
-    /// Whether all keys that it looks up are of types that a look-up compares as Postgres does: integers, or texts of one
-    /// type whose equality is that of bytes.
-    pub(crate) fn fits(&self, catalog: &Catalog) -> bool {
-        let column = |table: usize, name: &str| {
+    /// Which keys are padded, if all that it looks up are of types that a look-up compares as Postgres does: of one type
+    /// with an equality that is that of the values, of integers, of numerics or of texts. Texts are those of a resolved
+    /// SELECT, in which none is compared by a collation for which different ones can be equal.
+    pub(crate) fn padded(&self, catalog: &Catalog) -> Option<Padded> {
+        let kind = |(table, name): (usize, &str)| {
             let columns = catalog.table(&self.tables[table])?.columns.as_ref()?;
-            columns.iter().find(|column| column.name == name).cloned()
+            let found = columns.iter().find(|column| column.name == name);
+            Some(found?.kind.clone())
         };
-        let is_alike = |one: Option<TableColumn>, other: Option<TableColumn>| match (one, other) {
-            (Some(one), Some(other)) => {
-                one.kind.is_integer() && other.kind.is_integer()
-                    || one.kind.is_text()
-                        && one.kind == other.kind
-                        && one.collation == other.collation
+        let mut padded = Vec::new();
+        for [from, to] in self.keys() {
+            let (one, other) = (kind(from)?, kind(to)?);
+            is_looked_up(&one, &other).then_some(())?;
+            for ((table, column), kind) in [(from, one), (to, other)] {
+                let column = column.to_owned();
+                padded.extend((kind == Type::Char).then_some(ColumnOf { table, column }));
             }
-            _ => false,
-        };
-        self.lookups.iter().all(|lookup| {
-            let of_streamed = is_alike(
-                column(0, &lookup.from),
-                column(lookup.to.table, &lookup.to.column),
-            );
-            let of_parents = lookup.joins.iter().all(|join| {
-                let mut on = join.on.iter();
-                on.all(|(from, own)| {
-                    is_alike(column(from.table, &from.column), column(join.table, own))
+        }
+        Some(Padded(padded))
+    }
+
+    /// The columns that must be equal, each with the number of its table.
+    fn keys(&self) -> impl Iterator<Item = [(usize, &str); 2]> {
+        self.lookups.iter().flat_map(|lookup| {
+            let own = lookup.on.iter();
+            let own = own.map(|(from, to)| [(0, from.as_str()), (lookup.table, to.as_str())]);
+            let joins = lookup.joins.iter().flat_map(|join| {
+                let on = join.on.iter();
+                on.map(|(from, own)| {
+                    [
+                        (from.table, from.column.as_str()),
+                        (join.table, own.as_str()),
+                    ]
                 })
             });
-            of_streamed && of_parents
+            own.chain(joins)
         })
     }
 
@@ -102,29 +111,44 @@ impl Plan {
     pub(crate) fn needs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let is_it = move |table: usize| self.tables[table] == name;
         let selected = self.columns.iter().map(|(_, column)| column);
-        let looked_up = self.lookups.iter().flat_map(|lookup| {
-            let joined = lookup
-                .joins
-                .iter()
-                .flat_map(|join| join.on.iter().map(|(from, _)| from));
-            joined.chain([&lookup.to])
-        });
-        let own = self
-            .lookups
-            .iter()
-            .flat_map(|lookup| &lookup.joins)
-            .flat_map(move |join| {
-                let own = join.on.iter().map(|(_, own)| own.as_str());
-                own.filter(move |_| is_it(join.table))
-            });
-        let from = self.lookups.iter().map(|lookup| lookup.from.as_str());
         selected
-            .chain(looked_up)
-            .filter(move |column| is_it(column.table))
-            .map(|column| column.column.as_str())
-            .chain(own)
-            .chain(from.filter(move |_| is_it(0)))
+            .map(|column| (column.table, column.column.as_str()))
+            .chain(self.keys().flatten())
+            .filter(move |(table, _)| is_it(*table))
+            .map(|(_, column)| column)
     }
+}
+
+/// The columns of `char(n)` among the keys of a plan: blanks at their end don't count.
+#[derive(Debug)]
+pub(crate) struct Padded(Vec<ColumnOf>);
+
+impl Padded {
+    /// Whether a column of the table with this number is one.
+    pub(crate) fn has(&self, table: usize, column: &str) -> bool {
+        let mut columns = self.0.iter();
+        columns.any(|padded| padded.table == table && padded.column == column)
+    }
+}
+
+/// Whether a look-up compares values of these types as Postgres does.
+fn is_looked_up(one: &Type, other: &Type) -> bool {
+    let is_text = |kind: &Type| kind.is_text() || *kind == Type::Char;
+    one.is_integer() && other.is_integer()
+        || one.is_numeric() && other.is_numeric()
+        || is_text(one) && is_text(other)
+        || one == other
+            && matches!(
+                one,
+                Type::Boolean
+                    | Type::Enum(_)
+                    | Type::Date
+                    | Type::Time
+                    | Type::Timestamp
+                    | Type::TimestampTz
+                    | Type::Uuid
+                    | Type::Bytes
+            )
 }
 
 fn read(stream: &str, statements: &[Statement]) -> Result<Plan, String> {
@@ -205,16 +229,11 @@ impl Reader {
                     lookups[owner].joins.push(Join { table, outer, on });
                 }
                 None => {
-                    let [(from, own)] = on.as_slice() else {
-                        return Err(format!("`{}` has several columns", join.to_string().trim()));
-                    };
                     self.lookup_of[table] = Some(lookups.len());
+                    let on = on.into_iter().map(|(from, own)| (from.column, own));
                     lookups.push(Lookup {
-                        from: from.column.clone(),
-                        to: ColumnOf {
-                            table,
-                            column: own.clone(),
-                        },
+                        table,
+                        on: on.collect(),
                         outer,
                         joins: Vec::new(),
                     });
@@ -353,8 +372,8 @@ mod tests {
             panic!("{plan:?}")
         };
         assert_eq!(
-            (c.from.as_str(), &c.to, c.outer),
-            ("c_id", &of(1, "id"), false)
+            (c.table, c.on.as_slice(), c.outer),
+            (1, [("c_id".to_owned(), "id".to_owned())].as_slice(), false)
         );
         let join = &c.joins[0];
         assert_eq!((join.table, join.outer), (2, true));
@@ -365,7 +384,7 @@ mod tests {
                 (of(1, "k"), "k".to_owned())
             ]
         );
-        assert_eq!((t.to.table, t.joins.len()), (3, 0));
+        assert_eq!((t.table, t.joins.len()), (3, 0));
         let needs = |table| {
             let mut names: Vec<_> = plan.needs(table).collect();
             names.sort_unstable();
@@ -404,10 +423,6 @@ mod tests {
             ("SELECT m.v FROM m, c", "several tables in FROM"),
             ("SELECT m.v FROM m RIGHT JOIN c ON c.id = m.c", "RIGHT JOIN"),
             ("SELECT m.v FROM m JOIN c USING (id)", "has no ON"),
-            (
-                "SELECT m.v FROM m JOIN c ON c.id = m.c AND c.k = m.k",
-                "several columns",
-            ),
             (
                 "SELECT m.v FROM m JOIN c ON c.id = m.c JOIN d ON d.a = c.a AND d.b = m.b",
                 "several tables",

@@ -15,7 +15,7 @@ use crate::fault;
 use crate::model::catalog::Catalog;
 use crate::model::identifier::folded;
 use crate::model::numerics;
-use crate::model::plan::Plan;
+use crate::model::plan::{Padded, Plan};
 use crate::model::refusal::error_at;
 use crate::model::resolve::resolve;
 use crate::model::tree::Resolved;
@@ -47,8 +47,9 @@ pub(crate) struct Select<'a> {
 /// A model whose every name and type is known.
 pub(crate) struct Ready {
     pub(crate) resolved: Resolved,
-    /// Whether the model may stream, if it declares that: its keys are of types that look-ups compare as Postgres does.
-    pub(crate) streams: bool,
+    /// Which keys are padded of a model that declares to stream and may: its keys are of types that look-ups compare as
+    /// Postgres does.
+    pub(crate) streams: Option<Padded>,
 }
 
 impl<'a> Select<'a> {
@@ -171,7 +172,7 @@ impl<'a> Select<'a> {
         let resolved = fault::caught_deep(self.model, || {
             resolve(query, catalog).map_err(|refusal| refusal.error(self.model))
         })?;
-        let streams = self.plan.as_ref().is_some_and(|plan| plan.fits(catalog));
+        let streams = self.plan.as_ref().and_then(|plan| plan.padded(catalog));
         Ok(Ready { resolved, streams })
     }
 

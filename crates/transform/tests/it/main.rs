@@ -31,6 +31,7 @@ mod snapshot;
 mod source_load;
 mod staged;
 mod streamed;
+mod streamed_keys;
 mod sub_selects;
 mod tpch;
 mod undeclared;

@@ -1,115 +1,112 @@
-//! From a key to the row that has it.
+//! From a key of one or several columns to the row that has it.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use anyhow::Context;
+use polars::prelude::{InitHashMaps, Int64Chunked, NewChunkedArray, PlHashSet, PlSmallStr};
 
-use polars::prelude::Int64Chunked;
-
+use super::dictionary::{Dictionary, Key};
 use crate::engine::output::MISSING;
 
-/// Slots that a table of all values between the lowest and the highest key may have for each key.
-const SLOTS_PER_KEY: usize = 8;
-
-/// The rows of a table by a key that is unique in it.
-pub(super) enum Lookup {
-    /// Keys that lie close together: the row of each value from `lowest` on, or [`MISSING`].
-    Dense {
-        lowest: i64,
-        rows: Vec<u32>,
-    },
-    Sparse(HashMap<i64, u32>),
+/// The rows of a table by a key. A key with a NULL in it is none.
+pub(super) struct Lookup {
+    first: Dictionary,
+    /// For each further column its values, and the pairs of what the columns before it found with what it finds.
+    others: Vec<(Dictionary, Dictionary)>,
+    /// The first rows of the keys that several rows have.
+    repeated: PlHashSet<u32>,
 }
 
 impl Lookup {
-    /// The lookup of a column; NULL is not a key. `None` if two rows have the same key.
-    pub(super) fn of(keys: &Int64Chunked) -> Option<Self> {
-        let present = || {
-            (0_u32..)
-                .zip(keys.iter())
-                .filter_map(|(row, key)| Some((row, key?)))
-        };
-        let lowest = present().map(|(_, key)| key).min().unwrap_or(0);
-        let highest = present().map(|(_, key)| key).max().unwrap_or(0);
-        let slots = highest
-            .checked_sub(lowest)
-            .and_then(|slots| usize::try_from(slots).ok());
-        if let Some(slots) = slots
-            && slots <= keys.len() * SLOTS_PER_KEY
-        {
-            let mut rows = vec![MISSING; slots + 1];
-            for (row, key) in present() {
-                let slot = &mut rows[(key - lowest) as usize];
-                if *slot != MISSING {
-                    return None;
-                }
-                *slot = row;
-            }
-            return Some(Self::Dense { lowest, rows });
+    /// The lookup by these columns of a table.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub(super) fn of(columns: &[Key]) -> anyhow::Result<Self> {
+        let (first, others) = columns.split_first().context("a key has a column")?;
+        let (first, mut rows) = Dictionary::of(first);
+        let mut further = Vec::with_capacity(others.len());
+        for column in others {
+            let (values, more) = Dictionary::of(column);
+            let (pairs, of_pairs) = Dictionary::of(&paired(&rows, &more));
+            further.push((values, pairs));
+            rows = of_pairs;
         }
-        let mut rows = HashMap::with_capacity(keys.len());
-        for (row, key) in present() {
-            match rows.entry(key) {
-                Entry::Occupied(_) => return None,
-                Entry::Vacant(slot) => slot.insert(row),
-            };
-        }
-        Some(Self::Sparse(rows))
+        let mut repeated = PlHashSet::new();
+        let later = (0_u32..)
+            .zip(&rows)
+            .filter(|(row, first)| **first != MISSING && *first != row);
+        repeated.extend(later.map(|(_, first)| *first));
+        Ok(Self {
+            first,
+            others: further,
+            repeated,
+        })
     }
 
-    /// The row with this key, or [`MISSING`].
-    pub(super) fn row(&self, key: Option<i64>) -> u32 {
-        let Some(key) = key else { return MISSING };
-        match self {
-            Self::Dense { lowest, rows } => {
-                // A key below the lowest becomes one above the highest.
-                let slot = key.wrapping_sub(*lowest) as u64;
-                usize::try_from(slot)
-                    .ok()
-                    .and_then(|slot| rows.get(slot))
-                    .copied()
-                    .unwrap_or(MISSING)
-            }
-            Self::Sparse(rows) => rows.get(&key).copied().unwrap_or(MISSING),
-        }
+    /// Whether no two rows have the same key.
+    pub(super) fn is_unique(&self) -> bool {
+        self.repeated.is_empty()
     }
+
+    /// Whether several rows have the key of one that was found.
+    pub(super) fn is_repeated(&self, row: u32) -> bool {
+        self.repeated.contains(&row)
+    }
+
+    /// The row with each of these keys, or [`MISSING`].
+    ///
+    /// # Errors
+    /// If they are of another kind.
+    pub(super) fn rows(&self, columns: &[Key]) -> anyhow::Result<Vec<u32>> {
+        let (first, others) = columns.split_first().context("a key has a column")?;
+        let mut rows = self.first.rows(first)?;
+        for (column, (values, pairs)) in others.iter().zip(&self.others) {
+            rows = pairs.rows(&paired(&rows, &values.rows(column)?))?;
+        }
+        Ok(rows)
+    }
+}
+
+/// The pairs of two rows each, as one number; NULL where one is [`MISSING`].
+fn paired(one: &[u32], other: &[u32]) -> Key {
+    let pairs = one.iter().zip(other).map(|(&one, &other)| {
+        let is_missing = one == MISSING || other == MISSING;
+        (!is_missing).then_some((u64::from(one) << 32 | u64::from(other)) as i64)
+    });
+    Key::Integers(Int64Chunked::from_iter_options(PlSmallStr::EMPTY, pairs))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use polars::prelude::{NewChunkedArray, PlSmallStr};
     use proptest::prelude::*;
 
-    fn lookup(keys: &[Option<i64>]) -> Option<Lookup> {
-        let keys = Int64Chunked::from_iter_options(PlSmallStr::EMPTY, keys.iter().copied());
-        Lookup::of(&keys)
+    fn columns(rows: &[[Option<i64>; 3]]) -> Vec<Key> {
+        let column = |at: usize| {
+            let values = rows.iter().map(|row| row[at]);
+            Key::Integers(Int64Chunked::from_iter_options(PlSmallStr::EMPTY, values))
+        };
+        vec![column(0), column(1), column(2)]
     }
 
-    #[test]
-    fn a_key_twice_is_none_and_null_is_no_key() {
-        for far in [3, i64::MAX] {
-            assert!(lookup(&[Some(1), Some(far), Some(1)]).is_none());
-            let found = lookup(&[None, Some(1), None, Some(far)]).expect("unique");
-            assert_eq!((found.row(Some(1)), found.row(Some(far))), (1, 3));
-            assert_eq!((found.row(None), found.row(Some(2))), (MISSING, MISSING));
-        }
-        assert_eq!(lookup(&[]).expect("empty").row(Some(0)), MISSING);
-        assert_eq!(lookup(&[None]).expect("empty").row(Some(0)), MISSING);
+    fn some() -> impl Strategy<Value = Vec<[Option<i64>; 3]>> {
+        let value = || prop::option::weighted(0.9, prop_oneof![Just(i64::MAX), 0..4_i64]);
+        prop::collection::vec([value(), value(), value()], 0..30)
     }
 
     proptest! {
         #[test]
-        fn every_key_is_found_and_no_other(
-            keys in prop::collection::hash_set(prop_oneof![-50..50_i64, any::<i64>()], 0..60),
-            others in prop::collection::vec(prop_oneof![-60..60_i64, any::<i64>()], 0..60),
-        ) {
-            let keys: Vec<_> = keys.into_iter().collect();
-            let some: Vec<_> = keys.iter().copied().map(Some).collect();
-            let lookup = lookup(&some).expect("unique");
-            for key in keys.iter().chain(&others) {
-                let row = keys.iter().position(|known| known == key).map_or(MISSING, |row| row as u32);
-                prop_assert_eq!(lookup.row(Some(*key)), row);
+        fn a_row_is_found_just_by_all_columns_of_its_key(known in some(), asked in some()) {
+            let lookup = Lookup::of(&columns(&known)).unwrap();
+            let with = |key: &[Option<i64>; 3]| -> Vec<u32> {
+                let is_it = |row: &u32| known[*row as usize] == *key && !key.contains(&None);
+                (0..known.len() as u32).filter(is_it).collect()
+            };
+            let found = lookup.rows(&columns(&asked)).unwrap();
+            for (key, row) in asked.iter().zip(found) {
+                prop_assert_eq!(row, with(key).first().copied().unwrap_or(MISSING));
+                prop_assert_eq!(lookup.is_repeated(row), with(key).len() > 1);
             }
+            prop_assert_eq!(lookup.is_unique(), known.iter().all(|key| with(key).len() < 2));
         }
     }
 }

@@ -9,6 +9,7 @@ mod aggregate;
 mod array;
 mod codes;
 mod decimal;
+mod dictionary;
 mod digits;
 mod evaluate;
 mod external_sort;
@@ -16,6 +17,7 @@ mod join;
 mod lookup;
 mod order;
 mod relation;
+mod parents;
 mod rows;
 mod stream;
 pub(super) mod tables;
@@ -25,11 +27,10 @@ mod window;
 use database::Cancel;
 
 use super::job::Job;
-use super::output::Output;
+use super::output::{MISSING, Output};
 use crate::check::left_out::{Counted, Kept};
-use crate::frame_types::empty_frame;
 use crate::memory::Shares;
-use crate::model::plan::Plan;
+use crate::model::plan::{Padded, Plan};
 use crate::model::select::{Ready, Select};
 use crate::sink::{SortKeys, Writer, Written};
 use crate::stage::{StagedTable, Table};
@@ -57,14 +58,12 @@ pub(crate) fn run<'w>(
     writer: impl FnOnce(usize) -> anyhow::Result<Writer<'w>>,
 ) -> anyhow::Result<(Written, Option<Counted>)> {
     let shares = Shares::of(job.memory_bytes);
-    if let Some((plan, streamed)) = beyond_memory(&job, ready, &tables) {
+    if let Some((plan, padded, streamed)) = beyond_memory(&job, ready, &tables) {
         let model = job.select.model;
         let is_parent = |name: &str| plan.tables[1..].iter().any(|parent| parent == name);
         let limit = shares.parents();
         let parents = Tables::load(model, tables.clone(), is_parent, limit, job.memory_bytes)?;
-        if let Some(stream) = Stream::prepare(model, plan, &parents)?
-            && stream.takes(&empty_frame(&streamed.schema.columns)?)?
-        {
+        if let Some(stream) = Stream::prepare(model, plan, padded, &parents)? {
             let ranges = Ranges {
                 model,
                 stream: &stream,
@@ -82,16 +81,16 @@ pub(crate) fn run<'w>(
     in_memory(job, ready, tables, writer)
 }
 
-/// The plan of a streamed model, and its streamed table, which memory cannot hold.
+/// The plan of a streamed model, which of its keys are padded, and its streamed table, which memory cannot hold.
 fn beyond_memory<'a>(
     job: &'a Job<'_>,
-    ready: &Ready,
+    ready: &'a Ready,
     tables: &'a [(String, Table)],
-) -> Option<(&'a Plan, &'a StagedTable)> {
-    let plan = job.select.plan.as_ref().filter(|_| ready.streams)?;
+) -> Option<(&'a Plan, &'a Padded, &'a StagedTable)> {
+    let (plan, padded) = (job.select.plan.as_ref()?, ready.streams.as_ref()?);
     let streamed = tables.iter().find(|(name, _)| *name == plan.tables[0]);
     match streamed {
-        Some((_, Table::Staged(streamed))) => Some((plan, streamed)),
+        Some((_, Table::Staged(streamed))) => Some((plan, padded, streamed)),
         _ => None,
     }
 }
@@ -134,10 +133,10 @@ fn compute(
     cancel: &Cancel,
 ) -> anyhow::Result<(Output, Kept)> {
     let model = select.model;
-    if let Some(plan) = select.plan.as_ref().filter(|_| ready.streams) {
+    if let (Some(plan), Some(padded)) = (&select.plan, &ready.streams) {
         let streamed = tables.get(&plan.tables[0])?;
-        if let Some(stream) = Stream::prepare(model, plan, tables)?
-            && stream.takes(streamed)?
+        if streamed.height() < MISSING as usize
+            && let Some(stream) = Stream::prepare(model, plan, padded, tables)?
         {
             return Ok((stream.apply(streamed)?, Kept::Parents(stream.parents()?)));
         }

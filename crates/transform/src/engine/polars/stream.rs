@@ -2,21 +2,22 @@
 
 use dataset::failure::{Kind, OrFail};
 use dataset::{ColumnType, Model};
-use polars::prelude::{
-    Column, DataFrame, DataType, Expr, IntoLazy, JoinArgs, JoinCoalesce, JoinType, LazyFrame, col,
-};
+use polars::prelude::{Column, DataFrame};
 
+use super::dictionary::Key;
 use super::lookup::Lookup;
+use super::parents::{joined, name_of};
 use super::tables::Tables;
-use crate::check::left_out::Parents;
+use crate::check::left_out::{ParentKey, Parents};
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
 use crate::frame_types::data_type;
-use crate::model::plan::{self, ColumnOf, Plan};
+use crate::model::plan::{self, Padded, Plan};
 
 /// A streamed model with its parents, ready for rows of the streamed table.
 pub(crate) struct Stream<'a> {
     model: &'a Model,
     plan: &'a Plan,
+    padded: &'a Padded,
     groups: Vec<Group>,
     /// The output's columns: of the streamed table by name, of the parents as they are.
     columns: Vec<(String, Origin)>,
@@ -25,7 +26,7 @@ pub(crate) struct Stream<'a> {
 /// The parents of one lookup.
 struct Group {
     height: usize,
-    keys: Column,
+    keys: Vec<Column>,
     index: Lookup,
     /// Rows without them are left out. A row that an inner join among the parents leaves out is left out with them.
     required: bool,
@@ -37,32 +38,37 @@ enum Origin {
 }
 
 impl<'a> Stream<'a> {
-    /// Joins and indexes the parents. `None` if they are not what a lookup needs: their key is not an integer, or one
-    /// that several rows have.
+    /// Joins and indexes the parents. `None` if they are not what a lookup needs: their key is one that several rows have.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] if a column is not of the declared type.
     pub(crate) fn prepare(
         model: &'a Model,
         plan: &'a Plan,
+        padded: &'a Padded,
         parents: &Tables,
     ) -> anyhow::Result<Option<Self>> {
         let mut frames = Vec::new();
         let mut groups = Vec::new();
         for lookup in &plan.lookups {
-            let frame = joined(plan, lookup, parents)?;
-            let keys = frame.column(&name_of(&lookup.to))?.clone();
-            if keys.dtype() != &DataType::Int64 {
-                runs_whole(model, lookup, "is not an integer");
-                return Ok(None);
-            }
-            let Some(index) = Lookup::of(keys.i64()?) else {
-                runs_whole(model, lookup, "points to several rows");
+            let Some(frame) = joined(plan, padded, lookup, parents)? else {
+                runs_whole(model, lookup);
                 return Ok(None);
             };
+            let (mut columns, mut keys) = (Vec::new(), Vec::new());
+            for (_, to) in &lookup.on {
+                let column = frame.column(&name_of(lookup.table, to))?;
+                keys.push(Key::of(column, padded.has(lookup.table, to))?);
+                columns.push(column.clone());
+            }
+            let index = Lookup::of(&keys)?;
+            if !index.is_unique() {
+                runs_whole(model, lookup);
+                return Ok(None);
+            }
             groups.push(Group {
                 height: frame.height(),
-                keys: keys.with_name(lookup.from.as_str().into()),
+                keys: columns,
                 index,
                 required: !lookup.outer || lookup.joins.iter().any(|join| !join.outer),
             });
@@ -76,7 +82,9 @@ impl<'a> Stream<'a> {
                 let from = match source_of(plan, column.table) {
                     0 => Origin::Streamed(column.column.clone()),
                     source => {
-                        let found = frames[source - 1].column(&name_of(column))?.clone();
+                        let found = frames[source - 1]
+                            .column(&name_of(column.table, &column.column))?
+                            .clone();
                         Origin::Parents {
                             source,
                             values: with_declared_type(model, found, name, *kind)?,
@@ -89,20 +97,10 @@ impl<'a> Stream<'a> {
         Ok(Some(Self {
             model,
             plan,
+            padded,
             groups,
             columns,
         }))
-    }
-
-    /// Whether the columns that look up the parents are what a lookup needs.
-    pub(crate) fn takes(&self, streamed: &DataFrame) -> anyhow::Result<bool> {
-        for lookup in &self.plan.lookups {
-            if streamed.column(&lookup.from)?.dtype() != &DataType::Int64 {
-                runs_whole(self.model, lookup, "is not an integer");
-                return Ok(false);
-            }
-        }
-        Ok(streamed.height() < MISSING as usize)
     }
 
     /// The columns of the streamed table that `outputs`, columns of the output, need, and which rows are kept.
@@ -111,7 +109,8 @@ impl<'a> Stream<'a> {
             Origin::Streamed(column) if outputs.contains(&name.as_str()) => Some(column),
             _ => None,
         });
-        let looked_up = self.plan.lookups.iter().map(|lookup| &lookup.from);
+        let lookups = self.plan.lookups.iter();
+        let looked_up = lookups.flat_map(|lookup| lookup.on.iter().map(|(from, _)| from));
         let mut names: Vec<String> = selected.chain(looked_up).cloned().collect();
         names.sort_unstable();
         names.dedup();
@@ -124,9 +123,17 @@ impl<'a> Stream<'a> {
         required
             .filter(|(group, _)| group.required)
             .map(|(group, lookup)| {
+                let is_padded = |table: usize, column: &str| self.padded.has(table, column);
+                let keys = lookup.on.iter().zip(&group.keys);
+                let keys = keys.map(|((from, to), values)| ParentKey {
+                    column: from.clone(),
+                    is_padded: is_padded(0, from),
+                    values: values.clone(),
+                    values_are_padded: is_padded(lookup.table, to),
+                });
                 Ok(Parents {
-                    column: lookup.from.clone(),
-                    keys: DataFrame::new(group.height, vec![group.keys.clone()])?,
+                    rows: group.height,
+                    keys: keys.collect(),
                 })
             })
             .collect()
@@ -140,9 +147,11 @@ impl<'a> Stream<'a> {
     pub(crate) fn apply(&self, streamed: &DataFrame) -> anyhow::Result<Output> {
         let mut rows = Vec::with_capacity(self.groups.len());
         for (group, lookup) in self.groups.iter().zip(&self.plan.lookups) {
-            let from = streamed.column(&lookup.from)?.i64()?;
-            let found: Vec<u32> = from.iter().map(|key| group.index.row(key)).collect();
-            rows.push(found);
+            let mut keys = Vec::with_capacity(lookup.on.len());
+            for (from, _) in &lookup.on {
+                keys.push(Key::of(streamed.column(from)?, self.padded.has(0, from))?);
+            }
+            rows.push(group.index.rows(&keys)?);
         }
         let is_kept = |row: usize| {
             let mut groups = self.groups.iter().zip(&rows);
@@ -189,8 +198,13 @@ impl<'a> Stream<'a> {
     }
 }
 
-fn runs_whole(model: &Model, lookup: &plan::Lookup, why: &str) {
-    tracing::debug!(model = model.name, "runs whole: {} {why}", lookup.from);
+fn runs_whole(model: &Model, lookup: &plan::Lookup) {
+    let from: Vec<&str> = lookup.on.iter().map(|(from, _)| from.as_str()).collect();
+    tracing::debug!(
+        model = model.name,
+        "runs whole: {} points to several rows",
+        from.join(", ")
+    );
 }
 
 /// The source that holds a table's columns: the streamed table is 0, the first lookup's group 1.
@@ -198,48 +212,9 @@ fn source_of(plan: &Plan, table: usize) -> usize {
     plan.lookups
         .iter()
         .position(|lookup| {
-            lookup.to.table == table || lookup.joins.iter().any(|join| join.table == table)
+            lookup.table == table || lookup.joins.iter().any(|join| join.table == table)
         })
         .map_or(0, |lookup| lookup + 1)
-}
-
-/// What a column is called where tables are joined.
-fn name_of(column: &ColumnOf) -> String {
-    format!("{}.{}", column.table, column.column)
-}
-
-/// The rows of a lookup's table with those of the parents it looks up, joined by Polars.
-fn joined(plan: &Plan, lookup: &plan::Lookup, tables: &Tables) -> anyhow::Result<DataFrame> {
-    let renamed = |number: usize| -> anyhow::Result<LazyFrame> {
-        let name = &plan.tables[number];
-        let frame = tables.get(name)?;
-        let mut needed: Vec<&str> = plan.needs(name).collect();
-        needed.sort_unstable();
-        needed.dedup();
-        let columns: Vec<Expr> = needed
-            .into_iter()
-            .map(|column| col(column).alias(format!("{number}.{column}")))
-            .collect();
-        Ok(frame.clone().lazy().select(columns))
-    };
-    let mut frame = renamed(lookup.to.table)?;
-    for join in &lookup.joins {
-        let how = if join.outer {
-            JoinType::Left
-        } else {
-            JoinType::Inner
-        };
-        let mut arguments = JoinArgs::new(how);
-        arguments.coalesce = JoinCoalesce::KeepColumns;
-        let left: Vec<Expr> = join.on.iter().map(|(from, _)| col(name_of(from))).collect();
-        let right: Vec<Expr> = join
-            .on
-            .iter()
-            .map(|(_, own)| col(format!("{}.{own}", join.table)))
-            .collect();
-        frame = frame.join(renamed(join.table)?, left, right, arguments);
-    }
-    Ok(frame.collect()?)
 }
 
 /// A table's column with the type that the model declares for it.
