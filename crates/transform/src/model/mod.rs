@@ -22,5 +22,6 @@ pub(crate) mod refusal;
 pub(crate) mod resolve;
 pub(crate) mod schema_sql;
 pub(crate) mod select;
+mod stars;
 pub(crate) mod tree;
 pub(crate) mod types;

@@ -18,6 +18,7 @@ use crate::model::numerics;
 use crate::model::plan::{Padded, Plan};
 use crate::model::refusal::error_at;
 use crate::model::resolve::resolve;
+use crate::model::stars;
 use crate::model::tree::Resolved;
 use crate::model::types::Type;
 
@@ -40,8 +41,8 @@ pub(crate) struct Select<'a> {
     schemas: BTreeSet<String>,
     /// Every name in it, in lower case.
     names: BTreeSet<String>,
-    /// Whether the SELECT has a `*` that stands for columns.
-    all: bool,
+    /// The tables whose columns are all needed, in lower case.
+    whole: BTreeSet<String>,
 }
 
 /// A model whose every name and type is known.
@@ -76,8 +77,8 @@ impl<'a> Select<'a> {
                 numerics: BTreeMap::new(),
                 relations: names.clone(),
                 schemas: BTreeSet::new(),
+                whole: names.clone(),
                 names,
-                all: true,
             }
         })
     }
@@ -122,9 +123,9 @@ impl<'a> Select<'a> {
             relations,
             schemas,
             names: BTreeSet::new(),
-            all: false,
+            whole: BTreeSet::new(),
         };
-        let mut before = &Token::EOF;
+        let (mut before, mut stars) = (&Token::EOF, 0);
         for token in tokens.iter().map(|token| &token.token) {
             match token {
                 Token::Whitespace(_) => continue,
@@ -132,11 +133,14 @@ impl<'a> Select<'a> {
                     select.names.insert(word.value.to_lowercase());
                 }
                 // `SELECT *`, `t.*`, `a, *`; not `COUNT(*)`, not a product.
-                Token::Mul => select.all |= begins_item(before),
+                Token::Mul => stars += usize::from(begins_item(before)),
                 _ => {}
             }
             before = token;
         }
+        let whole = select.query.as_ref().ok();
+        let whole = whole.and_then(|query| stars::of(query, stars));
+        select.whole = whole.unwrap_or_else(|| select.relations.clone());
         Ok(select)
     }
 
@@ -210,7 +214,9 @@ impl<'a> Select<'a> {
     pub(crate) fn reads(&self, table: &str, column: &str) -> bool {
         self.reads_table(table)
             && (self.names_column(table, column)
-                || self.plan.is_none() && (self.all || self.names.contains(&column.to_lowercase())))
+                || self.plan.is_none()
+                    && (self.whole.contains(&table.to_lowercase())
+                        || self.names.contains(&column.to_lowercase())))
     }
 
     /// Whether the SELECT or the description names this column with its table.
@@ -410,17 +416,113 @@ mod tests {
     }
 
     #[test]
-    fn a_star_reads_all() {
-        for (sql, all) in [
-            ("SELECT * FROM t", true),
-            ("SELECT a, t.* FROM t", true),
-            ("SELECT DISTINCT * FROM t", true),
-            ("SELECT a * b, COUNT(*) FROM t", false),
-            ("SELECT (a) * 2 FROM t", false),
+    fn a_star_reads_all_columns_where_it_matters_which_they_are() {
+        for (sql, of_t, of_u) in [
+            ("SELECT * FROM t", true, false),
+            ("SELECT a, t.* FROM t, u", true, false),
+            ("SELECT t.*, u.* FROM t, u", true, true),
+            ("SELECT DISTINCT * FROM t", true, false),
+            ("SELECT DISTINCT ON (a) * FROM t", true, false),
+            ("SELECT a * b, COUNT(*) FROM t", false, false),
+            ("SELECT (a) * 2 FROM t", false, false),
+            ("SELECT COUNT(t.*) FROM t", true, false),
+            (
+                "SELECT a FROM t WHERE EXISTS (SELECT * FROM u WHERE u.a = t.a)",
+                false,
+                false,
+            ),
+            (
+                "SELECT * FROM t WHERE EXISTS (SELECT * FROM u WHERE u.a = t.a)",
+                true,
+                false,
+            ),
+            (
+                "SELECT a FROM t WHERE EXISTS (SELECT t.* FROM u WHERE u.a = t.a)",
+                false,
+                false,
+            ),
+            ("SELECT a FROM t WHERE a IN (SELECT * FROM u)", false, true),
+            ("SELECT a, (SELECT * FROM u) FROM t", false, true),
+            (
+                "SELECT a FROM t WHERE EXISTS (SELECT * FROM t UNION SELECT * FROM u)",
+                true,
+                true,
+            ),
+            (
+                "SELECT x.a FROM (SELECT * FROM t) AS x JOIN u ON u.a = x.a",
+                false,
+                false,
+            ),
+            (
+                "SELECT x.*, u.a FROM (SELECT * FROM t) AS x JOIN u ON u.a = x.a",
+                true,
+                false,
+            ),
+            (
+                "SELECT u.* FROM (SELECT * FROM t) AS x JOIN u ON u.a = x.a",
+                false,
+                true,
+            ),
+            (
+                "SELECT x.a FROM (SELECT DISTINCT * FROM t) AS x, u",
+                true,
+                false,
+            ),
+            (
+                "SELECT x.a FROM (SELECT * FROM t ORDER BY 2 LIMIT 1) AS x, u",
+                true,
+                false,
+            ),
+            ("SELECT x.p FROM (SELECT * FROM t) AS x (p), u", true, false),
+            ("SELECT x.p FROM t AS x (p), u", true, false),
+            (
+                "WITH x AS (SELECT * FROM t) SELECT x.a FROM x, u",
+                false,
+                false,
+            ),
+            (
+                "WITH x AS (SELECT * FROM t) SELECT x.* FROM x, u",
+                true,
+                false,
+            ),
+            (
+                "WITH y AS (SELECT * FROM t), x AS (SELECT * FROM y) SELECT * FROM x",
+                true,
+                false,
+            ),
+            (
+                "WITH y AS (SELECT a FROM t), x AS (SELECT * FROM y) SELECT * FROM x, u",
+                false,
+                true,
+            ),
+            (
+                "WITH x (p) AS (SELECT * FROM t) SELECT p FROM x",
+                true,
+                false,
+            ),
+            ("SELECT t.a FROM t NATURAL JOIN u", true, true),
+            (
+                "SELECT x.a FROM (SELECT * FROM t) AS x NATURAL JOIN (SELECT a FROM u) AS y",
+                true,
+                false,
+            ),
+            ("SELECT t.a FROM (t JOIN u USING (a))", false, false),
+            ("SELECT * FROM (t JOIN u USING (a))", true, true),
+            (
+                "SELECT a, (SELECT x.b FROM (SELECT t.*) AS x) FROM t",
+                false,
+                false,
+            ),
+            (
+                "SELECT a, (SELECT b FROM (SELECT t.* FROM u ORDER BY 1) AS x) FROM t",
+                true,
+                true,
+            ),
         ] {
             let model = model("m", sql);
             let select = Select::of(&model).expect("readable");
-            assert_eq!(select.reads("t", "x"), all, "{sql}");
+            let read = ["t", "u"].map(|table| select.reads(table, "z"));
+            assert_eq!(read, [of_t, of_u], "{sql}");
         }
     }
 

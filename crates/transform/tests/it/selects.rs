@@ -200,6 +200,24 @@ fn windows_have_postgres_frames() {
 }
 
 #[test]
+fn a_star_within_gives_what_is_asked_for_by_name() {
+    let shop = Shop::open();
+    for sql in [
+        "SELECT x.id, y.name FROM (SELECT * FROM t) x JOIN (SELECT p.* FROM product p) y ON y.id = x.id",
+        "WITH x AS (SELECT * FROM t), y AS (SELECT * FROM x) SELECT y.v FROM y WHERE EXISTS (SELECT * FROM product WHERE id = y.id)",
+        "SELECT id FROM category WHERE EXISTS (SELECT * FROM t) AND NOT EXISTS (SELECT * FROM product WHERE name = 'none')",
+        "SELECT DISTINCT ON (category_id) * FROM product ORDER BY category_id, id",
+        "SELECT COUNT(*) FROM (SELECT DISTINCT * FROM product) x",
+        "SELECT COUNT(*) FROM (SELECT * FROM product UNION SELECT * FROM product) x",
+        "SELECT x.c FROM (SELECT * FROM category ORDER BY 2 DESC NULLS LAST, 1 LIMIT 1) AS x (a, b, c)",
+        "WITH x AS (SELECT * FROM category) SELECT p.id AS product, x.* FROM product p JOIN x ON x.id = p.category_id",
+        "SELECT name FROM (SELECT * FROM (SELECT * FROM product) x JOIN t USING (id)) y WHERE v > 1",
+    ] {
+        shop.check(sql);
+    }
+}
+
+#[test]
 fn set_operations_in_a_row_have_one_type_and_their_own_order() {
     let shop = Shop::open();
     for sql in [
@@ -357,6 +375,8 @@ fn natural_joins_values_and_first_rows_are_taken() {
     for sql in [
         "SELECT id, c.name FROM category c NATURAL JOIN (SELECT id, name AS product FROM product) p",
         "SELECT * FROM (SELECT id, n AS parent_id FROM t) a NATURAL LEFT JOIN category ORDER BY id",
+        "SELECT p.name FROM t NATURAL JOIN product p",
+        "SELECT p.name FROM (SELECT * FROM t) x NATURAL JOIN (SELECT * FROM product) p",
         "SELECT * FROM (SELECT id AS a FROM category) x NATURAL JOIN (SELECT id AS b FROM product) y",
         "SELECT v.b, t.id FROM (VALUES (1, 'x'), (3, NULL), (NULL, 'y')) AS v (a, b) JOIN t ON t.n = v.a",
         "VALUES (1, NULL, 2.50), (NULL, 'b', 3)",

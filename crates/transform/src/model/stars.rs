@@ -1,0 +1,203 @@
+//! Of which tables a SELECT needs all columns: those that a `*` stands for where it matters which they are, and those that are
+//! joined by whatever they have in common. Where the columns of a sub-select are asked for by name, or just whether it has a
+//! row, its `*` stands for the columns that are named somewhere.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Visit,
+    Visitor,
+};
+
+/// The tables of a query whose columns are all needed, in lower case; what WITH names may be among them. `stars` of the query's
+/// signs are a `*` that may stand for columns: `None` if not all of them are found where it is known what they stand for.
+pub(crate) fn of(query: &Query, stars: usize) -> Option<BTreeSet<String>> {
+    let mut whole = BTreeSet::new();
+    // What WITH names is met before it is known whether all of its columns are needed.
+    loop {
+        let mut found = Found {
+            whole: whole.clone(),
+            ..Found::default()
+        };
+        let _ = query.visit(&mut found);
+        if found.is_unclear || found.stars != stars {
+            return None;
+        }
+        if found.whole.len() == whole.len() {
+            return Some(whole);
+        }
+        whole = found.whole;
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    whole: BTreeSet<String>,
+    /// The sub-selects, by where they lie, whose columns are asked for by name, if at all.
+    by_name: HashMap<*const Query, bool>,
+    stars: usize,
+    is_unclear: bool,
+}
+
+impl Visitor for Found {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let is_by_name = self.by_name.remove(&std::ptr::from_ref(query)) == Some(true);
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let is_whole = self.whole.contains(&lower(&cte.alias.name));
+            self.ask(&cte.query, !is_whole && cte.alias.columns.is_empty());
+        }
+        // ORDER BY may name a column by its place.
+        self.body(&query.body, is_by_name && query.order_by.is_none());
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Exists { subquery, .. } = expr {
+            self.ask(subquery, true);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Found {
+    fn ask(&mut self, query: &Query, is_by_name: bool) {
+        self.by_name.insert(std::ptr::from_ref(query), is_by_name);
+    }
+
+    fn body(&mut self, body: &SetExpr, is_by_name: bool) {
+        match body {
+            SetExpr::Select(select) => self.select(select, is_by_name),
+            SetExpr::Query(query) => self.ask(query, is_by_name),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.body(left, false);
+                self.body(right, false);
+            }
+            SetExpr::Table(table) => match &table.table_name {
+                Some(name) => self.whole.extend([name.to_lowercase()]),
+                None => self.is_unclear = true,
+            },
+            _ => {}
+        }
+    }
+
+    fn select(&mut self, select: &Select, is_by_name: bool) {
+        let is_grouped = match &select.group_by {
+            GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
+            GroupByExpr::All(_) => true,
+        };
+        let is_by_name = is_by_name && select.distinct.is_none() && !is_grouped;
+        let mut factors = Vec::new();
+        let mut is_natural = false;
+        for from in &select.from {
+            self.factors(from, &mut factors, &mut is_natural);
+        }
+        for factor in &factors {
+            self.add(factor, is_natural);
+        }
+        for item in &select.projection {
+            match item {
+                SelectItem::Wildcard(_) => {
+                    self.stars += 1;
+                    if !is_by_name {
+                        factors.iter().for_each(|factor| self.add(factor, true));
+                    }
+                }
+                SelectItem::QualifiedWildcard(of, _) => {
+                    self.stars += 1;
+                    if !is_by_name {
+                        self.add_named(of, &factors);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What a `*` behind a name stands for.
+    fn add_named(&mut self, of: &SelectItemQualifiedWildcardKind, factors: &[&TableFactor]) {
+        let name = match of {
+            SelectItemQualifiedWildcardKind::ObjectName(name) => last(name),
+            SelectItemQualifiedWildcardKind::Expr(_) => None,
+        };
+        let named = factors.iter().filter(|factor| {
+            let called = match factor {
+                TableFactor::Table { name, alias, .. } => match alias {
+                    Some(alias) => Some(lower(&alias.name)),
+                    None => last(name),
+                },
+                TableFactor::Derived { alias, .. } => alias.as_ref().map(|of| lower(&of.name)),
+                _ => None,
+            };
+            called.is_some() && called == name
+        });
+        let named: Vec<_> = named.collect();
+        // It may be of the query around it.
+        self.is_unclear |= named.is_empty();
+        named.into_iter().for_each(|factor| self.add(factor, true));
+    }
+
+    /// Adds the tables and sub-selects of FROM, and whether some are joined by all that they have in common.
+    fn factors<'q>(
+        &mut self,
+        from: &'q TableWithJoins,
+        factors: &mut Vec<&'q TableFactor>,
+        is_natural: &mut bool,
+    ) {
+        for join in &from.joins {
+            *is_natural |= match &join.join_operator {
+                JoinOperator::Join(on)
+                | JoinOperator::Inner(on)
+                | JoinOperator::Left(on)
+                | JoinOperator::LeftOuter(on)
+                | JoinOperator::Right(on)
+                | JoinOperator::RightOuter(on)
+                | JoinOperator::FullOuter(on)
+                | JoinOperator::CrossJoin(on) => matches!(on, JoinConstraint::Natural),
+                _ => true,
+            };
+        }
+        let joined = from.joins.iter().map(|join| &join.relation);
+        for factor in std::iter::once(&from.relation).chain(joined) {
+            match factor {
+                TableFactor::NestedJoin {
+                    table_with_joins,
+                    alias,
+                } => {
+                    // What is then called by another name.
+                    self.is_unclear |= alias.is_some();
+                    self.factors(table_with_joins, factors, is_natural);
+                }
+                factor => factors.push(factor),
+            }
+        }
+    }
+
+    /// Adds a table whose columns may all be needed. They are where they have other names.
+    fn add(&mut self, factor: &TableFactor, is_whole: bool) {
+        let is_renamed = |alias: &Option<TableAlias>| {
+            let alias = alias.as_ref();
+            alias.is_some_and(|alias| !alias.columns.is_empty())
+        };
+        match factor {
+            TableFactor::Table { name, alias, .. } if is_whole || is_renamed(alias) => {
+                self.whole.extend(last(name));
+            }
+            TableFactor::Derived {
+                subquery, alias, ..
+            } => self.ask(subquery, !is_whole && !is_renamed(alias)),
+            _ => {}
+        }
+    }
+}
+
+fn lower(name: &Ident) -> String {
+    name.value.to_lowercase()
+}
+
+fn last(name: &ObjectName) -> Option<String> {
+    name.0.last()?.as_ident().map(lower)
+}
