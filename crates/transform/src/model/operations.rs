@@ -224,18 +224,49 @@ pub(crate) enum WindowFunction {
     Lag(i64),
     First,
     Last,
+    /// The value of the row at this place of the frame, counted from 1.
+    Nth(i64),
+    PercentRank,
+    CumeDist,
     Aggregate(AggregateFunction),
 }
 
-/// Which rows of its partition a row sees.
+/// Which rows of its partition a row sees. Neither end moves back from one row to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub(crate) struct Frame {
+    pub(crate) unit: FrameUnit,
+    pub(crate) start: Bound,
+    pub(crate) end: Bound,
+}
+
+/// What the bounds of a frame are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameUnit {
+    Rows,
+    /// Rows that the order doesn't tell apart.
+    Peers,
+}
+
+/// Where a frame begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// At the partition's own begin or end.
+    Unbounded,
+    /// With what is so many units behind the row's own; before it where this is negative.
+    At(i64),
+}
+
+impl Frame {
     /// A row sees its whole partition.
-    Whole,
+    pub(crate) const WHOLE: Self = Self {
+        unit: FrameUnit::Rows,
+        start: Bound::Unbounded,
+        end: Bound::Unbounded,
+    };
     /// A row sees those before it, itself and its peers: what Postgres takes where there is an ORDER BY.
-    ToPeers,
-    /// A row sees those before it and itself.
-    ToRow,
-    /// A row sees the rows from so many behind it to so many behind it; before it where these are negative.
-    Rows(i64, i64),
+    pub(crate) const TO_PEERS: Self = Self {
+        unit: FrameUnit::Peers,
+        start: Bound::Unbounded,
+        end: Bound::At(0),
+    };
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 pub(crate) use super::operations::{
-    AggregateFunction, Comparison, Derived, Field, Frame, Function, Interval, Place, SetOperation,
-    Value, WindowFunction,
+    AggregateFunction, Bound, Comparison, Derived, Field, Frame, FrameUnit, Function, Interval,
+    Place, SetOperation, Value, WindowFunction,
 };
 use super::types::Type;
 

@@ -147,7 +147,7 @@ const SELECTS: &[(&str, &[&str])] = &[
         &["integer", "bigint"],
     ),
     (
-        "SELECT size AS a, sum(amount) OVER (PARTITION BY size ORDER BY id GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS b
+        "SELECT size AS a, sum(amount) OVER (PARTITION BY size ORDER BY id RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS b
          FROM sale ORDER BY id",
         &["text", "numeric(20,2)"],
     ),

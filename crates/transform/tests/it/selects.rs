@@ -186,17 +186,81 @@ fn windows_have_postgres_frames() {
             "SELECT id, SUM(v) {over} AS s, COUNT(*) {over} AS c, MIN(v) {over} AS l, FIRST_VALUE(id) {over} AS f, LAST_VALUE(k) {over} AS k FROM t"
         ));
     }
+    shop.check("SELECT id, PERCENT_RANK() OVER (ORDER BY n) AS p, CUME_DIST() OVER (ORDER BY n DESC) AS c, PERCENT_RANK() OVER (PARTITION BY id ORDER BY n) AS one FROM t");
     for frame in [
-        "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
-        "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
-        "ROWS BETWEEN 1000 PRECEDING AND CURRENT ROW",
         "RANGE BETWEEN 1 PRECEDING AND CURRENT ROW",
         "ROWS BETWEEN 1 FOLLOWING AND 1 PRECEDING",
         "ROWS BETWEEN CURRENT ROW AND 1 PRECEDING",
+        "ROWS 1 FOLLOWING",
+        "ROWS BETWEEN UNBOUNDED FOLLOWING AND UNBOUNDED FOLLOWING",
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED PRECEDING",
+        "ROWS n PRECEDING",
     ] {
         let sql = format!("SELECT id, SUM(n) OVER (ORDER BY id {frame}) AS s FROM t");
         shop.check_refused(&sql, &["frame"]);
     }
+    let sum = "SELECT id, AVG(v::float8) OVER (ORDER BY id ROWS BETWEEN 9 PRECEDING AND UNBOUNDED FOLLOWING) AS s FROM t";
+    shop.check_refused(sum, &["floats", "frames"]);
+    let unordered = "SELECT id, SUM(n) OVER (GROUPS 1 PRECEDING) AS s FROM t";
+    shop.check_refused(unordered, &["frame"]);
+    let none = "SELECT id, NTH_VALUE(n, 0) OVER (ORDER BY id) AS s FROM t";
+    shop.check_refused(none, &["list"]);
+}
+
+#[test]
+fn frames_of_any_size_give_what_postgres_gives() {
+    let shop = Shop::open();
+    // 125 rows, many of which no column but all ids together tells apart.
+    let from = "FROM t x, t y, t z";
+    let aggregates = |over: &str| {
+        format!(
+            "SUM(x.v) OVER {over} AS sum, COUNT(*) FILTER (WHERE y.n > 1) OVER {over} AS count, MIN(x.w) OVER {over} AS least,
+             MAX(y.c) OVER {over} AS most, AVG(z.id) OVER {over} AS mean, BOOL_OR(x.b) OVER {over} AS has, SUM(y.g) OVER {over} AS wide"
+        )
+    };
+    for frame in [
+        "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+        "ROWS BETWEEN 3 PRECEDING AND UNBOUNDED FOLLOWING",
+        "ROWS BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING",
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING",
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 2 FOLLOWING",
+        "ROWS BETWEEN 5000000000 PRECEDING AND 7 FOLLOWING",
+        "ROWS BETWEEN 20 PRECEDING AND 10 PRECEDING",
+        "ROWS BETWEEN 7 PRECEDING AND 9 FOLLOWING",
+        "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+        "GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+    ] {
+        let over =
+            format!("(PARTITION BY x.n ORDER BY y.s COLLATE \"C\", x.id, y.id, z.id {frame})");
+        shop.check(&format!(
+            "SELECT x.id, y.id AS y, z.id AS z, {} {from}",
+            aggregates(&over)
+        ));
+        shop.check(&format!(
+            "SELECT x.id, y.id AS y, z.id AS z, FIRST_VALUE(z.v) OVER {over} AS first, LAST_VALUE(y.s) OVER {over} AS last,
+             NTH_VALUE(x.k, 3) OVER {over} AS third {from}"
+        ));
+    }
+    for frame in [
+        "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+        "RANGE BETWEEN CURRENT ROW AND CURRENT ROW",
+        "GROUPS UNBOUNDED PRECEDING",
+        "GROUPS 1 PRECEDING",
+        "GROUPS BETWEEN 2 PRECEDING AND 1 PRECEDING",
+        "GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING",
+        "GROUPS BETWEEN 1 FOLLOWING AND 1 FOLLOWING",
+    ] {
+        let over = format!("(PARTITION BY x.id ORDER BY y.n NULLS FIRST {frame})");
+        shop.check(&format!(
+            "SELECT x.id, y.id AS y, z.id AS z, {} {from}",
+            aggregates(&over)
+        ));
+    }
+    let unordered = "(RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)";
+    shop.check(&format!(
+        "SELECT x.id, y.id AS y, z.id AS z, {} {from}",
+        aggregates(unordered)
+    ));
 }
 
 #[test]

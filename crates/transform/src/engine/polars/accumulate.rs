@@ -177,19 +177,57 @@ impl Input {
                 })
             }
             (Flat::Booleans(values), _) => State::Boolean(values.value(row)),
-            (Flat::Order(keys), State::Row(best)) => {
-                let kept = match self.function {
-                    AggregateFunction::Min => Ordering::Less,
-                    _ => Ordering::Greater,
-                };
-                // Of equal values Postgres takes the last.
-                let is_kept = keys.compare(best as usize, row) == kept;
-                State::Row(if is_kept { best } else { row as u32 })
-            }
+            (Flat::Order(keys), State::Row(best)) => State::Row(self.best(keys, best, row as u32)),
             (Flat::Order(_), _) => State::Row(row as u32),
             (Flat::None | Flat::Decimals(..), state) => state,
         };
         Ok(())
+    }
+
+    /// The row that has the least or greatest value of two: of equal ones Postgres takes the last.
+    fn best(&self, keys: &Keys, first: u32, second: u32) -> u32 {
+        let kept = match self.function {
+            AggregateFunction::Min => Ordering::Less,
+            _ => Ordering::Greater,
+        };
+        match keys.compare(first as usize, second as usize) == kept {
+            true => first,
+            false => second,
+        }
+    }
+
+    /// The state of some rows and of those that follow them; not of floats that are added up, where it depends on the order.
+    ///
+    /// # Errors
+    /// As [`Input::add`].
+    pub(super) fn merged(&self, first: State, second: State) -> Result<State, String> {
+        Ok(match (first, second) {
+            (State::Empty, state) | (state, State::Empty) => state,
+            (State::Count(one), State::Count(other)) => State::Count(one + other),
+            (State::Integer(one), State::Integer(other)) => {
+                State::Integer(one.checked_add(other).ok_or("bigint out of range")?)
+            }
+            (State::Numeric(one), State::Numeric(other)) => {
+                State::Numeric(carried(one.checked_add(other))?)
+            }
+            (State::Decimal(one, count), State::Decimal(other, more)) => {
+                State::Decimal(one.with(Function::Add, other)?, count + more)
+            }
+            (State::Boolean(one), State::Boolean(other)) => State::Boolean(match self.function {
+                AggregateFunction::All => one && other,
+                _ => one || other,
+            }),
+            (State::Row(one), State::Row(other)) => match &self.flat {
+                Flat::Order(keys) => State::Row(self.best(keys, one, other)),
+                _ => State::Row(other),
+            },
+            _ => return Err(format!("{:?} of parts is not put together", self.function)),
+        })
+    }
+
+    /// Whether the order in which values are added makes a difference.
+    pub(super) fn depends_on_order(&self) -> bool {
+        self.is_summed() && matches!(self.flat, Flat::Reals(_) | Flat::Doubles(_))
     }
 
     fn is_summed(&self) -> bool {

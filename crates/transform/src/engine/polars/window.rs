@@ -1,16 +1,15 @@
 //! Windows: values of each row's partition, in an order.
 
-use std::ops::Range;
-
 use polars::prelude::IdxCa;
 
-use super::accumulate::{Input, State};
+use super::accumulate::Input;
 use super::array::Array;
 use super::codes::{Codes, Nulls};
+use super::frame::{aggregated, end_of_peers, seen};
 use super::order::Keys;
 use super::relation::Engine;
 use super::rows::Rows;
-use crate::model::tree::{Frame, Relation, Window, WindowFunction};
+use crate::model::tree::{Relation, Window, WindowFunction};
 
 impl Engine<'_> {
     /// The columns of the input, and one for each window.
@@ -77,13 +76,16 @@ impl Engine<'_> {
                 for part in parts {
                     let is_kept =
                         |row: u32| is_kept.as_ref().is_none_or(|is_kept| is_kept[row as usize]);
-                    let run = running(&input, part, &order, window.frame, is_kept, &mut states);
+                    let run = aggregated(&input, part, window.frame, &order, &is_kept, &mut states);
                     run.map_err(|why| self.refused_window(window, &why))?;
                 }
                 let results = input.results(&states);
                 results.map_err(|why| self.refused_window(window, &why))
             }
-            WindowFunction::Lag(_) | WindowFunction::First | WindowFunction::Last => {
+            WindowFunction::Lag(_)
+            | WindowFunction::First
+            | WindowFunction::Last
+            | WindowFunction::Nth(_) => {
                 let Some(values) = values else {
                     anyhow::bail!("a window lacks its argument");
                 };
@@ -104,6 +106,13 @@ impl Engine<'_> {
                 };
                 all.take(&IdxCa::from_iter(places))
             }
+            function @ (WindowFunction::PercentRank | WindowFunction::CumeDist) => {
+                let mut found = vec![None; rows.height];
+                for part in parts {
+                    shares(function, part, &order, &mut found);
+                }
+                Ok(Array::of_doubles(found))
+            }
             function => {
                 let mut numbers = vec![None; rows.height];
                 for part in parts {
@@ -115,59 +124,7 @@ impl Engine<'_> {
     }
 }
 
-/// An aggregate of the rows of a partition up to the end of each row's frame.
-fn running(
-    input: &Input,
-    part: &[u32],
-    order: &Keys,
-    frame: Frame,
-    is_kept: impl Fn(u32) -> bool,
-    states: &mut [State],
-) -> Result<(), String> {
-    if let Frame::Rows(first, last) = frame {
-        for (at, &row) in part.iter().enumerate() {
-            let state = &mut states[row as usize];
-            for &other in &part[moved(part, at, first, last)] {
-                if is_kept(other) {
-                    input.add(state, other as usize)?;
-                }
-            }
-        }
-        return Ok(());
-    }
-    let mut state = input.empty();
-    let mut start = 0;
-    while start < part.len() {
-        let end = match frame {
-            Frame::Whole => part.len(),
-            Frame::ToPeers => end_of_peers(part, order, start),
-            Frame::ToRow | Frame::Rows(..) => start + 1,
-        };
-        for &row in part[start..end].iter().filter(|&&row| is_kept(row)) {
-            input.add(&mut state, row as usize)?;
-        }
-        part[start..end]
-            .iter()
-            .for_each(|&row| states[row as usize] = state);
-        start = end;
-    }
-    Ok(())
-}
-
-/// The rows of a partition that the one at a place sees, of a frame that moves.
-fn moved(part: &[u32], at: usize, first: i64, last: i64) -> Range<usize> {
-    let within = |place: i64| place.clamp(0, part.len() as i64) as usize;
-    let start = within(at as i64 + first);
-    start..within(at as i64 + last + 1).max(start)
-}
-
-/// Behind the last row that the order doesn't tell apart from the one at `start`.
-fn end_of_peers(part: &[u32], order: &Keys, start: usize) -> usize {
-    let is_peer = |row: &&u32| order.compare(part[start] as usize, **row as usize).is_eq();
-    start + part[start..].iter().take_while(is_peer).count()
-}
-
-/// The rows whose values the rows of a partition have.
+/// The rows whose values the rows of a partition have; where LAG finds none, one `behind` all rows has its default.
 fn positions(
     window: &Window,
     part: &[u32],
@@ -175,28 +132,41 @@ fn positions(
     behind: Option<u32>,
     places: &mut [Option<u32>],
 ) {
-    let (mut start, mut end) = (0, 0);
-    for (at, &row) in part.iter().enumerate() {
-        match window.frame {
-            Frame::Rows(first, last) => {
-                let seen = moved(part, at, first, last);
-                (start, end) = (seen.start, seen.end);
-            }
-            Frame::Whole => end = part.len(),
-            Frame::ToRow => end = at + 1,
-            Frame::ToPeers if at == end => end = end_of_peers(part, order, at),
-            Frame::ToPeers => {}
+    if let WindowFunction::Lag(step) = window.function {
+        for (at, &row) in part.iter().enumerate() {
+            let from = usize::try_from(at as i64 - step).ok();
+            let from = from.and_then(|from| part.get(from)).copied();
+            places[row as usize] = from.or_else(|| behind.map(|behind| behind + row));
         }
-        places[row as usize] = match window.function {
-            WindowFunction::Lag(step) => {
-                let from = usize::try_from(at as i64 - step)
-                    .ok()
-                    .and_then(|from| part.get(from));
-                from.copied().or_else(|| behind.map(|behind| behind + row))
+        return;
+    }
+    for (&row, range) in part.iter().zip(seen(window.frame, part, order)) {
+        let seen = &part[range];
+        let found = match window.function {
+            WindowFunction::First => seen.first(),
+            WindowFunction::Nth(place) => {
+                usize::try_from(place - 1).ok().and_then(|at| seen.get(at))
             }
-            WindowFunction::First => part[start..end].first().copied(),
-            _ => part[start..end].last().copied(),
+            _ => seen.last(),
         };
+        places[row as usize] = found.copied();
+    }
+}
+
+/// The shares of the rows of a partition that come before each, or before its peers end.
+fn shares(function: WindowFunction, part: &[u32], order: &Keys, shares: &mut [Option<f64>]) {
+    let mut start = 0;
+    while start < part.len() {
+        let end = end_of_peers(part, order, start);
+        let share = match function {
+            WindowFunction::CumeDist => end as f64 / part.len() as f64,
+            _ if part.len() == 1 => 0.0,
+            _ => start as f64 / (part.len() - 1) as f64,
+        };
+        part[start..end]
+            .iter()
+            .for_each(|&row| shares[row as usize] = Some(share));
+        start = end;
     }
 }
 

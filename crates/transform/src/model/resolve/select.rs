@@ -420,7 +420,7 @@ fn first_of(relation: Relation, alike: Vec<Scalar>, order: &[SortKey]) -> Relati
         filter: None,
         partition: alike,
         order: order.to_vec(),
-        frame: Frame::Whole,
+        frame: Frame::WHOLE,
         kind: Type::BigInt,
     };
     Relation::Filter {

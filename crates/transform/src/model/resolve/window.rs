@@ -3,7 +3,10 @@
 use sqlparser::ast::{Expr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType};
 
 use super::super::refusal::{Refusal, Result, place, place_of};
-use super::super::tree::{Derived, Frame, Node, Scalar, SortKey, Window, WindowFunction};
+use super::super::tree::{
+    AggregateFunction, Bound, Derived, Frame, FrameUnit, Node, Scalar, SortKey, Window,
+    WindowFunction,
+};
 use super::super::types::Type;
 use super::aggregate::is_aggregate;
 use super::arguments::Arguments;
@@ -39,8 +42,8 @@ impl Resolver<'_> {
         let frame = frame(spec, order.is_empty()).ok_or_else(|| {
             Refusal::of(
                 expr,
-                "has a frame that is not on the list: the default one, ROWS UNBOUNDED PRECEDING, or ROWS between two \
-                 numbers of rows",
+                "has a frame that is not on the list: ROWS or GROUPS between two bounds, or RANGE between UNBOUNDED and \
+                 CURRENT ROW",
             )
         })?;
         if arguments.is_distinct {
@@ -70,8 +73,8 @@ impl Resolver<'_> {
         match (name, count) {
             _ if arguments.is_star && name != "count" => return Err(refused()),
             (
-                "row_number" | "rank" | "dense_rank" | "ntile" | "lag" | "lead" | "first_value"
-                | "last_value",
+                "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile"
+                | "lag" | "lead" | "first_value" | "last_value" | "nth_value",
                 _,
             ) if filter.is_some() => {
                 return Err(refused());
@@ -79,12 +82,20 @@ impl Resolver<'_> {
             ("row_number", 0) => {}
             ("rank", 0) => window.function = WindowFunction::Rank,
             ("dense_rank", 0) => window.function = WindowFunction::DenseRank,
+            ("percent_rank", 0) => {
+                window.function = WindowFunction::PercentRank;
+                window.kind = Type::Double;
+            }
+            ("cume_dist", 0) => {
+                window.function = WindowFunction::CumeDist;
+                window.kind = Type::Double;
+            }
             ("ntile", 1) => {
                 window.function =
                     WindowFunction::Tile(number(0).filter(|parts| *parts > 0).ok_or_else(refused)?);
                 window.kind = Type::Integer;
             }
-            ("lag" | "lead" | "first_value" | "last_value", 1..=3) => {
+            ("lag" | "lead" | "first_value" | "last_value" | "nth_value", 1..=3) => {
                 let argument = self.scalar(arguments.values[0], inside)?;
                 let argument = match argument.kind {
                     Type::Unknown => self.cast_implicitly(argument, &Type::Text)?,
@@ -100,6 +111,7 @@ impl Resolver<'_> {
                     ("lead", _) => WindowFunction::Lag(-step),
                     ("first_value", 1) => WindowFunction::First,
                     ("last_value", 1) => WindowFunction::Last,
+                    ("nth_value", 2) if step > 0 => WindowFunction::Nth(step),
                     _ => return Err(refused()),
                 };
                 if let Some(otherwise) = arguments.values.get(2) {
@@ -135,7 +147,23 @@ impl Resolver<'_> {
             _ if !is_aggregate(name) => return Err(refused()),
             _ => {
                 let (aggregate, of) = self.aggregate(expr, name, arguments, filter, inside)?;
-                // The sum over a frame that moves is one of another order of addition in Postgres.
+                let argument = aggregate.argument.as_ref().map(|argument| &argument.kind);
+                let is_sum = matches!(
+                    aggregate.function,
+                    AggregateFunction::Sum | AggregateFunction::Mean
+                );
+                if is_sum
+                    && matches!(argument, Some(Type::Real | Type::Double))
+                    && !is_narrow(frame)
+                {
+                    return Err(Refusal::of(
+                        expr,
+                        format!(
+                            "adds up floats, whose sum depends on their order, of frames that begin anew with each row and \
+                             may have more than {MOST_ROWS} rows"
+                        ),
+                    ));
+                }
                 window.function = WindowFunction::Aggregate(aggregate.function);
                 window.kind = aggregate.kind;
                 window.argument = aggregate.argument;
@@ -181,63 +209,75 @@ impl Resolver<'_> {
     }
 }
 
-/// Rows that a frame which moves may have: its rows are added up for each row anew.
+/// Rows that a frame whose floats are added up for each row anew may have.
 const MOST_ROWS: i64 = 1000;
 
 /// The frame of a window; `None` if it is not on the list.
 fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
     let Some(frame) = &spec.window_frame else {
-        return Some(if is_unordered {
-            Frame::Whole
-        } else {
-            Frame::ToPeers
+        return Some(match is_unordered {
+            true => Frame::WHOLE,
+            false => Frame::TO_PEERS,
         });
     };
-    let from_start = matches!(frame.start_bound, WindowFrameBound::Preceding(None));
-    if !from_start {
-        let current = WindowFrameBound::CurrentRow;
-        let end_bound = frame.end_bound.as_ref().unwrap_or(&current);
-        let (start, end) = (step(&frame.start_bound)?, step(end_bound)?);
-        let is_taken = frame.units == WindowFrameUnits::Rows
-            && side(&frame.start_bound) <= side(end_bound)
-            && end - start < MOST_ROWS;
-        return is_taken.then_some(Frame::Rows(start, end));
-    }
-    match (&frame.units, &frame.end_bound) {
-        (_, Some(WindowFrameBound::Following(None))) if frame.units != WindowFrameUnits::Groups => {
-            Some(Frame::Whole)
-        }
-        (WindowFrameUnits::Rows, None | Some(WindowFrameBound::CurrentRow)) => Some(Frame::ToRow),
-        (WindowFrameUnits::Range, None | Some(WindowFrameBound::CurrentRow)) => {
-            Some(if is_unordered {
-                Frame::Whole
-            } else {
-                Frame::ToPeers
-            })
-        }
-        _ => None,
-    }
+    let (start, end) = (&frame.start_bound, frame.end_bound.as_ref());
+    let end = end.unwrap_or(&WindowFrameBound::CurrentRow);
+    let is_offset = |bound: &WindowFrameBound| {
+        let (WindowFrameBound::Preceding(rows) | WindowFrameBound::Following(rows)) = bound else {
+            return false;
+        };
+        rows.is_some()
+    };
+    let is_taken = match frame.units {
+        WindowFrameUnits::Rows => true,
+        WindowFrameUnits::Range => !is_offset(start) && !is_offset(end),
+        WindowFrameUnits::Groups => !is_unordered,
+    };
+    // Postgres takes no frame that ends on an earlier side of its row than it begins on.
+    let is_ordered = side(start) <= side(end)
+        && !matches!(start, WindowFrameBound::Following(None))
+        && !matches!(end, WindowFrameBound::Preceding(None));
+    (is_taken && is_ordered).then_some(Frame {
+        unit: match frame.units {
+            WindowFrameUnits::Rows => FrameUnit::Rows,
+            WindowFrameUnits::Range | WindowFrameUnits::Groups => FrameUnit::Peers,
+        },
+        start: bound(start)?,
+        end: bound(end)?,
+    })
 }
 
-/// How many rows behind its row a frame begins or ends.
-fn step(bound: &WindowFrameBound) -> Option<i64> {
+/// A bound of a frame; `None` if its number is not a literal.
+fn bound(bound: &WindowFrameBound) -> Option<Bound> {
     let number = |expr: &Expr| match expr {
-        Expr::Value(value) => value.value.to_string().parse::<i32>().ok().map(i64::from),
+        Expr::Value(value) => value.value.to_string().parse::<i64>().ok(),
         _ => None,
     };
-    match bound {
-        WindowFrameBound::CurrentRow => Some(0),
-        WindowFrameBound::Preceding(Some(rows)) => number(rows).map(|rows| -rows),
-        WindowFrameBound::Following(Some(rows)) => number(rows),
-        WindowFrameBound::Preceding(None) | WindowFrameBound::Following(None) => None,
-    }
+    Some(match bound {
+        WindowFrameBound::CurrentRow => Bound::At(0),
+        WindowFrameBound::Preceding(Some(units)) => Bound::At(-number(units)?),
+        WindowFrameBound::Following(Some(units)) => Bound::At(number(units)?),
+        WindowFrameBound::Preceding(None) | WindowFrameBound::Following(None) => Bound::Unbounded,
+    })
 }
 
-/// The side of its row that a bound of a frame lies on; Postgres takes no frame that ends on an earlier one than it begins on.
+/// The side of its row that a bound of a frame lies on.
 fn side(bound: &WindowFrameBound) -> i8 {
     match bound {
         WindowFrameBound::Preceding(_) => -1,
         WindowFrameBound::CurrentRow => 0,
         WindowFrameBound::Following(_) => 1,
+    }
+}
+
+/// Whether what is added up for each row anew is no more than so many rows.
+fn is_narrow(frame: Frame) -> bool {
+    match (frame.unit, frame.start, frame.end) {
+        // Each row is added to the sum of those before it.
+        (_, Bound::Unbounded, _) => true,
+        (FrameUnit::Rows, Bound::At(start), Bound::At(end)) => {
+            end.saturating_sub(start) < MOST_ROWS
+        }
+        _ => false,
     }
 }

@@ -112,6 +112,10 @@ impl Generator<'_> {
                 let (function, rows_differ) = self.choices.one_of(&functions);
                 (format!("{function}()"), Kind::Int8, rows_differ)
             }
+            Wanted::Number if self.choices.chance(15) => {
+                let function = self.choices.one_of(&["PERCENT_RANK", "CUME_DIST"]);
+                (format!("{function}()"), Kind::Double, false)
+            }
             _ if self.choices.chance(45) => {
                 let (call, kind) = self.aggregate_call(wanted, scope, depth, false)?;
                 let over = self.over(scope, Frame::Any);
@@ -129,11 +133,11 @@ impl Generator<'_> {
         ))
     }
 
-    /// LAG, LEAD, FIRST_VALUE or LAST_VALUE.
+    /// LAG, LEAD, FIRST_VALUE, LAST_VALUE or NTH_VALUE.
     fn value_of_other_row(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Typed {
         let operand = self.scalar(wanted, scope, depth);
         let (sql, mut kind) = (operand.typed(), operand.kind);
-        let call = match self.choices.weighted(&[30, 30, 20, 20]) {
+        let call = match self.choices.weighted(&[30, 30, 40]) {
             choice @ (0 | 1) => {
                 let function = ["LAG", "LEAD"][choice];
                 match self.choices.weighted(&[60, 20, 20]) {
@@ -146,10 +150,15 @@ impl Generator<'_> {
                     }
                 }
             }
-            2 => format!("FIRST_VALUE({sql})"),
             _ => {
-                let over = self.over(scope, Frame::Whole);
-                return Typed::closed(format!("LAST_VALUE({sql}) OVER ({over})"), kind);
+                let places = ["1", "2", "3"];
+                let call = match self.choices.below(3) {
+                    0 => format!("FIRST_VALUE({sql})"),
+                    1 => format!("LAST_VALUE({sql})"),
+                    _ => format!("NTH_VALUE({sql}, {})", self.choices.one_of(&places)),
+                };
+                let over = self.over(scope, Frame::Value);
+                return Typed::closed(format!("{call} OVER ({over})"), kind);
             }
         };
         Typed::closed(
@@ -168,27 +177,18 @@ impl Generator<'_> {
                 keys.collect::<Vec<_>>().join(", ")
             ));
         }
-        let frames: &[&str] = match frame {
-            Frame::Any if self.choices.chance(30) => &[
-                "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
-                "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
-                "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
-                "ROWS UNBOUNDED PRECEDING",
-                "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
-                "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
-                "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW",
-                "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
-                "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
-            ],
-            Frame::Whole if self.choices.chance(60) => &[
-                "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
-                "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
-            ],
-            _ => &[],
+        let (frames, total): (&[&str], bool) = match frame {
+            Frame::Total => (&[], true),
+            Frame::Value if self.choices.chance(50) => (&FRAMES_OF_ROWS, true),
+            Frame::Value if self.choices.chance(50) => (&FRAMES_OF_PEERS, true),
+            Frame::Value => (&[], true),
+            Frame::Any if self.choices.chance(25) => (&FRAMES_OF_ROWS, true),
+            Frame::Any if self.choices.chance(20) => (&FRAMES_OF_PEERS, false),
+            Frame::Any | Frame::Peers => (&[], false),
         };
-        let total = matches!(frame, Frame::Total | Frame::Whole) || !frames.is_empty();
         let mut order = Vec::new();
-        if total || self.choices.chance(70) {
+        // GROUPS are those of an order.
+        if total || !frames.is_empty() || self.choices.chance(70) {
             for _ in 0..=self.choices.below(2) {
                 let key = self.window_key(scope);
                 order.push(key + self.direction());
@@ -229,14 +229,45 @@ impl Generator<'_> {
     }
 }
 
+/// Frames of rows that are told apart by their order.
+const FRAMES_OF_ROWS: [&str; 14] = [
+    "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+    "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+    "ROWS UNBOUNDED PRECEDING",
+    "ROWS 3 PRECEDING",
+    "ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING",
+    "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW",
+    "ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+    "ROWS BETWEEN 2 PRECEDING AND UNBOUNDED FOLLOWING",
+    "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING",
+    "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING",
+    "ROWS BETWEEN 4 PRECEDING AND 2 PRECEDING",
+    "ROWS BETWEEN 1 FOLLOWING AND 3 FOLLOWING",
+    "ROWS BETWEEN 2000 PRECEDING AND 2 FOLLOWING",
+    "ROWS BETWEEN 1 PRECEDING AND 3000000000 FOLLOWING",
+];
+
+/// Frames of rows that are equal in their order.
+const FRAMES_OF_PEERS: [&str; 9] = [
+    "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
+    "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
+    "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING",
+    "RANGE CURRENT ROW",
+    "GROUPS UNBOUNDED PRECEDING",
+    "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW",
+    "GROUPS BETWEEN 1 PRECEDING AND 2 FOLLOWING",
+    "GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING",
+    "GROUPS BETWEEN 2 PRECEDING AND 1 PRECEDING",
+];
+
 /// What a window function needs of its order.
 enum Frame {
     /// Rows that are equal in it have equal results.
     Peers,
     /// No two rows may be equal in it.
     Total,
-    /// The same, and the frame may be the whole partition.
-    Whole,
+    /// The same, and the frame may be of any kind.
+    Value,
     /// An aggregate, which may have a frame of any kind.
     Any,
 }
