@@ -223,18 +223,17 @@ impl Type {
         )
     }
 
-    /// Whether Postgres can tell its values apart, group and join by them, and so can we. Which of the equal 1.0 and 1.00
-    /// stands for a group is open.
+    /// Whether Postgres can tell its values apart, group and join by them, and so can we.
     pub(crate) fn has_equality(&self) -> bool {
         !matches!(
             self,
-            Self::Json | Self::JsonBinary | Self::Opaque | Self::Name | Self::Unconstrained
+            Self::Json | Self::JsonBinary | Self::Opaque | Self::Name
         )
     }
 
     /// Whether values of the type are ordered by the values themselves.
     pub(crate) fn has_order(&self) -> bool {
-        *self == Self::Unconstrained || self.has_equality() && !matches!(self, Self::Enum(_))
+        self.has_equality() && !matches!(self, Self::Enum(_))
     }
 
     fn is_up_to(&self) -> bool {

@@ -2,9 +2,9 @@
 
 use super::accumulate::{Input, State};
 use super::codes::{Codes, Nulls};
-use super::relation::Engine;
+use super::relation::{Engine, SHOWN_APART};
 use super::rows::Rows;
-use crate::model::tree::{Aggregate, Relation, Scalar};
+use crate::model::tree::{Aggregate, AggregateFunction, Relation, Scalar};
 
 impl Engine<'_> {
     /// The keys and aggregates of groups; without keys one group, even of no row.
@@ -27,11 +27,11 @@ impl Engine<'_> {
         for key in keys {
             arrays.push(self.column(key, &rows)?);
         }
-        let groups = Codes::of(
-            &arrays.iter().collect::<Vec<_>>(),
-            rows.height,
-            Nulls::Equal,
-        );
+        let by: Vec<_> = arrays.iter().collect();
+        let groups = Codes::of(&by, rows.height, Nulls::Equal);
+        if let Some(at) = groups.shown_apart(&by) {
+            return Err(self.refused(&keys[at], SHOWN_APART));
+        }
         let count = if keys.is_empty() { 1 } else { groups.count };
         let first = groups.first_rows();
         let keys = Rows::new(rows.height, arrays.into_iter().map(Some).collect());
@@ -87,7 +87,12 @@ impl Engine<'_> {
                     .map(|&row| Some(groups[row as usize].into()))
                     .collect();
                 let groups = super::array::Array::of_integers(of_kept);
-                let codes = Codes::of(&[&groups, values], kept.len(), Nulls::Equal);
+                let by = [&groups, values];
+                let codes = Codes::of(&by, kept.len(), Nulls::Equal);
+                let is_counted = aggregate.function == AggregateFunction::Count;
+                if !is_counted && codes.shown_apart(&by).is_some() {
+                    return Err(refused(self, SHOWN_APART));
+                }
                 let mut is_first = vec![false; kept.len()];
                 codes
                     .first_rows()

@@ -56,6 +56,22 @@ impl Codes {
         Self { of: codes, count }
     }
 
+    /// The first of these columns in which equal rows have numerics with different numbers of digits after the point, so that it
+    /// is open which of them stands for all.
+    pub(super) fn shown_apart(&self, columns: &[&Array]) -> Option<usize> {
+        columns.iter().position(|column| {
+            let Array::Decimals(_, scales) = column else {
+                return false;
+            };
+            let mut scale_of = vec![None; self.count];
+            let rows = self.of.iter().zip(scales.iter());
+            let mut known = rows.filter_map(|(&code, scale)| Some((code, scale?)));
+            known.any(|(code, scale)| {
+                code != MISSING && *scale_of[code as usize].get_or_insert(scale) != scale
+            })
+        })
+    }
+
     /// The first row of each number.
     pub(super) fn first_rows(&self) -> Vec<u32> {
         let mut first = vec![MISSING; self.count];
@@ -183,6 +199,19 @@ mod tests {
         let column =
             Array::of_doubles(vec![Some(0.0), Some(-0.0), Some(f64::NAN), Some(-f64::NAN)]);
         assert_eq!(Codes::of(&[&column], 4, Nulls::Equal).of, [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn equal_numerics_are_shown_apart_where_their_scales_differ() {
+        let value = |digits, scale| Some(Decimal { digits, scale });
+        let alike = Array::of_decimals(vec![value(15, 1), value(10, 1), None, value(15, 1)]);
+        let apart = Array::of_decimals(vec![value(15, 1), value(10, 1), None, value(150, 2)]);
+        for (column, expected) in [(&alike, None), (&apart, Some(1))] {
+            let other = Array::of_integers(vec![Some(1), Some(1), Some(1), Some(1)]);
+            let columns = [&other, column];
+            let codes = Codes::of(&columns, 4, Nulls::Equal);
+            assert_eq!((codes.count, codes.shown_apart(&columns)), (3, expected));
+        }
     }
 
     proptest! {

@@ -13,7 +13,11 @@ use super::order::Keys;
 use super::rows::Rows;
 use super::tables::Tables;
 use crate::model::refusal::Refusal;
-use crate::model::tree::{Relation, Scalar, SetOperation, SortKey};
+use crate::model::tree::{Place, Relation, Scalar, SetOperation, SortKey};
+
+/// Why numerics are not put together.
+pub(super) const SHOWN_APART: &str = "numerics are equal and have different numbers of digits after the point, and which of \
+     them Postgres gives for all is open: cast them to numeric(p,s), or round them";
 
 /// Runs the SELECT of a model.
 pub(super) struct Engine<'a> {
@@ -62,8 +66,8 @@ impl Engine<'_> {
             Relation::Window { input, windows } => self.windowed(input, windows, needed),
             Relation::Distinct(input) => {
                 let rows = self.whole(input)?;
-                let first = Codes::of(&rows.all()?, rows.height, Nulls::Equal).first_rows();
-                rows.only(needed).take(&first)
+                let codes = self.codes_of_shown(&rows)?;
+                rows.only(needed).take(&codes.first_rows())
             }
             Relation::Set {
                 operation,
@@ -147,6 +151,19 @@ impl Engine<'_> {
         Refusal::at(scalar.at, why).of_data(self.model)
     }
 
+    /// The numbers of rows one of which is given for all that are equal to it.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if it is open which of them that is.
+    fn codes_of_shown(&self, rows: &Rows) -> anyhow::Result<Codes> {
+        let columns = rows.all()?;
+        let codes = Codes::of(&columns, rows.height, Nulls::Equal);
+        match codes.shown_apart(&columns) {
+            None => Ok(codes),
+            Some(_) => Err(Refusal::at(Place::default(), SHOWN_APART).of_data(self.model)),
+        }
+    }
+
     fn values(&mut self, values: &[Vec<Scalar>]) -> anyhow::Result<Rows> {
         let one = Rows::new(1, Vec::new());
         let mut whole = Rows::new(0, Vec::new());
@@ -213,7 +230,7 @@ impl Engine<'_> {
         }
         let (one, other) = (self.whole(left)?, self.whole(right)?);
         let both = one.above(&other)?;
-        let codes = Codes::of(&both.all()?, both.height, Nulls::Equal);
+        let codes = self.codes_of_shown(&both)?;
         if operation == SetOperation::Union {
             return both.only(needed).take(&codes.first_rows());
         }
