@@ -22,7 +22,7 @@ Examples:
   extrato transform --file-name '{id_associado}.csv'   movimento_flat/1.csv … instead of folders
   extrato transform --format parquet                   typed columns, exact decimals
   extrato transform --excel                            CSV for Excel in Brazil: ; and decimal comma
-  extrato transform --delimiter '\\t' --null-word NULL   tabs, and NULL in a word
+  extrato transform --delimiter '\\t' --null-word NULL  tabs, and a word for NULL
   extrato transform --format jsonl --compress zstd     an object for each row, in part-0.jsonl.zst
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
