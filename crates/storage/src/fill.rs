@@ -3,6 +3,7 @@
 //! Where a former output may lie, [`publish`](crate::publish) is the way.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
@@ -18,7 +19,7 @@ pub struct Filling {
     /// Whether the target was made for this run.
     is_new: bool,
     /// The lock file, which is locked for as long as it is open; if the run is killed, the system closes it.
-    _locked: File,
+    locked: File,
 }
 
 const STAGING: &str = ".extrato-loading";
@@ -57,7 +58,7 @@ impl Filling {
             target: target.to_owned(),
             lock: lock_path,
             is_new,
-            _locked: locked,
+            locked,
         })
     }
 
@@ -66,11 +67,23 @@ impl Filling {
         &self.folder
     }
 
+    /// Checks that nobody has removed the target, or emptied it, since this run began.
+    fn check_there(&self) -> anyhow::Result<()> {
+        if Place::folder(&self.target).still_holds(LOCK, &self.locked) {
+            return Ok(());
+        }
+        Err(Kind::Output.error(format!(
+            "{} was removed or emptied while this run wrote into it, so its files are not whole: run it again",
+            self.target.display()
+        )))
+    }
+
     /// Moves the files into place, the one named `last` after all others.
     ///
     /// # Errors
-    /// [`Kind::Output`] if a file cannot be moved.
+    /// [`Kind::Output`] if a file cannot be moved, or if the target was removed or emptied during the run.
     pub fn publish(mut self, last: &str) -> anyhow::Result<()> {
+        self.check_there()?;
         let entries =
             fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -80,6 +93,7 @@ impl Filling {
             fs::rename(self.folder.join(&name), &path)
                 .or_fail(Kind::Output, || cannot_write(&path))?;
         }
+        self.check_there()?;
         self.is_new = false;
         Ok(())
     }
@@ -87,7 +101,9 @@ impl Filling {
 
 impl Drop for Filling {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
+        if let Err(error) = fs::remove_dir_all(&self.folder)
+            && error.kind() != ErrorKind::NotFound
+        {
             tracing::warn!(%error, "{} could not be deleted", self.folder.display());
         }
         let _ = fs::remove_file(&self.lock);

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A folder, which need not be there yet.
@@ -41,6 +42,13 @@ impl Place {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Whether `lock`, which was taken as `name`, still lies in the folder: where it doesn't, the folder was removed or
+    /// emptied meanwhile, and what was written into it cannot be relied on.
+    pub fn still_holds(&self, name: &str, lock: &File) -> bool {
+        // A file without a name has no links; not every file system can say so.
+        self.join(name).exists() && lock.metadata().is_ok_and(|lock| lock.nlink() > 0)
     }
 
     /// Shares the lock `name` with others that read, so that no run takes it while the file is open.

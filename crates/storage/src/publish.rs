@@ -94,8 +94,24 @@ impl Staging {
         )))
     }
 
+    /// Checks that nobody has removed the output folder, or emptied it, since this run began.
+    fn check_there(&self) -> anyhow::Result<()> {
+        if Place::folder(&self.out).still_holds(LOCK, &self.lock) {
+            return Ok(());
+        }
+        Err(Kind::Output.error(format!(
+            "{} was removed or emptied while this run wrote into it, so its output is not whole: run it again",
+            self.out.display()
+        )))
+    }
+
     /// Puts the staged folder `name` in its place; the former one is deleted with the staging folder.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if that is not possible, if the place holds anything but a former output, or if the output folder
+    /// was removed or emptied during the run.
     pub fn publish_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        self.check_there()?;
         let (staged, target) = (self.path(name), self.out.join(name));
         let failed = || {
             format!(
@@ -118,6 +134,7 @@ impl Staging {
             }
             Err(error) => return Err(error).or_fail(Kind::Output, failed),
         }
+        self.check_there()?;
         Ok(target)
     }
 
@@ -138,7 +155,11 @@ impl Staging {
     /// Puts the staged file `file` and its manifest in their places. The former manifest is set aside first,
     /// so that at every moment a manifest that is there tells of the file that is there; the next run ends
     /// what a kill interrupts.
+    ///
+    /// # Errors
+    /// As [`publish_folder`](Self::publish_folder).
     pub fn publish_file(&self, file: &str) -> anyhow::Result<PathBuf> {
+        self.check_there()?;
         self.check_file_replaceable(file)?;
         let manifest = manifest::beside(file);
         let (target, published) = (self.out.join(file), self.out.join(&manifest));
@@ -153,6 +174,7 @@ impl Staging {
         publish().or_fail(Kind::Output, || {
             format!("cannot publish {}", target.display())
         })?;
+        self.check_there()?;
         Ok(target)
     }
 }
@@ -183,7 +205,9 @@ impl Drop for Staging {
         // Where publishing a file failed halfway, its former manifest is in here.
         let cleared =
             recover(&self.out, &self.folder).and_then(|()| fs::remove_dir_all(&self.folder));
-        if let Err(error) = cleared {
+        if let Err(error) = cleared
+            && error.kind() != ErrorKind::NotFound
+        {
             tracing::warn!(folder = %self.folder.display(), %error, "the staging folder stays; the next run clears it");
         }
         // Closing it would leave it to a process that was started meanwhile and has the file still open.
@@ -223,6 +247,38 @@ mod tests {
             .map(|entry| entry.file_name())
             .collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn an_output_folder_that_is_removed_or_emptied_meanwhile_is_an_error_even_if_it_is_made_again()
+    {
+        type Removal = fn(&Path);
+        let removals: [Removal; 3] = [
+            |out| fs::remove_dir_all(out).unwrap(),
+            |out| {
+                fs::remove_dir_all(out).unwrap();
+                for folder in ["", ".extrato-1", ".extrato-1/m"] {
+                    fs::create_dir(out.join(folder)).unwrap();
+                }
+                for file in ["m/a.csv", "m.csv", "m.csv.manifest.jsonl"] {
+                    fs::write(out.join(".extrato-1").join(file), "half").unwrap();
+                }
+            },
+            |out| fs::remove_file(out.join(LOCK)).unwrap(),
+        ];
+        for remove in removals {
+            let above = tempfile::tempdir().unwrap();
+            let out = above.path().join("out");
+            let staging = staged(&out, "1", "new");
+            remove(&out);
+            for published in [staging.publish_folder("m"), staging.publish_file("m.csv")] {
+                let error = published.unwrap_err();
+                assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
+                assert!(error.to_string().contains("removed or emptied"), "{error}");
+            }
+            drop(staging);
+            assert!(!out.join("m").exists() && !out.join("m.csv").exists());
+        }
     }
 
     #[test]
