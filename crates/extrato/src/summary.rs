@@ -136,6 +136,12 @@ pub(crate) fn of_load(report: &loader::Report) -> String {
     if let Some(rejects) = &report.rejects {
         text += &format!("  rejects in {}\n", rejects.display());
     }
+    for file in &report.earlier_rejects {
+        text += &format!(
+            "  rejects of an earlier load of the same files in {}\n",
+            file.display()
+        );
+    }
     text.trim_end().to_owned()
 }
 

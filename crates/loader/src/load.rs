@@ -18,7 +18,7 @@ use crate::write::file_plan::{self, FilePlan};
 use crate::write::files::{Run, begin, commit_with};
 use crate::write::ledger;
 use crate::write::refused_rows;
-use crate::write::rejects::{self, Rejects};
+use crate::write::rejects::{self, Continued, Rejects};
 
 /// Loads files into the tables of a schema, which are made if none of them exists.
 ///
@@ -43,19 +43,28 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
     })
 }
 
-/// Pairs each table with the load that it continues, if one committed a part of its file.
-fn goes_on_from<'t>(tables: &[&'t str], plans: &[Vec<FilePlan>]) -> Vec<(&'t str, Option<i64>)> {
-    let former = |plans: &Vec<FilePlan>| {
-        let mut begun = plans.iter().filter_map(|plan| plan.before);
-        begun
-            .find(|before| !before.complete)
-            .map(|before| before.load_id)
+/// Finds for each table the earlier loads whose rows this one does not judge again, since it leaves their files out or
+/// goes on from there.
+fn continued<'t>(
+    client: &mut Client,
+    options: &Options,
+    load_id: i64,
+    tables: &[&'t str],
+    plans: &[Vec<FilePlan>],
+) -> anyhow::Result<Vec<Continued<'t>>> {
+    let of_table = |(table, plans): (&&'t str, &Vec<FilePlan>)| {
+        // The same bytes twice in one load are of this one, and a table that is emptied has no earlier loads.
+        let known = plans.iter().filter(|plan| {
+            !options.truncate && plan.before.is_some_and(|before| before.load_id != load_id)
+        });
+        let sums: Vec<_> = known.filter_map(|plan| plan.sum).collect();
+        let loads = match sums.is_empty() {
+            true => Vec::new(),
+            false => ledger::earlier_loads(client, &options.schema, table, &sums, load_id)?,
+        };
+        Ok(Continued { table, loads })
     };
-    tables
-        .iter()
-        .copied()
-        .zip(plans.iter().map(former))
-        .collect()
+    tables.iter().zip(plans).map(of_table).collect()
 }
 
 fn in_order(
@@ -79,6 +88,7 @@ fn in_order(
         .iter()
         .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let continued = continued(client, options, load_id, &tables, &plans)?;
     let mut run = Run {
         options,
         cancel,
@@ -86,7 +96,7 @@ fn in_order(
         others,
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
-        rejects: Rejects::open(&options.rejects, load_id, &goes_on_from(&tables, &plans))?,
+        rejects: Rejects::open(&options.rejects, load_id, &continued)?,
         rows: Rows::default(),
     };
     let done = transaction(&mut run, client, &tables, &plans);
@@ -126,6 +136,7 @@ fn in_order(
         rows: run.rows,
         tables: reports,
         rejects: (!run.rejects.is_empty()).then(|| options.rejects.clone()),
+        earlier_rejects: run.rejects.kept().to_vec(),
         seconds: start.elapsed().as_secs_f64(),
     })
 }

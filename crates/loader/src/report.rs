@@ -61,8 +61,10 @@ pub struct Report {
     pub rows: Rows,
     /// What was loaded into each table, in foreign-key order.
     pub tables: Vec<TableReport>,
-    /// The folder that holds the rejects; `None` if there are none.
+    /// The folder that holds the rejects of this load; `None` if it has none.
     pub rejects: Option<PathBuf>,
+    /// The files that hold the rejects of earlier loads of the same files, whose rows this load did not judge again.
+    pub earlier_rejects: Vec<PathBuf>,
     /// How long the whole run took.
     pub seconds: f64,
 }

@@ -1,6 +1,7 @@
 //! Runs that are stopped: by Ctrl-C, by kill -9, at any moment.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -248,4 +249,189 @@ fn a_load_killed_at_any_moment_behind_a_pooler_leaves_nothing_and_the_next_one_l
     assert_eq!(finished.status.code(), Some(0), "{said}");
     assert_eq!(count(), 40_000);
     assert_eq!(pooler.held(), before);
+}
+
+/// The rejects of a folder: each file's name and the ids of the rows that it holds.
+fn rejected(folder: &Path) -> Vec<(String, Vec<String>)> {
+    let entries = fs::read_dir(folder).expect("the folder of rejects");
+    let mut files: Vec<_> = entries
+        .flatten()
+        .map(|entry| {
+            let text = fs::read_to_string(entry.path()).expect("rejects");
+            let raws = text.lines().skip(1).map(|line| {
+                let raw = line.rsplit('"').nth(1).expect("the raw text");
+                raw.trim_end_matches(',').to_owned()
+            });
+            let name = entry.file_name().into_string().expect("text");
+            (name, raws.collect())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn a_load_that_is_ended_and_continued_three_times_keeps_all_rejects() {
+    let world = World::new();
+    fs::create_dir(world.path("own")).unwrap();
+    let columns = "(id integer PRIMARY KEY, n integer NOT NULL)";
+    for (name, text) in [
+        (
+            "dataset.toml",
+            "name = \"own\"\n[[table]]\nname = \"first\"\nkey = [\"id\"]\n[[table]]\nname = \"item\"\nkey = [\"id\"]\n"
+                .to_owned(),
+        ),
+        (
+            "schema.sql",
+            format!("CREATE TABLE first {columns}; CREATE TABLE item {columns};"),
+        ),
+    ] {
+        fs::write(world.path("own").join(name), text).unwrap();
+    }
+    let rows = |count: u32, bad: &[u32]| {
+        let row = |id| match bad.contains(&id) {
+            true => format!("{id},\n"),
+            false => format!("{id},{id}\n"),
+        };
+        "id,n\n".to_owned() + &(1..=count).map(row).collect::<String>()
+    };
+    fs::write(world.path("first.csv"), rows(20, &[3, 17])).unwrap();
+    fs::write(world.path("item.csv"), rows(100, &[5, 38, 71, 99])).unwrap();
+    // A row whose id is locked makes its load wait.
+    let mut blocker = world.database.connect();
+    blocker
+        .batch_execute(&format!(
+            "CREATE SCHEMA own; CREATE TABLE own.first {columns}; CREATE TABLE own.item {columns};
+             CREATE FUNCTION own.wait() RETURNS trigger LANGUAGE plpgsql
+                 AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(NEW.id); RETURN NEW; END';
+             CREATE TRIGGER wait BEFORE INSERT ON own.item FOR EACH ROW EXECUTE FUNCTION own.wait();"
+        ))
+        .unwrap();
+    let line = "load --dataset own --table first=first.csv --table item=item.csv --commit-every 10";
+    let arguments: Vec<&str> = line.split(' ').collect();
+    for (id, name, code) in [
+        (35, "-TERM", Some(6)),
+        (66, "-KILL", None),
+        (95, "-INT", Some(6)),
+    ] {
+        blocker
+            .batch_execute(&format!("SELECT pg_advisory_lock({id})"))
+            .unwrap();
+        let mut child = start(world.command(&arguments));
+        wait_for_lock(&world);
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), code, "{name}");
+        blocker
+            .batch_execute("SELECT pg_advisory_unlock_all()")
+            .unwrap();
+        // The server ends the session of a killed program as it notices.
+        let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                        AND backend_type = 'client backend'";
+        for _ in 0..100 {
+            if blocker.query_one(sessions, &[]).unwrap().get::<_, i64>(0) == 0 {
+                break;
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+    let mut json = arguments.clone();
+    json.push("--json");
+    let report = world.done(&json).json();
+    let rows = &report["rows"];
+    assert_eq!(
+        (
+            &rows["read"],
+            &rows["loaded"],
+            &rows["rejected"],
+            &rows["skipped"]
+        ),
+        (&120.into(), &9.into(), &1.into(), &110.into()),
+        "{report:#}"
+    );
+    let count: i64 = blocker
+        .query_one("SELECT count(*) FROM own.item", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(count, 96);
+    let files = rejected(&world.path("rejects"));
+    let expected = [
+        ("first.load-1.csv", vec!["3", "17"]),
+        ("item.csv", vec!["99"]),
+        ("item.load-1.csv", vec!["5"]),
+        ("item.load-2.csv", vec!["38"]),
+        ("item.load-3.csv", vec!["71"]),
+    ];
+    let expected = expected.map(|(name, ids)| {
+        let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        (name.to_owned(), ids)
+    });
+    assert_eq!(files, expected);
+    let named: Vec<String> = ["first.load-1", "item.load-1", "item.load-2", "item.load-3"]
+        .iter()
+        .map(|name| format!("rejects/{name}.csv"))
+        .collect();
+    assert_eq!(report["earlier_rejects"], serde_json::json!(named));
+    let again = world.done(&arguments);
+    assert!(again.stdout.contains("item.load-4.csv"), "{}", again.stdout);
+    assert_eq!(rejected(&world.path("rejects")).len(), 5);
+}
+
+#[test]
+fn an_output_folder_that_is_removed_during_a_run_is_5() {
+    let world = World::new();
+    world.done(&["generate", "--associates", "50"]);
+    let mut blocker = world.database.connect();
+    for (line, folder) in [
+        ("transform", "data/out"),
+        ("transform --single-file --out single", "single"),
+        ("transform --stage=lake --out other", "lake"),
+        (
+            "transform --stage=lake --memory 64MB --out spilled",
+            "spilled",
+        ),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        blocker
+            .batch_execute("BEGIN; LOCK TABLE cards.movimento IN ACCESS EXCLUSIVE MODE")
+            .unwrap();
+        let child = world
+            .command(&arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for_lock(&world);
+        fs::remove_dir_all(world.path(folder)).unwrap();
+        blocker.batch_execute("COMMIT").unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(5), "{line}: {said}");
+        assert!(said.contains(folder), "{line}: {said}");
+    }
+    // The next run makes it again.
+    world.done(&["transform"]);
+}
+
+#[test]
+fn a_folder_of_generated_files_that_is_removed_meanwhile_is_5() {
+    let world = World::new();
+    let folder = world.path("files");
+    let mut child = start(world.command(&[
+        "generate",
+        "--associates",
+        "100000",
+        "--to",
+        "files",
+        "--format",
+        "csv",
+    ]));
+    while !folder.join(".extrato-loading/movimento.csv").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        sleep(Duration::from_millis(5));
+    }
+    while folder.exists() {
+        let _ = fs::remove_dir_all(&folder);
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert!(!folder.exists());
 }

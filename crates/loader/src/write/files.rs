@@ -192,6 +192,12 @@ impl Run<'_> {
         for (rule, count) in &outcome.rules {
             *report.rules.entry(rule.name()).or_default() += count;
         }
+        if let Some(before) = file_plan.before {
+            notes.push(format!(
+                "was loaded in part before, as load {}: goes on after its {} rows",
+                before.load_id, before.rows
+            ));
+        }
         notes.extend(said(&outcome, plan.grammar.line_end));
         if outcome.rows.read == 0 && !notes.iter().any(|note| note == sniff::EMPTY) {
             notes.push("has a header and no row".to_owned());
@@ -308,6 +314,9 @@ fn check_alone(
 }
 
 /// Publishes the rejects beside the rows, and commits both.
+///
+/// # Errors
+/// [`Kind::Output`] if the rejects cannot be written or were removed meanwhile; errors of the server.
 pub(crate) fn commit_with(
     client: &mut Client,
     options: &Options,
@@ -318,6 +327,7 @@ pub(crate) fn commit_with(
     } else {
         rejects.flush()?;
     }
+    rejects.check_there()?;
     client
         .batch_execute("COMMIT")
         .with_context(|| format!("cannot commit the rows in schema {}", options.schema))

@@ -9,7 +9,7 @@ use postgres::Client;
 use postgres::types::Type;
 
 use crate::report::Rows;
-use crate::write::rejects;
+use crate::write::rejects::{self, EarlierLoad};
 use storage::sum::Sum;
 
 /// The table that lists the files loaded.
@@ -104,6 +104,33 @@ pub(crate) fn find(
         complete: row.get(1),
         rows: row.get::<_, i64>(2) as u64,
     }))
+}
+
+/// Finds the loads other than `load_id` that did anything of files with these sums.
+///
+/// # Errors
+/// [`Kind::Connection`] if the ledger cannot be read.
+pub(crate) fn earlier_loads(
+    client: &mut Client,
+    schema: &str,
+    table: &str,
+    sums: &[Sum],
+    load_id: i64,
+) -> anyhow::Result<Vec<EarlierLoad>> {
+    let sums: Vec<String> = sums.iter().map(|sum| sum.hex()).collect();
+    let query = format!(
+        "SELECT load_id, sum(rows_rejected)::bigint FROM {} WHERE table_name = $1 AND load_id <> $3
+         GROUP BY load_id HAVING bool_or(xxh3 = ANY ($2) AND rows_read > 0) ORDER BY load_id",
+        qualified(schema, TABLE)
+    );
+    let rows = client
+        .query(&query, &[&table, &sums, &load_id])
+        .or_fail(Kind::Connection, || format!("cannot read {schema}.{TABLE}"))?;
+    let load = |row: &postgres::Row| EarlierLoad {
+        id: row.get(0),
+        rejected: row.get::<_, i64>(1) as u64,
+    };
+    Ok(rows.iter().map(load).collect())
 }
 
 /// What other loads have recorded so far, to be compared with what they will have recorded.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,6 +16,7 @@ use values::text;
 use crate::input::find::TableFiles;
 use crate::options::{DEFAULT_MAX_REJECTS, Options};
 use crate::report::Rows;
+use crate::write::left_rejects::{self, HEADER};
 use crate::write::reasons::{self, Reasons};
 use storage::source::Source;
 
@@ -24,8 +26,6 @@ pub(crate) const TABLE: &str = "extrato_reject";
 const LINE_BYTES: usize = 256;
 /// How many bytes are sent to the server at once.
 const SEND_BYTES: usize = 64 << 10;
-
-const HEADER: &str = "load_id,table_name,file,line,byte_offset,column_name,rule,message,raw\n";
 
 /// The statement that makes the table in a schema.
 pub(crate) fn create_sql(schema: &str) -> String {
@@ -53,7 +53,23 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Rejects {
     folder: PathBuf,
     load_id: i64,
+    /// The files of the loads that this one goes on from.
+    kept: Vec<PathBuf>,
     files: BTreeMap<String, Out>,
+}
+
+/// An earlier load that did something of the files of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EarlierLoad {
+    pub(crate) id: i64,
+    /// How many rows of the table it rejected and recorded as done.
+    pub(crate) rejected: u64,
+}
+
+/// A table, and the earlier loads of files of it that this load leaves out or goes on from.
+pub(crate) struct Continued<'t> {
+    pub(crate) table: &'t str,
+    pub(crate) loads: Vec<EarlierLoad>,
 }
 
 struct Out {
@@ -81,9 +97,9 @@ impl Out {
 }
 
 impl Rejects {
-    /// Opens the rejects of the load `load_id` in `folder`, which is made if needed. Files of rejects that an earlier
-    /// load of these tables left there are removed; if this load continues that one, they are kept as
-    /// `<table>.load-<its id>.csv`.
+    /// Opens the rejects of the load `load_id` in `folder`, which is made if needed. A file of rejects that an earlier
+    /// load of one of these tables left there is removed, unless this load goes on from that one: then the rejects of the
+    /// rows that are not judged again are kept as `<table>.load-<its id>.csv`.
     ///
     /// # Errors
     /// [`Kind::Output`] if the folder cannot be written, or holds a file with a table's name that doesn't hold
@@ -91,33 +107,41 @@ impl Rejects {
     pub(crate) fn open(
         folder: &Path,
         load_id: i64,
-        tables: &[(&str, Option<i64>)],
+        tables: &[Continued<'_>],
     ) -> anyhow::Result<Self> {
         let failed = || format!("cannot write rejects into {}", folder.display());
         fs::create_dir_all(folder).or_fail(Kind::Output, failed)?;
-        for (table, goes_on_from) in tables {
+        let mut kept = Vec::new();
+        for Continued { table, loads } in tables {
             let path = path_of(folder, table);
-            let Ok(file) = File::open(&path) else {
-                continue;
-            };
-            let mut first = String::new();
-            let read = BufReader::new(file)
-                .take(HEADER.len() as u64)
-                .read_line(&mut first);
-            // A load that was killed or met a full disk leaves the header's beginning, or nothing.
-            if read.is_err() || !HEADER.starts_with(&first) {
-                return Err(Kind::Output.error(format!(
-                    "{} is not a file of rejects and would be overwritten: name another folder with --rejects",
-                    path.display()
-                )));
-            }
-            match goes_on_from {
-                Some(former) => {
-                    fs::rename(&path, path_of(folder, &format!("{table}.load-{former}")))
+            if let Ok(file) = File::open(&path) {
+                let done = |id| {
+                    let load = loads.iter().find(|load| load.id == id);
+                    load.map(|load| load.rejected)
+                };
+                let left = left_rejects::read(file, done)
+                    .or_fail(Kind::Output, failed)?
+                    .ok_or_else(|| {
+                        Kind::Output.error(format!(
+                            "{} is not a file of rejects and would be overwritten: name another folder with --rejects",
+                            path.display()
+                        ))
+                    })?;
+                match left.load_id {
+                    Some(former) => left_rejects::keep(&path, &left, |number| {
+                        path_of(folder, &kept_name(table, former, number))
+                    }),
+                    None => fs::remove_file(&path),
                 }
-                None => fs::remove_file(&path),
+                .or_fail(Kind::Output, failed)?;
             }
-            .or_fail(Kind::Output, failed)?;
+            let of_table = loads.iter().flat_map(|load| {
+                let names = (1..).map(move |number| kept_name(table, load.id, number));
+                names
+                    .map(|name| path_of(folder, &name))
+                    .take_while(|path| path.exists())
+            });
+            kept.extend(of_table);
         }
         // A folder that cannot be written should be known before the first row is read.
         let probe = folder.join(".extrato-probe");
@@ -127,6 +151,7 @@ impl Rejects {
         Ok(Self {
             folder: folder.to_owned(),
             load_id,
+            kept,
             files: BTreeMap::new(),
         })
     }
@@ -164,10 +189,15 @@ impl Rejects {
         line.push(b'\n');
         if !self.files.contains_key(table) {
             let path = path_of(&self.folder, table);
-            let mut file = BufWriter::new(
-                File::create(&path)
-                    .or_fail(Kind::Output, || format!("cannot write {}", path.display()))?,
-            );
+            // Read again through the same opening, so that a file without a name can still be recorded.
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(&path)
+                .or_fail(Kind::Output, || format!("cannot write {}", path.display()))?;
+            let mut file = BufWriter::new(file);
             file.write_all(HEADER.as_bytes())
                 .or_fail(Kind::Output, || format!("cannot write {}", path.display()))?;
             let out = Out {
@@ -263,7 +293,12 @@ impl Rejects {
         )))
     }
 
-    /// Whether there are no rejects.
+    /// The files that hold rejects of the loads that this one goes on from.
+    pub(crate) fn kept(&self) -> &[PathBuf] {
+        &self.kept
+    }
+
+    /// Whether this load has no rejects.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
@@ -295,6 +330,23 @@ impl Rejects {
         Ok(())
     }
 
+    /// Checks that nobody has removed the files of rejects since this load began.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] with the way out.
+    pub(crate) fn check_there(&self) -> anyhow::Result<()> {
+        for out in self.files.values() {
+            let has_name = |file: &File| file.metadata().is_ok_and(|file| file.nlink() > 0);
+            if !out.path.exists() || !has_name(out.file.get_ref()) {
+                return Err(Kind::Output.error(format!(
+                    "{} was removed while this load wrote rejects into it: load again",
+                    out.path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Copies the rejects that are not in the table of `schema` yet into it, in the client's transaction.
     ///
     /// # Errors
@@ -307,20 +359,23 @@ impl Rejects {
                 continue;
             }
             let failed = || format!("cannot read {} again", out.path.display());
-            let mut file = File::open(&out.path).or_fail(Kind::Output, failed)?;
-            file.seek(SeekFrom::Start(out.published))
-                .or_fail(Kind::Output, failed)?;
+            let mut position = out.published;
             let mut writer = client
                 .copy_in(&format!("COPY {target} FROM STDIN (FORMAT csv)"))
                 .with_context(|| format!("cannot copy into {target}"))?;
             let mut buffer = vec![0; SEND_BYTES];
             loop {
-                match file.read(&mut buffer).or_fail(Kind::Output, failed)? {
-                    0 => break,
-                    count => writer
-                        .write_all(&buffer[..count])
-                        .with_context(|| format!("cannot copy into {target}"))?,
+                let file = out.file.get_ref();
+                let count = file
+                    .read_at(&mut buffer, position)
+                    .or_fail(Kind::Output, failed)?;
+                if count == 0 {
+                    break;
                 }
+                position += count as u64;
+                writer
+                    .write_all(&buffer[..count])
+                    .with_context(|| format!("cannot copy into {target}"))?;
             }
             writer
                 .finish()
@@ -335,6 +390,15 @@ impl Rejects {
 pub(crate) fn path_of(folder: &Path, table: &str) -> PathBuf {
     // A table's name may hold characters that a file's cannot.
     folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
+}
+
+/// The name under which the rejects of a table of an earlier load are kept; `number` tells apart loads of the same id,
+/// as those of two schemas.
+fn kept_name(table: &str, load_id: i64, number: u32) -> String {
+    match number {
+        1 => format!("{table}.load-{load_id}"),
+        number => format!("{table}.load-{load_id}-{number}"),
+    }
 }
 
 /// Refuses to read a file that the rejects would be written over.
@@ -373,6 +437,57 @@ fn field(text: &str, line: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
+    fn customer(loads: &[(i64, u64)]) -> [Continued<'static>; 1] {
+        let loads = loads.iter().map(|(id, rejected)| EarlierLoad {
+            id: *id,
+            rejected: *rejected,
+        });
+        [Continued {
+            table: "customer",
+            loads: loads.collect(),
+        }]
+    }
+
+    #[test]
+    fn rejects_of_a_load_that_is_continued_are_kept_whole_and_never_over_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = path_of(folder.path(), "customer");
+        let reject = |line: u32, rule: &str| {
+            format!("7,\"customer\",\"a,\"\"f\",{line},{line}0,\"n\",\"{rule}\",\"m\",\"a\nb\"\n")
+        };
+        let [first, again, second] =
+            [(1, "type"), (1, "range"), (2, "type")].map(|(line, rule)| reject(line, rule));
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("read");
+        let both = format!("{HEADER}{first}{again}{second}");
+        let one = format!("{HEADER}{first}{again}");
+        // What a killed load did not come to write is cut off, and so is what it did not come to commit.
+        for (text, rejected, kept, name) in [
+            (
+                format!("{both}{}", &first[..first.len() - 3]),
+                9,
+                &both,
+                "customer.load-7.csv",
+            ),
+            (format!("{both}7,\"cust"), 2, &both, "customer.load-7-2.csv"),
+            (both.clone(), 1, &one, "customer.load-7-3.csv"),
+        ] {
+            fs::write(&path, text).expect("written");
+            let loads = customer(&[(7, rejected), (8, 0)]);
+            let rejects = Rejects::open(folder.path(), 9, &loads).expect("opened");
+            assert!(!path.exists());
+            assert_eq!(read(name), *kept);
+            assert_eq!(rejects.kept().last(), Some(&folder.path().join(name)));
+        }
+        // What another load left, or what this one judges again, is removed.
+        for (id, rejected) in [(8, 2), (7, 0)] {
+            fs::write(&path, &both).expect("written");
+            let loads = customer(&[(id, rejected)]);
+            let rejects = Rejects::open(folder.path(), 9, &loads).expect("opened");
+            assert!(!path.exists());
+            assert_eq!(rejects.kept().len(), if id == 8 { 0 } else { 3 });
+        }
+    }
+
     #[test]
     fn fields_are_quoted_and_nul_is_shown() {
         let mut line = Vec::new();
@@ -385,11 +500,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = path_of(folder.path(), "customer");
         fs::write(&path, "id;name\n1;x\n").expect("written");
-        assert!(Rejects::open(folder.path(), 1, &[("customer", None)]).is_err());
+        assert!(Rejects::open(folder.path(), 1, &customer(&[])).is_err());
         assert_eq!(fs::read_to_string(&path).expect("read"), "id;name\n1;x\n");
         for left in [HEADER, &HEADER[..9], ""] {
             fs::write(&path, left).expect("written");
-            Rejects::open(folder.path(), 1, &[("customer", None)]).expect("opened");
+            Rejects::open(folder.path(), 1, &customer(&[])).expect("opened");
             assert!(!path.exists());
         }
     }
@@ -397,7 +512,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_no_reject_is_lost_silently() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut rejects = Rejects::open(folder.path(), 1, &[("customer", None)]).expect("opened");
+        let mut rejects = Rejects::open(folder.path(), 1, &customer(&[])).expect("opened");
         std::os::unix::fs::symlink("/dev/full", path_of(folder.path(), "customer"))
             .expect("a link");
         let violation = Violation {
