@@ -191,3 +191,57 @@ fn against_a_database_that_does_not_fit_is_named_with_its_code() {
     );
     assert_eq!(world.run(&["verify", "--dataset", "cards"]).code, 2);
 }
+
+#[test]
+fn outputs_of_several_datasets_in_one_folder_are_each_verified_by_their_own_manifest() {
+    let world = World::new();
+    world.done(&["pipeline", "--associates", "30", "-q"]);
+    // The walk of the README and the help goes on, in place of the rows that are there.
+    let laws = world.done(&["generate", "--describe"]).stdout;
+    fs::write(world.path("laws.toml"), laws).unwrap();
+    let arguments = [
+        "generate",
+        "--associates",
+        "30",
+        "--distributions",
+        "laws.toml",
+    ];
+    check(&world.run(&arguments), 4, &["--replace"]);
+    world.done(&[&arguments[..], &["--replace"]].concat());
+    world.done(&["transform", "-q"]);
+    world.done(&["generate", "--dataset", "sales", "--scale", "0.01", "-q"]);
+    world.done(&["transform", "--dataset", "sales", "-q"]);
+
+    let all = world.done(&["verify", "--json"]).json();
+    assert_eq!(all.as_array().unwrap().len(), 6);
+    for (dataset, compared, left_out) in [("cards", 1, 5), ("sales", 5, 1)] {
+        let arguments = ["verify", "--against-database", "--dataset", dataset];
+        let verified = world.done(&[&arguments[..], &["--json"]].concat());
+        let outputs = verified.json();
+        let outputs = outputs.as_array().unwrap();
+        let is_compared = |output: &&serde_json::Value| output["database"].is_object();
+        assert_eq!(outputs.iter().filter(is_compared).count(), compared);
+        assert_eq!(outputs.len(), compared + left_out);
+        let told = verified.stderr.matches("not compared with the database: ");
+        assert_eq!(told.count(), left_out, "{}", verified.stderr);
+        let summary = world.done(&arguments).stdout;
+        assert_eq!(
+            summary
+                .matches("it is an output of another dataset")
+                .count(),
+            left_out
+        );
+    }
+    // One output of another dataset, or none of the dataset, is still refused.
+    let one = "data/out/orders_per_customer.csv";
+    for arguments in [
+        &["verify", one, "--against-database"][..],
+        &["verify", "--against-database", "--dataset", "hiring"],
+    ] {
+        check(&world.run(arguments), 2, &["--dataset"]);
+    }
+    // What another dataset wrote is read again all the same.
+    let text = fs::read_to_string(world.path(one)).unwrap();
+    fs::write(world.path(one), text + "1,x,1\n").unwrap();
+    check(&world.run(&["verify", "--against-database"]), 8, &[one]);
+}

@@ -43,33 +43,50 @@ pub fn verify(path: &Path, cancel: &Cancel) -> anyhow::Result<Vec<Verified>> {
     outputs.iter().map(|output| output.check(cancel)).collect()
 }
 
-/// Verifies the outputs at `path`, and then compares each, row by row, with what its model's SELECT gives in Postgres, all in
-/// one snapshot. The join falls on the database.
+/// Verifies the outputs at `path`, and then compares each of the dataset's, row by row, with what its model's SELECT gives in
+/// Postgres, all in one snapshot. The join falls on the database. Outputs of other datasets beside them are not compared.
 ///
 /// # Errors
-/// As [`verify`]; [`Kind::Check`] naming file, row and column of the first difference; [`Kind::Usage`] if an
-/// output is none of the dataset's; and those of the database.
+/// As [`verify`]; [`Kind::Check`] naming file, row and column of the first difference; [`Kind::Usage`] if no
+/// output is one of the dataset's; and those of the database.
 pub fn verify_against_database(
     path: &Path,
     settings: &Settings,
     source: &Source,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Verified>> {
-    let outputs = outputs(path)?;
-    let models = outputs
+    let all = outputs(path)?;
+    let is_ours = |output: &Output| output.run.dataset == source.dataset.name;
+    let (ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
+    if ours.is_empty() {
+        // The first says what it is.
+        for output in &others {
+            source.model_of(output)?;
+        }
+    }
+    for output in &others {
+        tracing::info!(
+            "not compared with the database: {} is an output of dataset `{}`",
+            output.manifest.display(),
+            output.run.dataset
+        );
+    }
+    let models = ours
         .iter()
         .map(|output| source.model_of(output))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut verified = outputs
-        .iter()
-        .map(|output| output.check(cancel))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let check = |outputs: &[Output]| {
+        let checked = outputs.iter().map(|output| output.check(cancel));
+        checked.collect::<anyhow::Result<Vec<_>>>()
+    };
+    let (mut verified, others) = (check(&ours)?, check(&others)?);
     // A statement that was cancelled on the server says so in its own words; ours are clearer.
-    let compared = database::compare(settings, source, &outputs, &models, cancel)
+    let compared = database::compare(settings, source, &ours, &models, cancel)
         .map_err(|error| cancel.check().err().unwrap_or(error))?;
     for (verified, compared) in verified.iter_mut().zip(compared) {
         verified.database = Some(compared);
     }
+    verified.extend(others);
     Ok(verified)
 }
 
