@@ -13,6 +13,9 @@ use crate::options::{MAX_WORKERS, Mode, Options, Storage};
 use crate::recipe::Asked;
 use crate::registry::KnownDataset;
 
+/// Behind all other arguments of its heading.
+const LAST: usize = 999;
+
 /// Examples for the help of both binaries.
 pub const EXAMPLES: &str = "\
 Examples:
@@ -23,9 +26,10 @@ Examples:
   500 associates more, the same as if all had been generated at once
     extrato generate --associates 500 --append
   With faults in one row of a hundred, to see what a pipeline does about them
-    extrato generate --dirty 0.01
+    extrato generate --dirty 0.01 --replace
   With distributions of your own
-    extrato generate --describe > laws.toml; $EDITOR laws.toml; extrato generate --distributions laws.toml
+    extrato generate --describe > laws.toml; $EDITOR laws.toml
+    extrato generate --distributions laws.toml --replace
   As files, without a database
     extrato generate --scale 10 --to rows --format csv
   AdventureWorks' sales, half as many orders again, in schema sales; then files as they arrive, faults included
@@ -41,9 +45,9 @@ Examples:
 /// of workers, the machine or the date. A run that fails leaves the schema as it was.
 #[derive(Debug, Clone, clap::Args)]
 pub struct GenerateArgs {
-    /// Which rows, and where they go.
-    #[command(flatten)]
-    pub rows: RowsArgs,
+    /// Print the distributions and a sample of rows, without a database: a file for --distributions
+    #[arg(long, conflicts_with_all = ["append", "replace", "to"], help_heading = "Rows", display_order = LAST)]
+    pub describe: bool,
 
     /// Add associates to those that an earlier run made, as it made them: in one transaction, on one connection,
     /// with keys and indexes in place, so several times slower than a fresh load
@@ -77,18 +81,14 @@ pub struct GenerateArgs {
     )]
     pub format: FileFormat,
 
-    /// Print the distributions and a sample of rows, without a database: a file for --distributions
-    #[arg(long, conflicts_with_all = ["append", "replace", "to"], help_heading = "Rows")]
-    pub describe: bool,
+    /// Which rows, and where they go.
+    #[command(flatten)]
+    pub rows: RowsArgs,
 }
 
 /// Which rows, and where they go.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RowsArgs {
-    /// Where the rows go.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-
     /// The dataset: cards, sales or hiring. What is said of associates and distributions is for cards
     #[arg(
         long,
@@ -159,6 +159,10 @@ pub struct RowsArgs {
     /// Drop the dataset's own tables in the schema first; everything else in it stays
     #[arg(long, help_heading = "Loading")]
     pub replace: bool,
+
+    /// Where the rows go.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
 }
 
 impl GenerateArgs {

@@ -41,10 +41,6 @@ Examples:
 /// missing are made.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
-    /// The database that the rows go into.
-    #[command(flatten)]
-    pub connection: ConnectionArgs,
-
     /// The dataset: one built in, or the folder of one of your own
     #[arg(long, value_name = "NAME", help_heading = "Files")]
     pub dataset: String,
@@ -112,6 +108,10 @@ pub struct LoadArgs {
     /// How the files are written.
     #[command(flatten)]
     pub dialect: DialectArgs,
+
+    /// The database that the rows go into.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
 }
 
 /// How the files are written, where that differs from what dataset.toml says.
@@ -233,6 +233,8 @@ impl LoadArgs {
     }
 }
 
+const NO_SIZE: &str = "give a size such as 512MB or 4GiB";
+
 fn table_file(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((table, file)) if !table.is_empty() && !file.is_empty() => {
@@ -258,7 +260,8 @@ fn quote(text: &str) -> Result<Quote, String> {
 }
 
 fn max_record(text: &str) -> Result<usize, String> {
-    text.parse().and_then(load_rules::record_bytes)
+    let size = text.parse().map_err(|_| NO_SIZE)?;
+    load_rules::record_bytes(size)
 }
 
 fn decimal_mark(text: &str) -> Result<u8, String> {
@@ -270,7 +273,7 @@ fn decimal_mark(text: &str) -> Result<u8, String> {
 }
 
 fn memory(text: &str) -> Result<ByteSize, String> {
-    match text.parse()? {
+    match text.parse().map_err(|_| NO_SIZE)? {
         ByteSize(0) => Err("some memory is needed".to_owned()),
         size => Ok(size),
     }

@@ -40,17 +40,22 @@ Examples:
 /// in one step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TransformArgs {
-    #[command(flatten)]
-    /// Where the tables are.
-    pub connection: ConnectionArgs,
+    /// A built-in dataset, or the folder of your own
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        default_value = "cards",
+        help_heading = "Models"
+    )]
+    pub dataset: String,
+
+    /// Run this model alone, and read only what it needs; may be given several times [default: all models]
+    #[arg(long, value_name = "NAME", help_heading = "Models")]
+    pub model: Vec<String>,
 
     #[command(flatten)]
     /// Where and how to write.
     pub output: OutputArgs,
-
-    /// A built-in dataset, or the folder of your own
-    #[arg(long, value_name = "NAME|DIR", default_value = "cards")]
-    pub dataset: String,
 
     /// Read the tables that a run with --stage kept, and no database; what Polars does not take runs in a scratch database made
     /// from them [DIR unless named: data/lake]
@@ -65,10 +70,6 @@ pub struct TransformArgs {
     )]
     pub from_stage: Option<PathBuf>,
 
-    /// Run this model alone, and read only what it needs; may be given several times [default: all models]
-    #[arg(long, value_name = "NAME")]
-    pub model: Vec<String>,
-
     /// Print the first 20 rows of each output too; with --json they are in the summary
     #[arg(long, help_heading = "Output")]
     pub show: bool,
@@ -77,6 +78,10 @@ pub struct TransformArgs {
     /// those of an earlier run in one step; anything else of their names is refused
     #[arg(long, value_name = "SCHEMA", help_heading = "Output")]
     pub to_postgres: Option<String>,
+
+    #[command(flatten)]
+    /// Where the tables are.
+    pub connection: ConnectionArgs,
 }
 
 /// Where and how to write.
@@ -148,8 +153,10 @@ pub struct LimitArgs {
     pub engine: Engine,
 }
 
+const NO_SIZE: &str = "give a size such as 512MB or 4GiB";
+
 fn memory(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
+    let size: ByteSize = text.parse().map_err(|_| NO_SIZE)?;
     let least = ByteSize(LEAST_BYTES);
     match size < least {
         true => Err(format!("at least {least} are needed")),
@@ -179,21 +186,23 @@ pub struct VerifyArgs {
 
     /// Run the models in Postgres too and compare all rows. This puts the join, and a sort of its rows, on the
     /// database, which nothing else does
-    #[arg(long)]
+    #[arg(long, help_heading = "Comparison")]
     pub against_database: bool,
 
-    #[command(flatten)]
-    /// Where the tables are.
-    pub connection: ConnectionArgs,
-
-    /// The dataset that the outputs are of: a built-in one, or the folder of your own
+    /// The dataset whose outputs are compared: a built-in one, or the folder of your own. Those of others that lie in the
+    /// same folder are verified by their manifests alone
     #[arg(
         long,
         value_name = "NAME|DIR",
         default_value = "cards",
-        requires = "against_database"
+        requires = "against_database",
+        help_heading = "Comparison"
     )]
     pub dataset: String,
+
+    #[command(flatten)]
+    /// Where the tables are.
+    pub connection: ConnectionArgs,
 }
 
 impl VerifyArgs {
