@@ -6,6 +6,7 @@ pub mod connect;
 pub mod copy;
 pub mod embedded;
 pub mod lock;
+pub mod lock_wait;
 pub mod mirror;
 pub mod snapshot;
 mod sqlstate;

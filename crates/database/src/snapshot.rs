@@ -14,6 +14,7 @@ use crate::catalogue::{self, LiveTable, Wanted};
 use crate::connect::{Cancel, Connection, OneOf, Settings};
 use crate::copy::read::Blocks;
 use crate::copy::write::RowForm;
+use crate::lock_wait::{self, LockMode};
 use crate::sqlstate;
 use crate::transaction;
 
@@ -105,24 +106,22 @@ impl Snapshot {
             check_rights(client, schema, &tables)?;
             Ok(tables)
         })?;
-        connection
-            .batch_execute(&transaction::opening(MODE))
-            .context("opening the snapshot")?;
         let is_lockable =
             |table: &LiveTable| table.is_readable && matches!(table.relkind, 'r' | 'p' | 'v');
         let (lockable, others): (Vec<_>, Vec<_>) =
             before.iter().partition(|table| is_lockable(table));
-        if !lockable.is_empty() {
-            let names = lockable
-                .iter()
-                .map(|table| qualified(schema, &table.schema.name));
-            connection
-                .batch_execute(&format!(
-                    "LOCK TABLE {} IN ACCESS SHARE MODE",
-                    names.collect::<Vec<_>>().join(", ")
-                ))
-                .context("locking the tables")?;
-        }
+        let names: Vec<_> = lockable
+            .iter()
+            .map(|table| qualified(schema, &table.schema.name))
+            .collect();
+        let begin = |client: &mut Client| {
+            client
+                .batch_execute(&transaction::opening(MODE))
+                .context("opening the snapshot")
+        };
+        let mode = LockMode::AccessShare;
+        lock_wait::lock_tables(&mut connection, &begin, "ROLLBACK", &names, mode)
+            .context("locking the tables")?;
         let id: String = connection
             .query_typed_one("SELECT pg_export_snapshot()", &[])
             .context("exporting the snapshot")?

@@ -7,6 +7,7 @@ use database::catalogue::identifier::qualified;
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
 use postgres::Client;
+use tracing::field;
 
 use crate::input::find::{self, TableFiles};
 use crate::keys::sets::KeySets;
@@ -96,6 +97,7 @@ fn in_order(
         others,
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
+        index_seconds: 0.0,
         rejects: Rejects::open(&options.rejects, load_id, &continued)?,
         rows: Rows::default(),
     };
@@ -112,8 +114,11 @@ fn in_order(
         .iter()
         .map(|table| qualified(schema, table))
         .collect();
+    let analysed = Instant::now();
+    let span = tracing::info_span!("collecting statistics", waits = field::Empty);
     transaction::begin(client)
         .and_then(|()| {
+            let _shown = span.entered();
             let analyze = format!("ANALYZE {}; COMMIT", targets.join(", "));
             Ok(client.batch_execute(&analyze)?)
         })
@@ -137,6 +142,7 @@ fn in_order(
         tables: reports,
         rejects: (!run.rejects.is_empty()).then(|| options.rejects.clone()),
         earlier_rejects: run.rejects.kept().to_vec(),
+        index_seconds: run.index_seconds + analysed.elapsed().as_secs_f64(),
         seconds: start.elapsed().as_secs_f64(),
     })
 }
@@ -161,7 +167,7 @@ fn transaction(
         if judges || run.options.commit_every.is_some() {
             // The server tells which row breaks a rule of its own only as it takes that row, and a load that is
             // continued needs the keys.
-            tables::add_keys(client, dataset, schema, &mut run.unkeyed)?;
+            run.add_keys(client)?;
         }
         targets
     } else {
@@ -180,9 +186,7 @@ fn into_tables(
     targets: &[Target],
     plans: &[Vec<FilePlan>],
 ) -> anyhow::Result<Vec<TableReport>> {
-    let Options {
-        dataset, schema, ..
-    } = run.options;
+    let schema = &run.options.schema;
     tables::lock(client, schema, tables)?;
     if run.options.truncate {
         if !run.options.allow_empty {
@@ -214,7 +218,7 @@ fn into_tables(
         });
         reports.push(run.table(client, target, tables, plans)?);
     }
-    tables::add_keys(client, dataset, schema, &mut run.unkeyed)?;
+    run.add_keys(client)?;
     for report in &reports {
         report.rows.check(&report.table)?;
         run.rows.add(&report.rows);

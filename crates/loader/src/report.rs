@@ -65,6 +65,8 @@ pub struct Report {
     pub rejects: Option<PathBuf>,
     /// The files that hold the rejects of earlier loads of the same files, whose rows this load did not judge again.
     pub earlier_rejects: Vec<PathBuf>,
+    /// How long it took to add keys, foreign keys and indexes to tables that were made, and to collect statistics.
+    pub index_seconds: f64,
     /// How long the whole run took.
     pub seconds: f64,
 }

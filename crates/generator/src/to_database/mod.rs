@@ -13,6 +13,7 @@ use anyhow::Context;
 use database::lock::lock;
 use database::{Cancel, Settings, transaction};
 use postgres::Client;
+use tracing::field;
 
 use crate::options::{Mode, Options, processors};
 use crate::recipe::{Recipe, VERSION};
@@ -89,7 +90,7 @@ fn fill(
     };
     let created =
         schema::create_loading(control, loading, &options.dataset, options.storage.unlogged)?;
-    let (tables, seconds) = match workers {
+    let (tables, (load_seconds, mut index_seconds)) = match workers {
         1 => fill.rows(&mut [WorkerConnection::Lent(control)])?,
         _ => {
             control
@@ -99,12 +100,15 @@ fn fill(
                 .and_then(|()| schema::check_same(control, loading, created))
                 .and_then(|()| fill.rows_over_connections());
             filled
-                .and_then(|filled| fill.publish(control, &recipe).map(|()| filled))
+                .and_then(|(tables, (load_seconds, index_seconds))| {
+                    let analyzed = fill.publish(control, &recipe)?;
+                    Ok((tables, (load_seconds, index_seconds + analyzed)))
+                })
                 .inspect_err(|_| schema::drop_loading(settings, control, loading, created))?
         }
     };
     if workers == 1 {
-        fill.publish(control, &recipe)?;
+        index_seconds += fill.publish(control, &recipe)?;
     }
     Ok(Report::new(
         options,
@@ -112,7 +116,7 @@ fn fill(
         source.as_ref(),
         tables,
         workers,
-        seconds,
+        (load_seconds, index_seconds),
         start,
     ))
 }
@@ -153,6 +157,11 @@ impl Fill<'_> {
         let load_seconds = loaded.elapsed().as_secs_f64();
         let indexed = Instant::now();
         tracing::info!("adding keys, foreign keys and indexes");
+        let span = tracing::info_span!(
+            "adding keys, foreign keys and indexes",
+            waits = field::Empty
+        );
+        let _shown = span.entered();
         for connection in &mut *connections {
             connection.refresh(cancel)?;
         }
@@ -165,8 +174,9 @@ impl Fill<'_> {
         Ok((tables, (load_seconds, indexed.elapsed().as_secs_f64())))
     }
 
-    /// Records what was made and moves it into place, in the control connection's transaction.
-    fn publish(&self, control: &mut Client, recipe: &Recipe) -> anyhow::Result<()> {
+    /// Records what was made and moves it into place, in the control connection's transaction. Returns the seconds that
+    /// ANALYZE took.
+    fn publish(&self, control: &mut Client, recipe: &Recipe) -> anyhow::Result<f64> {
         let Options {
             dataset,
             schema,
@@ -174,7 +184,10 @@ impl Fill<'_> {
             mode,
             ..
         } = self.options;
-        keys::analyze(control, self.loading, self.source)?;
+        let began = Instant::now();
+        let span = tracing::info_span!("collecting statistics", waits = field::Empty);
+        span.in_scope(|| keys::analyze(control, self.loading, self.source))?;
+        let analyze_seconds = began.elapsed().as_secs_f64();
         let generation = Generation {
             dataset: dataset.name.clone(),
             version: VERSION,
@@ -186,6 +199,6 @@ impl Fill<'_> {
         self.cancel.check()?;
         schema::publish(control, self.loading, schema, *mode == Mode::Replace)?;
         tracing::info!(schema, "moved into place");
-        Ok(())
+        Ok(analyze_seconds)
     }
 }

@@ -2,10 +2,12 @@
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted, relation};
+use database::lock_wait::{self, LockMode};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind, OrFail};
 use postgres::Client;
 use postgres::error::SqlState;
+use tracing::field;
 
 /// Whether the schema has any of the dataset's tables.
 ///
@@ -50,14 +52,6 @@ pub(crate) fn rules_of_the_server(
     Ok(rules.iter().map(|row| row.get(0)).collect())
 }
 
-fn list(schema: &str, tables: &[&str]) -> String {
-    let names: Vec<_> = tables
-        .iter()
-        .map(|table| qualified(schema, table))
-        .collect();
-    names.join(", ")
-}
-
 /// A table that is to be emptied.
 pub(crate) struct Emptied<'a> {
     pub(crate) table: &'a str,
@@ -100,16 +94,18 @@ pub(crate) fn truncate(
 /// # Errors
 /// Errors of the server.
 pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow::Result<()> {
-    client.batch_execute("SAVEPOINT locking")?;
-    let locked = client.batch_execute(&format!(
-        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE",
-        list(schema, tables)
-    ));
+    let begin = |client: &mut Client| Ok(client.batch_execute("SAVEPOINT locking")?);
+    let names: Vec<_> = tables
+        .iter()
+        .map(|table| qualified(schema, table))
+        .collect();
+    let (undo, mode) = ("ROLLBACK TO SAVEPOINT locking", LockMode::ShareRowExclusive);
+    let locked = lock_wait::lock_tables(client, &begin, undo, &names, mode);
     match locked {
         Ok(()) => client.batch_execute("RELEASE SAVEPOINT locking")?,
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+        Err(error) if is_without_right(&error) => {
             tracing::debug!(%error, "tables are not locked");
-            client.batch_execute("ROLLBACK TO SAVEPOINT locking")?;
+            client.batch_execute(undo)?;
         }
         Err(error) => {
             return Err(error)
@@ -117,6 +113,11 @@ pub(crate) fn lock(client: &mut Client, schema: &str, tables: &[&str]) -> anyhow
         }
     }
     Ok(())
+}
+
+fn is_without_right(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<postgres::Error>();
+    cause.and_then(|error| error.code()) == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
 }
 
 /// What fires a row trigger, as `pg_trigger.tgtype` has it (src/include/catalog/pg_trigger.h).
@@ -190,8 +191,11 @@ pub(crate) fn add_keys(
         return Ok(());
     }
     tracing::info!("adding keys, foreign keys and indexes");
-    client
-        .batch_execute(&dataset.constraints_sql)
+    let span = tracing::info_span!(
+        "adding keys, foreign keys and indexes",
+        waits = field::Empty
+    );
+    span.in_scope(|| client.batch_execute(&dataset.constraints_sql))
         .with_context(|| format!("cannot add the keys in schema {schema}"))
         .map_err(with_detail)
 }

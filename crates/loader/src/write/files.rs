@@ -42,12 +42,25 @@ pub(crate) struct Run<'a> {
     pub(crate) keys: KeySets,
     /// Whether the tables were made by this load and still lack their keys.
     pub(crate) unkeyed: bool,
+    /// How long adding the keys took.
+    pub(crate) index_seconds: f64,
     pub(crate) rejects: Rejects,
     /// The rows of the tables that are done.
     pub(crate) rows: Rows,
 }
 
 impl Run<'_> {
+    /// Adds the keys of tables that were made by this load and still lack them.
+    pub(crate) fn add_keys(&mut self, client: &mut Client) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let Options {
+            dataset, schema, ..
+        } = self.options;
+        tables::add_keys(client, dataset, schema, &mut self.unkeyed)?;
+        self.index_seconds += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
     /// Loads the files of one of `tables`, which are all locked.
     pub(crate) fn table(
         &mut self,

@@ -1,0 +1,124 @@
+//! Waiting for locks on tables, and saying for whom.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use postgres::Client;
+use postgres::error::SqlState;
+use tracing::field;
+
+use crate::catalogue::identifier::literal;
+
+/// What a lock on tables keeps others from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// Nobody may drop, alter, truncate or rewrite the tables.
+    AccessShare,
+    /// Nobody may write into the tables either.
+    ShareRowExclusive,
+}
+
+impl LockMode {
+    /// The mode's name in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccessShare => "ACCESS SHARE",
+            Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
+        }
+    }
+
+    /// The modes that this one waits for, as `pg_locks` names them (Postgres's documentation, table 13.2).
+    const fn conflicting(self) -> &'static [&'static str] {
+        match self {
+            Self::AccessShare => &["AccessExclusiveLock"],
+            Self::ShareRowExclusive => &[
+                "RowExclusiveLock",
+                "ShareUpdateExclusiveLock",
+                "ShareLock",
+                "ShareRowExclusiveLock",
+                "ExclusiveLock",
+                "AccessExclusiveLock",
+            ],
+        }
+    }
+
+    /// The statement that locks `tables`, which are qualified and quoted.
+    fn statement(self, tables: &[String]) -> String {
+        format!("LOCK TABLE {} IN {} MODE", tables.join(", "), self.name())
+    }
+}
+
+/// Locks `tables`, which are qualified and quoted, in what `begin` begins: a transaction, or a part of one. If others hold
+/// them, says who before it waits.
+///
+/// What was begun is rolled back then by the statement `undo` and begun once more, since asking would give a transaction
+/// a snapshot of before the lock.
+///
+/// # Errors
+/// The server's, with the transaction still open.
+pub fn lock_tables(
+    client: &mut Client,
+    begin: &dyn Fn(&mut Client) -> anyhow::Result<()>,
+    undo: &str,
+    tables: &[String],
+    mode: LockMode,
+) -> anyhow::Result<()> {
+    begin(client)?;
+    if tables.is_empty() {
+        return Ok(());
+    }
+    let statement = mode.statement(tables);
+    match client.batch_execute(&format!("{statement} NOWAIT")) {
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {}
+        locked => return Ok(locked?),
+    }
+    client.batch_execute(undo)?;
+    let holders = holders(client, tables, mode).unwrap_or_else(|error| {
+        tracing::debug!(%error, "who holds the tables cannot be asked");
+        Vec::new()
+    });
+    let whom = match holders.is_empty() {
+        true => "another session".to_owned(),
+        false => holders.join(", "),
+    };
+    tracing::info!("waiting for locks on {}: {whom}", tables.join(", "));
+    let began = Instant::now();
+    let span = tracing::info_span!("waiting for locks", waits = field::Empty);
+    begin(client)?;
+    span.in_scope(|| client.batch_execute(&statement))?;
+    tracing::info!("waited {:.1} s for locks", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// The sessions that hold or ask for what keeps `mode` from `tables`: process, program and user.
+fn holders(client: &mut Client, tables: &[String], mode: LockMode) -> anyhow::Result<Vec<String>> {
+    let list = |texts: &mut dyn Iterator<Item = &str>| {
+        let texts: Vec<_> = texts.map(literal).collect();
+        texts.join(", ")
+    };
+    let query = format!(
+        "SELECT DISTINCT l.pid::text, coalesce(a.application_name, ''), coalesce(a.usename::text, '')
+         FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+         WHERE l.locktype = 'relation' AND l.pid <> pg_backend_pid()
+           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+           AND l.relation IN (SELECT to_regclass(name)::oid FROM unnest(ARRAY[{}]) AS name)
+           AND l.mode IN ({})
+         ORDER BY 1",
+        list(&mut tables.iter().map(String::as_str)),
+        list(&mut mode.conflicting().iter().copied())
+    );
+    let answers = client.simple_query(&query).context("asking for locks")?;
+    let rows = answers.iter().filter_map(|answer| match answer {
+        postgres::SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let told = rows.map(|row| {
+        let cell = |index| row.get(index).unwrap_or_default();
+        let program = match cell(1) {
+            "" => "a program without a name".to_owned(),
+            name => name.to_owned(),
+        };
+        format!("process {} ({program}, user {})", cell(0), cell(2))
+    });
+    Ok(told.collect())
+}
