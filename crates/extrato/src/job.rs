@@ -1,12 +1,16 @@
 //! `generate`, `load`, `transform` and `verify`: the library does the work, on the database that is named or the embedded one.
 
-use database::embedded::Embedded;
+use std::time::Instant;
+
+use database::embedded::{Embedded, Status};
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use generator::cli::GenerateArgs;
 use loader::cli::LoadArgs;
+use tracing::field;
 use transform::check::verify;
 use transform::cli::{TransformArgs, VerifyArgs};
 
+use crate::around::Server;
 use crate::summary;
 use crate::terminal::Terminal;
 
@@ -14,11 +18,19 @@ use crate::terminal::Terminal;
 pub(crate) fn settings(
     connection: &ConnectionArgs,
     environment: &Environment,
-) -> anyhow::Result<Settings> {
-    match connection.settings(environment)? {
-        Some(settings) => Ok(settings),
-        None => Embedded::of_user(environment)?.start(),
+) -> anyhow::Result<(Settings, Server)> {
+    if let Some(settings) = connection.settings(environment)? {
+        return Ok((settings, Server::Given));
     }
+    let embedded = Embedded::of_user(environment)?;
+    if embedded.status()? == Status::Running {
+        return Ok((embedded.start()?, Server::Embedded(None)));
+    }
+    let began = Instant::now();
+    let span = tracing::info_span!("starting the embedded server", waits = field::Empty);
+    let settings = span.in_scope(|| embedded.start())?;
+    let seconds = began.elapsed().as_secs_f64();
+    Ok((settings, Server::Embedded(Some(seconds))))
 }
 
 /// `extrato generate`
@@ -32,14 +44,19 @@ pub(crate) fn generate(
     if arguments.describe {
         return crate::terminal::print(&generator::describe(&options, cancel)?);
     }
-    let report = match &arguments.to {
-        Some(folder) => generator::to_files::write(folder, arguments.format, &options, cancel)?,
+    let (report, server) = match &arguments.to {
+        Some(folder) => {
+            let report = generator::to_files::write(folder, arguments.format, &options, cancel)?;
+            (report, Server::Given)
+        }
         None => {
-            let settings = settings(&arguments.rows.connection, environment)?;
-            generator::generate(&settings, &options, cancel)?
+            let (settings, server) = settings(&arguments.rows.connection, environment)?;
+            (generator::generate(&settings, &options, cancel)?, server)
         }
     };
-    terminal.result(&report, || summary::of_generate(&report))
+    terminal.result(&report, || {
+        summary::of_generate(&report, terminal.around(server))
+    })
 }
 
 /// `extrato load`
@@ -50,9 +67,11 @@ pub(crate) fn load(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
-    let settings = settings(&arguments.connection, environment)?;
+    let (settings, server) = settings(&arguments.connection, environment)?;
     let report = loader::load(&settings, &options, cancel)?;
-    terminal.result(&report, || summary::of_load(&report))
+    terminal.result(&report, || {
+        summary::of_load(&report, terminal.around(server))
+    })
 }
 
 /// `extrato transform`
@@ -63,18 +82,23 @@ pub(crate) fn transform(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options(environment)?;
-    let report = match &arguments.from_stage {
-        Some(stage) => transform::run_from_stage(stage, &options, cancel)?,
+    let (report, server) = match &arguments.from_stage {
+        Some(stage) => {
+            let report = transform::run_from_stage(stage, &options, cancel)?;
+            (report, Server::Given)
+        }
         None => {
-            let settings = settings(&arguments.connection, environment)?;
-            transform::run(&settings, &options, cancel)?
+            let (settings, server) = settings(&arguments.connection, environment)?;
+            (transform::run(&settings, &options, cancel)?, server)
         }
     };
-    let previews = summary::previews(&report);
+    let previews = summary::previews(&report, terminal.width());
     // Quiet leaves the summary out, but not the rows that --show asked for.
     match terminal.is_quiet() && !previews.is_empty() {
         true => terminal.answer(&report, || previews),
-        false => terminal.result(&report, || summary::of_transform(&report)),
+        false => terminal.result(&report, || {
+            summary::of_transform(&report, previews, terminal.around(server))
+        }),
     }
 }
 
@@ -86,13 +110,16 @@ pub(crate) fn verify(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let path = &arguments.path;
-    let verified = match arguments.source()? {
-        None => verify::verify(path, cancel)?,
+    let (verified, server) = match arguments.source()? {
+        None => (verify::verify(path, cancel)?, Server::Given),
         Some(source) => {
-            let settings = settings(&arguments.connection, environment)?;
+            let (settings, server) = settings(&arguments.connection, environment)?;
             let source = source.declared(&settings, environment, cancel)?;
-            verify::verify_against_database(path, &settings, &source, cancel)?
+            let verified = verify::verify_against_database(path, &settings, &source, cancel)?;
+            (verified, server)
         }
     };
-    terminal.result(&verified, || summary::of_verify(&verified))
+    terminal.result(&verified, || {
+        summary::of_verify(&verified, terminal.around(server))
+    })
 }

@@ -1,5 +1,6 @@
 //! `extrato`: relational rows out of Postgres, exact to the cent, into flat files per client.
 
+mod around;
 mod check;
 mod db;
 mod init;
@@ -14,7 +15,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use database::Environment;
 
 use terminal::{Terminal, TerminalArgs};
@@ -43,7 +44,13 @@ Exit codes:
   4  data refused";
 
 #[derive(Parser)]
-#[command(name = "extrato", version, about = ABOUT, after_help = AFTER, propagate_version = true)]
+#[command(
+    name = "extrato",
+    version,
+    about = ABOUT,
+    after_help = AFTER,
+    propagate_version = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -78,11 +85,25 @@ enum Command {
     Man(manual::ManArgs),
 }
 
+/// The command line. What every command takes stands behind the command's own arguments in its help, where clap would put
+/// its own first.
+fn command() -> clap::Command {
+    fn without_claps_own(command: clap::Command) -> clap::Command {
+        command
+            .disable_help_flag(true)
+            .disable_version_flag(true)
+            .mut_subcommands(without_claps_own)
+    }
+    without_claps_own(Cli::command())
+}
+
 fn main() -> ExitCode {
     transform::memory::limit_arenas();
-    let cli = Cli::parse();
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let environment = Environment::from_process();
-    let terminal = Terminal::new(&cli.terminal);
+    let terminal = Terminal::new(&cli.terminal, &environment);
     let result = terminal
         .cancel_on_signals()
         .and_then(|cancel| match cli.command {
@@ -101,13 +122,16 @@ fn main() -> ExitCode {
             Command::Init(arguments) => init::run(&arguments, &environment, &terminal, &cancel),
             Command::Check(arguments) => check::run(&arguments, &environment, &terminal, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
-            Command::Completions(arguments) => manual::completions(&arguments, Cli::command()),
-            Command::Man(arguments) => manual::man(&arguments, Cli::command()),
+            Command::Completions(arguments) => manual::completions(&arguments, self::command()),
+            Command::Man(arguments) => manual::man(&arguments, self::command()),
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            terminal.error(&error);
+            let of_command = matches
+                .subcommand_name()
+                .and_then(|name| command.find_subcommand(name));
+            terminal.error(&error, of_command.unwrap_or(&command));
             database::exit_code(&error).into()
         }
     }

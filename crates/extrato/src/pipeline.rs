@@ -22,10 +22,10 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct PipelineArgs {
     #[command(flatten)]
-    rows: RowsArgs,
+    output: OutputArgs,
 
     #[command(flatten)]
-    output: OutputArgs,
+    rows: RowsArgs,
 }
 
 pub(crate) fn run(
@@ -39,7 +39,7 @@ pub(crate) fn run(
         .output
         .options(rows.dataset.clone(), Some(&rows.schema), environment)?;
     transform::check(&output)?;
-    let settings = job::settings(&arguments.rows.connection, environment)?;
+    let (settings, server) = job::settings(&arguments.rows.connection, environment)?;
     let generate = if has_rows(&settings, &rows, cancel)? {
         tracing::info!(
             schema = rows.schema,
@@ -55,7 +55,9 @@ pub(crate) fn run(
         generate,
         transform,
     };
-    terminal.result(&report, || summary::of_pipeline(&report))
+    terminal.result(&report, || {
+        summary::of_pipeline(&report, terminal.around(server))
+    })
 }
 
 /// Whether an earlier run filled the schema with these very rows.

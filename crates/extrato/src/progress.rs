@@ -1,11 +1,12 @@
 //! Progress of long work. The libraries open a span with the fields `rows_total` (an estimate, perhaps
 //! none) and `rows`, and record the latter as they go; here such a span becomes a bar on a terminal, and a
-//! log line every few seconds elsewhere.
+//! log line every few seconds elsewhere. A span with the field `waits` is work that counts nothing: on a terminal it
+//! becomes a line that moves, with the time that has gone by.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{
@@ -22,15 +23,39 @@ use tracing_subscriber::registry::LookupSpan;
 /// Between two lines about the same work, where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
+/// Between two steps of a line that moves by itself.
+const MOVE_EVERY: Duration = Duration::from_millis(120);
+
 /// The layer that shows progress.
 pub(crate) struct Progress {
+    waited: Waited,
     bars: Option<MultiProgress>,
 }
 
+/// The name of the spans that wait for locks.
+const LOCKS: &str = "waiting for locks";
+
+/// How long a run has waited for what others hold.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waited(Arc<Mutex<Duration>>);
+
+impl Waited {
+    /// The seconds that locks were waited for.
+    pub(crate) fn lock_seconds(&self) -> f64 {
+        let waited = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waited.as_secs_f64()
+    }
+
+    fn add(&self, more: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += more;
+    }
+}
+
 impl Progress {
-    /// Bars if `on_terminal`, lines otherwise.
-    pub(crate) fn new(on_terminal: bool) -> Self {
+    /// Bars if `on_terminal`, lines otherwise; what is waited for is counted in `waited`.
+    pub(crate) fn new(waited: Waited, on_terminal: bool) -> Self {
         Self {
+            waited,
             bars: on_terminal.then(MultiProgress::new),
         }
     }
@@ -93,10 +118,19 @@ impl Task {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if attributes.metadata().fields().field("rows").is_none() {
+        let has = |name| attributes.metadata().fields().field(name).is_some();
+        let Some(span) = context.span(id) else { return };
+        if has("waits") {
+            let name = attributes.metadata().name();
+            span.extensions_mut().insert(Waiting {
+                name,
+                began: Instant::now(),
+                bar: self.bars.as_ref().map(|bars| waiting(bars, name)),
+            });
+        }
+        if !has("rows") {
             return;
         }
-        let Some(span) = context.span(id) else { return };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         let name = format!("{} {}", attributes.metadata().name(), fields.subject);
@@ -133,7 +167,34 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
         {
             bar.finish_and_clear();
         }
+        if let Some(span) = context.span(&id)
+            && let Some(Waiting { name, began, bar }) = span.extensions().get::<Waiting>()
+        {
+            if *name == LOCKS {
+                self.waited.add(began.elapsed());
+            }
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+        }
     }
+}
+
+/// Work that counts nothing, and its line.
+struct Waiting {
+    name: &'static str,
+    began: Instant,
+    bar: Option<ProgressBar>,
+}
+
+/// A line that moves by itself until it is cleared.
+fn waiting(bars: &MultiProgress, name: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+    bar.set_message(name);
+    bar.enable_steady_tick(MOVE_EVERY);
+    bar
 }
 
 /// A bar that fits sixty columns. It joins the others before it is drawn for the first time.

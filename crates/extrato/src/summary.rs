@@ -4,6 +4,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 
+use crate::around::{Around, Server};
 use crate::preview;
 
 /// What the steps of a pipeline report; no `generate` if the rows were there.
@@ -17,7 +18,7 @@ pub(crate) struct PipelineReport {
 struct Steps(Table);
 
 impl Steps {
-    fn new() -> Self {
+    fn new(around: Around) -> Self {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         table.set_header(["step", "of", "rows", "seconds", "rows/s"].map(Cell::new));
@@ -26,7 +27,15 @@ impl Steps {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        Self(table)
+        let mut steps = Self(table);
+        if let Server::Embedded(Some(seconds)) = around.server {
+            steps.seconds("start", "embedded server", seconds);
+        }
+        // What is free is taken at once.
+        if around.lock_seconds > 0.0 {
+            steps.seconds("wait", "locks", around.lock_seconds);
+        }
+        steps
     }
 
     fn rows(&mut self, step: &str, of: &str, rows: u64, seconds: f64) {
@@ -69,10 +78,30 @@ impl Steps {
     }
 }
 
-pub(crate) fn of_generate(report: &generator::Report) -> String {
-    let mut steps = Steps::new();
+/// The seconds of a run, with those that starting the server took.
+fn total(seconds: f64, around: Around) -> f64 {
+    match around.server {
+        Server::Embedded(Some(start)) => start + seconds,
+        _ => seconds,
+    }
+}
+
+/// A summary, with what stays behind.
+fn ended(text: &str, around: Around) -> String {
+    let text = text.trim_end();
+    match around.server {
+        Server::Given => text.to_owned(),
+        Server::Embedded(_) => {
+            format!("{text}\n\nThe embedded Postgres keeps running; `extrato db stop` stops it.")
+        }
+    }
+}
+
+pub(crate) fn of_generate(report: &generator::Report, around: Around) -> String {
+    let mut steps = Steps::new(around);
     steps.generate(report);
-    steps.rows("total", "", report.rows, report.seconds);
+    let seconds = total(report.seconds, around);
+    steps.rows("total", "", report.rows, seconds);
     let place = match &report.folder {
         Some(folder) => folder.display().to_string(),
         None => format!("schema {}", report.schema),
@@ -101,15 +130,17 @@ pub(crate) fn of_generate(report: &generator::Report) -> String {
             fault.trim_matches('"').replace('_', " ")
         );
     }
-    text.trim_end().to_owned()
+    ended(&text, around)
 }
 
-pub(crate) fn of_load(report: &loader::Report) -> String {
-    let mut steps = Steps::new();
+pub(crate) fn of_load(report: &loader::Report, around: Around) -> String {
+    let mut steps = Steps::new(around);
     for table in &report.tables {
         steps.rows("load", &table.table, table.rows.loaded, table.seconds);
     }
-    steps.rows("total", "", report.rows.loaded, report.seconds);
+    steps.seconds("load", "keys, statistics", report.index_seconds);
+    let seconds = total(report.seconds, around);
+    steps.rows("total", "", report.rows.loaded, seconds);
     let rows = &report.rows;
     let mut text = format!(
         "{}\n\nschema {}, load {}\n  {} rows read = {} loaded + {} rejected + {} skipped\n",
@@ -142,43 +173,50 @@ pub(crate) fn of_load(report: &loader::Report) -> String {
             file.display()
         );
     }
-    text.trim_end().to_owned()
+    ended(&text, around)
 }
 
-pub(crate) fn of_transform(report: &transform::Report) -> String {
-    let mut steps = Steps::new();
+/// The summary of a transform, below the `previews` that were asked for.
+pub(crate) fn of_transform(
+    report: &transform::Report,
+    mut previews: String,
+    around: Around,
+) -> String {
+    let mut steps = Steps::new(around);
     steps.transform(report);
-    steps.seconds("total", "", report.seconds);
-    let mut previews = previews(report);
+    steps.seconds("total", "", total(report.seconds, around));
     if !previews.is_empty() {
         previews += "\n\n";
     }
-    format!("{previews}{}\n{}", steps.0, outputs(report))
+    let text = format!("{previews}{}\n{}", steps.0, outputs(report));
+    ended(&text, around)
 }
 
-/// The first rows of each model of which they were asked for.
-pub(crate) fn previews(report: &transform::Report) -> String {
+/// The first rows of each model of which they were asked for, in as many columns of a terminal.
+pub(crate) fn previews(report: &transform::Report, width: Option<usize>) -> String {
     let previews = report.models.iter().filter_map(|model| {
         let preview = model.preview.as_ref()?;
-        Some(preview::of_model(model, preview))
+        Some(preview::of_model(model, preview, width))
     });
     previews.collect::<Vec<_>>().join("\n\n")
 }
 
-pub(crate) fn of_pipeline(report: &PipelineReport) -> String {
-    let mut steps = Steps::new();
-    let mut total = report.transform.seconds;
+pub(crate) fn of_pipeline(report: &PipelineReport, around: Around) -> String {
+    let mut steps = Steps::new(around);
+    let mut seconds = total(report.transform.seconds, around);
     if let Some(generate) = &report.generate {
         steps.generate(generate);
-        total += generate.seconds;
+        seconds += generate.seconds;
     }
     steps.transform(&report.transform);
-    steps.seconds("total", "", total);
-    format!("{}\n{}", steps.0, outputs(&report.transform))
+    steps.seconds("total", "", seconds);
+    let text = format!("{}\n{}", steps.0, outputs(&report.transform));
+    ended(&text, around)
 }
 
-pub(crate) fn of_verify(verified: &[transform::check::verify::Verified]) -> String {
-    let mut steps = Steps::new();
+pub(crate) fn of_verify(verified: &[transform::check::verify::Verified], around: Around) -> String {
+    let is_compared = verified.iter().any(|output| output.database.is_some());
+    let mut steps = Steps::new(around);
     let mut text = String::new();
     for output in verified {
         steps.rows("verify", &output.model, output.rows, output.seconds);
@@ -200,9 +238,11 @@ pub(crate) fn of_verify(verified: &[transform::check::verify::Verified]) -> Stri
                 HumanCount(database.rows),
                 database.schema
             );
+        } else if is_compared {
+            text += "  not compared with the database: it is an output of another dataset\n";
         }
     }
-    format!("{}\n{}", steps.0, text.trim_end())
+    ended(&format!("{}\n{text}", steps.0), around)
 }
 
 fn files(count: u64) -> String {

@@ -5,8 +5,10 @@ use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use database::Cancel;
-use dataset::failure::Kind;
+use clap::builder::Styles;
+use clap::error::ErrorKind as ClapErrorKind;
+use database::{Cancel, Environment};
+use dataset::failure::{Failure, Kind};
 use serde::Serialize;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
@@ -14,10 +16,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::progress::Progress;
+use crate::around::{Around, Server};
+use crate::progress::{Progress, Waited};
 
 /// Arguments that every command has.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Every command")]
 pub(crate) struct TerminalArgs {
     /// Say more (-vv: everything)
     #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "quiet")]
@@ -30,17 +34,27 @@ pub(crate) struct TerminalArgs {
     /// Print the summary as JSON on standard output
     #[arg(long, global = true)]
     json: bool,
+
+    /// Print this help (in short with -h)
+    #[arg(short, long, action = clap::ArgAction::Help, global = true)]
+    help: Option<bool>,
+
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version, global = true)]
+    version: Option<bool>,
 }
 
 /// Standard output and standard error, set up as the arguments ask.
 pub(crate) struct Terminal {
     quiet: bool,
     json: bool,
+    width: Option<usize>,
+    waited: Waited,
 }
 
 impl Terminal {
     /// Sets logging up; called once.
-    pub(crate) fn new(arguments: &TerminalArgs) -> Self {
+    pub(crate) fn new(arguments: &TerminalArgs, environment: &Environment) -> Self {
         let level = match (arguments.quiet, arguments.verbose) {
             (true, _) => Level::ERROR,
             (false, 0) => Level::INFO,
@@ -48,27 +62,51 @@ impl Terminal {
             (false, _) => Level::TRACE,
         };
         let on_terminal = io::stderr().is_terminal();
-        let progress = Progress::new(on_terminal);
+        let waited = Waited::default();
+        let progress = Progress::new(
+            waited.clone(),
+            on_terminal && !environment.is_terminal_dumb(),
+        );
         let writer = progress.writer();
         let lines = fmt::layer()
             .with_target(false)
-            .with_ansi(on_terminal)
+            .with_ansi(environment.allows_colour(on_terminal))
             .with_writer(writer);
         let lines = if on_terminal {
             lines.without_time().boxed()
         } else {
             lines.boxed()
         };
+        // On a terminal the bars tell of each table, and then the summary does.
+        let is_told = move |metadata: &Metadata<'_>| {
+            on_terminal && level == Level::INFO && metadata.fields().field("rows").is_some()
+        };
         tracing_subscriber::registry()
             .with(lines.with_filter(filter_fn(move |metadata| {
-                metadata.level() <= &level && is_wanted(metadata)
+                metadata.level() <= &level && is_wanted(metadata) && !is_told(metadata)
             })))
             .with((!arguments.quiet).then(|| progress.with_filter(filter_fn(is_wanted))))
             .init();
         Self {
             quiet: arguments.quiet,
             json: arguments.json,
+            width: width(environment),
+            waited,
         }
+    }
+
+    /// What took time around a job that has ended.
+    pub(crate) fn around(&self, server: Server) -> Around {
+        Around {
+            server,
+            lock_seconds: self.waited.lock_seconds(),
+        }
+    }
+
+    /// How many columns standard output has: those of the terminal, or those that `COLUMNS` names; `None` if it has no
+    /// end.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width
     }
 
     /// The first Ctrl-C or SIGTERM stops the run cleanly, the second at once.
@@ -118,9 +156,30 @@ impl Terminal {
         print(&text())
     }
 
-    /// Prints an error with its causes, once, on standard error.
-    pub(crate) fn error(&self, error: &anyhow::Error) {
-        let _ = writeln!(io::stderr(), "error: {}", harmless(&chain(error)));
+    /// Prints an error of `command` with its causes, once, on standard error, as clap prints its own.
+    pub(crate) fn error(&self, error: &anyhow::Error, command: &clap::Command) {
+        let mut message = harmless(&chain(error));
+        if Failure::kind_of(error) == Some(Kind::Usage) {
+            let literal = *Styles::styled().get_literal();
+            let name = command.get_bin_name().unwrap_or(command.get_name());
+            message +=
+                &format!("\n\nFor more information, try '{literal}{name} --help{literal:#}'.");
+        }
+        message.push('\n');
+        let error = clap::Error::raw(ClapErrorKind::Io, message);
+        let _ = error.with_cmd(command).print();
+    }
+}
+
+fn width(environment: &Environment) -> Option<usize> {
+    let stdout = io::stdout();
+    let of_terminal = match stdout.is_terminal() {
+        true => rustix::termios::tcgetwinsize(&stdout).ok(),
+        false => None,
+    };
+    match of_terminal.map(|size| usize::from(size.ws_col)) {
+        Some(columns) if columns > 0 => Some(columns),
+        _ => environment.get("COLUMNS")?.parse().ok(),
     }
 }
 
@@ -165,12 +224,13 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 
 /// Our own crates' events, and others' warnings.
 fn is_wanted(metadata: &Metadata<'_>) -> bool {
-    const OURS: [&str; 7] = [
+    const OURS: [&str; 8] = [
         "extrato",
         "dataset",
         "database",
         "generator",
         "loader",
+        "storage",
         "transform",
         "testkit",
     ];

@@ -4,7 +4,8 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use database::{Cancel, Environment};
 use dataset::failure::Kind;
 use generator::cli::{EXAMPLES, GenerateArgs};
@@ -18,25 +19,28 @@ struct Program {
 
 fn main() -> ExitCode {
     let program = Program::parse();
+    let environment = Environment::from_process();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(environment.allows_colour(std::io::stderr().is_terminal()))
         .with_target(false)
         .init();
-    match run(&program.arguments) {
+    match run(&program.arguments, &environment) {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // As clap prints its own.
+            let shown = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n"));
+            let _ = shown.with_cmd(&Program::command()).print();
             database::exit_code(&error).into()
         }
     }
 }
 
 /// Returns what is to be printed: the report as JSON, or the description.
-fn run(arguments: &GenerateArgs) -> anyhow::Result<String> {
+fn run(arguments: &GenerateArgs, environment: &Environment) -> anyhow::Result<String> {
     let options = arguments.options()?;
     let cancel = Cancel::default();
     let handle = cancel.clone();
@@ -51,7 +55,7 @@ fn run(arguments: &GenerateArgs) -> anyhow::Result<String> {
     let settings = arguments
         .rows
         .connection
-        .settings(&Environment::from_process())?
+        .settings(environment)?
         .ok_or_else(|| {
             Kind::Usage.error("no database named: give --url, DATABASE_URL or the PG* variables")
         })?;

@@ -1,7 +1,7 @@
 //! A private database per test, on a real server that one test run shares; and what tests of several crates ask and make.
 //!
 //! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
-//! any that can be held or cut. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows
+//! any that can be held or cut; [`on_terminal`] runs a program on a terminal. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows
 //! at any scale, for comparisons too.
 
 mod database;
@@ -11,6 +11,7 @@ mod pooler;
 mod query;
 mod role;
 mod server;
+mod terminal;
 pub mod tpch;
 mod wire;
 
@@ -21,4 +22,5 @@ pub use pooler::Pooler;
 pub use query::{csv_of, value, wait_until};
 pub use role::Role;
 pub use server::Server;
+pub use terminal::{OnTerminal, on_terminal};
 pub use wire::Wire;

@@ -4,7 +4,8 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use database::{Cancel, Environment};
 use dataset::failure::Kind;
 use transform::cli::{EXAMPLES, TransformArgs};
@@ -19,40 +20,39 @@ struct Program {
 fn main() -> ExitCode {
     transform::memory::limit_arenas();
     let program = Program::parse();
+    let environment = Environment::from_process();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(environment.allows_colour(std::io::stderr().is_terminal()))
         .with_target(false)
         .init();
-    match run(&program.arguments) {
+    match run(&program.arguments, &environment) {
         Ok(report) => {
             println!("{report}");
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // As clap prints its own.
+            let shown = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n"));
+            let _ = shown.with_cmd(&Program::command()).print();
             database::exit_code(&error).into()
         }
     }
 }
 
 /// Returns the report as JSON.
-fn run(arguments: &TransformArgs) -> anyhow::Result<String> {
-    let environment = Environment::from_process();
-    let options = arguments.options(&environment)?;
+fn run(arguments: &TransformArgs, environment: &Environment) -> anyhow::Result<String> {
+    let options = arguments.options(environment)?;
     let cancel = Cancel::default();
     let handle = cancel.clone();
     ctrlc::set_handler(move || handle.cancel())?;
     let report = match &arguments.from_stage {
         Some(stage) => transform::run_from_stage(stage, &options, &cancel)?,
         None => {
-            let settings = arguments
-                .connection
-                .settings(&environment)?
-                .ok_or_else(|| {
-                    Kind::Usage
-                        .error("no database named: give --url, DATABASE_URL or the PG* variables")
-                })?;
+            let settings = arguments.connection.settings(environment)?.ok_or_else(|| {
+                Kind::Usage
+                    .error("no database named: give --url, DATABASE_URL or the PG* variables")
+            })?;
             transform::run(&settings, &options, &cancel)?
         }
     };

@@ -30,6 +30,20 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether what is written may be coloured, to a terminal or not: `NO_COLOR` and a terminal that calls itself dumb are
+    /// asked as clap asks them for its own messages.
+    pub fn allows_colour(&self, on_terminal: bool) -> bool {
+        on_terminal
+            && self.get("NO_COLOR").is_none()
+            && self.get("CLICOLOR") != Some("0")
+            && !self.is_terminal_dumb()
+    }
+
+    /// Whether the terminal, if there is one, knows no more than lines: it moves no cursor and has no colour.
+    pub fn is_terminal_dumb(&self) -> bool {
+        matches!(self.get("TERM"), None | Some("dumb"))
+    }
+
     /// The user's home folder.
     pub fn home(&self) -> Option<&Path> {
         self.get("HOME").map(Path::new)

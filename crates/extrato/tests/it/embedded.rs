@@ -57,6 +57,19 @@ fn pipeline_makes_it_uses_it_again_and_db_manages_it() {
         "{}",
         first.stderr
     );
+    let rows = |summary: &str| {
+        let starts = |line: &&str| line.starts_with(" start ");
+        summary.lines().filter(starts).count()
+    };
+    assert_eq!(rows(&first.stdout), 1, "{}", first.stdout);
+    assert!(
+        first
+            .stdout
+            .trim_end()
+            .ends_with("`extrato db stop` stops it."),
+        "{}",
+        first.stdout
+    );
     assert_eq!(home.status(), "running");
     let files = data_files(&home.path().join("data/out"));
     assert!(files.len() > 10);
@@ -68,6 +81,7 @@ fn pipeline_makes_it_uses_it_again_and_db_manages_it() {
         second.stderr
     );
     assert!(second.stderr.contains("skipped"), "{}", second.stderr);
+    assert_eq!(rows(&second.stdout), 0, "{}", second.stdout);
     assert_eq!(data_files(&home.path().join("data/out")), files);
 
     home.done(&["db", "stop"]);

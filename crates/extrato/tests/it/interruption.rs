@@ -384,11 +384,7 @@ fn an_output_folder_that_is_removed_during_a_run_is_5() {
     for (line, folder) in [
         ("transform", "data/out"),
         ("transform --single-file --out single", "single"),
-        ("transform --stage=lake --out other", "lake"),
-        (
-            "transform --stage=lake --memory 64MB --out spilled",
-            "spilled",
-        ),
+        ("transform --stage=lake --out spilled", "spilled"),
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         blocker
@@ -434,4 +430,48 @@ fn a_folder_of_generated_files_that_is_removed_meanwhile_is_5() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert!(!folder.exists());
+}
+
+#[test]
+fn who_holds_a_lock_is_named_and_the_wait_is_in_the_summary() {
+    let world = World::new();
+    world.done(&["generate", "--dataset", "hiring", "--to", "staff"]);
+    world.done(&["load", "--dataset", "hiring", "--from", "staff"]);
+    let mut blocker = world.database.connect();
+    blocker
+        .batch_execute("SET application_name = 'night job'")
+        .unwrap();
+    let pid: i32 = blocker
+        .query_one("SELECT pg_backend_pid()", &[])
+        .unwrap()
+        .get(0);
+    let user = world.database.settings().variables();
+    let user = user.into_iter().find(|(name, _)| name == "PGUSER");
+    let line = "load --dataset hiring --from staff --on-duplicate skip --force";
+    // A writer who has not committed yet.
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE hiring.jobs IN ROW EXCLUSIVE MODE")
+        .unwrap();
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let child = world
+        .command(&arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for_lock(&world);
+    blocker.batch_execute("COMMIT").unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{line}: {said}");
+    let (_, user) = user.clone().expect("a user");
+    let whom = format!("process {pid} (night job, user {user})");
+    assert!(
+        said.contains("waiting for locks on ") && said.contains(&whom),
+        "{said}"
+    );
+    let summary = String::from_utf8_lossy(&ended.stdout);
+    assert!(summary.contains(" wait "), "{line}: {summary}");
+    let summary = world.done(&arguments).stdout;
+    assert!(!summary.contains(" wait "), "{summary}");
 }

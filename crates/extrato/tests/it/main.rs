@@ -20,4 +20,5 @@ mod program;
 mod query;
 mod readers;
 mod staging;
+mod terminal;
 mod verify;
