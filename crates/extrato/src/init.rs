@@ -80,7 +80,7 @@ pub(crate) fn run(
         true => Some(Dataset::open(&folder.display().to_string())?),
         false => None,
     };
-    let settings = job::settings(&arguments.connection, environment)?;
+    let (settings, _) = job::settings(&arguments.connection, environment)?;
     let mut connection = settings.connect(cancel)?;
     let described = listed.as_ref().map(|dataset| dataset.schema(None));
     let named = arguments.connection.schema.as_deref().or(described);

@@ -116,7 +116,7 @@ pub(crate) fn run(
         partition_by: arguments.partition_by.clone(),
         order_by: arguments.order_by.clone(),
     };
-    let settings = job::settings(&arguments.connection, environment)?;
+    let (settings, server) = job::settings(&arguments.connection, environment)?;
     let named = arguments.connection.schema.as_deref();
     let (dataset, schema) = query.dataset(&settings, named, cancel)?;
     // Nothing but what is shown or piped lies there.
@@ -137,7 +137,9 @@ pub(crate) fn run(
     }
     let report = transform::run(&settings, &options, cancel)?;
     match to {
-        To::Folder(_) => terminal.result(&report, || summary::of_transform(&report)),
+        To::Folder(_) => terminal.result(&report, || {
+            summary::of_transform(&report, String::new(), terminal.around(server))
+        }),
         To::Shown => show(&report, terminal),
         To::Piped => {
             let model = report.models.first().context("one model was run")?;
@@ -153,7 +155,7 @@ fn show(report: &Report, terminal: &Terminal) -> anyhow::Result<()> {
         total_rows: model.rows,
         engine: model.engine,
     };
-    terminal.answer(&shown, || summary::previews(report))
+    terminal.answer(&shown, || summary::previews(report, terminal.width()))
 }
 
 /// Copies a file to standard output; a reader that has gone is not an error.
