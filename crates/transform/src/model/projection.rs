@@ -68,7 +68,10 @@ impl Needed<'_> {
     ) -> anyhow::Result<Vec<Ready>> {
         let tables: Vec<_> = tables.collect();
         self.check(&tables)?;
-        let catalog = Catalog::of(tables.into_iter());
+        // A `*` stands for what is there when the model runs, and a raw layer has more.
+        let mut kept: Vec<TableSchema> = tables.into_iter().cloned().collect();
+        kept.iter_mut().for_each(|table| self.keep(table));
+        let catalog = Catalog::of(kept.iter());
         self.0.iter().map(|select| select.ready(&catalog)).collect()
     }
 

@@ -198,6 +198,31 @@ fn what_a_run_kept_gives_the_same_bytes_without_the_database() {
 }
 
 #[test]
+fn a_star_of_a_sub_select_stands_for_the_columns_that_are_asked_of_it() {
+    let mut world = World::with_rows(7, 90);
+    let sql = "WITH all_of AS (SELECT * FROM movimento) SELECT a.id FROM all_of AS a \
+               WHERE EXISTS (SELECT * FROM (SELECT * FROM cartao) AS c WHERE c.id = a.id_cartao) ORDER BY id";
+    world.dataset.models = vec![testkit::model("m", sql)];
+    let expected = world.copy(sql);
+    assert_eq!(expected.lines().count(), 91);
+    let lake = world.out.path().join("lake");
+    let mut options = world.options(Layout::SingleFile);
+    let file = |options: &Options| std::fs::read_to_string(options.out.join("m.csv")).unwrap();
+    for stage in [None, Some(lake.clone())] {
+        options.stage = stage;
+        world.try_transform(&options).unwrap();
+        assert_eq!(file(&options), expected);
+    }
+    options.stage = None;
+    for memory in [1 << 30, LITTLE] {
+        options.memory_bytes = memory;
+        options.out = world.out.path().join(memory.to_string());
+        transform::run_from_stage(&lake, &options, &Cancel::default()).unwrap();
+        assert_eq!(file(&options), expected, "{memory} bytes");
+    }
+}
+
+#[test]
 fn tables_without_rows_are_kept_too() {
     let world = World::of_cards();
     let lake = world.out.path().join("lake");
