@@ -11,6 +11,7 @@ use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::select::Select;
+use crate::model::types::Type;
 use crate::options::Options;
 
 /// The columns of an output, in its order.
@@ -108,8 +109,17 @@ fn of_selects(
 /// As [`Select::resolved`].
 pub(crate) fn given(select: &Select<'_>, catalog: &Catalog) -> anyhow::Result<Columns> {
     let resolved = select.resolved(catalog)?.resolved;
-    let columns = resolved.columns.into_iter().map(|column| {
-        let kind = column.kind.declared();
+    let columns = resolved.columns.into_iter().enumerate();
+    let columns = columns.map(|(place, column)| {
+        let kind = match column.kind {
+            // A column of a table keeps its precision, which what is computed has none of.
+            Type::Numeric(_) => {
+                let origin = resolved.relation.origin(place);
+                origin.and_then(|(table, column)| catalog.carried(table, column))
+            }
+            _ => None,
+        };
+        let kind = kind.or_else(|| column.kind.declared());
         Ok((column.name, kind.context("a column has no type")?))
     });
     columns.collect()

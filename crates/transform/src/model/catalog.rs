@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dataset::{Collation, Dataset, TableSchema};
+use dataset::{Collation, ColumnType, Dataset, TableSchema};
 
 use super::schema_sql;
 use super::tree::Derived;
@@ -31,6 +31,8 @@ pub(crate) struct Table {
 pub(crate) struct TableColumn {
     pub(crate) name: String,
     pub(crate) kind: Type,
+    /// What its values are carried as.
+    pub(crate) carried: ColumnType,
     pub(crate) collation: Derived,
 }
 
@@ -103,6 +105,7 @@ impl Catalog {
         TableColumn {
             name: column.name.clone(),
             kind,
+            carried: column.kind,
             collation,
         }
     }
@@ -110,6 +113,13 @@ impl Catalog {
     /// The table of this name.
     pub(crate) fn table(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// What the values of a table's column are carried as, if that is known.
+    pub(crate) fn carried(&self, table: &str, column: &str) -> Option<ColumnType> {
+        let mut columns = self.table(table)?.columns.iter().flatten();
+        let found = columns.find(|of| of.name == column)?;
+        Some(found.carried)
     }
 
     /// The names of all tables.

@@ -16,6 +16,7 @@ pub(crate) mod literal;
 pub(crate) mod numerics;
 mod operations;
 mod optimize;
+mod origin;
 pub(crate) mod plan;
 pub(crate) mod projection;
 pub(crate) mod refusal;
