@@ -89,7 +89,7 @@ pub(crate) fn run(
             Some(named) => named.to_owned(),
             None => inventory::only_schema(client)?,
         };
-        let known = inventory::read(client, &schema)?;
+        let known = inventory::read(client, &schema, |_| true)?;
         Ok((schema, known, inventory::keywords(client)?))
     })?;
     let wanted = Wanted {

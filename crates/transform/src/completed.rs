@@ -31,7 +31,9 @@ pub(crate) fn completed(
         Source::Database(settings) => {
             let mut connection = settings.connect(cancel)?;
             let known = transaction::reading(&mut connection, |client| {
-                inventory::read(client, &options.schema)
+                inventory::read(client, &options.schema, |name| {
+                    dataset.table(name).is_some() || selects.iter().any(|of| of.reads_table(name))
+                })
             })?;
             add(&mut completed.dataset, &selects, &known);
         }

@@ -178,7 +178,9 @@ pub fn describe_live(
     let checked = check(settings, options, cancel)?;
     let mut connection = settings.connect(cancel)?;
     let known = transaction::reading(&mut connection, |client| {
-        inventory::read(client, &options.schema)
+        inventory::read(client, &options.schema, |name| {
+            options.dataset.table(name).is_some()
+        })
     })?;
     let selects = options.dataset.models.iter().map(Select::lenient);
     let described = describe(&options.dataset)?.into_iter().zip(selects);

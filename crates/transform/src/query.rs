@@ -77,13 +77,12 @@ impl Query {
             }
             (Some(named), None) => named.to_owned(),
             (None, None) => {
-                let named: Vec<&str> = select.relations().collect();
-                let found = inventory::schema_of(client, &named)?;
+                let found = inventory::schema_of(client, |name| select.reads_table(name))?;
                 // With no table of the database it is of no matter.
                 found.unwrap_or_else(|| "public".to_owned())
             }
         };
-        let known = inventory::read(client, &schema)?;
+        let known = inventory::read(client, &schema, |name| select.reads_table(name))?;
         let mut dataset = dataset_of(model.clone());
         completed::add(&mut dataset, std::slice::from_ref(&select), &known);
         model.check()?;
@@ -102,10 +101,14 @@ impl Query {
         };
         let schema = match schema.or(of_name) {
             Some(named) => named.to_owned(),
-            None => inventory::schema_of(client, &[&name.to_lowercase()])?
+            None => inventory::schema_of(client, |known| is_alike(known, name))?
                 .unwrap_or_else(|| "public".to_owned()),
         };
-        let known = inventory::read(client, &schema)?;
+        let mut known = inventory::read(client, &schema, |known| is_alike(known, name))?;
+        if known.is_empty() {
+            // For the name that was meant.
+            known = inventory::read(client, &schema, |_| true)?;
+        }
         let table = found(&known, name, &schema)?;
         let quoted = database::catalogue::identifier::quoted(&table.name);
         let sql = format!("SELECT * FROM {quoted}");
@@ -174,14 +177,17 @@ fn dataset_of(model: Model) -> Dataset {
     }
 }
 
+/// Whether two names differ in the case of letters alone.
+fn is_alike(name: &str, other: &str) -> bool {
+    name.to_lowercase() == other.to_lowercase()
+}
+
 /// The table of this name, or the only one that has it in other letters.
 fn found<'a>(known: &'a [KnownTable], name: &str, schema: &str) -> anyhow::Result<&'a KnownTable> {
     if let Some(table) = known.iter().find(|table| table.name == name) {
         return Ok(table);
     }
-    let mut alike = known
-        .iter()
-        .filter(|table| table.name.to_lowercase() == name.to_lowercase());
+    let mut alike = known.iter().filter(|table| is_alike(&table.name, name));
     if let (Some(table), None) = (alike.next(), alike.next()) {
         return Ok(table);
     }

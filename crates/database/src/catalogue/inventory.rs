@@ -76,10 +76,13 @@ impl KnownTable {
 
 const TABLES: &str = "
     SELECT c.oid, c.relname::text, c.relkind::text, c.relispartition,
-           (SELECT coalesce(sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 100 END), 0)
-            FROM pg_class AS l
-            WHERE l.relkind IN ('r', 'm', 'f')
-              AND (l.oid = c.oid OR l.oid IN (SELECT t.relid FROM pg_partition_tree(c.oid) AS t)))::float8
+           CASE WHEN c.relkind = 'p'
+                THEN (SELECT coalesce(sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 100 END), 0)
+                      FROM pg_partition_tree(c.oid) AS t JOIN pg_class AS l ON l.oid = t.relid
+                      WHERE l.relkind IN ('r', 'f'))
+                WHEN c.reltuples >= 0 THEN c.reltuples
+                WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / 100
+                ELSE 0 END::float8
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -111,13 +114,18 @@ const CONSTRAINTS: &str = "
     WHERE o.conrelid = ANY ($1) AND o.contype IN ('p', 'u', 'f')
     ORDER BY o.conname";
 
-/// Reads which tables a schema has, by name.
+/// Reads which tables a schema has, of those whose names are wanted, by name.
 ///
 /// # Errors
 /// The server's.
-pub fn read(client: &mut impl GenericClient, schema: &str) -> anyhow::Result<Vec<KnownTable>> {
+pub fn read(
+    client: &mut impl GenericClient,
+    schema: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<Vec<KnownTable>> {
     let reading = "reading the catalogue";
-    let found = client.query(TABLES, &[&schema]).context(reading)?;
+    let mut found = client.query(TABLES, &[&schema]).context(reading)?;
+    found.retain(|row| is_wanted(row.get(1)));
     let oids: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
     let mut tables = BTreeMap::new();
     for row in &found {
@@ -168,24 +176,25 @@ pub fn read(client: &mut impl GenericClient, schema: &str) -> anyhow::Result<Vec
     Ok(tables)
 }
 
-const SCHEMA_OF: &str = "
-    SELECT s.name FROM unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
-    WHERE EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                  WHERE n.nspname = s.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND lower(c.relname) = ANY ($1))
-    ORDER BY s.place LIMIT 1";
+const IN_SEARCH_PATH: &str = "
+    SELECT s.name::text, c.relname::text
+    FROM unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place)
+    JOIN pg_namespace AS n ON n.nspname = s.name
+    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY s.place, 2";
 
-/// The first schema of the session's search path that has a table of one of these names, given in lower case; `None` if
-/// no schema has.
+/// The first schema of the session's search path that has a table whose name is wanted; `None` if no schema has.
 ///
 /// # Errors
 /// The server's.
 pub fn schema_of(
     client: &mut impl GenericClient,
-    tables: &[&str],
+    is_wanted: impl Fn(&str) -> bool,
 ) -> anyhow::Result<Option<String>> {
-    let found = client.query_opt(SCHEMA_OF, &[&tables]);
+    let found = client.query(IN_SEARCH_PATH, &[]);
     let found = found.context("reading the catalogue")?;
-    Ok(found.map(|row| row.get::<_, String>(0)))
+    let mut wanted = found.iter().filter(|row| is_wanted(row.get(1)));
+    Ok(wanted.next().map(|row| row.get::<_, String>(0)))
 }
 
 const SCHEMAS: &str = "

@@ -77,15 +77,28 @@ fn the_help_of_a_command_begins_with_its_own_arguments() {
     for (command, headings) in [
         (
             "transform",
-            &["Models:", "Output:", "Source:", "Connection:"][..],
+            &["Models:", "Output:", "Files:", "Source:", "Connection:"][..],
         ),
         ("load", &["Files:", "Rejects:", "Loading:", "Connection:"]),
         ("generate", &["Rows:", "Loading:", "Files:", "Connection:"]),
         (
             "pipeline",
-            &["Output:", "Source:", "Rows:", "Loading:", "Connection:"],
+            &[
+                "Output:",
+                "Files:",
+                "Source:",
+                "Rows:",
+                "Loading:",
+                "Connection:",
+            ],
         ),
         ("verify", &["Arguments:", "Comparison:", "Connection:"]),
+        (
+            "query",
+            &["Arguments:", "Options:", "Files:", "Source:", "Connection:"],
+        ),
+        ("init", &["Arguments:", "Options:", "Connection:"]),
+        ("check", &["Options:", "Connection:"]),
     ] {
         for short in ["--help", "-h"] {
             let help = world.done(&[command, short]).stdout;
