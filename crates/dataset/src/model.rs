@@ -64,9 +64,15 @@ impl Model {
     /// Gives a model that declares no columns those that its SELECT gives.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if two have one name, or one is missing that the description names.
+    /// [`Kind::Usage`] if there is none, if two have one name, or one is missing that the description names.
     pub fn declare(&mut self, columns: Vec<(String, ColumnType)>) -> anyhow::Result<()> {
         self.columns = columns;
+        if self.columns.is_empty() {
+            return Err(self.error(&format!(
+                "{} gives no column, so there is nothing to write",
+                self.file
+            )));
+        }
         let twice = twice(self.columns.iter().map(|(name, _)| name.as_str()));
         if let Some(twice) = twice {
             return Err(self.error(&format!(

@@ -118,9 +118,8 @@ impl Query {
         };
         let mut model = self.model(name, sql, format!("--table {}", table.name));
         if !table.key.is_empty() {
-            if model.order_by.is_empty() {
-                model.order_by.clone_from(&table.key);
-                model.order_in_partition.clone_from(&table.key);
+            if self.order_by.is_empty() {
+                self.order(&mut model, &table.key);
             }
             model.driving = Some(accounted(table));
         }
@@ -132,18 +131,29 @@ impl Query {
     }
 
     fn model(&self, name: &str, sql: String, file: String) -> Model {
-        Model {
+        let mut model = Model {
             name: self.name.clone().unwrap_or_else(|| name.to_owned()),
             file,
             sql,
             columns: Vec::new(),
             hidden: Vec::new(),
             partition_by: self.partition_by.clone(),
-            order_by: self.order_by.clone(),
-            order_in_partition: self.order_by.clone(),
+            order_by: Vec::new(),
+            order_in_partition: Vec::new(),
             stream: None,
             driving: None,
-        }
+        };
+        self.order(&mut model, &self.order_by);
+        model
+    }
+
+    /// Orders the rows of a model's files by these columns.
+    fn order(&self, model: &mut Model, columns: &[String]) {
+        let order = match self.partition_by.is_empty() {
+            true => &mut model.order_by,
+            false => &mut model.order_in_partition,
+        };
+        *order = columns.to_vec();
     }
 }
 

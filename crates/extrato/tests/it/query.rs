@@ -216,6 +216,12 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         ),
         (&["SELECT 1 AS a", "--name", "../a"], 2, "ASCII letters"),
         (&["SELECT 1 AS a, 2 AS a"], 2, "two columns `a`"),
+        (&["SELECT FROM orders"], 2, "the query gives no column"),
+        (
+            &["--table", "orders", "--order-by", "nope", "--out", "o"],
+            2,
+            "model `orders`: `order_by` names `nope`, which is none of its columns\n",
+        ),
     ] {
         let finished = world.run(&[&["query"], arguments].concat());
         check(&finished, code, &[part]);
