@@ -206,6 +206,8 @@ pub enum Letters {
     Ascii,
     /// Letters are mapped as Unicode does, each by itself, as in most languages.
     Unicode,
+    /// Letters are mapped as Unicode does, and words part where ICU parts them: `it's` is one.
+    Icu,
     /// Letters are mapped as a language does that maps A to Z otherwise (Turkish), or as nobody knows.
     Other,
 }

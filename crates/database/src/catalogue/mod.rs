@@ -313,6 +313,7 @@ fn collation(provider: &str, order: &str, letters: &str, encoding: &str) -> Coll
         letters: match language.unwrap_or_default() {
             _ if provider != "i" && is_plain(letters) => Letters::Ascii,
             "tr" | "az" | "lt" => Letters::Other,
+            _ if provider == "i" => Letters::Icu,
             _ => Letters::Unicode,
         },
         ..Collation::unknown()

@@ -209,6 +209,33 @@ fn what_polars_may_not_run_gives_in_a_scratch_database_what_postgres_gives() {
 }
 
 #[test]
+fn words_part_where_the_collation_of_the_text_parts_them() {
+    for (database, engine_of_names) in [
+        (Database::create(), Engine::Polars),
+        (Database::create_in_locale("pt-BR"), Engine::Postgres),
+    ] {
+        let shop = Shop::open_in(database);
+        let sql = |column: &str| {
+            format!(
+                "SELECT id, INITCAP({column} || '''s x_y a.b') AS words FROM client ORDER BY id"
+            )
+        };
+        let columns = [("id", "integer"), ("words", "text")];
+        let of = |name: &str| model(name, &sql(name), &columns);
+        let report = shop
+            .run(&shop.options(vec![of("name"), of("town")]))
+            .expect("run");
+        assert_eq!(report.models[0].engine, engine_of_names);
+        assert_eq!(report.models[1].engine, Engine::Postgres, "ordered by ICU");
+        for column in ["name", "town"] {
+            let expected = shop.expected(&sql(column));
+            assert_eq!(expected.lines().count(), 6);
+            assert_eq!(shop.file(column), expected);
+        }
+    }
+}
+
+#[test]
 fn engines_share_a_run_and_each_table_leaves_the_source_once() {
     let shop = Shop::open();
     let models = || {

@@ -1,5 +1,6 @@
 //! Functions and operators.
 
+use dataset::Letters;
 use sqlparser::ast::{Expr, Function as SqlFunction};
 
 use super::super::list;
@@ -183,7 +184,16 @@ impl Resolver<'_> {
         let mut gives = entry.gives.kind();
         match entry.function {
             Function::Upper | Function::Lower | Function::Initcap => {
-                let letters = self.letters(&arguments.iter().collect::<Vec<_>>(), at)?;
+                let parts: Vec<_> = arguments.iter().collect();
+                let collation = self.text_collation(&Type::Text, &parts, at)?;
+                let is_icu = collation.is_some_and(|of| of.letters == Letters::Icu);
+                if entry.function == Function::Initcap && is_icu {
+                    return Err(Refusal::at(
+                        at,
+                        "INITCAP parts words as ICU does, and where that is is not known here",
+                    ));
+                }
+                let letters = self.letters(&parts, at)?;
                 arguments.push(letters);
             }
             Function::Position | Function::Replace | Function::StartsWith | Function::SplitPart => {
@@ -213,11 +223,10 @@ impl Resolver<'_> {
 
     /// Which letters have an upper and a lower case: true for those of Unicode, false for A to Z.
     pub(super) fn letters(&self, parts: &[&Scalar], at: Place) -> Result<Scalar> {
-        use dataset::Letters;
         let collation = self.text_collation(&Type::Text, parts, at)?;
         let has_all = match collation.map(|collation| collation.letters) {
             Some(Letters::Ascii) => false,
-            Some(Letters::Unicode) | None => true,
+            Some(Letters::Unicode | Letters::Icu) | None => true,
             Some(Letters::Other) => {
                 return Err(Refusal::at(
                     at,
