@@ -228,7 +228,7 @@ pub fn wrong_tables(
 /// Describes the models of a dataset.
 ///
 /// # Errors
-/// [`Kind::Usage`](dataset::failure::Kind::Usage) with file and line for one that cannot be parsed and declares to stream.
+/// [`Kind::Usage`] with file and line for one that cannot be parsed and declares to stream.
 /// The types of columns are those of the dataset's `schema.sql`.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
     let made = schema_sql::tables(&dataset.schema_sql);

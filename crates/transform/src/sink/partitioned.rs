@@ -43,7 +43,7 @@ impl<'a> Partitioned<'a> {
     /// Makes `folder`.
     ///
     /// # Errors
-    /// [`Kind::Output`](dataset::failure::Kind::Output) if it cannot be made.
+    /// [`Kind::Output`] if it cannot be made.
     pub(super) fn new(
         shape: Shape<'a>,
         partition_by: &[String],
@@ -199,7 +199,7 @@ impl PartitionWriter<'_> {
     /// Writes the rows `partition` into their file, which is that of `former` if they go on with it.
     ///
     /// # Errors
-    /// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written; those of [`PartitionWriter::path`].
+    /// [`Kind::Output`] if a file cannot be written; those of [`PartitionWriter::path`].
     fn write(
         &self,
         former: Option<Partition>,
