@@ -8,13 +8,7 @@ pub fn model(name: &str, sql: &str) -> Model {
         name: name.to_owned(),
         file: format!("{name}.sql"),
         sql: sql.to_owned(),
-        columns: vec![],
-        hidden: vec![],
-        partition_by: vec![],
-        order_by: vec![],
-        order_in_partition: vec![],
-        stream: None,
-        driving: None,
+        ..Model::default()
     }
 }
 
@@ -27,11 +21,8 @@ pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Da
     };
     Dataset {
         name: name.to_owned(),
-        schema: None,
-        is_built_in: false,
         tables: tables.iter().map(table).collect(),
         models,
-        schema_sql: String::new(),
-        constraints_sql: String::new(),
+        ..Dataset::default()
     }
 }

@@ -11,7 +11,7 @@ use testkit::Database;
 
 use super::list::{AGGREGATES, COMPARED, FUNCTIONS, MOVED, T, UNITS, casts, extracts};
 use super::tree::{Field, Function};
-use crate::{Format, Layout, Options};
+use crate::{Layout, Options};
 
 const SCHEMA: &str = "edges";
 
@@ -457,20 +457,12 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
     let settings = database.settings();
     let out = tempfile::tempdir().unwrap();
     let options = |dataset: Dataset| Options {
-        dataset,
-        schema: SCHEMA.to_owned(),
         out: out.path().to_owned(),
         layout: Layout::SingleFile,
-        format: Format::Csv,
-        dialect: Default::default(),
-        compression: None,
         max_connections: 1,
         memory_bytes: 1 << 30,
-        stage: None,
-        preview: false,
-        to_postgres: None,
         engine: crate::Engine::Polars,
-        environment: Default::default(),
+        ..Options::of_models(dataset, Some(SCHEMA), &Default::default())
     };
     let dataset = |prefix: &str, cases: &[(usize, &Case)]| {
         let sql = |at: usize, case: &Case| match case.is_aggregate {

@@ -10,7 +10,7 @@ use dataset::{ColumnType, Driving, Model};
 use postgres::Client;
 use tempfile::TempDir;
 use testkit::{Database, csv_of};
-use transform::{Engine, Format, Layout, Options, Report};
+use transform::{Engine, Layout, Options, Report};
 
 const SCHEMA: &str = "shop";
 
@@ -102,20 +102,11 @@ impl Shop {
         let whole = "numeric(38,0)".parse().expect("a type");
         dataset.tables[3].carry_as = [("back".to_owned(), whole)].into();
         Options {
-            dataset,
-            schema: SCHEMA.to_owned(),
             out: self.folder.path().join("out"),
             layout: Layout::SingleFile,
-            format: Format::Csv,
-            dialect: Default::default(),
-            compression: None,
             max_connections: 2,
             memory_bytes: 1 << 30,
-            stage: None,
-            preview: false,
-            to_postgres: None,
-            engine: Engine::Auto,
-            environment: testkit::environment(),
+            ..Options::of_models(dataset, Some(SCHEMA), &testkit::environment())
         }
     }
 

@@ -8,7 +8,7 @@ use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Driving, Model};
 use tempfile::TempDir;
 use testkit::{Database, Role, csv_of, value};
-use transform::{Engine, Format, Layout, Options, Report};
+use transform::{Engine, Layout, Options, Report};
 
 const SCHEMA: &str = "shop";
 
@@ -54,20 +54,15 @@ impl Shop {
     fn options(&self, models: Vec<Model>) -> Options {
         let tables = ["client", "sale"].map(|name| (name, &["id"][..]));
         Options {
-            dataset: testkit::dataset(SCHEMA, &tables, models),
-            schema: SCHEMA.to_owned(),
             out: self.out.path().to_owned(),
             layout: Layout::SingleFile,
-            format: Format::Csv,
-            dialect: Default::default(),
-            compression: None,
             max_connections: 2,
             memory_bytes: 1 << 30,
-            stage: None,
-            preview: false,
-            to_postgres: None,
-            engine: Engine::Auto,
-            environment: testkit::environment(),
+            ..Options::of_models(
+                testkit::dataset(SCHEMA, &tables, models),
+                Some(SCHEMA),
+                &testkit::environment(),
+            )
         }
     }
 

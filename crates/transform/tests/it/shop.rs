@@ -7,7 +7,7 @@ use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset};
 use tempfile::TempDir;
 use testkit::{Database, csv_of};
-use transform::{Format, Layout, Options};
+use transform::{Layout, Options};
 
 pub(crate) const SCHEMA: &str = "shop";
 
@@ -73,20 +73,12 @@ impl Shop {
         let settings = self.database.settings();
         dataset.models[0].columns = self.columns(sql)?;
         let options = Options {
-            dataset,
-            schema: SCHEMA.to_owned(),
             out: self.out.path().to_owned(),
             layout: Layout::SingleFile,
-            format: Format::Csv,
-            dialect: Default::default(),
-            compression: None,
             max_connections: 1,
             memory_bytes: 1 << 30,
-            stage: None,
-            preview: false,
-            to_postgres: None,
             engine: transform::Engine::Polars,
-            environment: database::Environment::default(),
+            ..Options::of_models(dataset, Some(SCHEMA), &database::Environment::default())
         };
         transform::run(&settings, &options, &Cancel::default())?;
         Ok(fs::read_to_string(self.out.path().join("m.csv")).expect("published"))

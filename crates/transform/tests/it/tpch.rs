@@ -5,7 +5,7 @@ use std::fs;
 use database::Cancel;
 use dataset::Dataset;
 use testkit::{Database, csv_of, tpch};
-use transform::{Engine, Format, Layout, Options};
+use transform::{Engine, Layout, Options};
 
 /// `lineitem` has 60,175 rows.
 const SCALE: f64 = 0.01;
@@ -32,20 +32,11 @@ fn the_queries_of_tpch_give_digit_for_digit_what_postgres_gives() {
     assert_eq!(models.len(), 22);
     let out = tempfile::tempdir().expect("a folder");
     let options = Options {
-        schema: dataset.name.clone(),
-        dataset,
         out: out.path().to_owned(),
         layout: Layout::SingleFile,
-        format: Format::Csv,
-        dialect: Default::default(),
-        compression: None,
         max_connections: 2,
         memory_bytes: 2 << 30,
-        stage: None,
-        preview: false,
-        to_postgres: None,
-        engine: Engine::Auto,
-        environment: testkit::environment(),
+        ..Options::of_models(dataset, None, &testkit::environment())
     };
     let report = transform::run(&database.settings(), &options, &Cancel::default());
     let report = report.expect("all queries run");

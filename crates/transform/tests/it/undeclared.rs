@@ -6,7 +6,7 @@ use database::{Cancel, Environment};
 use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset, Model};
 use transform::check::verify::{Source, verify_against_database};
-use transform::{Engine, Format, Layout, Options};
+use transform::{Engine, Layout, Options};
 
 use crate::shop::{SCHEMA, Shop};
 
@@ -21,20 +21,10 @@ fn undeclared(models: &[(&str, &str)]) -> Dataset {
 
 fn options(shop: &Shop, dataset: Dataset) -> Options {
     Options {
-        dataset,
-        schema: SCHEMA.to_owned(),
         out: shop.out.path().to_owned(),
-        layout: Layout::Declared,
-        format: Format::Csv,
-        dialect: Default::default(),
-        compression: None,
         max_connections: 2,
         memory_bytes: 1 << 30,
-        stage: None,
-        preview: false,
-        to_postgres: None,
-        engine: Engine::Auto,
-        environment: testkit::environment(),
+        ..Options::of_models(dataset, Some(SCHEMA), &testkit::environment())
     }
 }
 

@@ -10,7 +10,7 @@ use dataset::failure::{Failure, Kind};
 use tempfile::TempDir;
 use testkit::{Database, contents_of, csv_of, files_below};
 use transform::check::verify::{Source, Verified, verify_against_database};
-use transform::{Engine, Format, Layout, Options, Report};
+use transform::{Engine, Layout, Options, Report};
 
 /// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.
 pub(crate) const EXPECTED_COLUMNS: &str = "
@@ -117,20 +117,16 @@ impl World {
     /// How to run now, into the world's own folder.
     pub(crate) fn options(&self, layout: Layout) -> Options {
         Options {
-            dataset: self.dataset.clone(),
-            schema: self.dataset.name.clone(),
             out: self.out.path().to_owned(),
             layout,
-            format: Format::Csv,
-            dialect: Default::default(),
-            compression: None,
             max_connections: 3,
             memory_bytes: 1 << 30,
-            stage: None,
-            preview: false,
-            to_postgres: None,
             engine: Engine::Polars,
-            environment: database::Environment::default(),
+            ..Options::of_models(
+                self.dataset.clone(),
+                None,
+                &database::Environment::default(),
+            )
         }
     }
 

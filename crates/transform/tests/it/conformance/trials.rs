@@ -12,7 +12,7 @@ use database::Cancel;
 use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset, Model};
 use postgres::types::Type;
-use transform::{Engine, Format, Layout, Options};
+use transform::{Engine, Layout, Options};
 
 use super::compare::{Rows, difference_of_columns, difference_of_rows};
 use super::places::{Answer, Place, SCHEMA};
@@ -332,23 +332,16 @@ impl Trials<'_> {
             false => 1 << 30,
         };
         let options = Options {
-            dataset: self.dataset(models),
-            schema: SCHEMA.to_owned(),
             out: out.clone(),
             layout: Layout::SingleFile,
-            format: Format::Csv,
-            dialect: Default::default(),
-            compression: None,
             max_connections: 2,
             memory_bytes,
             stage: self.variation.staged.then(|| stage.clone()),
-            preview: false,
-            to_postgres: None,
             engine: match self.variation.in_postgres {
                 true => Engine::Postgres,
                 false => Engine::Polars,
             },
-            environment: testkit::environment(),
+            ..Options::of_models(self.dataset(models), Some(SCHEMA), &testkit::environment())
         };
         let cancel = Cancel::default();
         guarded(|| transform::run(&self.place.settings, &options, &cancel))?;
