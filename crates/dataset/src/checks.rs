@@ -2,7 +2,7 @@
 
 use crate::column::{ColumnType, LONGEST_NAME_BYTES};
 use crate::dataset::{Dataset, Table};
-use crate::model::{Driving, Model, twice};
+use crate::model::{Driving, Model, is_model_name, twice};
 use crate::nearest::did_you_mean;
 
 /// Where in `dataset.toml` something is wrong.
@@ -83,9 +83,7 @@ impl Model {
     /// All that is wrong with the model.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        // The name becomes a file and a folder.
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if self.name.is_empty() || !self.name.chars().all(plain) {
+        if !is_model_name(&self.name) {
             problems.push("the name may hold ASCII letters, digits, `_` and `-` only".to_owned());
         }
         for (name, _) in &self.columns {

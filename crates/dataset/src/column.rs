@@ -63,6 +63,19 @@ impl fmt::Display for ColumnType {
 }
 
 impl ColumnType {
+    /// Whether the values are numbers.
+    pub fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::SmallInt
+                | Self::Integer
+                | Self::BigInt
+                | Self::Real
+                | Self::Double
+                | Self::Numeric { .. }
+        )
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Boolean => "boolean",

@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::nearest::did_you_mean;
 
 /// A dataset, read and checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Dataset {
     /// The dataset's name, which is also the Postgres schema it lives in unless another is named.
     pub name: String,

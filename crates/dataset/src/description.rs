@@ -136,18 +136,19 @@ fn read(folder: &Folder<'_>) -> anyhow::Result<Dataset> {
         schema_sql: folder.read("schema.sql")?.unwrap_or_default(),
         constraints_sql: folder.read("constraints.sql")?.unwrap_or_default(),
     };
-    let lines = Lines::of(&text);
+    // Only what is wrong is looked for in the text again.
+    let problem = |entry: Entry<'_>, why: &str| Lines::of(&text).problem(entry, why);
     let mut problems = Vec::new();
     for described in description.models {
         let name = described.name.clone();
         match described.read(folder)? {
             Ok(model) => dataset.models.push(model),
-            Err(why) => problems.push(lines.problem(Entry::Model(&name), &why)),
+            Err(why) => problems.push(problem(Entry::Model(&name), &why)),
         }
     }
     let contradictions = dataset.problems();
     let told = contradictions.iter();
-    problems.extend(told.map(|(entry, why)| lines.problem(*entry, why)));
+    problems.extend(told.map(|(entry, why)| problem(*entry, why)));
     match problems.is_empty() {
         true => Ok(dataset),
         false => Err(Kind::Usage.error(problems.join("\n"))),

@@ -21,8 +21,8 @@ pub use column::{
     TextKind, TextTraits,
 };
 pub use dataset::{Dataset, Table};
-pub use model::{Driving, Model};
-pub use nearest::{did_you_mean, nearest};
+pub use model::{Driving, Model, is_model_name, is_of_model_name};
+pub use nearest::did_you_mean;
 
 #[cfg(test)]
 mod tests {

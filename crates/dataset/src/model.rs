@@ -11,7 +11,7 @@ use crate::failure::Kind;
 pub(crate) const DESCRIPTION: &str = "dataset.toml";
 
 /// A model: one SELECT over the dataset's tables and the shape of what it gives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Model {
     /// The name of the output.
     pub name: String,
@@ -97,6 +97,16 @@ impl Model {
     fn error(&self, why: &str) -> anyhow::Error {
         Kind::Usage.error(format!("{DESCRIPTION}, model `{}`: {why}", self.name))
     }
+}
+
+/// Whether the name of a model, which becomes a file and a folder, may hold a character.
+pub fn is_of_model_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
+}
+
+/// Whether a model may have this name.
+pub fn is_model_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_of_model_name)
 }
 
 /// A name that stands twice, if one does.

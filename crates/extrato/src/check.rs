@@ -62,10 +62,7 @@ pub(crate) fn run(
             }
         });
     }
-    terminal.answer(&models, || {
-        let texts: Vec<String> = models.iter().map(text).collect();
-        texts.join("\n\n")
-    })?;
+    terminal.answer(&models, || text(&models))?;
     all(problems)
 }
 
@@ -76,16 +73,12 @@ fn check(
     problems: &mut Vec<anyhow::Error>,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Described>> {
+    problems.extend(describe::wrong_tables(settings, options, cancel)?);
     match describe::describe_live(settings, options, cancel) {
-        Ok(described) => {
-            problems.extend(describe::wrong_tables(settings, options, cancel)?);
-            return Ok(described);
-        }
-        Err(error) if Failure::kind_of(&error) == Some(Kind::Connection) => return Err(error),
-        Err(_) => {}
+        Err(error) if Failure::kind_of(&error) != Some(Kind::Connection) => {}
+        described => return described,
     }
     // Each by itself, to tell those that can be run from those that cannot.
-    problems.extend(describe::wrong_tables(settings, options, cancel)?);
     let mut described = Vec::new();
     for model in &options.dataset.models {
         let mut options = options.clone();
@@ -122,8 +115,13 @@ fn all(mut problems: Vec<anyhow::Error>) -> anyhow::Result<()> {
     )))
 }
 
-/// A model, described for people.
-pub(crate) fn text(model: &Described) -> String {
+/// Models, described for people.
+pub(crate) fn text(models: &[Described]) -> String {
+    let texts: Vec<String> = models.iter().map(text_of).collect();
+    texts.join("\n\n")
+}
+
+fn text_of(model: &Described) -> String {
     let mut columns: Vec<String> = model
         .columns
         .iter()

@@ -80,7 +80,7 @@ impl Grid {
             let values = rows.iter().filter_map(|row| row.get(index));
             let widest = values.map(|value| value.width()).max().unwrap_or(0);
             Column {
-                is_number: is_number(column.1),
+                is_number: column.1.is_number(),
                 is_text: is_text(column.1),
                 values_width: widest,
                 width: widest.max(name.width()),
@@ -184,18 +184,6 @@ impl Grid {
     }
 }
 
-fn is_number(kind: ColumnType) -> bool {
-    matches!(
-        kind,
-        ColumnType::SmallInt
-            | ColumnType::Integer
-            | ColumnType::BigInt
-            | ColumnType::Real
-            | ColumnType::Double
-            | ColumnType::Numeric { .. }
-    )
-}
-
 fn is_text(kind: ColumnType) -> bool {
     matches!(
         kind,
@@ -276,7 +264,7 @@ mod tests {
                 _ => ("text".to_owned(), ColumnType::Text),
             })
             .collect();
-        let value = |kind: &ColumnType| match is_number(*kind) {
+        let value = |kind: &ColumnType| match kind.is_number() {
             true => Some("-1234567890".to_owned()),
             false => Some(long.to_owned()),
         };

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use dataset::failure::{Kind, OrFail};
+use dataset::is_model_name;
 use serde::Serialize;
 use transform::cli::LimitArgs;
 use transform::describe;
 use transform::file_args::FileArgs;
-use transform::query::{Asked, Query, is_plain};
+use transform::query::{Asked, Query};
 use transform::{Compression, Format, Layout, ModelReport, Options, Report};
 
 use crate::terminal::Terminal;
@@ -176,10 +177,7 @@ fn explain(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let described = describe::describe_live(settings, options, cancel)?;
-    terminal.answer(&described, || {
-        let texts: Vec<String> = described.iter().map(check::text).collect();
-        texts.join("\n\n")
-    })
+    terminal.answer(&described, || check::text(&described))
 }
 
 impl QueryArgs {
@@ -220,14 +218,16 @@ impl QueryArgs {
 
     /// Where the rows go, under which name, in which files.
     fn target(&self) -> anyhow::Result<(To, Option<String>, FileArgs)> {
-        if let Some(name) = self.name.as_deref().filter(|name| !is_plain(name)) {
+        if let Some(name) = self.name.as_deref().filter(|name| !is_model_name(name)) {
             return Err(Kind::Usage.error(format!(
                 "--name may hold ASCII letters, digits, `_` and `-` only, not `{name}`"
             )));
         }
         let of_file = self.file.as_deref().and_then(Path::file_stem);
         let of_file = of_file.and_then(|stem| stem.to_str());
-        let of_file = of_file.filter(|stem| is_plain(stem)).map(str::to_owned);
+        let of_file = of_file
+            .filter(|stem| is_model_name(stem))
+            .map(str::to_owned);
         let name = self.name.clone().or(of_file);
         let files = self.files.clone();
         let Some(out) = &self.out else {
@@ -252,7 +252,7 @@ impl QueryArgs {
             Some("--name gives another name")
         } else if is_in_folders {
             Some("--partition-by writes folders: name a folder")
-        } else if !is_plain(&stem) {
+        } else if !is_model_name(&stem) {
             Some("its name may hold ASCII letters, digits, `_` and `-` only")
         } else {
             None
@@ -277,17 +277,8 @@ impl QueryArgs {
 
 /// What a path says by its end that it is: the name without it, the format, the compression. `None` for a folder.
 fn of_end(path: &Path) -> Option<(String, Format, Option<Compression>)> {
-    let name = path.file_name()?.to_str()?;
-    let compressed = Compression::ALL.into_iter().find_map(|compression| {
-        let stem = name.strip_suffix(&format!(".{}", compression.extension()))?;
-        Some((stem, compression))
-    });
-    let (stem, compression) = match compressed {
-        Some((stem, compression)) => (stem, Some(compression)),
-        None => (name, None),
-    };
-    let (stem, end) = stem.rsplit_once('.')?;
-    Some((stem.to_owned(), Format::of_extension(end)?, compression))
+    let (stem, format, compression) = Format::of_name(path.file_name()?.to_str()?);
+    Some((stem.to_owned(), format?, compression))
 }
 
 /// The most bytes that are read from standard input: no SELECT is as long.

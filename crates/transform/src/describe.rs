@@ -135,16 +135,16 @@ pub fn resolve(
         .collect())
 }
 
-/// Checks that each model can be run over the tables in a schema of a database, and gives what it declares; says which
-/// engine runs it, and which columns it gives.
+/// Describes the models of a dataset over the tables of a database, once each is known to be one that can be run over them
+/// and gives what it declares.
 ///
 /// # Errors
 /// Those of a run before it reads a row.
-pub fn check(
+pub fn describe_live(
     settings: &Settings,
     options: &Options,
     cancel: &Cancel,
-) -> anyhow::Result<Vec<(RunBy, Vec<OutputColumn>)>> {
+) -> anyhow::Result<Vec<Described>> {
     let source = Source::Database(settings);
     let declared = declared(&source, options, cancel)?;
     let options = declared.as_ref().unwrap_or(options);
@@ -160,33 +160,16 @@ pub fn check(
     if !in_postgres.is_empty() {
         source.prepare(&in_postgres, options, cancel)?.end()?;
     }
-    let columns = options.dataset.models.iter().map(OutputColumn::all);
-    Ok(routes.into_iter().map(RunBy::from).zip(columns).collect())
-}
-
-/// Describes the models of a dataset over the tables of a database, once they are checked as [`check`] does.
-///
-/// # Errors
-/// As [`check`].
-pub fn describe_live(
-    settings: &Settings,
-    options: &Options,
-    cancel: &Cancel,
-) -> anyhow::Result<Vec<Described>> {
-    let declared = declared(&Source::Database(settings), options, cancel)?;
-    let options = declared.as_ref().unwrap_or(options);
-    let checked = check(settings, options, cancel)?;
     let mut connection = settings.connect(cancel)?;
     let known = transaction::reading(&mut connection, |client| {
         inventory::read(client, &options.schema, |name| {
             options.dataset.table(name).is_some()
         })
     })?;
-    let selects = options.dataset.models.iter().map(Select::lenient);
-    let described = describe(&options.dataset)?.into_iter().zip(selects);
-    let described = described.zip(checked);
+    let described = describe(&options.dataset)?.into_iter();
     Ok(described
-        .map(|((mut model, select), (run_by, columns))| {
+        .zip(selects.iter().zip(routes))
+        .map(|(mut model, (select, route))| {
             for read in &mut model.reads {
                 let table = known.iter().find(|table| table.name == read.table);
                 let columns = table.iter().flat_map(|table| &table.columns);
@@ -194,7 +177,7 @@ pub fn describe_live(
                 let needed = columns.filter(|column| select.reads(&read.table, column));
                 read.columns = Some(needed.collect());
             }
-            (model.run_by, model.columns) = (run_by, columns);
+            model.run_by = route.into();
             model
         })
         .collect())

@@ -86,17 +86,8 @@ impl Options {
     fn check_end(&self, name: &str) -> anyhow::Result<()> {
         let extension = self.extension();
         let usual = format!("end it with .{extension}");
-        let (mut name_of_format, mut is_compressed) = (name, None);
-        for compression in Compression::ALL {
-            if let Some(stem) = name.strip_suffix(&format!(".{}", compression.extension())) {
-                (name_of_format, is_compressed) = (stem, Some(compression));
-            }
-        }
-        let formats = [Format::Csv, Format::JsonLines, Format::Parquet];
-        let other = formats.iter().find(|format| {
-            **format != self.format && name_of_format.ends_with(&format!(".{format}"))
-        });
-        if is_compressed != self.compression || other.is_some() {
+        let (_, format, compression) = Format::of_name(name);
+        if compression != self.compression || format.is_some_and(|format| format != self.format) {
             return Err(Kind::Usage.error(format!(
                 "--file-name {name}: readers tell by its end what a file is, and these are {extension}: {usual}"
             )));
@@ -245,10 +236,25 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format of files whose names end so.
-    pub fn of_extension(extension: &str) -> Option<Self> {
-        let all = [Self::Csv, Self::JsonLines, Self::Parquet];
-        all.into_iter().find(|of| of.extension() == extension)
+    /// What the end of a file's name says of it: the name without that end, the format, and the compression.
+    pub fn of_name(name: &str) -> (&str, Option<Self>, Option<Compression>) {
+        let compressed = Compression::ALL.into_iter().find_map(|compression| {
+            let stem = name.strip_suffix(compression.extension())?;
+            Some((stem.strip_suffix('.')?, compression))
+        });
+        let (name, compression) = match compressed {
+            Some((stem, compression)) => (stem, Some(compression)),
+            None => (name, None),
+        };
+        let formats = [Self::Csv, Self::JsonLines, Self::Parquet];
+        let told = formats.into_iter().find_map(|format| {
+            let stem = name.strip_suffix(format.extension())?;
+            Some((stem.strip_suffix('.')?, format))
+        });
+        match told {
+            Some((stem, format)) => (stem, Some(format), compression),
+            None => (name, None, compression),
+        }
     }
 
     /// The end of a file's name, unless it is compressed.

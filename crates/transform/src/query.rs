@@ -3,7 +3,7 @@
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::Kind;
-use dataset::{Dataset, Driving, Model};
+use dataset::{Dataset, Driving, Model, is_model_name};
 use postgres::Client;
 
 use crate::completed;
@@ -83,10 +83,7 @@ impl Query {
             }
         };
         let known = inventory::read(client, &schema, |name| select.reads_table(name))?;
-        let mut dataset = dataset_of(model.clone());
-        completed::add(&mut dataset, std::slice::from_ref(&select), &known);
-        model.check()?;
-        Ok((dataset, schema))
+        Ok((dataset_of(&select, &known)?, schema))
     }
 
     fn of_table(
@@ -112,7 +109,7 @@ impl Query {
         let table = found(&known, name, &schema)?;
         let quoted = database::catalogue::identifier::quoted(&table.name);
         let sql = format!("SELECT * FROM {quoted}");
-        let name = match is_plain(&table.name) {
+        let name = match is_model_name(&table.name) {
             true => &table.name,
             false => "query",
         };
@@ -123,11 +120,7 @@ impl Query {
             }
             model.driving = Some(accounted(table));
         }
-        let mut dataset = dataset_of(model.clone());
-        let select = Select::lenient(&model);
-        completed::add(&mut dataset, &[select], &known);
-        model.check()?;
-        Ok((dataset, schema))
+        Ok((dataset_of(&Select::lenient(&model), &known)?, schema))
     }
 
     fn model(&self, name: &str, sql: String, file: String) -> Model {
@@ -135,13 +128,8 @@ impl Query {
             name: self.name.clone().unwrap_or_else(|| name.to_owned()),
             file,
             sql,
-            columns: Vec::new(),
-            hidden: Vec::new(),
             partition_by: self.partition_by.clone(),
-            order_by: Vec::new(),
-            order_in_partition: Vec::new(),
-            stream: None,
-            driving: None,
+            ..Model::default()
         };
         self.order(&mut model, &self.order_by);
         model
@@ -157,12 +145,6 @@ impl Query {
     }
 }
 
-/// Whether an output may have this name: ASCII letters, digits, `_` and `-` only.
-pub fn is_plain(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    !name.is_empty() && name.chars().all(plain)
-}
-
 /// Every row of a table is accounted for, with the sums of its exact amounts.
 fn accounted(table: &KnownTable) -> Driving {
     let itself = |name: &String| (name.clone(), name.clone());
@@ -175,16 +157,16 @@ fn accounted(table: &KnownTable) -> Driving {
     }
 }
 
-fn dataset_of(model: Model) -> Dataset {
-    Dataset {
+/// The dataset of one model, with the tables that it reads.
+fn dataset_of(select: &Select<'_>, known: &[KnownTable]) -> anyhow::Result<Dataset> {
+    select.model.check()?;
+    let mut dataset = Dataset {
         name: "query".to_owned(),
-        schema: None,
-        is_built_in: false,
-        tables: Vec::new(),
-        models: vec![model],
-        schema_sql: String::new(),
-        constraints_sql: String::new(),
-    }
+        models: vec![select.model.clone()],
+        ..Dataset::default()
+    };
+    completed::add(&mut dataset, std::slice::from_ref(select), known);
+    Ok(dataset)
 }
 
 /// Whether two names differ in the case of letters alone.

@@ -26,8 +26,6 @@ pub struct KnownTable {
     pub columns: Vec<KnownColumn>,
     /// The columns of the primary key; none if there is no such key.
     pub key: Vec<String>,
-    /// The columns of each UNIQUE constraint.
-    pub unique: Vec<Vec<String>>,
     /// The foreign keys, by name.
     pub references: Vec<Reference>,
 }
@@ -85,8 +83,7 @@ const TABLES: &str = "
                 ELSE 0 END::float8
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    ORDER BY 2";
+    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
@@ -111,7 +108,7 @@ const CONSTRAINTS: &str = "
     FROM pg_constraint AS o
     LEFT JOIN pg_class AS c ON c.oid = o.confrelid
     LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE o.conrelid = ANY ($1) AND o.contype IN ('p', 'u', 'f')
+    WHERE o.conrelid = ANY ($1) AND o.contype IN ('p', 'f')
     ORDER BY o.conname";
 
 /// Reads which tables a schema has, of those whose names are wanted, by name.
@@ -139,7 +136,6 @@ pub fn read(
             estimated_rows: estimated_rows as u64,
             columns: Vec::new(),
             key: Vec::new(),
-            unique: Vec::new(),
             references: Vec::new(),
         };
         tables.insert(row.get::<_, u32>(0), table);
@@ -162,7 +158,6 @@ pub fn read(
         };
         match row.get(1) {
             "p" => table.key = row.get(2),
-            "u" => table.unique.push(row.get(2)),
             _ => table.references.push(Reference {
                 columns: row.get(2),
                 schema: row.get(3),

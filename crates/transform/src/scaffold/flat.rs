@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use database::catalogue::inventory::{KnownTable, Reference};
 use dataset::failure::Kind;
-use dataset::{LONGEST_NAME_BYTES, did_you_mean};
+use dataset::{LONGEST_NAME_BYTES, did_you_mean, is_of_model_name};
 
 use super::graph::likeness;
 
@@ -326,7 +326,7 @@ fn repeats(table: &str, column: &str) -> bool {
 
 /// The model's name: the table's, as far as a file may have it.
 fn model_name(fact: &KnownTable) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let name = fact.name.replace(|c: char| !plain(c), "_").to_lowercase();
+    let name = fact.name.replace(|c: char| !is_of_model_name(c), "_");
+    let name = name.to_lowercase();
     format!("{name}_flat")
 }

@@ -49,6 +49,8 @@ pub(super) struct Value<'a> {
     text: String,
     /// The text as a part of a name.
     escaped: String,
+    /// The name of a folder for it: `column=value`.
+    component: String,
 }
 
 impl<'a> Value<'a> {
@@ -67,6 +69,7 @@ impl<'a> Value<'a> {
             false => escape(&text),
         };
         let value = Self {
+            component: format!("{}={escaped}", escape(column)),
             column,
             text,
             escaped,
@@ -75,10 +78,6 @@ impl<'a> Value<'a> {
             true => Err(value.refused("is the name that stands for NULL")),
             false => Ok(value),
         }
-    }
-
-    fn component(&self) -> String {
-        format!("{}={}", escape(self.column), self.escaped)
     }
 
     fn refused(&self, why: &str) -> anyhow::Error {
@@ -93,7 +92,7 @@ impl<'a> Value<'a> {
 
 /// What tells a partition from all others: a component for each column, as in the name of a folder.
 pub(super) fn client(values: &[Value<'_>]) -> String {
-    let components: Vec<String> = values.iter().map(Value::component).collect();
+    let components: Vec<&str> = values.iter().map(|value| &*value.component).collect();
     components.join("/")
 }
 
@@ -104,7 +103,7 @@ pub(super) fn client(values: &[Value<'_>]) -> String {
 pub(super) fn folder(values: &[Value<'_>]) -> anyhow::Result<String> {
     match values
         .iter()
-        .find(|value| value.component().len() > MAX_NAME_BYTES)
+        .find(|value| value.component.len() > MAX_NAME_BYTES)
     {
         Some(value) => Err(value.refused(&format!(
             "makes a folder's name of more than {MAX_NAME_BYTES} bytes"

@@ -98,7 +98,7 @@ impl FromDialect {
                     return Err("is not UTF-8".to_owned());
                 };
                 match self.kinds.get(count) {
-                    Some(kind) if is_number(*kind) => self.number(value, *kind, out)?,
+                    Some(kind) if kind.is_number() => self.number(value, *kind, out)?,
                     _ => text::csv_field(value, out),
                 }
             }
@@ -162,16 +162,4 @@ impl FromDialect {
         }
         Ok(())
     }
-}
-
-fn is_number(kind: ColumnType) -> bool {
-    matches!(
-        kind,
-        ColumnType::SmallInt
-            | ColumnType::Integer
-            | ColumnType::BigInt
-            | ColumnType::Real
-            | ColumnType::Double
-            | ColumnType::Numeric { .. }
-    )
 }

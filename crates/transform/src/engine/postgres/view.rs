@@ -153,12 +153,8 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
     }
     Ok(Dataset {
         name: OWN_SCHEMA.to_owned(),
-        schema: None,
-        is_built_in: false,
         tables: vec![table],
-        models: Vec::new(),
-        schema_sql: String::new(),
-        constraints_sql: String::new(),
+        ..Dataset::default()
     })
 }
 
