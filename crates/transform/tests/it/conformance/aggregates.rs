@@ -103,6 +103,7 @@ impl Generator<'_> {
     pub(super) fn window(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Option<Typed> {
         let scope = &scope.within_window();
         let (call, kind, rows_differ) = match wanted {
+            _ if !self.may_tell_rows_apart(scope) => return None,
             Wanted::Small if self.choices.chance(25) => {
                 let buckets = self.choices.one_of(&["2", "3", "4"]);
                 (format!("NTILE({buckets})"), Kind::Int4, true)
@@ -131,6 +132,11 @@ impl Generator<'_> {
             format!("{call} OVER ({})", self.over(scope, frame)),
             kind,
         ))
+    }
+
+    /// Whether a window may tell these rows apart: once in a query, unless each has a key.
+    pub(super) fn may_tell_rows_apart(&mut self, scope: &Scope) -> bool {
+        scope.is_keyed || !std::mem::replace(&mut self.told_apart, true)
     }
 
     /// LAG, LEAD, FIRST_VALUE, LAST_VALUE or NTH_VALUE.

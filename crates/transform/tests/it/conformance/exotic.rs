@@ -178,6 +178,9 @@ impl Generator<'_> {
             true => "TRUE".to_owned(),
             false => scope.ties.join(", "),
         };
+        if !self.may_tell_rows_apart(scope) {
+            return None;
+        }
         let number = self.leaf(Wanted::Small, scope).typed();
         let frames = [
             "ROWS BETWEEN 2 FOLLOWING AND 3 FOLLOWING",
@@ -287,6 +290,7 @@ impl Generator<'_> {
                 alias,
                 columns,
                 ties,
+                is_keyed: false,
                 rows: 5,
             },
         )

@@ -22,6 +22,7 @@ pub(super) fn statement(choices: &[u32]) -> Statement {
         aliases: Vec::new(),
         columns_named: 0,
         nesting: 0,
+        told_apart: false,
     };
     generator.exotic = generator.choices.chance(15);
     let style = generator.choices.weighted(&[70, 12, 8, 10]);
@@ -167,6 +168,7 @@ impl Generator<'_> {
                 alias: name.to_owned(),
                 columns,
                 ties,
+                is_keyed: false,
                 rows: query.rows,
             });
         }

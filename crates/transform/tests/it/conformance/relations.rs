@@ -22,6 +22,8 @@ pub(super) struct Relation {
     pub(super) columns: Vec<Column>,
     /// The names of columns by which no two different rows are equal.
     pub(super) ties: Vec<String>,
+    /// Whether no two rows are equal in all columns.
+    pub(super) is_keyed: bool,
     /// About how many rows it has.
     pub(super) rows: usize,
 }
@@ -49,6 +51,7 @@ impl Relation {
             alias,
             columns: columns.collect(),
             ties: table.key.iter().map(|name| (*name).to_owned()).collect(),
+            is_keyed: true,
             rows: table.row_count,
         }
     }
@@ -173,6 +176,7 @@ impl Generator<'_> {
             leaves,
             rows: None,
             ties: ties.collect(),
+            is_keyed: from.relations.iter().all(|relation| relation.is_keyed),
             windows: false,
             subqueries: true,
         }
@@ -283,6 +287,7 @@ impl Generator<'_> {
                 alias,
                 columns,
                 ties,
+                is_keyed: false,
                 rows: query.rows,
             },
         )

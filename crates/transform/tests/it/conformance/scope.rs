@@ -90,6 +90,8 @@ pub(super) struct Scope {
     pub(super) rows: Option<Vec<Leaf>>,
     /// Expressions by which no two different rows are equal.
     pub(super) ties: Vec<String>,
+    /// Whether no two rows are equal in all of them.
+    pub(super) is_keyed: bool,
     /// Whether there may be windows.
     pub(super) windows: bool,
     /// Whether there may be subqueries.
@@ -154,6 +156,8 @@ pub(super) struct Generator<'a> {
     pub(super) columns_named: usize,
     /// How many subqueries are around.
     pub(super) nesting: usize,
+    /// Whether rows that are equal in all columns were told apart by an order. SQL leaves open how two orders do so.
+    pub(super) told_apart: bool,
 }
 
 impl Generator<'_> {

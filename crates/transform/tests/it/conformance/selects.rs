@@ -128,6 +128,7 @@ impl Generator<'_> {
         let scope = Scope {
             leaves: groups.iter().chain(outer).cloned().collect(),
             ties: groups.iter().map(|group| group.sql.clone()).collect(),
+            is_keyed: true,
             rows: Some(rows.leaves.clone()),
             windows: true,
             subqueries: true,
