@@ -8,6 +8,7 @@
 pub mod blueprint;
 pub mod configured;
 mod fill;
+pub mod own;
 mod types;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::identifier::{qualified, quoted};
 use crate::copy::write::RowForm;
+use own::Own;
 use types::Types;
 
 /// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
@@ -33,6 +35,7 @@ pub struct Shapes {
     schema: String,
     tables: Vec<TableShape>,
     types: Types,
+    own: Own,
 }
 
 /// What a table is.
@@ -138,6 +141,7 @@ impl Shapes {
             schema: schema.to_owned(),
             tables,
             types: Types::read(client, &oids).context(reading)?,
+            own: Own::of_tables(client, schema, &oids).context(reading)?,
         })
     }
 
@@ -257,6 +261,11 @@ impl Shapes {
     pub fn columns(&self, table: &str) -> impl Iterator<Item = &str> {
         let table = self.table(table).into_iter();
         table.flat_map(|table| table.columns.iter().map(|column| column.name.as_str()))
+    }
+
+    /// What the source has of its own that SELECTs over the tables may mean.
+    pub fn own(&self) -> &Own {
+        &self.own
     }
 
     /// The schema that the tables are in.

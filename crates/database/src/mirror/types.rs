@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postgres::error::DbError;
 use postgres::{Client, GenericClient};
 use serde::{Deserialize, Serialize};
 
@@ -48,10 +49,9 @@ pub(super) struct Missing {
     collations: BTreeMap<u32, String>,
 }
 
-// Objects that come with the server have numbers below 16384 (FirstNormalObjectId in src/include/access/transam.h), and
-// are in every database under the same names.
-const TYPES: &str = "
-    WITH RECURSIVE reached (oid) AS (
+/// The numbers of the types of tables' columns, with those that these are made of: a part of a query whose first parameter is
+/// the tables' numbers.
+pub(super) const REACHED: &str = "reached (oid) AS (
         SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
         UNION
         SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
@@ -60,7 +60,11 @@ const TYPES: &str = "
             UNION ALL SELECT a.atttypid FROM pg_attribute AS a
                       WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
         ) AS p (part)
-    )
+    )";
+
+// Objects that come with the server have numbers below 16384 (FirstNormalObjectId in src/include/access/transam.h), and
+// are in every database under the same names.
+const TYPES: &str = "
     SELECT t.oid, t.typtype::text, t.oid < 16384, t.typcategory = 'A' AND t.typelem <> 0,
            CASE WHEN t.typcategory = 'A' THEN ARRAY[t.typelem] WHEN t.typtype = 'd' THEN ARRAY[t.typbasetype]
                 ELSE ARRAY(SELECT a.atttypid FROM pg_attribute AS a
@@ -70,7 +74,10 @@ const TYPES: &str = "
                 WHEN t.typtype = 'c' AND o.relkind <> 'c' THEN 'is the row of a table'
                 WHEN t.oid >= 16384 AND t.typtype IN ('r', 'm') THEN 'is a range type of the source database'
                 WHEN t.oid >= 16384 AND t.typtype = 'b' AND t.typcategory <> 'A'
-                THEN 'is a type of the source database''s own' END,
+                THEN 'is a type of the source database''s own'
+                WHEN EXISTS (SELECT FROM pg_opclass AS c JOIN pg_am AS m ON m.oid = c.opcmethod
+                             WHERE c.oid >= 16384 AND c.opcdefault AND c.opcintype = t.oid AND m.amname IN ('btree', 'hash'))
+                THEN 'has an order of the source database''s own' END,
            CASE WHEN t.oid < 16384 THEN NULL
                 WHEN t.typtype = 'e'
                 THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,
@@ -116,22 +123,25 @@ impl Types {
         client: &mut impl GenericClient,
         tables: &[u32],
     ) -> Result<Self, postgres::Error> {
-        let types = client.query(TYPES, &[&tables])?.into_iter().map(|row| {
-            let (kind, extension): (&str, Option<&str>) = (row.get(1), row.get(5));
-            let of_extension = extension.map(|name| format!("is of the extension {name}"));
-            let why_not: Option<String> = row.get(6);
-            let found = OneType {
-                schema: row.get(8),
-                make: row.get(7),
-                why_not: of_extension.or(why_not),
-                parts: row.get(4),
-                is_built_in: row.get(2),
-                is_array: row.get(3),
-                is_composite: kind == "c",
-                has_own_text: row.get(9),
-            };
-            (row.get(0), found)
-        });
+        let types = client
+            .query(&format!("WITH RECURSIVE {REACHED} {TYPES}"), &[&tables])?
+            .into_iter()
+            .map(|row| {
+                let (kind, extension): (&str, Option<&str>) = (row.get(1), row.get(5));
+                let of_extension = extension.map(|name| format!("is of the extension {name}"));
+                let why_not: Option<String> = row.get(6);
+                let found = OneType {
+                    schema: row.get(8),
+                    make: row.get(7),
+                    why_not: of_extension.or(why_not),
+                    parts: row.get(4),
+                    is_built_in: row.get(2),
+                    is_array: row.get(3),
+                    is_composite: kind == "c",
+                    has_own_text: row.get(9),
+                };
+                (row.get(0), found)
+            });
         let types = types.collect();
         let collations = client.query(COLLATIONS, &[&tables])?;
         let collations = collations.into_iter().map(|row| {
@@ -184,7 +194,7 @@ impl Types {
             let mut errors = BTreeMap::new();
             for (oid, make) in std::mem::take(&mut left) {
                 if let Err(why) = attempt(client, &make)? {
-                    errors.insert(oid, why);
+                    errors.insert(oid, why.message().to_owned());
                     left.insert(oid, make);
                 }
             }
@@ -256,8 +266,9 @@ impl OneCollation {
         let is_there: bool = client.query_one(there, &[&self.name])?.get(0);
         if !is_there && let Err(why) = attempt(client, &in_schema(&self.schema, &self.make))? {
             return Ok(Err(format!(
-                "the collation {} is not here: {why}",
-                self.name
+                "the collation {} is not here: {}",
+                self.name,
+                why.message()
             )));
         }
         let here: Option<String> = client.query_one(VERSION, &[&self.name])?.get(0);
@@ -293,15 +304,18 @@ fn in_schema(schema: &str, statement: &str) -> String {
     )
 }
 
-/// Runs a statement that may fail and leaves the transaction as it was then; `Err` is what the server said.
-fn attempt(client: &mut Client, statement: &str) -> Result<Result<(), String>, postgres::Error> {
+/// Runs statements that may fail and leaves the transaction as it was then; `Err` is what the server said.
+pub(super) fn attempt(
+    client: &mut Client,
+    statement: &str,
+) -> Result<Result<(), DbError>, postgres::Error> {
     client.batch_execute("SAVEPOINT attempt")?;
     let done = client.batch_execute(statement);
     let Err(error) = done else {
         client.batch_execute("RELEASE SAVEPOINT attempt")?;
         return Ok(Ok(()));
     };
-    let Some(said) = error.as_db_error().map(|error| error.message().to_owned()) else {
+    let Some(said) = error.as_db_error().cloned() else {
         return Err(error);
     };
     client.batch_execute("ROLLBACK TO SAVEPOINT attempt")?;

@@ -1,12 +1,14 @@
 //! Which engine runs each model of a run.
 
 use database::embedded::scratch::Scratch;
+use database::mirror::own::Own;
 use database::{Cancel, Settings, catalogue, transaction};
 use dataset::TableSchema;
 use dataset::failure::{Failure, Kind};
 
 use crate::model::catalog::Catalog;
 use crate::model::projection::{Needed, undecoded};
+use crate::model::refusal::error_at;
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
 use crate::stage::layer::Layer;
@@ -97,8 +99,8 @@ pub(crate) fn of_database(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Route>> {
-    if let Some(routes) = asked_for(selects, options) {
-        return Ok(routes);
+    if options.engine == Engine::Postgres {
+        return Ok(asked_for(selects));
     }
     let mut connection = settings.connect(cancel)?;
     transaction::reading(&mut connection, |client| {
@@ -106,7 +108,13 @@ pub(crate) fn of_database(
         let all: Vec<_> = selects.iter().collect();
         let read = undecoded(&Needed(&all).of(&options.dataset));
         catalogue::read(client, &read, &options.schema, &|_, _| false)?;
-        of_tables(selects, options, |needed| {
+        let names: Vec<&str> = read
+            .tables
+            .iter()
+            .map(|table| table.name.as_str())
+            .collect();
+        let own = Own::read(client, &options.schema, &names)?;
+        of_tables(selects, options, Some(&own), |needed| {
             let dataset = needed.of(&options.dataset);
             let wanted = |table: &str, column: &str| needed.has(table, column);
             let tables = catalogue::read(client, &dataset, &options.schema, &wanted)?;
@@ -127,11 +135,15 @@ pub(crate) fn of_layer(
 ) -> anyhow::Result<Vec<Route>> {
     let all: Vec<_> = selects.iter().collect();
     layer.tables(&Needed(&all).of(&options.dataset))?;
-    let routes = match asked_for(selects, options) {
-        Some(routes) => routes,
-        None => of_tables(selects, options, |needed| {
+    let blueprint = layer.blueprint().ok();
+    let own = blueprint.as_ref().map(|of| of.shapes.own());
+    let routes = match options.engine {
+        Engine::Postgres => asked_for(selects),
+        Engine::Auto | Engine::Polars => of_tables(selects, options, own, |needed| {
             let tables = layer.tables(&needed.of(&options.dataset))?;
-            Ok(tables.into_iter().map(|table| table.schema).collect())
+            let mut schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
+            schemas.iter_mut().for_each(|schema| needed.keep(schema));
+            Ok(schemas)
         })?,
     };
     for (select, route) in selects.iter().zip(&routes) {
@@ -145,29 +157,40 @@ pub(crate) fn of_layer(
     Ok(routes)
 }
 
-/// The route of each model, where the options leave no choice.
-fn asked_for(selects: &[Select<'_>], options: &Options) -> Option<Vec<Route>> {
-    let route = match options.engine {
-        Engine::Polars => Route::Polars,
-        Engine::Postgres => Route::Postgres(ASKED_FOR.to_owned()),
-        Engine::Auto => return None,
-    };
-    Some(vec![route; selects.len()])
+/// The route of each model where `--engine postgres` leaves no choice.
+fn asked_for(selects: &[Select<'_>]) -> Vec<Route> {
+    vec![Route::Postgres(ASKED_FOR.to_owned()); selects.len()]
 }
 
-/// The route of each model, as the tables are that `tables` gives for what one needs.
+/// The route of each model, as the tables are that `tables` gives for what one needs, in a source that has something of its own.
 fn of_tables(
     selects: &[Select<'_>],
     options: &Options,
+    own: Option<&Own>,
     mut tables: impl FnMut(Needed<'_>) -> anyhow::Result<Vec<TableSchema>>,
 ) -> anyhow::Result<Vec<Route>> {
     let mut routes = Vec::new();
     for select in selects {
         let one = [select];
         let needed = Needed(&one);
-        let ready = tables(needed).and_then(|tables| needed.ready(tables.iter()));
+        let model = select.model;
+        let own = own.filter(|own| !own.is_empty());
+        let ready = match (own, options.engine) {
+            // Resolved when the tables are read.
+            (None, Engine::Polars) => Ok(()),
+            _ => tables(needed).and_then(|tables| {
+                match own.and_then(|own| select.may_mean(own, &tables)) {
+                    Some(what) => Err(error_at(
+                        model,
+                        &model.file,
+                        &format!("it may come to {what}, which is the source's own"),
+                    )),
+                    None => needed.ready(tables.iter()).map(drop),
+                }
+            }),
+        };
         routes.push(match ready {
-            Ok(_) => Route::Polars,
+            Ok(()) => Route::Polars,
             Err(error) => Route::Postgres(refused(error, options)?),
         });
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::ControlFlow;
 
+use database::mirror::own::Own;
 use dataset::failure::Kind;
-use dataset::{ColumnType, Model};
+use dataset::{Column, ColumnType, Model, TableSchema, TextKind};
 use sqlparser::ast::{Query, Statement, visit_relations};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -41,6 +42,10 @@ pub(crate) struct Select<'a> {
     schemas: BTreeSet<String>,
     /// Every name in it, in lower case.
     names: BTreeSet<String>,
+    /// The names in it behind which a bracket opens, in lower case.
+    calls: BTreeSet<String>,
+    /// Its signs that are not names, as they are written.
+    signs: BTreeSet<String>,
     /// The tables whose columns are all needed, in lower case.
     whole: BTreeSet<String>,
 }
@@ -79,6 +84,8 @@ impl<'a> Select<'a> {
                 schemas: BTreeSet::new(),
                 whole: names.clone(),
                 names,
+                calls: BTreeSet::new(),
+                signs: BTreeSet::new(),
             }
         })
     }
@@ -123,6 +130,8 @@ impl<'a> Select<'a> {
             relations,
             schemas,
             names: BTreeSet::new(),
+            calls: BTreeSet::new(),
+            signs: BTreeSet::new(),
             whole: BTreeSet::new(),
         };
         let (mut before, mut stars) = (&Token::EOF, 0);
@@ -135,6 +144,13 @@ impl<'a> Select<'a> {
                 // `SELECT *`, `t.*`, `a, *`; not `COUNT(*)`, not a product.
                 Token::Mul => stars += usize::from(begins_item(before)),
                 _ => {}
+            }
+            match (before, token) {
+                (_, Token::Word(_)) => {}
+                (Token::Word(word), Token::LParen) => {
+                    select.calls.insert(word.value.to_lowercase());
+                }
+                _ => drop(select.signs.insert(token.to_string())),
             }
             before = token;
         }
@@ -198,6 +214,25 @@ impl<'a> Select<'a> {
     /// The schemas that stand before names in its FROMs.
     pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
         self.schemas.iter().map(String::as_str)
+    }
+
+    /// What the source has of its own that the SELECT, which reads columns of these tables, may come to where it is written as if
+    /// it were Postgres's.
+    pub(crate) fn may_mean<'o>(&self, own: &'o Own, tables: &[TableSchema]) -> Option<&'o str> {
+        let calls = |name: &str| self.calls.contains(&name.to_lowercase());
+        let has_operator = |sign: &str| match sign {
+            // Which IN, USING, CASE, NULLIF and BETWEEN have too.
+            "=" | "<>" | "<" | "<=" | ">" | ">=" => true,
+            "~~" | "!~~" if self.names.contains("like") => true,
+            "~~*" | "!~~*" if self.names.contains("ilike") => true,
+            sign => self.signs.contains(sign),
+        };
+        let is_enum = |column: &Column| {
+            let kind = column.text.as_ref().map(|text| &text.kind);
+            matches!(kind, Some(TextKind::Enum(..)))
+        };
+        let mut columns = tables.iter().flat_map(|table| &table.columns);
+        own.met(calls, has_operator, columns.any(is_enum))
     }
 
     /// Whether the run of the model needs a table.

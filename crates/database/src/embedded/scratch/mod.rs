@@ -94,6 +94,17 @@ impl Scratch {
         &self.settings
     }
 
+    /// A connection to the database as a superuser.
+    ///
+    /// # Errors
+    /// [`Kind::Connection`]; [`Kind::Interrupted`].
+    pub fn superuser(&self, cancel: &Cancel) -> anyhow::Result<Connection> {
+        let settings = self.server.settings()?;
+        settings
+            .with_database(self.settings.database())
+            .connect(cancel)
+    }
+
     /// Whether the database orders and compares text as the source does, where no other collation is named; else why not.
     /// Then it has the source's encoding, and orders text by its bytes.
     pub fn text_order(&self) -> Result<(), &str> {

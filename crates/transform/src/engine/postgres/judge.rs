@@ -41,6 +41,11 @@ const NEEDED: &str = "
 const FORBIDDEN: &str = "
     WITH tree AS (SELECT r.ev_class, r.ev_action::text AS text FROM pg_rewrite AS r WHERE r.ev_class = $1::text::regclass)
     SELECT why FROM (
+        SELECT 0, format('it comes to %s, which is the source''s own and not in the scratch database', obj_description(p.oid, 'pg_proc'))
+        FROM tree CROSS JOIN LATERAL regexp_matches(tree.text, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') AS m
+        JOIN pg_proc AS p ON p.oid = m[1]::oid
+        WHERE p.oid >= 16384
+        UNION ALL
         SELECT 1, format('it reads %s.%s, which is not a table of the dataset', n.nspname, c.relname)
         FROM tree CROSS JOIN LATERAL regexp_matches(tree.text, ':relid (\\d+)', 'g') AS m
         JOIN pg_class AS c ON c.oid = m[1]::oid AND c.oid <> tree.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace

@@ -102,6 +102,12 @@ impl PostgresEngine {
         let mut client = self.scratch.settings().connect(cancel)?;
         transaction::begin(&mut client)?;
         self.lacking = self.shapes.make(&mut client)?;
+        if !self.shapes.own().is_empty() {
+            client.batch_execute("COMMIT")?;
+            let mut superuser = self.scratch.superuser(cancel)?;
+            self.shapes.own().make(&mut superuser)?;
+            transaction::begin(&mut client)?;
+        }
         for select in selects {
             let model = select.model;
             view::make(&mut client, model, &self.schema, &self.lacking)?;
@@ -147,6 +153,19 @@ impl PostgresEngine {
             if self.needed.get(table).is_some_and(|of| of.contains(column)) {
                 return Err(Kind::Mismatch.error(format!(
                     "column `{column}` of table `{table}` {why}: a model that needs it cannot run in the scratch database"
+                )));
+            }
+        }
+        for (table, columns) in &self.needed {
+            let described = options.dataset.table(table);
+            let cast = described.into_iter().flat_map(|table| &table.cast_to_text);
+            let of_own = |column: &&String| {
+                columns.contains(*column) && self.shapes.has_own_text(table, column)
+            };
+            if let Some(column) = cast.into_iter().find(of_own) {
+                return Err(Kind::Mismatch.error(format!(
+                    "column `{column}` of table `{table}` is listed under `cast_to_text`, and what makes its text is a cast of \
+                     the source's own: a model that needs it cannot run in the scratch database"
                 )));
             }
         }

@@ -12,7 +12,8 @@ use postgres::error::{DbError, ErrorPosition, SqlState};
 use crate::model::refusal::error_at;
 use crate::model::select::check_names;
 
-/// The columns of a view: the name and kind of each type, whether it is a numeric of no precision, and how it is shown.
+/// The columns of a view: the name and kind of each type, whether it is a numeric of no precision, how it is shown, and whether
+/// the source has a cast of its own from it to text.
 const GIVEN: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
@@ -22,7 +23,9 @@ const GIVEN: &str = "
         FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type WHERE t.typtype = 'd'
     )
     SELECT r.attname::text, t.typname::text, t.typtype::text, t.typname = 'numeric' AND r.typmod < 0,
-           format_type(r.type, r.typmod)
+           format_type(r.type, r.typmod),
+           EXISTS (SELECT FROM pg_cast AS k
+                   WHERE k.oid >= 16384 AND k.castsource = t.oid AND k.casttarget = 'text'::regtype AND k.castmethod <> 'i')
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
     WHERE t.typtype <> 'd' ORDER BY r.attnum";
 
@@ -96,6 +99,9 @@ fn refused(
         None if *said.code() == SqlState::UNDEFINED_TABLE => {
             format!(" in schema `{schema}`: a schema that has it is named with --schema")
         }
+        None if *said.code() == SqlState::UNDEFINED_FUNCTION => {
+            " (what the source has of its own is not in the scratch database)".to_owned()
+        }
         None => String::new(),
     };
     error_at(model, &place, &format!("{}{hint}", said.message()))
@@ -118,6 +124,13 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
         let (name, is_unbounded, shown): (String, bool, &str) =
             (row.get(0), row.get(3), row.get(4));
         let is_carried = catalogue::is_carried(row.get(1), row.get(2));
+        if !is_carried && row.get(5) {
+            return Err(Kind::Mismatch.error(format!(
+                "{}, model `{}`: column `{name}` is of type {shown}, and what makes its text is a cast of the source's own, \
+                 which is not in the scratch database",
+                model.file, model.name
+            )));
+        }
         let Some((_, declared)) = model.columns.get(at) else {
             // Its exact text is what can be had of any type.
             if !is_carried || is_unbounded {

@@ -1,0 +1,314 @@
+//! What a source has of its own under names that Postgres has too: functions, operators and casts, which SQL may take where
+//! a SELECT seems to name Postgres's.
+//!
+//! A scratch database gets stand-ins for them, of the same arguments and without a body. Names are then resolved there as in the
+//! source, and a SELECT that comes to a stand-in is known by it.
+
+use anyhow::Context;
+use postgres::error::SqlState;
+use postgres::{Client, GenericClient, Row};
+use serde::{Deserialize, Serialize};
+
+use super::OWN_SCHEMA;
+use super::types::{REACHED, attempt};
+use crate::catalogue::identifier::{literal, qualified, quoted};
+use crate::transaction;
+
+/// What a source has of its own under names that Postgres has too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Own(Vec<Meaning>);
+
+/// A function, an operator or a cast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Meaning {
+    /// What it is, as a message says it.
+    shown: String,
+    /// What makes its stand-in.
+    make: String,
+    written: Written,
+}
+
+/// How a SELECT is written that may come to a meaning of the source's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Written {
+    /// With this function.
+    Function(String),
+    /// With this operator.
+    Operator(String),
+    /// In any way.
+    Anyhow,
+    /// In any way, with a value of an enum of the source.
+    WithEnum,
+    /// With types that no engine but Postgres has.
+    WithOtherTypes,
+}
+
+/// The body of each stand-in: the input function of a type that has no values, which looks at no argument and fails.
+const BODY: &str = "LANGUAGE internal AS 'trigger_in'";
+
+/// Types that a scratch database has, if they can be made; and those that other engines have too.
+const KNOWN: &str = "known (oid) AS (
+        SELECT oid FROM reached UNION SELECT oid FROM pg_type WHERE oid < 16384
+        UNION SELECT t.oid FROM pg_type AS t JOIN reached AS r ON r.oid = t.typelem WHERE t.typcategory = 'A'),
+    shared (oid) AS (SELECT oid FROM pg_type WHERE (oid < 16384 OR typtype = 'e') AND typcategory <> 'A')";
+
+const FUNCTIONS: &str = "
+    SELECT n.nspname::text, p.proname::text,
+           ARRAY(SELECT format_type(a.type, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, place) ORDER BY a.place),
+           ARRAY(SELECT coalesce(a.name, '')
+                 FROM unnest(p.proargnames, p.proargmodes) WITH ORDINALITY AS a (name, mode, place)
+                 WHERE coalesce(a.mode, 'i') IN ('i', 'b', 'v') ORDER BY a.place),
+           p.provariadic <> 0, p.pronargdefaults::int, p.proretset,
+           CASE WHEN r.typtype = 'p' AND r.typname !~ '^any' OR r.oid NOT IN (SELECT oid FROM known) THEN 'text'
+                ELSE format_type(r.oid, NULL) END,
+           NOT EXISTS (SELECT FROM unnest(p.proargtypes) AS a (oid) JOIN pg_type AS t USING (oid)
+                       WHERE CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.oid END NOT IN (SELECT oid FROM shared))
+    FROM pg_proc AS p
+    JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    JOIN pg_type AS r ON r.oid = p.prorettype
+    WHERE p.oid >= 16384 AND (n.nspname = $2 OR n.nspname = 'pg_catalog') AND p.prokind <> 'p'
+      AND p.proname IN (SELECT b.proname FROM pg_proc AS b WHERE b.oid < 16384 AND b.pronamespace = 'pg_catalog'::regnamespace)
+      AND NOT EXISTS (SELECT FROM unnest(p.proargtypes) AS a (type) WHERE a.type NOT IN (SELECT oid FROM known))
+    ORDER BY n.nspname, p.proname, p.oid";
+
+const OPERATORS: &str = "
+    SELECT n.nspname::text, o.oprname::text, format_type(nullif(o.oprleft, 0), NULL), format_type(o.oprright, NULL),
+           CASE WHEN o.oprresult IN (SELECT oid FROM known) THEN format_type(o.oprresult, NULL) ELSE 'text' END,
+           o.oprright IN (SELECT oid FROM shared) AND (o.oprleft = 0 OR o.oprleft IN (SELECT oid FROM shared))
+    FROM pg_operator AS o
+    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE o.oid >= 16384 AND (n.nspname = $2 OR n.nspname = 'pg_catalog') AND o.oprcode <> 0
+      AND o.oprname IN (SELECT b.oprname FROM pg_operator AS b WHERE b.oid < 16384)
+      AND o.oprright IN (SELECT oid FROM known) AND (o.oprleft = 0 OR o.oprleft IN (SELECT oid FROM known))
+    ORDER BY n.nspname, o.oprname, o.oid";
+
+// Where it is the types' own text that is cast, explicitly or in an assignment, it is what Postgres does without the cast.
+const CASTS: &str = "
+    SELECT format_type(c.castsource, NULL), format_type(c.casttarget, NULL), c.castmethod::text, c.castcontext::text,
+           c.castsource IN (SELECT oid FROM shared) AND c.casttarget < 16384
+               AND (c.castmethod <> 'i' OR c.castcontext = 'i' AND c.castsource < 16384),
+           c.castsource >= 16384
+    FROM pg_cast AS c
+    WHERE c.oid >= 16384 AND c.castsource <> c.casttarget
+      AND c.castsource IN (SELECT oid FROM known) AND c.casttarget IN (SELECT oid FROM known)
+    ORDER BY c.oid";
+
+const ORDERS: &str = "
+    SELECT format_type(o.opcintype, NULL)
+    FROM pg_opclass AS o JOIN pg_am AS m ON m.oid = o.opcmethod
+    WHERE o.oid >= 16384 AND o.opcdefault AND o.opcintype IN (SELECT oid FROM reached INTERSECT SELECT oid FROM shared)
+      AND m.amname IN ('btree', 'hash')
+    ORDER BY o.oid";
+
+impl Own {
+    /// Reads what a source has of its own that a SELECT over tables, which are named by their numbers, may mean: in the schema
+    /// in which its names are looked for, in Postgres's own, and of the types of the tables' columns.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) fn of_tables(
+        client: &mut impl GenericClient,
+        schema: &str,
+        tables: &[u32],
+    ) -> Result<Self, postgres::Error> {
+        let with = format!("WITH RECURSIVE {REACHED}, {KNOWN}");
+        let mut own = Vec::new();
+        // Each names the schema, so that all have the same parameters.
+        for (query, meaning) in [
+            (FUNCTIONS, function as fn(&Row) -> Meaning),
+            (OPERATORS, operator),
+        ] {
+            let found = client.query(&format!("{with} {query}"), &[&tables, &schema])?;
+            own.extend(found.iter().map(meaning));
+        }
+        for (query, meaning) in [(CASTS, cast as fn(&Row) -> Meaning), (ORDERS, order)] {
+            let found = client.query(&format!("{with} {query}"), &[&tables])?;
+            own.extend(found.iter().map(meaning));
+        }
+        Ok(Self(own))
+    }
+
+    /// Reads what a source has of its own that a SELECT over the tables of these names in a schema may mean.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn read(
+        client: &mut impl GenericClient,
+        schema: &str,
+        tables: &[&str],
+    ) -> anyhow::Result<Self> {
+        let reading = "reading the source's own functions, operators and casts";
+        let numbers =
+            "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1 AND c.relname = ANY ($2)";
+        let found = client
+            .query(numbers, &[&schema, &tables])
+            .context(reading)?;
+        let numbers: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
+        Self::of_tables(client, schema, &numbers).context(reading)
+    }
+
+    /// Whether it has nothing of its own.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first meaning that a SELECT may come to which calls some functions, has some operators, and reads columns that are
+    /// enums, or doesn't.
+    pub fn met(
+        &self,
+        calls: impl Fn(&str) -> bool,
+        has_operator: impl Fn(&str) -> bool,
+        reads_enums: bool,
+    ) -> Option<&str> {
+        let may_mean = |meaning: &&Meaning| match &meaning.written {
+            Written::Function(name) => calls(name),
+            Written::Operator(sign) => has_operator(sign),
+            Written::Anyhow => true,
+            Written::WithEnum => reads_enums,
+            Written::WithOtherTypes => false,
+        };
+        let met = self.0.iter().find(may_mean)?;
+        Some(&met.shown)
+    }
+
+    /// Makes the stand-ins in a scratch database, which has the types of the tables, as a superuser: casts between Postgres's own
+    /// types are for nobody else. One that takes a type which isn't there is left out: no SELECT there has a value of that type.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn make(&self, client: &mut Client) -> anyhow::Result<()> {
+        transaction::begin(client)?;
+        for meaning in self.0.iter().filter(|of| !of.make.is_empty()) {
+            if let Err(error) = attempt(client, &meaning.make)?
+                && ![SqlState::UNDEFINED_OBJECT, SqlState::INVALID_SCHEMA_NAME]
+                    .contains(error.code())
+            {
+                return Err(anyhow::anyhow!("{}", error.message()).context(format!(
+                    "making a stand-in for {}, which is the source's own",
+                    meaning.shown
+                )));
+            }
+        }
+        client.batch_execute("COMMIT")?;
+        Ok(())
+    }
+}
+
+fn function(row: &Row) -> Meaning {
+    let (schema, name): (&str, &str) = (row.get(0), row.get(1));
+    let (types, names): (Vec<String>, Vec<String>) = (row.get(2), row.get(3));
+    let (is_variadic, defaults, is_set): (bool, i32, bool) = (row.get(4), row.get(5), row.get(6));
+    let (gives, is_shared): (&str, bool) = (row.get(7), row.get(8));
+    let required = types.len().saturating_sub(defaults.unsigned_abs() as usize);
+    let argument = |(place, kind): (usize, &String)| {
+        let variadic = match is_variadic && place + 1 == types.len() {
+            true => "VARIADIC ",
+            false => "",
+        };
+        let name = names.get(place).filter(|name| !name.is_empty());
+        let name = name.map_or(String::new(), |name| quoted(name));
+        let default = match place < required {
+            true => "",
+            false => " DEFAULT NULL",
+        };
+        format!("{variadic}{name} {kind}{default}")
+    };
+    let arguments: Vec<String> = types.iter().enumerate().map(argument).collect();
+    let set = match is_set {
+        true => "SETOF ",
+        false => "",
+    };
+    let shown = format!("the function {schema}.{name}({})", types.join(", "));
+    let make = format!(
+        "CREATE SCHEMA IF NOT EXISTS {}; {}",
+        quoted(schema),
+        stand_in(
+            &qualified(schema, name),
+            &arguments.join(", "),
+            &types.join(", "),
+            &format!("{set}{gives}"),
+            &shown
+        )
+    );
+    Meaning {
+        shown,
+        make,
+        written: match is_shared {
+            true => Written::Function(name.to_owned()),
+            false => Written::WithOtherTypes,
+        },
+    }
+}
+
+fn operator(row: &Row) -> Meaning {
+    let (schema, sign): (&str, &str) = (row.get(0), row.get(1));
+    let (left, right): (Option<&str>, &str) = (row.get(2), row.get(3));
+    let (gives, is_shared): (&str, bool) = (row.get(4), row.get(5));
+    let operands: Vec<&str> = left.into_iter().chain([right]).collect();
+    let operands = operands.join(", ");
+    let shown = format!("the operator {schema}.{sign} ({operands})");
+    let name = qualified(OWN_SCHEMA, &format!("{schema}.{sign}"));
+    let left = left.map_or(String::new(), |left| format!("LEFTARG = {left}, "));
+    let make = format!(
+        "CREATE SCHEMA IF NOT EXISTS {schema}; {}; \
+         CREATE OPERATOR {schema}.{sign} ({left}RIGHTARG = {right}, FUNCTION = {name})",
+        stand_in(&name, &operands, &operands, gives, &shown),
+        schema = quoted(schema),
+    );
+    Meaning {
+        shown,
+        make,
+        written: match is_shared {
+            true => Written::Operator(sign.to_owned()),
+            false => Written::WithOtherTypes,
+        },
+    }
+}
+
+fn cast(row: &Row) -> Meaning {
+    let (from, to): (&str, &str) = (row.get(0), row.get(1));
+    let (method, context): (&str, &str) = (row.get(2), row.get(3));
+    let (is_shared, is_of_own): (bool, bool) = (row.get(4), row.get(5));
+    let shown = format!("the cast from {from} to {to}");
+    let context = match context {
+        "i" => " AS IMPLICIT",
+        "a" => " AS ASSIGNMENT",
+        _ => "",
+    };
+    let name = qualified(OWN_SCHEMA, &format!("to {to}"));
+    let head = format!("CREATE CAST ({from} AS {to})");
+    let make = match method {
+        "i" => format!("{head} WITH INOUT{context}"),
+        "b" => format!("{head} WITHOUT FUNCTION{context}"),
+        _ => format!(
+            "{}; {head} WITH FUNCTION {name}({from}){context}",
+            stand_in(&name, from, from, to, &shown)
+        ),
+    };
+    Meaning {
+        shown,
+        make,
+        written: match (is_shared, is_of_own) {
+            (false, _) => Written::WithOtherTypes,
+            (true, true) => Written::WithEnum,
+            (true, false) => Written::Anyhow,
+        },
+    }
+}
+
+fn order(row: &Row) -> Meaning {
+    Meaning {
+        shown: format!("the order of {}", row.get::<_, &str>(0)),
+        make: String::new(),
+        written: Written::WithEnum,
+    }
+}
+
+/// What makes a function that stands for something, and says of itself what that is.
+fn stand_in(name: &str, arguments: &str, types: &str, gives: &str, shown: &str) -> String {
+    format!(
+        "CREATE FUNCTION {name}({arguments}) RETURNS {gives} {BODY}; COMMENT ON FUNCTION {name}({types}) IS {}",
+        literal(shown)
+    )
+}
