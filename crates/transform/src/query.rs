@@ -7,6 +7,7 @@ use dataset::{Dataset, Driving, Model, is_model_name};
 use postgres::Client;
 
 use crate::completed;
+use crate::model::plan::Plan;
 use crate::model::select::Select;
 
 /// What to read.
@@ -83,7 +84,12 @@ impl Query {
             }
         };
         let known = inventory::read(client, &schema, |name| select.reads_table(name))?;
-        Ok((dataset_of(&select, &known)?, schema))
+        let driving = select.lookups().and_then(|plan| driving(&plan, &known));
+        let model = Model {
+            driving,
+            ..model.clone()
+        };
+        Ok((dataset_of(&Select::lenient(&model), &known)?, schema))
     }
 
     fn of_table(
@@ -143,6 +149,32 @@ impl Query {
         };
         *order = columns.to_vec();
     }
+}
+
+/// How the rows of a SELECT's first table are accounted for, if it gives each of them once or not at all: every other table is
+/// looked up by its key. It gives the key of the first, too.
+fn driving(plan: &Plan, known: &[KnownTable]) -> Option<Driving> {
+    let table = |number: usize| {
+        let mut known = known.iter();
+        known.find(|known| known.name == plan.tables[number])
+    };
+    for (number, columns) in plan.looked_up() {
+        let parent = table(number).filter(|of| !of.key.is_empty() && !of.has_children)?;
+        if !parent.key.iter().all(|key| columns.contains(&key.as_str())) {
+            return None;
+        }
+    }
+    let of_table = accounted(table(0).filter(|of| !of.key.is_empty())?);
+    let given = |name: &String| {
+        let mut columns = plan.columns.iter();
+        let (given, _) = columns.find(|(_, of)| of.table == 0 && of.column == *name)?;
+        Some((name.clone(), given.clone()))
+    };
+    Some(Driving {
+        key: of_table.key.keys().map(given).collect::<Option<_>>()?,
+        sums: of_table.sums.keys().filter_map(given).collect(),
+        ..of_table
+    })
 }
 
 /// Every row of a table is accounted for, with the sums of its exact amounts.

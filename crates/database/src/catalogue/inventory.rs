@@ -19,6 +19,8 @@ pub struct KnownTable {
     pub relkind: char,
     /// Whether the table is a partition of another.
     pub is_partition: bool,
+    /// Whether other tables may inherit from it, whose rows are among its own and need not keep its keys.
+    pub has_children: bool,
     /// The planner's estimate of the number of rows, or what the size of a table says that was never analysed; of a
     /// partitioned table that of its partitions.
     pub estimated_rows: u64,
@@ -73,7 +75,7 @@ impl KnownTable {
 }
 
 const TABLES: &str = "
-    SELECT c.oid, c.relname::text, c.relkind::text, c.relispartition,
+    SELECT c.oid, c.relname::text, c.relkind::text, c.relispartition, c.relkind = 'r' AND c.relhassubclass,
            CASE WHEN c.relkind = 'p'
                 THEN (SELECT coalesce(sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 100 END), 0)
                       FROM pg_partition_tree(c.oid) AS t JOIN pg_class AS l ON l.oid = t.relid
@@ -127,12 +129,13 @@ pub fn read(
     let mut tables = BTreeMap::new();
     for row in &found {
         let relkind: &str = row.get(2);
-        let estimated_rows: f64 = row.get(4);
+        let estimated_rows: f64 = row.get(5);
         let table = KnownTable {
             schema: schema.to_owned(),
             name: row.get(1),
             relkind: relkind.chars().next().unwrap_or('r'),
             is_partition: row.get(3),
+            has_children: row.get(4),
             estimated_rows: estimated_rows as u64,
             columns: Vec::new(),
             key: Vec::new(),

@@ -117,6 +117,71 @@ fn a_table_is_written_whole_counted_and_summed() {
 }
 
 #[test]
+fn rows_that_look_up_others_by_their_keys_are_accounted_for() {
+    let world = shop();
+    let tables =
+        "CREATE TABLE price (customer_id int, factor int); INSERT INTO price VALUES (1, 1), (1, 2);
+         CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child () INHERITS (parent);
+         INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (1)";
+    world.database.connect().batch_execute(tables).unwrap();
+    let accounted = |sql: &str| {
+        let report = world
+            .done(&["query", sql, "--out", "z.csv", "--json"])
+            .json();
+        let expected = csv_of(&mut world.database.connect(), sql);
+        assert_eq!(
+            fs::read_to_string(world.path("z.csv")).unwrap(),
+            expected,
+            "{sql}"
+        );
+        report["models"][0]["reconciliation"].clone()
+    };
+    let joined = "FROM orders AS o JOIN customer AS c ON c.id = o.customer_id";
+    for (sql, written, left_out, sum) in [
+        (
+            format!("SELECT o.id, o.total, c.name {joined} ORDER BY o.id"),
+            90,
+            0,
+            json!("511.88"),
+        ),
+        (
+            format!("SELECT o.id AS n, o.total AS t {joined} WHERE c.name IS NOT NULL ORDER BY n"),
+            60,
+            30,
+            json!("511.88"),
+        ),
+        (
+            "SELECT id, total FROM orders WHERE id > 80 ORDER BY id".to_owned(),
+            10,
+            80,
+            json!("511.88"),
+        ),
+        (
+            format!("SELECT o.id, c.name {joined} ORDER BY o.id LIMIT 7"),
+            7,
+            83,
+            json!(null),
+        ),
+    ] {
+        let found = accounted(&sql);
+        assert_eq!(found["table"], "orders", "{sql}");
+        assert_eq!(found["read"]["rows"], 90, "{sql}");
+        assert_eq!(found["written"]["rows"], written, "{sql}");
+        assert_eq!(found["left_out"]["rows"], left_out, "{sql}");
+        assert_eq!(found["read"]["sums"]["total"], sum, "{sql}");
+    }
+    // What may give a row twice, or doesn't say which it is.
+    for sql in [
+        "SELECT o.id, p.factor FROM orders AS o JOIN price AS p ON p.customer_id = o.customer_id ORDER BY o.id, p.factor",
+        "SELECT o.id, p.id AS parent FROM orders AS o JOIN parent AS p ON p.id = o.customer_id ORDER BY o.id, p.id",
+        "SELECT o.total, c.name FROM orders AS o JOIN customer AS c ON c.id = o.customer_id ORDER BY o.id",
+        "SELECT c.id, COUNT(*) AS n FROM customer AS c JOIN orders AS o ON o.customer_id = c.id GROUP BY c.id ORDER BY c.id",
+    ] {
+        assert!(accounted(sql).is_null(), "{sql}");
+    }
+}
+
+#[test]
 fn tables_of_another_schema_without_a_key_and_of_odd_names_are_found() {
     let world = shop();
     for (arguments, expected) in [

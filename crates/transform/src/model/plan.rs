@@ -2,7 +2,7 @@
 //! look up their parents in the other tables, and these look up theirs.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, Select,
+    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, Query, Select,
     SelectItem, SetExpr, Statement, TableFactor,
 };
 
@@ -54,12 +54,22 @@ pub(crate) struct Join {
 }
 
 impl Plan {
+    /// The plan of a SELECT that gives rows of its first table with what they look up, or some of them in any order, if it does
+    /// no more than that.
+    pub(crate) fn of_query(query: &Query) -> Option<Self> {
+        read(None, query).ok()
+    }
+
     /// The plan of a model that declares `stream` for a table.
     ///
     /// # Errors
     /// Why the SELECT does more than such a model may.
     pub(crate) fn of(stream: &str, statements: &[Statement]) -> Result<Self, String> {
-        read(stream, statements).map_err(|why| {
+        let read = match statements {
+            [Statement::Query(query)] => read(Some(stream), query),
+            _ => Err(NOT_A_SELECT.to_owned()),
+        };
+        read.map_err(|why| {
             format!(
                 "it declares stream = \"{stream}\", but {why}: such a model is a SELECT of columns, each named with its \
                  table, FROM the streamed table, with inner or left joins of its parents by columns that are \
@@ -107,6 +117,18 @@ impl Plan {
         })
     }
 
+    /// The tables that are looked up, each with its columns by which that is done.
+    pub(crate) fn looked_up(&self) -> impl Iterator<Item = (usize, Vec<&str>)> {
+        self.lookups.iter().flat_map(|lookup| {
+            let own = lookup.on.iter().map(|(_, own)| own.as_str()).collect();
+            let joins = lookup.joins.iter().map(|join| {
+                let own = join.on.iter().map(|(_, own)| own.as_str());
+                (join.table, own.collect())
+            });
+            std::iter::once((lookup.table, own)).chain(joins)
+        })
+    }
+
     /// The columns of the table `name` that the plan needs.
     pub(crate) fn needs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let is_it = move |table: usize| self.tables[table] == name;
@@ -151,22 +173,22 @@ fn is_looked_up(one: &Type, other: &Type) -> bool {
             )
 }
 
-fn read(stream: &str, statements: &[Statement]) -> Result<Plan, String> {
-    let [Statement::Query(query)] = statements else {
-        return Err("it is not a single SELECT".to_owned());
-    };
+const NOT_A_SELECT: &str = "it is not a single SELECT";
+
+fn read(stream: Option<&str>, query: &Query) -> Result<Plan, String> {
     let SetExpr::Select(select) = &*query.body else {
-        return Err("it is not a single SELECT".to_owned());
+        return Err(NOT_A_SELECT.to_owned());
     };
+    let streams = stream.is_some();
     let clause = [
         (query.with.is_some(), "WITH"),
-        (query.order_by.is_some(), "ORDER BY"),
+        (streams && query.order_by.is_some(), "ORDER BY"),
         (
-            query.limit_clause.is_some() || query.fetch.is_some(),
+            streams && (query.limit_clause.is_some() || query.fetch.is_some()),
             "LIMIT",
         ),
         (select.distinct.is_some(), "DISTINCT"),
-        (select.selection.is_some(), "WHERE"),
+        (streams && select.selection.is_some(), "WHERE"),
         (select.having.is_some(), "HAVING"),
         (!is_empty(&select.group_by), "GROUP BY"),
         (select.qualify.is_some(), "QUALIFY"),
@@ -174,7 +196,11 @@ fn read(stream: &str, statements: &[Statement]) -> Result<Plan, String> {
     if let Some((_, clause)) = clause.iter().find(|(there, _)| *there) {
         return Err(format!("it has {clause}"));
     }
-    Reader::default().select(stream, select)
+    let reader = Reader {
+        names_alone: !streams && select.from.iter().all(|from| from.joins.is_empty()),
+        ..Reader::default()
+    };
+    reader.select(stream, select)
 }
 
 fn is_empty(group_by: &GroupByExpr) -> bool {
@@ -188,15 +214,17 @@ struct Reader {
     tables: Vec<String>,
     /// The lookup that each table belongs to; none for the streamed one.
     lookup_of: Vec<Option<usize>>,
+    /// Columns need not be named with the table, since there is no other.
+    names_alone: bool,
 }
 
 impl Reader {
-    fn select(mut self, stream: &str, select: &Select) -> Result<Plan, String> {
+    fn select(mut self, stream: Option<&str>, select: &Select) -> Result<Plan, String> {
         let [from] = select.from.as_slice() else {
             return Err("it has several tables in FROM".to_owned());
         };
         self.add(&from.relation, None)?;
-        if self.tables[0] != stream {
+        if stream.is_some_and(|stream| self.tables[0] != stream) {
             return Err(format!("its first table is {}", self.tables[0]));
         }
         let mut lookups: Vec<Lookup> = Vec::new();
@@ -317,6 +345,14 @@ impl Reader {
     }
 
     fn column(&self, expr: &Expr) -> Result<ColumnOf, String> {
+        if let Expr::Identifier(name) = expr
+            && self.names_alone
+        {
+            return Ok(ColumnOf {
+                table: 0,
+                column: folded(name),
+            });
+        }
         let Expr::CompoundIdentifier(parts) = expr else {
             return Err(format!("`{expr}` is not a column named with its table"));
         };
@@ -340,7 +376,7 @@ mod tests {
     use sqlparser::parser::Parser;
 
     fn plan(sql: &str) -> Result<Plan, String> {
-        read(
+        Plan::of(
             "m",
             &Parser::parse_sql(&GenericDialect {}, sql).expect("SQL"),
         )

@@ -211,6 +211,11 @@ impl<'a> Select<'a> {
         self.relations.iter().chain(described).map(String::as_str)
     }
 
+    /// How it looks up what belongs to the rows of its first table, if it does no more than that.
+    pub(crate) fn lookups(&self) -> Option<Plan> {
+        Plan::of_query(self.query.as_ref().ok()?)
+    }
+
     /// The schemas that stand before names in its FROMs.
     pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
         self.schemas.iter().map(String::as_str)
