@@ -21,11 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::identifier::{qualified, quoted};
 use crate::copy::write::RowForm;
+pub use own::OWN_SCHEMA;
 use own::Own;
 use types::Types;
 
-/// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
-pub const OWN_SCHEMA: &str = "extrato";
 /// The type, in a scratch database, of columns whose own type isn't there. It has no values.
 pub const UNAVAILABLE: &str = "extrato.unavailable";
 

@@ -9,10 +9,12 @@ use postgres::error::SqlState;
 use postgres::{Client, GenericClient, Row};
 use serde::{Deserialize, Serialize};
 
-use super::OWN_SCHEMA;
 use super::types::{REACHED, attempt};
 use crate::catalogue::identifier::{literal, qualified, quoted};
 use crate::transaction;
+
+/// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
+pub const OWN_SCHEMA: &str = "extrato";
 
 /// What a source has of its own under names that Postgres has too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
