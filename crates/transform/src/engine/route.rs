@@ -7,6 +7,7 @@ use dataset::failure::{Failure, Kind};
 
 use crate::model::catalog::Catalog;
 use crate::model::projection::{Needed, undecoded};
+use crate::model::reading;
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
 use crate::stage::layer::Layer;
@@ -25,13 +26,12 @@ pub(crate) enum Route {
 /// Parses models. With [`Engine::Polars`] those that cannot be parsed are refused, else they are left to Postgres.
 ///
 /// # Errors
-/// As [`Select::of`].
+/// As [`Select::of`] and [`reading::all`].
 pub(crate) fn parse(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
-    let models = options.dataset.models.iter();
-    match options.engine {
-        Engine::Polars => Select::all(models),
-        Engine::Auto | Engine::Postgres => Ok(models.map(Select::lenient).collect()),
-    }
+    reading::all(&options.dataset, |model| match options.engine {
+        Engine::Polars => Select::of(model),
+        Engine::Auto | Engine::Postgres => Ok(Select::lenient(model)),
+    })
 }
 
 /// Checks what can be checked before the database is asked.
@@ -77,9 +77,8 @@ fn not_taken(error: &anyhow::Error) -> String {
     let why = format!("{error:#}");
     match why.split_once(" cannot be run: ") {
         Some((place, why)) => {
-            let place = place
-                .rsplit_once(": model ")
-                .map_or(place, |(place, _)| place);
+            let before = place.rsplit_once(": model ").map(|(place, _)| place);
+            let place = before.or(place.strip_suffix(": it")).unwrap_or(place);
             format!("{place}: Polars does not take it: {why}")
         }
         None => why,
@@ -137,8 +136,8 @@ pub(crate) fn of_layer(
     for (select, route) in selects.iter().zip(&routes) {
         if let (Route::Postgres(why), Err(error)) = (route, layer.blueprint()) {
             return Err(Kind::Mismatch.error(format!(
-                "model `{}` would run in a scratch database ({why}), but {error}",
-                select.model.name
+                "{} would run in a scratch database ({why}), but {error}",
+                select.model.called()
             )));
         }
     }
