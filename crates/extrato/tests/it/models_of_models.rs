@@ -104,7 +104,10 @@ fn models_that_read_models_give_what_postgres_gives_in_both_engines() {
                 *name,
                 csv_of(
                     &mut client,
-                    &format!("SELECT {columns} FROM ({}) AS m ORDER BY 1", expanded(name)),
+                    &format!(
+                        "SELECT {columns} FROM ({}\n) AS m ORDER BY 1",
+                        expanded(name)
+                    ),
                 ),
             )
         })

@@ -132,6 +132,11 @@ impl PostgresEngine {
                     needed.extend(key.unwrap_or_else(|| first.into_iter().collect()));
                 }
             }
+            if let Some(driving) = &model.driving {
+                // Its rows are counted, whether the SELECT reads them or not.
+                let needed = self.needed.entry(driving.table.clone()).or_default();
+                needed.extend(driving_columns(model, &driving.table));
+            }
             if let Some(what) = &judged.by_order {
                 self.check_order(model, what)?;
             }
