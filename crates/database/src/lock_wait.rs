@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use postgres::Client;
 use postgres::error::SqlState;
+use postgres::{Client, GenericClient};
 use tracing::field;
 
 use crate::catalogue::identifier::literal;
@@ -73,25 +73,69 @@ pub fn lock_tables(
         locked => return Ok(locked?),
     }
     client.batch_execute(undo)?;
-    let holders = holders(client, tables, mode).unwrap_or_else(|error| {
-        tracing::debug!(%error, "who holds the tables cannot be asked");
-        Vec::new()
-    });
+    let holders = asked(client, tables, mode);
     let whom = match holders.is_empty() {
-        true => "another session".to_owned(),
-        false => holders.join(", "),
+        true => vec!["another session".to_owned()],
+        false => holders,
     };
-    tracing::info!("waiting for locks on {}: {whom}", tables.join(", "));
+    waiting(&whom, tables, || {
+        begin(client)?;
+        Ok(client.batch_execute(&statement)?)
+    })
+}
+
+/// Asks something of `tables`, which are qualified and quoted, that waits while others keep them from being read, and says for
+/// whom it waits. The size of a table is such a thing.
+///
+/// # Errors
+/// Those of `ask`.
+pub(crate) fn told<C: GenericClient, T>(
+    client: &mut C,
+    tables: &[String],
+    ask: impl FnOnce(&mut C) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let holders = match tables.is_empty() {
+        true => Vec::new(),
+        false => asked(client, tables, LockMode::AccessShare),
+    };
+    match holders.is_empty() {
+        true => ask(client),
+        false => waiting(&holders, tables, || ask(client)),
+    }
+}
+
+/// Waits for locks, and says for whom and for how long.
+fn waiting<T>(
+    whom: &[String],
+    tables: &[String],
+    wait: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    tracing::info!(
+        "waiting for locks on {}: {}",
+        tables.join(", "),
+        whom.join(", ")
+    );
     let began = Instant::now();
     let span = tracing::info_span!("waiting for locks", waits = field::Empty);
-    begin(client)?;
-    span.in_scope(|| client.batch_execute(&statement))?;
+    let waited = span.in_scope(wait)?;
     tracing::info!("waited {:.1} s for locks", began.elapsed().as_secs_f64());
-    Ok(())
+    Ok(waited)
+}
+
+/// Who keeps `mode` from `tables`; nobody where that cannot be asked.
+fn asked(client: &mut impl GenericClient, tables: &[String], mode: LockMode) -> Vec<String> {
+    holders(client, tables, mode).unwrap_or_else(|error| {
+        tracing::debug!(%error, "who holds the tables cannot be asked");
+        Vec::new()
+    })
 }
 
 /// The sessions that hold or ask for what keeps `mode` from `tables`: process, program and user.
-fn holders(client: &mut Client, tables: &[String], mode: LockMode) -> anyhow::Result<Vec<String>> {
+fn holders(
+    client: &mut impl GenericClient,
+    tables: &[String],
+    mode: LockMode,
+) -> anyhow::Result<Vec<String>> {
     let list = |texts: &mut dyn Iterator<Item = &str>| {
         let texts: Vec<_> = texts.map(literal).collect();
         texts.join(", ")

@@ -32,7 +32,6 @@ pub struct Snapshot {
     settings: Settings,
     connection: Arc<Mutex<Connection>>,
     id: String,
-    schema: String,
     tables: Vec<LiveTable>,
 }
 
@@ -71,8 +70,8 @@ impl Reader {
 }
 
 impl Snapshot {
-    /// Checks the `wanted` columns of the tables of `dataset` in the Postgres schema `schema`, locks the tables `ACCESS SHARE` and
-    /// exports a `REPEATABLE READ READ ONLY` snapshot.
+    /// Checks the `wanted` columns of the tables of `dataset`, those without a schema of their own in `schema`, locks the tables
+    /// `ACCESS SHARE` and exports a `REPEATABLE READ READ ONLY` snapshot.
     ///
     /// The locks come before the snapshot and stay: a `TRUNCATE` or a rewrite, which no snapshot covers,
     /// either ended before or waits. What cannot be locked (materialised views, foreign tables, tables of which the role
@@ -103,17 +102,14 @@ impl Snapshot {
         // Before the transaction, whose snapshot the first SELECT would fix.
         let before = transaction::reading(&mut connection, |client| {
             let tables = catalogue::read(client, dataset, schema, wanted)?;
-            check_rights(client, schema, &tables)?;
+            check_rights(client, &tables)?;
             Ok(tables)
         })?;
         let is_lockable =
             |table: &LiveTable| table.is_readable && matches!(table.relkind, 'r' | 'p' | 'v');
         let (lockable, others): (Vec<_>, Vec<_>) =
             before.iter().partition(|table| is_lockable(table));
-        let names: Vec<_> = lockable
-            .iter()
-            .map(|table| qualified(schema, &table.schema.name))
-            .collect();
+        let names: Vec<_> = lockable.iter().map(|table| of_place(table)).collect();
         let begin = |client: &mut Client| {
             client
                 .batch_execute(&transaction::opening(MODE))
@@ -136,7 +132,7 @@ impl Snapshot {
                 .batch_execute(&format!(
                     "SELECT {} FROM {} LIMIT 0",
                     columns.join(", "),
-                    qualified(schema, &table.schema.name)
+                    of_place(table)
                 ))
                 .context("locking the tables")?;
         }
@@ -159,7 +155,6 @@ impl Snapshot {
             settings: settings.clone(),
             connection: Arc::new(Mutex::new(connection)),
             id,
-            schema: schema.to_owned(),
             tables,
         })
     }
@@ -246,7 +241,7 @@ impl Snapshot {
         let select = format!(
             "SELECT {} FROM {}",
             list.collect::<Vec<_>>().join(", "),
-            qualified(&self.schema, &table.schema.name)
+            of_place(table)
         );
         let copy =
             |condition: &str| format!("COPY ({select}{condition}) TO STDOUT (FORMAT {form})");
@@ -291,8 +286,13 @@ impl Snapshot {
     }
 }
 
+/// A table with its schema, quoted.
+fn of_place(table: &LiveTable) -> String {
+    qualified(&table.place.schema, &table.place.name)
+}
+
 /// Refuses a column that the role may not read.
-fn check_rights(client: &mut Client, schema: &str, tables: &[LiveTable]) -> anyhow::Result<()> {
+fn check_rights(client: &mut Client, tables: &[LiveTable]) -> anyhow::Result<()> {
     let Some(table) = tables.iter().find(|table| !table.unreadable.is_empty()) else {
         return Ok(());
     };
@@ -305,7 +305,7 @@ fn check_rights(client: &mut Client, schema: &str, tables: &[LiveTable]) -> anyh
         "role {role} may not read column `{}` of table `{name}`: as the table's owner run GRANT SELECT ({}) ON {} TO {}",
         table.unreadable.join("`, `"),
         columns.join(", "),
-        qualified(schema, name),
+        of_place(table),
         quoted(&role)
     )))
 }

@@ -58,6 +58,9 @@ impl Dataset {
                 table.name
             ));
         }
+        if table.place.as_ref().is_some_and(|of| of.schema.is_empty()) {
+            problems.push("`schema` is empty".to_owned());
+        }
         let checked = table.load.check(|name| self.table(name).is_some());
         problems.extend(checked.err().map(|why| format!("load: {why}")));
         problems

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::column::ColumnType;
 use crate::failure::Kind;
 use crate::load_rules::LoadRules;
 use crate::load_section;
-use crate::model::Model;
+use crate::model::{Model, twice};
 use crate::nearest::did_you_mean;
+use crate::place::Place;
 
 /// A dataset, read and checked.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +25,8 @@ pub struct Dataset {
     pub tables: Vec<Table>,
     /// The models.
     pub models: Vec<Model>,
+    /// Models that are not run for an output of theirs, and that the others may read.
+    pub beside: Vec<Model>,
     /// Types and tables, without schema names. Empty if the dataset has no `schema.sql`.
     pub schema_sql: String,
     /// Keys, foreign keys and indexes, run after a load. Empty if there is no `constraints.sql`.
@@ -34,8 +37,11 @@ pub struct Dataset {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// The table's name, without the schema.
+    /// What a run calls the table: its name, with the schema before it where that is not the dataset's.
     pub name: String,
+    /// Where the table is, if its description names a schema of its own.
+    #[serde(default, rename = "schema", deserialize_with = "in_schema")]
+    pub place: Option<Place>,
     /// The columns of its primary key; none where the database is to tell.
     #[serde(default)]
     pub key: Vec<String>,
@@ -55,6 +61,23 @@ pub struct Table {
     /// How its files are read.
     #[serde(default, deserialize_with = "load_section::rules")]
     pub load: LoadRules,
+}
+
+/// A place in a schema, of a table whose name is still to come.
+fn in_schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>, D::Error> {
+    let schema = String::deserialize(deserializer)?;
+    let name = String::new();
+    Ok(Some(Place { schema, name }))
+}
+
+impl Table {
+    /// Where the table is, if those without a schema of their own are in `schema`.
+    pub fn place_in(&self, schema: &str) -> Place {
+        self.place.clone().unwrap_or_else(|| Place {
+            schema: schema.to_owned(),
+            name: self.name.clone(),
+        })
+    }
 }
 
 impl Dataset {
@@ -81,8 +104,78 @@ impl Dataset {
                 did_you_mean(unknown, known.iter().copied())
             )));
         }
-        self.models.retain(|model| names.contains(&model.name));
+        self.keep_models_where(|model| names.contains(&model.name));
         Ok(())
+    }
+
+    /// Runs these models alone for an output; the others may still be read by them.
+    pub fn keep_models_where(&mut self, is_kept: impl Fn(&Model) -> bool) {
+        let models = std::mem::take(&mut self.models);
+        let (kept, others): (Vec<_>, Vec<_>) = models.into_iter().partition(is_kept);
+        self.models = kept;
+        self.beside.extend(others);
+    }
+
+    /// Whether names without a schema are of this one, as far as models know.
+    pub fn is_in_schema(&self, schema: &str) -> bool {
+        let mut models = self.models.iter().chain(&self.beside);
+        models.all(|model| model.schema == schema)
+    }
+
+    /// Calls tables and models by what they are in a run whose names without a schema are of `schema`.
+    pub fn in_schema(&mut self, schema: &str) {
+        for table in &mut self.tables {
+            if let Some(place) = &table.place {
+                table.name = place.called(schema);
+            }
+        }
+        for model in self.models.iter_mut().chain(&mut self.beside) {
+            model.schema = schema.to_owned();
+            if let (Some(stream), Some(place)) = (&mut model.stream, &model.stream_place) {
+                *stream = place.called(schema);
+            }
+            if let Some(driving) = &mut model.driving
+                && let Some(place) = &driving.place
+            {
+                driving.table = place.called(schema);
+            }
+        }
+    }
+
+    /// Finds where the tables are that models name in their description with a schema.
+    pub(crate) fn find_places(&mut self) {
+        for table in &mut self.tables {
+            if let Some(place) = &mut table.place {
+                place.name = std::mem::take(&mut table.name);
+                table.name = place.called(self.schema.as_deref().unwrap_or(&self.name));
+            }
+        }
+        let tables = &self.tables;
+        let place = |named: &str| match tables.iter().find(|table| table.name == named) {
+            Some(table) => table.place.clone(),
+            None => Place::parse(named),
+        };
+        for model in &mut self.models {
+            model.stream_place = model.stream.as_deref().and_then(place);
+            if let Some(driving) = &mut model.driving {
+                driving.place = place(&driving.table);
+            }
+        }
+    }
+
+    /// Checks that no two tables are one.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] with the table.
+    pub fn check_tables(&self) -> anyhow::Result<()> {
+        match twice(self.tables.iter().map(|table| table.name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(Kind::Usage.error(format!(
+                "dataset `{}` has two tables that are `{name}` in the schema that is read: name another with --schema, or \
+                 take one of the two out of dataset.toml",
+                self.name
+            ))),
+        }
     }
 
     /// The Postgres schema of its tables: the one named here, else the one that its description names, else that of its name.

@@ -12,6 +12,7 @@ use crate::dataset::{Dataset, Table};
 use crate::failure::{Kind, OrFail};
 use crate::model::{DESCRIPTION, Driving, Model};
 use crate::nearest::did_you_mean;
+use crate::place::Place;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 
@@ -133,6 +134,7 @@ fn read(folder: &Folder<'_>) -> anyhow::Result<Dataset> {
         is_built_in: matches!(folder, Folder::BuiltIn(_)),
         tables: description.tables,
         models: Vec::new(),
+        beside: Vec::new(),
         schema_sql: folder.read("schema.sql")?.unwrap_or_default(),
         constraints_sql: folder.read("constraints.sql")?.unwrap_or_default(),
     };
@@ -146,6 +148,7 @@ fn read(folder: &Folder<'_>) -> anyhow::Result<Dataset> {
             Err(why) => problems.push(problem(Entry::Model(&name), &why)),
         }
     }
+    dataset.find_places();
     let contradictions = dataset.problems();
     let told = contradictions.iter();
     problems.extend(told.map(|(entry, why)| problem(*entry, why)));
@@ -169,6 +172,19 @@ struct Lines {
 #[derive(Deserialize)]
 struct NamedAt {
     name: toml::Spanned<String>,
+    schema: Option<String>,
+}
+
+impl NamedAt {
+    /// Whether it is of the table or model that is called so.
+    fn is_called(&self, called: &str) -> bool {
+        let name = self.name.get_ref().clone();
+        match self.schema.clone() {
+            None => name == called,
+            // No schema is called nothing, so that it stands before the name.
+            Some(schema) => Place { schema, name }.called("") == called,
+        }
+    }
 }
 
 impl Lines {
@@ -187,7 +203,8 @@ impl Lines {
             Entry::Table(name) => (&self.table, "table", name),
             Entry::Model(name) => (&self.model, "model", name),
         };
-        let found = entries.iter().rfind(|entry| entry.name.get_ref() == name);
+        let found = entries.iter().rfind(|entry| entry.is_called(name));
+        let found = found.or_else(|| entries.iter().rfind(|of| of.name.get_ref() == name));
         let line = found.map_or_else(String::new, |entry| {
             let before = &self.text[..entry.name.span().start];
             format!(" line {},", before.matches('\n').count() + 1)
@@ -234,12 +251,15 @@ impl ModelDescription {
             name: self.name,
             file: folder.display(&self.file),
             sql,
+            is_asked: false,
+            schema: String::new(),
             columns,
             hidden: self.not_written,
             partition_by: self.partition_by,
             order_by: self.order_by,
             order_in_partition: self.order_by_in_file,
             stream: self.stream,
+            stream_place: None,
             driving: self.reconcile,
         }))
     }

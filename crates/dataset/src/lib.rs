@@ -15,6 +15,7 @@ pub mod load_rules;
 mod load_section;
 mod model;
 mod nearest;
+mod place;
 
 pub use column::{
     Collation, Column, ColumnType, LONGEST_NAME_BYTES, Letters, MAX_PRECISION, TableSchema,
@@ -23,6 +24,7 @@ pub use column::{
 pub use dataset::{Dataset, Table};
 pub use model::{Driving, Model, is_model_name, is_of_model_name};
 pub use nearest::did_you_mean;
+pub use place::Place;
 
 #[cfg(test)]
 mod tests {
@@ -151,6 +153,43 @@ mod tests {
             assert!(error.contains(part), "{part}: {error}");
         }
         assert_eq!(error.lines().count(), 6, "{error}");
+    }
+
+    #[test]
+    fn a_table_of_another_schema_is_called_by_it() {
+        let toml = "name = \"x\"\nschema = \"sales\"\n[[table]]\nname = \"orders\"\n\n\
+                    [[table]]\nname = \"orders\"\nschema = \"archive\"\n\n\
+                    [[table]]\nname = \"client\"\nschema = \"sales\"\n\n\
+                    [[model]]\nname = \"m\"\nfile = \"m.sql\"\n[model.reconcile]\ntable = \"archive.orders\"\n\
+                    key = { id = \"id\" }\n";
+        let mut dataset = described(toml).expect("described");
+        let names = |dataset: &Dataset| -> Vec<String> {
+            let tables = dataset.tables.iter().map(|table| table.name.clone());
+            let driving = dataset.models[0].driving.iter();
+            tables.chain(driving.map(|of| of.table.clone())).collect()
+        };
+        let in_sales = ["orders", "archive.orders", "client", "archive.orders"];
+        assert_eq!(names(&dataset), in_sales);
+        assert!(!dataset.is_in_schema("sales"));
+        dataset.in_schema("old");
+        assert!(dataset.is_in_schema("old"));
+        let in_old = ["orders", "archive.orders", "sales.client", "archive.orders"];
+        assert_eq!(names(&dataset), in_old);
+        dataset.check_tables().expect("all different");
+        dataset.in_schema("archive");
+        let in_archive = ["orders", "orders", "sales.client", "orders"];
+        assert_eq!(names(&dataset), in_archive);
+        let error = dataset.check_tables().expect_err("one table twice");
+        assert!(error.to_string().contains("`orders`"), "{error}");
+        dataset.in_schema("sales");
+        assert_eq!(names(&dataset), in_sales);
+
+        let twice = toml.replace(
+            "name = \"client\"\nschema = \"sales\"",
+            "name = \"orders\"\nschema = \"archive\"",
+        );
+        let error = format!("{:#}", described(&twice).expect_err("named twice"));
+        assert!(error.contains("line 11, table `archive.orders`"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::column::ColumnType;
 use crate::failure::Kind;
+use crate::place::Place;
 
 /// The file that describes a dataset.
 pub(crate) const DESCRIPTION: &str = "dataset.toml";
@@ -19,6 +20,10 @@ pub struct Model {
     pub file: String,
     /// The SELECT.
     pub sql: String,
+    /// Whether it was asked for by itself, so that no `dataset.toml` describes it.
+    pub is_asked: bool,
+    /// The Postgres schema that names without one are of; empty as long as it isn't known.
+    pub schema: String,
     /// The output's columns and their types, in the SELECT's order, hidden ones included; none where the SELECT alone says.
     pub columns: Vec<(String, ColumnType)>,
     /// Columns of the SELECT that are not written into files.
@@ -32,16 +37,21 @@ pub struct Model {
     /// The table that the SELECT runs over row by row: it looks up each row's parents in the other tables and
     /// does nothing else. `None` for a model that runs whole.
     pub stream: Option<String>,
+    /// Where that table is, if its schema is named.
+    pub stream_place: Option<Place>,
     /// The table whose rows must all be accounted for. A model that aggregates has none.
     pub driving: Option<Driving>,
 }
 
 /// What a model is reconciled against.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Driving {
     /// The driving table.
     pub table: String,
+    /// Where it is, if its schema is named.
+    #[serde(skip)]
+    pub place: Option<Place>,
     /// The table's key: column of the table = column of the output.
     pub key: BTreeMap<String, String>,
     /// Columns whose sums must agree: column of the table = column of the output.
@@ -94,8 +104,37 @@ impl Model {
         }
     }
 
+    /// What messages call it where it stands for itself.
+    pub fn called(&self) -> String {
+        match self.is_asked {
+            true => self.file.clone(),
+            false => format!("model `{}`", self.name),
+        }
+    }
+
+    /// What messages call it behind its file.
+    pub fn it(&self) -> String {
+        match self.is_asked {
+            true => "it".to_owned(),
+            false => self.called(),
+        }
+    }
+
+    /// Where it is described.
+    pub fn entry(&self) -> String {
+        match self.is_asked {
+            true => self.file.clone(),
+            false => format!("{DESCRIPTION}, {}", self.called()),
+        }
+    }
+
     fn error(&self, why: &str) -> anyhow::Error {
-        Kind::Usage.error(format!("{DESCRIPTION}, model `{}`: {why}", self.name))
+        let entry = self.entry();
+        // It may begin with the file as it is.
+        match why.strip_prefix(&entry) {
+            Some(_) => Kind::Usage.error(why.to_owned()),
+            None => Kind::Usage.error(format!("{entry}: {why}")),
+        }
     }
 }
 

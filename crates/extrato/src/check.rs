@@ -82,7 +82,9 @@ fn check(
     let mut described = Vec::new();
     for model in &options.dataset.models {
         let mut options = options.clone();
-        options.dataset.models = vec![model.clone()];
+        options
+            .dataset
+            .keep_models_where(|of| of.name == model.name);
         match describe::describe_live(settings, &options, cancel) {
             Ok(live) => described.extend(live),
             Err(error) => {
@@ -134,6 +136,9 @@ fn text_of(model: &Described) -> String {
         columns.push("what its SELECT gives, which --url tells".to_owned());
     }
     let reads: Vec<String> = model.reads.iter().map(read).collect();
+    let models = model.reads_models.iter();
+    let models = models.map(|name| format!("model {name}"));
+    let reads: Vec<String> = models.chain(reads).collect();
     let mut lines = vec![
         format!("{}, dataset {}", model.model, model.dataset),
         format!("  sql      {}", model.file),

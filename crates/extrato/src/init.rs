@@ -20,6 +20,7 @@ Examples:
   extrato init shop --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
   extrato transform --dataset shop --url …             … and files per client
   extrato init shop --schema sales --table orders --table customer
+  extrato init shop --schema sales --schema archive    tables of both, and a model over them
   extrato init shop --partition-by customer_id
   extrato init shop --update                           the tables that are new in the database";
 
@@ -33,7 +34,7 @@ pub(crate) struct InitArgs {
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 
-    /// This table, not all of the schema; may be given several times
+    /// This table, not all of the schema; may be given several times, and with its schema, `sales.orders`
     #[arg(long, value_name = "NAME")]
     table: Vec<String>,
 
@@ -45,8 +46,14 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     update: bool,
 
-    #[command(flatten)]
-    connection: ConnectionArgs,
+    /// The database, as postgresql://user@host:port/database?sslmode=verify-full (no password in it:
+    /// give that in PGPASSWORD or a passfile). Without it: DATABASE_URL, then the PG* variables
+    #[arg(long, value_name = "URL", help_heading = "Connection")]
+    url: Option<String>,
+
+    /// The Postgres schema that holds the tables; may be given several times [default: the first of the search path that has some]
+    #[arg(long, value_name = "NAME", help_heading = "Connection")]
+    schema: Vec<String>,
 }
 
 /// What was written.
@@ -80,21 +87,46 @@ pub(crate) fn run(
         true => Some(Dataset::open(&folder.display().to_string())?),
         false => None,
     };
-    let (settings, _) = job::settings(&arguments.connection, environment)?;
+    let connection = ConnectionArgs {
+        url: arguments.url.clone(),
+        schema: None,
+    };
+    let (settings, _) = job::settings(&connection, environment)?;
     let mut connection = settings.connect(cancel)?;
-    let described = listed.as_ref().map(|dataset| dataset.schema(None));
-    let named = arguments.connection.schema.as_deref().or(described);
-    let (schema, known, keywords) = transaction::reading(&mut connection, |client| {
-        let schema = match named {
-            Some(named) => named.to_owned(),
-            None => inventory::only_schema(client)?,
-        };
-        let known = inventory::read(client, &schema, |_| true)?;
-        Ok((schema, known, inventory::keywords(client)?))
+    let mut schemas: Vec<String> = match &listed {
+        Some(dataset) => {
+            let places = dataset.tables.iter().flat_map(|table| &table.place);
+            let of_tables = places.map(|place| place.schema.as_str());
+            let all = std::iter::once(dataset.schema(None)).chain(of_tables);
+            all.map(str::to_owned).collect()
+        }
+        None => Vec::new(),
+    };
+    schemas.extend(arguments.schema.iter().cloned());
+    let (known, keywords) = transaction::reading(&mut connection, |client| {
+        if schemas.is_empty() {
+            schemas.push(inventory::only_schema(client)?);
+        }
+        let mut known = Vec::new();
+        for (at, schema) in schemas.iter().enumerate() {
+            if !schemas[..at].contains(schema) {
+                known.extend(inventory::read(client, schema, |_| true)?);
+            }
+        }
+        Ok((known, inventory::keywords(client)?))
     })?;
+    let empty = arguments.schema.iter().find(|schema| {
+        let mut tables = known.iter();
+        !tables.any(|table| table.schema == **schema)
+    });
+    if let Some(empty) = empty {
+        return Err(Kind::Mismatch.error(format!(
+            "schema `{empty}` has no table that the role can see: name another with --schema"
+        )));
+    }
     let wanted = Wanted {
         name: name_of(folder)?,
-        schema,
+        schema: schemas.first().cloned().unwrap_or_default(),
         tables: arguments.table.clone(),
         partition_by: arguments.partition_by.clone(),
     };
@@ -162,7 +194,7 @@ fn update(
 ) -> anyhow::Result<Written> {
     let listed = dataset.tables.iter();
     let listed: Vec<String> = listed.map(|table| table.name.clone()).collect();
-    let new = scaffold::additions(known, wanted, &listed);
+    let new = scaffold::additions(known, wanted, &listed)?;
     if !new.is_empty() {
         let mut text =
             fs::read_to_string(path).or_fail(Kind::Usage, || path.display().to_string())?;

@@ -186,7 +186,7 @@ impl QueryArgs {
             return Ok(Asked::Table(table.clone()));
         }
         let (sql, file) = match (&self.sql, &self.file) {
-            (Some(sql), _) => (sql.clone(), "the query".to_owned()),
+            (Some(sql), _) => (sql.clone(), "the SELECT".to_owned()),
             (None, Some(file)) => {
                 let name = file.display().to_string();
                 let sql = fs::read_to_string(file);

@@ -195,8 +195,9 @@ impl LoadArgs {
     /// # Errors
     /// [`Kind::Usage`](dataset::failure::Kind::Usage) for an unknown dataset or one that contradicts itself.
     pub fn options(&self) -> anyhow::Result<Options> {
-        let dataset = Dataset::open(&self.dataset)?;
+        let mut dataset = Dataset::open(&self.dataset)?;
         let schema = dataset.schema(self.connection.schema.as_deref()).to_owned();
+        dataset.in_schema(&schema);
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Ok(Options {
             schema: schema.clone(),

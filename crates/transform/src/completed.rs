@@ -1,10 +1,16 @@
 //! The tables that models read and dataset.toml does not list: they are those of the database, or of the raw layer.
 
+use std::collections::BTreeSet;
+
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, transaction};
-use dataset::{Dataset, Table};
+use dataset::failure::Kind;
+use dataset::{Dataset, Place, Table};
+use postgres::Client;
 
 use crate::extract::tables::Source;
+use crate::model::reading;
+use crate::model::refusal::error_at;
 use crate::model::select::Select;
 use crate::options::Options;
 
@@ -18,32 +24,124 @@ pub(crate) fn completed(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Option<Options>> {
+    let in_schema = in_schema(source, options);
+    let options = in_schema.as_ref().unwrap_or(options);
     let dataset = &options.dataset;
-    let selects: Vec<_> = dataset.models.iter().map(Select::lenient).collect();
+    dataset.check_tables()?;
+    let selects = reading::all(dataset, |model| Ok(Select::lenient(model)))?;
     let lacks_key = dataset.tables.iter().any(|table| table.key.is_empty());
     let is_listed = |name: &str| dataset.tables.iter().any(|table| folds_to(table, name));
-    let mut named = selects.iter().flat_map(Select::relations);
-    if !lacks_key && named.all(is_listed) {
-        return Ok(None);
+    let names_others = selects
+        .iter()
+        .flat_map(Select::relations)
+        .any(|name| !is_listed(name));
+    let reads_models = selects
+        .iter()
+        .any(|select| select.models().next().is_some());
+    if !lacks_key && !reads_models && !names_others {
+        drop(selects);
+        return Ok(in_schema);
     }
     let mut completed = options.clone();
     match source {
         Source::Database(settings) => {
             let mut connection = settings.connect(cancel)?;
+            let is_read = |called: &str| {
+                dataset.table(called).is_some() || selects.iter().any(|of| of.reads_table(called))
+            };
             let known = transaction::reading(&mut connection, |client| {
-                inventory::read(client, &options.schema, |name| {
-                    dataset.table(name).is_some() || selects.iter().any(|of| of.reads_table(name))
+                tables(client, dataset, &selects, &options.schema, |called| {
+                    is_read(called) || selects.iter().any(|of| of.models().any(|of| of == called))
                 })
             })?;
-            add(&mut completed.dataset, &selects, &known);
+            check_models(&selects, &options.schema, |name| {
+                known
+                    .iter()
+                    .any(|table| table.called(&options.schema) == name)
+            })?;
+            add(&mut completed.dataset, &selects, &known, &options.schema)?;
         }
         Source::Layer(layer) => {
-            for name in layer.names() {
-                add_table(&mut completed.dataset, &selects, name, Table::default);
+            check_models(&selects, &options.schema, |name| {
+                layer.names().any(|table| table == name)
+            })?;
+            for (name, place) in layer.places() {
+                add_table(&mut completed.dataset, &selects, name, || Table {
+                    place: place.cloned(),
+                    ..Table::default()
+                });
             }
         }
     }
+    completed.dataset.check_tables()?;
     Ok(Some(completed))
+}
+
+/// The options with a dataset that calls its tables as a run does; none if it does already.
+fn in_schema(source: &Source<'_>, options: &Options) -> Option<Options> {
+    let schema = match source {
+        Source::Database(_) => &options.schema,
+        // The tables are called as they were when they were kept.
+        Source::Layer(layer) => layer.schema(),
+    };
+    if *schema == options.schema && options.dataset.is_in_schema(schema) {
+        return None;
+    }
+    let mut options = options.clone();
+    options.dataset.in_schema(schema);
+    options.schema = schema.to_owned();
+    Some(options)
+}
+
+/// The tables of a database that a dataset lists or its models name, of those that are wanted by what a run calls them.
+///
+/// # Errors
+/// The server's.
+pub(crate) fn tables(
+    client: &mut Client,
+    dataset: &Dataset,
+    selects: &[Select<'_>],
+    schema: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> anyhow::Result<Vec<KnownTable>> {
+    let places = dataset.tables.iter().flat_map(|table| &table.place);
+    let listed = places.map(|place| place.schema.as_str());
+    let named = selects.iter().flat_map(Select::schemas);
+    let schemas: BTreeSet<&str> = listed.chain(named).chain([schema]).collect();
+    let mut known = Vec::new();
+    for of in schemas {
+        let is_wanted = |name: &str| {
+            let (of, name) = (of.to_owned(), name.to_owned());
+            is_wanted(&Place { schema: of, name }.called(schema))
+        };
+        known.extend(inventory::read(client, of, is_wanted)?);
+    }
+    Ok(known)
+}
+
+/// Checks that what models read as models is no table too, and that none reads itself.
+fn check_models(
+    selects: &[Select<'_>],
+    schema: &str,
+    is_table: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    for select in selects {
+        let model = select.model;
+        let refused = |why: String| Err(error_at(model, &model.file, &why));
+        if let Some(name) = select.models().find(|name| is_table(name)) {
+            return refused(format!(
+                "it reads `{name}`, which is a model, and a table of schema `{schema}`: give the model another name, or read the \
+                 table as `{schema}.{name}`"
+            ));
+        }
+        if select.names_itself() && !is_table(&model.name) {
+            return refused(format!(
+                "it reads itself: `{}` in its FROM could be a table of that name alone, and schema `{schema}` has none",
+                model.name
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a name that stands in FROM, in lower case, may be the table's.
@@ -51,25 +149,48 @@ fn folds_to(table: &Table, name: &str) -> bool {
     table.name.to_lowercase() == name
 }
 
-/// Adds to a dataset what a schema has and its models name.
-pub(crate) fn add(dataset: &mut Dataset, selects: &[Select<'_>], known: &[KnownTable]) {
+/// Adds to a dataset what a database has and its models name; names without a schema are of `schema`.
+///
+/// # Errors
+/// [`Kind::Usage`] for a table whose name looks like that of another with its schema.
+pub(crate) fn add(
+    dataset: &mut Dataset,
+    selects: &[Select<'_>],
+    known: &[KnownTable],
+    schema: &str,
+) -> anyhow::Result<()> {
+    for table in known {
+        let called = table.called(schema);
+        let mut others = known.iter().map(KnownTable::place);
+        let is_other = |place: &Place| *place != table.place() && place.called(schema) == called;
+        let listed = dataset.table(&called).map(|of| of.place_in(schema));
+        if others.any(|place| is_other(&place)) || listed.is_some_and(|place| is_other(&place)) {
+            return Err(Kind::Usage.error(format!(
+                "table `{called}` may be one of schema `{schema}` with a dot in its name, or one of another schema: read either \
+                 through a view of another name"
+            )));
+        }
+    }
     for table in &mut dataset.tables {
-        if let Some(known) = known.iter().find(|known| known.name == table.name)
+        let mut known = known.iter();
+        if let Some(known) = known.find(|known| known.called(schema) == table.name)
             && table.key.is_empty()
         {
             table.key = key(known);
         }
     }
     for known in known {
-        add_table(dataset, selects, &known.name, || {
+        add_table(dataset, selects, &known.called(schema), || {
             let undecoded = known.columns.iter().filter(|column| !column.is_carried);
             Table {
+                place: (known.schema != schema).then(|| known.place()),
                 key: key(known),
                 cast_to_text: undecoded.map(|column| column.name.clone()).collect(),
                 ..Table::default()
             }
         });
     }
+    Ok(())
 }
 
 /// Adds to a dataset all that its models name, for a look at them without a database.
@@ -78,6 +199,7 @@ pub(crate) fn open(dataset: &mut Dataset, selects: &[Select<'_>]) {
         if !dataset.tables.iter().any(|table| folds_to(table, name)) {
             dataset.tables.push(Table {
                 name: name.to_owned(),
+                place: Place::parse(name),
                 ..Table::default()
             });
         }

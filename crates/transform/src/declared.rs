@@ -33,7 +33,8 @@ pub(crate) fn declared(
         return Ok(completed);
     }
     let mut open = options.clone();
-    open.dataset.models.retain(|model| model.columns.is_empty());
+    open.dataset
+        .keep_models_where(|model| model.columns.is_empty());
     let given = of_selects(source, &open, cancel)?;
     let mut options = options.clone();
     let models = options.dataset.models.iter_mut();
@@ -57,10 +58,11 @@ impl verify::Source {
     ) -> anyhow::Result<Self> {
         let options = Options::of_models(self.dataset.clone(), Some(&self.schema), environment);
         let tables = Source::Database(settings);
-        Ok(match declared(&tables, &options, cancel)? {
-            Some(Options { dataset, .. }) => Self { dataset, ..self },
-            None => self,
-        })
+        let dataset = match declared(&tables, &options, cancel)? {
+            Some(declared) => declared.dataset,
+            None => options.dataset,
+        };
+        Ok(Self { dataset, ..self })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the models of a dataset give and read, told without a database.
 
-use database::catalogue::{self, inventory};
+use database::catalogue;
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
 use dataset::{Column, ColumnType, Dataset, Model};
@@ -12,6 +12,7 @@ use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
+use crate::model::reading;
 use crate::model::schema_sql;
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
@@ -35,7 +36,10 @@ pub struct Described {
     pub order_in_partition: Vec<String>,
     /// The table that it can be run over in parts.
     pub stream: Option<String>,
-    /// What it reads, in the dataset's order.
+    /// The models that it reads, by its own FROMs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads_models: Vec<String>,
+    /// The tables that it reads, those of the models that it reads among them, in the dataset's order.
     pub reads: Vec<TableRead>,
     /// What runs it, as far as that is known without a database.
     #[serde(flatten)]
@@ -161,9 +165,10 @@ pub fn describe_live(
         source.prepare(&in_postgres, options, cancel)?.end()?;
     }
     let mut connection = settings.connect(cancel)?;
+    let schema = &options.schema;
     let known = transaction::reading(&mut connection, |client| {
-        inventory::read(client, &options.schema, |name| {
-            options.dataset.table(name).is_some()
+        completed::tables(client, &options.dataset, &selects, schema, |called| {
+            options.dataset.table(called).is_some()
         })
     })?;
     let described = describe(&options.dataset)?.into_iter();
@@ -171,7 +176,8 @@ pub fn describe_live(
         .zip(selects.iter().zip(routes))
         .map(|(mut model, (select, route))| {
             for read in &mut model.reads {
-                let table = known.iter().find(|table| table.name == read.table);
+                let mut tables = known.iter();
+                let table = tables.find(|table| table.called(schema) == read.table);
                 let columns = table.iter().flat_map(|table| &table.columns);
                 let columns = columns.map(|column| column.name.clone());
                 let needed = columns.filter(|column| select.reads(&read.table, column));
@@ -214,8 +220,14 @@ pub fn wrong_tables(
 /// [`Kind::Usage`] with file and line for one that cannot be parsed and declares to stream.
 /// The types of columns are those of the dataset's `schema.sql`.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
+    let mut in_schema = dataset.clone();
+    // Of one that was opened, and in no run yet.
+    if dataset.is_in_schema("") {
+        in_schema.in_schema(dataset.schema(None));
+    }
+    let dataset = &in_schema;
     let made = schema_sql::tables(&dataset.schema_sql);
-    let selects: Vec<_> = dataset.models.iter().map(Select::lenient).collect();
+    let selects = reading::all(dataset, |model| Ok(Select::lenient(model)))?;
     let mut open = dataset.clone();
     if made.is_empty() {
         completed::open(&mut open, &selects);
@@ -239,6 +251,7 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
             order_by: model.order_by.clone(),
             order_in_partition: model.order_in_partition.clone(),
             stream: model.stream.clone(),
+            reads_models: select.models().map(str::to_owned).collect(),
             reads: reads
                 .map(|table| TableRead {
                     table: table.to_owned(),

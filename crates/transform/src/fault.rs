@@ -42,8 +42,9 @@ pub(crate) fn caught<T>(
     result.unwrap_or_else(|_| {
         let message = MESSAGE.take().unwrap_or_default();
         Err(Kind::Internal.error(format!(
-            "{}: model `{}` met a fault of the program; please report it with the model: {message}",
-            model.file, model.name
+            "{}: {} met a fault of the program; please report it with the SELECT: {message}",
+            model.file,
+            model.it()
         )))
     })
 }

@@ -105,9 +105,15 @@ impl Options {
 
     /// The options of a run that only checks the models of a dataset, whose tables lie in `schema`, or in the schema of its
     /// name.
-    pub fn of_models(dataset: Dataset, schema: Option<&str>, environment: &Environment) -> Self {
+    pub fn of_models(
+        mut dataset: Dataset,
+        schema: Option<&str>,
+        environment: &Environment,
+    ) -> Self {
+        let schema = dataset.schema(schema).to_owned();
+        dataset.in_schema(&schema);
         Self {
-            schema: dataset.schema(schema).to_owned(),
+            schema,
             dataset,
             out: DEFAULT_OUT.into(),
             layout: Layout::Declared,
@@ -194,8 +200,8 @@ impl Layout {
                     .map(|(name, _)| name.as_str())
                     .collect();
                 return Err(Kind::Usage.error(format!(
-                    "model `{}` has no column `{unknown}` to partition by; it has {}",
-                    model.name,
+                    "{} has no column `{unknown}` to partition by; it has {}",
+                    model.called(),
                     names.join(", ")
                 )));
             }
@@ -204,16 +210,15 @@ impl Layout {
             };
             if columns.is_empty() {
                 return Err(Kind::Usage.error(format!(
-                    "--file-name {name}: model `{}` is not partitioned, so it has one file: leave out --file-name, name \
+                    "--file-name {name}: {} is not partitioned, so it has one file: leave out --file-name, name \
                      columns with --partition-by, or run other models with --model",
-                    model.name
+                    model.called()
                 )));
             }
             if let Err(why) = name.check(columns) {
-                return Err(Kind::Usage.error(format!(
-                    "--file-name {name}: {why} (model `{}`)",
-                    model.name
-                )));
+                return Err(
+                    Kind::Usage.error(format!("--file-name {name}: {why} ({})", model.called()))
+                );
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! A SELECT, or a table, of any database as a dataset with one model: what `extrato query` runs.
 
+use anyhow::Context;
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::Kind;
-use dataset::{Dataset, Driving, Model, is_model_name};
+use dataset::{Dataset, Driving, Model, Place, is_model_name};
 use postgres::Client;
 
 use crate::completed;
@@ -64,32 +65,29 @@ impl Query {
         file: &str,
         schema: Option<&str>,
     ) -> anyhow::Result<(Dataset, String)> {
-        let model = self.model("query", sql.to_owned(), file.to_owned());
-        let select = Select::lenient(&model);
-        let mut before = select.schemas();
-        let schema = match (schema.or_else(|| before.next()), before.next()) {
-            (_, Some(_)) => {
-                let schemas: Vec<&str> = select.schemas().collect();
-                return Err(Kind::Usage.error(format!(
-                    "{file}: it reads tables of several schemas ({}), and a query reads those of one: read the others as \
-                     views in it",
-                    schemas.join(", ")
-                )));
-            }
-            (Some(named), None) => named.to_owned(),
-            (None, None) => {
-                let found = inventory::schema_of(client, |name| select.reads_table(name))?;
-                // With no table of the database it is of no matter.
-                found.unwrap_or_else(|| "public".to_owned())
-            }
+        let mut model = self.model("query", sql.to_owned(), file.to_owned());
+        let schema = match schema {
+            Some(named) => named.to_owned(),
+            None => schema_of(client, &Select::lenient(&model))?,
         };
-        let known = inventory::read(client, &schema, |name| select.reads_table(name))?;
-        let driving = select.lookups().and_then(|plan| driving(&plan, &known));
+        model.schema.clone_from(&schema);
+        let select = Select::lenient(&model);
+        let known = completed::tables(
+            client,
+            &Dataset::default(),
+            std::slice::from_ref(&select),
+            &schema,
+            |name| select.reads_table(name),
+        )?;
+        let driving = select
+            .lookups()
+            .and_then(|plan| driving(&plan, &known, &schema));
         let model = Model {
             driving,
             ..model.clone()
         };
-        Ok((dataset_of(&Select::lenient(&model), &known)?, schema))
+        let selects = [Select::lenient(&model)];
+        Ok((dataset_of(&selects, &known, &schema)?, schema))
     }
 
     fn of_table(
@@ -98,11 +96,12 @@ impl Query {
         name: &str,
         schema: Option<&str>,
     ) -> anyhow::Result<(Dataset, String)> {
-        let (of_name, name) = match name.split_once('.') {
-            Some((schema, name)) => (Some(schema), name),
+        let place = Place::parse(name);
+        let (of_name, name) = match &place {
+            Some(place) => (Some(place.schema.as_str()), place.name.as_str()),
             None => (None, name),
         };
-        let schema = match schema.or(of_name) {
+        let schema = match of_name.or(schema) {
             Some(named) => named.to_owned(),
             None => inventory::schema_of(client, |known| is_alike(known, name))?
                 .unwrap_or_else(|| "public".to_owned()),
@@ -120,13 +119,15 @@ impl Query {
             false => "query",
         };
         let mut model = self.model(name, sql, format!("--table {}", table.name));
+        model.schema.clone_from(&schema);
         if !table.key.is_empty() {
             if self.order_by.is_empty() {
                 self.order(&mut model, &table.key);
             }
             model.driving = Some(accounted(table));
         }
-        Ok((dataset_of(&Select::lenient(&model), &known)?, schema))
+        let selects = [Select::lenient(&model)];
+        Ok((dataset_of(&selects, &known, &schema)?, schema))
     }
 
     fn model(&self, name: &str, sql: String, file: String) -> Model {
@@ -134,6 +135,7 @@ impl Query {
             name: self.name.clone().unwrap_or_else(|| name.to_owned()),
             file,
             sql,
+            is_asked: true,
             partition_by: self.partition_by.clone(),
             ..Model::default()
         };
@@ -153,10 +155,10 @@ impl Query {
 
 /// How the rows of a SELECT's first table are accounted for, if it gives each of them once or not at all: every other table is
 /// looked up by its key. It gives the key of the first, too.
-fn driving(plan: &Plan, known: &[KnownTable]) -> Option<Driving> {
+fn driving(plan: &Plan, known: &[KnownTable], schema: &str) -> Option<Driving> {
     let table = |number: usize| {
         let mut known = known.iter();
-        known.find(|known| known.name == plan.tables[number])
+        known.find(|known| known.called(schema) == plan.tables[number])
     };
     for (number, columns) in plan.looked_up() {
         let parent = table(number).filter(|of| !of.key.is_empty() && !of.has_children)?;
@@ -171,6 +173,7 @@ fn driving(plan: &Plan, known: &[KnownTable]) -> Option<Driving> {
         Some((name.clone(), given.clone()))
     };
     Some(Driving {
+        table: plan.tables[0].clone(),
         key: of_table.key.keys().map(given).collect::<Option<_>>()?,
         sums: of_table.sums.keys().filter_map(given).collect(),
         ..of_table
@@ -186,19 +189,41 @@ fn accounted(table: &KnownTable) -> Driving {
         table: table.name.clone(),
         key: table.key.iter().map(itself).collect(),
         sums: amounts.map(|column| itself(&column.name)).collect(),
+        ..Driving::default()
     }
 }
 
-/// The dataset of one model, with the tables that it reads.
-fn dataset_of(select: &Select<'_>, known: &[KnownTable]) -> anyhow::Result<Dataset> {
+/// The dataset of one model, with the tables that it reads; names without a schema are of `schema`.
+fn dataset_of(
+    selects: &[Select<'_>; 1],
+    known: &[KnownTable],
+    schema: &str,
+) -> anyhow::Result<Dataset> {
+    let [select] = selects;
     select.model.check()?;
     let mut dataset = Dataset {
         name: "query".to_owned(),
         models: vec![select.model.clone()],
         ..Dataset::default()
     };
-    completed::add(&mut dataset, std::slice::from_ref(select), known);
+    completed::add(&mut dataset, selects, known, schema)?;
+    dataset.check_tables()?;
     Ok(dataset)
+}
+
+/// The schema that names without one are of: the first of the search path that has one of them. Where a SELECT has no such name, it
+/// is of no matter: then it is the only one that stands before names, or the first of the search path.
+fn schema_of(client: &mut Client, select: &Select<'_>) -> anyhow::Result<String> {
+    if let Some(found) = inventory::schema_of(client, |name| select.reads_bare(name))? {
+        return Ok(found);
+    }
+    let mut named = select.schemas();
+    if let (true, Some(only), None) = (select.names_places_alone(), named.next(), named.next()) {
+        return Ok(only.to_owned());
+    }
+    let first = client.query_one("SELECT current_schema()::text", &[]);
+    let first: Option<String> = first.context("reading the search path")?.get(0);
+    Ok(first.unwrap_or_else(|| "public".to_owned()))
 }
 
 /// Whether two names differ in the case of letters alone.

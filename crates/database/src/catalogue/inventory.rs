@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
+use dataset::Place;
 use dataset::failure::Kind;
 use postgres::GenericClient;
 
+use super::identifier::qualified;
 use super::is_carried;
+use crate::lock_wait;
 
 /// A table of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +71,19 @@ impl Reference {
 }
 
 impl KnownTable {
+    /// Where the table is.
+    pub fn place(&self) -> Place {
+        Place {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// What a run, whose names without a schema are of `schema`, calls it.
+    pub fn called(&self, schema: &str) -> String {
+        self.place().called(schema)
+    }
+
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&KnownColumn> {
         self.columns.iter().find(|column| column.name == name)
@@ -75,7 +91,13 @@ impl KnownTable {
 }
 
 const TABLES: &str = "
-    SELECT c.oid, c.relname::text, c.relkind::text, c.relispartition, c.relkind = 'r' AND c.relhassubclass,
+    SELECT c.oid, c.relname::text, c.relkind::text, c.relispartition, c.relkind = 'r' AND c.relhassubclass
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+
+const SIZES: &str = "
+    SELECT c.oid,
            CASE WHEN c.relkind = 'p'
                 THEN (SELECT coalesce(sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 100 END), 0)
                       FROM pg_partition_tree(c.oid) AS t JOIN pg_class AS l ON l.oid = t.relid
@@ -84,8 +106,7 @@ const TABLES: &str = "
                 WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / 100
                 ELSE 0 END::float8
     FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+    WHERE c.oid = ANY ($1)";
 
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
@@ -127,9 +148,16 @@ pub fn read(
     found.retain(|row| is_wanted(row.get(1)));
     let oids: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
     let mut tables = BTreeMap::new();
+    let relations = found.iter().map(|row| qualified(schema, row.get(1)));
+    let relations: Vec<String> = relations.collect();
+    let sizes = lock_wait::told(client, &relations, |client| {
+        client.query(SIZES, &[&oids]).context(reading)
+    })?;
+    let sizes = sizes.iter().map(|row| (row.get(0), row.get(1)));
+    let sizes: BTreeMap<u32, f64> = sizes.collect();
     for row in &found {
         let relkind: &str = row.get(2);
-        let estimated_rows: f64 = row.get(5);
+        let estimated_rows = sizes.get(&row.get(0)).copied().unwrap_or_default();
         let table = KnownTable {
             schema: schema.to_owned(),
             name: row.get(1),
@@ -217,8 +245,10 @@ pub fn only_schema(client: &mut impl GenericClient) -> anyhow::Result<String> {
         [first, ..] if first_is_in_path => Ok(first.clone()),
         [only] => Ok(only.clone()),
         several => Err(Kind::Usage.error(format!(
-            "several schemas have tables: name one with --schema: {}",
-            several.join(", ")
+            "several schemas have tables: name one with --schema: {} (or more: --schema {} --schema {})",
+            several.join(", "),
+            several[0],
+            several[1]
         ))),
     }
 }

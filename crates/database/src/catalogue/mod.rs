@@ -7,16 +7,20 @@ pub mod inventory;
 use anyhow::Context;
 use dataset::failure::Kind;
 use dataset::{
-    Collation, Column, ColumnType, Dataset, Letters, MAX_PRECISION, TableSchema, TextKind,
+    Collation, Column, ColumnType, Dataset, Letters, MAX_PRECISION, Place, TableSchema, TextKind,
     TextTraits,
 };
 use postgres::{GenericClient, Row};
 
+use crate::lock_wait;
+
 /// A table as the catalogue has it at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveTable {
-    /// Name and columns.
+    /// What a run calls the table, and its columns.
     pub schema: TableSchema,
+    /// Where the table is.
+    pub place: Place,
     /// `pg_class.relkind`: `r` a table, `p` a partitioned one, `v` a view, `m` a materialised view, `f` foreign.
     pub relkind: char,
     /// Blocks of the table's own file; 0 where it has none (views, partitioned and foreign tables).
@@ -39,10 +43,12 @@ const TABLES: &str = "
            CASE WHEN c.relkind IN ('r', 'm')
                 THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
            c.relfilenode, coalesce(pg_relation_filenode(c.oid), 0::oid),
-           c.relpersistence = 'u' AND pg_is_in_recovery(), c.relispopulated, has_table_privilege(c.oid, 'SELECT')
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+           c.relpersistence = 'u' AND pg_is_in_recovery(), c.relispopulated, has_table_privilege(c.oid, 'SELECT'),
+           n.nspname::text
+    FROM unnest($1::text[], $2::text[]) AS w (schema, name)
+    JOIN pg_namespace AS n ON n.nspname = w.schema
+    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
 // A domain is what it is made of, however often it is wrapped. Rows of `pg_database` and `pg_collation` are read as
 // JSON, since their columns differ between versions.
@@ -77,8 +83,8 @@ const COLUMNS: &str = "
 /// Whether a column (table, column) is to be read at all.
 pub type Wanted<'a> = &'a dyn Fn(&str, &str) -> bool;
 
-/// Reads the tables of `dataset` from the Postgres schema `schema`, in the dataset's order, with the columns
-/// that are `wanted`; a table of which none is, and none is read as it is either, keeps its key.
+/// Reads the tables of `dataset`, those without a schema of their own from `schema`, in the dataset's order, with the
+/// columns that are `wanted`; a table of which none is, and none is read as it is either, keeps its key.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] naming the table that is missing, or the table and column whose type cannot be
@@ -89,28 +95,42 @@ pub fn read(
     schema: &str,
     wanted: Wanted<'_>,
 ) -> anyhow::Result<Vec<LiveTable>> {
-    let names: Vec<&str> = dataset
-        .tables
+    let tables = dataset.tables.iter();
+    let places: Vec<Place> = tables.map(|table| table.place_in(schema)).collect();
+    let (schemas, names): (Vec<&str>, Vec<&str>) = places
         .iter()
-        .map(|table| table.name.as_str())
+        .map(|place| (place.schema.as_str(), place.name.as_str()))
+        .unzip();
+    let relations: Vec<String> = places
+        .iter()
+        .map(|place| identifier::qualified(&place.schema, &place.name))
         .collect();
-    let found = client
-        .query(TABLES, &[&schema, &names])
-        .context("reading the catalogue")?;
+    let found = lock_wait::told(client, &relations, |client| {
+        let found = client.query(TABLES, &[&schemas, &names]);
+        found.context("reading the catalogue")
+    })?;
     dataset
         .tables
         .iter()
-        .map(|table| {
-            let row = found
-                .iter()
-                .find(|row| row.get::<_, &str>(1) == table.name)
-                .ok_or_else(|| missing(dataset, &table.name, schema))?;
-            live_table(client, table, row, wanted)
+        .zip(places)
+        .map(|(table, place)| {
+            let is_it = |row: &&Row| {
+                row.get::<_, &str>(10) == place.schema && row.get::<_, &str>(1) == place.name
+            };
+            let row = found.iter().find(is_it);
+            let row = row.ok_or_else(|| missing(dataset, table, &place))?;
+            live_table(client, table, place, row, wanted)
         })
         .collect()
 }
 
-fn missing(dataset: &Dataset, table: &str, schema: &str) -> anyhow::Error {
+fn missing(dataset: &Dataset, table: &dataset::Table, place: &Place) -> anyhow::Error {
+    let Place { schema, name } = place;
+    if table.place.is_some() {
+        return Kind::Mismatch.error(format!(
+            "table `{name}` is missing in schema `{schema}`, which is named for it: name the schema that holds it"
+        ));
+    }
     let make = match (dataset.is_built_in, dataset.schema_sql.is_empty()) {
         (true, _) => "fill it with `extrato generate`",
         (false, true) => "make it",
@@ -119,13 +139,14 @@ fn missing(dataset: &Dataset, table: &str, schema: &str) -> anyhow::Error {
         }
     };
     Kind::Mismatch.error(format!(
-        "table `{table}` is missing in schema `{schema}`: {make}, or name the schema that holds it with --schema"
+        "table `{name}` is missing in schema `{schema}`: {make}, or name the schema that holds it with --schema"
     ))
 }
 
 fn live_table(
     client: &mut impl GenericClient,
     table: &dataset::Table,
+    place: Place,
     row: &Row,
     wanted: Wanted<'_>,
 ) -> anyhow::Result<LiveTable> {
@@ -180,6 +201,7 @@ fn live_table(
             name: table.name.clone(),
             columns,
         },
+        place,
         relkind: relkind.chars().next().unwrap_or('r'),
         pages: u32::try_from(row.get::<_, i64>(4)).unwrap_or(u32::MAX),
         estimated_rows: (reltuples >= 0.0).then_some(reltuples as u64),
@@ -346,7 +368,10 @@ mod tests {
     #[test]
     fn only_of_a_dataset_that_is_built_in_a_missing_table_is_to_be_generated() {
         let mut dataset = Dataset::open("hiring").expect("opened");
-        let said = |dataset: &Dataset| missing(dataset, "jobs", "s").to_string();
+        let said = |dataset: &Dataset| {
+            let jobs = &dataset.tables[1];
+            missing(dataset, jobs, &jobs.place_in("s")).to_string()
+        };
         assert!(said(&dataset).contains("`extrato generate`"));
         dataset.is_built_in = false;
         assert_eq!(

@@ -1,5 +1,8 @@
 //! All that a scratch database is made from, so that it can be made without the source too.
 
+use std::collections::BTreeMap;
+
+use dataset::Place;
 use postgres::GenericClient;
 use serde::{Deserialize, Serialize};
 
@@ -19,14 +22,14 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// Reads what a source is, with the tables of these names in a schema of it.
+    /// Reads what a source is, with these tables of it, by what a run calls them; names without a schema are of `schema`.
     ///
     /// # Errors
     /// The server's. A table that is missing is left out.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,
-        tables: &[&str],
+        tables: &BTreeMap<String, Place>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             shapes: Shapes::read(client, schema, tables)?,

@@ -3,12 +3,13 @@
 use std::io::Write;
 
 use anyhow::Context;
+use dataset::Place;
 use postgres::Client;
 use tracing::field::Empty;
 
-use super::Shapes;
+use super::{Shapes, TableShape};
 use crate::catalogue::LiveTable;
-use crate::catalogue::identifier::{qualified, quoted};
+use crate::catalogue::identifier::quoted;
 use crate::connect::{Cancel, Settings};
 use crate::copy::read::Blocks;
 use crate::copy::write::{CopyIn, RowForm, server_error};
@@ -33,7 +34,7 @@ impl Shapes {
         let columns: Vec<_> = table.as_is.iter().map(|column| quoted(column)).collect();
         let target = format!(
             "COPY {} ({}) FROM STDIN (FORMAT {form})",
-            qualified(&self.schema, name),
+            self.target(self.shape(name)?),
             columns.join(", ")
         );
         let span = tracing::info_span!(
@@ -68,11 +69,17 @@ impl Shapes {
         let mut client = scratch.connect(cancel)?;
         begin(&mut client)?;
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let mut copy = CopyIn::start_as(&mut client, &self.schema, name, &columns, form, false)?;
+        let Place { schema, name } = self.place_of(self.shape(name)?);
+        let mut copy = CopyIn::start_as(&mut client, &schema, &name, &columns, form, false)?;
         send(&mut copy)?;
         let rows = copy.finish()?.rows;
         client.batch_execute("COMMIT")?;
         Ok(rows)
+    }
+
+    fn shape(&self, name: &str) -> anyhow::Result<&TableShape> {
+        let shape = self.table(name);
+        shape.with_context(|| format!("table `{name}` was made in the scratch database"))
     }
 
     /// Gives a table its keys, as far as they are of the columns that were copied, and its statistics.
@@ -86,8 +93,9 @@ impl Shapes {
         scratch: &Settings,
         cancel: &Cancel,
     ) -> anyhow::Result<()> {
-        let target = qualified(&self.schema, name);
-        let keys = self.table(name).into_iter().flat_map(|shape| &shape.keys);
+        let shape = self.shape(name)?;
+        let target = self.target(shape);
+        let keys = shape.keys.iter();
         let statements = keys
             .filter_map(|key| key.of(columns))
             .map(|key| key.make(&target))

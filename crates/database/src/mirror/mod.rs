@@ -11,11 +11,11 @@ mod fill;
 pub mod own;
 mod types;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use dataset::failure::Kind;
-use dataset::{Column, ColumnType};
+use dataset::{Column, ColumnType, Place};
 use postgres::{Client, GenericClient, Row};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,11 @@ pub struct Shapes {
 /// What a table is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct TableShape {
+    /// What a run calls it.
     name: String,
+    /// Where it is, if not in the schema of the others. A layer of before 0.2 has none.
+    #[serde(default)]
+    place: Option<Place>,
     columns: Vec<ColumnShape>,
     keys: Vec<KeyShape>,
 }
@@ -80,10 +84,12 @@ pub struct Lacking {
 }
 
 const TABLES: &str = "
-    SELECT c.relname::text, c.oid, c.relkind = 'r' AND c.relhassubclass
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    ORDER BY 1";
+    SELECT w.called, c.oid, c.relkind = 'r' AND c.relhassubclass
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS w (called, schema, name)
+    JOIN pg_namespace AS n ON n.nspname = w.schema
+    JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY n.nspname, c.relname";
 
 const COLUMNS: &str = "
     SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod),
@@ -115,25 +121,35 @@ const KEYS: &str = "
     GROUP BY names ORDER BY 2 DESC, names";
 
 impl Shapes {
-    /// Reads what the tables of these names in a schema of the source are.
+    /// Reads what these tables of the source are, by what a run calls them; names without a schema are of `schema`.
     ///
     /// # Errors
     /// The server's. A table that is missing is left out.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,
-        tables: &[&str],
+        tables: &BTreeMap<String, Place>,
     ) -> anyhow::Result<Self> {
         let reading = "reading what the tables are made of";
         // What isn't Postgres's own is named with its schema.
         client
             .batch_execute("SET LOCAL search_path = ''")
             .context(reading)?;
-        let found = client.query(TABLES, &[&schema, &tables]).context(reading)?;
+        let called: Vec<&str> = tables.keys().map(String::as_str).collect();
+        let (schemas, names): (Vec<&str>, Vec<&str>) = tables
+            .values()
+            .map(|place| (place.schema.as_str(), place.name.as_str()))
+            .unzip();
+        let found = client.query(TABLES, &[&called, &schemas, &names]);
+        let found = found.context(reading)?;
         let oids: Vec<u32> = found.iter().map(|row| row.get(1)).collect();
+        let elsewhere = |row: &Row| {
+            let place = tables.get(row.get::<_, &str>(0));
+            place.filter(|place| place.schema != schema).cloned()
+        };
         let tables = found
             .iter()
-            .map(|row| table(client, row))
+            .map(|row| table(client, row, elsewhere(row)))
             .collect::<Result<_, _>>()
             .context(reading)?;
         Ok(Self {
@@ -149,12 +165,38 @@ impl Shapes {
     /// # Errors
     /// The server's.
     pub fn read_again(&self, client: &mut impl GenericClient) -> anyhow::Result<Self> {
-        let names: Vec<&str> = self
-            .tables
-            .iter()
-            .map(|table| table.name.as_str())
-            .collect();
-        Self::read(client, &self.schema, &names)
+        let tables = self.tables.iter();
+        let tables = tables.map(|table| (table.name.clone(), self.place_of(table)));
+        Self::read(client, &self.schema, &tables.collect())
+    }
+
+    fn place_of(&self, table: &TableShape) -> Place {
+        table.place.clone().unwrap_or_else(|| Place {
+            schema: self.schema.clone(),
+            name: table.name.clone(),
+        })
+    }
+
+    /// A table with its schema, quoted.
+    fn target(&self, table: &TableShape) -> String {
+        let place = self.place_of(table);
+        qualified(&place.schema, &place.name)
+    }
+
+    /// The schemas that hold the tables.
+    pub fn schemas(&self) -> BTreeSet<&str> {
+        let places = self.tables.iter().flat_map(|table| &table.place);
+        let schemas = places.map(|place| place.schema.as_str());
+        schemas.chain([self.schema.as_str()]).collect()
+    }
+
+    /// What a run calls the table of this name in this schema, if it is one of these.
+    pub fn called(&self, schema: &str, name: &str) -> Option<&str> {
+        let is_it = |table: &&TableShape| {
+            let place = self.place_of(table);
+            place.schema == schema && place.name == name
+        };
+        Some(&self.tables.iter().find(is_it)?.name)
     }
 
     /// Makes the tables without rows, in the transaction that the client is in, and says what they lack. With their
@@ -164,11 +206,15 @@ impl Shapes {
     /// The server's.
     pub fn make(&self, client: &mut Client) -> anyhow::Result<Lacking> {
         let making = "making the tables in the scratch database";
+        let schemas = self.schemas().into_iter();
+        let schemas: Vec<_> = schemas
+            .map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(schema)))
+            .collect();
         client
             .batch_execute(&format!(
-                "CREATE SCHEMA {}; CREATE SCHEMA IF NOT EXISTS {}; CREATE TYPE {UNAVAILABLE} AS ENUM ()",
+                "CREATE SCHEMA {}; {} CREATE TYPE {UNAVAILABLE} AS ENUM ()",
                 quoted(OWN_SCHEMA),
-                quoted(&self.schema)
+                schemas.concat()
             ))
             .context(making)?;
         let missing = self.types.make(client).context(making)?;
@@ -194,7 +240,7 @@ impl Shapes {
                 };
                 columns.push(format!("{name} {}{collate}", column.shown));
             }
-            let target = qualified(&self.schema, &table.name);
+            let target = self.target(table);
             let mut statements = format!("CREATE UNLOGGED TABLE {target} ({})", columns.join(", "));
             if let Some(key) = table.keys.iter().find(|key| key.primary.is_some()) {
                 let is_there = |column: &String| {
@@ -217,7 +263,7 @@ impl Shapes {
     /// The server's.
     pub fn drop_keys(&self, client: &mut Client) -> anyhow::Result<()> {
         let drops = self.tables.iter().flat_map(|table| {
-            let target = qualified(&self.schema, &table.name);
+            let target = self.target(table);
             let primary = table.keys.iter().find(|key| key.primary.is_some());
             let (name, columns) = primary
                 .map(|key| (key.primary.as_deref(), &key.columns))
@@ -267,7 +313,7 @@ impl Shapes {
         &self.own
     }
 
-    /// The schema that the tables are in.
+    /// The schema that names without one are of.
     pub fn schema(&self) -> &str {
         &self.schema
     }
@@ -357,7 +403,11 @@ impl KeyShape {
     }
 }
 
-fn table(client: &mut impl GenericClient, row: &Row) -> Result<TableShape, postgres::Error> {
+fn table(
+    client: &mut impl GenericClient,
+    row: &Row,
+    place: Option<Place>,
+) -> Result<TableShape, postgres::Error> {
     let (oid, has_children): (u32, bool) = (row.get(1), row.get(2));
     let columns = client.query(COLUMNS, &[&oid])?;
     let columns = columns.iter().map(|row| ColumnShape {
@@ -377,6 +427,7 @@ fn table(client: &mut impl GenericClient, row: &Row) -> Result<TableShape, postg
     });
     Ok(TableShape {
         name: row.get(0),
+        place,
         columns: columns.collect(),
         keys: keys.collect(),
     })

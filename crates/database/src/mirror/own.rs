@@ -5,6 +5,7 @@
 //! source, and a SELECT that comes to a stand-in is known by it.
 
 use anyhow::Context;
+use dataset::Place;
 use postgres::error::SqlState;
 use postgres::{Client, GenericClient, Row};
 use serde::{Deserialize, Serialize};
@@ -130,22 +131,22 @@ impl Own {
         Ok(Self(own))
     }
 
-    /// Reads what a source has of its own that a SELECT over the tables of these names in a schema may mean.
+    /// Reads what a source has of its own that a SELECT over these tables may mean, whose names are looked for in `schema`.
     ///
     /// # Errors
     /// The server's.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,
-        tables: &[&str],
+        tables: impl Iterator<Item = Place>,
     ) -> anyhow::Result<Self> {
         let reading = "reading the source's own functions, operators and casts";
-        let numbers =
-            "SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname = $1 AND c.relname = ANY ($2)";
-        let found = client
-            .query(numbers, &[&schema, &tables])
-            .context(reading)?;
+        let numbers = "SELECT c.oid FROM unnest($1::text[], $2::text[]) AS w (schema, name)
+            JOIN pg_namespace AS n ON n.nspname = w.schema JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name";
+        let (schemas, names): (Vec<_>, Vec<_>) =
+            tables.map(|place| (place.schema, place.name)).unzip();
+        let found = client.query(numbers, &[&schemas, &names]);
+        let found = found.context(reading)?;
         let numbers: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
         Self::of_tables(client, schema, &numbers).context(reading)
     }

@@ -447,31 +447,48 @@ fn who_holds_a_lock_is_named_and_the_wait_is_in_the_summary() {
         .get(0);
     let user = world.database.settings().variables();
     let user = user.into_iter().find(|(name, _)| name == "PGUSER");
-    let line = "load --dataset hiring --from staff --on-duplicate skip --force";
-    // A writer who has not committed yet.
-    blocker
-        .batch_execute("BEGIN; LOCK TABLE hiring.jobs IN ROW EXCLUSIVE MODE")
-        .unwrap();
-    let arguments: Vec<&str> = line.split(' ').collect();
-    let child = world
-        .command(&arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_for_lock(&world);
-    blocker.batch_execute("COMMIT").unwrap();
-    let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(0), "{line}: {said}");
-    let (_, user) = user.clone().expect("a user");
+    let (_, user) = user.expect("a user");
     let whom = format!("process {pid} (night job, user {user})");
-    assert!(
-        said.contains("waiting for locks on ") && said.contains(&whom),
-        "{said}"
-    );
-    let summary = String::from_utf8_lossy(&ended.stdout);
-    assert!(summary.contains(" wait "), "{line}: {summary}");
-    let summary = world.done(&arguments).stdout;
-    assert!(!summary.contains(" wait "), "{summary}");
+    for (line, mode) in [
+        // Of a writer who has not committed yet.
+        (
+            "load --dataset hiring --from staff --on-duplicate skip --force",
+            "ROW EXCLUSIVE",
+        ),
+        // Of one who rewrites the table: even its size cannot be asked.
+        ("transform --dataset hiring", "ACCESS EXCLUSIVE"),
+        (
+            "query --schema hiring --table jobs --out jobs.csv",
+            "ACCESS EXCLUSIVE",
+        ),
+    ] {
+        blocker
+            .batch_execute(&format!("BEGIN; LOCK TABLE hiring.jobs IN {mode} MODE"))
+            .unwrap();
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let child = world
+            .command(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for_lock(&world);
+        blocker.batch_execute("COMMIT").unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(0), "{line}: {said}");
+        assert!(
+            said.contains("waiting for locks on ") && said.contains(&whom),
+            "{line}: {said}"
+        );
+        let summary = String::from_utf8_lossy(&ended.stdout);
+        assert!(summary.contains(" wait "), "{line}: {summary}");
+        let summary = world.done(&arguments).stdout;
+        assert!(!summary.contains(" wait "), "{line}: {summary}");
+    }
+    // A table that nobody asks for may be locked.
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE hiring.jobs IN ACCESS EXCLUSIVE MODE")
+        .unwrap();
+    world.done(&["query", "SELECT COUNT(*) AS n FROM hiring.departments"]);
 }

@@ -58,6 +58,15 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
             tracing::info!("no file for table {}", table.name);
             continue;
         }
+        if let Some(place) = &table.place
+            && place.schema != options.schema
+        {
+            return Err(Kind::Usage.error(format!(
+                "table `{}`: a load fills tables of one schema, here `{}`: load this one by itself, with --schema {} and --table \
+                 {}=FILE",
+                table.name, options.schema, place.schema, place.name
+            )));
+        }
         for (index, source) in sources.iter().enumerate() {
             let other = found.iter().find(|inputs| inputs.sources.contains(source));
             if let Some(other) = other {

@@ -199,6 +199,7 @@ mod tests {
             table: "t".to_owned(),
             key: [("id".to_owned(), "key".to_owned())].into(),
             sums: [("v".to_owned(), "v_out".to_owned())].into(),
+            ..Driving::default()
         };
         let left = left_out_by_key(&driving, &table, &output).unwrap();
         assert_eq!(

@@ -148,6 +148,7 @@ mod tests {
             table: "t".to_owned(),
             key: [("id".to_owned(), "id_out".to_owned())].into(),
             sums: [("v".to_owned(), "v_out".to_owned())].into(),
+            ..Driving::default()
         });
         let sums = [("v_out".to_owned(), sum)].into();
         let kept = Kept::Keys(output.clone());

@@ -8,6 +8,7 @@ use dataset::failure::{Failure, Kind};
 
 use crate::model::catalog::Catalog;
 use crate::model::projection::{Needed, undecoded};
+use crate::model::reading;
 use crate::model::refusal::error_at;
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
@@ -27,13 +28,12 @@ pub(crate) enum Route {
 /// Parses models. With [`Engine::Polars`] those that cannot be parsed are refused, else they are left to Postgres.
 ///
 /// # Errors
-/// As [`Select::of`].
+/// As [`Select::of`] and [`reading::all`].
 pub(crate) fn parse(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
-    let models = options.dataset.models.iter();
-    match options.engine {
-        Engine::Polars => Select::all(models),
-        Engine::Auto | Engine::Postgres => Ok(models.map(Select::lenient).collect()),
-    }
+    reading::all(&options.dataset, |model| match options.engine {
+        Engine::Polars => Select::of(model),
+        Engine::Auto | Engine::Postgres => Ok(Select::lenient(model)),
+    })
 }
 
 /// Checks what can be checked before the database is asked.
@@ -79,9 +79,8 @@ fn not_taken(error: &anyhow::Error) -> String {
     let why = format!("{error:#}");
     match why.split_once(" cannot be run: ") {
         Some((place, why)) => {
-            let place = place
-                .rsplit_once(": model ")
-                .map_or(place, |(place, _)| place);
+            let before = place.rsplit_once(": model ").map(|(place, _)| place);
+            let place = before.or(place.strip_suffix(": it")).unwrap_or(place);
             format!("{place}: Polars does not take it: {why}")
         }
         None => why,
@@ -108,12 +107,9 @@ pub(crate) fn of_database(
         let all: Vec<_> = selects.iter().collect();
         let read = undecoded(&Needed(&all).of(&options.dataset));
         catalogue::read(client, &read, &options.schema, &|_, _| false)?;
-        let names: Vec<&str> = read
-            .tables
-            .iter()
-            .map(|table| table.name.as_str())
-            .collect();
-        let own = Own::read(client, &options.schema, &names)?;
+        let tables = read.tables.iter();
+        let places = tables.map(|table| table.place_in(&options.schema));
+        let own = Own::read(client, &options.schema, places)?;
         of_tables(selects, options, Some(&own), |needed| {
             let dataset = needed.of(&options.dataset);
             let wanted = |table: &str, column: &str| needed.has(table, column);
@@ -149,8 +145,8 @@ pub(crate) fn of_layer(
     for (select, route) in selects.iter().zip(&routes) {
         if let (Route::Postgres(why), Err(error)) = (route, layer.blueprint()) {
             return Err(Kind::Mismatch.error(format!(
-                "model `{}` would run in a scratch database ({why}), but {error}",
-                select.model.name
+                "{} would run in a scratch database ({why}), but {error}",
+                select.model.called()
             )));
         }
     }

@@ -8,7 +8,7 @@ use database::catalogue::{self, LiveTable};
 use database::mirror::blueprint::Blueprint;
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
-use dataset::{Dataset, TableSchema};
+use dataset::{Dataset, Place, TableSchema};
 
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
@@ -72,10 +72,12 @@ impl Source<'_> {
                 let tables = options.dataset.tables.iter();
                 let read =
                     tables.filter(|table| selects.iter().any(|of| of.reads_table(&table.name)));
-                let names: Vec<&str> = read.map(|table| table.name.as_str()).collect();
+                let schema = &options.schema;
+                let read = read.map(|table| (table.name.clone(), table.place_in(schema)));
+                let read: BTreeMap<String, Place> = read.collect();
                 let mut connection = settings.connect(cancel)?;
                 transaction::reading(&mut connection, |client| {
-                    Blueprint::read(client, &options.schema, &names)
+                    Blueprint::read(client, schema, &read)
                 })?
             }
             Self::Layer(layer) => layer.blueprint()?,
@@ -161,9 +163,10 @@ fn read_database(
         None => None,
         Some(_) => {
             let tables = snapshot.tables().iter();
-            let names: Vec<&str> = tables.map(|table| table.schema.name.as_str()).collect();
+            let places = tables.map(|table| (table.schema.name.clone(), table.place.clone()));
+            let places: BTreeMap<String, Place> = places.collect();
             let mut connection = snapshot.connection();
-            let read = Blueprint::read(&mut **connection, &options.schema, &names)?;
+            let read = Blueprint::read(&mut **connection, &options.schema, &places)?;
             Some(read)
         }
     };
@@ -212,6 +215,13 @@ fn read_database(
             dataset: &options.dataset.name,
             schema: &options.schema,
             snapshot: &id,
+            places: options
+                .dataset
+                .tables
+                .iter()
+                .filter_map(|table| Some((table.name.as_str(), table.place.as_ref()?)))
+                .filter(|(_, place)| place.schema != options.schema)
+                .collect(),
             blueprint,
         };
         let staged = tables.into_iter().filter_map(|(_, table)| match table {

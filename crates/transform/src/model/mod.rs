@@ -5,6 +5,7 @@
 pub(crate) mod catalog;
 mod expression;
 pub(crate) mod format;
+pub(crate) mod from_names;
 pub(crate) mod identifier;
 mod interval;
 pub(crate) mod list;
@@ -19,6 +20,7 @@ mod optimize;
 mod origin;
 pub(crate) mod plan;
 pub(crate) mod projection;
+pub(crate) mod reading;
 pub(crate) mod refusal;
 pub(crate) mod resolve;
 pub(crate) mod schema_sql;

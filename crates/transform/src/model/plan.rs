@@ -1,12 +1,14 @@
 //! The plan of a model that declares `stream`: a SELECT of plain columns from the streamed table, whose rows
 //! look up their parents in the other tables, and these look up theirs.
 
+use dataset::Place;
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, ObjectName, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor,
+    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, SelectItem,
+    SetExpr, Statement, TableFactor,
 };
 
 use crate::model::catalog::Catalog;
+use crate::model::from_names::{called, place_of};
 use crate::model::identifier::folded;
 use crate::model::types::Type;
 
@@ -55,18 +57,18 @@ pub(crate) struct Join {
 
 impl Plan {
     /// The plan of a SELECT that gives rows of its first table with what they look up, or some of them in any order, if it does
-    /// no more than that.
-    pub(crate) fn of_query(query: &Query) -> Option<Self> {
-        read(None, query).ok()
+    /// no more than that; names without a schema are of `schema`.
+    pub(crate) fn of_query(query: &Query, schema: &str) -> Option<Self> {
+        read(None, query, schema).ok()
     }
 
-    /// The plan of a model that declares `stream` for a table.
+    /// The plan of a model that declares `stream` for a table, where names without a schema are of `schema`.
     ///
     /// # Errors
     /// Why the SELECT does more than such a model may.
-    pub(crate) fn of(stream: &str, statements: &[Statement]) -> Result<Self, String> {
+    pub(crate) fn of(stream: &str, statements: &[Statement], schema: &str) -> Result<Self, String> {
         let read = match statements {
-            [Statement::Query(query)] => read(Some(stream), query),
+            [Statement::Query(query)] => read(Some(stream), query, schema),
             _ => Err(NOT_A_SELECT.to_owned()),
         };
         read.map_err(|why| {
@@ -175,7 +177,7 @@ fn is_looked_up(one: &Type, other: &Type) -> bool {
 
 const NOT_A_SELECT: &str = "it is not a single SELECT";
 
-fn read(stream: Option<&str>, query: &Query) -> Result<Plan, String> {
+fn read(stream: Option<&str>, query: &Query, schema: &str) -> Result<Plan, String> {
     let SetExpr::Select(select) = &*query.body else {
         return Err(NOT_A_SELECT.to_owned());
     };
@@ -197,6 +199,7 @@ fn read(stream: Option<&str>, query: &Query) -> Result<Plan, String> {
         return Err(format!("it has {clause}"));
     }
     let reader = Reader {
+        schema,
         names_alone: !streams && select.from.iter().all(|from| from.joins.is_empty()),
         ..Reader::default()
     };
@@ -208,7 +211,9 @@ fn is_empty(group_by: &GroupByExpr) -> bool {
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'a> {
+    /// The schema that names without one are of.
+    schema: &'a str,
     /// The name that columns call each table by.
     aliases: Vec<String>,
     tables: Vec<String>,
@@ -218,7 +223,7 @@ struct Reader {
     names_alone: bool,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn select(mut self, stream: Option<&str>, select: &Select) -> Result<Plan, String> {
         let [from] = select.from.as_slice() else {
             return Err("it has several tables in FROM".to_owned());
@@ -284,13 +289,15 @@ impl Reader {
         let TableFactor::Table { name, alias, .. } = factor else {
             return Err(format!("`{factor}` is not a table"));
         };
-        let ObjectName(parts) = name;
-        let (1, Some(table)) = (parts.len(), parts[0].as_ident()) else {
-            return Err(format!("`{name}` is named with its schema"));
+        let (Some((_, own)), Some(table)) = (place_of(name), called(name, self.schema)) else {
+            return Err(format!("`{name}` is not a table"));
         };
-        let alias = alias.as_ref().map_or(table, |alias| &alias.name);
-        self.tables.push(folded(table));
-        self.aliases.push(folded(alias));
+        if name.0.len() == 1 && Place::parse(&table).is_some() {
+            return Err(format!("`{name}` has a dot in its name"));
+        }
+        let alias = alias.as_ref().map(|alias| folded(&alias.name));
+        self.tables.push(table);
+        self.aliases.push(alias.unwrap_or(own));
         self.lookup_of.push(lookup);
         Ok(())
     }
@@ -360,8 +367,13 @@ impl Reader {
             return Err(format!("`{expr}` is not a column named with its table"));
         };
         let alias = folded(alias);
-        let table = self.aliases.iter().position(|known| *known == alias);
-        let table = table.ok_or_else(|| format!("`{expr}` names an unknown table"))?;
+        let aliases = self.aliases.iter().enumerate();
+        let mut of_alias = aliases.filter(|(_, known)| **known == alias);
+        let (Some((table, _)), None) = (of_alias.next(), of_alias.next()) else {
+            return Err(format!(
+                "`{expr}` names an unknown table, or one of several"
+            ));
+        };
         Ok(ColumnOf {
             table,
             column: folded(column),
@@ -379,6 +391,7 @@ mod tests {
         Plan::of(
             "m",
             &Parser::parse_sql(&GenericDialect {}, sql).expect("SQL"),
+            "s",
         )
     }
 
@@ -434,6 +447,14 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_other_schemas_are_called_by_them() {
+        let plan = plan("SELECT m.v, p.n FROM S.M JOIN z.m AS p ON p.id = m.p_id").expect("a plan");
+        assert_eq!(plan.tables, ["m", "z.m"]);
+        assert_eq!(plan.needs("z.m").collect::<Vec<_>>(), ["n", "id"]);
+        assert_eq!(plan.needs("m").collect::<Vec<_>>(), ["v", "p_id"]);
+    }
+
+    #[test]
     fn what_is_more_than_looking_up_is_refused_with_the_reason() {
         for (sql, why) in [
             (
@@ -471,7 +492,9 @@ mod tests {
                 "SELECT m.v FROM m JOIN (SELECT 1) AS c ON c.id = m.c",
                 "is not a table",
             ),
-            ("SELECT m.v FROM s.m", "named with its schema"),
+            ("SELECT m.v FROM z.m", "its first table is z.m"),
+            ("SELECT m.v FROM d.s.m", "`d.s.m` is not a table"),
+            ("SELECT m.v FROM m JOIN z.m ON m.a = m.b", "one of several"),
             ("SELECT z.v FROM m", "unknown table"),
         ] {
             let error = plan(sql).expect_err(sql);

@@ -31,7 +31,7 @@ impl Needed<'_> {
         let mut dataset = dataset.clone();
         for table in &mut dataset.tables {
             let reading = self.0.iter().filter(|of| of.reads_table(&table.name));
-            for (column, kind) in reading.flat_map(|select| &select.numerics) {
+            for (column, kind) in reading.flat_map(|select| select.numerics()) {
                 numerics::widen(&mut table.carried_by_models, column, *kind);
             }
         }

@@ -50,28 +50,32 @@ impl Refusal {
 
     /// The error of a model whose rows have a value that cannot be computed, of kind refused.
     pub(crate) fn of_data(&self, model: &Model) -> anyhow::Error {
+        let (place, of) = match self.at.line >= READ_LINE {
+            true => (model.file.clone(), "of a model that it reads: "),
+            false => (self.place(model), ""),
+        };
         Kind::Refused.error(format!(
-            "{}: model `{}` cannot be computed: {}",
-            self.place(model),
-            model.name,
+            "{place}: {} cannot be computed: {of}{}",
+            model.it(),
             self.message
         ))
     }
 
     fn place(&self, model: &Model) -> String {
-        match self.at {
-            Place { line: 0, .. } => model.file.clone(),
-            Place { line, column } => format!("{}, line {line}, column {column}", model.file),
+        match (self.at.line % READ_LINE, self.at.column) {
+            (0, _) => model.file.clone(),
+            (line, column) => format!("{}, line {line}, column {column}", model.file),
         }
     }
 }
 
+/// What is added to the lines of a model that others read, since these have another file.
+pub(crate) const READ_LINE: u64 = 1 << 32;
+
 /// An error in a model's SQL, of [`Kind::Usage`].
 pub(crate) fn error_at(model: &Model, place: &str, message: &str) -> anyhow::Error {
-    Kind::Usage.error(format!(
-        "{place}: model `{}` cannot be run: {message}",
-        model.name
-    ))
+    let it = model.it();
+    Kind::Usage.error(format!("{place}: {it} cannot be run: {message}"))
 }
 
 /// Where a piece of SQL begins.

@@ -1,24 +1,26 @@
 //! A model's SELECT, parsed once: what it reads, and how it streams; and where in its file an error lies.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use database::catalogue::identifier::quoted;
 use database::mirror::own::Own;
 use dataset::failure::Kind;
-use dataset::{Column, ColumnType, Model, TableSchema, TextKind};
-use sqlparser::ast::{Query, Statement, visit_relations};
+use dataset::{Column, ColumnType, Model, Place, TableSchema, TextKind};
+use sqlparser::ast::{Query, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::fault;
 use crate::model::catalog::Catalog;
-use crate::model::identifier::folded;
+use crate::model::from_names::FromNames;
 use crate::model::numerics;
 use crate::model::plan::{Padded, Plan};
-use crate::model::refusal::error_at;
-use crate::model::resolve::resolve;
+use crate::model::refusal::{READ_LINE, error_at};
+use crate::model::resolve::{Shared, resolve, shared};
 use crate::model::stars;
 use crate::model::tree::Resolved;
 use crate::model::types::Type;
@@ -35,11 +37,15 @@ pub(crate) struct Select<'a> {
     /// What was parsed, or why nothing could be.
     query: Result<Box<Query>, String>,
     /// Which numerics it says that columns are.
-    pub(crate) numerics: BTreeMap<String, ColumnType>,
-    /// What stands in its FROMs, in lower case: tables, and what WITH names.
+    numerics: BTreeMap<String, ColumnType>,
+    /// What stands in its FROMs without a schema, but for what WITH names: tables, and models.
+    bare: BTreeSet<String>,
+    /// What a run calls the tables in its FROMs, in lower case.
     relations: BTreeSet<String>,
     /// The schemas that stand before names in its FROMs.
     schemas: BTreeSet<String>,
+    /// The models that it reads, each behind those that it reads itself.
+    pub(super) models: Vec<Arc<Select<'a>>>,
     /// Every name in it, in lower case.
     names: BTreeSet<String>,
     /// The names in it behind which a bracket opens, in lower case.
@@ -65,7 +71,19 @@ impl<'a> Select<'a> {
     /// [`Kind::Usage`] with file and line if it cannot be parsed or is not a single SELECT; [`Kind::Mismatch`] if it
     /// streams and gives other columns than the dataset declares.
     pub(crate) fn of(model: &'a Model) -> anyhow::Result<Self> {
-        fault::caught_deep(model, || Self::parsed(model))
+        fault::caught_deep(model, || Self::parsed(model, 0))
+    }
+
+    /// Parses the SELECT of a model that others read, as [`lenient`](Self::lenient) does. Its lines are told from those of the
+    /// model that reads it.
+    pub(super) fn read_by_others(model: &'a Model) -> Self {
+        match Self::lenient(model) {
+            select if select.query.is_err() => select,
+            select => {
+                let apart = fault::caught_deep(model, || Self::parsed(model, READ_LINE));
+                apart.unwrap_or(select)
+            }
+        }
     }
 
     /// Parses the SELECT of a model as [`of`](Self::of) does; one that cannot be parsed, or doesn't stream as it declares, may
@@ -80,8 +98,10 @@ impl<'a> Select<'a> {
                 plan: None,
                 query: Err(format!("{error:#}")),
                 numerics: BTreeMap::new(),
+                bare: BTreeSet::new(),
                 relations: names.clone(),
                 schemas: BTreeSet::new(),
+                models: Vec::new(),
                 whole: names.clone(),
                 names,
                 calls: BTreeSet::new(),
@@ -90,9 +110,14 @@ impl<'a> Select<'a> {
         })
     }
 
-    fn parsed(model: &'a Model) -> anyhow::Result<Self> {
+    /// Parses the SELECT of a model, to whose lines a number is added.
+    fn parsed(model: &'a Model, lines: u64) -> anyhow::Result<Self> {
         let unreadable = |error: &dyn Display| cannot_parse(model, &error.to_string());
-        let tokens = tokens(&model.sql).map_err(|error| unreadable(&error))?;
+        let mut tokens = tokens(&model.sql).map_err(|error| unreadable(&error))?;
+        for token in &mut tokens {
+            token.span.start.line += lines;
+            token.span.end.line += lines;
+        }
         let refused = |why: String| error_at(model, &model.file, &why);
         let is_word = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
         if tokens.iter().filter(is_word).count() > MOST_TOKENS {
@@ -105,13 +130,21 @@ impl<'a> Select<'a> {
             .parse_statements()
             .map_err(|error| unreadable(&error))?;
         let stream = model.stream.as_ref();
-        let plan = stream.map(|stream| Plan::of(stream, &statements).map_err(refused));
+        let schema = &model.schema;
+        let plan = stream.map(|stream| Plan::of(stream, &statements, schema).map_err(refused));
         let plan = plan.transpose()?;
         if let Some(plan) = &plan {
             let given: Vec<&str> = plan.columns.iter().map(|(name, _)| name.as_str()).collect();
             check_names(model, &given)?;
         }
-        let (relations, schemas) = relations(&statements);
+        let FromNames {
+            bare,
+            placed,
+            foreign,
+        } = FromNames::of(&statements);
+        let called = placed.iter().map(|place| place.called(schema));
+        let relations = bare.iter().cloned().chain(called).chain(foreign);
+        let relations = relations.map(|name| name.to_lowercase()).collect();
         let query = match <[Statement; 1]>::try_from(statements) {
             Ok([Statement::Query(query)]) => query,
             Ok(_) => return Err(refused("it is not a SELECT".to_owned())),
@@ -127,8 +160,10 @@ impl<'a> Select<'a> {
             plan,
             numerics: numerics::of(&query, model),
             query: Ok(query),
+            bare,
             relations,
-            schemas,
+            schemas: placed.into_iter().map(|place| place.schema).collect(),
+            models: Vec::new(),
             names: BTreeSet::new(),
             calls: BTreeSet::new(),
             signs: BTreeSet::new(),
@@ -155,17 +190,56 @@ impl<'a> Select<'a> {
             before = token;
         }
         let whole = select.query.as_ref().ok();
-        let whole = whole.and_then(|query| stars::of(query, stars));
+        let whole = whole.and_then(|query| stars::of(query, stars, &model.schema));
         select.whole = whole.unwrap_or_else(|| select.relations.clone());
         Ok(select)
     }
 
-    /// Parses the SELECTs of several models.
+    /// Whether a model of this name is read, if none of its own name could be meant; `None` where the SELECT cannot be parsed, so
+    /// that it may be.
+    pub(super) fn names_model(&self, name: &str) -> Option<bool> {
+        match &self.query {
+            _ if name == self.model.name => Some(false),
+            Ok(_) => Some(self.bare.contains(name)),
+            Err(_) if self.names.contains(&name.to_lowercase()) => None,
+            Err(_) => Some(false),
+        }
+    }
+
+    /// Reads these models, each behind those that it reads itself, and not tables of their names.
     ///
     /// # Errors
-    /// As [`Select::of`].
-    pub(crate) fn all(models: impl IntoIterator<Item = &'a Model>) -> anyhow::Result<Vec<Self>> {
-        models.into_iter().map(Self::of).collect()
+    /// [`Kind::Usage`] for a model that declares to stream, and looks up rows of tables alone.
+    pub(super) fn read(&mut self, models: Vec<Arc<Self>>) -> anyhow::Result<()> {
+        for of in &models {
+            let name = &of.model.name;
+            if self.bare.contains(name) && self.names_model(name) == Some(true) {
+                self.relations.remove(&name.to_lowercase());
+                if self.plan.is_some() {
+                    return Err(error_at(
+                        self.model,
+                        &self.model.file,
+                        &format!(
+                            "it declares `stream`, by which rows of tables are looked up, but reads model `{name}`: without \
+                             `stream` it runs whole"
+                        ),
+                    ));
+                }
+            }
+        }
+        self.models = models;
+        Ok(())
+    }
+
+    /// The names of the models that it reads for sure, and not by way of others.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
+        let names = self.models.iter().map(|of| of.model.name.as_str());
+        names.filter(|name| self.names_model(name) == Some(true))
+    }
+
+    /// Whether it names itself in FROM, where only a table can be meant.
+    pub(crate) fn names_itself(&self) -> bool {
+        self.bare.contains(&self.model.name)
     }
 
     /// Finds every name and type of the SELECT in the tables of a catalogue, and holds what it gives against what the
@@ -190,7 +264,17 @@ impl<'a> Select<'a> {
         let query = self.query.as_ref();
         let query = query.map_err(|why| Kind::Usage.error(why.clone()))?;
         let resolved = fault::caught_deep(self.model, || {
-            resolve(query, catalog).map_err(|refusal| refusal.error(self.model))
+            let schema = &self.model.schema;
+            let mut known = Vec::new();
+            for of in &self.models {
+                let query = of.query.as_ref();
+                let query = query.map_err(|why| Kind::Usage.error(why.clone()))?;
+                let seen = of.seen(&known);
+                let shared = shared(&of.model.name, query, schema, seen, catalog);
+                known.push(shared.map_err(|refusal| refusal.error(of.model))?);
+            }
+            let resolved = resolve(query, schema, self.seen(&known), catalog);
+            resolved.map_err(|refusal| refusal.error(self.model))
         })?;
         let streams = self.plan.as_ref().and_then(|plan| plan.padded(catalog));
         Ok(Ready { resolved, streams })
@@ -204,33 +288,108 @@ impl<'a> Select<'a> {
         check_columns(self.model, &given)
     }
 
-    /// What stands in its FROMs, in lower case: tables, and what WITH names; and the tables that the description names.
+    /// What it, and the models that it reads, call the tables in their FROMs, in lower case; and the tables that the
+    /// description names.
     pub(crate) fn relations(&self) -> impl Iterator<Item = &str> {
         let driving = self.model.driving.iter().map(|driving| &driving.table);
         let described = driving.chain(&self.model.stream);
-        self.relations.iter().chain(described).map(String::as_str)
+        let relations = self.parts().flat_map(|part| &part.relations);
+        relations.chain(described).map(String::as_str)
     }
 
     /// How it looks up what belongs to the rows of its first table, if it does no more than that.
     pub(crate) fn lookups(&self) -> Option<Plan> {
-        Plan::of_query(self.query.as_ref().ok()?)
+        Plan::of_query(self.query.as_ref().ok()?, &self.model.schema)
     }
 
-    /// The schemas that stand before names in its FROMs.
+    /// The schemas of the tables that it names with one, and that the description does.
     pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
-        self.schemas.iter().map(String::as_str)
+        let driving = self.model.driving.as_ref();
+        let driving = driving.and_then(|driving| driving.place.as_ref());
+        let described = driving.into_iter().chain(&self.model.stream_place);
+        let described = described.map(|place: &Place| &place.schema);
+        let schemas = self.parts().flat_map(|part| &part.schemas);
+        schemas.chain(described).map(String::as_str)
+    }
+
+    /// Whether a name without a schema in its FROMs may be this table's.
+    pub(crate) fn reads_bare(&self, table: &str) -> bool {
+        match &self.query {
+            Ok(_) => self.bare.contains(table),
+            Err(_) => self.names.contains(&table.to_lowercase()),
+        }
+    }
+
+    /// Whether all names in its FROMs have a schema before them.
+    pub(crate) fn names_places_alone(&self) -> bool {
+        self.query.is_ok() && self.bare.is_empty()
+    }
+
+    /// Which numerics it, and the models that it reads, say that columns are.
+    pub(crate) fn numerics(&self) -> impl Iterator<Item = (&String, &ColumnType)> {
+        self.parts().flat_map(|part| &part.numerics)
+    }
+
+    /// It and the models that it reads.
+    fn parts(&self) -> impl Iterator<Item = &Self> {
+        let models = self.models.iter().map(|of| &**of);
+        std::iter::once(self).chain(models)
+    }
+
+    /// Those of these models that it reads.
+    fn seen(&self, known: &[Shared]) -> Vec<Shared> {
+        let is_read = |shared: &&Shared| self.models.iter().any(|of| of.model.name == shared.name);
+        known.iter().filter(is_read).cloned().collect()
+    }
+
+    /// The SELECT, with the models that it reads before it as a WITH.
+    pub(crate) fn sql(&self) -> Cow<'_, str> {
+        if self.models.is_empty() {
+            return Cow::Borrowed(&self.model.sql);
+        }
+        let mut sql = String::new();
+        for (_, text) in self.pieces() {
+            sql += &text;
+        }
+        Cow::Owned(sql)
+    }
+
+    /// The pieces that the whole of its SQL is made of, each with the model whose text it is.
+    pub(crate) fn pieces(&self) -> Vec<(Option<&'a Model>, Cow<'_, str>)> {
+        if self.models.is_empty() {
+            return vec![(Some(self.model), Cow::Borrowed(&self.model.sql))];
+        }
+        let text = |model: &'a Model| {
+            let sql = model.sql.trim_end().trim_end_matches(';');
+            (Some(model), Cow::Borrowed(sql))
+        };
+        let mut pieces = Vec::new();
+        for (number, of) in self.models.iter().enumerate() {
+            let before = if number == 0 { "WITH" } else { "\n)," };
+            let head = format!("{before} {} AS (\n", quoted(&of.model.name));
+            pieces.push((None, Cow::Owned(head)));
+            pieces.push(text(of.model));
+        }
+        pieces.push((None, Cow::Borrowed("\n) SELECT * FROM (\n")));
+        pieces.push(text(self.model));
+        pieces.push((None, Cow::Borrowed("\n) AS model")));
+        pieces
     }
 
     /// What the source has of its own that the SELECT, which reads columns of these tables, may come to where it is written as if
     /// it were Postgres's.
     pub(crate) fn may_mean<'o>(&self, own: &'o Own, tables: &[TableSchema]) -> Option<&'o str> {
-        let calls = |name: &str| self.calls.contains(&name.to_lowercase());
+        let calls = |name: &str| {
+            let name = name.to_lowercase();
+            self.parts().any(|part| part.calls.contains(&name))
+        };
+        let has_word = |word: &str| self.parts().any(|part| part.names.contains(word));
         let has_operator = |sign: &str| match sign {
             // Which IN, USING, CASE, NULLIF and BETWEEN have too.
             "=" | "<>" | "<" | "<=" | ">" | ">=" => true,
-            "~~" | "!~~" if self.names.contains("like") => true,
-            "~~*" | "!~~*" if self.names.contains("ilike") => true,
-            sign => self.signs.contains(sign),
+            "~~" | "!~~" if has_word("like") => true,
+            "~~*" | "!~~*" if has_word("ilike") => true,
+            sign => self.parts().any(|part| part.signs.contains(sign)),
         };
         let is_enum = |column: &Column| {
             let kind = column.text.as_ref().map(|text| &text.kind);
@@ -244,19 +403,42 @@ impl<'a> Select<'a> {
     pub(crate) fn reads_table(&self, table: &str) -> bool {
         let driving = self.model.driving.as_ref();
         driving.is_some_and(|driving| driving.table == table)
-            || match &self.plan {
-                Some(plan) => plan.tables.iter().any(|name| name == table),
-                None => self.relations.contains(&table.to_lowercase()),
-            }
+            || self.parts().any(|part| part.names_table(table))
+    }
+
+    /// Whether the SELECT itself names a table.
+    fn names_table(&self, table: &str) -> bool {
+        match &self.plan {
+            Some(plan) => plan.tables.iter().any(|name| name == table),
+            None => self.relations.contains(&table.to_lowercase()) || self.may_name(table),
+        }
+    }
+
+    /// Whether a SELECT that cannot be parsed may name a table of another schema.
+    fn may_name(&self, table: &str) -> bool {
+        let place = match &self.query {
+            Err(_) => Place::parse(table),
+            Ok(_) => None,
+        };
+        place.is_some_and(|Place { schema, name }| {
+            let mut both = [schema, name].into_iter();
+            both.all(|name| self.names.contains(&name.to_lowercase()))
+        })
     }
 
     /// Whether the model needs a column of a table. Where it runs whole, a name that the SELECT holds anywhere may be the column's.
     pub(crate) fn reads(&self, table: &str, column: &str) -> bool {
-        self.reads_table(table)
-            && (self.names_column(table, column)
-                || self.plan.is_none()
-                    && (self.whole.contains(&table.to_lowercase())
-                        || self.names.contains(&column.to_lowercase())))
+        self.reads_table(table) && self.names_column(table, column)
+            || self.parts().any(|part| part.may_read(table, column))
+    }
+
+    /// Whether the SELECT itself, if it runs whole, may read a column of a table.
+    fn may_read(&self, table: &str, column: &str) -> bool {
+        self.plan.is_none()
+            && self.names_table(table)
+            && (self.query.is_err()
+                || self.whole.contains(&table.to_lowercase())
+                || self.names.contains(&column.to_lowercase()))
     }
 
     /// Whether the SELECT or the description names this column with its table.
@@ -271,7 +453,8 @@ impl<'a> Select<'a> {
             let columns = driving.key.keys().chain(driving.sums.keys());
             columns.map(|column| (driving.table.as_str(), column.as_str()))
         });
-        let planned = self.plan.iter().flat_map(|plan| {
+        let plans = self.parts().flat_map(|part| &part.plan);
+        let planned = plans.flat_map(|plan| {
             plan.tables
                 .iter()
                 .flat_map(|table| plan.needs(table).map(|column| (table.as_str(), column)))
@@ -306,9 +489,10 @@ pub(crate) fn check_columns(model: &Model, given: &[(&str, &Type)]) -> anyhow::R
                 _ => "declare it so, or cast it",
             };
             return Err(Kind::Mismatch.error(format!(
-                "dataset.toml, model `{}`: column `{name}` is declared {declared}, but {} gives {kind}, which is not \
-                 that without a loss: {way_out}",
-                model.name, model.file
+                "{}: column `{name}` is declared {declared}, but {} gives {kind}, which is not that without a loss: \
+                 {way_out}",
+                model.entry(),
+                model.file
             )));
         }
     }
@@ -330,8 +514,8 @@ pub(crate) fn check_names(model: &Model, given: &[&str]) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Kind::Mismatch.error(format!(
-        "dataset.toml, model `{}`: {} gives the columns {}, but {} are declared",
-        model.name,
+        "{}: {} gives the columns {}, but {} are declared",
+        model.entry(),
         model.file,
         given.join(", "),
         declared().collect::<Vec<_>>().join(", ")
@@ -395,19 +579,6 @@ fn apart(token: TokenWithSpan) -> Vec<TokenWithSpan> {
             .collect(),
         None => vec![token],
     }
-}
-
-/// The names in FROMs, in lower case, and the schemas before them.
-fn relations(statements: &Vec<Statement>) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut relations, mut schemas) = (BTreeSet::new(), BTreeSet::new());
-    let _ = visit_relations(statements, |relation| {
-        let mut parts = relation.0.iter().rev().map(|part| part.as_ident());
-        let last = parts.next().flatten();
-        relations.extend(last.map(|name| name.value.to_lowercase()));
-        schemas.extend(parts.next().flatten().map(folded));
-        ControlFlow::<()>::Continue(())
-    });
-    (relations, schemas)
 }
 
 fn begins_item(before: &Token) -> bool {

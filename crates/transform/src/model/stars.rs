@@ -11,14 +11,18 @@ use sqlparser::ast::{
     Visitor,
 };
 
+use crate::model::from_names::called;
+
 /// The tables of a query whose columns are all needed, in lower case; what WITH names may be among them. `stars` of the query's
-/// signs are a `*` that may stand for columns: `None` if not all of them are found where it is known what they stand for.
-pub(crate) fn of(query: &Query, stars: usize) -> Option<BTreeSet<String>> {
+/// signs are a `*` that may stand for columns: `None` if not all of them are found where it is known what they stand for. Names
+/// without a schema are of `schema`.
+pub(crate) fn of(query: &Query, stars: usize, schema: &str) -> Option<BTreeSet<String>> {
     let mut whole = BTreeSet::new();
     // What WITH names is met before it is known whether all of its columns are needed.
     loop {
         let mut found = Found {
             whole: whole.clone(),
+            schema,
             ..Found::default()
         };
         let _ = query.visit(&mut found);
@@ -33,7 +37,8 @@ pub(crate) fn of(query: &Query, stars: usize) -> Option<BTreeSet<String>> {
 }
 
 #[derive(Default)]
-struct Found {
+struct Found<'a> {
+    schema: &'a str,
     whole: BTreeSet<String>,
     /// The sub-selects, by where they lie, whose columns are asked for by name, if at all.
     by_name: HashMap<*const Query, bool>,
@@ -41,7 +46,7 @@ struct Found {
     is_unclear: bool,
 }
 
-impl Visitor for Found {
+impl Visitor for Found<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
@@ -63,7 +68,7 @@ impl Visitor for Found {
     }
 }
 
-impl Found {
+impl Found<'_> {
     fn ask(&mut self, query: &Query, is_by_name: bool) {
         self.by_name.insert(std::ptr::from_ref(query), is_by_name);
     }
@@ -77,8 +82,10 @@ impl Found {
                 self.body(right, false);
             }
             SetExpr::Table(table) => match &table.table_name {
-                Some(name) => self.whole.extend([name.to_lowercase()]),
-                None => self.is_unclear = true,
+                Some(name) if table.schema_name.is_none() => {
+                    self.whole.extend([name.to_lowercase()]);
+                }
+                _ => self.is_unclear = true,
             },
             _ => {}
         }
@@ -184,7 +191,9 @@ impl Found {
         };
         match factor {
             TableFactor::Table { name, alias, .. } if is_whole || is_renamed(alias) => {
-                self.whole.extend(last(name));
+                let table = called(name, self.schema);
+                self.is_unclear |= table.is_none();
+                self.whole.extend(table.map(|table| table.to_lowercase()));
             }
             TableFactor::Derived {
                 subquery, alias, ..

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use database::catalogue::inventory::{KnownTable, Reference};
 use dataset::failure::Kind;
-use dataset::{LONGEST_NAME_BYTES, did_you_mean, is_of_model_name};
+use dataset::{LONGEST_NAME_BYTES, Place, did_you_mean, is_of_model_name};
 
-use super::graph::likeness;
+use super::graph::{is_same, likeness};
 
 /// The most tables that are joined.
 const MOST_JOINS: usize = 16;
@@ -16,7 +16,7 @@ pub(super) struct Flat {
     /// The model's name.
     pub(super) model: String,
     /// The table whose rows it has.
-    pub(super) fact: String,
+    pub(super) fact: Place,
     /// The tables that are looked up, each behind the one that it is looked up from.
     pub(super) joins: Vec<Join>,
     /// The columns of the output.
@@ -31,7 +31,7 @@ pub(super) struct Flat {
 
 /// A table that is looked up.
 pub(super) struct Join {
-    pub(super) table: String,
+    pub(super) table: Place,
     pub(super) alias: String,
     /// Whether rows without it are kept, since what refers to it may be NULL.
     pub(super) is_left: bool,
@@ -66,7 +66,7 @@ impl Flat {
     ) -> anyhow::Result<Self> {
         let mut flat = Self {
             model: model_name(fact),
-            fact: fact.name.clone(),
+            fact: fact.place(),
             joins: Vec::new(),
             columns: Vec::new(),
             partition_by: None,
@@ -94,11 +94,11 @@ impl Flat {
             alias: fact.name.clone(),
             is_left: false,
         }]);
-        let mut joined = BTreeSet::from([fact.name.as_str()]);
+        let mut joined = vec![fact];
         // Each table's nearest way from the first: what is nearer is joined first.
         while let Some(child) = reached.pop_front() {
             let parents = flat.parents(&child, tables, &joined, notes);
-            joined.extend(parents.iter().map(|(_, parent)| parent.name.as_str()));
+            joined.extend(parents.iter().map(|(_, parent)| *parent));
             for (reference, parent) in parents {
                 if flat.joins.len() == MOST_JOINS {
                     notes.push(format!(
@@ -136,7 +136,7 @@ impl Flat {
         &self,
         child: &Reached<'a>,
         tables: &[&'a KnownTable],
-        joined: &BTreeSet<&str>,
+        joined: &[&KnownTable],
         notes: &mut Vec<String>,
     ) -> Vec<(&'a Reference, &'a KnownTable)> {
         let mut parents: Vec<(&Reference, &KnownTable)> = Vec::new();
@@ -146,8 +146,8 @@ impl Flat {
             let found = tables.iter().find(|table| reference.is_to(table));
             let why = match found {
                 None => Some("is not among these tables"),
-                Some(parent) if parent.name == child.table.name => Some("is the table itself"),
-                Some(parent) if joined.contains(parent.name.as_str()) => {
+                Some(parent) if is_same(parent, child.table) => Some("is the table itself"),
+                Some(parent) if joined.iter().any(|other| is_same(other, parent)) => {
                     Some("is joined by a nearer way")
                 }
                 Some(parent) => {
@@ -194,7 +194,7 @@ impl Flat {
         let is_left = child.is_left || may_be_null;
         let pairs = reference.columns.iter().zip(&reference.key);
         self.joins.push(Join {
-            table: parent.name.clone(),
+            table: parent.place(),
             alias: alias.clone(),
             is_left,
             on: pairs
@@ -258,7 +258,7 @@ impl Flat {
             let mut columns = self.columns.iter();
             let output =
                 columns.find(|output| output.alias == *alias && output.column == *column)?;
-            Some((likeness(&join.table)?, output))
+            Some((likeness(&join.table.name)?, output))
         });
         let best = referring.min_by_key(|(likeness, _)| *likeness);
         let named = || {

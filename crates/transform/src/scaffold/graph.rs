@@ -41,17 +41,22 @@ pub(super) fn likeness(name: &str) -> Option<usize> {
 
 /// The tables, those that others refer to first, else by name; a circle is broken where its first name stands.
 pub(super) fn ordered(mut left: Vec<&KnownTable>) -> Vec<&KnownTable> {
-    left.sort_by(|one, other| one.name.cmp(&other.name));
+    left.sort_by(|one, other| (&one.name, &one.schema).cmp(&(&other.name, &other.schema)));
     let mut ordered: Vec<&KnownTable> = Vec::new();
     while !left.is_empty() {
         let is_free = |table: &&KnownTable| {
-            let waits = |of: &&KnownTable| of.name != table.name && refers(table, of);
+            let waits = |of: &&KnownTable| !is_same(of, table) && refers(table, of);
             !left.iter().any(waits)
         };
         let at = left.iter().position(is_free).unwrap_or(0);
         ordered.push(left.remove(at));
     }
     ordered
+}
+
+/// Whether two tables are one.
+pub(super) fn is_same(one: &KnownTable, other: &KnownTable) -> bool {
+    one.schema == other.schema && one.name == other.name
 }
 
 fn refers(table: &KnownTable, to: &KnownTable) -> bool {
@@ -63,7 +68,7 @@ fn refers(table: &KnownTable, to: &KnownTable) -> bool {
 /// `tables` are in their order and not empty.
 pub(super) fn fact<'a>(tables: &[&'a KnownTable]) -> &'a KnownTable {
     let is_end = |table: &&&KnownTable| {
-        let mut others = tables.iter().filter(|other| other.name != table.name);
+        let mut others = tables.iter().filter(|other| !is_same(other, table));
         !others.any(|other| refers(other, table))
     };
     let ends: Vec<&KnownTable> = tables.iter().filter(is_end).copied().collect();
@@ -83,12 +88,12 @@ pub(super) fn fact<'a>(tables: &[&'a KnownTable]) -> &'a KnownTable {
 fn reaches_clients<'a>(
     table: &'a KnownTable,
     tables: &[&'a KnownTable],
-    seen: &mut Vec<&'a str>,
+    seen: &mut Vec<&'a KnownTable>,
 ) -> bool {
-    if seen.contains(&table.name.as_str()) {
+    if seen.iter().any(|other| is_same(other, table)) {
         return false;
     }
-    seen.push(&table.name);
+    seen.push(table);
     table.references.iter().any(|reference| {
         let parent = tables.iter().find(|parent| reference.is_to(parent));
         parent.is_some_and(|parent| {

@@ -10,6 +10,7 @@ mod text;
 use std::collections::BTreeSet;
 
 use database::catalogue::inventory::KnownTable;
+use dataset::Place;
 use dataset::failure::Kind;
 use flat::Flat;
 
@@ -18,9 +19,9 @@ use flat::Flat;
 pub struct Wanted {
     /// The dataset's name.
     pub name: String,
-    /// The Postgres schema that holds the tables.
+    /// The Postgres schema of the tables for which no other is named.
     pub schema: String,
-    /// These tables alone; none for all.
+    /// These tables alone, with their schema before them or without one; none for all.
     pub tables: Vec<String>,
     /// The column of the model to partition by; `None` for the one that looks like the client.
     pub partition_by: Option<String>,
@@ -45,7 +46,7 @@ pub struct Scaffold {
     pub notes: Vec<String>,
 }
 
-/// Describes the tables of a schema. `keywords` are the words that stand in quotes where they are names.
+/// Describes the tables of schemas. `keywords` are the words that stand in quotes where they are names.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if there is no table, or none of a name that is wanted; [`Kind::Usage`] for a column to partition by
@@ -62,26 +63,35 @@ pub fn scaffold(
     Ok(Scaffold {
         description: text::description(wanted, &tables, &flat),
         model: flat.model.clone(),
-        sql: text::select(&flat, keywords),
-        fact: fact.name.clone(),
-        joined: flat.joins.iter().map(|join| join.table.clone()).collect(),
+        sql: text::select(&flat, &wanted.schema, keywords),
+        fact: fact.called(&wanted.schema),
+        joined: flat
+            .joins
+            .iter()
+            .map(|join| join.table.called(&wanted.schema))
+            .collect(),
         partition_by: flat.partition_by.clone(),
         notes,
     })
 }
 
 /// The entries of tables that a description does not list yet, each with its name.
+///
+/// # Errors
+/// [`Kind::Mismatch`] if there is no table, or none of a name that is wanted.
 pub fn additions(
     known: &[KnownTable],
     wanted: &Wanted,
     listed: &[String],
-) -> Vec<(String, String)> {
+) -> anyhow::Result<Vec<(String, String)>> {
     let mut notes = Vec::new();
-    let tables = chosen(known, wanted, &mut notes).unwrap_or_default();
+    let tables = chosen(known, wanted, &mut notes)?;
+    let schema = &wanted.schema;
     let tables = graph::ordered(tables).into_iter();
-    let new = tables.filter(|table| !listed.contains(&table.name));
-    new.map(|table| (table.name.clone(), text::table(table)))
-        .collect()
+    let new = tables.filter(|table| !listed.contains(&table.called(schema)));
+    Ok(new
+        .map(|table| (table.called(schema), text::table(table, schema)))
+        .collect())
 }
 
 /// The tables to describe: all that hold rows, or those that are wanted.
@@ -110,16 +120,42 @@ fn chosen<'a>(
             false => Ok(tables),
         };
     }
-    let tables = wanted.tables.iter().map(|name| {
-        let found = known.iter().find(|table| table.name == *name);
-        found.ok_or_else(|| {
-            let names = known.iter().map(|table| table.name.as_str());
-            Kind::Mismatch.error(format!(
-                "schema `{}` has no table `{name}`{}",
-                wanted.schema,
-                dataset::did_you_mean(name, names)
-            ))
-        })
-    });
-    tables.collect()
+    let mut tables: Vec<&KnownTable> = Vec::new();
+    for name in &wanted.tables {
+        let place = Place::parse(name);
+        let is_it = |table: &&KnownTable| match &place {
+            Some(place) => table.place() == *place,
+            None => table.name == *name,
+        };
+        let found: Vec<_> = known.iter().filter(is_it).collect();
+        if found.is_empty() {
+            return Err(Kind::Mismatch.error(unknown(name, known, wanted)));
+        }
+        for table in found {
+            if !tables.iter().any(|other| graph::is_same(other, table)) {
+                tables.push(table);
+            }
+        }
+    }
+    Ok(tables)
+}
+
+/// What is said of a table that no schema has.
+fn unknown(name: &str, known: &[KnownTable], wanted: &Wanted) -> String {
+    let mut schemas = vec![wanted.schema.as_str()];
+    for table in known {
+        if !schemas.contains(&table.schema.as_str()) {
+            schemas.push(&table.schema);
+        }
+    }
+    let place = Place::parse(name);
+    let names: Vec<String> = match place {
+        Some(_) => known.iter().map(|table| table.place().called("")).collect(),
+        None => known.iter().map(|table| table.name.clone()).collect(),
+    };
+    format!(
+        "schema `{}` has no table `{name}`{}",
+        schemas.join("`, `"),
+        dataset::did_you_mean(name, names.iter().map(String::as_str))
+    )
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use database::catalogue::identifier::quoted;
 use database::catalogue::inventory::{KnownColumn, KnownTable};
+use dataset::Place;
 
 use super::Wanted;
 use super::flat::Flat;
@@ -12,24 +13,42 @@ use super::flat::Flat;
 /// The text of `dataset.toml`.
 pub(super) fn description(wanted: &Wanted, tables: &[&KnownTable], flat: &Flat) -> String {
     let mut text = format!(
-        "# Made by `extrato init` from schema {}; every entry may be changed, and `extrato init --update` adds tables alone.\n\
+        "# Made by `extrato init` from {}; every entry may be changed, and `extrato init --update` adds tables alone.\n\
          # What it may hold: docs/datasets.md.\n\
          name = {}\nschema = {}\n",
-        wanted.schema,
+        schemas(wanted, tables),
         value(&wanted.name),
         value(&wanted.schema)
     );
     text += "\n# Parents before children. Columns and types are the database's.\n";
     for described in tables {
-        text += &table(described);
+        text += &table(described, &wanted.schema);
         text.push('\n');
     }
-    text + &model(flat)
+    text + &model(flat, &wanted.schema)
 }
 
-/// The entry of a table.
-pub(super) fn table(table: &KnownTable) -> String {
+/// The schemas that tables are of, for people.
+fn schemas(wanted: &Wanted, tables: &[&KnownTable]) -> String {
+    let mut names = vec![wanted.schema.as_str()];
+    for table in tables {
+        if !names.contains(&table.schema.as_str()) {
+            names.push(&table.schema);
+        }
+    }
+    let word = match names.len() {
+        1 => "schema",
+        _ => "schemas",
+    };
+    format!("{word} {}", names.join(", ").replace(char::is_control, " "))
+}
+
+/// The entry of a table in a description whose tables are of `schema` where they name none.
+pub(super) fn table(table: &KnownTable, schema: &str) -> String {
     let mut text = format!("[[table]]\nname = {}\n", value(&table.name));
+    if table.schema != schema {
+        let _ = writeln!(text, "schema = {}", value(&table.schema));
+    }
     if table.key.is_empty() {
         text += "# It has no primary key.\n";
     } else {
@@ -77,9 +96,10 @@ pub(super) fn table(table: &KnownTable) -> String {
     text
 }
 
-fn model(flat: &Flat) -> String {
+fn model(flat: &Flat, schema: &str) -> String {
     let file = format!("{}.sql", flat.model);
-    let fact = flat.fact.replace(char::is_control, " ");
+    let called = flat.fact.called(schema);
+    let fact = called.replace(char::is_control, " ");
     let mut text = format!(
         "# One row for each row of {fact}, with the rows that it refers to.\n[[model]]\nname = {}\nfile = {}\n",
         value(&flat.model),
@@ -115,7 +135,7 @@ fn model(flat: &Flat) -> String {
         text,
         "\n# Every row of {fact} is written, or counted as left out. Column of the table = column of the output.\n\
          [model.reconcile]\ntable = {}\nkey = {}",
-        value(&flat.fact),
+        value(&called),
         pairs(&flat.key)
     );
     if !flat.sums.is_empty() {
@@ -124,9 +144,13 @@ fn model(flat: &Flat) -> String {
     text
 }
 
-/// The text of the SELECT.
-pub(super) fn select(flat: &Flat, keywords: &BTreeSet<String>) -> String {
+/// The text of the SELECT, where tables without a schema are of `schema`.
+pub(super) fn select(flat: &Flat, schema: &str, keywords: &BTreeSet<String>) -> String {
     let name = |name: &str| identifier(name, keywords);
+    let table = |place: &Place| match place.schema == schema {
+        true => name(&place.name),
+        false => format!("{}.{}", name(&place.schema), name(&place.name)),
+    };
     let columns = flat.columns.iter().map(|column| {
         let of = format!("    {}.{}", name(&column.alias), name(&column.column));
         match column.column == column.name {
@@ -138,11 +162,11 @@ pub(super) fn select(flat: &Flat, keywords: &BTreeSet<String>) -> String {
     let mut text = format!(
         "SELECT\n{}\nFROM {}\n",
         columns.join(",\n"),
-        name(&flat.fact)
+        table(&flat.fact)
     );
     for join in &flat.joins {
         let kind = if join.is_left { "LEFT JOIN" } else { "JOIN" };
-        let alias = match join.alias == join.table {
+        let alias = match join.alias == join.table.name {
             true => String::new(),
             false => format!(" AS {}", name(&join.alias)),
         };
@@ -154,7 +178,7 @@ pub(super) fn select(flat: &Flat, keywords: &BTreeSet<String>) -> String {
         let _ = writeln!(
             text,
             "{kind} {}{alias} ON {}",
-            name(&join.table),
+            table(&join.table),
             on.join(" AND ")
         );
     }

@@ -152,8 +152,9 @@ impl<'a> Shape<'a> {
     pub(super) fn rows(&mut self, output: Output) -> anyhow::Result<Rows> {
         if output.rows >= MISSING as usize {
             return Err(Kind::Refused.error(format!(
-                "model `{}` gives {} rows; one run takes up to {MISSING}",
-                self.model.name, output.rows
+                "{} gives {} rows; one run takes up to {MISSING}",
+                self.model.called(),
+                output.rows
             )));
         }
         let fields = output

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use database::mirror::blueprint::Blueprint;
 use dataset::failure::{Kind, OrFail};
-use dataset::{Column, ColumnType, Dataset, TableSchema, TextTraits};
+use dataset::{Column, ColumnType, Dataset, Place, TableSchema, TextTraits};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,7 +43,11 @@ struct Header {
 
 #[derive(Serialize, Deserialize)]
 struct TableEntry {
+    /// What a run calls the table.
     table: String,
+    /// Where it was, if not in the schema of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<Place>,
     rows: u64,
     /// What the rows take in memory.
     memory_bytes: u64,
@@ -70,6 +74,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) schema: &'a str,
     pub(crate) snapshot: &'a str,
+    /// Where those tables are that aren't in this schema.
+    pub(crate) places: BTreeMap<&'a str, &'a Place>,
     pub(crate) blueprint: &'a Blueprint,
 }
 
@@ -96,7 +102,7 @@ pub(crate) fn publish(
         rows: tables.iter().map(StagedTable::rows).sum(),
         files: files.len() as u64,
         bytes: files.iter().map(|file| file.bytes).sum(),
-        tables: tables.iter().map(entry).collect(),
+        tables: tables.iter().map(|table| entry(table, origin)).collect(),
         source: serde_json::to_value(origin.blueprint).context("describing the source")?,
     };
     let folder = staging.path(origin.dataset);
@@ -113,7 +119,7 @@ pub(crate) fn publish(
     Ok(tables.into_iter().map(moved).collect())
 }
 
-fn entry(table: &StagedTable) -> TableEntry {
+fn entry(table: &StagedTable, origin: &Origin<'_>) -> TableEntry {
     let columns = table.schema.columns.iter();
     let traits = |column: &Column| Some((column.name.clone(), column.text.clone()?));
     let names = |which: fn(&Column) -> bool| {
@@ -122,6 +128,11 @@ fn entry(table: &StagedTable) -> TableEntry {
     };
     TableEntry {
         table: table.schema.name.clone(),
+        place: origin
+            .places
+            .get(table.schema.name.as_str())
+            .copied()
+            .cloned(),
         rows: table.rows(),
         memory_bytes: table.memory_bytes,
         columns: columns
@@ -179,6 +190,17 @@ impl Layer {
     /// The names of all tables.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.header.tables.iter().map(|entry| entry.table.as_str())
+    }
+
+    /// The schema of the tables that are called without one.
+    pub(crate) fn schema(&self) -> &str {
+        &self.header.schema
+    }
+
+    /// The names of all tables, and where those were that are of another schema.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, Option<&Place>)> {
+        let entries = self.header.tables.iter();
+        entries.map(|entry| (entry.table.as_str(), entry.place.as_ref()))
     }
 
     /// The tables of `dataset`, in its order.

@@ -509,6 +509,7 @@ fn a_large_layer_in_little_memory_is_copied_whole_and_reconciled() {
             table: "sale".to_owned(),
             key: [("id".to_owned(), "a".to_owned())].into(),
             sums: [("amount".to_owned(), "b".to_owned())].into(),
+            ..Driving::default()
         });
         let wild = "SELECT count(*) AS a, sum(bare) FILTER (WHERE id > 5) AS b, sum(length(t)) AS c, count(*) FILTER (WHERE ta[2] IS NULL) AS d, \
              md5(string_agg(id::text, ',' ORDER BY id)) AS e FROM wild";

@@ -388,6 +388,7 @@ fn rows_that_a_scratch_database_leaves_out_are_counted_and_summed() {
         table: "sale".to_owned(),
         key: [("id".to_owned(), "id".to_owned())].into(),
         sums: [("amount".to_owned(), "amount".to_owned())].into(),
+        ..Driving::default()
     });
     let report = shop.run(&shop.options(vec![matched])).expect("run");
     let found = report.models[0]

@@ -18,6 +18,7 @@ use super::query::Query;
 use super::records::Records;
 use super::verified::AgainstDatabase;
 use crate::model::projection::{Needed, undecoded};
+use crate::model::reading;
 use crate::model::select::Select;
 
 /// Where the rows of an output came from.
@@ -76,9 +77,13 @@ pub(super) fn compare(
     models: &[&Model],
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<AgainstDatabase>> {
-    let selects: Vec<_> = models.iter().map(|model| Select::lenient(model)).collect();
-    let all: Vec<_> = selects.iter().collect();
-    let needed = Needed(&all);
+    let selects = reading::all(&source.dataset, |model| Ok(Select::lenient(model)))?;
+    let of_model = |model: &&Model| {
+        let mut selects = selects.iter();
+        selects.find(|select| select.model.name == model.name)
+    };
+    let selects: Vec<_> = models.iter().filter_map(of_model).collect();
+    let needed = Needed(&selects);
     let wanted = |table: &str, column: &str| needed.has(table, column);
     let dataset = needed.of(&source.dataset);
     let taken = Snapshot::take(settings, &dataset, &source.schema, &wanted, cancel);
@@ -105,10 +110,10 @@ pub(super) fn compare(
     let reader = snapshot.reader(1, "");
     let compared = outputs
         .iter()
-        .zip(models)
-        .map(|(output, model)| {
+        .zip(&selects)
+        .map(|(output, select)| {
             let began = Instant::now();
-            let query = Query::of(model, &output.run.partition_by, &mut snapshot.connection())?;
+            let query = Query::of(select, &output.run.partition_by, &mut snapshot.connection())?;
             let blocks = reader.open(&query.copy, cancel)?;
             let rows = compare_one(output, &query, blocks)?;
             Ok(AgainstDatabase {

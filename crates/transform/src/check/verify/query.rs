@@ -9,6 +9,8 @@ use postgres::Client;
 use postgres::error::SqlState;
 use postgres::types::Type;
 
+use crate::model::select::Select;
+
 /// A model's COPY.
 pub(super) struct Query {
     /// `COPY (…) TO STDOUT (FORMAT csv)`.
@@ -40,11 +42,13 @@ impl Query {
     /// [`Kind::Usage`] if Postgres cannot run the SELECT; [`Kind::Mismatch`] if what it gives is not what the
     /// dataset declares.
     pub(super) fn of(
-        model: &Model,
+        select: &Select<'_>,
         partition_by: &[String],
         client: &mut Client,
     ) -> anyhow::Result<Self> {
-        let select = model.sql.trim_end().trim_end_matches(';');
+        let model = select.model;
+        let sql = select.sql();
+        let select = sql.trim_end().trim_end_matches(';');
         let columns = columns(model, select, client)?;
         let named = |name: &String| {
             let found = columns.iter().find(|column| column.name == name);

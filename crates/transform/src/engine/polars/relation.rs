@@ -137,10 +137,10 @@ impl Engine<'_> {
             return Ok(());
         }
         Err(Kind::Refused.error(format!(
-            "{}: model `{}` joins to {count} rows, which would take {} MB of memory, but --memory allows it {} MB: join by \
-             more columns, or allow more",
+            "{}: {} joins to {count} rows, which would take {} MB of memory, but --memory allows it {} MB: join by more \
+             columns, or allow more",
             self.model.file,
-            self.model.name,
+            self.model.it(),
             bytes >> 20,
             self.limit_bytes >> 20
         )))

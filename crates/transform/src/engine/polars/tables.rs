@@ -41,9 +41,9 @@ impl Tables {
             .collect();
         if !staged.is_empty() && bytes > limit {
             return Err(Kind::Refused.error(format!(
-                "model `{}` needs {} whole in memory, in all {} MB of rows, but --memory allows it {} MB: allow about \
+                "{} needs {} whole in memory, in all {} MB of rows, but --memory allows it {} MB: allow about \
                  {} MB",
-                model.name,
+                model.called(),
                 staged.join(", "),
                 bytes >> 20,
                 limit >> 20,

@@ -59,9 +59,10 @@ fn as_declared<'a>(
     for ((array, given), (name, declared)) in given.zip(&model.columns) {
         let series = array.declared(given, *declared).ok_or_else(|| {
             Kind::Mismatch.error(format!(
-                "dataset.toml, model `{}`: column `{name}` is declared {declared}, but a value that {} gives is not that \
-                 without a loss: declare it wider",
-                model.name, model.file
+                "{}: column `{name}` is declared {declared}, but a value that {} gives is not that without a loss: declare \
+                 it wider",
+                model.entry(),
+                model.file
             ))
         })?;
         columns.push(Column::from(series.with_name(name.as_str().into())));

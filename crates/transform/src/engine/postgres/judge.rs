@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dataset::Place;
 use postgres::Client;
 
 /// What a SELECT needs and depends on.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     /// The columns that it needs, by table; a table of which it only counts the rows needs none.
-    pub(super) needed: BTreeMap<String, BTreeSet<String>>,
+    pub(super) needed: BTreeMap<Place, BTreeSet<String>>,
     /// What in it keeps the result from depending on the tables' rows alone.
     pub(super) forbidden: Option<String>,
     /// What in it depends on how text is ordered.
@@ -19,20 +20,22 @@ pub(super) struct Judged {
 /// Columns by table, from the dependencies that Postgres records for a view; the rows alone where there is no column. A
 /// SELECT that names an expression's whole row (`varattno 0`) needs all columns, which no dependency says.
 const NEEDED: &str = "
-    SELECT c.relname::text, a.attname::text
+    SELECT n.nspname::text, c.relname::text, a.attname::text
     FROM pg_rewrite AS r
     JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
     JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> r.ev_class AND c.relkind = 'r'
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN pg_attribute AS a
            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
               AND (a.attnum = d.refobjsubid OR r.ev_action::text ~ ':varattno 0 ')
     WHERE r.ev_class = $1::text::regclass
     UNION ALL
-    SELECT c.relname::text, a.attname::text
+    SELECT n.nspname::text, c.relname::text, a.attname::text
     FROM pg_rewrite AS r
     JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_constraint'::regclass
     JOIN pg_constraint AS k ON k.oid = d.refobjid
     JOIN pg_class AS c ON c.oid = k.conrelid
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
     WHERE r.ev_class = $1::text::regclass";
 
@@ -49,7 +52,7 @@ const FORBIDDEN: &str = "
         SELECT 1, format('it reads %s.%s, which is not a table of the dataset', n.nspname, c.relname)
         FROM tree CROSS JOIN LATERAL regexp_matches(tree.text, ':relid (\\d+)', 'g') AS m
         JOIN pg_class AS c ON c.oid = m[1]::oid AND c.oid <> tree.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE n.nspname <> $2
+        WHERE n.nspname <> ALL ($2)
         UNION ALL
         SELECT 2, format(CASE p.provolatile WHEN 'v' THEN '%s() may give another value each time that it is asked'
                                             ELSE '%s() tells of the server and not of the rows' END, p.proname)
@@ -105,18 +108,19 @@ const BY_ORDER: &str = "
     ) AS found (what) ORDER BY what LIMIT 1";
 
 impl Judged {
-    /// Judges the view of this name, quoted and with its schema, over the tables of a schema.
+    /// Judges the view of this name, quoted and with its schema, over the tables of schemas.
     pub(super) fn of(
         client: &mut Client,
         view: &str,
-        schema: &str,
+        schemas: &[&str],
     ) -> Result<Self, postgres::Error> {
         let mut judged = Self::default();
         for row in client.query(NEEDED, &[&view])? {
-            let columns = judged.needed.entry(row.get(0)).or_default();
-            columns.extend(row.get::<_, Option<String>>(1));
+            let (schema, name) = (row.get(0), row.get(1));
+            let columns = judged.needed.entry(Place { schema, name }).or_default();
+            columns.extend(row.get::<_, Option<String>>(2));
         }
-        let forbidden = client.query_opt(FORBIDDEN, &[&view, &schema])?;
+        let forbidden = client.query_opt(FORBIDDEN, &[&view, &schemas])?;
         judged.forbidden = forbidden.map(|row| row.get(0));
         let by_order = client.query_opt(BY_ORDER, &[&view])?;
         judged.by_order = by_order.map(|row| row.get(0));

@@ -45,7 +45,7 @@ const CONNECTIONS: usize = 2;
 pub(crate) struct PostgresEngine {
     scratch: Scratch,
     shapes: Shapes,
-    /// The schema of the tables, named as in the source.
+    /// The schema that names without one are of, named as in the source.
     schema: String,
     lacking: Lacking,
     /// The columns of each table that the models need.
@@ -110,19 +110,24 @@ impl PostgresEngine {
         }
         for select in selects {
             let model = select.model;
-            view::make(&mut client, model, &self.schema, &self.lacking)?;
-            let mut judged = Judged::of(&mut client, &view::qualified_name(model), &self.schema)?;
+            view::make(&mut client, select, &self.schema, &self.lacking)?;
+            let schemas: Vec<&str> = self.shapes.schemas().into_iter().collect();
+            let mut judged = Judged::of(&mut client, &view::qualified_name(model), &schemas)?;
             let refused = |why: String| error_at(model, &model.file, &why);
             if let Some(why) = judged.forbidden.take() {
                 return Err(refused(why));
             }
-            for (table, columns) in judged.needed {
-                let known = options.dataset.table(&table);
+            for (place, columns) in judged.needed {
+                let table = self.shapes.called(&place.schema, &place.name);
+                let table = table.map(str::to_owned);
+                let known = table.and_then(|table| options.dataset.table(&table));
                 let known = known.ok_or_else(|| {
                     refused(format!(
-                        "it reads `{table}`, which dataset.toml does not list"
+                        "it reads `{}`, which dataset.toml does not list",
+                        place.called(&self.schema)
                     ))
                 })?;
+                let table = known.name.clone();
                 let needed = self.needed.entry(table.clone()).or_default();
                 needed.extend(columns);
                 needed.extend(driving_columns(model, &table));
@@ -132,6 +137,11 @@ impl PostgresEngine {
                     let key = (!known.key.is_empty()).then(|| known.key.clone());
                     needed.extend(key.unwrap_or_else(|| first.into_iter().collect()));
                 }
+            }
+            if let Some(driving) = &model.driving {
+                // Its rows are counted, whether the SELECT reads them or not.
+                let needed = self.needed.entry(driving.table.clone()).or_default();
+                needed.extend(driving_columns(model, &driving.table));
             }
             if let Some(what) = &judged.by_order {
                 self.check_order(model, what)?;
@@ -304,7 +314,7 @@ impl PostgresEngine {
         let model = job.select.model;
         let mut client = self.scratch.settings().connect(job.cancel)?;
         transaction::begin(&mut client)?;
-        view::make(&mut client, model, &self.schema, &self.lacking)?;
+        view::make(&mut client, job.select, &self.schema, &self.lacking)?;
         client.batch_execute("COMMIT")?;
         drop(client);
         let view = self
@@ -399,7 +409,8 @@ fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
         None => said.to_owned(),
     };
     kind.error(format!(
-        "{}: model `{}` cannot be computed: {said}{room}",
-        model.file, model.name
+        "{}: {} cannot be computed: {said}{room}",
+        model.file,
+        model.it()
     ))
 }

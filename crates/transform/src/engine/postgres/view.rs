@@ -10,7 +10,7 @@ use postgres::Client;
 use postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::model::refusal::error_at;
-use crate::model::select::check_names;
+use crate::model::select::{Select, check_names};
 
 /// The columns of a view: the name and kind of each type, whether it is a numeric of no precision, how it is shown, and whether
 /// the source has a cast of its own from it to text.
@@ -40,29 +40,29 @@ pub(super) fn qualified_name(model: &Model) -> String {
     qualified(OWN_SCHEMA, name(model))
 }
 
-/// Makes the view that a model is, over the tables of a schema.
+/// Makes the view that a model is, over the tables of a scratch database; names without a schema are of `schema`.
 ///
 /// # Errors
 /// [`Kind::Usage`] with file, line and column for what Postgres refuses; [`Kind::Mismatch`] if it does so since a column's
 /// type is not there.
 pub(super) fn make(
     client: &mut Client,
-    model: &Model,
+    select: &Select<'_>,
     schema: &str,
     lacking: &Lacking,
 ) -> anyhow::Result<()> {
     client.batch_execute(&format!("SET LOCAL search_path = {}", quoted(schema)))?;
-    let head = format!("CREATE VIEW {} AS ", qualified_name(model));
-    let made = client.execute(&format!("{head}{}", model.sql), &[]);
+    let head = format!("CREATE VIEW {} AS ", qualified_name(select.model));
+    let made = client.execute(&format!("{head}{}", select.sql()), &[]);
     made.map(drop).map_err(|error| match error.as_db_error() {
-        Some(said) => refused(model, said, head.chars().count(), schema, lacking),
+        Some(said) => refused(select, said, head.chars().count(), schema, lacking),
         None => error.into(),
     })
 }
 
 /// Says where in a model's file Postgres refuses it; `head` characters stand before its text.
 fn refused(
-    model: &Model,
+    select: &Select<'_>,
     said: &DbError,
     head: usize,
     schema: &str,
@@ -72,15 +72,7 @@ fn refused(
         Some(ErrorPosition::Original(position)) => (*position as usize).checked_sub(head + 1),
         _ => None,
     };
-    let place = match at {
-        None => model.file.clone(),
-        Some(at) => {
-            let before: String = model.sql.chars().take(at).collect();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            format!("{}, line {line}, column {column}", model.file)
-        }
-    };
+    let (model, place) = place_of(select, at);
     let of_type = said.message().contains(UNAVAILABLE);
     let missing = lacking.columns.iter();
     let missing = missing.filter(|((_, column), _)| of_type && model.sql.contains(column.as_str()));
@@ -89,8 +81,8 @@ fn refused(
         .collect();
     if !missing.is_empty() {
         return Kind::Mismatch.error(format!(
-            "{place}: model `{}` cannot run in the scratch database: {}",
-            model.name,
+            "{place}: {} cannot run in the scratch database: {}",
+            model.it(),
             missing.join("; ")
         ));
     }
@@ -105,6 +97,30 @@ fn refused(
         None => String::new(),
     };
     error_at(model, &place, &format!("{}{hint}", said.message()))
+}
+
+/// The model that wrote the character of this number in a SELECT with the models that it reads, and where that is.
+fn place_of<'a>(select: &Select<'a>, at: Option<usize>) -> (&'a Model, String) {
+    let Some(mut at) = at else {
+        return (select.model, select.model.file.clone());
+    };
+    let pieces = select.pieces();
+    let last = pieces.len() - 1;
+    for (number, (model, text)) in pieces.into_iter().enumerate() {
+        let length = text.chars().count();
+        if at < length || number == last {
+            let Some(model) = model else { break };
+            let before: String = text.chars().take(at).collect();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            return (
+                model,
+                format!("{}, line {line}, column {column}", model.file),
+            );
+        }
+        at -= length;
+    }
+    (select.model, select.model.file.clone())
 }
 
 /// How the rows of a model's view are read: as the only table of a dataset, with the types that the model declares where
@@ -181,7 +197,7 @@ pub(super) fn columns(
     model: &Model,
 ) -> anyhow::Result<Vec<Column>> {
     let read = catalogue::read(client, view, OWN_SCHEMA, &|_, _| true);
-    let read = read.with_context(|| format!("{}: model `{}`", model.file, model.name))?;
+    let read = read.with_context(|| format!("{}: {}", model.file, model.it()))?;
     let table = read
         .into_iter()
         .next()

@@ -1,5 +1,6 @@
 //! FROM: tables, sub-selects and joins.
 
+use dataset::Place;
 use sqlparser::ast::{
     Expr, Ident, Join as SqlJoin, JoinConstraint, JoinOperator, ObjectName, TableAlias,
     TableFactor, TableWithJoins,
@@ -9,8 +10,9 @@ use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Comparison, Join, Node, OutputColumn, Relation, Resolved, Scalar};
 use super::super::types::Type;
 use super::query;
-use super::resolver::{Context, Resolver, columns_of};
+use super::resolver::{Context, Resolver, Shared, columns_of};
 use super::scope::{Named, Scope, Visible};
+use crate::model::from_names::{called, place_of as place_of_name};
 use crate::model::identifier::folded;
 use crate::model::optimize::is_hashable;
 
@@ -71,7 +73,7 @@ impl Resolver<'_> {
                 let mut resolved = self.query(subquery)?;
                 self.settle(&mut resolved);
                 let name = alias.as_ref().map(|alias| folded(&alias.name));
-                self.visible(resolved, name.unwrap_or_default(), alias.as_ref())
+                self.visible(resolved, name.unwrap_or_default(), None, alias.as_ref())
             }
             TableFactor::NestedJoin {
                 table_with_joins,
@@ -85,30 +87,33 @@ impl Resolver<'_> {
     }
 
     fn named_table(&mut self, name: &ObjectName, alias: Option<&TableAlias>) -> Result<From> {
-        let ObjectName(parts) = name;
-        let (1, Some(identifier)) = (parts.len(), parts[0].as_ident()) else {
+        let (Some((of, own)), Some(table)) = (place_of_name(name), called(name, self.schema))
+        else {
             return Err(Refusal::of(
                 name,
-                "is named with its schema: leave the schema out, it is the dataset's or --schema's",
+                "is not a table, with its schema before it or without one",
             ));
         };
-        let table = folded(identifier);
-        let called = alias.map_or_else(|| table.clone(), |alias| folded(&alias.name));
-        let shared = self.shared.iter().rev().find(|shared| shared.name == table);
-        if let Some(shared) = shared {
+        let known = alias.map_or(own, |alias| folded(&alias.name));
+        let is_shared = |shared: &&Shared| of.is_none() && shared.name == table;
+        if let Some(shared) = self.shared.iter().rev().find(is_shared) {
             let resolved = Resolved {
                 relation: Relation::Shared(shared.relation.clone()),
                 columns: shared.columns.clone(),
                 is_open: shared.is_open,
             };
-            return self.visible(resolved, called, alias);
+            return self.visible(resolved, known, None, alias);
+        }
+        if of.is_none() && Place::parse(&table).is_some() {
+            // What a run calls a table of another schema looks so.
+            return Err(Refusal::of(name, "has a dot in its name"));
         }
         if let Some(column) = alias.and_then(|alias| alias.columns.first()) {
             // Only the columns that the SELECT names are read, so that their places in the table aren't known.
             return Err(Refusal::at(
                 place_of(&column.name),
                 format!(
-                    "`{}` renames a column of a table: rename it in a sub-select, (SELECT … AS {}) AS {called}",
+                    "`{}` renames a column of a table: rename it in a sub-select, (SELECT … AS {}) AS {known}",
                     column.name, column.name
                 ),
             ));
@@ -123,7 +128,7 @@ impl Resolver<'_> {
         let columns = found.columns.as_deref().unwrap_or_default();
         let resolved = Resolved {
             relation: Relation::Table {
-                name: table,
+                name: table.clone(),
                 columns: columns.iter().map(|column| column.name.clone()).collect(),
             },
             columns: columns
@@ -136,13 +141,15 @@ impl Resolver<'_> {
                 .collect(),
             is_open: found.columns.is_none(),
         };
-        self.visible(resolved, called, alias)
+        let table = alias.is_none().then_some(table);
+        self.visible(resolved, known, table, alias)
     }
 
     fn visible(
         &mut self,
         mut resolved: Resolved,
         name: String,
+        table: Option<String>,
         alias: Option<&TableAlias>,
     ) -> Result<From> {
         if let Some(alias) = alias {
@@ -174,6 +181,7 @@ impl Resolver<'_> {
             scope: Scope {
                 tables: vec![Visible {
                     name,
+                    table,
                     columns: columns.clone(),
                     is_open: resolved.is_open,
                 }],
@@ -353,7 +361,7 @@ fn check_names(left: &Scope, right: &Scope) -> Result<()> {
         .tables
         .iter()
         .filter(named)
-        .find(|table| left.tables.iter().any(|other| other.name == table.name));
+        .find(|table| left.tables.iter().any(|other| clash(table, other)));
     match twice {
         Some(table) => Err(Refusal::at(
             super::super::tree::Place::default(),
@@ -364,6 +372,15 @@ fn check_names(left: &Scope, right: &Scope) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Whether two tables of FROM cannot be told apart. Two that have no alias and are of different schemas can be.
+fn clash(one: &Visible, other: &Visible) -> bool {
+    let are_told_apart = match (&one.table, &other.table) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    };
+    one.name == other.name && !are_told_apart
 }
 
 fn join(

@@ -27,6 +27,8 @@ mod select;
 mod time;
 mod window;
 
+use std::sync::Arc;
+
 use sqlparser::ast::Query;
 
 use super::catalog::Catalog;
@@ -34,18 +36,47 @@ use super::refusal::Result;
 use super::tree::Resolved;
 use resolver::Resolver;
 
-/// Resolves a query over the tables of a catalogue.
+pub(crate) use resolver::Shared;
+
+/// Resolves a query over the tables of a catalogue, where names without a schema are of `schema`, and over models that it names
+/// as if WITH named them.
 ///
 /// # Errors
 /// The first construct that Postgres would not accept, or that isn't known to be equal.
-pub(crate) fn resolve(query: &Query, catalog: &Catalog) -> Result<Resolved> {
+pub(crate) fn resolve(
+    query: &Query,
+    schema: &str,
+    models: Vec<Shared>,
+    catalog: &Catalog,
+) -> Result<Resolved> {
     let mut resolver = Resolver {
         catalog,
-        shared: Vec::new(),
+        schema,
+        shared: models,
         outer: Vec::new(),
         depth: 0,
     };
     let mut resolved = resolver.query(query)?;
     resolver.settle(&mut resolved);
     Ok(resolved)
+}
+
+/// Resolves a model that others name.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn shared(
+    name: &str,
+    query: &Query,
+    schema: &str,
+    models: Vec<Shared>,
+    catalog: &Catalog,
+) -> Result<Shared> {
+    let resolved = resolve(query, schema, models, catalog)?;
+    Ok(Shared {
+        name: name.to_owned(),
+        relation: Arc::new(resolved.relation),
+        columns: resolved.columns,
+        is_open: resolved.is_open,
+    })
 }

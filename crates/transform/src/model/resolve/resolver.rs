@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use dataset::Place;
+use sqlparser::ast::Ident;
+
 use super::super::catalog::Catalog;
 use super::super::refusal::{Refusal, Result};
-use super::super::tree::{OutputColumn, Place, Relation, Resolved, Scalar};
+use super::super::tree::{self, OutputColumn, Relation, Resolved, Scalar};
 use super::super::types::Type;
 use super::around::Around;
 use super::scope::Scope;
+use crate::model::identifier::folded;
 
 /// How deep expressions and SELECTs may be nested.
 const DEEPEST: usize = 400;
@@ -15,6 +19,8 @@ const DEEPEST: usize = 400;
 /// What a SELECT is resolved with.
 pub(super) struct Resolver<'a> {
     pub(super) catalog: &'a Catalog,
+    /// The schema that names without one are of.
+    pub(super) schema: &'a str,
     /// What WITH names, the innermost last.
     pub(super) shared: Vec<Shared>,
     /// The queries around a sub-select, the innermost last.
@@ -22,10 +28,10 @@ pub(super) struct Resolver<'a> {
     pub(super) depth: usize,
 }
 
-/// What WITH names.
+/// What WITH names, or another model.
 #[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) name: String,
+pub(crate) struct Shared {
+    pub(crate) name: String,
     pub(super) relation: Arc<Relation>,
     pub(super) columns: Vec<OutputColumn>,
     /// Whether there are columns that aren't known.
@@ -59,7 +65,7 @@ impl Resolver<'_> {
     pub(super) fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth == DEEPEST {
             return Err(Refusal::at(
-                Place::default(),
+                tree::Place::default(),
                 format!("it is nested more than {DEEPEST} deep"),
             ));
         }
@@ -67,6 +73,12 @@ impl Resolver<'_> {
         let result = run(self);
         self.depth -= 1;
         result
+    }
+
+    /// What a run calls the table that is named with its schema.
+    pub(super) fn place_called(&self, schema: &Ident, name: &Ident) -> String {
+        let (schema, name) = (folded(schema), folded(name));
+        Place { schema, name }.called(self.schema)
     }
 
     /// Gives columns of no type that of text, as Postgres does where a SELECT ends.

@@ -14,7 +14,7 @@ use super::super::refusal::{Refusal, Result, place, place_of};
 use super::super::tree::{Comparison, Derived, Field, Function, Node, Place, Scalar, Value};
 use super::super::types::Type;
 use super::resolver::{Context, Resolver};
-use super::scope::Scope;
+use super::scope::{Of, Scope};
 use super::time;
 use crate::model::identifier::folded;
 
@@ -35,11 +35,20 @@ impl Resolver<'_> {
             Expr::Nested(inner) => self.scalar(inner, context)?,
             Expr::Identifier(name) => self.column(None, name, context)?,
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-                [table, name] => self.column(Some(table), name, context)?,
+                [table, name] => self.column(Some(Of::Name(table)), name, context)?,
+                [schema, table, name] => {
+                    let called = self.place_called(schema, table);
+                    let of = Of::Placed {
+                        schema,
+                        name: table,
+                        called: &called,
+                    };
+                    self.column(Some(of), name, context)?
+                }
                 _ => {
                     return Err(Refusal::of(
                         expr,
-                        "names a schema: name the column with its table alone",
+                        "names a database: name the column with its table alone",
                     ));
                 }
             },
@@ -352,7 +361,7 @@ impl Resolver<'_> {
 
     fn column(
         &mut self,
-        table: Option<&Ident>,
+        table: Option<Of<'_>>,
         name: &Ident,
         context: Context<'_>,
     ) -> Result<Scalar> {
@@ -375,7 +384,7 @@ impl Resolver<'_> {
             Some(table) => format!("{table}.{name}"),
             None => name.to_string(),
         };
-        let at = place_of(table.unwrap_or(name));
+        let at = table.map_or_else(|| place_of(name), Of::at);
         if let Some(around) = self.outer.last().filter(|around| around.in_where)
             && let Some(found) = of(&around.scope)?
         {

@@ -1,9 +1,11 @@
 //! Names: which table and column each stands for, by Postgres's rules.
 
+use std::fmt::{self, Display};
+
 use sqlparser::ast::Ident;
 
 use super::super::refusal::{Refusal, Result, place_of};
-use super::super::tree::{Derived, Scalar};
+use super::super::tree::{Derived, Place, Scalar};
 use super::super::types::Type;
 use crate::model::identifier::folded;
 
@@ -20,6 +22,8 @@ pub(super) struct Scope {
 #[derive(Debug, Clone)]
 pub(super) struct Visible {
     pub(super) name: String,
+    /// What a run calls the table, if it is one and has no alias: its schema may stand before its name.
+    pub(super) table: Option<String>,
     pub(super) columns: Vec<Named>,
     /// Whether the table may have more columns than are known without a database.
     pub(super) is_open: bool,
@@ -88,10 +92,11 @@ impl Scope {
     ///
     /// # Errors
     /// If the table has no such column, or there are two tables of the name.
-    pub(super) fn qualified(&self, table: &Ident, name: &Ident) -> Result<Option<Scalar>> {
+    pub(super) fn qualified(&self, table: Of<'_>, name: &Ident) -> Result<Option<Scalar>> {
         let Some(found) = self.table(table)? else {
             return Ok(None);
         };
+        let at = table.at();
         let wanted = folded(name);
         let columns: Vec<&Named> = found
             .columns
@@ -99,32 +104,67 @@ impl Scope {
             .filter(|column| column.name == wanted)
             .collect();
         match columns.as_slice() {
-            [column] => Ok(Some(column.value.clone().at(place_of(table)))),
-            [] if found.is_open => Ok(Some(of_any(table))),
+            [column] => Ok(Some(column.value.clone().at(at))),
+            [] if found.is_open => Ok(Some(Scalar::column(0, Type::Any, Derived::None).at(at))),
             [] => Err(Refusal::at(
-                place_of(table),
+                at,
                 format!("column `{table}.{name}` does not exist"),
             )),
             _ => Err(Refusal::at(
-                place_of(table),
+                at,
                 format!("`{table}.{name}` is several columns"),
             )),
         }
     }
 
-    /// The table that this name stands for.
+    /// The table that this name stands for: one of its alias, or of its own name if it has none. Where a schema stands before it,
+    /// it is the table of that schema, if it has no alias.
     ///
     /// # Errors
     /// If there are several.
-    pub(super) fn table(&self, name: &Ident) -> Result<Option<&Visible>> {
-        let wanted = folded(name);
-        let mut found = self.tables.iter().filter(|table| table.name == wanted);
+    pub(super) fn table(&self, of: Of<'_>) -> Result<Option<&Visible>> {
+        let is_it = |table: &&Visible| match of {
+            Of::Name(name) => table.name == folded(name),
+            Of::Placed { called, .. } => table.table.as_deref() == Some(called),
+        };
+        let mut found = self.tables.iter().filter(is_it);
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => Err(Refusal::at(
-                place_of(name),
-                format!("`{name}` is the name of several tables: give them aliases"),
+                of.at(),
+                format!("`{of}` is the name of several tables: give them aliases"),
             )),
             (found, _) => Ok(found),
+        }
+    }
+}
+
+/// What stands before a column's name, or a `*`.
+#[derive(Clone, Copy)]
+pub(super) enum Of<'a> {
+    /// A table's alias, or its name.
+    Name(&'a Ident),
+    /// A table with its schema, and what a run calls that.
+    Placed {
+        schema: &'a Ident,
+        name: &'a Ident,
+        called: &'a str,
+    },
+}
+
+impl Of<'_> {
+    /// Where it stands.
+    pub(super) fn at(self) -> Place {
+        match self {
+            Self::Name(name) | Self::Placed { schema: name, .. } => place_of(name),
+        }
+    }
+}
+
+impl Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name}"),
+            Self::Placed { schema, name, .. } => write!(f, "{schema}.{name}"),
         }
     }
 }

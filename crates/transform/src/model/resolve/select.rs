@@ -14,7 +14,7 @@ use super::super::types::Type;
 use super::correlated::Selected;
 use super::query::{named, position};
 use super::resolver::{Context, Resolver};
-use super::scope::Scope;
+use super::scope::{Of, Scope};
 use super::{grouping, names};
 use crate::model::expression::equality;
 use crate::model::identifier::folded;
@@ -204,11 +204,20 @@ impl Resolver<'_> {
                 SelectItemQualifiedWildcardKind::ObjectName(name),
                 options,
             ) if is_bare(options) => {
-                let table = match name.0.as_slice() {
-                    [part] => part.as_ident(),
+                let parts = name.0.iter().map(|part| part.as_ident());
+                let parts: Option<Vec<_>> = parts.collect();
+                let found = match parts.as_deref() {
+                    Some([table]) => scope.table(Of::Name(table))?,
+                    Some([schema, name]) => {
+                        let called = &self.place_called(schema, name);
+                        scope.table(Of::Placed {
+                            schema,
+                            name,
+                            called,
+                        })?
+                    }
                     _ => None,
                 };
-                let found = table.map(|table| scope.table(table)).transpose()?.flatten();
                 let Some(found) = found else {
                     return Err(Refusal::of(item, "names no table of FROM"));
                 };

@@ -171,7 +171,9 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     };
     let refused = |why: String| Err(Kind::Usage.error(format!("--to-postgres {schema}: {why}")));
-    if *schema == options.schema {
+    let tables = options.dataset.tables.iter();
+    let mut places = tables.flat_map(|table| &table.place);
+    if *schema == options.schema || places.any(|place| place.schema == *schema) {
         return refused(
             "that is where the tables lie that are read: name another schema".to_owned(),
         );
