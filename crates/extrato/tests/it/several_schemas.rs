@@ -67,16 +67,17 @@ fn each_table_is_that_of_its_schema_in_both_engines_whatever_the_search_path_is(
             assert_eq!(given.code, 0, "{path}: {arguments:?}: {}", given.stderr);
             given
         };
-        for select in SELECTS {
+        let is_of_two = path.contains(',');
+        let selects = SELECTS.into_iter();
+        for select in selects.filter(|select| is_of_two || select.contains("FROM orders")) {
             let expected = csv_of(&mut client, select);
             assert!(expected.lines().count() > 1, "{path}: {select}");
-            let given = run(&[select, "--out", "-", "-q"]).stdout;
-            assert_eq!(given, expected, "{path}: {select}");
+            let given = run(&[select, "--out", "-"]);
+            assert_eq!(given.stdout, expected, "{path}: {select}");
             if path == "archive, sales" {
-                let given = run(&[select, "--out", "-", "-q", "--engine", "postgres"]).stdout;
+                in_polars += usize::from(!given.stderr.contains("scratch database"));
+                let given = run(&[select, "--out", "-", "--engine", "postgres"]).stdout;
                 assert_eq!(given, expected, "in a scratch database: {select}");
-                let explained = run(&[select, "--explain", "--json"]).json();
-                in_polars += usize::from(explained[0]["engine"] == "polars");
             }
         }
     }
