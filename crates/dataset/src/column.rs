@@ -116,6 +116,13 @@ impl ColumnType {
     ];
 }
 
+impl ColumnType {
+    /// The names of all types but numeric, which has digits of its own.
+    pub(crate) fn plain_names() -> [&'static str; 15] {
+        Self::PLAIN.map(|kind| kind.name())
+    }
+}
+
 impl FromStr for ColumnType {
     type Err = String;
 

@@ -12,12 +12,13 @@ use crate::dataset::{Dataset, Table};
 use crate::failure::{Kind, OrFail};
 use crate::model::{DESCRIPTION, Driving, Model};
 use crate::nearest::did_you_mean;
+use crate::output_check::CheckDescription;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Description {
+pub(crate) struct Description {
     name: String,
     schema: Option<String>,
     #[serde(rename = "table", default)]
@@ -42,12 +43,14 @@ struct ModelDescription {
     stream: Option<String>,
     #[serde(alias = "driving")]
     reconcile: Option<Driving>,
+    #[serde(rename = "check", default)]
+    checks: Vec<CheckDescription>,
     #[serde(default)]
     columns: toml::Table,
 }
 
 /// Entries of a model that had other names before, and are still read under these.
-const FORMER: [(&str, &str); 3] = [
+pub(crate) const FORMER: [(&str, &str); 3] = [
     ("hidden", "not_written"),
     ("order_in_partition", "order_by_in_file"),
     ("driving", "reconcile"),
@@ -230,6 +233,14 @@ impl ModelDescription {
                 Err(why) => return Ok(Err(format!("column `{column}`: {why}"))),
             }
         }
+        let mut checks = Vec::new();
+        for check in self.checks {
+            let open = |name: &str| Ok((folder.read(name)?, folder.display(name)));
+            match check.read(&self.name, open)? {
+                Ok(check) => checks.push(check),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
         Ok(Ok(Model {
             name: self.name,
             file: folder.display(&self.file),
@@ -241,6 +252,8 @@ impl ModelDescription {
             order_in_partition: self.order_by_in_file,
             stream: self.stream,
             driving: self.reconcile,
+            checks,
+            ..Model::default()
         }))
     }
 }

@@ -15,6 +15,8 @@ pub mod load_rules;
 mod load_section;
 mod model;
 mod nearest;
+mod output_check;
+pub mod reference;
 
 pub use column::{
     Collation, Column, ColumnType, LONGEST_NAME_BYTES, Letters, MAX_PRECISION, TableSchema,
@@ -23,6 +25,7 @@ pub use column::{
 pub use dataset::{Dataset, Table};
 pub use model::{Driving, Model, is_model_name, is_of_model_name};
 pub use nearest::did_you_mean;
+pub use output_check::{Check, RowCount, Rule};
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::column::ColumnType;
 use crate::failure::Kind;
+use crate::output_check::Check;
 
 /// The file that describes a dataset.
 pub(crate) const DESCRIPTION: &str = "dataset.toml";
@@ -34,6 +35,12 @@ pub struct Model {
     pub stream: Option<String>,
     /// The table whose rows must all be accounted for. A model that aggregates has none.
     pub driving: Option<Driving>,
+    /// What its output must be, or nothing is published.
+    pub checks: Vec<Check>,
+    /// The model whose output it checks: it must give no row, and is written nowhere.
+    pub checked_model: Option<String>,
+    /// How many lines stand in its text before those of its file.
+    pub lines_before: usize,
 }
 
 /// What a model is reconciled against.

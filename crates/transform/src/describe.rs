@@ -7,7 +7,7 @@ use dataset::{Column, ColumnType, Dataset, Model};
 use serde::Serialize;
 
 use crate::completed;
-use crate::declared::{self, declared, live_tables};
+use crate::declared::{self, declared, live_tables, with_checks_apart};
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
@@ -15,6 +15,7 @@ use crate::model::projection::Needed;
 use crate::model::schema_sql;
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
+use crate::sink::accepted;
 
 /// A model, described.
 #[derive(Debug, Clone, Serialize)]
@@ -35,12 +36,14 @@ pub struct Described {
     pub order_in_partition: Vec<String>,
     /// The table that it can be run over in parts.
     pub stream: Option<String>,
+    /// What is checked of its output before it is published.
+    pub checks: Vec<String>,
     /// What it reads, in the dataset's order.
     pub reads: Vec<TableRead>,
     /// What runs it, as far as that is known without a database.
     #[serde(flatten)]
     pub run_by: RunBy,
-    /// Why it cannot be run over the tables of the database that was asked.
+    /// Why it cannot be run, as far as was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
@@ -146,8 +149,16 @@ pub fn describe_live(
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Described>> {
     let source = Source::Database(settings);
+    let asked = &options.dataset;
+    let apart = with_checks_apart(options);
+    let options = apart.as_ref().unwrap_or(options);
     let declared = declared(&source, options, cancel)?;
     let options = declared.as_ref().unwrap_or(options);
+    options
+        .dataset
+        .models
+        .iter()
+        .try_for_each(accepted::check)?;
     let selects = route::parse(options)?;
     let routes = source.routes(&selects, options, cancel)?;
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
@@ -179,6 +190,11 @@ pub fn describe_live(
             }
             model.run_by = route.into();
             model
+        })
+        .filter_map(|mut model| {
+            let asked = asked.models.iter().find(|of| of.name == model.model)?;
+            model.checks = names_of_checks(asked);
+            Some(model)
         })
         .collect())
 }
@@ -246,10 +262,18 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                 })
                 .collect(),
             run_by: route.into(),
-            refused: None,
+            checks: names_of_checks(model),
+            refused: accepted::check(&declared)
+                .err()
+                .map(|why| format!("{why:#}")),
         }
     });
     Ok(described.collect())
+}
+
+fn names_of_checks(model: &Model) -> Vec<String> {
+    let checks = model.checks.iter();
+    checks.map(|check| check.name.clone()).collect()
 }
 
 fn columns_read(

@@ -61,6 +61,7 @@
 //! ```
 
 pub mod check;
+pub mod checked;
 pub mod cli;
 mod completed;
 mod declared;

@@ -61,7 +61,10 @@ impl Refusal {
     fn place(&self, model: &Model) -> String {
         match self.at {
             Place { line: 0, .. } => model.file.clone(),
-            Place { line, column } => format!("{}, line {line}, column {column}", model.file),
+            Place { line, column } => {
+                let line = line.saturating_sub(model.lines_before as u64).max(1);
+                format!("{}, line {line}, column {column}", model.file)
+            }
         }
     }
 }

@@ -74,6 +74,7 @@ fn refused(
         Some(at) => {
             let before: String = model.sql.chars().take(at).collect();
             let line = before.matches('\n').count() + 1;
+            let line = line.saturating_sub(model.lines_before).max(1);
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
             format!("{}, line {line}, column {column}", model.file)
         }
