@@ -175,8 +175,10 @@ fn text_of(model: &Described) -> String {
 }
 
 fn read(table: &TableRead) -> String {
+    let rows = table.rows.iter();
+    let rows: String = rows.map(|rows| format!("; on the server {rows}")).collect();
     match &table.columns {
-        Some(columns) => format!("{}: {}", table.table, columns.join(", ")),
+        Some(columns) => format!("{}: {}{rows}", table.table, columns.join(", ")),
         None => format!(
             "{}: those of its columns that the SELECT names",
             table.table

@@ -3,7 +3,7 @@
 use database::catalogue::{self, inventory};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
-use dataset::{Column, ColumnType, Dataset, Model};
+use dataset::{Column, ColumnType, Dataset, Model, RowsRead, Table};
 use serde::Serialize;
 
 use crate::completed;
@@ -81,6 +81,9 @@ pub struct TableRead {
     /// The columns that leave the server; `None` if only the database can tell, since the dataset has no
     /// `schema.sql` that says which the table has.
     pub columns: Option<Vec<String>>,
+    /// Which of its rows leave the server, as its SQL says it; none for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
 }
 
 /// What runs a model.
@@ -259,6 +262,7 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                 .map(|table| TableRead {
                     table: table.to_owned(),
                     columns: columns_read(select, table, made.get(table)),
+                    rows: dataset.table(table).and_then(rows_read),
                 })
                 .collect(),
             run_by: route.into(),
@@ -269,6 +273,23 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
         }
     });
     Ok(described.collect())
+}
+
+fn rows_read(table: &Table) -> Option<String> {
+    let RowsRead {
+        condition,
+        order_by,
+        limit,
+    } = &table.rows;
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(condition.as_ref().map(|of| format!("WHERE {of}")));
+    if let Some(limit) = limit {
+        if !order_by.is_empty() {
+            parts.push(format!("ORDER BY {}", order_by.join(", ")));
+        }
+        parts.push(format!("LIMIT {limit}"));
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 fn names_of_checks(model: &Model) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Names: which table and column each stands for, by Postgres's rules.
 
+use dataset::nearest;
 use sqlparser::ast::Ident;
 
 use super::super::refusal::{Refusal, Result, place_of};
@@ -23,6 +24,8 @@ pub(super) struct Visible {
     pub(super) columns: Vec<Named>,
     /// Whether the table may have more columns than are known without a database.
     pub(super) is_open: bool,
+    /// The names of columns that the table has, and that are not read.
+    pub(super) unread: Vec<String>,
 }
 
 /// A column with its name.
@@ -103,13 +106,21 @@ impl Scope {
             [] if found.is_open => Ok(Some(of_any(table))),
             [] => Err(Refusal::at(
                 place_of(table),
-                format!("column `{table}.{name}` does not exist"),
+                format!(
+                    "column `{table}.{name}` does not exist{}",
+                    meant([found], &wanted)
+                ),
             )),
             _ => Err(Refusal::at(
                 place_of(table),
                 format!("`{table}.{name}` is several columns"),
             )),
         }
+    }
+
+    /// `; did you mean …?` for the name of a column that there isn't.
+    pub(super) fn meant(&self, name: &Ident) -> String {
+        meant(&self.tables, &folded(name))
     }
 
     /// The table that this name stands for.
@@ -127,6 +138,24 @@ impl Scope {
             (found, _) => Ok(found),
         }
     }
+}
+
+/// `; did you mean …?`, with the table, if one of these has a column that is named like that.
+fn meant<'t>(tables: impl IntoIterator<Item = &'t Visible> + Clone, name: &str) -> String {
+    let columns = |table: &'t Visible| {
+        let read = table.columns.iter().map(|column| column.name.as_str());
+        read.chain(table.unread.iter().map(String::as_str))
+    };
+    let names = tables.clone().into_iter().flat_map(columns);
+    let Some(meant) = nearest(name, names) else {
+        return String::new();
+    };
+    let of = tables
+        .into_iter()
+        .find(|table| columns(table).any(|column| column == meant));
+    of.map_or_else(String::new, |table| {
+        format!("; did you mean `{}.{meant}`?", table.name)
+    })
 }
 
 /// A column of which nothing is known.
