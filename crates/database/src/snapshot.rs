@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use dataset::Dataset;
 use dataset::failure::Kind;
+use dataset::{Dataset, RowsRead};
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
@@ -243,25 +243,26 @@ impl Snapshot {
             list.collect::<Vec<_>>().join(", "),
             of_place(table)
         );
-        let copy =
-            |condition: &str| format!("COPY ({select}{condition}) TO STDOUT (FORMAT {form})");
+        let copy = |blocks: &[String]| {
+            let rows = rows_sql(&table.rows, blocks);
+            format!("COPY ({select}{rows}) TO STDOUT (FORMAT {form})")
+        };
         let parts = u32::try_from(parts)
             .unwrap_or(u32::MAX)
             .min(table.pages / min_pages.max(1))
             .max(1);
         // Who may read some columns may not read where a row lies.
-        if parts == 1 || !table.is_readable {
-            return vec![copy("")];
+        if parts == 1 || !table.is_readable || table.rows.limit.is_some() {
+            return vec![copy(&[])];
         }
         let start = |part: u32| u64::from(table.pages) * u64::from(part) / u64::from(parts);
         (0..parts)
             .map(|part| {
-                let from = format!(" WHERE ctid >= '({},0)'", start(part));
-                let to = match part + 1 {
-                    next if next == parts => String::new(),
-                    next => format!(" AND ctid < '({},0)'", start(next)),
-                };
-                copy(&(from + &to))
+                let mut blocks = vec![format!("ctid >= '({},0)'", start(part))];
+                if part + 1 < parts {
+                    blocks.push(format!("ctid < '({},0)'", start(part + 1)));
+                }
+                copy(&blocks)
             })
             .collect()
     }
@@ -289,6 +290,27 @@ impl Snapshot {
 /// A table with its schema, quoted.
 fn of_place(table: &LiveTable) -> String {
     qualified(&table.place.schema, &table.place.name)
+}
+
+/// What stands behind FROM to read these rows of a table, of those of which the other conditions are true.
+fn rows_sql(rows: &RowsRead, conditions: &[String]) -> String {
+    let condition = rows
+        .condition
+        .iter()
+        .map(|condition| format!("({condition})"));
+    let conditions: Vec<String> = conditions.iter().cloned().chain(condition).collect();
+    let mut sql = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", conditions.join(" AND ")),
+    };
+    if let Some(limit) = rows.limit {
+        let columns: Vec<String> = rows.order_by.iter().map(|name| quoted(name)).collect();
+        if !columns.is_empty() {
+            sql += &format!(" ORDER BY {}", columns.join(", "));
+        }
+        sql += &format!(" LIMIT {limit}");
+    }
+    sql
 }
 
 /// Refuses a column that the role may not read.

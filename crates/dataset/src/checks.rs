@@ -4,6 +4,7 @@ use crate::column::{ColumnType, LONGEST_NAME_BYTES};
 use crate::dataset::{Dataset, Table};
 use crate::model::{Driving, Model, is_model_name, twice};
 use crate::nearest::did_you_mean;
+use crate::output_check::{Check, RowCount, Rule};
 
 /// Where in `dataset.toml` something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,12 +110,56 @@ impl Model {
         if self.driving.as_ref().is_some_and(is_keyless) {
             problems.push("`reconcile.key` is empty".to_owned());
         }
+        problems.extend(self.wrong_checks());
         // Without a declaration it is the SELECT that says which there are.
         if !self.columns.is_empty() {
             problems.extend(self.unknown_columns());
             if self.visible_columns().next().is_none() {
                 problems.push("no column is left to write".to_owned());
             }
+        }
+        problems
+    }
+
+    /// All that is wrong with the checks of the model; that a column is missing only where its columns are known.
+    fn wrong_checks(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let names = self.checks.iter().map(|check| check.name.as_str());
+        if let Some(name) = twice(names) {
+            problems.push(format!("the check `{name}` stands there twice"));
+        }
+        for Check { name, rule } in &self.checks {
+            let columns = rule.columns();
+            let why = match rule {
+                Rule::NotNull(_) | Rule::Unique(_) | Rule::AcceptedValues(_)
+                    if columns.is_empty() =>
+                {
+                    Some("names no column".to_owned())
+                }
+                Rule::Unique(_) => twice(columns.iter().copied())
+                    .map(|column| format!("names the column `{column}` twice")),
+                Rule::RowCount(RowCount {
+                    min: None,
+                    max: None,
+                }) => Some("has neither min nor max".to_owned()),
+                Rule::RowCount(RowCount {
+                    min: Some(min),
+                    max: Some(max),
+                }) if min > max => Some(format!("has a min of {min} above its max of {max}")),
+                _ => None,
+            };
+            problems.extend(why.map(|why| format!("the check `{name}` {why}")));
+            if self.columns.is_empty() {
+                continue;
+            }
+            let known = || self.columns.iter().map(|(name, _)| name.as_str());
+            let unknown = columns.iter().filter(|column| !self.has_column(column));
+            problems.extend(unknown.map(|column| {
+                format!(
+                    "the check `{name}` names `{column}`, which is none of its columns{}",
+                    did_you_mean(column, known())
+                )
+            }));
         }
         problems
     }

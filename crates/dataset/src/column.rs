@@ -116,6 +116,13 @@ impl ColumnType {
     ];
 }
 
+impl ColumnType {
+    /// The names of all types but numeric, which has digits of its own.
+    pub(crate) fn plain_names() -> [&'static str; 15] {
+        Self::PLAIN.map(|kind| kind.name())
+    }
+}
+
 impl FromStr for ColumnType {
     type Err = String;
 
@@ -241,13 +248,24 @@ impl Collation {
 }
 
 /// A live table: its columns in their order, and its size.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TableSchema {
     /// The table's name, without the schema.
     pub name: String,
-    /// The columns, in the table's order.
+    /// The columns that are read, in the table's order.
     pub columns: Vec<Column>,
+    /// The names of its other columns, as far as they are known: one of them may be meant by a name that there isn't.
+    pub unread: Vec<String>,
 }
+
+/// Equal are tables of one name with the same columns to read.
+impl PartialEq for TableSchema {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.columns) == (&other.name, &other.columns)
+    }
+}
+
+impl Eq for TableSchema {}
 
 #[cfg(test)]
 mod tests {

@@ -33,6 +33,17 @@ pub struct Dataset {
     pub constraints_sql: String,
 }
 
+/// Which rows of a table leave the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowsRead {
+    /// An expression of SQL that is true of them, as the server understands it.
+    pub condition: Option<String>,
+    /// The columns by which the first are the first, where there are not to be more.
+    pub order_by: Vec<String>,
+    /// How many there are at most.
+    pub limit: Option<u64>,
+}
+
 /// A table of a dataset. Its columns come from the live database.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +69,9 @@ pub struct Table {
     /// The columns that a run reads as the server sends them, whatever their types are: nothing of ours decodes them.
     #[serde(skip)]
     pub as_is: Vec<String>,
+    /// The rows that a run reads; all, unless a query says otherwise.
+    #[serde(skip)]
+    pub rows: RowsRead,
     /// How its files are read.
     #[serde(default, deserialize_with = "load_section::rules")]
     pub load: LoadRules,

@@ -12,13 +12,14 @@ use crate::dataset::{Dataset, Table};
 use crate::failure::{Kind, OrFail};
 use crate::model::{DESCRIPTION, Driving, Model};
 use crate::nearest::did_you_mean;
+use crate::output_check::CheckDescription;
 use crate::place::Place;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Description {
+pub(crate) struct Description {
     name: String,
     schema: Option<String>,
     #[serde(rename = "table", default)]
@@ -43,12 +44,14 @@ struct ModelDescription {
     stream: Option<String>,
     #[serde(alias = "driving")]
     reconcile: Option<Driving>,
+    #[serde(rename = "check", default)]
+    checks: Vec<CheckDescription>,
     #[serde(default)]
     columns: toml::Table,
 }
 
 /// Entries of a model that had other names before, and are still read under these.
-const FORMER: [(&str, &str); 3] = [
+pub(crate) const FORMER: [(&str, &str); 3] = [
     ("hidden", "not_written"),
     ("order_in_partition", "order_by_in_file"),
     ("driving", "reconcile"),
@@ -247,6 +250,14 @@ impl ModelDescription {
                 Err(why) => return Ok(Err(format!("column `{column}`: {why}"))),
             }
         }
+        let mut checks = Vec::new();
+        for check in self.checks {
+            let open = |name: &str| Ok((folder.read(name)?, folder.display(name)));
+            match check.read(&self.name, open)? {
+                Ok(check) => checks.push(check),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
         Ok(Ok(Model {
             name: self.name,
             file: folder.display(&self.file),
@@ -261,6 +272,8 @@ impl ModelDescription {
             stream: self.stream,
             stream_place: None,
             driving: self.reconcile,
+            checks,
+            ..Model::default()
         }))
     }
 }

@@ -15,15 +15,18 @@ pub mod load_rules;
 mod load_section;
 mod model;
 mod nearest;
+mod output_check;
 mod place;
+pub mod reference;
 
 pub use column::{
     Collation, Column, ColumnType, LONGEST_NAME_BYTES, Letters, MAX_PRECISION, TableSchema,
     TextKind, TextTraits,
 };
-pub use dataset::{Dataset, Table};
+pub use dataset::{Dataset, RowsRead, Table};
 pub use model::{Driving, Model, is_model_name, is_of_model_name};
-pub use nearest::did_you_mean;
+pub use nearest::{did_you_mean, nearest};
+pub use output_check::{Check, RowCount, Rule};
 pub use place::Place;
 
 #[cfg(test)]

@@ -149,14 +149,18 @@ fn mark_byte(text: &str) -> Result<u8, String> {
     }
 }
 
-/// A bound as it would stand in a file with a decimal point.
 fn bound_text(bound: &toml::Value) -> Result<String, String> {
-    match bound {
-        toml::Value::String(text) => Ok(text.clone()),
-        toml::Value::Integer(number) => Ok(number.to_string()),
-        toml::Value::Float(number) => Ok(number.to_string()),
-        toml::Value::Datetime(time) => Ok(time.to_string()),
-        other => Err(format!("`{other}` is not a bound of a range")),
+    text_of(bound).ok_or_else(|| format!("`{bound}` is not a bound of a range"))
+}
+
+/// A text, a number or a time as it would stand in a file with a decimal point; none of any other value.
+pub(crate) fn text_of(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Datetime(time) => Some(time.to_string()),
+        _ => None,
     }
 }
 

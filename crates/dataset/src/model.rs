@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::column::ColumnType;
 use crate::failure::Kind;
+use crate::output_check::Check;
 use crate::place::Place;
 
 /// The file that describes a dataset.
@@ -41,6 +42,12 @@ pub struct Model {
     pub stream_place: Option<Place>,
     /// The table whose rows must all be accounted for. A model that aggregates has none.
     pub driving: Option<Driving>,
+    /// What its output must be, or nothing is published.
+    pub checks: Vec<Check>,
+    /// The model whose output it checks: it must give no row, and is written nowhere.
+    pub checked_model: Option<String>,
+    /// How many lines stand in its text before those of its file.
+    pub lines_before: usize,
 }
 
 /// What a model is reconciled against.

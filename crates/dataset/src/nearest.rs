@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.7;
 
 /// The name among `known` that is most like `name`, if one is like it at all.
-fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let alike = known.into_iter().map(|known| {
         let score = strsim::jaro(&lower, &known.to_lowercase());

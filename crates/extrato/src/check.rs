@@ -54,7 +54,12 @@ pub(crate) fn run(
     for name in names {
         let dataset = Dataset::open(name)?;
         models.extend(match &settings {
-            None => describe::describe(&dataset)?,
+            None => {
+                let described = describe::describe(&dataset)?;
+                let refused = described.iter().filter_map(|model| model.refused.as_ref());
+                problems.extend(refused.map(|why| Kind::Usage.error(why)));
+                described
+            }
             Some(settings) => {
                 let schema = connection.schema.as_deref();
                 let options = Options::of_models(dataset, schema, environment);
@@ -158,6 +163,9 @@ fn text_of(model: &Described) -> String {
         order => format!("by {}", order.join(", ")),
     };
     lines.push(format!("  rows     {order}"));
+    if !model.checks.is_empty() {
+        lines.push(format!("  checks   {}", model.checks.join("\n           ")));
+    }
     let engine = match (&model.run_by.engine, &model.run_by.why) {
         (Engine::Postgres, Some(why)) => {
             format!("a scratch database of the embedded Postgres: {why}")
@@ -172,8 +180,10 @@ fn text_of(model: &Described) -> String {
 }
 
 fn read(table: &TableRead) -> String {
+    let rows = table.rows.iter();
+    let rows: String = rows.map(|rows| format!("; on the server {rows}")).collect();
     match &table.columns {
-        Some(columns) => format!("{}: {}", table.table, columns.join(", ")),
+        Some(columns) => format!("{}: {}{rows}", table.table, columns.join(", ")),
         None => format!(
             "{}: those of its columns that the SELECT names",
             table.table

@@ -5,10 +5,11 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, ConnectionArgs, Environment, transaction};
-use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
+use dataset::{Dataset, reference};
 use serde::Serialize;
 use transform::scaffold::{self, Scaffold, Wanted};
 
@@ -22,7 +23,9 @@ Examples:
   extrato init shop --schema sales --table orders --table customer
   extrato init shop --schema sales --schema archive    tables of both, and a model over them
   extrato init shop --partition-by customer_id
-  extrato init shop --update                           the tables that are new in the database";
+  extrato init shop --update                           the tables that are new in the database
+  extrato init --describe                              what dataset.toml may hold, each entry with an example
+  extrato init --describe --json                       … as the JSON Schema by which editors complete it";
 
 /// Describe a dataset from a database: its tables, and a first model that joins them
 ///
@@ -31,8 +34,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
     /// The folder to write; made if it is absent
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "describe")]
+    folder: Option<PathBuf>,
 
     /// This table, not all of the schema; may be given several times, and with its schema, `sales.orders`
     #[arg(long, value_name = "NAME")]
@@ -45,6 +48,10 @@ pub(crate) struct InitArgs {
     /// Add the tables that DIR/dataset.toml does not list, and change nothing else
     #[arg(long)]
     update: bool,
+
+    /// Print every entry that dataset.toml may have, and write nothing; with --json its JSON Schema
+    #[arg(long, conflicts_with_all = ["folder", "table", "partition_by", "update"])]
+    describe: bool,
 
     /// The database, as postgresql://user@host:port/database?sslmode=verify-full (no password in it:
     /// give that in PGPASSWORD or a passfile). Without it: DATABASE_URL, then the PG* variables
@@ -75,7 +82,9 @@ pub(crate) fn run(
     terminal: &Terminal,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let folder = &arguments.folder;
+    let Some(folder) = arguments.folder.as_ref().filter(|_| !arguments.describe) else {
+        return terminal.answer(&reference::json_schema(), reference::reference);
+    };
     let path = folder.join("dataset.toml");
     if path.exists() && !arguments.update {
         return Err(Kind::Output.error(format!(
@@ -155,15 +164,24 @@ fn write(
     } = scaffold::scaffold(known, wanted, keywords)?;
     fs::create_dir_all(folder).or_fail(Kind::Output, || format!("folder {}", folder.display()))?;
     let of_model = folder.join(format!("{model}.sql"));
+    let schema = folder.join(reference::SCHEMA_FILE);
     // The description last: with it the folder is a dataset.
-    create(&of_model, &sql)?;
-    if let Err(error) = create(path, &description) {
-        let _ = fs::remove_file(&of_model);
-        return Err(error);
+    let new = [
+        (&of_model, &sql),
+        (&schema, &schema_text()?),
+        (&path.to_owned(), &description),
+    ];
+    for (at, (path, text)) in new.iter().enumerate() {
+        if let Err(error) = create(path, text) {
+            for (written, _) in &new[..at] {
+                let _ = fs::remove_file(written);
+            }
+            return Err(error);
+        }
     }
     let dataset = Dataset::open(&folder.display().to_string())?;
     Ok(Written {
-        files: vec![path.to_owned(), of_model],
+        files: vec![path.to_owned(), of_model, schema],
         schema: wanted.schema.clone(),
         tables: dataset.tables.into_iter().map(|table| table.name).collect(),
         model: Some(model),
@@ -172,6 +190,12 @@ fn write(
         partition_by,
         notes,
     })
+}
+
+/// The JSON Schema of `dataset.toml`, by which editors complete it.
+fn schema_text() -> anyhow::Result<String> {
+    let schema = serde_json::to_string_pretty(&reference::json_schema());
+    Ok(schema.context("the schema as JSON")? + "\n")
 }
 
 /// Writes a file that is not there yet, whole or not at all.

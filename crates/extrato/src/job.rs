@@ -54,8 +54,9 @@ pub(crate) fn generate(
             (generator::generate(&settings, &options, cancel)?, server)
         }
     };
-    terminal.result(&report, || {
-        summary::of_generate(&report, terminal.around(server))
+    let around = terminal.around(server);
+    terminal.result(&around.with(&report), || {
+        summary::of_generate(&report, around)
     })
 }
 
@@ -67,11 +68,11 @@ pub(crate) fn load(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
+    loader::check(&options)?;
     let (settings, server) = settings(&arguments.connection, environment)?;
     let report = loader::load(&settings, &options, cancel)?;
-    terminal.result(&report, || {
-        summary::of_load(&report, terminal.around(server))
-    })
+    let around = terminal.around(server);
+    terminal.result(&around.with(&report), || summary::of_load(&report, around))
 }
 
 /// `extrato transform`
@@ -92,12 +93,13 @@ pub(crate) fn transform(
             (transform::run(&settings, &options, cancel)?, server)
         }
     };
+    let around = terminal.around(server);
     let previews = summary::previews(&report, terminal.width());
     // Quiet leaves the summary out, but not the rows that --show asked for.
     match terminal.is_quiet() && !previews.is_empty() {
-        true => terminal.answer(&report, || previews),
-        false => terminal.result(&report, || {
-            summary::of_transform(&report, previews, terminal.around(server))
+        true => terminal.answer(&around.with(&report), || previews),
+        false => terminal.result(&around.with(&report), || {
+            summary::of_transform(&report, previews, around)
         }),
     }
 }

@@ -55,8 +55,9 @@ pub(crate) fn run(
         generate,
         transform,
     };
-    terminal.result(&report, || {
-        summary::of_pipeline(&report, terminal.around(server))
+    let around = terminal.around(server);
+    terminal.result(&around.with(&report), || {
+        summary::of_pipeline(&report, around)
     })
 }
 

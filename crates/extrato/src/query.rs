@@ -27,6 +27,7 @@ Examples:
   extrato query --table orders --partition-by customer_id --out extract
                                        a folder per customer in extract/orders
   extrato query --table orders --out extract/orders.csv.gz
+  extrato query --table orders --where 'total > 100' --order-by placed_at --limit 50
   extrato query 'SELECT id, email FROM customer' --out - | head
                                        CSV through a pipe
   extrato query --file spent.sql --explain
@@ -54,6 +55,14 @@ pub(crate) struct QueryArgs {
     /// All rows of this table instead, counted and summed; its schema may stand before it, `sales.orders`
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
+
+    /// Of that table the rows of which this expression of SQL is true
+    #[arg(long = "where", value_name = "SQL", requires = "table")]
+    condition: Option<String>,
+
+    /// Of that table so many rows: the first by --order-by, or any
+    #[arg(long, value_name = "N", requires = "table")]
+    limit: Option<u64>,
 
     /// The name of the output [default: the table's, the file's, or query]
     #[arg(long, value_name = "NAME")]
@@ -137,9 +146,10 @@ pub(crate) fn run(
         return explain(&settings, &options, terminal, cancel);
     }
     let report = transform::run(&settings, &options, cancel)?;
+    let around = terminal.around(server);
     match to {
-        To::Folder(_) => terminal.result(&report, || {
-            summary::of_transform(&report, String::new(), terminal.around(server))
+        To::Folder(_) => terminal.result(&around.with(&report), || {
+            summary::of_transform(&report, String::new(), around)
         }),
         To::Shown => show(&report, terminal),
         To::Piped => {
@@ -183,7 +193,11 @@ fn explain(
 impl QueryArgs {
     fn asked(&self) -> anyhow::Result<Asked> {
         if let Some(table) = &self.table {
-            return Ok(Asked::Table(table.clone()));
+            return Ok(Asked::Table {
+                name: table.clone(),
+                condition: self.condition.clone(),
+                limit: self.limit,
+            });
         }
         let (sql, file) = match (&self.sql, &self.file) {
             (Some(sql), _) => (sql.clone(), "the SELECT".to_owned()),

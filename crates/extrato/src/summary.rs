@@ -266,6 +266,11 @@ fn outputs(report: &transform::Report) -> String {
         if let Some(table) = &model.table {
             text += &format!("  the same rows in table {table}\n");
         }
+        match model.checks.as_slice() {
+            [] => {}
+            [_] => text += "  1 check passed\n",
+            checks => text += &format!("  {} checks passed\n", checks.len()),
+        }
         let Some(reconciliation) = &model.reconciliation else {
             continue;
         };

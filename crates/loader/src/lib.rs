@@ -64,6 +64,6 @@ pub mod rules;
 mod target;
 mod write;
 
-pub use load::load;
+pub use load::{check, load};
 pub use options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
 pub use report::{FileReport, Report, Rows, TableReport};

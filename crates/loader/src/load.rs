@@ -21,6 +21,22 @@ use crate::write::ledger;
 use crate::write::refused_rows;
 use crate::write::rejects::{self, Continued, Rejects};
 
+/// Checks what can be checked before a database is asked: the options, and that there are files.
+///
+/// # Errors
+/// [`Kind::Usage`] for options, files or a description that make no sense.
+pub fn check(options: &Options) -> anyhow::Result<()> {
+    inputs(options).map(drop)
+}
+
+/// The files of each table.
+fn inputs(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
+    options.check()?;
+    let inputs = find::find(options)?;
+    rejects::refuse_inputs(&options.rejects, &inputs)?;
+    Ok(inputs)
+}
+
 /// Loads files into the tables of a schema, which are made if none of them exists.
 ///
 /// Without [`Options::commit_every`] either every row that keeps the rules is in the database at the end, or none;
@@ -33,9 +49,11 @@ use crate::write::rejects::{self, Continued, Rejects};
 /// [`Kind::Connection`]; [`Kind::Interrupted`].
 pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     let start = Instant::now();
-    options.check()?;
-    let inputs = find::find(options)?;
-    rejects::refuse_inputs(&options.rejects, &inputs)?;
+    let inputs = inputs(options)?;
+    let names = options.dataset.tables.iter().map(|table| &table.name);
+    for name in names.filter(|name| inputs.iter().all(|input| input.table != **name)) {
+        tracing::info!("no file for table {name}");
+    }
     let mut client = settings.connect(cancel)?;
     let result = in_order(&mut client, &inputs, options, cancel, start);
     result.map_err(|error| match Failure::kind_of(&error) {

@@ -9,6 +9,7 @@ use crate::completed::completed;
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
+use crate::model::check_select;
 use crate::model::projection::Needed;
 use crate::model::select::Select;
 use crate::model::types::Type;
@@ -16,6 +17,15 @@ use crate::options::Options;
 
 /// The columns of an output, in its order.
 pub(crate) type Columns = Vec<(String, ColumnType)>;
+
+/// The options with the checks that are SELECTs as models of their own; none if there is no such check.
+pub(crate) fn with_checks_apart(options: &Options) -> Option<Options> {
+    let dataset = check_select::apart(&options.dataset)?;
+    Some(Options {
+        dataset,
+        ..options.clone()
+    })
+}
 
 /// The options with all tables that models read and the columns of all models; none if dataset.toml says all of it.
 ///

@@ -3,11 +3,11 @@
 use database::catalogue;
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
-use dataset::{Column, ColumnType, Dataset, Model};
+use dataset::{Column, ColumnType, Dataset, Model, RowsRead, Table};
 use serde::Serialize;
 
 use crate::completed;
-use crate::declared::{self, declared, live_tables};
+use crate::declared::{self, declared, live_tables, with_checks_apart};
 use crate::engine::route::{self, Route};
 use crate::extract::tables::Source;
 use crate::model::catalog::Catalog;
@@ -16,6 +16,7 @@ use crate::model::reading;
 use crate::model::schema_sql;
 use crate::model::select::Select;
 use crate::options::{Engine, Options};
+use crate::sink::accepted;
 
 /// A model, described.
 #[derive(Debug, Clone, Serialize)]
@@ -39,12 +40,14 @@ pub struct Described {
     /// The models that it reads, by its own FROMs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads_models: Vec<String>,
+    /// What is checked of its output before it is published.
+    pub checks: Vec<String>,
     /// The tables that it reads, those of the models that it reads among them, in the dataset's order.
     pub reads: Vec<TableRead>,
     /// What runs it, as far as that is known without a database.
     #[serde(flatten)]
     pub run_by: RunBy,
-    /// Why it cannot be run over the tables of the database that was asked.
+    /// Why it cannot be run, as far as was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
@@ -82,6 +85,9 @@ pub struct TableRead {
     /// The columns that leave the server; `None` if only the database can tell, since the dataset has no
     /// `schema.sql` that says which the table has.
     pub columns: Option<Vec<String>>,
+    /// Which of its rows leave the server, as its SQL says it; none for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
 }
 
 /// What runs a model.
@@ -150,8 +156,16 @@ pub fn describe_live(
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Described>> {
     let source = Source::Database(settings);
+    let asked = &options.dataset;
+    let apart = with_checks_apart(options);
+    let options = apart.as_ref().unwrap_or(options);
     let declared = declared(&source, options, cancel)?;
     let options = declared.as_ref().unwrap_or(options);
+    options
+        .dataset
+        .models
+        .iter()
+        .try_for_each(accepted::check)?;
     let selects = route::parse(options)?;
     let routes = source.routes(&selects, options, cancel)?;
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);
@@ -185,6 +199,11 @@ pub fn describe_live(
             }
             model.run_by = route.into();
             model
+        })
+        .filter_map(|mut model| {
+            let asked = asked.models.iter().find(|of| of.name == model.model)?;
+            model.checks = names_of_checks(asked);
+            Some(model)
         })
         .collect())
 }
@@ -256,13 +275,39 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                 .map(|table| TableRead {
                     table: table.to_owned(),
                     columns: columns_read(select, table, made.get(table)),
+                    rows: dataset.table(table).and_then(rows_read),
                 })
                 .collect(),
             run_by: route.into(),
-            refused: None,
+            checks: names_of_checks(model),
+            refused: accepted::check(&declared)
+                .err()
+                .map(|why| format!("{why:#}")),
         }
     });
     Ok(described.collect())
+}
+
+fn rows_read(table: &Table) -> Option<String> {
+    let RowsRead {
+        condition,
+        order_by,
+        limit,
+    } = &table.rows;
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(condition.as_ref().map(|of| format!("WHERE {of}")));
+    if let Some(limit) = limit {
+        if !order_by.is_empty() {
+            parts.push(format!("ORDER BY {}", order_by.join(", ")));
+        }
+        parts.push(format!("LIMIT {limit}"));
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+fn names_of_checks(model: &Model) -> Vec<String> {
+    let checks = model.checks.iter();
+    checks.map(|check| check.name.clone()).collect()
 }
 
 fn columns_read(

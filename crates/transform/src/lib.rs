@@ -61,8 +61,10 @@
 //! ```
 
 pub mod check;
+pub mod checked;
 pub mod cli;
 mod completed;
+mod condition;
 mod declared;
 pub mod describe;
 pub mod dialect;

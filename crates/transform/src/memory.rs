@@ -80,6 +80,11 @@ impl Shares {
     pub(crate) fn range(self) -> u64 {
         self.rows() / 10
     }
+
+    /// What the keys may take that a model's checks compare, all of them together.
+    pub(crate) fn checks(self) -> u64 {
+        self.rows() / 20
+    }
 }
 
 /// Bytes that tables may still take; clones share one state.

@@ -153,6 +153,9 @@ pub enum Layout {
 impl Layout {
     /// The partition columns for `model`; `None` for a single file.
     pub(crate) fn partition_by<'a>(&'a self, model: &'a Model) -> Option<&'a [String]> {
+        if model.checked_model.is_some() {
+            return None;
+        }
         let columns = match self {
             Self::Declared => model.partition_by.as_slice(),
             Self::FileName { partition_by, .. } if partition_by.is_empty() => {
@@ -182,7 +185,8 @@ impl Layout {
     /// [`Kind::Usage`] with the column.
     pub(crate) fn check(&self, models: &[Model]) -> anyhow::Result<()> {
         // Of one that declares no columns it isn't known yet.
-        for model in models.iter().filter(|model| !model.columns.is_empty()) {
+        let is_known = |model: &&Model| !model.columns.is_empty() && model.checked_model.is_none();
+        for model in models.iter().filter(is_known) {
             let columns = self.partition_by(model).unwrap_or_default();
             if let Some(twice) = columns
                 .iter()

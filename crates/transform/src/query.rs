@@ -1,13 +1,15 @@
 //! A SELECT, or a table, of any database as a dataset with one model: what `extrato query` runs.
 
 use anyhow::Context;
+use database::catalogue::identifier::{qualified, quoted};
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::Kind;
-use dataset::{Dataset, Driving, Model, Place, is_model_name};
+use dataset::{Dataset, Driving, Model, Place, RowsRead, is_model_name};
 use postgres::Client;
 
 use crate::completed;
+use crate::condition::{self, Condition};
 use crate::model::plan::Plan;
 use crate::model::select::Select;
 
@@ -21,8 +23,15 @@ pub enum Asked {
         /// What messages call it.
         file: String,
     },
-    /// All rows of a table, with its schema before a dot where it isn't the one of the search path.
-    Table(String),
+    /// The rows of a table.
+    Table {
+        /// Its name, with its schema before a dot where it isn't the one of the search path.
+        name: String,
+        /// An expression that is true of them; none for all.
+        condition: Option<String>,
+        /// How many there are at most: the first by the query's order, or any.
+        limit: Option<u64>,
+    },
 }
 
 /// What to read, and how its output is laid out.
@@ -54,7 +63,14 @@ impl Query {
         let mut connection = settings.connect(cancel)?;
         transaction::reading(&mut connection, |client| match &self.asked {
             Asked::Select { sql, file } => self.of_select(client, sql, file, schema),
-            Asked::Table(name) => self.of_table(client, name, schema),
+            Asked::Table {
+                name,
+                condition,
+                limit,
+            } => {
+                let condition = condition.as_deref().map(condition::read).transpose()?;
+                self.of_table(client, name, condition, *limit, schema)
+            }
         })
     }
 
@@ -94,6 +110,8 @@ impl Query {
         &self,
         client: &mut Client,
         name: &str,
+        condition: Option<Condition>,
+        limit: Option<u64>,
         schema: Option<&str>,
     ) -> anyhow::Result<(Dataset, String)> {
         let place = Place::parse(name);
@@ -112,8 +130,33 @@ impl Query {
             known = inventory::read(client, &schema, |_| true)?;
         }
         let table = found(&known, name, &schema)?;
-        let quoted = database::catalogue::identifier::quoted(&table.name);
-        let sql = format!("SELECT * FROM {quoted}");
+        let mut sql = format!("SELECT * FROM {}", quoted(&table.name));
+        let mut rows = RowsRead::default();
+        // One table is read by a plain scan: no work but the filter falls on the server, and less leaves it.
+        match condition {
+            Some(Condition {
+                sql: condition,
+                is_plain: false,
+            }) => {
+                sql += &format!(" WHERE ({condition})");
+                if let Some(limit) = limit {
+                    sql += &format!("{} LIMIT {limit}", ordered(&self.order_by));
+                }
+            }
+            condition => {
+                rows = RowsRead {
+                    condition: condition.map(|condition| condition.sql),
+                    order_by: self.order_by.clone(),
+                    limit,
+                };
+                let columns = qualified(&schema, &table.name);
+                let of_rows = rows.condition.iter();
+                let of_rows: String = of_rows.map(|of| format!(" WHERE ({of})")).collect();
+                let order = ordered(&rows.order_by);
+                let asked = format!("SELECT FROM {columns}{of_rows}{order} LIMIT 0");
+                client.batch_execute(&asked).map_err(refused)?;
+            }
+        }
         let name = match is_model_name(&table.name) {
             true => &table.name,
             false => "query",
@@ -126,8 +169,12 @@ impl Query {
             }
             model.driving = Some(accounted(table));
         }
-        let selects = [Select::lenient(&model)];
-        Ok((dataset_of(&selects, &known, &schema)?, schema))
+        let mut dataset = dataset_of(&[Select::lenient(&model)], &known, &schema)?;
+        let read = dataset.tables.iter_mut();
+        for of in read.filter(|of| of.name == table.name) {
+            of.rows = rows.clone();
+        }
+        Ok((dataset, schema))
     }
 
     fn model(&self, name: &str, sql: String, file: String) -> Model {
@@ -178,6 +225,28 @@ fn driving(plan: &Plan, known: &[KnownTable], schema: &str) -> Option<Driving> {
         sums: of_table.sums.keys().filter_map(given).collect(),
         ..of_table
     })
+}
+
+/// The order of rows as a SELECT has it.
+fn ordered(columns: &[String]) -> String {
+    let columns: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+    match columns.is_empty() {
+        true => String::new(),
+        false => format!(" ORDER BY {}", columns.join(", ")),
+    }
+}
+
+/// What the server says of a condition or an order that it does not understand.
+fn refused(error: postgres::Error) -> anyhow::Error {
+    match error.as_db_error() {
+        None => error.into(),
+        Some(said) => {
+            let hint = said
+                .hint()
+                .map_or_else(String::new, |hint| format!(" ({hint})"));
+            Kind::Usage.error(format!("--where or --order-by: {}{hint}", said.message()))
+        }
+    }
 }
 
 /// Every row of a table is accounted for, with the sums of its exact amounts.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::checked::Checked;
 use crate::options::Engine;
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
@@ -59,4 +60,6 @@ pub struct ModelReport {
     pub preview: Option<Preview>,
     /// The proof that all rows read were written or left out; `None` for a model that declares no driving table.
     pub reconciliation: Option<Reconciliation>,
+    /// The checks that the output passed.
+    pub checks: Vec<Checked>,
 }

@@ -16,7 +16,8 @@ use storage::publish::Staging;
 use values::text;
 
 use crate::check::left_out::Counted;
-use crate::declared::declared;
+use crate::checked::{self, Outcome};
+use crate::declared::{declared, with_checks_apart};
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
 use crate::engine::{self, Job};
@@ -28,9 +29,9 @@ use crate::options::{Engine, Options};
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
 use crate::report::{ModelReport, Report, TableReport};
-use crate::sink::Writer;
 use crate::sink::manifest::Run;
 use crate::sink::postgres::{self, Target, WriteBack};
+use crate::sink::{Writer, accepted};
 use crate::stage::Table;
 use crate::stage::layer::Layer;
 
@@ -40,7 +41,8 @@ use crate::stage::layer::Layer;
 /// [`Kind::Usage`] if a model has a construct that is not on the list of what is known to equal Postgres, or lacks a column
 /// to partition by; or if results cannot be written into the schema named.
 pub fn check(options: &Options) -> anyhow::Result<()> {
-    checked(options).map(drop)
+    let apart = with_checks_apart(options);
+    checked(apart.as_ref().unwrap_or(options)).map(drop)
 }
 
 /// The models, parsed, once they are checked.
@@ -50,6 +52,11 @@ fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     options.check_files()?;
     options.layout.check(&options.dataset.models)?;
     postgres::check_names(options)?;
+    options
+        .dataset
+        .models
+        .iter()
+        .try_for_each(accepted::check)?;
     Ok(selects)
 }
 
@@ -73,6 +80,8 @@ pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyho
 
 fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     engine::trace_warnings();
+    let apart = with_checks_apart(options);
+    let options = apart.as_ref().unwrap_or(options);
     let declared = declared(source, options, cancel)?;
     let options = declared.as_ref().unwrap_or(options);
     let mut beyond = Vec::new();
@@ -110,8 +119,9 @@ fn run_to_end(
     cancel: &Cancel,
 ) -> anyhow::Result<Report> {
     let began = Instant::now();
-    let models = &options.dataset.models;
     let selects = checked(options)?;
+    let is_written = |model: &&Model| model.checked_model.is_none();
+    let models = || options.dataset.models.iter().filter(is_written);
     let database = match source {
         Source::Database(settings) => Some(*settings),
         Source::Layer(_) => None,
@@ -119,7 +129,7 @@ fn run_to_end(
     let target = Target::of(database, options, cancel)?;
     let run = run_id();
     let staging = Staging::begin(&options.out, &run)?;
-    for model in models {
+    for model in models() {
         match options.layout.partition_by(model) {
             Some(_) => staging.check_replaceable(&model.name)?,
             None => staging.check_file_replaceable(&file_name(options, model))?,
@@ -175,7 +185,7 @@ fn run_to_end(
     };
     // Reading has ended, so nothing that is written can be in its way.
     let mut write_back = target.as_ref().map(Target::begin).transpose()?;
-    let mut model_reports = Vec::new();
+    let (mut model_reports, mut outcomes) = (Vec::new(), BTreeMap::<&str, Vec<Outcome>>::new());
     let (mut ready, mut left) = (ready.into_iter(), in_polars.len());
     for (select, route) in selects.iter().zip(&routes) {
         let engine = match (route, &postgres) {
@@ -190,11 +200,18 @@ fn run_to_end(
                 RunsIn::Polars(ready.next().context("a model was resolved")?, tables)
             }
         };
-        let staged = fault::caught(select.model, || {
-            context.stage(select, engine, write_back.as_mut())
+        let model = select.model;
+        let of_model = model.checked_model.as_deref().unwrap_or(&model.name);
+        let of_model = outcomes.entry(of_model).or_default();
+        let staged = fault::caught(model, || {
+            context.stage(select, engine, write_back.as_mut(), of_model)
         });
-        model_reports.push(staged?);
+        model_reports.extend(staged?);
     }
+    checked::all_passed(models().filter_map(|model| {
+        let of_model = outcomes.get(model.name.as_str())?;
+        Some((model.name.as_str(), of_model.as_slice()))
+    }))?;
     cancel.check()?;
     if let Some(postgres) = postgres {
         postgres.end()?;
@@ -204,7 +221,7 @@ fn run_to_end(
     if let Some(write_back) = write_back {
         write_back.publish(&run)?;
     }
-    for (model, report) in models.iter().zip(&mut model_reports) {
+    for (model, report) in models().zip(&mut model_reports) {
         report.path = context.publish(model)?;
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -238,17 +255,22 @@ struct RunContext<'a> {
 }
 
 impl RunContext<'_> {
-    /// Runs a model, writes its output into the staging folder and reconciles it.
+    /// Runs a model, writes its output into the staging folder and reconciles it; of a model that checks another, the rows are
+    /// looked at alone. What came of the checks of the output is added to those that were made of it before.
     fn stage(
         &self,
         select: &Select<'_>,
         engine: RunsIn<'_>,
         write_back: Option<&mut WriteBack<'_>>,
-    ) -> anyhow::Result<ModelReport> {
+        outcomes: &mut Vec<Outcome>,
+    ) -> anyhow::Result<Option<ModelReport>> {
         self.cancel.check()?;
         let model = select.model;
         let began = Instant::now();
-        tracing::info!(model = model.name, "joining");
+        match &model.checked_model {
+            None => tracing::info!(model = model.name, "joining"),
+            Some(of) => tracing::info!(model = of, "checking that {} gives no row", model.file),
+        }
         let partition_by = self.options.layout.partition_by(model);
         let target = match partition_by {
             Some(_) => self.staging.path(&model.name),
@@ -274,6 +296,10 @@ impl RunContext<'_> {
             }
             RunsIn::Postgres(postgres) => (Engine::Postgres, postgres.run(job, writer)?),
         };
+        outcomes.extend(written.checks);
+        if model.checked_model.is_some() {
+            return Ok(None);
+        }
         let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
         let reconciliation = match (&model.driving, counted) {
             (Some(driving), Some(Counted { read, left_out })) => {
@@ -306,6 +332,7 @@ impl RunContext<'_> {
             bytes: written.bytes,
             sums: written_sums(model, reconciliation.as_ref()),
             reconciliation: reconciliation.as_ref(),
+            checks: outcomes.iter().map(|outcome| &outcome.checked).collect(),
         };
         match partition_by {
             Some(_) => manifest::complete(&target, &header, &written.files)?,
@@ -325,7 +352,8 @@ impl RunContext<'_> {
             false => None,
         };
         let schema = self.options.to_postgres.as_ref();
-        Ok(ModelReport {
+        let checks = outcomes.iter().map(|outcome| outcome.checked.clone());
+        Ok(Some(ModelReport {
             model: model.name.clone(),
             engine: name,
             rows: written.rows,
@@ -337,7 +365,8 @@ impl RunContext<'_> {
             table: schema.map(|schema| format!("{schema}.{}", model.name)),
             preview,
             reconciliation,
-        })
+            checks: checks.collect(),
+        }))
     }
 
     fn beyond(&self, model: &Model, why: anyhow::Error) -> anyhow::Error {
@@ -355,6 +384,8 @@ impl RunContext<'_> {
         write_back: Option<&'m mut WriteBack<'_>>,
         expected_rows: usize,
     ) -> anyhow::Result<Writer<'m>> {
+        let is_written = model.checked_model.is_none();
+        let write_back = write_back.filter(|_| is_written);
         let table = write_back.map(|write_back| write_back.table(model));
         Writer::new(
             model,
@@ -362,6 +393,7 @@ impl RunContext<'_> {
             target,
             table.transpose()?,
             expected_rows,
+            &self.staging.path("checks"),
             self.cancel,
         )
     }

@@ -7,8 +7,8 @@ pub mod inventory;
 use anyhow::Context;
 use dataset::failure::Kind;
 use dataset::{
-    Collation, Column, ColumnType, Dataset, Letters, MAX_PRECISION, Place, TableSchema, TextKind,
-    TextTraits,
+    Collation, Column, ColumnType, Dataset, Letters, MAX_PRECISION, Place, RowsRead, TableSchema,
+    TextKind, TextTraits,
 };
 use postgres::{GenericClient, Row};
 
@@ -34,6 +34,8 @@ pub struct LiveTable {
     pub is_readable: bool,
     /// The columns that are read as the server sends them, of any types; they need not be among those of the schema.
     pub as_is: Vec<String>,
+    /// The rows that are read.
+    pub rows: RowsRead,
     /// The columns, among those of the schema and those read as they are, that the role may not read.
     pub unreadable: Vec<String>,
 }
@@ -192,6 +194,7 @@ fn live_table(
     let columns = read()
         .map(|row| column(table, row))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let unread = names.iter().filter(|name| !is_read(name)).copied();
     let is_as_is = |name: &str| table.as_is.iter().any(|column| column == name);
     let unreadable = found
         .iter()
@@ -200,6 +203,7 @@ fn live_table(
         schema: TableSchema {
             name: table.name.clone(),
             columns,
+            unread: unread.map(str::to_owned).collect(),
         },
         place,
         relkind: relkind.chars().next().unwrap_or('r'),
@@ -208,6 +212,7 @@ fn live_table(
         filenodes: (row.get(5), row.get(6)),
         is_readable: row.get(9),
         as_is: table.as_is.clone(),
+        rows: table.rows.clone(),
         unreadable: unreadable.map(|row| row.get(0)).collect(),
     })
 }

@@ -111,3 +111,90 @@ fn without_a_database_what_needs_none_is_checked() {
     let finished = finish(&mut bare_command(world.folder.path(), &CHECK));
     exit_codes::check(&finished, 2, &["line 9, column 12"]);
 }
+
+#[test]
+fn checks_that_cannot_be_are_told_without_a_row() {
+    let model = |check: &str| {
+        let world = described("", &[("m", "SELECT id, client_id FROM sale")]);
+        let path = world.path("d/dataset.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        let columns = "[model.columns]\nid = \"integer\"\nclient_id = \"integer\"\n";
+        fs::write(&path, format!("{text}{columns}[[model.check]]\n{check}\n")).unwrap();
+        world
+    };
+    for (check, code, part) in [
+        (
+            "not_null = [\"client\"]",
+            2,
+            "line 4, model `m`: the check `not_null: client` names `client`, which is none of its columns; did you mean \
+             `client_id`?",
+        ),
+        (
+            "row_count = {}",
+            2,
+            "the check `row_count` has neither min nor max",
+        ),
+        (
+            "row_count = { min = 2, max = 1 }",
+            2,
+            "has a min of 2 above its max of 1",
+        ),
+        ("unique = []", 2, "the check `unique: ` names no column"),
+        (
+            "name = \"empty\"",
+            2,
+            "a check is one of not_null, unique, accepted_values, row_count, sql and file",
+        ),
+        (
+            "file = \"none.sql\"",
+            2,
+            "check: its file none.sql is missing",
+        ),
+        (
+            "accepted_values = { id = [\"x\"] }",
+            2,
+            "accepted_values of column `id`, which is integer: `x` is not an integer",
+        ),
+        ("colour = 1", 2, "unknown field `colour`"),
+    ] {
+        let world = model(check);
+        let offline = finish(&mut bare_command(world.folder.path(), &CHECK));
+        exit_codes::check(&offline, code, &[part]);
+        exit_codes::check(&world.run(&CHECK), code, &[part]);
+    }
+    let select = model("sql = \"\"\"SELECT id\n FROM m WHERE client = 1\"\"\"");
+    let part = "the check `SELECT id FROM m WHERE client = 1` of model `m`, line 2, column";
+    exit_codes::check(&select.run(&CHECK), 2, &[part]);
+    let good = model("unique = [\"id\"]").done(&[&CHECK[..], &["--json"]].concat());
+    assert_eq!(good.json()[0]["checks"][0], "unique: id");
+}
+
+#[test]
+fn a_failed_check_ends_with_8_and_one_that_was_passed_is_in_the_summary() {
+    let world = described("", &[("m", "SELECT id, name FROM client")]);
+    let path = world.path("d/dataset.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        format!("{text}[[model.check]]\nnot_null = [\"name\"]\n"),
+    )
+    .unwrap();
+    let rows = "INSERT INTO client VALUES (1, 'Ana'), (2, NULL)";
+    world.database.connect().batch_execute(rows).unwrap();
+    let run = ["transform", "--dataset", "d", "--out", "out"];
+    let part = "model `m`, check `not_null: name`: 1 row of 2 has NULL in name, such as\n    id = 2, name = NULL";
+    exit_codes::check(
+        &world.run(&run),
+        8,
+        &["1 of 1 checks failed, so nothing was published", part],
+    );
+    assert!(!world.path("out/m.csv").exists());
+    let rows = "UPDATE client SET name = 'Rui' WHERE id = 2";
+    world.database.connect().batch_execute(rows).unwrap();
+    let finished = world.done(&run);
+    assert!(
+        finished.stdout.contains("  1 check passed"),
+        "{}",
+        finished.stdout
+    );
+}

@@ -289,3 +289,30 @@ fn entries_by_their_former_names_are_read_and_told() {
         "v\n2\n"
     );
 }
+
+#[test]
+fn every_entry_is_described_and_editors_are_told_which_there_are() {
+    let world = filled(PUBLIC[0].1);
+    let described = world.done(&["init", "--describe"]).stdout;
+    assert!(described.contains("\n[[model.check]]\n"), "{described}");
+    let page = include_str!("../../../../docs/dataset-reference.md");
+    let hint =
+        "`extrato init --describe` gives other lines: write them into docs/dataset-reference.md";
+    assert!(
+        page.ends_with(&format!("```toml\n{}\n```\n", described.trim_end())),
+        "{hint}"
+    );
+    let schema = world.done(&["init", "--describe", "--json"]).json();
+    let kept: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../sql/dataset.schema.json")).unwrap();
+    let hint = "`extrato init --describe --json > sql/dataset.schema.json` brings it up to date";
+    assert!(schema == kept, "{hint}");
+    world.done(&["init", "d"]);
+    let first = fs::read_to_string(world.path("d/dataset.toml")).unwrap();
+    assert_eq!(first.lines().next(), Some("#:schema dataset.schema.json"));
+    let beside = fs::read_to_string(world.path("d/dataset.schema.json")).unwrap();
+    let beside: serde_json::Value = serde_json::from_str(&beside).unwrap();
+    assert!(beside == kept, "the schema beside the description");
+    check(&world.run(&["init"]), 2, &["<DIR>"]);
+    check(&world.run(&["init", "e", "--describe"]), 2, &["--describe"]);
+}

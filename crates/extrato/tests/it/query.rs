@@ -291,3 +291,110 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
     }
     assert!(!world.path("a.csv").exists() && !world.path("o/query").exists());
 }
+
+#[test]
+fn of_one_table_the_server_gives_the_rows_that_are_asked_for() {
+    let world = shop();
+    let read = |arguments: &[&str]| {
+        let out = ["--out", "filtered/orders.csv", "--json"];
+        let base = ["query", "--table", "orders"];
+        let report = world.done(&[&base[..], arguments, &out].concat()).json();
+        let file = fs::read_to_string(world.path("filtered/orders.csv")).unwrap();
+        (report["tables"][0]["rows"].as_u64().unwrap(), file)
+    };
+    let postgres = |rest: &str| {
+        let sql = format!("SELECT * FROM orders {rest}");
+        csv_of(&mut world.database.connect(), &sql)
+    };
+    for (condition, count, is_read) in [
+        ("total > 5 AND customer_id IN (1, 2) -- few", 33, 33),
+        ("kinds IS NULL OR total < 0.5", 3, 3),
+        ("total::text LIKE '%.50'", 11, 11),
+        // What the server is not asked for, though it could answer.
+        ("id % 2 = 0 AND now() > '2020-01-01'", 45, 90),
+    ] {
+        let (rows, file) = read(&["--where", condition]);
+        assert_eq!(
+            file,
+            postgres(&format!("WHERE {condition}\nORDER BY id")),
+            "{condition}"
+        );
+        assert_eq!(file.lines().count(), 1 + count, "{condition}");
+        assert_eq!(rows, is_read, "{condition}");
+    }
+    let (rows, file) = read(&[
+        "--limit",
+        "7",
+        "--order-by",
+        "total,id",
+        "--where",
+        "id > 10",
+    ]);
+    assert_eq!(rows, 7);
+    assert_eq!(file, postgres("WHERE id > 10 ORDER BY total, id LIMIT 7"));
+    let (rows, file) = read(&["--limit", "7"]);
+    assert_eq!((rows, file.lines().count()), (7, 8));
+    let (rows, file) = read(&[
+        "--limit",
+        "4",
+        "--where",
+        "now() > '2020-01-01'",
+        "--order-by",
+        "id",
+    ]);
+    assert_eq!((rows, file), (90, postgres("ORDER BY id LIMIT 4")));
+    let explained = world.done(&[
+        "query",
+        "--table",
+        "orders",
+        "--where",
+        "total > 5",
+        "--limit",
+        "3",
+        "--explain",
+    ]);
+    let part = "orders: id, customer_id, total, kinds; on the server WHERE total > 5 LIMIT 3";
+    assert!(explained.stdout.contains(part), "{}", explained.stdout);
+    for (arguments, part) in [
+        (
+            &["--where", "1 = 1) UNION SELECT 1 WHERE (1 = 1"][..],
+            "one expression is expected",
+        ),
+        (
+            &["--where", "id IN (SELECT id FROM customer)"],
+            "write a SELECT",
+        ),
+        (&["--where", "totl > 1"], "column \"totl\" does not exist"),
+        (
+            &["--where", "total"],
+            "argument of WHERE must be type boolean",
+        ),
+    ] {
+        let base = ["query", "--table", "orders"];
+        check(&world.run(&[&base[..], arguments].concat()), 2, &[part]);
+    }
+    check(
+        &world.run(&["query", "SELECT 1", "--where", "true"]),
+        2,
+        &["--table"],
+    );
+}
+
+#[test]
+fn a_column_or_table_that_was_mistyped_is_told_from_what_there_is() {
+    let world = shop();
+    let query = ["query", "--engine", "polars"];
+    for (sql, part) in [
+        (
+            "SELECT o.custmer_id FROM orders AS o",
+            "; did you mean `o.customer_id`?",
+        ),
+        (
+            "SELECT id, nam FROM customer",
+            "; did you mean `customer.name`?",
+        ),
+    ] {
+        let finished = world.run(&[&query[..], &[sql]].concat());
+        check(&finished, 2, &["does not exist", part]);
+    }
+}

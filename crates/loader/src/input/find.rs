@@ -43,6 +43,16 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
             "nothing to load: name a folder with --from, or files with --table TABLE=FILE",
         ));
     }
+    if let Some(from) = from {
+        is_folder(from)?;
+    }
+    if dataset.tables.is_empty() {
+        return Err(Kind::Usage.error(format!(
+            "dataset {} lists no tables, and files are loaded into those alone: write them into dataset.toml, parents before \
+             children (`extrato init --update` does, of a database that has them)",
+            dataset.name
+        )));
+    }
     let mut found: Vec<TableFiles> = Vec::new();
     for table in &dataset.tables {
         let mut sources = Vec::new();
@@ -52,10 +62,9 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
         if sources.is_empty()
             && let Some(from) = from
         {
-            sources = in_folder(from, table)?;
+            sources = Source::in_folder(from, &patterns(table))?;
         }
         if sources.is_empty() {
-            tracing::info!("no file for table {}", table.name);
             continue;
         }
         if let Some(place) = &table.place
@@ -109,12 +118,12 @@ fn patterns(table: &Table) -> Vec<String> {
     }
 }
 
-fn in_folder(folder: &Path, table: &Table) -> anyhow::Result<Vec<Source>> {
+fn is_folder(folder: &Path) -> anyhow::Result<()> {
     if !folder.is_dir() {
         return Err(Kind::Usage.error(format!(
             "--from {} is not a folder; a single file is named with --table TABLE=FILE",
             folder.display()
         )));
     }
-    Source::in_folder(folder, &patterns(table))
+    Ok(())
 }

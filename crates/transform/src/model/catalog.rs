@@ -24,6 +24,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// The table's columns; `None` if only the database knows them.
     pub(crate) columns: Option<Vec<TableColumn>>,
+    /// The names of columns that are not read.
+    pub(crate) unread: Vec<String>,
 }
 
 /// A column of a table.
@@ -39,8 +41,14 @@ pub(crate) struct TableColumn {
 impl Catalog {
     /// A catalogue of tables whose columns are known.
     pub(crate) fn of<'a>(tables: impl Iterator<Item = &'a TableSchema>) -> Self {
-        let tables = tables.map(|table| (table.name.clone(), Some(table.columns.clone())));
-        Self::of_columns(tables)
+        let tables: Vec<_> = tables.collect();
+        let read = tables.iter();
+        let read = read.map(|table| (table.name.clone(), Some(table.columns.clone())));
+        let mut catalog = Self::of_columns(read);
+        for (table, schema) in catalog.tables.iter_mut().zip(tables) {
+            table.unread = schema.unread.clone();
+        }
+        catalog
     }
 
     /// A catalogue of a dataset's tables, of whose columns nothing is known.
@@ -85,7 +93,11 @@ impl Catalog {
                     .map(|column| catalog.column(column))
                     .collect()
             });
-            catalog.tables.push(Table { name, columns });
+            catalog.tables.push(Table {
+                name,
+                columns,
+                unread: Vec::new(),
+            });
         }
         catalog
     }

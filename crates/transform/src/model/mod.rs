@@ -3,6 +3,7 @@
 //! `select` parses it, `resolve` makes a `tree` of it, of what is on the `list`; the engine runs the tree.
 
 pub(crate) mod catalog;
+pub(crate) mod check_select;
 mod expression;
 pub(crate) mod format;
 pub(crate) mod from_names;

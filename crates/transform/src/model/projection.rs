@@ -1,7 +1,7 @@
 //! Which tables and columns the models of a run need: no other leaves the server.
 
 use dataset::failure::Kind;
-use dataset::{Dataset, TableSchema};
+use dataset::{Dataset, TableSchema, did_you_mean};
 
 use crate::model::catalog::Catalog;
 use crate::model::numerics;
@@ -50,9 +50,13 @@ impl Needed<'_> {
     /// Keeps the columns that are needed; of a table of which none is, the first, by which its rows are counted.
     pub(crate) fn keep(&self, schema: &mut TableSchema) {
         let (table, first) = (schema.name.clone(), schema.columns.first().cloned());
+        let all = std::mem::take(&mut schema.columns).into_iter();
+        let (kept, others): (Vec<_>, Vec<_>) =
+            all.partition(|column| self.has(&table, &column.name));
+        schema.columns = kept;
         schema
-            .columns
-            .retain(|column| self.has(&table, &column.name));
+            .unread
+            .extend(others.into_iter().map(|column| column.name));
         if schema.columns.is_empty() {
             schema.columns.extend(first);
         }
@@ -88,8 +92,12 @@ impl Needed<'_> {
                 )));
             };
             if !found.columns.iter().any(|live| live.name == column) {
-                return Err(Kind::Mismatch
-                    .error(format!("column `{column}` is missing in table `{table}`")));
+                let names = found.columns.iter().map(|column| &column.name);
+                let names = names.chain(&found.unread).map(String::as_str);
+                return Err(Kind::Mismatch.error(format!(
+                    "column `{column}` is missing in table `{table}`{}",
+                    did_you_mean(column, names)
+                )));
             }
         }
         Ok(())

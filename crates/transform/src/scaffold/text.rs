@@ -13,9 +13,11 @@ use super::flat::Flat;
 /// The text of `dataset.toml`.
 pub(super) fn description(wanted: &Wanted, tables: &[&KnownTable], flat: &Flat) -> String {
     let mut text = format!(
-        "# Made by `extrato init` from {}; every entry may be changed, and `extrato init --update` adds tables alone.\n\
-         # What it may hold: docs/datasets.md.\n\
+        "#:schema {}\n\
+         # Made by `extrato init` from {}; every entry may be changed, and `extrato init --update` adds tables alone.\n\
+         # What it may hold: `extrato init --describe`.\n\
          name = {}\nschema = {}\n",
+        dataset::reference::SCHEMA_FILE,
         schemas(wanted, tables),
         value(&wanted.name),
         value(&wanted.schema)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use storage::compress::Compression;
 
+use crate::checked::Checked;
 use crate::dialect::Dialect;
 use crate::file_name::FileName;
 use crate::options::Format;
@@ -38,4 +39,7 @@ pub(crate) struct Run<'a> {
     /// The sums of what was written, by output column.
     pub(crate) sums: BTreeMap<&'a str, String>,
     pub(crate) reconciliation: Option<&'a Reconciliation>,
+    /// The checks that the output passed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) checks: Vec<&'a Checked>,
 }

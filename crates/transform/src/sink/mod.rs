@@ -1,6 +1,8 @@
 //! Outputs into files: CSV or Parquet, in one file or in a folder for each value of the partition columns.
 
+pub(crate) mod accepted;
 mod cells;
+mod checks;
 mod encode;
 mod encoding;
 mod in_dialect;
@@ -15,6 +17,7 @@ mod row_file;
 mod rows;
 mod single;
 mod sort_keys;
+mod unique;
 mod writer;
 mod written;
 

@@ -227,6 +227,7 @@ impl<'a> Shape<'a> {
             bytes: files.iter().map(|file| file.bytes).sum(),
             sums: names.zip(sums.iter().copied()).collect(),
             files,
+            checks: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use database::Cancel;
 use dataset::Model;
 use dataset::failure::Kind;
 
+use super::checks::Checks;
 use super::partitioned::Partitioned;
 use super::postgres::copy::TableWriter;
 use super::rows::Shape;
@@ -17,6 +18,7 @@ use crate::options::Options;
 /// Writes the outputs of one run of a model, which follow each other in the order of the whole. Each is ordered
 /// here; there is at least one, and all share their sources but the first.
 pub(crate) struct Writer<'a> {
+    checks: Checks<'a>,
     files: Files<'a>,
     table: Option<TableWriter<'a>>,
 }
@@ -24,27 +26,37 @@ pub(crate) struct Writer<'a> {
 enum Files<'a> {
     Single(Box<SingleFile<'a>>),
     Partitioned(Box<Partitioned<'a>>),
+    /// None: the rows are only looked at.
+    None(Box<Shape<'a>>),
 }
 
 impl<'a> Writer<'a> {
     /// Writes into the file `target`, or into the folder if the options have columns to partition by; and into `table` too
-    /// if there is one. `expected_rows` is about how many rows there will be.
+    /// if there is one; into none of them if the model checks another. `expected_rows` is about how many rows there will be,
+    /// and `scratch` a folder for what checks cannot keep in memory.
     pub(crate) fn new(
         model: &'a Model,
         options: &'a Options,
         target: &Path,
         table: Option<TableWriter<'a>>,
         expected_rows: usize,
+        scratch: &Path,
         cancel: &'a Cancel,
     ) -> anyhow::Result<Self> {
+        let checks = Checks::of(model, options, scratch)?;
         let shape = Shape::new(model, options, expected_rows, cancel);
         let files = match options.layout.partition_by(model) {
             Some(columns) => {
                 Files::Partitioned(Box::new(Partitioned::new(shape, columns, target)?))
             }
+            None if model.checked_model.is_some() => Files::None(Box::new(shape)),
             None => Files::Single(Box::new(SingleFile::new(shape, target))),
         };
-        Ok(Self { files, table })
+        Ok(Self {
+            checks,
+            files,
+            table,
+        })
     }
 
     /// Orders and writes the rows of `output`.
@@ -56,13 +68,16 @@ impl<'a> Writer<'a> {
         let rows = match &mut self.files {
             Files::Single(single) => single.shape.rows(output)?,
             Files::Partitioned(partitioned) => partitioned.shape.rows(output)?,
+            Files::None(shape) => shape.rows(output)?,
         };
+        self.checks.look(&rows)?;
         if let Some(table) = &mut self.table {
             table.append(&rows)?;
         }
         match &mut self.files {
             Files::Single(single) => single.append(rows),
             Files::Partitioned(partitioned) => partitioned.append(rows),
+            Files::None(_) => Ok(()),
         }
     }
 
@@ -71,10 +86,12 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// As [`append`](Self::append); [`Kind::Check`] if the table has other rows than the files.
     pub(crate) fn finish(self) -> anyhow::Result<Written> {
-        let written = match self.files {
+        let mut written = match self.files {
             Files::Single(single) => single.finish()?,
             Files::Partitioned(partitioned) => partitioned.finish()?,
+            Files::None(shape) => shape.written(Vec::new(), &vec![0; shape.summed()]),
         };
+        written.checks = self.checks.outcomes()?;
         let in_table = self.table.map(TableWriter::finish).transpose()?;
         match in_table {
             Some(rows) if rows != written.rows => Err(Kind::Check.error(format!(

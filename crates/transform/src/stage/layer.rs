@@ -232,6 +232,7 @@ impl Layer {
                         self.root.display()
                     ))
                 })?,
+                unread: Vec::new(),
             },
             root: self.root.clone(),
             files: files

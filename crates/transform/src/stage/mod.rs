@@ -210,6 +210,7 @@ impl Spill {
             schema: TableSchema {
                 name: self.table,
                 columns: columns.to_vec(),
+                unread: Vec::new(),
             },
             root: self.root,
             files,

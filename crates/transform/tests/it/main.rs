@@ -19,6 +19,7 @@ mod layout;
 mod models;
 mod numerics;
 mod other_readers;
+mod output_checks;
 mod own_meanings;
 mod pooler;
 mod read_back;

@@ -1,6 +1,6 @@
 //! FROM: tables, sub-selects and joins.
 
-use dataset::Place;
+use dataset::{Place, did_you_mean};
 use sqlparser::ast::{
     Expr, Ident, Join as SqlJoin, JoinConstraint, JoinOperator, ObjectName, TableAlias,
     TableFactor, TableWithJoins,
@@ -119,10 +119,12 @@ impl Resolver<'_> {
             ));
         }
         let Some(found) = self.catalog.table(&table) else {
-            let names = self.catalog.names().join(", ");
+            let names = self.catalog.names();
+            let meant = did_you_mean(&table, names.iter().copied());
+            let names = names.join(", ");
             return Err(Refusal::of(
                 name,
-                format!("is not a table of the dataset, which has {names}"),
+                format!("is not a table of the dataset, which has {names}{meant}"),
             ));
         };
         let columns = found.columns.as_deref().unwrap_or_default();
@@ -141,8 +143,13 @@ impl Resolver<'_> {
                 .collect(),
             is_open: found.columns.is_none(),
         };
+        let unread = found.unread.clone();
         let table = alias.is_none().then_some(table);
-        self.visible(resolved, known, table, alias)
+        let mut from = self.visible(resolved, known, table, alias)?;
+        for table in &mut from.scope.tables {
+            table.unread = unread.clone();
+        }
+        Ok(from)
     }
 
     fn visible(
@@ -184,6 +191,7 @@ impl Resolver<'_> {
                     table,
                     columns: columns.clone(),
                     is_open: resolved.is_open,
+                    unread: Vec::new(),
                 }],
                 columns,
             },

@@ -407,7 +407,10 @@ impl Resolver<'_> {
                 (false, Some(table)) => {
                     format!("`{written}`: no table of FROM is called `{table}`")
                 }
-                (false, None) => format!("column `{written}` does not exist"),
+                (false, None) => format!(
+                    "column `{written}` does not exist{}",
+                    context.scope.meant(name)
+                ),
             },
         ))
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use dataset::nearest;
 use sqlparser::ast::Ident;
 
 use super::super::refusal::{Refusal, Result, place_of};
@@ -27,6 +28,8 @@ pub(super) struct Visible {
     pub(super) columns: Vec<Named>,
     /// Whether the table may have more columns than are known without a database.
     pub(super) is_open: bool,
+    /// The names of columns that the table has, and that are not read.
+    pub(super) unread: Vec<String>,
 }
 
 /// A column with its name.
@@ -108,13 +111,21 @@ impl Scope {
             [] if found.is_open => Ok(Some(Scalar::column(0, Type::Any, Derived::None).at(at))),
             [] => Err(Refusal::at(
                 at,
-                format!("column `{table}.{name}` does not exist"),
+                format!(
+                    "column `{table}.{name}` does not exist{}",
+                    meant([found], &wanted)
+                ),
             )),
             _ => Err(Refusal::at(
                 at,
                 format!("`{table}.{name}` is several columns"),
             )),
         }
+    }
+
+    /// `; did you mean …?` for the name of a column that there isn't.
+    pub(super) fn meant(&self, name: &Ident) -> String {
+        meant(&self.tables, &folded(name))
     }
 
     /// The table that this name stands for: one of its alias, or of its own name if it has none. Where a schema stands before it,
@@ -167,6 +178,24 @@ impl Display for Of<'_> {
             Self::Placed { schema, name, .. } => write!(f, "{schema}.{name}"),
         }
     }
+}
+
+/// `; did you mean …?`, with the table, if one of these has a column that is named like that.
+fn meant<'t>(tables: impl IntoIterator<Item = &'t Visible> + Clone, name: &str) -> String {
+    let columns = |table: &'t Visible| {
+        let read = table.columns.iter().map(|column| column.name.as_str());
+        read.chain(table.unread.iter().map(String::as_str))
+    };
+    let names = tables.clone().into_iter().flat_map(columns);
+    let Some(meant) = nearest(name, names) else {
+        return String::new();
+    };
+    let of = tables
+        .into_iter()
+        .find(|table| columns(table).any(|column| column == meant));
+    of.map_or_else(String::new, |table| {
+        format!("; did you mean `{}.{meant}`?", table.name)
+    })
 }
 
 /// A column of which nothing is known.

@@ -134,6 +134,7 @@ impl<'a> Target<'a> {
             .dataset
             .models
             .iter()
+            .filter(|model| model.checked_model.is_none())
             .map(|model| model.name.as_str())
             .collect();
         let found = client.query_opt(
@@ -186,7 +187,8 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
             "a schema's name has 1 to {LONGEST_NAME_BYTES} bytes"
         ));
     }
-    for model in &options.dataset.models {
+    let models = options.dataset.models.iter();
+    for model in models.filter(|model| model.checked_model.is_none()) {
         if model.name.len() > LONGEST_NAME_BYTES {
             return refused(format!(
                 "no table can bear the name of model `{}`, which has more than {LONGEST_NAME_BYTES} bytes",
