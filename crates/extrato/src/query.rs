@@ -56,12 +56,12 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
 
-    /// Of that table the rows of which this expression of SQL is true
-    #[arg(long = "where", value_name = "SQL", requires = "table")]
+    /// Of the table of --table, the rows of which this expression of SQL is true
+    #[arg(long = "where", value_name = "SQL")]
     condition: Option<String>,
 
-    /// Of that table so many rows: the first by --order-by, or any
-    #[arg(long, value_name = "N", requires = "table")]
+    /// Of the table of --table, so many rows: the first by --order-by, or any
+    #[arg(long, value_name = "N")]
     limit: Option<u64>,
 
     /// The name of the output [default: the table's, the file's, or query]
@@ -198,6 +198,11 @@ impl QueryArgs {
                 condition: self.condition.clone(),
                 limit: self.limit,
             });
+        }
+        if self.condition.is_some() || self.limit.is_some() {
+            return Err(Kind::Usage.error(
+                "--where and --limit are of the table that --table names: write them into the SELECT",
+            ));
         }
         let (sql, file) = match (&self.sql, &self.file) {
             (Some(sql), _) => (sql.clone(), "the SELECT".to_owned()),

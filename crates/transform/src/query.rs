@@ -143,7 +143,7 @@ impl Query {
                     sql += &format!("{} LIMIT {limit}", ordered(&self.order_by));
                 }
             }
-            condition => {
+            condition if condition.is_some() || limit.is_some() => {
                 rows = RowsRead {
                     condition: condition.map(|condition| condition.sql),
                     order_by: self.order_by.clone(),
@@ -156,6 +156,7 @@ impl Query {
                 let asked = format!("SELECT FROM {columns}{of_rows}{order} LIMIT 0");
                 client.batch_execute(&asked).map_err(refused)?;
             }
+            _ => {}
         }
         let name = match is_model_name(&table.name) {
             true => &table.name,
