@@ -46,8 +46,6 @@ pub struct Model {
     pub checks: Vec<Check>,
     /// The model whose output it checks: it must give no row, and is written nowhere.
     pub checked_model: Option<String>,
-    /// How many lines stand in its text before those of its file.
-    pub lines_before: usize,
 }
 
 /// What a model is reconciled against.

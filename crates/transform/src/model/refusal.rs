@@ -64,10 +64,7 @@ impl Refusal {
     fn place(&self, model: &Model) -> String {
         match (self.at.line % READ_LINE, self.at.column) {
             (0, _) => model.file.clone(),
-            (line, column) => {
-                let line = line.saturating_sub(model.lines_before as u64).max(1);
-                format!("{}, line {line}, column {column}", model.file)
-            }
+            (line, column) => format!("{}, line {line}, column {column}", model.file),
         }
     }
 }

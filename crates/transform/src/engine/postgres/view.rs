@@ -112,7 +112,6 @@ fn place_of<'a>(select: &Select<'a>, at: Option<usize>) -> (&'a Model, String) {
             let Some(model) = model else { break };
             let before: String = text.chars().take(at).collect();
             let line = before.matches('\n').count() + 1;
-            let line = line.saturating_sub(model.lines_before).max(1);
             let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
             return (
                 model,
