@@ -267,10 +267,7 @@ impl Run<'_> {
         let statements =
             self.snapshot
                 .copies_of(live, &list, is_alone(table), options, MAX_PARTS, MIN_PAGES);
-        let extension = match self.options.format {
-            Format::Avro => "avro",
-            Format::Csv => "csv",
-        };
+        let extension = self.options.format.name();
         let parts = statements.into_iter().enumerate();
         Ok(parts
             .map(|(number, statement)| Part {

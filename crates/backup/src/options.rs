@@ -17,6 +17,16 @@ pub enum Format {
     Csv,
 }
 
+impl Format {
+    /// The format's name, which is also how its files end.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avro => "avro",
+            Self::Csv => "csv",
+        }
+    }
+}
+
 /// How timestamps without a zone are written in Avro.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Timestamps {

@@ -1,0 +1,10 @@
+//! Backups and restores against a real Postgres; each test has a database of its own.
+
+mod folders;
+mod others_files;
+mod refusals;
+mod round_trips;
+mod structures;
+mod tables_there;
+mod under_writers;
+mod world;
