@@ -93,7 +93,7 @@ impl World {
 pub(crate) fn sorted_rows(client: &mut Client, table: &str) -> Vec<String> {
     let rows = client
         .query(
-            &format!("SELECT t::text FROM {table} AS t ORDER BY t::text COLLATE \"C\""),
+            &format!("SELECT whole::text FROM {table} AS whole ORDER BY whole::text COLLATE \"C\""),
             &[],
         )
         .unwrap();

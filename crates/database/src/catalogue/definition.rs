@@ -10,7 +10,7 @@ use anyhow::Context;
 use postgres::{GenericClient, Row};
 use serde::{Deserialize, Serialize};
 
-use super::identifier::{literal, qualified, quoted};
+use super::identifier::{qualified, quoted};
 
 /// What tables of a schema are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -366,7 +366,7 @@ impl TableDefinition {
 
 /// The statement that makes a schema the only one in the transaction's search path.
 pub fn search_path(schema: &str) -> String {
-    format!("SET LOCAL search_path = {}", literal(&quoted(schema)))
+    format!("SET LOCAL search_path = {}", quoted(schema))
 }
 
 fn table(client: &mut impl GenericClient, row: &Row) -> Result<TableDefinition, postgres::Error> {
