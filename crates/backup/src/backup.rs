@@ -15,6 +15,7 @@ use database::catalogue::inventory::KnownTable;
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Kind, OrFail};
+use postgres::Client;
 use storage::publish::Staging;
 use tracing::field::Empty;
 
@@ -74,6 +75,7 @@ pub fn backup(
         kind,
         version,
         name: name.clone(),
+        database: settings.database().to_owned(),
         server_version: described.server_version.clone(),
         encoding: described.encoding.clone(),
         snapshot: snapshot.id().to_owned(),
@@ -89,7 +91,7 @@ pub fn backup(
     let path = staging.publish_folder(&name)?;
     folder::point_latest(&options.to, &name)?;
     let deleted = match options.keep {
-        Some(keep) => folder::keep(&options.to, keep)?,
+        Some(keep) => folder::keep(&options.to, keep, &manifest)?,
         None => Vec::new(),
     };
     Ok(BackupReport {
@@ -117,6 +119,7 @@ impl Described {
         let names: Vec<&str> = found.iter().map(|table| table.name.as_str()).collect();
         let mut connection = snapshot.connection();
         let definition = Definition::read(&mut **connection, schema, &names)?;
+        check_meaning(&mut connection, schema, &names)?;
         let columns = definition
             .tables
             .iter()
@@ -133,6 +136,41 @@ impl Described {
             columns,
         })
     }
+}
+
+// Objects that come with the server have numbers below 16384.
+const NAMING: &str = "
+    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND EXISTS (
+        WITH RECURSIVE reached (oid) AS (
+            SELECT a.atttypid
+            UNION
+            SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
+                SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
+                UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
+                UNION ALL SELECT m.atttypid FROM pg_attribute AS m
+                          WHERE t.typtype = 'c' AND m.attrelid = t.typrelid AND m.attnum > 0 AND NOT m.attisdropped
+            ) AS p (part)
+        )
+        SELECT FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid WHERE t.oid < 16384 AND t.typname ~ '^reg')
+    ORDER BY 1, 2 LIMIT 1";
+
+/// Refuses a column that names objects of the database, by itself or in what it is made of: as numbers they mean nothing elsewhere,
+/// and as text another object where the search path is another.
+fn check_meaning(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::Result<()> {
+    let found = client.query(NAMING, &[&schema, &names]);
+    let found = found.context("looking at the types of the columns")?;
+    let Some(row) = found.first() else {
+        return Ok(());
+    };
+    let (table, column, shown): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+    Err(Kind::Mismatch.error(format!(
+        "column `{column}` of table {schema}.{table} has type {shown}, which names an object of this database and means nothing \
+         elsewhere: make a view that casts it to text, and back up that with --table"
+    )))
 }
 
 struct Run<'a> {

@@ -79,7 +79,7 @@ pub(crate) struct Carried {
 /// The columns of a table as they travel.
 ///
 /// # Errors
-/// [`Failing::Mismatch`] for a column whose values mean nothing elsewhere, and a table without columns.
+/// [`Failing::Mismatch`] for a table without columns.
 pub(crate) fn of_table(schema: &str, table: &TableDefinition) -> anyhow::Result<Vec<Carried>> {
     if table.columns.is_empty() {
         return Err(Failing::Mismatch.error(format!(
@@ -87,28 +87,11 @@ pub(crate) fn of_table(schema: &str, table: &TableDefinition) -> anyhow::Result<
             table.name
         )));
     }
-    let mut columns = Vec::new();
-    for column in &table.columns {
-        columns.push(carried(column).map_err(|why| {
-            Failing::Mismatch.error(format!(
-                "column `{}` of table {schema}.{} has type {}, {why}",
-                column.name, table.name, column.type_name
-            ))
-        })?);
-    }
-    Ok(columns)
+    Ok(table.columns.iter().map(carried).collect())
 }
 
-fn carried(column: &ColumnDefinition) -> Result<Carried, &'static str> {
+fn carried(column: &ColumnDefinition) -> Carried {
     let base = &column.base;
-    let names_an_object = |name: &str| base.is_built_in && name.starts_with("reg");
-    let element = base.element.as_ref().map_or("", |(_, name)| name.as_str());
-    if names_an_object(&base.name) || names_an_object(element) {
-        return Err(
-            "which names an object of this database and means nothing elsewhere: make a view that casts it to text, \
-             and back up that with --table",
-        );
-    }
     let kind = kind(base);
     let name = quoted(&column.name);
     let (expression, sent) = match &kind {
@@ -129,7 +112,7 @@ fn carried(column: &ColumnDefinition) -> Result<Carried, &'static str> {
             (name, sent)
         }
     };
-    Ok(Carried {
+    Carried {
         name: column.name.clone(),
         type_name: column.type_name.clone(),
         labels: base.labels.clone(),
@@ -137,7 +120,7 @@ fn carried(column: &ColumnDefinition) -> Result<Carried, &'static str> {
         nullable: !base.forbids_null,
         expression,
         sent,
-    })
+    }
 }
 
 fn kind(base: &BaseType) -> Kind {

@@ -84,7 +84,7 @@ pub struct NewBackupArgs {
     #[arg(long, value_enum, help_heading = "Output")]
     pub timestamps: Option<Timestamps>,
 
-    /// Keep the last N backups of the folder, this one among them, and delete older ones
+    /// Keep the last N backups of these tables in the folder, this one among them, and delete older ones
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Output")]
     pub keep: Option<u32>,
 

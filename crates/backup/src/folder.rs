@@ -10,7 +10,7 @@ use dataset::calendar::Date;
 use dataset::failure::{Kind, OrFail};
 use values::text;
 
-use crate::manifest::{FILE, Manifest, SCHEMA_SQL, SUMS};
+use crate::manifest::{FILE, Manifest, SCHEMA_SQL, SUMS, TableFiles};
 use crate::report::Listed;
 
 /// The name of the link to the last backup.
@@ -155,12 +155,19 @@ pub fn told(folder: &Path) -> anyhow::Result<Vec<Listed>> {
     Ok(listed.collect())
 }
 
-/// Deletes all backups but the last so many, and nothing that they don't list. Gives the names of those that are gone.
+/// Deletes all backups but the last so many of those that `new` stands for, and nothing that they don't list: of the same schema of
+/// a database of the same name, and of no table that the new one lacks. Gives the names of those that are gone.
 ///
 /// # Errors
 /// [`Kind::Output`] if a file cannot be deleted.
-pub(crate) fn keep(folder: &Path, keep: usize) -> anyhow::Result<Vec<String>> {
-    let backups = list(folder)?;
+pub(crate) fn keep(folder: &Path, keep: usize, new: &Manifest) -> anyhow::Result<Vec<String>> {
+    let mut backups = list(folder)?;
+    backups.retain(|(_, old)| {
+        let has = |table: &TableFiles| new.files(&table.table).is_some();
+        old.database == new.database
+            && old.definition.schema == new.definition.schema
+            && old.tables.iter().all(has)
+    });
     let old = backups.len().saturating_sub(keep.max(1));
     let mut deleted = Vec::new();
     for (path, manifest) in backups.into_iter().take(old) {

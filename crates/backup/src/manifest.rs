@@ -30,6 +30,8 @@ pub(crate) struct Manifest {
     pub(crate) version: u32,
     /// The name of the backup: when it was begun, in UTC.
     pub(crate) name: String,
+    /// The database that the tables come from.
+    pub(crate) database: String,
     /// The version of the server.
     pub(crate) server_version: String,
     /// The encoding of the database; that of the files is UTF-8.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use backup::options::{Format, Mode};
+use backup::options::{Asked, Format, Mode};
 use database::Cancel;
 use dataset::failure::Kind;
 
@@ -30,6 +30,12 @@ fn old_backups_are_deleted_and_nothing_else() {
         [first.file_name().unwrap().to_str().unwrap()]
     );
     assert!(!first.exists() && second.exists() && third.path.exists());
+    // A backup of one table stands for none of several.
+    let mut one = asked.clone();
+    (one.keep, one.asked) = (Some(1), Asked::Tables(None, vec!["s.a".to_owned()]));
+    let of_one = world.try_backup(&one).unwrap();
+    assert!(of_one.deleted.is_empty() && third.path.exists());
+    fs::remove_dir_all(of_one.path).unwrap();
     let fourth = world.try_backup(&asked).unwrap();
     assert!(fourth.deleted.is_empty());
     assert_eq!(fs::read_dir(&second).unwrap().count(), 1);

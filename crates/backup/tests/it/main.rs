@@ -1,5 +1,7 @@
 //! Backups and restores against a real Postgres; each test has a database of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod folders;
 mod others_files;
 mod refusals;

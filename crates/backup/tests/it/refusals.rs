@@ -41,12 +41,19 @@ fn values_that_avro_does_not_carry_are_refused_by_column() {
 
 #[test]
 fn what_names_objects_of_the_database_is_refused_in_both_formats() {
-    let world = World::of("CREATE SCHEMA s; CREATE TABLE s.t (id int, r regclass)");
-    for format in [Format::Avro, Format::Csv] {
+    for (kind, format) in [
+        ("regclass", Format::Avro),
+        ("regclass", Format::Csv),
+        ("regtype[]", Format::Csv),
+        ("s.pair", Format::Avro),
+    ] {
+        let world = World::of(&format!(
+            "CREATE SCHEMA s; CREATE TYPE s.pair AS (a int, b regproc); CREATE TABLE s.t (id int, r {kind})"
+        ));
         let said = message(world.try_backup(&world.asked(format)), Kind::Mismatch);
         assert!(
-            said.contains("column `r` of table s.t has type regclass"),
-            "{said}"
+            said.contains("column `r` of table s.t has type"),
+            "{kind}: {said}"
         );
     }
 }

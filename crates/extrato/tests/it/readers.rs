@@ -126,12 +126,22 @@ fn fastavro_and_polars_read_backups_and_fastavros_file_is_restored() {
         .arg(world.path("other.avro"));
     let read = finish(&mut command);
     assert_eq!(read.code, 0, "{}{}", read.stdout, read.stderr);
-    assert!(read.stdout.contains("503 rows are the same"), "{}", read.stdout);
+    assert!(
+        read.stdout.contains("503 rows are the same"),
+        "{}",
+        read.stdout
+    );
     client
         .batch_execute("CREATE TABLE lake.again (LIKE lake.trade INCLUDING ALL)")
         .unwrap();
     world.done(&[
-        "restore", "--from", "other.avro", "--table", "lake.again", "--mode", "append",
+        "restore",
+        "--from",
+        "other.avro",
+        "--table",
+        "lake.again",
+        "--mode",
+        "append",
     ]);
     let differing = r#"SELECT count(*) FROM (
         SELECT id, small, amount, wide, kind, is_open, day, at, begun, seen, bytes, numbers, key FROM lake.trade
