@@ -239,9 +239,16 @@ impl Run<'_> {
                     else {
                         return Ok(());
                     };
-                    let written = self.part(&sources[part.table], &part).inspect_err(|_| {
-                        self.has_failed.store(true, Ordering::Relaxed);
-                    })?;
+                    let written = match self.part(&sources[part.table], &part) {
+                        Ok(written) => written,
+                        // The first error is told, and ends the others.
+                        Err(error) => {
+                            return match self.has_failed.swap(true, Ordering::Relaxed) {
+                                false => Err(error),
+                                true => Ok(()),
+                            };
+                        }
+                    };
                     let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                     results.push((part.name, written));
                 }
@@ -329,6 +336,10 @@ impl Run<'_> {
         let path = self.root.join(&part.name);
         let count = |rows: u64| {
             span.record("rows", rows);
+            match self.has_failed.load(Ordering::Relaxed) {
+                true => Err(Kind::Internal.error("another file failed")),
+                false => Ok(()),
+            }
         };
         let (statement, name) = (&part.statement, &part.name);
         let (entry, sum) = match self.options.format {

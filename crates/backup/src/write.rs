@@ -43,7 +43,7 @@ pub(crate) fn avro(
     statement: &str,
     path: &Path,
     name: &str,
-    count: impl Fn(u64),
+    count: impl Fn(u64) -> anyhow::Result<()>,
     cancel: &Cancel,
 ) -> anyhow::Result<(FileEntry, ContentSum)> {
     let file = HashedFile::create(path)?;
@@ -68,7 +68,7 @@ pub(crate) fn avro(
             sum.add_row(hash);
             writer.end_row()?;
         }
-        count(sum.rows);
+        count(sum.rows)?;
     }
     cancel.check()?;
     rows.finish()?;
@@ -102,7 +102,7 @@ pub(crate) fn csv(
     statement: &str,
     path: &Path,
     name: &str,
-    count: impl Fn(u64),
+    count: impl Fn(u64) -> anyhow::Result<()>,
     cancel: &Cancel,
 ) -> anyhow::Result<FileEntry> {
     let mut file = HashedFile::create(path)?;
@@ -112,7 +112,7 @@ pub(crate) fn csv(
         let block = block?;
         records.add(&block);
         file.append(&block)?;
-        count(records.ended.saturating_sub(1));
+        count(records.ended.saturating_sub(1))?;
     }
     cancel.check()?;
     let written = file.finish()?;

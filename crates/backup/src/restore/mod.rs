@@ -6,6 +6,7 @@ mod incoming;
 mod load;
 mod obstacles;
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -31,6 +32,8 @@ pub fn restore(
     let source = Source::open(options, cancel)?;
     let schema = source.schema(options)?;
     let mut connection = settings.connect(cancel)?;
+    // Whether the connection was lost when nobody can tell any more what the server has done.
+    let is_in_doubt = Cell::new(false);
     let mut work = || -> anyhow::Result<RestoreReport> {
         let client = &mut *connection;
         transaction::begin(client)?;
@@ -51,7 +54,7 @@ pub fn restore(
         cancel.check()?;
         client
             .batch_execute("COMMIT")
-            .context("committing the restore")?;
+            .inspect_err(|error| is_in_doubt.set(error.code().is_none()))?;
         Ok(RestoreReport {
             from: source.path().to_owned(),
             schema: schema.clone(),
@@ -62,8 +65,13 @@ pub fn restore(
             seconds: began.elapsed().as_secs_f64(),
         })
     };
-    work().map_err(|error| match cancel.is_cancelled() {
-        true => Kind::Interrupted.error("interrupted: the database is as it was"),
-        false => error.context("nothing was restored, the database is as it was"),
+    work().map_err(|error| match (is_in_doubt.get(), cancel.is_cancelled()) {
+        (true, _) => Kind::Connection.caused_by(
+            error,
+            "the connection was lost while the restore was committed, so that it may be done or not: ask with `extrato backup \
+             verify --against-database`",
+        ),
+        (false, true) => Kind::Interrupted.error("interrupted: the database is as it was"),
+        (false, false) => error.context("nothing was restored, the database is as it was"),
     })
 }

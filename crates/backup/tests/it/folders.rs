@@ -109,3 +109,31 @@ fn a_backup_is_compared_with_the_tables() {
     let said = message(compare(), Kind::Check);
     assert!(said.contains("b has 0 rows, and 2 in the backup"), "{said}");
 }
+
+#[test]
+fn the_checksum_of_contents_is_what_a_select_gives() {
+    let world = World::of(TABLES);
+    world.run(
+        "INSERT INTO s.a VALUES (101, NULL), (-1, 'a text of more than twelve bytes'), (102, '')",
+    );
+    for format in [Format::Avro, Format::Csv] {
+        let path = world.backup(format).path;
+        let manifest = fs::read_to_string(path.join("manifest.json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        let mut client = world.database.connect();
+        let (rows, sum): (i64, String) = {
+            let row = client
+                .query_one(
+                    "SELECT count(*), sum(hash_array_extended(ARRAY[int8send(hash_array_extended(
+                         ARRAY[int4send(id), textsend(t)], 0))], 0))::text FROM s.a",
+                    &[],
+                )
+                .unwrap();
+            (row.get(0), row.get(1))
+        };
+        assert_eq!(manifest["tables"][0]["table"], "a");
+        assert_eq!(manifest["tables"][0]["content"]["rows"], rows);
+        assert_eq!(manifest["tables"][0]["content"]["sum"], sum);
+        assert_eq!(rows, 103);
+    }
+}
