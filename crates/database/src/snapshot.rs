@@ -9,7 +9,7 @@ use dataset::{Dataset, RowsRead};
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
-use crate::catalogue::identifier::{literal, qualified, quoted};
+use crate::catalogue::identifier::{literal, qualified, quoted, relation};
 use crate::catalogue::{self, LiveTable, Wanted};
 use crate::connect::{Cancel, Connection, OneOf, Settings};
 use crate::copy::read::Blocks;
@@ -230,6 +230,28 @@ impl Snapshot {
         self.copies(table, list, form, 1, 1).concat()
     }
 
+    /// The COPY statements that together read these expressions over the rows of `table`, as [`copy_statements`](Self::copy_statements)
+    /// splits it. With `only`, rows of tables that inherit from it are left out. `options` are the COPY's.
+    pub fn copies_of(
+        &self,
+        table: &LiveTable,
+        expressions: &[String],
+        only: bool,
+        options: &str,
+        parts: usize,
+        min_pages: u32,
+    ) -> Vec<String> {
+        let list = expressions.join(", ");
+        let from = relation(&table.place.schema, &table.place.name, only);
+        self.split(
+            table,
+            &format!("SELECT {list} FROM {from}"),
+            options,
+            parts,
+            min_pages,
+        )
+    }
+
     fn copies(
         &self,
         table: &LiveTable,
@@ -243,9 +265,20 @@ impl Snapshot {
             list.collect::<Vec<_>>().join(", "),
             of_place(table)
         );
+        self.split(table, &select, &format!("FORMAT {form}"), parts, min_pages)
+    }
+
+    fn split(
+        &self,
+        table: &LiveTable,
+        select: &str,
+        options: &str,
+        parts: usize,
+        min_pages: u32,
+    ) -> Vec<String> {
         let copy = |blocks: &[String]| {
             let rows = rows_sql(&table.rows, blocks);
-            format!("COPY ({select}{rows}) TO STDOUT (FORMAT {form})")
+            format!("COPY ({select}{rows}) TO STDOUT ({options})")
         };
         let parts = u32::try_from(parts)
             .unwrap_or(u32::MAX)

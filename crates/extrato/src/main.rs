@@ -1,6 +1,7 @@
 //! `extrato`: relational rows out of Postgres, exact to the cent, into flat files per client.
 
 mod around;
+mod backups;
 mod check;
 mod db;
 mod init;
@@ -31,6 +32,7 @@ Examples:
   extrato load --dataset hiring --from DIR
                                        CSV files into it, with a record of every row that is refused
   extrato transform --single-file      one movimento_flat.csv from what it holds
+  extrato backup --dataset cards       its tables as Avro files, with a proof of their contents
   extrato db psql                      look around in it
   extrato query --table orders --url 'postgresql://ana@db.example/shop'
                                        rows of any other database
@@ -73,6 +75,10 @@ enum Command {
     Transform(transform::cli::TransformArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
     Verify(transform::cli::VerifyArgs),
+    #[command(after_help = backup::cli::EXAMPLES)]
+    Backup(backup::cli::BackupArgs),
+    #[command(after_help = backup::cli::RESTORE_EXAMPLES)]
+    Restore(backup::cli::RestoreArgs),
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
     #[command(after_help = check::EXAMPLES)]
@@ -118,6 +124,12 @@ fn main() -> ExitCode {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
+            Command::Backup(arguments) => {
+                backups::backup(&arguments, &environment, &terminal, &cancel)
+            }
+            Command::Restore(arguments) => {
+                backups::restore(&arguments, &environment, &terminal, &cancel)
+            }
             Command::Query(arguments) => query::run(&arguments, &environment, &terminal, &cancel),
             Command::Init(arguments) => init::run(&arguments, &environment, &terminal, &cancel),
             Command::Check(arguments) => check::run(&arguments, &environment, &terminal, &cancel),

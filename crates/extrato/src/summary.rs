@@ -245,6 +245,93 @@ pub(crate) fn of_verify(verified: &[transform::check::verify::Verified], around:
     ended(&format!("{}\n{text}", steps.0), around)
 }
 
+/// The steps of work on a backup's tables, and the size of all their files.
+fn backup_steps(
+    step: &str,
+    tables: &[backup::TableReport],
+    seconds: f64,
+    around: Around,
+) -> String {
+    let mut steps = Steps::new(around);
+    for table in tables {
+        steps.rows(step, &table.table, table.rows, table.seconds);
+    }
+    let rows: u64 = tables.iter().map(|table| table.rows).sum();
+    steps.rows("total", "", rows, total(seconds, around));
+    let bytes: u64 = tables.iter().map(|table| table.bytes).sum();
+    let count: u64 = tables.iter().map(|table| table.files).sum();
+    format!(
+        "{}\n\n  {} rows in {}, {}\n",
+        steps.0,
+        HumanCount(rows),
+        files(count),
+        HumanBytes(bytes)
+    )
+}
+
+fn lines(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("  {note}\n")).collect()
+}
+
+pub(crate) fn of_backup(report: &backup::BackupReport, around: Around) -> String {
+    let mut text = backup_steps("back up", &report.tables, report.seconds, around);
+    text += &format!("  schema {} in {}\n", report.schema, report.path.display());
+    text += &lines(&report.notes);
+    for name in &report.deleted {
+        text += &format!("  the older backup {name} was deleted\n");
+    }
+    ended(&text, around)
+}
+
+pub(crate) fn of_backup_verified(report: &backup::VerifyReport, around: Around) -> String {
+    let mut text = backup_steps("verify", &report.tables, report.seconds, around);
+    text += &format!(
+        "  {}: the files are what the manifest says\n",
+        report.path.display()
+    );
+    if let Some(schema) = &report.database {
+        text += &format!("  the tables of schema {schema} have the same contents\n");
+    }
+    ended(&text, around)
+}
+
+pub(crate) fn of_restore(report: &backup::RestoreReport, around: Around) -> String {
+    let mut text = backup_steps("restore", &report.tables, report.seconds, around);
+    text += &format!(
+        "  {} into schema {}\n",
+        report.from.display(),
+        report.schema
+    );
+    text += match report.is_proved {
+        true => "  the contents are those of the backup, by their checksums\n",
+        false => "  the file has no checksum of its contents: the rows were counted alone\n",
+    };
+    text += &lines(&report.notes);
+    ended(&text, around)
+}
+
+pub(crate) fn of_backups(listed: &[backup::Listed]) -> String {
+    if listed.is_empty() {
+        return "no backups".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["backup", "schema", "tables", "rows", "size", "format", ""].map(Cell::new));
+    for backup in listed {
+        let format = backup.format.name();
+        table.add_row([
+            backup.name.clone(),
+            backup.schema.clone(),
+            HumanCount(backup.tables).to_string(),
+            HumanCount(backup.rows).to_string(),
+            HumanBytes(backup.bytes).to_string(),
+            format.to_owned(),
+            if backup.is_latest { "latest" } else { "" }.to_owned(),
+        ]);
+    }
+    table.to_string()
+}
+
 fn files(count: u64) -> String {
     match count {
         1 => "1 file".to_owned(),

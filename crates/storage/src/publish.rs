@@ -20,6 +20,8 @@ pub struct Staging {
     out: PathBuf,
     folder: PathBuf,
     lock: File,
+    /// The option that names the output folder.
+    option: &'static str,
 }
 
 impl Staging {
@@ -28,9 +30,17 @@ impl Staging {
     /// # Errors
     /// [`Kind::Output`] if `out` cannot be written, or another run writes there.
     pub fn begin(out: &Path, run: &str) -> anyhow::Result<Self> {
+        Self::begin_as(out, run, "--out")
+    }
+
+    /// As [`begin`](Self::begin), where another option names the folder.
+    ///
+    /// # Errors
+    /// Those of [`begin`](Self::begin).
+    pub fn begin_as(out: &Path, run: &str, option: &'static str) -> anyhow::Result<Self> {
         let place = || {
             format!(
-                "cannot write to {}: name a folder that can be written with --out",
+                "cannot write to {}: name a folder that can be written with {option}",
                 out.display()
             )
         };
@@ -39,7 +49,7 @@ impl Staging {
             .or_fail(Kind::Output, place)?
             .ok_or_else(|| {
                 Kind::Output.error(format!(
-                    "another run writes to {}: wait for it, or name another folder with --out",
+                    "another run writes to {}: wait for it, or name another folder with {option}",
                     out.display()
                 ))
             })?;
@@ -61,6 +71,7 @@ impl Staging {
             out: out.to_owned(),
             folder,
             lock,
+            option,
         })
     }
 
@@ -88,9 +99,10 @@ impl Staging {
         }
         Err(Kind::Output.error(format!(
             "{} holds files but no {}, so it is not a former output and is left alone: move it, or name another folder \
-             with --out",
+             with {}",
             target.display(),
-            manifest::IN_FOLDER
+            manifest::IN_FOLDER,
+            self.option
         )))
     }
 
@@ -147,8 +159,9 @@ impl Staging {
         }
         Err(Kind::Output.error(format!(
             "{} has no {manifest} beside it, so it is not a former output and is left alone: move it, or name another \
-             folder with --out",
-            target.display()
+             folder with {}",
+            target.display(),
+            self.option
         )))
     }
 

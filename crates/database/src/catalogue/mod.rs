@@ -1,6 +1,7 @@
 //! The live schema: which tables there are, of what columns, types and size; and whether we can carry them.
 
 pub mod constraints;
+pub mod definition;
 pub mod identifier;
 pub mod inventory;
 

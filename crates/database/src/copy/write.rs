@@ -384,7 +384,7 @@ impl<'a> CopyIn<'a> {
 }
 
 /// The client's own error out of the wrapping that `io::Write` asks for, so that its code stays visible.
-pub(crate) fn server_error(error: io::Error) -> anyhow::Error {
+pub fn server_error(error: io::Error) -> anyhow::Error {
     if !error
         .get_ref()
         .is_some_and(|inner| inner.is::<postgres::Error>())

@@ -88,7 +88,7 @@ fn crates_know_those_below_them_and_no_job_another_job() {
         let foreign: &[&str] = match name.as_str() {
             "dataset" => &["postgres", "tokio-postgres", "polars", "clap"],
             "database" => &["polars", "connectorx", "fake"],
-            "values" | "storage" => &["polars", "connectorx", "fake"],
+            "values" | "storage" | "backup" => &["polars", "connectorx", "fake"],
             "generator" => &["polars", "connectorx"],
             "transform" => &["fake", "rand"],
             _ => &[],

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod backups;
 mod check;
 mod circles;
 mod determinism;

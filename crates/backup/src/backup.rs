@@ -1,0 +1,483 @@
+//! A backup: tables in one snapshot into files, published whole or not at all.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use anyhow::Context;
+use database::catalogue::LiveTable;
+use database::catalogue::definition::{Definition, TableDefinition};
+use database::catalogue::inventory::KnownTable;
+use database::snapshot::{Reader, Snapshot};
+use database::{Cancel, Settings, transaction};
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+use storage::publish::Staging;
+use tracing::field::Empty;
+
+use crate::avro::schema;
+use crate::carriage::{self, Carried};
+use crate::checksum::{self, ContentSum};
+use crate::folder;
+use crate::manifest::{FILE, FileEntry, Manifest, SCHEMA_SQL, SUMS, TableFiles};
+use crate::options::{BackupOptions, Format, Timestamps};
+use crate::report::{BackupReport, TableReport};
+use crate::write::Source;
+use crate::{file, schema_sql, tables, write};
+
+/// A file is worth a part of a table of so many blocks (64 MiB).
+const MIN_PAGES: u32 = 8192;
+/// The most files of a table.
+const MAX_PARTS: usize = 64;
+
+/// Backs up tables into a new folder in `options.to`.
+///
+/// # Errors
+/// [`Kind::Mismatch`] for a table that is missing or a type that means nothing elsewhere; [`Kind::Refused`] for a value that the
+/// format doesn't carry; [`Kind::Connection`] and [`Kind::Output`] of the server and the disk. Nothing is published then.
+pub fn backup(
+    settings: &Settings,
+    options: &BackupOptions,
+    cancel: &Cancel,
+) -> anyhow::Result<BackupReport> {
+    let began = Instant::now();
+    let mut connection = settings.connect(cancel)?;
+    let (schema, found) = transaction::reading(&mut connection, |client| {
+        tables::find(client, &options.asked)
+    })?;
+    drop(connection);
+    folder::check_latest(&options.to)?;
+    let name = folder::new_name(&options.to);
+    let staging = Staging::begin_as(&options.to, &name, "--to")?;
+    let root = staging.path(&name);
+    std::fs::create_dir(&root).or_fail(Kind::Output, || storage::fill::cannot_write(&root))?;
+
+    let dataset = tables::as_they_are(&found);
+    let snapshot = Snapshot::take(settings, &dataset, &schema, &|_, _| false, cancel)?;
+    let described = Described::read(&snapshot, &schema, &found)?;
+    let reader = snapshot.reader(options.max_connections, "--max-connections");
+    let run = Run {
+        options,
+        snapshot: &snapshot,
+        reader: &reader,
+        described: &described,
+        root: &root,
+        has_failed: AtomicBool::new(false),
+        cancel,
+    };
+    let written = run.write()?;
+    let (kind, version) = Manifest::mark();
+    let manifest = Manifest {
+        kind,
+        version,
+        name: name.clone(),
+        database: settings.database().to_owned(),
+        server_version: described.server_version.clone(),
+        encoding: described.encoding.clone(),
+        snapshot: snapshot.id().to_owned(),
+        format: options.format,
+        codec: (options.format == Format::Avro).then_some(options.codec),
+        timestamps_utc: options.timestamps == Timestamps::Utc,
+        definition: described.definition.clone(),
+        tables: written.iter().map(|table| table.files.clone()).collect(),
+    };
+    drop(reader);
+    snapshot.release()?;
+    write_manifest(&root, &manifest)?;
+    let path = staging.publish_folder(&name)?;
+    folder::point_latest(&options.to, &name)?;
+    let deleted = match options.keep {
+        Some(keep) => folder::keep(&options.to, keep, &manifest)?,
+        None => Vec::new(),
+    };
+    Ok(BackupReport {
+        path,
+        schema,
+        format: options.format,
+        snapshot: manifest.snapshot,
+        notes: notes(&manifest.definition),
+        tables: written.into_iter().map(|table| table.report).collect(),
+        deleted,
+        seconds: began.elapsed().as_secs_f64(),
+    })
+}
+
+/// What the tables are, as the snapshot has them.
+struct Described {
+    definition: Definition,
+    columns: Vec<Vec<Carried>>,
+    server_version: String,
+    encoding: String,
+}
+
+impl Described {
+    fn read(snapshot: &Snapshot, schema: &str, found: &[KnownTable]) -> anyhow::Result<Self> {
+        let names: Vec<&str> = found.iter().map(|table| table.name.as_str()).collect();
+        let mut connection = snapshot.connection();
+        let definition = Definition::read(&mut **connection, schema, &names)?;
+        check_meaning(&mut connection, schema, &names)?;
+        let columns = definition
+            .tables
+            .iter()
+            .map(|table| carriage::of_table(schema, table))
+            .collect::<anyhow::Result<_>>()?;
+        let mut setting = |name: &str| -> anyhow::Result<String> {
+            let query = format!("SELECT current_setting('{name}')");
+            Ok(connection.query_one(&query, &[])?.get(0))
+        };
+        Ok(Self {
+            server_version: setting("server_version")?,
+            encoding: setting("server_encoding")?,
+            definition,
+            columns,
+        })
+    }
+}
+
+// Objects that come with the server have numbers below 16384.
+const NAMING: &str = "
+    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND EXISTS (
+        WITH RECURSIVE reached (oid) AS (
+            SELECT a.atttypid
+            UNION
+            SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
+                SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
+                UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
+                UNION ALL SELECT m.atttypid FROM pg_attribute AS m
+                          WHERE t.typtype = 'c' AND m.attrelid = t.typrelid AND m.attnum > 0 AND NOT m.attisdropped
+            ) AS p (part)
+        )
+        SELECT FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid WHERE t.oid < 16384 AND t.typname ~ '^reg')
+    ORDER BY 1, 2 LIMIT 1";
+
+/// Refuses a column that names objects of the database, by itself or in what it is made of: as numbers they mean nothing elsewhere,
+/// and as text another object where the search path is another.
+fn check_meaning(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::Result<()> {
+    let found = client.query(NAMING, &[&schema, &names]);
+    let found = found.context("looking at the types of the columns")?;
+    let Some(row) = found.first() else {
+        return Ok(());
+    };
+    let (table, column, shown): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
+    Err(Kind::Mismatch.error(format!(
+        "column `{column}` of table {schema}.{table} has type {shown}, which names an object of this database and means nothing \
+         elsewhere: make a view that casts it to text, and back up that with --table"
+    )))
+}
+
+struct Run<'a> {
+    options: &'a BackupOptions,
+    snapshot: &'a Snapshot,
+    reader: &'a Reader,
+    described: &'a Described,
+    root: &'a Path,
+    has_failed: AtomicBool,
+    cancel: &'a Cancel,
+}
+
+/// A file to be written.
+struct Part<'a> {
+    table: usize,
+    live: &'a LiveTable,
+    statement: String,
+    name: String,
+}
+
+/// A file that was written.
+struct PartWritten {
+    entry: FileEntry,
+    sum: ContentSum,
+    seconds: f64,
+}
+
+struct TableWritten {
+    files: TableFiles,
+    report: TableReport,
+}
+
+impl Run<'_> {
+    /// Writes all files, several at once, and gives those of each table.
+    fn write(&self) -> anyhow::Result<Vec<TableWritten>> {
+        let definition = &self.described.definition;
+        let mut sources = Vec::new();
+        let mut queue = VecDeque::new();
+        for (index, table) in definition.tables.iter().enumerate() {
+            let columns = &self.described.columns[index];
+            let is_utc = self.options.timestamps == Timestamps::Utc;
+            sources.push(Source {
+                schema: &definition.schema,
+                table: &table.name,
+                columns,
+                avro: schema::of_table(&definition.schema, &table.name, columns, is_utc),
+                codec: self.options.codec,
+                checks_text: self.described.encoding == "SQL_ASCII",
+            });
+            queue.extend(self.parts(index, table, columns)?);
+        }
+        let numbers: Vec<(usize, String)> = queue
+            .iter()
+            .map(|part| (part.table, part.name.clone()))
+            .collect();
+        let queue = Mutex::new(queue);
+        let results = Mutex::new(Vec::new());
+        thread::scope(|scope| -> anyhow::Result<()> {
+            let work = || -> anyhow::Result<()> {
+                loop {
+                    let next = queue
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .pop_front();
+                    let Some(part) = next.filter(|_| !self.has_failed.load(Ordering::Relaxed))
+                    else {
+                        return Ok(());
+                    };
+                    let written = match self.part(&sources[part.table], &part) {
+                        Ok(written) => written,
+                        // The first error is told, and ends the others.
+                        Err(error) => {
+                            return match self.has_failed.swap(true, Ordering::Relaxed) {
+                                false => Err(error),
+                                true => Ok(()),
+                            };
+                        }
+                    };
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push((part.name, written));
+                }
+            };
+            let workers = (0..self.reader.parts()).map(|_| {
+                thread::Builder::new()
+                    .name("back up".to_owned())
+                    .spawn_scoped(scope, work)
+                    .context("starting a thread")
+            });
+            let workers = workers.collect::<anyhow::Result<Vec<_>>>()?;
+            let mut done = Ok(());
+            for worker in workers {
+                let ended = worker
+                    .join()
+                    .unwrap_or_else(|_| Err(Kind::Internal.error("a thread of the backup died")));
+                done = done.and(ended);
+            }
+            done
+        })?;
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = Vec::new();
+        for (index, table) in definition.tables.iter().enumerate() {
+            let names = numbers.iter().filter(|(of, _)| *of == index);
+            let mut written = Vec::new();
+            for (_, name) in names {
+                let at = results.iter().position(|(of, _)| of == name);
+                let at = at.with_context(|| format!("the file {name} was not written"))?;
+                written.push(results.swap_remove(at).1);
+            }
+            tables.push(self.table(index, table, written)?);
+        }
+        Ok(tables)
+    }
+
+    /// The parts of a table.
+    fn parts(
+        &self,
+        index: usize,
+        table: &TableDefinition,
+        columns: &[Carried],
+    ) -> anyhow::Result<Vec<Part<'_>>> {
+        let live = self
+            .snapshot
+            .tables()
+            .iter()
+            .find(|live| live.schema.name == table.name)
+            .with_context(|| format!("table `{}` is not in the snapshot", table.name))?;
+        let (list, options): (Vec<String>, _) = match self.options.format {
+            Format::Avro => {
+                let list = columns.iter().map(|column| column.expression.clone());
+                (list.collect(), "FORMAT binary")
+            }
+            // Whatever the type is, its own output writes it.
+            Format::Csv => {
+                let names = columns.iter().map(|column| &column.name);
+                let names = names.map(|name| database::catalogue::identifier::quoted(name));
+                (names.collect(), "FORMAT csv, HEADER true")
+            }
+        };
+        let statements =
+            self.snapshot
+                .copies_of(live, &list, is_alone(table), options, MAX_PARTS, MIN_PAGES);
+        let extension = self.options.format.name();
+        let parts = statements.into_iter().enumerate();
+        Ok(parts
+            .map(|(number, statement)| Part {
+                table: index,
+                live,
+                statement,
+                name: format!("{}-{:04}.{extension}", file_stem(&table.name), number + 1),
+            })
+            .collect())
+    }
+
+    fn part(&self, source: &Source<'_>, part: &Part<'_>) -> anyhow::Result<PartWritten> {
+        let began = Instant::now();
+        let span = tracing::info_span!(
+            "back up",
+            table = source.table,
+            rows_total = part.live.estimated_rows,
+            rows = Empty
+        );
+        let _entered = span.enter();
+        let path = self.root.join(&part.name);
+        let count = |rows: u64| {
+            span.record("rows", rows);
+            match self.has_failed.load(Ordering::Relaxed) {
+                true => Err(Kind::Internal.error("another file failed")),
+                false => Ok(()),
+            }
+        };
+        let (statement, name) = (&part.statement, &part.name);
+        let (entry, sum) = match self.options.format {
+            Format::Avro => write::avro(
+                source,
+                self.reader,
+                statement,
+                &path,
+                name,
+                count,
+                self.cancel,
+            )?,
+            Format::Csv => {
+                let entry = write::csv(self.reader, statement, &path, name, count, self.cancel)?;
+                (entry, ContentSum::default())
+            }
+        };
+        Ok(PartWritten {
+            entry,
+            sum,
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// What was written of a table, with its content checksum.
+    fn table(
+        &self,
+        index: usize,
+        table: &TableDefinition,
+        parts: Vec<PartWritten>,
+    ) -> anyhow::Result<TableWritten> {
+        let mut sum = ContentSum::default();
+        parts.iter().for_each(|part| sum.add(part.sum));
+        let rows: u64 = parts.iter().map(|part| part.entry.rows).sum();
+        if self.options.format == Format::Csv {
+            // Text doesn't tell the binary form, but the server does, in the same snapshot.
+            let mut connection = self.snapshot.connection();
+            sum = checksum::of_table(
+                &mut **connection,
+                &self.described.definition.schema,
+                &table.name,
+                is_alone(table),
+                &self.described.columns[index],
+                self.cancel,
+            )?;
+        }
+        if rows != sum.rows {
+            return Err(Kind::Check.error(format!(
+                "{rows} rows of table `{}` were written, and the server counts {}: run again, and report it if it happens again",
+                table.name, sum.rows
+            )));
+        }
+        let seconds: f64 = parts.iter().map(|part| part.seconds).sum();
+        let files: Vec<FileEntry> = parts.into_iter().map(|part| part.entry).collect();
+        tracing::info!(table = table.name, rows, "backed up");
+        Ok(TableWritten {
+            report: TableReport {
+                table: table.name.clone(),
+                rows,
+                files: files.len() as u64,
+                bytes: files.iter().map(|file| file.bytes).sum(),
+                seconds,
+            },
+            files: TableFiles {
+                table: table.name.clone(),
+                content: sum.into(),
+                files,
+            },
+        })
+    }
+}
+
+/// Whether the rows of tables that inherit from it are not its own.
+pub(crate) fn is_alone(table: &TableDefinition) -> bool {
+    table.relkind == 'r'
+}
+
+/// The beginning of the names of a table's files: letters, digits and underscores as they are, everything else as %XX.
+fn file_stem(table: &str) -> String {
+    let mut stem = String::new();
+    for byte in table.bytes() {
+        match byte.is_ascii_alphanumeric() || byte == b'_' {
+            true => stem.push(char::from(byte)),
+            false => {
+                let _ = write!(stem, "%{byte:02X}");
+            }
+        }
+    }
+    stem
+}
+
+/// Writes what lies beside the files of the tables: the statements, the manifest, and the checksums of all.
+fn write_manifest(root: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let script = schema_sql::script(&manifest.definition, &manifest.name);
+    let of_script = file::write(&root.join(SCHEMA_SQL), script.as_bytes())?;
+    let text = serde_json::to_vec_pretty(manifest).context("writing the manifest")?;
+    let of_manifest = file::write(&root.join(FILE), &text)?;
+    let files = manifest.tables.iter().flat_map(|table| &table.files);
+    let mut sums = format!(
+        "{}  {FILE}\n{}  {SCHEMA_SQL}\n",
+        of_manifest.sha256, of_script.sha256
+    );
+    for file in files {
+        let _ = writeln!(sums, "{}  {}", file.sha256, file.path);
+    }
+    file::write(&root.join(SUMS), sums.as_bytes())?;
+    Ok(())
+}
+
+/// What a backup of these tables does not hold, and what it makes of what is no plain table.
+fn notes(definition: &Definition) -> Vec<String> {
+    let mut notes = Vec::new();
+    for table in &definition.tables {
+        let name = &table.name;
+        let what = match table.relkind {
+            'v' => Some("a view"),
+            'm' => Some("a materialised view"),
+            'f' => Some("a foreign table"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            notes.push(format!(
+                "{name} is {what}: its rows are in the backup, and a restore makes a table of them"
+            ));
+        }
+        if !table.left_out.is_empty() {
+            notes.push(format!(
+                "not in the backup of {name}: {}",
+                table.left_out.join(", ")
+            ));
+        }
+        if !table.relatives.is_empty() {
+            notes.push(format!(
+                "{name} inherits, or is inherited from ({}): its own rows alone are in its files, and it is restored into a \
+                 table that is there",
+                table.relatives.join(", ")
+            ));
+        }
+    }
+    notes
+}

@@ -1,0 +1,217 @@
+//! How the values of a column travel: what COPY reads of it, what they are in Avro, and how the server gives the same bytes for
+//! the content checksum.
+
+use database::catalogue::definition::{BaseType, ColumnDefinition, TableDefinition};
+use database::catalogue::identifier::quoted;
+use dataset::failure::Kind as Failing;
+
+/// The most digits of a decimal that readers of Avro take.
+const MAX_PRECISION: u8 = 38;
+
+/// What the values of a column are, in Postgres's binary COPY and in Avro.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `smallint`: int.
+    Int2,
+    /// `integer`: int.
+    Int4,
+    /// `bigint`: long.
+    Int8,
+    /// `boolean`: boolean.
+    Bool,
+    /// `real`: float.
+    Float4,
+    /// `double precision`: double.
+    Float8,
+    /// `numeric(p,s)`: decimal on fixed.
+    Decimal {
+        /// How many digits there are at most.
+        precision: u8,
+        /// How many of these are behind the point.
+        scale: u8,
+    },
+    /// Text whose binary form is its bytes, the labels of enums and json among them: string.
+    Text,
+    /// `jsonb`: string, without the version that its binary form begins with.
+    Jsonb,
+    /// `uuid`: string.
+    Uuid,
+    /// `bytea`: bytes.
+    Bytes,
+    /// `date`: date.
+    Date,
+    /// `time`: time-micros.
+    Time,
+    /// `timestamp`: local-timestamp-micros.
+    Timestamp,
+    /// `timestamptz`: timestamp-micros.
+    TimestampTz,
+    /// An array of one dimension that begins at 1: array of values that may be null.
+    Array {
+        /// The number of the elements' type, which is the same in every server.
+        oid: u32,
+        /// What the elements are.
+        of: Box<Kind>,
+    },
+    /// Everything else: string, as the type's own output writes it.
+    AsText,
+}
+
+/// A column as it travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Carried {
+    /// The column's name.
+    pub(crate) name: String,
+    /// The column's type, as SQL names it.
+    pub(crate) type_name: String,
+    /// The labels of an enum.
+    pub(crate) labels: Vec<String>,
+    /// What its values are.
+    pub(crate) kind: Kind,
+    /// Whether it may hold NULL.
+    pub(crate) nullable: bool,
+    /// What COPY reads.
+    pub(crate) expression: String,
+    /// The binary form of the same, as the server computes it.
+    pub(crate) sent: String,
+}
+
+/// The columns of a table as they travel.
+///
+/// # Errors
+/// [`Failing::Mismatch`] for a table without columns.
+pub(crate) fn of_table(schema: &str, table: &TableDefinition) -> anyhow::Result<Vec<Carried>> {
+    if table.columns.is_empty() {
+        return Err(Failing::Mismatch.error(format!(
+            "table {schema}.{} has no columns, so there is nothing to back up: leave it out with --table",
+            table.name
+        )));
+    }
+    Ok(table.columns.iter().map(carried).collect())
+}
+
+fn carried(column: &ColumnDefinition) -> Carried {
+    let base = &column.base;
+    let kind = kind(base);
+    let name = quoted(&column.name);
+    let (expression, sent) = match &kind {
+        // Its output function, whatever casts there are; a row of NULLs is no NULL.
+        Kind::AsText => {
+            let text = format!(
+                "CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END"
+            );
+            let sent = format!("pg_catalog.textsend({text})");
+            (text, sent)
+        }
+        kind => {
+            let value = match base.in_domain {
+                true => format!("({name})::{}", base.shown),
+                false => name.clone(),
+            };
+            let sent = format!("pg_catalog.{}({value})", send_function(kind, base));
+            (name, sent)
+        }
+    };
+    Carried {
+        name: column.name.clone(),
+        type_name: column.type_name.clone(),
+        labels: base.labels.clone(),
+        kind,
+        nullable: !base.forbids_null,
+        expression,
+        sent,
+    }
+}
+
+fn kind(base: &BaseType) -> Kind {
+    // A domain over what isn't everywhere cannot be named without its schema.
+    if base.is_enum && !base.in_domain {
+        return Kind::Text;
+    }
+    if !base.is_built_in {
+        return Kind::AsText;
+    }
+    match &base.element {
+        Some((oid, element)) => match scalar(element, base.modifier) {
+            Kind::AsText => Kind::AsText,
+            of => Kind::Array {
+                oid: *oid,
+                of: Box::new(of),
+            },
+        },
+        None => scalar(&base.name, base.modifier),
+    }
+}
+
+fn scalar(name: &str, modifier: i32) -> Kind {
+    match name {
+        "int2" => Kind::Int2,
+        "int4" => Kind::Int4,
+        "int8" => Kind::Int8,
+        "bool" => Kind::Bool,
+        "float4" => Kind::Float4,
+        "float8" => Kind::Float8,
+        "numeric" => numeric(modifier),
+        "text" | "varchar" | "bpchar" | "name" | "json" => Kind::Text,
+        "jsonb" => Kind::Jsonb,
+        "uuid" => Kind::Uuid,
+        "bytea" => Kind::Bytes,
+        "date" => Kind::Date,
+        "time" => Kind::Time,
+        "timestamp" => Kind::Timestamp,
+        "timestamptz" => Kind::TimestampTz,
+        _ => Kind::AsText,
+    }
+}
+
+/// Precision and scale as `numerictypmodin` packs them (src/backend/utils/adt/numeric.c): four bytes of header, then precision
+/// in the upper 16 bits and an 11-bit signed scale in the lower.
+fn numeric(modifier: i32) -> Kind {
+    let packed = modifier - 4;
+    let scale = ((packed & 0x7ff) ^ 1024) - 1024;
+    match (u8::try_from(packed >> 16), u8::try_from(scale)) {
+        (Ok(precision), Ok(scale))
+            if modifier >= 4 && precision <= MAX_PRECISION && scale <= precision =>
+        {
+            Kind::Decimal { precision, scale }
+        }
+        _ => Kind::AsText,
+    }
+}
+
+/// The function that gives the binary form of a value.
+fn send_function(kind: &Kind, base: &BaseType) -> &'static str {
+    match kind {
+        Kind::Int2 => "int2send",
+        Kind::Int4 => "int4send",
+        Kind::Int8 => "int8send",
+        Kind::Bool => "boolsend",
+        Kind::Float4 => "float4send",
+        Kind::Float8 => "float8send",
+        Kind::Decimal { .. } => "numeric_send",
+        Kind::Text if base.is_enum => "enum_send",
+        Kind::Text => match base.name.as_str() {
+            "varchar" => "varcharsend",
+            "bpchar" => "bpcharsend",
+            "name" => "namesend",
+            "json" => "json_send",
+            _ => "textsend",
+        },
+        Kind::Jsonb => "jsonb_send",
+        Kind::Uuid => "uuid_send",
+        Kind::Bytes => "byteasend",
+        Kind::Date => "date_send",
+        Kind::Time => "time_send",
+        Kind::Timestamp => "timestamp_send",
+        Kind::TimestampTz => "timestamptz_send",
+        Kind::Array { .. } => "array_send",
+        Kind::AsText => "textsend",
+    }
+}
+
+/// How many bytes hold any number of so many decimal digits, in two's complement.
+pub(crate) fn decimal_bytes(precision: u8) -> usize {
+    let largest = 10_i128.pow(u32::from(precision.min(MAX_PRECISION))) - 1;
+    let bits = 129 - largest.leading_zeros();
+    bits.div_ceil(8) as usize
+}

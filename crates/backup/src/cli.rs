@@ -1,0 +1,252 @@
+//! The arguments of `backup` and `restore`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use database::ConnectionArgs;
+use dataset::Dataset;
+use dataset::failure::Kind;
+
+use crate::avro::codec::Codec;
+use crate::options::{Asked, BackupOptions, Format, Mode, RestoreOptions, Timestamps, Triggers};
+
+const DEFAULT_FOLDER: &str = "data/backup";
+
+/// Shown below the help of `backup`.
+pub const EXAMPLES: &str = "\
+Examples:
+  extrato backup --dataset cards                 its tables into a new folder in data/backup
+  extrato backup --schema sales --to /mnt/backup --keep 7
+                                                 all tables of a schema; the last seven backups stay
+  extrato backup --table sales.orders --format csv
+  extrato backup verify data/backup/latest       whether its files are what they were
+  extrato backup verify data/backup/latest --against-database
+                                                 and whether the tables still have the same contents
+  extrato backup list data/backup";
+
+/// Shown below the help of `restore`.
+pub const RESTORE_EXAMPLES: &str = "\
+Examples:
+  extrato restore --from data/backup/latest --into trial
+                                                 all tables, made in the schema trial
+  extrato restore --from data/backup/latest --mode replace
+                                                 their rows in the place of those that are there
+  extrato restore --from /mnt/backup/20260131T235959Z --table orders --mode append
+  extrato restore --from orders.avro --table sales.orders --mode append
+                                                 a file that another program wrote";
+
+/// Back up tables into Avro or CSV files, in one snapshot, with a proof of their contents
+///
+/// All tables are read in one snapshot into a new folder, named after the time, with what makes the tables again (schema.sql) and
+/// a checksum of each table's contents that the server can compute too. The folder is there as a whole or not at all. `latest`
+/// leads to the last one.
+#[derive(Debug, Clone, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct BackupArgs {
+    #[command(subcommand)]
+    /// What to do instead of a backup.
+    pub command: Option<BackupCommand>,
+
+    #[command(flatten)]
+    /// What to back up.
+    pub new: NewBackupArgs,
+}
+
+/// What to back up.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NewBackupArgs {
+    /// The tables of a dataset: a built-in one, or the folder of your own
+    #[arg(
+        long,
+        value_name = "NAME|DIR",
+        help_heading = "Tables",
+        conflicts_with = "table"
+    )]
+    pub dataset: Option<String>,
+
+    /// A table, view or foreign table; its schema may stand before it, `sales.orders`. May be given several times
+    #[arg(long, value_name = "TABLE", help_heading = "Tables")]
+    pub table: Vec<String>,
+
+    /// The folder that backups lie in
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER, help_heading = "Output")]
+    pub to: PathBuf,
+
+    /// What the files are
+    #[arg(long, value_enum, default_value_t, help_heading = "Output")]
+    pub format: Format,
+
+    /// How the blocks of Avro files are compressed [default: deflate]
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub codec: Option<Codec>,
+
+    /// How timestamps without a zone are written in Avro [default: local]
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub timestamps: Option<Timestamps>,
+
+    /// Keep the last N backups of these tables in the folder, this one among them, and delete older ones
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Output")]
+    pub keep: Option<u32>,
+
+    /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
+    pub max_connections: u16,
+
+    #[command(flatten)]
+    /// Where the tables are.
+    pub connection: ConnectionArgs,
+}
+
+/// What there is to do with backups.
+#[derive(Debug, Clone, Subcommand)]
+pub enum BackupCommand {
+    /// Read a backup again and compare it with its manifest, or with the tables too
+    Verify(VerifyArgs),
+    /// List the backups of a folder
+    List(ListArgs),
+}
+
+/// Which backup to verify.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerifyArgs {
+    /// A backup, or the folder of backups for the latest one
+    #[arg(value_name = "DIR", default_value = DEFAULT_FOLDER)]
+    pub path: PathBuf,
+
+    /// Compare the contents of the tables too: the server reads them and computes the same checksum
+    #[arg(long, help_heading = "Comparison")]
+    pub against_database: bool,
+
+    #[command(flatten)]
+    /// Where the tables are.
+    pub connection: ConnectionArgs,
+}
+
+/// Which backups to list.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ListArgs {
+    /// The folder of backups
+    #[arg(value_name = "DIR", default_value = DEFAULT_FOLDER)]
+    pub path: PathBuf,
+}
+
+/// Restore tables from a backup, all or nothing, and prove that they are what they were
+///
+/// The files are checked, then all rows go into the database in one transaction, which is committed only if the server computes
+/// the checksums of the backup from the tables. Foreign keys are made at the end. With --mode replace the tables are locked for
+/// themselves while their rows are exchanged; with append they can be read and written meanwhile.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RestoreArgs {
+    /// A backup, the folder of backups for the latest one, or an Avro file for one table
+    #[arg(long, value_name = "PATH", help_heading = "Source")]
+    pub from: PathBuf,
+
+    /// A table of the backup [default: all]. May be given several times
+    #[arg(long, value_name = "TABLE", help_heading = "Source")]
+    pub table: Vec<String>,
+
+    /// The schema that the tables go to [default: the one that they come from]
+    #[arg(long, value_name = "SCHEMA", help_heading = "Target")]
+    pub into: Option<String>,
+
+    /// What becomes of the tables that are there
+    #[arg(long, value_enum, default_value_t, help_heading = "Target")]
+    pub mode: Mode,
+
+    /// What becomes of triggers that the rows would fire [default: tables with some are refused]
+    #[arg(long, value_enum, help_heading = "Target")]
+    pub triggers: Option<Triggers>,
+
+    /// Drop foreign keys of other tables that refer to those that are replaced, and make them again
+    #[arg(long, help_heading = "Target")]
+    pub drop_references: bool,
+
+    #[command(flatten)]
+    /// Where the tables go.
+    pub connection: ConnectionArgs,
+}
+
+impl NewBackupArgs {
+    /// The options that the arguments name.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; [`Kind::Usage`] if no tables are named, or options make no sense together.
+    pub fn options(&self) -> anyhow::Result<BackupOptions> {
+        let schema = self.connection.schema.clone();
+        let asked = match (&self.dataset, self.table.is_empty(), schema) {
+            (Some(dataset), _, schema) => {
+                let dataset = Dataset::open(dataset)?;
+                let schema = dataset.schema(schema.as_deref()).to_owned();
+                let tables = dataset.tables.iter().map(|table| table.name.clone());
+                Asked::Tables(Some(schema), tables.collect())
+            }
+            (None, false, schema) => Asked::Tables(schema, self.table.clone()),
+            (None, true, Some(schema)) => Asked::Schema(schema),
+            (None, true, None) => {
+                return Err(Kind::Usage.error(
+                    "say what to back up: --schema SCHEMA for all its tables, --table TABLE, or --dataset NAME",
+                ));
+            }
+        };
+        if self.format == Format::Csv && (self.codec.is_some() || self.timestamps.is_some()) {
+            return Err(Kind::Usage
+                .error("--codec and --timestamps are for Avro: leave them out with --format csv"));
+        }
+        Ok(BackupOptions {
+            asked,
+            to: self.to.clone(),
+            format: self.format,
+            codec: self.codec.unwrap_or_default(),
+            timestamps: self.timestamps.unwrap_or_default(),
+            keep: self.keep.map(|keep| keep as usize),
+            max_connections: self.max_connections.into(),
+        })
+    }
+}
+
+impl VerifyArgs {
+    /// Checks that a connection is named for something.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it would not be used.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let unused = self.connection.url.is_some() || self.connection.schema.is_some();
+        match unused && !self.against_database {
+            true => Err(Kind::Usage.error(
+                "--url and --schema are of no use without --against-database: a manifest needs no database",
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl RestoreArgs {
+    /// The options that the arguments name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if options make no sense together.
+    pub fn options(&self) -> anyhow::Result<RestoreOptions> {
+        if self.connection.schema.is_some() {
+            return Err(Kind::Usage.error(
+                "a restore goes to the schema that the tables come from, or to the one that --into names: give that instead \
+                 of --schema",
+            ));
+        }
+        if self.drop_references && self.mode != Mode::Replace {
+            return Err(Kind::Usage.error("--drop-references is for --mode replace alone"));
+        }
+        if self.triggers.is_some() && self.mode == Mode::Create {
+            return Err(Kind::Usage.error(
+                "--triggers is for --mode replace and append: a table that is made has no triggers",
+            ));
+        }
+        Ok(RestoreOptions {
+            from: self.from.clone(),
+            tables: self.table.clone(),
+            into: self.into.clone(),
+            mode: self.mode,
+            triggers: self.triggers,
+            drop_references: self.drop_references,
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Rows of a binary COPY out of the blocks in which they come: fields as bytes, and no values made of them.
+
+use std::io::Read;
+
+use anyhow::Context;
+use database::Cancel;
+use dataset::failure::Kind;
+
+use crate::checksum::{ContentSum, RowHash};
+
+/// What a stream begins with: the signature, the flags and the length of an extension, which is none.
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+
+/// The rows of a stream that has come so far.
+#[derive(Default)]
+pub(crate) struct CopyRows {
+    pending: Vec<u8>,
+    /// Where the next row begins.
+    at: usize,
+    has_begun: bool,
+    has_ended: bool,
+}
+
+/// The fields of a row, one after the other. `None` is NULL.
+pub(crate) struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Option<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (length, rest) = self.rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_be_bytes(*length)).ok();
+        // The row is known to be whole.
+        let (field, rest) = rest.split_at_checked(length.unwrap_or(0))?;
+        self.rest = rest;
+        Some(length.map(|_| field))
+    }
+}
+
+impl CopyRows {
+    /// Takes the next bytes of the stream.
+    pub(crate) fn push(&mut self, block: &[u8]) {
+        self.pending.drain(..self.at);
+        self.at = 0;
+        self.pending.extend_from_slice(block);
+    }
+
+    /// The next row that is there as a whole, of so many fields.
+    ///
+    /// # Errors
+    /// If the stream is not what the server sends.
+    pub(crate) fn next_row(&mut self, fields: usize) -> anyhow::Result<Option<Fields<'_>>> {
+        if !self.has_begun {
+            let Some(header) = self.pending.get(..HEADER.len()) else {
+                return Ok(None);
+            };
+            if header != HEADER {
+                return Err(unexpected("another header"));
+            }
+            self.at = HEADER.len();
+            self.has_begun = true;
+        }
+        let rest = &self.pending[self.at..];
+        let Some((count, rest)) = rest.split_first_chunk::<2>() else {
+            return Ok(None);
+        };
+        let count = i16::from_be_bytes(*count);
+        if count == -1 {
+            self.has_ended = true;
+            return Ok(None);
+        }
+        if usize::try_from(count) != Ok(fields) {
+            return Err(unexpected("a row of another number of fields"));
+        }
+        let mut end = 0;
+        for _ in 0..fields {
+            let Some(length) = rest.get(end..).and_then(|rest| rest.first_chunk::<4>()) else {
+                return Ok(None);
+            };
+            end += 4 + usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+        }
+        let Some(row) = rest.get(..end) else {
+            return Ok(None);
+        };
+        self.at += 2 + end;
+        Ok(Some(Fields { rest: row }))
+    }
+
+    /// Checks that the stream has come to its end.
+    ///
+    /// # Errors
+    /// If it was cut.
+    pub(crate) fn finish(&self) -> anyhow::Result<()> {
+        match self.has_ended {
+            true => Ok(()),
+            false => Err(Kind::Connection
+                .error("the rows that the server sends ended in the middle: run again")),
+        }
+    }
+}
+
+fn unexpected(what: &str) -> anyhow::Error {
+    Kind::Internal.error(format!("the server's binary COPY has {what}"))
+}
+
+/// The content checksum of rows that a COPY gives.
+///
+/// # Errors
+/// Of the connection.
+pub(crate) fn sum(
+    mut reader: impl Read,
+    fields: usize,
+    cancel: &Cancel,
+) -> anyhow::Result<ContentSum> {
+    let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
+    let mut block = vec![0; 1 << 18];
+    loop {
+        cancel.check()?;
+        let bytes = reader.read(&mut block).context("reading rows back")?;
+        rows.push(&block[..bytes]);
+        while let Some(row) = rows.next_row(fields)? {
+            let mut hash = RowHash::default();
+            row.for_each(|field| hash.add(field));
+            sum.add_row(hash);
+        }
+        if bytes == 0 {
+            rows.finish()?;
+            return Ok(sum);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Tables of Postgres into files that other engines open, and back again, proved equal.
+//!
+//! A backup reads all tables in one snapshot and publishes a folder or nothing; a restore is one transaction that is committed only
+//! if the contents of the tables are those of the backup.
+//!
+//! ```no_run
+//! use backup::options::{Asked, BackupOptions, Format, Timestamps};
+//! use database::{Cancel, Settings};
+//!
+//! fn main() -> anyhow::Result<()> {
+//!     let settings = Settings::from_url("postgresql://ana@db.example/shop")?;
+//!     let options = BackupOptions {
+//!         asked: Asked::Schema("sales".to_owned()),
+//!         to: "backups".into(),
+//!         format: Format::Avro,
+//!         codec: Default::default(),
+//!         timestamps: Timestamps::Local,
+//!         keep: Some(7),
+//!         max_connections: 3,
+//!     };
+//!     let report = backup::backup(&settings, &options, &Cancel::default())?;
+//!     println!("{}", report.path.display());
+//!     Ok(())
+//! }
+//! ```
+
+mod avro;
+mod backup;
+mod carriage;
+mod checksum;
+pub mod cli;
+mod copy_rows;
+mod file;
+mod folder;
+mod manifest;
+pub mod options;
+mod report;
+mod restore;
+mod schema_sql;
+mod tables;
+mod verify;
+mod write;
+
+pub use avro::codec::Codec;
+pub use backup::backup;
+pub use folder::told as list;
+pub use report::{BackupReport, Listed, RestoreReport, TableReport, VerifyReport};
+pub use restore::restore;
+pub use verify::verify;

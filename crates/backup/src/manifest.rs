@@ -1,0 +1,122 @@
+//! What a backup says of itself.
+
+use std::path::Path;
+
+use database::catalogue::definition::Definition;
+use dataset::failure::{Kind, OrFail};
+use serde::{Deserialize, Serialize};
+
+use crate::avro::codec::Codec;
+use crate::checksum::Recorded;
+use crate::options::Format;
+
+/// The name of the manifest in a backup.
+pub(crate) const FILE: &str = "manifest.json";
+/// The name of the statements that make the tables.
+pub(crate) const SCHEMA_SQL: &str = "schema.sql";
+/// The name of the list of checksums, which `sha256sum --check` reads too.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+/// What the manifest calls itself.
+const KIND: &str = "extrato backup";
+/// The version of its form.
+const VERSION: u32 = 1;
+
+/// A backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// Says that it is a backup of ours.
+    pub(crate) kind: String,
+    /// The version of this form.
+    pub(crate) version: u32,
+    /// The name of the backup: when it was begun, in UTC.
+    pub(crate) name: String,
+    /// The database that the tables come from.
+    pub(crate) database: String,
+    /// The version of the server.
+    pub(crate) server_version: String,
+    /// The encoding of the database; that of the files is UTF-8.
+    pub(crate) encoding: String,
+    /// The snapshot that all tables were read in.
+    pub(crate) snapshot: String,
+    /// What the files are.
+    pub(crate) format: Format,
+    /// How the blocks of Avro files are compressed.
+    pub(crate) codec: Option<Codec>,
+    /// Whether timestamps without a zone are written as instants in UTC.
+    pub(crate) timestamps_utc: bool,
+    /// What the tables are.
+    pub(crate) definition: Definition,
+    /// The files of the tables, in the order of the tables.
+    pub(crate) tables: Vec<TableFiles>,
+}
+
+/// The files of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableFiles {
+    /// The table's name, without the schema.
+    pub(crate) table: String,
+    /// How many rows there are, and their content checksum.
+    pub(crate) content: Recorded,
+    /// The files.
+    pub(crate) files: Vec<FileEntry>,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileEntry {
+    /// The file's name in the backup.
+    pub(crate) path: String,
+    /// How many rows it has.
+    pub(crate) rows: u64,
+    /// The file's size.
+    pub(crate) bytes: u64,
+    /// The SHA-256 of its contents, in hexadecimal digits.
+    pub(crate) sha256: String,
+}
+
+impl Manifest {
+    /// Marks a manifest as ours.
+    pub(crate) fn mark() -> (String, u32) {
+        (KIND.to_owned(), VERSION)
+    }
+
+    /// Reads the manifest of a backup.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if there is none or it is not ours, or of a later version.
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        let text = std::fs::read(&path).or_fail(Kind::Refused, || {
+            format!(
+                "{} is no backup, since there is no {FILE} in it that can be read: name a folder that `extrato backup` made",
+                folder.display()
+            )
+        })?;
+        let manifest: Self = serde_json::from_slice(&text).or_fail(Kind::Refused, || {
+            format!("{} is damaged, or not of `extrato backup`", path.display())
+        })?;
+        match manifest.kind == KIND && manifest.version <= VERSION {
+            true => Ok(manifest),
+            false => Err(Kind::Refused.error(format!(
+                "{} is of a later version of `extrato backup`: read it with that",
+                path.display()
+            ))),
+        }
+    }
+
+    /// The files of the table of this name.
+    pub(crate) fn files(&self, table: &str) -> Option<&TableFiles> {
+        self.tables.iter().find(|files| files.table == table)
+    }
+
+    /// The rows of all tables.
+    pub(crate) fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.content.rows).sum()
+    }
+
+    /// The bytes of all tables' files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let files = self.tables.iter().flat_map(|table| &table.files);
+        files.map(|file| file.bytes).sum()
+    }
+}

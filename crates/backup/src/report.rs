@@ -1,0 +1,98 @@
+//! What a backup, a restore and a verification have done.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::options::{Format, Mode};
+
+/// A table, and the time that it took.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableReport {
+    /// The table's name, without the schema.
+    pub table: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many files it has.
+    pub files: u64,
+    /// The size of its files.
+    pub bytes: u64,
+    /// How long it took; tables overlap.
+    pub seconds: f64,
+}
+
+/// What a backup has done.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupReport {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The schema that holds the tables.
+    pub schema: String,
+    /// What the files are.
+    pub format: Format,
+    /// The snapshot.
+    pub snapshot: String,
+    /// The tables.
+    pub tables: Vec<TableReport>,
+    /// What the backup does not hold, and what it makes of what is no plain table.
+    pub notes: Vec<String>,
+    /// The older backups that were deleted.
+    pub deleted: Vec<String>,
+    /// The time that it took.
+    pub seconds: f64,
+}
+
+/// What a restore has done.
+#[derive(Debug, Clone, Serialize)]
+pub struct RestoreReport {
+    /// Where the files lie.
+    pub from: PathBuf,
+    /// The schema that holds the tables now.
+    pub schema: String,
+    /// What became of the tables that were there.
+    pub mode: Mode,
+    /// The tables.
+    pub tables: Vec<TableReport>,
+    /// What was not made, and what was made again.
+    pub notes: Vec<String>,
+    /// Whether content checksums were compared; files of other writers have none.
+    pub is_proved: bool,
+    /// The time that it took.
+    pub seconds: f64,
+}
+
+/// What a verification has found to be right.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerifyReport {
+    /// Where the backup lies.
+    pub path: PathBuf,
+    /// The backup's name.
+    pub name: String,
+    /// The schema that the tables come from.
+    pub schema: String,
+    /// The tables.
+    pub tables: Vec<TableReport>,
+    /// The schema whose tables have the same contents, if they were compared.
+    pub database: Option<String>,
+    /// The time that it took.
+    pub seconds: f64,
+}
+
+/// A backup in a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed {
+    /// The backup's name.
+    pub name: String,
+    /// The schema that the tables come from.
+    pub schema: String,
+    /// What the files are.
+    pub format: Format,
+    /// How many tables there are.
+    pub tables: u64,
+    /// How many rows they have.
+    pub rows: u64,
+    /// The size of their files.
+    pub bytes: u64,
+    /// Whether `latest` leads to it.
+    pub is_latest: bool,
+}

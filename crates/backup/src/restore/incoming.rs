@@ -1,0 +1,248 @@
+//! What is restored: tables of a backup, or the rows of a file that another program wrote.
+
+use std::path::{Path, PathBuf};
+
+use database::Cancel;
+use database::catalogue::definition::{Definition, TableDefinition};
+use dataset::failure::Kind;
+
+use crate::avro::container::Reader;
+use crate::avro::parse;
+use crate::carriage::{self, Carried};
+use crate::checksum::Recorded;
+use crate::manifest::{Manifest, TableFiles};
+use crate::options::{Format, Mode, RestoreOptions};
+use crate::{folder, tables, verify};
+
+/// Where rows come from.
+pub(super) enum Source {
+    /// A backup, of which the tables alone are left that are restored.
+    Backup {
+        folder: PathBuf,
+        manifest: Box<Manifest>,
+    },
+    /// An Avro file for one table.
+    File { path: PathBuf, table: String },
+}
+
+/// The rows of a table.
+pub(super) struct Incoming {
+    /// What the table was; of a file what it is.
+    pub(super) definition: TableDefinition,
+    /// The columns that the files have.
+    pub(super) columns: Vec<Carried>,
+    pub(super) format: Format,
+    pub(super) files: Vec<PathBuf>,
+    /// The size of the files.
+    pub(super) bytes: u64,
+    /// What the contents must be, if that is known.
+    pub(super) content: Option<Recorded>,
+}
+
+impl Source {
+    /// Finds what is to be restored, and checks the files of a backup against its manifest.
+    pub(super) fn open(options: &RestoreOptions, cancel: &Cancel) -> anyhow::Result<Self> {
+        let path = &options.from;
+        if path.is_file() {
+            return Self::of_file(path, options);
+        }
+        let folder = folder::find(path)?;
+        let mut manifest = Manifest::read(&folder)?;
+        let from = manifest.definition.schema.clone();
+        let mut names = Vec::new();
+        for table in &options.tables {
+            let (schema, name) = tables::split(table);
+            let is_there = manifest.definition.table(name).is_some();
+            if !is_there || schema.is_some_and(|schema| schema != from) {
+                let all = manifest.definition.tables.iter();
+                let all: Vec<_> = all.map(|table| table.name.as_str()).collect();
+                return Err(Kind::Mismatch.error(format!(
+                    "table `{table}` is not in the backup {}, which is of schema {from} and has {}",
+                    manifest.name,
+                    all.join(", ")
+                )));
+            }
+            names.push(name);
+        }
+        let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
+        tracing::info!("checking the files of the backup {}", manifest.name);
+        verify::check_files(&folder, &manifest, is_wanted, cancel)?;
+        let is_used = |definition: &TableDefinition, of: &str| {
+            let columns = definition.columns.iter();
+            let plain = |name: &str| name.trim_end_matches("[]").trim_matches('"') == of;
+            columns.map(|column| column.type_name.as_str()).any(plain)
+        };
+        if !names.is_empty() {
+            let definition = &mut manifest.definition;
+            definition.tables.retain(|table| is_wanted(&table.name));
+            // Types may be made of others, so all stay while one is used.
+            let tables = &definition.tables;
+            let types = &definition.types;
+            if !types
+                .iter()
+                .any(|of| tables.iter().any(|table| is_used(table, &of.name)))
+            {
+                definition.types.clear();
+            }
+            manifest.tables.retain(|table| is_wanted(&table.table));
+        }
+        Ok(Self::Backup {
+            folder,
+            manifest: Box::new(manifest),
+        })
+    }
+
+    fn of_file(path: &Path, options: &RestoreOptions) -> anyhow::Result<Self> {
+        let usage = |what: &str| Err(Kind::Usage.error(format!("{} {what}", path.display())));
+        let [table] = options.tables.as_slice() else {
+            return usage("is a file of one table: name that with --table");
+        };
+        if options.mode == Mode::Create {
+            return usage(
+                "does not say what the table's keys are: make the table, then restore with --mode append or replace",
+            );
+        }
+        if path.extension().is_some_and(|extension| extension == "csv") {
+            return usage("is CSV and has no manifest: `extrato load` takes it, and validates it");
+        }
+        Ok(Self::File {
+            path: path.to_owned(),
+            table: table.clone(),
+        })
+    }
+
+    /// The schema that the tables go to.
+    pub(super) fn schema(&self, options: &RestoreOptions) -> anyhow::Result<String> {
+        let from = match self {
+            Self::Backup { manifest, .. } => Some(manifest.definition.schema.as_str()),
+            Self::File { table, .. } => tables::split(table).0,
+        };
+        let schema = options.into.as_deref().or(from);
+        schema.map(str::to_owned).ok_or_else(|| {
+            Kind::Usage
+                .error("name the schema of the table with --into, or before its name in --table")
+        })
+    }
+
+    /// The path of the backup or the file.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Backup { folder, .. } => folder,
+            Self::File { path, .. } => path,
+        }
+    }
+
+    /// Whether it says what the contents of the tables must be.
+    pub(super) fn has_checksums(&self) -> bool {
+        matches!(self, Self::Backup { .. })
+    }
+
+    /// What the tables of a backup were.
+    pub(super) fn definition(&self) -> Option<&Definition> {
+        match self {
+            Self::Backup { manifest, .. } => Some(&manifest.definition),
+            Self::File { .. } => None,
+        }
+    }
+
+    /// The names of the tables.
+    pub(super) fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Backup { manifest, .. } => {
+                let tables = manifest.definition.tables.iter();
+                tables.map(|table| table.name.as_str()).collect()
+            }
+            Self::File { table, .. } => vec![tables::split(table).1],
+        }
+    }
+
+    /// The rows of each table, if `live` is what the tables are now.
+    pub(super) fn incoming(&self, live: Option<&Definition>) -> anyhow::Result<Vec<Incoming>> {
+        match (self, live) {
+            (Self::Backup { folder, manifest }, _) => {
+                let of = |table| of_backup(folder, manifest, table);
+                manifest.definition.tables.iter().map(of).collect()
+            }
+            (Self::File { path, table }, Some(live)) => {
+                let name = tables::split(table).1;
+                let table = live.table(name).ok_or_else(|| {
+                    Kind::Mismatch.error(format!(
+                        "table `{name}` is missing in schema {}",
+                        live.schema
+                    ))
+                })?;
+                Ok(vec![of_file(path, &live.schema, table)?])
+            }
+            (Self::File { path, .. }, None) => {
+                Err(Kind::Internal.error(format!("{} says nothing of its table", path.display())))
+            }
+        }
+    }
+}
+
+fn of_backup(
+    folder: &Path,
+    manifest: &Manifest,
+    table: &TableDefinition,
+) -> anyhow::Result<Incoming> {
+    let files: &TableFiles = manifest.files(&table.name).ok_or_else(|| {
+        Kind::Check.error(format!(
+            "the manifest names no files of table `{}`",
+            table.name
+        ))
+    })?;
+    Ok(Incoming {
+        columns: carriage::of_table(&manifest.definition.schema, table)?,
+        definition: table.clone(),
+        format: manifest.format,
+        files: files
+            .files
+            .iter()
+            .map(|file| folder.join(&file.path))
+            .collect(),
+        bytes: files.files.iter().map(|file| file.bytes).sum(),
+        content: Some(files.content.clone()),
+    })
+}
+
+/// The rows of a file that has fields for some columns of a table; the others are filled as the table says.
+fn of_file(path: &Path, schema: &str, table: &TableDefinition) -> anyhow::Result<Incoming> {
+    let refuse = |why: &str| {
+        Kind::Mismatch.error(format!(
+            "{} does not fit table {schema}.{}: {why}",
+            path.display(),
+            table.name
+        ))
+    };
+    let reader = Reader::open(path)?;
+    let fields = parse::fields(reader.schema()).map_err(|why| refuse(&why))?;
+    let has = |name: &str| fields.iter().any(|field| field.column == name);
+    let mut columns = carriage::of_table(schema, table)?;
+    for column in &table.columns {
+        let can_do_without = !column.base.forbids_null
+            || column.default.is_some()
+            || column.identity.is_some()
+            || column.generated.is_some();
+        if !has(&column.name) && !can_do_without {
+            return Err(refuse(&format!(
+                "it has no field for the column `{}`, which may not be NULL",
+                column.name
+            )));
+        }
+        if has(&column.name) && column.generated.is_some() {
+            return Err(refuse(&format!(
+                "its field `{}` is a column that the server computes",
+                column.name
+            )));
+        }
+    }
+    columns.retain(|column| has(&column.name));
+    Ok(Incoming {
+        columns,
+        definition: table.clone(),
+        format: Format::Avro,
+        files: vec![path.to_owned()],
+        bytes: std::fs::metadata(path).map_or(0, |of| of.len()),
+        content: None,
+    })
+}

@@ -1,0 +1,292 @@
+//! The rows of files into a table, by COPY.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use database::Cancel;
+use database::catalogue::identifier::{qualified, quoted};
+use database::copy::write::{BLOCK_BYTES, CopyIn, RowForm};
+use dataset::failure::{Kind, OrFail};
+use postgres::Client;
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::incoming::Incoming;
+use crate::avro::container::Reader;
+use crate::avro::decode::Decoder;
+use crate::avro::parse;
+use crate::carriage::{Carried, Kind as Carriage};
+use crate::checksum::{self, Recorded};
+use crate::options::Format;
+use crate::report::TableReport;
+
+/// The schema of tables that end with the transaction.
+const TEMPORARY: &str = "pg_temp";
+
+/// A table that rows are copied into.
+pub(super) struct Target<'a> {
+    pub(super) schema: &'a str,
+    pub(super) table: &'a str,
+    /// Whether it was made in this transaction, so that rows can be frozen.
+    pub(super) is_new: bool,
+}
+
+/// Copies all rows of files into a table, whose columns have the types that the files' have. Gives the number of rows.
+pub(super) fn rows(
+    client: &mut Client,
+    incoming: &Incoming,
+    target: &Target<'_>,
+    cancel: &Cancel,
+) -> anyhow::Result<u64> {
+    let span = tracing::info_span!(
+        "restore",
+        table = incoming.definition.name,
+        rows_total = incoming.content.as_ref().map(|content| content.rows),
+        rows = Empty
+    );
+    let _entered = span.enter();
+    let mut rows = 0;
+    for path in &incoming.files {
+        rows += match incoming.format {
+            Format::Avro => avro(client, path, &incoming.columns, target, &span, rows, cancel)?,
+            Format::Csv => csv(client, path, &incoming.columns, target, cancel)?,
+        };
+    }
+    Ok(rows)
+}
+
+fn avro(
+    client: &mut Client,
+    path: &Path,
+    columns: &[Carried],
+    target: &Target<'_>,
+    span: &Span,
+    before: u64,
+    cancel: &Cancel,
+) -> anyhow::Result<u64> {
+    let refuse = |kind: Kind, why: &str| {
+        kind.error(format!(
+            "{} cannot go into table `{}`: {why}",
+            path.display(),
+            target.table
+        ))
+    };
+    let mut reader = Reader::open(path)?;
+    let fields = parse::fields(reader.schema());
+    let fields = fields.map_err(|why| refuse(Kind::Mismatch, &why))?;
+    let decoder = Decoder::new(fields, columns);
+    let mut decoder = decoder.map_err(|why| refuse(Kind::Mismatch, &why))?;
+    let names: Vec<String> = decoder.columns().map(str::to_owned).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut copy = CopyIn::start_as(
+        client,
+        target.schema,
+        target.table,
+        &names,
+        RowForm::Binary,
+        target.is_new,
+    )?;
+    let (mut block, mut sent, mut waiting) = (Vec::new(), 0, 0);
+    while let Some(count) = reader.next_block(&mut block)? {
+        cancel.check()?;
+        let mut rest = &block[..];
+        for row in 0..count {
+            decoder.row(&mut rest).map_err(|why| {
+                let row = sent + waiting + 1;
+                refuse(Kind::Refused, &format!("row {row}, {why}"))
+            })?;
+            waiting += 1;
+            if decoder.encoded().len() >= BLOCK_BYTES || row + 1 == count {
+                copy.send(decoder.encoded(), waiting)?;
+                sent += waiting;
+                waiting = 0;
+                decoder.clear();
+                span.record("rows", before + sent);
+            }
+        }
+        if !rest.is_empty() {
+            return Err(reader.damaged());
+        }
+    }
+    copy.finish()?;
+    Ok(sent)
+}
+
+fn csv(
+    client: &mut Client,
+    path: &Path,
+    columns: &[Carried],
+    target: &Target<'_>,
+    cancel: &Cancel,
+) -> anyhow::Result<u64> {
+    let reading = || format!("cannot read {}", path.display());
+    let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let statement = format!(
+        "COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true, FREEZE {})",
+        qualified(target.schema, target.table),
+        names.join(", "),
+        target.is_new
+    );
+    let copying = || format!("cannot copy into table `{}`", target.table);
+    let mut file = File::open(path).or_fail(Kind::Refused, reading)?;
+    let mut writer = client.copy_in(&statement).with_context(copying)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    loop {
+        cancel.check()?;
+        match file.read(&mut block).or_fail(Kind::Refused, reading)? {
+            0 => break,
+            bytes => writer
+                .write_all(&block[..bytes])
+                .map_err(database::copy::write::server_error)
+                .with_context(copying)?,
+        }
+    }
+    writer.finish().with_context(copying)
+}
+
+/// A temporary table with the rows of files, checked against what their contents must be.
+pub(super) struct Scratch {
+    /// The table's name, with its schema.
+    pub(super) name: String,
+    /// How many rows it has.
+    pub(super) rows: u64,
+}
+
+/// Makes the scratch copy of a table, the one of this number.
+pub(super) fn scratch(
+    client: &mut Client,
+    incoming: &Incoming,
+    number: usize,
+    cancel: &Cancel,
+) -> anyhow::Result<Scratch> {
+    let table = format!("extrato_restore_{number}");
+    let columns: Vec<_> = incoming
+        .columns
+        .iter()
+        .map(|column| {
+            format!(
+                "{} {}",
+                quoted(&column.name),
+                scratch_type(incoming, column)
+            )
+        })
+        .collect();
+    let name = qualified(TEMPORARY, &table);
+    client
+        .batch_execute(&format!(
+            "CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP",
+            quoted(&table),
+            columns.join(", ")
+        ))
+        .with_context(|| {
+            format!(
+                "making room for the rows of table `{}` (the role needs the right TEMPORARY on the database)",
+                incoming.definition.name
+            )
+        })?;
+    let target = Target {
+        schema: TEMPORARY,
+        table: &table,
+        is_new: true,
+    };
+    let rows = rows(client, incoming, &target, cancel)?;
+    check(client, incoming, &target, false, cancel)?;
+    Ok(Scratch { name, rows })
+}
+
+/// The type of a column in the scratch copy: what travels as text is text there.
+fn scratch_type<'a>(incoming: &Incoming, column: &'a Carried) -> &'a str {
+    match (&column.kind, incoming.format) {
+        (Carriage::AsText, Format::Avro) => "text",
+        _ => &column.type_name,
+    }
+}
+
+impl Scratch {
+    /// Moves the rows into a table. Gives their number.
+    pub(super) fn insert_into(
+        &self,
+        client: &mut Client,
+        incoming: &Incoming,
+        schema: &str,
+        is_written: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<u64> {
+        let written = || {
+            incoming
+                .columns
+                .iter()
+                .filter(|column| is_written(&column.name))
+        };
+        let names: Vec<_> = written().map(|column| quoted(&column.name)).collect();
+        let values: Vec<_> = written()
+            .map(|column| match scratch_type(incoming, column) {
+                "text" => format!("({})::{}", quoted(&column.name), column.type_name),
+                _ => quoted(&column.name),
+            })
+            .collect();
+        let table = &incoming.definition.name;
+        let statement = format!(
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}",
+            qualified(schema, table),
+            names.join(", "),
+            values.join(", "),
+            self.name
+        );
+        let inserted = client
+            .execute(&statement, &[])
+            .with_context(|| format!("putting the rows into table {schema}.{table}"))?;
+        match inserted == self.rows {
+            true => Ok(inserted),
+            false => Err(Kind::Check.error(format!(
+                "table {schema}.{table} took {inserted} rows of {}: a trigger or a rule leaves some out",
+                self.rows
+            ))),
+        }
+    }
+}
+
+/// Compares the contents of a table with what they must be, if that is known.
+pub(super) fn check(
+    client: &mut Client,
+    incoming: &Incoming,
+    target: &Target<'_>,
+    only: bool,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let Some(expected) = &incoming.content else {
+        return Ok(());
+    };
+    let (schema, table) = (target.schema, target.table);
+    let sum = checksum::of_table(client, schema, table, only, &incoming.columns, cancel);
+    let sum =
+        sum.with_context(|| format!("checking the rows of table `{}`", incoming.definition.name))?;
+    let found = Recorded::from(sum);
+    if found == *expected {
+        return Ok(());
+    }
+    let name = &incoming.definition.name;
+    Err(Kind::Check.error(match found.rows == expected.rows {
+        false => format!(
+            "table `{name}` would have {} rows, and had {} when it was backed up",
+            found.rows, expected.rows
+        ),
+        true => format!(
+            "table `{name}` would not have the contents that it had when it was backed up: a trigger, a computed column or a \
+             type of this database makes other values"
+        ),
+    }))
+}
+
+/// What is told of a table.
+pub(super) fn told(incoming: &Incoming, rows: u64, seconds: f64) -> TableReport {
+    tracing::info!(table = incoming.definition.name, rows, "restored");
+    TableReport {
+        table: incoming.definition.name.clone(),
+        rows,
+        files: incoming.files.len() as u64,
+        bytes: incoming.bytes,
+        seconds,
+    }
+}

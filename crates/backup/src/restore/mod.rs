@@ -1,0 +1,77 @@
+//! A restore: files into tables, in one transaction, proved by their content checksums before it is committed.
+
+mod create;
+mod existing;
+mod incoming;
+mod load;
+mod obstacles;
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use anyhow::Context;
+use database::catalogue::definition::search_path;
+use database::{Cancel, Settings, lock, transaction};
+use dataset::failure::Kind;
+
+use crate::options::{Mode, RestoreOptions};
+use crate::report::RestoreReport;
+use incoming::Source;
+
+/// Restores tables of a backup, or rows of an Avro file of any writer.
+///
+/// # Errors
+/// [`Kind::Check`] if the files are not what they were, or the tables would not be; [`Kind::Mismatch`] if they don't fit the tables
+/// that are there; [`Kind::Refused`] if something is in the way. The database is as it was then.
+pub fn restore(
+    settings: &Settings,
+    options: &RestoreOptions,
+    cancel: &Cancel,
+) -> anyhow::Result<RestoreReport> {
+    let began = Instant::now();
+    let source = Source::open(options, cancel)?;
+    let schema = source.schema(options)?;
+    let mut connection = settings.connect(cancel)?;
+    // Whether the connection was lost when nobody can tell any more what the server has done.
+    let is_in_doubt = Cell::new(false);
+    let mut work = || -> anyhow::Result<RestoreReport> {
+        let client = &mut *connection;
+        transaction::begin(client)?;
+        client
+            .batch_execute(&search_path(&schema))
+            .context("beginning the restore")?;
+        lock::lock(client, "restore", &schema)?;
+        let done = match options.mode {
+            Mode::Create => create::create(client, &source, &schema, cancel)?,
+            Mode::Replace | Mode::Append => {
+                existing::fill(client, &source, options, &schema, cancel)?
+            }
+        };
+        // What a constraint that waits has to say is said before the end.
+        client
+            .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
+            .context("checking the constraints")?;
+        cancel.check()?;
+        client
+            .batch_execute("COMMIT")
+            .inspect_err(|error| is_in_doubt.set(error.code().is_none()))?;
+        Ok(RestoreReport {
+            from: source.path().to_owned(),
+            schema: schema.clone(),
+            mode: options.mode,
+            is_proved: source.has_checksums(),
+            tables: done.tables,
+            notes: done.notes,
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    };
+    work().map_err(|error| match (is_in_doubt.get(), cancel.is_cancelled()) {
+        (true, _) => Kind::Connection.caused_by(
+            error,
+            "the connection was lost while the restore was committed, so that it may be done or not: ask with `extrato backup \
+             verify --against-database`",
+        ),
+        (false, true) => Kind::Interrupted.error("interrupted: the database is as it was"),
+        (false, false) => error.context("nothing was restored, the database is as it was"),
+    })
+}

@@ -1,0 +1,105 @@
+//! Which tables a backup is of.
+
+use database::catalogue::inventory::{self, KnownTable};
+use dataset::failure::Kind;
+use dataset::{Dataset, Table};
+use postgres::Client;
+
+use crate::options::Asked;
+
+/// The tables that are asked for, and the schema that holds them: all tables of a schema but views, foreign tables and partitions,
+/// whose rows are those of their parents; or those that are named, whatever they are.
+///
+/// # Errors
+/// [`Kind::Mismatch`] if there is no such table; [`Kind::Usage`] for tables of several schemas.
+pub(crate) fn find(
+    client: &mut Client,
+    asked: &Asked,
+) -> anyhow::Result<(String, Vec<KnownTable>)> {
+    let (schema, names) = match asked {
+        Asked::Schema(schema) => {
+            let mut found = inventory::read(client, schema, |_| true)?;
+            found.retain(|table| matches!(table.relkind, 'r' | 'p') && !table.is_partition);
+            return match found.is_empty() {
+                true => Err(Kind::Mismatch.error(format!(
+                    "schema {schema} has no tables: name another with --schema, or views with --table"
+                ))),
+                false => Ok((schema.clone(), found)),
+            };
+        }
+        Asked::Tables(schema, names) => one_schema(client, schema.as_deref(), names)?,
+    };
+    let found = inventory::read(client, &schema, |name| names.iter().any(|of| of == name))?;
+    for name in &names {
+        if !found.iter().any(|table| table.name == *name) {
+            let all = inventory::read(client, &schema, |_| true)?;
+            let all: Vec<_> = all.iter().map(|table| table.name.as_str()).collect();
+            let has = match all.is_empty() {
+                true => "no tables".to_owned(),
+                false => all.join(", "),
+            };
+            return Err(Kind::Mismatch.error(format!(
+                "table `{name}` is missing in schema {schema}, which has {has}"
+            )));
+        }
+    }
+    Ok((schema, found))
+}
+
+/// The names of tables without their schema, which must be the same.
+fn one_schema(
+    client: &mut Client,
+    named: Option<&str>,
+    tables: &[String],
+) -> anyhow::Result<(String, Vec<String>)> {
+    let mut schema = named.map(str::to_owned);
+    let mut names = Vec::new();
+    for table in tables {
+        let (of_table, name) = split(table);
+        if let Some(of_table) = of_table {
+            match &schema {
+                Some(schema) if schema != of_table => {
+                    return Err(Kind::Usage.error(format!(
+                        "tables of several schemas ({schema}, {of_table}) are named, and a backup is of one: back up each \
+                         schema by itself"
+                    )));
+                }
+                _ => schema = Some(of_table.to_owned()),
+            }
+        }
+        names.push(name.to_owned());
+    }
+    let schema = match schema {
+        Some(schema) => schema,
+        None => {
+            let found = inventory::schema_of(client, |known| names.iter().any(|of| of == known))?;
+            found.unwrap_or_else(|| "public".to_owned())
+        }
+    };
+    Ok((schema, names))
+}
+
+/// A table's name without its schema, and the schema if there is one before it.
+pub(crate) fn split(table: &str) -> (Option<&str>, &str) {
+    match table.split_once('.') {
+        Some((schema, name)) => (Some(schema), name),
+        None => (None, table),
+    }
+}
+
+/// The tables as a snapshot takes them: all columns as the server sends them.
+pub(crate) fn as_they_are(tables: &[KnownTable]) -> Dataset {
+    let tables = tables.iter().map(|table| Table {
+        name: table.name.clone(),
+        as_is: table
+            .columns
+            .iter()
+            .map(|column| column.name.clone())
+            .collect(),
+        ..Table::default()
+    });
+    Dataset {
+        tables: tables.collect(),
+        ..Dataset::default()
+    }
+}

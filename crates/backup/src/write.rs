@@ -1,0 +1,146 @@
+//! One file of a backup: the rows of one COPY.
+
+use std::path::Path;
+
+use database::Cancel;
+use database::copy::read::Blocks;
+use database::snapshot::Reader;
+use dataset::failure::Kind;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::avro::codec::Codec;
+use crate::avro::{container, encode};
+use crate::carriage::Carried;
+use crate::checksum::{ContentSum, RowHash};
+use crate::copy_rows::CopyRows;
+use crate::file::HashedFile;
+use crate::manifest::FileEntry;
+
+/// What is written of a table.
+pub(crate) struct Source<'a> {
+    /// The schema that holds it.
+    pub(crate) schema: &'a str,
+    /// The table's name.
+    pub(crate) table: &'a str,
+    /// The columns.
+    pub(crate) columns: &'a [Carried],
+    /// The schema of Avro files.
+    pub(crate) avro: Value,
+    /// How the blocks of Avro files are compressed.
+    pub(crate) codec: Codec,
+    /// Whether the database holds text to no characters.
+    pub(crate) checks_text: bool,
+}
+
+/// Writes the rows of a binary COPY into an Avro file, and gives their content checksum.
+///
+/// # Errors
+/// [`Kind::Refused`] for a value that Avro doesn't carry; of the connection, and of the file.
+pub(crate) fn avro(
+    source: &Source<'_>,
+    reader: &Reader,
+    statement: &str,
+    path: &Path,
+    name: &str,
+    count: impl Fn(u64) -> anyhow::Result<()>,
+    cancel: &Cancel,
+) -> anyhow::Result<(FileEntry, ContentSum)> {
+    let file = HashedFile::create(path)?;
+    let mut writer =
+        container::Writer::begin(file, &source.avro, source.codec, marker(&source.avro, path))?;
+    let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
+    for block in reader.open(statement, cancel)? {
+        rows.push(&block?);
+        while let Some(fields) = rows.next_row(source.columns.len())? {
+            let mut hash = RowHash::default();
+            let out = writer.row();
+            for (column, field) in source.columns.iter().zip(fields) {
+                hash.add(field);
+                encode::field(column, field, source.checks_text, out).map_err(|what| {
+                    Kind::Refused.error(format!(
+                        "column `{}` of table {}.{} holds {what}, which Avro does not carry: correct it, or back up with \
+                         --format csv, which carries anything",
+                        column.name, source.schema, source.table
+                    ))
+                })?;
+            }
+            sum.add_row(hash);
+            writer.end_row()?;
+        }
+        count(sum.rows)?;
+    }
+    cancel.check()?;
+    rows.finish()?;
+    let written = writer.finish()?.finish()?;
+    let entry = FileEntry {
+        path: name.to_owned(),
+        rows: sum.rows,
+        bytes: written.bytes,
+        sha256: written.sha256,
+    };
+    Ok((entry, sum))
+}
+
+/// What stands behind each block of a file: the same for the same file.
+fn marker(schema: &Value, path: &Path) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(schema.to_string());
+    hash.update(path.as_os_str().as_encoded_bytes());
+    let hash = hash.finalize();
+    let mut marker = [0; 16];
+    marker.copy_from_slice(&hash[..16]);
+    marker
+}
+
+/// Writes what a COPY gives as CSV, with a header.
+///
+/// # Errors
+/// Of the connection, and of the file.
+pub(crate) fn csv(
+    reader: &Reader,
+    statement: &str,
+    path: &Path,
+    name: &str,
+    count: impl Fn(u64) -> anyhow::Result<()>,
+    cancel: &Cancel,
+) -> anyhow::Result<FileEntry> {
+    let mut file = HashedFile::create(path)?;
+    let mut records = Records::default();
+    let blocks: Blocks = reader.open(statement, cancel)?;
+    for block in blocks {
+        let block = block?;
+        records.add(&block);
+        file.append(&block)?;
+        count(records.ended.saturating_sub(1))?;
+    }
+    cancel.check()?;
+    let written = file.finish()?;
+    Ok(FileEntry {
+        path: name.to_owned(),
+        // Without the header.
+        rows: records.ended.saturating_sub(1),
+        bytes: written.bytes,
+        sha256: written.sha256,
+    })
+}
+
+/// Counts records of the server's own CSV: a quote in a value is doubled, so a line feed ends a record where the number of quotes
+/// before it is even.
+#[derive(Default)]
+struct Records {
+    ended: u64,
+    is_quoted: bool,
+}
+
+impl Records {
+    fn add(&mut self, block: &[u8]) {
+        for byte in block {
+            match byte {
+                b'"' => self.is_quoted = !self.is_quoted,
+                b'\n' if !self.is_quoted => self.ended += 1,
+                _ => {}
+            }
+        }
+    }
+}

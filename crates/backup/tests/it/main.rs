@@ -1,0 +1,12 @@
+//! Backups and restores against a real Postgres; each test has a database of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod folders;
+mod others_files;
+mod refusals;
+mod round_trips;
+mod structures;
+mod tables_there;
+mod under_writers;
+mod world;

@@ -1,0 +1,77 @@
+//! `extrato backup` with `verify` and `list`, and `extrato restore`.
+
+use backup::cli::{BackupArgs, BackupCommand, NewBackupArgs, RestoreArgs, VerifyArgs};
+use database::{Cancel, Environment};
+
+use crate::around::Server;
+use crate::terminal::Terminal;
+use crate::{job, summary};
+
+/// `extrato backup`
+pub(crate) fn backup(
+    arguments: &BackupArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    match &arguments.command {
+        None => make(&arguments.new, environment, terminal, cancel),
+        Some(BackupCommand::Verify(arguments)) => verify(arguments, environment, terminal, cancel),
+        Some(BackupCommand::List(arguments)) => {
+            let listed = backup::list(&arguments.path)?;
+            terminal.answer(&listed, || summary::of_backups(&listed))
+        }
+    }
+}
+
+fn make(
+    arguments: &NewBackupArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let options = arguments.options()?;
+    let (settings, server) = job::settings(&arguments.connection, environment)?;
+    let report = backup::backup(&settings, &options, cancel)?;
+    terminal.result(&report, || {
+        summary::of_backup(&report, terminal.around(server))
+    })
+}
+
+fn verify(
+    arguments: &VerifyArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    arguments.check()?;
+    let (report, server) = match arguments.against_database {
+        false => (
+            backup::verify(&arguments.path, None, cancel)?,
+            Server::Given,
+        ),
+        true => {
+            let (settings, server) = job::settings(&arguments.connection, environment)?;
+            let database = Some((&settings, arguments.connection.schema.as_deref()));
+            (backup::verify(&arguments.path, database, cancel)?, server)
+        }
+    };
+    terminal.result(&report, || {
+        summary::of_backup_verified(&report, terminal.around(server))
+    })
+}
+
+/// `extrato restore`
+pub(crate) fn restore(
+    arguments: &RestoreArgs,
+    environment: &Environment,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let options = arguments.options()?;
+    let (settings, server) = job::settings(&arguments.connection, environment)?;
+    let report = backup::restore(&settings, &options, cancel)?;
+    terminal.result(&report, || {
+        summary::of_restore(&report, terminal.around(server))
+    })
+}
