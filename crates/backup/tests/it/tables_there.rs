@@ -70,8 +70,7 @@ fn rows_are_added_and_keys_that_collide_refuse_all() {
     );
     let error = world
         .try_restore(&world.wanted(Mode::Append, "s"))
-        .err()
-        .expect("collides");
+        .expect_err("collides");
     assert_eq!(database::exit_code(&error), 4, "{error:#}");
     assert_eq!(rows(&world, "s.parent"), PARENT);
     world.run(
@@ -80,7 +79,7 @@ fn rows_are_added_and_keys_that_collide_refuse_all() {
     );
     let mut wanted = world.wanted(Mode::Append, "s");
     wanted.tables = vec!["child".to_owned()];
-    let error = world.try_restore(&wanted).err().expect("an orphan");
+    let error = world.try_restore(&wanted).expect_err("an orphan");
     assert_eq!(database::exit_code(&error), 4, "{error:#}");
     assert_eq!(rows(&world, "s.child").len(), 0);
     world.run("INSERT INTO s.parent VALUES (3, 'there')");
@@ -155,7 +154,7 @@ fn references_from_outside_are_dropped_and_made_again_only_when_told() {
     assert_eq!(rows(&world, "s.parent"), PARENT);
     world.run("DELETE FROM s.outside; INSERT INTO s.parent VALUES (80); INSERT INTO s.outside VALUES (2, 80)");
     // Made again, the key would not hold: nothing is replaced.
-    let error = world.try_restore(&wanted).err().expect("refers to nothing");
+    let error = world.try_restore(&wanted).expect_err("refers to nothing");
     assert_eq!(database::exit_code(&error), 4, "{error:#}");
     assert_eq!(rows(&world, "s.parent").len(), 4);
     assert!(
