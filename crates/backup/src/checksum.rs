@@ -6,13 +6,16 @@
 //! src/common/hashfn.c and src/backend/utils/adt/arrayfuncs.c, on a machine with the lowest byte first; [`is_same_as`] asks whether
 //! the server is one.
 
+use std::io::Read;
+
+use anyhow::Context;
 use database::Cancel;
 use database::catalogue::identifier::relation;
 use postgres::GenericClient;
 use serde::{Deserialize, Serialize};
 
 use crate::carriage::Carried;
-use crate::copy_rows;
+use crate::copy_rows::CopyRows;
 
 /// How many rows there are, and the sum of their hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -123,7 +126,30 @@ pub(crate) fn of_table(
         relation(schema, table, only)
     );
     let reader = client.copy_out(&statement)?;
-    copy_rows::sum(reader, columns.len(), cancel)
+    sum(reader, columns.len(), cancel)
+}
+
+/// The content checksum of rows that a COPY gives.
+///
+/// # Errors
+/// Of the connection.
+fn sum(mut reader: impl Read, fields: usize, cancel: &Cancel) -> anyhow::Result<ContentSum> {
+    let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
+    let mut block = vec![0; 1 << 18];
+    loop {
+        cancel.check()?;
+        let bytes = reader.read(&mut block).context("reading rows back")?;
+        rows.push(&block[..bytes]);
+        while let Some(row) = rows.next_row(fields)? {
+            let mut hash = RowHash::default();
+            row.for_each(|field| hash.add(field));
+            sum.add_row(hash);
+        }
+        if bytes == 0 {
+            rows.finish()?;
+            return Ok(sum);
+        }
+    }
 }
 
 /// Whether a server's hashes are ours. On a machine with the highest byte first they are not.

@@ -1,12 +1,6 @@
 //! Rows of a binary COPY out of the blocks in which they come: fields as bytes, and no values made of them.
 
-use std::io::Read;
-
-use anyhow::Context;
-use database::Cancel;
 use dataset::failure::Kind;
-
-use crate::checksum::{ContentSum, RowHash};
 
 /// What a stream begins with: the signature, the flags and the length of an extension, which is none.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -103,31 +97,4 @@ impl CopyRows {
 
 fn unexpected(what: &str) -> anyhow::Error {
     Kind::Internal.error(format!("the server's binary COPY has {what}"))
-}
-
-/// The content checksum of rows that a COPY gives.
-///
-/// # Errors
-/// Of the connection.
-pub(crate) fn sum(
-    mut reader: impl Read,
-    fields: usize,
-    cancel: &Cancel,
-) -> anyhow::Result<ContentSum> {
-    let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
-    let mut block = vec![0; 1 << 18];
-    loop {
-        cancel.check()?;
-        let bytes = reader.read(&mut block).context("reading rows back")?;
-        rows.push(&block[..bytes]);
-        while let Some(row) = rows.next_row(fields)? {
-            let mut hash = RowHash::default();
-            row.for_each(|field| hash.add(field));
-            sum.add_row(hash);
-        }
-        if bytes == 0 {
-            rows.finish()?;
-            return Ok(sum);
-        }
-    }
 }

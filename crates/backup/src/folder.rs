@@ -140,7 +140,7 @@ pub(crate) fn list(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Manifest)>> {
 /// The backups in a folder, as they are told.
 ///
 /// # Errors
-/// As [`list`].
+/// [`Kind::Refused`] if the folder cannot be read.
 pub fn told(folder: &Path) -> anyhow::Result<Vec<Listed>> {
     let latest = fs::read_link(folder.join(LATEST)).ok();
     let listed = list(folder)?.into_iter().map(|(_, manifest)| Listed {
