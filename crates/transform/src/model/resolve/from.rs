@@ -121,10 +121,13 @@ impl Resolver<'_> {
         let Some(found) = self.catalog.table(&table) else {
             let names = self.catalog.names();
             let meant = did_you_mean(&table, names.iter().copied());
-            let names = names.join(", ");
+            let there = match names.is_empty() {
+                true => String::new(),
+                false => format!(", which has {}", names.join(", ")),
+            };
             return Err(Refusal::of(
                 name,
-                format!("is not a table of the dataset, which has {names}{meant}"),
+                format!("is not a table of the dataset{there}{meant}"),
             ));
         };
         let columns = found.columns.as_deref().unwrap_or_default();
