@@ -105,6 +105,12 @@ const TABLE: &[Entry] = &[
         "\"purchase\"",
     ),
     entry(
+        "schema",
+        Kind::Text,
+        "The Postgres schema that holds it. Without it, the dataset's.",
+        "\"public\"",
+    ),
+    entry(
         "key",
         TEXTS,
         "The columns of its primary key. Without it, the database's.",
