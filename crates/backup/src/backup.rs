@@ -46,9 +46,12 @@ pub fn backup(
 ) -> anyhow::Result<BackupReport> {
     let began = Instant::now();
     let mut connection = settings.connect(cancel)?;
-    let (schema, found) = transaction::reading(&mut connection, |client| {
+    // What the server says of a statement that was cancelled tells less.
+    let interrupted = |error| cancel.check().err().unwrap_or(error);
+    let found = transaction::reading(&mut connection, |client| {
         tables::find(client, &options.asked)
-    })?;
+    });
+    let (schema, found) = found.map_err(interrupted)?;
     drop(connection);
     folder::check_latest(&options.to)?;
     let name = folder::new_name(&options.to);
@@ -57,8 +60,9 @@ pub fn backup(
     std::fs::create_dir(&root).or_fail(Kind::Output, || storage::fill::cannot_write(&root))?;
 
     let dataset = tables::as_they_are(&found);
-    let snapshot = Snapshot::take(settings, &dataset, &schema, &|_, _| false, cancel)?;
-    let described = Described::read(&snapshot, &schema, &found)?;
+    let snapshot = Snapshot::take(settings, &dataset, &schema, &|_, _| false, cancel);
+    let snapshot = snapshot.map_err(interrupted)?;
+    let described = Described::read(&snapshot, &schema, &found).map_err(interrupted)?;
     let reader = snapshot.reader(options.max_connections, "--max-connections");
     let run = Run {
         options,
@@ -69,7 +73,7 @@ pub fn backup(
         has_failed: AtomicBool::new(false),
         cancel,
     };
-    let written = run.write()?;
+    let written = run.write().map_err(interrupted)?;
     let (kind, version) = Manifest::mark();
     let manifest = Manifest {
         kind,

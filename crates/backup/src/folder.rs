@@ -16,7 +16,8 @@ use crate::report::Listed;
 /// The name of the link to the last backup.
 pub(crate) const LATEST: &str = "latest";
 
-/// A name for a backup that begins now, `20260131T235959Z`, which none in the folder has.
+/// A name for a backup that begins now, `20260131T235959Z`, which is behind those that the folder has of the same second: one of
+/// them may be gone.
 pub(crate) fn new_name(folder: &Path) -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -27,14 +28,18 @@ pub(crate) fn new_name(folder: &Path) -> String {
     text::time(seconds % 86_400 * 1_000_000, &mut name);
     name.retain(|c| !matches!(c, '-' | ':'));
     name.push('Z');
-    let is_taken = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    let mut numbered = name.clone();
-    let mut number = 2;
-    while is_taken(&numbered) {
-        numbered = format!("{name}-{number:02}");
-        number += 1;
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| {
+        let of_second = entry.file_name().to_str()?.strip_prefix(&name)?.to_owned();
+        match of_second.strip_prefix('-') {
+            Some(number) => number.parse::<u32>().ok(),
+            None => of_second.is_empty().then_some(1),
+        }
+    });
+    match numbers.max() {
+        None => name,
+        Some(last) => format!("{name}-{:02}", last.saturating_add(1)),
     }
-    numbered
 }
 
 /// Whether a backup may have this name.
@@ -164,11 +169,13 @@ pub(crate) fn keep(folder: &Path, keep: usize, new: &Manifest) -> anyhow::Result
     let mut backups = list(folder)?;
     backups.retain(|(_, old)| {
         let has = |table: &TableFiles| new.files(&table.table).is_some();
-        old.database == new.database
+        old.name != new.name
+            && old.database == new.database
             && old.definition.schema == new.definition.schema
             && old.tables.iter().all(has)
     });
-    let old = backups.len().saturating_sub(keep.max(1));
+    // Whatever the clock says, the new one is the last.
+    let old = (backups.len() + 1).saturating_sub(keep.max(1));
     let mut deleted = Vec::new();
     for (path, manifest) in backups.into_iter().take(old) {
         let files = manifest.tables.iter().flat_map(|table| &table.files);
