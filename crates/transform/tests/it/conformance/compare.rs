@@ -90,9 +90,12 @@ pub(super) fn difference_of_rows(
     if let Some(odd) = ours.iter().find(|row| row.len() != kinds.len()) {
         return Some(format!("a record of {} fields: {odd:?}", odd.len()));
     }
-    if !ordered {
-        ours.sort_by(|a, b| order(&kinds, a, b));
-        theirs.sort_by(|a, b| order(&kinds, a, b));
+    match ordered {
+        true => settle_ties(&mut ours, &mut theirs),
+        false => {
+            ours.sort_by(|a, b| order(&kinds, a, b));
+            theirs.sort_by(|a, b| order(&kinds, a, b));
+        }
     }
     let (only_ours, only_theirs) = match ordered {
         true => {
@@ -127,6 +130,41 @@ pub(super) fn difference_of_rows(
         }
     }
     Some(text)
+}
+
+/// Brings rows that follow each other in Postgres's order into one order on both sides, if ORDER BY takes them for equal: numerics
+/// are equal whatever their digits behind the point (`2` and `2.00`), and SQL leaves open which comes first.
+fn settle_ties(ours: &mut [Row], theirs: &mut [Row]) {
+    if ours.len() != theirs.len() {
+        return;
+    }
+    let mut start = 0;
+    while start < theirs.len() {
+        let rest = theirs[start + 1..].iter();
+        let ties = rest.take_while(|row| is_tie(row, &theirs[start])).count();
+        let end = start + 1 + ties;
+        if ties > 0 {
+            ours[start..end].sort();
+            theirs[start..end].sort();
+        }
+        start = end;
+    }
+}
+
+/// Whether two rows differ at most in zeros at the end of numerics.
+fn is_tie(one: &Row, other: &Row) -> bool {
+    let value = |cell: &Option<String>| {
+        let cell = cell.as_deref()?;
+        let is_number = cell.contains('.')
+            && cell
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '.' | '-'));
+        Some(match is_number {
+            true => cell.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            false => cell.to_owned(),
+        })
+    };
+    one.iter().map(value).eq(other.iter().map(value))
 }
 
 /// The rows of each side that the other lacks, where both are sorted.
