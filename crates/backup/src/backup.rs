@@ -12,6 +12,7 @@ use anyhow::Context;
 use database::catalogue::LiveTable;
 use database::catalogue::definition::{Definition, TableDefinition};
 use database::catalogue::inventory::KnownTable;
+use database::catalogue::reached::with_reached;
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Kind, OrFail};
@@ -142,30 +143,26 @@ impl Described {
     }
 }
 
-// Objects that come with the server have numbers below 16384.
-const NAMING: &str = "
-    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE n.nspname = $1 AND c.relname = ANY ($2) AND EXISTS (
-        WITH RECURSIVE reached (oid) AS (
-            SELECT a.atttypid
-            UNION
-            SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
-                SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
-                UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
-                UNION ALL SELECT m.atttypid FROM pg_attribute AS m
-                          WHERE t.typtype = 'c' AND m.attrelid = t.typrelid AND m.attnum > 0 AND NOT m.attisdropped
-            ) AS p (part)
-        )
-        SELECT FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid WHERE t.oid < 16384 AND t.typname ~ '^reg')
-    ORDER BY 1, 2 LIMIT 1";
+/// The first column of tables in a schema whose type, or what it is made of, names objects of the database. Types that come with the
+/// server have numbers below 16384.
+fn naming() -> String {
+    format!(
+        "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+         FROM pg_class AS c
+         JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         WHERE n.nspname = $1 AND c.relname = ANY ($2) AND EXISTS (
+             {}
+             SELECT FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid WHERE t.oid < 16384 AND t.typname ~ '^reg')
+         ORDER BY 1, 2 LIMIT 1",
+        with_reached("SELECT a.atttypid")
+    )
+}
 
 /// Refuses a column that names objects of the database, by itself or in what it is made of: as numbers they mean nothing elsewhere,
 /// and as text another object where the search path is another.
 fn check_meaning(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::Result<()> {
-    let found = client.query(NAMING, &[&schema, &names]);
+    let found = client.query(&naming(), &[&schema, &names]);
     let found = found.context("looking at the types of the columns")?;
     let Some(row) = found.first() else {
         return Ok(());

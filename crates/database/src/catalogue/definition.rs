@@ -11,6 +11,7 @@ use postgres::{GenericClient, Row};
 use serde::{Deserialize, Serialize};
 
 use super::identifier::{qualified, quoted};
+use super::reached::{OF_TABLES, with_reached};
 
 /// What tables of a schema are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -286,16 +287,6 @@ const PARTITIONS: &str = "
 
 // What is made of others was made after them, and has a larger number.
 const TYPES: &str = "
-    WITH RECURSIVE reached (oid) AS (
-        SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
-        UNION
-        SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
-            SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
-            UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
-            UNION ALL SELECT a.atttypid FROM pg_attribute AS a
-                      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-        ) AS p (part)
-    )
     SELECT t.typname::text, obj_description(t.oid, 'pg_type'),
            CASE t.typtype
                WHEN 'e' THEN format('CREATE TYPE %I AS ENUM (%s)', t.typname,
@@ -337,7 +328,8 @@ impl Definition {
             .context(reading)?;
         let found = client.query(TABLES, &[&schema, &tables]).context(reading)?;
         let oids: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
-        let types = client.query(TYPES, &[&oids, &schema]).context(reading)?;
+        let types = format!("{} {TYPES}", with_reached(OF_TABLES));
+        let types = client.query(&types, &[&oids, &schema]).context(reading)?;
         let types = types.iter().map(|row| TypeDefinition {
             name: row.get(0),
             make: row.get(2),

@@ -4,6 +4,7 @@ pub mod constraints;
 pub mod definition;
 pub mod identifier;
 pub mod inventory;
+pub mod reached;
 
 use anyhow::Context;
 use dataset::failure::Kind;

@@ -10,8 +10,9 @@ use postgres::error::SqlState;
 use postgres::{Client, GenericClient, Row};
 use serde::{Deserialize, Serialize};
 
-use super::types::{REACHED, attempt};
+use super::types::attempt;
 use crate::catalogue::identifier::{literal, qualified, quoted};
+use crate::catalogue::reached::{OF_TABLES, with_reached};
 use crate::transaction;
 
 /// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
@@ -114,7 +115,7 @@ impl Own {
         schema: &str,
         tables: &[u32],
     ) -> Result<Self, postgres::Error> {
-        let with = format!("WITH RECURSIVE {REACHED}, {KNOWN}");
+        let with = format!("{}, {KNOWN}", with_reached(OF_TABLES));
         let mut own = Vec::new();
         // Each names the schema, so that all have the same parameters.
         for (query, meaning) in [

@@ -7,6 +7,7 @@ use postgres::{Client, GenericClient};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::identifier::{qualified, quoted};
+use crate::catalogue::reached::{OF_TABLES, with_reached};
 
 /// The types of columns, with those that these are made of, and the collations of columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,19 +49,6 @@ pub(super) struct Missing {
     types: BTreeMap<u32, String>,
     collations: BTreeMap<u32, String>,
 }
-
-/// The numbers of the types of tables' columns, with those that these are made of: a part of a query whose first parameter is
-/// the tables' numbers.
-pub(super) const REACHED: &str = "reached (oid) AS (
-        SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
-        UNION
-        SELECT p.part FROM reached AS r JOIN pg_type AS t ON t.oid = r.oid CROSS JOIN LATERAL (
-            SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
-            UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
-            UNION ALL SELECT a.atttypid FROM pg_attribute AS a
-                      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-        ) AS p (part)
-    )";
 
 // Objects that come with the server have numbers below 16384 (FirstNormalObjectId in src/include/access/transam.h), and
 // are in every database under the same names.
@@ -124,7 +112,7 @@ impl Types {
         tables: &[u32],
     ) -> Result<Self, postgres::Error> {
         let types = client
-            .query(&format!("WITH RECURSIVE {REACHED} {TYPES}"), &[&tables])?
+            .query(&format!("{} {TYPES}", with_reached(OF_TABLES)), &[&tables])?
             .into_iter()
             .map(|row| {
                 let (kind, extension): (&str, Option<&str>) = (row.get(1), row.get(5));
