@@ -87,23 +87,19 @@ impl Query {
             None => schema_of(client, &Select::lenient(&model))?,
         };
         model.schema.clone_from(&schema);
-        let select = Select::lenient(&model);
-        let known = completed::tables(
-            client,
-            &Dataset::default(),
-            std::slice::from_ref(&select),
-            &schema,
-            |name| select.reads_table(name),
-        )?;
+        let selects = [Select::lenient(&model)];
+        let [select] = &selects;
+        let known = completed::tables(client, &Dataset::default(), &selects, &schema, |name| {
+            select.reads_table(name)
+        })?;
+        let mut dataset = dataset_of(&selects, &known, &schema)?;
         let driving = select
             .lookups()
             .and_then(|plan| driving(&plan, &known, &schema));
-        let model = Model {
-            driving,
-            ..model.clone()
-        };
-        let selects = [Select::lenient(&model)];
-        Ok((dataset_of(&selects, &known, &schema)?, schema))
+        for model in &mut dataset.models {
+            model.driving.clone_from(&driving);
+        }
+        Ok((dataset, schema))
     }
 
     fn of_table(

@@ -131,8 +131,8 @@ pub(crate) fn of_layer(
 ) -> anyhow::Result<Vec<Route>> {
     let all: Vec<_> = selects.iter().collect();
     layer.tables(&Needed(&all).of(&options.dataset))?;
-    let blueprint = layer.blueprint().ok();
-    let own = blueprint.as_ref().map(|of| of.shapes.own());
+    let blueprint = layer.blueprint();
+    let own = blueprint.as_ref().ok().map(|of| of.shapes.own());
     let routes = match options.engine {
         Engine::Postgres => asked_for(selects),
         Engine::Auto | Engine::Polars => of_tables(selects, options, own, |needed| {
@@ -143,7 +143,7 @@ pub(crate) fn of_layer(
         })?,
     };
     for (select, route) in selects.iter().zip(&routes) {
-        if let (Route::Postgres(why), Err(error)) = (route, layer.blueprint()) {
+        if let (Route::Postgres(why), Err(error)) = (route, &blueprint) {
             return Err(Kind::Mismatch.error(format!(
                 "{} would run in a scratch database ({why}), but {error}",
                 select.model.called()
