@@ -40,6 +40,8 @@ enum Comparison {
     Transform(ComparisonArgs),
     /// Compare ways of getting CSV files into a Postgres
     Load(load::LoadArgs),
+    /// Compare a SELECT typed to Extrato with the same typed to DuckDB
+    Query(ComparisonArgs),
     /// See how the time of `transform` grows with rows and with clients
     Growth(transform::growth::GrowthArgs),
     /// Compare engines at models that compute: the queries of TPC-H
@@ -75,6 +77,7 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
         Comparison::Generate(arguments) => generate::run(arguments, &cancel),
         Comparison::Transform(arguments) => transform::run(arguments, &cancel),
         Comparison::Load(arguments) => load::run(arguments, &cancel),
+        Comparison::Query(arguments) => transform::query::run(arguments, &cancel),
         Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
         Comparison::Models(arguments) => models::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),

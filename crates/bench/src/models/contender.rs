@@ -115,7 +115,7 @@ pub(super) fn reasons(server: &Server) -> anyhow::Result<Vec<(String, String)>> 
         model: String,
         why: Option<String>,
     }
-    let mut command = extrato("models", server)?;
+    let mut command = extrato("check", server)?;
     // The URL leaves all to the PG* variables, but has the database asked.
     command.args(["--url", "postgresql://", "--schema", SCHEMA]);
     let described: Vec<Described> = serde_json::from_str(&program::output(&mut command)?)?;

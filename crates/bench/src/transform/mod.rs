@@ -8,6 +8,7 @@ mod job;
 mod ours;
 mod peer;
 mod psql;
+pub(crate) mod query;
 mod spark;
 mod tuples;
 pub(crate) mod wire;
