@@ -90,9 +90,9 @@ pub(crate) fn why(rule: &Rule, wrong: u64, rows: u64) -> String {
             let bounds: Vec<String> = bounds.into_iter().flatten().collect();
             format!("{rows} rows, where {} were expected", bounds.join(" and "))
         }
-        Rule::NoRow { file, .. } => match wrong {
-            1 => format!("{file} gives a row"),
-            _ => format!("{file} gives {wrong} rows"),
+        Rule::NoRow { .. } => match wrong {
+            1 => "its SELECT gives a row".to_owned(),
+            _ => format!("its SELECT gives {wrong} rows"),
         },
     }
 }

@@ -13,7 +13,7 @@ use crate::model::check_select;
 use crate::model::projection::Needed;
 use crate::model::select::Select;
 use crate::model::types::Type;
-use crate::options::Options;
+use crate::options::{Engine, Options};
 
 /// The columns of an output, in its order.
 pub(crate) type Columns = Vec<(String, ColumnType)>;
@@ -45,6 +45,10 @@ pub(crate) fn declared(
     let mut open = options.clone();
     open.dataset
         .keep_models_where(|model| model.columns.is_empty());
+    // What an output is does not depend on who is asked to run it.
+    if open.engine == Engine::Postgres {
+        open.engine = Engine::Auto;
+    }
     let given = of_selects(source, &open, cancel)?;
     let mut options = options.clone();
     let models = options.dataset.models.iter_mut();

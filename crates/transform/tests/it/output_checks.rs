@@ -111,7 +111,7 @@ fn each_way_tells_the_same_of_every_check_and_leaves_the_former_output() {
         ),
     ];
     let expected = "5 of 6 checks failed, so nothing was published:\
-        \n  model `movimento_flat`, check `select`: the check of the test gives 7 rows, such as\
+        \n  model `movimento_flat`, check `select`: its SELECT gives 7 rows, such as\
         \n    id_movimento = 5, vlr_transacao_movimento = 0.05\
         \n    id_movimento = 6, vlr_transacao_movimento = 0.06\
         \n    id_movimento = 7, vlr_transacao_movimento = 0.07\
