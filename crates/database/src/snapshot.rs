@@ -337,9 +337,8 @@ fn rows_sql(rows: &RowsRead, conditions: &[String]) -> String {
         false => format!(" WHERE {}", conditions.join(" AND ")),
     };
     if let Some(limit) = rows.limit {
-        let columns: Vec<String> = rows.order_by.iter().map(|name| quoted(name)).collect();
-        if !columns.is_empty() {
-            sql += &format!(" ORDER BY {}", columns.join(", "));
+        if !rows.order_by.is_empty() {
+            sql += &format!(" ORDER BY {}", rows.order_by.join(", "));
         }
         sql += &format!(" LIMIT {limit}");
     }

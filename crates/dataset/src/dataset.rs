@@ -38,7 +38,7 @@ pub struct Dataset {
 pub struct RowsRead {
     /// An expression of SQL that is true of them, as the server understands it.
     pub condition: Option<String>,
-    /// The columns by which the first are the first, where there are not to be more.
+    /// The columns, as ORDER BY has them, by which the first are the first where there are not to be more.
     pub order_by: Vec<String>,
     /// How many there are at most.
     pub limit: Option<u64>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, transaction};
 use dataset::failure::Kind;
-use dataset::{Dataset, Place, Table};
+use dataset::{Dataset, Place, Table, did_you_mean};
 use postgres::Client;
 
 use crate::extract::tables::Source;
@@ -50,9 +50,11 @@ pub(crate) fn completed(
                 dataset.table(called).is_some() || selects.iter().any(|of| of.reads_table(called))
             };
             let known = transaction::reading(&mut connection, |client| {
-                tables(client, dataset, &selects, &options.schema, |called| {
+                let known = tables(client, dataset, &selects, &options.schema, |called| {
                     is_read(called) || selects.iter().any(|of| of.models().any(|of| of == called))
-                })
+                })?;
+                check_named(client, &selects, &known)?;
+                Ok(known)
             })?;
             check_models(&selects, &options.schema, |name| {
                 known
@@ -117,6 +119,28 @@ pub(crate) fn tables(
         known.extend(inventory::read(client, of, is_wanted)?);
     }
     Ok(known)
+}
+
+/// Checks that the tables which models name, of which `known` are there, are there all.
+///
+/// # Errors
+/// [`Kind::Usage`] naming one that isn't, where it stands, and the one that may be meant; the server's.
+pub(crate) fn check_named(
+    client: &mut Client,
+    selects: &[Select<'_>],
+    known: &[KnownTable],
+) -> anyhow::Result<()> {
+    let is_there = |place: &Place| known.iter().any(|table| table.place() == *place);
+    for select in selects {
+        if let Some(missing) = select.tables_named().find(|place| !is_there(place)) {
+            let Place { schema, name } = &missing;
+            let of_schema = inventory::read(client, schema, |_| true)?;
+            let meant = did_you_mean(name, of_schema.iter().map(|table| table.name.as_str()));
+            let why = format!("does not exist in schema `{schema}`{meant}");
+            return Err(select.refuse_table(&missing, &why));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that what models read as models is no table too, and that none reads itself.

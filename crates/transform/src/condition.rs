@@ -67,13 +67,9 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
             "one expression is expected, and `{next}` stands behind it"
         )));
     }
-    let mut is_plain = true;
     let found = visit_expressions(&expr, |part| match part {
         Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
-        part => {
-            is_plain &= is_plain_part(part);
-            ControlFlow::Continue(())
-        }
+        _ => ControlFlow::Continue(()),
     });
     if found.is_break() {
         return Err(refused(
@@ -82,8 +78,18 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
     }
     Ok(Condition {
         sql: expr.to_string(),
-        is_plain,
+        is_plain: is_plain(&expr),
     })
+}
+
+/// Whether an expression is of columns, constants, and operators and functions of Postgres's own that give the same for the same
+/// row at any time.
+pub(crate) fn is_plain(expr: &Expr) -> bool {
+    let found = visit_expressions(expr, |part| match is_plain_part(part) {
+        true => ControlFlow::Continue(()),
+        false => ControlFlow::Break(()),
+    });
+    found.is_continue()
 }
 
 /// Whether a part is plain if those below it are.

@@ -78,6 +78,7 @@ pub mod memory;
 mod model;
 pub mod options;
 pub mod preview;
+mod pushdown;
 pub mod query;
 pub mod reconciliation;
 pub mod report;

@@ -12,6 +12,7 @@ use crate::completed;
 use crate::condition::{self, Condition};
 use crate::model::plan::Plan;
 use crate::model::select::Select;
+use crate::pushdown;
 
 /// What to read.
 #[derive(Debug, Clone)]
@@ -92,7 +93,12 @@ impl Query {
         let known = completed::tables(client, &Dataset::default(), &selects, &schema, |name| {
             select.reads_table(name)
         })?;
+        completed::check_named(client, &selects, &known)?;
         let mut dataset = dataset_of(&selects, &known, &schema)?;
+        if let ([table], [of], Some(query)) = (&known[..], &mut dataset.tables[..], select.query())
+        {
+            of.rows = on_server(client, pushdown::rows(query, table), table)?;
+        }
         let driving = select
             .lookups()
             .and_then(|plan| driving(&plan, &known, &schema));
@@ -128,6 +134,7 @@ impl Query {
         let table = found(&known, name, &schema)?;
         let mut sql = format!("SELECT * FROM {}", quoted(&table.name));
         let mut rows = RowsRead::default();
+        let order_by: Vec<String> = self.order_by.iter().map(|name| quoted(name)).collect();
         // One table is read by a plain scan: no work but the filter falls on the server, and less leaves it.
         match condition {
             Some(Condition {
@@ -136,21 +143,18 @@ impl Query {
             }) => {
                 sql += &format!(" WHERE ({condition})");
                 if let Some(limit) = limit {
-                    sql += &format!("{} LIMIT {limit}", ordered(&self.order_by));
+                    sql += &format!("{} LIMIT {limit}", ordered(&order_by));
                 }
             }
             condition if condition.is_some() || limit.is_some() => {
                 rows = RowsRead {
                     condition: condition.map(|condition| condition.sql),
-                    order_by: self.order_by.clone(),
+                    order_by,
                     limit,
                 };
-                let columns = qualified(&schema, &table.name);
-                let of_rows = rows.condition.iter();
-                let of_rows: String = of_rows.map(|of| format!(" WHERE ({of})")).collect();
-                let order = ordered(&rows.order_by);
-                let asked = format!("SELECT FROM {columns}{of_rows}{order} LIMIT 0");
-                client.batch_execute(&asked).map_err(refused)?;
+                client
+                    .batch_execute(&empty(&rows, table))
+                    .map_err(refused)?;
             }
             _ => {}
         }
@@ -224,9 +228,33 @@ fn driving(plan: &Plan, known: &[KnownTable], schema: &str) -> Option<Driving> {
     })
 }
 
-/// The order of rows as a SELECT has it.
+/// Some rows of a table, if the server understands what they are; else all, and what is wrong is told where the SELECT runs.
+fn on_server(client: &mut Client, rows: RowsRead, table: &KnownTable) -> anyhow::Result<RowsRead> {
+    if rows == RowsRead::default() {
+        return Ok(rows);
+    }
+    client.batch_execute("SAVEPOINT asked")?;
+    match client.batch_execute(&empty(&rows, table)) {
+        Ok(()) => Ok(rows),
+        Err(error) if error.as_db_error().is_some() => {
+            client.batch_execute("ROLLBACK TO asked")?;
+            Ok(RowsRead::default())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A SELECT that has the server understand which rows are meant, and reads none.
+fn empty(rows: &RowsRead, table: &KnownTable) -> String {
+    let of_rows = rows.condition.iter();
+    let of_rows: String = of_rows.map(|of| format!(" WHERE ({of})")).collect();
+    let order = ordered(&rows.order_by);
+    let table = qualified(&table.schema, &table.name);
+    format!("SELECT FROM {table}{of_rows}{order} LIMIT 0")
+}
+
+/// ORDER BY these columns, if there are any.
 fn ordered(columns: &[String]) -> String {
-    let columns: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
     match columns.is_empty() {
         true => String::new(),
         false => format!(" ORDER BY {}", columns.join(", ")),

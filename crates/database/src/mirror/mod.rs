@@ -203,11 +203,19 @@ impl Shapes {
     /// primary keys, which some SELECTs cannot be understood without; [`drop_keys`](Self::drop_keys) takes these away.
     ///
     /// # Errors
-    /// The server's.
+    /// [`Kind::Usage`] for a table of the server's own schemas; the server's.
     pub fn make(&self, client: &mut Client) -> anyhow::Result<Lacking> {
         let making = "making the tables in the scratch database";
-        let schemas = self.schemas().into_iter();
+        let schemas = self.schemas();
+        let is_servers =
+            |schema: &&&str| schema.starts_with("pg_") || **schema == "information_schema";
+        if let Some(schema) = schemas.iter().find(is_servers) {
+            return Err(Kind::Usage.error(format!(
+                "schema `{schema}` is the server's own, and a scratch database has one of other rows: ask the server, by psql"
+            )));
+        }
         let schemas: Vec<_> = schemas
+            .into_iter()
             .map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {};", quoted(schema)))
             .collect();
         client

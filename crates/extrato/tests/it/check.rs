@@ -40,7 +40,7 @@ fn tables_and_models_that_do_not_fit_the_database_are_told_together() {
         "table `gone` is missing in schema `public`",
         "column `nam` is missing in table `client`",
         "d/column.sql, line 2, column 3",
-        "d/table.sql, line 1, column 16: model `table` cannot be run: relation \"sales\" does not exist in schema `public`",
+        "d/table.sql, line 1, column 16: model `table` cannot be run: `sales` does not exist in schema `public`; did you mean `sale`?",
         "d/parsed.sql, line 1, column",
     ];
     exit_codes::check(&finished, 7, &parts);

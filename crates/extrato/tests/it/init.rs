@@ -264,7 +264,7 @@ fn a_dataset_of_a_name_and_a_model_takes_the_rest_from_the_catalogue() {
     check(
         &world.run(&["transform", "--dataset", "few"]),
         2,
-        &["\"invoice_lines\" does not exist in schema `public`"],
+        &["`invoice_lines` does not exist in schema `public`; did you mean `invoice_line`?"],
     );
 }
 

@@ -45,6 +45,20 @@ fn the_first_rows_of_a_join_are_shown_and_all_are_counted() {
 }
 
 #[test]
+fn the_types_of_columns_do_not_depend_on_the_engine() {
+    let world = shop();
+    let select = "SELECT customer_id, sum(total) AS spent, avg(total) AS mean, count(*) AS n FROM orders GROUP BY 1 ORDER BY 1";
+    let shown = |engine: &str| {
+        let shown = world
+            .done(&["query", select, "--engine", engine, "--json"])
+            .json();
+        assert_eq!(shown["engine"], engine, "{shown}");
+        (shown["columns"].clone(), shown["rows"].clone())
+    };
+    assert_eq!(shown("polars"), shown("postgres"));
+}
+
+#[test]
 fn through_a_pipe_comes_what_postgres_gives() {
     let world = shop();
     let expected = csv_of(&mut world.database.connect(), JOIN);
@@ -153,7 +167,7 @@ fn rows_that_look_up_others_by_their_keys_are_accounted_for() {
             json!(sum),
         ),
         (
-            "SELECT id, total FROM orders WHERE id > 80 ORDER BY id".to_owned(),
+            "SELECT id, total FROM orders WHERE id > extract(day FROM date '2026-01-20') * 4 ORDER BY id".to_owned(),
             10,
             80,
             json!(sum),
@@ -242,6 +256,11 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
             &["SELECT x FROM order_s"],
             2,
             "does not exist in schema `public`",
+        ),
+        (
+            &["SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"],
+            2,
+            "schema `information_schema` is the server's own",
         ),
         (
             &["SELECT nam FROM customer"],
@@ -381,6 +400,57 @@ fn of_one_table_the_server_gives_the_rows_that_are_asked_for() {
 }
 
 #[test]
+fn of_a_select_over_one_table_the_server_gives_the_rows_that_it_needs() {
+    let world = shop();
+    for (select, is_read) in [
+        (
+            "SELECT * FROM orders WHERE total > 5 AND customer_id IN (1, 2) ORDER BY id",
+            33,
+        ),
+        (
+            "SELECT o.id, o.total * 2 AS twice FROM orders AS o WHERE o.total < 9 ORDER BY o.total DESC, o.id LIMIT 4 OFFSET 2",
+            6,
+        ),
+        (
+            "SELECT customer_id, count(*) AS n FROM public.orders WHERE total > 5 GROUP BY customer_id ORDER BY 1 LIMIT 2",
+            50,
+        ),
+        // What the server is not asked for.
+        (
+            "SELECT id FROM orders WHERE total > 5 AND id > (SELECT min(id) FROM orders) ORDER BY id LIMIT 3",
+            90,
+        ),
+    ] {
+        for engine in ["auto", "postgres"] {
+            let out = ["--out", "needed/rows.csv", "--engine", engine, "--json"];
+            let report = world.done(&[&["query", select][..], &out].concat()).json();
+            let file = fs::read_to_string(world.path("needed/rows.csv")).unwrap();
+            let expected = csv_of(&mut world.database.connect(), select);
+            assert_eq!(file, expected, "{select}");
+            assert_eq!(report["tables"][0]["rows"], is_read, "{select}");
+        }
+    }
+    let explained = world.done(&["query", "SELECT * FROM orders LIMIT 3", "--explain"]);
+    let part = "orders: id, customer_id, total, kinds; on the server LIMIT 3";
+    assert!(explained.stdout.contains(part), "{}", explained.stdout);
+    for (select, exit, part) in [
+        // It is told where the SELECT runs, not by the server.
+        (
+            "SELECT id FROM orders WHERE total > 'much'",
+            2,
+            "line 1, column 37",
+        ),
+        (
+            "SELECT id FROM orders WHERE 1 / (id - 3) > 0",
+            4,
+            "division by zero",
+        ),
+    ] {
+        check(&world.run(&["query", select]), exit, &[part]);
+    }
+}
+
+#[test]
 fn a_column_or_table_that_was_mistyped_is_told_from_what_there_is() {
     let world = shop();
     let query = ["query", "--engine", "polars"];
@@ -396,5 +466,31 @@ fn a_column_or_table_that_was_mistyped_is_told_from_what_there_is() {
     ] {
         let finished = world.run(&[&query[..], &[sql]].concat());
         check(&finished, 2, &["does not exist", part]);
+    }
+    for (sql, parts) in [
+        (
+            "SELECT * FROM customer JOIN oders USING (id)",
+            [
+                "line 1, column 29",
+                "`oders` does not exist in schema `public`; did you mean `orders`?",
+            ],
+        ),
+        (
+            "SELECT * FROM public.custmer",
+            [
+                "line 1, column 15",
+                "`public.custmer` does not exist in schema `public`; did you mean `customer`?",
+            ],
+        ),
+        // A scratch database has one too, of other rows.
+        (
+            "SELECT relname FROM pg_class",
+            [
+                "line 1, column 21",
+                "`pg_class` does not exist in schema `public`",
+            ],
+        ),
+    ] {
+        check(&world.run(&["query", sql]), 2, &parts);
     }
 }

@@ -107,17 +107,17 @@ fn what_postgres_does_not_find_is_not_found_in_another_schema() {
         (
             &["SELECT at FROM note, sales.orders"],
             2,
-            "\"note\" does not exist",
+            "`note` does not exist",
         ),
         (
             &["SELECT at FROM sales.note"],
             2,
-            "\"sales.note\" does not exist",
+            "`sales.note` does not exist",
         ),
         (
             &["--schema", "sales", "SELECT at FROM archive.note, note"],
             2,
-            "\"note\" does not exist",
+            "`note` does not exist",
         ),
         (
             &["--table", "sales.note"],

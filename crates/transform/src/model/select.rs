@@ -3,26 +3,27 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use database::catalogue::identifier::quoted;
 use database::mirror::own::Own;
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType, Model, Place, TableSchema, TextKind};
-use sqlparser::ast::{Query, Statement};
+use sqlparser::ast::{ObjectName, Query, Statement, visit_relations};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::fault;
 use crate::model::catalog::Catalog;
-use crate::model::from_names::FromNames;
+use crate::model::from_names::{FromNames, place_of};
 use crate::model::numerics;
 use crate::model::plan::{Padded, Plan};
-use crate::model::refusal::{READ_LINE, error_at};
+use crate::model::refusal::{READ_LINE, Refusal, error_at};
 use crate::model::resolve::{Shared, resolve, shared};
 use crate::model::stars;
-use crate::model::tree::Resolved;
+use crate::model::tree::{self, Resolved};
 use crate::model::types::Type;
 
 /// Words and signs that a SELECT may have.
@@ -42,8 +43,8 @@ pub(crate) struct Select<'a> {
     bare: BTreeSet<String>,
     /// What a run calls the tables in its FROMs, in lower case.
     relations: BTreeSet<String>,
-    /// The schemas that stand before names in its FROMs.
-    schemas: BTreeSet<String>,
+    /// What stands in its FROMs with a schema.
+    placed: BTreeSet<Place>,
     /// The models that it reads, each behind those that it reads itself.
     pub(super) models: Vec<Arc<Select<'a>>>,
     /// Every name in it, in lower case.
@@ -100,7 +101,7 @@ impl<'a> Select<'a> {
                 numerics: BTreeMap::new(),
                 bare: BTreeSet::new(),
                 relations: names.clone(),
-                schemas: BTreeSet::new(),
+                placed: BTreeSet::new(),
                 models: Vec::new(),
                 whole: names.clone(),
                 names,
@@ -162,7 +163,7 @@ impl<'a> Select<'a> {
             query: Ok(query),
             bare,
             relations,
-            schemas: placed.into_iter().map(|place| place.schema).collect(),
+            placed,
             models: Vec::new(),
             names: BTreeSet::new(),
             calls: BTreeSet::new(),
@@ -299,7 +300,7 @@ impl<'a> Select<'a> {
 
     /// How it looks up what belongs to the rows of its first table, if it does no more than that.
     pub(crate) fn lookups(&self) -> Option<Plan> {
-        Plan::of_query(self.query.as_ref().ok()?, &self.model.schema)
+        Plan::of_query(self.query()?, &self.model.schema)
     }
 
     /// The schemas of the tables that it names with one, and that the description does.
@@ -308,8 +309,48 @@ impl<'a> Select<'a> {
         let driving = driving.and_then(|driving| driving.place.as_ref());
         let described = driving.into_iter().chain(&self.model.stream_place);
         let described = described.map(|place: &Place| &place.schema);
-        let schemas = self.parts().flat_map(|part| &part.schemas);
+        let placed = self.parts().flat_map(|part| &part.placed);
+        let schemas = placed.map(|place| &place.schema);
         schemas.chain(described).map(String::as_str)
+    }
+
+    /// What was parsed.
+    pub(crate) fn query(&self) -> Option<&Query> {
+        self.query.as_deref().ok()
+    }
+
+    /// The tables that it, and not a model that it reads, names in its FROMs for sure.
+    pub(crate) fn tables_named(&self) -> impl Iterator<Item = Place> {
+        let bare = self.bare.iter().filter(|name| {
+            // A function may stand there too.
+            !self.calls.contains(&name.to_lowercase()) && !self.models().any(|of| of == *name)
+        });
+        let bare = bare.map(|name| Place {
+            schema: self.model.schema.clone(),
+            name: name.clone(),
+        });
+        bare.chain(self.placed.iter().cloned())
+    }
+
+    /// The error of a table that its FROM names and that cannot be read, for a reason.
+    pub(crate) fn refuse_table(&self, table: &Place, why: &str) -> anyhow::Error {
+        let is_named = |name: &ObjectName| {
+            place_of(name).is_some_and(|(schema, name)| {
+                name == table.name && schema.is_none_or(|schema| schema == table.schema)
+            })
+        };
+        let found = self.query().map(|query| {
+            visit_relations(query, |name| match is_named(name) {
+                true => ControlFlow::Break(Refusal::of(name, why)),
+                false => ControlFlow::Continue(()),
+            })
+        });
+        let found = found.and_then(ControlFlow::break_value);
+        let refusal = found.unwrap_or_else(|| {
+            let name = &table.name;
+            Refusal::at(tree::Place::default(), format!("`{name}` {why}"))
+        });
+        refusal.error(self.model)
     }
 
     /// Whether a name without a schema in its FROMs may be this table's.

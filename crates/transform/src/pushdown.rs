@@ -1,0 +1,356 @@
+//! Which rows of its only table a SELECT needs, where the server can tell: those alone leave it.
+
+use std::ops::ControlFlow;
+
+use database::catalogue::identifier::quoted;
+use database::catalogue::inventory::KnownTable;
+use dataset::RowsRead;
+use sqlparser::ast::{
+    BinaryOperator, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderByExpr, OrderByKind, Query,
+    Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value, Visit, Visitor,
+    visit_expressions_mut,
+};
+
+use crate::condition::is_plain;
+use crate::model::identifier::folded;
+
+/// The rows that a SELECT of one table needs: those of its WHERE, and as many as its LIMIT asks for. The SELECT, which runs over
+/// them here, gives the same as over all.
+pub(crate) fn rows(query: &Query, table: &KnownTable) -> RowsRead {
+    read(query, table).unwrap_or_default()
+}
+
+fn read(query: &Query, table: &KnownTable) -> Option<RowsRead> {
+    let Query {
+        with: None,
+        body,
+        order_by,
+        limit_clause,
+        fetch: None,
+        ..
+    } = query
+    else {
+        return None;
+    };
+    let SetExpr::Select(select) = &**body else {
+        return None;
+    };
+    let of = OneTable::of(select, table)?;
+    // Another SELECT in it may need other rows of the table.
+    if query.visit(&mut Nested::default()).is_break() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if let Some(condition) = &select.selection {
+        conjuncts(condition, &mut parts);
+    }
+    let pushed: Vec<String> = parts.iter().filter_map(|part| of.on_server(part)).collect();
+    let mut rows = RowsRead {
+        condition: (!pushed.is_empty()).then(|| pushed.join(" AND ")),
+        ..RowsRead::default()
+    };
+    if pushed.len() == parts.len() && gives_a_row_for_each(select) {
+        let order = match order_by.as_ref().map(|order| &order.kind) {
+            None => Some(Vec::new()),
+            Some(OrderByKind::Expressions(items)) => of.order(items, &select.projection),
+            Some(_) => None,
+        };
+        if let (Some(order), Some(limit)) = (order, limit_clause.as_ref().and_then(limit)) {
+            rows.order_by = order;
+            rows.limit = Some(limit);
+        }
+    }
+    Some(rows)
+}
+
+/// Breaks at a query in a query.
+#[derive(Default)]
+struct Nested {
+    is_in: bool,
+}
+
+impl Visitor for Nested {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        match std::mem::replace(&mut self.is_in, true) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// The only table of a SELECT.
+struct OneTable<'a> {
+    table: &'a KnownTable,
+    /// What stands before its columns.
+    name: String,
+}
+
+impl<'a> OneTable<'a> {
+    fn of(select: &Select, table: &'a KnownTable) -> Option<Self> {
+        let [TableWithJoins { relation, joins }] = select.from.as_slice() else {
+            return None;
+        };
+        let TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            with_ordinality: false,
+            sample: None,
+            ..
+        } = relation
+        else {
+            return None;
+        };
+        if !joins.is_empty() {
+            return None;
+        }
+        let name = match alias {
+            // Its columns have other names.
+            Some(alias) if !alias.columns.is_empty() => return None,
+            Some(alias) => &alias.name,
+            None => name.0.last()?.as_ident()?,
+        };
+        let name = folded(name);
+        Some(Self { table, name })
+    }
+
+    /// The name of a column that an expression is.
+    fn column(&self, expr: &Expr) -> Option<String> {
+        let name = match expr {
+            Expr::Identifier(name) => folded(name),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [of, name] if folded(of) == self.name => folded(name),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.table.column(&name).map(|_| name)
+    }
+
+    /// A condition as the server is to understand it over the table alone, if it may judge it.
+    fn on_server(&self, condition: &Expr) -> Option<String> {
+        if !is_plain(condition) {
+            return None;
+        }
+        let mut condition = condition.clone();
+        let foreign = visit_expressions_mut(&mut condition, |part| {
+            if matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+                match self.column(part) {
+                    Some(name) => *part = Expr::Identifier(Ident::with_quote('"', name)),
+                    None => return ControlFlow::Break(()),
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        foreign.is_continue().then(|| format!("({condition})"))
+    }
+
+    /// The order of the table's rows that is that of the SELECT's.
+    fn order(&self, items: &[OrderByExpr], projection: &[SelectItem]) -> Option<Vec<String>> {
+        let is_alias = |name: &str| {
+            projection.iter().any(|item| match item {
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    folded(alias) == name && self.column(expr).as_deref() != Some(name)
+                }
+                // Postgres calls it after what is in it: `id::text` is `id`.
+                SelectItem::UnnamedExpr(expr) => self.column(expr).is_none(),
+                _ => false,
+            })
+        };
+        let order = items.iter().map(|item| {
+            let name = self.column(&item.expr)?;
+            // A name alone is first that of a column of the output.
+            if matches!(item.expr, Expr::Identifier(_)) && is_alias(&name) {
+                return None;
+            }
+            let options = &item.options;
+            Some(format!("{}{options}", quoted(&name)))
+        });
+        order.collect()
+    }
+}
+
+/// The conditions all of which are true where this one is.
+fn conjuncts<'a>(condition: &'a Expr, found: &mut Vec<&'a Expr>) {
+    match condition {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::And,
+            right,
+        } => {
+            conjuncts(left, found);
+            conjuncts(right, found);
+        }
+        Expr::Nested(inner) => conjuncts(inner, found),
+        part => found.push(part),
+    }
+}
+
+/// Whether a SELECT gives a row for each that its WHERE leaves.
+fn gives_a_row_for_each(select: &Select) -> bool {
+    let is_grouped = match &select.group_by {
+        GroupByExpr::Expressions(expressions, _) => !expressions.is_empty(),
+        GroupByExpr::All(_) => true,
+    };
+    let is_of_row = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_plain(expr),
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
+        _ => false,
+    };
+    select.distinct.is_none()
+        && !is_grouped
+        && select.having.is_none()
+        && select.projection.iter().all(is_of_row)
+}
+
+/// How many rows LIMIT and OFFSET need.
+fn limit(clause: &LimitClause) -> Option<u64> {
+    let LimitClause::LimitOffset {
+        limit: Some(limit),
+        offset,
+        ..
+    } = clause
+    else {
+        return None;
+    };
+    let skipped = match offset {
+        None => 0,
+        Some(Offset { value, .. }) => number(value)?,
+    };
+    number(limit)?.checked_add(skipped)
+}
+
+fn number(expr: &Expr) -> Option<u64> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use database::catalogue::inventory::KnownColumn;
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
+
+    fn table() -> KnownTable {
+        let column = |name: &str| KnownColumn {
+            name: name.to_owned(),
+            shown: "text".to_owned(),
+            type_name: "text".to_owned(),
+            is_carried: true,
+            nullable: true,
+        };
+        KnownTable {
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            relkind: 'r',
+            is_partition: false,
+            has_children: false,
+            estimated_rows: 0,
+            columns: ["a", "b", "C d"].map(column).into(),
+            key: Vec::new(),
+            references: Vec::new(),
+        }
+    }
+
+    /// The rows that a SELECT needs, as SQL has them.
+    fn needed(sql: &str) -> String {
+        let query = Parser::new(&PostgreSqlDialect {})
+            .try_with_sql(sql)
+            .and_then(|mut parser| parser.parse_query())
+            .expect(sql);
+        let RowsRead {
+            condition,
+            order_by,
+            limit,
+        } = rows(&query, &table());
+        let order_by = (!order_by.is_empty()).then(|| format!("ORDER BY {}", order_by.join(", ")));
+        let limit = limit.map(|limit| format!("LIMIT {limit}"));
+        let parts = [condition, order_by, limit].into_iter().flatten();
+        parts.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn conditions_that_the_server_may_judge_are_its_own() {
+        for (sql, expected) in [
+            (
+                "SELECT a FROM t AS x WHERE x.A > 5 AND (b = 'y' AND \"C d\" IS NULL)",
+                "(\"a\" > 5) AND (\"b\" = 'y') AND (\"C d\" IS NULL)",
+            ),
+            (
+                "SELECT a FROM s.t WHERE a > 5 OR b = 'y'",
+                "(\"a\" > 5 OR \"b\" = 'y')",
+            ),
+            // One that isn't plain stays here, the others go.
+            (
+                "SELECT count(*) FROM t WHERE a < random() AND b > 1 GROUP BY b",
+                "(\"b\" > 1)",
+            ),
+            ("SELECT a FROM t WHERE a < now() OR b > 1", ""),
+            // A whole row, another's column, other names of columns.
+            ("SELECT a FROM t WHERE t IS NOT NULL", ""),
+            ("SELECT a FROM t AS x WHERE t.a > 1", ""),
+            ("SELECT p FROM t AS x (p) WHERE p > 1", ""),
+            // Rows that another part may need.
+            ("SELECT a FROM t, t AS u WHERE t.a > 1", ""),
+            ("SELECT a, (SELECT count(*) FROM t) FROM t WHERE a > 1", ""),
+            ("SELECT a FROM t WHERE a > 1 UNION SELECT a FROM t", ""),
+            ("WITH x AS (SELECT 1) SELECT a FROM t WHERE a > 1", ""),
+            ("SELECT a FROM t TABLESAMPLE SYSTEM (1) WHERE a > 1", ""),
+            ("SELECT a FROM t JOIN u ON true WHERE a > 1", ""),
+        ] {
+            assert_eq!(needed(sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_of_rows_that_each_give_one() {
+        for (sql, expected) in [
+            ("SELECT * FROM t LIMIT 5", "LIMIT 5"),
+            ("SELECT t.* FROM t LIMIT 5 OFFSET 10", "LIMIT 15"),
+            (
+                "SELECT upper(a), 1 FROM t WHERE b > 1 LIMIT 5",
+                "(\"b\" > 1) LIMIT 5",
+            ),
+            (
+                "SELECT a AS x FROM t ORDER BY t.b DESC, a NULLS FIRST LIMIT 5",
+                "ORDER BY \"b\" DESC, \"a\" NULLS FIRST LIMIT 5",
+            ),
+            // The order of a column of the output, of a text, of a position.
+            ("SELECT b AS a FROM t ORDER BY a LIMIT 5", ""),
+            ("SELECT a::text FROM t ORDER BY a LIMIT 5", ""),
+            (
+                "SELECT a::text FROM t ORDER BY t.a LIMIT 5",
+                "ORDER BY \"a\" LIMIT 5",
+            ),
+            ("SELECT a FROM t ORDER BY 1 LIMIT 5", ""),
+            ("SELECT a FROM t ORDER BY a COLLATE \"C\" LIMIT 5", ""),
+            ("SELECT a FROM t ORDER BY lower(a) LIMIT 5", ""),
+            // One row of several, or several of one.
+            ("SELECT count(*) FROM t LIMIT 5", ""),
+            ("SELECT DISTINCT a FROM t LIMIT 5", ""),
+            ("SELECT a FROM t GROUP BY a LIMIT 5", ""),
+            ("SELECT 1 FROM t HAVING true LIMIT 5", ""),
+            ("SELECT sum(a) OVER (ORDER BY b) FROM t LIMIT 5", ""),
+            ("SELECT generate_series(1, 2) FROM t LIMIT 5", ""),
+            ("SELECT a FROM t WHERE a < random() LIMIT 5", ""),
+            // Of an expression, all, or with ties.
+            ("SELECT a FROM t LIMIT 2 + 3", ""),
+            ("SELECT a FROM t LIMIT ALL", ""),
+            ("SELECT a FROM t OFFSET 5", ""),
+            (
+                "SELECT a FROM t ORDER BY a FETCH FIRST 5 ROWS WITH TIES",
+                "",
+            ),
+        ] {
+            assert_eq!(needed(sql), expected, "{sql}");
+        }
+    }
+}
