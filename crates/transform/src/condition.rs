@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use dataset::failure::Kind;
 use sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArguments, UnaryOperator, Value,
-    visit_expressions,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
+
+use crate::model::walk::{Part, walk};
 
 /// An expression.
 pub(crate) struct Condition {
@@ -67,8 +68,8 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
             "one expression is expected, and `{next}` stands behind it"
         )));
     }
-    let found = visit_expressions(&expr, |part| match part {
-        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
+    let found = walk(&expr, |part| match part {
+        Part::Query(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     if found.is_break() {
@@ -85,9 +86,9 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
 /// Whether an expression is of columns, constants, and operators and functions of Postgres's own that give the same for the same
 /// row at any time.
 pub(crate) fn is_plain(expr: &Expr) -> bool {
-    let found = visit_expressions(expr, |part| match is_plain_part(part) {
-        true => ControlFlow::Continue(()),
-        false => ControlFlow::Break(()),
+    let found = walk(expr, |part| match part {
+        Part::Expr(part) if is_plain_part(part) => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
     });
     found.is_continue()
 }

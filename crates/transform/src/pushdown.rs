@@ -6,13 +6,15 @@ use database::catalogue::identifier::quoted;
 use database::catalogue::inventory::KnownTable;
 use dataset::RowsRead;
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, LimitClause, Offset, OrderByExpr, OrderByKind, Query,
-    Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value, Visit, Visitor,
-    visit_expressions_mut,
+    BinaryOperator, Expr, GroupByExpr, LimitClause, Offset, OrderByExpr, OrderByKind, Query,
+    Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
 };
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::condition::is_plain;
 use crate::model::identifier::folded;
+use crate::model::walk::{Part, walk};
 
 /// The rows that a SELECT of one table needs: those of its WHERE, and as many as its LIMIT asks for. The SELECT, which runs over
 /// them here, gives the same as over all.
@@ -37,7 +39,12 @@ fn read(query: &Query, table: &KnownTable) -> Option<RowsRead> {
     };
     let of = OneTable::of(select, table)?;
     // Another SELECT in it may need other rows of the table.
-    if query.visit(&mut Nested::default()).is_break() {
+    let mut queries = 0;
+    let _ = walk(query, |part| {
+        queries += usize::from(matches!(part, Part::Query(_)));
+        ControlFlow::Continue(())
+    });
+    if queries > 1 {
         return None;
     }
     let mut parts = Vec::new();
@@ -61,23 +68,6 @@ fn read(query: &Query, table: &KnownTable) -> Option<RowsRead> {
         }
     }
     Some(rows)
-}
-
-/// Breaks at a query in a query.
-#[derive(Default)]
-struct Nested {
-    is_in: bool,
-}
-
-impl Visitor for Nested {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        match std::mem::replace(&mut self.is_in, true) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
 }
 
 /// The only table of a SELECT.
@@ -134,17 +124,30 @@ impl<'a> OneTable<'a> {
         if !is_plain(condition) {
             return None;
         }
-        let mut condition = condition.clone();
-        let foreign = visit_expressions_mut(&mut condition, |part| {
-            if matches!(part, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
-                match self.column(part) {
-                    Some(name) => *part = Expr::Identifier(Ident::with_quote('"', name)),
-                    None => return ControlFlow::Break(()),
-                }
+        let of_others = walk(condition, |part| match part {
+            Part::Expr(part @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_)))
+                if self.column(part).is_none() =>
+            {
+                ControlFlow::Break(())
             }
-            ControlFlow::Continue(())
+            _ => ControlFlow::Continue(()),
         });
-        foreign.is_continue().then(|| format!("({condition})"))
+        if of_others.is_break() {
+            return None;
+        }
+        // What stands before its columns has no meaning there.
+        let text = condition.to_string();
+        let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, &text).with_unescape(false);
+        let tokens = tokens.tokenize();
+        let mut tokens = tokens.ok()?.into_iter().peekable();
+        let mut bare = String::new();
+        while let Some(token) = tokens.next() {
+            match token {
+                Token::Word(_) if tokens.next_if_eq(&Token::Period).is_some() => {}
+                token => bare += &token.to_string(),
+            }
+        }
+        Some(format!("({bare})"))
     }
 
     /// The order of the table's rows that is that of the SELECT's.
@@ -282,16 +285,20 @@ mod tests {
         for (sql, expected) in [
             (
                 "SELECT a FROM t AS x WHERE x.A > 5 AND (b = 'y' AND \"C d\" IS NULL)",
-                "(\"a\" > 5) AND (\"b\" = 'y') AND (\"C d\" IS NULL)",
+                "(A > 5) AND (b = 'y') AND (\"C d\" IS NULL)",
             ),
             (
                 "SELECT a FROM s.t WHERE a > 5 OR b = 'y'",
-                "(\"a\" > 5 OR \"b\" = 'y')",
+                "(a > 5 OR b = 'y')",
+            ),
+            (
+                "SELECT a FROM t AS \"x\"\"y\" WHERE \"x\"\"y\".b = 'O''x.B' AND a <> 1.5",
+                "(b = 'O''x.B') AND (a <> 1.5)",
             ),
             // One that isn't plain stays here, the others go.
             (
                 "SELECT count(*) FROM t WHERE a < random() AND b > 1 GROUP BY b",
-                "(\"b\" > 1)",
+                "(b > 1)",
             ),
             ("SELECT a FROM t WHERE a < now() OR b > 1", ""),
             // A whole row, another's column, other names of columns.
@@ -317,7 +324,7 @@ mod tests {
             ("SELECT t.* FROM t LIMIT 5 OFFSET 10", "LIMIT 15"),
             (
                 "SELECT upper(a), 1 FROM t WHERE b > 1 LIMIT 5",
-                "(\"b\" > 1) LIMIT 5",
+                "(b > 1) LIMIT 5",
             ),
             (
                 "SELECT a AS x FROM t ORDER BY t.b DESC, a NULLS FIRST LIMIT 5",

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use dataset::Place;
-use sqlparser::ast::{ObjectName, Query, SetExpr, Statement, Visit, Visitor};
+use sqlparser::ast::{ObjectName, Query, SetExpr, Statement};
 
 use crate::model::identifier::folded;
+use crate::model::walk::{Part, walk};
 
 /// The names in the FROMs of statements, as Postgres understands them, but for what WITH names.
 #[derive(Debug, Default)]
@@ -22,7 +23,15 @@ pub(super) struct FromNames {
 impl FromNames {
     pub(super) fn of(statements: &Vec<Statement>) -> Self {
         let mut found = Found::default();
-        let _ = statements.visit(&mut found);
+        let _ = walk(statements, |part| {
+            match part {
+                Part::Query(query) => found.query(query),
+                Part::QueryEnd => drop(found.shared.pop()),
+                Part::Relation(name) => found.relation(name),
+                Part::Expr(_) => {}
+            }
+            ControlFlow::Continue(())
+        });
         found.names
     }
 }
@@ -55,10 +64,8 @@ struct Found {
     shared: Vec<BTreeSet<String>>,
 }
 
-impl Visitor for Found {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+impl Found {
+    fn query(&mut self, query: &Query) {
         let around = self.around.remove(&std::ptr::from_ref(query));
         let mut shared = around.or_else(|| self.shared.last().cloned());
         let shared = shared.get_or_insert_default();
@@ -77,15 +84,9 @@ impl Visitor for Found {
         let shared = std::mem::take(shared);
         self.table(&query.body, &shared);
         self.shared.push(shared);
-        ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.shared.pop();
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+    fn relation(&mut self, relation: &ObjectName) {
         match place_of(relation) {
             Some((Some(schema), name)) => drop(self.names.placed.insert(Place { schema, name })),
             Some((None, name)) => {
@@ -98,11 +99,8 @@ impl Visitor for Found {
                 self.names.foreign.extend(last.map(folded));
             }
         }
-        ControlFlow::Continue(())
     }
-}
 
-impl Found {
     /// Adds what `TABLE name` names, of which the parser keeps the text alone, without its quotes.
     fn table(&mut self, body: &SetExpr, shared: &BTreeSet<String>) {
         match body {

@@ -29,3 +29,4 @@ pub(crate) mod select;
 mod stars;
 pub(crate) mod tree;
 pub(crate) mod types;
+pub(crate) mod walk;

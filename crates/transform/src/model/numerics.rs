@@ -6,25 +6,25 @@ use std::ops::ControlFlow;
 use dataset::{ColumnType, MAX_PRECISION, Model};
 use sqlparser::ast::{
     DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr,
-    visit_expressions,
 };
 
 use super::identifier::folded;
 use super::schema_sql;
+use super::walk::{Part, walk};
 
 /// The columns, of whatever table, that a SELECT casts to a `numeric(p,s)`, or gives, themselves or their sum, as a column
 /// that the dataset declares to be one. It need not be right about them: values that a type does not hold are refused.
 pub(crate) fn of(query: &Query, model: &Model) -> BTreeMap<String, ColumnType> {
     let mut found = BTreeMap::new();
-    let _ = visit_expressions(query, |expr| {
-        if let Expr::Cast {
+    let _ = walk(query, |part| {
+        if let Part::Expr(Expr::Cast {
             expr, data_type, ..
-        } = expr
+        }) = part
             && let DataType::Numeric(of) | DataType::Decimal(of) | DataType::Dec(of) = data_type
         {
             add(&mut found, column(expr), schema_sql::numeric(of));
         }
-        ControlFlow::<()>::Continue(())
+        ControlFlow::Continue(())
     });
     of_outputs(&query.body, model, &mut found);
     found

@@ -10,7 +10,7 @@ use database::catalogue::identifier::quoted;
 use database::mirror::own::Own;
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType, Model, Place, TableSchema, TextKind};
-use sqlparser::ast::{ObjectName, Query, Statement, visit_relations};
+use sqlparser::ast::{ObjectName, Query, Statement};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -25,6 +25,7 @@ use crate::model::resolve::{Shared, resolve, shared};
 use crate::model::stars;
 use crate::model::tree::{self, Resolved};
 use crate::model::types::Type;
+use crate::model::walk::{Part, walk};
 
 /// Words and signs that a SELECT may have.
 const MOST_TOKENS: usize = 20_000;
@@ -339,13 +340,16 @@ impl<'a> Select<'a> {
                 name == table.name && schema.is_none_or(|schema| schema == table.schema)
             })
         };
-        let found = self.query().map(|query| {
-            visit_relations(query, |name| match is_named(name) {
-                true => ControlFlow::Break(Refusal::of(name, why)),
-                false => ControlFlow::Continue(()),
-            })
-        });
-        let found = found.and_then(ControlFlow::break_value);
+        let mut found = None;
+        if let Some(query) = self.query() {
+            let _ = walk(query, |part| match part {
+                Part::Relation(name) if is_named(name) => {
+                    found = Some(Refusal::of(name, why));
+                    ControlFlow::Break(())
+                }
+                _ => ControlFlow::Continue(()),
+            });
+        }
         let refusal = found.unwrap_or_else(|| {
             let name = &table.name;
             Refusal::at(tree::Place::default(), format!("`{name}` {why}"))

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, Visit,
-    Visitor,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
 };
 
 use crate::model::from_names::called;
+use crate::model::walk::{Part, walk};
 
 /// The tables of a query whose columns are all needed, in lower case; what WITH names may be among them. `stars` of the query's
 /// signs are a `*` that may stand for columns: `None` if not all of them are found where it is known what they stand for. Names
@@ -25,7 +25,14 @@ pub(crate) fn of(query: &Query, stars: usize, schema: &str) -> Option<BTreeSet<S
             schema,
             ..Found::default()
         };
-        let _ = query.visit(&mut found);
+        let _ = walk(query, |part| {
+            match part {
+                Part::Query(query) => found.query(query),
+                Part::Expr(Expr::Exists { subquery, .. }) => found.ask(subquery, true),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
         if found.is_unclear || found.stars != stars {
             return None;
         }
@@ -46,10 +53,8 @@ struct Found<'a> {
     is_unclear: bool,
 }
 
-impl Visitor for Found<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+impl Found<'_> {
+    fn query(&mut self, query: &Query) {
         let is_by_name = self.by_name.remove(&std::ptr::from_ref(query)) == Some(true);
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let is_whole = self.whole.contains(&lower(&cte.alias.name));
@@ -57,18 +62,8 @@ impl Visitor for Found<'_> {
         }
         // ORDER BY may name a column by its place.
         self.body(&query.body, is_by_name && query.order_by.is_none());
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if let Expr::Exists { subquery, .. } = expr {
-            self.ask(subquery, true);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-impl Found<'_> {
     fn ask(&mut self, query: &Query, is_by_name: bool) {
         self.by_name.insert(std::ptr::from_ref(query), is_by_name);
     }

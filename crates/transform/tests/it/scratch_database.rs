@@ -485,7 +485,7 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
         (
             "SELECT relname AS a FROM pg_class, client",
             Kind::Usage,
-            "pg_catalog.pg_class",
+            "line 1, column 26: model `m` cannot be run: `pg_class` does not exist in schema `shop`",
         ),
         (
             "SELECT id AS a FROM others",
