@@ -28,6 +28,7 @@ test *ARGUMENTS:
 lint:
     cargo fmt --check
     cargo clippy --release --workspace --all-targets -- -D warnings
+    cargo clippy --release --package backup --features encrypt --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --document-private-items
 
 # Linters and schemas of deploy/, and the programs in the root of their images (as root; needs what .ci/run installs)

@@ -23,12 +23,15 @@ use tracing::field::Empty;
 use crate::avro::schema;
 use crate::carriage::{self, Carried};
 use crate::checksum::{self, ContentSum};
-use crate::folder;
-use crate::manifest::{FILE, FileEntry, Manifest, SCHEMA_SQL, SUMS, TableFiles};
+use crate::describe::{self, Encryption};
+use crate::encryption::{BackupKey, EncryptTo};
+use crate::envelope;
+use crate::folder::{self, Found};
+use crate::manifest::{FileEntry, Manifest, TableFiles};
 use crate::options::{BackupOptions, Format, Timestamps};
 use crate::report::{BackupReport, TableReport};
 use crate::write::Source;
-use crate::{file, schema_sql, tables, write};
+use crate::{tables, write};
 
 /// A file is worth a part of a table of so many blocks (64 MiB).
 const MIN_PAGES: u32 = 8192;
@@ -46,13 +49,18 @@ pub fn backup(
     cancel: &Cancel,
 ) -> anyhow::Result<BackupReport> {
     let began = Instant::now();
+    // What is wrong with keys is told before anything is done.
+    let to = options.encrypt_to.as_ref();
+    let made = to.map(EncryptTo::make_key).transpose()?;
     let mut connection = settings.connect(cancel)?;
     // What the server says of a statement that was cancelled tells less.
     let interrupted = |error| cancel.check().err().unwrap_or(error);
     let found = transaction::reading(&mut connection, |client| {
-        tables::find(client, &options.asked)
+        let found = tables::find(client, &options.asked)?;
+        let server = to.map(|_| envelope::server_identifier(client));
+        Ok((found, server.transpose()?))
     });
-    let (schema, found) = found.map_err(interrupted)?;
+    let ((schema, found), server) = found.map_err(interrupted)?;
     drop(connection);
     folder::check_latest(&options.to)?;
     let name = folder::new_name(&options.to);
@@ -70,6 +78,7 @@ pub fn backup(
         snapshot: &snapshot,
         reader: &reader,
         described: &described,
+        backup_key: made.as_ref().map(|(key, _)| key),
         root: &root,
         has_failed: AtomicBool::new(false),
         cancel,
@@ -92,17 +101,33 @@ pub fn backup(
     };
     drop(reader);
     snapshot.release()?;
-    write_manifest(&root, &manifest)?;
+    let new = match (to, made, server) {
+        (Some(to), Some((key, locked)), Some(server)) => {
+            let encryption = Encryption {
+                to,
+                key,
+                locked,
+                server,
+            };
+            let envelope = describe::encrypted(&root, &manifest, &encryption)?;
+            Found::Encrypted(Box::new(envelope))
+        }
+        _ => {
+            describe::plain(&root, &manifest)?;
+            Found::Plain(Box::new(manifest.clone()))
+        }
+    };
     let path = staging.publish_folder(&name)?;
     folder::point_latest(&options.to, &name)?;
     let deleted = match options.keep {
-        Some(keep) => folder::keep(&options.to, keep, &manifest)?,
+        Some(keep) => folder::keep(&options.to, keep, &new, to)?,
         None => Vec::new(),
     };
     Ok(BackupReport {
         path,
         schema,
         format: options.format,
+        lock: to.map(EncryptTo::lock),
         snapshot: manifest.snapshot,
         notes: notes(&manifest.definition),
         tables: written.into_iter().map(|table| table.report).collect(),
@@ -179,6 +204,7 @@ struct Run<'a> {
     snapshot: &'a Snapshot,
     reader: &'a Reader,
     described: &'a Described,
+    backup_key: Option<&'a BackupKey>,
     root: &'a Path,
     has_failed: AtomicBool,
     cancel: &'a Cancel,
@@ -220,8 +246,15 @@ impl Run<'_> {
                 avro: schema::of_table(&definition.schema, &table.name, columns, is_utc),
                 codec: self.options.codec,
                 checks_text: self.described.encoding == "SQL_ASCII",
+                backup_key: self.backup_key,
             });
             queue.extend(self.parts(index, table, columns)?);
+        }
+        if self.backup_key.is_some() {
+            // What a table is called is not told.
+            for (number, part) in queue.iter_mut().enumerate() {
+                part.name = format!("{:04}.age", number + 1);
+            }
         }
         let numbers: Vec<(usize, String)> = queue
             .iter()
@@ -354,7 +387,15 @@ impl Run<'_> {
                 self.cancel,
             )?,
             Format::Csv => {
-                let entry = write::csv(self.reader, statement, &path, name, count, self.cancel)?;
+                let entry = write::csv(
+                    source,
+                    self.reader,
+                    statement,
+                    &path,
+                    name,
+                    count,
+                    self.cancel,
+                )?;
                 (entry, ContentSum::default())
             }
         };
@@ -430,24 +471,6 @@ fn file_stem(table: &str) -> String {
         }
     }
     stem
-}
-
-/// Writes what lies beside the files of the tables: the statements, the manifest, and the checksums of all.
-fn write_manifest(root: &Path, manifest: &Manifest) -> anyhow::Result<()> {
-    let script = schema_sql::script(&manifest.definition, &manifest.name);
-    let of_script = file::write(&root.join(SCHEMA_SQL), script.as_bytes())?;
-    let text = serde_json::to_vec_pretty(manifest).context("writing the manifest")?;
-    let of_manifest = file::write(&root.join(FILE), &text)?;
-    let files = manifest.tables.iter().flat_map(|table| &table.files);
-    let mut sums = format!(
-        "{}  {FILE}\n{}  {SCHEMA_SQL}\n",
-        of_manifest.sha256, of_script.sha256
-    );
-    for file in files {
-        let _ = writeln!(sums, "{}  {}", file.sha256, file.path);
-    }
-    file::write(&root.join(SUMS), sums.as_bytes())?;
-    Ok(())
 }
 
 /// What a backup of these tables does not hold, and what it makes of what is no plain table.

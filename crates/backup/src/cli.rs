@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use database::ConnectionArgs;
+use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
 
 use crate::avro::codec::Codec;
+use crate::encryption::{EncryptTo, Keys};
 use crate::options::{Asked, BackupOptions, Format, Mode, RestoreOptions, Timestamps, Triggers};
 
 const DEFAULT_FOLDER: &str = "data/backup";
@@ -19,6 +20,8 @@ Examples:
   extrato backup --schema sales --to /mnt/backup --keep 7
                                                  all tables of a schema; the last seven backups stay
   extrato backup --table sales.orders --format csv
+  extrato backup --schema sales --encrypt-to age1…     for whoever holds that key of age
+  EXTRATO_PASSPHRASE=… extrato backup --schema sales --encrypt-to passphrase
   extrato backup verify data/backup/latest       whether its files are what they were
   extrato backup verify data/backup/latest --against-database
                                                  and whether the tables still have the same contents
@@ -32,6 +35,8 @@ Examples:
   extrato restore --from data/backup/latest --mode replace
                                                  their rows in the place of those that are there
   extrato restore --from /mnt/backup/20260131T235959Z --table orders --mode append
+  extrato restore --from /mnt/backup --identity key.txt
+                                                 an encrypted one, by a key that age-keygen made
   extrato restore --from orders.avro --table sales.orders --mode append
                                                  a file that another program wrote";
 
@@ -88,6 +93,11 @@ pub struct NewBackupArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Output")]
     pub keep: Option<u32>,
 
+    /// Encrypt the files: for the holder of a key (age1…), of the keys in a file, or with the passphrase in EXTRATO_PASSPHRASE. May
+    /// be given several times [default: what EXTRATO_ENCRYPT_TO names]
+    #[arg(long, value_name = "KEY|FILE|passphrase", help_heading = "Encryption")]
+    pub encrypt_to: Vec<String>,
+
     /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
     pub max_connections: u16,
@@ -118,8 +128,31 @@ pub struct VerifyArgs {
     pub against_database: bool,
 
     #[command(flatten)]
+    /// What opens the backup.
+    pub keys: KeyArgs,
+
+    #[command(flatten)]
     /// Where the tables are.
     pub connection: ConnectionArgs,
+}
+
+/// What opens an encrypted backup.
+#[derive(Debug, Clone, clap::Args)]
+pub struct KeyArgs {
+    /// A file of secret keys of age, for an encrypted backup [default: the key in EXTRATO_IDENTITY; a passphrase is taken from
+    /// EXTRATO_PASSPHRASE]. May be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Encryption")]
+    pub identity: Vec<PathBuf>,
+}
+
+impl KeyArgs {
+    /// The keys that the arguments and the environment name.
+    ///
+    /// # Errors
+    /// As [`Keys::read`].
+    pub fn keys(&self, environment: &Environment) -> anyhow::Result<Keys> {
+        Keys::read(&self.identity, environment)
+    }
 }
 
 /// Which backups to list.
@@ -162,6 +195,10 @@ pub struct RestoreArgs {
     pub drop_references: bool,
 
     #[command(flatten)]
+    /// What opens the backup.
+    pub keys: KeyArgs,
+
+    #[command(flatten)]
     /// Where the tables go.
     pub connection: ConnectionArgs,
 }
@@ -170,8 +207,8 @@ impl NewBackupArgs {
     /// The options that the arguments name.
     ///
     /// # Errors
-    /// As [`Dataset::open`]; [`Kind::Usage`] if no tables are named, or options make no sense together.
-    pub fn options(&self) -> anyhow::Result<BackupOptions> {
+    /// As [`Dataset::open`] and [`EncryptTo::read`]; [`Kind::Usage`] if no tables are named, or options make no sense together.
+    pub fn options(&self, environment: &Environment) -> anyhow::Result<BackupOptions> {
         let schema = self.connection.schema.clone();
         let asked = match (&self.dataset, self.table.is_empty(), schema) {
             (Some(dataset), _, schema) => {
@@ -200,6 +237,7 @@ impl NewBackupArgs {
             timestamps: self.timestamps.unwrap_or_default(),
             keep: self.keep.map(|keep| keep as usize),
             max_connections: self.max_connections.into(),
+            encrypt_to: EncryptTo::read(&self.encrypt_to, environment)?,
         })
     }
 }
@@ -224,8 +262,8 @@ impl RestoreArgs {
     /// The options that the arguments name.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if options make no sense together.
-    pub fn options(&self) -> anyhow::Result<RestoreOptions> {
+    /// As [`Keys::read`]; [`Kind::Usage`] if options make no sense together.
+    pub fn options(&self, environment: &Environment) -> anyhow::Result<RestoreOptions> {
         if self.connection.schema.is_some() {
             return Err(Kind::Usage.error(
                 "a restore goes to the schema that the tables come from, or to the one that --into names: give that instead \
@@ -247,6 +285,7 @@ impl RestoreArgs {
             mode: self.mode,
             triggers: self.triggers,
             drop_references: self.drop_references,
+            keys: self.keys.keys(environment)?,
         })
     }
 }

@@ -8,13 +8,83 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dataset::calendar::Date;
 use dataset::failure::{Kind, OrFail};
+use serde::Deserialize;
 use values::text;
 
-use crate::manifest::{FILE, Manifest, SCHEMA_SQL, SUMS, TableFiles};
+use crate::encryption::EncryptTo;
+use crate::envelope::{self, Envelope};
+use crate::manifest::{self, FILE, Manifest, SCHEMA_SQL, SUMS, TableFiles};
 use crate::report::Listed;
 
 /// The name of the link to the last backup.
 pub(crate) const LATEST: &str = "latest";
+
+/// A backup, as much of it as lies open.
+pub(crate) enum Found {
+    /// One that is not encrypted: its manifest.
+    Plain(Box<Manifest>),
+    /// One that is.
+    Encrypted(Box<Envelope>),
+}
+
+impl Found {
+    /// The backup's name.
+    fn name(&self) -> &str {
+        match self {
+            Self::Plain(manifest) => &manifest.name,
+            Self::Encrypted(envelope) => &envelope.name,
+        }
+    }
+
+    /// Whether it stands for an older one: of the same schema of the same database, encrypted or not for the same, and with all tables
+    /// that the older one has.
+    fn stands_for(&self, old: &Self) -> bool {
+        match (self, old) {
+            (Self::Plain(new), Self::Plain(old)) => {
+                let has = |table: &TableFiles| new.files(&table.table).is_some();
+                old.database == new.database
+                    && old.definition.schema == new.definition.schema
+                    && old.tables.iter().all(has)
+            }
+            (Self::Encrypted(new), Self::Encrypted(old)) => {
+                new.lock == old.lock && new.series.stands_for(&old.series)
+            }
+            _ => false,
+        }
+    }
+
+    /// The names of its files. The manifest is the last: a backup without it is none, and what is left of that is left alone.
+    fn files(&self) -> Vec<&str> {
+        let mut files: Vec<&str> = match self {
+            Self::Plain(manifest) => manifest.entries().map(|file| file.path.as_str()).collect(),
+            Self::Encrypted(envelope) => envelope.sums().map(|(name, _)| name).collect(),
+        };
+        match self {
+            Self::Plain(_) => files.extend([SCHEMA_SQL, SUMS, FILE]),
+            Self::Encrypted(_) => files.extend([SUMS, FILE]),
+        }
+        files
+    }
+}
+
+/// Reads what lies open of the backup in a folder.
+///
+/// # Errors
+/// [`Kind::Refused`] if there is none, or it is not ours, or of a later version.
+pub(crate) fn read(folder: &Path) -> anyhow::Result<Found> {
+    let (text, path) = (Manifest::text(folder)?, folder.join(FILE));
+    let of: Kinded = manifest::parsed(&text, &path)?;
+    Ok(match of.kind == envelope::KIND {
+        true => Found::Encrypted(Box::new(Envelope::parse(&text, &path)?)),
+        false => Found::Plain(Box::new(Manifest::parse(&text, &path)?)),
+    })
+}
+
+/// What any manifest begins with.
+#[derive(Deserialize)]
+struct Kinded {
+    kind: String,
+}
 
 /// A name for a backup that begins now, `20260131T235959Z`, which is behind those that the folder has of the same second: one of
 /// them may be gone.
@@ -118,7 +188,7 @@ pub(crate) fn find(path: &Path) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// [`Kind::Refused`] if the folder cannot be read.
-pub(crate) fn list(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Manifest)>> {
+pub(crate) fn list(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Found)>> {
     let entries = fs::read_dir(folder).or_fail(Kind::Refused, || {
         format!("cannot read {}", folder.display())
     })?;
@@ -130,8 +200,8 @@ pub(crate) fn list(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Manifest)>> {
     names.sort();
     let found = names.into_iter().filter_map(|name| {
         let path = folder.join(&name);
-        match Manifest::read(&path) {
-            Ok(manifest) if manifest.name == name => Some((path, manifest)),
+        match read(&path) {
+            Ok(found) if found.name() == name => Some((path, found)),
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!("{} is left alone: {error:#}", path.display());
@@ -148,42 +218,60 @@ pub(crate) fn list(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Manifest)>> {
 /// [`Kind::Refused`] if the folder cannot be read.
 pub fn told(folder: &Path) -> anyhow::Result<Vec<Listed>> {
     let latest = fs::read_link(folder.join(LATEST)).ok();
-    let listed = list(folder)?.into_iter().map(|(_, manifest)| Listed {
-        is_latest: latest.as_deref() == Some(Path::new(&manifest.name)),
-        tables: manifest.tables.len() as u64,
-        rows: manifest.rows(),
-        bytes: manifest.bytes(),
-        format: manifest.format,
-        schema: manifest.definition.schema,
-        name: manifest.name,
+    let listed = list(folder)?.into_iter().map(|(_, found)| {
+        let is_latest = latest.as_deref() == Some(Path::new(found.name()));
+        match found {
+            Found::Plain(manifest) => Listed {
+                is_latest,
+                tables: manifest.tables.len() as u64,
+                rows: Some(manifest.rows()),
+                bytes: manifest.bytes(),
+                format: Some(manifest.format),
+                lock: None,
+                schema: Some(manifest.definition.schema),
+                name: manifest.name,
+            },
+            Found::Encrypted(envelope) => Listed {
+                is_latest,
+                tables: envelope.series.tables(),
+                rows: None,
+                bytes: envelope.bytes(),
+                format: None,
+                lock: Some(envelope.lock),
+                schema: None,
+                name: envelope.name,
+            },
+        }
     });
     Ok(listed.collect())
 }
 
 /// Deletes all backups but the last so many of those that `new` stands for, and nothing that they don't list: of the same schema of
-/// a database of the same name, and of no table that the new one lacks. Gives the names of those that are gone.
+/// a database of the same name, and of no table that the new one lacks; encrypted ones of which `to` opens what the new one opens. Gives
+/// the names of those that are gone.
 ///
 /// # Errors
 /// [`Kind::Output`] if a file cannot be deleted.
-pub(crate) fn keep(folder: &Path, keep: usize, new: &Manifest) -> anyhow::Result<Vec<String>> {
+pub(crate) fn keep(
+    folder: &Path,
+    keep: usize,
+    new: &Found,
+    to: Option<&EncryptTo>,
+) -> anyhow::Result<Vec<String>> {
     let mut backups = list(folder)?;
-    backups.retain(|(_, old)| {
-        let has = |table: &TableFiles| new.files(&table.table).is_some();
-        old.name != new.name
-            && old.database == new.database
-            && old.definition.schema == new.definition.schema
-            && old.tables.iter().all(has)
-    });
+    backups.retain(|(_, old)| old.name() != new.name() && new.stands_for(old));
     // Whatever the clock says, the new one is the last.
     let old = (backups.len() + 1).saturating_sub(keep.max(1));
     let mut deleted = Vec::new();
-    for (path, manifest) in backups.into_iter().take(old) {
-        let files = manifest.tables.iter().flat_map(|table| &table.files);
-        // A backup whose manifest is gone is none: what is left is left alone, so it goes last.
-        let names = files
-            .map(|file| file.path.as_str())
-            .chain([SCHEMA_SQL, SUMS, FILE]);
-        for name in names {
+    for (path, old) in backups.into_iter().take(old) {
+        if !to.is_none_or(|to| opens(to, &path)) {
+            tracing::warn!(
+                "{} stays: it is encrypted with another passphrase",
+                path.display()
+            );
+            continue;
+        }
+        for name in old.files() {
             // A name from a manifest is a name in its folder, and nothing else.
             if name.contains('/') {
                 continue;
@@ -201,7 +289,7 @@ pub(crate) fn keep(folder: &Path, keep: usize, new: &Manifest) -> anyhow::Result
             }
         }
         match fs::remove_dir(&path) {
-            Ok(()) => deleted.push(manifest.name),
+            Ok(()) => deleted.push(old.name().to_owned()),
             Err(error) => tracing::warn!(
                 %error,
                 "{} stays, since it holds more than the backup did",
@@ -210,6 +298,11 @@ pub(crate) fn keep(folder: &Path, keep: usize, new: &Manifest) -> anyhow::Result
         }
     }
     Ok(deleted)
+}
+
+/// Whether what opens the new backup opens an old one of the same recipients, or with a passphrase.
+fn opens(to: &EncryptTo, old: &Path) -> bool {
+    fs::read(old.join(envelope::KEY)).is_ok_and(|locked| to.opens(&locked))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //!         timestamps: Timestamps::Local,
 //!         keep: Some(7),
 //!         max_connections: 3,
+//!         encrypt_to: None,
 //!     };
 //!     let report = backup::backup(&settings, &options, &Cancel::default())?;
 //!     println!("{}", report.path.display());
@@ -30,8 +31,12 @@ mod carriage;
 mod checksum;
 pub mod cli;
 mod copy_rows;
+mod describe;
+pub mod encryption;
+mod envelope;
 mod file;
 mod folder;
+mod intact;
 mod manifest;
 pub mod options;
 mod report;
@@ -44,6 +49,8 @@ mod write;
 pub use avro::codec::Codec;
 pub use backup::backup;
 pub use folder::told as list;
-pub use report::{BackupReport, Listed, RestoreReport, TableReport, VerifyReport};
+pub use report::{
+    BackupReport, EncryptionReport, Listed, RestoreReport, TableReport, VerifyReport,
+};
 pub use restore::restore;
 pub use verify::verify;

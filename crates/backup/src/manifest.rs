@@ -4,6 +4,7 @@ use std::path::Path;
 
 use database::catalogue::definition::Definition;
 use dataset::failure::{Kind, OrFail};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::avro::codec::Codec;
@@ -80,28 +81,32 @@ impl Manifest {
         (KIND.to_owned(), VERSION)
     }
 
-    /// Reads the manifest of a backup.
+    /// The text of what a backup says of itself.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if there is none or it is not ours, or of a later version.
-    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(FILE);
-        let text = std::fs::read(&path).or_fail(Kind::Refused, || {
+    /// [`Kind::Refused`] if there is none.
+    pub(crate) fn text(folder: &Path) -> anyhow::Result<Vec<u8>> {
+        std::fs::read(folder.join(FILE)).or_fail(Kind::Refused, || {
             format!(
                 "{} is no backup, since there is no {FILE} in it that can be read: name a folder that `extrato backup` made",
                 folder.display()
             )
-        })?;
-        let manifest: Self = serde_json::from_slice(&text).or_fail(Kind::Refused, || {
-            format!("{} is damaged, or not of `extrato backup`", path.display())
-        })?;
-        match manifest.kind == KIND && manifest.version <= VERSION {
-            true => Ok(manifest),
-            false => Err(Kind::Refused.error(format!(
-                "{} is of a later version of `extrato backup`: read it with that",
-                path.display()
-            ))),
-        }
+        })
+    }
+
+    /// Parses the text of a manifest, which lies at `path`.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if it is not ours, or of a later version.
+    pub(crate) fn parse(text: &[u8], path: &Path) -> anyhow::Result<Self> {
+        let manifest: Self = parsed(text, path)?;
+        check_version(&manifest.kind, KIND, manifest.version, VERSION, path)?;
+        Ok(manifest)
+    }
+
+    /// All files with rows, in order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &FileEntry> {
+        self.tables.iter().flat_map(|table| &table.files)
     }
 
     /// The files of the table of this name.
@@ -116,7 +121,36 @@ impl Manifest {
 
     /// The bytes of all tables' files.
     pub(crate) fn bytes(&self) -> u64 {
-        let files = self.tables.iter().flat_map(|table| &table.files);
-        files.map(|file| file.bytes).sum()
+        self.entries().map(|file| file.bytes).sum()
+    }
+}
+
+/// Parses what a backup says of itself, which lies at `path`.
+///
+/// # Errors
+/// [`Kind::Refused`] if it is not ours.
+pub(crate) fn parsed<T: DeserializeOwned>(text: &[u8], path: &Path) -> anyhow::Result<T> {
+    serde_json::from_slice(text).or_fail(Kind::Refused, || {
+        format!("{} is damaged, or not of `extrato backup`", path.display())
+    })
+}
+
+/// Checks what a manifest calls itself, and that its form is known.
+///
+/// # Errors
+/// [`Kind::Refused`] if it is not.
+pub(crate) fn check_version(
+    kind: &str,
+    known_kind: &str,
+    version: u32,
+    known: u32,
+    path: &Path,
+) -> anyhow::Result<()> {
+    match kind == known_kind && version <= known {
+        true => Ok(()),
+        false => Err(Kind::Refused.error(format!(
+            "{} is of a later version of `extrato backup`: read it with that",
+            path.display()
+        ))),
     }
 }

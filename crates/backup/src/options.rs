@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::avro::codec::Codec;
+use crate::encryption::{EncryptTo, Keys};
 
 /// What the files of a backup are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -63,6 +64,8 @@ pub struct BackupOptions {
     pub keep: Option<usize>,
     /// How many connections are used at once.
     pub max_connections: usize,
+    /// For whom the files are encrypted; `None` leaves them as they are.
+    pub encrypt_to: Option<EncryptTo>,
 }
 
 /// What becomes of the tables that are there.
@@ -102,4 +105,6 @@ pub struct RestoreOptions {
     pub triggers: Option<Triggers>,
     /// Whether foreign keys of other tables, which keep a table from being emptied, may be dropped and made again.
     pub drop_references: bool,
+    /// What opens an encrypted backup.
+    pub keys: Keys,
 }

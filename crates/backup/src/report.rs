@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::encryption::Lock;
 use crate::options::{Format, Mode};
 
 /// A table, and the time that it took.
@@ -30,6 +31,8 @@ pub struct BackupReport {
     pub schema: String,
     /// What the files are.
     pub format: Format,
+    /// What opens it, if it is encrypted.
+    pub lock: Option<Lock>,
     /// The snapshot.
     pub snapshot: String,
     /// The tables.
@@ -68,14 +71,29 @@ pub struct VerifyReport {
     pub path: PathBuf,
     /// The backup's name.
     pub name: String,
-    /// The schema that the tables come from.
-    pub schema: String,
-    /// The tables.
+    /// The schema that the tables come from, if that can be told.
+    pub schema: Option<String>,
+    /// The tables, if they can be told.
     pub tables: Vec<TableReport>,
+    /// How it is encrypted, if it is.
+    pub encryption: Option<EncryptionReport>,
     /// The schema whose tables have the same contents, if they were compared.
     pub database: Option<String>,
     /// The time that it took.
     pub seconds: f64,
+}
+
+/// What a verification has found of an encrypted backup.
+#[derive(Debug, Clone, Serialize)]
+pub struct EncryptionReport {
+    /// What opens it.
+    pub lock: Lock,
+    /// Whether it was opened. Without a key its bytes alone were compared.
+    pub is_opened: bool,
+    /// How many encrypted files there are.
+    pub files: u64,
+    /// The size of these.
+    pub bytes: u64,
 }
 
 /// A backup in a list.
@@ -83,14 +101,16 @@ pub struct VerifyReport {
 pub struct Listed {
     /// The backup's name.
     pub name: String,
-    /// The schema that the tables come from.
-    pub schema: String,
-    /// What the files are.
-    pub format: Format,
+    /// The schema that the tables come from, which lies open if the backup is not encrypted.
+    pub schema: Option<String>,
+    /// What the files are, which lies open if the backup is not encrypted.
+    pub format: Option<Format>,
+    /// What opens the backup, if it is encrypted.
+    pub lock: Option<Lock>,
     /// How many tables there are.
     pub tables: u64,
-    /// How many rows they have.
-    pub rows: u64,
+    /// How many rows they have, which lies open if the backup is not encrypted.
+    pub rows: Option<u64>,
     /// The size of their files.
     pub bytes: u64,
     /// Whether `latest` leads to it.

@@ -1,7 +1,5 @@
 //! Whether a backup is what it was, and whether tables still have its contents.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,33 +9,61 @@ use dataset::failure::{Kind, OrFail};
 
 use crate::backup::is_alone;
 use crate::checksum::Recorded;
-use crate::manifest::{FILE, Manifest, SCHEMA_SQL, SUMS, TableFiles};
-use crate::report::{TableReport, VerifyReport};
-use crate::{carriage, checksum, file, folder};
+use crate::encryption::Keys;
+use crate::envelope::Envelope;
+use crate::folder::Found;
+use crate::manifest::{FILE, Manifest, SCHEMA_SQL, TableFiles};
+use crate::report::{EncryptionReport, TableReport, VerifyReport};
+use crate::{carriage, checksum, folder, intact};
 
 /// Reads every file of a backup again. With a database, whose tables lie in the schema that they come from or in another that is
-/// named, compares their contents too.
+/// named, compares their contents too. Of an encrypted backup the bytes are compared, and with a key what it says of itself; that the
+/// database is compared with.
 ///
 /// # Errors
-/// [`Kind::Check`] naming every file that is missing, changed or not listed, or every table whose contents differ.
+/// [`Kind::Check`] naming every file that is missing, changed or not listed, or every table whose contents differ; [`Kind::Usage`] and
+/// [`Kind::Refused`] if keys are needed that are not there, or are there and don't open it.
 pub fn verify(
     path: &Path,
+    keys: &Keys,
     database: Option<(&Settings, Option<&str>)>,
     cancel: &Cancel,
 ) -> anyhow::Result<VerifyReport> {
     let began = Instant::now();
     let path = folder::find(path)?;
-    let manifest =
-        Manifest::read(&path).or_fail(Kind::Check, || "the backup cannot be verified")?;
-    let mut tables = Vec::new();
-    let mut problems = Vec::new();
-    for table in &manifest.tables {
-        let (report, found) = table_files(&path, table, cancel)?;
-        tables.push(report);
-        problems.extend(found);
-    }
-    problems.extend(beside(&path, &manifest, cancel)?);
-    refuse(&path, &problems)?;
+    let found = folder::read(&path).or_fail(Kind::Check, || "the backup cannot be verified")?;
+    let (manifest, encryption, tables) = match found {
+        Found::Plain(manifest) => {
+            let tables = plain(&path, &manifest, cancel)?;
+            (manifest, None, tables)
+        }
+        Found::Encrypted(envelope) => {
+            check_envelope(&path, &envelope, cancel)?;
+            let mut report = EncryptionReport {
+                lock: envelope.lock,
+                is_opened: false,
+                files: envelope.files.len() as u64,
+                bytes: envelope.bytes(),
+            };
+            if database.is_none() && !keys.may_open(envelope.lock) {
+                return Ok(VerifyReport {
+                    path,
+                    name: envelope.name,
+                    schema: None,
+                    tables: Vec::new(),
+                    encryption: Some(report),
+                    database: None,
+                    seconds: began.elapsed().as_secs_f64(),
+                });
+            }
+            // Its files are those of the envelope, which were read.
+            let (manifest, _) = envelope.open(&path, keys, cancel)?;
+            report.is_opened = true;
+            let tables = manifest.tables.iter();
+            let tables = tables.map(|table| told(table, 0.0)).collect();
+            (Box::new(manifest), Some(report), tables)
+        }
+    };
     let compared = match database {
         None => None,
         Some((settings, schema)) => {
@@ -48,15 +74,52 @@ pub fn verify(
     };
     Ok(VerifyReport {
         path,
-        schema: manifest.definition.schema,
+        schema: Some(manifest.definition.schema),
         name: manifest.name,
         tables,
+        encryption,
         database: compared,
         seconds: began.elapsed().as_secs_f64(),
     })
 }
 
-/// Checks the files of these tables alone, and what lies beside them.
+/// Checks all files of a backup that is not encrypted.
+fn plain(path: &Path, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<TableReport>> {
+    let (mut tables, mut problems) = (Vec::new(), Vec::new());
+    for table in &manifest.tables {
+        let (report, found) = table_files(path, table, cancel)?;
+        tables.push(report);
+        problems.extend(found);
+    }
+    problems.extend(beside(path, manifest, cancel)?);
+    intact::refuse(path, &problems)?;
+    Ok(tables)
+}
+
+/// Checks the bytes of all files of an encrypted backup.
+fn check_envelope(path: &Path, envelope: &Envelope, cancel: &Cancel) -> anyhow::Result<()> {
+    let mut problems = Vec::new();
+    for file in &envelope.files {
+        let (name, sha256) = (&file.path, &file.sha256);
+        problems.extend(intact::changed(path, name, file.bytes, sha256, cancel)?);
+    }
+    problems.extend(beside_envelope(path, envelope, cancel)?);
+    intact::refuse(path, &problems)
+}
+
+/// Checks what lies beside the files with rows, and that nothing else does.
+///
+/// # Errors
+/// As [`verify`].
+pub(crate) fn check_beside(path: &Path, found: &Found, cancel: &Cancel) -> anyhow::Result<()> {
+    let problems = match found {
+        Found::Plain(manifest) => beside(path, manifest, cancel),
+        Found::Encrypted(envelope) => beside_envelope(path, envelope, cancel),
+    };
+    intact::refuse(path, &problems?)
+}
+
+/// Checks the files of these tables alone.
 ///
 /// # Errors
 /// As [`verify`].
@@ -66,26 +129,12 @@ pub(crate) fn check_files(
     is_wanted: impl Fn(&str) -> bool,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let mut problems = beside(path, manifest, cancel)?;
-    for table in manifest
-        .tables
-        .iter()
-        .filter(|table| is_wanted(&table.table))
-    {
+    let mut problems = Vec::new();
+    let wanted = manifest.tables.iter();
+    for table in wanted.filter(|table| is_wanted(&table.table)) {
         problems.extend(table_files(path, table, cancel)?.1);
     }
-    refuse(path, &problems)
-}
-
-fn refuse(path: &Path, problems: &[String]) -> anyhow::Result<()> {
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(Kind::Check.error(format!(
-            "the backup {} is not what it was: {}: take another copy of it, or an older backup",
-            path.display(),
-            problems.join("; ")
-        ))),
-    }
+    intact::refuse(path, &problems)
 }
 
 /// What is wrong with the files of a table.
@@ -97,21 +146,8 @@ fn table_files(
     let began = Instant::now();
     let mut problems = Vec::new();
     for entry in &table.files {
-        let name = &entry.path;
-        let at = path.join(name);
-        if name.contains('/') || !at.is_file() {
-            problems.push(format!("{name} is missing"));
-            continue;
-        }
-        let found = file::sum(&at, cancel)?;
-        if found.bytes != entry.bytes {
-            problems.push(format!(
-                "{name} has {} bytes instead of {}",
-                found.bytes, entry.bytes
-            ));
-        } else if found.sha256 != entry.sha256 {
-            problems.push(format!("{name} has other contents"));
-        }
+        let (name, sha256) = (&entry.path, &entry.sha256);
+        problems.extend(intact::changed(path, name, entry.bytes, sha256, cancel)?);
     }
     let listed: u64 = table.files.iter().map(|file| file.rows).sum();
     if listed != table.content.rows {
@@ -120,51 +156,37 @@ fn table_files(
             table.table
         ));
     }
-    let report = TableReport {
+    let report = told(table, began.elapsed().as_secs_f64());
+    Ok((report, problems))
+}
+
+/// What is told of a table.
+fn told(table: &TableFiles, seconds: f64) -> TableReport {
+    TableReport {
         table: table.table.clone(),
         rows: table.content.rows,
         files: table.files.len() as u64,
         bytes: table.files.iter().map(|file| file.bytes).sum(),
-        seconds: began.elapsed().as_secs_f64(),
-    };
-    Ok((report, problems))
+        seconds,
+    }
 }
 
 /// What is wrong with what lies beside the files of the tables.
 fn beside(path: &Path, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<String>> {
-    let mut problems = Vec::new();
-    let files = || manifest.tables.iter().flat_map(|table| &table.files);
-    let mut known: BTreeSet<&str> = files().map(|file| file.path.as_str()).collect();
-    known.extend([FILE, SCHEMA_SQL, SUMS]);
-    let entries = std::fs::read_dir(path)
-        .or_fail(Kind::Check, || format!("cannot read {}", path.display()))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if !name.to_str().is_some_and(|name| known.contains(name)) {
-            problems.push(format!("{} is not of the backup", name.to_string_lossy()));
-        }
-    }
-    for name in [SCHEMA_SQL, SUMS] {
-        if !path.join(name).is_file() {
-            problems.push(format!("{name} is missing"));
-        }
-    }
-    if !problems.is_empty() {
-        return Ok(problems);
-    }
-    let mut expected = String::new();
-    for name in [FILE, SCHEMA_SQL] {
-        let found = file::sum(&path.join(name), cancel)?;
-        let _ = writeln!(expected, "{}  {name}", found.sha256);
-    }
-    for file in files() {
-        let _ = writeln!(expected, "{}  {}", file.sha256, file.path);
-    }
-    let sums = std::fs::read(path.join(SUMS)).or_fail(Kind::Check, || "reading checksums")?;
-    if sums != expected.as_bytes() {
-        problems.push(format!("{FILE}, {SCHEMA_SQL} or {SUMS} has other contents"));
-    }
-    Ok(problems)
+    let files = manifest.entries();
+    let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
+    let files: Vec<_> = files.collect();
+    intact::beside(path, &[FILE, SCHEMA_SQL], &files, cancel)
+}
+
+/// What is wrong with what lies beside the encrypted files.
+fn beside_envelope(
+    path: &Path,
+    envelope: &Envelope,
+    cancel: &Cancel,
+) -> anyhow::Result<Vec<String>> {
+    let listed: Vec<_> = envelope.sums().collect();
+    intact::beside(path, &[FILE], &listed, cancel)
 }
 
 /// Compares the contents of tables with those of a backup.

@@ -14,6 +14,7 @@ use crate::avro::{container, encode};
 use crate::carriage::Carried;
 use crate::checksum::{ContentSum, RowHash};
 use crate::copy_rows::CopyRows;
+use crate::encryption::BackupKey;
 use crate::file::HashedFile;
 use crate::manifest::FileEntry;
 
@@ -31,6 +32,8 @@ pub(crate) struct Source<'a> {
     pub(crate) codec: Codec,
     /// Whether the database holds text to no characters.
     pub(crate) checks_text: bool,
+    /// The key that the files are encrypted to.
+    pub(crate) backup_key: Option<&'a BackupKey>,
 }
 
 /// Writes the rows of a binary COPY into an Avro file, and gives their content checksum.
@@ -46,7 +49,7 @@ pub(crate) fn avro(
     count: impl Fn(u64) -> anyhow::Result<()>,
     cancel: &Cancel,
 ) -> anyhow::Result<(FileEntry, ContentSum)> {
-    let file = HashedFile::create(path)?;
+    let file = HashedFile::create(path, source.backup_key)?;
     let mut writer =
         container::Writer::begin(file, &source.avro, source.codec, marker(&source.avro, path))?;
     let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
@@ -98,6 +101,7 @@ fn marker(schema: &Value, path: &Path) -> [u8; 16] {
 /// # Errors
 /// Of the connection, and of the file.
 pub(crate) fn csv(
+    source: &Source<'_>,
     reader: &Reader,
     statement: &str,
     path: &Path,
@@ -105,7 +109,7 @@ pub(crate) fn csv(
     count: impl Fn(u64) -> anyhow::Result<()>,
     cancel: &Cancel,
 ) -> anyhow::Result<FileEntry> {
-    let mut file = HashedFile::create(path)?;
+    let mut file = HashedFile::create(path, source.backup_key)?;
     let mut records = Records::default();
     let blocks: Blocks = reader.open(statement, cancel)?;
     for block in blocks {

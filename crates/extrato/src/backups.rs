@@ -30,7 +30,7 @@ fn make(
     terminal: &Terminal,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let options = arguments.options()?;
+    let options = arguments.options(environment)?;
     let (settings, server) = job::settings(&arguments.connection, environment)?;
     let report = backup::backup(&settings, &options, cancel)?;
     terminal.result(&report, || {
@@ -45,15 +45,14 @@ fn verify(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     arguments.check()?;
+    let keys = arguments.keys.keys(environment)?;
+    let path = &arguments.path;
     let (report, server) = match arguments.against_database {
-        false => (
-            backup::verify(&arguments.path, None, cancel)?,
-            Server::Given,
-        ),
+        false => (backup::verify(path, &keys, None, cancel)?, Server::Given),
         true => {
             let (settings, server) = job::settings(&arguments.connection, environment)?;
             let database = Some((&settings, arguments.connection.schema.as_deref()));
-            (backup::verify(&arguments.path, database, cancel)?, server)
+            (backup::verify(path, &keys, database, cancel)?, server)
         }
     };
     terminal.result(&report, || {
@@ -68,7 +67,7 @@ pub(crate) fn restore(
     terminal: &Terminal,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let options = arguments.options()?;
+    let options = arguments.options(environment)?;
     let (settings, server) = job::settings(&arguments.connection, environment)?;
     let report = backup::restore(&settings, &options, cancel)?;
     terminal.result(&report, || {

@@ -1,5 +1,6 @@
 //! The table at the end of a run.
 
+use backup::encryption::Lock;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
@@ -276,6 +277,11 @@ fn lines(notes: &[String]) -> String {
 pub(crate) fn of_backup(report: &backup::BackupReport, around: Around) -> String {
     let mut text = backup_steps("back up", &report.tables, report.seconds, around);
     text += &format!("  schema {} in {}\n", report.schema, report.path.display());
+    text += match report.lock {
+        Some(Lock::Recipients) => "  encrypted for the holders of the keys\n",
+        Some(Lock::Passphrase) => "  encrypted with the passphrase\n",
+        None => "",
+    };
     text += &lines(&report.notes);
     for name in &report.deleted {
         text += &format!("  the older backup {name} was deleted\n");
@@ -284,11 +290,28 @@ pub(crate) fn of_backup(report: &backup::BackupReport, around: Around) -> String
 }
 
 pub(crate) fn of_backup_verified(report: &backup::VerifyReport, around: Around) -> String {
-    let mut text = backup_steps("verify", &report.tables, report.seconds, around);
-    text += &format!(
-        "  {}: the files are what the manifest says\n",
-        report.path.display()
-    );
+    let path = report.path.display();
+    let mut text = match &report.encryption {
+        Some(encryption) if !encryption.is_opened => {
+            let key = match encryption.lock {
+                Lock::Recipients => "--identity",
+                Lock::Passphrase => "the passphrase in EXTRATO_PASSPHRASE",
+            };
+            format!(
+                "  {path}: {}, {}, encrypted\n  their bytes are what the manifest says; with {key} their contents can be verified too\n",
+                files(encryption.files),
+                HumanBytes(encryption.bytes),
+            )
+        }
+        encryption => {
+            let steps = backup_steps("verify", &report.tables, report.seconds, around);
+            let opened = match encryption {
+                Some(_) => ", and the key opens them",
+                None => "",
+            };
+            format!("{steps}  {path}: the files are what the manifest says{opened}\n")
+        }
+    };
     if let Some(schema) = &report.database {
         text += &format!("  the tables of schema {schema} have the same contents\n");
     }
@@ -318,14 +341,22 @@ pub(crate) fn of_backups(listed: &[backup::Listed]) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["backup", "schema", "tables", "rows", "size", "format", ""].map(Cell::new));
     for backup in listed {
-        let format = backup.format.name();
+        // Of an encrypted backup no more lies open.
+        let hidden = || "-".to_owned();
         table.add_row([
             backup.name.clone(),
-            backup.schema.clone(),
+            backup.schema.clone().unwrap_or_else(hidden),
             HumanCount(backup.tables).to_string(),
-            HumanCount(backup.rows).to_string(),
+            backup
+                .rows
+                .map_or_else(hidden, |rows| HumanCount(rows).to_string()),
             HumanBytes(backup.bytes).to_string(),
-            format.to_owned(),
+            match (backup.format, backup.lock) {
+                (Some(format), _) => format.name(),
+                (None, Some(Lock::Passphrase)) => "encrypted, passphrase",
+                (None, _) => "encrypted",
+            }
+            .to_owned(),
             if backup.is_latest { "latest" } else { "" }.to_owned(),
         ]);
     }

@@ -1,7 +1,6 @@
 //! Object container files: a header with the schema, then blocks of rows, each with a marker behind it.
 
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use dataset::failure::{Kind, OrFail};
@@ -9,7 +8,8 @@ use serde_json::Value;
 
 use super::codec::Codec;
 use super::{MAGIC, SYNC_BYTES, varint};
-use crate::file::HashedFile;
+use crate::encryption::BackupKey;
+use crate::file::{Contents, HashedFile, is_damage};
 
 /// Encoded rows that are worth compressing at once.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -108,10 +108,10 @@ impl Writer {
 
 /// A file that is read block by block.
 pub(crate) struct Reader {
-    file: BufReader<File>,
+    file: BufReader<Contents>,
     /// What messages call it.
     name: String,
-    /// The bytes that are still to come.
+    /// The bytes that are still to come, or more where they are encrypted.
     left: u64,
     schema: Value,
     codec: Codec,
@@ -120,15 +120,15 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Opens a file and reads its header.
+    /// Opens a file, which may be encrypted to a key, and reads its header.
     ///
     /// # Errors
     /// [`Kind::Refused`] if it is not an Avro file or is damaged; [`Kind::Mismatch`] for a codec that is not known.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, key: Option<&BackupKey>) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let opening = || format!("cannot read {name}");
-        let file = File::open(path).or_fail(Kind::Refused, opening)?;
-        let left = file.metadata().or_fail(Kind::Refused, opening)?.len();
+        let file = Contents::open(path, key)?;
+        let left = path.metadata().or_fail(Kind::Refused, opening)?.len();
         let mut reader = Self {
             file: BufReader::with_capacity(1 << 18, file),
             name: name.clone(),
@@ -186,8 +186,10 @@ impl Reader {
     /// # Errors
     /// [`Kind::Refused`] if the file is damaged or cut.
     pub(crate) fn next_block(&mut self, rows: &mut Vec<u8>) -> anyhow::Result<Option<u64>> {
-        if self.left == 0 {
-            return Ok(None);
+        match self.file.fill_buf() {
+            Ok([]) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => return Err(self.unreadable(error)),
         }
         let count = u64::try_from(self.number()?).map_err(|_| self.damaged())?;
         let bytes = u64::try_from(self.number()?).map_err(|_| self.damaged())?;
@@ -227,8 +229,14 @@ impl Reader {
                 self.left = self.left.saturating_sub(bytes.len() as u64);
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(self.damaged()),
-            Err(error) => Err(Kind::Refused.caused_by(error, format!("cannot read {}", self.name))),
+            Err(error) => Err(self.unreadable(error)),
+        }
+    }
+
+    fn unreadable(&self, error: std::io::Error) -> anyhow::Error {
+        match is_damage(&error) {
+            true => self.damaged(),
+            false => Kind::Refused.caused_by(error, format!("cannot read {}", self.name)),
         }
     }
 

@@ -10,9 +10,11 @@ use crate::avro::container::Reader;
 use crate::avro::parse;
 use crate::carriage::{self, Carried};
 use crate::checksum::Recorded;
+use crate::encryption::BackupKey;
+use crate::folder::{self, Found};
 use crate::manifest::{Manifest, TableFiles};
 use crate::options::{Format, Mode, RestoreOptions};
-use crate::{folder, tables, verify};
+use crate::{tables, verify};
 
 /// Where rows come from.
 pub(super) enum Source {
@@ -20,6 +22,8 @@ pub(super) enum Source {
     Backup {
         folder: PathBuf,
         manifest: Box<Manifest>,
+        /// The key of its files, if they are encrypted.
+        key: Option<BackupKey>,
     },
     /// An Avro file for one table.
     File { path: PathBuf, table: String },
@@ -33,6 +37,8 @@ pub(super) struct Incoming {
     pub(super) columns: Vec<Carried>,
     pub(super) format: Format,
     pub(super) files: Vec<PathBuf>,
+    /// The key of the files, if they are encrypted.
+    pub(super) key: Option<BackupKey>,
     /// The size of the files.
     pub(super) bytes: u64,
     /// What the contents must be, if that is known.
@@ -47,7 +53,15 @@ impl Source {
             return Self::of_file(path, options);
         }
         let folder = folder::find(path)?;
-        let mut manifest = Manifest::read(&folder)?;
+        let found = folder::read(&folder)?;
+        verify::check_beside(&folder, &found, cancel)?;
+        let (mut manifest, key) = match found {
+            Found::Plain(manifest) => (*manifest, None),
+            Found::Encrypted(envelope) => {
+                let (manifest, key) = envelope.open(&folder, &options.keys, cancel)?;
+                (manifest, Some(key))
+            }
+        };
         let from = manifest.definition.schema.clone();
         let mut names = Vec::new();
         for table in &options.tables {
@@ -89,6 +103,7 @@ impl Source {
         Ok(Self::Backup {
             folder,
             manifest: Box::new(manifest),
+            key,
         })
     }
 
@@ -100,6 +115,11 @@ impl Source {
         if options.mode == Mode::Create {
             return usage(
                 "does not say what the table's keys are: make the table, then restore with --mode append or replace",
+            );
+        }
+        if path.extension().is_some_and(|extension| extension == "age") {
+            return usage(
+                "is encrypted: name the folder of its backup with --from, and the table with --table",
             );
         }
         if path.extension().is_some_and(|extension| extension == "csv") {
@@ -159,8 +179,15 @@ impl Source {
     /// The rows of each table, if `live` is what the tables are now.
     pub(super) fn incoming(&self, live: Option<&Definition>) -> anyhow::Result<Vec<Incoming>> {
         match (self, live) {
-            (Self::Backup { folder, manifest }, _) => {
-                let of = |table| of_backup(folder, manifest, table);
+            (
+                Self::Backup {
+                    folder,
+                    manifest,
+                    key,
+                },
+                _,
+            ) => {
+                let of = |table| of_backup(folder, manifest, key.as_ref(), table);
                 manifest.definition.tables.iter().map(of).collect()
             }
             (Self::File { path, table }, Some(live)) => {
@@ -183,6 +210,7 @@ impl Source {
 fn of_backup(
     folder: &Path,
     manifest: &Manifest,
+    key: Option<&BackupKey>,
     table: &TableDefinition,
 ) -> anyhow::Result<Incoming> {
     let files: &TableFiles = manifest.files(&table.name).ok_or_else(|| {
@@ -200,6 +228,7 @@ fn of_backup(
             .iter()
             .map(|file| folder.join(&file.path))
             .collect(),
+        key: key.cloned(),
         bytes: files.files.iter().map(|file| file.bytes).sum(),
         content: Some(files.content.clone()),
     })
@@ -214,7 +243,7 @@ fn of_file(path: &Path, schema: &str, table: &TableDefinition) -> anyhow::Result
             table.name
         ))
     };
-    let reader = Reader::open(path)?;
+    let reader = Reader::open(path, None)?;
     let fields = parse::fields(reader.schema()).map_err(|why| refuse(&why))?;
     let has = |name: &str| fields.iter().any(|field| field.column == name);
     let mut columns = carriage::of_table(schema, table)?;
@@ -242,6 +271,7 @@ fn of_file(path: &Path, schema: &str, table: &TableDefinition) -> anyhow::Result
         definition: table.clone(),
         format: Format::Avro,
         files: vec![path.to_owned()],
+        key: None,
         bytes: std::fs::metadata(path).map_or(0, |of| of.len()),
         content: None,
     })

@@ -1,6 +1,5 @@
 //! The rows of files into a table, by COPY.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -19,6 +18,7 @@ use crate::avro::decode::Decoder;
 use crate::avro::parse;
 use crate::carriage::{Carried, Kind as Carriage};
 use crate::checksum::{self, Recorded};
+use crate::file::Contents;
 use crate::options::Format;
 use crate::report::TableReport;
 
@@ -50,8 +50,8 @@ pub(super) fn rows(
     let mut rows = 0;
     for path in &incoming.files {
         rows += match incoming.format {
-            Format::Avro => avro(client, path, &incoming.columns, target, &span, rows, cancel)?,
-            Format::Csv => csv(client, path, &incoming.columns, target, cancel)?,
+            Format::Avro => avro(client, incoming, path, target, &span, rows, cancel)?,
+            Format::Csv => csv(client, incoming, path, target, cancel)?,
         };
     }
     Ok(rows)
@@ -59,8 +59,8 @@ pub(super) fn rows(
 
 fn avro(
     client: &mut Client,
+    incoming: &Incoming,
     path: &Path,
-    columns: &[Carried],
     target: &Target<'_>,
     span: &Span,
     before: u64,
@@ -73,10 +73,10 @@ fn avro(
             target.table
         ))
     };
-    let mut reader = Reader::open(path)?;
+    let mut reader = Reader::open(path, incoming.key.as_ref())?;
     let fields = parse::fields(reader.schema());
     let fields = fields.map_err(|why| refuse(Kind::Mismatch, &why))?;
-    let decoder = Decoder::new(fields, columns);
+    let decoder = Decoder::new(fields, &incoming.columns);
     let mut decoder = decoder.map_err(|why| refuse(Kind::Mismatch, &why))?;
     let names: Vec<String> = decoder.columns().map(str::to_owned).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -116,13 +116,14 @@ fn avro(
 
 fn csv(
     client: &mut Client,
+    incoming: &Incoming,
     path: &Path,
-    columns: &[Carried],
     target: &Target<'_>,
     cancel: &Cancel,
 ) -> anyhow::Result<u64> {
     let reading = || format!("cannot read {}", path.display());
-    let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let columns = incoming.columns.iter();
+    let names: Vec<_> = columns.map(|column| quoted(&column.name)).collect();
     let statement = format!(
         "COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true, FREEZE {})",
         qualified(target.schema, target.table),
@@ -130,7 +131,7 @@ fn csv(
         target.is_new
     );
     let copying = || format!("cannot copy into table `{}`", target.table);
-    let mut file = File::open(path).or_fail(Kind::Refused, reading)?;
+    let mut file = Contents::open(path, incoming.key.as_ref())?;
     let mut writer = client.copy_in(&statement).with_context(copying)?;
     let mut block = vec![0; BLOCK_BYTES];
     loop {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(feature = "encrypt")]
+mod encrypted;
 mod folders;
 mod others_files;
 mod refusals;
@@ -9,4 +11,6 @@ mod round_trips;
 mod structures;
 mod tables_there;
 mod under_writers;
+#[cfg(not(feature = "encrypt"))]
+mod without_encryption;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use backup::encryption::Keys;
 use backup::options::{Asked, BackupOptions, Format, Mode, RestoreOptions, Timestamps};
 use backup::{BackupReport, Codec, RestoreReport};
 use database::Cancel;
@@ -44,6 +45,7 @@ impl World {
             timestamps: Timestamps::Local,
             keep: None,
             max_connections: 3,
+            encrypt_to: None,
         }
     }
 
@@ -64,6 +66,7 @@ impl World {
             mode,
             triggers: None,
             drop_references: false,
+            keys: Keys::default(),
         }
     }
 
@@ -76,7 +79,7 @@ impl World {
     }
 
     pub(crate) fn verify(&self, path: &Path) -> anyhow::Result<backup::VerifyReport> {
-        backup::verify(path, None, &Cancel::default())
+        backup::verify(path, &Keys::default(), None, &Cancel::default())
     }
 
     /// Checks that two tables have the same rows, of which there are so many, value by value as Postgres compares their

@@ -1,0 +1,87 @@
+//! What a backup has beside its files with rows: the manifest, the statements that make the tables, and the checksums of all.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::encryption::{BackupKey, EncryptTo};
+use crate::envelope::{self, EncryptedFile, Envelope, Series};
+use crate::manifest::{FILE, Manifest, SCHEMA_SQL, SUMS};
+use crate::{file, schema_sql};
+
+/// How a backup is encrypted.
+pub(crate) struct Encryption<'a> {
+    /// For whom.
+    pub(crate) to: &'a EncryptTo,
+    /// The key of its files.
+    pub(crate) key: BackupKey,
+    /// The same, encrypted.
+    pub(crate) locked: Vec<u8>,
+    /// What the server calls itself.
+    pub(crate) server: String,
+}
+
+/// Writes it for a backup that is not encrypted.
+///
+/// # Errors
+/// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written.
+pub(crate) fn plain(root: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let script = schema_sql::script(&manifest.definition, &manifest.name);
+    let of_script = file::write(&root.join(SCHEMA_SQL), None, script.as_bytes())?;
+    let of_manifest = file::write(&root.join(FILE), None, &json(manifest)?)?;
+    let files = manifest.entries();
+    let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
+    let own = [
+        (FILE, of_manifest.sha256.as_str()),
+        (SCHEMA_SQL, of_script.sha256.as_str()),
+    ];
+    sums(root, own.into_iter().chain(files))
+}
+
+/// Writes it for an encrypted backup, and gives what lies open of it.
+///
+/// # Errors
+/// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written.
+pub(crate) fn encrypted(
+    root: &Path,
+    manifest: &Manifest,
+    encryption: &Encryption<'_>,
+) -> anyhow::Result<Envelope> {
+    let script = schema_sql::script(&manifest.definition, &manifest.name);
+    let key = Some(&encryption.key);
+    let own = [
+        (envelope::KEY, None, encryption.locked.as_slice()),
+        (envelope::MANIFEST, key, &json(manifest)?),
+        (envelope::SCHEMA_SQL, key, script.as_bytes()),
+    ];
+    let own = own.map(|(name, key, contents)| -> anyhow::Result<EncryptedFile> {
+        let written = file::write(&root.join(name), key, contents)?;
+        Ok(EncryptedFile {
+            path: name.to_owned(),
+            bytes: written.bytes,
+            sha256: written.sha256,
+        })
+    });
+    let own = own.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let series = Series::new(&encryption.server, encryption.to, manifest);
+    let envelope = Envelope::new(encryption.to.lock(), series, own, manifest);
+    let of_envelope = file::write(&root.join(FILE), None, &json(&envelope)?)?;
+    let first = (FILE, of_envelope.sha256.as_str());
+    sums(root, [first].into_iter().chain(envelope.sums()))?;
+    Ok(envelope)
+}
+
+fn json(what: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
+    serde_json::to_vec_pretty(what).context("writing the manifest")
+}
+
+/// Writes the checksums of files, as `sha256sum --check` reads them.
+fn sums<'a>(root: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) -> anyhow::Result<()> {
+    let mut sums = String::new();
+    for (name, sha256) in files {
+        let _ = writeln!(sums, "{sha256}  {name}");
+    }
+    file::write(&root.join(SUMS), None, sums.as_bytes())?;
+    Ok(())
+}
