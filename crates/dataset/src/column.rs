@@ -203,6 +203,8 @@ pub enum TextKind {
     Enum(String, Vec<String>),
     /// A type that the dataset asks to be cast to text.
     Cast,
+    /// A `numeric` that the dataset asks to be cast to text.
+    Numeric,
 }
 
 /// How a collation orders and compares text.

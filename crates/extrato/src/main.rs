@@ -14,6 +14,7 @@ mod query;
 mod summary;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -103,10 +104,23 @@ fn command() -> clap::Command {
     without_claps_own(Cli::command())
 }
 
+/// An argument that is a SELECT with a comment at its beginning, `-- Orders by month`, as clap takes it for no option of that name.
+fn of_comment(argument: OsString) -> OsString {
+    let begins_with_comment = |text: &str| {
+        text.strip_prefix("--")
+            .is_some_and(|rest| rest.starts_with(char::is_whitespace))
+    };
+    match argument.to_str() {
+        Some(text) if begins_with_comment(text) => format!(" {text}").into(),
+        _ => argument,
+    }
+}
+
 fn main() -> ExitCode {
     transform::memory::limit_arenas();
     let mut command = command();
-    let matches = command.get_matches_mut();
+    let matches = command.try_get_matches_from_mut(std::env::args_os().map(of_comment));
+    let matches = matches.unwrap_or_else(|error| error.exit());
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let environment = Environment::from_process();
     let terminal = Terminal::new(&cli.terminal, &environment);

@@ -250,7 +250,12 @@ impl QueryArgs {
         let name = self.name.clone().or(of_file);
         let files = self.files.clone();
         let Some(out) = &self.out else {
-            return Ok((To::Shown, name, files));
+            return match files.first() {
+                None => Ok((To::Shown, name, files)),
+                Some(option) => Err(Kind::Usage.error(format!(
+                    "{option} is about files, and rows are only shown without --out: name a file or a folder, or --out - for a pipe"
+                ))),
+            };
         };
         let is_in_folders = !self.partition_by.is_empty();
         if out.as_os_str() == STANDARD_OUTPUT {

@@ -73,6 +73,11 @@ impl Dialect {
         *self == Self::default()
     }
 
+    /// Whether a comma stands before fractions.
+    pub(crate) fn has_decimal_comma(&self) -> bool {
+        self.decimal_mark == ','
+    }
+
     /// Checks that every file in this dialect can be read in one way only.
     ///
     /// # Errors

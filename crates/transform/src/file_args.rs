@@ -65,7 +65,19 @@ impl FileArgs {
         Ok(options)
     }
 
-    fn dialect(&self) -> anyhow::Result<Dialect> {
+    /// The option that says something of files, if there is one.
+    pub fn first(&self) -> Option<&'static str> {
+        let of_all = [
+            ("--format", self.format.is_some()),
+            ("--compress", self.compress.is_some()),
+        ];
+        let mut given = of_all.into_iter().filter(|(_, given)| *given);
+        let first = given.next().map(|(name, _)| name);
+        first.or_else(|| self.of_csv())
+    }
+
+    /// The option that says something of CSV, if there is one.
+    fn of_csv(&self) -> Option<&'static str> {
         let given = [
             ("--excel", self.excel),
             ("--delimiter", self.delimiter.is_some()),
@@ -75,9 +87,14 @@ impl FileArgs {
             ("--null-word", self.null_word.is_some()),
             ("--line-end", self.line_end.is_some()),
         ];
+        let mut given = given.into_iter().filter(|(_, given)| *given);
+        given.next().map(|(name, _)| name)
+    }
+
+    fn dialect(&self) -> anyhow::Result<Dialect> {
         let format = self.format.unwrap_or_default();
         if format != Format::Csv
-            && let Some((name, _)) = given.iter().find(|(_, given)| *given)
+            && let Some(name) = self.of_csv()
         {
             return Err(Kind::Usage.error(format!(
                 "{name} is about CSV, and the files are {format}: leave out {name}, or --format"

@@ -74,6 +74,7 @@ mod fault;
 pub mod file_args;
 pub mod file_name;
 mod frame_types;
+mod marks;
 pub mod memory;
 mod model;
 pub mod options;

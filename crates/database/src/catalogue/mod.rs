@@ -307,6 +307,7 @@ fn traits(row: &Row, cast_to_text: bool) -> TextTraits {
     let (type_name, type_kind, typmod): (&str, &str, i32) = (row.get(2), row.get(3), row.get(4));
     let encoding: &str = row.get(12);
     let kind = match type_name {
+        "numeric" => TextKind::Numeric,
         _ if cast_to_text => TextKind::Cast,
         // Without an encoding characters are bytes; without a length there is no padding.
         _ if encoding == "SQL_ASCII" => TextKind::Cast,

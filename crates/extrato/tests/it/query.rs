@@ -70,6 +70,9 @@ fn through_a_pipe_comes_what_postgres_gives() {
         .done(&["query", "--file", "join.sql", "--out", "-"])
         .stdout;
     assert_eq!(of_file, expected);
+    let commented = format!("-- Who bought what\n{JOIN}");
+    let of_commented = world.done(&["query", &commented, "--out", "-"]).stdout;
+    assert_eq!(of_commented, expected);
     let mut piped = world.command(&["query", "--out", "-", "--quiet"]);
     piped.stdin(File::open(world.path("join.sql")).unwrap());
     let of_input = finish(&mut piped);
@@ -279,6 +282,26 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
             &["SELECT 1 AS a", "--out", "a.csv", "--format", "parquet"],
             2,
             "--format asks for another",
+        ),
+        (
+            &["--table", "orders", "--format", "jsonl"],
+            2,
+            "--format is about files",
+        ),
+        (
+            &["SELECT pages FROM visit", "--out", "-", "--excel"],
+            2,
+            "column `pages` is a numeric without precision",
+        ),
+        (
+            &[
+                "SELECT avg(id) AS mean FROM orders",
+                "--out",
+                "-",
+                "--excel",
+            ],
+            2,
+            "column `mean` is a numeric without precision",
         ),
         (
             &["SELECT 1 AS a", "--out", "a.csv", "--name", "b"],

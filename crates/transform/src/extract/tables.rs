@@ -12,6 +12,7 @@ use dataset::{Dataset, Place, TableSchema};
 
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
+use crate::marks;
 use crate::memory::{Budget, Shares};
 use crate::model::projection::Needed;
 use crate::model::select::{Ready, Select};
@@ -155,7 +156,10 @@ fn read_database(
     let id = snapshot.id().to_owned();
     // What is read later was resolved when the models' engines were chosen.
     let resolved = match copied.is_empty() {
-        true => Some(needed.ready(snapshot.tables().iter().map(|table| &table.schema))?),
+        true => {
+            let schemas = snapshot.tables().iter().map(|table| &table.schema);
+            Some(ready(needed, options, &schemas.collect::<Vec<_>>())?)
+        }
         false => None,
     };
     let reader = snapshot.reader(options.max_connections, "--max-connections");
@@ -206,7 +210,7 @@ fn read_database(
     } = reading;
     let models = match resolved {
         Some(models) => models,
-        None => needed.ready(schemas.iter())?,
+        None => ready(needed, options, &schemas.iter().collect::<Vec<_>>())?,
     };
 
     if let (Some(kept), Some(blueprint)) = (kept, &blueprint) {
@@ -370,6 +374,19 @@ impl Copied {
     }
 }
 
+/// The models with all their names and types, once it is known that their files can have the decimal mark that is asked for.
+fn ready(
+    needed: Needed<'_>,
+    options: &Options,
+    schemas: &[&TableSchema],
+) -> anyhow::Result<Vec<Ready>> {
+    let models = needed.ready(schemas.iter().copied())?;
+    for (select, ready) in needed.0.iter().zip(&models) {
+        marks::check(&options.dialect, select.model, &ready.resolved, schemas)?;
+    }
+    Ok(models)
+}
+
 fn read_layer(
     layer: &Layer,
     options: &Options,
@@ -378,7 +395,8 @@ fn read_layer(
     cancel: &Cancel,
 ) -> anyhow::Result<Read> {
     let mut tables = layer.tables(&needed.of(&options.dataset))?;
-    let models = needed.ready(tables.iter().map(|table| &table.schema))?;
+    let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
+    let models = ready(needed, options, &schemas)?;
     tables
         .iter_mut()
         .for_each(|table| needed.keep(&mut table.schema));

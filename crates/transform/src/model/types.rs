@@ -88,7 +88,7 @@ impl Type {
                     name: name.clone(),
                     labels: labels.clone(),
                 })),
-                Some(TextKind::Cast) => Self::Opaque,
+                Some(TextKind::Cast | TextKind::Numeric) => Self::Opaque,
                 None => Self::Any,
             },
             ColumnType::Date => Self::Date,

@@ -20,7 +20,7 @@ impl InDialect {
     pub(super) fn of(dialect: &Dialect) -> Self {
         Self {
             delimiter: dialect.delimiter as u8,
-            has_decimal_comma: dialect.decimal_mark == ',',
+            has_decimal_comma: dialect.has_decimal_comma(),
             quotes_all: dialect.quote == Quote::All,
             null_word: dialect.null_word.clone().into_bytes(),
             line_end: match dialect.line_end {

@@ -146,7 +146,7 @@ impl PostgresEngine {
             if let Some(what) = &judged.by_order {
                 self.check_order(model, what)?;
             }
-            let dataset = view::describe(&mut client, model)?;
+            let dataset = view::describe(&mut client, model, &options.dialect)?;
             let columns = view::columns(&mut client, &dataset, model)?;
             self.views.insert(model.name.clone(), dataset);
             let kinds: Vec<Type> = columns.iter().map(Type::of).collect();

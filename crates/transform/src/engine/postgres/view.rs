@@ -9,6 +9,8 @@ use dataset::{Column, ColumnType, Dataset, Model, Table};
 use postgres::Client;
 use postgres::error::{DbError, ErrorPosition, SqlState};
 
+use crate::dialect::Dialect;
+use crate::marks;
 use crate::model::refusal::error_at;
 use crate::model::select::{Select, check_names};
 
@@ -127,8 +129,13 @@ fn place_of<'a>(select: &Select<'a>, at: Option<usize>) -> (&'a Model, String) {
 /// Postgres says less.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] for a column that is declared otherwise.
-pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dataset> {
+/// [`Kind::Mismatch`] for a column that is declared otherwise; [`Kind::Usage`] for one whose numbers cannot have the decimal mark
+/// that is asked for.
+pub(super) fn describe(
+    client: &mut Client,
+    model: &Model,
+    dialect: &Dialect,
+) -> anyhow::Result<Dataset> {
     let given = client.query(GIVEN, &[&qualified_name(model)])?;
     let mut table = Table {
         name: name(model).to_owned(),
@@ -147,7 +154,13 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
                 model.file, model.name
             )));
         }
-        let Some((_, declared)) = model.columns.get(at) else {
+        let declared = model.columns.get(at).map(|(_, declared)| *declared);
+        let is_text = declared.is_none_or(|declared| declared == ColumnType::Text);
+        if is_unbounded && is_text && dialect.has_decimal_comma() && marks::is_written(model, &name)
+        {
+            return Err(marks::refused(model, &name));
+        }
+        let Some(declared) = declared else {
             // Its exact text is what can be had of any type.
             if !is_carried || is_unbounded {
                 table.cast_to_text.push(name);
@@ -157,7 +170,7 @@ pub(super) fn describe(client: &mut Client, model: &Model) -> anyhow::Result<Dat
         match declared {
             ColumnType::Text if !is_carried || is_unbounded => table.cast_to_text.push(name),
             ColumnType::Numeric { .. } if is_unbounded => {
-                table.carried_by_models.insert(name, *declared);
+                table.carried_by_models.insert(name, declared);
             }
             ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt if is_unbounded => {
                 let whole = ColumnType::Numeric {
