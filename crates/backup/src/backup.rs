@@ -79,6 +79,7 @@ pub fn backup(
         reader: &reader,
         described: &described,
         backup_key: made.as_ref().map(|(key, _)| key),
+        found: &found,
         root: &root,
         has_failed: AtomicBool::new(false),
         cancel,
@@ -205,6 +206,7 @@ struct Run<'a> {
     reader: &'a Reader,
     described: &'a Described,
     backup_key: Option<&'a BackupKey>,
+    found: &'a [KnownTable],
     root: &'a Path,
     has_failed: AtomicBool,
     cancel: &'a Cancel,
@@ -243,6 +245,7 @@ impl Run<'_> {
                 schema: &definition.schema,
                 table: &table.name,
                 columns,
+                key: self.key(&table.name),
                 avro: schema::of_table(&definition.schema, &table.name, columns, is_utc),
                 codec: self.options.codec,
                 checks_text: self.described.encoding == "SQL_ASCII",
@@ -316,6 +319,12 @@ impl Run<'_> {
             tables.push(self.table(index, table, written)?);
         }
         Ok(tables)
+    }
+
+    /// The columns of a table's primary key.
+    fn key(&self, table: &str) -> &[String] {
+        let found = self.found.iter().find(|found| found.name == table);
+        found.map_or(&[], |found| &found.key)
     }
 
     /// The parts of a table.

@@ -41,6 +41,7 @@ mod manifest;
 pub mod options;
 mod report;
 mod restore;
+mod row_place;
 mod schema_sql;
 mod tables;
 mod verify;
