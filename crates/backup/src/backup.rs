@@ -17,6 +17,7 @@ use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
+use storage::place::Place;
 use storage::publish::Staging;
 use tracing::field::Empty;
 
@@ -64,6 +65,7 @@ pub fn backup(
     drop(connection);
     folder::check_latest(&options.to)?;
     let name = folder::new_name(&options.to);
+    let there = Place::folder(&options.to).last_there();
     let staging = Staging::begin_as(&options.to, &name, "--to")?;
     let root = staging.path(&name);
     std::fs::create_dir(&root).or_fail(Kind::Output, || storage::fill::cannot_write(&root))?;
@@ -118,8 +120,7 @@ pub fn backup(
             Found::Plain(Box::new(manifest.clone()))
         }
     };
-    let path = staging.publish_folder(&name)?;
-    folder::point_latest(&options.to, &name)?;
+    let path = folder::publish(&staging, &options.to, &name, &there)?;
     let deleted = match options.keep {
         Some(keep) => folder::keep(&options.to, keep, &new, to)?,
         None => Vec::new(),
