@@ -44,6 +44,8 @@ mod restore;
 mod row_place;
 mod schema_sql;
 mod tables;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod trial;
 mod verify;
 mod write;
 
