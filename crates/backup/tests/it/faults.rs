@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
+use backup::encryption::Keys;
 use backup::options::{Format, Mode};
 use database::Cancel;
 use dataset::failure::Kind;
@@ -236,7 +237,12 @@ fn rows_that_a_policy_hides_are_neither_compared_nor_replaced() {
             "{said}"
         );
     };
-    let compared = backup::verify(&path, Some((&role.settings, None)), &Cancel::default());
+    let compared = backup::verify(
+        &path,
+        &Keys::default(),
+        Some((&role.settings, None)),
+        &Cancel::default(),
+    );
     policy(compared.expect_err("hidden rows"));
     for mode in [Mode::Replace, Mode::Append] {
         let restored =
@@ -246,7 +252,13 @@ fn rows_that_a_policy_hides_are_neither_compared_nor_replaced() {
     // The owner is not subject to it.
     world.restore(Mode::Replace, "s");
     let owner = world.database.settings();
-    backup::verify(&path, Some((&owner, None)), &Cancel::default()).unwrap();
+    backup::verify(
+        &path,
+        &Keys::default(),
+        Some((&owner, None)),
+        &Cancel::default(),
+    )
+    .unwrap();
 }
 
 #[test]
