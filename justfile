@@ -45,9 +45,9 @@ bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"
 
-# Search for bytes that the splitter of records or the loader's rules take wrongly: just fuzz records, just fuzz row (nightly, cargo-fuzz)
-fuzz TARGET:
-    cd "$(dirname crates/*/fuzz/fuzz_targets/"$1".rs)/../.." && cargo +nightly fuzz run "$1" -- -max_len=300
+# Search for bytes that a reader takes wrongly: just fuzz records, just fuzz row, just fuzz avro 4000 (nightly, cargo-fuzz)
+fuzz TARGET LENGTH="300":
+    cd "$(dirname crates/*/fuzz/fuzz_targets/"$1".rs)/../.." && cargo +nightly fuzz run "$1" -- -max_len="$2"
 
 # Random SELECTs against Postgres, so many: just conformance 100000 (EXTRATO_CONFORMANCE_SEED for others)
 conformance QUERIES:

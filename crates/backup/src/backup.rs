@@ -17,6 +17,7 @@ use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
+use storage::place::Place;
 use storage::publish::Staging;
 use tracing::field::Empty;
 
@@ -64,6 +65,7 @@ pub fn backup(
     drop(connection);
     folder::check_latest(&options.to)?;
     let name = folder::new_name(&options.to);
+    let there = Place::folder(&options.to).last_there();
     let staging = Staging::begin_as(&options.to, &name, "--to")?;
     let root = staging.path(&name);
     std::fs::create_dir(&root).or_fail(Kind::Output, || storage::fill::cannot_write(&root))?;
@@ -79,6 +81,7 @@ pub fn backup(
         reader: &reader,
         described: &described,
         backup_key: made.as_ref().map(|(key, _)| key),
+        found: &found,
         root: &root,
         has_failed: AtomicBool::new(false),
         cancel,
@@ -117,8 +120,7 @@ pub fn backup(
             Found::Plain(Box::new(manifest.clone()))
         }
     };
-    let path = staging.publish_folder(&name)?;
-    folder::point_latest(&options.to, &name)?;
+    let path = folder::publish(&staging, &options.to, &name, &there)?;
     let deleted = match options.keep {
         Some(keep) => folder::keep(&options.to, keep, &new, to)?,
         None => Vec::new(),
@@ -205,6 +207,7 @@ struct Run<'a> {
     reader: &'a Reader,
     described: &'a Described,
     backup_key: Option<&'a BackupKey>,
+    found: &'a [KnownTable],
     root: &'a Path,
     has_failed: AtomicBool,
     cancel: &'a Cancel,
@@ -243,6 +246,7 @@ impl Run<'_> {
                 schema: &definition.schema,
                 table: &table.name,
                 columns,
+                key: self.key(&table.name),
                 avro: schema::of_table(&definition.schema, &table.name, columns, is_utc),
                 codec: self.options.codec,
                 checks_text: self.described.encoding == "SQL_ASCII",
@@ -316,6 +320,12 @@ impl Run<'_> {
             tables.push(self.table(index, table, written)?);
         }
         Ok(tables)
+    }
+
+    /// The columns of a table's primary key.
+    fn key(&self, table: &str) -> &[String] {
+        let found = self.found.iter().find(|found| found.name == table);
+        found.map_or(&[], |found| &found.key)
     }
 
     /// The parts of a table.

@@ -16,6 +16,7 @@ pub(crate) struct CopyRows {
 }
 
 /// The fields of a row, one after the other. `None` is NULL.
+#[derive(Clone)]
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }

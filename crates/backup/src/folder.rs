@@ -9,6 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dataset::calendar::Date;
 use dataset::failure::{Kind, OrFail};
 use serde::Deserialize;
+use storage::fill::cannot_write;
+use storage::place::Place;
+use storage::publish::Staging;
 use values::text;
 
 use crate::encryption::EncryptTo;
@@ -124,11 +127,35 @@ fn is_name(name: &str) -> bool {
         && (number.is_empty() || number.strip_prefix('-').is_some_and(digits))
 }
 
+/// Puts a staged backup of this name into the folder, of which `there` was there before it, and makes `latest` lead to it. The disk
+/// has both then, so that older ones can go.
+///
+/// # Errors
+/// [`Kind::Output`] if it cannot.
+pub(crate) fn publish(
+    staging: &Staging,
+    folder: &Path,
+    name: &str,
+    there: &Path,
+) -> anyhow::Result<PathBuf> {
+    let sync = |path: &Path, from: &Path| {
+        let synced = Place::folder(path).sync(from);
+        synced.or_fail(Kind::Output, || cannot_write(path))
+    };
+    let staged = staging.path(name);
+    sync(&staged, &staged)?;
+    let path = staging.publish_folder(name)?;
+    sync(folder, there)?;
+    point_latest(folder, name)?;
+    sync(folder, folder)?;
+    Ok(path)
+}
+
 /// Makes `latest` lead to the backup of this name, in one step.
 ///
 /// # Errors
 /// [`Kind::Output`] if it cannot, or something else has the name.
-pub(crate) fn point_latest(folder: &Path, name: &str) -> anyhow::Result<()> {
+fn point_latest(folder: &Path, name: &str) -> anyhow::Result<()> {
     check_latest(folder)?;
     let (latest, new) = (folder.join(LATEST), folder.join(".extrato-latest"));
     let point = || {

@@ -41,8 +41,11 @@ mod manifest;
 pub mod options;
 mod report;
 mod restore;
+mod row_place;
 mod schema_sql;
 mod tables;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod trial;
 mod verify;
 mod write;
 

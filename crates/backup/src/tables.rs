@@ -2,7 +2,7 @@
 
 use database::catalogue::inventory::{self, KnownTable};
 use dataset::failure::Kind;
-use dataset::{Dataset, Table};
+use dataset::{Dataset, Place, Table};
 use postgres::Client;
 
 use crate::options::Asked;
@@ -58,16 +58,16 @@ fn one_schema(
         let (of_table, name) = split(table);
         if let Some(of_table) = of_table {
             match &schema {
-                Some(schema) if schema != of_table => {
+                Some(schema) if *schema != of_table => {
                     return Err(Kind::Usage.error(format!(
                         "tables of several schemas ({schema}, {of_table}) are named, and a backup is of one: back up each \
                          schema by itself"
                     )));
                 }
-                _ => schema = Some(of_table.to_owned()),
+                _ => schema = Some(of_table),
             }
         }
-        names.push(name.to_owned());
+        names.push(name);
     }
     let schema = match schema {
         Some(schema) => schema,
@@ -79,11 +79,11 @@ fn one_schema(
     Ok((schema, names))
 }
 
-/// A table's name without its schema, and the schema if there is one before it.
-pub(crate) fn split(table: &str) -> (Option<&str>, &str) {
-    match table.split_once('.') {
-        Some((schema, name)) => (Some(schema), name),
-        None => (None, table),
+/// A table's name without its schema, and the schema if there is one before it; either may be in quotes, as SQL has them.
+pub(crate) fn split(table: &str) -> (Option<String>, String) {
+    match Place::parse(table) {
+        Some(place) => (Some(place.schema), place.name),
+        None => (None, table.to_owned()),
     }
 }
 

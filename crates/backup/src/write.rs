@@ -17,6 +17,7 @@ use crate::copy_rows::CopyRows;
 use crate::encryption::BackupKey;
 use crate::file::HashedFile;
 use crate::manifest::FileEntry;
+use crate::row_place::row_place;
 
 /// What is written of a table.
 pub(crate) struct Source<'a> {
@@ -26,6 +27,8 @@ pub(crate) struct Source<'a> {
     pub(crate) table: &'a str,
     /// The columns.
     pub(crate) columns: &'a [Carried],
+    /// The columns of the primary key.
+    pub(crate) key: &'a [String],
     /// The schema of Avro files.
     pub(crate) avro: Value,
     /// How the blocks of Avro files are compressed.
@@ -58,12 +61,13 @@ pub(crate) fn avro(
         while let Some(fields) = rows.next_row(source.columns.len())? {
             let mut hash = RowHash::default();
             let out = writer.row();
-            for (column, field) in source.columns.iter().zip(fields) {
+            for (column, field) in source.columns.iter().zip(fields.clone()) {
                 hash.add(field);
                 encode::field(column, field, source.checks_text, out).map_err(|what| {
+                    let row = row_place(source.key, source.columns, fields.clone(), sum.rows + 1, name);
                     Kind::Refused.error(format!(
-                        "column `{}` of table {}.{} holds {what}, which Avro does not carry: correct it, or back up with \
-                         --format csv, which carries anything",
+                        "column `{}` of table {}.{} holds {what}, which Avro does not carry, in {row}: correct it, or back up \
+                         with --format csv, which carries anything",
                         column.name, source.schema, source.table
                     ))
                 })?;

@@ -1,7 +1,7 @@
 //! A place where files lie: a folder, which one run at a time writes to.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,41 @@ impl Place {
     /// The path of what lies in it under this name.
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Waits until the disk has the names of what lies in the folder, and the folder itself as far as `from` does not have it: what
+    /// was made or moved there is there after a power cut too.
+    ///
+    /// # Errors
+    /// If a folder cannot be read or written.
+    pub fn sync(&self, from: &Path) -> io::Result<()> {
+        for folder in self.path.ancestors() {
+            // The last part of a relative path lies in the current folder.
+            let folder = match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            };
+            match File::open(folder)?.sync_all() {
+                // Some file systems, of networks above all, know no such thing.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::InvalidInput | ErrorKind::Unsupported
+                    ) => {}
+                synced => synced?,
+            }
+            if folder == from {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder itself if it is there, or else the last of those above it that are.
+    pub fn last_there(&self) -> PathBuf {
+        let mut above = self.path.ancestors();
+        let found = above.find(|folder| folder.exists());
+        found.unwrap_or(Path::new(".")).to_owned()
     }
 
     /// Makes the folder if need be, and takes the lock that the file `name` in it stands for, until the file is closed;
@@ -59,5 +94,23 @@ impl Place {
         let lock = File::open(self.join(name))?;
         lock.try_lock_shared()?;
         Ok(lock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_synced_up_to_the_one_that_was_there() {
+        let above = tempfile::tempdir().expect("a folder");
+        let place = Place::folder(&above.path().join("made/now"));
+        assert_eq!(place.last_there(), above.path());
+        assert!(place.sync(above.path()).is_err());
+        fs::create_dir_all(place.path()).expect("made");
+        place.sync(above.path()).expect("synced");
+        assert_eq!(place.last_there(), place.path());
+        let relative = Place::folder(Path::new("nowhere/at/all"));
+        assert_eq!(relative.last_there(), Path::new("."));
     }
 }

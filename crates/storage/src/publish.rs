@@ -60,9 +60,14 @@ impl Staging {
                 .starts_with(STAGING_PREFIX)
             {
                 tracing::info!(folder = %entry.path().display(), "clearing the remains of a killed run");
-                recover(out, &entry.path())
-                    .and_then(|()| fs::remove_dir_all(entry.path()))
-                    .or_fail(Kind::Output, place)?;
+                let cleared = match entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                    // It leads to an output, which is whole, or gone.
+                    true => fs::remove_file(entry.path()),
+                    false => {
+                        recover(out, &entry.path()).and_then(|()| fs::remove_dir_all(entry.path()))
+                    }
+                };
+                cleared.or_fail(Kind::Output, place)?;
             }
         }
         let folder = out.join(format!("{STAGING_PREFIX}{run}"));
@@ -301,8 +306,14 @@ mod tests {
         std::mem::forget(staged(out.path(), "killed", "half"));
         // The lock is the process's; a killed one no longer holds it.
         fs::remove_file(out.path().join(LOCK)).unwrap();
+        // Links that a run made and did not move: to an output, and to one that has been deleted.
+        for (name, target) in [("m", ".extrato-link"), ("gone", ".extrato-lost")] {
+            std::os::unix::fs::symlink(name, out.path().join(target)).unwrap();
+        }
         drop(staged(out.path(), "2", "never"));
         assert!(!out.path().join(".extrato-killed").exists());
+        assert!(out.path().join(".extrato-lost").symlink_metadata().is_err());
+        assert!(out.path().join(".extrato-link").symlink_metadata().is_err());
         assert!(!out.path().join(".extrato-2").exists());
         assert_eq!(
             fs::read_to_string(out.path().join("m/a.csv")).unwrap(),

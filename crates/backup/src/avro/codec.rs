@@ -12,8 +12,10 @@ const DEFLATE_LEVEL: u32 = 1;
 const ZSTANDARD_LEVEL: i32 = 1;
 /// fastavro leaves a part of zlib's own checksum behind a block, which no reader looks at.
 const CHECKSUM_BYTES: u64 = 4;
-/// The most bytes that a block is decompressed to: a field of Postgres is shorter than 1 GiB.
-const MAX_BLOCK_BYTES: u64 = 1 << 31;
+/// The most bytes that a block may have, compressed or not: a row of Postgres is shorter than 1 GiB.
+pub(crate) const MAX_BLOCK_BYTES: u64 = 1 << 31;
+/// Snappy makes at most 64 bytes of three.
+const MAX_SNAPPY_RATIO: u64 = 22;
 
 /// A compression of blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -99,7 +101,8 @@ impl Codec {
                     return Err(damaged("no checksum"));
                 };
                 let bytes = snap::raw::decompress_len(block)?;
-                if bytes as u64 > MAX_BLOCK_BYTES {
+                // What it says of itself is believed as far as its own length allows.
+                if bytes as u64 > MAX_BLOCK_BYTES.min(block.len() as u64 * MAX_SNAPPY_RATIO) {
                     return Err(damaged("more bytes than a block may have"));
                 }
                 out.resize(bytes, 0);

@@ -6,7 +6,7 @@ use std::path::Path;
 use dataset::failure::{Kind, OrFail};
 use serde_json::Value;
 
-use super::codec::Codec;
+use super::codec::{Codec, MAX_BLOCK_BYTES};
 use super::{MAGIC, SYNC_BYTES, varint};
 use crate::encryption::BackupKey;
 use crate::file::{Contents, HashedFile, is_damage};
@@ -193,7 +193,7 @@ impl Reader {
         }
         let count = u64::try_from(self.number()?).map_err(|_| self.damaged())?;
         let bytes = u64::try_from(self.number()?).map_err(|_| self.damaged())?;
-        if bytes > self.left {
+        if bytes > self.left.min(MAX_BLOCK_BYTES) {
             return Err(self.damaged());
         }
         let mut compressed = std::mem::take(&mut self.compressed);

@@ -19,6 +19,10 @@ struct Step {
     kind: Kind,
 }
 
+/// The most bytes that the server takes for a row (`MaxAllocSize` in src/include/utils/memutils.h).
+const MAX_ROW_BYTES: usize = 0x3fff_ffff;
+/// Why a row is not taken.
+const TOO_LONG: &str = "a row of more bytes than Postgres takes";
 /// Why a value is not what it should be.
 const CUT: &str = "the file is damaged: a value ends in the middle";
 
@@ -67,9 +71,11 @@ impl Decoder {
     /// # Errors
     /// Which column's value cannot be taken, and why.
     pub(crate) fn row(&mut self, rows: &mut &[u8]) -> Result<(), String> {
+        let before = self.encoder.bytes().len();
         self.encoder.row(self.fields);
         for step in &self.steps {
             let taken = take_slot(&step.slot, &step.kind, rows, &mut self.encoder);
+            let taken = taken.and_then(|()| check_length(&self.encoder, before));
             taken.map_err(|why| format!("column `{}`: {why}", step.column))?;
         }
         Ok(())
@@ -83,6 +89,14 @@ impl Decoder {
     /// Forgets the rows that were taken.
     pub(crate) fn clear(&mut self) {
         self.encoder.clear();
+    }
+}
+
+/// Refuses what the server would not take, before the memory for it is asked for: a NULL of one byte here is four there.
+fn check_length(row: &RowEncoder, begins_at: usize) -> Result<(), String> {
+    match row.bytes().len() - begins_at > MAX_ROW_BYTES {
+        true => Err(TOO_LONG.to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -229,6 +243,7 @@ fn take_array(
                 }
                 false => take(&slot.of, kind, rows, &mut elements)?,
             }
+            check_length(&elements, 0)?;
             count = count.checked_add(1).ok_or(CUT)?;
         }
     }

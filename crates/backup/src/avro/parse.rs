@@ -1,6 +1,7 @@
 //! The schema of an Avro file, as far as rows of a table can have it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -43,8 +44,8 @@ pub(crate) enum AvroType {
     Fixed(usize, Option<u8>),
     /// `string`
     String,
-    /// `enum`, and its symbols
-    Enum(Vec<String>),
+    /// `enum`, and its symbols, which all fields of the type share
+    Enum(Arc<[String]>),
     /// `array`
     Array(Box<Slot>),
 }
@@ -73,6 +74,10 @@ pub(crate) fn fields(schema: &Value) -> Result<Vec<Field>, String> {
     let Some(fields) = schema["fields"].as_array() else {
         return Err("its schema has no fields".to_owned());
     };
+    // Rows without fields have no bytes, and a block could be said to have any number of them.
+    if fields.is_empty() {
+        return Err("its schema has no fields".to_owned());
+    }
     let mut named = HashMap::new();
     let namespace = schema["namespace"].as_str().unwrap_or_default();
     let mut found = Vec::new();
@@ -144,8 +149,9 @@ fn avro_type(schema: &Value, namespace: &str, named: &mut Named) -> Result<AvroT
         }
         "enum" => {
             let symbols = schema["symbols"].as_array().ok_or("has no symbols")?;
-            let symbols = symbols.iter().filter_map(Value::as_str).map(str::to_owned);
-            AvroType::Enum(symbols.collect())
+            let symbols = symbols.iter().map(|of| of.as_str().map(str::to_owned));
+            let symbols: Option<Vec<String>> = symbols.collect();
+            AvroType::Enum(symbols.ok_or("has symbols that are no texts")?.into())
         }
         name => {
             let full = format!("{namespace}.{name}");
@@ -155,7 +161,9 @@ fn avro_type(schema: &Value, namespace: &str, named: &mut Named) -> Result<AvroT
                 .ok_or_else(|| format!("is of the type {name}, which no column has"));
         }
     };
-    if let Some(name) = schema["name"].as_str() {
+    // Nothing else has a name: were an array to be called by one, few fields could nest it as deep as they are many.
+    let is_named = matches!(found, AvroType::Fixed(..) | AvroType::Enum(_));
+    if let Some(name) = schema["name"].as_str().filter(|_| is_named) {
         let namespace = schema["namespace"].as_str().unwrap_or(namespace);
         named.insert(format!("{namespace}.{name}"), found.clone());
         named.insert(name.to_owned(), found.clone());

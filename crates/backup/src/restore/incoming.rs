@@ -26,7 +26,11 @@ pub(super) enum Source {
         key: Option<BackupKey>,
     },
     /// An Avro file for one table.
-    File { path: PathBuf, table: String },
+    File {
+        path: PathBuf,
+        schema: Option<String>,
+        table: String,
+    },
 }
 
 /// The rows of a table.
@@ -66,7 +70,7 @@ impl Source {
         let mut names = Vec::new();
         for table in &options.tables {
             let (schema, name) = tables::split(table);
-            let is_there = manifest.definition.table(name).is_some();
+            let is_there = manifest.definition.table(&name).is_some();
             if !is_there || schema.is_some_and(|schema| schema != from) {
                 let all = manifest.definition.tables.iter();
                 let all: Vec<_> = all.map(|table| table.name.as_str()).collect();
@@ -78,7 +82,7 @@ impl Source {
             }
             names.push(name);
         }
-        let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
+        let is_wanted = |name: &str| names.is_empty() || names.iter().any(|of| of == name);
         tracing::info!("checking the files of the backup {}", manifest.name);
         verify::check_files(&folder, &manifest, is_wanted, cancel)?;
         let is_used = |definition: &TableDefinition, of: &str| {
@@ -109,7 +113,7 @@ impl Source {
 
     fn of_file(path: &Path, options: &RestoreOptions) -> anyhow::Result<Self> {
         let usage = |what: &str| Err(Kind::Usage.error(format!("{} {what}", path.display())));
-        let [table] = options.tables.as_slice() else {
+        let [named] = options.tables.as_slice() else {
             return usage("is a file of one table: name that with --table");
         };
         if options.mode == Mode::Create {
@@ -125,9 +129,11 @@ impl Source {
         if path.extension().is_some_and(|extension| extension == "csv") {
             return usage("is CSV and has no manifest: `extrato load` takes it, and validates it");
         }
+        let (schema, table) = tables::split(named);
         Ok(Self::File {
             path: path.to_owned(),
-            table: table.clone(),
+            schema,
+            table,
         })
     }
 
@@ -135,7 +141,7 @@ impl Source {
     pub(super) fn schema(&self, options: &RestoreOptions) -> anyhow::Result<String> {
         let from = match self {
             Self::Backup { manifest, .. } => Some(manifest.definition.schema.as_str()),
-            Self::File { table, .. } => tables::split(table).0,
+            Self::File { schema, .. } => schema.as_deref(),
         };
         let schema = options.into.as_deref().or(from);
         schema.map(str::to_owned).ok_or_else(|| {
@@ -172,7 +178,7 @@ impl Source {
                 let tables = manifest.definition.tables.iter();
                 tables.map(|table| table.name.as_str()).collect()
             }
-            Self::File { table, .. } => vec![tables::split(table).1],
+            Self::File { table, .. } => vec![table.as_str()],
         }
     }
 
@@ -190,8 +196,8 @@ impl Source {
                 let of = |table| of_backup(folder, manifest, key.as_ref(), table);
                 manifest.definition.tables.iter().map(of).collect()
             }
-            (Self::File { path, table }, Some(live)) => {
-                let name = tables::split(table).1;
+            (Self::File { path, table, .. }, Some(live)) => {
+                let name = table;
                 let table = live.table(name).ok_or_else(|| {
                     Kind::Mismatch.error(format!(
                         "table `{name}` is missing in schema {}",

@@ -70,7 +70,7 @@ fn avro(
         kind.error(format!(
             "{} cannot go into table `{}`: {why}",
             path.display(),
-            target.table
+            incoming.definition.name
         ))
     };
     let mut reader = Reader::open(path, incoming.key.as_ref())?;
@@ -192,7 +192,9 @@ pub(super) fn scratch(
         table: &table,
         is_new: true,
     };
-    let rows = rows(client, incoming, &target, cancel)?;
+    // The server knows the scratch copy alone.
+    let rows = rows(client, incoming, &target, cancel)
+        .with_context(|| format!("copying the rows of table `{}`", incoming.definition.name))?;
     check(client, incoming, &target, false, cancel)?;
     Ok(Scratch { name, rows })
 }

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "encrypt")]
 mod encrypted;
+mod faults;
 mod folders;
 mod others_files;
 mod refusals;

@@ -27,6 +27,7 @@ fn values_that_avro_does_not_carry_are_refused_by_column() {
         assert!(said.contains("column `x` of table s.t"), "{kind}: {said}");
         assert!(said.contains(expected), "{kind} {value}: {said}");
         assert!(said.contains("--format csv"), "{said}");
+        assert!(said.contains("in row 2 of t-0001.avro"), "{said}");
     }
     let left: Vec<_> = std::fs::read_dir(world.path("backups"))
         .unwrap()
@@ -37,6 +38,30 @@ fn values_that_avro_does_not_carry_are_refused_by_column() {
             .all(|entry| entry.file_name() == ".extrato.lock"),
         "{left:?}"
     );
+}
+
+#[test]
+fn a_value_that_is_refused_is_found_by_the_key_of_its_row() {
+    for (key, row, expected) in [
+        ("a int PRIMARY KEY", "-7", "a = -7"),
+        (
+            "a text, b bigint, c smallint, PRIMARY KEY (b, a, c)",
+            r"E'it''s\n', 9223372036854775807, 3",
+            r"b = 9223372036854775807, a = 'it's\n', c = 3",
+        ),
+        (
+            "a uuid PRIMARY KEY",
+            "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+            "a = a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        ),
+    ] {
+        let world = World::of(&format!(
+            "CREATE SCHEMA s; CREATE TABLE s.t ({key}, n numeric(5,2)); INSERT INTO s.t VALUES ({row}, 'NaN')"
+        ));
+        let said = message(world.try_backup(&world.asked(Format::Avro)), Kind::Refused);
+        let expected = format!("holds NaN, which Avro does not carry, in the row with {expected}:");
+        assert!(said.contains(&expected), "{said}");
+    }
 }
 
 #[test]

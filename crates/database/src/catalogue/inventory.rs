@@ -96,15 +96,16 @@ const TABLES: &str = "
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
+// A table that is dropped meanwhile has no size.
 const SIZES: &str = "
     SELECT c.oid,
-           CASE WHEN c.relkind = 'p'
+           coalesce(CASE WHEN c.relkind = 'p'
                 THEN (SELECT coalesce(sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 100 END), 0)
                       FROM pg_partition_tree(c.oid) AS t JOIN pg_class AS l ON l.oid = t.relid
                       WHERE l.relkind IN ('r', 'f'))
                 WHEN c.reltuples >= 0 THEN c.reltuples
                 WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) / 100
-                ELSE 0 END::float8
+                ELSE 0 END, 0)::float8
     FROM pg_class AS c
     WHERE c.oid = ANY ($1)";
 

@@ -42,12 +42,14 @@ pub struct LiveTable {
     pub unreadable: Vec<String>,
 }
 
+// A table that is dropped meanwhile has no size and no rights; who reads it then is told so.
 const TABLES: &str = "
     SELECT c.oid, c.relname::text, c.relkind::text, c.reltuples::float8,
            CASE WHEN c.relkind IN ('r', 'm')
-                THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
+                THEN coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::bigint ELSE 0 END,
            c.relfilenode, coalesce(pg_relation_filenode(c.oid), 0::oid),
-           c.relpersistence = 'u' AND pg_is_in_recovery(), c.relispopulated, has_table_privilege(c.oid, 'SELECT'),
+           c.relpersistence = 'u' AND pg_is_in_recovery(), c.relispopulated,
+           coalesce(has_table_privilege(c.oid, 'SELECT'), true),
            n.nspname::text
     FROM unnest($1::text[], $2::text[]) AS w (schema, name)
     JOIN pg_namespace AS n ON n.nspname = w.schema
@@ -70,7 +72,7 @@ const COLUMNS: &str = "
            coalesce(l.collname::text, 'default'), coalesce((to_jsonb(l) ->> 'collisdeterministic')::boolean, true),
            o.provider, coalesce(o.of ->> (o.at || 'locale'), o.of ->> icu, o.of ->> (o.at || 'collate'), ''),
            coalesce(o.of ->> (o.at || 'locale'), o.of ->> icu, o.of ->> (o.at || 'ctype'), ''),
-           pg_encoding_to_char(d.encoding)::text, has_column_privilege($1::oid, r.attnum, 'SELECT')
+           pg_encoding_to_char(d.encoding)::text, coalesce(has_column_privilege($1::oid, r.attnum, 'SELECT'), true)
     FROM resolved AS r
     JOIN pg_type AS t ON t.oid = r.type
     LEFT JOIN pg_collation AS l ON l.oid = r.collation
@@ -173,11 +175,7 @@ fn live_table(
         .query(COLUMNS, &[&oid])
         .context("reading the catalogue")?;
     let names: Vec<&str> = found.iter().map(|row| row.get(0)).collect();
-    let named = table
-        .key
-        .iter()
-        .chain(&table.cast_to_text)
-        .chain(&table.as_is);
+    let named = table.key.iter().chain(&table.cast_to_text);
     for name in named.chain(table.carry_as.keys()) {
         if !names.contains(&name.as_str()) {
             return Err(Kind::Mismatch.error(format!(
@@ -185,6 +183,14 @@ fn live_table(
                 table.name
             )));
         }
+    }
+    // These were found in the catalogue before.
+    let mut found_before = table.as_is.iter();
+    if let Some(name) = found_before.find(|name| !names.contains(&name.as_str())) {
+        return Err(Kind::Mismatch.error(format!(
+            "table `{}` was dropped or altered while the run began, and has no column `{name}`: run again",
+            table.name
+        )));
     }
     let any = !table.as_is.is_empty() || names.iter().any(|name| wanted(&table.name, name));
     let is_read = |name: &str| match any {
