@@ -45,7 +45,7 @@ enum Comparison {
     /// See how the time of `transform` grows with rows and with clients
     Growth(transform::growth::GrowthArgs),
     /// Compare ways of getting tables into files and back
-    Backup(ComparisonArgs),
+    Backup(backup::BackupArgs),
     /// Compare engines at models that compute: the queries of TPC-H
     Models(models::ModelsArgs),
     /// The limit of reading, as a process of its own

@@ -14,15 +14,32 @@ use std::time::Duration;
 use database::Cancel;
 use database::catalogue::identifier::qualified;
 
-use crate::comparison::{ComparisonArgs, list};
+use crate::comparison::{ASSOCIATES, RunArgs, list, sizes, surroundings};
 use crate::place::Place;
 use crate::rounds::{Way, interleaved};
 use crate::server::{SCHEMA, Server};
+use crate::table::thousands;
 use crate::{filled, machine, processes};
 
 use cells::Aim;
 use contents::Contents;
 use job::{BACKUP, Job, PEERS_LIMIT, RESTORE};
+
+/// The arguments of the comparison.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackupArgs {
+    /// How many associates; 100 movements of each on average
+    #[arg(long, value_name = "N", default_value_t = ASSOCIATES,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    associates: u32,
+
+    /// Rounds; the median of them counts
+    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
 
 const READING: &str = "\
 Every way is a process of its own, from its start to its end; processor time (of user and system) and memory
@@ -57,7 +74,7 @@ const RESTORE_AIMS: [Aim; 1] = [Aim {
 }];
 
 /// Measures, prints the results, and puts them into the file.
-pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &BackupArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let server = Server::start(cancel)?;
     let tables = filled::tables(&server, arguments.associates)?;
     let mut connection = server.connect()?;
@@ -72,7 +89,13 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
     server.settle()?;
     let contents = Contents::of(&server, server.settings(), &tables)?;
     let place = Rc::new(Place::new(contents.rows(), 0)?);
-    let mut facts = arguments.facts(&server, &tables)?;
+    let mut facts = surroundings(&server)?;
+    facts.push(format!(
+        "{} rounds, {} associates: {}",
+        arguments.runs,
+        thousands(arguments.associates.into()),
+        sizes(&tables)
+    ));
     if let Some(kind) = machine::file_system_of(place.path()) {
         facts.push(format!("files on {kind}"));
     }
@@ -104,7 +127,7 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
         ways.push(Box::new(restore));
     }
 
-    let (lines, notes) = interleaved(&mut ways, arguments.runs, &server, |_| Ok(()))?;
+    let (lines, notes) = interleaved(&mut ways, arguments.runs as usize, &server, |_| Ok(()))?;
     let section = [
         list(&facts),
         format!(
@@ -118,5 +141,5 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
         READING.to_owned(),
         list(&notes),
     ];
-    arguments.publish("backup", &section.join("\n"))
+    arguments.run.publish("backup", &section.join("\n"))
 }
