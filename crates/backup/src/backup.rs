@@ -1,5 +1,6 @@
 //! A backup: tables in one snapshot into files, published whole or not at all.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -34,7 +35,7 @@ use crate::report::{BackupReport, TableReport};
 use crate::write::Source;
 use crate::{tables, write};
 
-/// A file is worth a part of a table of so many blocks (64 MiB).
+/// A file is worth a part of a table of so many blocks (64 MiB), or of half as many where all workers are busy then.
 const MIN_PAGES: u32 = 8192;
 /// The most files of a table.
 const MAX_PARTS: usize = 64;
@@ -219,6 +220,8 @@ struct Part<'a> {
     live: &'a LiveTable,
     statement: String,
     name: String,
+    /// How many blocks it reads, about.
+    pages: u32,
 }
 
 /// A file that was written.
@@ -264,6 +267,10 @@ impl Run<'_> {
             .iter()
             .map(|part| (part.table, part.name.clone()))
             .collect();
+        // The largest first, so that all workers end at about the same time.
+        queue
+            .make_contiguous()
+            .sort_by_key(|part| Reverse(part.pages));
         let queue = Mutex::new(queue);
         let results = Mutex::new(Vec::new());
         thread::scope(|scope| -> anyhow::Result<()> {
@@ -353,9 +360,11 @@ impl Run<'_> {
                 (names.collect(), "FORMAT csv, HEADER true")
             }
         };
+        let (parts, min_pages) = parts_of(live.pages, self.reader.parts());
         let statements =
             self.snapshot
-                .copies_of(live, &list, is_alone(table), options, MAX_PARTS, MIN_PAGES);
+                .copies_of(live, &list, is_alone(table), options, parts, min_pages);
+        let pages = live.pages / u32::try_from(statements.len()).unwrap_or(1);
         let extension = self.options.format.name();
         let parts = statements.into_iter().enumerate();
         Ok(parts
@@ -364,6 +373,7 @@ impl Run<'_> {
                 live,
                 statement,
                 name: format!("{}-{:04}.{extension}", file_stem(&table.name), number + 1),
+                pages,
             })
             .collect())
     }
@@ -461,6 +471,19 @@ impl Run<'_> {
                 files,
             },
         })
+    }
+}
+
+/// In how many parts a table of so many blocks is read at most by so many workers, and the least blocks of each.
+fn parts_of(pages: u32, workers: usize) -> (usize, u32) {
+    let parts = (pages / MIN_PAGES) as usize;
+    match parts > workers {
+        // The same number for each of them, or all but one might wait for the last part.
+        true => {
+            let parts = parts.min(MAX_PARTS).next_multiple_of(workers);
+            (parts.min(MAX_PARTS), MIN_PAGES / 2)
+        }
+        false => (MAX_PARTS, MIN_PAGES),
     }
 }
 

@@ -8,6 +8,17 @@ use dataset::failure::Kind as Failing;
 /// The most digits of a decimal that readers of Avro take.
 const MAX_PRECISION: u8 = 38;
 
+/// The powers of ten up to that of [`MAX_PRECISION`].
+pub(crate) const POWERS: [u128; MAX_PRECISION as usize + 1] = {
+    let mut powers = [1; MAX_PRECISION as usize + 1];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
 /// What the values of a column are, in Postgres's binary COPY and in Avro.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -211,7 +222,7 @@ fn send_function(kind: &Kind, base: &BaseType) -> &'static str {
 
 /// How many bytes hold any number of so many decimal digits, in two's complement.
 pub(crate) fn decimal_bytes(precision: u8) -> usize {
-    let largest = 10_i128.pow(u32::from(precision.min(MAX_PRECISION))) - 1;
+    let largest = POWERS[usize::from(precision.min(MAX_PRECISION))] - 1;
     let bits = 129 - largest.leading_zeros();
     bits.div_ceil(8) as usize
 }

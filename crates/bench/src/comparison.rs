@@ -8,7 +8,7 @@ use crate::table::thousands;
 use crate::{machine, results};
 
 /// With these many associates `movimento` has about five million rows.
-const ASSOCIATES: u32 = 50_000;
+pub(crate) const ASSOCIATES: u32 = 50_000;
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md");
 
 /// The arguments of every comparison.

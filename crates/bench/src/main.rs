@@ -1,6 +1,7 @@
 //! Comparisons of Extrato's jobs with their limits and with other ways of doing the same, on a server of
 //! their own. No time is asserted anywhere: the results are for reading.
 
+mod backup;
 mod child;
 mod comparison;
 mod filled;
@@ -9,6 +10,7 @@ mod load;
 mod machine;
 mod models;
 mod place;
+mod processes;
 mod program;
 mod python;
 mod results;
@@ -44,6 +46,8 @@ enum Comparison {
     Query(ComparisonArgs),
     /// See how the time of `transform` grows with rows and with clients
     Growth(transform::growth::GrowthArgs),
+    /// Compare ways of getting tables into files and back
+    Backup(backup::BackupArgs),
     /// Compare engines at models that compute: the queries of TPC-H
     Models(models::ModelsArgs),
     /// The limit of reading, as a process of its own
@@ -78,6 +82,7 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
         Comparison::Transform(arguments) => transform::run(arguments, &cancel),
         Comparison::Load(arguments) => load::run(arguments, &cancel),
         Comparison::Query(arguments) => transform::query::run(arguments, &cancel),
+        Comparison::Backup(arguments) => backup::run(arguments, &cancel),
         Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
         Comparison::Models(arguments) => models::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),

@@ -43,6 +43,8 @@ pub(crate) struct Sample {
     pub(crate) bytes: Option<u64>,
     /// What a process of its own took besides, where one did the job.
     pub(crate) usage: Option<Usage>,
+    /// Processor time of the server's processes meanwhile, where it was measured.
+    pub(crate) server_cpu_seconds: Option<f64>,
 }
 
 /// What a process took.

@@ -172,7 +172,7 @@ impl Server {
     /// Makes a client program connect to this server and no other, into [`SCHEMA`].
     pub(crate) fn connect_program(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PG") {
+            if name == "DATABASE_URL" || name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);
             }
         }

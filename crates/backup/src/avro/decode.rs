@@ -4,7 +4,7 @@ use database::copy::write::RowEncoder;
 
 use super::parse::{AvroType, Field, Meaning, Slot};
 use super::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, varint};
-use crate::carriage::{Carried, Kind};
+use crate::carriage::{Carried, Kind, POWERS};
 
 /// What is read of each field of a row, and what becomes of it.
 pub(crate) struct Decoder {
@@ -331,6 +331,20 @@ fn decimal(
     out: &mut RowEncoder,
 ) -> Result<(), String> {
     let is_negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+    let too_long = || format!("a number of more digits than numeric({precision},{scale}) has");
+    let is_within = |magnitude: u128| magnitude < POWERS[usize::from(precision)];
+    // Most numbers fit into 64 bits, whose arithmetic is many times as fast.
+    if of == scale && bytes.len() <= 8 {
+        let sign = if is_negative { -1_i64 } else { 0 };
+        let number = bytes
+            .iter()
+            .fold(sign, |number, byte| number << 8 | i64::from(*byte));
+        if !is_within(number.unsigned_abs().into()) {
+            return Err(too_long());
+        }
+        out.numeric(number, scale.into());
+        return Ok(());
+    }
     let (sign, skipped) = match is_negative {
         true => (-1_i128, 0xff),
         false => (0, 0),
@@ -344,7 +358,6 @@ fn decimal(
     // What lies above 128 bits may but repeat the sign.
     let is_wide =
         above.iter().any(|byte| *byte != skipped) || (start > 0 && (unscaled < 0) != is_negative);
-    let too_long = || format!("a number of more digits than numeric({precision},{scale}) has");
     if is_wide {
         return Err(too_long());
     }
@@ -361,7 +374,7 @@ fn decimal(
             unscaled / factor
         }
     };
-    if unscaled.unsigned_abs() >= 10_u128.pow(precision.into()) {
+    if !is_within(unscaled.unsigned_abs()) {
         return Err(too_long());
     }
     out.numeric_wide(unscaled, scale.into());

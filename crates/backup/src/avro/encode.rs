@@ -1,7 +1,7 @@
 //! A field of binary COPY into Avro.
 
 use super::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, varint};
-use crate::carriage::{Carried, Kind, decimal_bytes};
+use crate::carriage::{Carried, Kind, POWERS, decimal_bytes};
 
 /// Why a value is not carried.
 type Why = &'static str;
@@ -40,7 +40,7 @@ fn value(kind: &Kind, bytes: &[u8], checks_text: bool, out: &mut Vec<u8>) -> Res
         Kind::Decimal { precision, scale } => {
             let unscaled = unscaled(bytes, *scale)?;
             let size = decimal_bytes(*precision);
-            if unscaled.unsigned_abs() >= 10_u128.pow((*precision).into()) {
+            if unscaled.unsigned_abs() >= POWERS[usize::from(*precision)] {
                 return Err("a number of more digits than its type has");
             }
             out.extend_from_slice(&unscaled.to_be_bytes()[16 - size..]);
@@ -141,6 +141,9 @@ fn text(bytes: &[u8], checks: bool, out: &mut Vec<u8>) -> Result<(), Why> {
     Ok(())
 }
 
+/// So many digits fit into 64 bits.
+const NARROW_DIGITS: usize = 18;
+
 /// A numeric · 10^`scale`. On the wire it is the number of groups of four decimal digits, the power of 10,000 of the first, the
 /// sign, the digits behind the point, then the groups.
 fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
@@ -164,29 +167,44 @@ fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
     let power = 4 * (i32::from(weight) - count as i32 + 1) + i32::from(scale);
     // Of the last group only the digits within the scale count, since all of it might be one digit too many to hold.
     let beyond = u32::try_from(-power).unwrap_or(0);
-    let mut digits = 0_i128;
-    for index in 0..count {
-        let group = i128::from(word(4 + index)?);
-        let (factor, group) = match beyond {
+    let power = u32::try_from(power).unwrap_or(0);
+    // What the digits before a group are multiplied with, and the group.
+    let group = |index: usize| {
+        let group = word(4 + index)?;
+        match beyond {
             1..=3 if index + 1 == count => {
-                let cut = 10_i128.pow(beyond);
-                if group % cut != 0 {
-                    return Err(TOO_FINE);
+                let cut = 10_i16.pow(beyond);
+                match group % cut {
+                    0 => Ok((10_000 / cut, group / cut)),
+                    _ => Err(TOO_FINE),
                 }
-                (10_000 / cut, group / cut)
             }
-            0..=3 => (10_000, group),
-            _ => return Err(TOO_FINE),
-        };
-        digits = digits
-            .checked_mul(factor)
-            .and_then(|digits| digits.checked_add(group))
-            .ok_or(TOO_LONG)?;
-    }
-    let factor = 10_i128.checked_pow(u32::try_from(power).unwrap_or(0));
-    let unscaled = factor
-        .and_then(|factor| digits.checked_mul(factor))
-        .ok_or(TOO_LONG)?;
+            0..=3 => Ok((10_000, group)),
+            _ => Err(TOO_FINE),
+        }
+    };
+    // Most numbers fit into 64 bits, whose arithmetic is many times as fast.
+    let unscaled = if 4 * count + power as usize <= NARROW_DIGITS {
+        let mut digits = 0_i64;
+        for index in 0..count {
+            let (factor, group) = group(index)?;
+            digits = digits * i64::from(factor) + i64::from(group);
+        }
+        i128::from(digits * 10_i64.pow(power))
+    } else {
+        let mut digits = 0_i128;
+        for index in 0..count {
+            let (factor, group) = group(index)?;
+            digits = digits
+                .checked_mul(factor.into())
+                .and_then(|digits| digits.checked_add(group.into()))
+                .ok_or(TOO_LONG)?;
+        }
+        let factor = 10_i128.checked_pow(power);
+        factor
+            .and_then(|factor| digits.checked_mul(factor))
+            .ok_or(TOO_LONG)?
+    };
     Ok(match is_negative {
         true => -unscaled,
         false => unscaled,

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use anyhow::Context;
 use database::Cancel;
@@ -24,6 +26,9 @@ use crate::report::TableReport;
 
 /// The schema of tables that end with the transaction.
 const TEMPORARY: &str = "pg_temp";
+
+/// Blocks of decoded rows that may wait for the server.
+const BLOCKS_AHEAD: usize = 2;
 
 /// A table that rows are copied into.
 pub(super) struct Target<'a> {
@@ -88,28 +93,51 @@ fn avro(
         RowForm::Binary,
         target.is_new,
     )?;
-    let (mut block, mut sent, mut waiting) = (Vec::new(), 0, 0);
-    while let Some(count) = reader.next_block(&mut block)? {
-        cancel.check()?;
-        let mut rest = &block[..];
-        for row in 0..count {
-            decoder.row(&mut rest).map_err(|why| {
-                let row = sent + waiting + 1;
-                refuse(Kind::Refused, &format!("row {row}, {why}"))
-            })?;
-            waiting += 1;
-            if decoder.encoded().len() >= BLOCK_BYTES || row + 1 == count {
-                copy.send(decoder.encoded(), waiting)?;
-                sent += waiting;
-                waiting = 0;
-                decoder.clear();
-                span.record("rows", before + sent);
+    let mut decode = |sender: &SyncSender<(Vec<u8>, u64)>| -> anyhow::Result<()> {
+        let (mut block, mut decoded, mut waiting) = (Vec::new(), 0, 0);
+        while let Some(count) = reader.next_block(&mut block)? {
+            cancel.check()?;
+            let mut rest = &block[..];
+            for row in 0..count {
+                decoder.row(&mut rest).map_err(|why| {
+                    let row = decoded + waiting + 1;
+                    refuse(Kind::Refused, &format!("row {row}, {why}"))
+                })?;
+                waiting += 1;
+                if decoder.encoded().len() >= BLOCK_BYTES || row + 1 == count {
+                    if sender.send((decoder.encoded().to_vec(), waiting)).is_err() {
+                        // Whoever takes the rows has an error to tell.
+                        return Ok(());
+                    }
+                    decoded += waiting;
+                    waiting = 0;
+                    decoder.clear();
+                }
+            }
+            if !rest.is_empty() {
+                return Err(reader.damaged());
             }
         }
-        if !rest.is_empty() {
-            return Err(reader.damaged());
+        Ok(())
+    };
+    // Rows are decoded while the server takes those before them.
+    let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
+    let sent = thread::scope(|scope| -> anyhow::Result<u64> {
+        let decoder = thread::Builder::new()
+            .name("decode".to_owned())
+            .spawn_scoped(scope, move || decode(&sender))
+            .context("starting a thread")?;
+        let mut sent = 0;
+        for (block, rows) in receiver {
+            copy.send(&block, rows)?;
+            sent += rows;
+            span.record("rows", before + sent);
         }
-    }
+        decoder
+            .join()
+            .unwrap_or_else(|_| Err(Kind::Internal.error("a thread of the restore died")))?;
+        Ok(sent)
+    })?;
     copy.finish()?;
     Ok(sent)
 }

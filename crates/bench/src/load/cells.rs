@@ -52,8 +52,8 @@ mod tests {
             let sample = |&seconds| Sample {
                 seconds,
                 rows: 1_000_000,
-                bytes: None,
                 usage,
+                ..Sample::default()
             };
             Line {
                 samples: Ok(seconds.iter().map(sample).collect()),

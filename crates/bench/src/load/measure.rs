@@ -40,7 +40,7 @@ pub(super) fn measured(rows: u64, done: &Done) -> Sample {
     Sample {
         seconds: done.seconds,
         rows,
-        bytes: None,
         usage: Some(done.usage),
+        ..Sample::default()
     }
 }

@@ -170,11 +170,11 @@ mod tests {
         let sample = |&seconds| Sample {
             seconds,
             rows: 4,
-            bytes: None,
             usage: Some(Usage {
                 cpu_seconds: seconds,
                 peak_bytes: 3 << 20,
             }),
+            ..Sample::default()
         };
         Line {
             samples: Ok(seconds.iter().map(sample).collect()),

@@ -197,8 +197,8 @@ impl Way for Run {
         Ok(vec![Sample {
             seconds: done.seconds,
             rows,
-            bytes: None,
             usage: Some(done.usage),
+            ..Sample::default()
         }])
     }
 

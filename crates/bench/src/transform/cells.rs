@@ -122,11 +122,11 @@ mod tests {
         let sample = |&seconds| Sample {
             seconds,
             rows: 1000,
-            bytes: None,
             usage: Some(Usage {
                 cpu_seconds: seconds * 2.0,
                 peak_bytes: 3 << 20,
             }),
+            ..Sample::default()
         };
         Line {
             samples: Ok(seconds.iter().map(sample).collect()),

@@ -151,6 +151,7 @@ impl Way for Disk {
             rows: self.job.rows,
             bytes: Some(bytes),
             usage: Some(done.usage),
+            ..Sample::default()
         }])
     }
 

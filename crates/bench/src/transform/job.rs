@@ -56,6 +56,7 @@ impl Job {
             rows,
             bytes: Some(bytes),
             usage: Some(usage),
+            ..Sample::default()
         })
     }
 }

@@ -141,8 +141,8 @@ impl Way for Ours {
             Variant::Parquet => Sample {
                 seconds,
                 rows: model.rows,
-                bytes: None,
                 usage: Some(usage),
+                ..Sample::default()
             },
             _ => self.job.sample(folder.path(), seconds, usage)?,
         };

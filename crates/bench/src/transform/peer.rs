@@ -197,8 +197,8 @@ impl Way for Peer {
         Ok(vec![Sample {
             seconds,
             rows,
-            bytes: None,
             usage: Some(done.usage),
+            ..Sample::default()
         }])
     }
 

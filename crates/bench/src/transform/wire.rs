@@ -212,6 +212,7 @@ impl Way for Wire {
             rows: self.rows,
             bytes: Some(read.bytes),
             usage: Some(done.usage),
+            ..Sample::default()
         }])
     }
 

@@ -1,0 +1,161 @@
+//! The tables of `backup`: times, processor times of client and server, memory, sizes, and ratios.
+
+use crate::rounds::{Line, Role, Sample};
+use crate::table::{Spread, markdown, missing, none, thousands};
+
+const HEADER: [&str; 10] = [
+    "way",
+    "rows",
+    "median s",
+    "min–max s",
+    "CPU s",
+    "server CPU s",
+    "memory MiB",
+    "files MB",
+    "to the best peer",
+    "to the bare COPY",
+];
+
+/// What one way shall take of another's time at most.
+pub(super) struct Aim {
+    pub(super) way: &'static str,
+    pub(super) other: &'static str,
+    pub(super) at_most: f64,
+}
+
+/// The lines of one part, and below them how far the aims are reached. `bare` is what the bare COPY is called.
+pub(super) fn table(lines: &[Line], part: &str, bare: &str, aims: &[Aim]) -> String {
+    let own: Vec<&Line> = lines.iter().filter(|line| line.part == part).collect();
+    let peers = own.iter().filter(|line| line.role == Role::Peer);
+    let best = peers
+        .filter_map(|line| Some(Spread::of_seconds(line)?.median))
+        .min_by(f64::total_cmp);
+    let floor = median(&own, bare);
+    let mut text = markdown(HEADER, own.iter().map(|line| cells(line, best, floor)));
+    let reached: Vec<String> = aims.iter().filter_map(|aim| sentence(&own, aim)).collect();
+    if !reached.is_empty() {
+        text += &format!("\n{}\n", reached.join("\n"));
+    }
+    text
+}
+
+fn median(lines: &[&Line], label: &str) -> Option<f64> {
+    let line = lines.iter().find(|line| line.label == label)?;
+    Some(Spread::of_seconds(line)?.median)
+}
+
+fn sentence(lines: &[&Line], aim: &Aim) -> Option<String> {
+    let Aim {
+        way,
+        other,
+        at_most,
+    } = aim;
+    let ratio = median(lines, way)? / median(lines, other)?;
+    Some(format!(
+        "`{way}` takes {ratio:.2} × the time of `{other}`; the aim is {at_most:.2} ×."
+    ))
+}
+
+fn cells(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; HEADER.len()] {
+    let Some(seconds) = Spread::of_seconds(line) else {
+        return missing(line);
+    };
+    let first = line.samples.as_ref().ok().and_then(|all| all.first());
+    let median = |decimals: usize, figure: &dyn Fn(&Sample) -> Option<f64>| {
+        let spread = Spread::of(line, figure);
+        spread.map_or_else(none, |spread| format!("{:.decimals$}", spread.median))
+    };
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let ratio =
+        |to: Option<f64>| to.map_or_else(none, |to| format!("{:.2} ×", seconds.median / to));
+    let (to_best, to_floor) = match line.role {
+        Role::Ours | Role::Peer => (ratio(best), ratio(floor)),
+        Role::Aside | Role::Limit => (none(), none()),
+    };
+    [
+        line.label.clone(),
+        first.map_or_else(none, |sample| thousands(sample.rows)),
+        format!("{:.3}", seconds.median),
+        seconds.range(3),
+        median(2, &|sample| Some(sample.usage?.cpu_seconds)),
+        median(2, &|sample| sample.server_cpu_seconds),
+        median(0, &|sample| Some(mebibytes(sample.usage?.peak_bytes))),
+        median(0, &|sample| Some(sample.bytes? as f64 / 1e6)),
+        to_best,
+        to_floor,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rounds::Usage;
+
+    const FILES: &str = "files";
+
+    fn line(label: &str, role: Role, seconds: &[f64]) -> Line {
+        let sample = |&seconds| Sample {
+            seconds,
+            rows: 1000,
+            bytes: Some(2_000_000),
+            usage: Some(Usage {
+                cpu_seconds: seconds * 2.0,
+                peak_bytes: 3 << 20,
+            }),
+            server_cpu_seconds: Some(seconds / 2.0),
+        };
+        Line {
+            samples: Ok(seconds.iter().map(sample).collect()),
+            ..Line::new(label).of(FILES, role)
+        }
+    }
+
+    fn lines() -> Vec<Line> {
+        let mut lines = vec![
+            line("ours", Role::Ours, &[3.0, 4.0, 9.0]),
+            line("bare", Role::Limit, &[2.0]),
+            line("slow", Role::Peer, &[80.0]),
+            line("fast", Role::Peer, &[8.0]),
+            line("elsewhere", Role::Peer, &[1.0]),
+        ];
+        lines[4].part = "another part";
+        lines
+    }
+
+    #[test]
+    fn a_way_is_compared_with_the_best_peer_of_its_part_and_the_bare_copy() {
+        let text = table(&lines(), FILES, "bare", &[]);
+        let rows: Vec<Vec<&str>> = text
+            .lines()
+            .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+            .collect();
+        assert_eq!(rows.len(), 6, "{text}");
+        let expected = [
+            "ours",
+            "1,000",
+            "4.000",
+            "3.000–9.000",
+            "8.00",
+            "2.00",
+            "3",
+            "2",
+            "0.50 ×",
+            "2.00 ×",
+        ];
+        assert_eq!(rows[2], expected);
+        assert_eq!(rows[3][8..], ["–", "–"]);
+        assert_eq!(rows[4][8..], ["10.00 ×", "40.00 ×"]);
+    }
+
+    #[test]
+    fn an_aim_says_what_was_reached_if_both_were_measured() {
+        let aim = |other| Aim {
+            way: "ours",
+            other,
+            at_most: 0.3,
+        };
+        let text = table(&lines(), FILES, "bare", &[aim("fast"), aim("elsewhere")]);
+        let sentence = "\n`ours` takes 0.50 × the time of `fast`; the aim is 0.30 ×.\n";
+        assert!(text.ends_with(sentence), "{text}");
+    }
+}
