@@ -538,3 +538,18 @@ fn notes(definition: &Definition) -> Vec<String> {
     }
     notes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_PARTS, MIN_PAGES, parts_of};
+
+    #[test]
+    fn every_worker_has_as_many_parts_of_a_large_table() {
+        assert_eq!(parts_of(5 * MIN_PAGES, 2), (6, MIN_PAGES / 2));
+        assert_eq!(parts_of(6 * MIN_PAGES, 2), (6, MIN_PAGES / 2));
+        assert_eq!(parts_of(500 * MIN_PAGES, 2), (MAX_PARTS, MIN_PAGES / 2));
+        // Where there are fewer than workers, files do not become small for it.
+        assert_eq!(parts_of(2 * MIN_PAGES, 3), (MAX_PARTS, MIN_PAGES));
+        assert_eq!(parts_of(0, 2), (MAX_PARTS, MIN_PAGES));
+    }
+}

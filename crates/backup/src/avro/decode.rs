@@ -380,3 +380,30 @@ fn decimal(
     out.numeric_wide(unscaled, scale.into());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{RowEncoder, decimal};
+
+    #[test]
+    fn a_decimal_of_few_bytes_is_that_of_many() {
+        let taken = |bytes: &[u8], precision| {
+            let mut out = RowEncoder::default();
+            let taken = decimal(bytes, 2, precision, 2, &mut out);
+            taken.map(|()| out.bytes().to_vec())
+        };
+        for digits in 0..18 {
+            let power = 10_i64.pow(digits);
+            for number in [power - 1, power, -power, 1 - power, 9 * power] {
+                let few = number.to_be_bytes();
+                let many = i128::from(number).to_be_bytes();
+                let precision = (digits as u8 + 1).max(2);
+                let expected = taken(&many, precision);
+                assert!(expected.is_ok(), "{number}");
+                assert_eq!(taken(&few, precision), expected, "{number}");
+                let refused = taken(&many, digits as u8);
+                assert_eq!(taken(&few, digits as u8), refused, "{number}");
+            }
+        }
+    }
+}

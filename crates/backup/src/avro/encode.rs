@@ -210,3 +210,23 @@ fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
         false => unscaled,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use database::copy::write::RowEncoder;
+
+    #[test]
+    fn a_number_is_itself_in_64_bits_and_beyond() {
+        for digits in 0..38 {
+            for scale in [0, 1, 2, 3, 4, 5, 10, 37] {
+                let power = 10_i128.pow(digits);
+                for number in [power - 1, power, -power, power + 1, 7 * power] {
+                    let mut field = RowEncoder::default();
+                    field.numeric_wide(number, scale);
+                    let found = super::unscaled(&field.bytes()[4..], scale as u8);
+                    assert_eq!(found, Ok(number), "{number} of scale {scale}");
+                }
+            }
+        }
+    }
+}
