@@ -53,13 +53,13 @@ pub(crate) fn completed(
                 let known = tables(client, dataset, &selects, &options.schema, |called| {
                     is_read(called) || selects.iter().any(|of| of.models().any(|of| of == called))
                 })?;
+                check_models(&selects, &options.schema, |name| {
+                    known
+                        .iter()
+                        .any(|table| table.called(&options.schema) == name)
+                })?;
                 check_named(client, &selects, &known)?;
                 Ok(known)
-            })?;
-            check_models(&selects, &options.schema, |name| {
-                known
-                    .iter()
-                    .any(|table| table.called(&options.schema) == name)
             })?;
             add(&mut completed.dataset, &selects, &known, &options.schema)?;
         }
