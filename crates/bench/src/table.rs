@@ -1,6 +1,6 @@
 //! Tables as Markdown, and the figures in them.
 
-use crate::rounds::{Line, Sample};
+use crate::rounds::{Line, Role, Sample};
 
 /// The median of several measurements, the least and the greatest.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +49,48 @@ pub(crate) fn ratio(line: &Line, lines: &[Line]) -> Option<String> {
     let other = lines.iter().find(|other| other.label == against.label)?;
     let ratio = seconds_per_row(line)? / seconds_per_row(other)?;
     Some(format!("{ratio:.2} × {}", against.called))
+}
+
+/// The least median among the lines of a part that are compared as `role`.
+pub(crate) fn fastest(lines: &[Line], part: &str, role: Role) -> Option<f64> {
+    lines
+        .iter()
+        .filter(|line| line.part == part && line.role == role)
+        .filter_map(|line| Some(Spread::of_seconds(line)?.median))
+        .min_by(f64::total_cmp)
+}
+
+/// How many times as long as the best peer and as the floor a line took, where it is compared with them.
+pub(crate) fn compared(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; 2] {
+    let seconds = match line.role {
+        Role::Ours | Role::Peer => Spread::of_seconds(line),
+        Role::Aside | Role::Limit => None,
+    };
+    [best, floor].map(|to| match (seconds, to) {
+        (Some(seconds), Some(to)) => format!("{:.2} ×", seconds.median / to),
+        _ => none(),
+    })
+}
+
+/// The rows that a line went through.
+pub(crate) fn rows(line: &Line) -> String {
+    let first = line.samples.as_ref().ok().and_then(|all| all.first());
+    first.map_or_else(none, |sample| thousands(sample.rows))
+}
+
+/// The median of a figure with so many decimals.
+pub(crate) fn middle(
+    line: &Line,
+    decimals: usize,
+    figure: impl Fn(&Sample) -> Option<f64>,
+) -> String {
+    let spread = Spread::of(line, figure);
+    spread.map_or_else(none, |spread| format!("{:.decimals$}", spread.median))
+}
+
+/// The most memory that a process had, in MiB.
+pub(crate) fn peak_mebibytes(sample: &Sample) -> Option<f64> {
+    Some(sample.usage?.peak_bytes as f64 / f64::from(1 << 20))
 }
 
 /// What stands where there is no figure.

@@ -1,7 +1,7 @@
 //! The tables of `backup`: times, processor times of client and server, memory, sizes, and ratios.
 
-use crate::rounds::{Line, Role, Sample};
-use crate::table::{Spread, markdown, missing, none, thousands};
+use crate::rounds::{Line, Role};
+use crate::table::{Spread, compared, fastest, markdown, middle, missing, peak_mebibytes, rows};
 
 const HEADER: [&str; 10] = [
     "way",
@@ -26,10 +26,7 @@ pub(super) struct Aim {
 /// The lines of one part, and below them how far the aims are reached. `bare` is what the bare COPY is called.
 pub(super) fn table(lines: &[Line], part: &str, bare: &str, aims: &[Aim]) -> String {
     let own: Vec<&Line> = lines.iter().filter(|line| line.part == part).collect();
-    let peers = own.iter().filter(|line| line.role == Role::Peer);
-    let best = peers
-        .filter_map(|line| Some(Spread::of_seconds(line)?.median))
-        .min_by(f64::total_cmp);
+    let best = fastest(lines, part, Role::Peer);
     let floor = median(&own, bare);
     let mut text = markdown(HEADER, own.iter().map(|line| cells(line, best, floor)));
     let reached: Vec<String> = aims.iter().filter_map(|aim| sentence(&own, aim)).collect();
@@ -60,27 +57,16 @@ fn cells(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; HEADER.
     let Some(seconds) = Spread::of_seconds(line) else {
         return missing(line);
     };
-    let first = line.samples.as_ref().ok().and_then(|all| all.first());
-    let median = |decimals: usize, figure: &dyn Fn(&Sample) -> Option<f64>| {
-        let spread = Spread::of(line, figure);
-        spread.map_or_else(none, |spread| format!("{:.decimals$}", spread.median))
-    };
-    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let ratio =
-        |to: Option<f64>| to.map_or_else(none, |to| format!("{:.2} ×", seconds.median / to));
-    let (to_best, to_floor) = match line.role {
-        Role::Ours | Role::Peer => (ratio(best), ratio(floor)),
-        Role::Aside | Role::Limit => (none(), none()),
-    };
+    let [to_best, to_floor] = compared(line, best, floor);
     [
         line.label.clone(),
-        first.map_or_else(none, |sample| thousands(sample.rows)),
+        rows(line),
         format!("{:.3}", seconds.median),
         seconds.range(3),
-        median(2, &|sample| Some(sample.usage?.cpu_seconds)),
-        median(2, &|sample| sample.server_cpu_seconds),
-        median(0, &|sample| Some(mebibytes(sample.usage?.peak_bytes))),
-        median(0, &|sample| Some(sample.bytes? as f64 / 1e6)),
+        middle(line, 2, |sample| Some(sample.usage?.cpu_seconds)),
+        middle(line, 2, |sample| sample.server_cpu_seconds),
+        middle(line, 0, peak_mebibytes),
+        middle(line, 0, |sample| Some(sample.bytes? as f64 / 1e6)),
         to_best,
         to_floor,
     ]
@@ -89,7 +75,7 @@ fn cells(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; HEADER.
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::Usage;
+    use crate::rounds::{Sample, Usage};
 
     const FILES: &str = "files";
 

@@ -1,7 +1,9 @@
 //! The table of `load`: times, processor times, memory, and ratios.
 
-use crate::rounds::{Line, Sample};
-use crate::table::{Spread, markdown, missing, none, ratio, seconds_per_row, thousands};
+use crate::rounds::Line;
+use crate::table::{
+    Spread, markdown, middle, missing, none, peak_mebibytes, ratio, rows, seconds_per_row,
+};
 
 const HEADER: [&str; 8] = [
     "way",
@@ -23,19 +25,13 @@ fn cells(line: &Line, lines: &[Line]) -> [String; HEADER.len()] {
     let (Some(seconds), Some(per_row)) = (Spread::of_seconds(line), seconds_per_row(line)) else {
         return missing(line);
     };
-    let first = line.samples.as_ref().ok().and_then(|all| all.first());
-    let median = |decimals: usize, figure: &dyn Fn(&Sample) -> Option<f64>| {
-        let spread = Spread::of(line, figure);
-        spread.map_or_else(none, |spread| format!("{:.decimals$}", spread.median))
-    };
-    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     [
         line.label.clone(),
-        first.map_or_else(none, |sample| thousands(sample.rows)),
+        rows(line),
         format!("{:.3}", seconds.median),
         seconds.range(3),
-        median(2, &|sample| Some(sample.usage?.cpu_seconds)),
-        median(0, &|sample| Some(mebibytes(sample.usage?.peak_bytes))),
+        middle(line, 2, |sample| Some(sample.usage?.cpu_seconds)),
+        middle(line, 0, peak_mebibytes),
         format!("{:.3}", per_row * 1e6),
         ratio(line, lines).unwrap_or_else(none),
     ]
@@ -44,7 +40,7 @@ fn cells(line: &Line, lines: &[Line]) -> [String; HEADER.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::Usage;
+    use crate::rounds::{Sample, Usage};
 
     #[test]
     fn a_row_shows_medians_and_what_they_are_compared_with() {

@@ -2,8 +2,8 @@
 
 use super::contender::{DUCKDB, EXTRATO, POSTGRES, label};
 use super::query::{Engine, Query};
-use crate::rounds::{Line, Sample};
-use crate::table::{Spread, markdown, median, none, thousands};
+use crate::rounds::Line;
+use crate::table::{Spread, markdown, median, middle, none, peak_mebibytes, thousands};
 
 const HEADER: [&str; 13] = [
     "query",
@@ -146,9 +146,7 @@ fn times(line: Option<&Line>) -> [String; 2] {
 }
 
 fn memory(line: Option<&Line>) -> String {
-    let mebibytes = |sample: &Sample| Some(sample.usage?.peak_bytes as f64 / f64::from(1 << 20));
-    let spread = line.and_then(|line| Spread::of(line, mebibytes));
-    spread.map_or_else(none, |spread| format!("{:.0}", spread.median))
+    line.map_or_else(none, |line| middle(line, 0, peak_mebibytes))
 }
 
 fn ratio(number: Option<f64>) -> String {
@@ -158,7 +156,7 @@ fn ratio(number: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::Usage;
+    use crate::rounds::{Sample, Usage};
 
     fn query(name: &str, engine: Engine) -> Query {
         let query = Query::of(&testkit::model(name, "SELECT 1"));

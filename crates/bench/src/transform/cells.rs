@@ -2,7 +2,7 @@
 
 use super::job::READ;
 use crate::rounds::{Line, Role, Sample};
-use crate::table::{Spread, markdown, missing, none, thousands};
+use crate::table::{Spread, compared, fastest, markdown, missing, none, peak_mebibytes, rows};
 
 const HEADER: [&str; 10] = [
     "way",
@@ -63,32 +63,16 @@ impl Floor {
     }
 }
 
-/// The least median among the lines of a part that are compared as `role`.
-fn fastest(lines: &[Line], part: &str, role: Role) -> Option<f64> {
-    lines
-        .iter()
-        .filter(|line| line.part == part && line.role == role)
-        .filter_map(|line| Some(Spread::of_seconds(line)?.median))
-        .min_by(f64::total_cmp)
-}
-
 fn cells(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; HEADER.len()] {
     let Some(seconds) = Spread::of_seconds(line) else {
         return missing(line);
     };
-    let first = line.samples.as_ref().ok().and_then(|all| all.first());
     let [cpu, cpu_range] = pair(line, 2, |sample| Some(sample.usage?.cpu_seconds));
-    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let [memory, memory_range] = pair(line, 0, |sample| Some(mebibytes(sample.usage?.peak_bytes)));
-    let ratio =
-        |to: Option<f64>| to.map_or_else(none, |to| format!("{:.2} ×", seconds.median / to));
-    let (to_best, to_floor) = match line.role {
-        Role::Ours | Role::Peer => (ratio(best), ratio(floor)),
-        Role::Aside | Role::Limit => (none(), none()),
-    };
+    let [memory, memory_range] = pair(line, 0, peak_mebibytes);
+    let [to_best, to_floor] = compared(line, best, floor);
     [
         line.label.clone(),
-        first.map_or_else(none, |sample| thousands(sample.rows)),
+        rows(line),
         format!("{:.3}", seconds.median),
         seconds.range(3),
         cpu,

@@ -13,7 +13,7 @@ use crate::machine;
 use crate::place::Place;
 use crate::rounds::{Line, Role, Way, interleaved};
 use crate::server::Server;
-use crate::table::{Spread, markdown, none, thousands};
+use crate::table::{Spread, markdown, none, peak_mebibytes, thousands};
 
 /// Rounds unless told otherwise.
 const ROUNDS: u32 = 3;
@@ -211,11 +211,8 @@ fn cells(shape: Shape, divide_by: u32, lines: &[Line]) -> [String; HEADER.len()]
         number.map_or_else(none, |number| format!("{number:.decimals$}"))
     };
     let memory = |part: &str| {
-        let usage = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let spread = Spread::of(line(lines, part, Role::Ours)?, |sample| {
-            Some(usage(sample.usage?.peak_bytes))
-        });
-        Some(spread?.median)
+        let ours = line(lines, part, Role::Ours)?;
+        Some(Spread::of(ours, peak_mebibytes)?.median)
     };
     let ratio = |part: &str| {
         let floor = seconds(lines, READ, Role::Limit)? + seconds(lines, part, Role::Limit)?;
