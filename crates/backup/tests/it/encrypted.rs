@@ -64,6 +64,14 @@ fn for_two(world: &World, format: Format) -> BackupOptions {
     asked
 }
 
+/// Where such a backup is, in Avro.
+fn backed_up(world: &World) -> PathBuf {
+    world
+        .try_backup(&for_two(world, Format::Avro))
+        .unwrap()
+        .path
+}
+
 fn verify(path: &Path, keys: &Keys) -> anyhow::Result<VerifyReport> {
     backup::verify(path, keys, None, &Cancel::default())
 }
@@ -191,10 +199,7 @@ fn no_name_and_no_value_is_to_be_found_in_the_folder() {
 #[test]
 fn a_flipped_byte_a_cut_and_a_missing_file_are_found_with_and_without_a_key() {
     let world = World::of(TABLES);
-    let path = world
-        .try_backup(&for_two(&world, Format::Avro))
-        .unwrap()
-        .path;
+    let path = backed_up(&world);
     let ana = keys(ANA.1);
     let check = |what: &str, file: &Path, expected: &str| {
         for keys in [&Keys::default(), &ana] {
@@ -245,10 +250,7 @@ fn a_flipped_byte_a_cut_and_a_missing_file_are_found_with_and_without_a_key() {
 #[test]
 fn files_that_were_changed_together_with_what_lies_open_are_found_by_who_has_a_key() {
     let world = World::of(TABLES);
-    let path = world
-        .try_backup(&for_two(&world, Format::Avro))
-        .unwrap()
-        .path;
+    let path = backed_up(&world);
     let ana = keys(ANA.1);
     let sum = |file: &Path| {
         use sha2::Digest as _;
@@ -305,10 +307,7 @@ fn files_that_were_changed_together_with_what_lies_open_are_found_by_who_has_a_k
 #[test]
 fn a_missing_key_a_wrong_one_and_a_wrong_passphrase_are_told_apart() {
     let world = World::of(TABLES);
-    let path = world
-        .try_backup(&for_two(&world, Format::Avro))
-        .unwrap()
-        .path;
+    let path = backed_up(&world);
     let (with_passphrase, right) = passphrase("correct horse");
     let (_, wrong) = passphrase("battery staple");
     // No key; and a passphrase is none.
