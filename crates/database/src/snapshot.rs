@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use dataset::Dataset;
 use dataset::failure::Kind;
-use dataset::{Dataset, RowsRead};
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
@@ -277,7 +277,7 @@ impl Snapshot {
         min_pages: u32,
     ) -> Vec<String> {
         let copy = |blocks: &[String]| {
-            let rows = rows_sql(&table.rows, blocks);
+            let rows = table.rows.sql(blocks);
             format!("COPY ({select}{rows}) TO STDOUT ({options})")
         };
         let parts = u32::try_from(parts)
@@ -323,26 +323,6 @@ impl Snapshot {
 /// A table with its schema, quoted.
 fn of_place(table: &LiveTable) -> String {
     qualified(&table.place.schema, &table.place.name)
-}
-
-/// What stands behind FROM to read these rows of a table, of those of which the other conditions are true.
-fn rows_sql(rows: &RowsRead, conditions: &[String]) -> String {
-    let condition = rows
-        .condition
-        .iter()
-        .map(|condition| format!("({condition})"));
-    let conditions: Vec<String> = conditions.iter().cloned().chain(condition).collect();
-    let mut sql = match conditions.is_empty() {
-        true => String::new(),
-        false => format!(" WHERE {}", conditions.join(" AND ")),
-    };
-    if let Some(limit) = rows.limit {
-        if !rows.order_by.is_empty() {
-            sql += &format!(" ORDER BY {}", rows.order_by.join(", "));
-        }
-        sql += &format!(" LIMIT {limit}");
-    }
-    sql
 }
 
 /// Refuses a column that the role may not read.

@@ -44,6 +44,31 @@ pub struct RowsRead {
     pub limit: Option<u64>,
 }
 
+impl RowsRead {
+    /// Whether these are all rows of the table.
+    pub fn is_all(&self) -> bool {
+        self.condition.is_none() && self.limit.is_none()
+    }
+
+    /// What stands behind FROM to read these rows, of those of which the other conditions are true.
+    pub fn sql(&self, conditions: &[String]) -> String {
+        let condition = self.condition.iter();
+        let condition = condition.map(|condition| format!("({condition})"));
+        let conditions: Vec<String> = conditions.iter().cloned().chain(condition).collect();
+        let mut sql = match conditions.is_empty() {
+            true => String::new(),
+            false => format!(" WHERE {}", conditions.join(" AND ")),
+        };
+        if let Some(limit) = self.limit {
+            if !self.order_by.is_empty() {
+                sql += &format!(" ORDER BY {}", self.order_by.join(", "));
+            }
+            sql += &format!(" LIMIT {limit}");
+        }
+        sql
+    }
+}
+
 /// A table of a dataset. Its columns come from the live database.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -71,14 +71,12 @@ impl FileArgs {
             ("--format", self.format.is_some()),
             ("--compress", self.compress.is_some()),
         ];
-        let mut given = of_all.into_iter().filter(|(_, given)| *given);
-        let first = given.next().map(|(name, _)| name);
-        first.or_else(|| self.of_csv())
+        given(of_all).or_else(|| self.of_csv())
     }
 
     /// The option that says something of CSV, if there is one.
     fn of_csv(&self) -> Option<&'static str> {
-        let given = [
+        given([
             ("--excel", self.excel),
             ("--delimiter", self.delimiter.is_some()),
             ("--decimal-mark", self.decimal_mark.is_some()),
@@ -86,9 +84,7 @@ impl FileArgs {
             ("--quote", self.quote.is_some()),
             ("--null-word", self.null_word.is_some()),
             ("--line-end", self.line_end.is_some()),
-        ];
-        let mut given = given.into_iter().filter(|(_, given)| *given);
-        given.next().map(|(name, _)| name)
+        ])
     }
 
     fn dialect(&self) -> anyhow::Result<Dialect> {
@@ -115,6 +111,12 @@ impl FileArgs {
         dialect.check()?;
         Ok(dialect)
     }
+}
+
+/// The first option that was given.
+fn given<const OPTIONS: usize>(options: [(&'static str, bool); OPTIONS]) -> Option<&'static str> {
+    let mut options = options.into_iter();
+    options.find_map(|(name, is_given)| is_given.then_some(name))
 }
 
 fn one_character(text: &str) -> Result<char, String> {

@@ -6,14 +6,16 @@ use database::catalogue::identifier::quoted;
 use database::catalogue::inventory::KnownTable;
 use dataset::RowsRead;
 use sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, LimitClause, Offset, OrderByExpr, OrderByKind, Query,
-    Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
+    BinaryOperator, Expr, LimitClause, Offset, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SetExpr, TableFactor, TableWithJoins,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::condition::is_plain;
 use crate::model::identifier::folded;
+use crate::model::plan::is_empty;
+use crate::model::resolve::count;
 use crate::model::walk::{Part, walk};
 
 /// The rows that a SELECT of one table needs: those of its WHERE, and as many as its LIMIT asks for. The SELECT, which runs over
@@ -193,17 +195,13 @@ fn conjuncts<'a>(condition: &'a Expr, found: &mut Vec<&'a Expr>) {
 
 /// Whether a SELECT gives a row for each that its WHERE leaves.
 fn gives_a_row_for_each(select: &Select) -> bool {
-    let is_grouped = match &select.group_by {
-        GroupByExpr::Expressions(expressions, _) => !expressions.is_empty(),
-        GroupByExpr::All(_) => true,
-    };
     let is_of_row = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_plain(expr),
         SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
         _ => false,
     };
     select.distinct.is_none()
-        && !is_grouped
+        && is_empty(&select.group_by)
         && select.having.is_none()
         && select.projection.iter().all(is_of_row)
 }
@@ -220,19 +218,9 @@ fn limit(clause: &LimitClause) -> Option<u64> {
     };
     let skipped = match offset {
         None => 0,
-        Some(Offset { value, .. }) => number(value)?,
+        Some(Offset { value, .. }) => count(value).ok()??,
     };
-    number(limit)?.checked_add(skipped)
-}
-
-fn number(expr: &Expr) -> Option<u64> {
-    match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => digits.parse().ok(),
-            _ => None,
-        },
-        _ => None,
-    }
+    count(limit).ok()??.checked_add(skipped)
 }
 
 #[cfg(test)]

@@ -133,30 +133,19 @@ impl Query {
         }
         let table = found(&known, name, &schema)?;
         let mut sql = format!("SELECT * FROM {}", quoted(&table.name));
-        let mut rows = RowsRead::default();
-        let order_by: Vec<String> = self.order_by.iter().map(|name| quoted(name)).collect();
+        let is_plain = condition.as_ref().is_none_or(|of| of.is_plain);
+        let mut rows = RowsRead {
+            condition: condition.map(|condition| condition.sql),
+            order_by: self.order_by.iter().map(|name| quoted(name)).collect(),
+            limit,
+        };
         // One table is read by a plain scan: no work but the filter falls on the server, and less leaves it.
-        match condition {
-            Some(Condition {
-                sql: condition,
-                is_plain: false,
-            }) => {
-                sql += &format!(" WHERE ({condition})");
-                if let Some(limit) = limit {
-                    sql += &format!("{} LIMIT {limit}", ordered(&order_by));
-                }
-            }
-            condition if condition.is_some() || limit.is_some() => {
-                rows = RowsRead {
-                    condition: condition.map(|condition| condition.sql),
-                    order_by,
-                    limit,
-                };
-                client
-                    .batch_execute(&empty(&rows, table))
-                    .map_err(refused)?;
-            }
-            _ => {}
+        if !is_plain {
+            sql += &rows.sql(&[]);
+            rows = RowsRead::default();
+        } else if !rows.is_all() {
+            let asked = asked(&rows, table);
+            client.batch_execute(&asked).map_err(refused)?;
         }
         let name = match is_model_name(&table.name) {
             true => &table.name,
@@ -230,11 +219,11 @@ fn driving(plan: &Plan, known: &[KnownTable], schema: &str) -> Option<Driving> {
 
 /// Some rows of a table, if the server understands what they are; else all, and what is wrong is told where the SELECT runs.
 fn on_server(client: &mut Client, rows: RowsRead, table: &KnownTable) -> anyhow::Result<RowsRead> {
-    if rows == RowsRead::default() {
+    if rows.is_all() {
         return Ok(rows);
     }
     client.batch_execute("SAVEPOINT asked")?;
-    match client.batch_execute(&empty(&rows, table)) {
+    match client.batch_execute(&asked(&rows, table)) {
         Ok(()) => Ok(rows),
         Err(error) if error.as_db_error().is_some() => {
             client.batch_execute("ROLLBACK TO asked")?;
@@ -245,20 +234,13 @@ fn on_server(client: &mut Client, rows: RowsRead, table: &KnownTable) -> anyhow:
 }
 
 /// A SELECT that has the server understand which rows are meant, and reads none.
-fn empty(rows: &RowsRead, table: &KnownTable) -> String {
-    let of_rows = rows.condition.iter();
-    let of_rows: String = of_rows.map(|of| format!(" WHERE ({of})")).collect();
-    let order = ordered(&rows.order_by);
+fn asked(rows: &RowsRead, table: &KnownTable) -> String {
+    let none = RowsRead {
+        limit: Some(0),
+        ..rows.clone()
+    };
     let table = qualified(&table.schema, &table.name);
-    format!("SELECT FROM {table}{of_rows}{order} LIMIT 0")
-}
-
-/// ORDER BY these columns, if there are any.
-fn ordered(columns: &[String]) -> String {
-    match columns.is_empty() {
-        true => String::new(),
-        false => format!(" ORDER BY {}", columns.join(", ")),
-    }
+    format!("SELECT FROM {table}{}", none.sql(&[]))
 }
 
 /// What the server says of a condition or an order that it does not understand.

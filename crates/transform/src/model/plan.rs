@@ -206,7 +206,8 @@ fn read(stream: Option<&str>, query: &Query, schema: &str) -> Result<Plan, Strin
     reader.select(stream, select)
 }
 
-fn is_empty(group_by: &GroupByExpr) -> bool {
+/// Whether nothing is grouped.
+pub(crate) fn is_empty(group_by: &GroupByExpr) -> bool {
     matches!(group_by, GroupByExpr::Expressions(columns, modifiers) if columns.is_empty() && modifiers.is_empty())
 }
 

@@ -6,11 +6,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
 };
 
 use crate::model::from_names::called;
+use crate::model::plan::is_empty;
 use crate::model::walk::{Part, walk};
 
 /// The tables of a query whose columns are all needed, in lower case; what WITH names may be among them. `stars` of the query's
@@ -87,11 +88,7 @@ impl Found<'_> {
     }
 
     fn select(&mut self, select: &Select, is_by_name: bool) {
-        let is_grouped = match &select.group_by {
-            GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
-            GroupByExpr::All(_) => true,
-        };
-        let is_by_name = is_by_name && select.distinct.is_none() && !is_grouped;
+        let is_by_name = is_by_name && select.distinct.is_none() && is_empty(&select.group_by);
         let mut factors = Vec::new();
         let mut is_natural = false;
         for from in &select.from {

@@ -154,13 +154,10 @@ pub(super) fn describe(
                 model.file, model.name
             )));
         }
-        let declared = model.columns.get(at).map(|(_, declared)| *declared);
-        let is_text = declared.is_none_or(|declared| declared == ColumnType::Text);
-        if is_unbounded && is_text && dialect.has_decimal_comma() && marks::is_written(model, &name)
-        {
-            return Err(marks::refused(model, &name));
+        if is_unbounded {
+            marks::check_number(dialect, model, at, &name)?;
         }
-        let Some(declared) = declared else {
+        let Some((_, declared)) = model.columns.get(at) else {
             // Its exact text is what can be had of any type.
             if !is_carried || is_unbounded {
                 table.cast_to_text.push(name);
@@ -170,7 +167,7 @@ pub(super) fn describe(
         match declared {
             ColumnType::Text if !is_carried || is_unbounded => table.cast_to_text.push(name),
             ColumnType::Numeric { .. } if is_unbounded => {
-                table.carried_by_models.insert(name, declared);
+                table.carried_by_models.insert(name, *declared);
             }
             ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt if is_unbounded => {
                 let whole = ColumnType::Numeric {

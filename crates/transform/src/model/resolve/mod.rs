@@ -36,6 +36,7 @@ use super::refusal::Result;
 use super::tree::Resolved;
 use resolver::Resolver;
 
+pub(crate) use query::count;
 pub(crate) use resolver::Shared;
 
 /// Resolves a query over the tables of a catalogue, where names without a schema are of `schema`, and over models that it names

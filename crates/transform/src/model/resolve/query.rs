@@ -354,7 +354,10 @@ pub(super) fn rename(
 }
 
 /// A number of rows; `None` for all.
-fn count(expr: &Expr) -> Result<Option<u64>> {
+///
+/// # Errors
+/// If it is no constant.
+pub(crate) fn count(expr: &Expr) -> Result<Option<u64>> {
     if let Expr::Value(value) = expr {
         match &value.value {
             Literal::Null => return Ok(None),
