@@ -12,9 +12,10 @@ use postgres::{Client, SimpleQueryMessage};
 /// What each of our transactions sets, so that nothing of the role's or the server's configuration changes a value's
 /// text, ends a long statement, or hides rows: with `row_security` off, a policy that would leave out rows is an error; and
 /// so that a table's rows come in their order, and not from where another session's scan of it is.
+/// `DateStyle` keeps its order of day and month: `'03/02/2024'` in a SELECT is the day that the source takes it for.
 /// None of these takes a snapshot.
 const SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY'; \
+    SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
     SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; \
     SET LOCAL lc_monetary = 'C'; SET LOCAL lc_numeric = 'C'; SET LOCAL lc_time = 'C'; SET LOCAL xmloption = 'content'; \
     SET LOCAL row_security = off; SET LOCAL standard_conforming_strings = on; SET LOCAL synchronize_seqscans = off";

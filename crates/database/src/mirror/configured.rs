@@ -15,9 +15,13 @@ pub struct Configured {
     parameters: Vec<(String, String)>,
 }
 
-/// Parameters that a SELECT's meaning or result depends on, beside those that every transaction of ours sets.
+/// Parameters that a SELECT's meaning or result depends on, beside those that every transaction of ours sets whole.
 const READ: &str = "SELECT name, setting FROM pg_settings \
-    WHERE name IN ('default_text_search_config', 'transform_null_equals', 'array_nulls', 'xmlbinary', 'timezone_abbreviations')";
+    WHERE name IN ('DateStyle', 'default_text_search_config', 'transform_null_equals', 'array_nulls', 'xmlbinary', \
+    'timezone_abbreviations')";
+
+/// What a raw layer of an earlier version, which says nothing of it, was read with; the source's own comes after it.
+const EARLIER: (&str, &str) = ("DateStyle", "ISO, MDY");
 
 const MAJOR: &str = "SELECT current_setting('server_version_num')::int / 10000";
 
@@ -42,7 +46,9 @@ impl Configured {
     pub fn set(&self, scratch: &Settings, cancel: &Cancel) -> anyhow::Result<()> {
         let mut client = scratch.connect(cancel)?;
         transaction::begin(&mut client)?;
-        for (name, value) in &self.parameters {
+        let known = self.parameters.iter();
+        let known = known.map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in [EARLIER].into_iter().chain(known) {
             client
                 .batch_execute(&format!(
                     "ALTER DATABASE {} SET {name} = {}",
