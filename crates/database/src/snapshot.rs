@@ -69,6 +69,13 @@ impl Reader {
     }
 }
 
+/// The time zone that sessions begin with, if it is not UTC by any of its names.
+const TIME_ZONE: &str = "
+    SELECT (SELECT s.reset_val FROM pg_settings AS s
+            WHERE s.name = 'TimeZone'
+              AND s.reset_val NOT IN ('UTC', 'Etc/UTC', 'UCT', 'Etc/UCT', 'Universal', 'Etc/Universal', 'Zulu', 'Etc/Zulu', 'GMT',
+                                      'Etc/GMT', 'GMT0', 'Etc/GMT0'))";
+
 impl Snapshot {
     /// Checks the `wanted` columns of the tables of `dataset`, those without a schema of their own in `schema`, locks the tables
     /// `ACCESS SHARE` and exports a `REPEATABLE READ READ ONLY` snapshot.
@@ -169,6 +176,24 @@ impl Snapshot {
         &self.id
     }
 
+    /// The time zone of the database or the role, if it is not that of our sessions, UTC, and a column is read for which that
+    /// matters; and the column with its table.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn other_time_zone(&self) -> anyhow::Result<Option<(String, String)>> {
+        let zoned = |table: &LiveTable| {
+            let column = table.zoned.first()?;
+            Some(format!("{}.{column}", table.schema.name))
+        };
+        let Some(column) = self.tables.iter().find_map(zoned) else {
+            return Ok(None);
+        };
+        let found = self.connection().query_typed_one(TIME_ZONE, &[]);
+        let found: Option<String> = found.context("reading the time zone")?.get(0);
+        Ok(found.map(|zone| (zone, column)))
+    }
+
     /// The connection that holds the snapshot, for other statements in its transaction; it waits while a part is read
     /// over it.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -218,6 +243,7 @@ impl Snapshot {
         let list = carried
             .filter(|column| columns.contains(&column.name.as_str()))
             .map(|column| match column.cast_to_text {
+                true if table.inet.contains(&column.name) => inet_text(&quoted(&column.name)),
                 true => format!("{}::text", quoted(&column.name)),
                 false => quoted(&column.name),
             });
@@ -318,6 +344,11 @@ impl Snapshot {
                     .context("the connection that held the snapshot did not last")
             })
     }
+}
+
+/// An expression for the text of an `inet` as Postgres writes one.
+pub fn inet_text(column: &str) -> String {
+    format!("pg_catalog.textin(pg_catalog.inet_out({column}))")
 }
 
 /// A table with its schema, quoted.

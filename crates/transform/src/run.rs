@@ -97,10 +97,10 @@ fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::
     }
 }
 
-/// A model that Polars took and could not end, and why: that Postgres can is not excluded.
+/// Models that Polars took and could not end, and why: that Postgres can is not excluded.
 #[derive(Debug)]
 struct BeyondPolars {
-    model: String,
+    models: Vec<String>,
     why: anyhow::Error,
 }
 
@@ -140,7 +140,9 @@ fn run_to_end(
     }
     let mut routes = source.routes(&selects, options, cancel)?;
     for (select, route) in selects.iter().zip(&mut routes) {
-        let of_model = beyond.iter().find(|of| of.model == select.model.name);
+        let of_model = beyond
+            .iter()
+            .find(|of| of.models.contains(&select.model.name));
         if let Some(beyond) = of_model {
             *route = Route::Postgres(format!("Polars could not end it: {beyond}"));
         }
@@ -158,19 +160,35 @@ fn run_to_end(
         true => None,
         false => Some(source.prepare(&in_postgres, options, cancel)?),
     };
+    let may_run_again = options.engine == Engine::Auto
+        && source.has_blueprint()
+        && Scratch::is_possible(&options.environment);
     let Read {
         snapshot,
         mut tables,
         reports,
         models: ready,
-    } = source.read(
-        options,
-        Needed(&in_polars),
-        &run,
-        &staging,
-        postgres.as_ref(),
-        cancel,
-    )?;
+    } = source
+        .read(
+            options,
+            Needed(&in_polars),
+            &run,
+            &staging,
+            postgres.as_ref(),
+            cancel,
+        )
+        .map_err(|why| {
+            let casting = in_polars.iter().filter(|select| select.casts_numerics());
+            let models: Vec<_> = casting.map(|select| select.model.name.clone()).collect();
+            // What is read as the numeric that a cast says may have to be rounded.
+            match may_run_again
+                && !models.is_empty()
+                && Failure::kind_of(&why) == Some(Kind::Refused)
+            {
+                true => anyhow::Error::new(BeyondPolars { models, why }),
+                false => why,
+            }
+        })?;
 
     let context = RunContext {
         run: &run,
@@ -178,9 +196,7 @@ fn run_to_end(
         options,
         table_reports: &reports,
         staging: &staging,
-        may_run_again: options.engine == Engine::Auto
-            && source.has_blueprint()
-            && Scratch::is_possible(&options.environment),
+        may_run_again,
         cancel,
     };
     // Reading has ended, so nothing that is written can be in its way.
@@ -373,8 +389,8 @@ impl RunContext<'_> {
         if !self.may_run_again || Failure::kind_of(&why) != Some(Kind::Refused) {
             return why;
         }
-        let model = model.name.clone();
-        anyhow::Error::new(BeyondPolars { model, why })
+        let models = vec![model.name.clone()];
+        anyhow::Error::new(BeyondPolars { models, why })
     }
 
     fn writer<'m>(

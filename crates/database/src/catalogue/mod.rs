@@ -36,6 +36,10 @@ pub struct LiveTable {
     pub is_readable: bool,
     /// The columns that are read as the server sends them, of any types; they need not be among those of the schema.
     pub as_is: Vec<String>,
+    /// The columns of type `inet`, whose cast to text writes a `/32` or `/128` that the type itself does not.
+    pub inet: Vec<String>,
+    /// The columns that are read of type `timestamptz`, whose text and days are those of a time zone.
+    pub zoned: Vec<String>,
     /// The rows that are read.
     pub rows: RowsRead,
     /// The columns, among those of the schema and those read as they are, that the role may not read.
@@ -203,10 +207,14 @@ fn live_table(
         .map(|row| column(table, row))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let unread = names.iter().filter(|name| !is_read(name)).copied();
+    let inet = found.iter().filter(|row| row.get::<_, &str>(2) == "inet");
     let is_as_is = |name: &str| table.as_is.iter().any(|column| column == name);
-    let unreadable = found
-        .iter()
-        .filter(|row| (is_read(row.get(0)) || is_as_is(row.get(0))) && !row.get::<_, bool>(13));
+    let all_read = || {
+        let found = found.iter();
+        found.filter(|row| is_read(row.get(0)) || is_as_is(row.get(0)))
+    };
+    let zoned = all_read().filter(|row| row.get::<_, &str>(2) == "timestamptz");
+    let unreadable = all_read().filter(|row| !row.get::<_, bool>(13));
     Ok(LiveTable {
         schema: TableSchema {
             name: table.name.clone(),
@@ -220,6 +228,8 @@ fn live_table(
         filenodes: (row.get(5), row.get(6)),
         is_readable: row.get(9),
         as_is: table.as_is.clone(),
+        inet: inet.map(|row| row.get(0)).collect(),
+        zoned: zoned.map(|row| row.get(0)).collect(),
         rows: table.rows.clone(),
         unreadable: unreadable.map(|row| row.get(0)).collect(),
     })
@@ -241,7 +251,7 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
         Kind::Mismatch.error(format!(
             "column `{name}` of table `{}` has type {shown}, {why}: say which numeric(p,s) holds its values, under \
              `carry_as` of the table in dataset.toml (`carry_as = {{ {name:?} = \"numeric({MAX_PRECISION},10)\" }}`) or by \
-             a cast to it in the model, or list it under `cast_to_text` to carry its text",
+             a cast to it wherever the model names it, or list it under `cast_to_text` to carry its text",
             table.name
         ))
     };

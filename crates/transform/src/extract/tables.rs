@@ -154,6 +154,11 @@ fn read_database(
     let all = copied.with(&options.dataset, &dataset);
     let snapshot = Snapshot::take(settings, &all, &options.schema, &from_source, cancel)?;
     let id = snapshot.id().to_owned();
+    if let Some((zone, column)) = snapshot.other_time_zone()? {
+        tracing::info!(
+            "{column} and its like are read, compared and written in UTC; the database's own time zone is {zone}"
+        );
+    }
     // What is read later was resolved when the models' engines were chosen.
     let resolved = match copied.is_empty() {
         true => {

@@ -1,6 +1,6 @@
 //! Which `numeric(p,s)` a model says that columns are: for those to which the database gives no precision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use dataset::{ColumnType, MAX_PRECISION, Model};
@@ -12,22 +12,87 @@ use super::identifier::folded;
 use super::schema_sql;
 use super::walk::{Part, walk};
 
-/// The columns, of whatever table, that a SELECT casts to a `numeric(p,s)`, or gives, themselves or their sum, as a column
-/// that the dataset declares to be one. It need not be right about them: values that a type does not hold are refused.
-pub(crate) fn of(query: &Query, model: &Model) -> BTreeMap<String, ColumnType> {
-    let mut found = BTreeMap::new();
-    let _ = walk(query, |part| {
-        if let Part::Expr(Expr::Cast {
-            expr, data_type, ..
-        }) = part
-            && let DataType::Numeric(of) | DataType::Decimal(of) | DataType::Dec(of) = data_type
-        {
-            add(&mut found, column(expr), schema_sql::numeric(of));
-        }
-        ControlFlow::Continue(())
-    });
-    of_outputs(&query.body, model, &mut found);
-    found
+/// What a SELECT says of the columns, of whatever table, that are numerics. It need not be right about them: values that a type
+/// does not hold are refused.
+#[derive(Debug, Default)]
+pub(crate) struct Numerics {
+    /// Columns that it gives, themselves or their sum, as a column that the dataset declares to be a `numeric(p,s)`.
+    declared: BTreeMap<String, ColumnType>,
+    /// Columns that it casts to a `numeric(p,s)`.
+    cast: BTreeMap<String, ColumnType>,
+    /// Columns that it names outside of such a cast: there each value has its own digits.
+    bare: BTreeSet<String>,
+    /// Whether it gives all columns of some table.
+    has_star: bool,
+}
+
+impl Numerics {
+    /// Reads what a SELECT says.
+    pub(crate) fn of(query: &Query, model: &Model) -> Self {
+        let mut found = Self::default();
+        let mut named = BTreeMap::<String, i32>::new();
+        let _ = walk(query, |part| {
+            match part {
+                Part::Query(query) => found.has_star |= gives_star(&query.body),
+                Part::Expr(Expr::Cast {
+                    expr, data_type, ..
+                }) => {
+                    if let DataType::Numeric(of) | DataType::Decimal(of) | DataType::Dec(of) =
+                        data_type
+                        && let (Some(column), Some(kind)) = (column(expr), schema_sql::numeric(of))
+                    {
+                        widen(&mut found.cast, &column, kind);
+                        *named.entry(column).or_default() -= 1;
+                    }
+                }
+                Part::Expr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => {
+                    named.extend(column(expr).map(|column| {
+                        let before = named.get(&column).copied();
+                        (column, before.unwrap_or_default() + 1)
+                    }));
+                }
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        });
+        let bare = named.into_iter().filter(|(_, times)| *times > 0);
+        found.bare = bare.map(|(column, _)| column).collect();
+        of_outputs(&query.body, model, &mut found.declared);
+        found
+    }
+
+    /// Which numerics SELECTs that are run as one say that columns are: what they declare, and what they cast wherever they name it.
+    pub(crate) fn said<'a>(
+        parts: impl Iterator<Item = &'a Self> + Clone,
+    ) -> impl Iterator<Item = (&'a String, &'a ColumnType)> {
+        let declared = parts.clone().flat_map(|part| &part.declared);
+        declared.chain(Self::cast_only(parts))
+    }
+
+    /// The columns that are cast wherever SELECTs that are run as one name them.
+    pub(crate) fn cast_only<'a>(
+        parts: impl Iterator<Item = &'a Self> + Clone,
+    ) -> impl Iterator<Item = (&'a String, &'a ColumnType)> {
+        let cast = parts.clone().flat_map(|part| &part.cast);
+        cast.filter(move |(column, _)| {
+            let mut parts = parts.clone();
+            !parts.any(|part| part.has_star || part.bare.contains(*column))
+        })
+    }
+}
+
+/// Whether some SELECT of a set operation gives all columns of a table.
+fn gives_star(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Select(select) => select.projection.iter().any(|item| {
+            matches!(
+                item,
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+            )
+        }),
+        SetExpr::SetOperation { left, right, .. } => gives_star(left) || gives_star(right),
+        _ => false,
+    }
 }
 
 fn of_outputs(body: &SetExpr, model: &Model, found: &mut BTreeMap<String, ColumnType>) {
@@ -136,13 +201,20 @@ mod tests {
         let [Statement::Query(query)] = statements.as_slice() else {
             panic!("{sql} is a SELECT");
         };
-        let found = of(query, &model).into_iter();
-        let found: Vec<String> = found.map(|(name, kind)| format!("{name} {kind}")).collect();
+        let numerics = Numerics::of(query, &model);
+        let mut found = BTreeMap::new();
+        for (column, kind) in Numerics::said([&numerics].into_iter()) {
+            widen(&mut found, column, *kind);
+        }
+        let found: Vec<String> = found
+            .into_iter()
+            .map(|(name, kind)| format!("{name} {kind}"))
+            .collect();
         found.join("; ")
     }
 
     #[test]
-    fn a_column_is_what_it_is_cast_to_or_given_as() {
+    fn a_column_is_what_it_is_given_as_or_cast_to_wherever_it_is_named() {
         let declared = [("a", "numeric(20,4)"), ("b", "text"), ("c", "numeric(8,0)")];
         for (sql, expected) in [
             ("SELECT x, y, z FROM t", "x numeric(20,4); z numeric(8,0)"),
@@ -157,10 +229,20 @@ mod tests {
             ("SELECT * FROM t", "a numeric(20,4); c numeric(8,0)"),
             ("SELECT x * y, y, z + 1 FROM t", ""),
             (
-                "SELECT x::numeric(38,10) + 1, y, 0 FROM t WHERE CAST(y AS decimal(5)) > 1",
+                "SELECT x::numeric(38,10) + 1, 'b', 0 FROM t WHERE CAST(t.y AS decimal(5)) > 1",
                 "x numeric(38,10); y numeric(5,0)",
             ),
             ("SELECT x::numeric, y::int, 0 FROM t", ""),
+            ("SELECT x::numeric(20,4) * 2, x, 0 FROM t", ""),
+            ("SELECT x::numeric(20,4) * 2, 'b', 0 FROM t ORDER BY x", ""),
+            (
+                "SELECT x::numeric(9,1), x::numeric(9,4), 0 FROM t",
+                "x numeric(12,4)",
+            ),
+            (
+                "SELECT 1, 'b', (SELECT x::numeric(9,4) FROM (SELECT * FROM u) AS v) FROM t",
+                "",
+            ),
             (
                 "SELECT x, y, 1 FROM t UNION ALL SELECT y, x, z FROM u",
                 "x numeric(20,4); y numeric(20,4); z numeric(8,0)",

@@ -5,8 +5,8 @@ use std::fs;
 use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset};
 use testkit::Database;
-use transform::Layout;
 use transform::check::verify::verify;
+use transform::{Engine, Layout, Options};
 
 use crate::dataset_of_ones_own::{transform_in_cards, world_of_all_types};
 use crate::hostile_values::hostile_world;
@@ -385,4 +385,41 @@ fn tables_that_no_longer_fit_are_named() {
     let (kind, message) = unfit(&world);
     assert_eq!(kind, Kind::Mismatch);
     names(&message, &["`movimento`", "schema `cards`"]);
+}
+
+#[test]
+fn what_has_another_text_by_a_cast_is_compared_as_it_is_written() {
+    let world = World::of_tables(
+        "CREATE TYPE size AS ENUM ('small', 'large');
+         CREATE FUNCTION told(size) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT ''a size''';
+         CREATE CAST (size AS text) WITH FUNCTION told(size);
+         CREATE TABLE t (id integer PRIMARY KEY, s size, ip inet);
+         INSERT INTO t VALUES (1, 'large', '10.0.0.1'), (2, 'small', '10.0.0.0/8'), (3, NULL, '::1'), (4, 'small', NULL)",
+        r#"
+        [[table]]
+        name = "t"
+        key = ["id"]
+        cast_to_text = ["ip"]
+        [[model]]
+        name = "m"
+        file = "m.sql"
+        order_by = ["s", "ip"]
+        [model.columns]
+        id = "integer"
+        s = "text"
+        ip = "text"
+        "#,
+        "SELECT id, s, ip FROM t",
+    );
+    let options = Options {
+        engine: Engine::Auto,
+        ..world.options(Layout::SingleFile)
+    };
+    assert_eq!(world.try_transform(&options).unwrap().models[0].rows, 4);
+    let found = fs::read_to_string(world.out.path().join("m.csv")).unwrap();
+    assert_eq!(
+        found,
+        "id,s,ip\n1,large,10.0.0.1\n2,small,10.0.0.0/8\n4,small,\n3,,::1\n"
+    );
+    assert_eq!(world.verified(), [4]);
 }

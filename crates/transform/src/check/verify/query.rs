@@ -3,11 +3,12 @@
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
+use database::snapshot::inet_text;
 use dataset::failure::{Kind, OrFail};
 use dataset::{ColumnType, Model};
 use postgres::Client;
 use postgres::error::SqlState;
-use postgres::types::Type;
+use postgres::types::{Kind as TypeKind, Type};
 
 use crate::model::select::Select;
 
@@ -184,7 +185,7 @@ impl Column<'_> {
             }
             // A cast would strip the padding.
             ColumnType::Text if self.given_type == Type::BPCHAR => column,
-            ColumnType::Text => format!("{column}::text"),
+            ColumnType::Text => self.written(),
             ColumnType::Date => format!("{column}::date"),
             ColumnType::Time => with_microseconds(&format!("{column}::time"), "HH:MM:SS.ffffff"),
             ColumnType::Timestamp => with_microseconds(&format!("{column}::timestamp"), TIMESTAMP),
@@ -199,6 +200,17 @@ impl Column<'_> {
             | ColumnType::Bytes
             | ColumnType::Json
             | ColumnType::JsonBinary => column,
+        }
+    }
+
+    /// An expression for its text as Postgres writes it, which is what a cast gives, but for these.
+    fn written(&self) -> String {
+        let column = self.given();
+        match self.given_type.kind() {
+            _ if self.given_type == Type::INET => inet_text(&column),
+            // It may have a cast of its own.
+            TypeKind::Enum(_) => format!("pg_catalog.textin(pg_catalog.enum_out({column}))"),
+            _ => format!("{column}::text"),
         }
     }
 
@@ -218,7 +230,7 @@ impl Column<'_> {
             true if self.given_type == Type::BPCHAR => {
                 format!("(CASE WHEN {column} IS NOT NULL THEN concat({column}) END) COLLATE \"C\"")
             }
-            true => format!("{column}::text COLLATE \"C\""),
+            true => format!("{} COLLATE \"C\"", self.written()),
         }
     }
 
