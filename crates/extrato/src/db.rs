@@ -31,7 +31,7 @@ pub(crate) struct DbArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make it if it is absent, and start it
+    /// Make it if there is none, and start it
     Start,
     /// Stop it; its data stays
     Stop,
@@ -101,7 +101,7 @@ fn report(server: &Embedded, terminal: &Terminal) -> anyhow::Result<()> {
     let value = json!({ "status": status, "folder": server.folder(), "url": url });
     terminal.result(&value, || {
         let word = match status {
-            Status::Absent => "absent",
+            Status::Absent => "no server",
             Status::Stopped => "stopped",
             Status::Running => "running",
         };

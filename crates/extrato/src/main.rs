@@ -101,7 +101,9 @@ fn command() -> clap::Command {
             .disable_version_flag(true)
             .mut_subcommands(without_claps_own)
     }
-    without_claps_own(Cli::command())
+    without_claps_own(Cli::command()).mut_subcommand("query", |query| {
+        query.mut_arg("schema", |schema| schema.help(query::OF_SCHEMA))
+    })
 }
 
 /// An argument that is a SELECT with a comment at its beginning, `-- Orders by month`, as clap takes it for no option of that name.

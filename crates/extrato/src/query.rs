@@ -34,6 +34,9 @@ Examples:
                                        what would be read, and what runs it
   PGPASSWORD=… extrato query --url 'postgresql://ana@db.example/shop?sslmode=verify-full' --table orders";
 
+/// What `--schema` is here, where there is no dataset.
+pub(crate) const OF_SCHEMA: &str = "The Postgres schema of names that have none before them [default: the first of the search path that has one of them]";
+
 /// Where rows go that are shown, or go through a pipe.
 const STANDARD_OUTPUT: &str = "-";
 
@@ -266,6 +269,7 @@ impl QueryArgs {
             };
         }
         let Some((stem, format, compression)) = of_end(out) else {
+            check_folder(out)?;
             return Ok((To::Folder(out.clone()), name, files));
         };
         let wrong = if files.format.is_some_and(|asked| asked != format) {
@@ -303,6 +307,32 @@ impl QueryArgs {
 fn of_end(path: &Path) -> Option<(String, Format, Option<Compression>)> {
     let (stem, format, compression) = Format::of_name(path.file_name()?.to_str()?);
     Some((stem.to_owned(), format?, compression))
+}
+
+/// Refuses a folder that is named as files are of which none is written.
+fn check_folder(path: &Path) -> anyhow::Result<()> {
+    const OTHERS: [&str; 14] = [
+        "avro", "feather", "html", "json", "ndjson", "ods", "orc", "sql", "tsv", "txt", "xls",
+        "xlsx", "xml", "zip",
+    ];
+    let end = path.extension().and_then(|end| end.to_str());
+    let Some(end) = end.filter(|end| OTHERS.contains(&end.to_lowercase().as_str())) else {
+        return Ok(());
+    };
+    if path.is_dir() {
+        return Ok(());
+    }
+    let instead = match end {
+        "xls" | "xlsx" | "ods" => "Excel opens a .csv that was written with --excel",
+        "tsv" | "txt" => "a .csv may have another --delimiter",
+        "json" | "ndjson" => "JSON is written as .jsonl, an object in each line",
+        "avro" | "sql" => "`extrato backup` keeps tables to be restored",
+        _ => "files are .csv, .jsonl or .parquet",
+    };
+    Err(Kind::Usage.error(format!(
+        "--out names {}, and no .{end} file is written: {instead}; a folder has another name",
+        path.display()
+    )))
 }
 
 /// The most bytes that are read from standard input: no SELECT is as long.

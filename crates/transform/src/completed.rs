@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use database::catalogue::inventory::{self, KnownTable};
 use database::{Cancel, transaction};
 use dataset::failure::Kind;
-use dataset::{Dataset, Place, Table, did_you_mean};
+use dataset::{Dataset, Place, Table};
 use postgres::Client;
 
 use crate::extract::tables::Source;
@@ -124,7 +124,7 @@ pub(crate) fn tables(
 /// Checks that the tables which models name, of which `known` are there, are there all.
 ///
 /// # Errors
-/// [`Kind::Usage`] naming one that isn't, where it stands, and the one that may be meant; the server's.
+/// [`Kind::Mismatch`] naming one that isn't, where it stands, and the one that may be meant; the server's.
 pub(crate) fn check_named(
     client: &mut Client,
     selects: &[Select<'_>],
@@ -134,10 +134,17 @@ pub(crate) fn check_named(
     for select in selects {
         if let Some(missing) = select.tables_named().find(|place| !is_there(place)) {
             let Place { schema, name } = &missing;
-            let of_schema = inventory::read(client, schema, |_| true)?;
-            let meant = did_you_mean(name, of_schema.iter().map(|table| table.name.as_str()));
+            if name == "only" {
+                let why = "is not taken: a table is read with those that inherit from it";
+                return Err(select.refuse_table(&missing, Kind::Usage, why));
+            }
+            if inventory::keywords(client)?.contains(name) {
+                let why = "is a word of SQL, and stands where a table is expected";
+                return Err(select.refuse_table(&missing, Kind::Usage, why));
+            }
+            let meant = inventory::meant(client, schema, name)?;
             let why = format!("does not exist in schema `{schema}`{meant}");
-            return Err(select.refuse_table(&missing, &why));
+            return Err(select.refuse_table(&missing, Kind::Mismatch, &why));
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use database::{Cancel, Settings, transaction};
 use dataset::failure::Kind;
 use dataset::{Dataset, Driving, Model, Place, RowsRead, is_model_name};
 use postgres::Client;
+use postgres::error::SqlState;
 
 use crate::completed;
 use crate::condition::{self, Condition};
@@ -126,12 +127,13 @@ impl Query {
             None => inventory::schema_of(client, |known| is_alike(known, name))?
                 .unwrap_or_else(|| "public".to_owned()),
         };
-        let mut known = inventory::read(client, &schema, |known| is_alike(known, name))?;
-        if known.is_empty() {
-            // For the name that was meant.
-            known = inventory::read(client, &schema, |_| true)?;
-        }
-        let table = found(&known, name, &schema)?;
+        let known = inventory::read(client, &schema, |known| is_alike(known, name))?;
+        let Some(table) = found(&known, name) else {
+            let meant = inventory::meant(client, &schema, name)?;
+            return Err(
+                Kind::Mismatch.error(format!("schema `{schema}` has no table `{name}`{meant}"))
+            );
+        };
         let mut sql = format!("SELECT * FROM {}", quoted(&table.name));
         let is_plain = condition.as_ref().is_none_or(|of| of.is_plain);
         let mut rows = RowsRead {
@@ -248,9 +250,14 @@ fn refused(error: postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
         None => error.into(),
         Some(said) => {
-            let hint = said
-                .hint()
-                .map_or_else(String::new, |hint| format!(" ({hint})"));
+            let hint = match said.hint() {
+                Some(hint) => format!(" ({hint})"),
+                None if *said.code() == SqlState::UNDEFINED_COLUMN => {
+                    " (text stands in single quotes: name = 'Ana'; --order-by takes names of columns, and a SELECT any order)"
+                        .to_owned()
+                }
+                None => String::new(),
+            };
             Kind::Usage.error(format!("--where or --order-by: {}{hint}", said.message()))
         }
     }
@@ -308,17 +315,12 @@ fn is_alike(name: &str, other: &str) -> bool {
 }
 
 /// The table of this name, or the only one that has it in other letters.
-fn found<'a>(known: &'a [KnownTable], name: &str, schema: &str) -> anyhow::Result<&'a KnownTable> {
+fn found<'a>(known: &'a [KnownTable], name: &str) -> Option<&'a KnownTable> {
     if let Some(table) = known.iter().find(|table| table.name == name) {
-        return Ok(table);
+        return Some(table);
     }
-    let mut alike = known.iter().filter(|table| is_alike(&table.name, name));
-    if let (Some(table), None) = (alike.next(), alike.next()) {
-        return Ok(table);
+    match known {
+        [only] => Some(only),
+        _ => None,
     }
-    let names = known.iter().map(|table| table.name.as_str());
-    let meant = dataset::did_you_mean(name, names);
-    Err(Kind::Mismatch.error(format!(
-        "schema `{schema}` has no table `{name}`{meant} (name the schema before it, `sales.orders`, or with --schema)"
-    )))
 }

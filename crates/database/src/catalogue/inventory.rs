@@ -224,6 +224,37 @@ pub fn schema_of(
     Ok(wanted.next().map(|row| row.get::<_, String>(0)))
 }
 
+const ELSEWHERE: &str = "
+    SELECT n.nspname::text
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    ORDER BY 1";
+
+/// What may be meant by a table that a schema does not have: one of that name in another schema, or one of a similar name. The
+/// end of a sentence, with what stands before it; empty if there is none.
+///
+/// # Errors
+/// The server's.
+pub fn meant(client: &mut impl GenericClient, schema: &str, name: &str) -> anyhow::Result<String> {
+    let elsewhere = client.query(ELSEWHERE, &[&name]);
+    let elsewhere = elsewhere.context("reading the catalogue")?;
+    let places = elsewhere.iter().map(|row| {
+        let place = Place {
+            schema: row.get(0),
+            name: name.to_owned(),
+        };
+        format!("`{}`", place.called(schema))
+    });
+    let places: Vec<String> = places.collect();
+    if !places.is_empty() {
+        return Ok(format!(", but {} is there", places.join(" or ")));
+    }
+    let here = read(client, schema, |_| true)?;
+    let names = here.iter().map(|table| table.name.as_str());
+    Ok(dataset::did_you_mean(name, names))
+}
+
 const SCHEMAS: &str = "
     SELECT n.nspname::text, n.nspname = ANY (current_schemas(false))
     FROM pg_namespace AS n
@@ -243,8 +274,12 @@ pub fn only_schema(client: &mut impl GenericClient) -> anyhow::Result<String> {
     let first_is_in_path = found.first().is_some_and(|row| row.get(1));
     match names.as_slice() {
         [] => Err(Kind::Mismatch.error("the database has no tables")),
-        [first, ..] if first_is_in_path => Ok(first.clone()),
         [only] => Ok(only.clone()),
+        [first, others @ ..] if first_is_in_path => {
+            let others = others.join(", ");
+            tracing::info!("of schema {first} alone: --schema, once for each, adds {others}");
+            Ok(first.clone())
+        }
         several => Err(Kind::Usage.error(format!(
             "several schemas have tables: name one with --schema: {} (or more: --schema {} --schema {})",
             several.join(", "),

@@ -27,8 +27,8 @@ impl Refusal {
         let place = format!("table `{table}`, column `{}`", column.name);
         match self {
             Self::Inexact(what) => Kind::Refused.error(format!(
-                "{place}: {what} cannot be carried exactly: correct it, or list the column under `cast_to_text` of \
-                 the table in dataset.toml"
+                "{place}: {what} cannot be carried exactly: correct it, list the column under `cast_to_text` of the table \
+                 in dataset.toml, or cast it to text in the SELECT, with --engine postgres"
             )),
             Self::Unheld(value) => {
                 // Digits can be added, but no number of them holds NaN.

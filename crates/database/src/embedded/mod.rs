@@ -537,7 +537,15 @@ impl Embedded {
                 .and_then(|()| give(&self.socket_folder(), account))
                 .or_fail(Kind::Output, || self.socket_folder().display().to_string())?;
         }
-        tracing::info!(folder = %self.folder.display(), "starting the {}", self.purpose.name());
+        match self.purpose {
+            // A part of a run, some tenths of a second long.
+            Purpose::Scratch => {
+                tracing::debug!(folder = %self.folder.display(), "starting the scratch server")
+            }
+            _ => {
+                tracing::info!(folder = %self.folder.display(), "starting the {}", self.purpose.name())
+            }
+        }
         let mut command = self.command(programs, "pg_ctl", account);
         command
             .args(["start", "--wait", "--silent", "--log"])

@@ -263,7 +263,7 @@ fn a_dataset_of_a_name_and_a_model_takes_the_rest_from_the_catalogue() {
     fs::write(world.path("few/lines.sql"), "SELECT n FROM invoice_lines").unwrap();
     check(
         &world.run(&["transform", "--dataset", "few"]),
-        2,
+        7,
         &["`invoice_lines` does not exist in schema `public`; did you mean `invoice_line`?"],
     );
 }

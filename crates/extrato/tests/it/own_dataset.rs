@@ -321,7 +321,7 @@ fn sql_that_cannot_run_is_named_with_file_and_line_and_without_the_engines_plan(
         ),
         (
             "SELECT isbn FROM nowhere",
-            2,
+            7,
             [&format!("{file}, line 1, column 18: "), "nowhere"],
         ),
         (

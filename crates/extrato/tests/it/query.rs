@@ -257,7 +257,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         ),
         (
             &["SELECT x FROM order_s"],
-            2,
+            7,
             "does not exist in schema `public`",
         ),
         (
@@ -273,7 +273,48 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         (
             &["DELETE FROM orders"],
             2,
-            "syntax error at or near \"DELETE\"",
+            "it is not a SELECT, and nothing else is run",
+        ),
+        (
+            &["SELECT id FROM orders; DELETE FROM orders"],
+            2,
+            "one SELECT is expected, not 2 statements",
+        ),
+        (&["SELEKT id FROM orders"], 2, "syntax error at or near"),
+        (
+            &["SELECT avg(pages), avg(pages) FROM visit"],
+            2,
+            "give one another name with AS",
+        ),
+        (
+            &["SELECT count(*) FROM ONLY orders"],
+            2,
+            "column 22: it cannot be run: `ONLY` is not taken: a table is read with those that inherit from it",
+        ),
+        (
+            &["--table", "orders", "--out", "o.xlsx"],
+            2,
+            "no .xlsx file is written: Excel opens a .csv",
+        ),
+        (
+            &["--table", "customer", "--where", "name = Ana"],
+            2,
+            "(text stands in single quotes",
+        ),
+        (
+            &["--table", "orders", "--order-by", "id desc", "--limit", "1"],
+            2,
+            "--order-by takes names of columns",
+        ),
+        (
+            &["--table", "Odd Name"],
+            7,
+            "schema `public` has no table `Odd Name`, but `old.Odd Name` is there",
+        ),
+        (
+            &["SELECT * FROM \"Odd Name\""],
+            7,
+            "does not exist in schema `public`, but `old.Odd Name` is there",
         ),
         (&["--file", "empty.sql"], 2, "empty.sql holds no SELECT"),
         (&["--file", "none.sql"], 2, "none.sql"),
@@ -514,6 +555,81 @@ fn a_column_or_table_that_was_mistyped_is_told_from_what_there_is() {
             ],
         ),
     ] {
-        check(&world.run(&["query", sql]), 2, &parts);
+        check(&world.run(&["query", sql]), 7, &parts);
     }
+}
+
+#[test]
+fn a_value_is_shown_as_postgres_shows_it() {
+    let world = shop();
+    let name = world.database.settings().database().to_owned();
+    let tables = format!(
+        "CREATE TABLE visitor (id int PRIMARY KEY, ip inet, net cidr, credit numeric, day date, at timestamptz);
+         INSERT INTO visitor VALUES (1, '10.1.0.1', '10.0.0.0/8', 2786, '2024-02-03', '2024-02-03 01:00Z'),
+             (2, '10.1.0.0/16', '::1', 2.25, '2024-03-02', '2024-03-01 01:00Z'), (3, '::1', NULL, 0.125, NULL, NULL);
+         ALTER DATABASE {name} SET DateStyle = 'ISO, DMY'; ALTER DATABASE {name} SET TimeZone = 'America/Sao_Paulo'"
+    );
+    world.database.connect().batch_execute(&tables).unwrap();
+    // A session of its own, as the database has it.
+    let mut client = world.database.connect();
+    client.batch_execute("SET DateStyle = 'ISO, DMY'").unwrap();
+    for (select, rows) in [
+        ("SELECT id, ip, net FROM visitor ORDER BY id", 3),
+        (
+            "SELECT id, ip, ip::text AS text, host(ip) FROM visitor ORDER BY id",
+            3,
+        ),
+        // A cast rounds, and changes no other column's digits.
+        (
+            "SELECT id, credit, credit::numeric(12,1) AS rounded FROM visitor ORDER BY id",
+            3,
+        ),
+        (
+            "SELECT sum(credit::numeric(12,1)) AS s, sum(credit) AS t FROM visitor",
+            1,
+        ),
+        // Which day that is, is for the database to say.
+        ("SELECT id FROM visitor WHERE day = '03/02/2024'", 1),
+        (
+            "SELECT id, '03/02/2024'::date AS d FROM visitor WHERE day <= date '03.02.2024'",
+            1,
+        ),
+        (
+            "SELECT max(day) AS d FROM visitor WHERE day < '4/2/2024' OR id = 1",
+            1,
+        ),
+    ] {
+        let expected = csv_of(&mut client, select);
+        assert_eq!(expected.lines().count(), rows + 1, "{select}");
+        for engine in ["auto", "postgres"] {
+            let given = world.done(&["query", select, "--engine", engine, "--out", "-"]);
+            assert_eq!(given.stdout, expected, "{select} by {engine}");
+        }
+    }
+    // Where every use is the cast, Polars reads it as what it is cast to, unless a value has more digits.
+    for (select, engine) in [
+        (
+            "SELECT id, credit::numeric(12,3) AS c FROM visitor ORDER BY id",
+            "polars",
+        ),
+        (
+            "SELECT id, credit::numeric(12,1) AS c FROM visitor ORDER BY id",
+            "postgres",
+        ),
+        (
+            "SELECT id, credit::numeric(12,3) AS c FROM visitor ORDER BY credit, id",
+            "postgres",
+        ),
+    ] {
+        let shown = world.done(&["query", select, "--json"]).json();
+        assert_eq!(shown["engine"], engine, "{select}");
+        let expected = csv_of(&mut client, select);
+        let given = world.done(&["query", select, "--out", "-"]);
+        assert_eq!(given.stdout, expected, "{select}");
+    }
+    let zoned = world.done(&["query", "SELECT id, at FROM visitor", "--out", "-"]);
+    let said = "visitor.at and its like are read, compared and written in UTC; the database's own time zone is America/Sao_Paulo";
+    assert!(zoned.stderr.contains(said), "{}", zoned.stderr);
+    let others = world.done(&["query", "SELECT id, day FROM visitor", "--out", "-"]);
+    assert!(!others.stderr.contains("UTC"), "{}", others.stderr);
 }

@@ -106,17 +106,17 @@ fn what_postgres_does_not_find_is_not_found_in_another_schema() {
         ),
         (
             &["SELECT at FROM note, sales.orders"],
-            2,
-            "`note` does not exist",
+            7,
+            "`note` does not exist in schema `public`, but `archive.note` is there",
         ),
         (
             &["SELECT at FROM sales.note"],
-            2,
-            "`sales.note` does not exist",
+            7,
+            "`sales.note` does not exist in schema `sales`, but `archive.note` is there",
         ),
         (
             &["--schema", "sales", "SELECT at FROM archive.note, note"],
-            2,
+            7,
             "`note` does not exist",
         ),
         (

@@ -83,7 +83,11 @@ fn not_taken(error: &anyhow::Error) -> String {
             let place = before.or(place.strip_suffix(": it")).unwrap_or(place);
             format!("{place}: Polars does not take it: {why}")
         }
-        None => why,
+        // What gives a column a type is told where the model is refused.
+        None => match why.split_once(": say which numeric(p,s)") {
+            Some((why, _)) => format!("{why} (`carry_as` in dataset.toml gives it one)"),
+            None => why,
+        },
     }
 }
 

@@ -45,7 +45,12 @@ impl Refusal {
 
     /// The error of a model, of kind usage.
     pub(crate) fn error(&self, model: &Model) -> anyhow::Error {
-        error_at(model, &self.place(model), &self.message)
+        self.of_kind(Kind::Usage, model)
+    }
+
+    /// The error of a model, of another kind.
+    pub(crate) fn of_kind(&self, kind: Kind, model: &Model) -> anyhow::Error {
+        of_kind(kind, model, &self.place(model), &self.message)
     }
 
     /// The error of a model whose rows have a value that cannot be computed, of kind refused.
@@ -74,8 +79,12 @@ pub(crate) const READ_LINE: u64 = 1 << 32;
 
 /// An error in a model's SQL, of [`Kind::Usage`].
 pub(crate) fn error_at(model: &Model, place: &str, message: &str) -> anyhow::Error {
+    of_kind(Kind::Usage, model, place, message)
+}
+
+fn of_kind(kind: Kind, model: &Model, place: &str, message: &str) -> anyhow::Error {
     let it = model.it();
-    Kind::Usage.error(format!("{place}: {it} cannot be run: {message}"))
+    kind.error(format!("{place}: {it} cannot be run: {message}"))
 }
 
 /// Where a piece of SQL begins.

@@ -1,7 +1,7 @@
 //! A model's SELECT, parsed once: what it reads, and how it streams; and where in its file an error lies.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use crate::fault;
 use crate::model::catalog::Catalog;
 use crate::model::from_names::{FromNames, place_of};
-use crate::model::numerics;
+use crate::model::numerics::Numerics;
 use crate::model::plan::{Padded, Plan};
 use crate::model::refusal::{READ_LINE, Refusal, error_at};
 use crate::model::resolve::{Shared, resolve, shared};
@@ -39,7 +39,7 @@ pub(crate) struct Select<'a> {
     /// What was parsed, or why nothing could be.
     query: Result<Box<Query>, String>,
     /// Which numerics it says that columns are.
-    numerics: BTreeMap<String, ColumnType>,
+    numerics: Numerics,
     /// What stands in its FROMs without a schema, but for what WITH names: tables, and models.
     bare: BTreeSet<String>,
     /// What a run calls the tables in its FROMs, in lower case.
@@ -99,7 +99,7 @@ impl<'a> Select<'a> {
                 model,
                 plan: None,
                 query: Err(format!("{error:#}")),
-                numerics: BTreeMap::new(),
+                numerics: Numerics::default(),
                 bare: BTreeSet::new(),
                 relations: names.clone(),
                 placed: BTreeSet::new(),
@@ -147,20 +147,11 @@ impl<'a> Select<'a> {
         let called = placed.iter().map(|place| place.called(schema));
         let relations = bare.iter().cloned().chain(called).chain(foreign);
         let relations = relations.map(|name| name.to_lowercase()).collect();
-        let query = match <[Statement; 1]>::try_from(statements) {
-            Ok([Statement::Query(query)]) => query,
-            Ok(_) => return Err(refused("it is not a SELECT".to_owned())),
-            Err(statements) => {
-                let count = statements.len();
-                return Err(refused(format!(
-                    "one SELECT is expected, not {count} statements"
-                )));
-            }
-        };
+        let query = only_query(statements).map_err(refused)?;
         let mut select = Self {
             model,
             plan,
-            numerics: numerics::of(&query, model),
+            numerics: Numerics::of(&query, model),
             query: Ok(query),
             bare,
             relations,
@@ -195,6 +186,12 @@ impl<'a> Select<'a> {
         let whole = whole.and_then(|query| stars::of(query, stars, &model.schema));
         select.whole = whole.unwrap_or_else(|| select.relations.clone());
         Ok(select)
+    }
+
+    /// Why its text, which can be parsed, is not one SELECT; `None` if it may be.
+    pub(crate) fn is_no_query(&self) -> Option<String> {
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, &self.model.sql);
+        only_query(statements.ok()?).err()
     }
 
     /// Whether a model of this name is read, if none of its own name could be meant; `None` where the SELECT cannot be parsed, so
@@ -334,7 +331,7 @@ impl<'a> Select<'a> {
     }
 
     /// The error of a table that its FROM names and that cannot be read, for a reason.
-    pub(crate) fn refuse_table(&self, table: &Place, why: &str) -> anyhow::Error {
+    pub(crate) fn refuse_table(&self, table: &Place, kind: Kind, why: &str) -> anyhow::Error {
         let is_named = |name: &ObjectName| {
             place_of(name).is_some_and(|(schema, name)| {
                 name == table.name && schema.is_none_or(|schema| schema == table.schema)
@@ -354,7 +351,7 @@ impl<'a> Select<'a> {
             let name = &table.name;
             Refusal::at(tree::Place::default(), format!("`{name}` {why}"))
         });
-        refusal.error(self.model)
+        refusal.of_kind(kind, self.model)
     }
 
     /// Whether a name without a schema in its FROMs may be this table's.
@@ -370,13 +367,20 @@ impl<'a> Select<'a> {
         self.query.is_ok() && self.bare.is_empty()
     }
 
+    /// Whether a cast of its own, or of a model that it reads, is all that says which numeric some column is: a value may have more
+    /// digits, which the cast rounds.
+    pub(crate) fn casts_numerics(&self) -> bool {
+        let mut cast = Numerics::cast_only(self.parts().map(|part| &part.numerics));
+        cast.next().is_some()
+    }
+
     /// Which numerics it, and the models that it reads, say that columns are.
     pub(crate) fn numerics(&self) -> impl Iterator<Item = (&String, &ColumnType)> {
-        self.parts().flat_map(|part| &part.numerics)
+        Numerics::said(self.parts().map(|part| &part.numerics))
     }
 
     /// It and the models that it reads.
-    fn parts(&self) -> impl Iterator<Item = &Self> {
+    fn parts(&self) -> impl Iterator<Item = &Self> + Clone {
         let models = self.models.iter().map(|of| &**of);
         std::iter::once(self).chain(models)
     }
@@ -505,6 +509,21 @@ impl<'a> Select<'a> {
                 .flat_map(|table| plan.needs(table).map(|column| (table.as_str(), column)))
         });
         driving.chain(planned)
+    }
+}
+
+/// The only statement, if it is a SELECT.
+///
+/// # Errors
+/// Why it isn't.
+fn only_query(statements: Vec<Statement>) -> Result<Box<Query>, String> {
+    match <[Statement; 1]>::try_from(statements) {
+        Ok([Statement::Query(query)]) => Ok(query),
+        Ok(_) => Err("it is not a SELECT, and nothing else is run".to_owned()),
+        Err(statements) => {
+            let count = statements.len();
+            Err(format!("one SELECT is expected, not {count} statements"))
+        }
     }
 }
 

@@ -484,12 +484,12 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
         ),
         (
             "SELECT relname AS a FROM pg_class, client",
-            Kind::Usage,
+            Kind::Mismatch,
             "line 1, column 26: model `m` cannot be run: `pg_class` does not exist in schema `shop`",
         ),
         (
             "SELECT id AS a FROM others",
-            Kind::Usage,
+            Kind::Mismatch,
             "line 1, column 21",
         ),
         (
@@ -505,7 +505,7 @@ fn what_depends_on_more_than_rows_is_refused_where_it_stands() {
         (
             "SELECT avg(id ORDER BY id) AS a FROM client; DROP TABLE client",
             Kind::Usage,
-            "multiple commands",
+            "one SELECT is expected, not 2 statements",
         ),
         (
             "WITH x AS (DELETE FROM client RETURNING id) SELECT id AS a FROM x",

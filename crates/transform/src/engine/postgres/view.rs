@@ -88,8 +88,16 @@ fn refused(
             missing.join("; ")
         ));
     }
+    if *said.code() == SqlState::SYNTAX_ERROR
+        && let Some(why) = select.is_no_query()
+    {
+        return error_at(model, &model.file, &why);
+    }
     let hint = match said.hint() {
         Some(hint) => format!(" ({hint})"),
+        None if *said.code() == SqlState::DUPLICATE_COLUMN => {
+            ": give one another name with AS".to_owned()
+        }
         None if *said.code() == SqlState::UNDEFINED_TABLE => {
             format!(" in schema `{schema}`: a schema that has it is named with --schema")
         }
