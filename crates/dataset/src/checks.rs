@@ -2,9 +2,10 @@
 
 use crate::column::{ColumnType, LONGEST_NAME_BYTES};
 use crate::dataset::{Dataset, Table};
-use crate::model::{Driving, Model, is_model_name, twice};
+use crate::model::{Driving, Model, is_model_name};
 use crate::nearest::did_you_mean;
 use crate::output_check::{Check, RowCount, Rule};
+use crate::twice::twice;
 
 /// Where in `dataset.toml` something is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,13 @@ impl Model {
             problems.push("`reconcile.key` is empty".to_owned());
         }
         problems.extend(self.wrong_checks());
+        if let Some(chart) = &self.chart {
+            let kind_of = |name: &str| {
+                let mut columns = self.visible_columns();
+                columns.find(|(of, _)| of == name).map(|(_, kind)| *kind)
+            };
+            problems.extend(chart.problems(!self.columns.is_empty(), kind_of));
+        }
         // Without a declaration it is the SELECT that says which there are.
         if !self.columns.is_empty() {
             problems.extend(self.unknown_columns());

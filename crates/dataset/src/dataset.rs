@@ -8,9 +8,10 @@ use crate::column::ColumnType;
 use crate::failure::Kind;
 use crate::load_rules::LoadRules;
 use crate::load_section;
-use crate::model::{Model, twice};
+use crate::model::Model;
 use crate::nearest::did_you_mean;
 use crate::place::Place;
+use crate::twice::twice;
 
 /// A dataset, read and checked.
 #[derive(Debug, Clone, Default)]
@@ -130,6 +131,7 @@ impl Dataset {
     /// # Errors
     /// [`Kind::Usage`] naming the models there are if one is unknown.
     pub fn keep_models(&mut self, names: &[String]) -> anyhow::Result<()> {
+        self.with_those_for_reports();
         let known: Vec<&str> = self
             .models
             .iter()
@@ -145,6 +147,15 @@ impl Dataset {
         }
         self.keep_models_where(|model| names.contains(&model.name));
         Ok(())
+    }
+
+    /// Runs the models that are for reports too.
+    pub fn with_those_for_reports(&mut self) {
+        let beside = std::mem::take(&mut self.beside);
+        let (for_reports, others): (Vec<_>, Vec<_>) =
+            beside.into_iter().partition(|model| model.is_for_report);
+        self.models.extend(for_reports);
+        self.beside = others;
     }
 
     /// Runs these models alone for an output; the others may still be read by them.

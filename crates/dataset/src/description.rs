@@ -7,6 +7,7 @@ use anyhow::Context;
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
+use crate::chart::Chart;
 use crate::checks::Entry;
 use crate::dataset::{Dataset, Table};
 use crate::failure::{Kind, OrFail};
@@ -46,6 +47,9 @@ struct ModelDescription {
     reconcile: Option<Driving>,
     #[serde(rename = "check", default)]
     checks: Vec<CheckDescription>,
+    #[serde(default)]
+    only_in_report: bool,
+    chart: Option<Chart>,
     #[serde(default)]
     columns: toml::Table,
 }
@@ -156,7 +160,10 @@ fn read(folder: &Folder<'_>) -> anyhow::Result<Dataset> {
     let told = contradictions.iter();
     problems.extend(told.map(|(entry, why)| problem(*entry, why)));
     match problems.is_empty() {
-        true => Ok(dataset),
+        true => {
+            dataset.keep_models_where(|model| !model.is_for_report);
+            Ok(dataset)
+        }
         false => Err(Kind::Usage.error(problems.join("\n"))),
     }
 }
@@ -273,6 +280,8 @@ impl ModelDescription {
             stream_place: None,
             driving: self.reconcile,
             checks,
+            chart: self.chart,
+            is_for_report: self.only_in_report,
             ..Model::default()
         }))
     }

@@ -5,6 +5,7 @@
 
 pub mod calendar;
 pub mod cell_rules;
+mod chart;
 mod checks;
 mod column;
 mod dataset;
@@ -18,7 +19,9 @@ mod nearest;
 mod output_check;
 mod place;
 pub mod reference;
+mod twice;
 
+pub use chart::{Chart, ChartKind};
 pub use column::{
     Collation, Column, ColumnType, LONGEST_NAME_BYTES, Letters, MAX_PRECISION, TableSchema,
     TextKind, TextTraits,

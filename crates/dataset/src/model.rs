@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::chart::Chart;
 use crate::column::ColumnType;
 use crate::failure::Kind;
 use crate::output_check::Check;
 use crate::place::Place;
+use crate::twice::twice;
 
 /// The file that describes a dataset.
 pub(crate) const DESCRIPTION: &str = "dataset.toml";
@@ -46,6 +48,10 @@ pub struct Model {
     pub checks: Vec<Check>,
     /// The model whose output it checks: it must give no row, and is written nowhere.
     pub checked_model: Option<String>,
+    /// How a report draws what it gives.
+    pub chart: Option<Chart>,
+    /// Whether a report runs it, and a transform only if it names it.
+    pub is_for_report: bool,
 }
 
 /// What a model is reconciled against.
@@ -151,12 +157,4 @@ pub fn is_of_model_name(character: char) -> bool {
 /// Whether a model may have this name.
 pub fn is_model_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(is_of_model_name)
-}
-
-/// A name that stands twice, if one does.
-pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut names: Vec<&str> = names.collect();
-    names.sort_unstable();
-    let pair = names.windows(2).find(|pair| pair[0] == pair[1])?;
-    Some(pair[0])
 }

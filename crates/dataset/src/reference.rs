@@ -4,6 +4,8 @@
 
 use toml::{Table, Value};
 
+use crate::chart::ChartKind;
+
 /// What an entry may be.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -309,6 +311,12 @@ const MODEL: &[Entry] = &[
         "\"purchase\"",
     ),
     entry(
+        "only_in_report",
+        Kind::Boolean,
+        "Whether `extrato report` runs it, and `transform` only where --model names it.",
+        "false",
+    ),
+    entry(
         "reconcile",
         Kind::Entries(RECONCILE),
         "The table of which every row is written or counted as left out. Leave it out where the model aggregates.",
@@ -318,7 +326,13 @@ const MODEL: &[Entry] = &[
         "columns",
         Kind::ByName(&Kind::ColumnType),
         "What the SELECT gives, in its order, with types; checked. Without it, what it gives.",
-        "customer_name = \"text\"\npurchase_amount = \"numeric(10,2)\"\ncustomer_id = \"integer\"\npurchase_id = \"bigint\"",
+        "customer_name = \"text\"\npurchase_day = \"date\"\npurchase_amount = \"numeric(10,2)\"\ncustomer_id = \"integer\"\npurchase_id = \"bigint\"",
+    ),
+    entry(
+        "chart",
+        Kind::Entries(CHART),
+        "How `extrato report` draws its rows. Those at one place of the chart are added up. Without it, a table alone.",
+        "",
     ),
     entry(
         "check",
@@ -341,6 +355,33 @@ const RECONCILE: &[Entry] = &[
         Kind::ByName(&Kind::Text),
         "Columns whose sums must agree: column of the table = column of the output.",
         "{ amount = \"purchase_amount\" }",
+    ),
+];
+
+const CHART: &[Entry] = &[
+    needed(
+        "kind",
+        Kind::OneOf(&ChartKind::NAMES),
+        "What is drawn: bars, those of several series beside or on top of each other, or lines.",
+        "\"stacked\"",
+    ),
+    needed(
+        "x",
+        Kind::Text,
+        "The column along which the rows stand.",
+        "\"purchase_day\"",
+    ),
+    entry(
+        "y",
+        TEXTS,
+        "The columns that are added up, each a series. Without it, rows are counted.",
+        "[\"purchase_amount\"]",
+    ),
+    entry(
+        "series",
+        Kind::Text,
+        "The column of which each value is a series.",
+        "\"customer_name\"",
     ),
 ];
 
@@ -645,7 +686,7 @@ mod tests {
     fn every_entry_that_is_read_is_in_the_reference_and_no_other() {
         let mut found = Vec::new();
         lists(DATASET, "", "", &mut found);
-        assert_eq!(found.len(), 9, "lists of entries");
+        assert_eq!(found.len(), 10, "lists of entries");
         for (header, entries) in found {
             let mut known: BTreeSet<String> =
                 entries.iter().map(|entry| entry.name.to_owned()).collect();

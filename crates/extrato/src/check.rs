@@ -52,7 +52,8 @@ pub(crate) fn run(
     };
     let (mut models, mut problems) = (Vec::new(), Vec::new());
     for name in names {
-        let dataset = Dataset::open(name)?;
+        let mut dataset = Dataset::open(name)?;
+        dataset.with_those_for_reports();
         models.extend(match &settings {
             None => {
                 let described = describe::describe(&dataset)?;

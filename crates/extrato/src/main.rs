@@ -4,6 +4,7 @@ mod around;
 mod backups;
 mod check;
 mod db;
+mod diagram;
 mod init;
 mod job;
 mod manual;
@@ -11,6 +12,7 @@ mod pipeline;
 mod preview;
 mod progress;
 mod query;
+mod report;
 mod summary;
 mod terminal;
 
@@ -84,6 +86,10 @@ enum Command {
     Init(init::InitArgs),
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::ReportArgs),
+    #[command(after_help = diagram::EXAMPLES)]
+    Diagram(diagram::DiagramArgs),
     #[command(after_help = db::EXAMPLES)]
     Db(db::DbArgs),
     #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
@@ -149,6 +155,8 @@ fn main() -> ExitCode {
             Command::Query(arguments) => query::run(&arguments, &environment, &terminal, &cancel),
             Command::Init(arguments) => init::run(&arguments, &environment, &terminal, &cancel),
             Command::Check(arguments) => check::run(&arguments, &environment, &terminal, &cancel),
+            Command::Report(arguments) => report::run(&arguments, &environment, &terminal, &cancel),
+            Command::Diagram(arguments) => diagram::run(&arguments, &environment, &cancel),
             Command::Db(arguments) => db::run(&arguments, &environment, &terminal),
             Command::Completions(arguments) => manual::completions(&arguments, self::command()),
             Command::Man(arguments) => manual::man(&arguments, self::command()),

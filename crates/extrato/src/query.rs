@@ -12,6 +12,7 @@ use serde::Serialize;
 use transform::cli::LimitArgs;
 use transform::describe;
 use transform::file_args::FileArgs;
+use transform::preview::PREVIEW_ROWS;
 use transform::query::{Asked, Query};
 use transform::{Compression, Format, Layout, ModelReport, Options, Report};
 
@@ -140,7 +141,10 @@ pub(crate) fn run(
             To::Shown | To::Piped => scratch.path().to_owned(),
         },
         layout: Layout::Declared,
-        preview: matches!(to, To::Shown),
+        preview_rows: match to {
+            To::Shown => PREVIEW_ROWS,
+            To::Folder(_) | To::Piped => 0,
+        },
         ..arguments
             .limits
             .options(dataset, Some(&schema), environment)

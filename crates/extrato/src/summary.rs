@@ -88,7 +88,7 @@ fn total(seconds: f64, around: Around) -> f64 {
 }
 
 /// A summary, with what stays behind.
-fn ended(text: &str, around: Around) -> String {
+pub(crate) fn ended(text: &str, around: Around) -> String {
     let text = text.trim_end();
     match around.server {
         Server::Given => text.to_owned(),

@@ -11,6 +11,7 @@ use crate::check::verify::Source;
 use crate::file_args::FileArgs;
 use crate::file_name::FileName;
 use crate::memory::{LEAST_BYTES, default_bytes};
+use crate::preview::PREVIEW_ROWS;
 use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Layout, Options};
 
 /// Shown below the help.
@@ -290,7 +291,7 @@ impl TransformArgs {
         }
         let schema = self.connection.schema.as_deref();
         Ok(Options {
-            preview: self.show,
+            preview_rows: if self.show { PREVIEW_ROWS } else { 0 },
             to_postgres: self.to_postgres.clone(),
             ..self.output.options(dataset, schema, environment)?
         })

@@ -48,7 +48,7 @@
 //!     max_connections: 2,
 //!     memory_bytes: 1 << 30,
 //!     stage: None,
-//!     preview: false,
+//!     preview_rows: 0,
 //!     to_postgres: None,
 //!     engine: Engine::Auto,
 //!     environment: Environment::default(),
@@ -78,6 +78,7 @@ mod marks;
 pub mod memory;
 mod model;
 pub mod options;
+pub mod outline;
 pub mod preview;
 mod pushdown;
 pub mod query;

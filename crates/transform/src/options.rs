@@ -36,8 +36,8 @@ pub struct Options {
     pub memory_bytes: u64,
     /// A folder to keep the tables in, as they were read.
     pub stage: Option<PathBuf>,
-    /// Whether the report has the first rows of each output.
-    pub preview: bool,
+    /// How many of the first rows of each output the report has.
+    pub preview_rows: usize,
     /// The Postgres schema to write the outputs into as tables, besides the files.
     pub to_postgres: Option<String>,
     /// What runs the models.
@@ -123,7 +123,7 @@ impl Options {
             max_connections: 1,
             memory_bytes: default_bytes(),
             stage: None,
-            preview: false,
+            preview_rows: 0,
             to_postgres: None,
             engine: Engine::Auto,
             environment: environment.clone(),

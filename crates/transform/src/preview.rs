@@ -10,7 +10,7 @@ use crate::check::verify::{Form, Rows, fields, value};
 use crate::options::Options;
 use storage::manifest::FileEntry;
 
-/// The most rows that are shown.
+/// How many rows people are shown.
 pub const PREVIEW_ROWS: usize = 20;
 
 /// The first rows of an output, in its order.
@@ -18,7 +18,7 @@ pub const PREVIEW_ROWS: usize = 20;
 pub struct Preview {
     /// The columns of the files, with their types.
     pub columns: Vec<(String, ColumnType)>,
-    /// Up to [`PREVIEW_ROWS`] rows, as text; `None` for NULL.
+    /// As many of the first rows as were asked for, as text; `None` for NULL.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
@@ -40,13 +40,13 @@ impl Preview {
             };
             let mut records = Rows::open(path.clone(), &form)?;
             records.check_names(&path, form.names())?;
-            while rows.len() < PREVIEW_ROWS
+            while rows.len() < options.preview_rows
                 && let Some(record) = records.next()?
             {
                 let text = |field| Some(String::from_utf8_lossy(&value(field)?).into_owned());
                 rows.push(fields(record).map(text).collect());
             }
-            if rows.len() == PREVIEW_ROWS {
+            if rows.len() == options.preview_rows {
                 break;
             }
         }

@@ -363,9 +363,9 @@ impl RunContext<'_> {
             files = written.files.len(),
             "written"
         );
-        let preview = match self.options.preview {
-            true => Some(Preview::read(self.options, model, &target, &written.files)?),
-            false => None,
+        let preview = match self.options.preview_rows {
+            0 => None,
+            _ => Some(Preview::read(self.options, model, &target, &written.files)?),
         };
         let schema = self.options.to_postgres.as_ref();
         let checks = outcomes.iter().map(|outcome| outcome.checked.clone());

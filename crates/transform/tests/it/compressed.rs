@@ -79,7 +79,7 @@ fn what_is_compressed_is_what_is_written_without() {
                         out: out.path().to_owned(),
                         format,
                         dialect: dialect.clone(),
-                        preview: true,
+                        preview_rows: 20,
                         ..compressed(&world, layout.clone(), compression)
                     };
                     let report = world.try_transform(&options).unwrap();

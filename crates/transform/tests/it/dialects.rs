@@ -198,7 +198,7 @@ fn a_null_word_is_never_taken_for_a_value_that_says_the_same() {
             ..Dialect::default()
         };
         let options = Options {
-            preview: true,
+            preview_rows: 20,
             ..in_dialect(&world, Layout::SingleFile, &dialect)
         };
         let report = world.try_transform(&options).unwrap();

@@ -255,7 +255,7 @@ fn other_formats_are_named_and_verified_too() {
     for (format, end) in [(Format::JsonLines, "jsonl"), (Format::Parquet, "parquet")] {
         let options = Options {
             format,
-            preview: true,
+            preview_rows: 20,
             to_postgres: Some("results".to_owned()),
             ..world.options(named(&[], &format!("of/{{id_associado}}.{end}")))
         };

@@ -80,7 +80,7 @@ fn every_type_is_written_as_json_has_it() {
         4
     );
     let options = Options {
-        preview: true,
+        preview_rows: 20,
         ..json_lines(&world, Layout::SingleFile)
     };
     let report = world.try_transform(&options).unwrap();

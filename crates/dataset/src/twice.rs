@@ -1,0 +1,9 @@
+//! Names that stand twice where each may stand once.
+
+/// A name that stands twice, if one does.
+pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    let pair = names.windows(2).find(|pair| pair[0] == pair[1])?;
+    Some(pair[0])
+}

@@ -1,0 +1,23 @@
+//! What a dataset's models give, as a page to look at, and its tables and keys as a diagram.
+//!
+//! `rows` has `transform` run the models and keeps what a page can hold of them, `page` puts that into one HTML file that needs no
+//! network, [`diagram`] draws tables as SVG or writes them as Mermaid.
+//!
+//! ```
+//! use dataset::Dataset;
+//! use report::diagram::{self, Format};
+//!
+//! let tables = transform::outline::of_sql(&Dataset::open("cards")?)?;
+//! let text = diagram::drawn(&tables, "cards", Format::Mermaid);
+//! assert!(text.contains("conta ||--o{ cartao"));
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+pub mod diagram;
+mod page;
+mod rows;
+mod write;
+
+pub use page::{Page, policy};
+pub use rows::{MOST_ROWS, ROWS_OF_LARGE, Shown, shown};
+pub use write::{Written, write};

@@ -1,0 +1,232 @@
+//! The rows of a report: the models run by `transform`, and of each what a page can hold.
+
+use database::{Cancel, Settings};
+use dataset::failure::{Kind, OrFail};
+use dataset::{Chart, ColumnType, Model};
+use serde::Serialize;
+use transform::{Engine, Layout, ModelReport, Options, Report};
+
+/// The most rows of a model that a page holds all of.
+pub const MOST_ROWS: usize = 50_000;
+/// The most bytes of such rows, as text.
+const MOST_BYTES: usize = 4 << 20;
+/// How many of the first rows are shown of a model that has more.
+pub const ROWS_OF_LARGE: usize = 1_000;
+/// The bytes that even those rows may have, at the least one row.
+const BYTES_OF_LARGE: usize = 1 << 20;
+
+/// What a report shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    /// The dataset's name.
+    pub dataset: String,
+    /// The version of the program that ran the models.
+    pub extrato: &'static str,
+    /// When they were run, as `2026-01-31 23:59:59 UTC`.
+    pub made: String,
+    /// The run's identifier.
+    pub run: String,
+    /// The snapshot, as Postgres names it.
+    pub snapshot: String,
+    /// The tables as read.
+    pub tables: Vec<TableRead>,
+    /// The models, in the dataset's order.
+    pub models: Vec<ShownModel>,
+}
+
+/// A table as read.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableRead {
+    /// The table's name.
+    pub table: String,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// A model and its rows.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShownModel {
+    /// The model's name.
+    pub name: String,
+    /// What its SELECT says of itself in the comment that it begins with.
+    pub about: String,
+    /// The SELECT, without that comment.
+    pub sql: String,
+    /// What ran it.
+    pub engine: Engine,
+    /// The columns, with their types.
+    pub columns: Vec<ShownColumn>,
+    /// How it is drawn.
+    pub chart: Option<Chart>,
+    /// How many rows it gives.
+    pub total: u64,
+    /// Whether it gives more rows than these.
+    pub is_cut: bool,
+    /// That its rows are accounted for, in words.
+    pub reconciled: Option<String>,
+    /// How many checks its rows passed.
+    pub checks: usize,
+    /// The rows, each value as the files have it; `None` for NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A column of a model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShownColumn {
+    /// The column's name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+}
+
+/// Runs the models that `options` name and keeps what a page shows of them. Nothing is written into the output folder of `options`.
+///
+/// # Errors
+/// Those of [`transform::run`].
+pub fn shown(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Shown> {
+    let scratch = tempfile::tempdir().or_fail(Kind::Output, || "a folder for the rows")?;
+    let options = Options {
+        out: scratch.path().to_owned(),
+        layout: Layout::SingleFile,
+        preview_rows: MOST_ROWS,
+        stage: None,
+        to_postgres: None,
+        ..options.clone()
+    };
+    let report = transform::run(settings, &options, cancel)?;
+    Ok(of_report(report, &options))
+}
+
+fn of_report(report: Report, options: &Options) -> Shown {
+    let Report {
+        run,
+        snapshot,
+        tables,
+        models,
+        ..
+    } = report;
+    let tables = tables.into_iter().map(|read| TableRead {
+        table: read.table,
+        rows: read.rows,
+    });
+    let described = &options.dataset.models;
+    let models = models.into_iter().filter_map(|report| {
+        let model = described.iter().find(|model| model.name == report.model)?;
+        Some(of_model(model, report))
+    });
+    Shown {
+        dataset: options.dataset.name.clone(),
+        extrato: env!("CARGO_PKG_VERSION"),
+        made: made(&run),
+        snapshot,
+        tables: tables.collect(),
+        models: models.collect(),
+        run,
+    }
+}
+
+fn of_model(model: &Model, report: ModelReport) -> ShownModel {
+    let (columns, mut rows) = match report.preview {
+        Some(preview) => (preview.columns, preview.rows),
+        None => (Vec::new(), Vec::new()),
+    };
+    let is_whole = report.rows <= rows.len() as u64 && within(&rows, MOST_BYTES) == rows.len();
+    if !is_whole {
+        rows.truncate(ROWS_OF_LARGE);
+        rows.truncate(within(&rows, BYTES_OF_LARGE).max(1));
+    }
+    let (about, sql) = commented(&model.sql);
+    let columns = columns.into_iter();
+    ShownModel {
+        name: report.model,
+        about,
+        sql,
+        engine: report.engine,
+        columns: columns
+            .map(|(name, kind)| ShownColumn { name, kind })
+            .collect(),
+        chart: model.chart.clone(),
+        total: report.rows,
+        is_cut: !is_whole,
+        reconciled: report.reconciliation.map(|of| {
+            format!(
+                "{}: {} rows = {} written + {} left out",
+                of.table, of.read.rows, of.written.rows, of.left_out.rows
+            )
+        }),
+        checks: report.checks.len(),
+        rows,
+    }
+}
+
+/// How many of the first rows have no more than so many bytes.
+fn within(rows: &[Vec<Option<String>>], most_bytes: usize) -> usize {
+    let mut bytes = 0;
+    let fits = rows.iter().take_while(|row| {
+        // Quotes and commas around each value.
+        let values = row
+            .iter()
+            .map(|value| value.as_ref().map_or(4, String::len) + 3);
+        bytes += values.sum::<usize>();
+        bytes <= most_bytes
+    });
+    fits.count()
+}
+
+/// The comment that a SELECT begins with, its lines as one, and the SELECT behind it.
+fn commented(sql: &str) -> (String, String) {
+    let mut about: Vec<&str> = Vec::new();
+    let mut rest = sql.trim_start();
+    while let Some(comment) = rest.strip_prefix("--") {
+        let (line, behind) = comment.split_once('\n').unwrap_or((comment, ""));
+        about.push(line.trim());
+        rest = behind.trim_start();
+    }
+    (about.join(" "), rest.trim_end().to_owned())
+}
+
+/// When a run was, as its identifier says: `20260131T235959Z-…`.
+fn made(run: &str) -> String {
+    let digit = |at: std::ops::Range<usize>| run.get(at).unwrap_or_default();
+    format!(
+        "{}-{}-{} {}:{}:{} UTC",
+        digit(0..4),
+        digit(4..6),
+        digit(6..8),
+        digit(9..11),
+        digit(11..13),
+        digit(13..15)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_comment_at_the_head_of_a_select_tells_what_it_is_of() {
+        let sql = "-- One\n--   two.\nSELECT 1 -- three\n";
+        let expected = ("One two.".to_owned(), "SELECT 1 -- three".to_owned());
+        assert_eq!(commented(sql), expected);
+        assert_eq!(
+            commented("SELECT 1"),
+            (String::new(), "SELECT 1".to_owned())
+        );
+        assert_eq!(commented("-- all"), ("all".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_run_says_when_it_was() {
+        assert_eq!(made("20260131T235959Z-17"), "2026-01-31 23:59:59 UTC");
+    }
+
+    #[test]
+    fn rows_are_counted_up_to_so_many_bytes() {
+        let rows = vec![vec![Some("12345".to_owned()), None]; 4];
+        assert_eq!(within(&rows, 15), 1);
+        assert_eq!(within(&rows, 45), 3);
+        assert_eq!(within(&rows, 14), 0);
+        assert_eq!(within(&[], 0), 0);
+    }
+}
