@@ -45,7 +45,6 @@ class Card {
     Object.assign(this, { model, state, keep });
     this.facets = facets(model);
     this.key = `model-${model.name}`;
-    this.searchable = model.rows.map((row) => folded(row.map((value) => value ?? '').join('\u0001')));
     this.isGrouped = model.columns.map(
       (column) => isNumber(column.type) && (/^numeric/.test(column.type) || model.chart?.y.includes(column.name)),
     );
@@ -119,22 +118,23 @@ class Card {
       element('details', {}, element('summary', {}, 'SQL'), element('pre', { tabindex: '0' }, element('code', {}, model.sql))));
   }
 
+  /** The text of each row that is searched, made once a row is searched for. */
+  get searchable() {
+    this.folded ??= this.model.rows.map((row) => folded(row.map((value) => value ?? '').join('\u0001')));
+    return this.folded;
+  }
+
   /** The rows that the filters leave, in the order that was asked for. */
   chosen() {
     const { model, state } = this;
     const wanted = folded(state.q ?? '').split(/\s+/).filter(Boolean);
     const taken = this.choices.filter(({ name }) => state[name]);
-    const rows = model.rows.filter((row, index) =>
+    const isChosen = wanted.length > 0 || taken.length > 0;
+    const rows = !isChosen ? [...model.rows] : model.rows.filter((row, index) =>
       wanted.every((word) => this.searchable[index].includes(word)) && taken.every(({ at, name, code }) => code(row[at]) === state[name]));
     const at = model.columns.findIndex((column) => column.name === state.sort);
     if (at < 0) return rows;
-    const compare = comparison(model.columns[at].type);
-    const turn = state.order === 'desc' ? -1 : 1;
-    // NULL is last either way; equal rows keep the model's order.
-    return rows.sort((one, other) => {
-      if (one[at] === null || other[at] === null) return (one[at] === null) - (other[at] === null);
-      return turn * compare(one[at], other[at]);
-    });
+    return sorted(rows, at, model.columns[at].type, state.order === 'desc' ? -1 : 1);
   }
 
   changed() {

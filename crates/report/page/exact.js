@@ -26,7 +26,7 @@ function sum(texts) {
   const known = texts.filter((text) => text !== null);
   if (known.length === 0) return null;
   if (!known.every((text) => PLAIN.test(text))) return String(known.reduce((all, text) => all + Number(text), 0));
-  const scale = Math.max(...known.map(scaleOf));
+  const scale = known.reduce((most, text) => Math.max(most, scaleOf(text)), 0);
   return unscaled(known.reduce((all, text) => all + scaled(text, scale), 0n), scale);
 }
 
@@ -47,6 +47,19 @@ function comparison(type) {
   if (isNumber(type)) return compareNumbers;
   if (/^(date|time)/.test(type)) return (one, other) => (one < other ? -1 : one > other ? 1 : 0);
   return words.compare;
+}
+
+/** Rows by a column, `turn` -1 for the greatest first. NULL is last either way, and equal rows stay as they were. */
+function sorted(rows, at, type, turn) {
+  const isNull = (row) => row[at] === null;
+  const known = rows.filter((row) => !isNull(row));
+  const isPlain = isNumber(type) && known.every((row) => PLAIN.test(row[at]));
+  const scale = isPlain ? known.reduce((most, row) => Math.max(most, scaleOf(row[at])), 0) : 0;
+  const compare = isPlain ? (one, other) => (one < other ? -1 : one > other ? 1 : 0) : comparison(type);
+  // Read once, not at each comparison.
+  const keyed = known.map((row) => ({ row, key: isPlain ? scaled(row[at], scale) : row[at] }));
+  keyed.sort((one, other) => turn * compare(one.key, other.key));
+  return [...keyed.map(({ row }) => row), ...rows.filter(isNull)];
 }
 
 /** Digits in groups of three, for people: only whole digits before the point are grouped. */

@@ -22,7 +22,10 @@ function writeUrl() {
 }
 
 readUrl();
-const cards = report.models.map((model) => new Card({ ...model, dataset: report.dataset }, states.get(model.name), writeUrl));
+// What has a chart comes first, what is cut last; else the dataset's order.
+const rank = (model) => (model.is_cut ? 2 : model.chart ? 0 : 1);
+const models = [...report.models].sort((one, other) => rank(one) - rank(other));
+const cards = models.map((model) => new Card({ ...model, dataset: report.dataset }, states.get(model.name), writeUrl));
 const showAll = () => cards.forEach((card) => card.show());
 
 const rowsRead = report.tables.reduce((all, table) => all + table.rows, 0);

@@ -7,9 +7,11 @@ use serde::Serialize;
 use transform::{Engine, Layout, ModelReport, Options, Report};
 
 /// The most rows of a model that a page holds all of.
-pub const MOST_ROWS: usize = 50_000;
+pub const MOST_ROWS: usize = 100_000;
 /// The most bytes of such rows, as text.
-const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 8 << 20;
+/// The most bytes of the rows of all models that a page holds all of; the models are taken in their order.
+const MOST_OF_PAGE: usize = 24 << 20;
 /// How many of the first rows are shown of a model that has more.
 pub const ROWS_OF_LARGE: usize = 1_000;
 /// The bytes that even those rows may have, at the least one row.
@@ -111,9 +113,10 @@ fn of_report(report: Report, options: &Options) -> Shown {
         rows: read.rows,
     });
     let described = &options.dataset.models;
+    let mut left_bytes = MOST_OF_PAGE;
     let models = models.into_iter().filter_map(|report| {
         let model = described.iter().find(|model| model.name == report.model)?;
-        Some(of_model(model, report))
+        Some(of_model(model, report, &mut left_bytes))
     });
     Shown {
         dataset: options.dataset.name.clone(),
@@ -126,13 +129,17 @@ fn of_report(report: Report, options: &Options) -> Shown {
     }
 }
 
-fn of_model(model: &Model, report: ModelReport) -> ShownModel {
+/// A model, with all of its rows if these have no more bytes than are left, which they are taken from.
+fn of_model(model: &Model, report: ModelReport, left_bytes: &mut usize) -> ShownModel {
     let (columns, mut rows) = match report.preview {
         Some(preview) => (preview.columns, preview.rows),
         None => (Vec::new(), Vec::new()),
     };
-    let is_whole = report.rows <= rows.len() as u64 && within(&rows, MOST_BYTES) == rows.len();
-    if !is_whole {
+    let bytes: usize = rows.iter().map(|row| bytes_of(row)).sum();
+    let is_whole = report.rows <= rows.len() as u64 && bytes <= MOST_BYTES.min(*left_bytes);
+    if is_whole {
+        *left_bytes -= bytes;
+    } else {
         rows.truncate(ROWS_OF_LARGE);
         rows.truncate(within(&rows, BYTES_OF_LARGE).max(1));
     }
@@ -164,14 +171,18 @@ fn of_model(model: &Model, report: ModelReport) -> ShownModel {
 fn within(rows: &[Vec<Option<String>>], most_bytes: usize) -> usize {
     let mut bytes = 0;
     let fits = rows.iter().take_while(|row| {
-        // Quotes and commas around each value.
-        let values = row
-            .iter()
-            .map(|value| value.as_ref().map_or(4, String::len) + 3);
-        bytes += values.sum::<usize>();
+        bytes += bytes_of(row);
         bytes <= most_bytes
     });
     fits.count()
+}
+
+/// The bytes of a row in a page, with the quotes and commas around its values.
+fn bytes_of(row: &[Option<String>]) -> usize {
+    let values = row.iter();
+    values
+        .map(|value| value.as_ref().map_or(4, String::len) + 3)
+        .sum()
 }
 
 /// The comment that a SELECT begins with, its lines as one, and the SELECT behind it.

@@ -26,7 +26,10 @@ fn every_table_column_and_reference_of_the_datasets_built_in_is_drawn() {
         let mermaid = finish(&mut bare_command(world.folder.path(), &arguments));
         assert_eq!(mermaid.code, 0, "{}", mermaid.stderr);
         let to_file = [&arguments[..], &["--out", "d.svg"]].concat();
-        assert_eq!(finish(&mut bare_command(world.folder.path(), &to_file)).code, 0);
+        assert_eq!(
+            finish(&mut bare_command(world.folder.path(), &to_file)).code,
+            0
+        );
         let svg = fs::read_to_string(svg).unwrap();
         assert!(svg.starts_with("<svg ") && svg.contains("<title") && svg.contains("<desc"));
         let references: usize = tables.iter().map(|table| table.references.len()).sum();
@@ -101,7 +104,9 @@ fn hostile_names_are_texts_and_nothing_else() {
     assert_eq!(names, [false, false, false, true], "{mermaid}");
     // Two references, one of them to itself; what stands in a name is a number.
     assert_eq!(mermaid.matches("--o{ ").count(), 2, "{mermaid}");
-    let svg = world.done(&["diagram", "--dataset", "d", "--format", "svg"]).stdout;
+    let svg = world
+        .done(&["diagram", "--dataset", "d", "--format", "svg"])
+        .stdout;
     assert!(!svg.contains("<script") && svg.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert!(svg.contains("&amp;amp; &#39;of&#39;") && svg.contains("名前"));
     assert_eq!(svg.matches("class=\"link\"").count(), 2);

@@ -25,7 +25,12 @@ fn rows(model: &Value) -> Vec<Vec<Option<String>>> {
 }
 
 /// The rows of a model as Postgres gives them, each value as text, in no order.
-fn of_postgres(world: &World, dataset: &str, sql: &str, columns: usize) -> Vec<Vec<Option<String>>> {
+fn of_postgres(
+    world: &World,
+    dataset: &str,
+    sql: &str,
+    columns: usize,
+) -> Vec<Vec<Option<String>>> {
     let mut client = world.database.connect();
     let path = format!("SET search_path = {dataset}");
     client.batch_execute(&path).unwrap();
@@ -51,7 +56,11 @@ fn every_cell_of_every_model_is_what_postgres_gives() {
         let arguments = ["report", "--dataset", dataset, "--out", "r.html", "--json"];
         let written = world.done(&arguments).json();
         let shown = shown(&world.path("r.html"));
-        assert_eq!(shown["models"].as_array().unwrap().len(), models, "{dataset}");
+        assert_eq!(
+            shown["models"].as_array().unwrap().len(),
+            models,
+            "{dataset}"
+        );
         assert_eq!(shown["snapshot"], written["snapshot"]);
         let mut described = Dataset::open(dataset).unwrap();
         described.with_those_for_reports();
@@ -90,7 +99,8 @@ fn whatever_a_cell_holds_stays_a_cell_and_the_page_asks_no_server() {
                 (1, '</script><script>alert(1)</script>'), (2, NULL), (3, ''), (4, E'\\u2028<!--\\n\"'), (5, '{{script}}')";
     world.database.connect().batch_execute(make).unwrap();
     fs::create_dir(world.path("d")).unwrap();
-    let description = "name = \"d\"\n[[model]]\nname = \"m\"\nfile = \"m.sql\"\norder_by = [\"id\"]\n";
+    let description =
+        "name = \"d\"\n[[model]]\nname = \"m\"\nfile = \"m.sql\"\norder_by = [\"id\"]\n";
     fs::write(world.path("d/dataset.toml"), description).unwrap();
     fs::write(world.path("d/m.sql"), "SELECT id, v FROM t").unwrap();
     world.done(&["report", "--dataset", "d", "--out", "r.html"]);
@@ -115,7 +125,7 @@ fn whatever_a_cell_holds_stays_a_cell_and_the_page_asks_no_server() {
 #[test]
 fn a_model_of_many_rows_is_cut_and_the_page_says_so() {
     let world = World::new();
-    let make = "CREATE SCHEMA d; CREATE TABLE d.t AS SELECT g AS id, g % 7 AS v FROM generate_series(1, 60000) AS g";
+    let make = "CREATE SCHEMA d; CREATE TABLE d.t AS SELECT g AS id, g % 7 AS v FROM generate_series(1, 120000) AS g";
     world.database.connect().batch_execute(make).unwrap();
     fs::create_dir(world.path("d")).unwrap();
     let chart = "[model.chart]\nkind = \"bar\"\nx = \"v\"\n";
@@ -124,26 +134,44 @@ fn a_model_of_many_rows_is_cut_and_the_page_says_so() {
     };
     let description = format!("name = \"d\"\n{}{}", model("most"), model("more"));
     fs::write(world.path("d/dataset.toml"), description).unwrap();
-    fs::write(world.path("d/most.sql"), "SELECT id, v FROM t WHERE id <= 50000").unwrap();
+    fs::write(
+        world.path("d/most.sql"),
+        "SELECT id, v FROM t WHERE id <= 100000",
+    )
+    .unwrap();
     fs::write(world.path("d/more.sql"), "SELECT id, v FROM t").unwrap();
-    let written = world.done(&["report", "--dataset", "d", "--out", "r.html"]).stdout;
-    let line = "more: the first 1,000 of 60,000 rows, without a chart";
+    let written = world
+        .done(&["report", "--dataset", "d", "--out", "r.html"])
+        .stdout;
+    let line = "more: the first 1,000 of 120,000 rows, without a chart";
     assert!(written.contains(line), "{written}");
     let shown = shown(&world.path("r.html"));
     let told: Vec<_> = shown["models"].as_array().unwrap().iter().collect();
-    assert_eq!(rows(told[0]).len(), 50_000);
-    assert_eq!((&told[0]["is_cut"], &told[1]["is_cut"]), (&false.into(), &true.into()));
-    assert_eq!((rows(told[1]).len(), &told[1]["total"]), (1_000, &60_000.into()));
+    assert_eq!(rows(told[0]).len(), 100_000);
+    assert_eq!(
+        (&told[0]["is_cut"], &told[1]["is_cut"]),
+        (&false.into(), &true.into())
+    );
+    assert_eq!(
+        (rows(told[1]).len(), &told[1]["total"]),
+        (1_000, &120_000.into())
+    );
 }
 
 #[test]
 fn a_chart_of_columns_that_are_not_there_is_refused_and_no_file_is_left() {
     let world = World::new();
-    world.database.connect().batch_execute("CREATE SCHEMA d; CREATE TABLE d.t (id int PRIMARY KEY, v text)").unwrap();
+    world
+        .database
+        .connect()
+        .batch_execute("CREATE SCHEMA d; CREATE TABLE d.t (id int PRIMARY KEY, v text)")
+        .unwrap();
     fs::create_dir(world.path("d")).unwrap();
     fs::write(world.path("d/m.sql"), "SELECT id, v FROM t").unwrap();
     let described = |chart: &str| {
-        let text = format!("name = \"d\"\n[[model]]\nname = \"m\"\nfile = \"m.sql\"\n[model.chart]\n{chart}\n");
+        let text = format!(
+            "name = \"d\"\n[[model]]\nname = \"m\"\nfile = \"m.sql\"\n[model.chart]\n{chart}\n"
+        );
         fs::write(world.path("d/dataset.toml"), text).unwrap();
         let finished = world.run(&["report", "--dataset", "d", "--out", "r.html"]);
         assert!(!world.path("r.html").exists());
@@ -184,7 +212,11 @@ fn a_browser_shows_sorts_and_filters_without_an_error_and_its_numbers_are_postgr
         let mut described = Dataset::open(dataset).unwrap();
         described.with_those_for_reports();
         let mut models = serde_json::Map::new();
-        for model in described.models.iter().filter(|model| model.hidden.is_empty()) {
+        for model in described
+            .models
+            .iter()
+            .filter(|model| model.hidden.is_empty())
+        {
             let rows = of_postgres(&world, dataset, &model.sql, model.columns.len());
             models.insert(model.name.clone(), serde_json::json!(rows));
         }

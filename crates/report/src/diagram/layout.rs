@@ -2,6 +2,8 @@
 
 use database::catalogue::inventory::KnownTable;
 
+use super::type_name::type_name;
+
 /// The height of a table's title.
 pub(super) const TITLE: usize = 30;
 /// The height of a column's line.
@@ -120,7 +122,7 @@ fn layers(parents: &[Vec<usize>]) -> Vec<Vec<usize>> {
 fn width(table: &KnownTable) -> usize {
     let count = |text: &str| text.chars().count().min(LONGEST);
     let columns = table.columns.iter();
-    let lines = columns.map(|column| count(&column.name) + count(&column.shown) + 3);
+    let lines = columns.map(|column| count(&column.name) + count(&type_name(table, column)) + 3);
     let widest = lines.max().unwrap_or(0).max(count(&table.name));
     (widest * CHARACTER + 44).max(150)
 }

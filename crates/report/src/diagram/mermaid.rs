@@ -2,6 +2,8 @@
 
 use database::catalogue::inventory::{KnownTable, Reference};
 
+use super::type_name::type_name;
+
 /// The tables as the text of an erDiagram: every table with its columns, and a line for each reference to one that is shown.
 pub(super) fn drawn(tables: &[KnownTable]) -> String {
     let mut text = "erDiagram\n".to_owned();
@@ -24,7 +26,10 @@ pub(super) fn drawn(tables: &[KnownTable]) -> String {
                 true => String::new(),
                 false => format!(" \"{}\"", escaped(&column.name)),
             };
-            text += &format!("        {} {name}{marks}{comment}\n", word(&column.shown));
+            text += &format!(
+                "        {} {name}{marks}{comment}\n",
+                word(&type_name(table, column))
+            );
         }
         text += "    }\n";
     }

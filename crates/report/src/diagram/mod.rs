@@ -3,6 +3,7 @@
 mod layout;
 mod mermaid;
 mod svg;
+mod type_name;
 
 use database::catalogue::inventory::KnownTable;
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use database::catalogue::inventory::{KnownColumn, KnownTable, Reference};
 
 use super::layout::{LINE, LONGEST, Layout, Place, TITLE, placed};
+use super::type_name::type_name;
 
 /// The colours of a picture, light and dark.
 pub const STYLE: &str = include_str!("../../page/diagram.css");
@@ -171,7 +172,7 @@ fn line(
         x + 32,
         escaped(&cut(&column.name)),
         x + width - 10,
-        escaped(&cut(&column.shown)),
+        escaped(&cut(&type_name(table, column))),
     );
 }
 
