@@ -42,7 +42,7 @@ function parsed(text) {
 }
 
 const inOrder = (rows) => rows.map((row) => JSON.stringify(row)).sort();
-const asPostgres = (rows) => rows.map((row) => row.map((value) => value?.replace(/^(\d{4}-\d\d-\d\d)T/, '$1 ') ?? null));
+const asPostgres = (rows) => rows.map((row) => row.map((value) => value?.replace(/^(\d{4}-\d\d-\d\d)T(?=\d\d:)/, '$1 ') ?? null));
 
 async function downloaded(page, card, name) {
   const [download] = await Promise.all([page.waitForEvent('download'), card.getByRole('button', { name }).click()]);
@@ -85,7 +85,7 @@ async function tried(page, name, expected) {
   await page.reload();
   assert.equal(await card.getByLabel('Filter rows').inputValue(), word);
   await card.getByRole('button', { name: 'Reset' }).click();
-  assert.equal(new URL(page.url()).hash, '');
+  assert.ok(!page.url().includes(`${name}.`), page.url());
 
   const next = card.getByRole('button', { name: 'Next rows' });
   if (rows.length > 12) {
