@@ -63,8 +63,10 @@ function charted(model, rows) {
     const last = (name) => (name === NONE ? 1 : 0);
     categories.sort((one, other) => last(one) - last(other) || compare(one, other));
   }
+  // A number says nothing without the name of its column.
+  const called = (name) => (by < 0 ? label(name) : isNumber(columns[by].type) ? `${label(chart.series)} ${name}` : name);
   const series = names.map((name) => ({
-    name: label(name),
+    name: called(name),
     values: categories.map((category) => sum(cells.get(category).get(name) ?? [])),
   }));
   if (others.length) {

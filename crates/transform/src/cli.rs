@@ -221,7 +221,8 @@ impl VerifyArgs {
                 false => Ok(None),
             };
         }
-        let dataset = Dataset::open(&self.dataset)?;
+        let mut dataset = Dataset::open(&self.dataset)?;
+        dataset.with_those_for_reports();
         let schema = self.connection.schema.as_deref();
         Ok(Some(Source {
             schema: dataset.schema(schema).to_owned(),
