@@ -1,0 +1,9 @@
+//! The service over real connections, on a real server.
+
+mod bodies;
+mod clients;
+mod keys;
+mod repeats;
+mod rows;
+mod server_rules;
+mod world;
