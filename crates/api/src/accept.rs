@@ -3,13 +3,17 @@
 //! `axum::serve` has no timeout for the head of a request, and hyper-util's automatic builder reads the version without one: a
 //! client that sends nothing would keep its connection for ever. So connections are served by hyper's own builder.
 
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::{self, Either};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +27,10 @@ const HEAD_BYTES: usize = 32 << 10;
 const MOST_HEADERS: usize = 64;
 /// The pause after a connection could not be accepted, as where no file is left to open.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The address that a request came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Serves connections until `stop` says so, and then those that are open until they end, for the grace that the limits give.
 pub(crate) async fn serve(
@@ -45,8 +53,10 @@ pub(crate) async fn serve(
             Either::Right(_) => break,
         };
         match accepted {
-            (Ok(place), Ok((stream, _))) => {
-                let connection = connection(stream, router.clone(), limits.head, stop.clone());
+            (Ok(place), Ok((stream, peer))) => {
+                let peer = Peer(peer.ip().to_canonical());
+                let serving = (stream, peer, router.clone());
+                let connection = connection(serving, limits.head, stop.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(place);
@@ -67,19 +77,23 @@ pub(crate) async fn serve(
 }
 
 async fn connection(
-    stream: TcpStream,
-    router: Router,
+    (stream, peer, router): (TcpStream, Peer, Router),
     head: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
     // A small answer is not to wait for a next one.
     let _ = stream.set_nodelay(true);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
     let stopped = async {
         // An error says that nobody can stop the service any more.

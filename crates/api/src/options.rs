@@ -16,6 +16,8 @@ pub struct ServeOptions {
     pub datasets: Vec<(Dataset, String)>,
     /// Where connections are accepted.
     pub listen: SocketAddr,
+    /// Whether requests need a key; without one only this machine's own address may be listened on.
+    pub needs_key: bool,
     /// How many sessions of the database are used at most.
     pub sessions: usize,
     /// What a request may take.
@@ -28,6 +30,7 @@ impl ServeOptions {
         Self {
             datasets,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
+            needs_key: true,
             sessions: 8,
             limits: Limits::default(),
         }
@@ -49,6 +52,13 @@ impl ServeOptions {
                     dataset.name
                 )));
             }
+        }
+        if !self.needs_key && !self.listen.ip().is_loopback() {
+            return Err(Kind::Usage.error(format!(
+                "--no-auth would let everybody who reaches {} write: leave it out and make keys (extrato keys create), or \
+                 listen on 127.0.0.1",
+                self.listen
+            )));
         }
         if self.sessions == 0 {
             return Err(Kind::Usage.error("--connections 0: give at least 1"));

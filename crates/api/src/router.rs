@@ -16,7 +16,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use values::text::printable;
 
+use crate::accept::Peer;
+use crate::access::{Access, Caller};
 use crate::insert::request::{Done, Insertion, Judged};
+use crate::keys::Right;
 use crate::options::Limits;
 use crate::pool::Pool;
 use crate::problem::{self, Problem};
@@ -37,6 +40,7 @@ const LONG_BYTES: usize = 256 << 10;
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) datasets: BTreeMap<String, ServedTables>,
+    pub(crate) access: Access,
     pub(crate) pool: Arc<Pool>,
     pub(crate) limits: Limits,
     /// Held by each request that inserts: once all of these are dropped, none runs any more.
@@ -55,6 +59,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/{dataset}/{table}", post(insert))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), guarded))
         .layer(middleware::from_fn(around))
         .with_state(shared)
 }
@@ -93,6 +98,30 @@ async fn around(mut request: Request, next: Next) -> Response<Body> {
         "answered"
     );
     answer
+}
+
+/// Lets in who has a key; everybody may ask whether the service lives.
+async fn guarded(
+    State(shared): State<Arc<Shared>>,
+    Extension(id): Extension<RequestId>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    if matches!(request.uri().path(), "/healthz" | "/readyz") {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    match shared.access.caller(headers, peer, &shared.pool).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => {
+            tracing::warn!(request = &*id.0, %peer, "refused: {}", problem.name());
+            problem.answer(&id.0)
+        }
+    }
 }
 
 async fn healthz() -> &'static str {
@@ -141,10 +170,11 @@ fn unknown(detail: impl Into<String>) -> Problem {
 async fn insert(
     State(shared): State<Arc<Shared>>,
     Extension(id): Extension<RequestId>,
+    Extension(caller): Extension<Caller>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response<Body> {
-    match inserted(&shared, &id, path, request).await {
+    match inserted(&shared, &id, caller, path, request).await {
         Ok(done) => answer(done, &id.0),
         Err(problem) => {
             tracing::debug!(request = &*id.0, "refused: {}", problem.name());
@@ -156,12 +186,14 @@ async fn insert(
 async fn inserted(
     shared: &Arc<Shared>,
     id: &RequestId,
+    caller: Caller,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Done, Problem> {
     let Ok(Path((dataset, table))) = path else {
         return Err(unknown("there is no table of this name"));
     };
+    caller.check(&dataset, Right::Write)?;
     let served = shared.datasets.get(&dataset);
     let served = served.and_then(|served| served.get(&table));
     let Some(served) = served.map(Arc::clone) else {
@@ -178,7 +210,7 @@ async fn inserted(
     };
     let bytes = form.read(body, &shared.limits).await?;
     let repeatable = key.map(|key| Repeatable {
-        client: String::new(),
+        client: caller.name,
         key,
         sum: sum(&dataset, &table, &asked, form.form, &bytes),
     });

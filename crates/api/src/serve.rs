@@ -10,6 +10,7 @@ use dataset::failure::{Kind, OrFail};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::access::Access;
 use crate::options::ServeOptions;
 use crate::pool::Pool;
 use crate::router::{Shared, router};
@@ -65,9 +66,15 @@ pub fn serve(
         let address = listener.local_addr().context("the address")?;
         listening(address);
         tracing::info!("serving on http://{address}");
+        if !options.needs_key {
+            tracing::warn!(
+                "everybody on this machine may write: --no-auth lets requests in without a key"
+            );
+        }
         let (running, mut finished) = mpsc::channel(1);
         let shared = Arc::new(Shared {
             datasets,
+            access: Access::new(options.needs_key),
             pool: Arc::new(Pool::new(
                 settings.clone(),
                 options.sessions,

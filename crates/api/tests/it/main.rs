@@ -1,5 +1,6 @@
 //! The service over real connections, on a real server.
 
+mod access;
 mod bodies;
 mod clients;
 mod keys;

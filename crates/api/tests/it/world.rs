@@ -28,9 +28,19 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a service.
-    pub(crate) fn start(settings: &Settings, mut options: ServeOptions) -> Self {
+    /// Starts a service that lets everybody in.
+    pub(crate) fn start(settings: &Settings, options: ServeOptions) -> Self {
+        Self::start_with(settings, options, false)
+    }
+
+    /// Starts a service that may need a key.
+    pub(crate) fn start_with(
+        settings: &Settings,
+        mut options: ServeOptions,
+        needs_key: bool,
+    ) -> Self {
         options.listen.set_port(0);
+        options.needs_key &= needs_key;
         let (cancel, settings) = (Cancel::default(), settings.clone());
         let of_thread = cancel.clone();
         let (told, address) = mpsc::channel();
