@@ -31,12 +31,12 @@ pub(crate) fn keys(
     if let Some(new) = action.new_key() {
         let key = keys::create(&settings, &new, cancel)?;
         let answer = json!({"name": new.name, "key": key});
-        return terminal.answer(&answer, || format!("{key}\n"));
+        return terminal.answer(&answer, || key.clone());
     }
     match action {
         KeysAction::Revoke { name, .. } => {
             keys::revoke(&settings, name, cancel)?;
-            print(&format!("{name} is revoked\n"))
+            print(&format!("{name} is revoked"))
         }
         _ => {
             let listed = keys::list(&settings, cancel)?;
@@ -48,9 +48,9 @@ pub(crate) fn keys(
                         (None, None) => "does not expire".to_owned(),
                     };
                     let scopes = key.scopes.join(" ");
-                    format!("{}  {scopes}  created {}  {state}\n", key.name, key.created)
+                    format!("{}  {scopes}  created {}  {state}", key.name, key.created)
                 });
-                lines.collect()
+                lines.collect::<Vec<_>>().join("\n")
             })
         }
     }

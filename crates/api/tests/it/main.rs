@@ -4,6 +4,7 @@ mod access;
 mod bodies;
 mod clients;
 mod keys;
+mod page;
 mod repeats;
 mod rows;
 mod server_rules;
