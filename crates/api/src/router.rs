@@ -18,6 +18,7 @@ use values::text::printable;
 
 use crate::accept::Peer;
 use crate::access::{Access, Caller};
+use crate::insert::gather::Gatherer;
 use crate::insert::request::{Done, Insertion, Judged};
 use crate::keys::Right;
 use crate::options::Limits;
@@ -41,6 +42,7 @@ const LONG_BYTES: usize = 256 << 10;
 pub(crate) struct Shared {
     pub(crate) datasets: BTreeMap<String, ServedTables>,
     pub(crate) access: Access,
+    pub(crate) gatherer: Gatherer,
     pub(crate) pool: Arc<Pool>,
     pub(crate) limits: Limits,
     /// Held by each request that inserts: once all of these are dropped, none runs any more.
@@ -239,7 +241,13 @@ async fn inserted(
     // In a task of its own: a client that goes away drops this one, and must not stop the transaction half-way.
     let of_task = Arc::clone(shared);
     let task = tokio::spawn(async move {
-        let done = insertion.run(&of_task.pool, &of_task.limits).await;
+        let Shared {
+            gatherer,
+            pool,
+            limits,
+            ..
+        } = &*of_task;
+        let done = gatherer.run(insertion, pool, limits).await;
         drop(running);
         done
     });

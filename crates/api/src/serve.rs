@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::Access;
+use crate::insert::gather::Gatherer;
 use crate::options::ServeOptions;
 use crate::pool::Pool;
 use crate::router::{Shared, router};
@@ -75,6 +76,7 @@ pub fn serve(
         let shared = Arc::new(Shared {
             datasets,
             access: Access::new(options.needs_key),
+            gatherer: Gatherer::default(),
             pool: Arc::new(Pool::new(
                 settings.clone(),
                 options.sessions,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use database::transaction;
 use loader::OnDuplicate;
-use tokio_postgres::Error;
+use tokio_postgres::{Client, Error};
 
 use crate::insert::answer::{self, Subject};
 use crate::insert::attempt::{Attempt, Trouble};
@@ -77,7 +77,7 @@ pub(crate) struct Done {
 }
 
 /// Why a try ended.
-enum Failed {
+pub(crate) enum Failed {
     /// For good.
     Problem(Problem),
     /// The server refuses a row.
@@ -119,12 +119,7 @@ impl Insertion {
                 }
                 Err(Failed::Unknown(error)) => {
                     tracing::error!(request = self.request, "the commit failed: {error}");
-                    return Err(Problem::new(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        "outcome-unknown",
-                        "the connection to the database was lost as the rows were committed, so they may be in the table or \
-                         not: send the request again under the same Idempotency-Key, or with on_duplicate=skip",
-                    ));
+                    return Err(unknown_outcome());
                 }
                 Err(Failed::Undone(error)) => {
                     let what = meaning(&error);
@@ -178,11 +173,7 @@ impl Insertion {
         limits: &Limits,
         careful: bool,
     ) -> Result<Done, Failed> {
-        let mut opening = Some(format!(
-            "{}; SET LOCAL statement_timeout = {}",
-            transaction::begin_writing(),
-            limits.statement.as_millis()
-        ));
+        let mut opening = Some(self::opening(limits));
         if let (Some(repeatable), Some(begin)) = (&self.repeatable, &opening) {
             match repeatable.find(&lent.session.client, begin).await? {
                 Before::Nothing => opening = None,
@@ -235,36 +226,63 @@ impl Insertion {
                 }
             }
         }
-        let rejects = Rejects {
-            schema: &self.table.schema,
-            table: &self.table.target.table,
-            request: &self.request,
-            outcomes: &outcomes,
-        };
-        rejects.write(client, |row| self.rows.text(row)).await?;
-        let given = answer::of(
-            &Subject {
-                request: &self.request,
-                dataset: &self.dataset,
-                table: &self.table.target.table,
-            },
-            &outcomes,
-        );
+        let given = self.told(client, &outcomes).await?;
         if let Some(repeatable) = &self.repeatable {
             repeatable.keep(client, &given).await?;
         }
-        client.batch_execute("COMMIT").await.map_err(|error| {
-            // What the server says of a commit, it says instead of doing it.
-            match error.as_db_error().is_some() && meaning(&error) != Meaning::SessionLost {
-                true => Failed::Undone(error),
-                false => Failed::Unknown(error),
-            }
-        })?;
+        commit(client).await?;
         Ok(Done {
             given,
             is_repeated: false,
         })
     }
+
+    /// Records the rejects among the outcomes of the rows, and makes the answer.
+    pub(crate) async fn told(&self, client: &Client, outcomes: &[Outcome]) -> Result<Given, Error> {
+        let rejects = Rejects {
+            schema: &self.table.schema,
+            table: &self.table.target.table,
+            request: &self.request,
+            outcomes,
+        };
+        rejects.write(client, |row| self.rows.text(row)).await?;
+        let subject = Subject {
+            request: &self.request,
+            dataset: &self.dataset,
+            table: &self.table.target.table,
+        };
+        Ok(answer::of(&subject, outcomes))
+    }
+}
+
+/// The statements that begin the transaction of a request.
+pub(crate) fn opening(limits: &Limits) -> String {
+    format!(
+        "{}; SET LOCAL statement_timeout = {}",
+        transaction::begin_writing(),
+        limits.statement.as_millis()
+    )
+}
+
+/// Commits.
+pub(crate) async fn commit(client: &Client) -> Result<(), Failed> {
+    client.batch_execute("COMMIT").await.map_err(|error| {
+        // What the server says of a commit, it says instead of doing it.
+        match error.as_db_error().is_some() && meaning(&error) != Meaning::SessionLost {
+            true => Failed::Undone(error),
+            false => Failed::Unknown(error),
+        }
+    })
+}
+
+/// The problem of rows of which cannot be told whether they are in the table.
+pub(crate) fn unknown_outcome() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "outcome-unknown",
+        "the connection to the database was lost as the rows were committed, so they may be in the table or not: send the \
+         request again under the same Idempotency-Key, or with on_duplicate=skip",
+    )
 }
 
 /// What an error of the server means for the request.

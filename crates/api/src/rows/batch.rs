@@ -14,7 +14,7 @@ use crate::table::ServedTable;
 pub(crate) type Defaults = Box<[u16]>;
 
 /// A row of a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct BatchRow {
     /// Whether the row has values at all; one that has none is judged no further.
     pub(crate) is_row: bool,
@@ -58,6 +58,44 @@ pub(crate) struct Batch {
     pub(crate) columns: Vec<ColumnValues>,
     /// The lists of columns without a value that rows have.
     pub(crate) defaults: Vec<Defaults>,
+}
+
+impl Batch {
+    /// The rows of several batches of one table, one behind the other.
+    pub(crate) fn joined<'b>(batches: impl Iterator<Item = &'b Batch> + Clone) -> Self {
+        let columns = batches
+            .clone()
+            .next()
+            .map_or(0, |batch| batch.columns.len());
+        let mut joined = Self {
+            rows: Vec::new(),
+            columns: (0..columns).map(|_| ColumnValues::default()).collect(),
+            defaults: Vec::new(),
+        };
+        for batch in batches {
+            for (all, column) in joined.columns.iter_mut().zip(&batch.columns) {
+                let before = all.bytes.len() as u32;
+                all.bytes.extend_from_slice(&column.bytes);
+                all.ends.extend(column.ends.iter().map(|end| before + end));
+            }
+            let places: Vec<usize> = batch
+                .defaults
+                .iter()
+                .map(|defaults| {
+                    let known = joined.defaults.iter().position(|known| known == defaults);
+                    known.unwrap_or_else(|| {
+                        joined.defaults.push(defaults.clone());
+                        joined.defaults.len() - 1
+                    })
+                })
+                .collect();
+            joined.rows.extend(batch.rows.iter().map(|row| BatchRow {
+                defaults: places.get(row.defaults).copied().unwrap_or_default(),
+                ..row.clone()
+            }));
+        }
+        joined
+    }
 }
 
 /// Makes a batch, row by row.

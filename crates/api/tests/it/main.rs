@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod clients;
+mod gathering;
 mod keys;
 mod page;
 mod repeats;

@@ -10,7 +10,8 @@ use testkit::Database;
 use crate::world::{Service, hiring};
 
 /// Prints the status alone, whatever else an example asks for.
-const STATUS_ALONE: &str = r#"curl() { command curl --silent --output /dev/null --write-out '%{http_code}\n' "$@"; }"#;
+const STATUS_ALONE: &str =
+    r#"curl() { command curl --silent --output /dev/null --write-out '%{http_code}\n' "$@"; }"#;
 
 #[test]
 fn the_examples_of_the_page_get_the_statuses_that_it_names() {
@@ -45,5 +46,10 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
         .expect("sh");
     let statuses = String::from_utf8(run.stdout).expect("UTF-8");
     let statuses: Vec<&str> = statuses.lines().collect();
-    assert_eq!(statuses, expected, "{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(
+        statuses,
+        expected,
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
 }
