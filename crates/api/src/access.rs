@@ -118,7 +118,7 @@ impl Access {
                 let keys = self.keys(pool, FRESH).await?;
                 match find(&keys, &secret) {
                     // It may be a key that was made since.
-                    None => find(&*self.keys(pool, Duration::ZERO).await?, &secret),
+                    None => find(&self.keys(pool, Duration::ZERO).await?, &secret),
                     found => found,
                 }
             }
