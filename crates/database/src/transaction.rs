@@ -62,6 +62,12 @@ pub fn reading<T>(
     done.and_then(|done| end.map(|()| done))
 }
 
+/// The statements that begin a transaction that writes, for an asynchronous client whose session is its own: the statements
+/// that are prepared in it stay.
+pub fn begin_writing() -> String {
+    opening(READ_WRITE)
+}
+
 /// The statements that begin a transaction of a mode, and take no snapshot.
 pub(crate) fn opening(mode: &str) -> String {
     format!("BEGIN {mode}; {SETTINGS}")

@@ -13,6 +13,7 @@ mod preview;
 mod progress;
 mod query;
 mod report;
+mod service;
 mod summary;
 mod terminal;
 
@@ -82,6 +83,10 @@ enum Command {
     Backup(backup::cli::BackupArgs),
     #[command(after_help = backup::cli::RESTORE_EXAMPLES)]
     Restore(backup::cli::RestoreArgs),
+    #[command(after_help = api::cli::EXAMPLES)]
+    Serve(api::cli::ServeArgs),
+    #[command(after_help = api::cli::KEYS_EXAMPLES)]
+    Keys(api::cli::KeysArgs),
     #[command(after_help = init::EXAMPLES)]
     Init(init::InitArgs),
     #[command(after_help = check::EXAMPLES)]
@@ -152,6 +157,8 @@ fn main() -> ExitCode {
             Command::Restore(arguments) => {
                 backups::restore(&arguments, &environment, &terminal, &cancel)
             }
+            Command::Serve(arguments) => service::serve(&arguments, &environment, &cancel),
+            Command::Keys(arguments) => service::keys(&arguments, &environment, &terminal, &cancel),
             Command::Query(arguments) => query::run(&arguments, &environment, &terminal, &cancel),
             Command::Init(arguments) => init::run(&arguments, &environment, &terminal, &cancel),
             Command::Check(arguments) => check::run(&arguments, &environment, &terminal, &cancel),

@@ -224,7 +224,8 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 
 /// Our own crates' events, and others' warnings.
 fn is_wanted(metadata: &Metadata<'_>) -> bool {
-    const OURS: [&str; 8] = [
+    const OURS: [&str; 9] = [
+        "api",
         "extrato",
         "dataset",
         "database",

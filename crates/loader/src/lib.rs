@@ -60,8 +60,9 @@ mod keys;
 mod load;
 mod options;
 mod report;
+pub mod request;
 pub mod rules;
-mod target;
+pub mod target;
 mod write;
 
 pub use load::{check, load};

@@ -139,6 +139,20 @@ impl Settings {
         })
     }
 
+    /// Connects the asynchronous client for a session of its own, on the runtime of the caller.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_session(&self) -> anyhow::Result<tokio_postgres::Client> {
+        let client = self.connect_async(None).await?.client;
+        let messages = client
+            .simple_query("SHOW server_version_num")
+            .await
+            .map_err(|error| self.explain(error, None))?;
+        check_version(&messages)?;
+        Ok(client)
+    }
+
     /// Connects the asynchronous client, which COPY out of the server needs.
     pub(crate) async fn connect_async(
         &self,

@@ -74,6 +74,7 @@ fn crates_know_those_below_them_and_no_job_another_job() {
             "database" => &["dataset"],
             "values" | "storage" => &["dataset", "database"],
             "report" => &["dataset", "database", "transform"],
+            "api" => &["dataset", "database", "values", "storage", "loader"],
             _ => &["dataset", "database", "values", "storage"],
         };
         let manifest = text(&format!("crates/{name}/Cargo.toml"));
@@ -92,6 +93,7 @@ fn crates_know_those_below_them_and_no_job_another_job() {
             "values" | "storage" | "backup" => &["polars", "connectorx", "fake"],
             "generator" => &["polars", "connectorx"],
             "transform" => &["fake", "rand"],
+            "api" => &["polars", "connectorx", "fake"],
             _ => &[],
         };
         for dependency in inherited(manifest) {

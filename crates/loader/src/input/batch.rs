@@ -71,32 +71,11 @@ impl RowPlan {
             let fields = records.fields_of(record);
             let before = violations.len();
             let broken = |violation| (index as u32, violation);
-            let raw = &bytes[record.start as usize..record.end as usize];
-            if let Some(violation) = self.unfit(record, fields, raw) {
-                violations.push(broken(violation));
+            let mut breaks = |violation| violations.push(broken(violation));
+            let Some(values) = self.row(record, fields, bytes, has_nul, &mut breaks) else {
                 keys.extend(self.keys.iter().map(|_| Key::Null));
                 ends.push(encoder.bytes().len() as u32);
                 continue;
-            }
-            if has_nul {
-                violations.extend(self.nul(bytes, fields).map(broken));
-            }
-            let cells = (0..self.fields.len()).map(|column| self.cell(column, fields, bytes));
-            let values = match self.rows.check(cells) {
-                Ok(values) => {
-                    violations.extend(self.half_null(&values).map(broken));
-                    values
-                }
-                Err(BrokenRow {
-                    violations: more,
-                    values,
-                }) => {
-                    match self.is_empty(raw) {
-                        true => violations.push(broken(of_row(Rule::Shape, EMPTY_ROW.to_owned()))),
-                        false => violations.extend(more.into_iter().map(broken)),
-                    }
-                    values
-                }
             };
             keys.extend(
                 self.keys
@@ -121,6 +100,40 @@ impl RowPlan {
             }
             ends.push(encoder.bytes().len() as u32);
         }
+    }
+
+    /// The values of a record, with NULL in place of the broken ones; `None` for a record that is not a row at all. Tells
+    /// every rule that the record breaks.
+    pub(crate) fn row<'a>(
+        &self,
+        record: &Record,
+        fields: &[Field],
+        bytes: &'a [u8],
+        has_nul: bool,
+        breaks: &mut dyn FnMut(Violation),
+    ) -> Option<Vec<Value<'a>>> {
+        let raw = &bytes[record.start as usize..record.end as usize];
+        if let Some(violation) = self.unfit(record, fields, raw) {
+            breaks(violation);
+            return None;
+        }
+        if has_nul {
+            self.nul(bytes, fields).for_each(&mut *breaks);
+        }
+        let cells = (0..self.fields.len()).map(|column| self.cell(column, fields, bytes));
+        Some(match self.rows.check(cells) {
+            Ok(values) => {
+                self.half_null(&values).for_each(&mut *breaks);
+                values
+            }
+            Err(BrokenRow { violations, values }) => {
+                match self.is_empty(raw) {
+                    true => breaks(of_row(Rule::Shape, EMPTY_ROW.to_owned())),
+                    false => violations.into_iter().for_each(&mut *breaks),
+                }
+                values
+            }
+        })
     }
 
     fn encode(&self, values: &[Value<'_>], encoder: &mut RowEncoder) {
@@ -148,7 +161,7 @@ impl RowPlan {
             Cow::Borrowed(bytes) => decoded(bytes, self.encoding),
             Cow::Owned(bytes) => match decoded(&bytes, self.encoding) {
                 Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
-                Cell::Null => Cell::Null,
+                Cell::Null | Cell::Default => Cell::Null,
                 Cell::Undecodable => Cell::Undecodable,
             },
         };

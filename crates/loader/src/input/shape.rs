@@ -8,7 +8,7 @@ use values::value::Value;
 
 use crate::input::header::counted;
 use crate::input::row_plan::RowPlan;
-use crate::rules::row::{BLANKS, QUOTE_BEHIND_BLANK};
+use crate::rules::row::{BLANKS, QUOTE_BEHIND_BLANK, half_null, holds_nul};
 
 /// A mark that the second of two files has where they were put together.
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -21,20 +21,12 @@ impl RowPlan {
         &'a self,
         values: &'a [Value<'a>],
     ) -> impl Iterator<Item = Violation> + 'a {
-        let halves = self.match_full.iter().filter(|columns| {
+        self.match_full.iter().filter_map(|columns| {
             let nulls = columns.iter().filter(|column| values[**column].is_null());
-            (1..columns.len()).contains(&nulls.count())
-        });
-        halves.map(|columns| {
             let names = columns
                 .iter()
                 .map(|column| &*self.rows.columns[*column].name);
-            let names = names.collect::<Vec<_>>().join(", ");
-            Violation {
-                message: format!("either all or none of {names} may be NULL (MATCH FULL)"),
-                column: names,
-                rule: Rule::Reference,
-            }
+            half_null(&names.collect::<Vec<_>>(), nulls.count())
         })
     }
 
@@ -126,11 +118,7 @@ impl RowPlan {
                 let field = &fields[**field];
                 memchr(0, &bytes[field.start as usize..field.end as usize]).is_some()
             });
-        holding.map(|(_, column)| Violation {
-            column: column.name.clone(),
-            rule: Rule::Nul,
-            message: "holds a NUL byte".to_owned(),
-        })
+        holding.map(|(_, column)| holds_nul(&column.name))
     }
 }
 

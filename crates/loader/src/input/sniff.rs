@@ -10,6 +10,8 @@
 //!    noticing. What is neither is refused, with a hint where another delimiter would fit, or where a later line looks like
 //!    the header.
 
+use std::io::Read;
+
 use database::copy::write::RowForm;
 use dataset::encoding::Encoding;
 use dataset::failure::Kind;
@@ -45,24 +47,34 @@ pub(crate) struct SniffedFile {
     /// Which of the target's references follow the unique keys.
     pub(crate) references: Vec<usize>,
     pub(crate) notes: Vec<String>,
-    pub(crate) watch: Watch,
 }
 
 /// Opens a file for a table and looks at its beginning.
 ///
 /// # Errors
 /// [`Kind::Usage`] if the file cannot be read; [`Kind::Mismatch`] if it is not one of the table.
-pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFile> {
+pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<(SniffedFile, Watch)> {
     let opened = source.open()?;
     let watch = opened.watch();
-    let name = source.name();
+    let compressed = opened
+        .compression
+        .map(|how| format!("is compressed with {how}"));
+    let mut file = of(source.name(), opened.bytes, target)?;
+    file.notes.splice(..0, compressed);
+    Ok((file, watch))
+}
+
+/// Looks at the beginning of bytes that are rows of a table.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn of(
+    name: String,
+    bytes: Box<dyn Read + Send>,
+    target: &Target,
+) -> anyhow::Result<SniffedFile> {
     let mut notes = Vec::new();
-    notes.extend(
-        opened
-            .compression
-            .map(|how| format!("is compressed with {how}")),
-    );
-    let mut decoded = decode::decoded(&name, opened.bytes, target.rules.encoding)?;
+    let mut decoded = decode::decoded(&name, bytes, target.rules.encoding)?;
     notes.append(&mut decoded.notes);
     let Decoded {
         mut bytes,
@@ -161,7 +173,6 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<SniffedFi
         unique,
         references,
         notes,
-        watch,
     })
 }
 

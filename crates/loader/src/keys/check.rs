@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::load_rules::Missing;
-use values::rule::{Rule, Violation};
+use values::rule::Violation;
 
 use crate::keys::results::RowResults;
 use crate::keys::sets::KeySets;
@@ -89,14 +89,7 @@ impl KeyCheck<'_> {
         let (taken, replaces) = self.taken(keys, own, &results);
         // Whether the other keys of a row that replaces one are free is left to the server, which knows the row that has them.
         if !replaces {
-            broken.extend(taken.iter().map(|index| {
-                let columns = self.unique[*index].0.name.columns.join(", ");
-                Violation {
-                    message: format!("another row has the same {columns}"),
-                    column: columns,
-                    rule: Rule::Unique,
-                }
-            }));
+            broken.extend(taken.iter().map(|index| self.unique[*index].0.taken()));
         }
         let duplicates = broken.len() - by_itself;
         let mut waits = false;
@@ -119,16 +112,7 @@ impl KeyCheck<'_> {
                 (true, OwnParents::Come) => continue,
                 _ => {}
             }
-            let columns = reference.columns.join(", ");
-            broken.push(Violation {
-                message: format!(
-                    "{} has no row with this {}",
-                    reference.parent.table,
-                    reference.parent.columns.join(", ")
-                ),
-                column: columns,
-                rule: Rule::Reference,
-            });
+            broken.push(reference.without_parent());
         }
         if !broken.is_empty() {
             let only_duplicates = duplicates > 0 && broken.len() == duplicates;

@@ -275,7 +275,7 @@ impl Staging<'_> {
         wanted: &dyn Fn(u64) -> bool,
         cancel: &Cancel,
     ) -> anyhow::Result<u64> {
-        let sniffed = sniff::open(self.rows.source, self.rows.target)?;
+        let (sniffed, watch) = sniff::open(self.rows.source, self.rows.target)?;
         let span = tracing::info_span!(
             "stage",
             table = self.rows.target.table.as_str(),
@@ -313,7 +313,7 @@ impl Staging<'_> {
             }
             stream.finish().map(|_| ())
         })?;
-        sniffed.watch.finish(self.rows.sum)?;
+        watch.finish(self.rows.sum)?;
         let file = self.rows.source.name();
         copy.finish()
             .map(|written| written.rows)

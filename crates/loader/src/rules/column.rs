@@ -65,6 +65,8 @@ struct Marks {
 pub enum Cell<'a> {
     /// NULL, or nothing at all.
     Null,
+    /// Not given: the column takes the value that the database has for it.
+    Default,
     /// Text, which may be empty.
     Text(Cow<'a, str>),
     /// Bytes that are not text in the file's encoding.
@@ -81,7 +83,10 @@ impl ColumnRules {
             Cell::Null if self.required || !self.nullable => {
                 return Err(Fault::new(Rule::Required, "is missing"));
             }
-            Cell::Null => return Ok(Value::Null),
+            Cell::Default if self.required => {
+                return Err(Fault::new(Rule::Required, "is missing"));
+            }
+            Cell::Null | Cell::Default => return Ok(Value::Null),
             Cell::Text(text) if text.is_empty() && self.required => {
                 return Err(Fault::new(Rule::Required, "is empty"));
             }

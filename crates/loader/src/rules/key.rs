@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// The key of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
+pub enum Key {
     /// A key with a NULL among its values: it equals no other, and refers to nothing.
     Null,
     /// A key of one whole number, date or time.
@@ -23,7 +23,7 @@ pub(crate) enum Key {
 
 impl Key {
     /// The key that these values make, each compared as its class says. `buffer` is scratch space.
-    pub(crate) fn of<'a>(
+    pub fn of<'a>(
         values: impl IntoIterator<Item = (&'a Value<'a>, KeyClass)>,
         buffer: &mut Vec<u8>,
     ) -> Self {
@@ -54,7 +54,7 @@ impl Key {
 /// How the values of a column of a key are compared. It follows from the type that the server takes the key's own column
 /// for; values of a column that refers to it are taken for that type too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyClass {
+pub enum KeyClass {
     /// Integers of all sizes.
     Whole,
     /// Numerics of all scales, and integers.
@@ -182,7 +182,7 @@ pub(crate) fn type_of_postgres(name: &str) -> Option<&str> {
 
 /// Which key of which table: its columns, in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyName {
+pub struct KeyName {
     /// The schema that holds the table.
     pub schema: String,
     /// The table's name.
@@ -197,12 +197,12 @@ pub(crate) struct KeyName {
 
 impl KeyName {
     /// The table as SQL names it in FROM and behind UPDATE.
-    pub(crate) fn relation(&self) -> String {
+    pub fn relation(&self) -> String {
         identifier::relation(&self.schema, &self.table, self.only)
     }
 
     /// Whether the server alone compares keys of this name.
-    pub(crate) fn is_of_server(&self) -> bool {
+    pub fn is_of_server(&self) -> bool {
         self.classes.contains(&KeyClass::Server)
     }
 }

@@ -1,5 +1,5 @@
 //! The rules that a row must keep by itself, and what its keys are.
 
 pub mod column;
-pub(crate) mod key;
+pub mod key;
 pub mod row;

@@ -1,7 +1,7 @@
 //! A row of fields becomes the row that Postgres would store, or the list of all rules that it breaks: a pure
 //! function, without a file, a database or a clock.
 
-use values::rule::Violation;
+use values::rule::{Rule, Violation};
 use values::text::printable;
 use values::value::Value;
 
@@ -59,6 +59,27 @@ impl RowRules {
             Err(BrokenRow { violations, values })
         }
     }
+}
+
+/// What is wrong with a row that holds a NUL byte in a column.
+pub fn holds_nul(column: &str) -> Violation {
+    Violation {
+        column: column.to_owned(),
+        rule: Rule::Nul,
+        message: "holds a NUL byte".to_owned(),
+    }
+}
+
+/// What is wrong with a row of which so many of the columns of a reference are NULL, where either all or none may be.
+pub fn half_null(columns: &[&str], nulls: usize) -> Option<Violation> {
+    (1..columns.len()).contains(&nulls).then(|| {
+        let names = columns.join(", ");
+        Violation {
+            message: format!("either all or none of {names} may be NULL (MATCH FULL)"),
+            column: names,
+            rule: Rule::Reference,
+        }
+    })
 }
 
 /// What is said of quotes that were meant to enclose a field and do not.

@@ -5,6 +5,7 @@ use dataset::Table;
 use dataset::failure::Kind;
 use dataset::load_rules::{LoadRules, Missing};
 use postgres::Client;
+use values::rule::{Rule, Violation};
 
 use crate::rules::key::{KeyClass, KeyName, type_of_postgres};
 
@@ -14,30 +15,57 @@ const ANY_ENUM: &str = "pg_catalog.anyenum";
 
 /// A key that no two rows share.
 #[derive(Debug, Clone)]
-pub(crate) struct Unique {
+pub struct Unique {
     /// The key's table and columns.
-    pub(crate) name: KeyName,
+    pub name: KeyName,
     /// How the server compares each of these columns.
-    pub(crate) equality: Vec<Equality>,
+    pub equality: Vec<Equality>,
     /// Whether this is the primary key.
-    pub(crate) primary: bool,
+    pub primary: bool,
     /// Whether NULL equals NULL in the key.
-    pub(crate) nulls_equal: bool,
+    pub nulls_equal: bool,
 }
 
 /// Columns that refer to a row of another table, or of their own.
 #[derive(Debug, Clone)]
-pub(crate) struct Referring {
+pub struct Referring {
     /// The referring columns, in the order of the parent's.
-    pub(crate) columns: Vec<String>,
+    pub columns: Vec<String>,
     /// The parent's table and columns.
-    pub(crate) parent: KeyName,
+    pub parent: KeyName,
     /// How the server compares each pair of them.
-    pub(crate) equality: Vec<Equality>,
+    pub equality: Vec<Equality>,
     /// What a missing parent means.
-    pub(crate) missing: Missing,
+    pub missing: Missing,
     /// Whether either all or none of the columns may be NULL.
-    pub(crate) match_full: bool,
+    pub match_full: bool,
+}
+
+impl Unique {
+    /// What is wrong with a row whose key another row has.
+    pub fn taken(&self) -> Violation {
+        let columns = self.name.columns.join(", ");
+        Violation {
+            message: format!("another row has the same {columns}"),
+            column: columns,
+            rule: Rule::Unique,
+        }
+    }
+}
+
+impl Referring {
+    /// What is wrong with a row whose parent is not there.
+    pub fn without_parent(&self) -> Violation {
+        Violation {
+            message: format!(
+                "{} has no row with this {}",
+                self.parent.table,
+                self.parent.columns.join(", ")
+            ),
+            column: self.columns.join(", "),
+            rule: Rule::Reference,
+        }
+    }
 }
 
 /// The keys by which the rows of a table are checked.

@@ -19,33 +19,35 @@ pub(crate) mod keys;
 pub(crate) mod tables;
 pub(crate) mod wanted;
 
-pub(crate) use crate::target::keys::{Referring, Unique};
+pub use crate::target::keys::{Referring, Unique};
 
 /// A table that is loaded, and what it takes.
 #[derive(Debug)]
-pub(crate) struct Target {
+pub struct Target {
     /// The table's name.
-    pub(crate) table: String,
+    pub table: String,
     /// How the table's files are read.
-    pub(crate) rules: LoadRules,
+    pub rules: LoadRules,
     /// The columns that can be loaded, in the table's order.
-    pub(crate) columns: Vec<ColumnRules>,
+    pub columns: Vec<ColumnRules>,
     /// The type of each of these columns, qualified.
-    pub(crate) types: Vec<String>,
+    pub types: Vec<String>,
+    /// The names of those columns for which the database has a value where none is given.
+    pub filled: Vec<String>,
     /// The names of those columns whose type is a domain.
     pub(crate) domains: Vec<String>,
     /// The columns that a file may have. An index into these is not one into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// The keys that no two rows share, the primary key first.
-    pub(crate) unique: Vec<Unique>,
+    pub unique: Vec<Unique>,
     /// The columns that refer to other rows.
-    pub(crate) references: Vec<Referring>,
+    pub references: Vec<Referring>,
     /// Whether the table has keys that only the server can compare.
-    pub(crate) left_to_server: bool,
+    pub left_to_server: bool,
     /// Whether the table has CHECK constraints.
-    pub(crate) checked: bool,
+    pub checked: bool,
     /// Whether the table's rows are those of its partitions.
-    pub(crate) partitioned: bool,
+    pub partitioned: bool,
 }
 
 impl Target {
@@ -54,7 +56,7 @@ impl Target {
     /// # Errors
     /// [`Kind::Mismatch`] if a table or a column is missing; [`Kind::Usage`] for rules that name what the table lacks,
     /// or that cannot be kept for a column's type.
-    pub(crate) fn read(
+    pub fn read(
         client: &mut Client,
         dataset: &Dataset,
         schema: &str,
@@ -129,7 +131,7 @@ impl Target {
         let formats: Arc<[Format]> = formats.map_err(usage)?.into();
 
         let (mut columns, mut types, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        let mut domains = Vec::new();
+        let (mut domains, mut filled) = (Vec::new(), Vec::new());
         for (column, limits) in live.columns.iter().zip(&constraints.columns) {
             if !limits.writable {
                 continue;
@@ -190,6 +192,7 @@ impl Target {
             ));
             columns.push(rule);
             types.push(limits.qualified_type.clone());
+            filled.extend(limits.filled.then(|| column.name.clone()));
             domains.extend(limits.is_domain.then(|| column.name.clone()));
         }
         let wanted = wanted::wanted(&rules.columns, &names).map_err(usage)?;
@@ -211,6 +214,7 @@ impl Target {
             rules,
             columns,
             types,
+            filled,
             domains,
             wanted,
         })

@@ -120,7 +120,7 @@ pub(crate) fn no_row(target: &Target, plans: &[FilePlan]) -> anyhow::Error {
 
 /// Whether a file has anything but ends of lines behind its header.
 fn has_rows(source: &Source, target: &Target) -> anyhow::Result<bool> {
-    let mut rest = sniff::open(source, target)?.rest;
+    let mut rest = sniff::open(source, target)?.0.rest;
     let is_row = |bytes: &[u8]| bytes.iter().any(|byte| !matches!(byte, b'\n' | b'\r'));
     if is_row(&rest.read) {
         return Ok(true);

@@ -129,6 +129,7 @@ impl Run<'_> {
             // Whether it has to be read twice is known only when its keys don't fit in memory.
             None => file_plan.source.kept()?,
         };
+        let (sniffed, watch) = sniff::open(&source, target)?;
         let SniffedFile {
             rest,
             plan,
@@ -136,8 +137,7 @@ impl Run<'_> {
             unique,
             references,
             mut notes,
-            watch,
-        } = sniff::open(&source, target)?;
+        } = sniffed;
         let check = self.key_check(client, target, &unique, &references)?;
         let name = rest.name.clone();
         let rows = FileRows {

@@ -99,7 +99,7 @@ fn find(
     if file.sum.is_none() {
         return Ok(lines);
     }
-    let sniffed = sniff::open(&file.source, target)?;
+    let (sniffed, _) = sniff::open(&file.source, target)?;
     let place = |name: &String| sniffed.columns.iter().position(|column| column == name);
     let keys: Vec<(Vec<usize>, &str)> = keys
         .iter()

@@ -1,0 +1,264 @@
+//! Whether a request bears a key that lets it in.
+//!
+//! Who has none learns nothing: unknown, wrong, expired and revoked keys get one answer, in one time. Addresses that fail often
+//! are not listened to for a while.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use tokio_postgres::Error;
+
+use crate::keys::{Right, Scope, sum};
+use crate::pool::Pool;
+use crate::problem::Problem;
+
+/// For how long the keys in memory are good: a revoked one lets in no longer than this.
+const FRESH: Duration = Duration::from_secs(2);
+/// How many failures an address may have within a window.
+const MOST_FAILURES: u32 = 20;
+/// How long failures are counted together.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many addresses that failed are remembered.
+const MOST_ADDRESSES: usize = 10_000;
+
+/// Who sent a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Caller {
+    /// The name of the key; empty where none is needed.
+    pub(crate) name: String,
+    /// What the key is for; `None` for everything.
+    scopes: Option<Vec<Scope>>,
+}
+
+impl Caller {
+    /// Checks that the caller has a right to a dataset. What there is beside these, the answer does not tell.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn check(&self, dataset: &str, right: Right) -> Result<(), Problem> {
+        let Some(scopes) = &self.scopes else {
+            return Ok(());
+        };
+        match scopes.iter().any(|scope| scope.covers(dataset, right)) {
+            true => Ok(()),
+            false => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "out-of-scope",
+                "the key is not for this: it needs the scope DATASET:write of this dataset",
+            )),
+        }
+    }
+}
+
+/// A key that lets in.
+struct LiveKey {
+    name: String,
+    sum: [u8; 32],
+    scopes: Vec<Scope>,
+}
+
+/// The keys that let in, as they were at a time.
+struct Known {
+    keys: Arc<Vec<LiveKey>>,
+    at: Instant,
+}
+
+/// Failures of an address.
+struct Failures {
+    count: u32,
+    since: Instant,
+}
+
+/// Who may, and who failed.
+pub(crate) struct Access {
+    needs_key: bool,
+    known: tokio::sync::Mutex<Option<Known>>,
+    failures: Mutex<HashMap<IpAddr, Failures>>,
+}
+
+impl Access {
+    /// Lets in who has a key, or everybody.
+    pub(crate) fn new(needs_key: bool) -> Self {
+        Self {
+            needs_key,
+            known: tokio::sync::Mutex::new(None),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// Finds who sent a request with these headers from this address.
+    ///
+    /// # Errors
+    /// 401, 429 after many of these, 503 if the database cannot be asked.
+    pub(crate) async fn caller(
+        &self,
+        headers: &HeaderMap,
+        peer: IpAddr,
+        pool: &Arc<Pool>,
+    ) -> Result<Caller, Problem> {
+        if !self.needs_key {
+            return Ok(Caller::default());
+        }
+        if self.is_throttled(peer) {
+            return Err(Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-failures",
+                "too many requests without a valid key came from this address: wait a minute",
+            )
+            .with(header::RETRY_AFTER, HeaderValue::from_static("60")));
+        }
+        let found = match secret(headers) {
+            Some(secret) => {
+                let keys = self.keys(pool, FRESH).await?;
+                match find(&keys, &secret) {
+                    // It may be a key that was made since.
+                    None => find(&self.keys(pool, Duration::ZERO).await?, &secret),
+                    found => found,
+                }
+            }
+            None => None,
+        };
+        found.ok_or_else(|| {
+            self.failed(peer);
+            Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "no-valid-key",
+                "the request bears no valid key: send one as Authorization: Bearer KEY",
+            )
+            .with(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"extrato\", Basic realm=\"extrato\""),
+            )
+        })
+    }
+
+    /// The keys that let in, read anew where those in memory are too old.
+    async fn keys(&self, pool: &Arc<Pool>, fresh: Duration) -> Result<Arc<Vec<LiveKey>>, Problem> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| known.at.elapsed() < fresh) {
+            return Ok(Arc::clone(&known.keys));
+        }
+        let at = Instant::now();
+        // A session that a restart of the server has ended is replaced once.
+        let mut read = Err(None);
+        for _ in 0..2 {
+            let lent = pool.lend().await?;
+            match read_keys(&lent.session.client).await {
+                Ok(keys) => {
+                    lent.give_back();
+                    read = Ok(keys);
+                    break;
+                }
+                Err(error) => {
+                    pool.forget_free();
+                    read = Err(Some(error));
+                }
+            }
+        }
+        let keys = read.map_err(|error| {
+            tracing::error!(
+                "the keys cannot be read: {}",
+                error.map_or(String::new(), |error| error.to_string())
+            );
+            Problem::busy("the database gives no answer: nothing was inserted, try again later")
+        })?;
+        let keys = Arc::new(keys);
+        *known = Some(Known {
+            keys: Arc::clone(&keys),
+            at,
+        });
+        Ok(keys)
+    }
+
+    fn is_throttled(&self, peer: IpAddr) -> bool {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.get(&peer).is_some_and(|failures| {
+            failures.count >= MOST_FAILURES && failures.since.elapsed() < WINDOW
+        })
+    }
+
+    fn failed(&self, peer: IpAddr) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() >= MOST_ADDRESSES {
+            failures.retain(|_, failures| failures.since.elapsed() < WINDOW);
+            if failures.len() >= MOST_ADDRESSES {
+                failures.clear();
+            }
+        }
+        let now = Instant::now();
+        let of_peer = failures.entry(peer).or_insert(Failures {
+            count: 0,
+            since: now,
+        });
+        if of_peer.since.elapsed() >= WINDOW {
+            *of_peer = Failures {
+                count: 0,
+                since: now,
+            };
+        }
+        of_peer.count += 1;
+    }
+}
+
+/// Reads the keys that are neither revoked nor expired.
+async fn read_keys(client: &tokio_postgres::Client) -> Result<Vec<LiveKey>, Error> {
+    let rows = client
+        .query(
+            "SELECT name, sum, scopes FROM extrato_serve.key
+             WHERE revoked IS NULL AND (expires IS NULL OR expires > pg_catalog.now())",
+            &[],
+        )
+        .await?;
+    let keys = rows.iter().filter_map(|row| {
+        let scopes: Vec<String> = row.get(2);
+        Some(LiveKey {
+            name: row.get(0),
+            sum: row.get::<_, &[u8]>(1).try_into().ok()?,
+            scopes: scopes
+                .iter()
+                .filter_map(|scope| scope.parse().ok())
+                .collect(),
+        })
+    });
+    Ok(keys.collect())
+}
+
+/// Finds whose key it is. Each key is compared whole, whatever the others gave.
+fn find(keys: &[LiveKey], secret: &str) -> Option<Caller> {
+    let sum = sum(secret);
+    let mut found = u64::MAX;
+    for (index, key) in keys.iter().enumerate() {
+        let is_same: Choice = key.sum.ct_eq(&sum);
+        found.conditional_assign(&(index as u64), is_same);
+    }
+    let key = keys.get(usize::try_from(found).ok()?)?;
+    Some(Caller {
+        name: key.name.clone(),
+        scopes: Some(key.scopes.clone()),
+    })
+}
+
+/// The secret that a request bears: as a bearer's token, or as the password of a user of any name.
+fn secret(headers: &HeaderMap) -> Option<String> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(given), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let (scheme, value) = given.to_str().ok()?.split_once(' ')?;
+    let value = value.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(value.to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(value).ok()?).ok()?;
+    let (_, password) = decoded.split_once(':')?;
+    Some(password.to_owned())
+}

@@ -1,0 +1,150 @@
+//! The arguments of `serve`.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Subcommand};
+use database::ConnectionArgs;
+use dataset::Dataset;
+
+use crate::keys::{NewKey, Scope};
+use crate::options::ServeOptions;
+
+/// The examples that the help ends with.
+pub const EXAMPLES: &str = "\
+Examples:
+  A key, which is shown once, and the tables of hiring for whoever has it
+    extrato keys create --name crm --scope hiring:write
+    extrato serve --dataset hiring
+  A row
+    curl -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' -d '[{\"id\": 13, \"department\": \"Legal\"}]' \\
+         http://127.0.0.1:8080/v1/hiring/departments";
+
+/// Take batches of rows over HTTP, by the rules of load
+///
+/// POST /v1/DATASET/TABLE takes 1 to 1,000 rows as JSON, lines of JSON or CSV. Rows that keep the rules are inserted, all
+/// others are in the table extrato_reject, and the answer tells of each row what became of it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ServeArgs {
+    /// The dataset whose tables take rows: one built in, or the folder of one of your own. May be given several times
+    #[arg(long = "dataset", value_name = "NAME", required = true)]
+    pub datasets: Vec<String>,
+
+    /// Take requests without a key. Only for programs on this machine: another address than its own is refused
+    #[arg(long)]
+    pub no_auth: bool,
+
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// How many connections to the database are used at most
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub connections: usize,
+
+    /// The database that the rows go into.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+impl ServeArgs {
+    /// The typed options.
+    ///
+    /// # Errors
+    /// A dataset that is unknown, or cannot be read.
+    pub fn options(&self) -> anyhow::Result<ServeOptions> {
+        let datasets = self.datasets.iter().map(|name| {
+            let mut dataset = Dataset::open(name)?;
+            let schema = dataset.schema(self.connection.schema.as_deref()).to_owned();
+            dataset.in_schema(&schema);
+            Ok((dataset, schema))
+        });
+        let mut options = ServeOptions::new(datasets.collect::<anyhow::Result<_>>()?);
+        options.listen = self.listen;
+        options.needs_key = !self.no_auth;
+        options.sessions = self.connections;
+        options.check()?;
+        Ok(options)
+    }
+}
+
+/// The examples that the help of `keys` ends with.
+pub const KEYS_EXAMPLES: &str = "\
+Examples:
+  extrato keys create --name crm --scope hiring:write --expires-days 90
+  extrato keys list
+  extrato keys revoke --name crm";
+
+/// Make, list and revoke the keys that requests to the service bear
+#[derive(Debug, Clone, Args)]
+pub struct KeysArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeysAction,
+}
+
+/// What is done with keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysAction {
+    /// Make a key and print it, once: the database has its checksum alone
+    Create {
+        /// Whose key it is
+        #[arg(long)]
+        name: String,
+
+        /// What it is for: DATASET:write or DATASET:read, with * for every dataset. May be given several times
+        #[arg(long = "scope", value_name = "SCOPE", required = true)]
+        scopes: Vec<Scope>,
+
+        /// After how many days it ends [default: never]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+        expires_days: Option<u32>,
+
+        /// The database of the service.
+        #[command(flatten)]
+        connection: ConnectionArgs,
+    },
+    /// List the keys, without what would let anybody in
+    List {
+        /// The database of the service.
+        #[command(flatten)]
+        connection: ConnectionArgs,
+    },
+    /// End a key, for every service within seconds
+    Revoke {
+        /// Whose key it is
+        #[arg(long)]
+        name: String,
+
+        /// The database of the service.
+        #[command(flatten)]
+        connection: ConnectionArgs,
+    },
+}
+
+impl KeysAction {
+    /// The database of the service.
+    pub fn connection(&self) -> &ConnectionArgs {
+        match self {
+            Self::Create { connection, .. }
+            | Self::List { connection }
+            | Self::Revoke { connection, .. } => connection,
+        }
+    }
+
+    /// The key that is to be made, if one is.
+    pub fn new_key(&self) -> Option<NewKey> {
+        match self {
+            Self::Create {
+                name,
+                scopes,
+                expires_days,
+                ..
+            } => Some(NewKey {
+                name: name.clone(),
+                scopes: scopes.clone(),
+                expires_days: *expires_days,
+            }),
+            _ => None,
+        }
+    }
+}

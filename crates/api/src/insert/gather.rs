@@ -1,0 +1,221 @@
+//! Requests that wait for a session at the same time, in one statement and one commit.
+//!
+//! A request that neither wants all or nothing nor may be repeated stands in a queue while it waits for a session. Whoever gets one
+//! inserts the rows of all that stand there, as far as they fit a statement, and tells each its own answer. So with a free
+//! session nobody waits, and without one a commit serves many. If it fails, each runs by itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use loader::OnDuplicate;
+use tokio::sync::oneshot;
+
+use crate::insert::attempt::{Attempt, Trouble};
+use crate::insert::request::{Done, Failed, Insertion, commit, opening, unknown_outcome};
+use crate::options::Limits;
+use crate::pool::{Lent, Pool};
+use crate::problem::Problem;
+use crate::rows::batch::Batch;
+
+/// How many bytes of values are inserted together.
+const MOST_BYTES: usize = 4 << 20;
+
+/// Which requests can be inserted together: those of a table that do the same about duplicates.
+type Kind = (String, u8);
+
+/// What is told to a request that another one has inserted the rows of.
+enum Told {
+    /// Its answer.
+    Done(Result<Done, Problem>),
+    /// Nothing was done: it runs by itself.
+    Nothing,
+}
+
+/// A request that stands in a queue.
+struct Waiting {
+    insertion: Arc<Insertion>,
+    told: oneshot::Sender<Told>,
+}
+
+/// The queues.
+#[derive(Default)]
+pub(crate) struct Gatherer {
+    queues: Mutex<HashMap<Kind, Vec<Waiting>>>,
+}
+
+impl Gatherer {
+    /// Inserts the rows of a request, together with others if there are some.
+    ///
+    /// # Errors
+    /// As [`Insertion::run`].
+    pub(crate) async fn run(
+        &self,
+        insertion: Insertion,
+        pool: &Arc<Pool>,
+        limits: &Limits,
+    ) -> Result<Done, Problem> {
+        let insertion = Arc::new(insertion);
+        if insertion.atomic || insertion.repeatable.is_some() {
+            return insertion.run(pool, limits).await;
+        }
+        let kind = kind(&insertion);
+        let (told, mut answer) = oneshot::channel();
+        self.queue(&kind, |queue| {
+            queue.push(Waiting {
+                insertion: Arc::clone(&insertion),
+                told,
+            });
+        });
+        let lent = pool.lend().await;
+        let others = self.queue(&kind, |queue| match lent {
+            Ok(_) => take(queue, &insertion, limits.rows),
+            // Whoever has taken it already tells the answer.
+            Err(_) => {
+                queue.retain(|waiting| !Arc::ptr_eq(&waiting.insertion, &insertion));
+                Vec::new()
+            }
+        });
+        match lent {
+            Ok(lent) if others.is_empty() => lent.give_back(),
+            Ok(lent) => self.together(lent, others, limits).await,
+            Err(problem) => {
+                return match answer.try_recv() {
+                    Ok(Told::Done(done)) => done,
+                    Ok(Told::Nothing) => insertion.run(pool, limits).await,
+                    Err(oneshot::error::TryRecvError::Closed) => Err(problem),
+                    Err(oneshot::error::TryRecvError::Empty) => {
+                        told_or_run(answer, &insertion, pool, limits).await
+                    }
+                };
+            }
+        }
+        told_or_run(answer, &insertion, pool, limits).await
+    }
+
+    fn queue<T>(&self, kind: &Kind, work: impl FnOnce(&mut Vec<Waiting>) -> T) -> T {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        work(queues.entry(kind.clone()).or_default())
+    }
+
+    /// Inserts the rows of requests in one transaction, and tells each what became of its own.
+    async fn together(&self, mut lent: Lent, requests: Vec<Waiting>, limits: &Limits) {
+        match transaction(&mut lent, &requests, limits).await {
+            Ok(answers) => {
+                lent.give_back();
+                for (request, done) in requests.into_iter().zip(answers) {
+                    // Nobody hears it if its client has gone.
+                    let _ = request.told.send(Told::Done(Ok(done)));
+                }
+            }
+            Err(Failed::Unknown(error)) => {
+                tracing::error!("the commit of several requests failed: {error}");
+                for request in requests {
+                    let _ = request.told.send(Told::Done(Err(unknown_outcome())));
+                }
+            }
+            Err(_) => {
+                if lent.session.client.batch_execute("ROLLBACK").await.is_ok() {
+                    lent.give_back();
+                }
+                for request in requests {
+                    let _ = request.told.send(Told::Nothing);
+                }
+            }
+        }
+    }
+}
+
+/// Waits for the answer that another request gives, or runs where that did nothing.
+async fn told_or_run(
+    answer: oneshot::Receiver<Told>,
+    insertion: &Insertion,
+    pool: &Arc<Pool>,
+    limits: &Limits,
+) -> Result<Done, Problem> {
+    match answer.await {
+        Ok(Told::Done(done)) => done,
+        Ok(Told::Nothing) => insertion.run(pool, limits).await,
+        // Its task has ended, and nobody can tell how far it came.
+        Err(_) => Err(unknown_outcome()),
+    }
+}
+
+fn kind(insertion: &Insertion) -> Kind {
+    let on_duplicate = match insertion.on_duplicate {
+        OnDuplicate::Reject => 0,
+        OnDuplicate::Skip => 1,
+        OnDuplicate::Update => 2,
+    };
+    (insertion.table.relation(), on_duplicate)
+}
+
+/// Takes a request out of a queue, if it stands there still, with others, the oldest first, as far as they fit.
+fn take(queue: &mut Vec<Waiting>, own: &Arc<Insertion>, most: usize) -> Vec<Waiting> {
+    let Some(place) = queue
+        .iter()
+        .position(|waiting| Arc::ptr_eq(&waiting.insertion, own))
+    else {
+        return Vec::new();
+    };
+    let mut taken = vec![queue.remove(place)];
+    let size = |waiting: &Waiting| {
+        let batch = waiting.insertion.rows.batch();
+        let bytes: usize = batch.columns.iter().map(|column| column.bytes.len()).sum();
+        (batch.rows.len(), bytes)
+    };
+    let (mut rows, mut bytes) = size(&taken[0]);
+    let mut place = 0;
+    while place < queue.len() {
+        let (more, longer) = size(&queue[place]);
+        if rows + more > most || bytes + longer > MOST_BYTES {
+            place += 1;
+            continue;
+        }
+        (rows, bytes) = (rows + more, bytes + longer);
+        taken.push(queue.remove(place));
+    }
+    taken
+}
+
+async fn transaction(
+    lent: &mut Lent,
+    requests: &[Waiting],
+    limits: &Limits,
+) -> Result<Vec<Done>, Failed> {
+    let insertions = requests.iter().map(|waiting| &waiting.insertion);
+    let first = &requests[0].insertion;
+    let joined;
+    let batch = match requests.len() {
+        1 => first.rows.batch(),
+        _ => {
+            joined = Batch::joined(insertions.clone().map(|insertion| insertion.rows.batch()));
+            &joined
+        }
+    };
+    let mut attempt = Attempt {
+        session: &mut lent.session,
+        table: &first.table,
+        batch,
+        on_duplicate: first.on_duplicate,
+        careful: false,
+        opening: Some(opening(limits)),
+    };
+    let outcomes = attempt.run().await.map_err(|trouble| match trouble {
+        Trouble::Failed(error) => Failed::Undone(error),
+        // It is found, or told, where the request runs by itself.
+        Trouble::RowRefused | Trouble::NoKey => Failed::RowRefused,
+    })?;
+    let client = &lent.session.client;
+    let mut answers = Vec::with_capacity(requests.len());
+    let mut rest = &outcomes[..];
+    for insertion in insertions {
+        let (own, others) = rest.split_at(insertion.rows.batch().rows.len());
+        rest = others;
+        answers.push(Done {
+            given: insertion.told(client, own).await?,
+            is_repeated: false,
+        });
+    }
+    commit(client).await?;
+    Ok(answers)
+}

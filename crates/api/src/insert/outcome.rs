@@ -1,0 +1,54 @@
+//! What becomes of a row.
+
+use tokio_postgres::error::DbError;
+use values::rule::{Rule, Violation};
+
+/// What became of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is in the table.
+    Inserted,
+    /// It replaced the row with its primary key.
+    Updated,
+    /// A row with its key is there already, and the request asked for such rows to be left out.
+    Skipped,
+    /// It breaks these rules.
+    Rejected(Vec<Violation>),
+    /// It keeps all rules, and others of the request don't, of which the request wanted all or none.
+    LeftOut,
+}
+
+impl Outcome {
+    /// The outcome's name in answers.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Inserted => "inserted",
+            Self::Updated => "updated",
+            Self::Skipped => "skipped",
+            Self::Rejected(_) => "rejected",
+            Self::LeftOut => "left_out",
+        }
+    }
+}
+
+/// The rule that the server says a row breaks; `None` for an error that is not about a row.
+pub(crate) fn violation(error: &DbError) -> Option<Violation> {
+    let rule = match error.code().code() {
+        "23502" => Rule::Required,
+        "23503" => Rule::Reference,
+        "23505" | "23P01" => Rule::Unique,
+        "22001" => Rule::Length,
+        "22003" => Rule::Overflow,
+        code => match code.get(..2) {
+            Some("22") => Rule::Type,
+            // CHECK constraints, and what triggers raise.
+            Some("23" | "44" | "P0") => Rule::Check,
+            _ => return None,
+        },
+    };
+    Some(Violation {
+        column: error.column().unwrap_or_default().to_owned(),
+        rule,
+        message: error.message().to_owned(),
+    })
+}

@@ -1,0 +1,84 @@
+//! Rejects of a request in `extrato_reject`, the table that `load` has too: the request stands for the file, a row's index for its
+//! line.
+
+use database::catalogue::identifier::qualified;
+use loader::request::REJECT_TABLE;
+use tokio_postgres::{Client, Error};
+
+use crate::insert::outcome::Outcome;
+
+/// Rows of requests belong to no load.
+const NO_LOAD: i64 = 0;
+
+/// The rows that a request had rejected.
+pub(crate) struct Rejects<'a> {
+    pub(crate) schema: &'a str,
+    pub(crate) table: &'a str,
+    pub(crate) request: &'a str,
+    pub(crate) outcomes: &'a [Outcome],
+}
+
+/// Where a row stands in the body, and its text.
+pub(crate) struct RejectedText {
+    pub(crate) byte_offset: usize,
+    pub(crate) text: String,
+}
+
+impl Rejects<'_> {
+    /// Writes each broken rule of each rejected row in the client's transaction; `text` gives a row as it came.
+    pub(crate) async fn write(
+        &self,
+        client: &Client,
+        text: impl Fn(usize) -> RejectedText,
+    ) -> Result<(), Error> {
+        let (mut lines, mut offsets) = (Vec::new(), Vec::new());
+        let [mut columns, mut rules, mut messages, mut raws] = [const { Vec::new() }; 4];
+        for (index, outcome) in self.outcomes.iter().enumerate() {
+            let Outcome::Rejected(broken) = outcome else {
+                continue;
+            };
+            let RejectedText { byte_offset, text } = text(index);
+            for violation in broken {
+                lines.push(index as i64);
+                offsets.push(byte_offset as i64);
+                columns.push(storable(&violation.column));
+                rules.push(violation.rule.name().to_owned());
+                messages.push(storable(&violation.message));
+                raws.push(storable(&text));
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let table = qualified(self.schema, REJECT_TABLE);
+        let statement = format!(
+            "INSERT INTO {table} (load_id, table_name, file, line, byte_offset, column_name, rule, message, raw)
+             SELECT {NO_LOAD}, $1::pg_catalog.text, $2::pg_catalog.text, r.*
+             FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.int8[]), pg_catalog.unnest($4::pg_catalog.int8[]),
+                             pg_catalog.unnest($5::pg_catalog.text[]), pg_catalog.unnest($6::pg_catalog.text[]),
+                             pg_catalog.unnest($7::pg_catalog.text[]), pg_catalog.unnest($8::pg_catalog.text[])) AS r"
+        );
+        let file = format!("request/{}", self.request);
+        client
+            .execute(
+                &statement,
+                &[
+                    &self.table,
+                    &file,
+                    &lines,
+                    &offsets,
+                    &columns,
+                    &rules,
+                    &messages,
+                    &raws,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// A text as the server takes it, with NUL shown.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\\x00")
+}

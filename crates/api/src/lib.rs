@@ -1,0 +1,27 @@
+//! Batches of rows in over HTTP: `POST /v1/{dataset}/{table}` takes 1 to 1,000 rows by the rules of [`loader`], inserts those
+//! that keep them, records the others in `extrato_reject`, and tells of each row what became of it.
+//!
+//! Read the crate from its top, the way its files import each other: [`serve()`] (tables read, sessions opened, until the run
+//! is cancelled), `accept` (connections, with limits), `router` (who may ask what), `rows` (a body into judged rows),
+//! `insert` (judged rows into one statement and one transaction), `pool` (sessions of the server). Beside them stand [`keys`] (who
+//! may) and `access` (whether a request bears one).
+//!
+//! A request is judged in memory first, by the loader's own rules: types, lengths, labels, ranges. One statement then
+//! judges keys and parents, inserts what is good, and says which rows were not: see `insert::statement`.
+
+mod accept;
+mod access;
+pub mod cli;
+mod insert;
+pub mod keys;
+mod options;
+mod pool;
+mod problem;
+mod router;
+mod rows;
+mod serve;
+mod store;
+mod table;
+
+pub use options::{Limits, ServeOptions};
+pub use serve::serve;

@@ -1,0 +1,107 @@
+//! What to serve, where, and within which limits.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use dataset::Dataset;
+use dataset::failure::Kind;
+
+/// The port unless the options say otherwise.
+pub(crate) const DEFAULT_PORT: u16 = 8080;
+
+/// What to serve, and where.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The datasets whose tables take rows, each with the schema that holds its tables.
+    pub datasets: Vec<(Dataset, String)>,
+    /// Where connections are accepted.
+    pub listen: SocketAddr,
+    /// Whether requests need a key; without one only this machine's own address may be listened on.
+    pub needs_key: bool,
+    /// How many sessions of the database are used at most.
+    pub sessions: usize,
+    /// What a request may take.
+    pub limits: Limits,
+}
+
+impl ServeOptions {
+    /// The options that the command line has by default, for these datasets: on this machine's own address only.
+    pub fn new(datasets: Vec<(Dataset, String)>) -> Self {
+        Self {
+            datasets,
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
+            needs_key: true,
+            sessions: 8,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Checks that the options make sense together.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`].
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.datasets.is_empty() {
+            return Err(Kind::Usage.error("no dataset is named: give --dataset NAME"));
+        }
+        for (index, (dataset, _)) in self.datasets.iter().enumerate() {
+            let before = &self.datasets[..index];
+            if before.iter().any(|(other, _)| other.name == dataset.name) {
+                return Err(Kind::Usage.error(format!(
+                    "dataset {} is named twice: it can be served once",
+                    dataset.name
+                )));
+            }
+        }
+        if !self.needs_key && !self.listen.ip().is_loopback() {
+            return Err(Kind::Usage.error(format!(
+                "--no-auth would let everybody who reaches {} write: leave it out and make keys (extrato keys create), or \
+                 listen on 127.0.0.1",
+                self.listen
+            )));
+        }
+        if self.sessions == 0 {
+            return Err(Kind::Usage.error("--connections 0: give at least 1"));
+        }
+        Ok(())
+    }
+}
+
+/// What a request, a connection and the service as a whole may take.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How many rows a request may have.
+    pub rows: usize,
+    /// How many bytes a body may have, both as it comes and decompressed.
+    pub body_bytes: usize,
+    /// How long a client may take to send the head of a request.
+    pub head: Duration,
+    /// How long a client may take to send a body.
+    pub body: Duration,
+    /// How long the database may take over a request, waiting for locks included.
+    pub statement: Duration,
+    /// How long a request waits for a session of the database before it is refused.
+    pub queue: Duration,
+    /// How many requests may wait for the database at once.
+    pub waiting: usize,
+    /// How many connections are kept open at once.
+    pub connections: usize,
+    /// How long requests that were accepted may take to end once the service is stopped.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rows: 1000,
+            body_bytes: 16 << 20,
+            head: Duration::from_secs(5),
+            body: Duration::from_secs(30),
+            statement: Duration::from_secs(30),
+            queue: Duration::from_secs(5),
+            waiting: 512,
+            connections: 4096,
+            grace: Duration::from_secs(30),
+        }
+    }
+}

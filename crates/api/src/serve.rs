@@ -1,0 +1,99 @@
+//! The service, from its beginning to its end.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use database::{Cancel, Settings};
+use dataset::failure::{Kind, OrFail};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::access::Access;
+use crate::insert::gather::Gatherer;
+use crate::options::ServeOptions;
+use crate::pool::Pool;
+use crate::router::{Shared, router};
+use crate::{accept, store, table};
+
+/// Serves until the run is cancelled, and finishes what it accepted. `listening` is told the address, whose port the system
+/// has chosen where the options say 0.
+///
+/// # Errors
+/// [`Kind::Usage`] for options that make no sense; [`Kind::Connection`] if the database cannot be reached or lacks a right;
+/// [`Kind::Mismatch`] if a table is missing; [`Kind::Output`] if the address cannot be used.
+pub fn serve(
+    settings: &Settings,
+    options: &ServeOptions,
+    cancel: &Cancel,
+    listening: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    options.check()?;
+    let mut client = settings.connect(cancel)?;
+    let mut datasets = BTreeMap::new();
+    for (dataset, schema) in &options.datasets {
+        let served = table::read(&mut client, dataset, schema)?;
+        datasets.insert(dataset.name.clone(), served);
+    }
+    let schemas: Vec<&str> = options
+        .datasets
+        .iter()
+        .map(|(_, schema)| &**schema)
+        .collect();
+    store::prepare(&mut client, &schemas)?;
+    drop(client);
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_io()
+        .enable_time()
+        .thread_name("serve")
+        .build()
+        .or_fail(Kind::Internal, || "the threads of the service")?;
+    let (stop, stopped) = watch::channel(false);
+    let _on_cancel = cancel.on_cancel(move || {
+        stop.send_replace(true);
+    });
+    cancel.check()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .or_fail(Kind::Output, || {
+                format!(
+                    "cannot listen on {}: give another address with --listen",
+                    options.listen
+                )
+            })?;
+        let address = listener.local_addr().context("the address")?;
+        listening(address);
+        tracing::info!("serving on http://{address}");
+        if !options.needs_key {
+            tracing::warn!(
+                "everybody on this machine may write: --no-auth lets requests in without a key"
+            );
+        }
+        let (running, mut finished) = mpsc::channel(1);
+        let shared = Arc::new(Shared {
+            datasets,
+            access: Access::new(options.needs_key),
+            gatherer: Gatherer::default(),
+            pool: Arc::new(Pool::new(
+                settings.clone(),
+                options.sessions,
+                options.limits.clone(),
+            )),
+            limits: options.limits.clone(),
+            running: running.downgrade(),
+        });
+        accept::serve(listener, router(shared), &options.limits, stopped).await;
+        // Transactions whose clients have gone finish too.
+        drop(running);
+        if tokio::time::timeout(options.limits.grace, finished.recv())
+            .await
+            .is_err()
+        {
+            tracing::warn!("transactions were running still as the service stopped");
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,180 @@
+//! A table that takes rows, and what was found out about it when the service began.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use database::catalogue::identifier::qualified;
+use database::transaction;
+use dataset::Dataset;
+use dataset::failure::Kind;
+use loader::Dialect;
+use loader::rules::row::RowRules;
+use loader::target::Target;
+use postgres::Client;
+
+/// How many keys and references a table may have: each is a bit of what the statement tells of a row, of which one tells
+/// whether the row was inserted.
+const MOST_KEYS: usize = 62;
+
+/// A unique key of a table.
+#[derive(Debug)]
+pub(crate) struct ServedKey {
+    /// The key's place among the target's.
+    pub(crate) index: usize,
+    /// The places of the key's columns in the table.
+    pub(crate) columns: Vec<usize>,
+    /// Whether memory cannot tell two of these keys apart, but the server can.
+    pub(crate) is_of_server: bool,
+    /// Whether none of the key's columns may be NULL.
+    pub(crate) is_never_null: bool,
+}
+
+/// A reference of a table.
+#[derive(Debug)]
+pub(crate) struct ServedReference {
+    /// The reference's place among the target's.
+    pub(crate) index: usize,
+    /// The places of the referring columns in the table.
+    pub(crate) columns: Vec<usize>,
+}
+
+/// A reference of a table to itself.
+#[derive(Debug)]
+pub(crate) struct OwnParent {
+    /// The reference's place among the target's.
+    pub(crate) reference: usize,
+    /// The places of the referring columns, in the order of the key's columns.
+    pub(crate) columns: Vec<usize>,
+    /// The place of the key that is referred to among the table's.
+    pub(crate) key: usize,
+}
+
+/// A table that takes rows.
+#[derive(Debug)]
+pub(crate) struct ServedTable {
+    pub(crate) schema: String,
+    /// What the table takes, by the rules for its files.
+    pub(crate) target: Target,
+    /// The rules for fields of JSON, whose numbers have a point whatever the files have.
+    pub(crate) json: RowRules,
+    /// For each column, whether the database has a value for it where none is given.
+    pub(crate) filled: Vec<bool>,
+    pub(crate) unique: Vec<ServedKey>,
+    pub(crate) references: Vec<ServedReference>,
+    pub(crate) own_parents: Vec<OwnParent>,
+}
+
+impl ServedTable {
+    /// The table as errors name it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}.{}", self.schema, self.target.table)
+    }
+
+    /// The table as SQL names it.
+    pub(crate) fn relation(&self) -> String {
+        qualified(&self.schema, &self.target.table)
+    }
+
+    fn of(target: Target, schema: &str) -> anyhow::Result<Self> {
+        let keys = target.unique.len() + target.references.len();
+        if keys > MOST_KEYS {
+            return Err(Kind::Mismatch.error(format!(
+                "{schema}.{} has {keys} keys and foreign keys, more than the {MOST_KEYS} that can be served: load its rows \
+                 from files",
+                target.table
+            )));
+        }
+        let mut json = RowRules {
+            columns: target.columns.clone(),
+        };
+        for column in &mut json.columns {
+            column.decimal_mark = b'.';
+            column.thousands_mark = None;
+        }
+        let place = |name: &String| {
+            target
+                .columns
+                .iter()
+                .position(|column| column.name == *name)
+        };
+        let places = |names: &[String]| names.iter().map(place).collect::<Option<Vec<_>>>();
+        let unique: Vec<ServedKey> = target
+            .unique
+            .iter()
+            .enumerate()
+            .filter_map(|(index, key)| {
+                let columns = places(&key.name.columns)?;
+                let is_null = |place: &usize| {
+                    let column = &target.columns[*place];
+                    column.nullable && !column.required
+                };
+                Some(ServedKey {
+                    index,
+                    is_of_server: key.name.is_of_server(),
+                    is_never_null: !columns.iter().any(is_null),
+                    columns,
+                })
+            })
+            .collect();
+        let references: Vec<ServedReference> = target
+            .references
+            .iter()
+            .enumerate()
+            .filter_map(|(index, reference)| {
+                let columns = places(&reference.columns)?;
+                Some(ServedReference { index, columns })
+            })
+            .collect();
+        let own_parents = references.iter().filter_map(|reference| {
+            let parent = &target.references[reference.index].parent;
+            let is_own = parent.schema == schema && parent.table == target.table;
+            let is_parent =
+                |key: &ServedKey| target.unique[key.index].name.columns == parent.columns;
+            let key = unique.iter().position(is_parent).filter(|_| is_own)?;
+            Some(OwnParent {
+                reference: reference.index,
+                columns: reference.columns.clone(),
+                key,
+            })
+        });
+        Ok(Self {
+            own_parents: own_parents.collect(),
+            schema: schema.to_owned(),
+            filled: target
+                .columns
+                .iter()
+                .map(|column| target.filled.contains(&column.name))
+                .collect(),
+            json,
+            unique,
+            references,
+            target,
+        })
+    }
+}
+
+/// The tables of a dataset, by their names.
+pub(crate) type ServedTables = BTreeMap<String, Arc<ServedTable>>;
+
+/// Reads what the tables of a dataset take.
+///
+/// # Errors
+/// [`Kind::Mismatch`] if a table is missing; errors of the server.
+pub(crate) fn read(
+    client: &mut Client,
+    dataset: &Dataset,
+    schema: &str,
+) -> anyhow::Result<ServedTables> {
+    let names: Vec<&str> = dataset.tables.iter().map(|table| &*table.name).collect();
+    let targets = transaction::reading(client, |client| {
+        Target::read(client, dataset, schema, &names, &Dialect::default())
+    })
+    .with_context(|| format!("reading what the tables of {} take", dataset.name))?;
+    let tables = targets.into_iter().map(|target| {
+        let name = target.table.clone();
+        let table = ServedTable::of(target, schema)?;
+        Ok((name, Arc::new(table)))
+    });
+    tables.collect()
+}

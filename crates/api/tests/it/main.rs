@@ -1,0 +1,12 @@
+//! The service over real connections, on a real server.
+
+mod access;
+mod bodies;
+mod clients;
+mod gathering;
+mod keys;
+mod page;
+mod repeats;
+mod rows;
+mod server_rules;
+mod world;
