@@ -15,6 +15,7 @@ pub mod cli;
 mod insert;
 pub mod keys;
 mod options;
+mod places;
 mod pool;
 mod problem;
 mod router;

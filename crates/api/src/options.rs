@@ -74,6 +74,8 @@ pub struct Limits {
     pub rows: usize,
     /// How many bytes a body may have, both as it comes and decompressed.
     pub body_bytes: usize,
+    /// How many bytes the bodies of all requests may have that are served at once; others wait for a place.
+    pub all_bodies_bytes: usize,
     /// How long a client may take to send the head of a request.
     pub head: Duration,
     /// How long a client may take to send a body.
@@ -95,6 +97,7 @@ impl Default for Limits {
         Self {
             rows: 1000,
             body_bytes: 16 << 20,
+            all_bodies_bytes: 256 << 20,
             head: Duration::from_secs(5),
             body: Duration::from_secs(30),
             statement: Duration::from_secs(30),

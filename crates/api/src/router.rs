@@ -22,6 +22,7 @@ use crate::insert::gather::Gatherer;
 use crate::insert::request::{Done, Insertion, Judged};
 use crate::keys::Right;
 use crate::options::Limits;
+use crate::places::Places;
 use crate::pool::Pool;
 use crate::problem::{self, Problem};
 use crate::rows::body::BodyForm;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) gatherer: Gatherer,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) places: Places,
     pub(crate) limits: Limits,
     /// Held by each request that inserts: once all of these are dropped, none runs any more.
     pub(crate) running: mpsc::WeakSender<()>,
@@ -210,6 +212,10 @@ async fn inserted(
     let Some(running) = shared.running.upgrade() else {
         return Err(Problem::busy("the service stops: nothing was inserted"));
     };
+    let place = shared
+        .places
+        .take(form.most_bytes(&shared.limits), shared.limits.queue);
+    let place = place.await?;
     let bytes = form.read(body, &shared.limits).await?;
     let repeatable = key.map(|key| Repeatable {
         client: caller.name,
@@ -248,7 +254,7 @@ async fn inserted(
             ..
         } = &*of_task;
         let done = gatherer.run(insertion, pool, limits).await;
-        drop(running);
+        drop((running, place));
         done
     });
     task.await.unwrap_or_else(|error| {

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::access::Access;
 use crate::insert::gather::Gatherer;
 use crate::options::ServeOptions;
+use crate::places::Places;
 use crate::pool::Pool;
 use crate::router::{Shared, router};
 use crate::{accept, store, table};
@@ -82,6 +83,7 @@ pub fn serve(
                 options.sessions,
                 options.limits.clone(),
             )),
+            places: Places::new(options.limits.all_bodies_bytes),
             limits: options.limits.clone(),
             running: running.downgrade(),
         });

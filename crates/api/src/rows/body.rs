@@ -17,6 +17,8 @@ use crate::rows::count::{Form, RowCounter, too_many};
 pub(crate) struct BodyForm {
     pub(crate) form: Form,
     is_compressed: bool,
+    /// The length that is announced, if one is.
+    length: Option<usize>,
 }
 
 impl BodyForm {
@@ -83,14 +85,21 @@ impl BodyForm {
             }
         };
         let length = headers.get(header::CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > limits.body_bytes as u64) {
+        let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: usize| length > limits.body_bytes) {
             return Err(too_long(limits.body_bytes));
         }
         Ok(Self {
             form,
             is_compressed,
+            length,
         })
+    }
+
+    /// How many bytes the body may take in memory.
+    pub(crate) fn most_bytes(self, limits: &Limits) -> usize {
+        let announced = self.length.filter(|_| !self.is_compressed);
+        announced.unwrap_or(limits.body_bytes)
     }
 
     /// Reads the body.

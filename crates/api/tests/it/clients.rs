@@ -120,3 +120,27 @@ fn sessions_that_were_ended_are_replaced() {
     }
     assert_eq!(hiring.employees(), 5);
 }
+
+#[test]
+fn bodies_wait_for_memory_and_are_refused_where_none_becomes_free() {
+    let hiring = Hiring::with(|options| {
+        options.limits.body_bytes = 100_000;
+        options.limits.all_bodies_bytes = 150_000;
+        options.limits.queue = Duration::from_millis(300);
+        options.limits.body = Duration::from_secs(20);
+    });
+    let head = format!(
+        "POST {EMPLOYEES} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n["
+    );
+    let mut slow = hiring.service.connect();
+    slow.write_all(head.as_bytes()).expect("sent");
+    let mut second = hiring.service.connect();
+    second.write_all(head.as_bytes()).expect("sent");
+    let answer = Answer::read(&mut second).expect("an answer");
+    assert_eq!((answer.status, &*answer.problem()), (503, "unavailable"));
+    // A small one has room beside it, and a large one once it has gone.
+    assert_eq!(hiring.post(&employees([1])).status, 201);
+    drop(slow);
+    assert_eq!(hiring.post(&employees(2..=400)).status, 201);
+    assert_eq!(hiring.employees(), 400);
+}
