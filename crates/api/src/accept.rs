@@ -16,8 +16,10 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::options::Limits;
 
@@ -32,11 +34,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// Serves connections until `stop` says so, and then those that are open until they end, for the grace that the limits give.
+/// Serves connections, over TLS if there is an acceptor, until `stop` says so, and then those that are open until they end, for the grace that the limits give.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     limits: &Limits,
+    tls: Option<TlsAcceptor>,
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -54,11 +57,21 @@ pub(crate) async fn serve(
         };
         match accepted {
             (Ok(place), Ok((stream, peer))) => {
+                // A small answer is not to wait for a next one.
+                let _ = stream.set_nodelay(true);
                 let peer = Peer(peer.ip().to_canonical());
-                let serving = (stream, peer, router.clone());
-                let connection = connection(serving, limits.head, stop.clone());
+                let (router, head, stop) = (router.clone(), limits.head, stop.clone());
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    connection.await;
+                    match tls {
+                        None => connection((stream, peer, router), head, stop).await,
+                        // Who does not shake hands has no more time than who sends no head.
+                        Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
+                            Ok(Ok(stream)) => connection((stream, peer, router), head, stop).await,
+                            Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
+                            Err(_) => tracing::debug!("no TLS in time"),
+                        },
+                    }
                     drop(place);
                 });
             }
@@ -77,12 +90,10 @@ pub(crate) async fn serve(
 }
 
 async fn connection(
-    (stream, peer, router): (TcpStream, Peer, Router),
+    (stream, peer, router): (impl AsyncRead + AsyncWrite + Unpin, Peer, Router),
     head: Duration,
     mut stop: watch::Receiver<bool>,
 ) {
-    // A small answer is not to wait for a next one.
-    let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);

@@ -1,6 +1,7 @@
 //! The arguments of `serve`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use database::ConnectionArgs;
@@ -8,6 +9,7 @@ use dataset::Dataset;
 
 use crate::keys::{NewKey, Scope};
 use crate::options::ServeOptions;
+use crate::tls::TlsFiles;
 
 /// The examples that the help ends with.
 pub const EXAMPLES: &str = "\
@@ -37,6 +39,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
+    /// Listen with TLS: the certificate, and those that lead to its root behind it, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The certificate's key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+
     /// How many connections to the database are used at most
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub connections: usize,
@@ -61,6 +71,11 @@ impl ServeArgs {
         let mut options = ServeOptions::new(datasets.collect::<anyhow::Result<_>>()?);
         options.listen = self.listen;
         options.needs_key = !self.no_auth;
+        options.tls = self
+            .tls_certificate
+            .clone()
+            .zip(self.tls_key.clone())
+            .map(|(certificate, key)| TlsFiles { certificate, key });
         options.sessions = self.connections;
         options.check()?;
         Ok(options)

@@ -23,6 +23,8 @@ mod rows;
 mod serve;
 mod store;
 mod table;
+mod tls;
 
 pub use options::{Limits, ServeOptions};
 pub use serve::serve;
+pub use tls::TlsFiles;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use dataset::Dataset;
 use dataset::failure::Kind;
 
+use crate::tls::TlsFiles;
+
 /// The port unless the options say otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 8080;
 
@@ -18,6 +20,8 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Whether requests need a key; without one only this machine's own address may be listened on.
     pub needs_key: bool,
+    /// The files of TLS; none to serve without.
+    pub tls: Option<TlsFiles>,
     /// How many sessions of the database are used at most.
     pub sessions: usize,
     /// What a request may take.
@@ -31,6 +35,7 @@ impl ServeOptions {
             datasets,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
             needs_key: true,
+            tls: None,
             sessions: 8,
             limits: Limits::default(),
         }

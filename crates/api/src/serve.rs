@@ -16,13 +16,13 @@ use crate::options::ServeOptions;
 use crate::places::Places;
 use crate::pool::Pool;
 use crate::router::{Shared, router};
-use crate::{accept, store, table};
+use crate::{accept, store, table, tls};
 
 /// Serves until the run is cancelled, and finishes what it accepted. `listening` is told the address, whose port the system
 /// has chosen where the options say 0.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options that make no sense; [`Kind::Connection`] if the database cannot be reached or lacks a right;
+/// [`Kind::Usage`] for options that make no sense, or files of TLS that hold something else; [`Kind::Connection`] if the database cannot be reached or lacks a right;
 /// [`Kind::Mismatch`] if a table is missing; [`Kind::Output`] if the address cannot be used.
 pub fn serve(
     settings: &Settings,
@@ -31,6 +31,7 @@ pub fn serve(
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     options.check()?;
+    let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut client = settings.connect(cancel)?;
     let mut datasets = BTreeMap::new();
     for (dataset, schema) in &options.datasets {
@@ -67,7 +68,8 @@ pub fn serve(
             })?;
         let address = listener.local_addr().context("the address")?;
         listening(address);
-        tracing::info!("serving on http://{address}");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        tracing::info!("serving on {scheme}://{address}");
         if !options.needs_key {
             tracing::warn!(
                 "everybody on this machine may write: --no-auth lets requests in without a key"
@@ -87,7 +89,7 @@ pub fn serve(
             limits: options.limits.clone(),
             running: running.downgrade(),
         });
-        accept::serve(listener, router(shared), &options.limits, stopped).await;
+        accept::serve(listener, router(shared), &options.limits, tls, stopped).await;
         // Transactions whose clients have gone finish too.
         drop(running);
         if tokio::time::timeout(options.limits.grace, finished.recv())

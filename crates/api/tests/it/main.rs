@@ -9,4 +9,5 @@ mod page;
 mod repeats;
 mod rows;
 mod server_rules;
+mod tls;
 mod world;
