@@ -6,12 +6,21 @@ use std::process::Command;
 use crate::exit_codes::check;
 use crate::program::{bare_command, finish};
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 17] = [
     "pipeline",
+    "query",
     "generate",
     "load",
     "transform",
     "verify",
+    "backup",
+    "restore",
+    "init",
+    "check",
+    "report",
+    "diagram",
+    "serve",
+    "keys",
     "db",
     "completions",
     "man",
