@@ -153,7 +153,7 @@ impl Dialect {
 }
 
 /// What to do about a row whose key is there already, in the table, an earlier file or an earlier line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Hash)]
 pub enum OnDuplicate {
     /// Reject it, and refuse a file that was loaded before
     #[default]

@@ -21,7 +21,7 @@ use crate::rows::batch::Batch;
 const MOST_BYTES: usize = 4 << 20;
 
 /// Which requests can be inserted together: those of a table that do the same about duplicates.
-type Kind = (String, u8);
+type Kind = (String, OnDuplicate);
 
 /// What is told to a request that another one has inserted the rows of.
 enum Told {
@@ -58,7 +58,7 @@ impl Gatherer {
         if insertion.atomic || insertion.repeatable.is_some() {
             return insertion.run(pool, limits).await;
         }
-        let kind = kind(&insertion);
+        let kind = (insertion.table.relation(), insertion.on_duplicate);
         let (told, mut answer) = oneshot::channel();
         self.queue(&kind, |queue| {
             queue.push(Waiting {
@@ -138,15 +138,6 @@ async fn told_or_run(
         // Its task has ended, and nobody can tell how far it came.
         Err(_) => Err(unknown_outcome()),
     }
-}
-
-fn kind(insertion: &Insertion) -> Kind {
-    let on_duplicate = match insertion.on_duplicate {
-        OnDuplicate::Reject => 0,
-        OnDuplicate::Skip => 1,
-        OnDuplicate::Update => 2,
-    };
-    (insertion.table.relation(), on_duplicate)
 }
 
 /// Takes a request out of a queue, if it stands there still, with others, the oldest first, as far as they fit.
