@@ -12,6 +12,7 @@ use dataset::failure::Kind;
 use postgres::error::SqlState;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use values::text::{self, Case};
 
 use crate::store;
 
@@ -114,9 +115,9 @@ pub fn create(settings: &Settings, key: &NewKey, cancel: &Cancel) -> anyhow::Res
     }
     let mut client = settings.connect(cancel)?;
     store::prepare(&mut client, &[])?;
-    let secret: [u8; 32] = rand::random();
-    let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let secret = format!("{PREFIX}{secret}");
+    let bits: [u8; 32] = rand::random();
+    let mut secret = PREFIX.to_owned();
+    text::hex(&bits, Case::Lower, &mut secret);
     let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
     let days = key.expires_days.map(|days| days as i32);
     let made = client.execute(
