@@ -2,8 +2,8 @@
 //! that keep them, records the others in `extrato_reject`, and tells of each row what became of it.
 //!
 //! Read the crate from its top, the way its files import each other: [`serve()`] (tables read, sessions opened, until the run
-//! is cancelled), `accept` (connections, with limits), `router` (who may ask what), `rows` (a body into judged rows),
-//! `insert` (judged rows into one statement and one transaction), `pool` (sessions of the server). Beside them stand [`keys`] (who
+//! is cancelled), `accept` (connections, with limits), `router` (who answers what), `around` (what is done for each request), `rows`
+//! (a body into judged rows), `insert` (judged rows into one statement and one transaction), `pool` (sessions of the server). Beside them stand [`keys`] (who
 //! may) and `access` (whether a request bears one).
 //!
 //! A request is judged in memory first, by the loader's own rules: types, lengths, labels, ranges. One statement then
@@ -11,6 +11,7 @@
 
 mod accept;
 mod access;
+mod around;
 pub mod cli;
 mod insert;
 pub mod keys;
@@ -21,6 +22,7 @@ mod problem;
 mod router;
 mod rows;
 mod serve;
+mod shared;
 mod store;
 mod table;
 mod tls;

@@ -1,59 +1,18 @@
-//! Which requests are answered, and how.
+//! Which requests are answered, and by whom.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
+use axum::extract::{Extension, State};
+use axum::http::{Response, StatusCode};
+use axum::middleware;
 use axum::routing::{get, post};
-use loader::OnDuplicate;
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
-use values::text::printable;
 
-use crate::accept::Peer;
-use crate::access::{Access, Caller};
-use crate::insert::gather::Gatherer;
-use crate::insert::request::{Done, Insertion, Judged};
-use crate::keys::Right;
-use crate::options::Limits;
-use crate::places::Places;
-use crate::pool::Pool;
-use crate::problem::{self, Problem};
-use crate::rows::body::BodyForm;
-use crate::rows::count::Form;
-use crate::rows::{csv, json};
-use crate::store::Repeatable;
-use crate::table::{ServedTable, ServedTables};
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// How long an Idempotency-Key may be.
-const KEY_BYTES: usize = 255;
-/// How many bytes of JSON or CSV are judged on the thread that serves connections; with more, others take over its work.
-const LONG_BYTES: usize = 256 << 10;
-
-/// What all requests share.
-pub(crate) struct Shared {
-    pub(crate) datasets: BTreeMap<String, ServedTables>,
-    pub(crate) access: Access,
-    pub(crate) gatherer: Gatherer,
-    pub(crate) pool: Arc<Pool>,
-    pub(crate) places: Places,
-    pub(crate) limits: Limits,
-    /// Held by each request that inserts: once all of these are dropped, none runs any more.
-    pub(crate) running: mpsc::WeakSender<()>,
-}
-
-/// The number of a request, by which answers, rejects and the log name it.
-#[derive(Clone)]
-struct RequestId(Arc<str>);
+use crate::around::{RequestId, around, guarded};
+use crate::insert::endpoint::insert;
+use crate::problem::Problem;
+use crate::shared::Shared;
 
 /// The service's routes.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -66,66 +25,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guarded))
         .layer(middleware::from_fn(around))
         .with_state(shared)
-}
-
-/// What is done around each request: its number, the headers of every answer, a line of the log.
-async fn around(mut request: Request, next: Next) -> Response<Body> {
-    let began = Instant::now();
-    let id: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
-    let method = request.method().clone();
-    // Whatever a client writes there stays on one line; what stands behind `?` is not for the log.
-    let path: String = request.uri().path().chars().take(200).collect();
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut answer = next.run(request).await;
-    let headers = answer.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    tracing::info!(
-        request = &*id,
-        %method,
-        path = &*printable(&path),
-        status = answer.status().as_u16(),
-        ms = began.elapsed().as_millis() as u64,
-        "answered"
-    );
-    answer
-}
-
-/// Lets in who has a key; everybody may ask whether the service lives.
-async fn guarded(
-    State(shared): State<Arc<Shared>>,
-    Extension(id): Extension<RequestId>,
-    Extension(Peer(peer)): Extension<Peer>,
-    mut request: Request,
-    next: Next,
-) -> Response<Body> {
-    if matches!(request.uri().path(), "/healthz" | "/readyz") {
-        return next.run(request).await;
-    }
-    let headers = request.headers();
-    match shared.access.caller(headers, peer, &shared.pool).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(problem) => {
-            tracing::warn!(request = &*id.0, %peer, "refused: {}", problem.name());
-            problem.answer(&id.0)
-        }
-    }
 }
 
 async fn healthz() -> &'static str {
@@ -158,224 +57,10 @@ async fn ready(shared: &Shared) -> Result<(), Problem> {
 }
 
 async fn not_found(Extension(id): Extension<RequestId>) -> Response<Body> {
-    unknown("there is nothing here: rows go to /v1/DATASET/TABLE").answer(&id.0)
+    Problem::not_found("there is nothing here: rows go to /v1/DATASET/TABLE").answer(&id.0)
 }
 
 async fn not_allowed(Extension(id): Extension<RequestId>) -> Response<Body> {
     let detail = "this method is not taken here: rows are sent with POST";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).answer(&id.0)
-}
-
-fn unknown(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
-}
-
-/// `POST /v1/{dataset}/{table}`
-async fn insert(
-    State(shared): State<Arc<Shared>>,
-    Extension(id): Extension<RequestId>,
-    Extension(caller): Extension<Caller>,
-    path: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
-) -> Response<Body> {
-    match inserted(&shared, &id, caller, path, request).await {
-        Ok(done) => answer(done, &id.0),
-        Err(problem) => {
-            tracing::debug!(request = &*id.0, "refused: {}", problem.name());
-            problem.answer(&id.0)
-        }
-    }
-}
-
-async fn inserted(
-    shared: &Arc<Shared>,
-    id: &RequestId,
-    caller: Caller,
-    path: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
-) -> Result<Done, Problem> {
-    let Ok(Path((dataset, table))) = path else {
-        return Err(unknown("there is no table of this name"));
-    };
-    caller.check(&dataset, Right::Write)?;
-    let served = shared.datasets.get(&dataset);
-    let served = served.and_then(|served| served.get(&table));
-    let Some(served) = served.map(Arc::clone) else {
-        return Err(unknown(
-            "there is no table of this name in a dataset of this name",
-        ));
-    };
-    let asked = Asked::of(request.uri())?;
-    let (parts, body) = request.into_parts();
-    let form = BodyForm::of(&parts.headers, &shared.limits)?;
-    let key = idempotency_key(&parts.headers)?;
-    let Some(running) = shared.running.upgrade() else {
-        return Err(Problem::busy("the service stops: nothing was inserted"));
-    };
-    let place = shared
-        .places
-        .take(form.most_bytes(&shared.limits), shared.limits.queue);
-    let place = place.await?;
-    let bytes = form.read(body, &shared.limits).await?;
-    let repeatable = key.map(|key| Repeatable {
-        client: caller.name,
-        key,
-        sum: sum(&dataset, &table, &asked, form.form, &bytes),
-    });
-    let most = shared.limits.rows;
-    let is_long = bytes.len() > LONG_BYTES;
-    let judging = || judge(form.form, bytes, &served, most);
-    let rows = match is_long {
-        true => tokio::task::block_in_place(judging),
-        false => judging(),
-    }?;
-    if rows.batch().rows.is_empty() {
-        return Err(Problem::bad(
-            "no-rows",
-            "the body has no row: send at least one",
-        ));
-    }
-    let insertion = Insertion {
-        request: id.0.to_string(),
-        dataset,
-        table: served,
-        rows,
-        on_duplicate: asked.on_duplicate,
-        atomic: asked.atomic,
-        repeatable,
-    };
-    // In a task of its own: a client that goes away drops this one, and must not stop the transaction half-way.
-    let of_task = Arc::clone(shared);
-    let task = tokio::spawn(async move {
-        let Shared {
-            gatherer,
-            pool,
-            limits,
-            ..
-        } = &*of_task;
-        let done = gatherer.run(insertion, pool, limits).await;
-        drop((running, place));
-        done
-    });
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(request = &*id.0, "a task ended: {error}");
-        Err(Problem::internal())
-    })
-}
-
-/// Judges the rows of a body by themselves.
-fn judge(form: Form, bytes: Vec<u8>, table: &ServedTable, most: usize) -> Result<Judged, Problem> {
-    let text = |bytes: Vec<u8>| {
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Problem::bad(
-                "not-utf8",
-                format!("the body is not UTF-8 from byte {at} on: JSON is always UTF-8"),
-            )
-        })
-    };
-    match form {
-        Form::JsonArray => {
-            let text = text(bytes)?;
-            Ok(Judged::Json(json::array(&text, table, most)?, text))
-        }
-        Form::JsonLines => {
-            let text = text(bytes)?;
-            Ok(Judged::Json(json::lines(&text, table, most)?, text))
-        }
-        Form::Csv => csv::records(bytes, table, most).map(|rows| Judged::Csv(Box::new(rows))),
-    }
-}
-
-fn answer(done: Done, id: &str) -> Response<Body> {
-    let Ok(status) = StatusCode::from_u16(done.given.status) else {
-        return Problem::internal().answer(id);
-    };
-    let mut answer = Response::new(Body::from(done.given.body));
-    *answer.status_mut() = status;
-    let media_type = match status.is_success() {
-        true => "application/json",
-        false => problem::MEDIA_TYPE,
-    };
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    if done.is_repeated {
-        headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-    }
-    answer
-}
-
-/// What stands behind the `?` of a request.
-struct Asked {
-    on_duplicate: OnDuplicate,
-    atomic: bool,
-}
-
-impl Asked {
-    fn of(uri: &Uri) -> Result<Self, Problem> {
-        let mut asked = Self {
-            on_duplicate: OnDuplicate::Reject,
-            atomic: false,
-        };
-        let mut seen = Vec::new();
-        let pairs = uri.query().unwrap_or_default().split('&');
-        for pair in pairs.filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if seen.contains(&name) {
-                return Err(Problem::bad("bad-query", "a parameter is given twice"));
-            }
-            match (name, value) {
-                ("atomic", "true") => asked.atomic = true,
-                ("atomic", "false") => {}
-                ("on_duplicate", "reject") => {}
-                ("on_duplicate", "skip") => asked.on_duplicate = OnDuplicate::Skip,
-                ("on_duplicate", "update") => asked.on_duplicate = OnDuplicate::Update,
-                _ => {
-                    return Err(Problem::bad(
-                        "bad-query",
-                        "a parameter is not one of atomic=true|false and on_duplicate=reject|skip|update",
-                    ));
-                }
-            }
-            seen.push(name);
-        }
-        Ok(asked)
-    }
-}
-
-/// The Idempotency-Key of a request, bare or quoted.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut given = headers.get_all(&IDEMPOTENCY_KEY).iter();
-    let key = match (given.next(), given.next()) {
-        (None, _) => return Ok(None),
-        (Some(key), None) => key.to_str().ok(),
-        (Some(_), Some(_)) => None,
-    };
-    let key = key.map(|key| {
-        key.strip_prefix('"')
-            .and_then(|key| key.strip_suffix('"'))
-            .unwrap_or(key)
-    });
-    let is_fine = |key: &&str| {
-        (1..=KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    match key.filter(is_fine) {
-        Some(key) => Ok(Some(key.to_owned())),
-        None => Err(Problem::bad(
-            "bad-idempotency-key",
-            format!("give one Idempotency-Key of 1 to {KEY_BYTES} visible ASCII characters"),
-        )),
-    }
-}
-
-/// The checksum of all that a request asks.
-fn sum(dataset: &str, table: &str, asked: &Asked, form: Form, bytes: &[u8]) -> [u8; 32] {
-    let mut sum = Sha256::new();
-    let about = format!(
-        "{dataset}\n{table}\n{:?}\n{}\n{form:?}\n",
-        asked.on_duplicate, asked.atomic
-    );
-    sum.update(about.as_bytes());
-    sum.update(bytes);
-    sum.finalize().into()
 }

@@ -15,7 +15,8 @@ use crate::insert::gather::Gatherer;
 use crate::options::ServeOptions;
 use crate::places::Places;
 use crate::pool::Pool;
-use crate::router::{Shared, router};
+use crate::router::router;
+use crate::shared::Shared;
 use crate::{accept, store, table, tls};
 
 /// Serves until the run is cancelled, and finishes what it accepted. `listening` is told the address, whose port the system

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod array;
 pub(crate) mod attempt;
+pub(crate) mod endpoint;
 pub(crate) mod gather;
 pub(crate) mod outcome;
 pub(crate) mod rejects;

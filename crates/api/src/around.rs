@@ -1,0 +1,82 @@
+//! What is done around each request: its number, who sent it, the headers of every answer, a line of the log.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::middleware::Next;
+use values::text::printable;
+
+use crate::accept::Peer;
+use crate::shared::Shared;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The number of a request, by which answers, rejects and the log name it.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+/// What is done around each request: its number, the headers of every answer, a line of the log.
+pub(crate) async fn around(mut request: Request, next: Next) -> Response<Body> {
+    let began = Instant::now();
+    let id: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
+    let method = request.method().clone();
+    // Whatever a client writes there stays on one line; what stands behind `?` is not for the log.
+    let path: String = request.uri().path().chars().take(200).collect();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        // A page has a policy of its own, and what may be cached says so.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    tracing::info!(
+        request = &*id,
+        %method,
+        path = &*printable(&path),
+        status = answer.status().as_u16(),
+        ms = began.elapsed().as_millis() as u64,
+        "answered"
+    );
+    answer
+}
+
+/// Lets in who has a key; everybody may ask whether the service lives.
+pub(crate) async fn guarded(
+    State(shared): State<Arc<Shared>>,
+    Extension(id): Extension<RequestId>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    if matches!(request.uri().path(), "/healthz" | "/readyz") {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    match shared.access.caller(headers, peer, &shared.pool).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => {
+            tracing::warn!(request = &*id.0, %peer, "refused: {}", problem.name());
+            problem.answer(&id.0)
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What all requests share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::access::Access;
+use crate::insert::gather::Gatherer;
+use crate::options::Limits;
+use crate::places::Places;
+use crate::pool::Pool;
+use crate::table::ServedTables;
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) datasets: BTreeMap<String, ServedTables>,
+    pub(crate) access: Access,
+    pub(crate) gatherer: Gatherer,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) places: Places,
+    pub(crate) limits: Limits,
+    /// Held by each request that inserts: once all of these are dropped, none runs any more.
+    pub(crate) running: mpsc::WeakSender<()>,
+}
