@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use database::ConnectionArgs;
+use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
+use transform::cli::MemoryArgs;
 
 use crate::keys::{NewKey, Scope};
 use crate::options::ServeOptions;
@@ -21,10 +23,11 @@ Examples:
     curl -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' -d '[{\"id\": 13, \"department\": \"Legal\"}]' \\
          http://127.0.0.1:8080/v1/hiring/departments";
 
-/// Take batches of rows over HTTP, by the rules of load
+/// Take batches of rows over HTTP, by the rules of load, and tell what models give
 ///
 /// POST /v1/DATASET/TABLE takes 1 to 1,000 rows as JSON, lines of JSON or CSV. Rows that keep the rules are inserted, all
-/// others are in the table extrato_reject, and the answer tells of each row what became of it.
+/// others are in the table extrato_reject, and the answer tells of each row what became of it. GET /v1/DATASET/models/MODEL
+/// gives what a model gives, as JSON, CSV or Parquet, and /report/DATASET the page of all of them.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
     /// The dataset whose tables take rows: one built in, or the folder of one of your own. May be given several times
@@ -51,6 +54,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub connections: usize,
 
+    /// For how many seconds what a model gave is given again, while no rows come in through the service
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub fresh_seconds: u32,
+
+    /// The memory that models may take.
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+
     /// The database that the rows go into.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -61,7 +72,7 @@ impl ServeArgs {
     ///
     /// # Errors
     /// A dataset that is unknown, or cannot be read.
-    pub fn options(&self) -> anyhow::Result<ServeOptions> {
+    pub fn options(&self, environment: &Environment) -> anyhow::Result<ServeOptions> {
         let datasets = self.datasets.iter().map(|name| {
             let mut dataset = Dataset::open(name)?;
             let schema = dataset.schema(self.connection.schema.as_deref()).to_owned();
@@ -77,6 +88,9 @@ impl ServeArgs {
             .zip(self.tls_key.clone())
             .map(|(certificate, key)| TlsFiles { certificate, key });
         options.sessions = self.connections;
+        options.fresh_for = Duration::from_secs(self.fresh_seconds.into());
+        options.memory_bytes = self.memory.bytes();
+        options.environment = environment.clone();
         options.check()?;
         Ok(options)
     }

@@ -10,11 +10,13 @@
 //! judges keys and parents, inserts what is good, and says which rows were not: see `insert::statement`.
 
 mod accept;
+mod accepted;
 mod access;
 mod around;
 pub mod cli;
 mod insert;
 pub mod keys;
+mod models;
 mod options;
 mod places;
 mod pool;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use database::Environment;
 use dataset::Dataset;
 use dataset::failure::Kind;
 
@@ -10,6 +11,9 @@ use crate::tls::TlsFiles;
 
 /// The port unless the options say otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 8080;
+
+/// How long what a model gave is given again unless the options say otherwise.
+const DEFAULT_FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -26,6 +30,12 @@ pub struct ServeOptions {
     pub sessions: usize,
     /// What a request may take.
     pub limits: Limits,
+    /// The memory that computing a model may take, in bytes; what needs more is staged on disk.
+    pub memory_bytes: u64,
+    /// How long what a model gave is given again, while no rows come in through the service.
+    pub fresh_for: Duration,
+    /// Tells where the embedded Postgres is, in which models run that Polars does not take.
+    pub environment: Environment,
 }
 
 impl ServeOptions {
@@ -38,6 +48,9 @@ impl ServeOptions {
             tls: None,
             sessions: 8,
             limits: Limits::default(),
+            memory_bytes: transform::memory::default_bytes(),
+            fresh_for: DEFAULT_FRESH_FOR,
+            environment: Environment::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 
 use crate::around::{RequestId, around, guarded};
 use crate::insert::endpoint::insert;
+use crate::models::endpoint;
 use crate::problem::Problem;
 use crate::shared::Shared;
 
@@ -20,6 +21,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/v1/{dataset}/{table}", post(insert))
+        .route("/v1/{dataset}/models/{model}", get(endpoint::model))
+        .route("/report/{dataset}", get(endpoint::report))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guarded))

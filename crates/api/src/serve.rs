@@ -6,18 +6,24 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use database::{Cancel, Settings};
+use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use transform::Options;
 
 use crate::access::Access;
 use crate::insert::gather::Gatherer;
+use crate::models::served::{Models, ServedModels};
 use crate::options::ServeOptions;
 use crate::places::Places;
 use crate::pool::Pool;
 use crate::router::router;
 use crate::shared::Shared;
 use crate::{accept, store, table, tls};
+
+/// How many sessions of the database read the tables of a model.
+const CONNECTIONS_OF_MODEL: usize = 3;
 
 /// Serves until the run is cancelled, and finishes what it accepted. `listening` is told the address, whose port the system
 /// has chosen where the options say 0.
@@ -35,9 +41,11 @@ pub fn serve(
     let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut client = settings.connect(cancel)?;
     let mut datasets = BTreeMap::new();
+    let mut models = BTreeMap::new();
     for (dataset, schema) in &options.datasets {
         let served = table::read(&mut client, dataset, schema)?;
         datasets.insert(dataset.name.clone(), served);
+        models.insert(dataset.name.clone(), models_of(dataset, schema, options));
     }
     let schemas: Vec<&str> = options
         .datasets
@@ -88,6 +96,13 @@ pub fn serve(
             )),
             places: Places::new(options.limits.all_bodies_bytes),
             limits: options.limits.clone(),
+            models: Models {
+                datasets: models,
+                settings: settings.clone(),
+                cancel: cancel.clone(),
+                fresh_for: options.fresh_for,
+                cache: Arc::default(),
+            },
             running: running.downgrade(),
         });
         accept::serve(listener, router(shared), &options.limits, tls, stopped).await;
@@ -101,4 +116,19 @@ pub fn serve(
         }
         Ok(())
     })
+}
+
+/// The models of a dataset, those for reports too. One that cannot run is told now, and to whoever asks for it.
+fn models_of(dataset: &Dataset, schema: &str, options: &ServeOptions) -> ServedModels {
+    let mut dataset = dataset.clone();
+    dataset.with_those_for_reports();
+    let options = Options {
+        max_connections: CONNECTIONS_OF_MODEL,
+        memory_bytes: options.memory_bytes,
+        ..Options::of_models(dataset, Some(schema), &options.environment)
+    };
+    if let Err(error) = transform::check(&options) {
+        tracing::warn!("a model cannot be served: {error:#}");
+    }
+    ServedModels::of(options)
 }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::access::Access;
 use crate::insert::gather::Gatherer;
+use crate::models::served::Models;
 use crate::options::Limits;
 use crate::places::Places;
 use crate::pool::Pool;
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Arc<Pool>,
     pub(crate) places: Places,
     pub(crate) limits: Limits,
+    pub(crate) models: Models,
     /// Held by each request that inserts: once all of these are dropped, none runs any more.
     pub(crate) running: mpsc::WeakSender<()>,
 }

@@ -49,6 +49,29 @@ impl Dataset {
             };
             problems.push((entry, why));
         }
+        problems.extend(self.parameters_of_two_kinds());
+        problems
+    }
+
+    /// Parameters of one name that are not the same in two models: a value is chosen by the name alone.
+    fn parameters_of_two_kinds(&self) -> Vec<(Entry<'_>, String)> {
+        let mut problems = Vec::new();
+        for (place, model) in self.models.iter().enumerate() {
+            for parameter in model.parameters.all() {
+                let is_other = |other: &&Model| {
+                    let mut others = other.parameters.all().iter();
+                    others.any(|of| of.name == parameter.name && of != parameter)
+                };
+                if let Some(other) = self.models[..place].iter().find(is_other) {
+                    let why = format!(
+                        "parameter `{}` has another type or default than in model `{}`: let it be the same in both, or \
+                         have another name",
+                        parameter.name, other.name
+                    );
+                    problems.push((Entry::Model(&model.name), why));
+                }
+            }
+        }
         problems
     }
 

@@ -10,6 +10,7 @@ use crate::load_rules::LoadRules;
 use crate::load_section;
 use crate::model::Model;
 use crate::nearest::did_you_mean;
+use crate::parameter::Parameter;
 use crate::place::Place;
 use crate::twice::twice;
 
@@ -146,6 +147,46 @@ impl Dataset {
             )));
         }
         self.keep_models_where(|model| names.contains(&model.name));
+        Ok(())
+    }
+
+    /// The parameters of all models, those that others read included, by name.
+    pub fn parameters(&self) -> BTreeMap<&str, &Parameter> {
+        let models = self.models.iter().chain(&self.beside);
+        let parameters = models.flat_map(|model| model.parameters.all());
+        parameters.map(|of| (of.name.as_str(), of)).collect()
+    }
+
+    /// Chooses values of parameters, each in all models that have one of its name, those that others read included.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if no model has it, or the value is not of its type.
+    pub fn set_parameters(&mut self, values: &[(String, String)]) -> anyhow::Result<()> {
+        for (name, value) in values {
+            let mut is_known = false;
+            for model in self.models.iter_mut().chain(&mut self.beside) {
+                match model.set(name, value) {
+                    Some(Ok(())) => is_known = true,
+                    Some(Err(why)) => {
+                        let of = model.called();
+                        return Err(Kind::Usage.error(format!("parameter {name} of {of}: {why}")));
+                    }
+                    None => {}
+                }
+            }
+            if !is_known {
+                let known: Vec<&str> = self.parameters().into_keys().collect();
+                let has = match known.is_empty() {
+                    true => "they have none".to_owned(),
+                    false => format!("they have {}", known.join(", ")),
+                };
+                return Err(Kind::Usage.error(format!(
+                    "no model of dataset `{}` has a parameter `{name}`: {has}{}",
+                    self.name,
+                    did_you_mean(name, known.iter().copied())
+                )));
+            }
+        }
         Ok(())
     }
 

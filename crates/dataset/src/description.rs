@@ -1,5 +1,6 @@
 //! `dataset.toml`, as it is written, and the files that it names.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use crate::failure::{Kind, OrFail};
 use crate::model::{DESCRIPTION, Driving, Model};
 use crate::nearest::did_you_mean;
 use crate::output_check::CheckDescription;
+use crate::parameter::{ParameterDescription, Parameters};
 use crate::place::Place;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sql");
@@ -50,6 +52,8 @@ struct ModelDescription {
     #[serde(default)]
     only_in_report: bool,
     chart: Option<Chart>,
+    #[serde(default)]
+    parameters: BTreeMap<String, ParameterDescription>,
     #[serde(default)]
     columns: toml::Table,
 }
@@ -249,6 +253,10 @@ impl ModelDescription {
         let Some(sql) = folder.read(&self.file)? else {
             return Ok(Err(format!("its file {} is missing", self.file)));
         };
+        let parameters = match Parameters::read(&sql, self.parameters) {
+            Ok(parameters) => parameters,
+            Err(why) => return Ok(Err(why)),
+        };
         let mut columns = Vec::new();
         for (column, kind) in self.columns {
             let kind = kind.as_str().ok_or_else(|| "a type is a string".to_owned());
@@ -268,7 +276,8 @@ impl ModelDescription {
         Ok(Ok(Model {
             name: self.name,
             file: folder.display(&self.file),
-            sql,
+            sql: parameters.bound(),
+            parameters,
             is_asked: false,
             schema: String::new(),
             columns,

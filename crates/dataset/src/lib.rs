@@ -17,6 +17,7 @@ mod load_section;
 mod model;
 mod nearest;
 mod output_check;
+mod parameter;
 mod place;
 pub mod reference;
 mod twice;
@@ -30,6 +31,7 @@ pub use dataset::{Dataset, RowsRead, Table};
 pub use model::{Driving, Model, is_model_name, is_of_model_name};
 pub use nearest::{did_you_mean, nearest};
 pub use output_check::{Check, RowCount, Rule};
+pub use parameter::{Parameter, Parameters};
 pub use place::Place;
 
 #[cfg(test)]
@@ -139,6 +141,45 @@ mod tests {
                 "{error:#} lacks {expected}"
             );
         }
+    }
+
+    #[test]
+    fn a_parameter_means_one_thing_in_all_models_and_is_chosen_in_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.path().join(name), text).expect("written");
+        };
+        let opened = |default: &str| {
+            let model = |name: &str, default: &str| {
+                format!(
+                    "[[model]]\nname = \"{name}\"\nfile = \"m.sql\"\nparameters.n = {{ type = \"integer\", default = {default} }}\n"
+                )
+            };
+            write(
+                DESCRIPTION,
+                &format!("name = \"x\"\n{}{}", model("a", "1"), model("b", default)),
+            );
+            Dataset::open(folder.path().to_str().expect("UTF-8"))
+        };
+        write("m.sql", "SELECT :n AS a");
+        let error = opened("2").expect_err("two defaults");
+        let error = format!("{error:#}");
+        assert!(
+            error.contains(
+                "line 7, model `b`: parameter `n` has another type or default than in model `a`"
+            ),
+            "{error}"
+        );
+        let mut dataset = opened("1").expect("one default");
+        dataset.keep_models(&["a".to_owned()]).expect("a model");
+        dataset
+            .set_parameters(&[("n".to_owned(), "7".to_owned())])
+            .expect("a value");
+        assert_eq!(dataset.models[0].sql, "SELECT 7 AS a");
+        assert_eq!(
+            dataset.beside[0].sql, "SELECT 7 AS a",
+            "which others may read"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::chart::Chart;
 use crate::column::ColumnType;
 use crate::failure::Kind;
 use crate::output_check::Check;
+use crate::parameter::Parameters;
 use crate::place::Place;
 use crate::twice::twice;
 
@@ -21,8 +22,10 @@ pub struct Model {
     pub name: String,
     /// Where the SELECT lies, for messages: below `sql/` in the sources if the dataset is built in.
     pub file: String,
-    /// The SELECT.
+    /// The SELECT, with the values of its parameters in it.
     pub sql: String,
+    /// What whoever runs it may choose.
+    pub parameters: Parameters,
     /// Whether it was asked for by itself, so that no `dataset.toml` describes it.
     pub is_asked: bool,
     /// The Postgres schema that names without one are of; empty as long as it isn't known.
@@ -102,6 +105,16 @@ impl Model {
             )));
         }
         self.check()
+    }
+
+    /// Chooses the value of a parameter; `None` if the model has none of this name.
+    ///
+    /// # Errors
+    /// Why the text is no value of the parameter's type.
+    pub fn set(&mut self, parameter: &str, value: &str) -> Option<Result<(), String>> {
+        let set = self.parameters.set(parameter, value)?;
+        self.sql = self.parameters.bound();
+        Some(set)
     }
 
     /// Checks that the model does not contradict itself, as far as no database is asked.

@@ -329,6 +329,12 @@ const MODEL: &[Entry] = &[
         "customer_name = \"text\"\npurchase_day = \"date\"\npurchase_amount = \"numeric(10,2)\"\ncustomer_id = \"integer\"\npurchase_id = \"bigint\"",
     ),
     entry(
+        "parameters",
+        Kind::ByName(&Kind::Entries(PARAMETER)),
+        "Values that whoever runs the model may choose, written `:name` in its SELECT, as psql has it.",
+        "since = { type = \"date\", default = \"2021-01-01\" }",
+    ),
+    entry(
         "chart",
         Kind::Entries(CHART),
         "How `extrato report` draws its rows. Those at one place of the chart are added up. Without it, a table alone.",
@@ -355,6 +361,21 @@ const RECONCILE: &[Entry] = &[
         Kind::ByName(&Kind::Text),
         "Columns whose sums must agree: column of the table = column of the output.",
         "{ amount = \"purchase_amount\" }",
+    ),
+];
+
+const PARAMETER: &[Entry] = &[
+    needed(
+        "type",
+        Kind::ColumnType,
+        "What it is: boolean, integer, bigint, numeric(p,s), text or date.",
+        "\"integer\"",
+    ),
+    needed(
+        "default",
+        Kind::Cell,
+        "Its value unless another is chosen.",
+        "2021",
     ),
 ];
 
@@ -686,7 +707,7 @@ mod tests {
     fn every_entry_that_is_read_is_in_the_reference_and_no_other() {
         let mut found = Vec::new();
         lists(DATASET, "", "", &mut found);
-        assert_eq!(found.len(), 10, "lists of entries");
+        assert_eq!(found.len(), 11, "lists of entries");
         for (header, entries) in found {
             let mut known: BTreeSet<String> =
                 entries.iter().map(|entry| entry.name.to_owned()).collect();
@@ -708,7 +729,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in [
             ("dataset.toml", text.as_str()),
-            ("purchase_flat.sql", "SELECT 1"),
+            ("purchase_flat.sql", "SELECT :since"),
             ("no_orphans.sql", "SELECT 1"),
         ] {
             std::fs::write(folder.path().join(name), text).expect("written");

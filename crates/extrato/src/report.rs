@@ -6,7 +6,7 @@ use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
 use indicatif::{HumanBytes, HumanCount};
 use report::Written;
-use transform::cli::LimitArgs;
+use transform::cli::{LimitArgs, ParameterArgs};
 use transform::outline;
 
 use crate::terminal::Terminal;
@@ -38,6 +38,9 @@ pub(crate) struct ReportArgs {
     out: PathBuf,
 
     #[command(flatten)]
+    parameters: ParameterArgs,
+
+    #[command(flatten)]
     limits: LimitArgs,
 
     #[command(flatten)]
@@ -55,6 +58,7 @@ pub(crate) fn run(
         true => dataset.with_those_for_reports(),
         false => dataset.keep_models(&arguments.model)?,
     }
+    dataset.set_parameters(&arguments.parameters.values)?;
     let named = arguments.connection.schema.as_deref();
     let options = arguments.limits.options(dataset, named, environment);
     transform::check(&options)?;

@@ -14,7 +14,7 @@ pub(crate) fn serve(
     environment: &Environment,
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
-    let options = arguments.options()?;
+    let options = arguments.options(environment)?;
     let (settings, _) = settings(&arguments.connection, environment)?;
     api::serve(&settings, &options, cancel, |_| {})
 }

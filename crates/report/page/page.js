@@ -30,6 +30,21 @@ const showAll = () => cards.forEach((card) => card.show());
 
 const rowsRead = report.tables.reduce((all, table) => all + table.rows, 0);
 const facts = [['Made', report.made], ['Snapshot', report.snapshot], ['Run', report.run], ['Read', `${counted(rowsRead, 'row')} of ${counted(report.tables.length, 'table')}`]];
+facts.push(...report.parameters.map(({ name, value }) => [titled(name), value]));
+
+/** The parameters of a page that a service gives, to be chosen: it is asked for the page of other values by its own URL. */
+function parameters() {
+  if (!report.is_served || report.parameters.length === 0) return null;
+  const fields = report.parameters.map(({ name, type, value }) => element('label', {}, titled(name), element('input', {
+    name, value, type: type === 'date' ? 'date' : 'text', inputmode: isNumber(type) ? 'decimal' : null,
+  })));
+  const choose = (event) => {
+    event.preventDefault();
+    location.search = new URLSearchParams(new FormData(event.target)).toString();
+  };
+  return element('form', { class: 'filters', 'aria-label': 'Parameters', onsubmit: choose }, ...fields, element('button', {}, 'Show'));
+}
+
 const links = cards.map((card) => element('li', {}, element('a', { href: `#${card.key}` }, titled(card.model.name), element('span', {}, readable(String(card.model.total))))));
 const hasDiagram = document.querySelector('#tables-and-keys svg') !== null;
 document.getElementById('tables-and-keys').hidden = !hasDiagram;
@@ -38,6 +53,7 @@ document.getElementById('top').append(
   element('p', { class: 'eyebrow' }, 'Extrato report'),
   element('h1', {}, titled(report.dataset)),
   element('dl', { class: 'made' }, ...facts.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))),
+  ...[parameters()].filter((form) => form),
   element('nav', { 'aria-label': 'Models' }, element('ul', {}, ...links)));
 document.getElementById('cards').append(...cards.map((card) => card.root));
 if (cards.length === 0) document.getElementById('cards').append(element('p', { class: 'notice' }, 'The dataset has no model.'));

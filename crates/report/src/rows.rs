@@ -30,10 +30,26 @@ pub struct Shown {
     pub run: String,
     /// The snapshot, as Postgres names it.
     pub snapshot: String,
+    /// The models' parameters, by name.
+    pub parameters: Vec<ShownParameter>,
+    /// Whether a service gives the page, which computes it anew for other values of parameters.
+    pub is_served: bool,
     /// The tables as read.
     pub tables: Vec<TableRead>,
     /// The models, in the dataset's order.
     pub models: Vec<ShownModel>,
+}
+
+/// A parameter and its value.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShownParameter {
+    /// The parameter's name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// The value that the models ran with.
+    pub value: String,
 }
 
 /// A table as read.
@@ -118,7 +134,16 @@ fn of_report(report: Report, options: &Options) -> Shown {
         let model = described.iter().find(|model| model.name == report.model)?;
         Some(of_model(model, report, &mut left_bytes))
     });
+    let parameters = options.dataset.parameters().into_values();
     Shown {
+        parameters: parameters
+            .map(|of| ShownParameter {
+                name: of.name.clone(),
+                kind: of.kind,
+                value: of.value.clone(),
+            })
+            .collect(),
+        is_served: false,
         dataset: options.dataset.name.clone(),
         extrato: env!("CARGO_PKG_VERSION"),
         made: made(&run),

@@ -29,6 +29,8 @@ Examples:
   extrato transform --from-stage --single-file         … and use them again, without the database
   extrato transform --dataset sales --model orders_per_customer --show
                                                        one model, of the tables it needs; its first rows here too
+  extrato transform --dataset hiring --parameter year=2020
+                                                       another year than the one that dataset.toml says
   extrato transform --dataset shop/ --engine polars    refuse what Polars may not give as Postgres does
   extrato transform --dataset hiring --to-postgres results
                                                        the outputs as tables results.… besides the files
@@ -53,6 +55,10 @@ pub struct TransformArgs {
     /// Run this model alone, and read only what it needs; may be given several times [default: all models]
     #[arg(long, value_name = "NAME", help_heading = "Models")]
     pub model: Vec<String>,
+
+    #[command(flatten)]
+    /// What is chosen of the models' parameters.
+    pub parameters: ParameterArgs,
 
     #[command(flatten)]
     /// Where and how to write.
@@ -136,6 +142,23 @@ pub struct OutputArgs {
     pub stage: Option<PathBuf>,
 }
 
+/// What is chosen of the models' parameters.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ParameterArgs {
+    /// Choose the value of a parameter that models declare in dataset.toml, as --parameter year=2020; may be given several times
+    /// [default: as declared]
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Models")]
+    pub values: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    match parts {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("give a name and a value, such as year=2020".to_owned()),
+    }
+}
+
 /// What a run may take, and what it runs on.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LimitArgs {
@@ -143,15 +166,31 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
     pub max_connections: u16,
 
-    /// The memory to take at most, such as 512MB or 4GiB; beyond it tables are staged on disk [default: 60 % of the
-    /// machine's, or of its container's]
-    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Source")]
-    pub memory: Option<ByteSize>,
+    #[command(flatten)]
+    /// The memory to take.
+    pub memory: MemoryArgs,
 
     /// What runs the models: auto takes Polars for those that it is known to give as Postgres does, and a scratch database
     /// of the embedded Postgres for the others; never the source
     #[arg(long, value_enum, default_value_t, help_heading = "Source")]
     pub engine: Engine,
+}
+
+/// The memory that models may take.
+#[derive(Debug, Clone, clap::Args)]
+pub struct MemoryArgs {
+    /// The memory to take at most, such as 512MB or 4GiB; beyond it tables are staged on disk [default: 60 % of the
+    /// machine's, or of its container's]
+    #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Source")]
+    pub memory: Option<ByteSize>,
+}
+
+impl MemoryArgs {
+    /// The memory in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.memory
+            .map_or_else(default_bytes, |ByteSize(bytes)| bytes)
+    }
 }
 
 const NO_SIZE: &str = "give a size such as 512MB or 4GiB";
@@ -271,9 +310,7 @@ impl LimitArgs {
     ) -> Options {
         Options {
             max_connections: self.max_connections.into(),
-            memory_bytes: self
-                .memory
-                .map_or_else(default_bytes, |ByteSize(bytes)| bytes),
+            memory_bytes: self.memory.bytes(),
             engine: self.engine,
             ..Options::of_models(dataset, schema, environment)
         }
@@ -290,6 +327,7 @@ impl TransformArgs {
         if !self.model.is_empty() {
             dataset.keep_models(&self.model)?;
         }
+        dataset.set_parameters(&self.parameters.values)?;
         let schema = self.connection.schema.as_deref();
         Ok(Options {
             preview_rows: if self.show { PREVIEW_ROWS } else { 0 },

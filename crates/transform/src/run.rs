@@ -335,6 +335,13 @@ impl RunContext<'_> {
             format: self.options.format,
             dialect: Some(&self.options.dialect).filter(|dialect| !dialect.is_default()),
             compression: self.options.compression,
+            parameters: self
+                .options
+                .dataset
+                .parameters()
+                .into_iter()
+                .map(|(name, of)| (name, of.value.as_str()))
+                .collect(),
             snapshot: self.snapshot,
             tables: self.table_reports,
             columns: model

@@ -1,11 +1,11 @@
--- Departments that hired more in 2021 (UTC) than the mean of all departments, those that hired nobody included. The
+-- Departments that hired more in a year (UTC) than the mean of all departments, those that hired nobody included. The
 -- most hires come first, of equal numbers the lower id. The comparison is one of whole numbers: no mean is rounded.
 WITH hired AS (
     SELECT
         e.department_id AS department_id,
         COUNT(*)        AS hires
     FROM hired_employees AS e
-    WHERE EXTRACT(YEAR FROM e.datetime) = 2021
+    WHERE EXTRACT(YEAR FROM e.datetime) = :year
     GROUP BY e.department_id
 ),
 counted AS (

@@ -1,4 +1,4 @@
--- How many were hired in each quarter of 2021 (UTC), by department and job, for those that hired in that year. Ordered
+-- How many were hired in each quarter of a year (UTC), by department and job, for those that hired in that year. Ordered
 -- by department and job; departments or jobs that share a name are one.
 WITH hired AS (
     SELECT
@@ -8,7 +8,7 @@ WITH hired AS (
     FROM hired_employees AS e
     INNER JOIN departments AS d ON e.department_id = d.id
     INNER JOIN jobs AS j ON e.job_id = j.id
-    WHERE EXTRACT(YEAR FROM e.datetime) = 2021
+    WHERE EXTRACT(YEAR FROM e.datetime) = :year
 )
 SELECT
     h.department                          AS department,

@@ -95,7 +95,7 @@ async fn inserted(
     }
     let insertion = Insertion {
         request: id.0.to_string(),
-        dataset,
+        dataset: dataset.clone(),
         table: served,
         rows,
         on_duplicate: asked.on_duplicate,
@@ -109,9 +109,14 @@ async fn inserted(
             gatherer,
             pool,
             limits,
+            models,
             ..
         } = &*of_task;
         let done = gatherer.run(insertion, pool, limits).await;
+        // Rows may have come in, whatever the answer says.
+        if let Some(models) = models.datasets.get(&dataset) {
+            models.changed();
+        }
         drop((running, place));
         done
     });

@@ -5,6 +5,7 @@ mod bodies;
 mod clients;
 mod gathering;
 mod keys;
+mod models;
 mod page;
 mod repeats;
 mod rows;

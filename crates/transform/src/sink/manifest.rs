@@ -25,6 +25,9 @@ pub(crate) struct Run<'a> {
     pub(crate) dialect: Option<&'a Dialect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) compression: Option<Compression>,
+    /// The values of parameters, also those of models that are read, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parameters: BTreeMap<&'a str, &'a str>,
     /// The snapshot that every table was read in, as Postgres names it.
     pub(crate) snapshot: &'a str,
     pub(crate) tables: &'a [TableReport],

@@ -21,6 +21,7 @@ mod numerics;
 mod other_readers;
 mod output_checks;
 mod own_meanings;
+mod parameters;
 mod pooler;
 mod read_back;
 mod reconciliation;

@@ -31,6 +31,19 @@ pub struct Source {
 }
 
 impl Source {
+    /// The source whose models have the parameters that the outputs were made with. What the dataset does not declare any
+    /// more, or takes no such value for, is left as it is: then the rows tell.
+    pub(super) fn with_parameters_of(&self, outputs: &[Output]) -> Self {
+        let mut source = self.clone();
+        let dataset = &mut source.dataset;
+        for (name, value) in outputs.iter().flat_map(|output| &output.run.parameters) {
+            for model in dataset.models.iter_mut().chain(&mut dataset.beside) {
+                model.set(name, value);
+            }
+        }
+        source
+    }
+
     /// The model that made an output.
     ///
     /// # Errors

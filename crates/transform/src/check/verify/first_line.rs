@@ -20,6 +20,9 @@ pub(super) struct Run {
     #[serde(default)]
     pub(super) dialect: Dialect,
     pub(super) compression: Option<Compression>,
+    /// The values of parameters.
+    #[serde(default)]
+    pub(super) parameters: BTreeMap<String, String>,
     /// The output's columns with their types; none in a raw layer, each of whose tables has its own.
     #[serde(default)]
     pub(super) columns: Vec<(String, String)>,

@@ -58,6 +58,7 @@ pub fn verify_against_database(
     let all = outputs(path)?;
     let is_ours = |output: &Output| output.run.dataset == source.dataset.name;
     let (ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
+    let source = &source.with_parameters_of(&ours);
     if ours.is_empty() {
         // The first says what it is.
         for output in &others {

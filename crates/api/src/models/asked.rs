@@ -1,0 +1,142 @@
+//! What a request asks of models: which values of parameters, which form, which part.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, StatusCode, Uri};
+use dataset::Dataset;
+use transform::Format;
+
+use crate::accepted;
+use crate::problem::Problem;
+
+/// How many rows a page of JSON has unless the request says.
+const ROWS_OF_PAGE: u64 = 1_000;
+/// How many rows a page of JSON may have.
+const MOST_ROWS: u64 = 100_000;
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A page of rows as JSON.
+    Json,
+    /// All rows as lines of JSON.
+    JsonLines,
+    /// All rows as CSV.
+    Csv,
+    /// All rows as Parquet.
+    Parquet,
+}
+
+impl Form {
+    const ALL: [Self; 4] = [Self::Json, Self::JsonLines, Self::Csv, Self::Parquet];
+
+    /// The form that a request accepts most.
+    ///
+    /// # Errors
+    /// 406.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let offered = Self::ALL.map(Self::media_type);
+        match accepted::preferred(headers, &offered) {
+            Some(place) => Ok(Self::ALL[place]),
+            None => Err(Problem::new(
+                StatusCode::NOT_ACCEPTABLE,
+                "not-acceptable",
+                format!("models are given as {}", offered.join(", ")),
+            )),
+        }
+    }
+
+    /// What HTTP calls it.
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::JsonLines => "application/x-ndjson",
+            Self::Csv => "text/csv",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+
+    /// The files that it is told from.
+    pub(crate) fn files(self) -> Format {
+        match self {
+            Self::Json | Self::JsonLines => Format::JsonLines,
+            Self::Csv => Format::Csv,
+            Self::Parquet => Format::Parquet,
+        }
+    }
+}
+
+/// The part of a model's rows that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    limit: Option<u64>,
+    offset: Option<u64>,
+    /// The tag of the output that the page before was of.
+    pub(crate) version: Option<String>,
+}
+
+impl Page {
+    /// How many rows are asked for.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limit.unwrap_or(ROWS_OF_PAGE)
+    }
+
+    /// How many rows stand before them.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset.unwrap_or(0)
+    }
+
+    /// Whether something is asked that is for pages alone.
+    pub(crate) fn is_asked(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// The part and the values of parameters that stand behind the `?` of a request.
+///
+/// # Errors
+/// 400 for what is given twice, and for a part that there is none of.
+pub(crate) fn query(uri: &Uri) -> Result<(Page, BTreeMap<String, String>), Problem> {
+    let bad = |detail: String| Err(Problem::bad("bad-query", detail));
+    let (mut page, mut values) = (Page::default(), BTreeMap::new());
+    let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    for (name, value) in pairs {
+        if values
+            .insert(name.to_string(), value.into_owned())
+            .is_some()
+        {
+            return bad(format!("`{name}` is given twice"));
+        }
+    }
+    let number = |name: &str, text: String, most: u64| match text.parse() {
+        Ok(number) if number <= most => Ok(number),
+        _ => Err(Problem::bad(
+            "bad-query",
+            format!("`{name}` is not a whole number of at most {most}"),
+        )),
+    };
+    if let Some(limit) = values.remove("limit") {
+        page.limit = match number("limit", limit, MOST_ROWS)? {
+            0 => return bad("`limit` is 0: ask for at least one row".to_owned()),
+            limit => Some(limit),
+        };
+    }
+    if let Some(offset) = values.remove("offset") {
+        page.offset = Some(number("offset", offset, u64::MAX)?);
+    }
+    page.version = values.remove("version");
+    Ok((page, values))
+}
+
+/// Chooses values of parameters in the models of a dataset that are run.
+///
+/// # Errors
+/// 400 with what is wrong.
+pub(crate) fn choose(
+    dataset: &mut Dataset,
+    values: BTreeMap<String, String>,
+) -> Result<(), Problem> {
+    let values: Vec<_> = values.into_iter().collect();
+    let chosen = dataset.set_parameters(&values);
+    chosen.map_err(|error| Problem::bad("bad-query", format!("{error:#}")))
+}

@@ -1,0 +1,247 @@
+//! `GET /v1/{dataset}/models/{model}` and `GET /report/{dataset}`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use serde_json::{Value, json};
+
+use crate::access::Caller;
+use crate::around::RequestId;
+use crate::keys::Right;
+use crate::models::asked::{Form, Page, choose, query};
+use crate::models::lines;
+use crate::models::output::Output;
+use crate::models::served::ServedModels;
+use crate::problem::Problem;
+use crate::shared::Shared;
+
+const HTML: &str = "text/html; charset=utf-8";
+const SNAPSHOT: HeaderName = HeaderName::from_static("extrato-snapshot");
+const ROWS: HeaderName = HeaderName::from_static("extrato-rows");
+
+/// `GET /v1/{dataset}/models/{model}`
+pub(crate) async fn model(
+    State(shared): State<Arc<Shared>>,
+    Extension(id): Extension<RequestId>,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let answered = async {
+        let Path((dataset, model)) = path.map_err(|_| unknown())?;
+        given(&shared, &caller, &dataset, &model, &uri, &headers).await
+    };
+    answered
+        .await
+        .unwrap_or_else(|problem: Problem| problem.answer(&id.0))
+}
+
+/// `GET /report/{dataset}`
+pub(crate) async fn report(
+    State(shared): State<Arc<Shared>>,
+    Extension(id): Extension<RequestId>,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let answered = async {
+        let Path(dataset) = path.map_err(|_| unknown())?;
+        let served = served(&shared, &caller, &dataset)?;
+        let (page, values) = query(&uri)?;
+        if page.is_asked() {
+            let detail = "a report has no parts: leave out limit, offset and version";
+            return Err(Problem::bad("bad-query", detail));
+        }
+        let mut dataset = served.dataset(None).ok_or_else(unknown)?;
+        choose(&mut dataset, values)?;
+        let output = shared.models.report(dataset).await?;
+        if is_known(&headers, &output, HTML) {
+            return Ok(not_modified(&output, HTML));
+        }
+        let mut answer = whole(&output, HTML)?;
+        let headers = answer.headers_mut();
+        if let Ok(policy) = HeaderValue::from_str(report::policy()) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        Ok(answer)
+    };
+    answered
+        .await
+        .unwrap_or_else(|problem: Problem| problem.answer(&id.0))
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("there is no model of this name in a dataset of this name")
+}
+
+fn served<'a>(
+    shared: &'a Shared,
+    caller: &Caller,
+    dataset: &str,
+) -> Result<&'a ServedModels, Problem> {
+    caller.check(dataset, Right::Read)?;
+    shared.models.datasets.get(dataset).ok_or_else(unknown)
+}
+
+async fn given(
+    shared: &Shared,
+    caller: &Caller,
+    dataset: &str,
+    model: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response<Body>, Problem> {
+    let served = served(shared, caller, dataset)?;
+    let mut dataset = served.dataset(Some(model)).ok_or_else(unknown)?;
+    let form = Form::of(headers)?;
+    let (page, values) = query(uri)?;
+    if page.is_asked() && form != Form::Json {
+        return Err(Problem::bad(
+            "bad-query",
+            "limit, offset and version are for JSON: in other forms all rows are given",
+        ));
+    }
+    choose(&mut dataset, values)?;
+    let parameters = dataset.parameters().into_iter();
+    let parameters = parameters.map(|(name, of)| (name.to_owned(), of.value.clone()));
+    let parameters: BTreeMap<String, String> = parameters.collect();
+    let about = json!({ "dataset": dataset.name, "model": model });
+    let output = shared
+        .models
+        .model(dataset, form.files(), page.version.as_deref())
+        .await?;
+    if is_known(headers, &output, form.media_type()) {
+        return Ok(not_modified(&output, form.media_type()));
+    }
+    if form == Form::Json {
+        return listed(about, &output, &page, &parameters, uri.path());
+    }
+    let mut answer = whole(&output, form.media_type())?;
+    let name = format!("attachment; filename=\"{model}.{}\"", form.files());
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, name);
+    }
+    Ok(answer)
+}
+
+/// A page of rows.
+fn listed(
+    about: Value,
+    output: &Output,
+    page: &Page,
+    parameters: &BTreeMap<String, String>,
+    path: &str,
+) -> Result<Response<Body>, Problem> {
+    let (offset, limit) = (page.offset(), page.limit());
+    let read = || lines::listed(&output.path, &output.marks, offset, limit);
+    let (rows, count) = tokio::task::block_in_place(read).map_err(|error| {
+        tracing::error!("{}: {error}", output.path.display());
+        Problem::internal()
+    })?;
+    let behind = offset.saturating_add(count);
+    let next = (count > 0 && behind < output.rows).then(|| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parameters);
+        query.append_pair("limit", &limit.to_string());
+        query.append_pair("offset", &behind.to_string());
+        query.append_pair("version", &output.tag);
+        format!("{path}?{}", query.finish())
+    });
+    let told = json!({
+        "parameters": parameters,
+        "run": output.run,
+        "snapshot": output.snapshot,
+        "columns": output.columns,
+        "total": output.rows,
+        "offset": offset,
+        "next": next,
+    });
+    let text = |value: &Value| value.to_string();
+    let (about, told) = (text(&about), text(&told));
+    // Rows go in as they were written: a number keeps its digits.
+    let mut body = Vec::with_capacity(about.len() + told.len() + rows.len() + 16);
+    body.extend_from_slice(&about.as_bytes()[..about.len() - 1]);
+    body.push(b',');
+    body.extend_from_slice(&told.as_bytes()[1..told.len() - 1]);
+    body.extend_from_slice(b",\"rows\":[");
+    body.extend_from_slice(&rows);
+    body.extend_from_slice(b"]}");
+    let mut answer = Response::new(Body::from(body));
+    told_of(answer.headers_mut(), output, Form::Json.media_type());
+    Ok(answer)
+}
+
+/// All that was computed.
+fn whole(output: &Output, media_type: &'static str) -> Result<Response<Body>, Problem> {
+    let body = output.body().map_err(|error| {
+        tracing::error!("{}: {error}", output.path.display());
+        Problem::internal()
+    })?;
+    let mut answer = Response::new(body);
+    let headers = answer.headers_mut();
+    told_of(headers, output, media_type);
+    headers.insert(header::CONTENT_LENGTH, output.bytes.into());
+    Ok(answer)
+}
+
+/// Whether the client has it already.
+fn is_known(headers: &HeaderMap, output: &Output, media_type: &str) -> bool {
+    let etag = etag(output, media_type);
+    let known = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut known = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    known.any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
+}
+
+fn not_modified(output: &Output, media_type: &'static str) -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    told_of(answer.headers_mut(), output, media_type);
+    answer.headers_mut().remove(header::CONTENT_TYPE);
+    answer
+}
+
+/// What tells an answer from others at its address: a page of JSON is told from the file that lines of JSON are.
+fn etag(output: &Output, media_type: &str) -> String {
+    let kind = if media_type == Form::Json.media_type() {
+        "-json"
+    } else {
+        ""
+    };
+    format!("\"{}{kind}\"", output.tag)
+}
+
+/// The headers of whatever is told of an output.
+fn told_of(headers: &mut HeaderMap, output: &Output, media_type: &'static str) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    // Clients may keep it, and ask whether it is good still.
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept, authorization"),
+    );
+    headers.insert(ROWS, output.rows.into());
+    for (name, value) in [
+        (header::ETAG, etag(output, media_type)),
+        (SNAPSHOT, output.snapshot.clone()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
