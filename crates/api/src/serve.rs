@@ -10,14 +10,17 @@ use dataset::failure::{Kind, OrFail};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::accept::Accepting;
 use crate::access::Access;
 use crate::insert::gather::Gatherer;
+use crate::limiter::Limiter;
+use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::places::Places;
 use crate::pool::Pool;
 use crate::router::router;
 use crate::shared::Shared;
-use crate::{accept, store, table, tls};
+use crate::{accept, old_answers, served, store, tls};
 
 /// Serves until the run is cancelled, and finishes what it accepted. `listening` is told the address, whose port the system
 /// has chosen where the options say 0.
@@ -34,9 +37,10 @@ pub fn serve(
     options.check()?;
     let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut client = settings.connect(cancel)?;
+    let metrics = Arc::new(Metrics::new());
     let mut datasets = BTreeMap::new();
     for (dataset, schema) in &options.datasets {
-        let served = table::read(&mut client, dataset, schema)?;
+        let served = served::read(&mut client, dataset, schema, &metrics)?;
         datasets.insert(dataset.name.clone(), served);
     }
     let schemas: Vec<&str> = options
@@ -77,20 +81,35 @@ pub fn serve(
             );
         }
         let (running, mut finished) = mpsc::channel(1);
+        let pool = Arc::new(Pool::new(
+            settings.clone(),
+            options.sessions,
+            options.limits.clone(),
+            Arc::clone(&metrics),
+        ));
+        // It ends with the runtime.
+        tokio::spawn(old_answers::remove(
+            Arc::clone(&pool),
+            options.keep_answers_days,
+        ));
         let shared = Arc::new(Shared {
             datasets,
+            limiter: Arc::new(Limiter::new(&options.limits, options.sessions)),
             access: Access::new(options.needs_key),
             gatherer: Gatherer::default(),
-            pool: Arc::new(Pool::new(
-                settings.clone(),
-                options.sessions,
-                options.limits.clone(),
-            )),
+            pool,
             places: Places::new(options.limits.all_bodies_bytes),
             limits: options.limits.clone(),
             running: running.downgrade(),
         });
-        accept::serve(listener, router(shared), &options.limits, tls, stopped).await;
+        let accepting = Accepting {
+            router: router(shared),
+            limits: options.limits.clone(),
+            proxies: options.trusted_proxies.clone(),
+            tls,
+            metrics,
+        };
+        accept::serve(listener, Arc::new(accepting), stopped).await;
         // Transactions whose clients have gone finish too.
         drop(running);
         if tokio::time::timeout(options.limits.grace, finished.recv())

@@ -214,7 +214,9 @@ fn the_rights_of_roles_sql_are_enough_and_no_others_are_needed() {
         "UPDATE hiring.hired_employees SET name = ''",
         "TRUNCATE hiring.hired_employees",
         "INSERT INTO extrato_serve.key VALUES ('x', 'x', '{}')",
-        "DELETE FROM extrato_serve.request",
+        "UPDATE extrato_serve.request SET answer = ''",
+        "SELECT FROM extrato_serve.audit",
+        "DELETE FROM extrato_serve.audit",
         "CREATE TABLE hiring.x ()",
     ] {
         assert!(client.batch_execute(statement).is_err(), "{statement}");
