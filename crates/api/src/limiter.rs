@@ -137,3 +137,27 @@ fn too_many(name: &'static str, detail: impl Into<String>, seconds: u128) -> Pro
         Err(_) => problem,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn callers_that_are_gone_are_forgotten() {
+        let limits = Limits {
+            per_second: NonZeroU32::new(1_000_000),
+            ..Limits::default()
+        };
+        let limiter = Arc::new(Limiter::new(&limits, 8));
+        for address in 0..10 * FORGET_AFTER {
+            let who = Who::Address(Ipv4Addr::from_bits(address).into());
+            assert!(limiter.enter(who).is_ok());
+        }
+        assert!(limiter.inside().is_empty());
+        let rate = limiter.rate.as_ref().map_or(0, |rate| rate.len());
+        assert!(rate <= 2 * FORGET_AFTER as usize, "{rate}");
+    }
+}

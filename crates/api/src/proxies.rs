@@ -62,3 +62,85 @@ fn address(text: &str) -> Option<IpAddr> {
     let address = address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
     address.map(|address| address.to_canonical())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(peer: &str, headers: &[(HeaderName, &str)]) -> String {
+        let proxies = ["10.0.0.0/8", "2001:db8::/32", "127.0.0.1"];
+        let proxies = proxies.map(|proxy| parse(proxy).expect("a proxy"));
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, value.parse().expect("a value"));
+        }
+        client(peer.parse().expect("an address"), &map, &proxies).to_string()
+    }
+
+    #[test]
+    fn the_client_is_the_last_that_is_no_proxy() {
+        let (x, f) = (X_FORWARDED_FOR, header::FORWARDED);
+        for (peer, headers, expected) in [
+            ("192.0.2.1", vec![(x.clone(), "1.1.1.1")], "192.0.2.1"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("10.0.0.1", vec![(x.clone(), "1.1.1.1")], "1.1.1.1"),
+            (
+                "10.0.0.1",
+                vec![(x.clone(), "6.6.6.6, 1.1.1.1,10.2.3.4")],
+                "1.1.1.1",
+            ),
+            (
+                "10.0.0.1",
+                vec![(x.clone(), "6.6.6.6"), (x.clone(), "1.1.1.1")],
+                "1.1.1.1",
+            ),
+            ("10.0.0.1", vec![(x.clone(), "1.1.1.1:4711")], "1.1.1.1"),
+            ("10.0.0.1", vec![(x.clone(), "::ffff:1.1.1.1")], "1.1.1.1"),
+            (
+                "2001:db8::1",
+                vec![(x.clone(), "[2001::7]:80, 2001:db8::9")],
+                "2001::7",
+            ),
+            (
+                "10.0.0.1",
+                vec![(f.clone(), "for=6.6.6.6, For=\"[2001::7]:80\";proto=http")],
+                "2001::7",
+            ),
+            (
+                "10.0.0.1",
+                vec![(f.clone(), "by=10.0.0.1;for=1.1.1.1")],
+                "1.1.1.1",
+            ),
+            // What is malformed, hidden, contradictory or of proxies alone says nothing.
+            ("10.0.0.1", vec![(x.clone(), "1.1.1.1, x")], "10.0.0.1"),
+            ("10.0.0.1", vec![(x.clone(), "")], "10.0.0.1"),
+            ("10.0.0.1", vec![(x.clone(), "1.1.1.1,")], "10.0.0.1"),
+            ("10.0.0.1", vec![(f.clone(), "for=unknown")], "10.0.0.1"),
+            (
+                "10.0.0.1",
+                vec![(f.clone(), "for=6.6.6.6;host=\"a,")],
+                "10.0.0.1",
+            ),
+            ("10.0.0.1", vec![(x.clone(), "10.0.0.9")], "10.0.0.1"),
+            (
+                "10.0.0.1",
+                vec![(x.clone(), "1.1.1.1"), (f.clone(), "for=6.6.6.6")],
+                "10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                vec![(x, "1.1.1.1"), (f, "for=1.1.1.1")],
+                "1.1.1.1",
+            ),
+        ] {
+            assert_eq!(found(peer, &headers), expected, "{peer} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        for text in ["", "x", "10.0.0.0/33", "10.0.0", "proxy.example:80"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
