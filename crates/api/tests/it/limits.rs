@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
+use testkit::wait_until;
+
 use crate::world::{Answer, EMPLOYEES, Guarded, Hiring, employees};
 
 const DEPARTMENTS: &str = "/v1/hiring/departments";
@@ -18,6 +20,13 @@ fn at_once(number: i64, ask: impl Fn(i64) -> Answer + Sync) -> Vec<Answer> {
             .map(|thread| thread.join().expect("no panic"));
         joined.collect()
     })
+}
+
+/// Whether so many requests wait for the lock on the employees.
+fn waiting_for_the_lock(number: u32) -> String {
+    format!(
+        "SELECT count(*) >= {number} FROM pg_locks WHERE NOT granted AND relation = 'hiring.hired_employees'::regclass"
+    )
 }
 
 fn department(id: i64) -> String {
@@ -68,10 +77,7 @@ fn a_key_has_so_many_requests_at_once_and_gets_its_places_back() {
         .expect("locked");
     let answers = thread::scope(|scope| {
         let waiting = scope.spawn(|| at_once(2, |id| guarded.post(&format!("Bearer {crm}"), id)));
-        let waits = "pg_locks WHERE NOT granted AND relation = 'hiring.hired_employees'::regclass";
-        while guarded.count(waits) < 2 {
-            thread::sleep(Duration::from_millis(20));
-        }
+        wait_until(&guarded.database.settings(), &waiting_for_the_lock(2));
         let third = guarded.send(&crm, DEPARTMENTS, &[], &department(10));
         assert_eq!((third.status, &*third.problem()), (429, "too-many-at-once"));
         assert_eq!(third.headers["retry-after"], "1");
@@ -150,10 +156,7 @@ fn a_client_that_goes_away_keeps_its_place_until_its_rows_are_in() {
     );
     let mut stream = guarded.service.connect();
     stream.write_all(request.as_bytes()).expect("sent");
-    let waits = "pg_locks WHERE NOT granted AND relation = 'hiring.hired_employees'::regclass";
-    while guarded.count(waits) < 1 {
-        thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(&guarded.database.settings(), &waiting_for_the_lock(1));
     drop(stream);
     let second = guarded.send(&crm, DEPARTMENTS, &[], &department(10));
     assert_eq!(

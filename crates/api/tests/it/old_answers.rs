@@ -1,10 +1,7 @@
 //! Answers that nobody repeats any more are removed, by a role that may.
 
-use std::thread;
-use std::time::Duration;
-
 use api::ServeOptions;
-use testkit::{Database, Role};
+use testkit::{Database, Role, wait_until};
 
 use crate::world::{Service, count, employees, hiring};
 
@@ -28,10 +25,8 @@ fn answers_are_removed_after_their_days_and_no_earlier() {
     let rows = [answers(20_000, 7), answers(300, 6), answers(20_000, 8)];
     client.batch_execute(&rows.concat()).expect("rows");
     let service = Service::start(&database.settings(), options());
-    let old = "extrato_serve.request WHERE client <> 'days 6'";
-    while count(&mut client, old) > 0 {
-        thread::sleep(Duration::from_millis(50));
-    }
+    let gone = "SELECT count(*) = 0 FROM extrato_serve.request WHERE client <> 'days 6'";
+    wait_until(&database.settings(), gone);
     assert_eq!(count(&mut client, "extrato_serve.request"), 300);
     service.stop();
 }
