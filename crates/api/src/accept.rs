@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -132,7 +133,9 @@ impl Accepting {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), (&'static str, String)> {
         let router = TowerToHyperService::new(self.router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
+        let asked = AtomicBool::new(false);
+        let service = service_fn(|mut request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
             let client = proxies::client(peer, request.headers(), &self.proxies);
             request.extensions_mut().insert(Peer(client));
             router.call(request)
@@ -155,7 +158,11 @@ impl Accepting {
                 serving.await
             }
         };
-        served.map_err(|error| (why(&error), error.to_string()))
+        match served {
+            // Nothing more was asked.
+            Err(error) if error.is_timeout() && asked.load(Ordering::Relaxed) => Ok(()),
+            served => served.map_err(|error| (why(&error), error.to_string())),
+        }
     }
 }
 

@@ -200,16 +200,24 @@ pub(crate) fn read(
     names: &[&str],
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<ServedTable>> {
-    transaction::reading(client, |client| {
-        let targets = Target::read(client, dataset, schema, names, &Dialect::default())?;
-        let tables = targets.into_iter().map(|target| {
-            let all = format!("SELECT * FROM {}", qualified(schema, &target.table));
-            let all = client.prepare(&all)?;
-            let live = all.columns().iter().map(LiveColumn::of).collect();
-            let counters = metrics.rows_of(&dataset.name, &target.table);
-            ServedTable::of(target, schema, live, counters)
-        });
-        tables.collect()
+    // Described before the rules are read: what is altered between is noticed as the first statement is prepared.
+    let live: Vec<Vec<LiveColumn>> = names
+        .iter()
+        .map(|name| {
+            let all = client.prepare(&format!("SELECT * FROM {}", qualified(schema, name)));
+            // A table that is missing is named by who reads its rules.
+            all.map_or(Vec::new(), |all| {
+                all.columns().iter().map(LiveColumn::of).collect()
+            })
+        })
+        .collect();
+    let targets = transaction::reading(client, |client| {
+        Target::read(client, dataset, schema, names, &Dialect::default())
     })
-    .with_context(|| format!("reading what the tables of {} take", dataset.name))
+    .with_context(|| format!("reading what the tables of {} take", dataset.name))?;
+    let tables = targets.into_iter().zip(live).map(|(target, live)| {
+        let counters = metrics.rows_of(&dataset.name, &target.table);
+        ServedTable::of(target, schema, live, counters)
+    });
+    tables.collect()
 }

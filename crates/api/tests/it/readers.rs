@@ -25,6 +25,9 @@ fn who_reads_no_answer_loses_the_connection_and_its_place() {
     assert!(closed.contains(&error.kind()), "{error}");
     // The one place is free, while the client holds its end still.
     assert_eq!(hiring.post(&employees([1])).status, 201);
+    let metrics = hiring.service.get("/metrics").body;
+    let counted = "extrato_connections_failed_total{reason=\"slow_reader\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
     drop(stream);
 }
 
@@ -45,4 +48,6 @@ fn a_connection_on_which_nothing_is_asked_is_closed() {
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).expect("closed");
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    let metrics = hiring.service.get("/metrics").body;
+    assert!(!metrics.contains("reason=\"no_head\""), "{metrics}");
 }
