@@ -8,14 +8,15 @@ use crate::insert::outcome::Counts;
 use crate::pool::Session;
 use crate::table::ServedTable;
 
-/// Writes lines of the audit for one table, whose requests, clients and counts are arrays.
+/// Writes lines of the audit for one table, whose requests, clients and counts are arrays of one length. Among what is selected they
+/// are taken apart together; as functions that are selected from, each would be stored first.
 const AUDIT: &str = "INSERT INTO extrato_serve.audit (dataset, schema, table_name, request, client, received, inserted, updated,
                                  skipped, rejected, left_out)
-     SELECT $1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, r.*
-     FROM ROWS FROM (pg_catalog.unnest($4::pg_catalog.text[]), pg_catalog.unnest($5::pg_catalog.text[]),
-                     pg_catalog.unnest($6::pg_catalog.int4[]), pg_catalog.unnest($7::pg_catalog.int4[]),
-                     pg_catalog.unnest($8::pg_catalog.int4[]), pg_catalog.unnest($9::pg_catalog.int4[]),
-                     pg_catalog.unnest($10::pg_catalog.int4[]), pg_catalog.unnest($11::pg_catalog.int4[])) AS r";
+     SELECT $1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text,
+            pg_catalog.unnest($4::pg_catalog.text[]), pg_catalog.unnest($5::pg_catalog.text[]),
+            pg_catalog.unnest($6::pg_catalog.int4[]), pg_catalog.unnest($7::pg_catalog.int4[]),
+            pg_catalog.unnest($8::pg_catalog.int4[]), pg_catalog.unnest($9::pg_catalog.int4[]),
+            pg_catalog.unnest($10::pg_catalog.int4[]), pg_catalog.unnest($11::pg_catalog.int4[])";
 
 /// What the audit has of a request.
 #[derive(Debug, Clone, Copy)]
