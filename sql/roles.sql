@@ -7,4 +7,5 @@
 GRANT USAGE ON SCHEMA :"schema", extrato_serve TO :"role";
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA :"schema" TO :"role";
 GRANT SELECT ON extrato_serve.key TO :"role";
-GRANT SELECT, INSERT ON extrato_serve.request TO :"role";
+GRANT SELECT, INSERT, DELETE ON extrato_serve.request TO :"role";
+GRANT INSERT ON extrato_serve.audit TO :"role";

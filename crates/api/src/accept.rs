@@ -1,11 +1,15 @@
-//! Connections: accepted up to a limit, closed where a head doesn't come, ended in peace where the service stops.
+//! Connections: accepted up to a limit, closed where a head doesn't come or an answer isn't read, ended in peace where the service
+//! stops.
 //!
 //! `axum::serve` has no timeout for the head of a request, and hyper-util's automatic builder reads the version without one: a
 //! client that sends nothing would keep its connection for ever. So connections are served by hyper's own builder.
 
+use std::error::Error;
+use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,12 +20,16 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 
+use crate::metrics::Metrics;
 use crate::options::Limits;
+use crate::proxies;
 
 /// How many bytes the head of a request may have.
 const HEAD_BYTES: usize = 32 << 10;
@@ -34,14 +42,26 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// Serves connections, over TLS if there is an acceptor, until `stop` says so, and then those that are open until they end, for the grace that the limits give.
+/// How connections are served.
+pub(crate) struct Accepting {
+    pub(crate) router: Router,
+    pub(crate) limits: Limits,
+    /// The proxies whose word is taken for where a request came from.
+    pub(crate) proxies: Vec<IpNet>,
+    /// TLS, if connections are to have it.
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Serves connections until `stop` says so, and then those that are open until they end, for the grace that the limits give.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
-    limits: &Limits,
-    tls: Option<TlsAcceptor>,
+    accepting: Arc<Accepting>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let Accepting {
+        limits, metrics, ..
+    } = &*accepting;
     let places = Arc::new(Semaphore::new(limits.connections));
     let most = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     loop {
@@ -57,26 +77,19 @@ pub(crate) async fn serve(
         };
         match accepted {
             (Ok(place), Ok((stream, peer))) => {
-                // A small answer is not to wait for a next one.
-                let _ = stream.set_nodelay(true);
-                let peer = Peer(peer.ip().to_canonical());
-                let (router, head, stop) = (router.clone(), limits.head, stop.clone());
-                let tls = tls.clone();
+                let (accepting, stop) = (Arc::clone(&accepting), stop.clone());
                 tokio::spawn(async move {
-                    match tls {
-                        None => connection((stream, peer, router), head, stop).await,
-                        // Who does not shake hands has no more time than who sends no head.
-                        Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
-                            Ok(Ok(stream)) => connection((stream, peer, router), head, stop).await,
-                            Ok(Err(error)) => tracing::debug!("no TLS: {error}"),
-                            Err(_) => tracing::debug!("no TLS in time"),
-                        },
-                    }
+                    accepting.metrics.connections.inc();
+                    accepting
+                        .connection(stream, peer.ip().to_canonical(), stop)
+                        .await;
+                    accepting.metrics.connections.dec();
                     drop(place);
                 });
             }
             (_, Err(error)) => {
                 tracing::warn!("a connection was not accepted: {error}");
+                metrics.connection_failed("not_accepted");
                 tokio::time::sleep(PAUSE).await;
             }
             (Err(_), _) => break,
@@ -89,35 +102,78 @@ pub(crate) async fn serve(
     }
 }
 
-async fn connection(
-    (stream, peer, router): (impl AsyncRead + AsyncWrite + Unpin, Peer, Router),
-    head: Duration,
-    mut stop: watch::Receiver<bool>,
-) {
-    let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        router.call(request)
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut serving = pin!(serving);
-    let stopped = async {
-        // An error says that nobody can stop the service any more.
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    let served = match future::select(serving.as_mut(), pin!(stopped)).await {
-        Either::Left((served, _)) => served,
-        Either::Right(_) => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+impl Accepting {
+    /// Serves a connection until it ends.
+    async fn connection(&self, stream: TcpStream, peer: IpAddr, stop: watch::Receiver<bool>) {
+        // A small answer is not to wait for a next one.
+        let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(self.limits.answer));
+        let stream = Box::pin(stream);
+        let failed = match &self.tls {
+            None => self.requests(stream, peer, stop).await,
+            // Who does not shake hands has no more time than who sends no head.
+            Some(tls) => match tokio::time::timeout(self.limits.head, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.requests(stream, peer, stop).await,
+                Ok(Err(error)) => Err(("no_tls", error.to_string())),
+                Err(_) => Err(("no_tls", "no handshake in time".to_owned())),
+            },
+        };
+        if let Err((why, error)) = failed {
+            tracing::debug!(%peer, "a connection ended: {error}");
+            self.metrics.connection_failed(why);
         }
-    };
-    if let Err(error) = served {
-        tracing::debug!("a connection ended: {error}");
+    }
+
+    /// Serves the requests of a connection. An error says, in a word and at length, why it ended.
+    async fn requests(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: IpAddr,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), (&'static str, String)> {
+        let router = TowerToHyperService::new(self.router.clone());
+        let asked = AtomicBool::new(false);
+        let service = service_fn(|mut request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            let client = proxies::client(peer, request.headers(), &self.proxies);
+            request.extensions_mut().insert(Peer(client));
+            router.call(request)
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(MOST_HEADERS)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut serving = pin!(serving);
+        let stopped = async {
+            // An error says that nobody can stop the service any more.
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        let served = match future::select(serving.as_mut(), pin!(stopped)).await {
+            Either::Left((served, _)) => served,
+            Either::Right(_) => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        };
+        match served {
+            // Nothing more was asked.
+            Err(error) if error.is_timeout() && asked.load(Ordering::Relaxed) => Ok(()),
+            served => served.map_err(|error| (why(&error), error.to_string())),
+        }
+    }
+}
+
+/// Why a connection ended, in a word.
+fn why(error: &hyper::Error) -> &'static str {
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut) {
+        true => "slow_reader",
+        false if error.is_timeout() => "no_head",
+        false => "broken",
     }
 }

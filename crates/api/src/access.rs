@@ -12,9 +12,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use tokio::sync::Semaphore;
 use tokio_postgres::Error;
 
 use crate::keys::{Right, Scope, sum};
+use crate::limiter::Entered;
 use crate::pool::Pool;
 use crate::problem::Problem;
 
@@ -28,15 +30,24 @@ const WINDOW: Duration = Duration::from_secs(60);
 const MOST_ADDRESSES: usize = 10_000;
 
 /// Who sent a request.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Caller {
     /// The name of the key; empty where none is needed.
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
+    /// The request among those of its caller, for as long as it is served.
+    pub(crate) entered: Option<Arc<Entered>>,
     /// What the key is for; `None` for everything.
     scopes: Option<Vec<Scope>>,
 }
 
 impl Caller {
+    /// The sessions of the database that the caller's requests may have at once.
+    pub(crate) fn sessions(&self) -> Option<Arc<Semaphore>> {
+        self.entered
+            .as_ref()
+            .map(|entered| Arc::clone(&entered.sessions))
+    }
+
     /// Checks that the caller has a right to a dataset. What there is beside these, the answer does not tell.
     ///
     /// # Errors
@@ -45,12 +56,16 @@ impl Caller {
         let Some(scopes) = &self.scopes else {
             return Ok(());
         };
+        let needed = Scope {
+            dataset: dataset.to_owned(),
+            right,
+        };
         match scopes.iter().any(|scope| scope.covers(dataset, right)) {
             true => Ok(()),
             false => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "out-of-scope",
-                "the key is not for this: it needs the scope DATASET:write of this dataset",
+                format!("the key is not for this: it needs the scope {needed}"),
             )),
         }
     }
@@ -58,7 +73,7 @@ impl Caller {
 
 /// A key that lets in.
 struct LiveKey {
-    name: String,
+    name: Arc<str>,
     sum: [u8; 32],
     scopes: Vec<Scope>,
 }
@@ -218,7 +233,7 @@ async fn read_keys(client: &tokio_postgres::Client) -> Result<Vec<LiveKey>, Erro
     let keys = rows.iter().filter_map(|row| {
         let scopes: Vec<String> = row.get(2);
         Some(LiveKey {
-            name: row.get(0),
+            name: row.get::<_, &str>(0).into(),
             sum: row.get::<_, &[u8]>(1).try_into().ok()?,
             scopes: scopes
                 .iter()
@@ -239,7 +254,8 @@ fn find(keys: &[LiveKey], secret: &str) -> Option<Caller> {
     }
     let key = keys.get(usize::try_from(found).ok()?)?;
     Some(Caller {
-        name: key.name.clone(),
+        name: Arc::clone(&key.name),
+        entered: None,
         scopes: Some(key.scopes.clone()),
     })
 }

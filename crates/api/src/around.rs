@@ -10,6 +10,8 @@ use axum::middleware::Next;
 use values::text::printable;
 
 use crate::accept::Peer;
+use crate::limiter::Who;
+use crate::metrics::Route;
 use crate::shared::Shared;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -19,10 +21,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
 /// What is done around each request: its number, the headers of every answer, a line of the log.
-pub(crate) async fn around(mut request: Request, next: Next) -> Response<Body> {
+pub(crate) async fn around(
+    State(shared): State<Arc<Shared>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
     let began = Instant::now();
     let id: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
-    let method = request.method().clone();
+    let (method, route) = (request.method().clone(), Route::of(&request));
     // Whatever a client writes there stays on one line; what stands behind `?` is not for the log.
     let path: String = request.uri().path().chars().take(200).collect();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
@@ -46,12 +53,16 @@ pub(crate) async fn around(mut request: Request, next: Next) -> Response<Body> {
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
+    let took = began.elapsed();
+    let status = answer.status().as_u16();
+    shared.pool.metrics.answered(&method, route, status, took);
     tracing::info!(
         request = &*id,
+        %peer,
         %method,
         path = &*printable(&path),
-        status = answer.status().as_u16(),
-        ms = began.elapsed().as_millis() as u64,
+        status,
+        ms = took.as_millis() as u64,
         "answered"
     );
     answer
@@ -69,12 +80,22 @@ pub(crate) async fn guarded(
         return next.run(request).await;
     }
     let headers = request.headers();
-    match shared.access.caller(headers, peer, &shared.pool).await {
+    let caller = shared.access.caller(headers, peer, &shared.pool).await;
+    let entered = caller.and_then(|mut caller| {
+        let who = match &*caller.name {
+            "" => Who::Address(peer),
+            _ => Who::Key(Arc::clone(&caller.name)),
+        };
+        caller.entered = Some(Arc::new(shared.limiter.enter(who)?));
+        Ok(caller)
+    });
+    match entered {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => {
+            shared.pool.metrics.refused(problem.name());
             tracing::warn!(request = &*id.0, %peer, "refused: {}", problem.name());
             problem.answer(&id.0)
         }

@@ -1,16 +1,19 @@
 //! The arguments of `serve`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
+use ipnet::IpNet;
 use transform::cli::MemoryArgs;
 
 use crate::keys::{NewKey, Scope};
-use crate::options::ServeOptions;
+use crate::options::{AT_ONCE, KEEP_ANSWERS_DAYS, ServeOptions};
+use crate::proxies;
 use crate::tls::TlsFiles;
 
 /// The examples that the help ends with.
@@ -62,6 +65,22 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub memory: MemoryArgs,
 
+    /// How many requests a key may send in a second [default: any number]
+    #[arg(long, value_name = "N")]
+    pub requests_per_second: Option<NonZeroU32>,
+
+    /// How many requests of a key are served at once
+    #[arg(long, value_name = "N", default_value_t = AT_ONCE)]
+    pub requests_at_once: NonZeroU32,
+
+    /// A proxy, or a network of proxies, that says where requests came from (X-Forwarded-For, Forwarded). May be given several times
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS|NET", value_parser = proxies::parse)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// For how many days answers to requests with an Idempotency-Key are kept
+    #[arg(long, value_name = "N", default_value_t = KEEP_ANSWERS_DAYS, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub keep_answers_days: u32,
+
     /// The database that the rows go into.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -91,6 +110,10 @@ impl ServeArgs {
         options.fresh_for = Duration::from_secs(self.fresh_seconds.into());
         options.memory_bytes = self.memory.bytes();
         options.environment = environment.clone();
+        options.limits.per_second = self.requests_per_second;
+        options.limits.at_once = self.requests_at_once;
+        options.trusted_proxies.clone_from(&self.trusted_proxies);
+        options.keep_answers_days = self.keep_answers_days;
         options.check()?;
         Ok(options)
     }

@@ -1,11 +1,13 @@
 //! What to serve, where, and within which limits.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use database::Environment;
 use dataset::Dataset;
 use dataset::failure::Kind;
+use ipnet::IpNet;
 
 use crate::tls::TlsFiles;
 
@@ -14,6 +16,10 @@ pub(crate) const DEFAULT_PORT: u16 = 8080;
 
 /// How long what a model gave is given again unless the options say otherwise.
 const DEFAULT_FRESH_FOR: Duration = Duration::from_secs(60);
+/// For how many days answers are kept unless the options say otherwise.
+pub(crate) const KEEP_ANSWERS_DAYS: u32 = 7;
+/// How many requests of a caller are served at once unless the options say otherwise.
+pub(crate) const AT_ONCE: NonZeroU32 = NonZeroU32::new(256).unwrap();
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -28,6 +34,10 @@ pub struct ServeOptions {
     pub tls: Option<TlsFiles>,
     /// How many sessions of the database are used at most.
     pub sessions: usize,
+    /// The proxies whose word is taken for where a request came from.
+    pub trusted_proxies: Vec<IpNet>,
+    /// For how many days answers to requests with an Idempotency-Key are kept.
+    pub keep_answers_days: u32,
     /// What a request may take.
     pub limits: Limits,
     /// The memory that computing a model may take, in bytes; what needs more is staged on disk.
@@ -47,6 +57,8 @@ impl ServeOptions {
             needs_key: true,
             tls: None,
             sessions: 8,
+            trusted_proxies: Vec::new(),
+            keep_answers_days: KEEP_ANSWERS_DAYS,
             limits: Limits::default(),
             memory_bytes: transform::memory::default_bytes(),
             fresh_for: DEFAULT_FRESH_FOR,
@@ -104,6 +116,12 @@ pub struct Limits {
     pub queue: Duration,
     /// How many requests may wait for the database at once.
     pub waiting: usize,
+    /// How many requests a caller may send in a second; any number without it.
+    pub per_second: Option<NonZeroU32>,
+    /// How many requests of a caller are served at once.
+    pub at_once: NonZeroU32,
+    /// How long a client may take to read the next part of an answer.
+    pub answer: Duration,
     /// How many connections are kept open at once.
     pub connections: usize,
     /// How long requests that were accepted may take to end once the service is stopped.
@@ -121,6 +139,9 @@ impl Default for Limits {
             statement: Duration::from_secs(30),
             queue: Duration::from_secs(5),
             waiting: 512,
+            per_second: None,
+            at_once: AT_ONCE,
+            answer: Duration::from_secs(30),
             connections: 4096,
             grace: Duration::from_secs(30),
         }

@@ -31,6 +31,11 @@ impl Places {
         }
     }
 
+    /// How many bytes are taken.
+    pub(crate) fn taken_bytes(&self) -> usize {
+        (self.all - self.free.available_permits()) * UNIT
+    }
+
     /// Takes the memory of a body, once there is some.
     ///
     /// # Errors

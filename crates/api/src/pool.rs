@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use database::Settings;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Client, Statement};
 
-use crate::insert::statement::{Judging, Shape};
+use crate::access::Caller;
+use crate::insert::statement::{Judging, Shape, TOLD_COLUMNS};
+use crate::metrics::Metrics;
 use crate::options::Limits;
 use crate::problem::Problem;
+use crate::table::{LiveColumn, ServedTable};
 
 /// How many statements a session keeps prepared; beyond them it begins anew.
 const MOST_STATEMENTS: usize = 256;
@@ -18,7 +21,9 @@ const MOST_STATEMENTS: usize = 256;
 /// A session of the database, and the statements that it has prepared.
 pub(crate) struct Session {
     pub(crate) client: Client,
-    statements: HashMap<(String, Shape), Arc<Prepared>>,
+    statements: HashMap<(u64, Shape), Arc<Prepared>>,
+    /// The statement that writes the audit, once it is prepared.
+    pub(crate) audit: Option<Statement>,
 }
 
 /// A statement that a session has prepared.
@@ -28,31 +33,35 @@ pub(crate) struct Prepared {
 }
 
 impl Session {
-    /// Whether the session has prepared the statement of a shape for the table of this name.
-    pub(crate) fn has_prepared(&self, table: &str, shape: &Shape) -> bool {
-        self.statements
-            .contains_key(&(table.to_owned(), shape.clone()))
+    /// Whether the session has prepared the statement of a shape for a table.
+    pub(crate) fn has_prepared(&self, table: &ServedTable, shape: &Shape) -> bool {
+        self.statements.contains_key(&(table.id, shape.clone()))
     }
 
-    /// The statement of a shape for the table of this name, prepared from what `judging` gives unless it is.
+    /// The statement of a shape for a table, prepared from what `judging` gives unless it is; `None` if the table has other
+    /// columns than those that its rules were read of.
     pub(crate) async fn prepared(
         &mut self,
-        table: &str,
+        table: &ServedTable,
         shape: &Shape,
         judging: impl FnOnce() -> Judging,
-    ) -> Result<Arc<Prepared>, tokio_postgres::Error> {
-        let name = (table.to_owned(), shape.clone());
+    ) -> Result<Option<Arc<Prepared>>, tokio_postgres::Error> {
+        let name = (table.id, shape.clone());
         if let Some(prepared) = self.statements.get(&name) {
-            return Ok(Arc::clone(prepared));
+            return Ok(Some(Arc::clone(prepared)));
         }
         if self.statements.len() == MOST_STATEMENTS {
             self.statements.clear();
         }
         let judging = judging();
         let statement = self.client.prepare(&judging.sql).await?;
+        let columns = statement.columns().iter().skip(TOLD_COLUMNS);
+        if !columns.map(LiveColumn::of).eq(table.live.iter().cloned()) {
+            return Ok(None);
+        }
         let prepared = Arc::new(Prepared { statement, judging });
         self.statements.insert(name, Arc::clone(&prepared));
-        Ok(prepared)
+        Ok(Some(prepared))
     }
 }
 
@@ -60,16 +69,19 @@ impl Session {
 pub(crate) struct Pool {
     settings: Settings,
     permits: Arc<Semaphore>,
+    pub(crate) sessions: usize,
     free: Mutex<Vec<Session>>,
     waiting: AtomicUsize,
     limits: Limits,
+    /// What the service counts.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A session that is lent. Unless it is given back it is closed, and what runs in it is rolled back.
 pub(crate) struct Lent {
     pub(crate) session: Session,
     pool: Arc<Pool>,
-    _permit: OwnedSemaphorePermit,
+    _permits: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
 }
 
 impl Lent {
@@ -95,13 +107,20 @@ impl Drop for Waiting<'_> {
 
 impl Pool {
     /// A pool of so many sessions, none of which is open yet.
-    pub(crate) fn new(settings: Settings, sessions: usize, limits: Limits) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        sessions: usize,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             settings,
             permits: Arc::new(Semaphore::new(sessions)),
+            sessions,
             free: Mutex::default(),
             waiting: AtomicUsize::new(0),
             limits,
+            metrics,
         }
     }
 
@@ -110,15 +129,34 @@ impl Pool {
     /// # Errors
     /// Too many requests wait already, or none became free in time, or the database cannot be reached.
     pub(crate) async fn lend(self: &Arc<Self>) -> Result<Lent, Problem> {
+        self.lend_within(None).await
+    }
+
+    /// Lends a session to a request of a caller, who has a share of them: whoever keeps all of it busy waits, and the others
+    /// find a session still.
+    ///
+    /// # Errors
+    /// As [`lend`](Self::lend).
+    pub(crate) async fn lend_to(self: &Arc<Self>, caller: &Caller) -> Result<Lent, Problem> {
+        self.lend_within(caller.sessions()).await
+    }
+
+    async fn lend_within(self: &Arc<Self>, share: Option<Arc<Semaphore>>) -> Result<Lent, Problem> {
         let waiting = Waiting(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.waiting {
             return Err(Problem::busy(
                 "too many requests wait for the database: nothing was inserted, try again later",
             ));
         }
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        let permit = tokio::time::timeout(self.limits.queue, permit).await;
-        let Ok(Ok(permit)) = permit else {
+        let permits = async {
+            let of_share = match share {
+                Some(share) => Some(share.acquire_owned().await?),
+                None => None,
+            };
+            let of_all = Arc::clone(&self.permits).acquire_owned().await?;
+            Ok::<_, AcquireError>((of_share, of_all))
+        };
+        let Ok(Ok(permits)) = tokio::time::timeout(self.limits.queue, permits).await else {
             return Err(Problem::busy(
                 "no session of the database became free in time: nothing was inserted, try again later",
             ));
@@ -131,8 +169,19 @@ impl Pool {
         Ok(Lent {
             session,
             pool: Arc::clone(self),
-            _permit: permit,
+            _permits: permits,
         })
+    }
+
+    /// The database.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many sessions are lent at this moment, and how many requests wait for one.
+    pub(crate) fn lent_and_waiting(&self) -> (usize, usize) {
+        let lent = self.sessions - self.permits.available_permits();
+        (lent, self.waiting.load(Ordering::Relaxed))
     }
 
     /// Forgets the sessions that nobody uses: after a restart of the server none of them works.
@@ -158,6 +207,7 @@ impl Pool {
             Ok(client) => Ok(Session {
                 client,
                 statements: HashMap::new(),
+                audit: None,
             }),
             Err(error) => {
                 tracing::error!("no session of the database: {error:#}");

@@ -6,6 +6,8 @@ use serde_json::json;
 
 /// How many seconds a client is asked to wait before it tries again.
 const RETRY_SECONDS: &str = "1";
+/// The kind of problem that a table has which was altered.
+pub(crate) const ALTERED: &str = "table-altered";
 /// What the names of kinds of problems begin with.
 const URN: &str = "urn:extrato:problem:";
 
@@ -50,6 +52,16 @@ impl Problem {
     pub(crate) fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with(header::RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
+    }
+
+    /// Rows for a table that was altered.
+    pub(crate) fn altered() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ALTERED,
+            "the table was altered since its rules were read: they were read anew, nothing was inserted, send the rows again",
+        )
+        .with(header::RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
     }
 
     /// A fault of the service or its database; what it is stands in the log.

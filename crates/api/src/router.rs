@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, State};
-use axum::http::{Response, StatusCode};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware;
 use axum::routing::{get, post};
 
+use crate::access::Caller;
 use crate::around::{RequestId, around, guarded};
 use crate::insert::endpoint::insert;
+use crate::keys::Right;
+use crate::metrics::{self, Levels};
 use crate::models::endpoint;
 use crate::problem::Problem;
 use crate::shared::Shared;
@@ -20,13 +23,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .route("/v1/{dataset}/{table}", post(insert))
         .route("/v1/{dataset}/models/{model}", get(endpoint::model))
         .route("/report/{dataset}", get(endpoint::report))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guarded))
-        .layer(middleware::from_fn(around))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), around))
         .with_state(shared)
 }
 
@@ -42,6 +46,34 @@ async fn readyz(
         Ok(()) => Response::new(Body::from("ready\n")),
         Err(problem) => problem.answer(&id.0),
     }
+}
+
+/// What was counted, for keys that may read everything.
+async fn metrics(
+    State(shared): State<Arc<Shared>>,
+    Extension(id): Extension<RequestId>,
+    Extension(caller): Extension<Caller>,
+) -> Response<Body> {
+    if let Err(problem) = caller.check("*", Right::Read) {
+        return problem.answer(&id.0);
+    }
+    let Shared { pool, places, .. } = &*shared;
+    let (sessions_lent, requests_waiting) = pool.lent_and_waiting();
+    let levels = Levels {
+        sessions: pool.sessions,
+        sessions_lent,
+        requests_waiting,
+        body_bytes: places.taken_bytes(),
+    };
+    let Ok(text) = pool.metrics.text(levels) else {
+        return Problem::internal().answer(&id.0);
+    };
+    let mut answer = Response::new(Body::from(text));
+    let media_type = HeaderValue::from_static(metrics::MEDIA_TYPE);
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
+    answer
 }
 
 /// Asks the database for something.

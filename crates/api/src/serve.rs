@@ -12,15 +12,18 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use transform::Options;
 
+use crate::accept::Accepting;
 use crate::access::Access;
 use crate::insert::gather::Gatherer;
+use crate::limiter::Limiter;
+use crate::metrics::Metrics;
 use crate::models::served::{Models, ServedModels};
 use crate::options::ServeOptions;
 use crate::places::Places;
 use crate::pool::Pool;
 use crate::router::router;
 use crate::shared::Shared;
-use crate::{accept, store, table, tls};
+use crate::{accept, old_answers, served, store, tls};
 
 /// How many sessions of the database read the tables of a model.
 const CONNECTIONS_OF_MODEL: usize = 3;
@@ -40,10 +43,11 @@ pub fn serve(
     options.check()?;
     let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
     let mut client = settings.connect(cancel)?;
+    let metrics = Arc::new(Metrics::new());
     let mut datasets = BTreeMap::new();
     let mut models = BTreeMap::new();
     for (dataset, schema) in &options.datasets {
-        let served = table::read(&mut client, dataset, schema)?;
+        let served = served::read(&mut client, dataset, schema, &metrics)?;
         datasets.insert(dataset.name.clone(), served);
         models.insert(dataset.name.clone(), models_of(dataset, schema, options));
     }
@@ -85,15 +89,23 @@ pub fn serve(
             );
         }
         let (running, mut finished) = mpsc::channel(1);
+        let pool = Arc::new(Pool::new(
+            settings.clone(),
+            options.sessions,
+            options.limits.clone(),
+            Arc::clone(&metrics),
+        ));
+        // It ends with the runtime.
+        tokio::spawn(old_answers::remove(
+            Arc::clone(&pool),
+            options.keep_answers_days,
+        ));
         let shared = Arc::new(Shared {
             datasets,
+            limiter: Arc::new(Limiter::new(&options.limits, options.sessions)),
             access: Access::new(options.needs_key),
             gatherer: Gatherer::default(),
-            pool: Arc::new(Pool::new(
-                settings.clone(),
-                options.sessions,
-                options.limits.clone(),
-            )),
+            pool,
             places: Places::new(options.limits.all_bodies_bytes),
             limits: options.limits.clone(),
             models: Models {
@@ -105,7 +117,14 @@ pub fn serve(
             },
             running: running.downgrade(),
         });
-        accept::serve(listener, router(shared), &options.limits, tls, stopped).await;
+        let accepting = Accepting {
+            router: router(shared),
+            limits: options.limits.clone(),
+            proxies: options.trusted_proxies.clone(),
+            tls,
+            metrics,
+        };
+        accept::serve(listener, Arc::new(accepting), stopped).await;
         // Transactions whose clients have gone finish too.
         drop(running);
         if tokio::time::timeout(options.limits.grace, finished.recv())

@@ -7,16 +7,18 @@ use tokio::sync::mpsc;
 
 use crate::access::Access;
 use crate::insert::gather::Gatherer;
+use crate::limiter::Limiter;
 use crate::models::served::Models;
 use crate::options::Limits;
 use crate::places::Places;
 use crate::pool::Pool;
-use crate::table::ServedTables;
+use crate::served::ServedTables;
 
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) datasets: BTreeMap<String, ServedTables>,
     pub(crate) access: Access,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) gatherer: Gatherer,
     pub(crate) pool: Arc<Pool>,
     pub(crate) places: Places,

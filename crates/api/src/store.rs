@@ -1,4 +1,5 @@
-//! What the service keeps of its own, in the schema `extrato_serve`: the answers to requests that bear an Idempotency-Key.
+//! What the service keeps of its own, in the schema `extrato_serve`: keys, the audit, and the answers to requests that bear an
+//! Idempotency-Key.
 
 use anyhow::Context;
 use dataset::failure::Kind;
@@ -23,8 +24,12 @@ pub(crate) fn prepare(client: &mut Client, schemas: &[&str]) -> anyhow::Result<(
         )?;
         Ok(found.is_some())
     };
-    if !has("extrato_serve", "request")? {
-        missing.push(TABLES.to_owned());
+    // An older version made fewer of them.
+    for table in ["key", "request", "audit"] {
+        if !has("extrato_serve", table)? {
+            missing.push(TABLES.to_owned());
+            break;
+        }
     }
     for schema in schemas {
         if !has(schema, REJECT_TABLE)? {

@@ -1,7 +1,6 @@
 //! A table that takes rows, and what was found out about it when the service began.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use database::catalogue::identifier::qualified;
@@ -12,6 +11,9 @@ use loader::Dialect;
 use loader::rules::row::RowRules;
 use loader::target::Target;
 use postgres::Client;
+use tokio_postgres::Column;
+
+use crate::metrics::{Metrics, RowCounters};
 
 /// How many keys and references a table may have: each is a bit of what the statement tells of a row, of which one tells
 /// whether the row was inserted.
@@ -50,9 +52,33 @@ pub(crate) struct OwnParent {
     pub(crate) key: usize,
 }
 
-/// A table that takes rows.
+/// A column as the server describes those of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LiveColumn {
+    name: String,
+    type_oid: u32,
+    type_modifier: i32,
+}
+
+impl LiveColumn {
+    /// A column of an answer.
+    pub(crate) fn of(column: &Column) -> Self {
+        Self {
+            name: column.name().to_owned(),
+            type_oid: column.type_().oid(),
+            type_modifier: column.type_modifier(),
+        }
+    }
+}
+
+/// What a table takes.
 #[derive(Debug)]
 pub(crate) struct ServedTable {
+    /// A number that no other reading of a table's rules has.
+    pub(crate) id: u64,
+    /// All columns of the table as its rules were read.
+    pub(crate) live: Vec<LiveColumn>,
+    pub(crate) counters: RowCounters,
     pub(crate) schema: String,
     /// What the table takes, by the rules for its files.
     pub(crate) target: Target,
@@ -76,7 +102,13 @@ impl ServedTable {
         qualified(&self.schema, &self.target.table)
     }
 
-    fn of(target: Target, schema: &str) -> anyhow::Result<Self> {
+    fn of(
+        target: Target,
+        schema: &str,
+        live: Vec<LiveColumn>,
+        counters: RowCounters,
+    ) -> anyhow::Result<Self> {
+        static READ: AtomicU64 = AtomicU64::new(0);
         let keys = target.unique.len() + target.references.len();
         if keys > MOST_KEYS {
             return Err(Kind::Mismatch.error(format!(
@@ -139,6 +171,9 @@ impl ServedTable {
             })
         });
         Ok(Self {
+            id: READ.fetch_add(1, Ordering::Relaxed),
+            live,
+            counters,
             own_parents: own_parents.collect(),
             schema: schema.to_owned(),
             filled: target
@@ -154,10 +189,7 @@ impl ServedTable {
     }
 }
 
-/// The tables of a dataset, by their names.
-pub(crate) type ServedTables = BTreeMap<String, Arc<ServedTable>>;
-
-/// Reads what the tables of a dataset take.
+/// Reads what tables of a dataset take, in the dataset's order.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a table is missing; errors of the server.
@@ -165,16 +197,27 @@ pub(crate) fn read(
     client: &mut Client,
     dataset: &Dataset,
     schema: &str,
-) -> anyhow::Result<ServedTables> {
-    let names: Vec<&str> = dataset.tables.iter().map(|table| &*table.name).collect();
+    names: &[&str],
+    metrics: &Metrics,
+) -> anyhow::Result<Vec<ServedTable>> {
+    // Described before the rules are read: what is altered between is noticed as the first statement is prepared.
+    let live: Vec<Vec<LiveColumn>> = names
+        .iter()
+        .map(|name| {
+            let all = client.prepare(&format!("SELECT * FROM {}", qualified(schema, name)));
+            // A table that is missing is named by who reads its rules.
+            all.map_or(Vec::new(), |all| {
+                all.columns().iter().map(LiveColumn::of).collect()
+            })
+        })
+        .collect();
     let targets = transaction::reading(client, |client| {
-        Target::read(client, dataset, schema, &names, &Dialect::default())
+        Target::read(client, dataset, schema, names, &Dialect::default())
     })
     .with_context(|| format!("reading what the tables of {} take", dataset.name))?;
-    let tables = targets.into_iter().map(|target| {
-        let name = target.table.clone();
-        let table = ServedTable::of(target, schema)?;
-        Ok((name, Arc::new(table)))
+    let tables = targets.into_iter().zip(live).map(|(target, live)| {
+        let counters = metrics.rows_of(&dataset.name, &target.table);
+        ServedTable::of(target, schema, live, counters)
     });
     tables.collect()
 }

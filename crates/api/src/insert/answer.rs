@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use values::rule::Violation;
 
-use crate::insert::outcome::Outcome;
+use crate::insert::outcome::{Counts, Outcome};
 use crate::problem;
 use crate::store::Given;
 
@@ -23,11 +23,11 @@ struct Answer<'a> {
     request: &'a str,
     dataset: &'a str,
     table: &'a str,
-    rows: usize,
-    inserted: usize,
-    updated: usize,
-    skipped: usize,
-    rejected: usize,
+    rows: u32,
+    inserted: u32,
+    updated: u32,
+    skipped: u32,
+    rejected: u32,
     outcomes: Vec<Row<'a>>,
 }
 
@@ -69,23 +69,14 @@ impl<'a> Broken<'a> {
 }
 
 /// The answer: 201 if all rows were taken, 207 if some were, 422 if none was.
-pub(crate) fn of(subject: &Subject<'_>, outcomes: &[Outcome]) -> Given {
-    let count = |name: &str| {
-        outcomes
-            .iter()
-            .filter(|outcome| outcome.name() == name)
-            .count()
-    };
-    let (inserted, updated) = (count("inserted"), count("updated"));
-    let (skipped, rejected) = (count("skipped"), count("rejected"));
-    let taken = inserted + updated + skipped;
-    let status = match taken {
+pub(crate) fn of(subject: &Subject<'_>, outcomes: &[Outcome], counts: &Counts) -> Given {
+    let status = match counts.taken() {
         0 => StatusCode::UNPROCESSABLE_ENTITY,
-        taken if taken < outcomes.len() => StatusCode::MULTI_STATUS,
-        _ if inserted == 0 => StatusCode::OK,
+        taken if taken < counts.all() => StatusCode::MULTI_STATUS,
+        _ if counts.inserted == 0 => StatusCode::OK,
         _ => StatusCode::CREATED,
     };
-    let problem = (taken == 0).then(|| NoRow {
+    let problem = (counts.taken() == 0).then(|| NoRow {
         kind: problem::kind("no-row-taken"),
         title: status.canonical_reason().unwrap_or_default(),
         status: status.as_u16(),
@@ -104,11 +95,11 @@ pub(crate) fn of(subject: &Subject<'_>, outcomes: &[Outcome]) -> Given {
         request: subject.request,
         dataset: subject.dataset,
         table: subject.table,
-        rows: outcomes.len(),
-        inserted,
-        updated,
-        skipped,
-        rejected,
+        rows: counts.all(),
+        inserted: counts.inserted,
+        updated: counts.updated,
+        skipped: counts.skipped,
+        rejected: counts.rejected,
         outcomes: rows.collect(),
     };
     Given {

@@ -30,6 +30,8 @@ pub(crate) enum Trouble {
     Failed(Error),
     /// The table has no primary key, by which a row could replace another.
     NoKey,
+    /// The table has other columns than those that its rules were read of.
+    Altered,
 }
 
 impl From<Error> for Trouble {
@@ -142,7 +144,7 @@ impl Attempt<'_> {
                         }
                     }
                 }
-                Err(error) => {
+                Err(Trouble::Failed(error)) => {
                     let refused = error.as_db_error().and_then(violation);
                     match refused {
                         None => return Err(error.into()),
@@ -150,6 +152,7 @@ impl Attempt<'_> {
                         Some(refused) => Some(Some(refused)),
                     }
                 }
+                Err(trouble) => return Err(trouble),
             };
             let Some(refused) = told else {
                 if self.careful {
@@ -175,19 +178,19 @@ impl Attempt<'_> {
     }
 
     /// Runs the statement for rows.
-    async fn statement(&mut self, rows: &[usize], shape: &Shape) -> Result<Told, Error> {
+    async fn statement(&mut self, rows: &[usize], shape: &Shape) -> Result<Told, Trouble> {
         let table = self.table;
-        let name = table.relation();
         // To prepare a statement takes locks too, which only a transaction of ours waits for no longer than it may.
-        if !self.session.has_prepared(&name, shape)
+        if !self.session.has_prepared(table, shape)
             && let Some(opening) = self.opening.take()
         {
             self.session.client.batch_execute(&opening).await?;
         }
         let prepared = self
             .session
-            .prepared(&name, shape, || judging(table, shape))
-            .await?;
+            .prepared(table, shape, || judging(table, shape))
+            .await?
+            .ok_or(Trouble::Altered)?;
         let mut numbers = Vec::with_capacity(rows.len() * 8);
         let mut marks = Vec::with_capacity(rows.len() * 5);
         for row in rows {

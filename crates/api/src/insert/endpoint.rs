@@ -58,11 +58,12 @@ async fn inserted(
     caller.check(&dataset, Right::Write)?;
     let served = shared.datasets.get(&dataset);
     let served = served.and_then(|served| served.get(&table));
-    let Some(served) = served.map(Arc::clone) else {
+    let Some(of_rules) = served.map(Arc::clone) else {
         return Err(Problem::not_found(
             "there is no table of this name in a dataset of this name",
         ));
     };
+    let served = of_rules.now();
     let asked = Asked::of(request.uri())?;
     let (parts, body) = request.into_parts();
     let form = BodyForm::of(&parts.headers, &shared.limits)?;
@@ -76,7 +77,7 @@ async fn inserted(
     let place = place.await?;
     let bytes = form.read(body, &shared.limits).await?;
     let repeatable = key.map(|key| Repeatable {
-        client: caller.name,
+        client: caller.name.to_string(),
         key,
         sum: sum(&dataset, &table, &asked, form.form, &bytes),
     });
@@ -95,8 +96,9 @@ async fn inserted(
     }
     let insertion = Insertion {
         request: id.0.to_string(),
+        caller,
         dataset: dataset.clone(),
-        table: served,
+        table: Arc::clone(&served),
         rows,
         on_duplicate: asked.on_duplicate,
         atomic: asked.atomic,
@@ -118,7 +120,19 @@ async fn inserted(
             models.changed();
         }
         drop((running, place));
-        done
+        match done {
+            Err(problem) if problem.name() == problem::ALTERED => {
+                let read = of_rules.read_anew(pool.settings(), &served).await;
+                Err(read.map_or_else(
+                    |error| {
+                        tracing::error!("what {} takes is unknown: {error:#}", served.name());
+                        Problem::internal()
+                    },
+                    |()| problem,
+                ))
+            }
+            done => done,
+        }
     });
     task.await.unwrap_or_else(|error| {
         tracing::error!(request = &*id.0, "a task ended: {error}");

@@ -11,7 +11,10 @@ use loader::OnDuplicate;
 use tokio::sync::oneshot;
 
 use crate::insert::attempt::{Attempt, Trouble};
-use crate::insert::request::{Done, Failed, Insertion, commit, opening, unknown_outcome};
+use crate::insert::commit::commit;
+use crate::insert::failed::{Failed, unknown_outcome};
+use crate::insert::outcome::Counts;
+use crate::insert::request::{Done, Insertion, opening};
 use crate::options::Limits;
 use crate::pool::{Lent, Pool};
 use crate::problem::Problem;
@@ -20,8 +23,8 @@ use crate::rows::batch::Batch;
 /// How many bytes of values are inserted together.
 const MOST_BYTES: usize = 4 << 20;
 
-/// Which requests can be inserted together: those of a table that do the same about duplicates.
-type Kind = (String, OnDuplicate);
+/// Which requests can be inserted together: those that do the same about duplicates, for a table by the same rules.
+type Kind = (u64, OnDuplicate);
 
 /// What is told to a request that another one has inserted the rows of.
 enum Told {
@@ -58,7 +61,7 @@ impl Gatherer {
         if insertion.atomic || insertion.repeatable.is_some() {
             return insertion.run(pool, limits).await;
         }
-        let kind = (insertion.table.relation(), insertion.on_duplicate);
+        let kind = (insertion.table.id, insertion.on_duplicate);
         let (told, mut answer) = oneshot::channel();
         self.queue(&kind, |queue| {
             queue.push(Waiting {
@@ -66,7 +69,7 @@ impl Gatherer {
                 told,
             });
         });
-        let lent = pool.lend().await;
+        let lent = pool.lend_to(&insertion.caller).await;
         let others = self.queue(&kind, |queue| match lent {
             Ok(_) => take(queue, &insertion, limits.rows),
             // Whoever has taken it already tells the answer.
@@ -77,7 +80,7 @@ impl Gatherer {
         });
         match lent {
             Ok(lent) if others.is_empty() => lent.give_back(),
-            Ok(lent) => self.together(lent, others, limits).await,
+            Ok(lent) => together(lent, others, pool, limits).await,
             Err(problem) => {
                 return match answer.try_recv() {
                     Ok(Told::Done(done)) => done,
@@ -94,32 +97,33 @@ impl Gatherer {
 
     fn queue<T>(&self, kind: &Kind, work: impl FnOnce(&mut Vec<Waiting>) -> T) -> T {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        work(queues.entry(kind.clone()).or_default())
+        work(queues.entry(*kind).or_default())
     }
+}
 
-    /// Inserts the rows of requests in one transaction, and tells each what became of its own.
-    async fn together(&self, mut lent: Lent, requests: Vec<Waiting>, limits: &Limits) {
-        match transaction(&mut lent, &requests, limits).await {
-            Ok(answers) => {
+/// Inserts the rows of requests in one transaction, and tells each what became of its own.
+async fn together(mut lent: Lent, requests: Vec<Waiting>, pool: &Pool, limits: &Limits) {
+    match transaction(&mut lent, &requests, limits).await {
+        Ok(answers) => {
+            lent.give_back();
+            pool.metrics.per_commit.observe(requests.len() as f64);
+            for (request, done) in requests.into_iter().zip(answers) {
+                // Nobody hears it if its client has gone.
+                let _ = request.told.send(Told::Done(Ok(done)));
+            }
+        }
+        Err(Failed::Unknown(error)) => {
+            tracing::error!("the commit of several requests failed: {error}");
+            for request in requests {
+                let _ = request.told.send(Told::Done(Err(unknown_outcome())));
+            }
+        }
+        Err(_) => {
+            if lent.session.client.batch_execute("ROLLBACK").await.is_ok() {
                 lent.give_back();
-                for (request, done) in requests.into_iter().zip(answers) {
-                    // Nobody hears it if its client has gone.
-                    let _ = request.told.send(Told::Done(Ok(done)));
-                }
             }
-            Err(Failed::Unknown(error)) => {
-                tracing::error!("the commit of several requests failed: {error}");
-                for request in requests {
-                    let _ = request.told.send(Told::Done(Err(unknown_outcome())));
-                }
-            }
-            Err(_) => {
-                if lent.session.client.batch_execute("ROLLBACK").await.is_ok() {
-                    lent.give_back();
-                }
-                for request in requests {
-                    let _ = request.told.send(Told::Nothing);
-                }
+            for request in requests {
+                let _ = request.told.send(Told::Nothing);
             }
         }
     }
@@ -194,19 +198,23 @@ async fn transaction(
     let outcomes = attempt.run().await.map_err(|trouble| match trouble {
         Trouble::Failed(error) => Failed::Undone(error),
         // It is found, or told, where the request runs by itself.
-        Trouble::RowRefused | Trouble::NoKey => Failed::RowRefused,
+        Trouble::RowRefused | Trouble::NoKey | Trouble::Altered => Failed::RowRefused,
     })?;
     let client = &lent.session.client;
     let mut answers = Vec::with_capacity(requests.len());
+    let mut lines = Vec::with_capacity(requests.len());
     let mut rest = &outcomes[..];
     for insertion in insertions {
         let (own, others) = rest.split_at(insertion.rows.batch().rows.len());
         rest = others;
+        let counts = Counts::of(own);
+        lines.push(insertion.audit_line(counts));
         answers.push(Done {
-            given: insertion.told(client, own).await?,
+            given: insertion.told(client, own, &counts).await?,
             is_repeated: false,
         });
     }
-    commit(client).await?;
+    commit(&mut lent.session, &first.dataset, &first.table, &lines).await?;
+    first.table.counters.add(&Counts::of(&outcomes));
     Ok(answers)
 }

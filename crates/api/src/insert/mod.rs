@@ -3,7 +3,9 @@
 pub(crate) mod answer;
 pub(crate) mod array;
 pub(crate) mod attempt;
+pub(crate) mod commit;
 pub(crate) mod endpoint;
+pub(crate) mod failed;
 pub(crate) mod gather;
 pub(crate) mod outcome;
 pub(crate) mod rejects;

@@ -31,6 +31,43 @@ impl Outcome {
     }
 }
 
+/// How many rows of a request became what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) inserted: u32,
+    pub(crate) updated: u32,
+    pub(crate) skipped: u32,
+    pub(crate) rejected: u32,
+    pub(crate) left_out: u32,
+}
+
+impl Counts {
+    /// Counts outcomes.
+    pub(crate) fn of(outcomes: &[Outcome]) -> Self {
+        let mut counts = Self::default();
+        for outcome in outcomes {
+            *match outcome {
+                Outcome::Inserted => &mut counts.inserted,
+                Outcome::Updated => &mut counts.updated,
+                Outcome::Skipped => &mut counts.skipped,
+                Outcome::Rejected(_) => &mut counts.rejected,
+                Outcome::LeftOut => &mut counts.left_out,
+            } += 1;
+        }
+        counts
+    }
+
+    /// How many rows were taken.
+    pub(crate) fn taken(&self) -> u32 {
+        self.inserted + self.updated + self.skipped
+    }
+
+    /// How many rows there were.
+    pub(crate) fn all(&self) -> u32 {
+        self.taken() + self.rejected + self.left_out
+    }
+}
+
 /// The rule that the server says a row breaks; `None` for an error that is not about a row.
 pub(crate) fn violation(error: &DbError) -> Option<Violation> {
     let rule = match error.code().code() {

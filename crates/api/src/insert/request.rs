@@ -8,9 +8,12 @@ use database::transaction;
 use loader::OnDuplicate;
 use tokio_postgres::{Client, Error};
 
+use crate::access::Caller;
 use crate::insert::answer::{self, Subject};
 use crate::insert::attempt::{Attempt, Trouble};
-use crate::insert::outcome::Outcome;
+use crate::insert::commit::{AuditLine, commit};
+use crate::insert::failed::{Failed, Meaning, meaning, no_key, told, unknown_outcome};
+use crate::insert::outcome::{Counts, Outcome};
 use crate::insert::rejects::{RejectedText, Rejects};
 use crate::options::Limits;
 use crate::pool::{Lent, Pool};
@@ -61,6 +64,7 @@ impl Judged {
 /// A request to insert rows.
 pub(crate) struct Insertion {
     pub(crate) request: String,
+    pub(crate) caller: Caller,
     pub(crate) dataset: String,
     pub(crate) table: Arc<ServedTable>,
     pub(crate) rows: Judged,
@@ -76,24 +80,6 @@ pub(crate) struct Done {
     pub(crate) is_repeated: bool,
 }
 
-/// Why a try ended.
-pub(crate) enum Failed {
-    /// For good.
-    Problem(Problem),
-    /// The server refuses a row.
-    RowRefused,
-    /// The transaction did nothing.
-    Undone(Error),
-    /// Whether the transaction was committed cannot be told.
-    Unknown(Error),
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self::Undone(error)
-    }
-}
-
 impl Insertion {
     /// Inserts the rows, and tries again where another try may succeed.
     ///
@@ -103,10 +89,14 @@ impl Insertion {
         let mut careful = false;
         let mut pause = PAUSE;
         for _ in 0..TRIES {
-            let mut lent = pool.lend().await?;
+            let mut lent = pool.lend_to(&self.caller).await?;
             match self.transaction(&mut lent, limits, careful).await {
                 Ok(done) => {
                     lent.give_back();
+                    match done.is_repeated {
+                        true => _ = pool.metrics.replays.inc(),
+                        false => pool.metrics.per_commit.observe(1.0),
+                    }
                     return Ok(done);
                 }
                 Err(Failed::Problem(problem)) => {
@@ -115,6 +105,7 @@ impl Insertion {
                 }
                 Err(Failed::RowRefused) => {
                     self.roll_back(lent).await;
+                    pool.metrics.retried("row_refused");
                     careful = true;
                 }
                 Err(Failed::Unknown(error)) => {
@@ -126,6 +117,7 @@ impl Insertion {
                     match what {
                         Meaning::Again => {
                             tracing::debug!(request = self.request, "again: {error}");
+                            pool.metrics.retried("conflict");
                             self.roll_back(lent).await;
                             let random = rand::random_range(0..=pause.as_millis() as u64);
                             tokio::time::sleep(pause + Duration::from_millis(random)).await;
@@ -133,6 +125,7 @@ impl Insertion {
                         }
                         Meaning::SessionLost => {
                             tracing::warn!(request = self.request, "a session was lost: {error}");
+                            pool.metrics.retried("session_lost");
                             drop(lent);
                             pool.forget_free();
                             tokio::time::sleep(pause).await;
@@ -145,6 +138,15 @@ impl Insertion {
                                 "the database could not take the rows in time, or has no room for them: nothing was \
                                  inserted, try again later",
                             ));
+                        }
+                        Meaning::Altered => {
+                            tracing::warn!(request = self.request, "altered: {}", told(&error));
+                            self.roll_back(lent).await;
+                            return Err(Problem::altered());
+                        }
+                        Meaning::NoKey => {
+                            self.roll_back(lent).await;
+                            return Err(no_key());
                         }
                         Meaning::Fault => {
                             tracing::error!(request = self.request, "failed: {}", told(&error));
@@ -210,11 +212,9 @@ impl Insertion {
             Err(Trouble::RowRefused) => return Err(Failed::RowRefused),
             Err(Trouble::Failed(error)) => return Err(error.into()),
             Err(Trouble::NoKey) => {
-                return Err(Failed::Problem(Problem::bad(
-                    "no-primary-key",
-                    "on_duplicate=update replaces rows by their primary key, which the table lacks",
-                )));
+                return Err(Failed::Problem(no_key()));
             }
+            Err(Trouble::Altered) => return Err(Failed::Problem(Problem::altered())),
         };
         let client = &lent.session.client;
         let is_rejected = |outcome: &Outcome| matches!(outcome, Outcome::Rejected(_));
@@ -226,11 +226,14 @@ impl Insertion {
                 }
             }
         }
-        let given = self.told(client, &outcomes).await?;
+        let counts = Counts::of(&outcomes);
+        let given = self.told(client, &outcomes, &counts).await?;
         if let Some(repeatable) = &self.repeatable {
             repeatable.keep(client, &given).await?;
         }
-        commit(client).await?;
+        let line = self.audit_line(counts);
+        commit(&mut lent.session, &self.dataset, &self.table, &[line]).await?;
+        self.table.counters.add(&counts);
         Ok(Done {
             given,
             is_repeated: false,
@@ -238,7 +241,12 @@ impl Insertion {
     }
 
     /// Records the rejects among the outcomes of the rows, and makes the answer.
-    pub(crate) async fn told(&self, client: &Client, outcomes: &[Outcome]) -> Result<Given, Error> {
+    pub(crate) async fn told(
+        &self,
+        client: &Client,
+        outcomes: &[Outcome],
+        counts: &Counts,
+    ) -> Result<Given, Error> {
         let rejects = Rejects {
             schema: &self.table.schema,
             table: &self.table.target.table,
@@ -251,7 +259,16 @@ impl Insertion {
             dataset: &self.dataset,
             table: &self.table.target.table,
         };
-        Ok(answer::of(&subject, outcomes))
+        Ok(answer::of(&subject, outcomes, counts))
+    }
+
+    /// What the audit has of the request.
+    pub(crate) fn audit_line(&self, counts: Counts) -> AuditLine<'_> {
+        AuditLine {
+            request: &self.request,
+            client: &self.caller.name,
+            counts,
+        }
     }
 }
 
@@ -263,71 +280,4 @@ pub(crate) fn opening(limits: &Limits) -> String {
         transaction::begin_writing(),
         limits.statement.as_millis()
     )
-}
-
-/// Commits.
-pub(crate) async fn commit(client: &Client) -> Result<(), Failed> {
-    client.batch_execute("COMMIT").await.map_err(|error| {
-        // What the server says of a commit, it says instead of doing it.
-        match error.as_db_error().is_some() && meaning(&error) != Meaning::SessionLost {
-            true => Failed::Undone(error),
-            false => Failed::Unknown(error),
-        }
-    })
-}
-
-/// The problem of rows of which cannot be told whether they are in the table.
-pub(crate) fn unknown_outcome() -> Problem {
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "outcome-unknown",
-        "the connection to the database was lost as the rows were committed, so they may be in the table or not: send the \
-         request again under the same Idempotency-Key, or with on_duplicate=skip",
-    )
-}
-
-/// What an error of the server means for the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    /// Another try may succeed at once.
-    Again,
-    /// The session is gone, and a new one may do.
-    SessionLost,
-    /// The server has no time, no room or no right to write just now.
-    Busy,
-    /// Another try would fail too.
-    Fault,
-}
-
-fn meaning(error: &Error) -> Meaning {
-    let Some(code) = error.code() else {
-        return match error.is_closed() || is_of_connection(error) {
-            true => Meaning::SessionLost,
-            false => Meaning::Fault,
-        };
-    };
-    match code.code() {
-        // Deadlock, serialization failure.
-        "40P01" | "40001" => Meaning::Again,
-        "57P01" | "57P02" | "57P03" | "57P05" => Meaning::SessionLost,
-        // Too long, a lock not to be had, a replica.
-        "57014" | "55P03" | "25006" => Meaning::Busy,
-        code if code.starts_with("08") => Meaning::SessionLost,
-        code if code.starts_with("53") => Meaning::Busy,
-        _ => Meaning::Fault,
-    }
-}
-
-/// Whether an error is of the connection's bytes.
-fn is_of_connection(error: &Error) -> bool {
-    let cause = std::error::Error::source(error);
-    cause.is_some_and(|cause| cause.is::<std::io::Error>())
-}
-
-/// An error with the server's own words, without the values of a row that its detail may have.
-fn told(error: &Error) -> String {
-    match error.as_db_error() {
-        Some(said) => format!("{} ({})", said.message(), said.code().code()),
-        None => error.to_string(),
-    }
 }

@@ -19,6 +19,10 @@
 //!
 //! Rows are inserted in the order of the key, so that batches that overlap don't wait for each other's locks in a circle. The
 //! keys of a wave are told apart in memory before: of two rows with one key, RETURNING would name both.
+//!
+//! Behind that, the answer has all columns of the table, as NULL (`(NULL::t).*`). By these the server itself refuses a statement that
+//! was prepared before the table was altered: a plan must not change the types of its answer. Without, it would cast the values to
+//! the new types, and round an amount whose column has fewer digits now.
 
 use database::catalogue::constraints::Equality;
 use database::catalogue::identifier::quoted;
@@ -44,6 +48,9 @@ pub(crate) enum Way {
     /// Rows are inserted, and the server refuses all of them for one that it doesn't take.
     Plain,
 }
+
+/// How many columns the answer has before those of the table.
+pub(crate) const TOLD_COLUMNS: usize = 2;
 
 /// What makes a statement: the columns that rows have a value for, and how they are inserted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -262,7 +269,8 @@ pub(crate) fn judging(table: &ServedTable, shape: &Shape) -> Judging {
          j AS (SELECT r.*, ({breaks})::pg_catalog.int8 AS breaks FROM r),
          i AS (INSERT INTO {relation}{into} OVERRIDING SYSTEM VALUE SELECT {values} FROM j
                WHERE j.fine AND j.breaks & {hindering} = 0 ORDER BY {order}{conflict} RETURNING {returning})
-         SELECT -1, count(*) FROM i UNION ALL SELECT j.n, j.breaks FROM j WHERE {told}",
+         SELECT -1, count(*), {row} FROM i UNION ALL SELECT j.n, j.breaks, {row} FROM j WHERE {told}",
+        row = format_args!("(NULL::{}).*", table.relation()),
         selected = selected.join(", "),
         parameters = parameters.join(", "),
         names = names.join(", "),

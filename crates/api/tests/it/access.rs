@@ -7,54 +7,7 @@ use api::{ServeOptions, serve};
 use database::Cancel;
 use testkit::{Database, Role};
 
-use crate::world::{Answer, EMPLOYEES, Service, count, employees, hiring};
-
-struct Guarded {
-    service: Service,
-    database: Database,
-}
-
-impl Guarded {
-    fn start() -> Self {
-        let database = Database::create();
-        let options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
-        let service = Service::start_with(&database.settings(), options, true);
-        Self { service, database }
-    }
-
-    fn key(&self, name: &str, scope: &str) -> String {
-        let key = NewKey {
-            name: name.to_owned(),
-            scopes: vec![scope.parse().expect("a scope")],
-            expires_days: None,
-        };
-        keys::create(&self.database.settings(), &key, &Cancel::default()).expect("a key")
-    }
-
-    fn post(&self, authorization: &str, id: i64) -> Answer {
-        let headers = [
-            ("Content-Type", "application/json"),
-            ("Authorization", authorization),
-        ];
-        let headers = match authorization {
-            "" => &headers[..1],
-            _ => &headers,
-        };
-        self.service
-            .send(EMPLOYEES, headers, employees([id]).as_bytes())
-    }
-
-    fn employees(&self) -> i64 {
-        count(&mut self.database.connect(), "hiring.hired_employees")
-    }
-
-    fn sql(&self, statement: &str) {
-        self.database
-            .connect()
-            .batch_execute(statement)
-            .expect(statement);
-    }
-}
+use crate::world::{EMPLOYEES, Guarded, Service, count, hiring};
 
 #[test]
 fn a_key_lets_in_as_bearer_and_as_basic() {
@@ -214,7 +167,9 @@ fn the_rights_of_roles_sql_are_enough_and_no_others_are_needed() {
         "UPDATE hiring.hired_employees SET name = ''",
         "TRUNCATE hiring.hired_employees",
         "INSERT INTO extrato_serve.key VALUES ('x', 'x', '{}')",
-        "DELETE FROM extrato_serve.request",
+        "UPDATE extrato_serve.request SET answer = ''",
+        "SELECT FROM extrato_serve.audit",
+        "DELETE FROM extrato_serve.audit",
         "CREATE TABLE hiring.x ()",
     ] {
         assert!(client.batch_execute(statement).is_err(), "{statement}");

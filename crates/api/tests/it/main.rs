@@ -1,12 +1,19 @@
 //! The service over real connections, on a real server.
 
 mod access;
+mod altered;
+mod audit;
 mod bodies;
 mod clients;
 mod gathering;
 mod keys;
+mod limits;
+mod metrics;
 mod models;
+mod old_answers;
 mod page;
+mod proxies;
+mod readers;
 mod repeats;
 mod rows;
 mod server_rules;

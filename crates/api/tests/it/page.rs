@@ -22,7 +22,7 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
     let service = Service::start_with(&database.settings(), options, true);
     let key = NewKey {
         name: "crm".to_owned(),
-        scopes: ["hiring:write", "hiring:read"]
+        scopes: ["hiring:write", "*:read"]
             .map(|scope| scope.parse().expect("a scope"))
             .to_vec(),
         expires_days: None,
@@ -39,7 +39,7 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
         .map(|(_, status)| status)
         .filter(is_status)
         .collect();
-    assert_eq!(expected.len(), 17);
+    assert_eq!(expected.len(), 18);
     let run = Command::new("sh")
         .arg("-c")
         .arg(format!("{STATUS_ALONE}\n{examples}"))

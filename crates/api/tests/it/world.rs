@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use api::keys::{self, NewKey};
 use api::{ServeOptions, serve};
 use database::{Cancel, Connection, Settings};
 use dataset::Dataset;
@@ -251,6 +252,87 @@ impl Hiring {
 
     pub(crate) fn employees(&self) -> i64 {
         self.count("hiring.hired_employees")
+    }
+}
+
+/// A service that needs keys, on a database with hiring's tables.
+pub(crate) struct Guarded {
+    pub(crate) service: Service,
+    pub(crate) database: Database,
+}
+
+impl Guarded {
+    pub(crate) fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With other options than the usual ones.
+    pub(crate) fn with(change: impl FnOnce(&mut ServeOptions)) -> Self {
+        let database = Database::create();
+        let mut options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
+        change(&mut options);
+        let service = Service::start_with(&database.settings(), options, true);
+        Self { service, database }
+    }
+
+    pub(crate) fn key(&self, name: &str, scope: &str) -> String {
+        let key = NewKey {
+            name: name.to_owned(),
+            scopes: vec![scope.parse().expect("a scope")],
+            expires_days: None,
+        };
+        keys::create(&self.database.settings(), &key, &Cancel::default()).expect("a key")
+    }
+
+    /// Posts an employee.
+    pub(crate) fn post(&self, authorization: &str, id: i64) -> Answer {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Authorization", authorization),
+        ];
+        let headers = match authorization {
+            "" => &headers[..1],
+            _ => &headers,
+        };
+        self.service
+            .send(EMPLOYEES, headers, employees([id]).as_bytes())
+    }
+
+    /// Posts JSON with a key and perhaps further headers.
+    pub(crate) fn send(&self, key: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
+        let bearer = format!("Bearer {key}");
+        let mut headers = vec![
+            ("Content-Type", "application/json"),
+            ("Authorization", &*bearer),
+        ];
+        headers.extend(more);
+        self.service.send(path, &headers, body.as_bytes())
+    }
+
+    /// What the service counted.
+    pub(crate) fn metrics(&self, key: &str) -> Answer {
+        self.service.raw(
+            format!(
+                "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n"
+            )
+            .as_bytes(),
+        )
+    }
+
+    pub(crate) fn employees(&self) -> i64 {
+        self.count("hiring.hired_employees")
+    }
+
+    /// How many rows a query finds.
+    pub(crate) fn count(&self, of: &str) -> i64 {
+        count(&mut self.database.connect(), of)
+    }
+
+    pub(crate) fn sql(&self, statement: &str) {
+        self.database
+            .connect()
+            .batch_execute(statement)
+            .expect(statement);
     }
 }
 

@@ -1,0 +1,86 @@
+//! The end of a request's transaction: its line of the audit and the commit, sent in one go.
+
+use futures_util::future;
+use tokio_postgres::Error;
+
+use crate::insert::failed::{Failed, is_of_a_lost_session};
+use crate::insert::outcome::Counts;
+use crate::pool::Session;
+use crate::table::ServedTable;
+
+/// Writes lines of the audit for one table, whose requests, clients and counts are arrays of one length. Among what is selected they
+/// are taken apart together; as functions that are selected from, each would be stored first.
+const AUDIT: &str = "INSERT INTO extrato_serve.audit (dataset, schema, table_name, request, client, received, inserted, updated,
+                                 skipped, rejected, left_out)
+     SELECT $1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text,
+            pg_catalog.unnest($4::pg_catalog.text[]), pg_catalog.unnest($5::pg_catalog.text[]),
+            pg_catalog.unnest($6::pg_catalog.int4[]), pg_catalog.unnest($7::pg_catalog.int4[]),
+            pg_catalog.unnest($8::pg_catalog.int4[]), pg_catalog.unnest($9::pg_catalog.int4[]),
+            pg_catalog.unnest($10::pg_catalog.int4[]), pg_catalog.unnest($11::pg_catalog.int4[])";
+
+/// What the audit has of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AuditLine<'a> {
+    pub(crate) request: &'a str,
+    /// The name of the key that the request bore; empty where none is needed.
+    pub(crate) client: &'a str,
+    pub(crate) counts: Counts,
+}
+
+/// Writes the audit's lines of requests for one table, and commits them with their rows.
+pub(crate) async fn commit(
+    session: &mut Session,
+    dataset: &str,
+    table: &ServedTable,
+    lines: &[AuditLine<'_>],
+) -> Result<(), Failed> {
+    let audit = match &session.audit {
+        Some(audit) => audit,
+        None => {
+            let audit = session.client.prepare(AUDIT).await?;
+            session.audit.insert(audit)
+        }
+    };
+    let requests: Vec<&str> = lines.iter().map(|line| line.request).collect();
+    let clients: Vec<&str> = lines.iter().map(|line| line.client).collect();
+    let counted = |count: fn(&Counts) -> u32| -> Vec<i32> {
+        lines
+            .iter()
+            .map(|line| count(&line.counts) as i32)
+            .collect()
+    };
+    let (written, committed) = future::join(
+        session.client.execute(
+            audit,
+            &[
+                &dataset,
+                &table.schema,
+                &table.target.table,
+                &requests,
+                &clients,
+                &counted(Counts::all),
+                &counted(|counts| counts.inserted),
+                &counted(|counts| counts.updated),
+                &counted(|counts| counts.skipped),
+                &counted(|counts| counts.rejected),
+                &counted(|counts| counts.left_out),
+            ],
+        ),
+        session.client.batch_execute("COMMIT"),
+    )
+    .await;
+    match (written, committed) {
+        (Ok(_), Ok(())) => Ok(()),
+        // A commit of what has failed is a rollback, which the server calls a success.
+        (Err(error), _) if error.as_db_error().is_some() => Err(Failed::Undone(error)),
+        (_, Err(error)) | (Err(error), _) => Err(uncommitted(error)),
+    }
+}
+
+/// What the server says of a commit, it says instead of doing it.
+fn uncommitted(error: Error) -> Failed {
+    match error.as_db_error().is_some() && !is_of_a_lost_session(&error) {
+        true => Failed::Undone(error),
+        false => Failed::Unknown(error),
+    }
+}

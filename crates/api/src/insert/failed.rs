@@ -1,0 +1,105 @@
+//! Why a transaction ended without its rows, and whether another try may succeed.
+
+use axum::http::StatusCode;
+use tokio_postgres::Error;
+
+use crate::problem::Problem;
+
+/// Why a try ended.
+pub(crate) enum Failed {
+    /// For good.
+    Problem(Problem),
+    /// The server refuses a row.
+    RowRefused,
+    /// The transaction did nothing.
+    Undone(Error),
+    /// Whether the transaction was committed cannot be told.
+    Unknown(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Undone(error)
+    }
+}
+
+/// What an error of the server means for the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// Another try may succeed at once.
+    Again,
+    /// The session is gone, and a new one may do.
+    SessionLost,
+    /// The server has no time, no room or no right to write just now.
+    Busy,
+    /// The table is not what it was when its rules were read.
+    Altered,
+    /// Rows cannot replace others by a key that the database doesn't have.
+    NoKey,
+    /// Another try would fail too.
+    Fault,
+}
+
+/// Tells what an error means.
+pub(crate) fn meaning(error: &Error) -> Meaning {
+    let Some(code) = error.code() else {
+        return match error.is_closed() || is_of_connection(error) {
+            true => Meaning::SessionLost,
+            false => Meaning::Fault,
+        };
+    };
+    match code.code() {
+        // Deadlock, serialization failure.
+        "40P01" | "40001" => Meaning::Again,
+        "57P01" | "57P02" | "57P03" | "57P05" => Meaning::SessionLost,
+        // Too long, a lock not to be had, a replica.
+        "57014" | "55P03" | "25006" => Meaning::Busy,
+        // A plan whose columns changed; columns, tables, schemas, types, functions and casts that are not there.
+        "0A000" | "42703" | "42P01" | "3F000" | "42704" | "42804" | "42846" | "42883" => {
+            Meaning::Altered
+        }
+        // ON CONFLICT without a unique index.
+        "42P10" => Meaning::NoKey,
+        code if code.starts_with("08") => Meaning::SessionLost,
+        code if code.starts_with("53") => Meaning::Busy,
+        _ => Meaning::Fault,
+    }
+}
+
+/// Whether an error says that the session is gone.
+pub(crate) fn is_of_a_lost_session(error: &Error) -> bool {
+    meaning(error) == Meaning::SessionLost
+}
+
+/// Whether an error is of the connection's bytes.
+fn is_of_connection(error: &Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause.is_some_and(|cause| cause.is::<std::io::Error>())
+}
+
+/// An error with the server's own words, without the values of a row that its detail may have.
+pub(crate) fn told(error: &Error) -> String {
+    match error.as_db_error() {
+        Some(said) => format!("{} ({})", said.message(), said.code().code()),
+        None => error.to_string(),
+    }
+}
+
+/// The problem of rows of which cannot be told whether they are in the table.
+pub(crate) fn unknown_outcome() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "outcome-unknown",
+        "the connection to the database was lost as the rows were committed, so they may be in the table or not: send the \
+         request again under the same Idempotency-Key, or with on_duplicate=skip",
+    )
+}
+
+/// The problem of rows that are to replace others, where no primary key tells which.
+pub(crate) fn no_key() -> Problem {
+    Problem::bad(
+        "no-primary-key",
+        "on_duplicate=update replaces rows by their primary key, which the table lacks in the database: give it one there, or \
+         send the rows without on_duplicate=update",
+    )
+}
