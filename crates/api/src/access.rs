@@ -50,7 +50,9 @@ impl Caller {
             false => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "out-of-scope",
-                "the key is not for this: it needs the scope DATASET:write of this dataset",
+                format!(
+                    "the key is not for this: it needs the scope DATASET:{right} of this dataset"
+                ),
             )),
         }
     }

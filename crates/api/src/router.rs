@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use crate::around::{RequestId, around, guarded};
 use crate::insert::endpoint::insert;
 use crate::problem::Problem;
+use crate::read::endpoint::{row, rows};
 use crate::shared::Shared;
 
 /// The service's routes.
@@ -19,7 +20,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .route("/v1/{dataset}/{table}", post(insert))
+        .route("/v1/{dataset}/{table}", post(insert).get(rows))
+        .route("/v1/{dataset}/{table}/{key}", get(row))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guarded))
@@ -57,10 +59,10 @@ async fn ready(shared: &Shared) -> Result<(), Problem> {
 }
 
 async fn not_found(Extension(id): Extension<RequestId>) -> Response<Body> {
-    Problem::not_found("there is nothing here: rows go to /v1/DATASET/TABLE").answer(&id.0)
+    Problem::not_found("there is nothing here: rows are at /v1/DATASET/TABLE").answer(&id.0)
 }
 
 async fn not_allowed(Extension(id): Extension<RequestId>) -> Response<Body> {
-    let detail = "this method is not taken here: rows are sent with POST";
+    let detail = "this method is not taken here: rows are sent with POST and read with GET";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).answer(&id.0)
 }

@@ -13,6 +13,8 @@ use loader::rules::row::RowRules;
 use loader::target::Target;
 use postgres::Client;
 
+use crate::read::columns::{self, ReadTable};
+
 /// How many keys and references a table may have: each is a bit of what the statement tells of a row, of which one tells
 /// whether the row was inserted.
 const MOST_KEYS: usize = 62;
@@ -63,6 +65,8 @@ pub(crate) struct ServedTable {
     pub(crate) unique: Vec<ServedKey>,
     pub(crate) references: Vec<ServedReference>,
     pub(crate) own_parents: Vec<OwnParent>,
+    /// What the table is read by.
+    pub(crate) read: ReadTable,
 }
 
 impl ServedTable {
@@ -76,7 +80,7 @@ impl ServedTable {
         qualified(&self.schema, &self.target.table)
     }
 
-    fn of(target: Target, schema: &str) -> anyhow::Result<Self> {
+    fn of(target: Target, read: ReadTable, schema: &str) -> anyhow::Result<Self> {
         let keys = target.unique.len() + target.references.len();
         if keys > MOST_KEYS {
             return Err(Kind::Mismatch.error(format!(
@@ -150,6 +154,7 @@ impl ServedTable {
             unique,
             references,
             target,
+            read,
         })
     }
 }
@@ -157,7 +162,7 @@ impl ServedTable {
 /// The tables of a dataset, by their names.
 pub(crate) type ServedTables = BTreeMap<String, Arc<ServedTable>>;
 
-/// Reads what the tables of a dataset take.
+/// Reads what the tables of a dataset take, and what they are read by.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a table is missing; errors of the server.
@@ -167,14 +172,15 @@ pub(crate) fn read(
     schema: &str,
 ) -> anyhow::Result<ServedTables> {
     let names: Vec<&str> = dataset.tables.iter().map(|table| &*table.name).collect();
-    let targets = transaction::reading(client, |client| {
-        Target::read(client, dataset, schema, &names, &Dialect::default())
+    transaction::reading(client, |client| {
+        let targets = Target::read(client, dataset, schema, &names, &Dialect::default())?;
+        let tables = targets.into_iter().map(|target| {
+            let name = target.table.clone();
+            let read = columns::read(client, &qualified(schema, &name))?;
+            let table = ServedTable::of(target, read, schema)?;
+            Ok((name, Arc::new(table)))
+        });
+        tables.collect()
     })
-    .with_context(|| format!("reading what the tables of {} take", dataset.name))?;
-    let tables = targets.into_iter().map(|target| {
-        let name = target.table.clone();
-        let table = ServedTable::of(target, schema)?;
-        Ok((name, Arc::new(table)))
-    });
-    tables.collect()
+    .with_context(|| format!("reading what the tables of {} take", dataset.name))
 }

@@ -287,7 +287,7 @@ pub(crate) fn unknown_outcome() -> Problem {
 
 /// What an error of the server means for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+pub(crate) enum Meaning {
     /// Another try may succeed at once.
     Again,
     /// The session is gone, and a new one may do.
@@ -298,7 +298,8 @@ enum Meaning {
     Fault,
 }
 
-fn meaning(error: &Error) -> Meaning {
+/// Finds what an error means.
+pub(crate) fn meaning(error: &Error) -> Meaning {
     let Some(code) = error.code() else {
         return match error.is_closed() || is_of_connection(error) {
             true => Meaning::SessionLost,
@@ -324,7 +325,7 @@ fn is_of_connection(error: &Error) -> bool {
 }
 
 /// An error with the server's own words, without the values of a row that its detail may have.
-fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
         None => error.to_string(),

@@ -6,6 +6,8 @@ mod clients;
 mod gathering;
 mod keys;
 mod page;
+mod paging;
+mod reading;
 mod repeats;
 mod rows;
 mod server_rules;

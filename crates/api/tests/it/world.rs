@@ -96,8 +96,14 @@ impl Service {
 
     /// Gets a path.
     pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "")
+    }
+
+    /// Sends a request without a body, with further headers, each with its line's end.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
         self.raw(
-            format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes(),
+            format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")
+                .as_bytes(),
         )
     }
 
