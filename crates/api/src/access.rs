@@ -37,6 +37,11 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller has a key, which nobody needs where requests are let in without one.
+    pub(crate) fn has_key(&self) -> bool {
+        self.scopes.is_some()
+    }
+
     /// Checks that the caller has a right to a dataset. What there is beside these, the answer does not tell.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod cli;
 mod insert;
 pub mod keys;
 mod media;
+mod openapi;
 mod options;
 mod places;
 mod pool;

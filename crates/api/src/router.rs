@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 
 use crate::around::{RequestId, around, guarded};
 use crate::insert::endpoint::insert;
+use crate::openapi::endpoint::openapi;
 use crate::problem::Problem;
 use crate::read::endpoint::{row, rows};
 use crate::shared::Shared;
@@ -20,6 +21,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/openapi.json", get(openapi))
         .route("/v1/{dataset}/{table}", post(insert).get(rows))
         .route("/v1/{dataset}/{table}/{key}", get(row))
         .fallback(not_found)

@@ -5,6 +5,7 @@ mod bodies;
 mod clients;
 mod gathering;
 mod keys;
+mod openapi;
 mod page;
 mod paging;
 mod reading;

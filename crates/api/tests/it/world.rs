@@ -214,7 +214,7 @@ pub(crate) fn hiring(database: &Database) -> Dataset {
 }
 
 /// Makes a dataset's tables in a database, with rows.
-fn make(database: &Database, dataset: &Dataset, rows: &str) {
+pub(crate) fn make(database: &Database, dataset: &Dataset, rows: &str) {
     let Dataset {
         name,
         schema_sql,
