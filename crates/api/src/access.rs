@@ -138,9 +138,14 @@ impl Access {
                 "no-valid-key",
                 "the request bears no valid key: send one as Authorization: Bearer KEY",
             )
+            // A line for each: Chromium looks at the first of a line alone, and asks for a password only for Basic.
             .with(
                 header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"extrato\", Basic realm=\"extrato\""),
+                HeaderValue::from_static("Bearer realm=\"extrato\""),
+            )
+            .with(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"extrato\""),
             )
         })
     }

@@ -13,6 +13,7 @@ mod accept;
 mod access;
 mod around;
 pub mod cli;
+mod docs;
 mod insert;
 pub mod keys;
 mod media;

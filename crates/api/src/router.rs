@@ -7,9 +7,11 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{Response, StatusCode};
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
 use crate::around::{RequestId, around, guarded};
+use crate::docs::{docs, file_of_docs};
 use crate::insert::endpoint::insert;
 use crate::openapi::endpoint::openapi;
 use crate::problem::Problem;
@@ -22,6 +24,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/openapi.json", get(openapi))
+        .route("/docs", get(docs))
+        .route("/docs/{file}", get(file_of_docs))
         .route("/v1/{dataset}/{table}", post(insert).get(rows))
         .route("/v1/{dataset}/{table}/{key}", get(row))
         .fallback(not_found)
@@ -40,7 +44,7 @@ async fn readyz(
     Extension(id): Extension<RequestId>,
 ) -> Response<Body> {
     match ready(&shared).await {
-        Ok(()) => Response::new(Body::from("ready\n")),
+        Ok(()) => "ready\n".into_response(),
         Err(problem) => problem.answer(&id.0),
     }
 }

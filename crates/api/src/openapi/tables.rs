@@ -68,8 +68,8 @@ impl Described<'_> {
             ],
             "requestBody": {"required": true, "content": {
                 "application/json": {"schema": {"type": "array", "minItems": 1, "maxItems": self.most_rows, "items": {"$ref": row}}},
-                "application/x-ndjson": {"schema": {"type": "string", "description": "a row as JSON on each line"}},
-                "text/csv": {"schema": {"type": "string", "description": "records as the files of the table have them, see load in dataset.toml"}},
+                "application/x-ndjson": {"schema": {"type": "string", "pattern": "\\S", "description": "a row as JSON on each line"}},
+                "text/csv": {"schema": {"type": "string", "pattern": "\\S", "description": "records as the files of the table have them, see load in dataset.toml"}},
             }},
             "responses": answers,
         })

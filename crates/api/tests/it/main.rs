@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod clients;
+mod docs;
 mod gathering;
 mod keys;
 mod openapi;

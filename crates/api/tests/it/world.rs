@@ -148,12 +148,15 @@ impl Answer {
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.lines();
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let headers = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            let all = headers.entry(name.to_lowercase()).or_default();
+            *all += if all.is_empty() { "" } else { ", " };
+            *all += value;
+        }
         Some(Self {
             status,
-            headers: headers.collect(),
+            headers,
             body: body.to_owned(),
         })
     }
