@@ -28,6 +28,10 @@ pub(crate) fn document(
     let mut components = components();
     let mut schemas = components.remove("schemas").unwrap_or_default();
     let mut paths = of_service();
+    // These are about all datasets.
+    if caller.check("*", Right::Read).is_err() {
+        paths.remove("/metrics");
+    }
     let mut tags = Vec::new();
     for (dataset, tables) in datasets {
         let may = |right| caller.check(dataset, right).is_ok();

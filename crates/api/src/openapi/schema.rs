@@ -87,16 +87,7 @@ pub(crate) fn sent(table: &ServedTable) -> Value {
 /// The schema of a row that is read, of which a request may have selected some columns.
 pub(crate) fn read(table: &ServedTable) -> Value {
     let properties = table.read.columns.iter().map(|column| {
-        let rule = table
-            .json
-            .columns
-            .iter()
-            .find(|rule| rule.name == column.name);
-        let mut schema = match rule {
-            // What holds for new rows need not hold for those that were there.
-            Some(rule) if rule.server_type.is_none() => value(rule.kind),
-            _ => of_server(column),
-        };
+        let mut schema = of_column(table, column);
         schema = match column.nullable {
             true => or_null(schema),
             false => schema,
@@ -112,6 +103,16 @@ pub(crate) fn read(table: &ServedTable) -> Value {
         "properties": properties.collect::<Map<_, _>>(),
         "additionalProperties": false,
     })
+}
+
+/// The schema of a value that is read from a column, which is not NULL. What holds for new rows need not hold for those that
+/// were there.
+pub(crate) fn of_column(table: &ServedTable, column: &ReadColumn) -> Value {
+    let rules = &table.json.columns;
+    match rules.iter().find(|rule| rule.name == column.name) {
+        Some(rule) if rule.server_type.is_none() => value(rule.kind),
+        _ => of_server(column),
+    }
 }
 
 /// The schema of what a column takes.

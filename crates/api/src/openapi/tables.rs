@@ -91,8 +91,10 @@ impl Described<'_> {
         let mut parameters: Vec<Value> = filters.collect();
         parameters.extend([
             self.select(),
-            json!({"name": "order", "in": "query", "schema": {"type": "string"}, "examples": {"first": {"value": self.first_column()}},
-                   "description": "Columns, each with .asc or .desc and .nullsfirst or .nullslast behind it"}),
+            json!({
+                "name": "order", "in": "query", "schema": self.list("(\\.(asc|desc))?(\\.nulls(first|last))?"),
+                "description": "Columns, each with .asc or .desc and .nullsfirst or .nullslast behind it",
+            }),
             json!({"name": "limit", "in": "query", "description": "How many rows at most",
                    "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": DEFAULT_ROWS}}),
             json!({"name": "after", "in": "query", "schema": {"type": "string"},
@@ -139,6 +141,10 @@ impl Described<'_> {
         if names.is_empty() {
             return None;
         }
+        let key = match read.key[..] {
+            [place] => schema::of_column(self.table, &read.columns[place]),
+            _ => json!({"type": "string"}),
+        };
         let mut answers = shared(&[400, 401, 403, 404, 406, 429, 500, 503]);
         let row = json!({"$ref": format!("#/components/schemas/{}.read", self.name)});
         answers.insert(
@@ -153,7 +159,7 @@ impl Described<'_> {
             "tags": [self.dataset],
             "summary": format!("A row of {}", self.table.name()),
             "parameters": [
-                {"name": "key", "in": "path", "required": true, "schema": {"type": "string"},
+                {"name": "key", "in": "path", "required": true, "schema": key,
                  "description": format!("{}; a comma in a value is %2C", names.join(","))},
                 self.select(),
             ],
@@ -161,20 +167,29 @@ impl Described<'_> {
         }))
     }
 
-    fn first_column(&self) -> &str {
-        self.table
-            .read
-            .columns
-            .first()
-            .map_or("", |column| &column.name)
-    }
-
     fn select(&self) -> Value {
         json!({
-            "name": "select", "in": "query", "schema": {"type": "string"},
-            "examples": {"first": {"value": self.first_column()}},
+            "name": "select", "in": "query", "schema": self.list(""),
             "description": "The columns, unless all that rows are sent with",
         })
+    }
+
+    /// The schema of a list of columns, each with what a pattern allows behind it.
+    fn list(&self, behind: &str) -> Value {
+        let columns = self.table.read.columns.iter();
+        let names: Vec<&str> = columns.map(|column| &*column.name).collect();
+        let is_plain = |name: &&str| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        };
+        match names.iter().all(is_plain) {
+            true => {
+                let one = format!("({}){behind}", names.join("|"));
+                json!({"type": "string", "pattern": format!("^{one}(,{one})*$")})
+            }
+            // A pattern would have to tell how such names are quoted.
+            false => json!({"type": "string"}),
+        }
     }
 
     /// The schemas of the table's rows.

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::problem::Problem;
-use crate::read::query::Order;
+use crate::read::order::Order;
 
 /// How long a cursor may be: it stands in a URL, and the head of a request has its limit.
 const MOST_BYTES: usize = 12 << 10;

@@ -6,6 +6,7 @@ pub(crate) mod condition;
 pub(crate) mod cursor;
 pub(crate) mod endpoint;
 pub(crate) mod fetch;
+pub(crate) mod order;
 pub(crate) mod query;
 pub(crate) mod statement;
 pub(crate) mod words;

@@ -6,6 +6,7 @@ use crate::problem::Problem;
 use crate::read::columns::ReadTable;
 use crate::read::condition::Condition;
 use crate::read::cursor::Cursor;
+use crate::read::order::Order;
 use crate::read::words::{decoded, parts, unquoted};
 
 /// How many rows a page has unless the request says otherwise.
@@ -14,15 +15,6 @@ pub(crate) const DEFAULT_ROWS: usize = 100;
 pub(crate) const MOST_ROWS: usize = 1000;
 /// The parameters that are not columns. A column of such a name is meant by its name in double quotes.
 pub(crate) const PARAMETERS: [&str; 4] = ["select", "order", "limit", "after"];
-
-/// A column by which rows are ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Order {
-    /// The place of the column.
-    pub(crate) column: usize,
-    pub(crate) is_descending: bool,
-    pub(crate) nulls_first: bool,
-}
 
 /// What a request for rows asks.
 #[derive(Debug)]

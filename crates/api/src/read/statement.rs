@@ -6,7 +6,8 @@ use database::catalogue::identifier::{quoted, relation};
 use crate::read::columns::{JsonForm, ReadColumn};
 use crate::read::condition::{Condition, Test};
 use crate::read::cursor::Cursor;
-use crate::read::query::{Asked, Order};
+use crate::read::order::Order;
+use crate::read::query::Asked;
 use crate::table::ServedTable;
 
 /// A statement, and the columns that its parameters are compared with.

@@ -21,7 +21,9 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
     let service = Service::start_with(&database.settings(), options, true);
     let key = NewKey {
         name: "crm".to_owned(),
-        scopes: vec!["hiring:write".parse().expect("a scope")],
+        scopes: ["hiring:write", "*:read"]
+            .map(|scope| scope.parse().expect("a scope"))
+            .to_vec(),
         expires_days: None,
     };
     let key = keys::create(&database.settings(), &key, &Cancel::default()).expect("a key");
@@ -36,7 +38,7 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
         .map(|(_, status)| status)
         .filter(is_status)
         .collect();
-    assert_eq!(expected.len(), 13);
+    assert_eq!(expected.len(), 21);
     let run = Command::new("sh")
         .arg("-c")
         .arg(format!("{STATUS_ALONE}\n{examples}"))
