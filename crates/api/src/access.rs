@@ -48,6 +48,11 @@ impl Caller {
             .map(|entered| Arc::clone(&entered.sessions))
     }
 
+    /// Whether the caller has a key, which nobody needs where requests are let in without one.
+    pub(crate) fn has_key(&self) -> bool {
+        self.scopes.is_some()
+    }
+
     /// Checks that the caller has a right to a dataset. What there is beside these, the answer does not tell.
     ///
     /// # Errors
@@ -146,9 +151,14 @@ impl Access {
                 "no-valid-key",
                 "the request bears no valid key: send one as Authorization: Bearer KEY",
             )
+            // A line for each: Chromium looks at the first of a line alone, and asks for a password only for Basic.
             .with(
                 header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"extrato\", Basic realm=\"extrato\""),
+                HeaderValue::from_static("Bearer realm=\"extrato\""),
+            )
+            .with(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"extrato\""),
             )
         })
     }

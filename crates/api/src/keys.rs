@@ -68,11 +68,16 @@ impl FromStr for Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let right = match self.right {
-            Right::Read => "read",
-            Right::Write => "write",
-        };
-        write!(f, "{}:{right}", self.dataset)
+        write!(f, "{}:{}", self.dataset, self.right)
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        })
     }
 }
 

@@ -48,7 +48,7 @@ impl Places {
         match tokio::time::timeout(queue, taken).await {
             Ok(Ok(permit)) => Ok(Place(permit)),
             _ => Err(Problem::busy(
-                "the bodies of other requests take all memory: nothing was inserted, try again later",
+                "the bodies of other requests and answers take all memory: nothing was inserted, try again later",
             )),
         }
     }

@@ -7,15 +7,19 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::middleware;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
 use crate::access::Caller;
 use crate::around::{RequestId, around, guarded};
+use crate::docs::{docs, file_of_docs};
 use crate::insert::endpoint::insert;
 use crate::keys::Right;
 use crate::metrics::{self, Levels};
 use crate::models::endpoint;
+use crate::openapi::endpoint::openapi;
 use crate::problem::Problem;
+use crate::read::endpoint::{row, rows};
 use crate::shared::Shared;
 
 /// The service's routes.
@@ -24,9 +28,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/v1/{dataset}/{table}", post(insert))
         .route("/v1/{dataset}/models/{model}", get(endpoint::model))
         .route("/report/{dataset}", get(endpoint::report))
+        .route("/openapi.json", get(openapi))
+        .route("/docs", get(docs))
+        .route("/docs/{file}", get(file_of_docs))
+        .route("/v1/{dataset}/{table}", post(insert).get(rows))
+        .route("/v1/{dataset}/{table}/{key}", get(row))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), guarded))
@@ -43,7 +51,7 @@ async fn readyz(
     Extension(id): Extension<RequestId>,
 ) -> Response<Body> {
     match ready(&shared).await {
-        Ok(()) => Response::new(Body::from("ready\n")),
+        Ok(()) => "ready\n".into_response(),
         Err(problem) => problem.answer(&id.0),
     }
 }
@@ -92,10 +100,10 @@ async fn ready(shared: &Shared) -> Result<(), Problem> {
 }
 
 async fn not_found(Extension(id): Extension<RequestId>) -> Response<Body> {
-    Problem::not_found("there is nothing here: rows go to /v1/DATASET/TABLE").answer(&id.0)
+    Problem::not_found("there is nothing here: rows are at /v1/DATASET/TABLE").answer(&id.0)
 }
 
 async fn not_allowed(Extension(id): Extension<RequestId>) -> Response<Body> {
-    let detail = "this method is not taken here: rows are sent with POST";
+    let detail = "this method is not taken here: rows are sent with POST and read with GET";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).answer(&id.0)
 }

@@ -10,6 +10,8 @@ use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::problem::Problem;
 use crate::table::{self, ServedTable};
 
 /// The tables of a dataset, by their names.
@@ -56,15 +58,27 @@ impl Served {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Reads anew what the table takes, and gives the problem that says so; another one if that failed.
+    pub(crate) async fn or_anew(
+        &self,
+        pool: &Pool,
+        old: &Arc<ServedTable>,
+        problem: Problem,
+    ) -> Problem {
+        match self.read_anew(pool.settings(), old).await {
+            Ok(()) => problem,
+            Err(error) => {
+                tracing::error!("what {} takes is unknown: {error:#}", old.name());
+                Problem::internal()
+            }
+        }
+    }
+
     /// Reads anew what the table takes, unless that was done since `old` was read.
     ///
     /// # Errors
     /// The table is gone, or is what it was; errors of the server.
-    pub(crate) async fn read_anew(
-        &self,
-        settings: &Settings,
-        old: &Arc<ServedTable>,
-    ) -> anyhow::Result<()> {
+    async fn read_anew(&self, settings: &Settings, old: &Arc<ServedTable>) -> anyhow::Result<()> {
         let _reading = self.reading.lock().await;
         if self.now().id != old.id {
             return Ok(());

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use tokio::sync::mpsc;
 
-use crate::access::Access;
+use crate::access::{Access, Caller};
 use crate::insert::gather::Gatherer;
+use crate::keys::Right;
 use crate::limiter::Limiter;
 use crate::models::served::Models;
 use crate::options::Limits;
 use crate::places::Places;
 use crate::pool::Pool;
-use crate::served::ServedTables;
+use crate::problem::Problem;
+use crate::served::{Served, ServedTables};
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -26,4 +30,28 @@ pub(crate) struct Shared {
     pub(crate) models: Models,
     /// Held by each request that inserts: once all of these are dropped, none runs any more.
     pub(crate) running: mpsc::WeakSender<()>,
+}
+
+impl Shared {
+    /// The dataset and the table that a path names, if the caller has this right to them.
+    ///
+    /// # Errors
+    /// 403 without the right, 404 if there is no such table.
+    pub(crate) fn table(
+        &self,
+        path: Result<Path<(String, String)>, PathRejection>,
+        caller: &Caller,
+        right: Right,
+    ) -> Result<(String, String, Arc<Served>), Problem> {
+        let none = "there is no table of this name in a dataset of this name";
+        let Ok(Path((dataset, table))) = path else {
+            return Err(Problem::not_found(none));
+        };
+        caller.check(&dataset, right)?;
+        let served = self.datasets.get(&dataset);
+        match served.and_then(|served| served.get(&table)).map(Arc::clone) {
+            Some(served) => Ok((dataset, table, served)),
+            None => Err(Problem::not_found(none)),
+        }
+    }
 }

@@ -15,6 +15,8 @@ use tokio_postgres::Column;
 
 use crate::metrics::{Metrics, RowCounters};
 
+use crate::read::columns::{self, ReadTable};
+
 /// How many keys and references a table may have: each is a bit of what the statement tells of a row, of which one tells
 /// whether the row was inserted.
 const MOST_KEYS: usize = 62;
@@ -89,6 +91,8 @@ pub(crate) struct ServedTable {
     pub(crate) unique: Vec<ServedKey>,
     pub(crate) references: Vec<ServedReference>,
     pub(crate) own_parents: Vec<OwnParent>,
+    /// What the table is read by.
+    pub(crate) read: ReadTable,
 }
 
 impl ServedTable {
@@ -104,6 +108,7 @@ impl ServedTable {
 
     fn of(
         target: Target,
+        read: ReadTable,
         schema: &str,
         live: Vec<LiveColumn>,
         counters: RowCounters,
@@ -185,11 +190,12 @@ impl ServedTable {
             unique,
             references,
             target,
+            read,
         })
     }
 }
 
-/// Reads what tables of a dataset take, in the dataset's order.
+/// Reads what tables of a dataset take, and what they are read by, in the dataset's order.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a table is missing; errors of the server.
@@ -211,13 +217,14 @@ pub(crate) fn read(
             })
         })
         .collect();
-    let targets = transaction::reading(client, |client| {
-        Target::read(client, dataset, schema, names, &Dialect::default())
+    transaction::reading(client, |client| {
+        let targets = Target::read(client, dataset, schema, names, &Dialect::default())?;
+        let tables = targets.into_iter().zip(live).map(|(target, live)| {
+            let read = columns::read(client, &qualified(schema, &target.table))?;
+            let counters = metrics.rows_of(&dataset.name, &target.table);
+            ServedTable::of(target, read, schema, live, counters)
+        });
+        tables.collect()
     })
-    .with_context(|| format!("reading what the tables of {} take", dataset.name))?;
-    let tables = targets.into_iter().zip(live).map(|(target, live)| {
-        let counters = metrics.rows_of(&dataset.name, &target.table);
-        ServedTable::of(target, schema, live, counters)
-    });
-    tables.collect()
+    .with_context(|| format!("reading what the tables of {} take", dataset.name))
 }

@@ -68,6 +68,11 @@ pub fn begin_writing() -> String {
     opening(READ_WRITE)
 }
 
+/// The statements that begin a transaction that only reads, for an asynchronous client whose session is its own.
+pub fn begin_reading() -> String {
+    opening(READ_ONLY)
+}
+
 /// The statements that begin a transaction of a mode, and take no snapshot.
 pub(crate) fn opening(mode: &str) -> String {
     format!("BEGIN {mode}; {SETTINGS}")

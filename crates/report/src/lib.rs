@@ -19,5 +19,5 @@ mod rows;
 mod write;
 
 pub use page::{Page, policy};
-pub use rows::{MOST_ROWS, ROWS_OF_LARGE, Shown, ShownParameter, shown};
+pub use rows::{MOST_ROWS, ROWS_OF_LARGE, Shown, ShownParameter, commented, shown};
 pub use write::{Written, write};

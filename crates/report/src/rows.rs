@@ -211,7 +211,7 @@ fn bytes_of(row: &[Option<String>]) -> usize {
 }
 
 /// The comment that a SELECT begins with, its lines as one, and the SELECT behind it.
-fn commented(sql: &str) -> (String, String) {
+pub fn commented(sql: &str) -> (String, String) {
     let mut about: Vec<&str> = Vec::new();
     let mut rest = sql.trim_start();
     while let Some(comment) = rest.strip_prefix("--") {

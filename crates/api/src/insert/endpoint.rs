@@ -52,17 +52,7 @@ async fn inserted(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<Done, Problem> {
-    let Ok(Path((dataset, table))) = path else {
-        return Err(Problem::not_found("there is no table of this name"));
-    };
-    caller.check(&dataset, Right::Write)?;
-    let served = shared.datasets.get(&dataset);
-    let served = served.and_then(|served| served.get(&table));
-    let Some(of_rules) = served.map(Arc::clone) else {
-        return Err(Problem::not_found(
-            "there is no table of this name in a dataset of this name",
-        ));
-    };
+    let (dataset, table, of_rules) = shared.table(path, &caller, Right::Write)?;
     let served = of_rules.now();
     let asked = Asked::of(request.uri())?;
     let (parts, body) = request.into_parts();
@@ -122,14 +112,7 @@ async fn inserted(
         drop((running, place));
         match done {
             Err(problem) if problem.name() == problem::ALTERED => {
-                let read = of_rules.read_anew(pool.settings(), &served).await;
-                Err(read.map_or_else(
-                    |error| {
-                        tracing::error!("what {} takes is unknown: {error:#}", served.name());
-                        Problem::internal()
-                    },
-                    |()| problem,
-                ))
+                Err(of_rules.or_anew(pool, &served, problem).await)
             }
             done => done,
         }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use dataset::Dataset;
 use transform::Format;
 
-use crate::accepted;
+use crate::media;
 use crate::problem::Problem;
 
 /// How many rows a page of JSON has unless the request says.
 const ROWS_OF_PAGE: u64 = 1_000;
 /// How many rows a page of JSON may have.
-const MOST_ROWS: u64 = 100_000;
+pub(crate) const MOST_ROWS: u64 = 100_000;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +36,7 @@ impl Form {
     /// 406.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let offered = Self::ALL.map(Self::media_type);
-        match accepted::preferred(headers, &offered) {
-            Some(place) => Ok(Self::ALL[place]),
-            None => Err(Problem::new(
-                StatusCode::NOT_ACCEPTABLE,
-                "not-acceptable",
-                format!("models are given as {}", offered.join(", ")),
-            )),
-        }
+        media::chosen(headers, &offered).map(|place| Self::ALL[place])
     }
 
     /// What HTTP calls it.

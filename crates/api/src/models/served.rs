@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use database::{Cancel, Settings};
-use dataset::Dataset;
 use dataset::failure::{Failure, Kind, OrFail};
+use dataset::{Dataset, Model, Parameter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use storage::manifest::{self, FileEntry};
@@ -66,6 +66,16 @@ impl ServedModels {
             dataset.keep_models_where(|model| model.name == name);
         }
         Some(dataset)
+    }
+
+    /// The models, in the dataset's order.
+    pub(crate) fn all(&self) -> &[Model] {
+        &self.options.dataset.models
+    }
+
+    /// The parameters of all models, by name.
+    pub(crate) fn parameters(&self) -> BTreeMap<&str, &Parameter> {
+        self.options.dataset.parameters()
     }
 
     /// Says that rows have come in.

@@ -14,6 +14,7 @@ use values::text::printable;
 use values::value::Value;
 
 use crate::problem::Problem;
+use crate::rows::array;
 use crate::rows::batch::{Batch, BatchBuilder, RowText, half_nulls};
 use crate::rows::count::too_many;
 use crate::table::ServedTable;
@@ -234,6 +235,14 @@ fn cell<'a>(json: &'a str, column: &ColumnRules) -> Result<Cell<'a>, (Rule, Stri
             Err(_) => Err((
                 Rule::Encoding,
                 "holds half of a surrogate pair, which is not a character".to_owned(),
+            )),
+        },
+        // Which columns these are, the server knows.
+        Some(b'[') if column.server_type.is_some() => match array::text(json) {
+            Some(text) => Ok(Cell::Text(Cow::Owned(text))),
+            None => Err((
+                Rule::Type,
+                "is not an array that Postgres can hold".to_owned(),
             )),
         },
         Some(b'{' | b'[') => Err((

@@ -1,5 +1,6 @@
 //! The body of a request into rows that were judged by themselves.
 
+pub(crate) mod array;
 pub(crate) mod batch;
 pub(crate) mod body;
 pub(crate) mod count;

@@ -199,7 +199,7 @@ fn only_what_is_named_is_taken() {
         assert!(!answer.problem().is_empty());
         assert_eq!(answer.headers["x-content-type-options"], "nosniff");
     }
-    let answer = hiring.service.get(EMPLOYEES);
+    let answer = hiring.service.ask("PUT", EMPLOYEES, "");
     assert_eq!(
         (answer.status, &*answer.problem()),
         (405, "method-not-allowed")

@@ -39,7 +39,7 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
         .map(|(_, status)| status)
         .filter(is_status)
         .collect();
-    assert_eq!(expected.len(), 18);
+    assert_eq!(expected.len(), 26);
     let run = Command::new("sh")
         .arg("-c")
         .arg(format!("{STATUS_ALONE}\n{examples}"))

@@ -97,8 +97,14 @@ impl Service {
 
     /// Gets a path.
     pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "")
+    }
+
+    /// Sends a request without a body, with further headers, each with its line's end.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str) -> Answer {
         self.raw(
-            format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").as_bytes(),
+            format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")
+                .as_bytes(),
         )
     }
 
@@ -143,12 +149,15 @@ impl Answer {
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.lines();
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let headers = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            let all = headers.entry(name.to_lowercase()).or_default();
+            *all += if all.is_empty() { "" } else { ", " };
+            *all += value;
+        }
         Some(Self {
             status,
-            headers: headers.collect(),
+            headers,
             body: body.to_owned(),
         })
     }
@@ -209,7 +218,7 @@ pub(crate) fn hiring(database: &Database) -> Dataset {
 }
 
 /// Makes a dataset's tables in a database, with rows.
-fn make(database: &Database, dataset: &Dataset, rows: &str) {
+pub(crate) fn make(database: &Database, dataset: &Dataset, rows: &str) {
     let Dataset {
         name,
         schema_sql,

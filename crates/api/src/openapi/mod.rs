@@ -1,0 +1,8 @@
+//! The service's description of itself, as OpenAPI 3.1: made for each caller out of the rules that the tables have just now.
+
+mod answers;
+mod document;
+pub(crate) mod endpoint;
+mod models;
+mod schema;
+mod tables;

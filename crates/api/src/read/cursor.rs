@@ -1,0 +1,64 @@
+//! The row that a page begins behind, as the URL of the next page has it.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::problem::Problem;
+use crate::read::order::Order;
+
+/// How long a cursor may be: it stands in a URL, and the head of a request has its limit.
+const MOST_BYTES: usize = 12 << 10;
+
+/// The values of a row in the columns of an order, as their texts.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Cursor(pub(crate) Vec<Option<String>>);
+
+impl Cursor {
+    /// Reads a cursor for an order.
+    ///
+    /// # Errors
+    /// A text that is none, or one of another order.
+    pub(crate) fn parse(text: &str, order: &[Order]) -> Result<Self, Problem> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let is_fine = |(about, values): &(String, Vec<Option<String>>)| {
+            let has_nul =
+                |value: &Option<String>| value.as_ref().is_some_and(|value| value.contains('\0'));
+            *about == told(order) && values.len() == order.len() && !values.iter().any(has_nul)
+        };
+        let read = read.filter(is_fine).filter(|_| !order.is_empty());
+        let (_, values) = read.ok_or_else(|| {
+            Problem::bad(
+                "bad-query",
+                "after does not belong to this query: take it as the next of an answer to the same order has it",
+            )
+        })?;
+        Ok(Self(values))
+    }
+
+    /// The cursor as a URL has it.
+    ///
+    /// # Errors
+    /// Values that are too long for a URL.
+    pub(crate) fn text(&self, order: &[Order]) -> Result<String, Problem> {
+        let json = serde_json::json!([told(order), self.0]).to_string();
+        let text = URL_SAFE_NO_PAD.encode(json);
+        match text.len() <= MOST_BYTES {
+            true => Ok(text),
+            false => Err(Problem::bad(
+                "no-next-page",
+                "the values of the columns in order are too long to continue behind them: leave long texts out of order",
+            )),
+        }
+    }
+}
+
+/// The order, in few characters.
+fn told(order: &[Order]) -> String {
+    let columns = order.iter().map(|order| {
+        let direction = if order.is_descending { 'd' } else { 'a' };
+        let nulls = if order.nulls_first { 'f' } else { 'l' };
+        format!("{}{direction}{nulls}", order.column)
+    });
+    columns.collect()
+}

@@ -1,0 +1,192 @@
+//! The rows that a statement reads, in a transaction of a session that is given back.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use database::transaction;
+use futures_util::future;
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Error, Row};
+
+use crate::insert::failed::{Meaning, meaning, told};
+use crate::options::Limits;
+use crate::pool::Pool;
+use crate::problem::Problem;
+use crate::read::columns::ReadTable;
+use crate::read::statement::Statement;
+
+/// How often a statement is tried whose session is lost, or that a replica ends in favour of what it replays.
+const TRIES: u32 = 3;
+
+/// What a statement found.
+pub(crate) struct Found {
+    /// The rows whose bytes are not too many together.
+    pub(crate) rows: Vec<FoundRow>,
+    /// How many rows there are, one more than asked for at most.
+    pub(crate) count: usize,
+}
+
+/// A row as the server gives it.
+pub(crate) struct FoundRow(Row);
+
+impl FoundRow {
+    /// The row as JSON.
+    pub(crate) fn json(&self) -> &str {
+        self.0.get::<_, Option<&str>>(0).unwrap_or_default()
+    }
+
+    /// The values in the columns of the order, as texts.
+    pub(crate) fn behind(&self) -> Vec<Option<String>> {
+        self.0.get(2)
+    }
+}
+
+/// Runs a statement over a table.
+///
+/// # Errors
+/// Values that are not of their columns' types, named; a row that is too long; a database that cannot be reached or has no
+/// time.
+pub(crate) async fn fetch(
+    pool: &Arc<Pool>,
+    limits: &Limits,
+    table: &ReadTable,
+    statement: &Statement,
+) -> Result<Found, Problem> {
+    let opening = format!(
+        "{}; SET LOCAL statement_timeout = {}",
+        transaction::begin_reading(),
+        limits.statement.as_millis()
+    );
+    for _ in 0..TRIES {
+        let lent = pool.lend().await?;
+        let (rows, is_ended) = run(&lent.session.client, &opening, statement).await;
+        if is_ended {
+            lent.give_back();
+        }
+        let error = match rows {
+            Ok(rows) => return of_rows(rows, limits),
+            Err(error) => error,
+        };
+        match meaning(&error) {
+            Meaning::Again => {}
+            Meaning::SessionLost => pool.forget_free(),
+            Meaning::Busy => {
+                tracing::warn!("not read: {}", told(&error));
+                return Err(Problem::busy(
+                    "the database could not read the rows in time: ask for fewer, by columns that it has indexes for",
+                ));
+            }
+            Meaning::Altered | Meaning::NoKey | Meaning::Fault => {
+                return Err(of_request(&error, table, statement).unwrap_or_else(|| {
+                    tracing::error!("not read: {}", told(&error));
+                    match meaning(&error) {
+                        Meaning::Altered => Problem::altered(),
+                        _ => Problem::internal(),
+                    }
+                }));
+            }
+        }
+    }
+    Err(Problem::busy(
+        "the database was not to be had after several tries: try again later",
+    ))
+}
+
+fn of_rows(rows: Vec<Row>, limits: &Limits) -> Result<Found, Problem> {
+    let count = rows.first().map_or(0, |row| row.get::<_, i64>(1) as usize);
+    if rows
+        .first()
+        .is_some_and(|row| row.get::<_, Option<&str>>(0).is_none())
+    {
+        return Err(Problem::bad(
+            "row-too-long",
+            format!(
+                "the first of the rows has more than {} bytes, which is the most: leave its long columns out with select",
+                limits.body_bytes
+            ),
+        ));
+    }
+    let rows = rows.into_iter().map(FoundRow).collect();
+    Ok(Found { rows, count })
+}
+
+/// Sends the whole transaction in one go. Returns whether it has ended, so that the session is as it was.
+async fn run(
+    client: &Client,
+    opening: &str,
+    statement: &Statement,
+) -> (Result<Vec<Row>, Error>, bool) {
+    let texts: Vec<Text<'_>> = statement
+        .parameters
+        .iter()
+        .map(|(text, _)| Text(text))
+        .collect();
+    let parameters: Vec<(&(dyn ToSql + Sync), Type)> = texts
+        .iter()
+        .map(|text| (text as &(dyn ToSql + Sync), Type::UNKNOWN))
+        .collect();
+    let (begun, rows, ended) = future::join3(
+        client.batch_execute(opening),
+        client.query_typed(&statement.sql, &parameters),
+        client.batch_execute("ROLLBACK"),
+    )
+    .await;
+    (begun.and(rows), ended.is_ok())
+}
+
+/// A parameter whose type the server finds, and whose text it reads.
+#[derive(Debug)]
+struct Text<'a>(&'a str);
+
+impl ToSql for Text<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
+/// The problem that the server has with what the request asks, if it is that.
+fn of_request(error: &Error, table: &ReadTable, statement: &Statement) -> Option<Problem> {
+    let said = error.as_db_error()?;
+    let code = said.code().code();
+    // Values that are none of their types; comparisons that a type lacks.
+    let is_of_request = code.starts_with("22")
+        || matches!(
+            code,
+            "42883" | "42804" | "42725" | "42704" | "42846" | "0A000"
+        );
+    if !is_of_request {
+        return None;
+    }
+    // The server says which parameter it could not read.
+    let number = said.where_().and_then(|place| {
+        let (_, rest) = place.split_once("parameter $")?;
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<usize>().ok()
+    });
+    let column = number
+        .and_then(|number| statement.parameters.get(number.checked_sub(1)?))
+        .map(|(_, place)| &table.columns[*place]);
+    let place = column.map_or(String::new(), |column| {
+        format!("column {} ({}): ", column.name, column.type_name)
+    });
+    Some(Problem::bad(
+        "bad-filter",
+        format!("{place}{}", said.message()),
+    ))
+}

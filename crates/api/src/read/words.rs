@@ -1,0 +1,86 @@
+//! Names and values as a query has them: percent-encoded, separated by commas, in double quotes where they hold a comma or
+//! other characters that mean something.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::problem::Problem;
+
+/// Decodes a name or a value of a query.
+///
+/// # Errors
+/// Bytes that are not UTF-8, or NUL, which no text in Postgres can hold.
+pub(crate) fn decoded(text: &str) -> Result<String, Problem> {
+    let text = text.replace('+', " ");
+    decoded_segment(&text)
+}
+
+/// Decodes a segment of a path, in which `+` is itself.
+///
+/// # Errors
+/// As [`decoded`].
+pub(crate) fn decoded_segment(text: &str) -> Result<String, Problem> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    match decoded.map(Cow::into_owned) {
+        Ok(text) if !text.contains('\0') => Ok(text),
+        _ => Err(Problem::bad(
+            "bad-query",
+            "the URL holds bytes that are not UTF-8, or a NUL: percent-encode UTF-8",
+        )),
+    }
+}
+
+/// The parts of a list: what stands between commas that are not in double quotes.
+pub(crate) fn parts(list: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut start, mut is_quoted, mut is_escaped) = (0, false, false);
+    for (at, c) in list.char_indices() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' if is_quoted || at == start => is_quoted = !is_quoted,
+            ',' if !is_quoted => {
+                parts.push(&list[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&list[start..]);
+    parts
+}
+
+/// A name or a value without its double quotes, if it has them, in which a backslash stands before `"` and itself.
+pub(crate) fn unquoted(part: &str) -> Cow<'_, str> {
+    let inside = part
+        .strip_prefix('"')
+        .and_then(|part| part.strip_suffix('"'));
+    let Some(inside) = inside else {
+        return Cow::Borrowed(part);
+    };
+    let mut text = String::new();
+    let mut characters = inside.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => text.extend(characters.next()),
+            c => text.push(c),
+        }
+    }
+    Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{parts, unquoted};
+
+    #[test]
+    fn commas_in_quotes_part_nothing() {
+        assert_eq!(
+            parts(r#"a,"b,\",c",,d"e"#),
+            ["a", r#""b,\",c""#, "", "d\"e"]
+        );
+        assert_eq!(unquoted(r#""b,\",\\c""#), r#"b,",\c"#);
+        assert_eq!(unquoted(r#"b"c\"#), r#"b"c\"#);
+    }
+}
