@@ -1,7 +1,8 @@
 -- What wrk sends to a service: POSTs of so many rows, with ids that never come again, until the time is up. Then it sends no
 -- more, waits for the answers that are due, and ends: what was inserted has been acknowledged.
 --
--- The environment names ROWS (of a request), CONNECTIONS, DURATION (in seconds) and, where the service needs one, KEY. One thread alone.
+-- The environment names ROWS (of a request), CONNECTIONS, DURATION (in seconds) and, where the service needs one, KEY. wrk is to
+-- have one thread, which alone counts the ids.
 
 local ffi = require("ffi")
 ffi.cdef([[
@@ -15,6 +16,8 @@ local SIGINT = 2
 local NEVER_MS = 3600 * 1000
 -- So many rows differ in more than their ids.
 local KINDS = 1000
+-- 2021-01-01 in UTC, and the seconds between the instants of two rows.
+local FIRST_INSTANT, STEP_SECONDS = 1609459200, 31000
 
 local rows = tonumber(os.getenv("ROWS"))
 local connections = tonumber(os.getenv("CONNECTIONS"))
@@ -35,8 +38,8 @@ function init()
    if key then wrk.headers["Authorization"] = "Bearer " .. key end
    for kind = 0, KINDS - 1 do
       kinds[kind] = string.format(
-         ',"name":"Employee %d of %d","datetime":"2021-%02d-%02dT%02d:%02d:%02dZ","department_id":%d,"job_id":%d}',
-         kind, KINDS, kind % 12 + 1, kind % 28 + 1, kind % 24, kind % 60, kind % 60, kind % 12 + 1, kind % 183 + 1)
+         ',"name":"Employee %d of %d","datetime":"%s","department_id":%d,"job_id":%d}', kind, KINDS,
+         os.date("!%Y-%m-%dT%H:%M:%SZ", FIRST_INSTANT + kind * STEP_SECONDS), kind % 12 + 1, kind % 183 + 1)
    end
 end
 

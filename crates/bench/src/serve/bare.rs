@@ -1,4 +1,4 @@
-//! The limit: one `INSERT … SELECT unnest` for each request, prepared, with arrays that lie ready.
+//! The limit: one `INSERT … SELECT unnest` for each request, prepared, with binary arrays, over a session for each connection.
 
 use std::process::Command;
 use std::sync::Barrier;

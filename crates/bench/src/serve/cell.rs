@@ -4,7 +4,6 @@ use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
@@ -74,11 +73,6 @@ impl Cell {
         })
     }
 
-    /// What the results call a contender that is asked this.
-    pub(super) fn label(&self, contender: &str) -> String {
-        label(contender, self.connections)
-    }
-
     /// Sends requests to a service by wrk.
     pub(super) fn send(&self, service: &Service, server: &Server) -> anyhow::Result<Told> {
         let mut wrk = Command::new("wrk");
@@ -95,8 +89,7 @@ impl Cell {
             wrk.env("KEY", key);
         }
         let limit = Duration::from_secs(u64::from(most + PATIENCE_SECONDS));
-        let done = child::run(&mut wrk, None, limit, server.cancel())
-            .context("sending rows by wrk, which is Debian's package of that name")?;
+        let done = child::run(&mut wrk, None, limit, server.cancel())?;
         let last = done.printed.trim_end().lines().last().unwrap_or_default();
         Ok(serde_json::from_str(last)?)
     }
@@ -162,7 +155,7 @@ impl Run {
 
 impl Way for Run {
     fn lines(&self) -> Vec<Line> {
-        let label = self.cell.label(self.contender.name);
+        let label = label(self.contender.name, self.cell.connections);
         vec![Line::new(label).of(self.cell.part, self.contender.role)]
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
+use anyhow::Context;
 use serde::Deserialize;
 
 use super::bare;
@@ -138,7 +139,9 @@ fn started(
 ) -> anyhow::Result<Service> {
     eprintln!("starting {name}");
     let service = start(server)?;
-    WARMING.send(&service, server)?;
+    WARMING
+        .send(&service, server)
+        .context("no rows could be sent by wrk, which Debian has as wrk")?;
     Ok(service)
 }
 

@@ -45,8 +45,8 @@ never come again. Before each run the table is emptied and a CHECKPOINT is made;
 exactly those that were acknowledged. synchronous_commit is on, as it is by default: an answer says that the rows are on the disk. p50
 and p99 are of the requests, processor time (of user and system) is that of all the service's processes for each row, \"server
 CPU\" that of all Postgres's, and memory the most that each of the service's processes had resident, added up. wrk makes the
-bodies on the same cores, which no column counts. The bare INSERT is one prepared `INSERT … SELECT unnest` for each request with
-binary arrays that lie ready, a session for each connection, without HTTP and JSON: the limit for who commits each request by itself.
+bodies on the same cores, which no column counts. The bare INSERT is one prepared `INSERT … SELECT unnest` for each request, with
+binary arrays and a session for each connection, without HTTP and JSON: the limit for who commits each request by itself.
 extrato alone asks for a key, judges every rule, tells what became of each row, and writes a log of requests; it has 8 sessions. The
 others have no key and no log, and refuse a request whole.
 ";
