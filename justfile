@@ -40,7 +40,7 @@ lint-deploy:
 deny:
     cargo deny check --hide-inclusion-graph licenses bans sources
 
-# Compare with limits and peers: just bench generate, transform, query, growth, load, backup, models
+# Compare with limits and peers: just bench generate, transform, query, growth, load, backup, models, serve
 bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"

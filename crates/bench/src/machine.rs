@@ -47,13 +47,23 @@ pub(crate) fn program_version() -> String {
 
 /// Begins a new measurement of this process's peak memory, from what it uses now.
 pub(crate) fn forget_peak_memory() {
+    forget_peak_memory_of(std::process::id());
+}
+
+/// Begins a new measurement of a process's peak memory, from what it uses now.
+pub(crate) fn forget_peak_memory_of(id: u32) {
     // 5 resets the peak: proc(5), under clear_refs. Where that fails, the peak is that of the whole run.
-    let _ = fs::write("/proc/self/clear_refs", "5");
+    let _ = fs::write(format!("/proc/{id}/clear_refs"), "5");
 }
 
 /// The most memory that this process has used since, in bytes.
 pub(crate) fn peak_memory_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    peak_memory_bytes_of(std::process::id())
+}
+
+/// The most memory that a process has used since, in bytes.
+pub(crate) fn peak_memory_bytes_of(id: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     kibibytes(&field(&status, "VmHWM")?)
 }
 

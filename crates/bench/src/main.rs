@@ -15,6 +15,7 @@ mod program;
 mod python;
 mod results;
 mod rounds;
+mod serve;
 mod server;
 mod table;
 mod transform;
@@ -50,6 +51,11 @@ enum Comparison {
     Backup(backup::BackupArgs),
     /// Compare engines at models that compute: the queries of TPC-H
     Models(models::ModelsArgs),
+    /// Compare services that take rows over HTTP
+    Serve(serve::ServeArgs),
+    /// The limit of inserting, as a process of its own
+    #[command(hide = true)]
+    BareInsert(serve::bare::BareArgs),
     /// The limit of reading, as a process of its own
     #[command(hide = true)]
     BareRead(transform::wire::WireArgs),
@@ -85,6 +91,8 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
         Comparison::Backup(arguments) => backup::run(arguments, &cancel),
         Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
         Comparison::Models(arguments) => models::run(arguments, &cancel),
+        Comparison::Serve(arguments) => serve::run(arguments, &cancel),
+        Comparison::BareInsert(arguments) => serve::bare::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
         Comparison::BareWrite(arguments) => transform::disk::run(arguments),
         Comparison::FillModels(arguments) => models::fill::run(arguments, &cancel),

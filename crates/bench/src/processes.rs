@@ -1,8 +1,10 @@
-//! The processor time of a server, all its processes together, from /proc.
+//! The processor time and memory of a server, all its processes together, from /proc.
 
 use std::fs;
 
 use anyhow::Context;
+
+use crate::machine;
 
 /// The ticks of a second in /proc, whatever the kernel's own are: `USER_HZ`, see proc_pid_stat(5) and time(7).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -32,17 +34,44 @@ pub(crate) fn parent(id: u32) -> anyhow::Result<u32> {
 /// # Errors
 /// There is no such process, or no /proc.
 pub(crate) fn seconds_of_family(id: u32) -> anyhow::Result<f64> {
-    let head = read(id).with_context(|| format!("/proc has no process {id}"))?;
-    let mut ticks = head.own_ticks + head.ended_ticks;
+    // Who has ended since is one of those that have ended, at the next look.
+    let processes = family(id)?.into_iter().filter_map(read);
+    let ticks: u64 = processes.map(|of| of.own_ticks + of.ended_ticks).sum();
+    Ok(ticks as f64 / TICKS_PER_SECOND)
+}
+
+/// Begins a new measurement of the most memory of a process and its children, from what they use now.
+///
+/// # Errors
+/// There is no such process, or no /proc.
+pub(crate) fn forget_peaks_of_family(id: u32) -> anyhow::Result<()> {
+    family(id)?
+        .into_iter()
+        .for_each(machine::forget_peak_memory_of);
+    Ok(())
+}
+
+/// The most memory that a process and each of its children have used since, added up, in bytes. What they share is in it
+/// as often as it is shared.
+///
+/// # Errors
+/// There is no such process, or no /proc.
+pub(crate) fn peak_bytes_of_family(id: u32) -> anyhow::Result<u64> {
+    let processes = family(id)?.into_iter();
+    Ok(processes.filter_map(machine::peak_memory_bytes_of).sum())
+}
+
+/// A process and its living children.
+fn family(id: u32) -> anyhow::Result<Vec<u32>> {
+    read(id).with_context(|| format!("/proc has no process {id}"))?;
+    let mut processes = vec![id];
     for entry in fs::read_dir("/proc").context("/proc")?.flatten() {
         let name = entry.file_name();
         let other = name.to_str().and_then(|name| name.parse().ok());
-        // Who has ended since is one of those that have ended, at the next look.
-        if let Some(process) = other.and_then(read).filter(|of| of.parent == id) {
-            ticks += process.own_ticks + process.ended_ticks;
-        }
+        let is_child = |other: &u32| read(*other).is_some_and(|of| of.parent == id);
+        processes.extend(other.filter(is_child));
     }
-    Ok(ticks as f64 / TICKS_PER_SECOND)
+    Ok(processes)
 }
 
 fn read(id: u32) -> Option<Process> {
@@ -100,5 +129,19 @@ mod tests {
         let with_ended = seconds_of_family(own).expect("this process");
         assert!(with_living >= before + 0.02, "{before} {with_living}");
         assert!(with_ended >= with_living, "{with_living} {with_ended}");
+    }
+
+    #[test]
+    fn the_memory_of_a_family_is_that_of_each_of_its_living_processes() {
+        let mut child = Command::new("sleep").arg("60").spawn().expect("it runs");
+        let own = family(std::process::id()).expect("this process");
+        let of_child = family(child.id()).expect("it lives");
+        let peak = peak_bytes_of_family(child.id()).expect("it lives");
+        child.kill().expect("it sleeps");
+        child.wait().expect("it ends");
+        assert!(own.contains(&std::process::id()) && own.contains(&of_child[0]));
+        assert_eq!(of_child.len(), 1);
+        assert!(peak > 0);
+        assert!(family(of_child[0]).is_err());
     }
 }

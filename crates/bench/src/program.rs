@@ -10,15 +10,23 @@ use anyhow::Context;
 /// # Errors
 /// It was not built.
 pub(crate) fn extrato() -> anyhow::Result<Command> {
+    let mut command = extrato_with_log()?;
+    command.args(["--quiet", "--json"]);
+    Ok(command)
+}
+
+/// Extrato, which lies beside this program, as users run it.
+///
+/// # Errors
+/// It was not built.
+pub(crate) fn extrato_with_log() -> anyhow::Result<Command> {
     let path = std::env::current_exe()?.with_file_name("extrato");
     anyhow::ensure!(
         path.is_file(),
         "there is no {}: run `cargo build --release --package extrato --package bench` first",
         path.display()
     );
-    let mut command = Command::new(path);
-    command.args(["--quiet", "--json"]);
-    Ok(command)
+    Ok(Command::new(path))
 }
 
 /// What messages call a program: its file, without the folders, which are of no use to a reader of the results.

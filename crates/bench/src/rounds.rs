@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::server::Server;
 
 /// A way of doing the job.
@@ -45,10 +47,21 @@ pub(crate) struct Sample {
     pub(crate) usage: Option<Usage>,
     /// Processor time of the server's processes meanwhile, where it was measured.
     pub(crate) server_cpu_seconds: Option<f64>,
+    /// How long its requests took, where it was made of such.
+    pub(crate) latency: Option<Latency>,
+}
+
+/// How long requests took, in seconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Latency {
+    /// Half of them took no longer.
+    pub(crate) p50: f64,
+    /// Of a hundred, 99 took no longer.
+    pub(crate) p99: f64,
 }
 
 /// What a process took.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Usage {
     /// Processor time, of user and system.
     pub(crate) cpu_seconds: f64,

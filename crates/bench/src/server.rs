@@ -129,13 +129,22 @@ impl Server {
             // Were it taken, the server would not start again.
             TcpListener::bind((LOOPBACK, port.parse()?))
                 .with_context(|| format!("port {port} is taken, so the server cannot listen"))?;
-            let alter = format!("ALTER SYSTEM SET listen_addresses = '{LOOPBACK}'");
-            connection.batch_execute(&alter)?;
             drop(connection);
-            self.embedded.stop()?;
-            self.embedded.start()?;
+            self.restart_with(&[("listen_addresses", LOOPBACK)])?;
         }
         Ok(Some(LOOPBACK.to_owned()))
+    }
+
+    /// Starts the server anew with settings of its own.
+    pub(crate) fn restart_with(&self, settings: &[(&str, &str)]) -> anyhow::Result<()> {
+        let mut connection = self.connect()?;
+        for (name, value) in settings {
+            connection.batch_execute(&format!("ALTER SYSTEM SET {name} = '{value}'"))?;
+        }
+        drop(connection);
+        self.embedded.stop()?;
+        self.embedded.start()?;
+        Ok(())
     }
 
     /// Creates the schema with nothing in it.

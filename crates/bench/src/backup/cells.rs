@@ -89,6 +89,7 @@ mod tests {
                 peak_bytes: 3 << 20,
             }),
             server_cpu_seconds: Some(seconds / 2.0),
+            ..Sample::default()
         };
         Line {
             samples: Ok(seconds.iter().map(sample).collect()),

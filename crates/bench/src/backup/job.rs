@@ -63,6 +63,7 @@ impl Job {
             bytes: Some(files.iter().map(|file| file.bytes).sum()),
             usage: Some(measured.done.usage),
             server_cpu_seconds: Some(measured.server_cpu_seconds),
+            ..Sample::default()
         })
     }
 }

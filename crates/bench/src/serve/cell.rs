@@ -1,0 +1,185 @@
+//! One size of requests over one number of connections, sent by one contender.
+
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::contender::Contender;
+use super::service::Service;
+use crate::rounds::{Latency, Line, Sample, Usage, Way};
+use crate::server::Server;
+use crate::{child, processes};
+
+/// The table that takes the rows.
+pub(super) const TABLE: &str = "hired_employees";
+
+/// The sizes of requests, each with a table of the results.
+pub(super) const PARTS: [&str; 3] = [ONE, "100 rows a request", THOUSAND];
+/// The part of the requests that have one row.
+pub(super) const ONE: &str = "1 row a request";
+/// The part of the requests that have a thousand rows.
+pub(super) const THOUSAND: &str = "1,000 rows a request";
+const ROWS: [u32; 3] = [1, 100, 1000];
+const CONNECTIONS: [u32; 3] = [1, 16, 64];
+
+/// How long wrk waits for an answer, and for those that are due once it sends no more.
+const PATIENCE_SECONDS: u32 = 60;
+const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/serve_load.lua");
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    pub(super) part: &'static str,
+    /// Of a request.
+    pub(super) rows: u32,
+    pub(super) connections: u32,
+    pub(super) seconds: u32,
+}
+
+/// What whoever sends requests tells of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// Those that were answered.
+    pub(super) requests: u64,
+    /// Answers that were no success, and connections that broke.
+    pub(super) failures: u64,
+    /// From the first request to the last answer.
+    pub(super) seconds: f64,
+    #[serde(flatten)]
+    pub(super) latency: Latency,
+}
+
+/// What was taken meanwhile.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Taken {
+    /// What the processes that insert the rows took.
+    pub(super) usage: Usage,
+    /// What the database's processes took.
+    pub(super) server_cpu_seconds: f64,
+}
+
+impl Cell {
+    /// All that is asked, the small first.
+    pub(super) fn all(seconds: u32) -> impl Iterator<Item = Self> {
+        PARTS.into_iter().zip(ROWS).flat_map(move |(part, rows)| {
+            CONNECTIONS.map(|connections| Self {
+                part,
+                rows,
+                connections,
+                seconds,
+            })
+        })
+    }
+
+    /// Sends requests to a service by wrk.
+    pub(super) fn send(&self, service: &Service, server: &Server) -> anyhow::Result<Told> {
+        let mut wrk = Command::new("wrk");
+        let most = self.seconds + PATIENCE_SECONDS;
+        wrk.args(["--threads=1", "--script", LOAD]);
+        wrk.arg(format!("--connections={}", self.connections));
+        wrk.arg(format!("--duration={most}s"));
+        wrk.arg(format!("--timeout={PATIENCE_SECONDS}s"));
+        wrk.arg(&service.url);
+        wrk.env("ROWS", self.rows.to_string());
+        wrk.env("CONNECTIONS", self.connections.to_string());
+        wrk.env("DURATION", self.seconds.to_string());
+        if let Some(key) = &service.key {
+            wrk.env("KEY", key);
+        }
+        let limit = Duration::from_secs(u64::from(most + PATIENCE_SECONDS));
+        let done = child::run(&mut wrk, None, limit, server.cancel())?;
+        let last = done.printed.trim_end().lines().last().unwrap_or_default();
+        Ok(serde_json::from_str(last)?)
+    }
+}
+
+/// What the results call a contender with so many connections.
+pub(super) fn label(contender: &str, connections: u32) -> String {
+    let ending = if connections == 1 { "" } else { "s" };
+    format!("{contender}, {connections} connection{ending}")
+}
+
+/// What processes had taken before rows came.
+pub(super) struct Meter {
+    family: u32,
+    postmaster: u32,
+    seconds: f64,
+    server_seconds: f64,
+}
+
+impl Meter {
+    /// Begins to measure what the family of a process and that of the database's first process take.
+    pub(super) fn begin(family: u32, postmaster: u32) -> anyhow::Result<Self> {
+        processes::forget_peaks_of_family(family)?;
+        Ok(Self {
+            family,
+            postmaster,
+            seconds: processes::seconds_of_family(family)?,
+            server_seconds: processes::seconds_of_family(postmaster)?,
+        })
+    }
+
+    /// What they have taken since.
+    pub(super) fn end(&self) -> anyhow::Result<Taken> {
+        let Self {
+            family, postmaster, ..
+        } = *self;
+        Ok(Taken {
+            usage: Usage {
+                cpu_seconds: processes::seconds_of_family(family)? - self.seconds,
+                peak_bytes: processes::peak_bytes_of_family(family)?,
+            },
+            server_cpu_seconds: processes::seconds_of_family(postmaster)? - self.server_seconds,
+        })
+    }
+}
+
+/// A contender that is asked something.
+pub(super) struct Run {
+    cell: Cell,
+    contender: Rc<Contender>,
+    postmaster: u32,
+}
+
+impl Run {
+    pub(super) fn new(cell: Cell, contender: &Rc<Contender>, postmaster: u32) -> Self {
+        Self {
+            cell,
+            contender: Rc::clone(contender),
+            postmaster,
+        }
+    }
+}
+
+impl Way for Run {
+    fn lines(&self) -> Vec<Line> {
+        let label = label(self.contender.name, self.cell.connections);
+        vec![Line::new(label).of(self.cell.part, self.contender.role)]
+    }
+
+    fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
+        let (told, taken) = self.contender.run(&self.cell, self.postmaster, server)?;
+        anyhow::ensure!(
+            told.failures == 0,
+            "{} of {} requests failed",
+            told.failures,
+            told.requests
+        );
+        let rows = told.requests * u64::from(self.cell.rows);
+        server.check_count(TABLE, rows)?;
+        Ok(vec![Sample {
+            seconds: told.seconds,
+            rows,
+            usage: Some(taken.usage),
+            server_cpu_seconds: Some(taken.server_cpu_seconds),
+            latency: Some(told.latency),
+            ..Sample::default()
+        }])
+    }
+
+    fn essential(&self) -> bool {
+        false
+    }
+}
