@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use tokio::sync::Semaphore;
 use tokio_postgres::Error;
 
 use crate::keys::{Right, Scope, sum};
@@ -41,13 +40,6 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// The sessions of the database that the caller's requests may have at once.
-    pub(crate) fn sessions(&self) -> Option<Arc<Semaphore>> {
-        self.entered
-            .as_ref()
-            .map(|entered| Arc::clone(&entered.sessions))
-    }
-
     /// Whether the caller has a key, which nobody needs where requests are let in without one.
     pub(crate) fn has_key(&self) -> bool {
         self.scopes.is_some()

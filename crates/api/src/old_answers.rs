@@ -13,6 +13,8 @@ use crate::pool::Pool;
 
 /// How many blocks of the table a statement looks at.
 const BLOCKS: i64 = 64;
+/// How long a statement may take.
+const MOST: Duration = Duration::from_secs(10);
 /// The pause between statements, in which others find the session.
 const PAUSE: Duration = Duration::from_millis(10);
 /// The time from the end of one removal to the beginning of the next.
@@ -51,7 +53,10 @@ async fn removed(pool: &Arc<Pool>, days: u32) -> Result<u64, Ended> {
     loop {
         let lent = pool.lend().await;
         let lent = lent.map_err(|problem| Ended::Otherwise(problem.name().to_owned()))?;
-        let (blocks, of_blocks) = statement(&lent.session.client, days, block).await?;
+        let done = tokio::time::timeout(MOST, statement(&lent.session.client, days, block)).await;
+        // Without an end it would keep the session, as where somebody has locked the table.
+        let (blocks, of_blocks) =
+            done.map_err(|_| Ended::Otherwise("the table is locked".to_owned()))??;
         lent.give_back();
         removed += of_blocks;
         block += BLOCKS;

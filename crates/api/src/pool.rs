@@ -8,8 +8,8 @@ use database::Settings;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Client, Statement};
 
-use crate::access::Caller;
 use crate::insert::statement::{Judging, Shape, TOLD_COLUMNS};
+use crate::limiter::Entered;
 use crate::metrics::Metrics;
 use crate::options::Limits;
 use crate::problem::Problem;
@@ -137,8 +137,12 @@ impl Pool {
     ///
     /// # Errors
     /// As [`lend`](Self::lend).
-    pub(crate) async fn lend_to(self: &Arc<Self>, caller: &Caller) -> Result<Lent, Problem> {
-        self.lend_within(caller.sessions()).await
+    pub(crate) async fn lend_to(
+        self: &Arc<Self>,
+        request: Option<&Entered>,
+    ) -> Result<Lent, Problem> {
+        self.lend_within(request.map(|request| Arc::clone(&request.sessions)))
+            .await
     }
 
     async fn lend_within(self: &Arc<Self>, share: Option<Arc<Semaphore>>) -> Result<Lent, Problem> {

@@ -3,7 +3,7 @@
 use futures_util::future;
 use tokio_postgres::Error;
 
-use crate::insert::failed::{Failed, is_of_a_lost_session};
+use crate::insert::failed::{Failed, Meaning, meaning};
 use crate::insert::outcome::Counts;
 use crate::pool::Session;
 use crate::table::ServedTable;
@@ -79,7 +79,7 @@ pub(crate) async fn commit(
 
 /// What the server says of a commit, it says instead of doing it.
 fn uncommitted(error: Error) -> Failed {
-    match error.as_db_error().is_some() && !is_of_a_lost_session(&error) {
+    match error.as_db_error().is_some() && meaning(&error) != Meaning::SessionLost {
         true => Failed::Undone(error),
         false => Failed::Unknown(error),
     }

@@ -66,11 +66,6 @@ pub(crate) fn meaning(error: &Error) -> Meaning {
     }
 }
 
-/// Whether an error says that the session is gone.
-pub(crate) fn is_of_a_lost_session(error: &Error) -> bool {
-    meaning(error) == Meaning::SessionLost
-}
-
 /// Whether an error is of the connection's bytes.
 fn is_of_connection(error: &Error) -> bool {
     let cause = std::error::Error::source(error);

@@ -69,7 +69,7 @@ impl Gatherer {
                 told,
             });
         });
-        let lent = pool.lend_to(&insertion.caller).await;
+        let lent = pool.lend_to(insertion.caller.entered.as_deref()).await;
         let others = self.queue(&kind, |queue| match lent {
             Ok(_) => take(queue, &insertion, limits.rows),
             // Whoever has taken it already tells the answer.

@@ -89,7 +89,7 @@ impl Insertion {
         let mut careful = false;
         let mut pause = PAUSE;
         for _ in 0..TRIES {
-            let mut lent = pool.lend_to(&self.caller).await?;
+            let mut lent = pool.lend_to(self.caller.entered.as_deref()).await?;
             match self.transaction(&mut lent, limits, careful).await {
                 Ok(done) => {
                     lent.give_back();
