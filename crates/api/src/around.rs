@@ -35,6 +35,8 @@ pub(crate) async fn around(
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
+    // At once: a map that grows moves what it has.
+    headers.reserve(6);
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
