@@ -29,8 +29,9 @@ Examples:
 /// Take batches of rows over HTTP, by the rules of load, and tell what models give
 ///
 /// POST /v1/DATASET/TABLE takes 1 to 1,000 rows as JSON, lines of JSON or CSV. Rows that keep the rules are inserted, all
-/// others are in the table extrato_reject, and the answer tells of each row what became of it. GET /v1/DATASET/models/MODEL
-/// gives what a model gives, as JSON, CSV or Parquet, and /report/DATASET the page of all of them.
+/// others are in the table extrato_reject, and the answer tells of each row what became of it. GET reads rows
+/// there, /v1/DATASET/models/MODEL gives what a model gives, as JSON, CSV or Parquet, /report/DATASET is the page of all models, and
+/// /docs describes all of it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
     /// The dataset whose tables take rows: one built in, or the folder of one of your own. May be given several times

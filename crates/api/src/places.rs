@@ -17,9 +17,15 @@ pub(crate) struct Places {
 }
 
 /// The memory of a body, for as long as it is held.
-pub(crate) struct Place(
-    #[expect(dead_code, reason = "it is given back as it is dropped")] OwnedSemaphorePermit,
-);
+pub(crate) struct Place(OwnedSemaphorePermit);
+
+impl Place {
+    /// The place of a body that turned out to have so many bytes; the rest is given back.
+    pub(crate) fn of(mut self, bytes: usize) -> Self {
+        let kept = self.0.split(bytes.div_ceil(UNIT));
+        kept.map_or(self, Self)
+    }
+}
 
 impl Places {
     /// So much memory.

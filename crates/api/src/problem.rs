@@ -59,7 +59,7 @@ impl Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ALTERED,
-            "the table was altered since its rules were read, which were read anew: nothing was done, send the request again",
+            "the table was altered since its rules were read: they were read anew, nothing was done, send the request again",
         )
         .with(header::RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
     }

@@ -10,7 +10,6 @@ use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::metrics::Metrics;
-use crate::pool::Pool;
 use crate::problem::Problem;
 use crate::table::{self, ServedTable};
 
@@ -58,22 +57,6 @@ impl Served {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads anew what the table takes, and gives the problem that says so; another one if that failed.
-    pub(crate) async fn or_anew(
-        &self,
-        pool: &Pool,
-        old: &Arc<ServedTable>,
-        problem: Problem,
-    ) -> Problem {
-        match self.read_anew(pool.settings(), old).await {
-            Ok(()) => problem,
-            Err(error) => {
-                tracing::error!("what {} takes is unknown: {error:#}", old.name());
-                Problem::internal()
-            }
-        }
-    }
-
     /// Reads anew what the table takes, unless that was done since `old` was read.
     ///
     /// # Errors
@@ -98,5 +81,16 @@ impl Served {
         tracing::info!("the rules of {} were read anew", table.name());
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
+    }
+
+    /// The problem of a request for which the table was altered, once what it takes was read anew.
+    pub(crate) async fn altered(&self, settings: &Settings, old: &Arc<ServedTable>) -> Problem {
+        match self.read_anew(settings, old).await {
+            Ok(()) => Problem::altered(),
+            Err(error) => {
+                tracing::error!("what {} takes is unknown: {error:#}", old.name());
+                Problem::internal()
+            }
+        }
     }
 }

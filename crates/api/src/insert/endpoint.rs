@@ -112,7 +112,7 @@ async fn inserted(
         drop((running, place));
         match done {
             Err(problem) if problem.name() == problem::ALTERED => {
-                Err(of_rules.or_anew(pool, &served, problem).await)
+                Err(of_rules.altered(pool.settings(), &served).await)
             }
             done => done,
         }

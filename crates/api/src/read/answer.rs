@@ -61,8 +61,9 @@ impl RowForm {
         }
     }
 
-    /// An answer with a body, whose memory is held until it is sent.
+    /// An answer with a body, which keeps what it needs of a place until it is sent.
     pub(crate) fn answer(self, body: String, place: Place) -> Response<Body> {
+        let place = place.of(body.len());
         let mut answer = Response::new(Body::from(Bytes::from_owner(Held(body, place))));
         let media_type = match self {
             Self::Json => "application/json",

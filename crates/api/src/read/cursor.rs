@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::problem::Problem;
+use crate::read::columns::ReadTable;
 use crate::read::order::Order;
 
 /// How long a cursor may be: it stands in a URL, and the head of a request has its limit.
@@ -18,13 +19,15 @@ impl Cursor {
     ///
     /// # Errors
     /// A text that is none, or one of another order.
-    pub(crate) fn parse(text: &str, order: &[Order]) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str, order: &[Order], table: &ReadTable) -> Result<Self, Problem> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let is_fine = |(about, values): &(String, Vec<Option<String>>)| {
             let has_nul =
                 |value: &Option<String>| value.as_ref().is_some_and(|value| value.contains('\0'));
-            *about == told(order) && values.len() == order.len() && !values.iter().any(has_nul)
+            *about == told(order, table)
+                && values.len() == order.len()
+                && !values.iter().any(has_nul)
         };
         let read = read.filter(is_fine).filter(|_| !order.is_empty());
         let (_, values) = read.ok_or_else(|| {
@@ -40,8 +43,8 @@ impl Cursor {
     ///
     /// # Errors
     /// Values that are too long for a URL.
-    pub(crate) fn text(&self, order: &[Order]) -> Result<String, Problem> {
-        let json = serde_json::json!([told(order), self.0]).to_string();
+    pub(crate) fn text(&self, order: &[Order], table: &ReadTable) -> Result<String, Problem> {
+        let json = serde_json::json!([told(order, table), self.0]).to_string();
         let text = URL_SAFE_NO_PAD.encode(json);
         match text.len() <= MOST_BYTES {
             true => Ok(text),
@@ -53,12 +56,13 @@ impl Cursor {
     }
 }
 
-/// The order, in few characters.
-fn told(order: &[Order]) -> String {
+/// The order in words, by which a cursor of another one is told.
+fn told(order: &[Order], table: &ReadTable) -> String {
     let columns = order.iter().map(|order| {
-        let direction = if order.is_descending { 'd' } else { 'a' };
-        let nulls = if order.nulls_first { 'f' } else { 'l' };
-        format!("{}{direction}{nulls}", order.column)
+        let name = &table.columns[order.column].name;
+        let direction = if order.is_descending { "d" } else { "a" };
+        let nulls = if order.nulls_first { "f" } else { "l" };
+        format!("{name} {direction}{nulls}")
     });
-    columns.collect()
+    columns.collect::<Vec<_>>().join(",")
 }

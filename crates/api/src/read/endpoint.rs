@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, Uri, header};
 use crate::access::Caller;
 use crate::around::RequestId;
 use crate::keys::Right;
+use crate::places::Place;
 use crate::problem::{self, Problem};
 use crate::read::answer::RowForm;
 use crate::read::condition::{Condition, Test};
@@ -60,7 +61,7 @@ async fn page(
     let table = served.now();
     let form = RowForm::of(headers)?;
     let asked = Asked::of(uri, &table.read)?;
-    let found = found(shared, (&served, &table), &asked).await?;
+    let (found, place) = found(shared, caller, (served, &table), &asked).await?;
     let rows: Vec<&str> = found
         .rows
         .iter()
@@ -79,13 +80,12 @@ async fn page(
                     ),
                 ));
             }
-            let cursor = Cursor(last.behind()).text(&asked.order)?;
+            let cursor = Cursor(last.behind()).text(&asked.order, &table.read)?;
             Some(format!("{}?{}after={cursor}", uri.path(), asked.same))
         }
         _ => None,
     };
     let body = form.page([&dataset, &name], &rows, next.as_deref());
-    let place = shared.places.take(body.len(), shared.limits.queue).await?;
     let mut answer = form.answer(body, place);
     if let Some(next) = next
         && let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\""))
@@ -106,13 +106,12 @@ async fn single(
     let table = served.now();
     let form = RowForm::of(headers)?;
     let asked = one(uri, &table)?;
-    let found = found(shared, (&served, &table), &asked).await?;
+    let (found, place) = found(shared, caller, (served, &table), &asked).await?;
     let row = found
         .rows
         .first()
         .ok_or_else(|| Problem::not_found(format!("{} has no row with this key", table.name())))?;
     let body = form.single(row.json());
-    let place = shared.places.take(body.len(), shared.limits.queue).await?;
     Ok(form.answer(body, place))
 }
 
@@ -172,27 +171,31 @@ fn one(uri: &Uri, table: &ServedTable) -> Result<Asked, Problem> {
     })
 }
 
-/// Reads the rows that are asked for, in a task of its own: a client that goes away drops this one, and its session must
+/// Reads the rows that are asked for into a place in memory, in a task of its own: a client that goes away drops this one, and its session must
 /// not be lent on before the server has done with it.
 async fn found(
     shared: &Arc<Shared>,
-    (served, table): (&Arc<Served>, &Arc<ServedTable>),
+    caller: &Caller,
+    (served, table): (Arc<Served>, &Arc<ServedTable>),
     asked: &Asked,
-) -> Result<Found, Problem> {
+) -> Result<(Found, Place), Problem> {
+    let most_bytes = shared.limits.body_bytes;
     let reading = Reading {
         table,
         asked,
-        most_bytes: shared.limits.body_bytes,
+        most_bytes,
     };
+    let place = shared.places.take(most_bytes, shared.limits.queue).await?;
     let statement = reading.statement();
-    let (shared, table, served) = (Arc::clone(shared), Arc::clone(table), Arc::clone(served));
+    let (shared, caller, table) = (Arc::clone(shared), caller.clone(), Arc::clone(table));
     let task = tokio::spawn(async move {
-        let found = fetch(&shared.pool, &shared.limits, &table.read, &statement).await;
-        match found {
+        let Shared { pool, limits, .. } = &*shared;
+        match fetch(pool, &caller, limits, &table.read, &statement).await {
+            Ok(found) => Ok((found, place)),
             Err(problem) if problem.name() == problem::ALTERED => {
-                Err(served.or_anew(&shared.pool, &table, problem).await)
+                Err(served.altered(pool.settings(), &table).await)
             }
-            found => found,
+            Err(problem) => Err(problem),
         }
     });
     task.await.unwrap_or_else(|error| {

@@ -9,6 +9,7 @@ use futures_util::future;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error, Row};
 
+use crate::access::Caller;
 use crate::insert::failed::{Meaning, meaning, told};
 use crate::options::Limits;
 use crate::pool::Pool;
@@ -42,13 +43,14 @@ impl FoundRow {
     }
 }
 
-/// Runs a statement over a table.
+/// Runs a statement of a caller over a table.
 ///
 /// # Errors
 /// Values that are not of their columns' types, named; a row that is too long; a database that cannot be reached or has no
 /// time.
 pub(crate) async fn fetch(
     pool: &Arc<Pool>,
+    caller: &Caller,
     limits: &Limits,
     table: &ReadTable,
     statement: &Statement,
@@ -59,7 +61,7 @@ pub(crate) async fn fetch(
         limits.statement.as_millis()
     );
     for _ in 0..TRIES {
-        let lent = pool.lend().await?;
+        let lent = pool.lend_to(caller.entered.as_deref()).await?;
         let (rows, is_ended) = run(&lent.session.client, &opening, statement).await;
         if is_ended {
             lent.give_back();
@@ -68,6 +70,9 @@ pub(crate) async fn fetch(
             Ok(rows) => return of_rows(rows, limits),
             Err(error) => error,
         };
+        if let Some(problem) = of_request(&error, table, statement) {
+            return Err(problem);
+        }
         match meaning(&error) {
             Meaning::Again => {}
             Meaning::SessionLost => pool.forget_free(),
@@ -77,14 +82,10 @@ pub(crate) async fn fetch(
                     "the database could not read the rows in time: ask for fewer, by columns that it has indexes for",
                 ));
             }
-            Meaning::Altered | Meaning::NoKey | Meaning::Fault => {
-                return Err(of_request(&error, table, statement).unwrap_or_else(|| {
-                    tracing::error!("not read: {}", told(&error));
-                    match meaning(&error) {
-                        Meaning::Altered => Problem::altered(),
-                        _ => Problem::internal(),
-                    }
-                }));
+            Meaning::Altered => return Err(Problem::altered()),
+            Meaning::NoKey | Meaning::Fault => {
+                tracing::error!("not read: {}", told(&error));
+                return Err(Problem::internal());
             }
         }
     }
@@ -173,12 +174,13 @@ fn of_request(error: &Error, table: &ReadTable, statement: &Statement) -> Option
     if !is_of_request {
         return None;
     }
-    // The server says which parameter it could not read.
+    // The server says which parameter it could not read, though older ones don't.
     let number = said.where_().and_then(|place| {
         let (_, rest) = place.split_once("parameter $")?;
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
         digits.parse::<usize>().ok()
     });
+    let number = number.or((statement.parameters.len() == 1).then_some(1));
     let column = number
         .and_then(|number| statement.parameters.get(number.checked_sub(1)?))
         .map(|(_, place)| &table.columns[*place]);

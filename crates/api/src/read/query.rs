@@ -52,7 +52,8 @@ impl Asked {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name)?, decoded(value)?);
             if name != "after" {
-                asked.same += pair;
+                // A header has the query between these.
+                asked.same += &pair.replace('<', "%3C").replace('>', "%3E");
                 asked.same.push('&');
             }
             if PARAMETERS.contains(&&*name) {
@@ -84,7 +85,7 @@ impl Asked {
             }
         }
         asked.after = after
-            .map(|after| Cursor::parse(&after, &asked.order))
+            .map(|after| Cursor::parse(&after, &asked.order, table))
             .transpose()?;
         Ok(asked)
     }

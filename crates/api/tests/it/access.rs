@@ -161,6 +161,7 @@ fn the_rights_of_roles_sql_are_enough_and_no_others_are_needed() {
         assert_eq!(answer.status, 207, "{}", answer.body);
     }
     assert_eq!(count(&mut database.connect(), "hiring.hired_employees"), 1);
+    assert_eq!(service.get(&format!("{EMPLOYEES}/1")).status, 200);
     let mut client = role
         .settings
         .connect(&Cancel::default())

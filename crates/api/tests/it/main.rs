@@ -19,6 +19,7 @@ mod proxies;
 mod readers;
 mod reading;
 mod repeats;
+mod round_trips;
 mod rows;
 mod server_rules;
 mod tls;

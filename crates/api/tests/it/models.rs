@@ -23,7 +23,6 @@ const ROWS: &str = "SET search_path TO hiring;
 
 fn world(change: impl FnOnce(&mut ServeOptions)) -> Hiring {
     let world = Hiring::with(|options| {
-        options.environment = testkit::environment();
         change(options);
     });
     world.database.connect().batch_execute(ROWS).expect("rows");
@@ -317,8 +316,7 @@ fn a_model_that_fails_says_so_and_the_service_goes_on() {
 #[test]
 fn the_page_shows_what_the_models_give_and_only_to_who_may_read() {
     let database = Database::create();
-    let mut options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
-    options.environment = testkit::environment();
+    let options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
     let service = Service::start_with(&database.settings(), options, true);
     database.connect().batch_execute(ROWS).expect("rows");
     let key = |scope: &str| {

@@ -87,6 +87,14 @@ fn references(of: &Value) -> Vec<&str> {
     }
 }
 
+/// The names of a dataset's models, those for reports included.
+fn models(dataset: &str) -> Vec<String> {
+    let mut dataset = Dataset::open(dataset).expect("built in");
+    dataset.with_those_for_reports();
+    let models = dataset.models.into_iter();
+    models.map(|model| model.name).collect()
+}
+
 #[test]
 fn a_document_has_what_the_key_is_for_and_nothing_else() {
     let (service, database) = all(true);
@@ -106,18 +114,22 @@ fn a_document_has_what_the_key_is_for_and_nothing_else() {
     );
     let reader = with_scopes(&service, &database, &["cards:read"]);
     let tables = ["associado", "cartao", "conta", "movimento"];
-    let expected: Vec<String> = tables
-        .iter()
-        .flat_map(|table| {
-            [
-                format!("get /v1/cards/{table}"),
-                format!("get /v1/cards/{table}/{{key}}"),
-            ]
-        })
-        .collect();
+    let of_tables = tables.iter().flat_map(|table| {
+        [
+            format!("get /v1/cards/{table}"),
+            format!("get /v1/cards/{table}/{{key}}"),
+        ]
+    });
+    let of_models = models("cards").into_iter();
+    let of_models = of_models.map(|name| format!("get /v1/cards/models/{name}"));
+    let page = "get /report/cards".to_owned();
+    let mut expected: Vec<String> = of_tables.chain(of_models).chain([page]).collect();
+    expected.sort();
     assert_eq!(paths(&reader)[3..], expected);
     let every = with_scopes(&service, &database, &["*:read", "*:write"]);
-    assert_eq!(paths(&every).len(), 4 + 3 * (3 + 4 + 6));
+    let names = ["cards", "hiring", "sales"];
+    let models: usize = names.iter().map(|name| models(name).len() + 1).sum();
+    assert_eq!(paths(&every).len(), 4 + 3 * (3 + 4 + 6) + models);
     for document in [&writer, &reader, &every] {
         let references = references(document);
         assert!(references.len() > 20);

@@ -17,8 +17,7 @@ const STATUS_ALONE: &str =
 fn the_examples_of_the_page_get_the_statuses_that_it_names() {
     let page = include_str!("../../../../docs/serve.md");
     let database = Database::create();
-    let mut options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
-    options.environment = testkit::environment();
+    let options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
     let service = Service::start_with(&database.settings(), options, true);
     let key = NewKey {
         name: "crm".to_owned(),

@@ -41,6 +41,7 @@ impl Service {
         needs_key: bool,
     ) -> Self {
         options.listen.set_port(0);
+        options.environment = testkit::environment();
         options.needs_key &= needs_key;
         let (cancel, settings) = (Cancel::default(), settings.clone());
         let of_thread = cancel.clone();
