@@ -17,6 +17,7 @@ use crate::models::lines;
 use crate::models::output::Output;
 use crate::models::served::ServedModels;
 use crate::problem::Problem;
+use crate::read::words::encoded;
 use crate::shared::Shared;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -148,12 +149,13 @@ fn listed(
     })?;
     let behind = offset.saturating_add(count);
     let next = (count > 0 && behind < output.rows).then(|| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(parameters);
-        query.append_pair("limit", &limit.to_string());
-        query.append_pair("offset", &behind.to_string());
-        query.append_pair("version", &output.tag);
-        format!("{path}?{}", query.finish())
+        let chosen = parameters.iter();
+        let chosen = chosen.map(|(name, value)| format!("{}={}&", encoded(name), encoded(value)));
+        let chosen: String = chosen.collect();
+        format!(
+            "{path}?{chosen}limit={limit}&offset={behind}&version={}",
+            output.tag
+        )
     });
     let told = json!({
         "parameters": parameters,

@@ -1,6 +1,5 @@
 //! The document as a whole.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::access::Caller;
@@ -8,14 +7,8 @@ use crate::keys::Right;
 use crate::openapi::answers::{components, shared};
 use crate::openapi::models::paths_of_models;
 use crate::openapi::tables::Described;
+use crate::read::words::encoded;
 use crate::shared::Shared;
-
-/// What stands in a path as it is.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Describes what a caller may ask of these datasets.
 pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
@@ -52,11 +45,7 @@ pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
                 name: &component,
                 most_rows: shared.limits.rows,
             };
-            let path = format!(
-                "/v1/{}/{}",
-                utf8_percent_encode(dataset, PLAIN),
-                utf8_percent_encode(name, PLAIN)
-            );
+            let path = format!("/v1/{}/{}", encoded(dataset), encoded(name));
             let mut operations = Map::new();
             if may(Right::Write) {
                 operations.insert("post".to_owned(), described.post());
@@ -76,7 +65,7 @@ pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
             }
         }
         if may(Right::Read) {
-            let name = utf8_percent_encode(dataset, PLAIN).to_string();
+            let name = encoded(dataset);
             let models = shared.models.datasets.get(dataset);
             paths.extend(models.map_or(Map::new(), |of| paths_of_models(dataset, &name, of)));
         }

@@ -85,7 +85,7 @@ fn of_model(dataset: &str, model: &Model, parameters: &[Value]) -> Value {
     let of_page = [
         json!({"name": "limit", "in": "query", "description": "For JSON: how many rows", "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 1000}}),
         json!({"name": "offset", "in": "query", "description": "For JSON: how many rows stand before them", "schema": {"type": "integer", "minimum": 0, "default": 0}}),
-        json!({"name": "version", "in": "query", "description": "For JSON: the version that `next` names", "schema": text}),
+        json!({"name": "version", "in": "query", "description": "For JSON: the version that `next` names", "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}),
     ];
     json!({
         "operationId": format!("model.{dataset}.{}", model.name),
