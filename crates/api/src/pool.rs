@@ -73,6 +73,8 @@ pub(crate) struct Pool {
     free: Mutex<Vec<Session>>,
     waiting: AtomicUsize,
     limits: Limits,
+    /// The statements that begin the transaction of a request that inserts.
+    opening: String,
     /// What the service counts.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -85,6 +87,11 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
+    /// The statements that begin the transaction of a request that inserts.
+    pub(crate) fn opening(&self) -> &str {
+        &self.pool.opening
+    }
+
     /// Gives the session back, between transactions.
     pub(crate) fn give_back(self) {
         let mut free = self
@@ -111,6 +118,7 @@ impl Pool {
         settings: Settings,
         sessions: usize,
         limits: Limits,
+        opening: String,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -120,6 +128,7 @@ impl Pool {
             free: Mutex::default(),
             waiting: AtomicUsize::new(0),
             limits,
+            opening,
             metrics,
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use database::{Cancel, Settings};
+use database::{Cancel, Connection, Settings, transaction};
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
 use tokio::net::TcpListener;
@@ -18,7 +18,7 @@ use crate::insert::gather::Gatherer;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::models::served::{Models, ServedModels};
-use crate::options::ServeOptions;
+use crate::options::{Limits, ServeOptions};
 use crate::places::Places;
 use crate::pool::Pool;
 use crate::router::router;
@@ -57,6 +57,7 @@ pub fn serve(
         .map(|(_, schema)| &**schema)
         .collect();
     store::prepare(&mut client, &schemas)?;
+    let opening = opening(&mut client, &options.limits)?;
     drop(client);
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,6 +94,7 @@ pub fn serve(
             settings.clone(),
             options.sessions,
             options.limits.clone(),
+            opening,
             Arc::clone(&metrics),
         ));
         // It ends with the runtime.
@@ -135,6 +137,29 @@ pub fn serve(
         }
         Ok(())
     })
+}
+
+/// The statements that begin the transaction of a request that inserts.
+///
+/// # Errors
+/// Those of the server.
+fn opening(client: &mut Connection, limits: &Limits) -> anyhow::Result<String> {
+    // Each key that is looked up has an index, which a plan that was made while the table was tiny would leave aside.
+    let mut opening = format!(
+        "{}; SET LOCAL statement_timeout = {}; SET LOCAL enable_seqscan = off",
+        transaction::begin_writing(),
+        limits.statement.as_millis()
+    );
+    // What is acknowledged survives a crash, also where the database does not wait for the disk by itself.
+    let waits = client.query_one(
+        "SELECT pg_catalog.current_setting('synchronous_commit')",
+        &[],
+    );
+    let waits: String = waits.context("asking how the server commits")?.get(0);
+    if waits == "off" {
+        opening += "; SET LOCAL synchronous_commit = on";
+    }
+    Ok(opening)
 }
 
 /// The models of a dataset, those for reports too. One that cannot run is told now, and to whoever asks for it.

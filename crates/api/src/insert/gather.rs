@@ -14,7 +14,7 @@ use crate::insert::attempt::{Attempt, Trouble};
 use crate::insert::commit::commit;
 use crate::insert::failed::{Failed, unknown_outcome};
 use crate::insert::outcome::Counts;
-use crate::insert::request::{Done, Insertion, opening};
+use crate::insert::request::{Done, Insertion};
 use crate::options::Limits;
 use crate::pool::{Lent, Pool};
 use crate::problem::Problem;
@@ -59,7 +59,7 @@ impl Gatherer {
     ) -> Result<Done, Problem> {
         let insertion = Arc::new(insertion);
         if insertion.atomic || insertion.repeatable.is_some() {
-            return insertion.run(pool, limits).await;
+            return insertion.run(pool).await;
         }
         let kind = (insertion.table.id, insertion.on_duplicate);
         let (told, mut answer) = oneshot::channel();
@@ -80,19 +80,19 @@ impl Gatherer {
         });
         match lent {
             Ok(lent) if others.is_empty() => lent.give_back(),
-            Ok(lent) => together(lent, others, pool, limits).await,
+            Ok(lent) => together(lent, others, pool).await,
             Err(problem) => {
                 return match answer.try_recv() {
                     Ok(Told::Done(done)) => done,
-                    Ok(Told::Nothing) => insertion.run(pool, limits).await,
+                    Ok(Told::Nothing) => insertion.run(pool).await,
                     Err(oneshot::error::TryRecvError::Closed) => Err(problem),
                     Err(oneshot::error::TryRecvError::Empty) => {
-                        told_or_run(answer, &insertion, pool, limits).await
+                        told_or_run(answer, &insertion, pool).await
                     }
                 };
             }
         }
-        told_or_run(answer, &insertion, pool, limits).await
+        told_or_run(answer, &insertion, pool).await
     }
 
     fn queue<T>(&self, kind: &Kind, work: impl FnOnce(&mut Vec<Waiting>) -> T) -> T {
@@ -102,8 +102,8 @@ impl Gatherer {
 }
 
 /// Inserts the rows of requests in one transaction, and tells each what became of its own.
-async fn together(mut lent: Lent, requests: Vec<Waiting>, pool: &Pool, limits: &Limits) {
-    match transaction(&mut lent, &requests, limits).await {
+async fn together(mut lent: Lent, requests: Vec<Waiting>, pool: &Pool) {
+    match transaction(&mut lent, &requests).await {
         Ok(answers) => {
             lent.give_back();
             pool.metrics.per_commit.observe(requests.len() as f64);
@@ -134,11 +134,10 @@ async fn told_or_run(
     answer: oneshot::Receiver<Told>,
     insertion: &Insertion,
     pool: &Arc<Pool>,
-    limits: &Limits,
 ) -> Result<Done, Problem> {
     match answer.await {
         Ok(Told::Done(done)) => done,
-        Ok(Told::Nothing) => insertion.run(pool, limits).await,
+        Ok(Told::Nothing) => insertion.run(pool).await,
         // Its task has ended, and nobody can tell how far it came.
         Err(_) => Err(unknown_outcome()),
     }
@@ -172,11 +171,7 @@ fn take(queue: &mut Vec<Waiting>, own: &Arc<Insertion>, most: usize) -> Vec<Wait
     taken
 }
 
-async fn transaction(
-    lent: &mut Lent,
-    requests: &[Waiting],
-    limits: &Limits,
-) -> Result<Vec<Done>, Failed> {
+async fn transaction(lent: &mut Lent, requests: &[Waiting]) -> Result<Vec<Done>, Failed> {
     let insertions = requests.iter().map(|waiting| &waiting.insertion);
     let first = &requests[0].insertion;
     let joined;
@@ -187,13 +182,14 @@ async fn transaction(
             &joined
         }
     };
+    let opening = lent.opening().to_owned();
     let mut attempt = Attempt {
         session: &mut lent.session,
         table: &first.table,
         batch,
         on_duplicate: first.on_duplicate,
         careful: false,
-        opening: Some(opening(limits)),
+        opening: Some(opening),
     };
     let outcomes = attempt.run().await.map_err(|trouble| match trouble {
         Trouble::Failed(error) => Failed::Undone(error),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use database::transaction;
 use loader::OnDuplicate;
 use tokio_postgres::{Client, Error};
 
@@ -15,7 +14,6 @@ use crate::insert::commit::{AuditLine, commit};
 use crate::insert::failed::{Failed, Meaning, meaning, no_key, told, unknown_outcome};
 use crate::insert::outcome::{Counts, Outcome};
 use crate::insert::rejects::{RejectedText, Rejects};
-use crate::options::Limits;
 use crate::pool::{Lent, Pool};
 use crate::problem::Problem;
 use crate::rows::batch::Batch;
@@ -85,12 +83,12 @@ impl Insertion {
     ///
     /// # Errors
     /// Nothing was inserted, unless the problem says that this cannot be told.
-    pub(crate) async fn run(&self, pool: &Arc<Pool>, limits: &Limits) -> Result<Done, Problem> {
+    pub(crate) async fn run(&self, pool: &Arc<Pool>) -> Result<Done, Problem> {
         let mut careful = false;
         let mut pause = PAUSE;
         for _ in 0..TRIES {
             let mut lent = pool.lend_to(self.caller.entered.as_deref()).await?;
-            match self.transaction(&mut lent, limits, careful).await {
+            match self.transaction(&mut lent, careful).await {
                 Ok(done) => {
                     lent.give_back();
                     match done.is_repeated {
@@ -169,13 +167,8 @@ impl Insertion {
         }
     }
 
-    async fn transaction(
-        &self,
-        lent: &mut Lent,
-        limits: &Limits,
-        careful: bool,
-    ) -> Result<Done, Failed> {
-        let mut opening = Some(self::opening(limits));
+    async fn transaction(&self, lent: &mut Lent, careful: bool) -> Result<Done, Failed> {
+        let mut opening = Some(lent.opening().to_owned());
         if let (Some(repeatable), Some(begin)) = (&self.repeatable, &opening) {
             match repeatable.find(&lent.session.client, begin).await? {
                 Before::Nothing => opening = None,
@@ -270,14 +263,4 @@ impl Insertion {
             counts,
         }
     }
-}
-
-/// The statements that begin the transaction of a request.
-pub(crate) fn opening(limits: &Limits) -> String {
-    // Each key that is looked up has an index, which a plan that was made while the table was tiny would leave aside.
-    format!(
-        "{}; SET LOCAL statement_timeout = {}; SET LOCAL enable_seqscan = off",
-        transaction::begin_writing(),
-        limits.statement.as_millis()
-    )
 }

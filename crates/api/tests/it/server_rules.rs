@@ -99,3 +99,34 @@ fn a_role_without_a_right_is_a_fault_that_inserts_nothing() {
     assert_eq!(own.count("own.other"), 0);
     assert!(!answer.body.contains("relation"), "{}", answer.body);
 }
+
+#[test]
+fn what_is_acknowledged_is_on_disk_though_the_database_does_not_wait_for_it() {
+    let own = Own::start(
+        "[[table]]\nname = \"t\"\n",
+        "CREATE TABLE t (id integer PRIMARY KEY, waits text DEFAULT current_setting('synchronous_commit'))",
+    );
+    let mut client = own.database.connect();
+    let usual = client
+        .query_one("SHOW synchronous_commit", &[])
+        .expect("a setting");
+    assert_eq!(usual.get::<_, &str>(0), "off");
+    let key = [
+        ("Content-Type", "application/json"),
+        ("Idempotency-Key", "1"),
+    ];
+    assert_eq!(
+        own.service
+            .send("/v1/own/t", &key, br#"[{"id": 1}]"#)
+            .status,
+        201
+    );
+    assert_eq!(own.service.post("/v1/own/t", r#"[{"id": 2}]"#).status, 201);
+    assert_eq!(
+        own.service
+            .post("/v1/own/t?atomic=true", r#"[{"id": 3}]"#)
+            .status,
+        201
+    );
+    assert_eq!(own.count("own.t WHERE waits = 'on'"), 3);
+}

@@ -4,6 +4,7 @@ pub(crate) mod bare;
 mod cell;
 mod cells;
 mod contender;
+mod run;
 mod service;
 
 use database::Cancel;
@@ -14,7 +15,8 @@ use crate::processes;
 use crate::rounds::{Way, interleaved};
 use crate::server::Server;
 
-use cell::{Cell, Run};
+use cell::Cell;
+use run::Run;
 
 /// The arguments of the comparison.
 #[derive(Debug, clap::Args)]

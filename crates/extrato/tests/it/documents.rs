@@ -74,7 +74,15 @@ fn crates_know_those_below_them_and_no_job_another_job() {
             "database" => &["dataset"],
             "values" | "storage" => &["dataset", "database"],
             "report" => &["dataset", "database", "transform"],
-            "api" => &["dataset", "database", "values", "storage", "loader"],
+            "api" => &[
+                "dataset",
+                "database",
+                "values",
+                "storage",
+                "loader",
+                "transform",
+                "report",
+            ],
             _ => &["dataset", "database", "values", "storage"],
         };
         let manifest = text(&format!("crates/{name}/Cargo.toml"));
