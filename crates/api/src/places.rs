@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
@@ -20,10 +21,22 @@ pub(crate) struct Places {
 pub(crate) struct Place(OwnedSemaphorePermit);
 
 impl Place {
-    /// The place of a body that turned out to have so many bytes; the rest is given back.
-    pub(crate) fn of(mut self, bytes: usize) -> Self {
-        let kept = self.0.split(bytes.div_ceil(UNIT));
-        kept.map_or(self, Self)
+    /// Bytes that are in the place until nobody has them any more; what they do not need of it is given back at once.
+    pub(crate) fn holding(mut self, bytes: Vec<u8>) -> Bytes {
+        let kept = self.0.split(bytes.len().div_ceil(UNIT));
+        Bytes::from_owner(Held(bytes, kept.map_or(self, Self)))
+    }
+}
+
+/// Bytes, with the place that they take in memory.
+struct Held(
+    Vec<u8>,
+    #[expect(dead_code, reason = "it is given back as it is dropped")] Place,
+);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

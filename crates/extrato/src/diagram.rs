@@ -1,11 +1,10 @@
 //! `extrato diagram`: the tables and keys of a dataset, drawn.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use report::diagram::{Format, drawn};
 use transform::outline;
 
@@ -70,8 +69,7 @@ pub(crate) fn run(
     if arguments.out.as_os_str() == STANDARD_OUTPUT {
         return terminal::print(text.trim_end());
     }
-    let out = &arguments.out;
-    fs::write(out, text).or_fail(Kind::Output, || format!("cannot write {}", out.display()))
+    storage::replace(&arguments.out, text)
 }
 
 fn of_end(path: &Path) -> Format {

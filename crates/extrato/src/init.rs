@@ -228,11 +228,7 @@ fn update(
         for (_, entry) in &new {
             text += &format!("\n{entry}");
         }
-        // Whole or not at all: beside it first, then in its place.
-        let beside = path.with_extension("toml.new");
-        fs::write(&beside, text)
-            .and_then(|()| fs::rename(&beside, path))
-            .or_fail(Kind::Output, || path.display().to_string())?;
+        storage::replace(path, text)?;
     }
     Ok(Written {
         files: vec![path.to_owned()],

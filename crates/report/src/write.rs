@@ -1,10 +1,8 @@
 //! A report as a file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use database::catalogue::inventory::KnownTable;
-use dataset::failure::{Kind, OrFail};
 use serde::Serialize;
 
 use crate::page::Page;
@@ -39,10 +37,10 @@ pub struct WrittenModel {
 /// Writes a report as one HTML file, whole or not at all.
 ///
 /// # Errors
-/// [`Kind::Output`] if the file cannot be written.
+/// Those of [`storage::replace`].
 pub fn write(path: &Path, shown: &Shown, tables: &[KnownTable]) -> anyhow::Result<Written> {
     let html = Page { shown, tables }.html()?;
-    whole(path, html.as_bytes())?;
+    storage::replace(path, &html)?;
     let models = shown.models.iter().map(|model| WrittenModel {
         model: model.name.clone(),
         rows: model.total,
@@ -55,19 +53,4 @@ pub fn write(path: &Path, shown: &Shown, tables: &[KnownTable]) -> anyhow::Resul
         snapshot: shown.snapshot.clone(),
         models: models.collect(),
     })
-}
-
-/// Writes beside the file first, and then moves that into its place.
-fn whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let failed = || format!("cannot write {}", path.display());
-    let name = path.file_name().map(|name| name.to_string_lossy());
-    let Some(name) = name else {
-        return Err(Kind::Usage.error(format!("{} is not the name of a file", path.display())));
-    };
-    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written.or_fail(Kind::Output, failed)
 }

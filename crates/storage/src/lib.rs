@@ -6,6 +6,9 @@ pub mod fill;
 pub mod manifest;
 pub mod place;
 pub mod publish;
+mod replace;
 pub mod source;
 pub mod spool;
 pub mod sum;
+
+pub use replace::replace;

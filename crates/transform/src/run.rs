@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -457,5 +458,11 @@ fn run_id() -> String {
     id.push('T');
     text::time(seconds % 86_400 * 1_000_000, &mut id);
     id.retain(|c| !matches!(c, '-' | ':'));
-    format!("{id}Z-{}", std::process::id())
+    // A service runs several in a second.
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let process = std::process::id();
+    match RUNS.fetch_add(1, Ordering::Relaxed) {
+        0 => format!("{id}Z-{process}"),
+        before => format!("{id}Z-{process}-{}", before + 1),
+    }
 }

@@ -5,8 +5,10 @@
 //! session nobody waits, and without one a commit serves many. If it fails, each runs by itself.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::{self, Either};
 use loader::OnDuplicate;
 use tokio::sync::oneshot;
 
@@ -69,7 +71,12 @@ impl Gatherer {
                 told,
             });
         });
-        let lent = pool.lend_to(insertion.caller.entered.as_deref()).await;
+        let lending = pool.lend_to(insertion.caller.entered.as_deref());
+        let lent = match future::select(pin!(lending), &mut answer).await {
+            Either::Left((lent, _)) => lent,
+            // Its rows are in, so that it needs no session.
+            Either::Right((told, _)) => return done_or_run(told, &insertion, pool).await,
+        };
         let others = self.queue(&kind, |queue| match lent {
             Ok(_) => take(queue, &insertion, limits.rows),
             // Whoever has taken it already tells the answer.
@@ -83,16 +90,15 @@ impl Gatherer {
             Ok(lent) => together(lent, others, pool).await,
             Err(problem) => {
                 return match answer.try_recv() {
-                    Ok(Told::Done(done)) => done,
-                    Ok(Told::Nothing) => insertion.run(pool).await,
                     Err(oneshot::error::TryRecvError::Closed) => Err(problem),
+                    Ok(told) => done_or_run(Ok(told), &insertion, pool).await,
                     Err(oneshot::error::TryRecvError::Empty) => {
-                        told_or_run(answer, &insertion, pool).await
+                        done_or_run(answer.await, &insertion, pool).await
                     }
                 };
             }
         }
-        told_or_run(answer, &insertion, pool).await
+        done_or_run(answer.await, &insertion, pool).await
     }
 
     fn queue<T>(&self, kind: &Kind, work: impl FnOnce(&mut Vec<Waiting>) -> T) -> T {
@@ -129,13 +135,13 @@ async fn together(mut lent: Lent, requests: Vec<Waiting>, pool: &Pool) {
     }
 }
 
-/// Waits for the answer that another request gives, or runs where that did nothing.
-async fn told_or_run(
-    answer: oneshot::Receiver<Told>,
+/// The answer that another request gave, or what comes of running where that did nothing.
+async fn done_or_run(
+    told: Result<Told, oneshot::error::RecvError>,
     insertion: &Insertion,
     pool: &Arc<Pool>,
 ) -> Result<Done, Problem> {
-    match answer.await {
+    match told {
         Ok(Told::Done(done)) => done,
         Ok(Told::Nothing) => insertion.run(pool).await,
         // Its task has ended, and nobody can tell how far it came.

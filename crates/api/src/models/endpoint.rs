@@ -16,6 +16,7 @@ use crate::models::asked::{Form, Page, choose, query};
 use crate::models::lines;
 use crate::models::output::Output;
 use crate::models::served::ServedModels;
+use crate::places::Place;
 use crate::problem::Problem;
 use crate::read::words::encoded;
 use crate::shared::Shared;
@@ -121,7 +122,11 @@ async fn given(
         return Ok(not_modified(&output, form.media_type()));
     }
     if form == Form::Json {
-        return listed(about, &output, &page, &parameters, uri.path());
+        let place = shared
+            .places
+            .take(lines::MOST_BYTES, shared.limits.queue)
+            .await?;
+        return listed(about, &output, &page, &parameters, uri.path(), place);
     }
     let mut answer = whole(&output, form.media_type())?;
     let name = format!("attachment; filename=\"{model}.{}\"", form.files());
@@ -140,6 +145,7 @@ fn listed(
     page: &Page,
     parameters: &BTreeMap<String, String>,
     path: &str,
+    place: Place,
 ) -> Result<Response<Body>, Problem> {
     let (offset, limit) = (page.offset(), page.limit());
     let read = || lines::listed(&output.path, &output.marks, offset, limit);
@@ -176,7 +182,7 @@ fn listed(
     body.extend_from_slice(b",\"rows\":[");
     body.extend_from_slice(&rows);
     body.extend_from_slice(b"]}");
-    let mut answer = Response::new(Body::from(body));
+    let mut answer = Response::new(Body::from(place.holding(body)));
     told_of(answer.headers_mut(), output, Form::Json.media_type());
     Ok(answer)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 /// Of so many lines the beginning of one is kept.
 const LINES_OF_MARK: u64 = 1_000;
 /// How many bytes of lines are taken at most, but one line in any case.
-const MOST_BYTES: usize = 16 << 20;
+pub(crate) const MOST_BYTES: usize = 16 << 20;
 
 /// Where the lines begin whose numbers can be divided by [`LINES_OF_MARK`].
 ///

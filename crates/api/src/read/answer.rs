@@ -63,8 +63,7 @@ impl RowForm {
 
     /// An answer with a body, which keeps what it needs of a place until it is sent.
     pub(crate) fn answer(self, body: String, place: Place) -> Response<Body> {
-        let place = place.of(body.len());
-        let mut answer = Response::new(Body::from(Bytes::from_owner(Held(body, place))));
+        let mut answer = Response::new(Body::from(place.holding(body.into_bytes())));
         let media_type = match self {
             Self::Json => "application/json",
             Self::Lines => "application/x-ndjson",
@@ -79,16 +78,4 @@ impl RowForm {
 /// A row on one line: what is in a column of type `json` may be written over several, but not within its texts.
 fn line(row: &str) -> String {
     row.replace(['\n', '\r'], " ") + "\n"
-}
-
-/// A body, with the place that it takes in memory.
-struct Held(
-    String,
-    #[expect(dead_code, reason = "it is given back as it is dropped")] Place,
-);
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
 }

@@ -73,7 +73,7 @@ fn crates_know_those_below_them_and_no_job_another_job() {
             "dataset" => &[],
             "database" => &["dataset"],
             "values" | "storage" => &["dataset", "database"],
-            "report" => &["dataset", "database", "transform"],
+            "report" => &["dataset", "database", "storage", "transform"],
             "api" => &[
                 "dataset",
                 "database",
