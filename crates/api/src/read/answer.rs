@@ -1,6 +1,6 @@
 //! Rows as an answer has them: one JSON document, or lines of JSON.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::media::chosen;
