@@ -17,7 +17,7 @@ use crate::access::Access;
 use crate::insert::gather::Gatherer;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
-use crate::models::served::{Models, ServedModels};
+use crate::models::compute::{Models, ServedModels};
 use crate::options::{Limits, ServeOptions};
 use crate::places::Places;
 use crate::pool::Pool;

@@ -11,7 +11,7 @@ use crate::access::{Access, Caller};
 use crate::insert::gather::Gatherer;
 use crate::keys::Right;
 use crate::limiter::Limiter;
-use crate::models::served::Models;
+use crate::models::compute::Models;
 use crate::options::Limits;
 use crate::places::Places;
 use crate::pool::Pool;

@@ -1,11 +1,11 @@
 //! What models give, over HTTP: each computed from one snapshot, kept for a while, and told in the form that a client accepts.
 //!
-//! `endpoint` answers, `asked` is what a request asks, `cache` keeps what was computed, `served` has `transform` and `report`
+//! `endpoint` answers, `asked` is what a request asks, `cache` keeps what was computed, `compute` has `transform` and `report`
 //! compute it, `output` is a file that came of it, `lines` reads parts of it.
 
 pub(crate) mod asked;
 pub(crate) mod cache;
+pub(crate) mod compute;
 pub(crate) mod endpoint;
 mod lines;
 pub(crate) mod output;
-pub(crate) mod served;

@@ -4,7 +4,7 @@ use dataset::{ColumnType, Model};
 use serde_json::{Map, Value, json};
 
 use crate::models::asked::MOST_ROWS;
-use crate::models::served::ServedModels;
+use crate::models::compute::ServedModels;
 use crate::openapi::answers::shared;
 use crate::openapi::schema;
 

@@ -277,7 +277,8 @@ fn of_report(settings: &Settings, options: Options, cancel: &Cancel) -> anyhow::
 }
 
 fn folder() -> anyhow::Result<TempDir> {
-    tempfile::tempdir().or_fail(Kind::Output, unreadable)
+    let folder = tempfile::Builder::new().prefix("extrato-model-").tempdir();
+    folder.or_fail(Kind::Output, unreadable)
 }
 
 fn unreadable() -> &'static str {
