@@ -45,7 +45,7 @@ bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench
     cargo run --release --quiet --package bench -- "$@"
 
-# Search for bytes that a reader takes wrongly: just fuzz records, just fuzz row, just fuzz avro 4000 (nightly, cargo-fuzz)
+# Search for bytes that a reader takes wrongly: just fuzz records, row, avro 4000, body 4000 (nightly, cargo-fuzz)
 fuzz TARGET LENGTH="300":
     cd "$(dirname crates/*/fuzz/fuzz_targets/"$1".rs)/../.." && cargo +nightly fuzz run "$1" -- -max_len="$2"
 

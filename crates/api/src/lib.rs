@@ -38,6 +38,8 @@ mod shared;
 mod store;
 mod table;
 mod tls;
+#[cfg(feature = "fuzzing")]
+pub mod trial;
 
 pub use options::{Limits, ServeOptions};
 pub use serve::serve;

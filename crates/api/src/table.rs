@@ -106,7 +106,11 @@ impl ServedTable {
         qualified(&self.schema, &self.target.table)
     }
 
-    fn of(
+    /// A table of what was read of it.
+    ///
+    /// # Errors
+    /// More keys than are served.
+    pub(crate) fn of(
         target: Target,
         read: ReadTable,
         schema: &str,

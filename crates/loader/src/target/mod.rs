@@ -17,6 +17,8 @@ use crate::target::wanted::Wanted;
 
 pub(crate) mod keys;
 pub(crate) mod tables;
+#[cfg(feature = "fuzzing")]
+mod trial;
 pub(crate) mod wanted;
 
 pub use crate::target::keys::{Referring, Unique};
