@@ -1,5 +1,5 @@
 -- What the role of `extrato serve` needs, and no more. The owner of the tables runs it, once the service has made its own tables
--- (start it once as that owner, or make a key):
+-- (start it once as that owner):
 --
 --     psql -v role=extrato_service -v schema=hiring -f sql/roles.sql
 --

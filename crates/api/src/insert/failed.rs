@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
 
 use crate::problem::Problem;
 
@@ -77,6 +78,18 @@ pub(crate) fn told(error: &Error) -> String {
     match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
         None => error.to_string(),
+    }
+}
+
+/// The problem of what fails whenever it is tried: a right that the service's role lacks, or a fault that the log alone tells.
+pub(crate) fn fault(error: &Error) -> Problem {
+    match error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        true => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "no-right",
+            "the service's role lacks a right in the database: the log of the service says which, sql/roles.sql has those it needs",
+        ),
+        false => Problem::internal(),
     }
 }
 

@@ -25,26 +25,28 @@ pub(crate) struct RejectedText {
 }
 
 impl Rejects<'_> {
-    /// Writes each broken rule of each rejected row in the client's transaction; `text` gives a row as it came.
+    /// Writes each broken rule of each rejected row in the client's transaction; `text` gives a row as it came, which is sent once
+    /// for all of its rules.
     pub(crate) async fn write(
         &self,
         client: &Client,
         text: impl Fn(usize) -> RejectedText,
     ) -> Result<(), Error> {
-        let (mut lines, mut offsets) = (Vec::new(), Vec::new());
-        let [mut columns, mut rules, mut messages, mut raws] = [const { Vec::new() }; 4];
+        let [mut rows, mut offsets, mut lines] = [const { Vec::new() }; 3];
+        let [mut raws, mut columns, mut rules, mut messages] = [const { Vec::new() }; 4];
         for (index, outcome) in self.outcomes.iter().enumerate() {
             let Outcome::Rejected(broken) = outcome else {
                 continue;
             };
             let RejectedText { byte_offset, text } = text(index);
+            rows.push(index as i64);
+            offsets.push(byte_offset as i64);
+            raws.push(storable(&text));
             for violation in broken {
                 lines.push(index as i64);
-                offsets.push(byte_offset as i64);
                 columns.push(storable(&violation.column));
                 rules.push(violation.rule.name().to_owned());
                 messages.push(storable(&violation.message));
-                raws.push(storable(&text));
             }
         }
         if lines.is_empty() {
@@ -53,10 +55,12 @@ impl Rejects<'_> {
         let table = qualified(self.schema, REJECT_TABLE);
         let statement = format!(
             "INSERT INTO {table} (load_id, table_name, file, line, byte_offset, column_name, rule, message, raw)
-             SELECT {NO_LOAD}, $1::pg_catalog.text, $2::pg_catalog.text, r.*
+             SELECT {NO_LOAD}, $1::pg_catalog.text, $2::pg_catalog.text, b.line, r.byte_offset, b.name, b.rule, b.message, r.raw
              FROM ROWS FROM (pg_catalog.unnest($3::pg_catalog.int8[]), pg_catalog.unnest($4::pg_catalog.int8[]),
-                             pg_catalog.unnest($5::pg_catalog.text[]), pg_catalog.unnest($6::pg_catalog.text[]),
-                             pg_catalog.unnest($7::pg_catalog.text[]), pg_catalog.unnest($8::pg_catalog.text[])) AS r"
+                             pg_catalog.unnest($5::pg_catalog.text[])) AS r (line, byte_offset, raw)
+             JOIN ROWS FROM (pg_catalog.unnest($6::pg_catalog.int8[]), pg_catalog.unnest($7::pg_catalog.text[]),
+                             pg_catalog.unnest($8::pg_catalog.text[]), pg_catalog.unnest($9::pg_catalog.text[]))
+                  AS b (line, name, rule, message) ON b.line OPERATOR(pg_catalog.=) r.line"
         );
         let file = format!("request/{}", self.request);
         client
@@ -65,12 +69,13 @@ impl Rejects<'_> {
                 &[
                     &self.table,
                     &file,
-                    &lines,
+                    &rows,
                     &offsets,
+                    &raws,
+                    &lines,
                     &columns,
                     &rules,
                     &messages,
-                    &raws,
                 ],
             )
             .await?;

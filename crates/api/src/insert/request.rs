@@ -11,7 +11,7 @@ use crate::access::Caller;
 use crate::insert::answer::{self, Subject};
 use crate::insert::attempt::{Attempt, Trouble};
 use crate::insert::commit::{AuditLine, commit};
-use crate::insert::failed::{Failed, Meaning, meaning, no_key, told, unknown_outcome};
+use crate::insert::failed::{Failed, Meaning, fault, meaning, no_key, told, unknown_outcome};
 use crate::insert::outcome::{Counts, Outcome};
 use crate::insert::rejects::{RejectedText, Rejects};
 use crate::pool::{Lent, Pool};
@@ -149,7 +149,7 @@ impl Insertion {
                         Meaning::Fault => {
                             tracing::error!(request = self.request, "failed: {}", told(&error));
                             self.roll_back(lent).await;
-                            return Err(Problem::internal());
+                            return Err(fault(&error));
                         }
                     }
                 }

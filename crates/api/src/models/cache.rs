@@ -114,20 +114,26 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
             let _turn = turn;
             let _permit = cache.one_by_one.acquire().await;
             let computed = tokio::task::spawn_blocking(compute).await;
-            let output = computed.unwrap_or_else(|error| {
+            let computed = computed.unwrap_or_else(|error| {
                 tracing::error!("computing a model ended: {error}");
                 Err(Problem::internal())
-            })?;
-            let output = Arc::new(output);
-            of_task.outputs().push(Arc::clone(&output));
+            });
+            let output = computed.map(Arc::new);
+            of_task.outputs().extend(output.iter().map(Arc::clone));
             cache.make_room();
-            Ok(output)
+            output
         });
         let computed = tokio::time::timeout_at(waits_until, computing).await;
         match computed.map_err(too_long)? {
             Ok(output) => output,
             Err(_) => Err(Problem::internal()),
         }
+    }
+
+    /// Forgets all outputs, and returns whether there was one.
+    pub(crate) fn forget(&self) -> bool {
+        let forgotten = |slot: &Arc<Slot>| std::mem::take(&mut *slot.outputs()).len();
+        self.slots().values().map(forgotten).sum::<usize>() > 0
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Slot>>> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use database::{Cancel, Settings};
-use dataset::failure::{Failure, Kind, OrFail};
+use dataset::failure::{Kind, OrFail};
 use dataset::{Dataset, Model, Parameter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use transform::{Format, Layout, Options};
 use values::text::{self, Case};
 
 use crate::models::cache::Cache;
+use crate::models::failed::{gone, is_full, problem};
 use crate::models::lines;
 use crate::models::output::Output;
 use crate::problem::Problem;
@@ -147,10 +148,16 @@ impl Models {
         };
         let (settings, cancel) = (self.settings.clone(), self.cancel.clone());
         let changes = served.changes.load(Ordering::Acquire);
+        let cache = Arc::clone(&self.cache);
         let compute = move || {
-            let computed = match format {
-                Some(format) => of_model(&settings, options, format, &cancel),
-                None => of_report(&settings, options, &cancel),
+            let run = || match format {
+                Some(format) => of_model(&settings, options.clone(), format, &cancel),
+                None => of_report(&settings, options.clone(), &cancel),
+            };
+            let computed = match run() {
+                // What is kept makes room for what is asked.
+                Err(error) if is_full(&error) && cache.forget() => run(),
+                computed => computed,
             };
             let output = computed.map_err(|error| problem(&error))?;
             Ok(Output { changes, ..output })
@@ -167,28 +174,6 @@ fn asked(dataset: &Dataset, what: What) -> Asked {
         parameters: parameters
             .map(|(name, of)| (name.to_owned(), of.value.clone()))
             .collect(),
-    }
-}
-
-fn gone() -> Problem {
-    Problem::new(
-        axum::http::StatusCode::GONE,
-        "version-gone",
-        "the rows of this version are not kept any more: begin with the first page again",
-    )
-}
-
-fn problem(error: &anyhow::Error) -> Problem {
-    tracing::error!("a model could not be computed: {error:#}");
-    match Failure::kind_of(error) {
-        Some(Kind::Connection) => Problem::busy("the database gives no answer: try again later"),
-        Some(Kind::Interrupted) => Problem::busy("the service stops: try again later"),
-        _ => Problem::new(
-            axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-            "model-failed",
-            "the model could not be computed: the log of the service says why; `extrato check` and `extrato transform` say \
-             it too",
-        ),
     }
 }
 

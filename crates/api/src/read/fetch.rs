@@ -10,7 +10,7 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Error, Row};
 
 use crate::access::Caller;
-use crate::insert::failed::{Meaning, meaning, told};
+use crate::insert::failed::{Meaning, fault, meaning, told};
 use crate::options::Limits;
 use crate::pool::Pool;
 use crate::problem::Problem;
@@ -85,7 +85,7 @@ pub(crate) async fn fetch(
             Meaning::Altered => return Err(Problem::altered()),
             Meaning::NoKey | Meaning::Fault => {
                 tracing::error!("not read: {}", told(&error));
-                return Err(Problem::internal());
+                return Err(fault(&error));
             }
         }
     }

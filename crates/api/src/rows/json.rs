@@ -21,6 +21,8 @@ use crate::table::ServedTable;
 
 /// How many characters of an unknown name a message repeats.
 const SHOWN_CHARS: usize = 40;
+/// How many names that a row should not have are told one by one.
+const SHOWN_NAMES: usize = 20;
 
 /// Judges the rows of an array.
 ///
@@ -116,8 +118,16 @@ fn add(batch: &mut BatchBuilder<'_>, table: &ServedTable, row: &str, raw: RowTex
         return batch.not_a_row(vec![of_row(message)], raw);
     }
     let Fields {
-        cells, mut broken, ..
+        cells,
+        mut broken,
+        wrong_names,
+        ..
     } = fields;
+    if wrong_names > SHOWN_NAMES {
+        let more = wrong_names - SHOWN_NAMES;
+        let message = format!("{more} more names are not columns, or are given twice");
+        broken.push(of_row(message));
+    }
     let mut defaults = Vec::new();
     for (place, cell) in cells.iter().enumerate() {
         if *cell == Cell::Default {
@@ -161,6 +171,8 @@ struct Fields<'t, 'a> {
     cells: Vec<Cell<'a>>,
     given: Vec<bool>,
     broken: Vec<Violation>,
+    /// How many names are not columns, or were given before.
+    wrong_names: usize,
 }
 
 impl<'t> Fields<'t, '_> {
@@ -174,6 +186,16 @@ impl<'t> Fields<'t, '_> {
             cells: table.filled.iter().map(absent).collect(),
             given: vec![false; table.filled.len()],
             broken: Vec::new(),
+            wrong_names: 0,
+        }
+    }
+
+    /// Tells of a name that the row should not have, unless enough were told: a body may hold millions.
+    fn wrong_name(&mut self, name: &str, message: impl FnOnce(&str) -> String) {
+        self.wrong_names += 1;
+        if self.wrong_names <= SHOWN_NAMES {
+            let shown: String = printable(name).chars().take(SHOWN_CHARS).collect();
+            self.breaks(&shown, Rule::Shape, message(&shown));
         }
     }
 
@@ -199,13 +221,14 @@ impl<'de> Visitor<'de> for &mut Fields<'_, 'de> {
             let value: &'de RawValue = fields.next_value()?;
             let columns = &self.table.json.columns;
             let Some(place) = columns.iter().position(|column| column.name == name) else {
-                let shown: String = printable(&name).chars().take(SHOWN_CHARS).collect();
-                let message = format!("`{shown}` is not a column of {}", self.table.name());
-                self.breaks(&shown, Rule::Shape, message);
+                let table = self.table;
+                self.wrong_name(&name, |name| {
+                    format!("`{name}` is not a column of {}", table.name())
+                });
                 continue;
             };
             if std::mem::replace(&mut self.given[place], true) {
-                self.breaks(&name, Rule::Shape, format!("`{name}` is given twice"));
+                self.wrong_name(&name, |name| format!("`{name}` is given twice"));
                 continue;
             }
             match cell(value.get(), &columns[place]) {

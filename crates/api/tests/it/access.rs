@@ -162,6 +162,9 @@ fn the_rights_of_roles_sql_are_enough_and_no_others_are_needed() {
     }
     assert_eq!(count(&mut database.connect(), "hiring.hired_employees"), 1);
     assert_eq!(service.get(&format!("{EMPLOYEES}/1")).status, 200);
+    let update = format!("{EMPLOYEES}?on_duplicate=update");
+    let answer = service.send(&update, &headers[..1], rows.as_bytes());
+    assert_eq!((answer.status, &*answer.problem()), (500, "no-right"));
     let mut client = role
         .settings
         .connect(&Cancel::default())

@@ -208,3 +208,27 @@ fn only_what_is_named_is_taken() {
     assert_eq!(hiring.service.get("/healthz").status, 200);
     assert_eq!(hiring.service.get("/readyz").status, 200);
 }
+
+#[test]
+fn a_row_of_many_wrong_names_is_recorded_with_the_first_of_them_and_their_number() {
+    let hiring = Hiring::start();
+    let names: Vec<String> = (0..50_000).map(|name| format!("\"x{name}\": 1")).collect();
+    let row = employee(1).replace('}', &format!(", {}, \"id\": 2}}", names.join(", ")));
+    let answer = hiring.post(&format!("[{row}]"));
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    let broken = &answer.json()["outcomes"][0]["violations"];
+    let broken = broken.as_array().expect("violations");
+    assert_eq!(
+        broken[0]["message"],
+        "`x0` is not a column of hiring.hired_employees"
+    );
+    let messages = broken.iter().map(|broken| broken["message"].as_str());
+    let more = "49981 more names are not columns, or are given twice";
+    assert_eq!(messages.filter(|message| *message == Some(more)).count(), 1);
+    let rejects = "SELECT raw FROM hiring.extrato_reject";
+    let raws = hiring.database.connect().query(rejects, &[]);
+    let raws = raws.expect("rejects");
+    assert_eq!(raws.len(), broken.len());
+    assert!(raws.len() < 30, "{}", raws.len());
+    assert!(raws.iter().all(|raw| raw.get::<_, &str>(0) == row));
+}

@@ -1,0 +1,49 @@
+//! Why a model gave nothing, as a client is told it.
+
+use std::io::{Error, ErrorKind};
+
+use axum::http::StatusCode;
+use dataset::failure::{Failure, Kind};
+
+use crate::problem::Problem;
+
+/// A version that is asked for and not kept.
+pub(crate) fn gone() -> Problem {
+    Problem::new(
+        StatusCode::GONE,
+        "version-gone",
+        "the rows of this version are not kept any more: begin with the first page again",
+    )
+}
+
+/// A model that could not be computed; what it is stands in the log.
+pub(crate) fn problem(error: &anyhow::Error) -> Problem {
+    tracing::error!("a model could not be computed: {error:#}");
+    match Failure::kind_of(error) {
+        Some(Kind::Connection) => Problem::busy(
+            "the database gives no answer, or the service's role may not read a table: try again later; the log of the service \
+             says why",
+        ),
+        Some(Kind::Interrupted) => Problem::busy("the service stops: try again later"),
+        _ if is_full(error) => Problem::busy(
+            "the service has no room on its disk for what the model gives: try again later; its log names the file",
+        ),
+        _ => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "model-failed",
+            "the model could not be computed: the log of the service says why; `extrato check` and `extrato transform` say \
+             it too",
+        ),
+    }
+}
+
+/// Whether an error is that a disk has no room.
+pub(crate) fn is_full(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    causes.any(|error: &Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        )
+    })
+}
