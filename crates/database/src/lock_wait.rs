@@ -88,7 +88,7 @@ pub fn lock_tables(
 /// whom it waits. The size of a table is such a thing.
 ///
 /// # Errors
-/// Those of `ask`.
+/// The server's; those of `ask`.
 pub(crate) fn told<C: GenericClient, T>(
     client: &mut C,
     tables: &[String],
@@ -96,7 +96,8 @@ pub(crate) fn told<C: GenericClient, T>(
 ) -> anyhow::Result<T> {
     let holders = match tables.is_empty() {
         true => Vec::new(),
-        false => asked(client, tables, LockMode::AccessShare),
+        // What fails here, as for want of a right, ends the client's transaction: it is told rather than what comes of it.
+        false => holders(client, tables, LockMode::AccessShare)?,
     };
     match holders.is_empty() {
         true => ask(client),
