@@ -118,6 +118,13 @@ pub(crate) fn query(uri: &Uri) -> Result<(Page, BTreeMap<String, String>), Probl
         page.offset = Some(number("offset", offset, u64::MAX)?);
     }
     page.version = values.remove("version");
+    let is_tag = |text: &String| {
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        text.len() == 32 && text.bytes().all(is_digit)
+    };
+    if !page.version.as_ref().is_none_or(is_tag) {
+        return bad("`version` is not one that an answer's `next` has".to_owned());
+    }
     Ok((page, values))
 }
 
