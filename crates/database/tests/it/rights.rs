@@ -121,3 +121,17 @@ fn one_connection_reads_all_where_the_role_has_no_other() {
     assert!(error.contains("--max-connections 1"), "{error}");
     snapshot.release().unwrap();
 }
+
+#[test]
+fn a_schema_that_was_not_granted_is_named() {
+    let database = Database::create();
+    database.connect().batch_execute(TABLE).unwrap();
+    let role = Role::create(&database, "GRANT SELECT ON s.t TO {role}");
+    let error = take(&role.settings, &["id"]).err().unwrap();
+    let message = format!("{error:#}");
+    assert!(
+        message.contains("permission denied for schema s"),
+        "{message}"
+    );
+    assert_eq!(database::exit_code(&error), Kind::Connection.exit_code());
+}
