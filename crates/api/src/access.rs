@@ -53,18 +53,18 @@ impl Caller {
         let Some(scopes) = &self.scopes else {
             return Ok(());
         };
+        if scopes.iter().any(|scope| scope.covers(dataset, right)) {
+            return Ok(());
+        }
         let needed = Scope {
             dataset: dataset.to_owned(),
             right,
         };
-        match scopes.iter().any(|scope| scope.covers(dataset, right)) {
-            true => Ok(()),
-            false => Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "out-of-scope",
-                format!("the key is not for this: it needs the scope {needed}"),
-            )),
-        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "out-of-scope",
+            format!("the key is not for this: it needs the scope {needed}"),
+        ))
     }
 }
 

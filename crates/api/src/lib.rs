@@ -40,6 +40,7 @@ mod table;
 mod tls;
 #[cfg(feature = "fuzzing")]
 pub mod trial;
+mod waiting;
 
 pub use options::{Limits, ServeOptions};
 pub use serve::serve;

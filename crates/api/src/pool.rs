@@ -1,7 +1,6 @@
 //! Sessions of the database: some at most, each lent to one transaction at a time, opened when they are needed.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use database::Settings;
@@ -14,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::options::Limits;
 use crate::problem::Problem;
 use crate::table::{LiveColumn, ServedTable};
+use crate::waiting::Waiters;
 
 /// How many statements a session keeps prepared; beyond them it begins anew.
 const MOST_STATEMENTS: usize = 256;
@@ -71,7 +71,7 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     pub(crate) sessions: usize,
     free: Mutex<Vec<Session>>,
-    waiting: AtomicUsize,
+    waiting: Waiters,
     limits: Limits,
     /// The statements that begin the transaction of a request that inserts.
     opening: String,
@@ -103,15 +103,6 @@ impl Lent {
     }
 }
 
-/// Counts a request that waits, for as long as it does.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Pool {
     /// A pool of so many sessions, none of which is open yet.
     pub(crate) fn new(
@@ -126,7 +117,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(sessions)),
             sessions,
             free: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            waiting: Waiters::default(),
             limits,
             opening,
             metrics,
@@ -155,12 +146,11 @@ impl Pool {
     }
 
     async fn lend_within(self: &Arc<Self>, share: Option<Arc<Semaphore>>) -> Result<Lent, Problem> {
-        let waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.limits.waiting {
-            return Err(Problem::busy(
+        let waiting = self.waiting.enter(self.limits.waiting).ok_or_else(|| {
+            Problem::busy(
                 "too many requests wait for the database: nothing was inserted, try again later",
-            ));
-        }
+            )
+        })?;
         let permits = async {
             let of_share = match share {
                 Some(share) => Some(share.acquire_owned().await?),
@@ -194,7 +184,7 @@ impl Pool {
     /// How many sessions are lent at this moment, and how many requests wait for one.
     pub(crate) fn lent_and_waiting(&self) -> (usize, usize) {
         let lent = self.sessions - self.permits.available_permits();
-        (lent, self.waiting.load(Ordering::Relaxed))
+        (lent, self.waiting.count())
     }
 
     /// Forgets the sessions that nobody uses: after a restart of the server none of them works.

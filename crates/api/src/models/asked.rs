@@ -8,7 +8,7 @@ use transform::Format;
 
 use crate::media;
 use crate::problem::Problem;
-use crate::read::words::decoded;
+use crate::read::words::pairs;
 
 /// How many rows a page of JSON has unless the request says.
 const ROWS_OF_PAGE: u64 = 1_000;
@@ -93,10 +93,8 @@ impl Page {
 pub(crate) fn query(uri: &Uri) -> Result<(Page, BTreeMap<String, String>), Problem> {
     let bad = |detail: String| Err(Problem::bad("bad-query", detail));
     let (mut page, mut values) = (Page::default(), BTreeMap::new());
-    let pairs = uri.query().unwrap_or_default().split('&');
-    for pair in pairs.filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decoded(name)?, decoded(value)?);
+    for pair in pairs(uri) {
+        let (_, name, value) = pair?;
         if values.insert(name.clone(), value).is_some() {
             return bad(format!("`{name}` is given twice"));
         }

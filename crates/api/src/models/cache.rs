@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::models::output::Output;
 use crate::problem::Problem;
+use crate::waiting::Waiters;
 
 /// How many outputs are kept.
 const MOST_OUTPUTS: usize = 64;
@@ -43,7 +43,7 @@ impl Slot {
 /// Outputs by what was asked.
 pub(crate) struct Cache<Key> {
     slots: Mutex<HashMap<Key, Arc<Slot>>>,
-    waiting: AtomicUsize,
+    waiting: Waiters,
     one_by_one: Arc<Semaphore>,
 }
 
@@ -51,18 +51,9 @@ impl<Key> Default for Cache<Key> {
     fn default() -> Self {
         Self {
             slots: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+            waiting: Waiters::default(),
             one_by_one: Arc::new(Semaphore::new(1)),
         }
-    }
-}
-
-/// Counts a request that waits, for as long as it does.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -92,12 +83,9 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
         if let Some(output) = newest() {
             return Ok(output);
         }
-        let _waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
-            return Err(Problem::busy(
-                "too many requests wait for what models give: try again later",
-            ));
-        }
+        let _waiting = self.waiting.enter(MOST_WAITING).ok_or_else(|| {
+            Problem::busy("too many requests wait for what models give: try again later")
+        })?;
         let too_long =
             |_| Problem::busy("the model is computed still, or waits for others: try again later");
         let waits_until = tokio::time::Instant::now() + LONGEST_WAIT;

@@ -36,8 +36,8 @@ pub(crate) struct Asked {
 /// What is computed of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum What {
-    /// What a model gives, as files of this name's end.
-    Model(String, &'static str),
+    /// What a model gives, in the file of this name.
+    Model(String),
     /// The page of all of them.
     Report,
 }
@@ -45,7 +45,7 @@ pub(crate) enum What {
 /// The models of a dataset.
 pub(crate) struct ServedModels {
     /// The options that all of them would run with.
-    options: Options,
+    options: Arc<Options>,
     /// How often rows came in through the service.
     changes: AtomicU64,
 }
@@ -54,7 +54,7 @@ impl ServedModels {
     /// The models of a dataset whose tables are in a schema.
     pub(crate) fn of(options: Options) -> Self {
         Self {
-            options,
+            options: Arc::new(options),
             changes: AtomicU64::new(0),
         }
     }
@@ -107,13 +107,8 @@ impl Models {
         format: Format,
         version: Option<&str>,
     ) -> Result<Arc<Output>, Problem> {
-        let name = dataset.models[0].name.clone();
-        let end = match format {
-            Format::Csv => "csv",
-            Format::JsonLines => "jsonl",
-            Format::Parquet => "parquet",
-        };
-        let key = asked(&dataset, What::Model(name, end));
+        let file = format!("{}.{format}", dataset.models[0].name);
+        let key = asked(&dataset, What::Model(file));
         match version {
             Some(tag) => self.cache.of_tag(&key, tag).ok_or_else(gone),
             None => self.fresh(key, dataset, Some(format)).await,
@@ -142,14 +137,15 @@ impl Models {
             output.made.elapsed() < self.fresh_for
                 && output.changes == served.changes.load(Ordering::Acquire)
         };
-        let options = Options {
-            dataset,
-            ..served.options.clone()
-        };
+        let usual = Arc::clone(&served.options);
         let (settings, cancel) = (self.settings.clone(), self.cancel.clone());
         let changes = served.changes.load(Ordering::Acquire);
         let cache = Arc::clone(&self.cache);
         let compute = move || {
+            let options = Options {
+                dataset,
+                ..(*usual).clone()
+            };
             let run = || match format {
                 Some(format) => of_model(&settings, options.clone(), format, &cancel),
                 None => of_report(&settings, options.clone(), &cancel),

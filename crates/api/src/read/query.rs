@@ -7,7 +7,7 @@ use crate::read::columns::ReadTable;
 use crate::read::condition::Condition;
 use crate::read::cursor::Cursor;
 use crate::read::order::Order;
-use crate::read::words::{decoded, parts, unquoted};
+use crate::read::words::{pairs, parts, unquoted};
 
 /// How many rows a page has unless the request says otherwise.
 pub(crate) const DEFAULT_ROWS: usize = 100;
@@ -47,10 +47,8 @@ impl Asked {
         };
         let mut after = None;
         let mut seen = Vec::new();
-        let pairs = uri.query().unwrap_or_default().split('&');
-        for pair in pairs.filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
+        for pair in pairs(uri) {
+            let (pair, name, value) = pair?;
             if name != "after" {
                 // A header has the query between these.
                 asked.same += &pair.replace('<', "%3C").replace('>', "%3E");

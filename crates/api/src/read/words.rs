@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use axum::http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::problem::Problem;
@@ -26,6 +27,15 @@ pub(crate) fn encoded(text: &str) -> String {
 pub(crate) fn decoded(text: &str) -> Result<String, Problem> {
     let text = text.replace('+', " ");
     decoded_segment(&text)
+}
+
+/// The parts of a query, each as it stands there, and its name and its value decoded.
+pub(crate) fn pairs(uri: &Uri) -> impl Iterator<Item = Result<(&str, String, String), Problem>> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((pair, decoded(name)?, decoded(value)?))
+    })
 }
 
 /// Decodes a segment of a path, in which `+` is itself.
