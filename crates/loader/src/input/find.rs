@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use database::Cancel;
 use dataset::Table;
 use dataset::failure::Kind;
 
 use crate::options::Options;
+use storage::place::Place;
 use storage::source::Source;
 
 /// The files of a table.
@@ -57,12 +59,12 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
     for table in &dataset.tables {
         let mut sources = Vec::new();
         for (_, pattern) in named.iter().filter(|(name, _)| *name == table.name) {
-            sources.extend(Source::named(pattern)?);
+            sources.extend(Source::named(pattern, &Cancel::default())?);
         }
         if sources.is_empty()
             && let Some(from) = from
         {
-            sources = Source::in_folder(from, &patterns(table))?;
+            sources = Source::in_folder(&Place::from(from.as_path()), &patterns(table))?;
         }
         if sources.is_empty() {
             continue;
