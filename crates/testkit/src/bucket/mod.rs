@@ -4,7 +4,9 @@
 //! and in a temporary folder. It ends with the process, however that ends. Tests look at the objects by the server's filer,
 //! which knows nothing of S3.
 
+mod faulty;
 mod filer;
+mod http;
 mod server;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use serde::Deserialize;
 
+pub use faulty::{Fault, Faulty};
 use server::Server;
 
 /// A bucket that is empty at first and removed at the end of the test.
@@ -60,11 +63,6 @@ impl Bucket {
         format!("s3://{}", self.name)
     }
 
-    /// The port of 127.0.0.1 on which its server speaks S3.
-    pub fn port(&self) -> u16 {
-        self.server.s3_port
-    }
-
     /// The variables that let a program do anything with it.
     pub fn variables(&self) -> Vec<(String, String)> {
         self.variables_of(Identity::Writer)
@@ -78,7 +76,7 @@ impl Bucket {
             Identity::Unknown => ("unknown", "secret of unknown"),
             Identity::WrongSecret => ("writer", "secret of reader"),
         };
-        let endpoint = format!("http://127.0.0.1:{}", self.port());
+        let endpoint = format!("http://127.0.0.1:{}", self.server.s3_port);
         [
             ("AWS_ENDPOINT_URL", &*endpoint),
             ("AWS_ALLOW_HTTP", "true"),
@@ -88,6 +86,11 @@ impl Bucket {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into()
+    }
+
+    /// A proxy of the test's own before its server, which does to requests what the test asks for.
+    pub fn faulty(&self) -> Faulty {
+        Faulty::before(self.server.s3_port, self.variables())
     }
 
     /// The keys of its objects and their sizes in bytes.
