@@ -124,7 +124,7 @@ impl Shop {
 
     /// A run over what was kept. Nothing tells it where the database is.
     fn run(&self, options: &Options) -> anyhow::Result<Report> {
-        transform::run_from_stage(&self.layer(), options, &Cancel::default())
+        transform::run_from_stage(self.layer(), options, &Cancel::default())
     }
 
     fn refused(&self, options: &Options, kind: Kind) -> String {

@@ -82,7 +82,7 @@ impl Source {
                 _ => by_auto.is_ok(),
             };
             let run = match from_layer {
-                true => transform::run_from_stage(&self.layer(), &options, &Cancel::default()),
+                true => transform::run_from_stage(self.layer(), &options, &Cancel::default()),
                 false => self.run(&options),
             };
             let ran = self.checked(run, expected.as_deref(), sql);
