@@ -1,5 +1,6 @@
 //! What there is of buckets in a program that was built without them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dataset::failure::Kind;
@@ -10,7 +11,10 @@ use super::store::Store;
 ///
 /// # Errors
 /// Always, of [`Kind::Usage`].
-pub(super) fn connect(bucket: &str) -> anyhow::Result<Arc<dyn Store>> {
+pub(super) fn connect(
+    bucket: &str,
+    _: &BTreeMap<String, String>,
+) -> anyhow::Result<Arc<dyn Store>> {
     Err(Kind::Usage.error(format!(
         "s3://{bucket}: this program was built without buckets: take one of a release or an image, or build it with \
          --features bucket"

@@ -1,5 +1,6 @@
 //! A bucket as the crate `object_store` reaches it. Its tasks run on a few threads of their own; whoever asks waits.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, OnceLock};
@@ -37,15 +38,18 @@ const CHECK_EVERY: Duration = Duration::from_millis(100);
 /// How many pieces of an object wait for who reads it; each has at most some tens of kilobytes.
 const AHEAD: usize = 64;
 
-/// Connects to a bucket, by what the environment and the files of Amazon's command line say. Nothing is sent yet.
+/// Connects to a bucket, by what these variables and the files of Amazon's command line say. Nothing is sent yet.
 ///
 /// # Errors
 /// [`Kind::Usage`] if they contradict themselves.
-pub(super) fn connect(bucket: &str) -> anyhow::Result<Arc<dyn Store>> {
+pub(super) fn connect(
+    bucket: &str,
+    variables: &BTreeMap<String, String>,
+) -> anyhow::Result<Arc<dyn Store>> {
     let failed = || format!("s3://{bucket}: the settings of the bucket make no sense");
     // One provider for all that speaks TLS here; that another was chosen before is no fault.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = profile::apply(AmazonS3Builder::from_env())?;
+    let mut builder = profile::builder(variables)?;
     builder = builder.with_bucket_name(bucket);
     let limits = [
         (ClientConfigKey::Timeout, REQUEST_TIMEOUT),

@@ -23,6 +23,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context;
 use database::Cancel;
 use dataset::failure::Kind;
 
@@ -301,14 +302,33 @@ impl Address {
     }
 }
 
-/// The bucket of this name; one for all who ask.
-fn connected(bucket: &str) -> anyhow::Result<Arc<dyn Store>> {
-    static CONNECTED: Mutex<BTreeMap<String, Arc<dyn Store>>> = Mutex::new(BTreeMap::new());
+static CONNECTED: Mutex<BTreeMap<String, Arc<dyn Store>>> = Mutex::new(BTreeMap::new());
+
+/// Connects to a bucket by these variables (`AWS_…`, and `HOME` for the files there) instead of those of the process, for all
+/// addresses in it that are parsed from now on.
+///
+/// # Errors
+/// [`Kind::Usage`] if the variables contradict themselves, or if this program knows no buckets.
+pub fn connect(bucket: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    let store = client::connect(bucket, variables)?;
     let mut connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(store) = connected.get(bucket) {
-        return Ok(Arc::clone(store));
+    connected.insert(bucket.to_owned(), store);
+    Ok(())
+}
+
+/// The bucket of this name; one for all who ask. What is not said otherwise is said by the process's environment, which is
+/// where all programs have the keys of their buckets.
+fn connected(bucket: &str) -> anyhow::Result<Arc<dyn Store>> {
+    let found = || {
+        let connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
+        connected.get(bucket).cloned()
+    };
+    if let Some(store) = found() {
+        return Ok(store);
     }
-    let store = client::connect(bucket)?;
-    connected.insert(bucket.to_owned(), Arc::clone(&store));
-    Ok(store)
+    let text = |text: std::ffi::OsString| text.into_string().ok();
+    let variables = std::env::vars_os();
+    let variables = variables.filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    connect(bucket, &variables.collect())?;
+    found().with_context(|| format!("no connection to {bucket}"))
 }

@@ -1,7 +1,6 @@
 //! Keys and addresses from the files that Amazon's command line writes: `~/.aws/credentials` and `~/.aws/config`.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 
@@ -17,17 +16,27 @@ const SETTINGS: [(&str, AmazonS3ConfigKey); 5] = [
     ("endpoint_url", AmazonS3ConfigKey::Endpoint),
 ];
 
-/// Adds what the profile of `AWS_PROFILE`, or else `default`, says and the environment doesn't. A key is taken from one place
-/// with all its parts.
+/// What the variables `AWS_…` say, and what the profile of `AWS_PROFILE`, or else `default`, says beside them. A key is taken from
+/// one place with all its parts.
 ///
 /// # Errors
 /// [`Kind::Usage`] if the profile that `AWS_PROFILE` names is in neither file.
-pub(super) fn apply(mut builder: AmazonS3Builder) -> anyhow::Result<AmazonS3Builder> {
-    let named = env::var("AWS_PROFILE").ok();
-    let name = named.as_deref().unwrap_or("default");
+pub(super) fn builder(variables: &BTreeMap<String, String>) -> anyhow::Result<AmazonS3Builder> {
+    let mut builder = AmazonS3Builder::new();
+    for (name, value) in variables
+        .iter()
+        .filter(|(name, _)| name.starts_with("AWS_"))
+    {
+        // What is not known is for other programs.
+        if let Ok(key) = name.to_ascii_lowercase().parse() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let named = variables.get("AWS_PROFILE");
+    let name = named.map_or("default", String::as_str);
     let read = |variable: &str, file: &str| {
-        let path = env::var_os(variable).map(PathBuf::from);
-        let home = env::var_os("HOME").map(PathBuf::from);
+        let path = variables.get(variable).map(PathBuf::from);
+        let home = variables.get("HOME").map(PathBuf::from);
         let path = path.or_else(|| Some(home?.join(".aws").join(file)));
         fs::read_to_string(path?).ok()
     };
