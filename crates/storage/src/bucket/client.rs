@@ -11,7 +11,7 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
