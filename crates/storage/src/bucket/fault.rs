@@ -72,7 +72,7 @@ fn unanswered(said: &str, code: &str) -> String {
             Some((before, _)) => before.trim_end_matches(": ").to_owned(),
             None => said.to_owned(),
         },
-        code => format!("{code}, which the server went on to say after several requests"),
+        code => code.to_owned(),
     }
 }
 

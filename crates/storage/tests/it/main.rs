@@ -1,0 +1,6 @@
+//! Tests of the public interface, against a real S3 server.
+
+#[cfg(feature = "bucket")]
+mod bucket;
+#[cfg(feature = "bucket")]
+mod publishing;
