@@ -7,6 +7,7 @@ mod db;
 mod diagram;
 mod init;
 mod job;
+mod latest;
 mod manual;
 mod pipeline;
 mod preview;
@@ -79,6 +80,8 @@ enum Command {
     Transform(transform::cli::TransformArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
     Verify(transform::cli::VerifyArgs),
+    #[command(after_help = latest::EXAMPLES)]
+    Latest(latest::LatestArgs),
     #[command(after_help = backup::cli::EXAMPLES)]
     Backup(backup::cli::BackupArgs),
     #[command(after_help = backup::cli::RESTORE_EXAMPLES)]
@@ -151,6 +154,7 @@ fn main() -> ExitCode {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
+            Command::Latest(arguments) => latest::run(&arguments, &terminal, &cancel),
             Command::Backup(arguments) => {
                 backups::backup(&arguments, &environment, &terminal, &cancel)
             }

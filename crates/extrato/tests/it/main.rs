@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod backups;
+#[cfg(feature = "bucket")]
+mod bucket;
 mod check;
 mod circles;
 mod determinism;

@@ -18,6 +18,7 @@ use object_store::{
     ClientConfigKey, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
     PutOptions, RetryConfig, UpdateVersion,
 };
+use reqwest::Url;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
@@ -63,9 +64,18 @@ pub(super) fn connect(
     let endpoint = endpoints
         .iter()
         .find_map(|key| builder.get_config_value(key));
-    // Who names such an address wants no TLS.
-    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
-        builder = builder.with_allow_http(true);
+    if let Some(endpoint) = endpoint {
+        let scheme = Url::parse(&endpoint).map(|url| url.scheme().to_owned());
+        match scheme.as_deref() {
+            Ok("https") => {}
+            // Who names such an address wants no TLS.
+            Ok("http") => builder = builder.with_allow_http(true),
+            _ => {
+                return Err(Kind::Usage.error(format!(
+                    "{endpoint} is not the address of a server of buckets: write https://HOST into AWS_ENDPOINT_URL"
+                )));
+            }
+        }
     }
     let retry = RetryConfig {
         max_retries: MAX_RETRIES,

@@ -68,10 +68,12 @@ fn unanswered(said: &str, code: &str) -> String {
         "" if said.contains("instance metadata") || said.contains("169.254.169.254") => {
             "there is no key for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE".to_owned()
         }
-        "" => match said.split_once("<?xml") {
-            Some((before, _)) => before.trim_end_matches(": ").to_owned(),
-            None => said.to_owned(),
-        },
+        // What caused it says most, before what a gateway says in a page of its own.
+        "" => {
+            let cause = said.rsplit(" error: ").next().unwrap_or(said);
+            let cause = cause.split(['<', '\n']).next().unwrap_or_default();
+            format!("the server gives no answer: {}", cause.trim_end_matches([' ', ':']))
+        }
         code => code.to_owned(),
     }
 }

@@ -261,8 +261,20 @@ impl Address {
     /// # Errors
     /// Those of the server.
     pub fn delete_all(&self) -> io::Result<()> {
+        self.delete_all_but(None)
+    }
+
+    /// Deletes all objects below it but the one of this name.
+    fn delete_all_but(&self, kept: Option<&str>) -> io::Result<()> {
+        let kept = kept.map(|name| self.join(name).key);
         let keys = self.list()?.into_iter().map(|meta| meta.key);
+        let keys = keys.filter(|key| Some(key) != kept.as_ref());
         self.store.delete(keys.collect(), &self.cancel)
+    }
+
+    /// Whether the run was interrupted.
+    fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
     }
 
     /// Checks that an object may have this key.

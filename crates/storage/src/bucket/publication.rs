@@ -10,6 +10,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind};
 
 use chrono::{SecondsFormat, Utc};
+use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +100,8 @@ pub(crate) struct Publication {
     former: Option<(Pointer, Option<String>)>,
     /// When the run began, by the server's clock.
     began: i64,
-    is_published: bool,
+    /// Whether its objects stay: it is published, or may be.
+    is_kept: bool,
     option: &'static str,
 }
 
@@ -136,7 +138,7 @@ impl Publication {
             name: run.to_owned(),
             former,
             began: 0,
-            is_published: false,
+            is_kept: false,
             option,
         };
         publication.began = marker.head().or_fail(Kind::Output, failed)?.modified;
@@ -188,21 +190,21 @@ impl Publication {
             former,
         };
         self.point(&pointer, condition)?;
-        self.is_published = true;
+        self.is_kept = true;
         self.sweep(&pointer, outdated);
         Ok(self.run.clone())
     }
 
     /// Writes the pointer, if it is what it was.
-    fn point(&self, pointer: &Pointer, condition: Condition) -> anyhow::Result<()> {
+    fn point(&mut self, pointer: &Pointer, condition: Condition) -> anyhow::Result<()> {
         let failed = || format!("cannot publish {}; what was there is as it was", self.place);
         let bytes = serde_json::to_vec(pointer).or_fail(Kind::Internal, failed)?;
-        let address = self.place.join(POINTER);
-        let Err(error) = address.put(bytes, condition) else {
+        let Err(error) = self.place.join(POINTER).put(bytes, condition) else {
             return Ok(());
         };
         // The server may have done what it did not say, and then it refuses to do it once more.
-        match self::pointer(&self.place) {
+        let now = self::pointer(&self.place);
+        match now {
             Ok(Some((now, _))) if now.folder == pointer.folder => Ok(()),
             Ok(now) if is_conflict(&error) => Err(Kind::Output.error(format!(
                 "another run{} published into {} while this one wrote, so this one is not published and its files are deleted: \
@@ -211,7 +213,19 @@ impl Publication {
                 self.place,
                 self.option
             ))),
-            _ => Err(error).or_fail(Kind::Output, failed),
+            _ if error.kind() == ErrorKind::PermissionDenied => {
+                Err(error).or_fail(Kind::Output, failed)
+            }
+            // It may still be done: then what it leads to has to be there.
+            _ => {
+                self.is_kept = true;
+                Err(error).or_fail(Kind::Output, || {
+                    format!(
+                        "whether {} is published is not known, and its files stay: ask `extrato latest {}`",
+                        self.run, self.place
+                    )
+                })
+            }
         }
     }
 
@@ -246,13 +260,14 @@ impl Publication {
 
 impl Drop for Publication {
     fn drop(&mut self) {
-        if self.is_published {
+        if self.is_kept {
             return;
         }
         self.run.forget();
-        // Also where the run was interrupted.
-        let run = self.run.clone().cancelled_by(&database::Cancel::default());
-        if let Err(error) = run.delete_all() {
+        // A request that an interrupt broke off may still be done by the server: then a later run finds what it wrote by this.
+        let kept = self.run.is_cancelled().then_some(manifest::RUN);
+        let run = self.run.clone().cancelled_by(&Cancel::default());
+        if let Err(error) = run.delete_all_but(kept) {
             tracing::warn!(%error, "{run} stays; a run after a day deletes it");
         }
     }

@@ -9,6 +9,7 @@ mod first_line;
 mod form;
 mod in_dialect;
 mod json_lines;
+mod latest;
 mod output;
 mod parquet;
 mod query;
@@ -30,6 +31,7 @@ use storage::place::{Place, reading};
 pub use database::Source;
 use error::cannot_read;
 pub(crate) use form::Form;
+pub use latest::Latest;
 use output::Output;
 pub(crate) use records::{fields, value};
 pub(crate) use rows::Rows;
@@ -43,6 +45,16 @@ pub use verified::{AgainstDatabase, Verified};
 pub fn verify(place: impl Into<Place>, cancel: &Cancel) -> anyhow::Result<Vec<Verified>> {
     let outputs = outputs(&place.into().cancelled_by(cancel))?;
     outputs.iter().map(|output| output.check(cancel)).collect()
+}
+
+/// Tells what lies at a place: a folder of partitions, a single file, or the outputs of several models. Nothing but manifests is
+/// read.
+///
+/// # Errors
+/// [`Kind::Usage`] if there is no output, [`Kind::Check`] if a manifest is damaged.
+pub fn latest(place: impl Into<Place>, cancel: &Cancel) -> anyhow::Result<Vec<Latest>> {
+    let outputs = outputs(&place.into().cancelled_by(cancel))?;
+    Ok(outputs.iter().map(Latest::of).collect())
 }
 
 /// Verifies the outputs at a place, and then compares each of the dataset's, row by row, with what its model's SELECT gives in

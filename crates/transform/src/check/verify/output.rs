@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
+use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use storage::manifest::{self, FileEntry};
 use storage::place::Place;
@@ -117,27 +118,30 @@ impl Output {
         let done = AtomicU64::new(0);
         let damaged = || damaged(&self.manifest);
         let summed = Summed::of(run).with_context(damaged)?;
-        let sums = files
-            .par_iter()
-            .map(|file| {
+        let check = || {
+            let checked = files.par_iter().map(|file| {
                 cancel.check()?;
-                let sums =
-                    self.check_file(file, listed.get(&file.path).copied(), &summed, cancel)?;
-                span.record(
-                    "rows",
-                    done.fetch_add(file.rows, Ordering::Relaxed) + file.rows,
-                );
+                let bytes = listed.get(&file.path).copied();
+                let sums = self.check_file(file, bytes, &summed, cancel)?;
+                let before = done.fetch_add(file.rows, Ordering::Relaxed);
+                span.record("rows", before + file.rows);
                 Ok(sums)
-            })
-            .try_reduce(
-                || summed.zero(),
-                |mut left, right| {
-                    left.iter_mut()
-                        .zip(right)
-                        .for_each(|(left, right)| *left = left.wrapping_add(right));
-                    anyhow::Ok(left)
-                },
-            )?;
+            });
+            let add = |mut left: Vec<i128>, right: Vec<i128>| {
+                let sums = left.iter_mut().zip(right);
+                sums.for_each(|(left, right)| *left = left.wrapping_add(right));
+                anyhow::Ok(left)
+            };
+            checked.try_reduce(|| summed.zero(), add)
+        };
+        let sums = match self.manifest.is_bucket() {
+            false => check()?,
+            // Each file is waited for longer than it is worked on.
+            true => {
+                let threads = ThreadPoolBuilder::new().num_threads(FILES_AT_ONCE);
+                threads.build()?.install(check)?
+            }
+        };
         let mut found = BTreeMap::new();
         for ((name, column), sum) in summed.0.iter().zip(sums) {
             if sum != column.expected {
@@ -216,6 +220,8 @@ impl Output {
     }
 }
 
+/// How many files are asked of a bucket at once.
+const FILES_AT_ONCE: usize = 32;
 /// Between two looks whether the run was interrupted, within one file.
 const CHECK_EVERY_ROWS: u64 = 1 << 16;
 

@@ -1,0 +1,52 @@
+//! `extrato latest`: where the latest output lies, for scripts that hand it to other programs.
+
+use database::Cancel;
+use storage::place::Place;
+use transform::check::verify;
+
+use crate::terminal::Terminal;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  extrato latest s3://lake/cards/movimento_flat        the folder of its latest run
+  extrato latest s3://lake/cards/movimento_flat --files
+                                                       each file of it
+  aws s3 sync \"$(extrato latest s3://lake/cards/movimento_flat)\" flat/
+  extrato latest s3://lake/cards --json | jq -r '.[].path'";
+
+/// Print where the latest output of a model lies
+///
+/// In a bucket each run has a folder of its own, and a pointer leads to the latest: whoever reads that folder, or those files, sees
+/// one whole run. On disk it is the output itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LatestArgs {
+    /// The place of a model's output, or that of several, as --out named it
+    #[arg(value_name = "PATH", default_value = transform::DEFAULT_OUT)]
+    path: Place,
+
+    /// Print each file instead of the folder
+    #[arg(long)]
+    files: bool,
+}
+
+pub(crate) fn run(
+    arguments: &LatestArgs,
+    terminal: &Terminal,
+    cancel: &Cancel,
+) -> anyhow::Result<()> {
+    let latest = verify::latest(&arguments.path, cancel)?;
+    terminal.answer(&latest, || {
+        let lines: Vec<String> = match arguments.files {
+            true => latest
+                .iter()
+                .flat_map(|output| &output.files)
+                .map(Place::to_string)
+                .collect(),
+            false => latest
+                .iter()
+                .map(|output| output.path.to_string())
+                .collect(),
+        };
+        lines.join("\n")
+    })
+}
