@@ -207,6 +207,17 @@ impl Place {
         }
     }
 
+    /// Deletes the file.
+    ///
+    /// # Errors
+    /// If it cannot be deleted, or, on disk, isn't there.
+    pub fn delete(&self) -> io::Result<()> {
+        match self {
+            Self::Disk(path) => fs::remove_file(path),
+            Self::Bucket(address) => address.delete(),
+        }
+    }
+
     /// All files below it, in no order; none if it isn't there.
     ///
     /// # Errors
@@ -215,14 +226,10 @@ impl Place {
         match self {
             Self::Disk(root) => files_below(root),
             Self::Bucket(address) => {
-                let begin = match address.key() {
-                    "" => 0,
-                    key => key.len() + 1,
-                };
                 let found = address.list()?.into_iter();
                 Ok(found
                     .map(|meta| Listed {
-                        path: meta.key[begin..].to_owned(),
+                        path: address.relative(&meta.key).to_owned(),
                         bytes: meta.bytes,
                     })
                     .collect())
@@ -365,3 +372,6 @@ impl Serialize for Place {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,13 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             (ErrorKind::PermissionDenied, denied(&place, code))
         }
+        Error::InvalidPath { source } => (
+            ErrorKind::InvalidData,
+            format!(
+                "an object below {place} has a name that cannot be read here ({source}): name the others one by one, or put them \
+                 below a prefix of their own"
+            ),
+        ),
         _ => (ErrorKind::NotConnected, unanswered(&said, code)),
     };
     let message = match between(&said, "<Message>", "</Message>") {
@@ -72,7 +79,7 @@ fn unanswered(said: &str, code: &str) -> String {
             Some((before, _)) => before.trim_end_matches(": ").to_owned(),
             None => said.to_owned(),
         },
-        code => format!("{code}, which the server went on to say after several requests"),
+        code => format!("the server answers {code}"),
     }
 }
 
