@@ -273,8 +273,8 @@ fn files_below(root: &Path) -> io::Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer and
-/// [`Kind::Refused`] if what is read changed meanwhile.
+/// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer,
+/// [`Kind::Refused`] if what is read changed meanwhile, and [`Kind::Usage`] if it may not be read.
 ///
 /// # Errors
 /// Where reading failed.
@@ -285,6 +285,9 @@ pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> 
         )),
         io::ErrorKind::NotConnected => {
             Kind::Connection.caused_by(error, format!("{place} cannot be read"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            Kind::Usage.caused_by(error, format!("{place} cannot be read"))
         }
         _ => kind.caused_by(error, format!("{place} cannot be read")),
     })

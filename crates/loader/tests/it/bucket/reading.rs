@@ -72,7 +72,8 @@ fn rows_rejects_and_ledger_are_those_of_a_folder() {
         panic!("two loads");
     };
     assert!(folder == bucket, "{folder:.2000?}\n{bucket:.2000?}");
-    assert_eq!(folder.0[2].len(), 120_000 - 120 - 40_000);
+    let good = |id: &u32| id % 1000 != 7 && id % 30 < 25;
+    assert_eq!(folder.0[2].len(), (1..=120_000).filter(good).count());
     assert_eq!(folder.2.len(), 5);
 }
 
