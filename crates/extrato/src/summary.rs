@@ -166,13 +166,10 @@ pub(crate) fn of_load(report: &loader::Report, around: Around) -> String {
         }
     }
     if let Some(rejects) = &report.rejects {
-        text += &format!("  rejects in {}\n", rejects.display());
+        text += &format!("  rejects in {rejects}\n");
     }
     for file in &report.earlier_rejects {
-        text += &format!(
-            "  rejects of an earlier load of the same files in {}\n",
-            file.display()
-        );
+        text += &format!("  rejects of an earlier load of the same files in {file}\n");
     }
     ended(&text, around)
 }

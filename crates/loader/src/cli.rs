@@ -1,6 +1,5 @@
 //! The arguments of `load`.
 
-use std::path::PathBuf;
 use std::thread;
 
 use bytesize::ByteSize;
@@ -56,14 +55,14 @@ pub struct LoadArgs {
     #[arg(long = "table", value_name = "TABLE=FILE", value_parser = table_file, help_heading = "Files")]
     pub tables: Vec<(String, String)>,
 
-    /// The folder for files of rejects
+    /// The folder for files of rejects, or s3://BUCKET/PREFIX
     #[arg(
         long,
-        value_name = "DIR",
+        value_name = "PLACE",
         default_value = "rejects",
         help_heading = "Rejects"
     )]
-    pub rejects: PathBuf,
+    pub rejects: Place,
 
     /// Keep rejects in files only, and not in the table extrato_reject
     #[arg(long, help_heading = "Rejects")]

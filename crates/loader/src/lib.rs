@@ -15,7 +15,7 @@
 //! let database = testkit::Database::create();
 //! let options = Options {
 //!     tables: vec![("departments".to_owned(), file.display().to_string())],
-//!     rejects: folder.path().join("rejects"),
+//!     rejects: folder.path().join("rejects").into(),
 //!     // One row of three is more than the tenth that may be rejected otherwise.
 //!     max_rejects: Some(RejectLimit::Rows(1)),
 //!     ..Options::new(Dataset::open("hiring")?)

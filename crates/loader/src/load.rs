@@ -18,8 +18,9 @@ use crate::target::{self, Target};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::files::{Run, begin, commit_with};
 use crate::write::ledger;
+use crate::write::left_rejects::Continued;
 use crate::write::refused_rows;
-use crate::write::rejects::{self, Continued, Rejects};
+use crate::write::rejects::{self, Rejects};
 
 /// Checks what can be checked before a database is asked: the options, and that there are files.
 ///
@@ -125,6 +126,7 @@ fn in_order(
         .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let continued = continued(client, options, load_id, &tables, &plans)?;
+    let rejects = options.rejects.clone().cancelled_by(cancel);
     let mut run = Run {
         options,
         cancel,
@@ -133,7 +135,7 @@ fn in_order(
         keys: KeySets::new(options.memory_bytes),
         unkeyed: false,
         index_seconds: 0.0,
-        rejects: Rejects::open(&options.rejects, load_id, &continued)?,
+        rejects: Rejects::open(&rejects, load_id, &continued)?,
         rows: Rows::default(),
     };
     let done = transaction(&mut run, client, &tables, &plans);
@@ -165,7 +167,7 @@ fn in_order(
             "{} of {} rows were rejected: see {}",
             run.rows.rejected,
             run.rows.read,
-            options.rejects.display()
+            options.rejects
         );
     }
     Ok(Report {
@@ -275,12 +277,10 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
         } else {
             run.rejects.flush()?;
         }
-        Ok(())
+        run.rejects.put()
     };
     if let Err(failed) = record() {
-        tracing::warn!(
-            "the rejects of this load could not be recorded in the database: {failed:#}"
-        );
+        tracing::warn!("the rejects of this load could not be recorded: {failed:#}");
     }
     let loaded = match run.options.commit_every {
         None => "nothing was loaded",
@@ -288,9 +288,9 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
             "what was committed stays, the rest was not loaded; the same load again goes on from there"
         }
     };
-    let seen = match run.rejects.is_empty() {
+    let seen = match run.rejects.is_empty() || !run.rejects.are_there() {
         true => String::new(),
-        false => format!("; see the rejects in {}", run.options.rejects.display()),
+        false => format!("; see the rejects in {}", run.options.rejects),
     };
     error.context(format!("load {}: {loaded}{seen}", run.load_id))
 }

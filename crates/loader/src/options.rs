@@ -1,6 +1,5 @@
 //! What to load, and how.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use dataset::Dataset;
@@ -28,8 +27,8 @@ pub struct Options {
     /// Files named for a table: a path, an address in a bucket, a pattern, or `-` for standard input. These tables are not looked for in
     /// the folder.
     pub tables: Vec<(String, String)>,
-    /// The folder for files of rejects.
-    pub rejects: PathBuf,
+    /// The folder, or the place in a bucket, for files of rejects.
+    pub rejects: Place,
     /// Whether rejects go into the table `extrato_reject` too.
     pub reject_table: bool,
     /// How many rejects a load may have; with more of them nothing is loaded. `None` allows a tenth of the rows of each
@@ -62,7 +61,7 @@ impl Options {
             dataset,
             from: None,
             tables: Vec::new(),
-            rejects: PathBuf::from("rejects"),
+            rejects: Place::Disk("rejects".into()),
             reject_table: true,
             max_rejects: None,
             on_duplicate: OnDuplicate::default(),

@@ -1,10 +1,10 @@
 //! What a load did.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use dataset::failure::Kind;
 use serde::Serialize;
+use storage::place::Place;
 
 /// What happened to the rows of a file, a table or a load: read = loaded + rejected + skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -61,10 +61,10 @@ pub struct Report {
     pub rows: Rows,
     /// What was loaded into each table, in foreign-key order.
     pub tables: Vec<TableReport>,
-    /// The folder that holds the rejects of this load; `None` if it has none.
-    pub rejects: Option<PathBuf>,
+    /// Where the rejects of this load are; `None` if it has none.
+    pub rejects: Option<Place>,
     /// The files that hold the rejects of earlier loads of the same files, whose rows this load did not judge again.
-    pub earlier_rejects: Vec<PathBuf>,
+    pub earlier_rejects: Vec<Place>,
     /// How long it took to add keys, foreign keys and indexes to tables that were made, and to collect statistics.
     pub index_seconds: f64,
     /// How long the whole run took.

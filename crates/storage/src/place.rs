@@ -207,6 +207,17 @@ impl Place {
         }
     }
 
+    /// Deletes the file.
+    ///
+    /// # Errors
+    /// If it cannot be deleted, or, on disk, isn't there.
+    pub fn delete(&self) -> io::Result<()> {
+        match self {
+            Self::Disk(path) => fs::remove_file(path),
+            Self::Bucket(address) => address.delete(),
+        }
+    }
+
     /// All files below it, in no order; none if it isn't there.
     ///
     /// # Errors
@@ -215,14 +226,10 @@ impl Place {
         match self {
             Self::Disk(root) => files_below(root),
             Self::Bucket(address) => {
-                let begin = match address.key() {
-                    "" => 0,
-                    key => key.len() + 1,
-                };
                 let found = address.list()?.into_iter();
                 Ok(found
                     .map(|meta| Listed {
-                        path: meta.key[begin..].to_owned(),
+                        path: address.relative(&meta.key).to_owned(),
                         bytes: meta.bytes,
                     })
                     .collect())
@@ -266,8 +273,8 @@ fn files_below(root: &Path) -> io::Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer and
-/// [`Kind::Refused`] if what is read changed meanwhile.
+/// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer,
+/// [`Kind::Refused`] if what is read changed meanwhile, and [`Kind::Usage`] if it may not be read.
 ///
 /// # Errors
 /// Where reading failed.
@@ -278,6 +285,9 @@ pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> 
         )),
         io::ErrorKind::NotConnected => {
             Kind::Connection.caused_by(error, format!("{place} cannot be read"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            Kind::Usage.caused_by(error, format!("{place} cannot be read"))
         }
         _ => kind.caused_by(error, format!("{place} cannot be read")),
     })
@@ -365,3 +375,6 @@ impl Serialize for Place {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,8 @@
 use std::io::{self, Cursor, Read};
 
 use dataset::encoding::{Decoder, Encoding};
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
+use storage::place::reading;
 
 use crate::input::foreign;
 
@@ -28,18 +29,18 @@ pub(crate) struct Decoded {
 /// one.
 ///
 /// # Errors
-/// [`Kind::Refused`] if the bytes cannot be read; [`Kind::Mismatch`] if they are no text, or text in another encoding.
+/// [`Kind::Refused`] if the bytes cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if they are no text, or text in another encoding.
 pub(crate) fn decoded(
     name: &str,
     mut bytes: Box<dyn Read + Send>,
     declared: Encoding,
 ) -> anyhow::Result<Decoded> {
     let mut head = Vec::new();
-    bytes
+    let read = bytes
         .by_ref()
         .take(PIECE_BYTES as u64)
-        .read_to_end(&mut head)
-        .or_fail(Kind::Refused, || unreadable(name))?;
+        .read_to_end(&mut head);
+    reading(read, Kind::Refused, name)?;
     if let Some(what) = foreign::named(&head, declared) {
         return Err(Kind::Mismatch.error(format!("{name} is {what}")));
     }
@@ -76,11 +77,6 @@ pub(crate) fn decoded(
         offset: 0,
         notes,
     })
-}
-
-/// Says that a file cannot be read.
-pub(crate) fn unreadable(name: &str) -> String {
-    format!("{name} cannot be read or decompressed")
 }
 
 /// A reader that gives UTF-8, with [`Decoder::UNDECODABLE`] for what is not a character.

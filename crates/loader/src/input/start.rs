@@ -2,14 +2,13 @@
 
 use std::io::Read;
 
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use dataset::load_rules::LoadRules;
 use memchr::memchr2;
+use storage::place::reading;
 use values::first_record::first_record;
 use values::line_end::LineEnd;
 use values::records::{Grammar, Record, Records, Splitter, Torn};
-
-use crate::input::decode::unreadable;
 
 /// How many bytes are read at once until the first record is whole; twice as many then, and so on.
 const HEAD_BYTES: usize = 64 << 10;
@@ -34,7 +33,7 @@ impl Start {
     /// Reads until the first record is whole.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if the file cannot be read; [`Kind::Mismatch`] if its lines cannot be told from each other, or it has
+    /// [`Kind::Refused`] if the file cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if its lines cannot be told from each other, or it has
     /// fewer than are skipped.
     pub(crate) fn read(
         name: &str,
@@ -44,10 +43,8 @@ impl Start {
         let mut head = Vec::new();
         loop {
             let wanted = head.len().max(HEAD_BYTES);
-            let read = bytes
-                .take(wanted as u64)
-                .read_to_end(&mut head)
-                .or_fail(Kind::Refused, || unreadable(name))?;
+            let read = bytes.take(wanted as u64).read_to_end(&mut head);
+            let read = reading(read, Kind::Refused, name)?;
             let found = Self::of(&mut head, read < wanted, rules)
                 .map_err(|why| Kind::Mismatch.error(format!("{name} {why}")))?;
             if let Some(start) = found {

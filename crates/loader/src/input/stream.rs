@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ScopedJoinHandle};
 
 use database::Cancel;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
+use storage::place::reading;
 use values::records::{Noticed, Splitter};
 
 use crate::input::batch::Batch;
@@ -162,17 +163,12 @@ fn read(
 /// Reads until there are `wanted` bytes, or no more. Returns whether the file is at its end.
 fn fill(rest: &mut Rest, bytes: &mut Vec<u8>, wanted: usize) -> anyhow::Result<bool> {
     let missing = wanted.saturating_sub(bytes.len()) as u64;
-    let read = rest
-        .bytes
-        .by_ref()
-        .take(missing)
-        .read_to_end(bytes)
-        .or_fail(Kind::Refused, || {
-            format!(
-                "{}: after {} bytes it cannot be read or decompressed any further",
-                rest.name,
-                rest.offset + bytes.len() as u64
-            )
-        })?;
+    let read = rest.bytes.by_ref().take(missing).read_to_end(bytes);
+    let place = format_args!(
+        "{}, of which {} bytes were read,",
+        rest.name,
+        rest.offset + bytes.len() as u64
+    );
+    let read = reading(read, Kind::Refused, place)?;
     Ok((read as u64) < missing)
 }

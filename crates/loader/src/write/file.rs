@@ -28,7 +28,7 @@ use crate::options::RejectLimit;
 use crate::report::Rows;
 use crate::target::tables::{self, RowEvent};
 use crate::write::copy_sender::CopySender;
-use crate::write::rejects::{Place, Rejects};
+use crate::write::rejects::{Rejects, RowPlace};
 use crate::write::upsert::Upserts;
 use crate::write::waiting::{Waiting, WaitingRow};
 
@@ -271,7 +271,7 @@ impl FileLoad<'_> {
             }
             Verdict::Reject(violations) => {
                 progress.outcome.malformed += u64::from(malformed);
-                let place = Place {
+                let place = RowPlace {
                     file,
                     line: record.line,
                     byte_offset,
@@ -295,7 +295,7 @@ impl FileLoad<'_> {
     pub(super) fn reject(
         &mut self,
         outcome: &mut Outcome,
-        place: Place<'_>,
+        place: RowPlace<'_>,
         violations: &[Violation],
         raw: &str,
     ) -> anyhow::Result<()> {

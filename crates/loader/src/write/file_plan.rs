@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use database::Cancel;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::Client;
 
 use crate::input::find::TableFiles;
@@ -12,6 +12,7 @@ use crate::options::{OnDuplicate, Options};
 use crate::report::{FileReport, Rows};
 use crate::target::Target;
 use crate::write::ledger::{self, Before};
+use storage::place::reading;
 use storage::source::Source;
 use storage::sum::Sum;
 
@@ -127,9 +128,7 @@ fn has_rows(source: &Source, target: &Target) -> anyhow::Result<bool> {
     }
     let mut buffer = vec![0; LOOK_BYTES];
     loop {
-        let count = rest.bytes.read(&mut buffer).or_fail(Kind::Refused, || {
-            format!("{} cannot be read or decompressed", rest.name)
-        })?;
+        let count = reading(rest.bytes.read(&mut buffer), Kind::Refused, &rest.name)?;
         if count == 0 || is_row(&buffer[..count]) {
             return Ok(count > 0);
         }

@@ -341,6 +341,7 @@ pub(crate) fn commit_with(
         rejects.flush()?;
     }
     rejects.check_there()?;
+    rejects.put()?;
     client
         .batch_execute("COMMIT")
         .with_context(|| format!("cannot commit the rows in schema {}", options.schema))

@@ -9,7 +9,8 @@ use postgres::Client;
 use postgres::types::Type;
 
 use crate::report::Rows;
-use crate::write::rejects::{self, EarlierLoad};
+use crate::write::left_rejects::EarlierLoad;
+use crate::write::rejects;
 use storage::sum::Sum;
 
 /// The table that lists the files loaded.

@@ -1,17 +1,93 @@
-//! A file of rejects that an earlier load left: whose it is, how much of it is whole, and keeping it under another name.
+//! Files of rejects that earlier loads left: whose they are, how much of them is whole, and keeping that under another name.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use dataset::failure::{Kind, OrFail};
+use storage::file::OpenFile;
+use storage::place::Place;
 
 /// The line that begins a file of rejects.
 pub(super) const HEADER: &str =
     "load_id,table_name,file,line,byte_offset,column_name,rule,message,raw\n";
 
+/// An earlier load that did something of the files of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EarlierLoad {
+    pub(crate) id: i64,
+    /// How many rows of the table it rejected and recorded as done.
+    pub(crate) rejected: u64,
+}
+
+/// A table, and the earlier loads of files of it that this load leaves out or goes on from.
+pub(crate) struct Continued<'t> {
+    pub(crate) table: &'t str,
+    pub(crate) loads: Vec<EarlierLoad>,
+}
+
+/// The name of the file of a table's rejects.
+pub(super) fn file_name(table: &str) -> String {
+    // A table's name may hold characters that a file's cannot.
+    format!("{}.csv", table.replace(['/', '\0'], "_"))
+}
+
+/// The name of the file in which the rejects of a table of an earlier load are kept; `number` tells apart loads of the same
+/// id, as those of two schemas.
+fn kept_name(table: &str, load_id: i64, number: u32) -> String {
+    match number {
+        1 => file_name(&format!("{table}.load-{load_id}")),
+        number => file_name(&format!("{table}.load-{load_id}-{number}")),
+    }
+}
+
+/// Removes the files of rejects that earlier loads of these tables left at a place, unless this load goes on from theirs: then
+/// the rejects of the rows that are not judged again are kept as `<table>.load-<its id>.csv`. Returns the files that are kept.
+///
+/// # Errors
+/// [`Kind::Output`] if a file cannot be read, moved or removed, or one with a table's name doesn't hold rejects.
+pub(super) fn clear(place: &Place, tables: &[Continued<'_>]) -> anyhow::Result<Vec<Place>> {
+    let failed = || format!("cannot read the rejects in {place}");
+    let mut kept = Vec::new();
+    for Continued { table, loads } in tables {
+        let file = place.join(&file_name(table));
+        let left = match file.open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            opened => {
+                let done = |id| {
+                    let load = loads.iter().find(|load| load.id == id);
+                    load.map(|load| load.rejected)
+                };
+                let left = opened.and_then(|opened| read(opened, done));
+                Some(left.or_fail(Kind::Output, failed)?.ok_or_else(|| {
+                    Kind::Output.error(format!(
+                        "{file} is not a file of rejects and would be overwritten: name another place with --rejects"
+                    ))
+                })?)
+            }
+        };
+        if let Some(left) = left {
+            keep(&file, &left, |number| {
+                place.join(&kept_name(table, left.load_id.unwrap_or_default(), number))
+            })?;
+        }
+        for load in loads {
+            for number in 1.. {
+                let file = place.join(&kept_name(table, load.id, number));
+                if !file.is_file().or_fail(Kind::Output, failed)? {
+                    break;
+                }
+                kept.push(file);
+            }
+        }
+    }
+    Ok(kept)
+}
+
 /// What was found in a file of rejects.
-pub(super) struct LeftRejects {
+struct LeftRejects {
     /// The load that wrote it, if that is one to be kept.
-    pub(super) load_id: Option<i64>,
+    load_id: Option<i64>,
     /// Where the rejects end that are to be kept, in bytes from the file's beginning; `None` if there are none.
     end: Option<u64>,
 }
@@ -23,10 +99,7 @@ pub(super) struct LeftRejects {
 ///
 /// # Errors
 /// If the file cannot be read.
-pub(super) fn read(
-    file: File,
-    done: impl Fn(i64) -> Option<u64>,
-) -> io::Result<Option<LeftRejects>> {
+fn read(file: impl Read, done: impl Fn(i64) -> Option<u64>) -> io::Result<Option<LeftRejects>> {
     let mut file = BufReader::new(file);
     let mut record = Vec::new();
     (&mut file)
@@ -90,21 +163,44 @@ fn id_of(record: &[u8]) -> Option<i64> {
 ///
 /// # Errors
 /// If the file cannot be cut, moved or removed.
-pub(super) fn keep(
-    path: &Path,
-    left: &LeftRejects,
-    name: impl Fn(u32) -> PathBuf,
-) -> io::Result<()> {
+fn keep(file: &Place, left: &LeftRejects, name: impl Fn(u32) -> Place) -> anyhow::Result<()> {
+    let failed = || format!("cannot move or remove {file}");
     let Some(end) = left.end else {
-        return fs::remove_file(path);
+        return file.delete().or_fail(Kind::Output, failed);
     };
+    let mut number = 1;
+    while name(number).is_file().or_fail(Kind::Output, failed)? {
+        number += 1;
+    }
+    let free = name(number);
+    let moved = match (file, &free) {
+        (Place::Disk(path), Place::Disk(free)) => {
+            cut(path, end).and_then(|()| fs::rename(path, free))
+        }
+        _ => {
+            let kept = file.open().or_fail(Kind::Output, failed)?.take(end);
+            copy(kept, &free)?;
+            file.delete()
+        }
+    };
+    moved.or_fail(Kind::Output, failed)
+}
+
+/// Cuts off what is behind the end.
+fn cut(path: &Path, end: u64) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
-    if file.metadata()?.len() != end {
-        file.set_len(end)?;
+    match file.metadata()?.len() == end {
+        true => Ok(()),
+        false => file.set_len(end),
     }
-    let free = (1..).map(name).find(|name| !name.exists());
-    match free {
-        Some(free) => fs::rename(path, free),
-        None => Ok(()),
-    }
+}
+
+/// Writes rejects to a place.
+///
+/// # Errors
+/// [`Kind::Output`].
+pub(super) fn copy(mut rejects: impl Read, place: &Place) -> anyhow::Result<()> {
+    let mut file = OpenFile::create(place)?;
+    io::copy(&mut rejects, &mut file).or_fail(Kind::Output, || format!("cannot write {place}"))?;
+    file.finish(String::new(), 0).map(drop)
 }

@@ -5,7 +5,7 @@ pub(crate) mod file;
 pub(crate) mod file_plan;
 pub(crate) mod files;
 pub(crate) mod ledger;
-mod left_rejects;
+pub(crate) mod left_rejects;
 mod own_parents;
 pub(crate) mod reasons;
 pub(crate) mod refused_rows;

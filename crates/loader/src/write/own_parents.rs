@@ -16,7 +16,7 @@ use crate::keys::check::{Kinship, OwnParents, Verdict};
 use crate::rules::key::Key;
 use crate::write::copy_sender::CopySender;
 use crate::write::file::{FileLoad, Progress};
-use crate::write::rejects::Place;
+use crate::write::rejects::RowPlace;
 use crate::write::waiting::WaitingRow;
 
 impl FileLoad<'_> {
@@ -48,7 +48,7 @@ impl FileLoad<'_> {
         for (row, _) in rows.iter().zip(is_done).filter(|(_, done)| !done) {
             match self.keys.check_again(&row.keys, OwnParents::AreMissing) {
                 Verdict::Reject(violations) => {
-                    let place = Place {
+                    let place = RowPlace {
                         file,
                         line: row.line,
                         byte_offset: row.byte_offset,

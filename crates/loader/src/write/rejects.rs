@@ -1,4 +1,7 @@
-//! Rejects: each broken rule of each refused row, in `DIR/<table>.csv` and in the table `extrato_reject`.
+//! Rejects: each broken rule of each refused row, in `PLACE/<table>.csv` and in the table `extrato_reject`.
+//!
+//! Files are written on disk as rows are refused. Where their place is in a bucket, whose objects cannot grow, that is a folder of
+//! the load's own, and they are put into the bucket whole, before each commit and at the end.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,9 +19,11 @@ use values::text;
 use crate::input::find::TableFiles;
 use crate::options::{DEFAULT_MAX_REJECTS, Options};
 use crate::report::Rows;
-use crate::write::left_rejects::{self, HEADER};
+use crate::write::left_rejects::{self, Continued, HEADER, file_name};
 use crate::write::reasons::{self, Reasons};
+use storage::place::Place;
 use storage::source::Source;
+use tempfile::TempDir;
 
 /// The table that holds the rejects.
 pub(crate) const TABLE: &str = "extrato_reject";
@@ -40,7 +45,7 @@ pub(crate) fn create_sql(schema: &str) -> String {
 
 /// Where a record is in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place<'a> {
+pub(crate) struct RowPlace<'a> {
     /// The file, as it was named.
     pub file: &'a str,
     /// The physical line that the record begins on, from 1.
@@ -51,31 +56,21 @@ pub(crate) struct Place<'a> {
 
 /// Writes rejects into files, and from these into the table.
 pub(crate) struct Rejects {
-    folder: PathBuf,
+    place: Place,
+    /// The folder of this load's own for what goes into a bucket.
+    own_folder: Option<TempDir>,
     load_id: i64,
     /// The files of the loads that this one goes on from.
-    kept: Vec<PathBuf>,
+    kept: Vec<Place>,
     files: BTreeMap<String, Out>,
-}
-
-/// An earlier load that did something of the files of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EarlierLoad {
-    pub(crate) id: i64,
-    /// How many rows of the table it rejected and recorded as done.
-    pub(crate) rejected: u64,
-}
-
-/// A table, and the earlier loads of files of it that this load leaves out or goes on from.
-pub(crate) struct Continued<'t> {
-    pub(crate) table: &'t str,
-    pub(crate) loads: Vec<EarlierLoad>,
 }
 
 struct Out {
     path: PathBuf,
     file: BufWriter<File>,
     written: u64,
+    /// How many bytes of the file are in the bucket.
+    put: u64,
     /// How many bytes of the file are in the table, in the running transaction.
     published: u64,
     /// How many bytes of the file are in the table, in committed transactions.
@@ -97,59 +92,32 @@ impl Out {
 }
 
 impl Rejects {
-    /// Opens the rejects of the load `load_id` in `folder`, which is made if needed. A file of rejects that an earlier
-    /// load of one of these tables left there is removed, unless this load goes on from that one: then the rejects of the
-    /// rows that are not judged again are kept as `<table>.load-<its id>.csv`.
+    /// Opens the rejects of the load `load_id` at a place, which is made if needed, and clears it of those that earlier loads of
+    /// these tables left there: see [`left_rejects::clear`].
     ///
     /// # Errors
-    /// [`Kind::Output`] if the folder cannot be written, or holds a file with a table's name that doesn't hold
-    /// rejects.
+    /// [`Kind::Output`] if nothing can be written there, or a file with a table's name doesn't hold rejects.
     pub(crate) fn open(
-        folder: &Path,
+        place: &Place,
         load_id: i64,
         tables: &[Continued<'_>],
     ) -> anyhow::Result<Self> {
-        let failed = || format!("cannot write rejects into {}", folder.display());
-        fs::create_dir_all(folder).or_fail(Kind::Output, failed)?;
-        let mut kept = Vec::new();
-        for Continued { table, loads } in tables {
-            let path = path_of(folder, table);
-            if let Ok(file) = File::open(&path) {
-                let done = |id| {
-                    let load = loads.iter().find(|load| load.id == id);
-                    load.map(|load| load.rejected)
-                };
-                let left = left_rejects::read(file, done)
-                    .or_fail(Kind::Output, failed)?
-                    .ok_or_else(|| {
-                        Kind::Output.error(format!(
-                            "{} is not a file of rejects and would be overwritten: name another folder with --rejects",
-                            path.display()
-                        ))
-                    })?;
-                match left.load_id {
-                    Some(former) => left_rejects::keep(&path, &left, |number| {
-                        path_of(folder, &kept_name(table, former, number))
-                    }),
-                    None => fs::remove_file(&path),
-                }
-                .or_fail(Kind::Output, failed)?;
-            }
-            let of_table = loads.iter().flat_map(|load| {
-                let names = (1..).map(move |number| kept_name(table, load.id, number));
-                names
-                    .map(|name| path_of(folder, &name))
-                    .take_while(|path| path.exists())
-            });
-            kept.extend(of_table);
+        let failed = || format!("cannot write rejects into {place}");
+        let own_folder = match place {
+            Place::Disk(folder) => fs::create_dir_all(folder).map(|()| None),
+            Place::Bucket(_) => tempfile::tempdir().map(Some),
         }
-        // A folder that cannot be written should be known before the first row is read.
-        let probe = folder.join(".extrato-probe");
-        File::create(&probe)
-            .and_then(|_| fs::remove_file(&probe))
+        .or_fail(Kind::Output, failed)?;
+        let kept = left_rejects::clear(place, tables)?;
+        // A place that cannot be written to should be known before the first row is read.
+        let probe = place.join(".extrato-probe");
+        probe
+            .write(&[])
+            .and_then(|()| probe.delete())
             .or_fail(Kind::Output, failed)?;
         Ok(Self {
-            folder: folder.to_owned(),
+            place: place.clone(),
+            own_folder,
             load_id,
             kept,
             files: BTreeMap::new(),
@@ -163,7 +131,7 @@ impl Rejects {
     pub(crate) fn write(
         &mut self,
         table: &str,
-        place: Place<'_>,
+        place: RowPlace<'_>,
         violation: &Violation,
         raw: &str,
     ) -> anyhow::Result<()> {
@@ -188,7 +156,9 @@ impl Rejects {
         }
         line.push(b'\n');
         if !self.files.contains_key(table) {
-            let path = path_of(&self.folder, table);
+            let folder = self.own_folder.as_ref().map(TempDir::path);
+            let folder = folder.or(self.place.path()).unwrap_or(Path::new(""));
+            let path = folder.join(file_name(table));
             // Read again through the same opening, so that a file without a name can still be recorded.
             let file = File::options()
                 .read(true)
@@ -204,6 +174,7 @@ impl Rejects {
                 path,
                 file,
                 written: HEADER.len() as u64,
+                put: 0,
                 published: HEADER.len() as u64,
                 committed: HEADER.len() as u64,
                 file_name: place.file.to_owned(),
@@ -294,7 +265,7 @@ impl Rejects {
     }
 
     /// The files that hold rejects of the loads that this one goes on from.
-    pub(crate) fn kept(&self) -> &[PathBuf] {
+    pub(crate) fn kept(&self) -> &[Place] {
         &self.kept
     }
 
@@ -328,6 +299,36 @@ impl Rejects {
             })?;
         }
         Ok(())
+    }
+
+    /// Puts the files of rejects that grew since the last time into the bucket, if their place is in one. They are
+    /// [flushed](Self::flush) by then.
+    ///
+    /// # Errors
+    /// [`Kind::Output`].
+    pub(crate) fn put(&mut self) -> anyhow::Result<()> {
+        if self.own_folder.is_none() {
+            return Ok(());
+        }
+        for (table, out) in self
+            .files
+            .iter_mut()
+            .filter(|(_, out)| out.put < out.written)
+        {
+            let place = self.place.join(&file_name(table));
+            let file = File::open(&out.path);
+            let file = file.or_fail(Kind::Output, || {
+                format!("cannot read {} again", out.path.display())
+            })?;
+            left_rejects::copy(file, &place)?;
+            out.put = out.written;
+        }
+        Ok(())
+    }
+
+    /// Whether all rejects are where they belong.
+    pub(crate) fn are_there(&self) -> bool {
+        self.own_folder.is_none() || self.files.values().all(|out| out.put == out.written)
     }
 
     /// Checks that nobody has removed the files of rejects since this load began.
@@ -386,39 +387,26 @@ impl Rejects {
     }
 }
 
-/// The file of a table's rejects.
-pub(crate) fn path_of(folder: &Path, table: &str) -> PathBuf {
-    // A table's name may hold characters that a file's cannot.
-    folder.join(format!("{}.csv", table.replace(['/', '\0'], "_")))
-}
-
-/// The name under which the rejects of a table of an earlier load are kept; `number` tells apart loads of the same id,
-/// as those of two schemas.
-fn kept_name(table: &str, load_id: i64, number: u32) -> String {
-    match number {
-        1 => format!("{table}.load-{load_id}"),
-        number => format!("{table}.load-{load_id}-{number}"),
-    }
-}
-
 /// Refuses to read a file that the rejects would be written over.
 ///
 /// # Errors
 /// [`Kind::Usage`] with the way out.
-pub(crate) fn refuse_inputs(folder: &Path, inputs: &[TableFiles]) -> anyhow::Result<()> {
+pub(crate) fn refuse_inputs(place: &Place, inputs: &[TableFiles]) -> anyhow::Result<()> {
+    let sources = || inputs.iter().flat_map(|inputs| &inputs.sources);
     for of_table in inputs {
-        let Ok(rejects) = path_of(folder, &of_table.table).canonicalize() else {
-            continue;
+        let rejects = place.join(&file_name(&of_table.table));
+        let is_same = |source: &&Source| match (source, &rejects) {
+            (Source::File(path), Place::Disk(rejects)) => rejects
+                .canonicalize()
+                .is_ok_and(|rejects| path.canonicalize().is_ok_and(|path| path == rejects)),
+            (Source::Object(_), Place::Bucket(rejects)) => source.name() == rejects.to_string(),
+            _ => false,
         };
-        for source in inputs.iter().flat_map(|inputs| &inputs.sources) {
-            if let Source::File(path) = source
-                && path.canonicalize().is_ok_and(|path| path == rejects)
-            {
-                return Err(Kind::Usage.error(format!(
-                    "{} would be overwritten by its rejects: name another folder with --rejects",
-                    path.display()
-                )));
-            }
+        if let Some(source) = sources().find(is_same) {
+            return Err(Kind::Usage.error(format!(
+                "{} would be overwritten by its rejects: name another place with --rejects",
+                source.name()
+            )));
         }
     }
     Ok(())
@@ -436,6 +424,7 @@ fn field(text: &str, line: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::write::left_rejects::EarlierLoad;
 
     fn customer(loads: &[(i64, u64)]) -> [Continued<'static>; 1] {
         let loads = loads.iter().map(|(id, rejected)| EarlierLoad {
@@ -451,7 +440,7 @@ mod tests {
     #[test]
     fn rejects_of_a_load_that_is_continued_are_kept_whole_and_never_over_others() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = path_of(folder.path(), "customer");
+        let path = folder.path().join("customer.csv");
         let reject = |line: u32, rule: &str| {
             format!("7,\"customer\",\"a,\"\"f\",{line},{line}0,\"n\",\"{rule}\",\"m\",\"a\nb\"\n")
         };
@@ -473,16 +462,19 @@ mod tests {
         ] {
             fs::write(&path, text).expect("written");
             let loads = customer(&[(7, rejected), (8, 0)]);
-            let rejects = Rejects::open(folder.path(), 9, &loads).expect("opened");
+            let rejects = Rejects::open(&Place::from(folder.path()), 9, &loads).expect("opened");
             assert!(!path.exists());
             assert_eq!(read(name), *kept);
-            assert_eq!(rejects.kept().last(), Some(&folder.path().join(name)));
+            assert_eq!(
+                rejects.kept().last(),
+                Some(&folder.path().join(name).into())
+            );
         }
         // What another load left, or what this one judges again, is removed.
         for (id, rejected) in [(8, 2), (7, 0)] {
             fs::write(&path, &both).expect("written");
             let loads = customer(&[(id, rejected)]);
-            let rejects = Rejects::open(folder.path(), 9, &loads).expect("opened");
+            let rejects = Rejects::open(&Place::from(folder.path()), 9, &loads).expect("opened");
             assert!(!path.exists());
             assert_eq!(rejects.kept().len(), if id == 8 { 0 } else { 3 });
         }
@@ -498,13 +490,13 @@ mod tests {
     #[test]
     fn a_file_that_is_none_of_rejects_is_not_touched() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = path_of(folder.path(), "customer");
+        let path = folder.path().join("customer.csv");
         fs::write(&path, "id;name\n1;x\n").expect("written");
-        assert!(Rejects::open(folder.path(), 1, &customer(&[])).is_err());
+        assert!(Rejects::open(&Place::from(folder.path()), 1, &customer(&[])).is_err());
         assert_eq!(fs::read_to_string(&path).expect("read"), "id;name\n1;x\n");
         for left in [HEADER, &HEADER[..9], ""] {
             fs::write(&path, left).expect("written");
-            Rejects::open(folder.path(), 1, &customer(&[])).expect("opened");
+            Rejects::open(&Place::from(folder.path()), 1, &customer(&[])).expect("opened");
             assert!(!path.exists());
         }
     }
@@ -512,15 +504,16 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_no_reject_is_lost_silently() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut rejects = Rejects::open(folder.path(), 1, &customer(&[])).expect("opened");
-        std::os::unix::fs::symlink("/dev/full", path_of(folder.path(), "customer"))
+        let mut rejects =
+            Rejects::open(&Place::from(folder.path()), 1, &customer(&[])).expect("opened");
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("customer.csv"))
             .expect("a link");
         let violation = Violation {
             column: "id".to_owned(),
             rule: values::rule::Rule::Type,
             message: "`x` is not an integer".to_owned(),
         };
-        let place = Place {
+        let place = RowPlace {
             file: "customer.csv",
             line: 1,
             byte_offset: 0,

@@ -260,7 +260,7 @@ fn the_same_command_goes_on_past_the_files_that_are_done_and_keeps_their_rejects
     assert_eq!((rows.read, rows.loaded), (rows.skipped, 0));
     let files = [1, 2].map(|load| {
         let name = format!("hired_employees.load-{load}.csv");
-        world.rejects().join(name)
+        world.rejects().join(name).into()
     });
     assert_eq!((third.rejects, third.earlier_rejects), (None, files.into()));
     assert_eq!(world.count("hiring.hired_employees"), 36);

@@ -187,12 +187,12 @@ fn inputs_that_cannot_be_read_are_named() {
 fn rejects_never_overwrite_what_is_not_theirs() {
     let world = departments("1,A\n");
     let mut options = world.options();
-    options.rejects = world.inputs();
+    options.rejects = world.inputs().into();
     world.refused(&options, Kind::Usage, "would be overwritten");
     fs::create_dir(world.rejects()).expect("a folder");
     fs::write(world.rejects().join("departments.csv"), "precious").expect("written");
     world.refused(&world.options(), Kind::Output, "not a file of rejects");
-    options.rejects = world.inputs().join("departments.csv");
+    options.rejects = world.inputs().join("departments.csv").into();
     world.refused(&options, Kind::Output, "cannot write rejects");
 }
 

@@ -2,6 +2,8 @@
 
 mod again;
 mod bad_input;
+#[cfg(feature = "bucket")]
+mod bucket;
 mod casts;
 mod cells;
 mod damage;

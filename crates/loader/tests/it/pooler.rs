@@ -121,7 +121,7 @@ fn two_loads_at_once_take_turns_on_one_connection() {
             let (settings, options) = (pooler.settings(), world.options());
             let options = Options {
                 schema: schema.to_owned(),
-                rejects: world.rejects().join(schema),
+                rejects: world.rejects().join(schema).into(),
                 commit_every: Some(100),
                 ..options
             };

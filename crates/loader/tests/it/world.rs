@@ -161,8 +161,12 @@ impl World {
         self.folder.path().join("rejects")
     }
 
+    pub(crate) fn dataset_folder(&self) -> PathBuf {
+        self.folder.path().join("dataset")
+    }
+
     pub(crate) fn dataset(&self) -> Dataset {
-        let path = self.folder.path().join("dataset");
+        let path = self.dataset_folder();
         Dataset::open(path.to_str().expect("UTF-8")).expect("the dataset opens")
     }
 
@@ -170,7 +174,7 @@ impl World {
     pub(crate) fn options(&self) -> Options {
         Options {
             from: Some(self.inputs().into()),
-            rejects: self.rejects(),
+            rejects: self.rejects().into(),
             max_rejects: Some(RejectLimit::Percent(100.0)),
             memory_bytes: 64 << 20,
             workers: 2,

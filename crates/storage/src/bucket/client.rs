@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{self, ErrorKind, Read};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
-use futures_util::future::{Either, select};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use object_store::multipart::{MultipartStore, PartId};
@@ -19,9 +18,10 @@ use object_store::{
     PutOptions, RetryConfig, UpdateVersion,
 };
 use reqwest::Url;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
+use tokio::runtime::Runtime;
 
+use super::body::Body;
+use super::runtime::{runtime, wait};
 use super::store::{Condition, Level, Meta, Store};
 use super::{fault, profile};
 
@@ -34,10 +34,6 @@ const REQUEST_TIMEOUT: &str = "1 day";
 /// How often a request is sent again, and for how long: as long as Amazon's own clients do where they are slowed down.
 const MAX_RETRIES: usize = 10;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(120);
-/// Between two looks whether the run was interrupted.
-const CHECK_EVERY: Duration = Duration::from_millis(100);
-/// How many pieces of an object wait for who reads it; each has at most some tens of kilobytes.
-const AHEAD: usize = 64;
 
 /// Connects to a bucket, by what these variables and the files of Amazon's command line say. Nothing is sent yet.
 ///
@@ -93,20 +89,6 @@ pub(super) fn connect(
     }))
 }
 
-/// The threads on which all requests run.
-fn runtime() -> io::Result<&'static Runtime> {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    if let Some(runtime) = RUNTIME.get() {
-        return Ok(runtime);
-    }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("bucket")
-        .enable_all()
-        .build()?;
-    Ok(RUNTIME.get_or_init(|| runtime))
-}
-
 struct Client {
     store: Arc<AmazonS3>,
     name: String,
@@ -136,23 +118,6 @@ impl Client {
     }
 }
 
-/// Waits for what is under way, and no longer than the run goes on.
-fn wait<T>(runtime: &Runtime, cancel: &Cancel, asked: impl Future<Output = T>) -> io::Result<T> {
-    runtime.block_on(async {
-        let interrupted = async {
-            while !cancel.is_cancelled() {
-                tokio::time::sleep(CHECK_EVERY).await;
-            }
-        };
-        let (asked, interrupted) = (std::pin::pin!(asked), std::pin::pin!(interrupted));
-        match select(asked, interrupted).await {
-            Either::Left((answer, _)) => Ok(answer),
-            // Of a kind that nobody takes for a reason to try again.
-            Either::Right(_) => Err(io::Error::other("interrupted")),
-        }
-    })
-}
-
 fn meta(meta: ObjectMeta) -> Meta {
     Meta {
         key: meta.location.to_string(),
@@ -160,6 +125,12 @@ fn meta(meta: ObjectMeta) -> Meta {
         etag: meta.e_tag,
         modified: meta.last_modified.timestamp(),
     }
+}
+
+/// Whether an object below a prefix is the one of no bytes, named as the prefix with its slash, that makes a folder of it in
+/// Amazon's console.
+fn is_mark(found: &Meta, prefix: &str) -> bool {
+    found.key == prefix
 }
 
 impl Store for Client {
@@ -178,37 +149,27 @@ impl Store for Client {
         };
         let found = self.wait(key, cancel, self.store.get_opts(&path, options))?;
         let about = meta(found.meta.clone());
-        let (sender, pieces) = mpsc::channel(AHEAD);
-        let (name, of) = (self.name.clone(), key.to_owned());
-        // Read ahead of whoever asks, until they no longer do.
-        self.runtime.spawn(async move {
-            let mut stream = found.into_stream();
-            while let Some(piece) = stream.next().await {
-                let piece = piece.map_err(|error| fault::of(&name, &of, &error));
-                let is_last = piece.is_err();
-                if sender.send(piece).await.is_err() || is_last {
-                    return;
-                }
-            }
-        });
-        let body = Body {
-            pieces,
-            piece: bytes::Bytes::new(),
-            runtime: self.runtime,
-            cancel: cancel.clone(),
-        };
+        let (store, name) = (Arc::clone(&self.store), self.name.clone());
+        let body = Body::start(store, name, path, found, self.runtime, cancel);
         Ok((about, Box::new(body)))
     }
 
     fn head(&self, key: &str, cancel: &Cancel) -> io::Result<Meta> {
         let path = self.path(key)?;
-        self.wait(key, cancel, self.store.head(&path)).map(meta)
+        match self.wait(key, cancel, self.store.head(&path)) {
+            // The answer to a HEAD has no body, and so no reason: that to a GET has one.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                self.get(key, None, None, cancel).map(|(meta, _)| meta)
+            }
+            known => known.map(meta),
+        }
     }
 
     fn list(&self, prefix: &str, cancel: &Cancel) -> io::Result<Vec<Meta>> {
         let path = self.path(prefix)?;
         let listed = self.store.list(Some(&path)).map_ok(meta).try_collect();
         let mut found: Vec<Meta> = self.wait(prefix, cancel, listed)?;
+        found.retain(|found| !is_mark(found, prefix));
         found.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(found)
     }
@@ -217,8 +178,9 @@ impl Store for Client {
         let path = self.path(prefix)?;
         let listed = self.store.list_with_delimiter(Some(&path));
         let listed = self.wait(prefix, cancel, listed)?;
+        let objects = listed.objects.into_iter().map(meta);
         Ok(Level {
-            objects: listed.objects.into_iter().map(meta).collect(),
+            objects: objects.filter(|found| !is_mark(found, prefix)).collect(),
             prefixes: listed.common_prefixes.iter().map(Path::to_string).collect(),
         })
     }
@@ -302,34 +264,5 @@ impl Store for Client {
         let upload = upload.to_owned();
         let aborted = self.store.abort_multipart(&path, &upload);
         self.wait(key, &Cancel::default(), aborted)
-    }
-}
-
-/// The bytes of an object, as they come.
-struct Body {
-    pieces: mpsc::Receiver<io::Result<bytes::Bytes>>,
-    piece: bytes::Bytes,
-    runtime: &'static Runtime,
-    cancel: Cancel,
-}
-
-impl Read for Body {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            let next = match self.pieces.try_recv() {
-                Ok(piece) => Some(piece),
-                Err(mpsc::error::TryRecvError::Disconnected) => None,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    wait(self.runtime, &self.cancel, self.pieces.recv())?
-                }
-            };
-            match next {
-                None => return Ok(0),
-                Some(piece) => self.piece = piece?,
-            }
-        }
-        let count = buffer.len().min(self.piece.len());
-        buffer[..count].copy_from_slice(&self.piece.split_to(count));
-        Ok(count)
     }
 }

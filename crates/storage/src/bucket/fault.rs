@@ -10,25 +10,34 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
     let said = said(error);
     let code = between(&said, "<Code>", "</Code>").unwrap_or_default();
     let place = format!("s3://{bucket}/{key}");
+    // What a listing fails with has no variant of its own.
+    let has_status = |status: u16| said.contains(&format!("status code: {status} "));
     let (kind, why) = match error {
-        Error::NotFound { .. } if code == "NoSuchBucket" => (
+        _ if code == "NoSuchBucket" => (
             ErrorKind::NotADirectory,
             format!("there is no bucket `{bucket}`"),
         ),
-        Error::NotFound { .. } if code == "NoSuchUpload" => (
+        _ if code == "NoSuchUpload" => (
             ErrorKind::NotFound,
             "the parts that were written are gone: something deleted them".to_owned(),
         ),
-        Error::NotFound { .. } => (ErrorKind::NotFound, format!("there is no object {place}")),
         Error::AlreadyExists { .. } => (
             ErrorKind::AlreadyExists,
             format!("{place} is there already"),
         ),
-        Error::Precondition { .. } | Error::NotModified { .. } => (
+        Error::InvalidPath { source } => (
+            ErrorKind::InvalidData,
+            format!(
+                "an object below {place} has a name that cannot be read here ({source}): name the others one by one, or put them \
+                 below a prefix of their own"
+            ),
+        ),
+        _ if has_status(404) => (ErrorKind::NotFound, format!("there is no object {place}")),
+        _ if has_status(412) || has_status(304) => (
             ErrorKind::StaleNetworkFileHandle,
             format!("{place} is not what it was: something wrote it meanwhile"),
         ),
-        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+        _ if has_status(401) || has_status(403) || is_of_key(code) => {
             (ErrorKind::PermissionDenied, denied(&place, code))
         }
         _ => (ErrorKind::NotConnected, unanswered(&said, code)),
@@ -48,11 +57,7 @@ fn denied(place: &str, code: &str) -> String {
             "the clock of this machine and that of the server differ too much: set this one"
                 .to_owned()
         }
-        "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
-        | "InvalidToken"
-        | "ExpiredToken"
-        | "TokenRefreshRequired" => format!(
+        code if is_of_key(code) => format!(
             "{code}: the server does not accept the key for {place}: look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
              AWS_SESSION_TOKEN, or at AWS_PROFILE"
         ),
@@ -60,6 +65,18 @@ fn denied(place: &str, code: &str) -> String {
             format!("the key has no right to {place}: ask who owns the bucket, or name another key")
         }
     }
+}
+
+/// Whether the server knows no such key, or no longer.
+fn is_of_key(code: &str) -> bool {
+    matches!(
+        code,
+        "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidToken"
+            | "ExpiredToken"
+            | "TokenRefreshRequired"
+    )
 }
 
 /// What there is to say of a request that the server gave no sound answer to.
@@ -74,7 +91,7 @@ fn unanswered(said: &str, code: &str) -> String {
             let cause = cause.split(['<', '\n']).next().unwrap_or_default();
             format!("the server gives no answer: {}", cause.trim_end_matches([' ', ':']))
         }
-        code => code.to_owned(),
+        code => format!("the server answers {code}"),
     }
 }
 

@@ -4,6 +4,8 @@
 //! one behind the cargo feature `bucket`, and none without it. A run writes into a place of its own ([`publication`]), many
 //! objects at once ([`uploads`]), a large one in parts ([`object`]).
 
+#[cfg(feature = "bucket")]
+mod body;
 #[cfg(not(feature = "bucket"))]
 #[path = "absent.rs"]
 mod client;
@@ -15,6 +17,8 @@ pub(crate) mod object;
 #[cfg(feature = "bucket")]
 mod profile;
 pub mod publication;
+#[cfg(feature = "bucket")]
+mod runtime;
 mod store;
 mod uploads;
 
@@ -149,6 +153,12 @@ impl Address {
     /// Its key.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The part of an object's key that lies below this one.
+    pub(crate) fn relative<'k>(&self, key: &'k str) -> &'k str {
+        let below = key.strip_prefix(&self.key).unwrap_or(key);
+        below.strip_prefix('/').unwrap_or(below)
     }
 
     /// What is known of the object.

@@ -51,22 +51,31 @@ impl Object {
 /// # Errors
 /// [`Kind::Usage`] if there is none, or the pattern makes no sense; [`Kind::Connection`] if the bucket gives no answer.
 pub(super) fn named(pattern: &Address) -> anyhow::Result<Vec<Object>> {
-    let missing = || Kind::Usage.error(format!("{pattern}: there is no such object"));
-    // A name that looks like a pattern but exists is that object.
-    match pattern.head() {
-        Ok(meta) => return Ok(vec![Object::of(pattern, meta)]),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return reading(Err(error), Kind::Usage, pattern),
-    }
     let key = pattern.key();
-    let Some(special) = key.find(['*', '?', '[']) else {
-        return Err(missing());
+    if key.is_empty() {
+        return Err(Kind::Usage.error(format!(
+            "{pattern} is a whole bucket: name the files in it, as in {pattern}*.csv"
+        )));
+    }
+    let special = key.find(['*', '?', '[']);
+    let found = match (pattern.head(), special) {
+        // The answer to a GET says whether there is a bucket at all.
+        (Err(error), None) if error.kind() == ErrorKind::NotFound => {
+            pattern.open(None).map(|(meta, _)| meta)
+        }
+        (found, _) => found,
+    };
+    let special = match (found, special) {
+        // A name that looks like a pattern but exists is that object.
+        (Ok(meta), _) => return Ok(vec![Object::of(pattern, meta)]),
+        (Err(error), Some(special)) if error.kind() == ErrorKind::NotFound => special,
+        (Err(error), _) => return reading(Err(error), Kind::Usage, pattern),
     };
     let folder = key[..special].rfind('/').map_or("", |slash| &key[..slash]);
     let below = key[folder.len()..].trim_start_matches('/').to_owned();
     let found = matching(&pattern.at(folder.to_owned()), &[below])?;
     match found.is_empty() {
-        true => Err(missing()),
+        true => Err(Kind::Usage.error(format!("{pattern}: there is no such object"))),
         false => Ok(found),
     }
 }
@@ -90,12 +99,8 @@ pub(super) fn matching(folder: &Address, patterns: &[String]) -> anyhow::Result<
         false => folder.objects(),
     };
     let mut listed = reading(listed, Kind::Usage, folder)?;
-    let begin = match folder.key() {
-        "" => 0,
-        key => key.len() + 1,
-    };
     listed.retain(|meta| {
-        let name = &meta.key[begin.min(meta.key.len())..];
+        let name = folder.relative(&meta.key);
         compiled
             .iter()
             .any(|pattern| pattern.matches_with(name, OPTIONS))
