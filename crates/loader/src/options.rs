@@ -8,6 +8,7 @@ use dataset::cell_rules::{Columns, ThousandsMark, ThousandsMarks};
 use dataset::encoding::Encoding;
 use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, LoadRules};
+use serde::Deserialize;
 
 /// How many rejects each table may have, unless the options give a limit for the whole load.
 pub(crate) const DEFAULT_MAX_REJECTS: RejectLimit = RejectLimit::Percent(10.0);
@@ -153,7 +154,8 @@ impl Dialect {
 }
 
 /// What to do about a row whose key is there already, in the table, an earlier file or an earlier line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnDuplicate {
     /// Reject it, and refuse a file that was loaded before
     #[default]

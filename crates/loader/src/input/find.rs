@@ -62,7 +62,7 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
         if sources.is_empty()
             && let Some(from) = from
         {
-            sources = Source::in_folder(from, &patterns(table))?;
+            sources = Source::in_folder(from, &table.file_patterns())?;
         }
         if sources.is_empty() {
             continue;
@@ -100,7 +100,11 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
         });
     }
     if found.is_empty() {
-        let patterns: Vec<_> = dataset.tables.iter().flat_map(patterns).collect();
+        let patterns: Vec<_> = dataset
+            .tables
+            .iter()
+            .flat_map(Table::file_patterns)
+            .collect();
         return Err(Kind::Usage.error(format!(
             "{} holds no files of dataset {}: looked for {}",
             from.as_deref().unwrap_or(Path::new("")).display(),
@@ -109,13 +113,6 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
         )));
     }
     Ok(found)
-}
-
-fn patterns(table: &Table) -> Vec<String> {
-    match table.load.files.is_empty() {
-        true => vec![format!("{}.csv", table.name)],
-        false => table.load.files.clone(),
-    }
 }
 
 fn is_folder(folder: &Path) -> anyhow::Result<()> {
