@@ -19,7 +19,7 @@ use database::{Cancel, Settings, transaction};
 use dataset::failure::{Kind, OrFail};
 use postgres::Client;
 use storage::place::Place;
-use storage::publish::Staging;
+use storage::publish::{DEFAULT_KEEP, Staging};
 use tracing::field::Empty;
 
 use crate::avro::schema;
@@ -66,9 +66,10 @@ pub fn backup(
     drop(connection);
     folder::check_latest(&options.to)?;
     let name = folder::new_name(&options.to);
-    let there = Place::folder(&options.to).last_there();
-    let staging = Staging::begin_as(&options.to, &name, "--to")?;
-    let root = staging.path(&name);
+    let there = storage::folder::last_there(&options.to);
+    let place = Place::from(options.to.as_path());
+    let staging = Staging::begin(&place, &name, "--to", DEFAULT_KEEP)?;
+    let root = staging.scratch(&name);
     std::fs::create_dir(&root).or_fail(Kind::Output, || storage::fill::cannot_write(&root))?;
 
     let dataset = tables::as_they_are(&found);

@@ -10,7 +10,6 @@ use dataset::calendar::Date;
 use dataset::failure::{Kind, OrFail};
 use serde::Deserialize;
 use storage::fill::cannot_write;
-use storage::place::Place;
 use storage::publish::Staging;
 use values::text;
 
@@ -139,12 +138,13 @@ pub(crate) fn publish(
     there: &Path,
 ) -> anyhow::Result<PathBuf> {
     let sync = |path: &Path, from: &Path| {
-        let synced = Place::folder(path).sync(from);
+        let synced = storage::folder::sync(path, from);
         synced.or_fail(Kind::Output, || cannot_write(path))
     };
-    let staged = staging.path(name);
+    let staged = staging.scratch(name);
     sync(&staged, &staged)?;
-    let path = staging.publish_folder(name)?;
+    staging.publish(name, None)?;
+    let path = folder.join(name);
     sync(folder, there)?;
     point_latest(folder, name)?;
     sync(folder, folder)?;

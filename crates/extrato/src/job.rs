@@ -68,7 +68,7 @@ pub(crate) fn load(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
-    loader::check(&options)?;
+    loader::check(&options, cancel)?;
     let (settings, server) = settings(&arguments.connection, environment)?;
     let report = loader::load(&settings, &options, cancel)?;
     let around = terminal.around(server);

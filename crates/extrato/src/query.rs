@@ -9,6 +9,7 @@ use database::{Cancel, ConnectionArgs, Environment, Settings};
 use dataset::failure::{Kind, OrFail};
 use dataset::is_model_name;
 use serde::Serialize;
+use storage::place::Place;
 use transform::cli::LimitArgs;
 use transform::describe;
 use transform::file_args::FileArgs;
@@ -72,9 +73,10 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Where to write: a folder for NAME, a file that ends as its format does, or - for standard output
+    /// Where to write: a folder for NAME, a file that ends as its format does, either in a bucket too (s3://BUCKET/PREFIX), or - for
+    /// standard output
     #[arg(long, value_name = "PATH")]
-    out: Option<PathBuf>,
+    out: Option<Place>,
 
     /// A folder for each value of these columns
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "out")]
@@ -105,7 +107,7 @@ enum To {
     /// All rows go to standard output.
     Piped,
     /// All rows go into a folder.
-    Folder(PathBuf),
+    Folder(Place),
 }
 
 /// The first rows, for machines.
@@ -138,7 +140,7 @@ pub(crate) fn run(
     let options = files.options(Options {
         out: match &to {
             To::Folder(folder) => folder.clone(),
-            To::Shown | To::Piped => scratch.path().to_owned(),
+            To::Shown | To::Piped => scratch.path().into(),
         },
         layout: Layout::Declared,
         preview_rows: match to {
@@ -161,7 +163,7 @@ pub(crate) fn run(
         To::Shown => show(&report, terminal),
         To::Piped => {
             let model = report.models.first().context("one model was run")?;
-            pipe(&model.path)
+            pipe(model.path.path().context("an output on disk")?)
         }
     }
 }
@@ -265,7 +267,7 @@ impl QueryArgs {
             };
         };
         let is_in_folders = !self.partition_by.is_empty();
-        if out.as_os_str() == STANDARD_OUTPUT {
+        if out.path() == Some(Path::new(STANDARD_OUTPUT)) {
             return match is_in_folders {
                 true => Err(Kind::Usage
                     .error("--partition-by writes folders, which --out - has no place for")),
@@ -290,13 +292,11 @@ impl QueryArgs {
             None
         };
         if let Some(why) = wrong {
-            return Err(
-                Kind::Usage.error(format!("--out names the file {}, but {why}", out.display()))
-            );
+            return Err(Kind::Usage.error(format!("--out names the file {out}, but {why}")));
         }
-        let folder = match out.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
+        let folder = match out.above() {
+            Place::Disk(above) if above.as_os_str().is_empty() => Path::new(".").into(),
+            above => above,
         };
         let files = FileArgs {
             format: Some(format),
@@ -308,22 +308,24 @@ impl QueryArgs {
 }
 
 /// What a path says by its end that it is: the name without it, the format, the compression. `None` for a folder.
-fn of_end(path: &Path) -> Option<(String, Format, Option<Compression>)> {
-    let (stem, format, compression) = Format::of_name(path.file_name()?.to_str()?);
+fn of_end(out: &Place) -> Option<(String, Format, Option<Compression>)> {
+    let name = out.name();
+    let (stem, format, compression) = Format::of_name(&name);
     Some((stem.to_owned(), format?, compression))
 }
 
 /// Refuses a folder that is named as files are of which none is written.
-fn check_folder(path: &Path) -> anyhow::Result<()> {
+fn check_folder(out: &Place) -> anyhow::Result<()> {
     const OTHERS: [&str; 14] = [
         "avro", "feather", "html", "json", "ndjson", "ods", "orc", "sql", "tsv", "txt", "xls",
         "xlsx", "xml", "zip",
     ];
-    let end = path.extension().and_then(|end| end.to_str());
+    let name = out.name();
+    let end = Path::new(&name).extension().and_then(|end| end.to_str());
     let Some(end) = end.filter(|end| OTHERS.contains(&end.to_lowercase().as_str())) else {
         return Ok(());
     };
-    if path.is_dir() {
+    if out.path().is_some_and(Path::is_dir) {
         return Ok(());
     }
     let instead = match end {
@@ -334,8 +336,7 @@ fn check_folder(path: &Path) -> anyhow::Result<()> {
         _ => "files are .csv, .jsonl or .parquet",
     };
     Err(Kind::Usage.error(format!(
-        "--out names {}, and no .{end} file is written: {instead}; a folder has another name",
-        path.display()
+        "--out names {out}, and no .{end} file is written: {instead}; a folder has another name"
     )))
 }
 

@@ -223,7 +223,7 @@ pub(crate) fn of_verify(verified: &[transform::check::verify::Verified], around:
         steps.rows("verify", &output.model, output.rows, output.seconds);
         text += &format!(
             "\n{}\n  {} rows in {}, {}: as the manifest of run {} says\n",
-            output.path.display(),
+            output.path,
             HumanCount(output.rows),
             files(output.files),
             HumanBytes(output.bytes),
@@ -377,7 +377,7 @@ fn outputs(report: &transform::Report) -> String {
         let files = files(model.files);
         text += &format!(
             "\n{}\n  {} rows in {files}, {}\n",
-            model.path.display(),
+            model.path,
             HumanCount(model.rows),
             HumanBytes(model.bytes),
         );

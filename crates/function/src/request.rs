@@ -10,6 +10,7 @@ use dataset::failure::{Kind, OrFail};
 use loader::{OnDuplicate, Options, RejectLimit};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use storage::place::Place;
 
 use crate::event;
 
@@ -27,7 +28,7 @@ const MOST_WORKERS: usize = 4;
 #[serde(deny_unknown_fields, default)]
 struct Request {
     dataset: Option<String>,
-    from: Option<PathBuf>,
+    from: Option<String>,
     tables: BTreeMap<String, String>,
     schema: Option<String>,
     rejects: Option<PathBuf>,
@@ -85,7 +86,7 @@ pub(crate) fn options(
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let mut options = Options {
         schema,
-        from: request.from,
+        from: request.from.as_deref().map(Place::parse).transpose()?,
         tables,
         rejects: request.rejects.unwrap_or_else(|| temporary.to_owned()),
         max_rejects: request.max_rejects,

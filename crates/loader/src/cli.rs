@@ -9,6 +9,7 @@ use dataset::Dataset;
 use dataset::cell_rules::ThousandsMark;
 use dataset::encoding::Encoding;
 use dataset::load_rules;
+use storage::place::Place;
 
 use crate::options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
 
@@ -45,13 +46,13 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", help_heading = "Files")]
     pub dataset: String,
 
-    /// The folder with the files, which are found by the names that dataset.toml gives (TABLE.csv if it gives
-    /// none), plain or as .gz or .zst
-    #[arg(long, value_name = "DIR", help_heading = "Files")]
-    pub from: Option<PathBuf>,
+    /// The folder with the files, or s3://BUCKET/PREFIX; they are found by the names that dataset.toml gives (TABLE.csv if
+    /// it gives none), plain or as .gz or .zst
+    #[arg(long, value_name = "PLACE", help_heading = "Files")]
+    pub from: Option<Place>,
 
-    /// A file of a table: a path, a pattern such as 'sales-*.csv', or - for standard input, which is kept in a temporary
-    /// file (see TMPDIR) as it is read. May be given several times
+    /// A file of a table: a path, s3://BUCKET/KEY, a pattern of either such as 'sales-*.csv', or - for standard input, which
+    /// is kept in a temporary file (see TMPDIR) as it is read. May be given several times
     #[arg(long = "table", value_name = "TABLE=FILE", value_parser = table_file, help_heading = "Files")]
     pub tables: Vec<(String, String)>,
 

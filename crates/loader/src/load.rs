@@ -24,15 +24,27 @@ use crate::write::rejects::{self, Continued, Rejects};
 /// Checks what can be checked before a database is asked: the options, and that there are files.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options, files or a description that make no sense.
-pub fn check(options: &Options) -> anyhow::Result<()> {
-    inputs(options).map(drop)
+/// [`Kind::Usage`] for options, files or a description that make no sense; [`Kind::Connection`] if a bucket gives no answer;
+/// [`Kind::Interrupted`].
+pub fn check(options: &Options, cancel: &Cancel) -> anyhow::Result<()> {
+    let inputs = inputs(options, cancel);
+    inputs
+        .map(drop)
+        .map_err(|error| unless_cancelled(error, cancel))
+}
+
+/// The error, or that the load was interrupted, of which others tell in their own words.
+fn unless_cancelled(error: anyhow::Error, cancel: &Cancel) -> anyhow::Error {
+    match Failure::kind_of(&error) {
+        Some(Kind::Interrupted) => error,
+        _ => cancel.check().err().unwrap_or(error),
+    }
 }
 
 /// The files of each table.
-fn inputs(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
+fn inputs(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<TableFiles>> {
     options.check()?;
-    let inputs = find::find(options)?;
+    let inputs = find::find(options, cancel)?;
     rejects::refuse_inputs(&options.rejects, &inputs)?;
     Ok(inputs)
 }
@@ -48,18 +60,23 @@ fn inputs(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
 /// was loaded before, and for what the server refuses; [`Kind::Output`] if rejects cannot be written;
 /// [`Kind::Connection`]; [`Kind::Interrupted`].
 pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
-    let start = Instant::now();
-    let inputs = inputs(options)?;
+    let loaded = from_files(settings, options, cancel, Instant::now());
+    loaded.map_err(|error| unless_cancelled(error, cancel))
+}
+
+fn from_files(
+    settings: &Settings,
+    options: &Options,
+    cancel: &Cancel,
+    start: Instant,
+) -> anyhow::Result<Report> {
+    let inputs = inputs(options, cancel)?;
     let names = options.dataset.tables.iter().map(|table| &table.name);
     for name in names.filter(|name| inputs.iter().all(|input| input.table != **name)) {
         tracing::info!("no file for table {name}");
     }
     let mut client = settings.connect(cancel)?;
-    let result = in_order(&mut client, &inputs, options, cancel, start);
-    result.map_err(|error| match Failure::kind_of(&error) {
-        Some(Kind::Interrupted) => error,
-        _ => cancel.check().err().unwrap_or(error),
-    })
+    in_order(&mut client, &inputs, options, cancel, start)
 }
 
 /// Finds for each table the earlier loads whose rows this one does not judge again, since it leaves their files out or

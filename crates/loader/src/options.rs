@@ -9,6 +9,7 @@ use dataset::encoding::Encoding;
 use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, LoadRules};
 use serde::Deserialize;
+use storage::place::Place;
 
 /// How many rejects each table may have, unless the options give a limit for the whole load.
 pub(crate) const DEFAULT_MAX_REJECTS: RejectLimit = RejectLimit::Percent(10.0);
@@ -23,9 +24,9 @@ pub struct Options {
     pub dataset: Dataset,
     /// The schema that holds the tables.
     pub schema: String,
-    /// The folder in which files are looked for, by the patterns that the dataset has for each table.
-    pub from: Option<PathBuf>,
-    /// Files named for a table: a path, a pattern, or `-` for standard input. These tables are not looked for in
+    /// The folder, or the place in a bucket, in which files are looked for, by the patterns that the dataset has for each table.
+    pub from: Option<Place>,
+    /// Files named for a table: a path, an address in a bucket, a pattern, or `-` for standard input. These tables are not looked for in
     /// the folder.
     pub tables: Vec<(String, String)>,
     /// The folder for files of rejects.

@@ -105,7 +105,7 @@ pub struct ShownColumn {
 pub fn shown(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Shown> {
     let scratch = tempfile::tempdir().or_fail(Kind::Output, || "a folder for the rows")?;
     let options = Options {
-        out: scratch.path().to_owned(),
+        out: scratch.path().into(),
         layout: Layout::SingleFile,
         preview_rows: MOST_ROWS,
         stage: None,

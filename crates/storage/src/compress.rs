@@ -249,6 +249,7 @@ impl<R: Read> Read for Decompressed<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::Place;
     use std::fs::{self, File};
 
     /// Bytes that neither repeat at once nor are random.
@@ -266,12 +267,13 @@ mod tests {
     fn compressed(contents: &[u8], piece: usize, compression: Compression) -> Vec<u8> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("x");
-        let file = OpenFile::create(&path).expect("made");
+        let file = OpenFile::create(&Place::from(path.as_path())).expect("made");
         let mut file = CompressedFile::new(file, compression);
         for piece in contents.chunks(piece) {
             file.append(piece).expect("written");
         }
-        let entry = file.finish().expect("ended").entry("x".to_owned(), 0);
+        let file = file.finish().expect("ended");
+        let entry = file.finish("x".to_owned(), 0).expect("ended");
         let written = fs::read(&path).expect("read");
         assert_eq!(entry.bytes, written.len() as u64);
         written

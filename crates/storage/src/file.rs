@@ -2,34 +2,44 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dataset::failure::{Kind, OrFail};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::bucket::Address;
+use crate::bucket::object::Object;
 use crate::manifest::FileEntry;
+use crate::place::Place;
 use crate::sum::Summing;
 
-/// A folder, open: what is created in it is found without following its whole path.
-pub struct Folder {
-    path: PathBuf,
-    open: OwnedFd,
+/// A folder that files are created in.
+pub struct Folder(Kept);
+
+enum Kept {
+    /// A folder on disk, open: what is created in it is found without following its whole path.
+    Open(PathBuf, OwnedFd),
+    /// What has no folders, but names with slashes.
+    Bucket(Address),
 }
 
 impl Folder {
-    /// Makes the folder at `path`, and those above it, and opens it.
+    /// Makes the folder at a place, and those above it, and opens it.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be made.
-    pub fn create(path: &Path) -> anyhow::Result<Self> {
+    pub fn create(place: &Place) -> anyhow::Result<Self> {
+        let path = match place {
+            Place::Disk(path) => path,
+            Place::Bucket(address) => return Ok(Self(Kept::Bucket(address.clone()))),
+        };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = fs::create_dir_all(path)
             .and_then(|()| Ok(rustix::fs::open(path, flags, Mode::empty())?))
             .or_fail(Kind::Output, || format!("cannot create {}", path.display()))?;
-        let path = path.to_owned();
-        Ok(Self { path, open })
+        Ok(Self(Kept::Open(path.clone(), open)))
     }
 
     /// Makes a folder of this name in it, and those above it, if they aren't there.
@@ -37,7 +47,10 @@ impl Folder {
     /// # Errors
     /// [`Kind::Output`] if it cannot be made.
     pub fn create_folder(&self, name: &str) -> anyhow::Result<()> {
-        let make = |name: &str| match rustix::fs::mkdirat(&self.open, name, Mode::from(0o777)) {
+        let Kept::Open(path, open) = &self.0 else {
+            return Ok(());
+        };
+        let make = |name: &str| match rustix::fs::mkdirat(open, name, Mode::from(0o777)) {
             Err(Errno::EXIST) => Ok(()),
             made => made,
         };
@@ -49,16 +62,21 @@ impl Folder {
             made => made,
         };
         made.or_fail(Kind::Output, || {
-            format!("cannot create {}", self.path.join(name).display())
+            format!("cannot create {}", path.join(name).display())
         })
     }
 }
 
-/// An open file with its checksum.
+/// A file being written, with its checksum.
 pub struct OpenFile {
-    path: PathBuf,
-    file: File,
+    place: Place,
+    body: Body,
     summing: Summing,
+}
+
+enum Body {
+    File(File),
+    Object(Object),
 }
 
 impl OpenFile {
@@ -67,9 +85,12 @@ impl OpenFile {
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.
-    pub fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = File::create_new(path);
-        Self::new(file, path.to_owned())
+    pub fn create(place: &Place) -> anyhow::Result<Self> {
+        let body = match place {
+            Place::Disk(path) => File::create_new(path).map(Body::File),
+            Place::Bucket(address) => Object::create(address).map(Body::Object),
+        };
+        Self::new(body, place.clone())
     }
 
     /// Creates a file in a folder that is open, so that the file system has no long path to follow; it must not exist.
@@ -77,19 +98,21 @@ impl OpenFile {
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.
     pub fn create_in(folder: &Folder, name: &str) -> anyhow::Result<Self> {
+        let (path, open) = match &folder.0 {
+            Kept::Open(path, open) => (path, open),
+            Kept::Bucket(address) => return Self::create(&Place::Bucket(address.join(name))),
+        };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&folder.open, name, flags, Mode::from(0o666));
-        Self::new(
-            file.map(File::from).map_err(io::Error::from),
-            folder.path.join(name),
-        )
+        let file = rustix::fs::openat(open, name, flags, Mode::from(0o666));
+        let body = file.map(|file| Body::File(File::from(file)));
+        Self::new(body.map_err(io::Error::from), Place::Disk(path.join(name)))
     }
 
-    fn new(file: io::Result<File>, path: PathBuf) -> anyhow::Result<Self> {
-        let file = file.or_fail(Kind::Output, || format!("cannot create {}", path.display()))?;
+    fn new(body: io::Result<Body>, place: Place) -> anyhow::Result<Self> {
+        let body = body.or_fail(Kind::Output, || format!("cannot create {place}"))?;
         Ok(Self {
-            path,
-            file,
+            place,
+            body,
             summing: Summing::default(),
         })
     }
@@ -99,31 +122,49 @@ impl OpenFile {
     /// # Errors
     /// [`Kind::Output`] if they cannot be written.
     pub fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.write_all(bytes).or_fail(Kind::Output, || {
-            format!("cannot write {}", self.path.display())
-        })
+        self.write_all(bytes)
+            .or_fail(Kind::Output, || format!("cannot write {}", self.place))
     }
 
-    /// What the manifest says of the file, whose contents end here.
-    pub fn entry(self, path: String, rows: usize) -> FileEntry {
-        let sum = self.summing.sum();
-        FileEntry {
+    /// Ends the file, and gives what the manifest says of it. In a bucket it may be under way until its place is settled.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if it cannot be written.
+    pub fn finish(self, path: String, rows: usize) -> anyhow::Result<FileEntry> {
+        let Self {
+            place,
+            body,
+            summing,
+        } = self;
+        if let Body::Object(object) = body {
+            object
+                .finish()
+                .or_fail(Kind::Output, || format!("cannot write {place}"))?;
+        }
+        let sum = summing.sum();
+        Ok(FileEntry {
             path,
             rows: rows as u64,
             bytes: sum.bytes,
             xxh3_128: sum.xxh3,
-        }
+        })
     }
 }
 
 impl Write for OpenFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
+        let written = match &mut self.body {
+            Body::File(file) => file.write(bytes)?,
+            Body::Object(object) => object.append(bytes).map(|()| bytes.len())?,
+        };
         self.summing.add(&bytes[..written]);
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        match &mut self.body {
+            Body::File(file) => file.flush(),
+            Body::Object(_) => Ok(()),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 
-use crate::place::Place;
+use crate::folder;
 
 /// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that
 /// this run made.
@@ -45,8 +45,7 @@ impl Filling {
                 "holds something: delete it, or name another folder with --to",
             ));
         }
-        let locked = Place::folder(target)
-            .lock(LOCK)
+        let locked = folder::lock(target, LOCK)
             .or_fail(Kind::Output, || cannot_write(target))?
             .ok_or_else(|| refused("is being written by another run: wait for its end"))?;
         if folder.exists() {
@@ -69,7 +68,7 @@ impl Filling {
 
     /// Checks that nobody has removed the target, or emptied it, since this run began.
     fn check_there(&self) -> anyhow::Result<()> {
-        if Place::folder(&self.target).still_holds(LOCK, &self.locked) {
+        if folder::still_holds(&self.target, LOCK, &self.locked) {
             return Ok(());
         }
         Err(Kind::Output.error(format!(

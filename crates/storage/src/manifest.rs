@@ -1,16 +1,19 @@
 //! Manifests: a line of JSON about the run, then one for each file.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io;
 
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
+
+use crate::place::Place;
 
 /// The name of a manifest in a folder of partitions. The underscore hides it from readers of the data.
 pub const IN_FOLDER: &str = "_manifest.jsonl";
 /// The name of an empty file whose presence says that the folder is whole.
 pub const SUCCESS: &str = "_SUCCESS";
+
+/// The name of the file that a run into a bucket writes first.
+pub const RUN: &str = "_run.json";
 
 /// The end of the name of a manifest beside a single file.
 pub const SUFFIX: &str = ".manifest.jsonl";
@@ -50,34 +53,37 @@ mod hexadecimal {
     }
 }
 
-/// Writes a manifest: `header` on its first line, then the files.
+/// Writes a manifest: `header` on its first line, then the files, which are all there by then.
 ///
 /// # Errors
-/// [`Kind::Output`] if it cannot be written.
-pub fn write(path: &Path, header: &impl Serialize, files: &[FileEntry]) -> anyhow::Result<()> {
+/// [`Kind::Output`] if it, or one of the files, cannot be written.
+pub fn write(place: &Place, header: &impl Serialize, files: &[FileEntry]) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
-        let mut file = BufWriter::new(File::create_new(path)?);
+        place.settle()?;
+        let mut file = Vec::new();
         serde_json::to_writer(&mut file, header)?;
-        file.write_all(b"\n")?;
+        file.push(b'\n');
         for entry in files {
             serde_json::to_writer(&mut file, entry)?;
-            file.write_all(b"\n")?;
+            file.push(b'\n');
         }
-        file.flush()
+        place.create(&file)
     };
-    write().or_fail(Kind::Output, || format!("cannot write {}", path.display()))
+    write().or_fail(Kind::Output, || format!("cannot write {place}"))
 }
 
 /// Writes the manifest of a folder, whose files are all there, and what says that it is whole.
 ///
 /// # Errors
 /// As [`write()`].
-pub fn complete(folder: &Path, header: &impl Serialize, files: &[FileEntry]) -> anyhow::Result<()> {
+pub fn complete(
+    folder: &Place,
+    header: &impl Serialize,
+    files: &[FileEntry],
+) -> anyhow::Result<()> {
     write(&folder.join(IN_FOLDER), header, files)?;
     let success = folder.join(SUCCESS);
-    File::create_new(&success)
-        .map(drop)
-        .or_fail(Kind::Output, || {
-            format!("cannot write {}", success.display())
-        })
+    success
+        .create(&[])
+        .or_fail(Kind::Output, || format!("cannot write {success}"))
 }

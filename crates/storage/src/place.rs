@@ -1,116 +1,367 @@
-//! A place where files lie: a folder, which one run at a time writes to.
+//! A place where files lie: on disk, or in a bucket.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-/// A folder, which need not be there yet.
+use database::Cancel;
+use dataset::failure::Kind;
+use serde::{Serialize, Serializer};
+
+use crate::bucket::{self, Address};
+
+/// A folder or a file, which need not be there yet.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// On disk.
+    Disk(PathBuf),
+    /// In a bucket.
+    Bucket(Address),
+}
+
+/// What is told of a file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    path: PathBuf,
+pub struct Listed {
+    /// Its path, relative to where it was looked for; its parts are divided by slashes.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
 }
 
 impl Place {
-    /// The folder at `path`.
-    pub fn folder(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The path of what lies in it under this name.
-    pub fn join(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// Waits until the disk has the names of what lies in the folder, and the folder itself as far as `from` does not have it: what
-    /// was made or moved there is there after a power cut too.
+    /// The place that a text names: `s3://bucket/prefix`, or a path.
     ///
     /// # Errors
-    /// If a folder cannot be read or written.
-    pub fn sync(&self, from: &Path) -> io::Result<()> {
-        for folder in self.path.ancestors() {
-            // The last part of a relative path lies in the current folder.
-            let folder = match folder.as_os_str().is_empty() {
-                true => Path::new("."),
-                false => folder,
-            };
-            match File::open(folder)?.sync_all() {
-                // Some file systems, of networks above all, know no such thing.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::InvalidInput | ErrorKind::Unsupported
-                    ) => {}
-                synced => synced?,
+    /// [`Kind::Usage`] if it is an address of another kind, or if this program knows no buckets.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        if text.starts_with(bucket::SCHEME) {
+            return Address::parse(text).map(Self::Bucket);
+        }
+        if text.is_empty() {
+            return Err(Kind::Usage.error("a place has a name"));
+        }
+        match text.split_once("://") {
+            Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                let way = match scheme {
+                    "s3a" | "s3n" => format!("write s3://{rest}"),
+                    "file" => format!("write {rest}"),
+                    "gs" | "gcs" => "only s3:// is known; what Google keeps can be reached as a folder, by gcsfuse".to_owned(),
+                    _ => "only s3:// and paths are known".to_owned(),
+                };
+                Err(Kind::Usage.error(format!("{text}: {way}")))
             }
-            if folder == from {
-                break;
+            _ => Ok(Self::Disk(PathBuf::from(text))),
+        }
+    }
+
+    /// Whether it is in a bucket.
+    pub fn is_bucket(&self) -> bool {
+        matches!(self, Self::Bucket(_))
+    }
+
+    /// Its path, if it is on disk.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Disk(path) => Some(path),
+            Self::Bucket(_) => None,
+        }
+    }
+
+    /// The same place, whose requests end when `cancel` is cancelled.
+    pub fn cancelled_by(self, cancel: &Cancel) -> Self {
+        match self {
+            Self::Bucket(address) => Self::Bucket(address.cancelled_by(cancel)),
+            disk => disk,
+        }
+    }
+
+    /// What lies in it under this name.
+    pub fn join(&self, name: &str) -> Self {
+        match self {
+            Self::Disk(path) => Self::Disk(path.join(name)),
+            Self::Bucket(address) => Self::Bucket(address.join(name)),
+        }
+    }
+
+    /// What lies beside it under this name.
+    pub fn beside(&self, name: &str) -> Self {
+        match self {
+            Self::Disk(path) => Self::Disk(path.with_file_name(name)),
+            Self::Bucket(address) => Self::Bucket(address.beside(name)),
+        }
+    }
+
+    /// What it lies in.
+    pub fn above(&self) -> Self {
+        match self {
+            Self::Disk(path) => Self::Disk(path.parent().unwrap_or(Path::new("")).to_owned()),
+            Self::Bucket(address) => Self::Bucket(address.above()),
+        }
+    }
+
+    /// The last part of its name; empty for a whole bucket, and for a path such as `..`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Disk(path) => path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            Self::Bucket(address) => address.name().to_owned(),
+        }
+    }
+
+    /// Whether there is a file.
+    ///
+    /// # Errors
+    /// If a bucket doesn't say so.
+    pub fn is_file(&self) -> io::Result<bool> {
+        match self {
+            Self::Disk(path) => Ok(path.is_file()),
+            Self::Bucket(address) => address.is_there(),
+        }
+    }
+
+    /// The size of the file.
+    ///
+    /// # Errors
+    /// If it isn't there or cannot be read.
+    pub fn size_bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::Disk(path) => Ok(fs::metadata(path)?.len()),
+            Self::Bucket(address) => Ok(address.head()?.bytes),
+        }
+    }
+
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// If it isn't there or cannot be read.
+    pub fn open(&self) -> io::Result<Opened> {
+        match self {
+            Self::Disk(path) => File::open(path).map(Opened::File),
+            Self::Bucket(address) => {
+                let (meta, object) = address.open(None)?;
+                Ok(Opened::Object(meta.bytes, object))
             }
         }
-        Ok(())
     }
 
-    /// The folder itself if it is there, or else the last of those above it that are.
-    pub fn last_there(&self) -> PathBuf {
-        let mut above = self.path.ancestors();
-        let found = above.find(|folder| folder.exists());
-        found.unwrap_or(Path::new(".")).to_owned()
-    }
-
-    /// Makes the folder if need be, and takes the lock that the file `name` in it stands for, until the file is closed;
-    /// `None` if another run has it. A killed run no longer has it.
+    /// The file's contents.
     ///
     /// # Errors
-    /// If the folder cannot be made or written to.
-    pub fn lock(&self, name: &str) -> io::Result<Option<File>> {
-        fs::create_dir_all(&self.path)?;
-        let lock = File::create(self.join(name))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(lock)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+    /// If it isn't there or cannot be read.
+    pub fn read(&self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Disk(path) => fs::read(path),
+            Self::Bucket(address) => Ok(address.read()?.1),
         }
     }
 
-    /// Whether `lock`, which was taken as `name`, still lies in the folder: where it doesn't, the folder was removed or
-    /// emptied meanwhile, and what was written into it cannot be relied on.
-    pub fn still_holds(&self, name: &str, lock: &File) -> bool {
-        // A file without a name has no links; not every file system can say so.
-        self.join(name).exists() && lock.metadata().is_ok_and(|lock| lock.nlink() > 0)
-    }
-
-    /// Shares the lock `name` with others that read, so that no run takes it while the file is open.
+    /// The file's contents as text.
     ///
     /// # Errors
-    /// If there is no such lock, or a run has it at the moment.
-    pub fn hold(&self, name: &str) -> io::Result<File> {
-        let lock = File::open(self.join(name))?;
-        lock.try_lock_shared()?;
-        Ok(lock)
+    /// If it isn't there, cannot be read, or is not UTF-8.
+    pub fn read_to_string(&self) -> io::Result<String> {
+        String::from_utf8(self.read()?)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// A file on disk with the contents: the file itself, or a copy without a name in the folder for temporary files, for what
+    /// has to be read here and there.
+    ///
+    /// # Errors
+    /// If the file isn't there or cannot be read, or the copy cannot be written.
+    pub fn on_disk(&self) -> io::Result<File> {
+        match self {
+            Self::Disk(path) => File::open(path),
+            Self::Bucket(_) => {
+                let mut copy = tempfile::tempfile()?;
+                io::copy(&mut self.open()?, &mut copy)?;
+                io::Seek::rewind(&mut copy)?;
+                Ok(copy)
+            }
+        }
+    }
+
+    /// Writes the file whole, where there is none yet.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is there.
+    pub fn create(&self, contents: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Disk(path) => io::Write::write_all(&mut File::create_new(path)?, contents),
+            Self::Bucket(address) => address.write(contents.to_vec()),
+        }
+    }
+
+    /// Writes the file whole, whatever was there.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, contents: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Disk(path) => fs::write(path, contents),
+            Self::Bucket(address) => address.write(contents.to_vec()),
+        }
+    }
+
+    /// All files below it, in no order; none if it isn't there.
+    ///
+    /// # Errors
+    /// If a folder or the bucket cannot be read.
+    pub fn files(&self) -> io::Result<Vec<Listed>> {
+        match self {
+            Self::Disk(root) => files_below(root),
+            Self::Bucket(address) => {
+                let begin = match address.key() {
+                    "" => 0,
+                    key => key.len() + 1,
+                };
+                let found = address.list()?.into_iter();
+                Ok(found
+                    .map(|meta| Listed {
+                        path: meta.key[begin..].to_owned(),
+                        bytes: meta.bytes,
+                    })
+                    .collect())
+            }
+        }
+    }
+
+    /// Waits until all that was written there is there.
+    ///
+    /// # Errors
+    /// What a write failed with.
+    pub fn settle(&self) -> io::Result<()> {
+        match self {
+            Self::Disk(_) => Ok(()),
+            Self::Bucket(address) => address.settle(),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn files_below(root: &Path) -> io::Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let relative = path.strip_prefix(root).unwrap_or(&path);
+            found.push(Listed {
+                path: relative.to_string_lossy().into_owned(),
+                bytes: fs::metadata(&path).map_or(0, |found| found.len()),
+            });
+        }
+    }
+    Ok(found)
+}
 
-    #[test]
-    fn folders_are_synced_up_to_the_one_that_was_there() {
-        let above = tempfile::tempdir().expect("a folder");
-        let place = Place::folder(&above.path().join("made/now"));
-        assert_eq!(place.last_there(), above.path());
-        assert!(place.sync(above.path()).is_err());
-        fs::create_dir_all(place.path()).expect("made");
-        place.sync(above.path()).expect("synced");
-        assert_eq!(place.last_there(), place.path());
-        let relative = Place::folder(Path::new("nowhere/at/all"));
-        assert_eq!(relative.last_there(), Path::new("."));
+/// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer and
+/// [`Kind::Refused`] if what is read changed meanwhile.
+///
+/// # Errors
+/// Where reading failed.
+pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> anyhow::Result<T> {
+    read.map_err(|error| match error.kind() {
+        io::ErrorKind::StaleNetworkFileHandle => Kind::Refused.error(format!(
+            "{place} changed while it was read: load it again when it is complete"
+        )),
+        io::ErrorKind::NotConnected => {
+            Kind::Connection.caused_by(error, format!("{place} cannot be read"))
+        }
+        _ => kind.caused_by(error, format!("{place} cannot be read")),
+    })
+}
+
+/// A file that is being read.
+pub enum Opened {
+    /// On disk.
+    File(File),
+    /// In a bucket, with its size.
+    Object(u64, Box<dyn Read + Send>),
+}
+
+impl Opened {
+    /// The file's size.
+    ///
+    /// # Errors
+    /// If the file system doesn't say so.
+    pub fn size_bytes(&self) -> io::Result<u64> {
+        match self {
+            Self::File(file) => Ok(file.metadata()?.len()),
+            Self::Object(bytes, _) => Ok(*bytes),
+        }
+    }
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Object(_, object) => object.read(buffer),
+        }
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Self::Disk(path.to_owned())
+    }
+}
+
+impl From<&PathBuf> for Place {
+    fn from(path: &PathBuf) -> Self {
+        Self::Disk(path.clone())
+    }
+}
+
+impl From<&Place> for Place {
+    fn from(place: &Place) -> Self {
+        place.clone()
+    }
+}
+
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self::Disk(path)
+    }
+}
+
+impl FromStr for Place {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disk(path) => path.display().fmt(f),
+            Self::Bucket(address) => address.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

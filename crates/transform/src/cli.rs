@@ -1,11 +1,11 @@
 //! The arguments of `transform` and `verify`.
 
-use std::path::PathBuf;
-
 use bytesize::ByteSize;
 use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
+use storage::place::Place;
+use storage::publish::DEFAULT_KEEP;
 
 use crate::check::verify::Source;
 use crate::file_args::FileArgs;
@@ -27,6 +27,7 @@ Examples:
   extrato transform --format jsonl --compress zstd     an object for each row, in part-0.jsonl.zst
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
+  extrato transform --out s3://lake/cards              a run of its own in a bucket, and a pointer to it
   extrato transform --dataset sales --model orders_per_customer --show
                                                        one model, of the tables it needs; its first rows here too
   extrato transform --dataset hiring --parameter year=2020
@@ -75,7 +76,7 @@ pub struct TransformArgs {
         conflicts_with_all = ["stage", "url", "schema", "to_postgres"],
         help_heading = "Source"
     )]
-    pub from_stage: Option<PathBuf>,
+    pub from_stage: Option<Place>,
 
     /// Print the first 20 rows of each output too; with --json they are in the summary
     #[arg(long, help_heading = "Output")]
@@ -94,9 +95,13 @@ pub struct TransformArgs {
 /// Where and how to write.
 #[derive(Debug, Clone, clap::Args)]
 pub struct OutputArgs {
-    /// The folder to publish into
+    /// The folder to publish into, or a place in a bucket: s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT, help_heading = "Output")]
-    pub out: PathBuf,
+    pub out: Place,
+
+    /// How many runs of each model stay in a bucket, the new one with them: those before it may still be read
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP, value_parser = at_least_two, help_heading = "Output")]
+    pub keep: usize,
 
     /// A folder for each value of these columns [default: as the model declares, for cards id_associado]
     #[arg(
@@ -139,7 +144,7 @@ pub struct OutputArgs {
         default_missing_value = DEFAULT_STAGE,
         help_heading = "Source"
     )]
-    pub stage: Option<PathBuf>,
+    pub stage: Option<Place>,
 }
 
 /// What is chosen of the models' parameters.
@@ -149,6 +154,13 @@ pub struct ParameterArgs {
     /// [default: as declared]
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Models")]
     pub values: Vec<(String, String)>,
+}
+
+fn at_least_two(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(keep @ 2..) => Ok(keep),
+        _ => Err("at least 2 are kept: who reads the former run reads it to its end".to_owned()),
+    }
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -220,9 +232,10 @@ Examples:
 /// something differs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// An output folder, one model's folder, or a single file with its manifest beside it
+    /// An output folder, one model's folder, or a single file with its manifest beside it; in a bucket, the latest runs there, or
+    /// the folder of one
     #[arg(value_name = "PATH", default_value = DEFAULT_OUT)]
-    pub path: PathBuf,
+    pub path: Place,
 
     /// Run the models in Postgres too and compare all rows. This puts the join, and a sort of its rows, on the
     /// database, which nothing else does
@@ -293,6 +306,7 @@ impl OutputArgs {
         };
         self.files.options(Options {
             out: self.out.clone(),
+            keep: self.keep,
             layout,
             stage: self.stage.clone(),
             ..self.limits.options(dataset, schema, environment)

@@ -1,13 +1,15 @@
 //! What a run is to do.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use database::Environment;
 use dataset::failure::Kind;
 use dataset::{Dataset, Model};
 use serde::{Deserialize, Serialize};
 use storage::compress::Compression;
+use storage::place::Place;
+use storage::publish::DEFAULT_KEEP;
 
 use crate::dialect::Dialect;
 use crate::file_name::FileName;
@@ -20,8 +22,10 @@ pub struct Options {
     pub dataset: Dataset,
     /// The Postgres schema that holds the tables.
     pub schema: String,
-    /// The folder to publish into.
-    pub out: PathBuf,
+    /// The place to publish into.
+    pub out: Place,
+    /// How many runs of a model stay in a bucket.
+    pub keep: usize,
     /// How a model's output is laid out.
     pub layout: Layout,
     /// What the files are.
@@ -34,8 +38,8 @@ pub struct Options {
     pub max_connections: usize,
     /// The memory that the run may take, in bytes; what needs more is staged on disk.
     pub memory_bytes: u64,
-    /// A folder to keep the tables in, as they were read.
-    pub stage: Option<PathBuf>,
+    /// A place to keep the tables in, as they were read.
+    pub stage: Option<Place>,
     /// How many of the first rows of each output the report has.
     pub preview_rows: usize,
     /// The Postgres schema to write the outputs into as tables, besides the files.
@@ -115,7 +119,8 @@ impl Options {
         Self {
             schema,
             dataset,
-            out: DEFAULT_OUT.into(),
+            out: Path::new(DEFAULT_OUT).into(),
+            keep: DEFAULT_KEEP,
             layout: Layout::Declared,
             format: Format::Csv,
             dialect: Dialect::default(),

@@ -1,14 +1,13 @@
 //! The first rows of an output, read back from its files: whatever the output's size and format, no more than these
 //! rows are in memory.
 
-use std::path::Path;
-
 use dataset::{ColumnType, Model};
 use serde::Serialize;
 
 use crate::check::verify::{Form, Rows, fields, value};
 use crate::options::Options;
 use storage::manifest::FileEntry;
+use storage::place::Place;
 
 /// How many rows people are shown.
 pub const PREVIEW_ROWS: usize = 20;
@@ -23,23 +22,20 @@ pub struct Preview {
 }
 
 impl Preview {
-    /// Reads `files`, which a run with these options wrote of a model and which lie at `target`: in it if it is a folder.
+    /// Reads `files`, which a run with these options wrote of a model into `folder`.
     pub(crate) fn read(
         options: &Options,
         model: &Model,
-        target: &Path,
+        folder: &Place,
         files: &[FileEntry],
     ) -> anyhow::Result<Self> {
         let columns: Vec<_> = model.visible_columns().cloned().collect();
         let form = Form::of(options, model);
         let mut rows = Vec::new();
         for file in files {
-            let path = match target.is_dir() {
-                true => target.join(&file.path),
-                false => target.to_owned(),
-            };
-            let mut records = Rows::open(path.clone(), &form)?;
-            records.check_names(&path, form.names())?;
+            let place = folder.join(&file.path);
+            let mut records = Rows::open(place.clone(), &form)?;
+            records.check_names(&place, form.names())?;
             while rows.len() < options.preview_rows
                 && let Some(record) = records.next()?
             {

@@ -1,8 +1,7 @@
 //! What a run has done.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
+use storage::place::Place;
 
 use crate::checked::Checked;
 use crate::options::Engine;
@@ -53,7 +52,7 @@ pub struct ModelReport {
     /// Time to sort, encode and write.
     pub write_seconds: f64,
     /// Where it lies.
-    pub path: PathBuf,
+    pub path: Place,
     /// The table that has the same rows, if one was to be written.
     pub table: Option<String>,
     /// The first rows, if they were asked for.

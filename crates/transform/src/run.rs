@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -13,6 +12,7 @@ use dataset::Model;
 use dataset::calendar::Date;
 use dataset::failure::{Failure, Kind};
 use storage::manifest;
+use storage::place::Place;
 use storage::publish::Staging;
 use values::text;
 
@@ -69,13 +69,17 @@ pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::R
     run_from(&Source::Database(settings), options, cancel)
 }
 
-/// Joins, writes, checks and publishes from the tables that a former run kept below the folder `stage`, without a database.
+/// Joins, writes, checks and publishes from the tables that a former run kept below the place `stage`, without a database.
 ///
 /// # Errors
 /// As [`run()`]; [`Kind::Usage`] if there is nothing to read.
-pub fn run_from_stage(stage: &Path, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
+pub fn run_from_stage(
+    stage: impl Into<Place>,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
     // Held to the end, so that all is of one layer.
-    let layer = Layer::open(stage, &options.dataset.name)?;
+    let layer = Layer::open(&stage.into(), &options.dataset.name, cancel)?;
     run_from(&Source::Layer(&layer), options, cancel)
 }
 
@@ -129,12 +133,10 @@ fn run_to_end(
     };
     let target = Target::of(database, options, cancel)?;
     let run = run_id();
-    let staging = Staging::begin(&options.out, &run)?;
+    let out = options.out.clone().cancelled_by(cancel);
+    let staging = Staging::begin(&out, &run, "--out", options.keep)?;
     for model in models() {
-        match options.layout.partition_by(model) {
-            Some(_) => staging.check_replaceable(&model.name)?,
-            None => staging.check_file_replaceable(&file_name(options, model))?,
-        }
+        staging.claim(&model.name, single_file(options, model).as_deref())?;
     }
     if let Some(target) = &target {
         target.check()?;
@@ -289,16 +291,14 @@ impl RunContext<'_> {
             Some(of) => tracing::info!(model = of, "checking that {} gives no row", model.file),
         }
         let partition_by = self.options.layout.partition_by(model);
-        let target = match partition_by {
-            Some(_) => self.staging.path(&model.name),
-            None => self.staging.path(&file_name(self.options, model)),
-        };
+        let single_file = single_file(self.options, model);
+        let target = self.staging.output(&model.name, single_file.as_deref());
         let job = Job {
             select,
             dataset: &self.options.dataset,
             memory_bytes: self.options.memory_bytes,
             partition_by,
-            scratch: self.staging.path("ranges"),
+            scratch: self.staging.scratch("ranges"),
             cancel: self.cancel,
         };
         let mut join_seconds = 0.0;
@@ -358,11 +358,11 @@ impl RunContext<'_> {
             reconciliation: reconciliation.as_ref(),
             checks: outcomes.iter().map(|outcome| &outcome.checked).collect(),
         };
-        match partition_by {
-            Some(_) => manifest::complete(&target, &header, &written.files)?,
-            None => {
-                let beside = manifest::beside(&file_name(self.options, model));
-                manifest::write(&self.staging.path(&beside), &header, &written.files)?;
+        match &single_file {
+            None => manifest::complete(&target, &header, &written.files)?,
+            Some(file) => {
+                let beside = target.beside(&manifest::beside(file));
+                manifest::write(&beside, &header, &written.files)?;
             }
         }
         tracing::info!(
@@ -373,7 +373,13 @@ impl RunContext<'_> {
         );
         let preview = match self.options.preview_rows {
             0 => None,
-            _ => Some(Preview::read(self.options, model, &target, &written.files)?),
+            _ => {
+                let folder = match &single_file {
+                    None => target.clone(),
+                    Some(_) => target.above(),
+                };
+                Some(Preview::read(self.options, model, &folder, &written.files)?)
+            }
         };
         let schema = self.options.to_postgres.as_ref();
         let checks = outcomes.iter().map(|outcome| outcome.checked.clone());
@@ -404,7 +410,7 @@ impl RunContext<'_> {
     fn writer<'m>(
         &'m self,
         model: &'m Model,
-        target: &Path,
+        target: &Place,
         write_back: Option<&'m mut WriteBack<'_>>,
         expected_rows: usize,
     ) -> anyhow::Result<Writer<'m>> {
@@ -417,16 +423,14 @@ impl RunContext<'_> {
             target,
             table.transpose()?,
             expected_rows,
-            &self.staging.path("checks"),
+            &self.staging.scratch("checks"),
             self.cancel,
         )
     }
 
-    fn publish(&self, model: &Model) -> anyhow::Result<PathBuf> {
-        match self.options.layout.partition_by(model) {
-            Some(_) => self.staging.publish_folder(&model.name),
-            None => self.staging.publish_file(&file_name(self.options, model)),
-        }
+    fn publish(&self, model: &Model) -> anyhow::Result<Place> {
+        let single_file = single_file(self.options, model);
+        self.staging.publish(&model.name, single_file.as_deref())
     }
 }
 
@@ -444,8 +448,12 @@ fn written_sums<'a>(
         .collect()
 }
 
-fn file_name(options: &Options, model: &Model) -> String {
-    format!("{}.{}", model.name, options.extension())
+/// The name of a model's file, if its output is no folder.
+fn single_file(options: &Options, model: &Model) -> Option<String> {
+    match options.layout.partition_by(model) {
+        Some(_) => None,
+        None => Some(format!("{}.{}", model.name, options.extension())),
+    }
 }
 
 /// `20260131T235959Z-` and the process's id: no two runs on one machine share it.

@@ -182,22 +182,23 @@ fn of_model(
 ) -> anyhow::Result<Output> {
     let folder = folder()?;
     let options = Options {
-        out: folder.path().to_owned(),
+        out: folder.path().into(),
         layout: Layout::SingleFile,
         format,
         ..options
     };
     let report = transform::run(settings, &options, cancel)?;
     let model = report.models.into_iter().next().context("a model ran")?;
-    let (columns, entry) = in_manifest(&model.path)?;
+    let path = model.path.path().context("an output on disk")?.to_owned();
+    let (columns, entry) = in_manifest(&path)?;
     let marks = match format {
-        Format::JsonLines => lines::marks(&model.path).or_fail(Kind::Output, unreadable)?,
+        Format::JsonLines => lines::marks(&path).or_fail(Kind::Output, unreadable)?,
         _ => Vec::new(),
     };
     let mut tag = String::new();
     text::hex(&entry.xxh3_128.to_be_bytes(), Case::Lower, &mut tag);
     Ok(Output {
-        path: model.path,
+        path,
         bytes: model.bytes,
         tag,
         rows: model.rows,

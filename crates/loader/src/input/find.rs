@@ -1,11 +1,11 @@
 //! Finding the files of each table.
 
-use std::path::Path;
-
+use database::Cancel;
 use dataset::Table;
 use dataset::failure::Kind;
 
 use crate::options::Options;
+use storage::place::Place;
 use storage::source::Source;
 
 /// The files of a table.
@@ -15,11 +15,13 @@ pub(crate) struct TableFiles {
     pub(crate) sources: Vec<Source>,
 }
 
-/// Finds the files of all tables, in the dataset's order. Tables without a file are left out.
+/// Finds the files of all tables, in the dataset's order. Tables without a file are left out. What is in a bucket is asked for
+/// until `cancel` is cancelled.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there are no files at all, a table is unknown, or a file belongs to two tables.
-pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
+/// [`Kind::Usage`] if there are no files at all, a table is unknown, or a file belongs to two tables; [`Kind::Connection`] if a
+/// bucket gives no answer.
+pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<TableFiles>> {
     let Options {
         dataset,
         from,
@@ -43,8 +45,14 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
             "nothing to load: name a folder with --from, or files with --table TABLE=FILE",
         ));
     }
-    if let Some(from) = from {
-        is_folder(from)?;
+    let from = from.clone().map(|from| from.cancelled_by(cancel));
+    if let Some(folder) = from.as_ref().and_then(Place::path)
+        && !folder.is_dir()
+    {
+        return Err(Kind::Usage.error(format!(
+            "--from {} is not a folder; a single file is named with --table TABLE=FILE",
+            folder.display()
+        )));
     }
     if dataset.tables.is_empty() {
         return Err(Kind::Usage.error(format!(
@@ -57,10 +65,10 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
     for table in &dataset.tables {
         let mut sources = Vec::new();
         for (_, pattern) in named.iter().filter(|(name, _)| *name == table.name) {
-            sources.extend(Source::named(pattern)?);
+            sources.extend(Source::named(pattern, cancel)?);
         }
         if sources.is_empty()
-            && let Some(from) = from
+            && let Some(from) = &from
         {
             sources = Source::in_folder(from, &table.file_patterns())?;
         }
@@ -99,28 +107,19 @@ pub(crate) fn find(options: &Options) -> anyhow::Result<Vec<TableFiles>> {
             sources,
         });
     }
-    if found.is_empty() {
+    if found.is_empty()
+        && let Some(from) = from
+    {
         let patterns: Vec<_> = dataset
             .tables
             .iter()
             .flat_map(Table::file_patterns)
             .collect();
         return Err(Kind::Usage.error(format!(
-            "{} holds no files of dataset {}: looked for {}",
-            from.as_deref().unwrap_or(Path::new("")).display(),
+            "{from} holds no files of dataset {}: looked for {}",
             dataset.name,
             patterns.join(", ")
         )));
     }
     Ok(found)
-}
-
-fn is_folder(folder: &Path) -> anyhow::Result<()> {
-    if !folder.is_dir() {
-        return Err(Kind::Usage.error(format!(
-            "--from {} is not a folder; a single file is named with --table TABLE=FILE",
-            folder.display()
-        )));
-    }
-    Ok(())
 }

@@ -165,11 +165,11 @@ fn inputs_that_cannot_be_read_are_named() {
         "it has departments, jobs, hired_employees",
     );
     options.tables = Vec::new();
-    options.from = Some(world.inputs().join("departments.csv"));
+    options.from = Some(world.inputs().join("departments.csv").into());
     world.refused(&options, Kind::Usage, "is not a folder");
     options.from = None;
     world.refused(&options, Kind::Usage, "nothing to load");
-    options.from = Some(world.rejects());
+    options.from = Some(world.rejects().into());
     fs::create_dir(world.rejects()).expect("a folder");
     world.refused(
         &options,

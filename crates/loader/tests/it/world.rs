@@ -169,7 +169,7 @@ impl World {
     /// Options for all files of the folder, of which any number of rows may be rejected.
     pub(crate) fn options(&self) -> Options {
         Options {
-            from: Some(self.inputs()),
+            from: Some(self.inputs().into()),
             rejects: self.rejects(),
             max_rejects: Some(RejectLimit::Percent(100.0)),
             memory_bytes: 64 << 20,

@@ -125,7 +125,12 @@ fn read_database(
 ) -> anyhow::Result<Read> {
     // Taken before anything is read: another run may be writing there.
     let kept = match &options.stage {
-        Some(stage) => Some(Staging::begin(&layer::folder(stage), run)?),
+        Some(stage) => {
+            let raw = layer::folder(stage).cancelled_by(cancel);
+            let kept = Staging::begin(&raw, run, "--stage", options.keep)?;
+            kept.claim(&options.dataset.name, None)?;
+            Some(kept)
+        }
         None => None,
     };
     // What is kept is kept whole.
@@ -134,9 +139,13 @@ fn read_database(
         Some(_) => needed.with_numerics(&options.dataset),
         None => needed.of(&options.dataset),
     };
-    let root = match &kept {
-        Some(kept) => kept.path(&options.dataset.name),
-        None => staging.path("raw"),
+    let kept_on_disk = kept
+        .as_ref()
+        .map(|kept| kept.output(&options.dataset.name, None));
+    let root = match kept_on_disk {
+        Some(storage::place::Place::Disk(root)) => root,
+        // From there it goes into the bucket when all is read.
+        Some(storage::place::Place::Bucket(_)) | None => staging.scratch("raw"),
     };
     let mut reading = Reading {
         root,

@@ -457,7 +457,7 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
     let settings = database.settings();
     let out = tempfile::tempdir().unwrap();
     let options = |dataset: Dataset| Options {
-        out: out.path().to_owned(),
+        out: out.path().into(),
         layout: Layout::SingleFile,
         max_connections: 1,
         memory_bytes: 1 << 30,

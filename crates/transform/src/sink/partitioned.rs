@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use dataset::failure::Kind;
@@ -16,6 +15,7 @@ use super::written::add;
 use crate::options::Options;
 use storage::file::{Folder, OpenFile};
 use storage::manifest::FileEntry;
+use storage::place::Place;
 
 /// A folder of partitions under construction. At most as many files are open at once as there are threads, and
 /// one more: the last partition's, since the next rows may be of it too.
@@ -47,7 +47,7 @@ impl<'a> Partitioned<'a> {
     pub(super) fn new(
         shape: Shape<'a>,
         partition_by: &[String],
-        folder: &Path,
+        folder: &Place,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             sums: Mutex::new(vec![0; shape.summed()]),

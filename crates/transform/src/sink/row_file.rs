@@ -81,6 +81,6 @@ impl RowFile {
             Body::Compressed(file) => file.finish()?,
             Body::Parquet(file) => file.finish()?,
         };
-        Ok(file.entry(name, self.rows))
+        file.finish(name, self.rows)
     }
 }

@@ -1,7 +1,6 @@
 //! All rows of a model in one file, in the model's order.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
@@ -14,21 +13,22 @@ use super::row_file::RowFile;
 use super::rows::{BLOCK_ROWS, Block, Rows, Shape, block_range, positions};
 use super::written::{Written, add};
 use storage::file::OpenFile;
+use storage::place::Place;
 
 /// A single file under construction.
 pub(crate) struct SingleFile<'a> {
     pub(super) shape: Shape<'a>,
-    path: PathBuf,
+    place: Place,
     file: Option<RowFile>,
     sums: Vec<i128>,
 }
 
 impl<'a> SingleFile<'a> {
-    pub(super) fn new(shape: Shape<'a>, path: &Path) -> Self {
+    pub(super) fn new(shape: Shape<'a>, place: &Place) -> Self {
         Self {
             sums: vec![0; shape.summed()],
             shape,
-            path: path.to_owned(),
+            place: place.clone(),
             file: None,
         }
     }
@@ -43,7 +43,7 @@ impl<'a> SingleFile<'a> {
             Some(file) => file,
             none => {
                 let mut header = Vec::new();
-                let file = OpenFile::create(&self.path)?;
+                let file = OpenFile::create(&self.place)?;
                 let file = RowFile::new(file, shape.options, &rows, true, &mut header);
                 let file = none.insert(file);
                 if !header.is_empty() {
@@ -73,11 +73,7 @@ impl<'a> SingleFile<'a> {
     /// Ends the file; without any rows, it has a header only.
     pub(super) fn finish(mut self) -> anyhow::Result<Written> {
         let file = self.file.take().context("no rows were appended")?;
-        let name = self
-            .path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
-        let entry = file.finish(name.unwrap_or_default())?;
+        let entry = file.finish(self.place.name())?;
         Ok(self.shape.written(vec![entry], &self.sums))
     }
 }

@@ -14,6 +14,7 @@ use super::single::SingleFile;
 use super::written::Written;
 use crate::engine::output::Output;
 use crate::options::Options;
+use storage::place::Place;
 
 /// Writes the outputs of one run of a model, which follow each other in the order of the whole. Each is ordered
 /// here; there is at least one, and all share their sources but the first.
@@ -37,7 +38,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn new(
         model: &'a Model,
         options: &'a Options,
-        target: &Path,
+        target: &Place,
         table: Option<TableWriter<'a>>,
         expected_rows: usize,
         scratch: &Path,

@@ -2,19 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use anyhow::Context;
+use database::Cancel;
 use database::mirror::blueprint::Blueprint;
 use dataset::failure::{Kind, OrFail};
-use dataset::{Column, ColumnType, Dataset, Place, TableSchema, TextTraits};
+use dataset::{Column, ColumnType, Dataset, TableSchema, TextTraits};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::StagedTable;
 use crate::report::TableReport;
+use storage::bucket::publication;
+use storage::file::{Folder, OpenFile};
 use storage::manifest::{self, FileEntry};
+use storage::place::{Place, reading};
 use storage::publish::Staging;
+use tempfile::TempDir;
 
 /// Where the raw layers of all datasets lie, below the folder that `--stage` names.
 const RAW: &str = "raw";
@@ -47,7 +54,7 @@ struct TableEntry {
     table: String,
     /// Where it was, if not in the schema of the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    place: Option<Place>,
+    place: Option<dataset::Place>,
     rows: u64,
     /// What the rows take in memory.
     memory_bytes: u64,
@@ -63,8 +70,8 @@ struct TableEntry {
     cast_to_text: BTreeSet<String>,
 }
 
-/// The folder that holds the raw layers.
-pub(crate) fn folder(stage: &Path) -> PathBuf {
+/// The place that holds the raw layers.
+pub(crate) fn folder(stage: &Place) -> Place {
     stage.join(RAW)
 }
 
@@ -75,7 +82,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) schema: &'a str,
     pub(crate) snapshot: &'a str,
     /// Where those tables are that aren't in this schema.
-    pub(crate) places: BTreeMap<&'a str, &'a Place>,
+    pub(crate) places: BTreeMap<&'a str, &'a dataset::Place>,
     pub(crate) blueprint: &'a Blueprint,
 }
 
@@ -105,18 +112,41 @@ pub(crate) fn publish(
         tables: tables.iter().map(|table| entry(table, origin)).collect(),
         source: serde_json::to_value(origin.blueprint).context("describing the source")?,
     };
-    let folder = staging.path(origin.dataset);
+    let place = staging.output(origin.dataset, None);
     // Tables without rows have no files.
-    fs::create_dir_all(&folder).or_fail(Kind::Output, || {
-        format!("cannot create {}", folder.display())
-    })?;
-    manifest::complete(&folder, &header, &files)?;
-    let root = staging.publish_folder(origin.dataset)?;
+    let folder = Folder::create(&place)?;
+    if place.is_bucket() {
+        for table in &tables {
+            table
+                .files
+                .iter()
+                .try_for_each(|file| upload(table, file, &folder))?;
+        }
+    }
+    manifest::complete(&place, &header, &files)?;
+    let published = staging.publish(origin.dataset, None)?;
+    let Some(root) = published.path() else {
+        return Ok(tables);
+    };
     let moved = |table: StagedTable| StagedTable {
-        root: root.clone(),
+        root: root.to_owned(),
         ..table
     };
     Ok(tables.into_iter().map(moved).collect())
+}
+
+/// Copies a file of a table into a bucket.
+fn upload(table: &StagedTable, file: &FileEntry, folder: &Folder) -> anyhow::Result<()> {
+    let path = table.root.join(&file.path);
+    let mut from =
+        File::open(&path).or_fail(Kind::Output, || format!("cannot read {}", path.display()))?;
+    let mut to = OpenFile::create_in(folder, &file.path)?;
+    io::copy(&mut from, &mut to).or_fail(Kind::Output, || format!("cannot write {}", file.path))?;
+    let rows = usize::try_from(file.rows).unwrap_or(usize::MAX);
+    match to.finish(file.path.clone(), rows)? == *file {
+        true => Ok(()),
+        false => Err(Kind::Output.error(format!("{} changed while it was copied", path.display()))),
+    }
 }
 
 fn entry(table: &StagedTable, origin: &Origin<'_>) -> TableEntry {
@@ -147,24 +177,55 @@ fn entry(table: &StagedTable, origin: &Origin<'_>) -> TableEntry {
 
 /// A raw layer, open for reading: no run replaces it meanwhile.
 pub(crate) struct Layer {
-    root: PathBuf,
+    root: Place,
+    /// The folder on disk that its files lie in.
+    folder: PathBuf,
     header: Header,
     files: Vec<FileEntry>,
-    _lock: File,
+    kept: Kept,
+}
+
+/// What keeps the files as they are.
+enum Kept {
+    /// The lock of the folder.
+    Locked { _lock: File },
+    /// Copies of those that were asked for.
+    Copied { _copies: TempDir },
 }
 
 impl Layer {
-    /// Opens the raw layer of the dataset of this name below `stage`.
+    /// Opens the raw layer of the dataset of this name below `stage`. Of one in a bucket, tables are copied to the folder for
+    /// temporary files when they are asked for.
     ///
     /// # Errors
     /// [`Kind::Usage`] if there is none; [`Kind::Refused`] if its manifest is damaged; [`Kind::Output`] if a run writes it at
     /// the moment.
-    pub(crate) fn open(stage: &Path, dataset: &str) -> anyhow::Result<Self> {
-        let raw = folder(stage);
-        let root = raw.join(dataset);
+    pub(crate) fn open(stage: &Place, dataset: &str, cancel: &Cancel) -> anyhow::Result<Self> {
+        let raw = folder(stage).cancelled_by(cancel);
+        let (root, folder, kept) = match &raw {
+            Place::Disk(folder) => {
+                let root = raw.join(dataset);
+                let lock = Staging::hold(folder).or_fail(Kind::Usage, || missing(&root))?;
+                (root, folder.join(dataset), Kept::Locked { _lock: lock })
+            }
+            Place::Bucket(address) => {
+                let address = address.join(dataset);
+                let found = reading(publication::manifests(&address), Kind::Usage, &address)?;
+                let found = found.into_iter().next().map(|manifest| manifest.above());
+                let root = found.ok_or_else(|| Kind::Usage.error(missing(&raw.join(dataset))))?;
+                let copies = tempfile::tempdir();
+                let copies = copies.or_fail(Kind::Output, || "cannot make a folder for tables")?;
+                let folder = copies.path().to_owned();
+                (
+                    Place::Bucket(root),
+                    folder,
+                    Kept::Copied { _copies: copies },
+                )
+            }
+        };
         let path = root.join(manifest::IN_FOLDER);
-        let lock = Staging::hold(&raw).or_fail(Kind::Usage, || missing(&root))?;
-        let text = fs::read_to_string(&path).or_fail(Kind::Usage, || missing(&root))?;
+        let text = path.read_to_string();
+        let text = text.or_fail(Kind::Usage, || missing(&root))?;
         let mut lines = text.lines();
         let header = serde_json::from_str(lines.next().unwrap_or_default())
             .or_fail(Kind::Refused, || damaged(&root))?;
@@ -176,9 +237,10 @@ impl Layer {
         }
         Ok(Self {
             root,
+            folder,
             header,
             files,
-            _lock: lock,
+            kept,
         })
     }
 
@@ -198,7 +260,7 @@ impl Layer {
     }
 
     /// The names of all tables, and where those were that are of another schema.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, Option<&Place>)> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, Option<&dataset::Place>)> {
         let entries = self.header.tables.iter();
         entries.map(|entry| (entry.table.as_str(), entry.place.as_ref()))
     }
@@ -217,7 +279,7 @@ impl Layer {
         let found = found.ok_or_else(|| {
             Kind::Mismatch.error(format!(
                 "table `{name}` is not in {}: stage again with --stage",
-                self.root.display()
+                self.root
             ))
         })?;
         let below = format!("{name}/");
@@ -229,21 +291,56 @@ impl Layer {
                     Kind::Mismatch.error(format!(
                         "{} was staged by an earlier version, which did not keep the database's types: stage again \
                          with --stage",
-                        self.root.display()
+                        self.root
                     ))
                 })?,
                 unread: Vec::new(),
             },
-            root: self.root.clone(),
+            root: self.folder.clone(),
             files: files
                 .filter(|file| file.path.starts_with(&below))
                 .cloned()
                 .collect(),
             memory_bytes: found.memory_bytes,
         };
-        match staged.rows() == found.rows {
-            true => Ok(staged),
-            false => Err(Kind::Refused.error(damaged(&self.root))),
+        if staged.rows() != found.rows {
+            return Err(Kind::Refused.error(damaged(&self.root)));
+        }
+        if let Kept::Copied { .. } = self.kept {
+            tracing::info!(
+                table = name,
+                files = staged.files.len(),
+                "copying from {}",
+                self.root
+            );
+            staged
+                .files
+                .par_iter()
+                .try_for_each(|file| self.copy(file))?;
+        }
+        Ok(staged)
+    }
+
+    /// Copies a file to the disk, unless that was done.
+    fn copy(&self, file: &FileEntry) -> anyhow::Result<()> {
+        let to = self.folder.join(&file.path);
+        if to.exists() {
+            return Ok(());
+        }
+        let from = self.root.join(&file.path);
+        let failed = || format!("cannot write {}", to.display());
+        let above = to.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(above).or_fail(Kind::Output, failed)?;
+        let mut copy = OpenFile::create(&to.clone().into())?;
+        let mut object = reading(from.open(), Kind::Refused, &from)?;
+        let copied = io::copy(&mut object, &mut copy);
+        reading(copied, Kind::Refused, &from)?;
+        let rows = usize::try_from(file.rows).unwrap_or(usize::MAX);
+        match copy.finish(file.path.clone(), rows)? == *file {
+            true => Ok(()),
+            false => Err(Kind::Refused.error(format!(
+                "{from} is not what its manifest says: stage again with --stage"
+            ))),
         }
     }
 
@@ -257,22 +354,19 @@ impl Layer {
             Kind::Mismatch.error(format!(
                 "{} was staged by another version, which did not keep what a scratch database is made from: stage again \
                  with --stage",
-                self.root.display()
+                self.root
             ))
         })
     }
 }
 
-fn damaged(root: &Path) -> String {
-    let path = root.join(manifest::IN_FOLDER);
-    format!("{} is damaged: stage again with --stage", path.display())
+fn damaged(root: &Place) -> String {
+    let manifest = root.join(manifest::IN_FOLDER);
+    format!("{manifest} is damaged: stage again with --stage")
 }
 
-fn missing(root: &Path) -> String {
-    format!(
-        "{} holds no raw layer: make it with `extrato transform --stage`",
-        root.display()
-    )
+fn missing(root: &Place) -> String {
+    format!("{root} holds no raw layer: make it with `extrato transform --stage`")
 }
 
 /// The columns of a table; `None` if it isn't known what they were in the database.

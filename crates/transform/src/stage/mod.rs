@@ -294,7 +294,7 @@ impl PartWriter {
         let mut block = block;
         while block.height() > 0 {
             if self.current.is_none() {
-                let file = OpenFile::create(&self.root.join(self.path()))?;
+                let file = OpenFile::create(&self.root.join(self.path()).into())?;
                 let schema = block.schema().as_ref().clone();
                 let file = ParquetFile::new(file, &schema, OPTIONS);
                 self.current = Some((file, 0));
@@ -313,7 +313,7 @@ impl PartWriter {
 
     fn end_file(&mut self) -> anyhow::Result<()> {
         if let Some((file, rows)) = self.current.take() {
-            let entry = file.finish()?.entry(self.path(), rows);
+            let entry = file.finish()?.finish(self.path(), rows)?;
             self.files.push(entry);
         }
         Ok(())

@@ -76,7 +76,7 @@ fn what_is_compressed_is_what_is_written_without() {
                 let run = |compression| {
                     let out = tempfile::tempdir().unwrap();
                     let options = Options {
-                        out: out.path().to_owned(),
+                        out: out.path().into(),
                         format,
                         dialect: dialect.clone(),
                         preview_rows: 20,
@@ -119,7 +119,7 @@ fn the_same_rows_give_the_same_bytes_however_little_memory_there_is() {
             let run = |memory_bytes: u64, connections: usize| {
                 let out = stage.path().join(format!("{memory_bytes}-{connections}"));
                 let options = Options {
-                    out: out.clone(),
+                    out: out.clone().into(),
                     format,
                     memory_bytes,
                     max_connections: connections,

@@ -370,7 +370,7 @@ fn the_dialect_changes_neither_tables_nor_what_is_staged() {
     let stage = tempfile::tempdir().unwrap();
     let options = Options {
         to_postgres: Some("results".to_owned()),
-        stage: Some(stage.path().to_owned()),
+        stage: Some(stage.path().into()),
         ..in_dialect(&world, Layout::Declared, &Dialect::excel())
     };
     assert_eq!(world.try_transform(&options).unwrap().models[0].rows, 30);

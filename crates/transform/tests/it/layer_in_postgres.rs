@@ -102,7 +102,7 @@ impl Shop {
         let whole = "numeric(38,0)".parse().expect("a type");
         dataset.tables[3].carry_as = [("back".to_owned(), whole)].into();
         Options {
-            out: self.folder.path().join("out"),
+            out: self.folder.path().join("out").into(),
             layout: Layout::SingleFile,
             max_connections: 2,
             memory_bytes: 1 << 30,
@@ -117,20 +117,20 @@ impl Shop {
 
     fn keep_with(&self, change: impl Fn(&mut Options)) {
         let mut options = self.options(vec![model("kept", "SELECT id FROM client", &[])]);
-        options.stage = Some(self.layer());
+        options.stage = Some(self.layer().into());
         change(&mut options);
         transform::run(&self.database.settings(), &options, &Cancel::default()).expect("kept");
     }
 
     /// A run over what was kept. Nothing tells it where the database is.
     fn run(&self, options: &Options) -> anyhow::Result<Report> {
-        transform::run_from_stage(&self.layer(), options, &Cancel::default())
+        transform::run_from_stage(self.layer(), options, &Cancel::default())
     }
 
     fn refused(&self, options: &Options, kind: Kind) -> String {
         let error = self.run(options).expect_err("refused");
         assert_eq!(Failure::kind_of(&error), Some(kind), "{error:#}");
-        let published = fs::read_dir(&options.out).expect("a folder");
+        let published = fs::read_dir(options.out.path().unwrap()).expect("a folder");
         let published: Vec<_> = published
             .map(|entry| entry.expect("listed").file_name())
             .filter(|name| name.to_string_lossy().starts_with('m'))
@@ -353,7 +353,7 @@ fn what_polars_cannot_end_over_a_layer_is_run_again_in_a_scratch_database() {
         assert_eq!(shop.file("m"), shop.expected(large));
         assert_eq!(shop.file("plain"), shop.expected(plain));
         for file in ["m.csv", "m.csv.manifest.jsonl"] {
-            fs::remove_file(options.out.join(file)).expect("removed");
+            fs::remove_file(options.out.path().unwrap().join(file)).expect("removed");
         }
         // Not where Polars is asked for, nor without programs, nor from a layer that doesn't say how.
         options.engine = Engine::Polars;

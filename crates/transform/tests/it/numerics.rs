@@ -362,7 +362,7 @@ fn a_sum_of_more_than_128_bits_is_refused_with_the_way_out() {
 fn what_is_kept_is_carried_as_the_models_say() {
     let world = World::of_tables(TABLES, DESCRIPTION, SELECT);
     let mut options = world.options(Layout::SingleFile);
-    options.stage = Some(world.out.path().join("stage"));
+    options.stage = Some(world.out.path().join("stage").into());
     // A table is kept whole, and so are columns that no model says anything of.
     world.sql("ALTER TABLE t ADD g numeric");
     let error = world.try_transform(&options).unwrap_err();
@@ -372,9 +372,9 @@ fn what_is_kept_is_carried_as_the_models_say() {
     world.try_transform(&options).unwrap();
     let expected = csv_of(&mut world.database.connect(), AS_CARRIED);
     let kept = options.stage.take().unwrap();
-    options.out = world.out.path().join("again");
+    options.out = world.out.path().join("again").into();
     transform::run_from_stage(&kept, &options, &Cancel::default()).unwrap();
-    for folder in [world.out.path(), &options.out] {
+    for folder in [world.out.path(), options.out.path().unwrap()] {
         let found = fs::read_to_string(folder.join("m.csv")).unwrap();
         assert_eq!(found.lines().count(), 30_005);
         assert!(found == expected);

@@ -162,7 +162,7 @@ fn checks_that_are_passed_are_in_the_report_and_in_the_manifest() {
         ),
     ];
     for (way, mut options) in ways(&world) {
-        options.out = world.out.path().join(way);
+        options.out = world.out.path().join(way).into();
         let report = world.try_transform(&options).expect(way);
         let told = serde_json::to_value(&report.models[0].checks).unwrap();
         let expected = serde_json::json!([
@@ -173,11 +173,11 @@ fn checks_that_are_passed_are_in_the_report_and_in_the_manifest() {
         ]);
         assert_eq!(told, expected, "{way}");
         assert_eq!(report.models.len(), 1, "{way}");
-        let manifests = testkit::files_below(&options.out).into_iter();
+        let manifests = testkit::files_below(options.out.path().unwrap()).into_iter();
         let manifests = manifests.filter(|path| path.to_string_lossy().contains("manifest"));
         let manifests: Vec<_> = manifests.collect();
         assert_eq!(manifests.len(), 1, "{way}");
-        let manifest = fs::read_to_string(options.out.join(&manifests[0])).unwrap();
+        let manifest = fs::read_to_string(options.out.path().unwrap().join(&manifests[0])).unwrap();
         let first = manifest.lines().next().unwrap();
         let first: serde_json::Value = serde_json::from_str(first).unwrap();
         assert_eq!(first["checks"], expected, "{way}");

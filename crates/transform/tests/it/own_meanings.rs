@@ -35,7 +35,7 @@ impl Source {
         let sql = format!("{TABLES}; {own}");
         source.database.connect().batch_execute(&sql).expect("made");
         let mut options = source.options("SELECT id FROM client");
-        options.stage = Some(source.layer());
+        options.stage = Some(source.layer().into());
         source.run(&options).expect("all tables are kept");
         source
     }
@@ -46,7 +46,7 @@ impl Source {
         let mut dataset = testkit::dataset("shop", &tables, vec![model]);
         dataset.tables[0].cast_to_text = vec!["sizes".to_owned()];
         Options {
-            out: self.folder.path().join("out"),
+            out: self.folder.path().join("out").into(),
             layout: Layout::SingleFile,
             max_connections: 2,
             memory_bytes: 1 << 30,
@@ -82,7 +82,7 @@ impl Source {
                 _ => by_auto.is_ok(),
             };
             let run = match from_layer {
-                true => transform::run_from_stage(&self.layer(), &options, &Cancel::default()),
+                true => transform::run_from_stage(self.layer(), &options, &Cancel::default()),
                 false => self.run(&options),
             };
             let ran = self.checked(run, expected.as_deref(), sql);

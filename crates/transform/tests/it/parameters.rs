@@ -71,7 +71,7 @@ fn the_values_chosen_reach_the_rows_the_manifest_and_the_comparison() {
             let chosen: Vec<_> = chosen.iter().map(owned).collect();
             dataset.set_parameters(&chosen).expect("values");
             let options = Options {
-                out: shop.out.path().to_owned(),
+                out: shop.out.path().into(),
                 engine,
                 ..Options::of_models(dataset, Some(SCHEMA), &environment)
             };

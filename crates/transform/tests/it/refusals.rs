@@ -126,7 +126,7 @@ fn an_output_that_cannot_be_a_folder_is_refused_before_the_database_is_asked() {
     let file = world.out.path().join("file");
     fs::write(&file, "in the way").unwrap();
     let mut options = world.options(Layout::Declared);
-    options.out = file.join("out");
+    options.out = file.join("out").into();
     let error = world.try_transform(&options).unwrap_err();
     assert_eq!(
         dataset::failure::Failure::kind_of(&error),

@@ -63,7 +63,7 @@ fn a_replica_gives_what_its_primary_gives() {
             let from = |settings: &Settings| {
                 let out = tempfile::tempdir().unwrap();
                 let mut options = pair.world.options(layout.clone());
-                (options.max_connections, options.out) = (parts, out.path().to_owned());
+                (options.max_connections, options.out) = (parts, out.path().into());
                 let report = run(settings, &options).unwrap();
                 assert_eq!(report.models[0].rows, 60_000);
                 let mut contents = contents_of(out.path());

@@ -54,7 +54,7 @@ impl Shop {
     fn options(&self, models: Vec<Model>) -> Options {
         let tables = ["client", "sale"].map(|name| (name, &["id"][..]));
         Options {
-            out: self.out.path().to_owned(),
+            out: self.out.path().into(),
             layout: Layout::SingleFile,
             max_connections: 2,
             memory_bytes: 1 << 30,
@@ -364,7 +364,7 @@ fn a_layer_is_kept_whole_beside_a_model_that_runs_in_a_scratch_database() {
         .tables
         .retain(|table| table.name == "client");
     let layer = tempfile::tempdir().expect("a folder");
-    options.stage = Some(layer.path().to_owned());
+    options.stage = Some(layer.path().into());
     shop.run(&options).expect("run");
     let expected = shop.expected("SELECT name, town FROM client ORDER BY id");
     assert_eq!(shop.file("plain"), expected);

@@ -73,7 +73,7 @@ impl Shop {
         let settings = self.database.settings();
         dataset.models[0].columns = self.columns(sql)?;
         let options = Options {
-            out: self.out.path().to_owned(),
+            out: self.out.path().into(),
             layout: Layout::SingleFile,
             max_connections: 1,
             memory_bytes: 1 << 30,

@@ -43,17 +43,17 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 /// The files of a run with these options, each way into a folder of its own.
 fn run(world: &World, name: &str, change: impl Fn(&mut Options)) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut options = world.options(Layout::Declared);
-    options.out = world.out.path().join(name);
+    options.out = world.out.path().join(name).into();
     change(&mut options);
     let report = world.try_transform(&options).unwrap();
     let reconciliation = report.models[0].reconciliation.as_ref().unwrap();
     assert_eq!(reconciliation.read.rows, 60_000);
     assert!(reconciliation.left_out.rows > 600, "the missing parents");
     // Cell by cell what Postgres makes of the model.
-    let verified = world.try_verify_at(&options.out).unwrap();
+    let verified = world.try_verify_at(options.out.path().unwrap()).unwrap();
     let compared = verified[0].database.as_ref().unwrap().rows;
     assert_eq!(compared, reconciliation.written.rows);
-    contents(&options.out)
+    contents(options.out.path().unwrap())
 }
 
 #[test]
@@ -119,9 +119,9 @@ fn a_table_that_lies_in_order_or_has_no_order_is_not_dealt_out() {
     let files = |world: &World, memory: u64| {
         let mut options = world.options(Layout::SingleFile);
         options.memory_bytes = memory;
-        options.out = world.out.path().join(memory.to_string());
+        options.out = world.out.path().join(memory.to_string()).into();
         world.try_transform(&options).unwrap();
-        contents(&options.out)
+        contents(options.out.path().unwrap())
     };
     assert!(files(&world, LITTLE) == files(&world, 1 << 30));
     world.dataset.models[0].order_by.clear();
@@ -173,7 +173,9 @@ fn parents_that_memory_cannot_hold_are_named() {
 /// Keeps the tables of `world` below its folder `lake`.
 fn keep(world: &World) -> PathBuf {
     let lake = world.out.path().join("lake");
-    run(world, "kept", |options| options.stage = Some(lake.clone()));
+    run(world, "kept", |options| {
+        options.stage = Some(lake.clone().into())
+    });
     lake
 }
 
@@ -189,11 +191,14 @@ fn what_a_run_kept_gives_the_same_bytes_without_the_database() {
     world.sql("TRUNCATE movimento; DROP TABLE conta CASCADE");
     for memory in [1 << 30, LITTLE] {
         let mut options = world.options(Layout::Declared);
-        options.out = world.out.path().join(memory.to_string());
+        options.out = world.out.path().join(memory.to_string()).into();
         options.memory_bytes = memory;
         let report = transform::run_from_stage(&lake, &options, &Cancel::default()).unwrap();
         assert_eq!(report.tables[3].rows, 60_000);
-        assert!(contents(&options.out) == expected, "{memory} bytes");
+        assert!(
+            contents(options.out.path().unwrap()) == expected,
+            "{memory} bytes"
+        );
     }
 }
 
@@ -207,16 +212,18 @@ fn a_star_of_a_sub_select_stands_for_the_columns_that_are_asked_of_it() {
     assert_eq!(expected.lines().count(), 91);
     let lake = world.out.path().join("lake");
     let mut options = world.options(Layout::SingleFile);
-    let file = |options: &Options| std::fs::read_to_string(options.out.join("m.csv")).unwrap();
+    let file = |options: &Options| {
+        std::fs::read_to_string(options.out.path().unwrap().join("m.csv")).unwrap()
+    };
     for stage in [None, Some(lake.clone())] {
-        options.stage = stage;
+        options.stage = stage.map(Into::into);
         world.try_transform(&options).unwrap();
         assert_eq!(file(&options), expected);
     }
     options.stage = None;
     for memory in [1 << 30, LITTLE] {
         options.memory_bytes = memory;
-        options.out = world.out.path().join(memory.to_string());
+        options.out = world.out.path().join(memory.to_string()).into();
         transform::run_from_stage(&lake, &options, &Cancel::default()).unwrap();
         assert_eq!(file(&options), expected, "{memory} bytes");
     }
@@ -227,7 +234,7 @@ fn tables_without_rows_are_kept_too() {
     let world = World::of_cards();
     let lake = world.out.path().join("lake");
     let mut options = world.options(Layout::SingleFile);
-    options.stage = Some(lake.clone());
+    options.stage = Some(lake.clone().into());
     world.try_transform(&options).unwrap();
     let header = world.single_file();
     options.stage = None;
@@ -241,7 +248,7 @@ fn what_is_kept_has_all_columns_and_a_type_without_a_decoder_is_named() {
     let world = World::with_rows(3, 30);
     world.sql("ALTER TABLE associado ADD estranha interval");
     let mut options = world.options(Layout::Declared);
-    options.stage = Some(world.out.path().join("lake"));
+    options.stage = Some(world.out.path().join("lake").into());
     let error = world.try_transform(&options).unwrap_err();
     assert_eq!(Failure::kind_of(&error), Some(Kind::Mismatch));
     assert!(error.to_string().contains("`estranha`"), "{error}");
@@ -261,14 +268,14 @@ fn a_stage_that_is_not_there_or_lacks_something_says_what() {
         (Failure::kind_of(&error), format!("{error:#}"))
     };
     let mut options = world.options(Layout::Declared);
-    options.out = world.out.path().join("out");
+    options.out = world.out.path().join("out").into();
     let (kind, message) = from(&options);
     assert_eq!(kind, Some(Kind::Usage));
     assert!(message.contains("--stage"), "{message}");
 
-    options.stage = Some(lake.clone());
+    options.stage = Some(lake.clone().into());
     world.try_transform(&options).unwrap();
-    let former = contents(&options.out);
+    let former = contents(options.out.path().unwrap());
     options.stage = None;
     let mut other = options.clone();
     other.dataset.tables[0].name = "socio".to_owned();
@@ -288,7 +295,7 @@ fn a_stage_that_is_not_there_or_lacks_something_says_what() {
     fs::remove_file(&file).unwrap();
     assert_eq!(from(&options).0, Some(Kind::Refused));
     assert!(
-        contents(&options.out) == former,
+        contents(options.out.path().unwrap()) == former,
         "the former output is whole"
     );
 }

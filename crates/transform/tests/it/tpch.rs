@@ -32,7 +32,7 @@ fn the_queries_of_tpch_give_digit_for_digit_what_postgres_gives() {
     assert_eq!(models.len(), 22);
     let out = tempfile::tempdir().expect("a folder");
     let options = Options {
-        out: out.path().to_owned(),
+        out: out.path().into(),
         layout: Layout::SingleFile,
         max_connections: 2,
         memory_bytes: 2 << 30,

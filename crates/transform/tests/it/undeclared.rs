@@ -21,7 +21,7 @@ fn undeclared(models: &[(&str, &str)]) -> Dataset {
 
 fn options(shop: &Shop, dataset: Dataset) -> Options {
     Options {
-        out: shop.out.path().to_owned(),
+        out: shop.out.path().into(),
         max_connections: 2,
         memory_bytes: 1 << 30,
         ..Options::of_models(dataset, Some(SCHEMA), &testkit::environment())
@@ -47,7 +47,7 @@ fn the_columns_are_those_of_the_select_in_either_engine_and_from_a_raw_layer() {
     let dataset = undeclared(&models);
     let layer = tempfile::tempdir().expect("a folder");
     let mut run = options(&shop, dataset.clone());
-    run.stage = Some(layer.path().to_owned());
+    run.stage = Some(layer.path().into());
     let report = transform::run(&settings, &run, &cancel).expect("run");
     let engines: Vec<_> = report.models.iter().map(|model| model.engine).collect();
     assert_eq!(engines, [Engine::Polars, Engine::Polars, Engine::Postgres]);

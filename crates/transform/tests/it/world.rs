@@ -117,7 +117,7 @@ impl World {
     /// How to run now, into the world's own folder.
     pub(crate) fn options(&self, layout: Layout) -> Options {
         Options {
-            out: self.out.path().to_owned(),
+            out: self.out.path().into(),
             layout,
             max_connections: 3,
             memory_bytes: 1 << 30,

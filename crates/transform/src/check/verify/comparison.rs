@@ -1,7 +1,5 @@
 //! Two sides in the same order, row by row: the files of an output, and the records of its query.
 
-use std::path::PathBuf;
-
 use super::canonical;
 use super::output::Output;
 use super::query::Query;
@@ -10,6 +8,7 @@ use super::rows::Rows;
 use super::ties::{Ties, Unmatched};
 use crate::sink::{NULL_FOLDER, escape};
 use storage::manifest::FileEntry;
+use storage::place::Place;
 
 /// Progress is told after so many rows.
 const TELL_EVERY_ROWS: u64 = 1 << 13;
@@ -44,7 +43,7 @@ pub(super) struct Comparison<'a> {
 }
 
 struct OpenFile {
-    path: PathBuf,
+    place: Place,
     rows: Rows,
     /// The number of the last row that was read, from 1.
     row: u64,
@@ -154,7 +153,7 @@ impl<'a> Comparison<'a> {
 
     /// Names the first column in which two rows differ.
     fn difference(&self, open: &OpenFile, unmatched: &Unmatched) -> String {
-        let place = format!("{}, row {}", open.path.display(), unmatched.row);
+        let place = format!("{}, row {}", open.place, unmatched.row);
         let (of_file, of_database) = (fields(&unmatched.of_file), fields(&unmatched.of_database));
         let mut columns = self.output.run.columns.iter().zip(of_file.zip(of_database));
         match columns.find(|(_, (mine, theirs))| value(mine) != value(theirs)) {
@@ -190,7 +189,7 @@ impl<'a> Comparison<'a> {
 
     fn open_file(&mut self, file: &FileEntry) -> Result<(), Stop> {
         self.open = Some(OpenFile {
-            path: self.output.path(file),
+            place: self.output.place(file),
             rows: self.output.open(file)?,
             row: 0,
         });
@@ -202,7 +201,7 @@ impl<'a> Comparison<'a> {
             Some(file) => self.open_file(file),
             None => Err(Stop::Different(format!(
                 "{}: it names no file, the database has rows",
-                self.output.manifest.display()
+                self.output.manifest
             ))),
         }
     }
@@ -235,7 +234,7 @@ impl<'a> Comparison<'a> {
             }
             _ => Err(Stop::Different(format!(
                 "{}: there is no such partition in the output, the database has rows of it",
-                self.output.folder().join(place).display()
+                self.output.folder().join(place)
             ))),
         }
     }
@@ -272,7 +271,7 @@ impl<'a> Comparison<'a> {
             .map_err(|why| {
                 Stop::Different(format!(
                     "{}: the database has rows that no file can be named after: {why}",
-                    self.output.manifest.display()
+                    self.output.manifest
                 ))
             })
     }
@@ -280,7 +279,7 @@ impl<'a> Comparison<'a> {
 
 impl OpenFile {
     fn place(&self) -> String {
-        format!("{}, row {}", self.path.display(), self.row)
+        format!("{}, row {}", self.place, self.row)
     }
 }
 

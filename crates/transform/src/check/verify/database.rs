@@ -50,8 +50,7 @@ impl Source {
     /// [`Kind::Usage`] if it is of another dataset, or of a model that is not the dataset's, or no longer.
     pub(super) fn model_of<'a>(&'a self, output: &Output) -> anyhow::Result<&'a Model> {
         let (run, dataset) = (&output.run, &self.dataset.name);
-        let unfit =
-            |what: String| Kind::Usage.error(format!("{}: {what}", output.manifest.display()));
+        let unfit = |what: String| Kind::Usage.error(format!("{}: {what}", output.manifest));
         if run.dataset != *dataset {
             return Err(unfit(format!(
                 "it is an output of dataset `{}`, not of `{dataset}`: name its dataset with --dataset, or the path \

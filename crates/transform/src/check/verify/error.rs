@@ -1,7 +1,7 @@
 //! What errors say.
 
-use std::path::Path;
+use storage::place::Place;
 
-pub(super) fn cannot_read(path: &Path) -> String {
-    format!("cannot read {}", path.display())
+pub(super) fn cannot_read(place: &Place) -> String {
+    format!("cannot read {place}")
 }

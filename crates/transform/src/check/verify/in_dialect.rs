@@ -4,10 +4,10 @@
 //! with a wrong dialect is found where that changes a value.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
 
 use dataset::ColumnType;
 use dataset::failure::Kind;
+use storage::place::Place;
 use values::text;
 
 use super::form::Form;
@@ -18,7 +18,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Makes records of a dialect ones of the default dialect.
 pub(crate) struct FromDialect {
-    path: PathBuf,
+    place: Place,
     dialect: Dialect,
     kinds: Vec<ColumnType>,
     /// The number of the last row, from 1.
@@ -28,9 +28,9 @@ pub(crate) struct FromDialect {
 
 impl FromDialect {
     /// For the file at `path`.
-    pub(super) fn new(path: &Path, form: &Form) -> Self {
+    pub(super) fn new(place: &Place, form: &Form) -> Self {
         Self {
-            path: path.to_owned(),
+            place: place.clone(),
             dialect: form.dialect.clone(),
             kinds: form.columns.iter().map(|(_, kind)| *kind).collect(),
             row: 0,
@@ -40,7 +40,7 @@ impl FromDialect {
 
     /// The names that the first record of a file has.
     pub(super) fn names<'r>(&self, record: &'r [u8]) -> anyhow::Result<Vec<Option<Cow<'r, [u8]>>>> {
-        let wrong = |why: &str| Kind::Check.error(format!("{}: {why}", self.path.display()));
+        let wrong = |why: &str| Kind::Check.error(format!("{}: {why}", self.place));
         let marked = record.strip_prefix(BYTE_ORDER_MARK);
         let names = match (marked, self.dialect.byte_order_mark) {
             (Some(names), true) => names,
@@ -78,8 +78,7 @@ impl FromDialect {
             Ok(()) => Ok(&self.record),
             Err(why) => Err(Kind::Check.error(format!(
                 "{}, row {}: it {why}, which is not the manifest's dialect",
-                self.path.display(),
-                self.row
+                self.place, self.row
             ))),
         }
     }

@@ -2,18 +2,17 @@
 //!
 //! serde_json finds where values end and what strings say; numbers, and what is embedded, are taken as the text that they are.
 
-use std::path::{Path, PathBuf};
-
 use dataset::ColumnType;
 use dataset::failure::Kind;
 use serde::de::IgnoredAny;
+use storage::place::Place;
 use values::text;
 
 use super::form::Form;
 
 /// Makes objects records of CSV.
 pub(crate) struct FromJsonLines {
-    path: PathBuf,
+    place: Place,
     columns: Vec<(String, ColumnType)>,
     /// The number of the last row, from 1.
     row: u64,
@@ -22,9 +21,9 @@ pub(crate) struct FromJsonLines {
 
 impl FromJsonLines {
     /// For the file at `path`.
-    pub(super) fn new(path: &Path, form: &Form) -> Self {
+    pub(super) fn new(place: &Place, form: &Form) -> Self {
         Self {
-            path: path.to_owned(),
+            place: place.clone(),
             columns: form.columns.clone(),
             row: 0,
             record: Vec::new(),
@@ -44,9 +43,7 @@ impl FromJsonLines {
         let read = read(&self.columns, &mut rest, &mut self.record);
         match read {
             Ok(()) => Ok(&self.record),
-            Err(why) => {
-                Err(Kind::Check.error(format!("{}, row {}: {why}", self.path.display(), self.row)))
-            }
+            Err(why) => Err(Kind::Check.error(format!("{}, row {}: {why}", self.place, self.row))),
         }
     }
 }

@@ -19,11 +19,13 @@ mod ties;
 mod verified;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::database::{Cancel, Settings};
 use dataset::failure::{Kind, OrFail};
+use storage::bucket::publication;
 use storage::manifest;
+use storage::place::{Place, reading};
 
 pub use database::Source;
 use error::cannot_read;
@@ -33,29 +35,29 @@ pub(crate) use records::{fields, value};
 pub(crate) use rows::Rows;
 pub use verified::{AgainstDatabase, Verified};
 
-/// Verifies the outputs at `path`: a folder of partitions, a single file, or a folder that holds several.
+/// Verifies the outputs at a place: a folder of partitions, a single file, or a folder that holds several.
 ///
 /// # Errors
 /// [`Kind::Usage`] if there is no output, [`Kind::Check`] naming the first file that is not as its manifest
 /// says, and how; [`Kind::Interrupted`].
-pub fn verify(path: &Path, cancel: &Cancel) -> anyhow::Result<Vec<Verified>> {
-    let outputs = outputs(path)?;
+pub fn verify(place: impl Into<Place>, cancel: &Cancel) -> anyhow::Result<Vec<Verified>> {
+    let outputs = outputs(&place.into().cancelled_by(cancel))?;
     outputs.iter().map(|output| output.check(cancel)).collect()
 }
 
-/// Verifies the outputs at `path`, and then compares each of the dataset's, row by row, with what its model's SELECT gives in
+/// Verifies the outputs at a place, and then compares each of the dataset's, row by row, with what its model's SELECT gives in
 /// Postgres, all in one snapshot. The join falls on the database. Outputs of other datasets beside them are not compared.
 ///
 /// # Errors
 /// As [`verify`]; [`Kind::Check`] naming file, row and column of the first difference; [`Kind::Usage`] if no
 /// output is one of the dataset's; and those of the database.
 pub fn verify_against_database(
-    path: &Path,
+    place: impl Into<Place>,
     settings: &Settings,
     source: &Source,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<Verified>> {
-    let all = outputs(path)?;
+    let all = outputs(&place.into().cancelled_by(cancel))?;
     let is_ours = |output: &Output| output.run.dataset == source.dataset.name;
     let (ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
     let source = &source.with_parameters_of(&ours);
@@ -68,7 +70,7 @@ pub fn verify_against_database(
     for output in &others {
         tracing::info!(
             "not compared with the database: {} is an output of dataset `{}`",
-            output.manifest.display(),
+            output.manifest,
             output.run.dataset
         );
     }
@@ -91,33 +93,37 @@ pub fn verify_against_database(
     Ok(verified)
 }
 
-fn outputs(path: &Path) -> anyhow::Result<Vec<Output>> {
-    let mut manifests = manifests(path)?;
+fn outputs(place: &Place) -> anyhow::Result<Vec<Output>> {
+    let mut manifests = manifests(place)?;
     manifests.sort();
     if manifests.is_empty() {
         return Err(Kind::Usage.error(format!(
-            "{} is not an output of transform: there is no {} in it, nor a manifest beside it",
-            path.display(),
+            "{place} is not an output of transform: there is no {} in it, nor a manifest beside it",
             manifest::IN_FOLDER
         )));
     }
     manifests.into_iter().map(Output::read).collect()
 }
 
-fn manifests(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn manifests(place: &Place) -> anyhow::Result<Vec<Place>> {
+    let path = match place {
+        Place::Disk(path) => path,
+        Place::Bucket(address) => {
+            let found = publication::manifests(address);
+            let found = reading(found, Kind::Usage, place)?;
+            return Ok(found.into_iter().map(Place::Bucket).collect());
+        }
+    };
     let in_folder = path.join(manifest::IN_FOLDER);
     if in_folder.is_file() {
-        return Ok(vec![in_folder]);
+        return Ok(vec![in_folder.into()]);
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(manifest::beside(&name));
     if path.is_file() {
-        return Ok(Some(beside)
-            .filter(|path| path.is_file())
-            .into_iter()
-            .collect());
+        let beside = place.beside(&manifest::beside(&place.name()));
+        let is_there = beside.path().is_some_and(Path::is_file);
+        return Ok(Some(beside).filter(|_| is_there).into_iter().collect());
     }
-    let entries = fs::read_dir(path).or_fail(Kind::Usage, || cannot_read(path))?;
+    let entries = fs::read_dir(path).or_fail(Kind::Usage, || cannot_read(place))?;
     Ok(entries
         .flatten()
         .map(|entry| entry.path())
@@ -125,8 +131,8 @@ fn manifests(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
             let in_folder = path.join(manifest::IN_FOLDER);
             let is_beside = path.to_string_lossy().ends_with(manifest::SUFFIX);
             match is_beside {
-                true => Some(path),
-                false => in_folder.is_file().then_some(in_folder),
+                true => Some(path.into()),
+                false => in_folder.is_file().then(|| in_folder.into()),
             }
         })
         .collect())

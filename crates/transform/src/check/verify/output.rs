@@ -1,8 +1,6 @@
 //! An output as its manifest describes it, read again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -11,6 +9,7 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use rayon::prelude::*;
 use storage::manifest::{self, FileEntry};
+use storage::place::Place;
 use tracing::field::Empty;
 
 use super::error::cannot_read;
@@ -23,7 +22,7 @@ use crate::options::Format;
 
 /// An output as its manifest describes it.
 pub(super) struct Output {
-    pub(super) manifest: PathBuf,
+    pub(super) manifest: Place,
     pub(super) run: Run,
     form: Form,
     /// The files, in the order of the partitions.
@@ -31,8 +30,10 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn read(manifest: PathBuf) -> anyhow::Result<Self> {
-        let text = fs::read_to_string(&manifest).or_fail(Kind::Check, || cannot_read(&manifest))?;
+    pub(super) fn read(manifest: Place) -> anyhow::Result<Self> {
+        let text = manifest
+            .read_to_string()
+            .or_fail(Kind::Check, || cannot_read(&manifest))?;
         let mut lines = text.lines();
         let damaged = || damaged(&manifest);
         let run: Run =
@@ -52,24 +53,24 @@ impl Output {
 
     /// Whether the output has a folder for each partition; else it is a single file.
     pub(super) fn is_folder(&self) -> bool {
-        self.manifest.ends_with(manifest::IN_FOLDER)
+        self.manifest.name() == manifest::IN_FOLDER
     }
 
     pub(super) fn is_json_lines(&self) -> bool {
         self.run.format == Some(Format::JsonLines)
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        self.manifest.parent().unwrap_or(Path::new("."))
+    pub(super) fn folder(&self) -> Place {
+        self.manifest.above()
     }
 
-    pub(super) fn path(&self, file: &FileEntry) -> PathBuf {
+    pub(super) fn place(&self, file: &FileEntry) -> Place {
         self.folder().join(&file.path)
     }
 
     /// The rows of one of its files, after the header.
     pub(super) fn open(&self, file: &FileEntry) -> anyhow::Result<Rows> {
-        let mut rows = Rows::open(self.path(file), &self.form)?;
+        let mut rows = Rows::open(self.place(file), &self.form)?;
         self.check_names(&mut rows, file)?;
         Ok(rows)
     }
@@ -79,20 +80,21 @@ impl Output {
             return Ok(());
         }
         let names = self.run.columns.iter().map(|(name, _)| name.as_str());
-        rows.check_names(&self.path(file), names)
+        rows.check_names(&self.place(file), names)
     }
 
     pub(super) fn wrong(&self, what: &str) -> anyhow::Error {
-        Kind::Check.error(format!("{}: {what}", self.manifest.display()))
+        Kind::Check.error(format!("{}: {what}", self.manifest))
     }
 
     /// Reads all files and checks them against the manifest.
     pub(super) fn check(&self, cancel: &Cancel) -> anyhow::Result<Verified> {
         let began = Instant::now();
         let Self { run, files, .. } = self;
-        if self.is_folder() {
-            check_listing(self.folder(), files)?;
-        }
+        let listed = match self.is_folder() {
+            true => check_listing(&self.folder(), files)?,
+            false => BTreeMap::new(),
+        };
         let sum_of = |amount: fn(&FileEntry) -> u64| files.iter().map(amount).sum::<u64>();
         let of_files = [
             files.len() as u64,
@@ -119,7 +121,8 @@ impl Output {
             .par_iter()
             .map(|file| {
                 cancel.check()?;
-                let sums = self.check_file(file, &summed, cancel)?;
+                let sums =
+                    self.check_file(file, listed.get(&file.path).copied(), &summed, cancel)?;
                 span.record(
                     "rows",
                     done.fetch_add(file.rows, Ordering::Relaxed) + file.rows,
@@ -148,8 +151,8 @@ impl Output {
         }
         Ok(Verified {
             path: match self.is_folder() {
-                true => self.folder().to_owned(),
-                false => self.path(files.first().with_context(damaged)?),
+                true => self.folder(),
+                false => self.place(files.first().with_context(damaged)?),
             },
             model: run.model.clone(),
             run: run.run.clone(),
@@ -162,25 +165,25 @@ impl Output {
         })
     }
 
-    /// Reads one file and gives its sums.
+    /// Reads one file, whose size may be known, and gives its sums.
     pub(super) fn check_file(
         &self,
         file: &FileEntry,
+        bytes: Option<u64>,
         summed: &Summed,
         cancel: &Cancel,
     ) -> anyhow::Result<Vec<i128>> {
-        let path = self.path(file);
-        let wrong = |what: String| Kind::Check.error(format!("{}: {what}", path.display()));
-        let bytes = fs::metadata(&path)
-            .or_fail(Kind::Check, || cannot_read(&path))?
-            .len();
+        let place = self.place(file);
+        let wrong = |what: String| Kind::Check.error(format!("{place}: {what}"));
+        let bytes = bytes.map_or_else(|| place.size_bytes(), Ok);
+        let bytes = bytes.or_fail(Kind::Check, || cannot_read(&place))?;
         if bytes != file.bytes {
             return Err(wrong(format!(
                 "it has {bytes} bytes, the manifest says {}",
                 file.bytes
             )));
         }
-        let mut rows = Rows::open(path.clone(), &self.form)?;
+        let mut rows = Rows::open(place.clone(), &self.form)?;
         let mut read = || {
             self.check_names(&mut rows, file)?;
             let (mut count, mut sums) = (0, summed.zero());
@@ -216,36 +219,34 @@ impl Output {
 /// Between two looks whether the run was interrupted, within one file.
 const CHECK_EVERY_ROWS: u64 = 1 << 16;
 
-fn damaged(manifest: &Path) -> String {
-    format!("{} is damaged", manifest.display())
+fn damaged(manifest: &Place) -> String {
+    format!("{manifest} is damaged")
 }
 
-/// Whether the folder holds the files of its manifest and no others.
-fn check_listing(folder: &Path, files: &[FileEntry]) -> anyhow::Result<()> {
-    let own = [manifest::IN_FOLDER, manifest::SUCCESS];
-    if !folder.join(manifest::SUCCESS).is_file() {
+/// Checks that the folder holds the files of its manifest and no others, and gives their sizes by their paths.
+fn check_listing(folder: &Place, files: &[FileEntry]) -> anyhow::Result<BTreeMap<String, u64>> {
+    let own = [manifest::IN_FOLDER, manifest::SUCCESS, manifest::RUN];
+    let found = folder
+        .files()
+        .or_fail(Kind::Check, || cannot_read(folder))?;
+    if !found.iter().any(|file| file.path == manifest::SUCCESS) {
         return Err(Kind::Check.error(format!(
-            "{} has no {}: it is not whole",
-            folder.display(),
+            "{folder} has no {}: it is not whole",
             manifest::SUCCESS
         )));
     }
-    let listed: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).or_fail(Kind::Check, || cannot_read(&folder))?;
-        for entry in entries.flatten() {
-            let path = entry.path();
-            let is_own = entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| own.contains(&name));
-            if path.is_dir() {
-                folders.push(path);
-            } else if !is_own && !listed.contains(&path) {
-                return Err(Kind::Check.error(format!("{} is not in the manifest", path.display())));
-            }
+    let listed: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    for file in &found {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        if !own.contains(&name) && !listed.contains(file.path.as_str()) {
+            return Err(Kind::Check.error(format!(
+                "{} is not in the manifest",
+                folder.join(&file.path)
+            )));
         }
     }
-    Ok(())
+    Ok(found
+        .into_iter()
+        .map(|file| (file.path, file.bytes))
+        .collect())
 }

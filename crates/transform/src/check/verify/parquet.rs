@@ -1,11 +1,12 @@
 //! The rows of a Parquet file as records of CSV, a row group at a time.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::io::Seek;
 
 use dataset::failure::{Kind, OrFail};
 use polars::prelude::{DataFrame, SerReader};
 use polars_io::parquet::read::ParquetReader;
+use storage::place::Place;
 
 use super::error::cannot_read;
 use crate::sink::Cells;
@@ -13,7 +14,9 @@ use crate::sink::parquet::ROW_GROUP_ROWS;
 
 /// The rows of one file.
 pub(crate) struct ParquetRows {
-    path: PathBuf,
+    place: Place,
+    /// The file, or what was copied of it out of a bucket.
+    file: File,
     names: Vec<String>,
     rows: usize,
     /// Rows read, the current row group's included.
@@ -25,16 +28,18 @@ pub(crate) struct ParquetRows {
 }
 
 impl ParquetRows {
-    pub(super) fn open(path: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn open(place: Place) -> anyhow::Result<Self> {
         let open = || -> anyhow::Result<_> {
-            let mut reader = ParquetReader::new(File::open(&path)?);
+            let file = place.on_disk()?;
+            let mut reader = ParquetReader::new(file.try_clone()?);
             let schema = reader.schema()?;
             let names = schema.iter_names().map(ToString::to_string).collect();
-            Ok((names, reader.num_rows()?))
+            Ok((file, names, reader.num_rows()?))
         };
-        let (names, rows) = open().or_fail(Kind::Check, || cannot_read(&path))?;
+        let (file, names, rows) = open().or_fail(Kind::Check, || cannot_read(&place))?;
         Ok(Self {
-            path,
+            place,
+            file,
             names,
             rows,
             read: 0,
@@ -49,8 +54,11 @@ impl ParquetRows {
         self.names.iter().map(String::as_str)
     }
 
-    pub(super) fn into_path(self) -> PathBuf {
-        self.path
+    /// The file, at its beginning, and where it lies.
+    pub(super) fn into_file(mut self) -> anyhow::Result<(Place, File)> {
+        let rewound = self.file.rewind();
+        rewound.or_fail(Kind::Check, || cannot_read(&self.place))?;
+        Ok((self.place, self.file))
     }
 
     /// The next row as a record of CSV, without a line feed.
@@ -79,11 +87,11 @@ impl ParquetRows {
     fn read_group(&mut self) -> anyhow::Result<()> {
         let rows = ROW_GROUP_ROWS.min(self.rows - self.read);
         let read = || -> anyhow::Result<DataFrame> {
-            let reader = ParquetReader::new(File::open(&self.path)?);
+            let reader = ParquetReader::new(self.file.try_clone()?);
             Ok(reader.with_slice(Some((self.read, rows))).finish()?)
         };
-        let frame = read().or_fail(Kind::Check, || cannot_read(&self.path))?;
-        anyhow::ensure!(frame.height() == rows, "{}", cannot_read(&self.path));
+        let frame = read().or_fail(Kind::Check, || cannot_read(&self.place))?;
+        anyhow::ensure!(frame.height() == rows, "{}", cannot_read(&self.place));
         self.columns = frame
             .columns()
             .iter()

@@ -1,11 +1,10 @@
 //! One file of an output: its rows, whatever its format, as records of CSV, and the checksum of its bytes.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 use storage::compress::{Compression, Decompressed};
+use storage::place::{Opened, Place};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::error::cannot_read;
@@ -38,24 +37,24 @@ impl Rows {
     ///
     /// # Errors
     /// [`Kind::Check`] if it cannot be read.
-    pub(crate) fn open(path: PathBuf, form: &Form) -> anyhow::Result<Self> {
-        let by_name = match path.extension() {
-            Some(extension) if extension == "parquet" => Format::Parquet,
-            _ => Format::Csv,
+    pub(crate) fn open(place: Place, form: &Form) -> anyhow::Result<Self> {
+        let by_name = match place.name().ends_with(".parquet") {
+            true => Format::Parquet,
+            false => Format::Csv,
         };
         let format = form.format.unwrap_or(by_name);
         if format == Format::Parquet {
-            return Ok(Self::Parquet(ParquetRows::open(path)?));
+            return Ok(Self::Parquet(ParquetRows::open(place)?));
         }
-        let blocks = Blocks::open(path.clone(), form.compression)?;
+        let blocks = Blocks::open(place.clone(), form.compression)?;
         Ok(match format {
             Format::JsonLines => {
-                let from = FromJsonLines::new(&path, form);
+                let from = FromJsonLines::new(&place, form);
                 Self::JsonLines(Box::new(Records::lines(blocks)), Box::new(from))
             }
             _ if form.dialect.is_default() => Self::Csv(Box::new(Records::new(blocks))),
             _ => {
-                let from = FromDialect::new(&path, form);
+                let from = FromDialect::new(&place, form);
                 Self::InDialect(Box::new(Records::new(blocks)), Box::new(from))
             }
         })
@@ -67,7 +66,7 @@ impl Rows {
     /// [`Kind::Check`] if they are others, or the file cannot be read.
     pub(crate) fn check_names<'a>(
         &mut self,
-        path: &Path,
+        place: &Place,
         names: impl Iterator<Item = &'a str>,
     ) -> anyhow::Result<()> {
         let as_named = match self {
@@ -89,10 +88,7 @@ impl Rows {
         };
         match as_named {
             true => Ok(()),
-            false => Err(Kind::Check.error(format!(
-                "{}: its columns are not the manifest's",
-                path.display()
-            ))),
+            false => Err(Kind::Check.error(format!("{place}: its columns are not the manifest's"))),
         }
     }
 
@@ -125,31 +121,39 @@ impl Rows {
                 records.into_blocks().checksum()
             }
             // Its reader takes parts of the file, in an order of its own.
-            Self::Parquet(rows) => Blocks::open(rows.into_path(), None)?.checksum(),
+            Self::Parquet(rows) => {
+                let (place, file) = rows.into_file()?;
+                Blocks::of(place, Opened::File(file), None)?.checksum()
+            }
         }
     }
 }
 
 /// The bytes of a file, decompressed.
 pub(crate) struct Blocks {
-    path: PathBuf,
+    place: Place,
     bytes: Decompressed<Summed>,
     /// The size of the next block.
     block_bytes: u64,
 }
 
 impl Blocks {
-    fn open(path: PathBuf, compression: Option<Compression>) -> anyhow::Result<Self> {
+    fn open(place: Place, compression: Option<Compression>) -> anyhow::Result<Self> {
+        let file = place.open();
+        let file = file.or_fail(Kind::Check, || cannot_read(&place))?;
+        Self::of(place, file, compression)
+    }
+
+    fn of(place: Place, file: Opened, compression: Option<Compression>) -> anyhow::Result<Self> {
         let open = || {
-            let file = File::open(&path)?;
-            let file_bytes = file.metadata()?.len();
+            let file_bytes = file.size_bytes()?;
             let hash = Xxh3::new();
             let bytes = Decompressed::new(Summed { file, hash }, compression)?;
             io::Result::Ok((bytes, file_bytes))
         };
-        let (bytes, file_bytes) = open().or_fail(Kind::Check, || cannot_read(&path))?;
+        let (bytes, file_bytes) = open().or_fail(Kind::Check, || cannot_read(&place))?;
         Ok(Self {
-            path,
+            place,
             bytes,
             // Many files are small.
             block_bytes: match compression {
@@ -162,7 +166,7 @@ impl Blocks {
     /// Reads what is left of the file as it lies, and gives the checksum of all.
     fn checksum(self) -> anyhow::Result<u128> {
         let Self {
-            path,
+            place,
             bytes,
             block_bytes,
         } = self;
@@ -170,7 +174,7 @@ impl Blocks {
         let mut buffer = vec![0; block_bytes as usize];
         while summed
             .read(&mut buffer)
-            .or_fail(Kind::Check, || cannot_read(&path))?
+            .or_fail(Kind::Check, || cannot_read(&place))?
             > 0
         {}
         Ok(summed.hash.digest128())
@@ -185,7 +189,7 @@ impl Iterator for Blocks {
         let read = (&mut self.bytes)
             .take(self.block_bytes)
             .read_to_end(&mut block);
-        match read.or_fail(Kind::Check, || cannot_read(&self.path)) {
+        match read.or_fail(Kind::Check, || cannot_read(&self.place)) {
             Ok(0) => None,
             Ok(_) => Some(Ok(block)),
             Err(error) => Some(Err(error)),
@@ -195,7 +199,7 @@ impl Iterator for Blocks {
 
 /// A file, summed up as it is read.
 pub(crate) struct Summed {
-    file: File,
+    file: Opened,
     hash: Xxh3,
 }
 

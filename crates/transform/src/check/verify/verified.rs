@@ -1,15 +1,15 @@
 //! What was found to be as it should.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::Serialize;
+use storage::place::Place;
 
 /// An output that is what its manifest says.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verified {
     /// Where it lies.
-    pub path: PathBuf,
+    pub path: Place,
     /// The model that made it.
     pub model: String,
     /// The run that made it.

@@ -211,7 +211,7 @@ impl Ranges<'_> {
                 let file = match &mut files[range] {
                     Some(file) => file,
                     none => none.insert(ParquetFile::new(
-                        OpenFile::create(&self.file(range))?,
+                        OpenFile::create(&self.file(range).into())?,
                         rows.schema(),
                         options,
                     )),

@@ -332,11 +332,11 @@ impl Trials<'_> {
             false => 1 << 30,
         };
         let options = Options {
-            out: out.clone(),
+            out: out.clone().into(),
             layout: Layout::SingleFile,
             max_connections: 2,
             memory_bytes,
-            stage: self.variation.staged.then(|| stage.clone()),
+            stage: self.variation.staged.then(|| stage.clone().into()),
             engine: match self.variation.in_postgres {
                 true => Engine::Postgres,
                 false => Engine::Polars,
@@ -350,7 +350,7 @@ impl Trials<'_> {
         }
         let again = folder.join("again");
         let options = Options {
-            out: again.clone(),
+            out: again.clone().into(),
             stage: None,
             ..options
         };

@@ -1,4 +1,6 @@
-//! Where bytes come from: files by pattern, standard input, plain or compressed with gzip or zstd.
+//! Where bytes come from: files and objects by pattern, standard input, plain or compressed with gzip or zstd.
+
+mod object;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
@@ -10,8 +12,10 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use flate2::read::MultiGzDecoder;
 
+use crate::place::{Place, reading};
 use crate::spool::Spool;
 use crate::sum::{Sum, Summing};
+pub use object::Object;
 
 /// The endings that a compressed file may have behind a name of the pattern.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
@@ -25,6 +29,8 @@ const SUM_BYTES: usize = 1 << 20;
 pub enum Source {
     /// A file, or a pipe with a name.
     File(PathBuf),
+    /// An object in a bucket, of the contents that it had when it was found.
+    Object(Object),
     /// Standard input.
     Stdin,
     /// Standard input or a pipe with a name, which can be opened several times.
@@ -36,18 +42,24 @@ impl Source {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
+            Self::Object(object) => object.address.to_string(),
             Self::Stdin => "-".to_owned(),
             Self::Kept(spool) => spool.name().to_owned(),
         }
     }
 
-    /// Finds the files that a path or pattern names; `-` is standard input.
+    /// Finds the files that a path, an address or a pattern names; `-` is standard input. What is in a bucket is asked until
+    /// `cancel` is cancelled.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is no such file, or it is a folder.
-    pub fn named(pattern: &str) -> anyhow::Result<Vec<Self>> {
+    /// [`Kind::Usage`] if there is no such file, or it is a folder; [`Kind::Connection`] if the bucket gives no answer.
+    pub fn named(pattern: &str, cancel: &Cancel) -> anyhow::Result<Vec<Self>> {
         if pattern == "-" {
             return Ok(vec![Self::Stdin]);
+        }
+        if let Place::Bucket(address) = Place::parse(pattern)?.cancelled_by(cancel) {
+            let found = object::named(&address)?;
+            return Ok(found.into_iter().map(Self::Object).collect());
         }
         // A name that looks like a pattern but exists is that file.
         let found = match Path::new(pattern).exists() {
@@ -63,14 +75,25 @@ impl Source {
     /// Finds the files of `folder` that one of the patterns names, compressed or not, ordered by name.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder.
-    pub fn in_folder(folder: &Path, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
+    /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder;
+    /// [`Kind::Connection`] if the bucket gives no answer.
+    pub fn in_folder(folder: &Place, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
+        let endings = || std::iter::once("").chain(COMPRESSED);
+        let patterns = patterns
+            .iter()
+            .flat_map(|pattern| endings().map(move |ending| format!("{pattern}{ending}")));
+        let folder = match folder {
+            Place::Disk(folder) => folder,
+            Place::Bucket(address) => {
+                let patterns: Vec<_> = patterns.collect();
+                let found = object::matching(address, &patterns)?;
+                return Ok(found.into_iter().map(Self::Object).collect());
+            }
+        };
         let escaped = glob::Pattern::escape(&folder.display().to_string());
         let mut found = Vec::new();
         for pattern in patterns {
-            for ending in std::iter::once("").chain(COMPRESSED) {
-                found.extend(matching(&format!("{escaped}/{pattern}{ending}"))?);
-            }
+            found.extend(matching(&format!("{escaped}/{pattern}"))?);
         }
         found.sort();
         found.dedup();
@@ -93,20 +116,24 @@ impl Source {
     /// # Errors
     /// [`Kind::Usage`] if the file cannot be read; [`Kind::Interrupted`].
     pub fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
-        let Self::File(path) = self else {
-            return Ok(None);
-        };
-        let failed = || format!("{} cannot be read", path.display());
-        if !fs::metadata(path).or_fail(Kind::Usage, failed)?.is_file() {
-            // A pipe gives its bytes once.
-            return Ok(None);
+        match self {
+            Self::Object(_) => {}
+            Self::File(path) => {
+                let metadata = fs::metadata(path);
+                if !reading(metadata, Kind::Usage, path.display())?.is_file() {
+                    // A pipe gives its bytes once.
+                    return Ok(None);
+                }
+            }
+            Self::Stdin | Self::Kept(_) => return Ok(None),
         }
-        let mut file = File::open(path).or_fail(Kind::Usage, failed)?;
+        let mut file = self.raw()?;
         let mut summing = Summing::default();
         let mut buffer = vec![0; SUM_BYTES];
         loop {
             cancel.check()?;
-            match file.read(&mut buffer).or_fail(Kind::Usage, failed)? {
+            let read = file.read(&mut buffer);
+            match reading(read, Kind::Usage, self.name())? {
                 0 => return Ok(Some(summing.sum())),
                 count => summing.add(&buffer[..count]),
             }
@@ -126,19 +153,17 @@ impl Source {
         Ok(match self {
             Self::Stdin => Box::new(io::stdin()),
             Self::Kept(spool) => Box::new(spool.open()?),
-            Self::File(path) => {
-                let failed = || format!("{} cannot be read", path.display());
-                Box::new(File::open(path).or_fail(Kind::Usage, failed)?)
-            }
+            Self::Object(object) => reading(object.open(), Kind::Usage, &object.address)?,
+            Self::File(path) => Box::new(reading(File::open(path), Kind::Usage, path.display())?),
         })
     }
 
     /// Opens the input, whose bytes come out decompressed.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the input cannot be read; [`Kind::Output`] if it is a pipe whose bytes could not be kept.
+    /// [`Kind::Usage`] if the input cannot be read, [`Kind::Refused`] if it is an object whose contents are others now;
+    /// [`Kind::Connection`] if the bucket gives no answer; [`Kind::Output`] if it is a pipe whose bytes could not be kept.
     pub fn open(&self) -> anyhow::Result<Opened> {
-        let failed = || format!("{} cannot be read", self.name());
         let state = Arc::new(Mutex::new(Summing::default()));
         let modified = self.modified();
         let mut counted = Counted {
@@ -146,11 +171,11 @@ impl Source {
             state: Arc::clone(&state),
         };
         let mut magic = Vec::new();
-        counted
+        let begun = counted
             .by_ref()
             .take(ZSTD.len() as u64)
-            .read_to_end(&mut magic)
-            .or_fail(Kind::Usage, failed)?;
+            .read_to_end(&mut magic);
+        reading(begun, Kind::Usage, self.name())?;
         let gzip = magic.starts_with(&GZIP);
         let zstd = magic.starts_with(&ZSTD);
         let whole = io::Cursor::new(magic).chain(counted);
@@ -160,7 +185,7 @@ impl Source {
                 Some("gzip"),
             )
         } else if zstd {
-            let decoder = zstd::Decoder::new(whole).or_fail(Kind::Usage, failed)?;
+            let decoder = reading(zstd::Decoder::new(whole), Kind::Usage, self.name())?;
             (Box::new(decoder), Some("zstd"))
         } else {
             (Box::new(whole), None)
@@ -261,13 +286,19 @@ impl Watch {
 /// Estimates a file's rows from the lines in a sample of it; `None` for a pipe.
 pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
     const SAMPLE_BYTES: u64 = 64 * 1024;
-    let Source::File(path) = source else {
-        return None;
-    };
-    let mut file = File::open(path).ok()?;
-    file.seek(io::SeekFrom::Start(bytes / 2)).ok()?;
     let mut sample = Vec::new();
-    file.take(SAMPLE_BYTES).read_to_end(&mut sample).ok()?;
+    match source {
+        Source::File(path) => {
+            let mut file = File::open(path).ok()?;
+            file.seek(io::SeekFrom::Start(bytes / 2)).ok()?;
+            file.take(SAMPLE_BYTES).read_to_end(&mut sample).ok()?;
+        }
+        Source::Object(object) => {
+            let mut middle = object.open_middle(SAMPLE_BYTES).ok()?;
+            middle.read_to_end(&mut sample).ok()?;
+        }
+        Source::Stdin | Source::Kept(_) => return None,
+    }
     if sample.is_empty() {
         return None;
     }
@@ -301,15 +332,21 @@ mod tests {
         ] {
             fs::write(folder.path().join(name), "").expect("written");
         }
-        let found = Source::in_folder(folder.path(), &["a*.csv".to_owned(), "a1*".to_owned()]);
+        let found = Source::in_folder(
+            &Place::from(folder.path()),
+            &["a*.csv".to_owned(), "a1*".to_owned()],
+        );
         assert_eq!(
             names(&found.expect("found")),
             ["a1.csv", "a2.csv.gz", "a3.csv.zst"]
         );
         let odd = folder.path().join("[x].csv");
-        let found = Source::named(&odd.display().to_string()).expect("found");
+        let found = Source::named(&odd.display().to_string(), &Cancel::default()).expect("found");
         assert_eq!(names(&found), ["[x].csv"]);
-        assert_eq!(Source::named("-").expect("found"), [Source::Stdin]);
+        assert_eq!(
+            Source::named("-", &Cancel::default()).expect("found"),
+            [Source::Stdin]
+        );
     }
 
     #[test]

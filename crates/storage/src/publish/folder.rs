@@ -1,4 +1,4 @@
-//! Publish or nothing: output is staged beside its place and exchanged with it in one step.
+//! Publish or nothing, in a folder: output is staged beside its place and exchanged with it in one step.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -8,15 +8,15 @@ use dataset::failure::{Kind, OrFail};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use crate::folder;
 use crate::manifest;
-use crate::place::Place;
 
 const LOCK: &str = ".extrato.lock";
 const STAGING_PREFIX: &str = ".extrato-";
 const FORMER_PREFIX: &str = "former.";
 
 /// A folder `OUT/.extrato-<run>/`, which only this run writes to. Deleted when dropped.
-pub struct Staging {
+pub(super) struct FolderStaging {
     out: PathBuf,
     folder: PathBuf,
     lock: File,
@@ -24,28 +24,19 @@ pub struct Staging {
     option: &'static str,
 }
 
-impl Staging {
-    /// Makes `out` if need be, takes its lock, and clears what killed runs left there.
+impl FolderStaging {
+    /// Makes `out`, which `option` names, if need be, takes its lock, and clears what killed runs left there.
     ///
     /// # Errors
     /// [`Kind::Output`] if `out` cannot be written, or another run writes there.
-    pub fn begin(out: &Path, run: &str) -> anyhow::Result<Self> {
-        Self::begin_as(out, run, "--out")
-    }
-
-    /// As [`begin`](Self::begin), where another option names the folder.
-    ///
-    /// # Errors
-    /// Those of [`begin`](Self::begin).
-    pub fn begin_as(out: &Path, run: &str, option: &'static str) -> anyhow::Result<Self> {
+    pub(super) fn begin(out: &Path, run: &str, option: &'static str) -> anyhow::Result<Self> {
         let place = || {
             format!(
                 "cannot write to {}: name a folder that can be written with {option}",
                 out.display()
             )
         };
-        let lock = Place::folder(out)
-            .lock(LOCK)
+        let lock = folder::lock(out, LOCK)
             .or_fail(Kind::Output, place)?
             .ok_or_else(|| {
                 Kind::Output.error(format!(
@@ -84,17 +75,17 @@ impl Staging {
     ///
     /// # Errors
     /// If there is no output, or a run writes there at the moment.
-    pub fn hold(out: &Path) -> std::io::Result<File> {
-        Place::folder(out).hold(LOCK)
+    pub(super) fn hold(out: &Path) -> std::io::Result<File> {
+        folder::hold(out, LOCK)
     }
 
     /// Where to write what will be published as `name`.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Makes sure that publishing `name` as a folder would replace nothing but a former run's output.
-    pub fn check_replaceable(&self, name: &str) -> anyhow::Result<()> {
+    pub(super) fn check_replaceable(&self, name: &str) -> anyhow::Result<()> {
         let target = self.out.join(name);
         let Ok(mut entries) = fs::read_dir(&target) else {
             return Ok(());
@@ -113,7 +104,7 @@ impl Staging {
 
     /// Checks that nobody has removed the output folder, or emptied it, since this run began.
     fn check_there(&self) -> anyhow::Result<()> {
-        if Place::folder(&self.out).still_holds(LOCK, &self.lock) {
+        if folder::still_holds(&self.out, LOCK, &self.lock) {
             return Ok(());
         }
         Err(Kind::Output.error(format!(
@@ -127,7 +118,7 @@ impl Staging {
     /// # Errors
     /// [`Kind::Output`] if that is not possible, if the place holds anything but a former output, or if the output folder
     /// was removed or emptied during the run.
-    pub fn publish_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+    pub(super) fn publish_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         self.check_there()?;
         let (staged, target) = (self.path(name), self.out.join(name));
         let failed = || {
@@ -156,7 +147,7 @@ impl Staging {
     }
 
     /// Makes sure that publishing `file` would replace nothing but a former run's output.
-    pub fn check_file_replaceable(&self, file: &str) -> anyhow::Result<()> {
+    pub(super) fn check_file_replaceable(&self, file: &str) -> anyhow::Result<()> {
         let target = self.out.join(file);
         let manifest = manifest::beside(file);
         if !target.exists() || self.out.join(&manifest).is_file() {
@@ -176,7 +167,7 @@ impl Staging {
     ///
     /// # Errors
     /// As [`publish_folder`](Self::publish_folder).
-    pub fn publish_file(&self, file: &str) -> anyhow::Result<PathBuf> {
+    pub(super) fn publish_file(&self, file: &str) -> anyhow::Result<PathBuf> {
         self.check_there()?;
         self.check_file_replaceable(file)?;
         let manifest = manifest::beside(file);
@@ -218,7 +209,7 @@ fn recover(out: &Path, remains: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-impl Drop for Staging {
+impl Drop for FolderStaging {
     fn drop(&mut self) {
         // Where publishing a file failed halfway, its former manifest is in here.
         let cleared =
@@ -238,8 +229,12 @@ mod tests {
     use super::*;
     use dataset::failure::Failure;
 
-    fn staged(out: &Path, run: &str, contents: &str) -> Staging {
-        let staging = Staging::begin(out, run).unwrap();
+    fn begin(out: &Path, run: &str) -> anyhow::Result<FolderStaging> {
+        FolderStaging::begin(out, run, "--out")
+    }
+
+    fn staged(out: &Path, run: &str, contents: &str) -> FolderStaging {
+        let staging = begin(out, run).unwrap();
         fs::create_dir(staging.path("m")).unwrap();
         for (name, contents) in [(manifest::IN_FOLDER, ""), ("a.csv", contents)] {
             fs::write(staging.path("m").join(name), contents).unwrap();
@@ -334,7 +329,7 @@ mod tests {
             if new_file_waits {
                 fs::write(remains.join("m.csv"), "new").unwrap();
             }
-            let staging = Staging::begin(out.path(), "next").unwrap();
+            let staging = begin(out.path(), "next").unwrap();
             assert!(!remains.exists());
             let manifest = fs::read_to_string(out.path().join("m.csv.manifest.jsonl")).unwrap();
             assert_eq!(manifest, expected);
@@ -346,7 +341,7 @@ mod tests {
     fn a_file_that_is_no_former_output_is_left_alone() {
         let out = tempfile::tempdir().unwrap();
         fs::write(out.path().join("m.csv"), "years of work").unwrap();
-        let staging = Staging::begin(out.path(), "1").unwrap();
+        let staging = begin(out.path(), "1").unwrap();
         let error = staging.publish_file("m.csv").unwrap_err();
         assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
         assert_eq!(
@@ -358,8 +353,8 @@ mod tests {
     #[test]
     fn a_second_run_into_the_same_place_is_refused() {
         let out = tempfile::tempdir().unwrap();
-        let _first = Staging::begin(out.path(), "1").unwrap();
-        let error = Staging::begin(out.path(), "2").err().unwrap();
+        let _first = begin(out.path(), "1").unwrap();
+        let error = begin(out.path(), "2").err().unwrap();
         assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
         assert!(error.to_string().contains("another run"), "{error}");
     }

@@ -1,0 +1,98 @@
+//! What is wrong with a bucket, in words for people.
+
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
+
+use object_store::Error;
+
+/// The error of a request about `key`.
+pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
+    let said = said(error);
+    let code = between(&said, "<Code>", "</Code>").unwrap_or_default();
+    let place = format!("s3://{bucket}/{key}");
+    let (kind, why) = match error {
+        Error::NotFound { .. } if code == "NoSuchBucket" => (
+            ErrorKind::NotADirectory,
+            format!("there is no bucket `{bucket}`"),
+        ),
+        Error::NotFound { .. } if code == "NoSuchUpload" => (
+            ErrorKind::NotFound,
+            "the parts that were written are gone: something deleted them".to_owned(),
+        ),
+        Error::NotFound { .. } => (ErrorKind::NotFound, format!("there is no object {place}")),
+        Error::AlreadyExists { .. } => (
+            ErrorKind::AlreadyExists,
+            format!("{place} is there already"),
+        ),
+        Error::Precondition { .. } | Error::NotModified { .. } => (
+            ErrorKind::StaleNetworkFileHandle,
+            format!("{place} is not what it was: something wrote it meanwhile"),
+        ),
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+            (ErrorKind::PermissionDenied, denied(&place, code))
+        }
+        _ => (ErrorKind::NotConnected, unanswered(&said, code)),
+    };
+    let message = match between(&said, "<Message>", "</Message>") {
+        Some(message) if !matches!(kind, ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
+            format!("{why} (the server says: {message})")
+        }
+        _ => why,
+    };
+    io::Error::new(kind, message)
+}
+
+fn denied(place: &str, code: &str) -> String {
+    match code {
+        "RequestTimeTooSkewed" => {
+            "the clock of this machine and that of the server differ too much: set this one"
+                .to_owned()
+        }
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidToken"
+        | "ExpiredToken"
+        | "TokenRefreshRequired" => format!(
+            "{code}: the server does not accept the key for {place}: look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+             AWS_SESSION_TOKEN, or at AWS_PROFILE"
+        ),
+        _ => {
+            format!("the key has no right to {place}: ask who owns the bucket, or name another key")
+        }
+    }
+}
+
+/// What there is to say of a request that the server gave no sound answer to.
+fn unanswered(said: &str, code: &str) -> String {
+    match code {
+        "" if said.contains("instance metadata") || said.contains("169.254.169.254") => {
+            "there is no key for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE".to_owned()
+        }
+        "" => match said.split_once("<?xml") {
+            Some((before, _)) => before.trim_end_matches(": ").to_owned(),
+            None => said.to_owned(),
+        },
+        code => format!("{code}, which the server went on to say after several requests"),
+    }
+}
+
+/// All that an error and its causes say, each once.
+fn said(error: &Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(of) = cause {
+        let text = of.to_string();
+        if !said.contains(&text) {
+            said += ": ";
+            said += &text;
+        }
+        cause = of.source();
+    }
+    said
+}
+
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    let (_, after) = text.split_once(open)?;
+    let (inner, _) = after.split_once(close)?;
+    Some(inner).filter(|inner| !inner.is_empty())
+}

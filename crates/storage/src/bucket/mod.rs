@@ -1,0 +1,334 @@
+//! Buckets of S3 and its likes: objects that are read, written and listed, by whatever key they have.
+//!
+//! [`Address`] is a place in a bucket. What it can do blocks; [`store::Store`] is what it asks for that, of which there is
+//! one behind the cargo feature `bucket`, and none without it. A run writes into a place of its own ([`publication`]), many
+//! objects at once ([`uploads`]), a large one in parts ([`object`]).
+
+#[cfg(not(feature = "bucket"))]
+#[path = "absent.rs"]
+mod client;
+#[cfg(feature = "bucket")]
+mod client;
+#[cfg(feature = "bucket")]
+mod fault;
+pub(crate) mod object;
+#[cfg(feature = "bucket")]
+mod profile;
+pub mod publication;
+mod store;
+mod uploads;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use database::Cancel;
+use dataset::failure::Kind;
+
+pub use store::Meta;
+use store::{Condition, Level, MAX_KEY_BYTES, Store};
+use uploads::Uploads;
+
+/// What an address in a bucket begins with.
+pub(crate) const SCHEME: &str = "s3://";
+
+/// A place in a bucket: an object, or what lies below a prefix. Clones share the connections.
+#[derive(Clone)]
+pub struct Address {
+    bucket: String,
+    key: String,
+    store: Arc<dyn Store>,
+    cancel: Cancel,
+    /// Where what is written goes that need not be there at once.
+    uploads: Option<Uploads>,
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.bucket, &self.key) == (&other.bucket, &other.key)
+    }
+}
+
+impl Eq for Address {}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (&self.bucket, &self.key).cmp(&(&other.bucket, &other.key))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}/{}", self.bucket, self.key)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Address {
+    /// Parses `s3://bucket/key`; a slash at its end changes nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] if it is no such address, or if this program knows no buckets.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let wrong = |why: &str| Kind::Usage.error(format!("{text}: {why}"));
+        let rest = text
+            .strip_prefix(SCHEME)
+            .ok_or_else(|| wrong("an address in a bucket begins with s3://"))?;
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if bucket.is_empty() || !bucket.chars().all(is_plain) {
+            return Err(wrong("it names no bucket: write s3://BUCKET/PREFIX"));
+        }
+        let key = key.strip_suffix('/').unwrap_or(key);
+        if !key.is_empty() && key.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(wrong(
+                "a part of it is empty, `.` or `..`, which no object of ours can have",
+            ));
+        }
+        Ok(Self {
+            store: connected(bucket)?,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            cancel: Cancel::default(),
+            uploads: None,
+        })
+    }
+
+    /// The same place, whose requests end when `cancel` is cancelled.
+    pub fn cancelled_by(self, cancel: &Cancel) -> Self {
+        let cancel = cancel.clone();
+        Self { cancel, ..self }
+    }
+
+    /// What lies below it under this name.
+    pub fn join(&self, name: &str) -> Self {
+        let key = match self.key.is_empty() {
+            true => name.to_owned(),
+            false => format!("{}/{name}", self.key),
+        };
+        self.at(key)
+    }
+
+    /// What it lies in.
+    pub fn above(&self) -> Self {
+        let above = self.key.rsplit_once('/').map_or("", |(above, _)| above);
+        self.at(above.to_owned())
+    }
+
+    /// What lies beside it under this name.
+    pub fn beside(&self, name: &str) -> Self {
+        self.above().join(name)
+    }
+
+    /// The last part of its key.
+    pub fn name(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// What has this key in the same bucket.
+    pub fn at(&self, key: String) -> Self {
+        Self {
+            key,
+            ..self.clone()
+        }
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What is known of the object.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none, `NotADirectory` if there is no bucket; those of the server.
+    pub fn head(&self) -> io::Result<Meta> {
+        self.store.head(&self.key, &self.cancel)
+    }
+
+    /// Whether there is such an object.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub fn is_there(&self) -> io::Result<bool> {
+        match self.head() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All of the object, and what is known of it.
+    ///
+    /// # Errors
+    /// As [`head`](Self::head).
+    pub fn read(&self) -> io::Result<(Meta, Vec<u8>)> {
+        let (meta, mut body) = self.open(None)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.bytes).unwrap_or_default());
+        body.read_to_end(&mut bytes)?;
+        Ok((meta, bytes))
+    }
+
+    /// Opens the object, of the contents of this tag if one is given.
+    ///
+    /// # Errors
+    /// As [`head`](Self::head); `StaleNetworkFileHandle`, also while it is read, if its contents are others now.
+    pub fn open(&self, etag: Option<&str>) -> io::Result<(Meta, Box<dyn Read + Send>)> {
+        self.store.get(&self.key, etag, None, &self.cancel)
+    }
+
+    /// Opens a part of the object, from byte `start` on and before byte `end`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_part(
+        &self,
+        etag: Option<&str>,
+        start: u64,
+        end: u64,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        let part = self
+            .store
+            .get(&self.key, etag, Some((start, end)), &self.cancel);
+        part.map(|(_, body)| body)
+    }
+
+    /// All objects below it, in the order of their keys.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub fn list(&self) -> io::Result<Vec<Meta>> {
+        self.store.list(&self.key, &self.cancel)
+    }
+
+    fn level(&self) -> io::Result<Level> {
+        self.store.level(&self.key, &self.cancel)
+    }
+
+    /// The objects directly below it, without those that lie deeper.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub fn objects(&self) -> io::Result<Vec<Meta>> {
+        Ok(self.level()?.objects)
+    }
+
+    /// The places directly below it that have objects below them.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub fn folders(&self) -> io::Result<Vec<Self>> {
+        let prefixes = self.level()?.prefixes.into_iter();
+        Ok(prefixes.map(|prefix| self.at(prefix)).collect())
+    }
+
+    /// Writes the object whole, whatever was there.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub fn write(&self, bytes: Vec<u8>) -> io::Result<()> {
+        self.put(bytes, Condition::Always).map(drop)
+    }
+
+    fn put(&self, bytes: Vec<u8>, condition: Condition) -> io::Result<Option<String>> {
+        self.check_key()?;
+        self.store.put(&self.key, bytes, condition, &self.cancel)
+    }
+
+    /// Deletes the object.
+    ///
+    /// # Errors
+    /// Those of the server; that there is none is none.
+    pub fn delete(&self) -> io::Result<()> {
+        self.store.delete(vec![self.key.clone()], &self.cancel)
+    }
+
+    /// Deletes all objects below it.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub fn delete_all(&self) -> io::Result<()> {
+        let keys = self.list()?.into_iter().map(|meta| meta.key);
+        self.store.delete(keys.collect(), &self.cancel)
+    }
+
+    /// Checks that an object may have this key.
+    fn check_key(&self) -> io::Result<()> {
+        if self.key.len() <= MAX_KEY_BYTES {
+            return Ok(());
+        }
+        let why = format!(
+            "{self}: the name of an object has {MAX_KEY_BYTES} bytes at most, and this one {}",
+            self.key.len()
+        );
+        Err(io::Error::new(ErrorKind::InvalidFilename, why))
+    }
+
+    /// The same place, what is written to which may be under way until it is [settled](Self::settle).
+    fn uploading(&self) -> Self {
+        let uploads = Some(Uploads::new());
+        Self {
+            uploads,
+            ..self.clone()
+        }
+    }
+
+    /// Gives up what was written and is not there yet.
+    fn forget(&self) {
+        if let Some(uploads) = &self.uploads {
+            uploads.stop();
+        }
+    }
+
+    /// Waits until all that was written is there.
+    ///
+    /// # Errors
+    /// What the first write that failed failed with.
+    pub fn settle(&self) -> io::Result<()> {
+        self.uploads.as_ref().map_or(Ok(()), Uploads::settle)
+    }
+}
+
+static CONNECTED: Mutex<BTreeMap<String, Arc<dyn Store>>> = Mutex::new(BTreeMap::new());
+
+/// Connects to a bucket by these variables (`AWS_…`, and `HOME` for the files there) instead of those of the process, for all
+/// addresses in it that are parsed from now on.
+///
+/// # Errors
+/// [`Kind::Usage`] if the variables contradict themselves, or if this program knows no buckets.
+pub fn connect(bucket: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<()> {
+    let store = client::connect(bucket, variables)?;
+    let mut connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
+    connected.insert(bucket.to_owned(), store);
+    Ok(())
+}
+
+/// The bucket of this name; one for all who ask. What is not said otherwise is said by the process's environment, which is
+/// where all programs have the keys of their buckets.
+fn connected(bucket: &str) -> anyhow::Result<Arc<dyn Store>> {
+    let found = || {
+        let connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
+        connected.get(bucket).cloned()
+    };
+    if let Some(store) = found() {
+        return Ok(store);
+    }
+    let text = |text: std::ffi::OsString| text.into_string().ok();
+    let variables = std::env::vars_os();
+    let variables = variables.filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+    connect(bucket, &variables.collect())?;
+    found().with_context(|| format!("no connection to {bucket}"))
+}

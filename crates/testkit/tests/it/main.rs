@@ -1,0 +1,3 @@
+//! Tests of what other tests stand on.
+
+mod bucket;
