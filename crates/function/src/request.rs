@@ -1,12 +1,13 @@
 //! What an invocation asks for: the options of `extrato load`, by their names.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use database::Environment;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
+use loader::request::REJECT_TABLE;
 use loader::{OnDuplicate, Options, RejectLimit};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -31,7 +32,7 @@ struct Request {
     from: Option<String>,
     tables: BTreeMap<String, String>,
     schema: Option<String>,
-    rejects: Option<PathBuf>,
+    rejects: Option<String>,
     #[serde(deserialize_with = "limit")]
     max_rejects: Option<RejectLimit>,
     on_duplicate: OnDuplicate,
@@ -41,7 +42,7 @@ struct Request {
     commit_every: Option<u64>,
 }
 
-/// The options that an event of a bucket or a request means, and whether rejects go into `temporary`, since none is told where.
+/// The options that an event of a bucket or a request means; rejects go into `temporary` where it names no folder for them.
 ///
 /// # Errors
 /// [`Kind::Usage`] for what is neither, unknown names, and a dataset that contradicts itself.
@@ -83,12 +84,21 @@ pub(crate) fn options(
             Kind::Usage.error("a function has no standard input: name a file instead of `-`")
         );
     }
+    let rejects = match request.rejects.as_deref().map(Place::parse).transpose()? {
+        Some(Place::Disk(folder)) => folder,
+        Some(Place::Bucket(address)) => {
+            return Err(Kind::Usage.error(format!(
+                "rejects cannot be written to {address}: leave \"rejects\" out, and look into the table {REJECT_TABLE}"
+            )));
+        }
+        None => temporary.to_owned(),
+    };
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let mut options = Options {
         schema,
         from: request.from.as_deref().map(Place::parse).transpose()?,
         tables,
-        rejects: request.rejects.unwrap_or_else(|| temporary.to_owned()),
+        rejects,
         max_rejects: request.max_rejects,
         on_duplicate: request.on_duplicate,
         force: request.force,

@@ -1,33 +1,18 @@
 //! Requests and events that load.
 
 use std::fs;
+use std::time::SystemTime;
 
-use database::Cancel;
-use dataset::Dataset;
-use generator::{Asked, FileFormat, Mode, Options, Storage};
 use serde_json::{Value, json};
 use testkit::{Database, value};
 
-use crate::world::{Function, all_of, hiring};
+use crate::world::{Function, all_of, generate_sales, hiring};
 
 #[test]
 fn the_six_files_of_sales_are_loaded_and_the_answer_is_the_summary() {
     let folder = tempfile::tempdir().expect("a folder");
     let files = folder.path().join("files");
-    let options = Options {
-        dataset: Dataset::open("sales").expect("sales"),
-        schema: "sales".to_owned(),
-        size: 200,
-        asked: Asked {
-            dirty: Some(0.02),
-            ..Asked::default()
-        },
-        workers: Some(1),
-        mode: Mode::Fresh,
-        storage: Storage::default(),
-    };
-    generator::to_files::write(&files, FileFormat::Csv, &options, &Cancel::default())
-        .expect("written");
+    generate_sales(&files, Some(0.02));
     let database = Database::create();
     let mut function = Function::with_database(&database);
     let report = function.answer(&all_of("sales", &files));
@@ -41,7 +26,7 @@ fn the_six_files_of_sales_are_loaded_and_the_answer_is_the_summary() {
         assert_eq!(table["rows"]["loaded"], there, "{table}");
         loaded += there;
     }
-    assert!(loaded > 200, "{report}");
+    assert!(loaded > 100, "{report}");
     assert_eq!(report["rows"]["loaded"], loaded);
     // Planted faults are in the table; the folder of their files is gone with the invocation.
     let rejected: i64 = value(
@@ -152,4 +137,13 @@ fn the_event_that_a_bucket_sends_as_it_is_set_up_asks_for_nothing() {
         "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR+YstdA6Knx4Ip8EXAMPLE",
     });
     assert_eq!(function.answer(&event), Value::Null);
+}
+
+#[test]
+fn an_emulator_that_gives_no_deadline_is_no_hurry() {
+    let folder = hiring();
+    let database = Database::create();
+    let mut function = Function::with_database(&database);
+    let report = function.invoke_until(&all_of("hiring", folder.path()), SystemTime::UNIX_EPOCH);
+    assert_eq!(report.expect("loaded")["rows"]["loaded"], 5);
 }

@@ -1,6 +1,8 @@
 //! The program itself, started as Lambda starts it, by an API of the tests' own that speaks as Lambda's does, against a real
 //! Postgres.
 
+mod buckets;
+mod documents;
 mod http;
 mod loads;
 mod refusals;

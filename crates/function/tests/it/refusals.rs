@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use testkit::{Database, value};
@@ -48,6 +48,10 @@ fn an_event_that_makes_no_sense_is_usage_and_the_next_one_is_taken() {
             "no standard input",
         ),
         (
+            json!({"dataset": "hiring", "from": from, "rejects": "s3://files/rejects"}),
+            "look into the table extrato_reject",
+        ),
+        (
             json!({"dataset": "hiring", "tables": {"job": "x"}}),
             "has no such table",
         ),
@@ -58,7 +62,10 @@ fn an_event_that_makes_no_sense_is_usage_and_the_next_one_is_taken() {
     }
     // Lambda itself refuses a payload that is not JSON; should one come through, it is an error like any other.
     let error = function
-        .invoke_with("{\"dataset\":".to_owned(), Duration::from_secs(60))
+        .invoke_with(
+            "{\"dataset\":".to_owned(),
+            SystemTime::now() + Duration::from_secs(60),
+        )
         .expect_err("refused");
     assert!(
         error["errorType"]

@@ -7,6 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime};
 use std::{fs, thread};
 
+use database::Cancel;
+use dataset::Dataset;
+use generator::{Asked, FileFormat, Mode, Options, Storage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::Database;
@@ -89,17 +92,22 @@ impl Function {
 
     /// Invokes it with so much time.
     pub(crate) fn invoke_for(&mut self, event: &Value, time: Duration) -> Outcome {
-        self.invoke_with(event.to_string(), time)
+        self.invoke_until(event, SystemTime::now() + time)
+    }
+
+    /// Invokes it with time until then.
+    pub(crate) fn invoke_until(&mut self, event: &Value, deadline: SystemTime) -> Outcome {
+        self.invoke_with(event.to_string(), deadline)
     }
 
     /// Invokes it with a text.
-    pub(crate) fn invoke_with(&mut self, payload: String, time: Duration) -> Outcome {
+    pub(crate) fn invoke_with(&mut self, payload: String, deadline: SystemTime) -> Outcome {
         self.invoked += 1;
         let id = format!("invocation-{}", self.invoked);
         let invocation = Invocation {
             payload,
             id: id.clone(),
-            deadline: SystemTime::now() + time,
+            deadline,
         };
         self.invocations.send(invocation).expect("it waits");
         let outcome = self.outcomes.recv_timeout(PATIENCE);
@@ -219,4 +227,22 @@ pub(crate) fn hiring() -> TempDir {
 /// The request for all files of a folder.
 pub(crate) fn all_of(dataset: &str, folder: &Path) -> Value {
     json!({"dataset": dataset, "from": folder})
+}
+
+/// Writes the six files of `sales` into a new folder: a hundred orders, a share of them with faults.
+pub(crate) fn generate_sales(folder: &Path, dirty: Option<f64>) {
+    let options = Options {
+        dataset: Dataset::open("sales").expect("sales"),
+        schema: "sales".to_owned(),
+        size: 100,
+        asked: Asked {
+            dirty,
+            ..Asked::default()
+        },
+        workers: Some(1),
+        mode: Mode::Fresh,
+        storage: Storage::default(),
+    };
+    generator::to_files::write(folder, FileFormat::Csv, &options, &Cancel::default())
+        .expect("written");
 }
