@@ -77,24 +77,22 @@ pub(crate) fn objects(event: &Value) -> anyhow::Result<Option<Vec<String>>> {
 /// [`Kind::Usage`] if there is none, or several, or a pattern of the dataset makes no sense.
 pub(crate) fn table_of<'d>(dataset: &'d Dataset, object: &str) -> anyhow::Result<&'d Table> {
     let (_, name) = object.rsplit_once('/').unwrap_or(("", object));
+    let mut names = vec![name];
+    names.extend(
+        COMPRESSED
+            .iter()
+            .filter_map(|ending| name.strip_suffix(ending)),
+    );
     let mut tables = Vec::new();
     let mut looked_for = Vec::new();
     for table in &dataset.tables {
-        for pattern in table.file_patterns() {
-            let is_named = std::iter::once("").chain(COMPRESSED).map(|ending| {
-                Pattern::new(&format!("{pattern}{ending}"))
-                    .or_fail(Kind::Usage, || {
-                        format!("{pattern} is not a pattern of names")
-                    })
-                    .map(|pattern| pattern.matches(name))
-            });
-            if is_named
-                .collect::<anyhow::Result<Vec<_>>>()?
-                .contains(&true)
-            {
+        for text in table.file_patterns() {
+            let pattern = Pattern::new(&text)
+                .or_fail(Kind::Usage, || format!("{text} is not a pattern of names"))?;
+            if names.iter().any(|name| pattern.matches(name)) {
                 tables.push(table);
             }
-            looked_for.push(pattern);
+            looked_for.push(text);
         }
     }
     tables.dedup_by_key(|table| &table.name);

@@ -92,6 +92,25 @@ fn an_environment_that_makes_no_sense_is_usage_with_the_variable_named() {
 }
 
 #[test]
+fn an_object_whose_name_two_tables_take_goes_into_none() {
+    let package = tempfile::tempdir().expect("a folder");
+    let table = |name: &str| {
+        format!("[[table]]\nname = \"{name}\"\nkey = []\nload.files = [\"t*.csv\", \"*1.csv\"]\n")
+    };
+    let description = format!("name = \"own\"\n{}{}", table("a"), table("b"));
+    fs::write(package.path().join("dataset.toml"), description).expect("written");
+    let dataset = package.path().display().to_string();
+    let mut function = Function::start([("EXTRATO_DATASET", dataset)]);
+    let object = json!({"bucket": {"name": "files"}, "object": {"key": "in/t1.csv.zst"}});
+    let event = json!({"Records": [{"s3": object}]});
+    function.refusal(
+        &event,
+        "Extrato.Usage",
+        "s3://files/in/t1.csv.zst would be loaded into a and into b",
+    );
+}
+
+#[test]
 fn a_wrong_password_and_a_missing_server_are_told_from_the_rest_and_no_password_is_told() {
     let database = Database::create();
     let folder = hiring();
