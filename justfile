@@ -34,6 +34,7 @@ lint:
 # Linters and schemas of deploy/, and the programs in the root of their images (as root; needs what .ci/run installs)
 lint-deploy:
     cargo build --release --package extrato --package generator --package transform
+    cargo build --release --package function
     deploy/check
 
 # Licences, sources and versions of what Cargo.lock names (needs cargo-deny)

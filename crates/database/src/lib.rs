@@ -13,4 +13,4 @@ mod sqlstate;
 pub mod transaction;
 
 pub use connect::{Cancel, Connection, ConnectionArgs, Environment, OneOf, Settings};
-pub use sqlstate::{exit_code, is_transient};
+pub use sqlstate::{exit_code, is_transient, kind};

@@ -5,14 +5,15 @@ use postgres::error::SqlState;
 
 use crate::connect::Settings;
 
-/// The documented exit code for `error`: that of the kind it names, else that of the database's own code.
+/// The kind of `error`: the one that it names, else that of the database's own code.
+pub fn kind(error: &anyhow::Error) -> Kind {
+    Failure::kind_of(error)
+        .unwrap_or_else(|| from_database(error).map_or(Kind::Internal, kind_of_database_error))
+}
+
+/// The documented exit code for `error`, which is that of its kind.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    if let Some(kind) = Failure::kind_of(error) {
-        return kind.exit_code();
-    }
-    from_database(error)
-        .map_or(Kind::Internal, kind_of_database_error)
-        .exit_code()
+    kind(error).exit_code()
 }
 
 /// Whether `error` is the loss of a connection or of a race for locks, which may not come again.

@@ -119,6 +119,14 @@ impl Table {
             name: self.name.clone(),
         })
     }
+
+    /// Patterns of the names of its files, each of which may have `.gz` or `.zst` behind it.
+    pub fn file_patterns(&self) -> Vec<String> {
+        match self.load.files.is_empty() {
+            true => vec![format!("{}.csv", self.name)],
+            false => self.load.files.clone(),
+        }
+    }
 }
 
 impl Dataset {

@@ -86,6 +86,23 @@ impl Failure {
     }
 }
 
+/// The error and its causes, each once: some libraries repeat the cause in their own message.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let message = cause.to_string();
+        // The Postgres client says so of every answer of the server, whose own words follow.
+        if message == "db error" || text.ends_with(&message) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&message);
+    }
+    text
+}
+
 /// Gives an error its [`Kind`] and a message, keeping the error as the cause.
 pub trait OrFail<T> {
     /// `Err` becomes a [`Failure`] of `kind`; `message` is made only then.
@@ -101,6 +118,14 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_the_message_repeats_is_printed_once() {
+        let error = anyhow::anyhow!("disk full")
+            .context("cannot write: disk full")
+            .context("publishing");
+        assert_eq!(chain(&error), "publishing: cannot write: disk full");
+    }
 
     #[test]
     fn the_kind_is_found_below_any_context() {

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::builder::Styles;
 use clap::error::ErrorKind as ClapErrorKind;
 use database::{Cancel, Environment};
-use dataset::failure::{Failure, Kind};
+use dataset::failure::{Failure, Kind, chain};
 use serde::Serialize;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
@@ -183,23 +183,6 @@ fn width(environment: &Environment) -> Option<usize> {
     }
 }
 
-/// The error and its causes, each once: some libraries repeat the cause in their own message.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let message = cause.to_string();
-        // The Postgres client says so of every answer of the server, whose own words follow.
-        if message == "db error" || text.ends_with(&message) {
-            continue;
-        }
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&message);
-    }
-    text
-}
-
 /// A text without what a terminal would take for a command: causes may quote files and servers.
 fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -242,14 +225,6 @@ fn is_wanted(metadata: &Metadata<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cause_that_the_message_repeats_is_printed_once() {
-        let error = anyhow::anyhow!("disk full")
-            .context("cannot write: disk full")
-            .context("publishing");
-        assert_eq!(chain(&error), "publishing: cannot write: disk full");
-    }
 
     #[test]
     fn an_error_holds_nothing_that_a_terminal_obeys_but_its_lines() {

@@ -7,6 +7,7 @@ use dataset::cell_rules::{Columns, ThousandsMark, ThousandsMarks};
 use dataset::encoding::Encoding;
 use dataset::failure::Kind;
 use dataset::load_rules::{DecimalMark, LoadRules};
+use serde::Deserialize;
 use storage::place::Place;
 
 /// How many rejects each table may have, unless the options give a limit for the whole load.
@@ -153,7 +154,8 @@ impl Dialect {
 }
 
 /// What to do about a row whose key is there already, in the table, an earlier file or an earlier line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnDuplicate {
     /// Reject it, and refuse a file that was loaded before
     #[default]

@@ -30,6 +30,16 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// This environment, and what it lacks of `others`.
+    pub fn with_missing(&self, others: impl IntoIterator<Item = (String, String)>) -> Self {
+        let missing = others
+            .into_iter()
+            .filter(|(name, _)| self.get(name).is_none());
+        let mut all = self.clone();
+        all.0.extend(missing);
+        all
+    }
+
     /// Whether what is written may be coloured, to a terminal or not: `NO_COLOR` and a terminal that calls itself dumb are
     /// asked as clap asks them for its own messages.
     pub fn allows_colour(&self, on_terminal: bool) -> bool {

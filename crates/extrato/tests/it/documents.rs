@@ -83,6 +83,7 @@ fn crates_know_those_below_them_and_no_job_another_job() {
                 "transform",
                 "report",
             ],
+            "function" => &["dataset", "database", "storage", "loader"],
             _ => &["dataset", "database", "values", "storage"],
         };
         let manifest = text(&format!("crates/{name}/Cargo.toml"));
@@ -98,7 +99,7 @@ fn crates_know_those_below_them_and_no_job_another_job() {
         let foreign: &[&str] = match name.as_str() {
             "dataset" => &["postgres", "tokio-postgres", "polars", "clap"],
             "database" => &["polars", "connectorx", "fake"],
-            "values" | "storage" | "backup" => &["polars", "connectorx", "fake"],
+            "values" | "storage" | "backup" | "function" => &["polars", "connectorx", "fake"],
             "generator" => &["polars", "connectorx"],
             "transform" => &["fake", "rand"],
             "api" => &["polars", "connectorx", "fake"],
@@ -250,6 +251,7 @@ fn documents() -> Vec<String> {
         "crates/README.md",
         "data/samples/own-dataset/README.md",
         "deploy/batch/README.md",
+        "deploy/lambda/README.md",
     ];
     others.map(str::to_owned).into_iter().chain(pages).collect()
 }

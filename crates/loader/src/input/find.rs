@@ -70,7 +70,7 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
         if sources.is_empty()
             && let Some(from) = &from
         {
-            sources = Source::in_folder(from, &patterns(table))?;
+            sources = Source::in_folder(from, &table.file_patterns())?;
         }
         if sources.is_empty() {
             continue;
@@ -110,7 +110,11 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
     if found.is_empty()
         && let Some(from) = from
     {
-        let patterns: Vec<_> = dataset.tables.iter().flat_map(patterns).collect();
+        let patterns: Vec<_> = dataset
+            .tables
+            .iter()
+            .flat_map(Table::file_patterns)
+            .collect();
         return Err(Kind::Usage.error(format!(
             "{from} holds no files of dataset {}: looked for {}",
             dataset.name,
@@ -118,11 +122,4 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
         )));
     }
     Ok(found)
-}
-
-fn patterns(table: &Table) -> Vec<String> {
-    match table.load.files.is_empty() {
-        true => vec![format!("{}.csv", table.name)],
-        false => table.load.files.clone(),
-    }
 }

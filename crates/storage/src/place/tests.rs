@@ -59,7 +59,7 @@ proptest! {
         prop_assert_eq!(shown.trim_end_matches('/'), text.trim_end_matches('/'));
         prop_assert_eq!(&Place::parse(&shown).expect("parsed"), &place);
         let below = place.join("a?b");
-        prop_assert_eq!((&below.above(), below.name().as_str()), (&place, "a?b"));
+        prop_assert_eq!((below.above(), below.name()), (place.clone(), "a?b".to_owned()));
         prop_assert_eq!(below.beside("c"), place.join("c"));
     }
 
