@@ -72,7 +72,7 @@ fn run(payload: Value, environment: &Environment, cancel: &Cancel) -> anyhow::Re
         })?;
     let mut report = loader::load(&settings, &options, cancel)
         .map_err(|error| without_folder(&error, &options, temporary.path()))?;
-    if options.rejects == temporary.path() {
+    if options.rejects.path() == Some(temporary.path()) {
         report.rejects = None;
     }
     Ok(report)

@@ -7,7 +7,6 @@ use std::thread;
 use database::Environment;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
-use loader::request::REJECT_TABLE;
 use loader::{OnDuplicate, Options, RejectLimit};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -84,14 +83,9 @@ pub(crate) fn options(
             Kind::Usage.error("a function has no standard input: name a file instead of `-`")
         );
     }
-    let rejects = match request.rejects.as_deref().map(Place::parse).transpose()? {
-        Some(Place::Disk(folder)) => folder,
-        Some(Place::Bucket(address)) => {
-            return Err(Kind::Usage.error(format!(
-                "rejects cannot be written to {address}: leave \"rejects\" out, and look into the table {REJECT_TABLE}"
-            )));
-        }
-        None => temporary.to_owned(),
+    let rejects = match request.rejects.as_deref() {
+        Some(rejects) => Place::parse(rejects)?,
+        None => temporary.into(),
     };
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let mut options = Options {
