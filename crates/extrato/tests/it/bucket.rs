@@ -182,6 +182,43 @@ fn rows_of_a_query_go_into_a_bucket() {
     assert_eq!(latest_files(&bucket, "one/rows").len(), 1);
 }
 
+#[test]
+#[ignore = "needs EXTRATO_TEST_WEED, EXTRATO_TEST_PYTHON with pandas, polars and pyarrow, and EXTRATO_TEST_DUCKDB_PYTHON with \
+            duckdb 1.5.5 and duckdb-extension-httpfs: the gate has them"]
+fn other_readers_see_one_whole_run() {
+    let (world, bucket) = (World::new(), Bucket::create());
+    world.done(&["generate", "--associates", "40"]);
+    let sql = "SELECT count(*)::text, count(DISTINCT id_associado)::text, sum(vlr_transacao)::text
+               FROM cards.movimento AS m JOIN cards.cartao AS c ON c.id = m.id_cartao";
+    let row = world.database.connect().query_one(sql, &[]).unwrap();
+    let of = |index: usize| row.get::<_, String>(index);
+    let expected = format!("{} {} {}", of(0), of(1), of(2));
+    let python = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} names a Python"));
+    for format in ["csv", "parquet"] {
+        let place = format!("{}/{format}", bucket.url());
+        // Two runs, which a pattern over the place would see both.
+        for _ in 0..2 {
+            done(&world, &bucket, &["transform", "--format", format, "--out", &place]);
+        }
+        let place = format!("{place}/movimento_flat");
+        let latest = done(&world, &bucket, &["latest", &place]).stdout;
+        for (reader, variable, place) in [
+            ("duckdb", "EXTRATO_TEST_DUCKDB_PYTHON", &*place),
+            ("polars", "EXTRATO_TEST_PYTHON", latest.trim_end()),
+            ("pandas", "EXTRATO_TEST_PYTHON", latest.trim_end()),
+        ] {
+            if (reader, format) == ("pandas", "csv") {
+                continue;
+            }
+            let mut command = Command::new(python(variable));
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bucket_readers.py");
+            let command = command.args([script, &format!("{reader}-{format}"), place]);
+            let read = finish(command.envs(bucket.variables()));
+            assert_eq!(read.stdout.trim_end(), expected, "{reader} {format}: {}", read.stderr);
+        }
+    }
+}
+
 fn start(mut command: Command) -> Child {
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     quiet.spawn().expect("the program starts")

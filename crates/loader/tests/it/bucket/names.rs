@@ -33,7 +33,8 @@ fn a_name_may_have_any_characters_and_look_like_a_pattern() {
         "x[1].csv",
         "x1.csv",
         "日本/*.csv",
-        "日本/%41=~$;:@,!(){}^|\\`<>.csv",
+        // Without `\`, which this server takes for a slash.
+        "日本/%41=~$;:@,!(){}^|`<>.csv",
     ];
     put(&bucket, &keys);
     for (id, key) in (1..).zip(keys) {
