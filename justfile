@@ -27,9 +27,13 @@ test *ARGUMENTS:
 # Format, clippy and rustdoc, as the gate runs them
 lint:
     cargo fmt --check
-    cargo clippy --release --workspace --all-targets -- -D warnings
+    cargo clippy --release --workspace --exclude function --all-targets -- -D warnings
+    cargo clippy --release --package function --package storage --package loader --package generator --package backup \
+        --features storage/bucket,loader/bucket,generator/bucket,backup/bucket --all-targets -- -D warnings
+    cargo clippy --release --package extrato --features bucket --all-targets -- -D warnings
     cargo clippy --release --package backup --features encrypt --all-targets -- -D warnings
-    RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --document-private-items
+    RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --exclude function --no-deps --document-private-items
+    RUSTDOCFLAGS='-D warnings' cargo doc --release --package function --package storage --no-deps --document-private-items
 
 # Linters and schemas of deploy/, and the programs in the root of their images (as root; needs what .ci/run installs)
 lint-deploy:
