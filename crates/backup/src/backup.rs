@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -16,10 +15,9 @@ use database::catalogue::inventory::KnownTable;
 use database::catalogue::reached::with_reached;
 use database::snapshot::{Reader, Snapshot};
 use database::{Cancel, Settings, transaction};
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::Client;
 use storage::place::Place;
-use storage::publish::{DEFAULT_KEEP, Staging};
 use tracing::field::Empty;
 
 use crate::avro::schema;
@@ -32,6 +30,7 @@ use crate::folder::{self, Found};
 use crate::manifest::{FileEntry, Manifest, TableFiles};
 use crate::options::{BackupOptions, Format, Timestamps};
 use crate::report::{BackupReport, TableReport};
+use crate::staged::Staged;
 use crate::write::Source;
 use crate::{tables, write};
 
@@ -44,8 +43,17 @@ const MAX_PARTS: usize = 64;
 ///
 /// # Errors
 /// [`Kind::Mismatch`] for a table that is missing or a type that means nothing elsewhere; [`Kind::Refused`] for a value that the
-/// format doesn't carry; [`Kind::Connection`] and [`Kind::Output`] of the server and the disk. Nothing is published then.
+/// format doesn't carry; [`Kind::Connection`] and [`Kind::Output`] of the server and the disk or bucket. Nothing is published then.
 pub fn backup(
+    settings: &Settings,
+    options: &BackupOptions,
+    cancel: &Cancel,
+) -> anyhow::Result<BackupReport> {
+    // What the server or a bucket says of a request that was cut short tells less.
+    made(settings, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
+}
+
+fn made(
     settings: &Settings,
     options: &BackupOptions,
     cancel: &Cancel,
@@ -55,27 +63,18 @@ pub fn backup(
     let to = options.encrypt_to.as_ref();
     let made = to.map(EncryptTo::make_key).transpose()?;
     let mut connection = settings.connect(cancel)?;
-    // What the server says of a statement that was cancelled tells less.
-    let interrupted = |error| cancel.check().err().unwrap_or(error);
-    let found = transaction::reading(&mut connection, |client| {
+    let ((schema, found), server) = transaction::reading(&mut connection, |client| {
         let found = tables::find(client, &options.asked)?;
         let server = to.map(|_| envelope::server_identifier(client));
         Ok((found, server.transpose()?))
-    });
-    let ((schema, found), server) = found.map_err(interrupted)?;
+    })?;
     drop(connection);
-    folder::check_latest(&options.to)?;
-    let name = folder::new_name(&options.to);
-    let there = storage::folder::last_there(&options.to);
-    let place = Place::from(options.to.as_path());
-    let staging = Staging::begin(&place, &name, "--to", DEFAULT_KEEP)?;
-    let root = staging.scratch(&name);
-    std::fs::create_dir(&root).or_fail(Kind::Output, || storage::fill::cannot_write(&root))?;
+    let place = options.to.clone().cancelled_by(cancel);
+    let staged = Staged::begin(&place)?;
 
     let dataset = tables::as_they_are(&found);
-    let snapshot = Snapshot::take(settings, &dataset, &schema, &|_, _| false, cancel);
-    let snapshot = snapshot.map_err(interrupted)?;
-    let described = Described::read(&snapshot, &schema, &found).map_err(interrupted)?;
+    let snapshot = Snapshot::take(settings, &dataset, &schema, &|_, _| false, cancel)?;
+    let described = Described::read(&snapshot, &schema, &found)?;
     let reader = snapshot.reader(options.max_connections, "--max-connections");
     let run = Run {
         options,
@@ -84,16 +83,16 @@ pub fn backup(
         described: &described,
         backup_key: made.as_ref().map(|(key, _)| key),
         found: &found,
-        root: &root,
+        root: staged.root(),
         has_failed: AtomicBool::new(false),
         cancel,
     };
-    let written = run.write().map_err(interrupted)?;
+    let written = run.write()?;
     let (kind, version) = Manifest::mark();
     let manifest = Manifest {
         kind,
         version,
-        name: name.clone(),
+        name: staged.name().to_owned(),
         database: settings.database().to_owned(),
         server_version: described.server_version.clone(),
         encoding: described.encoding.clone(),
@@ -114,17 +113,17 @@ pub fn backup(
                 locked,
                 server,
             };
-            let envelope = describe::encrypted(&root, &manifest, &encryption)?;
+            let envelope = describe::encrypted(staged.root(), &manifest, &encryption)?;
             Found::Encrypted(Box::new(envelope))
         }
         _ => {
-            describe::plain(&root, &manifest)?;
+            describe::plain(staged.root(), &manifest)?;
             Found::Plain(Box::new(manifest.clone()))
         }
     };
-    let path = folder::publish(&staging, &options.to, &name, &there)?;
+    let path = staged.publish()?;
     let deleted = match options.keep {
-        Some(keep) => folder::keep(&options.to, keep, &new, to)?,
+        Some(keep) => folder::keep(&place, keep, &new, to)?,
         None => Vec::new(),
     };
     Ok(BackupReport {
@@ -210,7 +209,7 @@ struct Run<'a> {
     described: &'a Described,
     backup_key: Option<&'a BackupKey>,
     found: &'a [KnownTable],
-    root: &'a Path,
+    root: &'a Place,
     has_failed: AtomicBool,
     cancel: &'a Cancel,
 }
@@ -388,7 +387,7 @@ impl Run<'_> {
             rows = Empty
         );
         let _entered = span.enter();
-        let path = self.root.join(&part.name);
+        let place = self.root.join(&part.name);
         let count = |rows: u64| {
             span.record("rows", rows);
             match self.has_failed.load(Ordering::Relaxed) {
@@ -402,7 +401,7 @@ impl Run<'_> {
                 source,
                 self.reader,
                 statement,
-                &path,
+                &place,
                 name,
                 count,
                 self.cancel,
@@ -412,7 +411,7 @@ impl Run<'_> {
                     source,
                     self.reader,
                     statement,
-                    &path,
+                    &place,
                     name,
                     count,
                     self.cancel,

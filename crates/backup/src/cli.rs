@@ -6,6 +6,7 @@ use clap::Subcommand;
 use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
+use storage::place::Place;
 
 use crate::avro::codec::Codec;
 use crate::encryption::{EncryptTo, Keys};
@@ -22,6 +23,8 @@ Examples:
   extrato backup --table sales.orders --format csv
   extrato backup --schema sales --encrypt-to age1…     for whoever holds that key of age
   EXTRATO_PASSPHRASE=… extrato backup --schema sales --encrypt-to passphrase
+  extrato backup --schema sales --to s3://bucket/backups --keep 7
+                                                 into a bucket
   extrato backup verify data/backup/latest       whether its files are what they were
   extrato backup verify data/backup/latest --against-database
                                                  and whether the tables still have the same contents
@@ -43,8 +46,8 @@ Examples:
 /// Back up tables into Avro or CSV files, in one snapshot, with a proof of their contents
 ///
 /// All tables are read in one snapshot into a new folder, named after the time, with what makes the tables again (schema.sql) and
-/// a checksum of each table's contents that the server can compute too. The folder is there as a whole or not at all. `latest`
-/// leads to the last one.
+/// a checksum of each table's contents that the server can compute too. The folder is there as a whole or not at all. `latest`, or
+/// `_latest.json` in a bucket, leads to the last one.
 #[derive(Debug, Clone, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BackupArgs {
@@ -73,9 +76,9 @@ pub struct NewBackupArgs {
     #[arg(long, value_name = "TABLE", help_heading = "Tables")]
     pub table: Vec<String>,
 
-    /// The folder that backups lie in
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_FOLDER, help_heading = "Output")]
-    pub to: PathBuf,
+    /// The folder that backups lie in, or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE", default_value = DEFAULT_FOLDER, help_heading = "Output")]
+    pub to: Place,
 
     /// What the files are
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
@@ -119,9 +122,9 @@ pub enum BackupCommand {
 /// Which backup to verify.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// A backup, or the folder of backups for the latest one
-    #[arg(value_name = "DIR", default_value = DEFAULT_FOLDER)]
-    pub path: PathBuf,
+    /// A backup, or the folder of backups for the latest one; or s3://BUCKET/PREFIX of either
+    #[arg(value_name = "PLACE", default_value = DEFAULT_FOLDER)]
+    pub path: Place,
 
     /// Compare the contents of the tables too: the server reads them and computes the same checksum
     #[arg(long, help_heading = "Comparison")]
@@ -158,9 +161,9 @@ impl KeyArgs {
 /// Which backups to list.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListArgs {
-    /// The folder of backups
-    #[arg(value_name = "DIR", default_value = DEFAULT_FOLDER)]
-    pub path: PathBuf,
+    /// The folder of backups, or s3://BUCKET/PREFIX
+    #[arg(value_name = "PLACE", default_value = DEFAULT_FOLDER)]
+    pub path: Place,
 }
 
 /// Restore tables from a backup, all or nothing, and prove that they are what they were
@@ -170,9 +173,9 @@ pub struct ListArgs {
 /// themselves while their rows are exchanged; with append they can be read and written meanwhile.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RestoreArgs {
-    /// A backup, the folder of backups for the latest one, or an Avro file for one table
-    #[arg(long, value_name = "PATH", help_heading = "Source")]
-    pub from: PathBuf,
+    /// A backup, the folder of backups for the latest one, or an Avro file for one table; or s3://BUCKET/PREFIX of one of these
+    #[arg(long, value_name = "PLACE", help_heading = "Source")]
+    pub from: Place,
 
     /// A table of the backup [default: all]. May be given several times
     #[arg(long, value_name = "TABLE", help_heading = "Source")]

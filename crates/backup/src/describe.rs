@@ -1,9 +1,12 @@
 //! What a backup has beside its files with rows: the manifest, the statements that make the tables, and the checksums of all.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use anyhow::Context;
+use dataset::failure::{Kind, OrFail};
+use sha2::{Digest, Sha256};
+use storage::fill::cannot_write;
+use storage::place::Place;
 
 use crate::encryption::{BackupKey, EncryptTo};
 use crate::envelope::{self, EncryptedFile, Envelope, Series};
@@ -25,26 +28,28 @@ pub(crate) struct Encryption<'a> {
 /// Writes it for a backup that is not encrypted.
 ///
 /// # Errors
-/// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written.
-pub(crate) fn plain(root: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+/// [`Kind::Output`] if a file cannot be written.
+pub(crate) fn plain(root: &Place, manifest: &Manifest) -> anyhow::Result<()> {
     let script = schema_sql::script(&manifest.definition, &manifest.name);
     let of_script = file::write(&root.join(SCHEMA_SQL), None, script.as_bytes())?;
-    let of_manifest = file::write(&root.join(FILE), None, &json(manifest)?)?;
+    let text = json(manifest)?;
+    let of_manifest = file::hexadecimal(Sha256::new_with_prefix(&text));
     let files = manifest.entries();
     let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
     let own = [
-        (FILE, of_manifest.sha256.as_str()),
+        (FILE, of_manifest.as_str()),
         (SCHEMA_SQL, of_script.sha256.as_str()),
     ];
-    sums(root, own.into_iter().chain(files))
+    sums(root, own.into_iter().chain(files))?;
+    last(root, &text)
 }
 
 /// Writes it for an encrypted backup, and gives what lies open of it.
 ///
 /// # Errors
-/// [`Kind::Output`](dataset::failure::Kind::Output) if a file cannot be written.
+/// [`Kind::Output`] if a file cannot be written.
 pub(crate) fn encrypted(
-    root: &Path,
+    root: &Place,
     manifest: &Manifest,
     encryption: &Encryption<'_>,
 ) -> anyhow::Result<Envelope> {
@@ -66,10 +71,19 @@ pub(crate) fn encrypted(
     let own = own.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     let series = Series::new(&encryption.server, encryption.to, manifest);
     let envelope = Envelope::new(encryption.to.lock(), series, own, manifest);
-    let of_envelope = file::write(&root.join(FILE), None, &json(&envelope)?)?;
-    let first = (FILE, of_envelope.sha256.as_str());
+    let text = json(&envelope)?;
+    let of_envelope = file::hexadecimal(Sha256::new_with_prefix(&text));
+    let first = (FILE, of_envelope.as_str());
     sums(root, [first].into_iter().chain(envelope.sums()))?;
+    last(root, &text)?;
     Ok(envelope)
+}
+
+/// Writes the manifest, without which a backup is none, once all else is there.
+fn last(root: &Place, manifest: &[u8]) -> anyhow::Result<()> {
+    root.settle().or_fail(Kind::Output, || cannot_write(root))?;
+    file::write(&root.join(FILE), None, manifest)?;
+    Ok(())
 }
 
 fn json(what: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
@@ -77,7 +91,7 @@ fn json(what: &impl serde::Serialize) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Writes the checksums of files, as `sha256sum --check` reads them.
-fn sums<'a>(root: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) -> anyhow::Result<()> {
+fn sums<'a>(root: &Place, files: impl Iterator<Item = (&'a str, &'a str)>) -> anyhow::Result<()> {
     let mut sums = String::new();
     for (name, sha256) in files {
         let _ = writeln!(sums, "{sha256}  {name}");

@@ -2,7 +2,6 @@
 //! without a key. Names of databases, schemas, tables and columns, numbers of rows and formats are not in it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::Context;
 use database::Cancel;
@@ -10,6 +9,7 @@ use dataset::failure::Kind;
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use storage::place::Place;
 
 use crate::encryption::{BackupKey, EncryptTo, Keys, Lock, Recipient};
 use crate::file::{self, Contents};
@@ -123,7 +123,7 @@ impl Envelope {
     ///
     /// # Errors
     /// [`Kind::Refused`] if it is not ours, or of a later version.
-    pub(crate) fn parse(text: &[u8], path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &[u8], path: &Place) -> anyhow::Result<Self> {
         let envelope: Self = manifest::parsed(text, path)?;
         manifest::check_version(&envelope.kind, KIND, envelope.version, VERSION, path)?;
         Ok(envelope)
@@ -165,7 +165,7 @@ impl Envelope {
     /// As [`Keys::open`]; [`Kind::Check`] if its manifest, or what opens that, is not what was written.
     pub(crate) fn open(
         &self,
-        folder: &Path,
+        folder: &Place,
         keys: &Keys,
         cancel: &Cancel,
     ) -> anyhow::Result<(Manifest, BackupKey)> {
@@ -190,14 +190,13 @@ impl Envelope {
     }
 
     /// Checks that the files which lie open are those of the manifest, which nobody without the key could write.
-    fn check_agrees(&self, folder: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    fn check_agrees(&self, folder: &Place, manifest: &Manifest) -> anyhow::Result<()> {
         let rows = self.files.iter().skip(3).cloned();
         match self.name == manifest.name && rows.eq(manifest.entries().map(EncryptedFile::from)) {
             true => Ok(()),
             false => Err(Kind::Check.error(format!(
-                "the backup {} is not what it was: the manifest that lies open is not the one that is encrypted: take another copy \
-                 of it, or an older backup",
-                folder.display()
+                "the backup {folder} is not what it was: the manifest that lies open is not the one that is encrypted: take another copy \
+                 of it, or an older backup"
             ))),
         }
     }

@@ -1,31 +1,31 @@
 //! Files with their SHA-256, encrypted on their way where a backup has a key.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
 
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use sha2::{Digest, Sha256};
+use storage::file::OpenFile;
+use storage::place::{Opened, Place, reading};
 
 use crate::encryption::{BackupKey, Decrypting, Encrypting};
 
 /// A file that is being written.
 pub(crate) struct HashedFile {
-    path: PathBuf,
+    place: Place,
     way: Way,
 }
 
 /// How bytes get into a file.
 enum Way {
-    Plain(Hashed),
+    Plain(Box<Hashed>),
     Encrypted(Box<Encrypting<Hashed>>),
 }
 
-/// What reaches the disk.
+/// What reaches the disk, or the bucket.
 struct Hashed {
-    file: File,
+    file: OpenFile,
     bytes: u64,
     hash: Sha256,
 }
@@ -58,21 +58,22 @@ impl HashedFile {
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.
-    pub(crate) fn create(path: &Path, key: Option<&BackupKey>) -> anyhow::Result<Self> {
-        let creating = || format!("cannot create {}", path.display());
+    pub(crate) fn create(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Self> {
         let file = Hashed {
-            file: File::create_new(path).or_fail(Kind::Output, creating)?,
+            file: OpenFile::create(place)?,
             bytes: 0,
             hash: Sha256::new(),
         };
         let way = match key {
-            None => Way::Plain(file),
+            None => Way::Plain(Box::new(file)),
             Some(key) => {
-                Way::Encrypted(Box::new(key.encrypt(file).or_fail(Kind::Output, creating)?))
+                let file = key.encrypt(file);
+                let file = file.or_fail(Kind::Output, || format!("cannot create {place}"))?;
+                Way::Encrypted(Box::new(file))
             }
         };
         Ok(Self {
-            path: path.to_owned(),
+            place: place.clone(),
             way,
         })
     }
@@ -86,22 +87,21 @@ impl HashedFile {
             Way::Plain(file) => file.write_all(bytes),
             Way::Encrypted(file) => file.write_all(bytes),
         };
-        written.or_fail(Kind::Output, || {
-            format!("cannot write {}", self.path.display())
-        })
+        written.or_fail(Kind::Output, || format!("cannot write {}", self.place))
     }
 
-    /// Waits until the disk has the file, and gives its size and checksum.
+    /// Waits until the disk has the file, and gives its size and checksum. In a bucket it may be under way until its place is settled.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be written.
     pub(crate) fn finish(self) -> anyhow::Result<FileSum> {
-        let writing = || format!("cannot write {}", self.path.display());
+        let writing = || format!("cannot write {}", self.place);
         let file = match self.way {
-            Way::Plain(file) => file,
+            Way::Plain(file) => *file,
             Way::Encrypted(file) => file.finish().or_fail(Kind::Output, writing)?,
         };
-        file.file.sync_all().or_fail(Kind::Output, writing)?;
+        file.file.sync()?;
+        file.file.finish(String::new(), 0)?;
         Ok(FileSum {
             bytes: file.bytes,
             sha256: hexadecimal(file.hash),
@@ -114,66 +114,77 @@ impl HashedFile {
 /// # Errors
 /// [`Kind::Output`] if it cannot be written.
 pub(crate) fn write(
-    path: &Path,
+    place: &Place,
     key: Option<&BackupKey>,
     contents: &[u8],
 ) -> anyhow::Result<FileSum> {
-    let mut file = HashedFile::create(path, key)?;
+    let mut file = HashedFile::create(place, key)?;
     file.append(contents)?;
     file.finish()
 }
 
 /// A file that is read, decrypted if it has to be: nothing of it gets to the disk.
-pub(crate) enum Contents {
-    /// The bytes as they are.
-    Plain(File),
-    /// The bytes that were encrypted.
-    Encrypted(Box<Decrypting<BufReader<File>>>),
+pub(crate) struct Contents {
+    bytes: u64,
+    way: Reading,
+}
+
+/// How bytes get out of a file.
+enum Reading {
+    Plain(Opened),
+    Encrypted(Box<Decrypting<BufReader<Opened>>>),
 }
 
 impl Contents {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it cannot be read; [`Kind::Check`] if it is not encrypted to the key.
-    pub(crate) fn open(path: &Path, key: Option<&BackupKey>) -> anyhow::Result<Self> {
-        let file = File::open(path)
-            .or_fail(Kind::Refused, || format!("cannot read {}", path.display()))?;
+    /// [`Kind::Refused`] if it cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Check`] if it is not encrypted
+    /// to the key.
+    pub(crate) fn open(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Self> {
+        let file = reading(place.open(), Kind::Refused, place)?;
+        let bytes = reading(file.size_bytes(), Kind::Refused, place)?;
         let Some(key) = key else {
-            return Ok(Self::Plain(file));
+            let way = Reading::Plain(file);
+            return Ok(Self { bytes, way });
         };
         match key.decrypt(BufReader::new(file)) {
-            Ok(contents) => Ok(Self::Encrypted(Box::new(contents))),
+            Ok(contents) => Ok(Self {
+                bytes,
+                way: Reading::Encrypted(Box::new(contents)),
+            }),
             Err(why) => Err(Kind::Check.error(format!(
-                "{} cannot be decrypted: {why}: take another copy of it, or an older backup",
-                path.display()
+                "{place} cannot be decrypted: {why}: take another copy of it, or an older backup"
             ))),
         }
+    }
+
+    /// The size of the file as it lies there.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The whole file.
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub(crate) fn read_all(path: &Path, key: Option<&BackupKey>) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn read_all(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let read = Self::open(path, key)?.read_to_end(&mut bytes);
-        read.map_err(|error| {
-            let kind = match is_damage(&error) {
-                true => Kind::Check,
-                false => Kind::Refused,
-            };
-            kind.caused_by(error, format!("cannot read {}", path.display()))
-        })?;
+        let read = Self::open(place, key)?.read_to_end(&mut bytes);
+        let kind = match &read {
+            Err(error) if is_damage(error) => Kind::Check,
+            _ => Kind::Refused,
+        };
+        reading(read, kind, place)?;
         Ok(bytes)
     }
 }
 
 impl Read for Contents {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.read(bytes),
-            Self::Encrypted(file) => file.read(bytes),
+        match &mut self.way {
+            Reading::Plain(file) => file.read(bytes),
+            Reading::Encrypted(file) => file.read(bytes),
         }
     }
 }
@@ -186,29 +197,33 @@ pub(crate) fn is_damage(error: &io::Error) -> bool {
     )
 }
 
-/// The size and checksum of a file as it is now.
+/// The size and checksum of a file as it is now, if it is there.
 ///
 /// # Errors
-/// [`Kind::Check`] if it is not there or cannot be read.
-pub(crate) fn sum(path: &Path, cancel: &Cancel) -> anyhow::Result<FileSum> {
-    let reading = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).or_fail(Kind::Check, reading)?;
+/// [`Kind::Check`] if it cannot be read; [`Kind::Connection`] if a bucket gives no answer.
+pub(crate) fn sum(place: &Place, cancel: &Cancel) -> anyhow::Result<Option<FileSum>> {
+    let mut file = match place.open() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => reading(opened, Kind::Check, place)?,
+    };
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut block = vec![0; 1 << 20];
     loop {
         cancel.check()?;
-        match file.read(&mut block).or_fail(Kind::Check, reading)? {
-            0 => break,
-            read => {
+        match file.read(&mut block) {
+            Err(error) if error.kind() == ErrorKind::IsADirectory => return Ok(None),
+            Ok(0) => break,
+            Ok(read) => {
                 hash.update(&block[..read]);
                 bytes += read as u64;
             }
+            failed => _ = reading(failed, Kind::Check, place)?,
         }
     }
-    Ok(FileSum {
+    Ok(Some(FileSum {
         bytes,
         sha256: hexadecimal(hash),
-    })
+    }))
 }
 
 /// A SHA-256 in hexadecimal digits.

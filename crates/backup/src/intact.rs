@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::io;
 
 use database::Cancel;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
+use storage::manifest::RUN;
+use storage::place::{Place, reading};
 
 use crate::file;
 use crate::manifest::SUMS;
@@ -13,25 +15,25 @@ use crate::manifest::SUMS;
 /// What is wrong with a file that had this size and this SHA-256, if anything is.
 ///
 /// # Errors
-/// [`Kind::Check`] if it cannot be read.
+/// [`Kind::Check`] if it cannot be read; [`Kind::Connection`] if a bucket gives no answer.
 pub(crate) fn changed(
-    folder: &Path,
+    folder: &Place,
     name: &str,
     bytes: u64,
     sha256: &str,
     cancel: &Cancel,
 ) -> anyhow::Result<Option<String>> {
-    let path = folder.join(name);
-    if name.contains('/') || !path.is_file() {
-        return Ok(Some(format!("{name} is missing")));
-    }
-    let found = file::sum(&path, cancel)?;
+    let found = match name.contains('/') {
+        true => None,
+        false => file::sum(&folder.join(name), cancel)?,
+    };
     Ok(match found {
-        found if found.bytes != bytes => Some(format!(
+        None => Some(format!("{name} is missing")),
+        Some(found) if found.bytes != bytes => Some(format!(
             "{name} has {} bytes instead of {bytes}",
             found.bytes
         )),
-        found if found.sha256 != sha256 => Some(format!("{name} has other contents")),
+        Some(found) if found.sha256 != sha256 => Some(format!("{name} has other contents")),
         _ => None,
     })
 }
@@ -40,9 +42,9 @@ pub(crate) fn changed(
 /// lists, with their checksums.
 ///
 /// # Errors
-/// [`Kind::Check`] if something cannot be read.
+/// [`Kind::Check`] if something cannot be read; [`Kind::Connection`] if a bucket gives no answer.
 pub(crate) fn beside<'a>(
-    folder: &Path,
+    folder: &Place,
     own: &[&'a str],
     listed: &[(&'a str, &str)],
     cancel: &Cancel,
@@ -50,48 +52,58 @@ pub(crate) fn beside<'a>(
     let mut problems = Vec::new();
     let mut known: BTreeSet<&str> = listed.iter().map(|(name, _)| *name).collect();
     known.extend(own);
-    known.insert(SUMS);
-    let entries = std::fs::read_dir(folder)
-        .or_fail(Kind::Check, || format!("cannot read {}", folder.display()))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if !name.to_str().is_some_and(|name| known.contains(name)) {
-            problems.push(format!("{} is not of the backup", name.to_string_lossy()));
+    // What says in a bucket that a run writes there, which a run that was killed at its very end left.
+    known.extend([SUMS, RUN]);
+    for name in reading(names(folder), Kind::Check, folder)? {
+        if !known.contains(name.as_str()) {
+            problems.push(format!("{name} is not of the backup"));
         }
-    }
-    for name in own.iter().chain([&SUMS]) {
-        if !folder.join(name).is_file() {
-            problems.push(format!("{name} is missing"));
-        }
-    }
-    if !problems.is_empty() {
-        return Ok(problems);
     }
     let mut expected = String::new();
     for name in own {
-        let found = file::sum(&folder.join(name), cancel)?;
-        let _ = writeln!(expected, "{}  {name}", found.sha256);
+        match file::sum(&folder.join(name), cancel)? {
+            Some(found) => _ = writeln!(expected, "{}  {name}", found.sha256),
+            None => problems.push(format!("{name} is missing")),
+        }
     }
     for (name, sha256) in listed {
         let _ = writeln!(expected, "{sha256}  {name}");
     }
-    let sums = std::fs::read(folder.join(SUMS)).or_fail(Kind::Check, || "reading checksums")?;
-    if sums != expected.as_bytes() {
-        problems.push(format!("{} or {SUMS} has other contents", own.join(", ")));
+    match folder.join(SUMS).read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            problems.push(format!("{SUMS} is missing"));
+        }
+        sums => {
+            let sums = reading(sums, Kind::Check, folder.join(SUMS))?;
+            if problems.is_empty() && sums != expected.as_bytes() {
+                problems.push(format!("{} or {SUMS} has other contents", own.join(", ")));
+            }
+        }
     }
     Ok(problems)
+}
+
+/// The names of what lies in a folder.
+fn names(folder: &Place) -> io::Result<Vec<String>> {
+    match folder {
+        Place::Disk(path) => {
+            let entries = std::fs::read_dir(path)?.flatten();
+            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            Ok(names.collect())
+        }
+        Place::Bucket(_) => Ok(folder.files()?.into_iter().map(|file| file.path).collect()),
+    }
 }
 
 /// Refuses a backup that has problems.
 ///
 /// # Errors
 /// [`Kind::Check`] naming all of them.
-pub(crate) fn refuse(folder: &Path, problems: &[String]) -> anyhow::Result<()> {
+pub(crate) fn refuse(folder: &Place, problems: &[String]) -> anyhow::Result<()> {
     match problems.is_empty() {
         true => Ok(()),
         false => Err(Kind::Check.error(format!(
-            "the backup {} is not what it was: {}: take another copy of it, or an older backup",
-            folder.display(),
+            "the backup {folder} is not what it was: {}: take another copy of it, or an older backup",
             problems.join("; ")
         ))),
     }

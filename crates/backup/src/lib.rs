@@ -11,7 +11,7 @@
 //!     let settings = Settings::from_url("postgresql://ana@db.example/shop")?;
 //!     let options = BackupOptions {
 //!         asked: Asked::Schema("sales".to_owned()),
-//!         to: "backups".into(),
+//!         to: "backups".parse()?,
 //!         format: Format::Avro,
 //!         codec: Default::default(),
 //!         timestamps: Timestamps::Local,
@@ -20,7 +20,7 @@
 //!         encrypt_to: None,
 //!     };
 //!     let report = backup::backup(&settings, &options, &Cancel::default())?;
-//!     println!("{}", report.path.display());
+//!     println!("{}", report.path);
 //!     Ok(())
 //! }
 //! ```
@@ -38,11 +38,13 @@ mod file;
 mod folder;
 mod intact;
 mod manifest;
+mod name;
 pub mod options;
 mod report;
 mod restore;
 mod row_place;
 mod schema_sql;
+mod staged;
 mod tables;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod trial;

@@ -1,11 +1,12 @@
 //! What a backup says of itself.
 
-use std::path::Path;
+use std::io::ErrorKind;
 
 use database::catalogue::definition::Definition;
 use dataset::failure::{Kind, OrFail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use storage::place::{Place, reading};
 
 use crate::avro::codec::Codec;
 use crate::checksum::Recorded;
@@ -84,21 +85,26 @@ impl Manifest {
     /// The text of what a backup says of itself.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if there is none.
-    pub(crate) fn text(folder: &Path) -> anyhow::Result<Vec<u8>> {
-        std::fs::read(folder.join(FILE)).or_fail(Kind::Refused, || {
-            format!(
-                "{} is no backup, since there is no {FILE} in it that can be read: name a folder that `extrato backup` made",
-                folder.display()
-            )
-        })
+    /// [`Kind::Refused`] if there is none; [`Kind::Connection`] if a bucket gives no answer.
+    pub(crate) fn text(folder: &Place) -> anyhow::Result<Vec<u8>> {
+        let place = folder.join(FILE);
+        match place.read() {
+            Err(error) if error.kind() == ErrorKind::NotConnected => {
+                reading(Err(error), Kind::Refused, &place)
+            }
+            read => read.or_fail(Kind::Refused, || {
+                format!(
+                    "{folder} is no backup, since there is no {FILE} in it that can be read: name a folder that `extrato backup` made"
+                )
+            }),
+        }
     }
 
     /// Parses the text of a manifest, which lies at `path`.
     ///
     /// # Errors
     /// [`Kind::Refused`] if it is not ours, or of a later version.
-    pub(crate) fn parse(text: &[u8], path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &[u8], path: &Place) -> anyhow::Result<Self> {
         let manifest: Self = parsed(text, path)?;
         check_version(&manifest.kind, KIND, manifest.version, VERSION, path)?;
         Ok(manifest)
@@ -129,9 +135,9 @@ impl Manifest {
 ///
 /// # Errors
 /// [`Kind::Refused`] if it is not ours.
-pub(crate) fn parsed<T: DeserializeOwned>(text: &[u8], path: &Path) -> anyhow::Result<T> {
+pub(crate) fn parsed<T: DeserializeOwned>(text: &[u8], path: &Place) -> anyhow::Result<T> {
     serde_json::from_slice(text).or_fail(Kind::Refused, || {
-        format!("{} is damaged, or not of `extrato backup`", path.display())
+        format!("{path} is damaged, or not of `extrato backup`")
     })
 }
 
@@ -144,13 +150,12 @@ pub(crate) fn check_version(
     known_kind: &str,
     version: u32,
     known: u32,
-    path: &Path,
+    path: &Place,
 ) -> anyhow::Result<()> {
     match kind == known_kind && version <= known {
         true => Ok(()),
         false => Err(Kind::Refused.error(format!(
-            "{} is of a later version of `extrato backup`: read it with that",
-            path.display()
+            "{path} is of a later version of `extrato backup`: read it with that"
         ))),
     }
 }

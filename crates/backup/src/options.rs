@@ -1,8 +1,7 @@
 //! What a backup, a restore and a verification are asked for.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
+use storage::place::Place;
 
 use crate::avro::codec::Codec;
 use crate::encryption::{EncryptTo, Keys};
@@ -52,8 +51,8 @@ pub enum Asked {
 pub struct BackupOptions {
     /// The tables.
     pub asked: Asked,
-    /// The folder that backups lie in.
-    pub to: PathBuf,
+    /// The place that backups lie in.
+    pub to: Place,
     /// What the files are.
     pub format: Format,
     /// How the blocks of Avro files are compressed.
@@ -93,8 +92,8 @@ pub enum Triggers {
 /// What a restore is asked for.
 #[derive(Debug, Clone)]
 pub struct RestoreOptions {
-    /// A backup, the folder of backups for the latest one, or an Avro file.
-    pub from: PathBuf,
+    /// A backup, the place of backups for the latest one, or an Avro file.
+    pub from: Place,
     /// The tables; none for all.
     pub tables: Vec<String>,
     /// The schema that they go to; `None` for the one that they come from.

@@ -1,8 +1,7 @@
 //! What a backup, a restore and a verification have done.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
+use storage::place::Place;
 
 use crate::encryption::Lock;
 use crate::options::{Format, Mode};
@@ -26,7 +25,7 @@ pub struct TableReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct BackupReport {
     /// Where it lies.
-    pub path: PathBuf,
+    pub path: Place,
     /// The schema that holds the tables.
     pub schema: String,
     /// What the files are.
@@ -49,7 +48,7 @@ pub struct BackupReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
     /// Where the files lie.
-    pub from: PathBuf,
+    pub from: Place,
     /// The schema that holds the tables now.
     pub schema: String,
     /// What became of the tables that were there.
@@ -68,7 +67,7 @@ pub struct RestoreReport {
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
     /// Where the backup lies.
-    pub path: PathBuf,
+    pub path: Place,
     /// The backup's name.
     pub name: String,
     /// The schema that the tables come from, if that can be told.

@@ -51,7 +51,7 @@ pub fn made_of(pick: u8, input: &[u8]) -> Vec<u8> {
 /// # Panics
 /// If a row does not come back.
 pub fn read(path: &Path, pick: u8) -> anyhow::Result<u64> {
-    let mut reader = Reader::open(path, None)?;
+    let mut reader = Reader::open(&path.into(), None)?;
     let fields = parse::fields(reader.schema()).map_err(anyhow::Error::msg)?;
     let fit = |field: &parse::Field| fitting(&field.slot.of, usize::from(pick / 16));
     let columns = fields

@@ -1,11 +1,11 @@
 //! Whether a backup is what it was, and whether tables still have its contents.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context;
 use database::{Cancel, Settings, transaction};
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::{Failure, Kind};
+use storage::place::Place;
 
 use crate::backup::is_alone;
 use crate::checksum::Recorded;
@@ -22,16 +22,31 @@ use crate::{carriage, checksum, folder, intact};
 ///
 /// # Errors
 /// [`Kind::Check`] naming every file that is missing, changed or not listed, or every table whose contents differ; [`Kind::Usage`] and
-/// [`Kind::Refused`] if keys are needed that are not there, or are there and don't open it.
+/// [`Kind::Refused`] if keys are needed that are not there, or are there and don't open it; [`Kind::Connection`] if a server or a bucket
+/// gives no answer.
 pub fn verify(
-    path: &Path,
+    path: &Place,
+    keys: &Keys,
+    database: Option<(&Settings, Option<&str>)>,
+    cancel: &Cancel,
+) -> anyhow::Result<VerifyReport> {
+    let path = path.clone().cancelled_by(cancel);
+    // What a request says that was cut short tells less.
+    verified(&path, keys, database, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
+}
+
+fn verified(
+    path: &Place,
     keys: &Keys,
     database: Option<(&Settings, Option<&str>)>,
     cancel: &Cancel,
 ) -> anyhow::Result<VerifyReport> {
     let began = Instant::now();
     let path = folder::find(path)?;
-    let found = folder::read(&path).or_fail(Kind::Check, || "the backup cannot be verified")?;
+    let found = folder::read(&path).map_err(|error| match Failure::kind_of(&error) {
+        Some(Kind::Connection) => error,
+        _ => Kind::Check.caused_by(error, "the backup cannot be verified"),
+    })?;
     let (manifest, encryption, tables) = match found {
         Found::Plain(manifest) => {
             let tables = plain(&path, &manifest, cancel)?;
@@ -84,7 +99,7 @@ pub fn verify(
 }
 
 /// Checks all files of a backup that is not encrypted.
-fn plain(path: &Path, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<TableReport>> {
+fn plain(path: &Place, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<TableReport>> {
     let (mut tables, mut problems) = (Vec::new(), Vec::new());
     for table in &manifest.tables {
         let (report, found) = table_files(path, table, cancel)?;
@@ -97,7 +112,7 @@ fn plain(path: &Path, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Ve
 }
 
 /// Checks the bytes of all files of an encrypted backup.
-fn check_envelope(path: &Path, envelope: &Envelope, cancel: &Cancel) -> anyhow::Result<()> {
+fn check_envelope(path: &Place, envelope: &Envelope, cancel: &Cancel) -> anyhow::Result<()> {
     let mut problems = Vec::new();
     for file in &envelope.files {
         let (name, sha256) = (&file.path, &file.sha256);
@@ -111,7 +126,7 @@ fn check_envelope(path: &Path, envelope: &Envelope, cancel: &Cancel) -> anyhow::
 ///
 /// # Errors
 /// As [`verify`].
-pub(crate) fn check_beside(path: &Path, found: &Found, cancel: &Cancel) -> anyhow::Result<()> {
+pub(crate) fn check_beside(path: &Place, found: &Found, cancel: &Cancel) -> anyhow::Result<()> {
     let problems = match found {
         Found::Plain(manifest) => beside(path, manifest, cancel),
         Found::Encrypted(envelope) => beside_envelope(path, envelope, cancel),
@@ -124,7 +139,7 @@ pub(crate) fn check_beside(path: &Path, found: &Found, cancel: &Cancel) -> anyho
 /// # Errors
 /// As [`verify`].
 pub(crate) fn check_files(
-    path: &Path,
+    path: &Place,
     manifest: &Manifest,
     is_wanted: impl Fn(&str) -> bool,
     cancel: &Cancel,
@@ -139,7 +154,7 @@ pub(crate) fn check_files(
 
 /// What is wrong with the files of a table.
 fn table_files(
-    path: &Path,
+    path: &Place,
     table: &TableFiles,
     cancel: &Cancel,
 ) -> anyhow::Result<(TableReport, Vec<String>)> {
@@ -172,7 +187,7 @@ fn told(table: &TableFiles, seconds: f64) -> TableReport {
 }
 
 /// What is wrong with what lies beside the files of the tables.
-fn beside(path: &Path, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<String>> {
+fn beside(path: &Place, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<String>> {
     let files = manifest.entries();
     let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
     let files: Vec<_> = files.collect();
@@ -181,7 +196,7 @@ fn beside(path: &Path, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<V
 
 /// What is wrong with what lies beside the encrypted files.
 fn beside_envelope(
-    path: &Path,
+    path: &Place,
     envelope: &Envelope,
     cancel: &Cancel,
 ) -> anyhow::Result<Vec<String>> {
@@ -217,8 +232,7 @@ fn compare(
             }
         }
         Ok(differing)
-    });
-    let differing = differing.map_err(|error| cancel.check().err().unwrap_or(error))?;
+    })?;
     match differing.is_empty() {
         true => Ok(()),
         false => Err(Kind::Check.error(format!(

@@ -1,13 +1,12 @@
 //! One file of a backup: the rows of one COPY.
 
-use std::path::Path;
-
 use database::Cancel;
 use database::copy::read::Blocks;
 use database::snapshot::Reader;
 use dataset::failure::Kind;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use storage::place::Place;
 
 use crate::avro::codec::Codec;
 use crate::avro::{container, encode};
@@ -47,14 +46,18 @@ pub(crate) fn avro(
     source: &Source<'_>,
     reader: &Reader,
     statement: &str,
-    path: &Path,
+    place: &Place,
     name: &str,
     count: impl Fn(u64) -> anyhow::Result<()>,
     cancel: &Cancel,
 ) -> anyhow::Result<(FileEntry, ContentSum)> {
-    let file = HashedFile::create(path, source.backup_key)?;
-    let mut writer =
-        container::Writer::begin(file, &source.avro, source.codec, marker(&source.avro, path))?;
+    let file = HashedFile::create(place, source.backup_key)?;
+    let mut writer = container::Writer::begin(
+        file,
+        &source.avro,
+        source.codec,
+        marker(&source.avro, place),
+    )?;
     let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
     for block in reader.open(statement, cancel)? {
         rows.push(&block?);
@@ -90,10 +93,10 @@ pub(crate) fn avro(
 }
 
 /// What stands behind each block of a file: the same for the same file.
-fn marker(schema: &Value, path: &Path) -> [u8; 16] {
+fn marker(schema: &Value, place: &Place) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(schema.to_string());
-    hash.update(path.as_os_str().as_encoded_bytes());
+    hash.update(place.to_string());
     let hash = hash.finalize();
     let mut marker = [0; 16];
     marker.copy_from_slice(&hash[..16]);
@@ -108,12 +111,12 @@ pub(crate) fn csv(
     source: &Source<'_>,
     reader: &Reader,
     statement: &str,
-    path: &Path,
+    place: &Place,
     name: &str,
     count: impl Fn(u64) -> anyhow::Result<()>,
     cancel: &Cancel,
 ) -> anyhow::Result<FileEntry> {
-    let mut file = HashedFile::create(path, source.backup_key)?;
+    let mut file = HashedFile::create(place, source.backup_key)?;
     let mut records = Records::default();
     let blocks: Blocks = reader.open(statement, cancel)?;
     for block in blocks {

@@ -41,7 +41,7 @@ pub(crate) fn files(
         ..options(dataset, size, None)
     };
     Ok(rows(&generator::to_files::write(
-        folder,
+        &folder.into(),
         FileFormat::Csv,
         &options,
         cancel,

@@ -18,7 +18,7 @@ pub(crate) fn backup(
         None => make(&arguments.new, environment, terminal, cancel),
         Some(BackupCommand::Verify(arguments)) => verify(arguments, environment, terminal, cancel),
         Some(BackupCommand::List(arguments)) => {
-            let listed = backup::list(&arguments.path)?;
+            let listed = backup::list(&arguments.path, cancel)?;
             terminal.answer(&listed, || summary::of_backups(&listed))
         }
     }

@@ -104,7 +104,7 @@ pub(crate) fn of_generate(report: &generator::Report, around: Around) -> String 
     let seconds = total(report.seconds, around);
     steps.rows("total", "", report.rows, seconds);
     let place = match &report.folder {
-        Some(folder) => folder.display().to_string(),
+        Some(place) => place.to_string(),
         None => format!("schema {}", report.schema),
     };
     let mut text = format!(
@@ -273,7 +273,7 @@ fn lines(notes: &[String]) -> String {
 
 pub(crate) fn of_backup(report: &backup::BackupReport, around: Around) -> String {
     let mut text = backup_steps("back up", &report.tables, report.seconds, around);
-    text += &format!("  schema {} in {}\n", report.schema, report.path.display());
+    text += &format!("  schema {} in {}\n", report.schema, report.path);
     text += match report.lock {
         Some(Lock::Recipients) => "  encrypted for the holders of the keys\n",
         Some(Lock::Passphrase) => "  encrypted with the passphrase\n",
@@ -287,7 +287,7 @@ pub(crate) fn of_backup(report: &backup::BackupReport, around: Around) -> String
 }
 
 pub(crate) fn of_backup_verified(report: &backup::VerifyReport, around: Around) -> String {
-    let path = report.path.display();
+    let path = &report.path;
     let mut text = match &report.encryption {
         Some(encryption) if !encryption.is_opened => {
             let key = match encryption.lock {
@@ -317,11 +317,7 @@ pub(crate) fn of_backup_verified(report: &backup::VerifyReport, around: Around) 
 
 pub(crate) fn of_restore(report: &backup::RestoreReport, around: Around) -> String {
     let mut text = backup_steps("restore", &report.tables, report.seconds, around);
-    text += &format!(
-        "  {} into schema {}\n",
-        report.from.display(),
-        report.schema
-    );
+    text += &format!("  {} into schema {}\n", report.from, report.schema);
     text += match report.is_proved {
         true => "  the contents are those of the backup, by their checksums\n",
         false => "  the file has no checksum of its contents: the rows were counted alone\n",

@@ -6,6 +6,7 @@ use database::ConnectionArgs;
 use dataset::Dataset;
 use dataset::calendar::Date;
 use dataset::failure::Kind;
+use storage::place::Place;
 
 use crate::cards::distributions::Distributions;
 use crate::encode::file_format::FileFormat;
@@ -32,6 +33,7 @@ Examples:
     extrato generate --distributions laws.toml --replace
   As files, without a database
     extrato generate --scale 10 --to rows --format csv
+    extrato generate --scale 10 --to s3://bucket/rows --format csv
   AdventureWorks' sales, half as many orders again, in schema sales; then files as they arrive, faults included
     extrato generate --dataset sales --scale 1.5
     extrato generate --dataset sales --dirty 0.01 --to arrived
@@ -65,11 +67,11 @@ pub struct GenerateArgs {
     #[arg(long, conflicts_with = "append", help_heading = "Loading")]
     pub freeze: bool,
 
-    /// Write files into this folder instead, without any database: one for each table, the tables' SQL, and
-    /// load.sql for psql. The folder must be new or empty
-    #[arg(long, value_name = "DIR", help_heading = "Files",
+    /// Write files into this folder, or s3://BUCKET/PREFIX, instead, without any database: one for each table, the tables'
+    /// SQL, and load.sql for psql. The place must be new or empty
+    #[arg(long, value_name = "PLACE", help_heading = "Files",
           conflicts_with_all = ["append", "replace", "unlogged", "freeze", "url"])]
-    pub to: Option<PathBuf>,
+    pub to: Option<Place>,
 
     /// The format of the files
     #[arg(

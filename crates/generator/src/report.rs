@@ -1,9 +1,9 @@
 //! What a run reports when it is done.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
+use storage::place::Place;
 
 use crate::options::Options;
 use crate::recipe::{Recipe, VERSION};
@@ -17,8 +17,8 @@ pub struct Report {
     pub dataset: String,
     /// The schema that was filled, or that the files' script fills.
     pub schema: String,
-    /// The folder, if the rows went into files.
-    pub folder: Option<PathBuf>,
+    /// The place, if the rows went into files.
+    pub folder: Option<Place>,
     /// The seed of the rows.
     pub seed: u64,
     /// The [`VERSION`] that made the rows.

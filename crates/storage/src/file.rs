@@ -126,6 +126,19 @@ impl OpenFile {
             .or_fail(Kind::Output, || format!("cannot write {}", self.place))
     }
 
+    /// Waits until the disk has what was written so far. What a bucket has can be told once its place is settled.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if it cannot be written.
+    pub fn sync(&self) -> anyhow::Result<()> {
+        match &self.body {
+            Body::File(file) => file
+                .sync_all()
+                .or_fail(Kind::Output, || format!("cannot write {}", self.place)),
+            Body::Object(_) => Ok(()),
+        }
+    }
+
     /// Ends the file, and gives what the manifest says of it. In a bucket it may be under way until its place is settled.
     ///
     /// # Errors

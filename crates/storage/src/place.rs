@@ -218,6 +218,24 @@ impl Place {
         }
     }
 
+    /// Deletes the files of these names in it, those that are there.
+    ///
+    /// # Errors
+    /// If one cannot be deleted.
+    pub fn delete_below(&self, names: &[&str]) -> io::Result<()> {
+        match self {
+            Self::Disk(path) => {
+                names
+                    .iter()
+                    .try_for_each(|name| match fs::remove_file(path.join(name)) {
+                        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                        _ => Ok(()),
+                    })
+            }
+            Self::Bucket(address) => address.delete_below(names),
+        }
+    }
+
     /// All files below it, in no order; none if it isn't there.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
 //! Object container files: a header with the schema, then blocks of rows, each with a marker behind it.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 
 use dataset::failure::{Kind, OrFail};
 use serde_json::Value;
+use storage::place::{Place, reading};
 
 use super::codec::{Codec, MAX_BLOCK_BYTES};
 use super::{MAGIC, SYNC_BYTES, varint};
@@ -123,12 +123,12 @@ impl Reader {
     /// Opens a file, which may be encrypted to a key, and reads its header.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it is not an Avro file or is damaged; [`Kind::Mismatch`] for a codec that is not known.
-    pub(crate) fn open(path: &Path, key: Option<&BackupKey>) -> anyhow::Result<Self> {
-        let name = path.display().to_string();
-        let opening = || format!("cannot read {name}");
-        let file = Contents::open(path, key)?;
-        let left = path.metadata().or_fail(Kind::Refused, opening)?.len();
+    /// [`Kind::Refused`] if it is not an Avro file or is damaged; [`Kind::Mismatch`] for a codec that is not known;
+    /// [`Kind::Connection`] if a bucket gives no answer.
+    pub(crate) fn open(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Self> {
+        let name = place.to_string();
+        let file = Contents::open(place, key)?;
+        let left = file.size_bytes();
         let mut reader = Self {
             file: BufReader::with_capacity(1 << 18, file),
             name: name.clone(),
@@ -189,7 +189,7 @@ impl Reader {
         match self.file.fill_buf() {
             Ok([]) => return Ok(None),
             Ok(_) => {}
-            Err(error) => return Err(self.unreadable(error)),
+            Err(error) => return self.unreadable(error),
         }
         let count = u64::try_from(self.number()?).map_err(|_| self.damaged())?;
         let bytes = u64::try_from(self.number()?).map_err(|_| self.damaged())?;
@@ -229,14 +229,14 @@ impl Reader {
                 self.left = self.left.saturating_sub(bytes.len() as u64);
                 Ok(())
             }
-            Err(error) => Err(self.unreadable(error)),
+            Err(error) => self.unreadable(error),
         }
     }
 
-    fn unreadable(&self, error: std::io::Error) -> anyhow::Error {
+    fn unreadable<T>(&self, error: std::io::Error) -> anyhow::Result<T> {
         match is_damage(&error) {
-            true => self.damaged(),
-            false => Kind::Refused.caused_by(error, format!("cannot read {}", self.name)),
+            true => Err(self.damaged()),
+            false => reading(Err(error), Kind::Refused, &self.name),
         }
     }
 

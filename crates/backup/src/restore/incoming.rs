@@ -1,10 +1,9 @@
 //! What is restored: tables of a backup, or the rows of a file that another program wrote.
 
-use std::path::{Path, PathBuf};
-
 use database::Cancel;
 use database::catalogue::definition::{Definition, TableDefinition};
 use dataset::failure::Kind;
+use storage::place::{Place, reading};
 
 use crate::avro::container::Reader;
 use crate::avro::parse;
@@ -20,14 +19,14 @@ use crate::{tables, verify};
 pub(super) enum Source {
     /// A backup, of which the tables alone are left that are restored.
     Backup {
-        folder: PathBuf,
+        folder: Place,
         manifest: Box<Manifest>,
         /// The key of its files, if they are encrypted.
         key: Option<BackupKey>,
     },
     /// An Avro file for one table.
     File {
-        path: PathBuf,
+        place: Place,
         schema: Option<String>,
         table: String,
     },
@@ -40,7 +39,7 @@ pub(super) struct Incoming {
     /// The columns that the files have.
     pub(super) columns: Vec<Carried>,
     pub(super) format: Format,
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: Vec<Place>,
     /// The key of the files, if they are encrypted.
     pub(super) key: Option<BackupKey>,
     /// The size of the files.
@@ -52,11 +51,11 @@ pub(super) struct Incoming {
 impl Source {
     /// Finds what is to be restored, and checks the files of a backup against its manifest.
     pub(super) fn open(options: &RestoreOptions, cancel: &Cancel) -> anyhow::Result<Self> {
-        let path = &options.from;
-        if path.is_file() {
-            return Self::of_file(path, options);
+        let place = options.from.clone().cancelled_by(cancel);
+        if reading(place.is_file(), Kind::Refused, &place)? {
+            return Self::of_file(place, options);
         }
-        let folder = folder::find(path)?;
+        let folder = folder::find(&place)?;
         let found = folder::read(&folder)?;
         verify::check_beside(&folder, &found, cancel)?;
         let (mut manifest, key) = match found {
@@ -111,8 +110,8 @@ impl Source {
         })
     }
 
-    fn of_file(path: &Path, options: &RestoreOptions) -> anyhow::Result<Self> {
-        let usage = |what: &str| Err(Kind::Usage.error(format!("{} {what}", path.display())));
+    fn of_file(place: Place, options: &RestoreOptions) -> anyhow::Result<Self> {
+        let usage = |what: &str| Err(Kind::Usage.error(format!("{place} {what}")));
         let [named] = options.tables.as_slice() else {
             return usage("is a file of one table: name that with --table");
         };
@@ -121,17 +120,17 @@ impl Source {
                 "does not say what the table's keys are: make the table, then restore with --mode append or replace",
             );
         }
-        if path.extension().is_some_and(|extension| extension == "age") {
+        if place.name().ends_with(".age") {
             return usage(
                 "is encrypted: name the folder of its backup with --from, and the table with --table",
             );
         }
-        if path.extension().is_some_and(|extension| extension == "csv") {
+        if place.name().ends_with(".csv") {
             return usage("is CSV and has no manifest: `extrato load` takes it, and validates it");
         }
         let (schema, table) = tables::split(named);
         Ok(Self::File {
-            path: path.to_owned(),
+            place,
             schema,
             table,
         })
@@ -150,11 +149,11 @@ impl Source {
         })
     }
 
-    /// The path of the backup or the file.
-    pub(super) fn path(&self) -> &Path {
+    /// Where the backup or the file lies.
+    pub(super) fn place(&self) -> &Place {
         match self {
             Self::Backup { folder, .. } => folder,
-            Self::File { path, .. } => path,
+            Self::File { place, .. } => place,
         }
     }
 
@@ -196,7 +195,7 @@ impl Source {
                 let of = |table| of_backup(folder, manifest, key.as_ref(), table);
                 manifest.definition.tables.iter().map(of).collect()
             }
-            (Self::File { path, table, .. }, Some(live)) => {
+            (Self::File { place, table, .. }, Some(live)) => {
                 let name = table;
                 let table = live.table(name).ok_or_else(|| {
                     Kind::Mismatch.error(format!(
@@ -204,17 +203,17 @@ impl Source {
                         live.schema
                     ))
                 })?;
-                Ok(vec![of_file(path, &live.schema, table)?])
+                Ok(vec![of_file(place, &live.schema, table)?])
             }
-            (Self::File { path, .. }, None) => {
-                Err(Kind::Internal.error(format!("{} says nothing of its table", path.display())))
+            (Self::File { place, .. }, None) => {
+                Err(Kind::Internal.error(format!("{place} says nothing of its table")))
             }
         }
     }
 }
 
 fn of_backup(
-    folder: &Path,
+    folder: &Place,
     manifest: &Manifest,
     key: Option<&BackupKey>,
     table: &TableDefinition,
@@ -241,15 +240,14 @@ fn of_backup(
 }
 
 /// The rows of a file that has fields for some columns of a table; the others are filled as the table says.
-fn of_file(path: &Path, schema: &str, table: &TableDefinition) -> anyhow::Result<Incoming> {
+fn of_file(place: &Place, schema: &str, table: &TableDefinition) -> anyhow::Result<Incoming> {
     let refuse = |why: &str| {
         Kind::Mismatch.error(format!(
-            "{} does not fit table {schema}.{}: {why}",
-            path.display(),
+            "{place} does not fit table {schema}.{}: {why}",
             table.name
         ))
     };
-    let reader = Reader::open(path, None)?;
+    let reader = Reader::open(place, None)?;
     let fields = parse::fields(reader.schema()).map_err(|why| refuse(&why))?;
     let has = |name: &str| fields.iter().any(|field| field.column == name);
     let mut columns = carriage::of_table(schema, table)?;
@@ -276,9 +274,9 @@ fn of_file(path: &Path, schema: &str, table: &TableDefinition) -> anyhow::Result
         columns,
         definition: table.clone(),
         format: Format::Avro,
-        files: vec![path.to_owned()],
+        files: vec![place.clone()],
         key: None,
-        bytes: std::fs::metadata(path).map_or(0, |of| of.len()),
+        bytes: place.size_bytes().unwrap_or(0),
         content: None,
     })
 }

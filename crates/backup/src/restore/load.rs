@@ -1,7 +1,6 @@
 //! The rows of files into a table, by COPY.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -9,8 +8,9 @@ use anyhow::Context;
 use database::Cancel;
 use database::catalogue::identifier::{qualified, quoted};
 use database::copy::write::{BLOCK_BYTES, CopyIn, RowForm};
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::Kind;
 use postgres::Client;
+use storage::place::{Place, reading};
 use tracing::Span;
 use tracing::field::Empty;
 
@@ -53,10 +53,10 @@ pub(super) fn rows(
     );
     let _entered = span.enter();
     let mut rows = 0;
-    for path in &incoming.files {
+    for place in &incoming.files {
         rows += match incoming.format {
-            Format::Avro => avro(client, incoming, path, target, &span, rows, cancel)?,
-            Format::Csv => csv(client, incoming, path, target, cancel)?,
+            Format::Avro => avro(client, incoming, place, target, &span, rows, cancel)?,
+            Format::Csv => csv(client, incoming, place, target, cancel)?,
         };
     }
     Ok(rows)
@@ -65,7 +65,7 @@ pub(super) fn rows(
 fn avro(
     client: &mut Client,
     incoming: &Incoming,
-    path: &Path,
+    place: &Place,
     target: &Target<'_>,
     span: &Span,
     before: u64,
@@ -73,12 +73,11 @@ fn avro(
 ) -> anyhow::Result<u64> {
     let refuse = |kind: Kind, why: &str| {
         kind.error(format!(
-            "{} cannot go into table `{}`: {why}",
-            path.display(),
+            "{place} cannot go into table `{}`: {why}",
             incoming.definition.name
         ))
     };
-    let mut reader = Reader::open(path, incoming.key.as_ref())?;
+    let mut reader = Reader::open(place, incoming.key.as_ref())?;
     let fields = parse::fields(reader.schema());
     let fields = fields.map_err(|why| refuse(Kind::Mismatch, &why))?;
     let decoder = Decoder::new(fields, &incoming.columns);
@@ -145,11 +144,10 @@ fn avro(
 fn csv(
     client: &mut Client,
     incoming: &Incoming,
-    path: &Path,
+    place: &Place,
     target: &Target<'_>,
     cancel: &Cancel,
 ) -> anyhow::Result<u64> {
-    let reading = || format!("cannot read {}", path.display());
     let columns = incoming.columns.iter();
     let names: Vec<_> = columns.map(|column| quoted(&column.name)).collect();
     let statement = format!(
@@ -159,12 +157,12 @@ fn csv(
         target.is_new
     );
     let copying = || format!("cannot copy into table `{}`", target.table);
-    let mut file = Contents::open(path, incoming.key.as_ref())?;
+    let mut file = Contents::open(place, incoming.key.as_ref())?;
     let mut writer = client.copy_in(&statement).with_context(copying)?;
     let mut block = vec![0; BLOCK_BYTES];
     loop {
         cancel.check()?;
-        match file.read(&mut block).or_fail(Kind::Refused, reading)? {
+        match reading(file.read(&mut block), Kind::Refused, place)? {
             0 => break,
             bytes => writer
                 .write_all(&block[..bytes])

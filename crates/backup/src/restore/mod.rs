@@ -29,7 +29,8 @@ pub fn restore(
     cancel: &Cancel,
 ) -> anyhow::Result<RestoreReport> {
     let began = Instant::now();
-    let source = Source::open(options, cancel)?;
+    let source = Source::open(options, cancel);
+    let source = source.map_err(|error| cancel.check().err().unwrap_or(error))?;
     let schema = source.schema(options)?;
     let mut connection = settings.connect(cancel)?;
     // Whether the connection was lost when nobody can tell any more what the server has done.
@@ -56,7 +57,7 @@ pub fn restore(
             .batch_execute("COMMIT")
             .inspect_err(|error| is_in_doubt.set(error.code().is_none()))?;
         Ok(RestoreReport {
-            from: source.path().to_owned(),
+            from: source.place().clone(),
             schema: schema.clone(),
             mode: options.mode,
             is_proved: source.has_checksums(),

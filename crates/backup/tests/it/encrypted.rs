@@ -73,7 +73,7 @@ fn backed_up(world: &World) -> PathBuf {
 }
 
 fn verify(path: &Path, keys: &Keys) -> anyhow::Result<VerifyReport> {
-    backup::verify(path, keys, None, &Cancel::default())
+    backup::verify(&path.into(), keys, None, &Cancel::default())
 }
 
 fn restore(world: &World, keys: &Keys, into: &str) -> anyhow::Result<backup::RestoreReport> {
@@ -110,7 +110,7 @@ fn each_recipient_restores_the_same_rows_and_others_learn_that_the_bytes_are_rig
             assert!(report.encryption.unwrap().is_opened);
             let settings = world.database.settings();
             let database = Some((&settings, Some(into)));
-            let compared = backup::verify(&made.path, &keys, database, &Cancel::default());
+            let compared = backup::verify(&made.report.path, &keys, database, &Cancel::default());
             assert_eq!(compared.unwrap().database.as_deref(), Some(into));
         }
         let report = verify(&made.path, &Keys::default()).unwrap();
@@ -172,7 +172,7 @@ fn no_name_and_no_value_is_to_be_found_in_the_folder() {
     asked.encrypt_to = None;
     assert_eq!(found(&world.try_backup(&asked).unwrap().path), secrets);
     // The list tells what lies open.
-    let listed = backup::list(&world.path("backups")).unwrap();
+    let listed = world.list().unwrap();
     let [of_encrypted, of_plain] = &listed[..] else {
         panic!("{listed:?}");
     };
@@ -324,7 +324,7 @@ fn a_missing_key_a_wrong_one_and_a_wrong_passphrase_are_told_apart() {
     assert!(said.contains("encrypted for others"), "{said}");
     let settings = world.database.settings();
     let compared = backup::verify(
-        &path,
+        &path.clone().into(),
         &Keys::default(),
         Some((&settings, None)),
         &Cancel::default(),

@@ -64,7 +64,7 @@ fn a_full_disk_leaves_the_backups_that_were_there() {
             left,
             [".extrato.lock".as_ref(), first_name, "latest".as_ref()]
         );
-        assert_eq!(world.verify(&disk.0).unwrap().path, first);
+        assert_eq!(world.verify(&disk.0).unwrap().path, first.clone().into());
     }
 }
 
@@ -154,7 +154,7 @@ fn what_becomes_of_a_table_between_listing_and_reading_is_said() {
             other.batch_execute(&format!("{change}; COMMIT")).unwrap();
             backup.join().unwrap()
         });
-        let listed = backup::list(&world.path("backups")).unwrap_or_default();
+        let listed = world.list().unwrap_or_default();
         match (expected, result) {
             (Some(expected), Err(error))
                 if format!("{error:#}").contains(expected) && listed.is_empty() =>
@@ -238,7 +238,7 @@ fn rows_that_a_policy_hides_are_neither_compared_nor_replaced() {
         );
     };
     let compared = backup::verify(
-        &path,
+        &path.clone().into(),
         &Keys::default(),
         Some((&role.settings, None)),
         &Cancel::default(),
@@ -253,7 +253,7 @@ fn rows_that_a_policy_hides_are_neither_compared_nor_replaced() {
     world.restore(Mode::Replace, "s");
     let owner = world.database.settings();
     backup::verify(
-        &path,
+        &path.clone().into(),
         &Keys::default(),
         Some((&owner, None)),
         &Cancel::default(),
@@ -302,5 +302,5 @@ fn a_foreign_table_is_restored_as_a_table_and_one_that_is_gone_is_an_error() {
     let error = of("s.gone").expect_err("no such file");
     let said = format!("{error:#}");
     assert!(said.contains("/nowhere/at/all"), "{said}");
-    assert_eq!(backup::list(&world.path("backups")).unwrap().len(), 1);
+    assert_eq!(world.list().unwrap().len(), 1);
 }

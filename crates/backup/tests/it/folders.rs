@@ -41,7 +41,7 @@ fn old_backups_are_deleted_and_nothing_else() {
     assert!(fourth.deleted.is_empty());
     assert_eq!(fs::read_dir(&second).unwrap().count(), 1);
     assert!(other.join("mine.txt").exists());
-    let listed = backup::list(&world.path("backups")).unwrap();
+    let listed = world.list().unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!((listed[1].is_latest, listed[0].is_latest), (true, false));
     assert_eq!((listed[1].tables, listed[1].rows), (2, Some(102)));
@@ -97,7 +97,12 @@ fn a_backup_is_compared_with_the_tables() {
     let settings = world.database.settings();
     let compare = || {
         let database = Some((&settings, None));
-        backup::verify(&path, &Keys::default(), database, &Cancel::default())
+        backup::verify(
+            &path.clone().into(),
+            &Keys::default(),
+            database,
+            &Cancel::default(),
+        )
     };
     assert_eq!(compare().unwrap().database.as_deref(), Some("s"));
     // The same rows in another order are the same contents.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(feature = "bucket")]
+mod bucket;
 #[cfg(feature = "encrypt")]
 mod encrypted;
 mod faults;

@@ -16,7 +16,7 @@ fn file(world: &World) -> PathBuf {
 
 fn into(world: &World, file: PathBuf, mode: Mode) -> RestoreOptions {
     let mut wanted = world.wanted(mode, "r");
-    (wanted.from, wanted.tables) = (file, vec!["t".to_owned()]);
+    (wanted.from, wanted.tables) = (file.into(), vec!["t".to_owned()]);
     wanted
 }
 
@@ -35,7 +35,11 @@ fn a_file_alone_goes_into_a_table_that_fits() {
         ["(x,,2,)", "(x,{a},1,1.2500)"]
     );
     let said = message(
-        world.try_restore(&into(&world, wanted.from.clone(), Mode::Create)),
+        world.try_restore(&into(
+            &world,
+            wanted.from.path().unwrap().to_owned(),
+            Mode::Create,
+        )),
         Kind::Usage,
     );
     assert!(said.contains("--mode append or replace"), "{said}");

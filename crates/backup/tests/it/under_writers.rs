@@ -131,9 +131,7 @@ fn a_backup_that_is_cancelled_publishes_nothing() {
             cancel.cancel();
             made.join().unwrap()
         });
-        let listed = backup::list(&world.path("backups"))
-            .unwrap_or_default()
-            .len() as u64;
+        let listed = world.list().unwrap_or_default().len() as u64;
         if result.is_err() {
             message(result, Kind::Interrupted);
             interrupted += 1;

@@ -1,5 +1,6 @@
 //! A database and a folder of backups.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use backup::encryption::Keys;
@@ -10,6 +11,28 @@ use dataset::failure::{Failure, Kind};
 use postgres::Client;
 use tempfile::TempDir;
 use testkit::Database;
+
+/// A backup on disk, and where it lies.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) path: PathBuf,
+    pub(crate) report: BackupReport,
+}
+
+impl Deref for Made {
+    type Target = BackupReport;
+
+    fn deref(&self) -> &BackupReport {
+        &self.report
+    }
+}
+
+impl From<BackupReport> for Made {
+    fn from(report: BackupReport) -> Self {
+        let path = report.path.path().unwrap().to_owned();
+        Self { path, report }
+    }
+}
 
 pub(crate) struct World {
     pub(crate) database: Database,
@@ -39,7 +62,7 @@ impl World {
     pub(crate) fn asked(&self, format: Format) -> BackupOptions {
         BackupOptions {
             asked: Asked::Schema("s".to_owned()),
-            to: self.path("backups"),
+            to: self.path("backups").into(),
             format,
             codec: Codec::default(),
             timestamps: Timestamps::Local,
@@ -49,18 +72,19 @@ impl World {
         }
     }
 
-    pub(crate) fn try_backup(&self, options: &BackupOptions) -> anyhow::Result<BackupReport> {
-        backup::backup(&self.database.settings(), options, &Cancel::default())
+    pub(crate) fn try_backup(&self, options: &BackupOptions) -> anyhow::Result<Made> {
+        let report = backup::backup(&self.database.settings(), options, &Cancel::default());
+        report.map(Made::from)
     }
 
-    pub(crate) fn backup(&self, format: Format) -> BackupReport {
+    pub(crate) fn backup(&self, format: Format) -> Made {
         self.try_backup(&self.asked(format)).unwrap()
     }
 
     /// What a restore of the latest backup is asked for.
     pub(crate) fn wanted(&self, mode: Mode, into: &str) -> RestoreOptions {
         RestoreOptions {
-            from: self.path("backups"),
+            from: self.path("backups").into(),
             tables: Vec::new(),
             into: Some(into.to_owned()),
             mode,
@@ -78,8 +102,13 @@ impl World {
         self.try_restore(&self.wanted(mode, into)).unwrap()
     }
 
+    /// The backups in the folder.
+    pub(crate) fn list(&self) -> anyhow::Result<Vec<backup::Listed>> {
+        backup::list(&self.path("backups").into(), &Cancel::default())
+    }
+
     pub(crate) fn verify(&self, path: &Path) -> anyhow::Result<backup::VerifyReport> {
-        backup::verify(path, &Keys::default(), None, &Cancel::default())
+        backup::verify(&path.into(), &Keys::default(), None, &Cancel::default())
     }
 
     /// Checks that two tables have the same rows, of which there are so many, value by value as Postgres compares their

@@ -193,12 +193,17 @@ fn other_readers_see_one_whole_run() {
     let row = world.database.connect().query_one(sql, &[]).unwrap();
     let of = |index: usize| row.get::<_, String>(index);
     let expected = format!("{} {} {}", of(0), of(1), of(2));
-    let python = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} names a Python"));
+    let python =
+        |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} names a Python"));
     for format in ["csv", "parquet"] {
         let place = format!("{}/{format}", bucket.url());
         // Two runs, which a pattern over the place would see both.
         for _ in 0..2 {
-            done(&world, &bucket, &["transform", "--format", format, "--out", &place]);
+            done(
+                &world,
+                &bucket,
+                &["transform", "--format", format, "--out", &place],
+            );
         }
         let place = format!("{place}/movimento_flat");
         let latest = done(&world, &bucket, &["latest", &place]).stdout;
@@ -214,7 +219,12 @@ fn other_readers_see_one_whole_run() {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bucket_readers.py");
             let command = command.args([script, &format!("{reader}-{format}"), place]);
             let read = finish(command.envs(bucket.variables()));
-            assert_eq!(read.stdout.trim_end(), expected, "{reader} {format}: {}", read.stderr);
+            assert_eq!(
+                read.stdout.trim_end(),
+                expected,
+                "{reader} {format}: {}",
+                read.stderr
+            );
         }
     }
 }

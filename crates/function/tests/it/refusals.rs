@@ -47,7 +47,6 @@ fn an_event_that_makes_no_sense_is_usage_and_the_next_one_is_taken() {
             json!({"dataset": "hiring", "tables": {"jobs": "-"}}),
             "no standard input",
         ),
-        ("look into the table extrato_reject",),
         (
             json!({"dataset": "hiring", "tables": {"job": "x"}}),
             "has no such table",

@@ -243,6 +243,11 @@ pub(crate) fn generate_sales(folder: &Path, dirty: Option<f64>) {
         mode: Mode::Fresh,
         storage: Storage::default(),
     };
-    generator::to_files::write(folder, FileFormat::Csv, &options, &Cancel::default())
-        .expect("written");
+    generator::to_files::write(
+        &folder.into(),
+        FileFormat::Csv,
+        &options,
+        &Cancel::default(),
+    )
+    .expect("written");
 }

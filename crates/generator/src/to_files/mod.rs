@@ -10,9 +10,6 @@
 pub mod describe;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -23,7 +20,9 @@ use database::Cancel;
 use database::catalogue::identifier;
 use dataset::Dataset;
 use dataset::failure::{Kind, OrFail};
+use storage::file::OpenFile;
 use storage::fill::{Filling, cannot_write};
+use storage::place::Place;
 use tracing::field;
 
 use crate::encode::file_format::FileFormat;
@@ -39,15 +38,27 @@ use crate::table::layout::{Layout, Part};
 /// for their turn stay small (a megabyte each).
 const PART_ROWS: u64 = 10_000;
 
-/// Writes the rows that `options` mean into `folder`, which is made if need be and must be empty.
+/// Writes the rows that `options` mean into the place `to`, which must be empty; a folder is made if need be.
 ///
 /// Either all files are in it at the end, or nothing is.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options that make no sense, [`Kind::Refused`] if the folder holds something or another
+/// [`Kind::Usage`] for options that make no sense, [`Kind::Refused`] if the place holds something or another
 /// run writes it, [`Kind::Output`] if it cannot be written, [`Kind::Interrupted`].
 pub fn write(
-    folder: &Path,
+    to: &Place,
+    format: FileFormat,
+    options: &Options,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
+    let to = to.clone().cancelled_by(cancel);
+    let written = write_all(&to, format, options, cancel);
+    // What a request says that was cut short tells less.
+    written.map_err(|error| cancel.check().err().unwrap_or(error))
+}
+
+fn write_all(
+    to: &Place,
     format: FileFormat,
     options: &Options,
     cancel: &Cancel,
@@ -56,31 +67,42 @@ pub fn write(
     let start = Instant::now();
     let recipe = options.asked.or(&Recipe::default());
     let known = options.known_dataset()?;
-    let staging = Filling::open(folder)?;
+    let layouts = known.layouts();
+    let is_for_load =
+        format == FileFormat::Csv && layouts.iter().any(|table| table.dialect.is_some());
+    let beside = match is_for_load {
+        true => &[PLANTED][..],
+        false => &[SCHEMA_SQL, CONSTRAINTS_SQL, LOAD_SCRIPT],
+    };
+    let names = layouts.iter().map(|table| file_name(table, format));
+    let names = names.chain(beside.iter().map(|name| (*name).to_owned()));
+    let staging = Filling::open(to, names.collect())?;
     let source = known.plan(&recipe, options.size, cancel)?;
     let workers = options.workers.unwrap_or_else(processors);
     let loaded = Instant::now();
+    let folder = staging.folder();
     let writer = Writer {
-        folder: staging.folder(),
+        folder: &folder,
         format,
         source: source.as_ref(),
         workers,
         cancel,
     };
-    let arrives = |table: &Layout| table.dialect.is_some();
-    let tables = if format == FileFormat::Csv && source.tables().iter().any(arrives) {
-        writer.tables(Some(&List::create(staging.folder())?))?
+    let tables = if is_for_load {
+        let mut list = List::create(&folder)?;
+        let tables = writer.tables(Some(&mut list))?;
+        list.0.finish(PLANTED.to_owned(), 0)?;
+        tables
     } else {
         let (dataset, schema) = (&options.dataset, &options.schema);
-        for (name, text) in [
-            ("schema.sql", &dataset.schema_sql),
-            ("constraints.sql", &dataset.constraints_sql),
-            (LOAD_SCRIPT, &load_script(dataset, schema, format)),
-        ] {
-            let path = staging.folder().join(name);
-            fs::write(&path, text).or_fail(Kind::Output, || cannot_write(&path))?;
-        }
-        writer.tables(None)?
+        writer.file(SCHEMA_SQL, &dataset.schema_sql)?;
+        writer.file(CONSTRAINTS_SQL, &dataset.constraints_sql)?;
+        let tables = writer.tables(None)?;
+        folder
+            .settle()
+            .or_fail(Kind::Output, || cannot_write(&folder))?;
+        writer.file(LOAD_SCRIPT, &load_script(dataset, schema, format))?;
+        tables
     };
     let load_seconds = loaded.elapsed().as_secs_f64();
     cancel.check()?;
@@ -95,32 +117,36 @@ pub fn write(
         start,
     );
     Ok(Report {
-        folder: Some(folder.to_owned()),
+        folder: Some(to.clone()),
         ..report
     })
 }
 
+const SCHEMA_SQL: &str = "schema.sql";
+const CONSTRAINTS_SQL: &str = "constraints.sql";
 const LOAD_SCRIPT: &str = "load.sql";
 const PLANTED: &str = "planted.csv";
 
 /// The list of the faults in the files.
-struct List {
-    path: PathBuf,
-    file: File,
-}
+struct List(OpenFile);
 
 impl List {
-    fn create(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join(PLANTED);
-        let file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
-        let list = Self { path, file };
+    fn create(folder: &Place) -> anyhow::Result<Self> {
+        let mut list = Self(OpenFile::create(&folder.join(PLANTED))?);
         list.write(LIST_HEADER)?;
         Ok(list)
     }
 
-    fn write(&self, lines: &str) -> anyhow::Result<()> {
-        let written = (&self.file).write_all(lines.as_bytes());
-        written.or_fail(Kind::Output, || cannot_write(&self.path))
+    fn write(&mut self, lines: &str) -> anyhow::Result<()> {
+        self.0.append(lines.as_bytes())
+    }
+}
+
+/// The name of a table's file.
+fn file_name(table: &Layout, format: FileFormat) -> String {
+    match table.dialect {
+        Some(dialect) if format == FileFormat::Csv => dialect.file.to_owned(),
+        _ => format!("{}.{}", table.name, format.extension()),
     }
 }
 
@@ -142,7 +168,7 @@ fn load_script(dataset: &Dataset, schema: &str, format: FileFormat) -> String {
 }
 
 struct Writer<'a> {
-    folder: &'a Path,
+    folder: &'a Place,
     format: FileFormat,
     source: &'a dyn RowSource,
     workers: usize,
@@ -169,16 +195,19 @@ fn trimmed<'a>(bytes: &'a [u8], table: &Layout, last: bool) -> &'a [u8] {
 }
 
 impl Writer<'_> {
-    fn file_name(&self, table: &Layout) -> String {
-        match table.dialect {
-            Some(dialect) if self.format == FileFormat::Csv => dialect.file.to_owned(),
-            _ => format!("{}.{}", table.name, self.format.extension()),
-        }
+    /// Writes a file of this name.
+    fn file(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let place = self.folder.join(name);
+        let written = place.create(text.as_bytes());
+        written.or_fail(Kind::Output, || cannot_write(&place))
     }
 
-    fn tables(&self, list: Option<&List>) -> anyhow::Result<Vec<(TableReport, FaultCounts)>> {
+    fn tables(
+        &self,
+        mut list: Option<&mut List>,
+    ) -> anyhow::Result<Vec<(TableReport, FaultCounts)>> {
         (0..self.source.tables().len())
-            .map(|table| self.table(table, list))
+            .map(|table| self.table(table, list.as_deref_mut()))
             .collect()
     }
 
@@ -186,11 +215,10 @@ impl Writer<'_> {
     fn table(
         &self,
         table: usize,
-        list: Option<&List>,
+        mut list: Option<&mut List>,
     ) -> anyhow::Result<(TableReport, FaultCounts)> {
         let layout = &self.source.tables()[table];
-        let name = self.file_name(layout);
-        let path = self.folder.join(&name);
+        let name = file_name(layout, self.format);
         let begun = Instant::now();
         let rows_total = self.source.rows(table);
         let span = tracing::info_span!(
@@ -200,7 +228,7 @@ impl Writer<'_> {
             rows = field::Empty
         );
         let parts = self.source.parts(table, PART_ROWS);
-        let mut file = File::create(&path).or_fail(Kind::Output, || cannot_write(&path))?;
+        let mut file = OpenFile::create(&self.folder.join(&name))?;
         let mut report = TableReport {
             table: layout.name,
             rows: 0,
@@ -209,8 +237,7 @@ impl Writer<'_> {
         };
         let mut planted = FaultCounts::default();
         let mut put = |bytes: &[u8], rows: u64| {
-            file.write_all(bytes)
-                .or_fail(Kind::Output, || cannot_write(&path))?;
+            file.append(bytes)?;
             report.rows += rows;
             report.bytes += bytes.len() as u64;
             span.record("rows", report.rows);
@@ -257,7 +284,7 @@ impl Writer<'_> {
                     line: lines + note.line,
                     ..note
                 });
-                if let Some(list) = list {
+                if let Some(list) = &mut list {
                     let listed: String = placed.map(|note| note.line_of(&name)).collect();
                     list.write(&listed)?;
                 }
@@ -269,6 +296,7 @@ impl Writer<'_> {
         })?;
         encoding.buffer().trailer();
         put(&encoding.buffer().take(Vec::new()), 0)?;
+        file.finish(name, 0)?;
         report.seconds = begun.elapsed().as_secs_f64();
         tracing::info!(table = layout.name, rows = report.rows, "written");
         Ok((report, planted))

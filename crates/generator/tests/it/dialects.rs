@@ -30,7 +30,7 @@ fn dirty(dataset: &str, size: u32, share: f64) -> Options {
 }
 
 fn written(folder: &Path, options: &Options) -> Report {
-    to_files::write(folder, FileFormat::Csv, options, &Cancel::default()).expect("written")
+    to_files::write(&folder.into(), FileFormat::Csv, options, &Cancel::default()).expect("written")
 }
 
 /// Whether a value of `[table.load]` holds exactly these texts.

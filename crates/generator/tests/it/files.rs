@@ -45,7 +45,8 @@ fn files_are_byte_for_byte_what_postgres_copies_out() {
             };
             let target = folder.path().join(format!("{extension} {workers}"));
             let written =
-                to_files::write(&target, format, &options, &Cancel::default()).expect("written");
+                to_files::write(&target.clone().into(), format, &options, &Cancel::default())
+                    .expect("written");
             rows.push(
                 written
                     .tables
@@ -98,7 +99,8 @@ fn the_script_loads_them_with_psql() {
             schema: schema.to_owned(),
             ..dirty(200)
         };
-        to_files::write(&target, format, &options, &Cancel::default()).expect("written");
+        to_files::write(&target.clone().into(), format, &options, &Cancel::default())
+            .expect("written");
         let psql = Command::new("psql")
             .args([
                 "--single-transaction",
@@ -133,8 +135,8 @@ fn the_script_loads_other_datasets_in_postgres_own_format() {
         let target = folder.path().join(dataset);
         let options = options_of(dataset, size);
         let format = FileFormat::BinaryCopy;
-        let report =
-            to_files::write(&target, format, &options, &Cancel::default()).expect("written");
+        let report = to_files::write(&target.clone().into(), format, &options, &Cancel::default())
+            .expect("written");
         let psql = Command::new("psql")
             .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--file", "load.sql"])
             .current_dir(&target)
@@ -157,7 +159,7 @@ fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
     let folder = folder();
     let write = |target: &std::path::Path| {
         to_files::write(
-            target,
+            &target.into(),
             FileFormat::Csv,
             &options(10, Mode::Fresh),
             &Cancel::default(),
@@ -211,7 +213,14 @@ fn of_two_runs_into_one_folder_the_second_is_refused_and_an_interrupted_one_leav
     let lock = fs::File::create(target.join(".extrato-lock")).expect("made");
     lock.lock().expect("locked");
     let cancel = Cancel::default();
-    let write = || to_files::write(&target, FileFormat::Csv, &options(10, Mode::Fresh), &cancel);
+    let write = || {
+        to_files::write(
+            &target.clone().into(),
+            FileFormat::Csv,
+            &options(10, Mode::Fresh),
+            &cancel,
+        )
+    };
     let error = write().expect_err("refused");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
     drop(lock);

@@ -1,6 +1,8 @@
 //! The generator against a real Postgres; each test has a database of its own.
 
 mod append;
+#[cfg(feature = "bucket")]
+mod bucket;
 mod determinism;
 mod dialects;
 mod faults;

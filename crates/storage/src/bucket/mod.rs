@@ -1,7 +1,7 @@
 //! Buckets of S3 and its likes: objects that are read, written and listed, by whatever key they have.
 //!
 //! [`Address`] is a place in a bucket. What it can do blocks; [`store::Store`] is what it asks for that, of which there is
-//! one behind the cargo feature `bucket`, and none without it. A run writes into a place of its own ([`publication`]), many
+//! one behind the cargo feature `bucket`, and none without it. A run writes into a place of its own ([`publication`], [`series`]), many
 //! objects at once ([`uploads`]), a large one in parts ([`object`]).
 
 #[cfg(feature = "bucket")]
@@ -17,8 +17,10 @@ pub(crate) mod object;
 #[cfg(feature = "bucket")]
 mod profile;
 pub mod publication;
+pub(crate) mod run;
 #[cfg(feature = "bucket")]
 mod runtime;
+pub mod series;
 mod store;
 mod uploads;
 
@@ -31,8 +33,9 @@ use anyhow::Context;
 use database::Cancel;
 use dataset::failure::Kind;
 
+pub(crate) use store::Condition;
 pub use store::Meta;
-use store::{Condition, Level, MAX_KEY_BYTES, Store};
+use store::{Level, MAX_KEY_BYTES, Store};
 use uploads::Uploads;
 
 /// What an address in a bucket begins with.
@@ -174,6 +177,10 @@ impl Address {
     /// # Errors
     /// Those of the server.
     pub fn is_there(&self) -> io::Result<bool> {
+        // The bucket itself is no object.
+        if self.key.is_empty() {
+            return Ok(false);
+        }
         match self.head() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -190,6 +197,11 @@ impl Address {
         let mut bytes = Vec::with_capacity(usize::try_from(meta.bytes).unwrap_or_default());
         body.read_to_end(&mut bytes)?;
         Ok((meta, bytes))
+    }
+
+    /// Whether the object has these contents.
+    pub(crate) fn has(&self, contents: &[u8]) -> bool {
+        self.read().is_ok_and(|(_, there)| there == contents)
     }
 
     /// Opens the object, of the contents of this tag if one is given.
@@ -253,7 +265,11 @@ impl Address {
         self.put(bytes, Condition::Always).map(drop)
     }
 
-    fn put(&self, bytes: Vec<u8>, condition: Condition) -> io::Result<Option<String>> {
+    /// Writes the object whole, if it may, and gives its tag.
+    ///
+    /// # Errors
+    /// `AlreadyExists` or `StaleNetworkFileHandle` if the condition doesn't hold; those of the server.
+    pub(crate) fn put(&self, bytes: Vec<u8>, condition: Condition) -> io::Result<Option<String>> {
         self.check_key()?;
         self.store.put(&self.key, bytes, condition, &self.cancel)
     }
@@ -264,6 +280,15 @@ impl Address {
     /// Those of the server; that there is none is none.
     pub fn delete(&self) -> io::Result<()> {
         self.store.delete(vec![self.key.clone()], &self.cancel)
+    }
+
+    /// Deletes the objects of these names below it.
+    ///
+    /// # Errors
+    /// Those of the server; that one isn't there is none.
+    pub fn delete_below(&self, names: &[&str]) -> io::Result<()> {
+        let keys = names.iter().map(|name| self.join(name).key);
+        self.store.delete(keys.collect(), &self.cancel)
     }
 
     /// Deletes all objects below it.
@@ -300,7 +325,7 @@ impl Address {
     }
 
     /// The same place, what is written to which may be under way until it is [settled](Self::settle).
-    fn uploading(&self) -> Self {
+    pub(crate) fn uploading(&self) -> Self {
         let uploads = Some(Uploads::new());
         Self {
             uploads,
@@ -309,7 +334,7 @@ impl Address {
     }
 
     /// Gives up what was written and is not there yet.
-    fn forget(&self) {
+    pub(crate) fn forget(&self) {
         if let Some(uploads) = &self.uploads {
             uploads.stop();
         }

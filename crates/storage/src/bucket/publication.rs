@@ -6,15 +6,14 @@
 //! What a killed run leaves is named by no pointer: a later run deletes it when it is a day old. Whether something is a run's
 //! is told by the object `_run.json` in it, which it writes first.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind};
 
 use chrono::{SecondsFormat, Utc};
-use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
 use super::Address;
+use super::run::{self, RunFolder, is_conflict, random};
 use super::store::Condition;
 use crate::manifest;
 
@@ -22,8 +21,6 @@ use crate::manifest;
 pub(crate) const POINTER: &str = "_latest.json";
 /// What the folder of a run begins with.
 const RUN: &str = "run=";
-/// How old the remains of a run are that nobody can be writing any more.
-const ABANDONED_SECONDS: i64 = 24 * 60 * 60;
 
 /// What `_latest.json` says. Names are relative to where it lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +54,26 @@ pub(crate) fn pointer(place: &Address) -> io::Result<Option<(Pointer, Option<Str
         io::Error::new(ErrorKind::InvalidData, damaged)
     })?;
     Ok(Some((pointer, meta.etag)))
+}
+
+/// Checks that a pointer leads to what `is_ours` knows by its name: what others lead to is not replaced.
+///
+/// # Errors
+/// [`Kind::Output`] if it leads elsewhere.
+pub(super) fn check_pointer(
+    place: &Address,
+    pointer: Option<&(Pointer, Option<String>)>,
+    is_ours: impl Fn(&str) -> bool,
+    option: &str,
+) -> anyhow::Result<()> {
+    match pointer {
+        Some((pointer, _)) if !is_ours(&pointer.folder) => Err(Kind::Output.error(format!(
+            "{} leads to {}, which this command did not write: name another place with {option}",
+            place.join(POINTER),
+            pointer.folder
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The manifests of what lies at a place: of a run's folder, of a file, of the run that a pointer there leads to, or of those that
@@ -94,14 +111,10 @@ pub fn manifests(place: &Address) -> io::Result<Vec<Address>> {
 /// A run that writes into a place. Unless it is published, all that it wrote is deleted when it is dropped.
 pub(crate) struct Publication {
     place: Address,
-    run: Address,
+    run: RunFolder,
     name: String,
     /// The pointer as it was when the run began.
     former: Option<(Pointer, Option<String>)>,
-    /// When the run began, by the server's clock.
-    began: i64,
-    /// Whether its objects stay: it is published, or may be.
-    is_kept: bool,
     option: &'static str,
 }
 
@@ -109,7 +122,7 @@ impl Publication {
     /// Begins the run of this name, which writes into a folder of its own below `place`; `option` is what names that.
     ///
     /// # Errors
-    /// [`Kind::Output`] if nothing can be written there.
+    /// [`Kind::Output`] if nothing can be written there, or what lies there is no run's.
     pub(crate) fn begin(
         place: &Address,
         run: &str,
@@ -119,35 +132,24 @@ impl Publication {
         let failed =
             || format!("cannot write to {place}: name a place that can be written with {option}");
         let former = pointer(place).or_fail(Kind::Output, failed)?;
-        let address = place.join(folder).uploading();
-        let marker = address.join(manifest::RUN);
-        let ours = serde_json::json!({ "run": run, "writer": random() }).to_string();
-        let put = marker.put(ours.clone().into_bytes(), Condition::Absent);
-        match put {
-            // The server may have done what it did not say, and then it refuses to do it once more.
-            Err(error)
-                if is_conflict(&error)
-                    && marker
-                        .read()
-                        .is_ok_and(|(_, there)| there == ours.as_bytes()) => {}
-            put => drop(put.or_fail(Kind::Output, failed)?),
-        }
-        let mut publication = Self {
+        check_pointer(
+            place,
+            former.as_ref(),
+            |folder| folder.starts_with(RUN),
+            option,
+        )?;
+        Ok(Self {
             place: place.clone(),
-            run: address,
+            run: RunFolder::begin(&place.join(folder), run).or_fail(Kind::Output, failed)?,
             name: run.to_owned(),
             former,
-            began: 0,
-            is_kept: false,
             option,
-        };
-        publication.began = marker.head().or_fail(Kind::Output, failed)?.modified;
-        Ok(publication)
+        })
     }
 
     /// Where the run writes. What is written there may be under way until it is settled.
     pub(crate) fn folder(&self) -> &Address {
-        &self.run
+        self.run.address()
     }
 
     /// Makes the run the latest, whose manifest has the name `of_manifest`, and deletes what is older than the `keep` latest ones.
@@ -156,17 +158,8 @@ impl Publication {
     /// [`Kind::Output`] if another run was published meanwhile, or removed what this one wrote.
     pub(crate) fn publish(mut self, of_manifest: &str, keep: usize) -> anyhow::Result<Address> {
         let failed = || format!("cannot publish {}; what was there is as it was", self.place);
-        self.run.settle().or_fail(Kind::Output, failed)?;
-        match self.run.join(manifest::RUN).head() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Kind::Output.error(format!(
-                    "{} was removed while this run wrote into it, so its output is not whole: run it again",
-                    self.run
-                )));
-            }
-            there => drop(there.or_fail(Kind::Output, failed)?),
-        }
-        let folder = self.run.name().to_owned();
+        self.run.check_whole(failed)?;
+        let folder = self.folder().name().to_owned();
         let (mut former, condition) = match &self.former {
             None => (Vec::new(), Condition::Absent),
             Some((pointer, etag)) => {
@@ -190,9 +183,9 @@ impl Publication {
             former,
         };
         self.point(&pointer, condition)?;
-        self.is_kept = true;
+        self.run.keep();
         self.sweep(&pointer, outdated);
-        Ok(self.run.clone())
+        Ok(self.folder().clone())
     }
 
     /// Writes the pointer, if it is what it was.
@@ -218,11 +211,12 @@ impl Publication {
             }
             // It may still be done: then what it leads to has to be there.
             _ => {
-                self.is_kept = true;
+                self.run.keep();
                 Err(error).or_fail(Kind::Output, || {
                     format!(
                         "whether {} is published is not known, and its files stay: ask `extrato latest {}`",
-                        self.run, self.place
+                        self.folder(),
+                        self.place
                     )
                 })
             }
@@ -231,53 +225,14 @@ impl Publication {
 
     /// Deletes the runs that are no longer kept, and what killed runs left. That something of it stays is no failure.
     fn sweep(&self, pointer: &Pointer, outdated: Vec<String>) {
-        let delete = |folder: &Address| {
-            if let Err(error) = folder.delete_all() {
-                tracing::warn!(%error, "{folder} stays; a later run deletes it");
-            }
-        };
         let is_known =
             |name: &str| name == pointer.folder || pointer.former.iter().any(|of| of == name);
         for name in outdated.iter().filter(|name| !is_known(name)) {
-            delete(&self.place.join(name));
+            run::delete(&self.place.join(name), None);
         }
-        let Ok(folders) = self.place.folders() else {
-            return;
-        };
-        for folder in folders {
-            let name = folder.name();
-            if is_known(name) {
-                continue;
-            }
-            let marker = folder.join(manifest::RUN).head();
-            if marker.is_ok_and(|marker| marker.modified < self.began - ABANDONED_SECONDS) {
-                tracing::info!(%folder, "deleting what a killed run left");
-                delete(&folder);
-            }
-        }
+        self.run
+            .sweep(&self.place, |folder| is_known(folder.name()));
     }
-}
-
-impl Drop for Publication {
-    fn drop(&mut self) {
-        if self.is_kept {
-            return;
-        }
-        self.run.forget();
-        // A request that an interrupt broke off may still be done by the server: then a later run finds what it wrote by this.
-        let kept = self.run.is_cancelled().then_some(manifest::RUN);
-        let run = self.run.clone().cancelled_by(&Cancel::default());
-        if let Err(error) = run.delete_all_but(kept) {
-            tracing::warn!(%error, "{run} stays; a run after a day deletes it");
-        }
-    }
-}
-
-fn is_conflict(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::AlreadyExists | ErrorKind::StaleNetworkFileHandle
-    )
 }
 
 /// A folder for a run of this name; runs on two machines may share the name, and have folders of their own.
@@ -285,16 +240,11 @@ pub(crate) fn folder_of(run: &str) -> String {
     format!("{RUN}{run}-{:.8}", random())
 }
 
-/// A number that nobody else has, in 16 digits.
-fn random() -> String {
-    // Each state is seeded by the system.
-    format!("{:016x}", RandomState::new().build_hasher().finish())
-}
-
 #[cfg(all(test, feature = "bucket"))]
 mod tests {
     use testkit::Bucket;
 
+    use super::super::run::ABANDONED_SECONDS;
     use super::*;
 
     fn begun(place: &Address, run: &str) -> Publication {
@@ -322,7 +272,7 @@ mod tests {
             "it may be under way"
         );
         let mut late = begun(&place, "late");
-        late.began += ABANDONED_SECONDS + 60;
+        late.run.began += ABANDONED_SECONDS + 60;
         late.publish("_manifest.jsonl", 2).expect("published");
         let left: Vec<_> = bucket.objects().into_keys().collect();
         assert!(

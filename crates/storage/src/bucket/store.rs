@@ -30,7 +30,7 @@ pub(super) struct Level {
 
 /// When an object may be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// Whatever is there.
     Always,
     /// There is none of this key.

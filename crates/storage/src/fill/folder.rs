@@ -1,6 +1,4 @@
-//! Fill or nothing: files for a folder that is empty are staged in it, and moved into place once all are written.
-//!
-//! Where a former output may lie, [`publish`](crate::publish) is the way.
+//! Fill or nothing, on disk: files are staged inside the folder, and moved into place once all are written.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -8,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 
+use super::{MARKER, cannot_write};
 use crate::folder;
 
 /// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that
 /// this run made.
-pub struct Filling {
+pub(super) struct FolderFilling {
     folder: PathBuf,
     target: PathBuf,
     lock: PathBuf,
@@ -22,23 +21,22 @@ pub struct Filling {
     locked: File,
 }
 
-const STAGING: &str = ".extrato-loading";
 const LOCK: &str = ".extrato-lock";
 
-impl Filling {
+impl FolderFilling {
     /// Takes the folder `target` for this run. It is made if need be, and must hold nothing but what a killed run left.
     ///
     /// # Errors
     /// [`Kind::Refused`] if it holds something or another run writes it, [`Kind::Output`] if it cannot be written.
-    pub fn open(target: &Path) -> anyhow::Result<Self> {
+    pub(super) fn open(target: &Path) -> anyhow::Result<Self> {
         let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
         if target.is_file() {
             return Err(refused("is a file: name a folder with --to"));
         }
         let is_new = !target.exists();
-        let (folder, lock_path) = (target.join(STAGING), target.join(LOCK));
+        let (folder, lock_path) = (target.join(MARKER), target.join(LOCK));
         let entries = || fs::read_dir(target).into_iter().flatten().flatten();
-        let is_ours = |name: &std::ffi::OsStr| name == STAGING || name == LOCK;
+        let is_ours = |name: &std::ffi::OsStr| name == MARKER || name == LOCK;
         // A run that was killed may have left some files, but then its staging folder is still there.
         if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
             return Err(refused(
@@ -46,12 +44,12 @@ impl Filling {
             ));
         }
         let locked = folder::lock(target, LOCK)
-            .or_fail(Kind::Output, || cannot_write(target))?
+            .or_fail(Kind::Output, || cannot_write(target.display()))?
             .ok_or_else(|| refused("is being written by another run: wait for its end"))?;
         if folder.exists() {
-            fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
+            fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(folder.display()))?;
         }
-        fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(&folder))?;
+        fs::create_dir(&folder).or_fail(Kind::Output, || cannot_write(folder.display()))?;
         Ok(Self {
             folder,
             target: target.to_owned(),
@@ -62,7 +60,7 @@ impl Filling {
     }
 
     /// The folder to write into.
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -81,16 +79,16 @@ impl Filling {
     ///
     /// # Errors
     /// [`Kind::Output`] if a file cannot be moved, or if the target was removed or emptied during the run.
-    pub fn publish(mut self, last: &str) -> anyhow::Result<()> {
+    pub(super) fn publish(mut self, last: &str) -> anyhow::Result<()> {
         self.check_there()?;
-        let entries =
-            fs::read_dir(&self.folder).or_fail(Kind::Output, || cannot_write(&self.folder))?;
+        let entries = fs::read_dir(&self.folder)
+            .or_fail(Kind::Output, || cannot_write(self.folder.display()))?;
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort_by_key(|name| name == last);
         for name in names {
             let path = self.target.join(&name);
             fs::rename(self.folder.join(&name), &path)
-                .or_fail(Kind::Output, || cannot_write(&path))?;
+                .or_fail(Kind::Output, || cannot_write(path.display()))?;
         }
         self.check_there()?;
         self.is_new = false;
@@ -98,7 +96,7 @@ impl Filling {
     }
 }
 
-impl Drop for Filling {
+impl Drop for FolderFilling {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.folder)
             && error.kind() != ErrorKind::NotFound
@@ -110,9 +108,4 @@ impl Drop for Filling {
             let _ = fs::remove_dir(&self.target);
         }
     }
-}
-
-/// The message of an error about a place that cannot be written.
-pub fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
 }

