@@ -5,6 +5,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use tracing::{Span, field};
+
 /// How many requests are under way at once: 385 objects a second are written one by one, and 930 by 32.
 const MAX_WORKERS: usize = 32;
 /// How many bytes wait or are under way, about.
@@ -74,9 +76,14 @@ impl Uploads {
     /// What the first task that failed failed with.
     pub(super) fn settle(&self) -> io::Result<()> {
         let mut state = self.0.state();
+        let span = match state.tasks {
+            0 => Span::none(),
+            _ => tracing::info_span!("sending what is left", waits = field::Empty),
+        };
         while state.tasks > 0 {
             state = self.0.wait(state);
         }
+        drop(span);
         state.check()
     }
 

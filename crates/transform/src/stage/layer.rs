@@ -22,6 +22,7 @@ use storage::manifest::{self, FileEntry};
 use storage::place::{Place, reading};
 use storage::publish::Staging;
 use tempfile::TempDir;
+use tracing::field::Empty;
 
 /// Where the raw layers of all datasets lie, below the folder that `--stage` names.
 const RAW: &str = "raw";
@@ -117,10 +118,14 @@ pub(crate) fn publish(
     let folder = Folder::create(&place)?;
     if place.is_bucket() {
         for table in &tables {
-            table
-                .files
-                .iter()
-                .try_for_each(|file| upload(table, file, &folder))?;
+            let (name, rows_total) = (table.schema.name.as_str(), table.rows());
+            let span = tracing::info_span!("upload", table = name, rows_total, rows = Empty);
+            let mut rows = 0;
+            for file in &table.files {
+                upload(table, file, &folder)?;
+                rows += file.rows;
+                span.record("rows", rows);
+            }
         }
     }
     manifest::complete(&place, &header, &files)?;
