@@ -138,6 +138,24 @@ fn an_event_loads_the_objects_that_it_names_each_into_the_table_of_its_name() {
 }
 
 #[test]
+fn rejects_go_into_a_bucket_where_a_request_says_so() {
+    let bucket = Bucket::create();
+    bucket.put("in/jobs.csv", b"1,Lawyer\nx,Clerk\n");
+    let database = Database::create();
+    let mut function = function(&database, &bucket.variables(), r#"{"max_rejects": 1}"#);
+    let (from, rejects) = (
+        format!("{}/in", bucket.url()),
+        format!("{}/rejects", bucket.url()),
+    );
+    let report = function.answer(&json!({"from": from, "rejects": rejects}));
+    assert_eq!(report["rows"]["rejected"], 1, "{report}");
+    assert_eq!(report["rejects"], rejects);
+    let written = bucket.get("rejects/jobs.csv").expect("an object");
+    let written = String::from_utf8(written).expect("UTF-8");
+    assert!(written.contains("`x` is not an integer"), "{written}");
+}
+
+#[test]
 fn an_object_that_is_gone_or_of_no_table_or_not_to_be_read_is_told() {
     let bucket = Bucket::create();
     let database = Database::create();
@@ -146,7 +164,7 @@ fn an_object_that_is_gone_or_of_no_table_or_not_to_be_read_is_told() {
     reader.refusal(
         &event(&bucket, &["jobs of yesterday.csv"]),
         "Extrato.Usage",
-        "there is no such object",
+        "there is no object",
     );
     reader.refusal(
         &event(&bucket, &["notes.txt"]),
@@ -157,7 +175,7 @@ fn an_object_that_is_gone_or_of_no_table_or_not_to_be_read_is_told() {
     let message = stranger.refusal(
         &event(&bucket, &["jobs.csv"]),
         "Extrato.Usage",
-        "has no right to",
+        "the server does not accept the key",
     );
     assert!(!message.contains("secret of"), "{message}");
     assert_eq!(
