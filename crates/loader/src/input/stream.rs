@@ -165,7 +165,7 @@ fn fill(rest: &mut Rest, bytes: &mut Vec<u8>, wanted: usize) -> anyhow::Result<b
     let missing = wanted.saturating_sub(bytes.len()) as u64;
     let read = rest.bytes.by_ref().take(missing).read_to_end(bytes);
     let place = format_args!(
-        "{}, of which {} bytes were read,",
+        "{}, after {} bytes of text,",
         rest.name,
         rest.offset + bytes.len() as u64
     );

@@ -10,8 +10,6 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
     let said = said(error);
     let code = between(&said, "<Code>", "</Code>").unwrap_or_default();
     let place = format!("s3://{bucket}/{key}");
-    // What a listing fails with has no variant of its own.
-    let has_status = |status: u16| said.contains(&format!("status code: {status} "));
     let (kind, why) = match error {
         _ if code == "NoSuchBucket" => (
             ErrorKind::NotADirectory,
@@ -32,12 +30,16 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
                  below a prefix of their own"
             ),
         ),
-        _ if has_status(404) => (ErrorKind::NotFound, format!("there is no object {place}")),
-        _ if has_status(412) || has_status(304) => (
+        Error::NotFound { .. } => (ErrorKind::NotFound, format!("there is no object {place}")),
+        Error::Precondition { .. } | Error::NotModified { .. } => (
             ErrorKind::StaleNetworkFileHandle,
             format!("{place} is not what it was: something wrote it meanwhile"),
         ),
-        _ if has_status(401) || has_status(403) || is_of_key(code) => {
+        // A listing that is refused has no variant of its own, and not each that tells of keys has such a status.
+        _ if said.contains("status code: 401")
+            || said.contains("status code: 403")
+            || is_of_key(code) =>
+        {
             (ErrorKind::PermissionDenied, denied(&place, code))
         }
         _ => (ErrorKind::NotConnected, unanswered(&said, code)),
@@ -89,7 +91,13 @@ fn unanswered(said: &str, code: &str) -> String {
         "" => {
             let cause = said.rsplit(" error: ").next().unwrap_or(said);
             let cause = cause.split(['<', '\n']).next().unwrap_or_default();
-            format!("the server gives no answer: {}", cause.trim_end_matches([' ', ':']))
+            let url = said.split_once("://").map(|(_, url)| url);
+            let server = url.and_then(|url| url.split(['/', '?', ' ']).next());
+            format!(
+                "the server {} gives no answer: {}",
+                server.unwrap_or_default(),
+                cause.trim_end_matches([' ', ':'])
+            )
         }
         code => format!("the server answers {code}"),
     }

@@ -69,11 +69,16 @@ pub fn check_filled(place: &Place) -> anyhow::Result<()> {
     };
     match reading(address.join(MARKER).is_there(), Kind::Refused, place)? {
         false => Ok(()),
-        true => Err(Kind::Refused.error(format!(
-            "{place} is not whole: `extrato generate` is filling it, or was killed while it did (the object {MARKER} in it says so): \
-             wait for its end, or run it again into a place that is empty"
-        ))),
+        true => Err(not_filled(place)),
     }
+}
+
+/// The refusal of a place in a bucket in which the marker lies.
+pub(crate) fn not_filled(place: impl fmt::Display) -> anyhow::Error {
+    Kind::Refused.error(format!(
+        "{place} is not whole: `extrato generate` is filling it, or was killed while it did (the object {MARKER} in it says so): \
+         wait for its end, or run it again into a place that is empty"
+    ))
 }
 
 /// The message of an error about a place that cannot be written.

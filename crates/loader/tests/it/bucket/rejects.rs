@@ -20,7 +20,7 @@ fn faulty_rows(rows: u32) -> String {
 fn load(world: &World, bucket: &Bucket, variables: Variables, more: &[&str]) -> Loading {
     let [from, rejects] = ["in", "rejects"].map(|name| format!("{}/{name}", bucket.url()));
     let arguments = ["--from", &from, "--rejects", &rejects];
-    Loading::start(world, variables, &[&arguments, more].concat())
+    Loading::start(world, bucket, variables, &[&arguments, more].concat())
 }
 
 /// The files of rejects in the bucket.
@@ -49,7 +49,7 @@ fn they_are_those_of_a_folder_and_former_ones_are_removed() {
         folder.to_str().expect("UTF-8"),
     );
     let arguments = ["--from", &from, "--schema", "other", "--rejects", to];
-    Loading::start(&world, bucket.variables(), &arguments).done();
+    Loading::start(&world, &bucket, bucket.variables(), &arguments).done();
     let on_disk = read(&folder.join("departments.csv"));
     assert_eq!(in_bucket["departments.csv"].as_bytes(), on_disk);
 
@@ -75,7 +75,7 @@ fn they_take_the_place_of_nothing_else() {
         format!("{}/in/", bucket.url()),
     ];
     let arguments = ["--from", &over_inputs[0], "--rejects", &over_inputs[1]];
-    let refused = Loading::start(&world, bucket.variables(), &arguments);
+    let refused = Loading::start(&world, &bucket, bucket.variables(), &arguments);
     refused.refused(Kind::Usage, "would be overwritten by its rejects");
     assert_eq!(rejects(&bucket)["departments.csv"], "id,name\n1,x\n");
     assert_eq!(bucket.objects().len(), 2);
