@@ -270,10 +270,7 @@ fn old_backups_in_a_bucket_are_deleted_and_nothing_else() {
     assert_eq!(left, ["note.txt"]);
     let listed = there.list();
     let names: Vec<_> = listed.iter().map(|backup| backup.name.clone()).collect();
-    assert_eq!(
-        names,
-        [&of_one, &fourth].map(|made| made.path.name())
-    );
+    assert_eq!(names, [&of_one, &fourth].map(|made| made.path.name()));
     let latest: Vec<_> = listed.iter().map(|backup| backup.is_latest).collect();
     assert_eq!(latest, [false, true]);
     assert_eq!((listed[1].tables, listed[1].rows), (3, Some(1005)));
@@ -431,9 +428,15 @@ fn what_is_wrong_with_a_bucket_is_said_once_with_the_place_and_a_way_out() {
         says(&said, &["AWS_ACCESS_KEY_ID"]);
         let place = there.place("backups");
         // A server says no more to who asks whether there is an object.
-        says(&message(there.verify(&place), Kind::Refused), &["name another key"]);
+        says(
+            &message(there.verify(&place), Kind::Refused),
+            &["name another key"],
+        );
         let wanted = there.wanted(&place, Mode::Create, "r");
-        says(&message(there.world.try_restore(&wanted), Kind::Refused), &["name another key"]);
+        says(
+            &message(there.world.try_restore(&wanted), Kind::Refused),
+            &["name another key"],
+        );
         let listed = backup::list(&place, &Cancel::default());
         says(&message(listed, Kind::Refused), &["AWS_ACCESS_KEY_ID"]);
     }
