@@ -52,7 +52,7 @@ pub(crate) fn beside<'a>(
     let mut problems = Vec::new();
     let mut known: BTreeSet<&str> = listed.iter().map(|(name, _)| *name).collect();
     known.extend(own);
-    // What says in a bucket that a run writes there, which a run that was killed at its very end left.
+    // In a bucket, what says that a run of ours wrote there.
     known.extend([SUMS, RUN]);
     for name in reading(names(folder), Kind::Check, folder)? {
         if !known.contains(name.as_str()) {

@@ -79,7 +79,7 @@ impl RunFolder {
                 let marker = folder.join(manifest::RUN).head();
                 marker.is_ok_and(|marker| marker.modified < self.began - ABANDONED_SECONDS)
             };
-            if folder != self.address && is_old() && !is_known(&folder) {
+            if folder != self.address && !is_known(&folder) && is_old() {
                 tracing::info!(%folder, "deleting what a killed run left");
                 delete(&folder, None);
             }

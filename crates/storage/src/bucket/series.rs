@@ -2,7 +2,7 @@
 //!
 //! Here too nothing is written over anything, the pointer is written last, and what a killed run leaves is deleted when it is a day
 //! old. But of two runs at once both are whole under their own names, and the pointer leads to the one whose name is the later.
-//! An output has its own manifest, without which it is none; its marker goes once that is there.
+//! An output has its own manifest, without which it is none; its marker stays beside it, so that nobody takes its name.
 
 use std::io::{self, ErrorKind};
 
@@ -13,7 +13,6 @@ use super::Address;
 use super::publication::{POINTER, Pointer, check_pointer, pointer};
 use super::run::{RunFolder, is_conflict};
 use super::store::Condition;
-use crate::manifest;
 
 /// How often a name or the pointer is tried where others are ahead.
 const MAX_TRIES: u32 = 100;
@@ -98,10 +97,6 @@ impl Output {
         self.run
             .check_whole(|| format!("cannot publish {folder}; what was there is as it was"))?;
         self.run.keep();
-        // A key may have no right to delete; whoever reads an output leaves its marker aside.
-        if let Err(error) = folder.join(manifest::RUN).delete() {
-            tracing::warn!(%error, "{} stays in {folder}", manifest::RUN);
-        }
         self.point().or_fail(Kind::Output, || {
             format!(
                 "{folder} is whole, but {} could not be made to lead to it",
@@ -197,37 +192,25 @@ mod tests {
         std::mem::forget(killed);
         bucket.put("out/of-others/_run.json", b"{}");
         // Of those that were there at once, the one of the latest name; else the last.
-        for (output, leading) in [
-            (two, "b2"),
-            (one, "b2"),
-            (three, "b3"),
-            (begun(&place, 0), "b0"),
-        ] {
+        for (output, leading) in [(two, "b2"), (one, "b2"), (three, "b3")] {
             published(output);
             assert_eq!(leads(), leading);
         }
+        published(begun(&place, 0));
+        assert_eq!(leads(), "b0");
         drop(begun(&place, 5));
         let left = |of: &str| bucket.objects().keys().any(|key| key.starts_with(of));
         assert!(left("out/b4/x") && !left("out/b5/"));
         let mut late = begun(&place, 6);
         late.run.began += ABANDONED_SECONDS + 60;
-        // Whole, though its marker stayed.
-        bucket.put("out/b1/_run.json", b"{}");
         published(late);
         let left: Vec<_> = bucket.objects().into_keys().collect();
-        let expected = [
-            "_latest.json",
-            "b0/manifest.json",
-            "b1/_run.json",
-            "b1/manifest.json",
-        ];
-        let expected = expected.iter().chain(&[
-            "b2/manifest.json",
-            "b3/manifest.json",
-            "b6/manifest.json",
-            "of-others/_run.json",
-        ]);
-        let expected: Vec<_> = expected.map(|key| format!("out/{key}")).collect();
+        let whole = [0, 1, 2, 3, 6].map(|number| {
+            ["_run.json", "manifest.json"].map(|file| format!("out/b{number}/{file}"))
+        });
+        let mut expected = vec!["out/_latest.json".to_owned()];
+        expected.extend(whole.into_iter().flatten());
+        expected.push("out/of-others/_run.json".to_owned());
         assert_eq!(left, expected);
 
         let removed = begun(&place, 7);
