@@ -6,13 +6,7 @@ import duckdb
 
 import duckdb_postgres
 from cards import report
-from hiring import CREATE, KEYS, SCHEMA, TABLES
-
-
-def source(folder, table):
-    """The rows of a table's file, typed; a value that isn't of its type is an error."""
-    dialect = "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"'"
-    return f"read_csv('{folder}/{table}.csv', {dialect}, columns = {TABLES[table]})"
+from hiring import CREATE, KEYS, SCHEMA, TABLES, read_csv
 
 
 def execute(statements):
@@ -26,7 +20,7 @@ def load(folder):
     duckdb.execute("ATTACH '' AS server (TYPE postgres); BEGIN")
     execute(CREATE)
     for table in TABLES:
-        duckdb.execute(f"INSERT INTO server.{SCHEMA}.{table} SELECT * FROM {source(folder, table)}")
+        duckdb.execute(f"INSERT INTO server.{SCHEMA}.{table} SELECT * FROM {read_csv(folder, table)}")
     execute(KEYS)
     duckdb.execute("COMMIT")
 
@@ -36,7 +30,7 @@ def read(folder):
     rows = 0
     for table, columns in TABLES.items():
         parsed = ", ".join(f"max({column})::VARCHAR" for column in columns)
-        rows += duckdb.sql(f"SELECT count(*), {parsed} FROM {source(folder, table)}").fetchone()[0]
+        rows += duckdb.sql(f"SELECT count(*), {parsed} FROM {read_csv(folder, table)}").fetchone()[0]
     return rows
 
 

@@ -17,3 +17,9 @@ TABLES = {
         "id": "INTEGER", "name": "VARCHAR", "datetime": "TIMESTAMPTZ", "department_id": "INTEGER", "job_id": "INTEGER",
     },
 }  # fmt: skip
+
+
+def read_csv(place, table, ending=".csv"):
+    """DuckDB's call for the rows of a table's file, typed; a value that isn't of its type is an error."""
+    dialect = "auto_detect = false, header = false, delim = ',', quote = '\"', escape = '\"'"
+    return f"read_csv('{place}/{table}{ending}', {dialect}, columns = {TABLES[table]})"

@@ -17,6 +17,7 @@ mod results;
 mod rounds;
 mod serve;
 mod server;
+mod storage;
 mod table;
 mod transform;
 
@@ -53,6 +54,8 @@ enum Comparison {
     Models(models::ModelsArgs),
     /// Compare services that take rows over HTTP
     Serve(serve::ServeArgs),
+    /// Compare files in a bucket with the same in a folder
+    Storage(storage::StorageArgs),
     /// The limit of inserting, as a process of its own
     #[command(hide = true)]
     BareInsert(serve::bare::BareArgs),
@@ -92,6 +95,7 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
         Comparison::Growth(arguments) => transform::growth::run(arguments, &cancel),
         Comparison::Models(arguments) => models::run(arguments, &cancel),
         Comparison::Serve(arguments) => serve::run(arguments, &cancel),
+        Comparison::Storage(arguments) => storage::run(arguments, &cancel),
         Comparison::BareInsert(arguments) => serve::bare::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
         Comparison::BareWrite(arguments) => transform::disk::run(arguments),

@@ -98,7 +98,8 @@ pub(crate) fn rows_and_bytes(folder: &Path) -> anyhow::Result<(u64, u64)> {
     Ok((rows, bytes))
 }
 
-fn lines(mut source: impl Read) -> anyhow::Result<u64> {
+/// The line breaks in what `source` gives.
+pub(crate) fn lines(mut source: impl Read) -> anyhow::Result<u64> {
     let mut block = [0; 1 << 16];
     let mut lines = 0;
     loop {

@@ -11,6 +11,9 @@ use crate::server::Server;
 /// The extension's package must have the version of DuckDB's.
 pub(crate) const DUCKDB: &[&str] = &["duckdb==1.5.5", "duckdb-extension-postgres-scanner==1.5.5"];
 
+/// DuckDB with its extension for buckets, which must have its version too.
+pub(crate) const DUCKDB_HTTPFS: &[&str] = &["duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5"];
+
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 /// A script of the peers', connected to the server.

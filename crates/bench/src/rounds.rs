@@ -43,6 +43,8 @@ pub(crate) struct Sample {
     pub(crate) rows: u64,
     /// Bytes of the rows on their way, where they are known.
     pub(crate) bytes: Option<u64>,
+    /// Files or objects that they were in, where they are counted.
+    pub(crate) files: Option<u64>,
     /// What a process of its own took besides, where one did the job.
     pub(crate) usage: Option<Usage>,
     /// Processor time of the server's processes meanwhile, where it was measured.

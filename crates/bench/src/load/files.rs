@@ -13,18 +13,18 @@ use crate::filled::{self, TableRows};
 use crate::table::thousands;
 
 /// A folder of files, and what a load of them must give.
-pub(super) struct Files {
-    pub(super) dataset: Dataset,
-    pub(super) folder: PathBuf,
+pub(crate) struct Files {
+    pub(crate) dataset: Dataset,
+    pub(crate) folder: PathBuf,
     /// The rows that keep the rules.
-    pub(super) tables: Vec<TableRows>,
+    pub(crate) tables: Vec<TableRows>,
     /// How many break one.
     pub(super) rejected: u64,
 }
 
 impl Files {
     /// Makes them, with rows that break a rule in a share of `dirty`.
-    pub(super) fn make(
+    pub(crate) fn make(
         folder: &Path,
         dataset: &Dataset,
         size: u32,
@@ -69,17 +69,17 @@ impl Files {
     }
 
     /// The table that is measured by itself.
-    pub(super) fn largest(&self) -> &str {
+    pub(crate) fn largest(&self) -> &str {
         self.tables.last().map_or("", |table| table.name.as_str())
     }
 
     /// Rows of all files, rejected ones included.
-    pub(super) fn rows_read(&self) -> u64 {
+    pub(crate) fn rows_read(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum::<u64>() + self.rejected
     }
 
     /// How much it is.
-    pub(super) fn description(&self) -> String {
+    pub(crate) fn description(&self) -> String {
         let sizes = self
             .tables
             .iter()

@@ -11,7 +11,7 @@ use crate::server::{SCHEMA, Server};
 pub(super) const PEERS_LIMIT: Duration = Duration::from_secs(120);
 
 /// The measurement of a way that has loaded `files`, if all their rows and the keys are there.
-pub(super) fn loaded(server: &Server, files: &Files, done: &Done) -> anyhow::Result<Sample> {
+pub(crate) fn loaded(server: &Server, files: &Files, done: &Done) -> anyhow::Result<Sample> {
     for table in &files.tables {
         server.check_count(&table.name, table.rows)?;
     }
@@ -36,7 +36,7 @@ pub(super) fn loaded(server: &Server, files: &Files, done: &Done) -> anyhow::Res
 }
 
 /// The measurement of a way that has read so many rows.
-pub(super) fn measured(rows: u64, done: &Done) -> Sample {
+pub(crate) fn measured(rows: u64, done: &Done) -> Sample {
     Sample {
         seconds: done.seconds,
         rows,

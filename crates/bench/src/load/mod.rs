@@ -1,8 +1,8 @@
 //! Ways of getting CSV files into Postgres: ours, the limit that `\copy` sets, and those that people commonly use.
 
 mod cells;
-mod files;
-mod measure;
+pub(crate) mod files;
+pub(crate) mod measure;
 mod ours;
 mod peer;
 mod pgloader;

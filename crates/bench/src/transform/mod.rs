@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
 }
 
 /// The rows of the output and the clients in it, as Postgres has them.
-fn output_size(server: &Server) -> anyhow::Result<(u64, u64)> {
+pub(crate) fn output_size(server: &Server) -> anyhow::Result<(u64, u64)> {
     let model = server.dataset().models.first().context("no model")?;
     let query = format!(
         "SELECT count(*), count(DISTINCT id_associado) FROM ({}) AS m",

@@ -14,6 +14,7 @@ mod http;
 mod server;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use rand::RngExt;
 use serde::Deserialize;
@@ -55,6 +56,17 @@ impl Bucket {
             "a bucket is made"
         );
         bucket
+    }
+
+    /// The version of the server, or what to do where there is none: [`Bucket::create`] would panic.
+    pub fn server() -> Result<String, &'static str> {
+        let told = Command::new(server::program()?).arg("version").output();
+        let told = String::from_utf8_lossy(&told.expect("it runs").stdout).into_owned();
+        let version = told.lines().next().unwrap_or_default();
+        Ok(format!(
+            "SeaweedFS {}",
+            version.trim_start_matches("version ")
+        ))
     }
 
     /// Its name.

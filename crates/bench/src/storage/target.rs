@@ -1,0 +1,146 @@
+//! Where a way writes: a fresh folder or a fresh bucket, and what lies in it afterwards.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::thread;
+
+use anyhow::Context;
+use tempfile::TempDir;
+use testkit::Bucket;
+
+use crate::place::{self, Place};
+use crate::rounds::{Line, Role};
+
+/// Objects that are read at once.
+const READERS: usize = 4;
+
+/// What a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    Bucket,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 2] = [Self::Folder, Self::Bucket];
+
+    /// The line of a job in such a place: in a bucket it is compared as `role`, and with the same job in a folder.
+    pub(super) fn line(self, job: &str, part: &'static str, role: Role) -> Line {
+        let folder = format!("{job}, folder");
+        match self {
+            Self::Folder => Line::new(folder).of(part, Role::Aside),
+            Self::Bucket => Line::new(format!("{job}, bucket"))
+                .of(part, role)
+                .against(folder, "folder"),
+        }
+    }
+}
+
+/// A place of one way's own; it goes when it is dropped, or with the folder that it is in.
+pub(super) enum Target {
+    Folder(TempDir),
+    Bucket(Bucket),
+}
+
+/// The CSV files in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) rows: u64,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+impl Target {
+    /// An empty one.
+    pub(super) fn fresh(kind: Kind, place: &Place) -> anyhow::Result<Self> {
+        Ok(match kind {
+            Kind::Folder => Self::Folder(place.fresh()?),
+            Kind::Bucket => Self::Bucket(fresh_bucket()),
+        })
+    }
+
+    /// The place as an argument.
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::Folder(folder) => folder.path().display().to_string(),
+            Self::Bucket(bucket) => bucket.url(),
+        }
+    }
+
+    /// Makes a program use this bucket's server and no other.
+    pub(super) fn connect_program(&self, command: &mut Command) {
+        if let Self::Bucket(bucket) = self {
+            connect(bucket, command);
+        }
+    }
+
+    /// What lies there. Each file has a header, and no text of the generator's has a line break.
+    pub(super) fn found(&self) -> anyhow::Result<Found> {
+        match self {
+            Self::Folder(folder) => {
+                let files = place::files(folder.path())?;
+                let files = files
+                    .iter()
+                    .filter(|file| file.path.extension() == Some("csv".as_ref()));
+                let (rows, bytes) = place::rows_and_bytes(folder.path())?;
+                Ok(Found {
+                    rows,
+                    files: files.count() as u64,
+                    bytes,
+                })
+            }
+            Self::Bucket(bucket) => found_in(bucket),
+        }
+    }
+}
+
+/// A bucket for which the server has made a file already: it does so when the first object comes.
+pub(super) fn fresh_bucket() -> Bucket {
+    let bucket = Bucket::create();
+    bucket.put("first", b"object");
+    bucket.delete("first");
+    bucket
+}
+
+/// Makes a program use this bucket's server and no other.
+pub(super) fn connect(bucket: &Bucket, command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(bucket.variables());
+}
+
+fn found_in(bucket: &Bucket) -> anyhow::Result<Found> {
+    let mut objects: BTreeMap<String, u64> = bucket.objects();
+    objects.retain(|key, _| key.ends_with(".csv"));
+    let keys: Vec<&String> = objects.keys().collect();
+    let rows = thread::scope(|scope| {
+        let readers: Vec<_> = keys
+            .chunks(keys.len().div_ceil(READERS).max(1))
+            .map(|keys| scope.spawn(|| rows(bucket, keys)))
+            .collect();
+        readers
+            .into_iter()
+            .map(|reader| {
+                let rows = reader.join();
+                rows.unwrap_or_else(|_| Err(anyhow::anyhow!("a reader panicked")))
+            })
+            .sum::<anyhow::Result<u64>>()
+    })?;
+    Ok(Found {
+        rows,
+        files: objects.len() as u64,
+        bytes: objects.values().sum(),
+    })
+}
+
+fn rows(bucket: &Bucket, keys: &[&String]) -> anyhow::Result<u64> {
+    let mut rows = 0;
+    for key in keys {
+        let bytes = bucket.get(key).with_context(|| format!("{key} is gone"))?;
+        rows += place::lines(&bytes[..])?.saturating_sub(1);
+    }
+    Ok(rows)
+}
