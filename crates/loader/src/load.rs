@@ -274,12 +274,13 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
             transaction::begin(client)?;
             run.rejects.publish(client, &run.options.schema)?;
             client.batch_execute("COMMIT")?;
-        } else {
-            run.rejects.flush()?;
         }
-        run.rejects.put()
+        Ok(())
     };
-    if let Err(failed) = record() {
+    let recorded = record();
+    // Also where the database is gone.
+    let put = run.rejects.put();
+    for failed in [recorded, put].into_iter().filter_map(Result::err) {
         tracing::warn!("the rejects of this load could not be recorded: {failed:#}");
     }
     let loaded = match run.options.commit_every {

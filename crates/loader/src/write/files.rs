@@ -337,11 +337,9 @@ pub(crate) fn commit_with(
 ) -> anyhow::Result<()> {
     if options.reject_table {
         rejects.publish(client, &options.schema)?;
-    } else {
-        rejects.flush()?;
     }
-    rejects.check_there()?;
     rejects.put()?;
+    rejects.check_there()?;
     client
         .batch_execute("COMMIT")
         .with_context(|| format!("cannot commit the rows in schema {}", options.schema))

@@ -292,7 +292,7 @@ impl Rejects {
     ///
     /// # Errors
     /// [`Kind::Output`], as on a full disk.
-    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+    fn flush(&mut self) -> anyhow::Result<()> {
         for out in self.files.values_mut() {
             out.file.flush().or_fail(Kind::Output, || {
                 format!("cannot write {}", out.path.display())
@@ -301,12 +301,12 @@ impl Rejects {
         Ok(())
     }
 
-    /// Puts the files of rejects that grew since the last time into the bucket, if their place is in one. They are
-    /// [flushed](Self::flush) by then.
+    /// Makes sure that all rejects are in their files, and these in the bucket, if their place is in one.
     ///
     /// # Errors
     /// [`Kind::Output`].
     pub(crate) fn put(&mut self) -> anyhow::Result<()> {
+        self.flush()?;
         if self.own_folder.is_none() {
             return Ok(());
         }
