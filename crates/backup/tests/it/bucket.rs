@@ -427,18 +427,17 @@ fn what_is_wrong_with_a_bucket_is_said_once_with_the_place_and_a_way_out() {
         let said = message(there.try_backup(&there.asked(Format::Avro)), Kind::Output);
         says(&said, &["AWS_ACCESS_KEY_ID"]);
         let place = there.place("backups");
-        // A server says no more to who asks whether there is an object.
         says(
-            &message(there.verify(&place), Kind::Refused),
-            &["name another key"],
+            &message(there.verify(&place), Kind::Usage),
+            &["AWS_ACCESS_KEY_ID"],
         );
         let wanted = there.wanted(&place, Mode::Create, "r");
         says(
-            &message(there.world.try_restore(&wanted), Kind::Refused),
-            &["name another key"],
+            &message(there.world.try_restore(&wanted), Kind::Usage),
+            &["AWS_ACCESS_KEY_ID"],
         );
         let listed = backup::list(&place, &Cancel::default());
-        says(&message(listed, Kind::Refused), &["AWS_ACCESS_KEY_ID"]);
+        says(&message(listed, Kind::Usage), &["AWS_ACCESS_KEY_ID"]);
     }
     there.connect(there.bucket.variables());
     assert_eq!(there.bucket.contents(), before);
