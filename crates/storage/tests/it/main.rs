@@ -2,5 +2,3 @@
 
 #[cfg(feature = "bucket")]
 mod bucket;
-#[cfg(feature = "bucket")]
-mod publishing;

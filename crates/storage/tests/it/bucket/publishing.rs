@@ -12,7 +12,7 @@ use storage::place::Place;
 use storage::publish::{DEFAULT_KEEP, Staging};
 use testkit::{Bucket, Fault, Identity};
 
-use crate::bucket::{place, place_by};
+use super::{place, place_by};
 
 const FILES: usize = 20;
 

@@ -1,5 +1,7 @@
 //! Objects through the interface that files have: any name, any size, many at once, over a line that breaks.
 
+mod publishing;
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
