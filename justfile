@@ -45,9 +45,9 @@ lint-deploy:
 deny:
     cargo deny check --hide-inclusion-graph licenses bans sources
 
-# Compare with limits and peers: just bench generate, transform, query, growth, load, backup, models, serve
+# Compare with limits and peers: just bench generate, transform, query, growth, load, backup, models, serve, storage
 bench *ARGUMENTS:
-    cargo build --release --quiet --package extrato --package bench
+    cargo build --release --quiet --package extrato --package bench --features extrato/bucket
     cargo run --release --quiet --package bench -- "$@"
 
 # Search for bytes that a reader takes wrongly: just fuzz records, row, avro 4000, body 4000 (nightly, cargo-fuzz)

@@ -21,15 +21,24 @@ const HEADER: [&str; 12] = [
     "to the bare PUTs",
 ];
 
-/// The lines of one part.
+/// With fewer files their rate says nothing.
+const MANY_FILES: u64 = 100;
+
+/// The lines of one part, without the last two columns where nobody else does the same.
 pub(super) fn table(lines: &[Line], part: &str) -> String {
     let own = lines.iter().filter(|line| line.part == part);
     let own: Vec<Line> = own.cloned().collect();
     let [peer, limit] = [Role::Peer, Role::Limit].map(|role| fastest(&own, part, role));
-    markdown(
-        HEADER,
-        own.iter().map(|line| cells(line, &own, peer, limit)),
-    )
+    let rows = own.iter().map(|line| cells(line, &own, peer, limit));
+    match peer.or(limit) {
+        Some(_) => markdown(HEADER, rows),
+        None => markdown(plain(HEADER), rows.map(plain)),
+    }
+}
+
+/// The first of the columns.
+fn plain<T>([first @ .., _, _]: [T; HEADER.len()]) -> [T; HEADER.len() - 2] {
+    first
 }
 
 fn cells(
@@ -54,7 +63,10 @@ fn cells(
         seconds.range(3),
         middle(line, 2, |sample| Some(sample.usage?.cpu_seconds)),
         middle(line, 0, peak_mebibytes),
-        whole(|sample| Some(sample.files? as f64 / sample.seconds)),
+        whole(|sample| {
+            let files = sample.files.filter(|&files| files >= MANY_FILES)?;
+            Some(files as f64 / sample.seconds)
+        }),
         middle(line, 0, |sample| {
             Some(sample.bytes? as f64 / 1e6 / sample.seconds)
         }),
@@ -130,5 +142,21 @@ mod tests {
         assert_eq!(rows[3], expected);
         assert_eq!(rows[2][9..], ["–", "–", "–"]);
         assert_eq!(rows[5][9..], ["12.00 × folder", "1.00 ×", "4.80 ×"]);
+    }
+
+    #[test]
+    fn what_nobody_else_does_has_no_columns_for_others_and_few_files_no_rate() {
+        let alone = Kind::Folder.line("ours", "alone", Role::Ours);
+        let mut alone = measured(alone, &[1.0]);
+        for sample in alone.samples.as_mut().expect("measured") {
+            sample.files = Some(3);
+        }
+        let text = table(&[alone], "alone");
+        assert!(text.contains("| to the folder |\n"), "{text}");
+        assert!(text.contains("|     3 |    1.000 |"), "{text}");
+        assert!(
+            text.contains("|       – |   30 |             – |\n"),
+            "{text}"
+        );
     }
 }

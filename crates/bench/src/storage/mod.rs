@@ -9,7 +9,6 @@ mod target;
 mod transform;
 mod verify;
 
-use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -114,6 +113,7 @@ pub(crate) fn run(arguments: &StorageArgs, cancel: &Cancel) -> anyhow::Result<()
         limit: PEERS_LIMIT,
         ..job.clone()
     };
+    let script = peer::Script::default();
     let mut ways: Vec<Box<dyn Way>> = Vec::new();
     for layout in Layout::ALL {
         for kind in Kind::ALL {
@@ -121,7 +121,9 @@ pub(crate) fn run(arguments: &StorageArgs, cancel: &Cancel) -> anyhow::Result<()
         }
         ways.push(Box::new(bare::Puts::new(layout, &job)));
         for kind in Kind::ALL {
-            ways.push(Box::new(peer::Write::new(layout, kind, &peers_job)));
+            ways.push(Box::new(peer::Write::new(
+                layout, kind, &peers_job, &script,
+            )));
         }
     }
     for is_compressed in [false, true] {
@@ -131,7 +133,12 @@ pub(crate) fn run(arguments: &StorageArgs, cancel: &Cancel) -> anyhow::Result<()
     }
     for is_compressed in [false, true] {
         for kind in Kind::ALL {
-            ways.push(Box::new(peer::Read::new(is_compressed, kind, &sources)));
+            ways.push(Box::new(peer::Read::new(
+                is_compressed,
+                kind,
+                &sources,
+                &script,
+            )));
         }
     }
     for kind in Kind::ALL {
@@ -150,7 +157,7 @@ pub(crate) fn run(arguments: &StorageArgs, cancel: &Cancel) -> anyhow::Result<()
 
 /// Fails if extrato knows no buckets: minutes later it would fail too.
 fn check_buckets() -> anyhow::Result<()> {
-    let mut command: Command = program::extrato()?;
+    let mut command = program::extrato()?;
     let refused = command.args(["verify", "s3://none/none"]).output()?;
     let message = String::from_utf8_lossy(&refused.stderr);
     anyhow::ensure!(

@@ -1,5 +1,6 @@
 //! DuckDB with httpfs, its extension for buckets, as a script in Python.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
@@ -26,18 +27,21 @@ struct Printed {
     rows: Option<u64>,
 }
 
-/// The Python that runs the script, once it is there.
-#[derive(Default)]
-struct Script(Option<PathBuf>);
+/// The script, with the Python that runs it once that is there.
+#[derive(Clone, Default)]
+pub(super) struct Script(Rc<OnceCell<PathBuf>>);
 
 impl Script {
-    fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
-        self.0 = Some(python::with(server, DUCKDB_HTTPFS)?);
+    /// Installs what it needs, unless that was done.
+    fn prepare(&self, server: &Server) -> anyhow::Result<()> {
+        if self.0.get().is_none() {
+            let _ = self.0.set(python::with(server, DUCKDB_HTTPFS)?);
+        }
         Ok(())
     }
 
     fn command(&self, server: &Server) -> anyhow::Result<Command> {
-        let python = self.0.as_ref().context("not prepared")?;
+        let python = self.0.get().context("not prepared")?;
         Ok(python::script(python, SCRIPT, server))
     }
 }
@@ -52,12 +56,12 @@ pub(super) struct Write {
 }
 
 impl Write {
-    pub(super) fn new(layout: Layout, kind: Kind, job: &Job) -> Self {
+    pub(super) fn new(layout: Layout, kind: Kind, job: &Job, script: &Script) -> Self {
         Self {
             layout,
             kind,
             job: job.clone(),
-            script: Script::default(),
+            script: script.clone(),
             versions: None,
         }
     }
@@ -111,12 +115,17 @@ pub(super) struct Read {
 }
 
 impl Read {
-    pub(super) fn new(is_compressed: bool, kind: Kind, sources: &Rc<Sources>) -> Self {
+    pub(super) fn new(
+        is_compressed: bool,
+        kind: Kind,
+        sources: &Rc<Sources>,
+        script: &Script,
+    ) -> Self {
         Self {
             is_compressed,
             kind,
             sources: Rc::clone(sources),
-            script: Script::default(),
+            script: script.clone(),
         }
     }
 }

