@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Context;
+use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use sha2::{Digest, Sha256};
 use storage::fill::cannot_write;
@@ -82,7 +83,9 @@ pub(crate) fn encrypted(
 /// Writes the manifest, without which a backup is none, once all else is there.
 fn last(root: &Place, manifest: &[u8]) -> anyhow::Result<()> {
     root.settle().or_fail(Kind::Output, || cannot_write(root))?;
-    file::write(&root.join(FILE), None, manifest)?;
+    // A request that is broken off may be done later: then there would be a manifest of what was deleted.
+    let to_its_end = root.clone().cancelled_by(&Cancel::default());
+    file::write(&to_its_end.join(FILE), None, manifest)?;
     Ok(())
 }
 

@@ -154,7 +154,19 @@ fn list(place: &Place) -> anyhow::Result<Vec<(Place, Found)>> {
         match read(&backup) {
             Ok(found) if found.name() == name => backups.push((backup, found)),
             Ok(_) => {}
-            Err(error) if Failure::kind_of(&error) == Some(Kind::Connection) => return Err(error),
+            // Whether it is a backup is not known.
+            Err(error)
+                if matches!(
+                    Failure::kind_of(&error),
+                    Some(Kind::Connection | Kind::Usage)
+                ) =>
+            {
+                return Err(error);
+            }
+            // One that is being made, or what is left of one that was not.
+            Err(_) if backup.is_bucket() && !matches!(backup.join(FILE).is_file(), Ok(true)) => {
+                tracing::debug!("{backup} has no manifest");
+            }
             Err(error) => tracing::warn!("{backup} is left alone: {error:#}"),
         }
     }

@@ -89,7 +89,8 @@ impl Manifest {
     pub(crate) fn text(folder: &Place) -> anyhow::Result<Vec<u8>> {
         let place = folder.join(FILE);
         match place.read() {
-            Err(error) if error.kind() == ErrorKind::NotConnected => {
+            // Whether there is one is not known.
+            Err(error) if place.is_bucket() && error.kind() != ErrorKind::NotFound => {
                 reading(Err(error), Kind::Refused, &place)
             }
             read => read.or_fail(Kind::Refused, || {

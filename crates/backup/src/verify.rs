@@ -44,7 +44,7 @@ fn verified(
     let began = Instant::now();
     let path = folder::find(path)?;
     let found = folder::read(&path).map_err(|error| match Failure::kind_of(&error) {
-        Some(Kind::Connection) => error,
+        Some(Kind::Connection | Kind::Usage) => error,
         _ => Kind::Check.caused_by(error, "the backup cannot be verified"),
     })?;
     let (manifest, encryption, tables) = match found {

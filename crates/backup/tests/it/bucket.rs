@@ -368,23 +368,20 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_and_the_former_one() {
     assert_eq!(there.bucket.contents(), before);
     there.world.run("DROP TABLE s.z");
 
-    let faulty = there.bucket.faulty();
-    there.connect(faulty.variables());
-    let asked = there.asked(Format::Avro);
     // Interrupted while a file is sent, and while the manifest is.
     for object in ["a-0001.avro", "manifest.json"] {
+        let faulty = there.bucket.faulty();
+        there.connect(faulty.variables());
+        let asked = there.asked(Format::Avro);
         faulty.next(1, "PUT", object, Fault::Hold);
         let cancel = Cancel::default();
         thread::scope(|scope| {
             let settings = there.world.database.settings();
             let (asked, token) = (&asked, &cancel);
             let run = scope.spawn(move || backup::backup(&settings, asked, token));
-            faulty.while_held(1, || {
-                cancel.cancel();
-                message(run.join().unwrap(), Kind::Interrupted);
-            });
+            faulty.while_held(1, || cancel.cancel());
+            message(run.join().unwrap(), Kind::Interrupted);
         });
-        faulty.heal();
     }
     // What was under way may have come after it.
     for key in there.bucket.objects().into_keys() {
@@ -396,6 +393,9 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_and_the_former_one() {
     assert_eq!(there.latest(), first);
     there.verify(&there.place("backups")).unwrap();
 
+    let faulty = there.bucket.faulty();
+    there.connect(faulty.variables());
+    let asked = there.asked(Format::Avro);
     // An answer that got lost is no failure, whatever was asked.
     for object in ["_run.json", "a-0001.avro", "manifest.json", "_latest.json"] {
         faulty.next(1, "PUT", object, Fault::LoseAnswer);
@@ -468,7 +468,7 @@ fn what_is_wrong_with_a_bucket_is_said_once_with_the_place_and_a_way_out() {
     faulty.next(100, "GET", "manifest.json", Fault::ClockSkew);
     let said = message(
         there.verify(&there.place(&format!("backups/{}", path.name()))),
-        Kind::Check,
+        Kind::Usage,
     );
     says(&said, &["clock"]);
     faulty.heal();
