@@ -292,12 +292,16 @@ fn files_below(root: &Path) -> io::Result<Vec<Listed>> {
 }
 
 /// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer,
-/// [`Kind::Refused`] if what is read changed meanwhile, and [`Kind::Usage`] if it may not be read.
+/// [`Kind::Refused`] if what is read changed meanwhile, and [`Kind::Usage`] if the key has no right to it.
 ///
 /// # Errors
 /// Where reading failed.
 pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> anyhow::Result<T> {
     read.map_err(|error| match error.kind() {
+        // What the system says of a file is not what a bucket says of a key.
+        _ if error.raw_os_error().is_some() => {
+            kind.caused_by(error, format!("{place} cannot be read"))
+        }
         io::ErrorKind::StaleNetworkFileHandle => Kind::Refused.error(format!(
             "{place} changed while it was read: load it again when it is complete"
         )),

@@ -18,7 +18,7 @@ use super::store::Condition;
 use crate::manifest;
 
 /// The object that says which run is the latest.
-pub(crate) const POINTER: &str = "_latest.json";
+pub const POINTER: &str = "_latest.json";
 /// What the folder of a run begins with.
 const RUN: &str = "run=";
 

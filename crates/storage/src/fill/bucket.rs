@@ -8,7 +8,7 @@ use database::Cancel;
 use dataset::failure::{Kind, OrFail};
 use serde::{Deserialize, Serialize};
 
-use super::MARKER;
+use super::marker::MARKER;
 use crate::bucket::run::{ABANDONED_SECONDS, is_conflict, random};
 use crate::bucket::{Address, Condition};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
 
-use super::{MARKER, cannot_write};
+use super::marker::{MARKER, cannot_write};
 use crate::folder;
 
 /// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that

@@ -4,18 +4,13 @@
 
 mod bucket;
 mod folder;
+mod marker;
 
-use std::fmt;
-
-use dataset::failure::Kind;
-
-use crate::place::{Place, reading};
+use crate::place::Place;
 use bucket::BucketFilling;
 use folder::FolderFilling;
-
-/// What lies in a place while it is being filled: on disk the folder that holds the files until all are written, in a bucket an object
-/// beside them.
-pub const MARKER: &str = ".extrato-loading";
+pub(crate) use marker::not_filled;
+pub use marker::{MARKER, cannot_write, check_filled};
 
 /// The files of a run. Unless they are published, they are deleted with all else that this run made.
 pub struct Filling(In);
@@ -56,32 +51,4 @@ impl Filling {
             In::Bucket(filling) => filling.publish(),
         }
     }
-}
-
-/// Checks that no run is filling a place in a bucket, nor was killed while it did: what lies there may be half of it. On disk it is
-/// not there before it is whole.
-///
-/// # Errors
-/// [`Kind::Refused`] if a run is, or was; [`Kind::Connection`] if the bucket gives no answer.
-pub fn check_filled(place: &Place) -> anyhow::Result<()> {
-    let Place::Bucket(address) = place else {
-        return Ok(());
-    };
-    match reading(address.join(MARKER).is_there(), Kind::Refused, place)? {
-        false => Ok(()),
-        true => Err(not_filled(place)),
-    }
-}
-
-/// The refusal of a place in a bucket in which the marker lies.
-pub(crate) fn not_filled(place: impl fmt::Display) -> anyhow::Error {
-    Kind::Refused.error(format!(
-        "{place} is not whole: `extrato generate` is filling it, or was killed while it did (the object {MARKER} in it says so): \
-         wait for its end, or run it again into a place that is empty"
-    ))
-}
-
-/// The message of an error about a place that cannot be written.
-pub fn cannot_write(place: impl fmt::Display) -> String {
-    format!("cannot write {place}")
 }

@@ -26,6 +26,25 @@ fn an_address_of_another_kind_is_refused_with_the_way_to_write_it() {
     }
 }
 
+#[test]
+fn what_the_system_says_of_a_file_is_not_taken_for_what_a_bucket_says() {
+    use io::ErrorKind::{NotConnected, PermissionDenied, StaleNetworkFileHandle};
+    let kind = |error: io::Error| {
+        let read = reading(Err::<(), _>(error), Kind::Check, "x");
+        Failure::kind_of(&read.expect_err("failed"))
+    };
+    for (of_system, of_bucket, expected) in [
+        (13, PermissionDenied, Kind::Usage),
+        (107, NotConnected, Kind::Connection),
+        (116, StaleNetworkFileHandle, Kind::Refused),
+    ] {
+        let error = io::Error::from_raw_os_error(of_system);
+        assert_eq!(error.kind(), of_bucket);
+        assert_eq!(kind(error), Some(Kind::Check));
+        assert_eq!(kind(io::Error::new(of_bucket, "said")), Some(expected));
+    }
+}
+
 #[cfg(feature = "bucket")]
 #[test]
 fn an_address_that_no_object_can_have_is_refused() {

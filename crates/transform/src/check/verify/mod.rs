@@ -20,6 +20,7 @@ mod ties;
 mod verified;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use ::database::{Cancel, Settings};
@@ -109,9 +110,12 @@ fn outputs(place: &Place) -> anyhow::Result<Vec<Output>> {
     let mut manifests = manifests(place)?;
     manifests.sort();
     if manifests.is_empty() {
+        let found_by = match place.is_bucket() {
+            true => publication::POINTER,
+            false => manifest::IN_FOLDER,
+        };
         return Err(Kind::Usage.error(format!(
-            "{place} is not an output of transform: there is no {} in it, nor a manifest beside it",
-            manifest::IN_FOLDER
+            "{place} is not an output of transform: there is no {found_by} in it, nor a manifest beside it"
         )));
     }
     manifests.into_iter().map(Output::read).collect()
@@ -122,7 +126,11 @@ fn manifests(place: &Place) -> anyhow::Result<Vec<Place>> {
         Place::Disk(path) => path,
         Place::Bucket(address) => {
             let found = publication::manifests(address);
-            let found = reading(found, Kind::Usage, place)?;
+            let kind = match &found {
+                Err(error) if error.kind() == ErrorKind::InvalidData => Kind::Check,
+                _ => Kind::Usage,
+            };
+            let found = reading(found, kind, place)?;
             return Ok(found.into_iter().map(Place::Bucket).collect());
         }
     };
