@@ -27,7 +27,7 @@ fn modules(folder: &Path, module: &[String], found: &mut BTreeMap<Vec<String>, S
 
 /// A file's code without comments, and without the tests at its end.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let code = text.split("\nmod tests").next().unwrap_or(text);
     let lines = code.lines().map(str::trim_start);
     let kept = lines.filter(|line| !line.starts_with("//"));
     kept.collect::<Vec<_>>().join("\n")
