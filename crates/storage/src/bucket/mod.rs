@@ -1,8 +1,8 @@
 //! Buckets of S3 and its likes: objects that are read, written and listed, by whatever key they have.
 //!
-//! [`Address`] is a place in a bucket. What it can do blocks; [`store::Store`] is what it asks for that, of which there is
+//! [`Address`] is a place in a bucket. What it can do blocks; `store::Store` is what it asks for that, of which there is
 //! one behind the cargo feature `bucket`, and none without it. A run writes into a place of its own ([`publication`], [`series`]), many
-//! objects at once ([`uploads`]), a large one in parts ([`object`]).
+//! objects at once (`uploads`), a large one in parts (`object`).
 
 #[cfg(feature = "bucket")]
 mod body;

@@ -25,7 +25,7 @@ impl Filling {
     /// what a killed run left.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it holds something or another run writes it, [`Kind::Output`] if it cannot be written.
+    /// [`Kind::Refused`](dataset::failure::Kind::Refused) if it holds something or another run writes it, [`Kind::Output`](dataset::failure::Kind::Output) if it cannot be written.
     pub fn open(target: &Place, names: Vec<String>) -> anyhow::Result<Self> {
         Ok(Self(match target {
             Place::Disk(path) => In::Folder(FolderFilling::open(path)?),
@@ -44,7 +44,7 @@ impl Filling {
     /// Puts the files into place, on disk the one named `last` after all others; in a bucket it was written last.
     ///
     /// # Errors
-    /// [`Kind::Output`] if one cannot be written, or if the place was removed or emptied during the run.
+    /// [`Kind::Output`](dataset::failure::Kind::Output) if one cannot be written, or if the place was removed or emptied during the run.
     pub fn publish(self, last: &str) -> anyhow::Result<()> {
         match self.0 {
             In::Folder(filling) => filling.publish(last),

@@ -1,4 +1,4 @@
-//! Publish or nothing, in a bucket: each output is a [publication](crate::bucket::publication) of its own.
+//! Publish or nothing, in a bucket: each output is a [publication] of its own.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
