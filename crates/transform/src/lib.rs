@@ -40,7 +40,8 @@
 //! let options = Options {
 //!     dataset: Dataset::open(&folder.path().display().to_string())?,
 //!     schema: "shop".to_owned(),
-//!     out: folder.path().join("out"),
+//!     out: folder.path().join("out").into(),
+//!     keep: 2,
 //!     layout: Layout::Declared,
 //!     format: Format::Csv,
 //!     dialect: Dialect::default(),
