@@ -1,0 +1,165 @@
+//! What a failure of the server means here: its kind, and the server's own words without the stack of its virtual machine.
+
+use std::time::Duration;
+
+use dataset::failure::Kind;
+
+use crate::remote::Remote;
+use crate::client::Client;
+use crate::status::{
+    DEADLINE_EXCEEDED, INVALID_ARGUMENT, PERMISSION_DENIED, Status, UNAUTHENTICATED, UNAVAILABLE,
+    UNIMPLEMENTED,
+};
+use crate::wire::{ErrorDetails, FetchErrorDetails, ServerError};
+
+/// How long the server may take to say more about an error.
+const DETAILS: Duration = Duration::from_secs(10);
+/// How much of the server's words is passed on.
+const WORDS_CHARACTERS: usize = 1000;
+
+/// What was asked of the server when it failed: what files have to do with it depends on that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// Something that has nothing to do with files.
+    Asking,
+    /// Making a view, over files perhaps.
+    Reading,
+    /// Writing files.
+    Writing,
+}
+
+/// The error of a call that failed, with what more the server knows about it.
+pub(crate) async fn of_call(
+    client: &mut Client,
+    remote: &Remote,
+    doing: Doing,
+    status: Status,
+) -> anyhow::Error {
+    let Some(error_id) = status.info.get("errorId").cloned() else {
+        return of_status(remote, doing, &status);
+    };
+    let request = FetchErrorDetails { error_id };
+    let details = client.ask_within(DETAILS, "FetchErrorDetails", &request);
+    match details.await.map(cause) {
+        Ok(Some(cause)) => of_cause(doing, &cause),
+        // The status has the beginning of it.
+        _ => of_status(remote, doing, &status),
+    }
+}
+
+/// The error of a call about which the server says no more.
+pub(crate) fn of_status(remote: &Remote, doing: Doing, status: &Status) -> anyhow::Error {
+    let said = words(&status.message);
+    if status.is("INVALID_HANDLE.") {
+        return Kind::Connection.error(format!(
+            "the Spark server at {remote} no longer has the session, as when it was started again: run it again ({said})"
+        ));
+    }
+    match status.code {
+        UNAVAILABLE | DEADLINE_EXCEEDED => Kind::Connection.error(format!(
+            "the Spark server at {remote} cannot be reached, or went away: {said}"
+        )),
+        UNAUTHENTICATED | PERMISSION_DENIED => Kind::Connection.error(format!(
+            "the Spark server at {remote} refuses the login: {said}; set its token in the variable \
+             SPARK_CONNECT_AUTHENTICATE_TOKEN"
+        )),
+        UNIMPLEMENTED => Kind::Mismatch.error(format!(
+            "the server at {remote} cannot do what is asked of it: {said}"
+        )),
+        code => {
+            let info = |name: &str| status.info.get(name).map(String::as_str);
+            let (class, state) = (info("errorClass"), info("sqlState"));
+            let kind = kind_of(class, state, doing).unwrap_or(match code {
+                INVALID_ARGUMENT => Kind::Usage,
+                _ => Kind::Internal,
+            });
+            kind.error(format!("Spark: {said}"))
+        }
+    }
+}
+
+/// The innermost of an error and its causes that has a class of Spark's own; else the innermost of all.
+fn cause(details: ErrorDetails) -> Option<ServerError> {
+    let at = |index: Option<i32>| details.errors.get(usize::try_from(index?).ok()?);
+    let mut found = at(details.root)?;
+    let mut next = at(found.cause);
+    // A chain without a circle is no longer than there are errors.
+    for _ in &details.errors {
+        let Some(error) = next else { break };
+        if class(error).is_some() || class(found).is_none() {
+            found = error;
+        }
+        next = at(error.cause);
+    }
+    Some(found.clone())
+}
+
+fn class(error: &ServerError) -> Option<&str> {
+    error.throwable.as_ref()?.class.as_deref()
+}
+
+fn of_cause(doing: Doing, cause: &ServerError) -> anyhow::Error {
+    let state = cause.throwable.as_ref();
+    let state = state.and_then(|throwable| throwable.sql_state.as_deref());
+    let is_a = |name: &str| cause.classes.iter().any(|class| class == name);
+    let of_files = is_a("java.io.IOException") || is_a("java.lang.ClassNotFoundException");
+    let kind = kind_of(class(cause), state, doing).unwrap_or(match doing {
+        Doing::Writing if of_files => Kind::Output,
+        Doing::Reading if of_files => Kind::Mismatch,
+        // Executors are lost, or without memory.
+        _ if cause.message.starts_with("Job aborted") || is_a("java.lang.VirtualMachineError") => {
+            Kind::Connection
+        }
+        _ => Kind::Internal,
+    });
+    kind.error(format!("Spark: {}", words(&cause.message)))
+}
+
+/// What an error's class and SQLSTATE say; `None` if they say nothing.
+fn kind_of(class: Option<&str>, state: Option<&str>, doing: Doing) -> Option<Kind> {
+    let class = class.unwrap_or_default();
+    if class == "PATH_NOT_FOUND" || class.starts_with("FAILED_READ_FILE") {
+        return Some(Kind::Mismatch);
+    }
+    if class == "PATH_ALREADY_EXISTS" || class == "TASK_WRITE_FAILED" {
+        return Some(Kind::Output);
+    }
+    match state?.get(..2)? {
+        // Values: of the wrong form or range; too many of them where one may be; what a query itself raises.
+        "22" | "21" | "P0" => Some(Kind::Refused),
+        // The text of the SELECT: it makes no sense, or asks for what there is not.
+        "42" | "0A" => Some(Kind::Usage),
+        // The system below Spark.
+        "58" if doing == Doing::Writing => Some(Kind::Output),
+        // Out of memory or of room; stopped by somebody at the server.
+        "53" | "54" | "57" | "HY" => Some(Kind::Connection),
+        _ => None,
+    }
+}
+
+/// The server's words in one line, without the stack, the plan or the statement that it adds.
+fn words(message: &str) -> String {
+    let end = [
+        "\n\tat ",
+        "\n== ",
+        "\nDriver stacktrace:",
+        "\nJVM stacktrace:",
+    ]
+    .iter()
+    .filter_map(|after| message.find(after))
+    .min()
+    .unwrap_or(message.len());
+    let mut said = &message[..end];
+    // Five digits or letters, then a place in the statement, which is not the user's own, and the plan.
+    if let Some(state) = said.find("SQLSTATE: ")
+        && let Some(upto) = said.get(..state + 15)
+    {
+        said = upto;
+    }
+    let mut line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((cut, _)) = line.char_indices().nth(WORDS_CHARACTERS) {
+        line.truncate(cut);
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,210 @@
+//! Runs one plan to its end, whatever becomes of the connections meanwhile.
+//!
+//! An execution has a name of our own and lives on the server: where the stream of its answers breaks, or the server or a proxy
+//! ends it early, another stream takes up after the last answer that came. Only the answer `ResultComplete` is an end.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::client::{Client, Retries, uuid};
+use crate::status::Status;
+use crate::wire::{
+    Command, CommandKind, Empty, ExecutePlan, Executed, ExecutedKind, ExecutionProgress,
+    INTERRUPT_OPERATION, Interrupt, Plan, ReattachExecute, ReattachOptions, ReleaseExecute,
+    RequestOption,
+};
+
+/// How long the server may take to be told that an execution is to end, or has been seen to its end.
+const NOTICE: Duration = Duration::from_secs(10);
+/// How long an execution that was told to end may take to do so.
+const ENDING: Duration = Duration::from_secs(30);
+
+/// How far the server has come with a write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Tasks that are done, of all stages so far.
+    pub tasks_done: u64,
+    /// Tasks of all stages so far.
+    pub tasks: u64,
+    /// Bytes that were read from files.
+    pub bytes_read: u64,
+}
+
+/// One plan and its execution.
+pub(crate) struct Operation {
+    id: String,
+    command: CommandKind,
+    /// Whether the server has it.
+    started: bool,
+    last_response_id: Option<String>,
+}
+
+impl Operation {
+    /// An execution that is to be run.
+    pub(crate) fn new(command: CommandKind) -> Self {
+        Self {
+            id: uuid(),
+            command,
+            started: false,
+            last_response_id: None,
+        }
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn run(
+        &mut self,
+        client: &mut Client,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), Status> {
+        let mut retries = Retries::default();
+        let ended = loop {
+            let seen = self.last_response_id.clone();
+            let ended = self.follow(client, on_progress).await;
+            if self.last_response_id != seen {
+                retries = Retries::default();
+            }
+            match ended {
+                Ok(true) => break Ok(()),
+                // More is to come, on another stream. One without any answer is no way to wait for it at once.
+                Ok(false) if self.last_response_id != seen => {}
+                Ok(false) => {
+                    let quiet = Status::new(crate::status::UNAVAILABLE, "answers without an end");
+                    retries.wait_after(quiet).await?;
+                }
+                Err(status) if status.is("INVALID_HANDLE.OPERATION_ALREADY_EXISTS") => {
+                    self.started = true;
+                }
+                // It never reached the server.
+                Err(status)
+                    if status.is("INVALID_HANDLE.OPERATION_NOT_FOUND")
+                        && self.started
+                        && self.last_response_id.is_none() =>
+                {
+                    self.started = false;
+                    retries.wait_after(status).await?;
+                }
+                Err(status) if status.may_pass() => {
+                    client.disconnect();
+                    retries.wait_after(status).await?;
+                }
+                Err(status) => break Err(status),
+            }
+        };
+        self.release(client).await;
+        ended
+    }
+
+    /// Has the server end it, and waits until nothing goes on there.
+    ///
+    /// # Errors
+    /// If the server cannot be told, or doesn't say within half a minute that it has ended.
+    pub(crate) async fn interrupt(&mut self, client: &mut Client) -> Result<(), Status> {
+        let interrupt = Interrupt {
+            kind: INTERRUPT_OPERATION,
+            operation_id: Some(self.id.clone()),
+        };
+        // The connection may be what the user lost patience with.
+        client.disconnect();
+        client
+            .ask_within::<Empty>(NOTICE, "Interrupt", &interrupt)
+            .await?;
+        self.started = true;
+        let ending = async {
+            loop {
+                match self.follow(client, &mut |_| {}).await {
+                    Ok(false) => {}
+                    Err(status) if status.may_pass() => return Err(status),
+                    // It has ended, by this or before.
+                    _ => return Ok(()),
+                }
+            }
+        };
+        let ended = timeout(ENDING, ending).await.unwrap_or_else(|_| {
+            let message = format!("it goes on {} s later", ENDING.as_secs());
+            Err(Status::new(crate::status::DEADLINE_EXCEEDED, message))
+        });
+        self.release(client).await;
+        ended
+    }
+
+    /// Follows one stream of answers to its end; says whether that is the end of all.
+    async fn follow(
+        &mut self,
+        client: &mut Client,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<bool, Status> {
+        let mut answers = if self.started {
+            let request = self.reattach(client);
+            client.send("ReattachExecute", &request).await?
+        } else {
+            let request = self.execute(client);
+            // From here on the server may have it, also if that is never heard.
+            self.started = true;
+            client.send("ExecutePlan", &request).await?
+        };
+        while let Some(answer) = answers.next::<Executed>().await? {
+            self.last_response_id = Some(answer.response_id);
+            match answer.kind {
+                Some(ExecutedKind::Complete(_)) => return Ok(true),
+                Some(ExecutedKind::Progress(progress)) => on_progress(progress.into()),
+                None => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn execute(&self, client: &Client) -> ExecutePlan {
+        let command = Command {
+            kind: Some(self.command.clone()),
+        };
+        let reattach = ReattachOptions { reattachable: true };
+        ExecutePlan {
+            plan: Some(Plan {
+                command: Some(command),
+            }),
+            client_type: Some("extrato".to_owned()),
+            options: vec![RequestOption {
+                reattach: Some(reattach),
+            }],
+            operation_id: Some(self.id.clone()),
+            server_session_id: client.server_session_id.clone(),
+        }
+    }
+
+    fn reattach(&self, client: &Client) -> ReattachExecute {
+        ReattachExecute {
+            operation_id: self.id.clone(),
+            last_response_id: self.last_response_id.clone(),
+            server_session_id: client.server_session_id.clone(),
+        }
+    }
+
+    /// Lets the server forget its answers. Were this lost, it would forget them by itself some minutes later.
+    async fn release(&self, client: &mut Client) {
+        let release = ReleaseExecute {
+            operation_id: self.id.clone(),
+            all: Some(Empty {}),
+        };
+        let released = client
+            .ask_within::<Empty>(NOTICE, "ReleaseExecute", &release)
+            .await;
+        if let Err(status) = released {
+            tracing::debug!("Spark: ReleaseExecute: {}", status.message);
+        }
+    }
+}
+
+impl From<ExecutionProgress> for Progress {
+    fn from(progress: ExecutionProgress) -> Self {
+        let sum = |of: fn(&crate::wire::Stage) -> i64| {
+            let stages = progress.stages.iter();
+            stages.map(|stage| of(stage).max(0).unsigned_abs()).sum()
+        };
+        Self {
+            tasks_done: sum(|stage| stage.tasks_done),
+            tasks: sum(|stage| stage.tasks),
+            bytes_read: sum(|stage| stage.bytes_read),
+        }
+    }
+}
