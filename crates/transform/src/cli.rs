@@ -1,5 +1,7 @@
 //! The arguments of `transform` and `verify`.
 
+use std::path::PathBuf;
+
 use bytesize::ByteSize;
 use database::{ConnectionArgs, Environment};
 use dataset::Dataset;
@@ -11,6 +13,7 @@ use crate::check::verify::Source;
 use crate::file_args::FileArgs;
 use crate::file_name::FileName;
 use crate::memory::{LEAST_BYTES, default_bytes};
+use crate::options::{RemotePath, SparkOptions};
 use crate::preview::PREVIEW_ROWS;
 use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Layout, Options};
 
@@ -88,8 +91,49 @@ pub struct TransformArgs {
     pub to_postgres: Option<String>,
 
     #[command(flatten)]
+    /// Where a cluster is.
+    pub spark: SparkArgs,
+
+    #[command(flatten)]
     /// Where the tables are.
     pub connection: ConnectionArgs,
+}
+
+/// A cluster of Spark.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SparkArgs {
+    /// The server of Spark Connect that --engine spark asks: sc://HOST:PORT, and behind it /;use_ssl=true and the like; a token
+    /// comes from SPARK_CONNECT_AUTHENTICATE_TOKEN [default: SPARK_REMOTE]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Spark")]
+    pub remote: Option<String>,
+
+    /// What the cluster calls a folder of this machine, such as /data=hdfs:///lake, if it sees it elsewhere; may be given several
+    /// times
+    #[arg(long, value_name = "FOLDER=PATH", help_heading = "Spark")]
+    pub remote_path: Vec<RemotePath>,
+
+    /// Write a script for spark-submit into this folder instead, with all that is to be done; what it wrote is published by
+    /// `extrato adopt DIR`
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "remote",
+        help_heading = "Spark"
+    )]
+    pub emit_job: Option<PathBuf>,
+}
+
+impl SparkArgs {
+    fn options(&self, environment: &Environment) -> SparkOptions {
+        let remote = self.remote.as_deref().or(environment.get("SPARK_REMOTE"));
+        SparkOptions {
+            remote: remote
+                .filter(|_| self.emit_job.is_none())
+                .map(str::to_owned),
+            paths: self.remote_path.clone(),
+            emit_job: self.emit_job.clone(),
+        }
+    }
 }
 
 /// Where and how to write.
@@ -346,6 +390,7 @@ impl TransformArgs {
         Ok(Options {
             preview_rows: if self.show { PREVIEW_ROWS } else { 0 },
             to_postgres: self.to_postgres.clone(),
+            spark: Some(self.spark.options(environment)),
             ..self.output.options(dataset, schema, environment)?
         })
     }

@@ -46,7 +46,7 @@ pub(crate) fn declared(
     open.dataset
         .keep_models_where(|model| model.columns.is_empty());
     // What an output is does not depend on who is asked to run it.
-    if open.engine == Engine::Postgres {
+    if matches!(open.engine, Engine::Postgres | Engine::Spark) {
         open.engine = Engine::Auto;
     }
     let given = of_selects(source, &open, cancel)?;

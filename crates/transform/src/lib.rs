@@ -91,7 +91,9 @@ mod sink;
 mod stage;
 
 pub use dialect::Dialect;
-pub use options::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options};
+pub use options::{
+    DEFAULT_OUT, DEFAULT_STAGE, Engine, Format, Layout, Options, RemotePath, SparkOptions,
+};
 pub use report::{ModelReport, Report, TableReport};
 pub use run::{check, run, run_from_stage};
 pub use storage::compress::Compression;

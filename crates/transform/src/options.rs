@@ -1,7 +1,8 @@
 //! What a run is to do.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use database::Environment;
 use dataset::failure::Kind;
@@ -46,6 +47,8 @@ pub struct Options {
     pub to_postgres: Option<String>,
     /// What runs the models.
     pub engine: Engine,
+    /// Where they run if that is a cluster.
+    pub spark: Option<SparkOptions>,
     /// Tells where the embedded Postgres is, and its programs.
     pub environment: Environment,
 }
@@ -61,6 +64,43 @@ pub enum Engine {
     Polars,
     /// A scratch database of the embedded Postgres
     Postgres,
+    /// A cluster of Spark, over the raw layer; a model that it may not give as Postgres does is refused
+    Spark,
+}
+
+/// Where a cluster of Spark is, and what it sees.
+#[derive(Debug, Clone)]
+pub struct SparkOptions {
+    /// The address of a server of Spark Connect.
+    pub remote: Option<String>,
+    /// Where it sees folders of this machine.
+    pub paths: Vec<RemotePath>,
+    /// A folder for a script that does what the server would be asked for.
+    pub emit_job: Option<PathBuf>,
+}
+
+/// A folder of this machine, and where a cluster sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemotePath {
+    /// The folder.
+    pub here: PathBuf,
+    /// What the cluster calls it.
+    pub there: String,
+}
+
+impl FromStr for RemotePath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let both = text.split_once('=');
+        let both = both.filter(|(here, there)| !here.is_empty() && !there.is_empty());
+        let (here, there) =
+            both.ok_or("give a folder and what the cluster calls it, such as /data=hdfs:///lake")?;
+        Ok(Self {
+            here: here.into(),
+            there: there.to_owned(),
+        })
+    }
 }
 
 impl Options {
@@ -131,6 +171,7 @@ impl Options {
             preview_rows: 0,
             to_postgres: None,
             engine: Engine::Auto,
+            spark: None,
             environment: environment.clone(),
         }
     }

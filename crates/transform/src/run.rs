@@ -21,6 +21,7 @@ use crate::checked::{self, Outcome};
 use crate::declared::{declared, with_checks_apart};
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
+use crate::engine::spark::{self, SparkEngine};
 use crate::engine::{self, Job};
 use crate::extract::tables::{Read, Source};
 use crate::fault;
@@ -33,8 +34,8 @@ use crate::report::{ModelReport, Report, TableReport};
 use crate::sink::manifest::Run;
 use crate::sink::postgres::{self, Target, WriteBack};
 use crate::sink::{Writer, accepted};
-use crate::stage::Table;
 use crate::stage::layer::Layer;
+use crate::stage::{StagedTable, Table};
 
 /// Checks what can be checked before the database is asked.
 ///
@@ -51,6 +52,7 @@ fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let selects = route::parse(options)?;
     route::check(&selects, options)?;
     options.check_files()?;
+    spark::check(options)?;
     options.layout.check(&options.dataset.models)?;
     postgres::check_names(options)?;
     options
@@ -141,6 +143,7 @@ fn run_to_end(
     if let Some(target) = &target {
         target.check()?;
     }
+    let mut spark = SparkEngine::begin(options, cancel)?;
     let mut routes = source.routes(&selects, options, cancel)?;
     for (select, route) in selects.iter().zip(&mut routes) {
         let of_model = beyond
@@ -202,6 +205,13 @@ fn run_to_end(
         may_run_again,
         cancel,
     };
+    let staged = match options.engine {
+        Engine::Spark => staged(&tables),
+        _ => Vec::new(),
+    };
+    if let Some(spark) = &mut spark {
+        spark.prepare(&staged)?;
+    }
     // Reading has ended, so nothing that is written can be in its way.
     let mut write_back = target.as_ref().map(Target::begin).transpose()?;
     let (mut model_reports, mut outcomes) = (Vec::new(), BTreeMap::<&str, Vec<Outcome>>::new());
@@ -209,6 +219,10 @@ fn run_to_end(
     for (select, route) in selects.iter().zip(&routes) {
         let engine = match (route, &postgres) {
             (Route::Postgres(_), Some(postgres)) => RunsIn::Postgres(postgres),
+            _ if let Some(spark) = &mut spark => {
+                let ready = ready.next().context("a model was resolved")?;
+                RunsIn::Spark(spark, ready, &staged)
+            }
             _ => {
                 left -= 1;
                 // After the last model nobody needs the tables: then they are freed on the way.
@@ -256,9 +270,19 @@ fn run_to_end(
 }
 
 /// Where a model runs, and with what.
-enum RunsIn<'a> {
+enum RunsIn<'a, 'o> {
     Polars(Ready, Vec<(String, Table)>),
     Postgres(&'a PostgresEngine),
+    Spark(&'a mut SparkEngine<'o>, Ready, &'a [StagedTable]),
+}
+
+/// The tables that lie on disk.
+fn staged(tables: &[(String, Table)]) -> Vec<StagedTable> {
+    let staged = tables.iter().filter_map(|(_, table)| match table {
+        Table::Staged(staged) => Some(staged.clone()),
+        Table::Frame(_) => None,
+    });
+    staged.collect()
 }
 
 /// What the models of one run share.
@@ -279,7 +303,7 @@ impl RunContext<'_> {
     fn stage(
         &self,
         select: &Select<'_>,
-        engine: RunsIn<'_>,
+        engine: RunsIn<'_, '_>,
         write_back: Option<&mut WriteBack<'_>>,
         outcomes: &mut Vec<Outcome>,
     ) -> anyhow::Result<Option<ModelReport>> {
@@ -298,7 +322,10 @@ impl RunContext<'_> {
             dataset: &self.options.dataset,
             memory_bytes: self.options.memory_bytes,
             partition_by,
-            scratch: self.staging.scratch("ranges"),
+            scratch: match self.options.engine {
+                Engine::Spark => self.staging.scratch("spark").join(&model.name),
+                _ => self.staging.scratch("ranges"),
+            },
             cancel: self.cancel,
         };
         let mut join_seconds = 0.0;
@@ -312,6 +339,9 @@ impl RunContext<'_> {
                 (Engine::Polars, run.map_err(|why| self.beyond(model, why))?)
             }
             RunsIn::Postgres(postgres) => (Engine::Postgres, postgres.run(job, writer)?),
+            RunsIn::Spark(spark, ready, tables) => {
+                (Engine::Spark, spark.run(&job, &ready, tables, &target)?)
+            }
         };
         outcomes.extend(written.checks);
         if model.checked_model.is_some() {

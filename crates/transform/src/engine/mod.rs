@@ -6,6 +6,7 @@ pub(crate) mod output;
 mod polars;
 pub(crate) mod postgres;
 pub(crate) mod route;
+pub(crate) mod spark;
 
 pub(crate) use job::Job;
 pub(crate) use polars::{run, trace_warnings};

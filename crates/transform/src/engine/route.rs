@@ -19,7 +19,7 @@ const ASKED_FOR: &str = "--engine postgres asks for it";
 /// What runs a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Polars does.
+    /// Polars does, or Spark where the options name it.
     Polars,
     /// A scratch database does, for this reason.
     Postgres(String),
@@ -31,7 +31,7 @@ pub(crate) enum Route {
 /// As [`Select::of`] and [`reading::all`].
 pub(crate) fn parse(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     reading::all(&options.dataset, |model| match options.engine {
-        Engine::Polars => Select::of(model),
+        Engine::Polars | Engine::Spark => Select::of(model),
         Engine::Auto | Engine::Postgres => Ok(Select::lenient(model)),
     })
 }
@@ -139,12 +139,14 @@ pub(crate) fn of_layer(
     let own = blueprint.as_ref().ok().map(|of| of.shapes.own());
     let routes = match options.engine {
         Engine::Postgres => asked_for(selects),
-        Engine::Auto | Engine::Polars => of_tables(selects, options, own, |needed| {
-            let tables = layer.tables(&needed.of(&options.dataset))?;
-            let mut schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
-            schemas.iter_mut().for_each(|schema| needed.keep(schema));
-            Ok(schemas)
-        })?,
+        Engine::Auto | Engine::Polars | Engine::Spark => {
+            of_tables(selects, options, own, |needed| {
+                let tables = layer.tables(&needed.of(&options.dataset))?;
+                let mut schemas: Vec<_> = tables.into_iter().map(|table| table.schema).collect();
+                schemas.iter_mut().for_each(|schema| needed.keep(schema));
+                Ok(schemas)
+            })?
+        }
     };
     for (select, route) in selects.iter().zip(&routes) {
         if let (Route::Postgres(why), Err(error)) = (route, &blueprint) {
@@ -177,7 +179,7 @@ fn of_tables(
         let own = own.filter(|own| !own.is_empty());
         let ready = match (own, options.engine) {
             // Resolved when the tables are read.
-            (None, Engine::Polars) => Ok(()),
+            (None, Engine::Polars | Engine::Spark) => Ok(()),
             _ => tables(needed).and_then(|tables| {
                 match own.and_then(|own| select.may_mean(own, &tables)) {
                     Some(what) => Err(error_at(

@@ -12,11 +12,12 @@ use dataset::{Dataset, Place, TableSchema};
 
 use crate::engine::postgres::PostgresEngine;
 use crate::engine::route::{self, Route};
+use crate::engine::spark;
 use crate::marks;
 use crate::memory::{Budget, Shares};
 use crate::model::projection::Needed;
 use crate::model::select::{Ready, Select};
-use crate::options::Options;
+use crate::options::{Engine, Options};
 use crate::report::TableReport;
 use crate::stage::layer::{self, Layer};
 use crate::stage::{Spill, StagedTable, Table};
@@ -150,7 +151,7 @@ fn read_database(
     let mut reading = Reading {
         root,
         budget: Budget::new(Shares::of(options.memory_bytes).tables()),
-        is_kept: kept.is_some(),
+        is_on_disk: kept.is_some() || options.engine == Engine::Spark,
         tables: Vec::new(),
         schemas: Vec::new(),
         reports: Vec::new(),
@@ -250,7 +251,7 @@ fn read_database(
         staged
             .iter_mut()
             .for_each(|table| needed.keep(&mut table.schema));
-        tables = loaded(staged, options.memory_bytes)?;
+        tables = loaded(staged, options)?;
     }
     Ok(Read {
         snapshot: id,
@@ -265,7 +266,8 @@ struct Reading<'a> {
     /// Where tables go that memory cannot hold.
     root: PathBuf,
     budget: Budget,
-    is_kept: bool,
+    /// Whether tables go to disk that memory could hold.
+    is_on_disk: bool,
     tables: Vec<(String, Table)>,
     schemas: Vec<TableSchema>,
     reports: Vec<TableReport>,
@@ -283,7 +285,7 @@ impl Reading<'_> {
         for table in snapshot.tables().iter().filter(|table| is_read(table)) {
             let began = Instant::now();
             let name = table.schema.name.clone();
-            let spill = Spill::new(&self.root, &name, &self.budget, self.is_kept);
+            let spill = Spill::new(&self.root, &name, &self.budget, self.is_on_disk);
             let read = crate::extract::read_table(snapshot, reader, table, spill, self.cancel)?;
             self.report(&name, read.rows(), began);
             self.schemas.push(table.schema.clone());
@@ -397,6 +399,9 @@ fn ready(
     let models = needed.ready(schemas.iter().copied())?;
     for (select, ready) in needed.0.iter().zip(&models) {
         marks::check(&options.dialect, select.model, &ready.resolved, schemas)?;
+        if options.engine == Engine::Spark {
+            spark::check_model(select, ready, schemas, options)?;
+        }
     }
     Ok(models)
 }
@@ -441,22 +446,22 @@ fn read_layer(
     reports.sort_by_key(place);
     Ok(Read {
         snapshot: layer.snapshot().to_owned(),
-        tables: loaded(tables, options.memory_bytes)?,
+        tables: loaded(tables, options)?,
         reports,
         models,
     })
 }
 
-/// Loads as many tables as memory can hold, in their order; the others stay on disk.
-fn loaded(tables: Vec<StagedTable>, memory_bytes: u64) -> anyhow::Result<Vec<(String, Table)>> {
-    let mut left = Shares::of(memory_bytes).tables();
+/// Loads as many tables as memory can hold, in their order; the others stay on disk, and all of them for Spark.
+fn loaded(tables: Vec<StagedTable>, options: &Options) -> anyhow::Result<Vec<(String, Table)>> {
+    let mut left = Shares::of(options.memory_bytes).tables();
     tables
         .into_iter()
         .map(|staged| {
             let name = staged.schema.name.clone();
             let table = Table::Staged(staged);
             let bytes = table.memory_bytes();
-            if bytes > left {
+            if bytes > left || options.engine == Engine::Spark {
                 return Ok((name, table));
             }
             left -= bytes;

@@ -85,6 +85,11 @@ impl StagedTable {
         self.memory_bytes / self.rows().max(1) + 1
     }
 
+    /// Where its files lie.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.files.iter().map(|file| self.root.join(&file.path))
+    }
+
     /// The names of its columns.
     pub(crate) fn columns(&self) -> Vec<String> {
         let columns = self.schema.columns.iter();

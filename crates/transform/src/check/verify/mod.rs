@@ -1,6 +1,7 @@
 //! Reading a published output again: against its manifest, every file, its size, checksum, rows and sums; and,
 //! when asked, against what the database makes of the model.
 
+pub(crate) mod adopted;
 mod canonical;
 mod comparison;
 mod database;

@@ -6,10 +6,10 @@ use super::first_line::Run;
 use super::records::{fields, value};
 
 /// The columns to sum, with what their sums must be.
-pub(super) struct Summed(pub(super) Vec<(String, SummedColumn)>);
+pub(crate) struct Summed(pub(super) Vec<(String, SummedColumn)>);
 
 /// A column to sum.
-pub(super) struct SummedColumn {
+pub(crate) struct SummedColumn {
     /// The place of the column among all columns.
     index: usize,
     /// Digits after the point.
@@ -35,8 +35,29 @@ impl Summed {
         columns.collect::<Option<_>>().map(Self)
     }
 
+    /// Columns by their names, places and digits after the point, of whose sums nothing is expected.
+    pub(crate) fn of_columns(columns: Vec<(String, usize, u8)>) -> Self {
+        let column = |(name, index, scale)| {
+            let expected = 0;
+            (
+                name,
+                SummedColumn {
+                    index,
+                    scale,
+                    expected,
+                },
+            )
+        };
+        Self(columns.into_iter().map(column).collect())
+    }
+
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().map(|(name, _)| name.clone())
+    }
+
     /// Nothing summed yet.
-    pub(super) fn zero(&self) -> Vec<i128> {
+    pub(crate) fn zero(&self) -> Vec<i128> {
         vec![0; self.0.len()]
     }
 

@@ -51,7 +51,7 @@ const TRIES: usize = 300;
 
 #[test]
 fn random_selects_give_what_postgres_gives() {
-    let tally = conformance(1, 400, 25, |_| {}, |_| {});
+    let tally = conformance(1, 400, 25, None, |_| {}, |_| {});
     println!("{tally}");
     assert_eq!(tally.went_wrong(), 0, "{tally}");
     assert!(tally.per_cent_equal() >= 40.0, "{tally}");
@@ -60,11 +60,6 @@ fn random_selects_give_what_postgres_gives() {
 #[test]
 #[ignore = "as long as EXTRATO_CONFORMANCE says"]
 fn conformance_at_length() {
-    let number = |name: &str| {
-        env::var(name)
-            .ok()
-            .map(|text| text.parse::<u64>().expect(name))
-    };
     let queries = number("EXTRATO_CONFORMANCE").unwrap_or(10_000);
     let seed = number("EXTRATO_CONFORMANCE_SEED").unwrap_or(2);
     let (began, mut told) = (Instant::now(), Instant::now());
@@ -79,9 +74,34 @@ fn conformance_at_length() {
             );
         }
     };
-    let tally = conformance(seed, queries, BATCH, progress, |found| println!("{found}"));
+    let tally = conformance(seed, queries, BATCH, None, progress, tell);
     println!("seed {seed}, {:.0?}: {tally}", began.elapsed());
     assert_eq!(tally.went_wrong(), 0);
+}
+
+#[test]
+#[ignore = "needs EXTRATO_TEST_SPARK"]
+fn conformance_on_spark() {
+    let remote: &'static str = Box::leak(
+        env::var("EXTRATO_TEST_SPARK_REMOTE")
+            .expect("a server")
+            .into(),
+    );
+    let queries = number("EXTRATO_CONFORMANCE").unwrap_or(400);
+    let seed = number("EXTRATO_CONFORMANCE_SEED").unwrap_or(3);
+    let tally = conformance(seed, queries, 50, Some(remote), |_| {}, tell);
+    println!("seed {seed}: {tally}");
+    assert_eq!(tally.went_wrong(), 0);
+    assert!(tally.equal() >= queries / 4, "{tally}");
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().expect(name))
+}
+
+fn tell(found: &Found) {
+    println!("{found}");
 }
 
 /// Runs so many queries, `batch` at a time, each batch another way; tells how far it is after each, and what it finds at once.
@@ -89,6 +109,7 @@ fn conformance(
     seed: u64,
     queries: u64,
     batch: u64,
+    on_spark: Option<&'static str>,
     mut progress: impl FnMut(&Tally),
     tell: impl Fn(&Found),
 ) -> Tally {
@@ -103,9 +124,10 @@ fn conformance(
         let in_postgres = number % 11 == 3;
         let variation = Variation {
             little_memory: way & 1 == 1,
-            staged: way & 2 == 2,
+            staged: way & 2 == 2 || on_spark.is_some(),
             widened: way & 4 == 4,
-            in_postgres,
+            in_postgres: in_postgres && on_spark.is_none(),
+            on_spark,
         };
         let indexes: Vec<u64> = (first..queries.min(first + batch)).collect();
         let statements: Vec<Statement> = indexes

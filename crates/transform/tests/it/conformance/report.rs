@@ -49,8 +49,12 @@ impl Tally {
 
     /// How many in a hundred gave rows that are Postgres's.
     pub(super) fn per_cent_equal(&self) -> f64 {
-        let equal = self.counts.get("equal").copied().unwrap_or(0);
-        100.0 * equal as f64 / self.total().max(1) as f64
+        100.0 * self.equal() as f64 / self.total().max(1) as f64
+    }
+
+    /// How many gave rows that are Postgres's.
+    pub(super) fn equal(&self) -> u64 {
+        self.counts.get("equal").map_or(0, |count| *count as u64)
     }
 
     /// How many went wrong, whether or not they are among those made simple.

@@ -12,7 +12,7 @@ use database::Cancel;
 use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Dataset, Model};
 use postgres::types::Type;
-use transform::{Engine, Layout, Options};
+use transform::{Engine, Layout, Options, SparkOptions};
 
 use super::compare::{Rows, difference_of_columns, difference_of_rows};
 use super::places::{Answer, Place, SCHEMA};
@@ -30,6 +30,8 @@ pub(super) struct Variation {
     pub(super) widened: bool,
     /// In a scratch database, those that Polars may not run too.
     pub(super) in_postgres: bool,
+    /// On this server of Spark, from tables that a former run kept.
+    pub(super) on_spark: Option<&'static str>,
 }
 
 /// What came of a query.
@@ -133,7 +135,7 @@ pub(super) fn outcomes(
             result,
             answer,
             statements[index].ordered,
-            variation.in_postgres,
+            variation,
         )
     };
     resolved
@@ -150,8 +152,9 @@ fn outcome(
     result: Option<Result<String, Why>>,
     answer: &Answer,
     ordered: bool,
-    in_postgres: bool,
+    variation: Variation,
 ) -> Outcome {
+    let in_postgres = variation.in_postgres;
     let finding = |class: Class, what: String| Outcome::Finding(Finding { class, what });
     let columns = match (columns, answer) {
         (_, answer) if answer.is_late() => return Outcome::Late,
@@ -165,7 +168,9 @@ fn outcome(
         (Some(Err(_)) | None, Answer::Error(..)) => Outcome::BothFail,
         // What may be run over these tables was refused before they were looked at.
         (Some(Err(why)), Answer::Rows(_))
-            if !in_postgres && why.message.contains("cannot be run") =>
+            if !in_postgres
+                && variation.on_spark.is_none()
+                && why.message.contains("cannot be run") =>
         {
             finding(Class::Fault, why.message)
         }
@@ -349,11 +354,19 @@ impl Trials<'_> {
             return Ok(out);
         }
         let again = folder.join("again");
-        let options = Options {
+        let mut options = Options {
             out: again.clone().into(),
             stage: None,
             ..options
         };
+        if let Some(remote) = self.variation.on_spark {
+            options.engine = Engine::Spark;
+            options.spark = Some(SparkOptions {
+                remote: Some(remote.to_owned()),
+                paths: Vec::new(),
+                emit_job: None,
+            });
+        }
         guarded(|| transform::run_from_stage(&stage, &options, &cancel))?;
         Ok(again)
     }

@@ -1,0 +1,49 @@
+//! What a file holds that another engine wrote.
+
+use database::Cancel;
+use dataset::failure::{Kind, OrFail};
+use storage::manifest::FileEntry;
+use storage::place::Place;
+
+use super::error::cannot_read;
+use super::form::Form;
+use super::rows::Rows;
+pub(crate) use super::sums::Summed;
+
+/// Between two looks whether the run was interrupted.
+const CHECK_EVERY_ROWS: u64 = 1 << 16;
+
+/// What a manifest says of the file at a place, which it calls `path`, and the sums of its rows.
+///
+/// # Errors
+/// [`Kind::Check`] if it is not a file of this form.
+pub(crate) fn read(
+    place: Place,
+    path: String,
+    form: &Form,
+    summed: &Summed,
+    cancel: &Cancel,
+) -> anyhow::Result<(FileEntry, Vec<i128>)> {
+    let bytes = place
+        .size_bytes()
+        .or_fail(Kind::Check, || cannot_read(&place))?;
+    let mut rows = Rows::open(place.clone(), form)?;
+    rows.check_names(&place, form.names())?;
+    let (mut count, mut sums) = (0, summed.zero());
+    while let Some(record) = rows.next()? {
+        count += 1;
+        summed.add(record, &mut sums).map_err(|name| {
+            Kind::Check.error(format!("{place}: row {count} has no amount in {name}"))
+        })?;
+        if count % CHECK_EVERY_ROWS == 0 {
+            cancel.check()?;
+        }
+    }
+    let entry = FileEntry {
+        path,
+        rows: count,
+        bytes,
+        xxh3_128: rows.checksum()?,
+    };
+    Ok((entry, sums))
+}

@@ -1,0 +1,317 @@
+//! Files that Spark wrote become files of a run: each is moved to where Polars would have written it, read, counted and summed.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use database::Cancel;
+use dataset::failure::{Kind, OrFail};
+use dataset::{ColumnType, Driving, Model};
+use rayon::prelude::*;
+use storage::manifest::FileEntry;
+use storage::place::Place;
+
+use super::sql::PARTITION;
+use crate::check::left_out::Counted;
+use crate::check::verify::adopted::{Summed, read};
+use crate::check::verify::{Form, fields, value};
+use crate::options::Format;
+use crate::reconciliation::{Amount, Count};
+use crate::sink::{NULL_FOLDER, Written, escape};
+
+/// What is adopted: the output of a model that Spark wrote into a folder.
+pub(crate) struct Output<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) partition_by: Option<&'a [String]>,
+    pub(crate) format: Format,
+    pub(crate) form: &'a Form,
+    pub(crate) cancel: &'a Cancel,
+}
+
+/// A file that Spark wrote.
+struct Found {
+    /// Where it lies in Spark's folder.
+    from: String,
+    /// Where it goes, relative to the manifest.
+    to: String,
+    /// The values that its folders are named after, as they are written there.
+    values: Vec<String>,
+}
+
+impl Output<'_> {
+    /// Moves what lies in the folder `written` to `target`, which is a folder if the output is partitioned, else a file.
+    ///
+    /// # Errors
+    /// [`Kind::Check`] if something else lies there than one run of Spark writes; [`Kind::Output`] if a file cannot be moved.
+    pub(crate) fn adopt(&self, written: &Path, target: &Path) -> anyhow::Result<Written> {
+        let mut found = self.found(written)?;
+        self.sort(&mut found);
+        let folder = match self.partition_by {
+            Some(_) => target,
+            None => target.parent().context("a file lies in a folder")?,
+        };
+        fs::create_dir_all(folder).or_fail(Kind::Output, || {
+            format!("cannot create {}", folder.display())
+        })?;
+        let summed = self.summed()?;
+        let span = tracing::info_span!("adopt", model = self.model.name, files = found.len());
+        let read = found.par_iter().map(|file| {
+            let _entered = span.enter();
+            self.cancel.check()?;
+            let (from, to) = (written.join(&file.from), folder.join(&file.to));
+            if let Some(above) = to.parent() {
+                fs::create_dir_all(above).or_fail(Kind::Output, || {
+                    format!("cannot create {}", above.display())
+                })?;
+            }
+            moved(&from, &to)?;
+            let (entry, sums) = read(
+                Place::Disk(to),
+                file.to.clone(),
+                self.form,
+                &summed,
+                self.cancel,
+            )?;
+            Ok((entry, sums))
+        });
+        let read: Vec<(FileEntry, Vec<i128>)> = read.collect::<anyhow::Result<_>>()?;
+        let mut sums = summed.zero();
+        for (_, of_file) in &read {
+            for (sum, of_file) in sums.iter_mut().zip(of_file) {
+                *sum = sum.wrapping_add(*of_file);
+            }
+        }
+        let files: Vec<_> = read.into_iter().map(|(entry, _)| entry).collect();
+        Ok(Written {
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            sums: summed.names().zip(sums).collect::<BTreeMap<_, _>>(),
+            files,
+            checks: Vec::new(),
+        })
+    }
+
+    /// The columns to sum, in the files' order.
+    fn summed(&self) -> anyhow::Result<Summed> {
+        let model = self.model;
+        let sums = model
+            .driving
+            .iter()
+            .flat_map(|driving| driving.sums.values());
+        let columns = sums.map(|name| {
+            let mut visible = model.visible_columns().enumerate();
+            let found = visible.find(|(_, (column, _))| column == name);
+            let (index, (_, kind)) = found.with_context(|| format!("`{name}` is in the files"))?;
+            let scale = match kind {
+                ColumnType::Numeric { scale, .. } => *scale,
+                _ => 0,
+            };
+            Ok((name.clone(), index, scale))
+        });
+        Ok(Summed::of_columns(columns.collect::<anyhow::Result<_>>()?))
+    }
+
+    /// The files that Spark wrote.
+    fn found(&self, written: &Path) -> anyhow::Result<Vec<Found>> {
+        let strange = |what: &str| Kind::Check.error(format!("{}: {what}", written.display()));
+        if !written.join("_SUCCESS").exists() {
+            return Err(strange(
+                "Spark has not ended writing there: it has no _SUCCESS",
+            ));
+        }
+        let levels = self.partition_by.map_or(0, <[String]>::len);
+        let files = Place::Disk(written.to_owned()).files();
+        let files = files.or_fail(Kind::Check, || format!("cannot read {}", written.display()))?;
+        let mut found = Vec::new();
+        for file in files {
+            let mut parts: Vec<&str> = file.path.split('/').collect();
+            let name = parts.pop().unwrap_or_default();
+            if name.starts_with(['_', '.']) {
+                continue;
+            }
+            let values = parts.iter().enumerate().map(|(at, part)| {
+                part.strip_prefix(&format!("{PARTITION}{at}="))
+                    .map(str::to_owned)
+            });
+            let values: Option<Vec<_>> = values.collect();
+            let values =
+                values.filter(|values| values.len() == levels && name.starts_with("part-"));
+            let values = values
+                .ok_or_else(|| strange(&format!("{} is not what Spark writes", file.path)))?;
+            found.push(Found {
+                to: self.path(&values)?,
+                from: file.path,
+                values,
+            });
+        }
+        let mut paths: Vec<_> = found.iter().map(|file| &file.to).collect();
+        paths.sort_unstable();
+        if let Some(twice) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(strange(&format!(
+                "Spark wrote the rows of {} into several files, whose order is not known",
+                twice[0]
+            )));
+        }
+        if levels == 0 && found.len() != 1 {
+            return Err(strange(&format!(
+                "Spark wrote {} files and not one",
+                found.len()
+            )));
+        }
+        Ok(found)
+    }
+
+    /// Where a file goes.
+    fn path(&self, values: &[String]) -> anyhow::Result<String> {
+        let Some(columns) = self.partition_by else {
+            return Ok(format!("{}.{}", self.model.name, self.format));
+        };
+        let mut path = String::new();
+        for (column, value) in columns.iter().zip(values) {
+            let folder = format!("{}={value}/", escape(column));
+            if folder.len() > crate::file_name::MAX_NAME_BYTES + 1 {
+                return Err(Kind::Refused.error(format!(
+                    "a value of partition column `{column}` makes a folder's name of more than {} bytes: partition by another \
+                     column",
+                    crate::file_name::MAX_NAME_BYTES
+                )));
+            }
+            path += &folder;
+        }
+        Ok(format!("{path}part-0.{}", self.format))
+    }
+
+    /// Sorts files as their folders' values are ordered: NULL last.
+    fn sort(&self, found: &mut [Found]) {
+        let kinds: Vec<_> = self
+            .partition_by
+            .unwrap_or_default()
+            .iter()
+            .map(|name| {
+                let mut columns = self.model.columns.iter();
+                columns
+                    .find(|(column, _)| column == name)
+                    .map(|(_, kind)| *kind)
+            })
+            .collect();
+        found.sort_by(|one, other| {
+            let values = one.values.iter().zip(&other.values).zip(&kinds);
+            let mut orders = values.map(|((one, other), kind)| compare(one, other, *kind));
+            orders
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal)
+        });
+    }
+}
+
+/// Moves a file, also onto another disk.
+fn moved(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot move {} to {}", from.display(), to.display());
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+            fs::copy(from, to).map(drop).or_fail(Kind::Output, cannot)
+        }
+        moved => moved.or_fail(Kind::Output, cannot),
+    }
+}
+
+/// The order of two values as they stand in the names of folders.
+fn compare(one: &str, other: &str, kind: Option<ColumnType>) -> Ordering {
+    let number = |text: &str| text.replace('.', "").parse::<i128>().ok();
+    match (one == NULL_FOLDER, other == NULL_FOLDER) {
+        (false, false) => match kind {
+            Some(
+                ColumnType::SmallInt
+                | ColumnType::Integer
+                | ColumnType::BigInt
+                | ColumnType::Numeric { .. },
+            ) => number(one).cmp(&number(other)),
+            _ => unescaped(one).cmp(&unescaped(other)),
+        },
+        (one, other) => one.cmp(&other),
+    }
+}
+
+/// The bytes that a part of a path stands for.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let code = behind
+            .get(..2)
+            .and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &behind[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    bytes
+}
+
+/// The counts of the driving table that Spark wrote into a folder, the scale of whose sums `scale` gives.
+///
+/// # Errors
+/// [`Kind::Check`] if they are not there.
+pub(crate) fn counted(
+    written: &Path,
+    driving: &Driving,
+    scale: impl Fn(&str) -> u8,
+) -> anyhow::Result<Counted> {
+    let strange = || Kind::Check.error(format!("{}: Spark wrote no counts", written.display()));
+    let files = Place::Disk(written.to_owned()).files();
+    let files = files.or_fail(Kind::Check, || format!("cannot read {}", written.display()))?;
+    let file = files.iter().find(|file| file.path.starts_with("part-"));
+    let text = fs::read_to_string(written.join(&file.ok_or_else(strange)?.path));
+    let text = text.or_fail(Kind::Check, || format!("cannot read {}", written.display()))?;
+    let row = text.lines().nth(1).ok_or_else(strange)?;
+    let mut figures = fields(row.as_bytes()).map(|field| {
+        let text = value(field)?;
+        Some(std::str::from_utf8(&text).ok()?.to_owned())
+    });
+    let mut next = || figures.next().flatten().ok_or_else(strange);
+    let mut count = || -> anyhow::Result<Count> {
+        let rows = next()?.parse().map_err(|_| strange())?;
+        let mut sums = BTreeMap::new();
+        for column in driving.sums.keys() {
+            let digits = next()?.replace('.', "");
+            let amount = Amount {
+                unscaled: digits.parse().map_err(|_| strange())?,
+                scale: scale(column),
+            };
+            sums.insert(column.clone(), amount);
+        }
+        Ok(Count { rows, sums })
+    };
+    Ok(Counted {
+        read: count()?,
+        left_out: count()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_in_the_order_of_their_values() {
+        let integer = Some(ColumnType::Integer);
+        assert_eq!(compare("9", "10", integer), Ordering::Less);
+        assert_eq!(compare("-9", "-10", integer), Ordering::Greater);
+        assert_eq!(compare(NULL_FOLDER, "1", integer), Ordering::Greater);
+        // A colon comes before a letter, and a percent sign doesn't.
+        assert_eq!(
+            compare("a%3Ab", "a.b", Some(ColumnType::Text)),
+            Ordering::Greater
+        );
+        assert_eq!(compare("%E9", "a", None), Ordering::Greater);
+        assert_eq!(unescaped("a%2Fb%"), b"a/b%");
+    }
+}

@@ -1,0 +1,257 @@
+//! Models that run on a cluster of Spark, over the raw layer: the source is read once, as ever, and Spark never asks it.
+//!
+//! A model's resolved SELECT is written anew as Spark's SQL ([`sql`]); what that makes goes into a job ([`job`]), which a server
+//! of Spark Connect is asked to do, or a script; and what it wrote is adopted as if it had been written here ([`adopt`]).
+
+pub(crate) mod adopt;
+#[cfg(not(feature = "spark"))]
+#[path = "absent.rs"]
+mod client;
+#[cfg(feature = "spark")]
+mod client;
+pub(crate) mod job;
+pub(crate) mod sql;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use database::Cancel;
+use dataset::TableSchema;
+use dataset::failure::Kind;
+use storage::place::Place;
+
+use super::job::Job as Asked;
+use crate::check::left_out::Counted;
+use crate::check::verify::Form;
+use crate::model::select::{Ready, Select};
+use crate::options::{Engine, Format, Options};
+use crate::sink::Written;
+use crate::stage::StagedTable;
+use adopt::Output;
+use client::Client;
+use job::{Job, Write, on_cluster};
+use sql::Source;
+
+/// Checks that a run on Spark can keep what these options ask for.
+///
+/// # Errors
+/// [`Kind::Usage`] with what it can't, and the way out.
+pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
+    if options.engine != Engine::Spark {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(Kind::Usage.error(format!("--engine spark {why}")));
+    let Some(spark) = &options.spark else {
+        return refused("is of `transform` alone, with --remote sc://HOST:PORT");
+    };
+    if spark.remote.is_none() && spark.emit_job.is_none() {
+        return refused(
+            "needs --remote sc://HOST:PORT, the server of Spark Connect, or --emit-job DIR for a script",
+        );
+    }
+    if options.out.is_bucket() || options.stage.as_ref().is_some_and(Place::is_bucket) {
+        return refused(
+            "writes into a folder and reads one, which the cluster sees too (elsewhere by --remote-path): name a folder",
+        );
+    }
+    if options.format == Format::JsonLines
+        || options.compression.is_some()
+        || !options.dialect.is_default()
+    {
+        return refused(
+            "writes CSV of the default dialect, not compressed, or Parquet: leave the rest out",
+        );
+    }
+    if options.layout.file_name().is_some() {
+        return refused("writes a folder for each client: leave out --file-name");
+    }
+    if options.to_postgres.is_some() {
+        return refused("writes files alone: leave out --to-postgres");
+    }
+    for model in &options.dataset.models {
+        if !model.checks.is_empty() || model.checked_model.is_some() {
+            return refused(&format!(
+                "makes no checks of outputs, and {} declares some: run it with --engine auto",
+                model.called()
+            ));
+        }
+        let sums = model
+            .driving
+            .iter()
+            .flat_map(|driving| driving.sums.values());
+        if let Some(hidden) = { sums }.find(|name| model.hidden.contains(name)) {
+            return refused(&format!(
+                "sums what is in the files, and {} hides `{hidden}`, which is to be summed: run it with --engine auto",
+                model.called()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a model is known to give in Spark what Postgres gives, over tables of these columns.
+///
+/// # Errors
+/// As [`Source::output`].
+pub(crate) fn check_model(
+    select: &Select<'_>,
+    ready: &Ready,
+    tables: &[&TableSchema],
+    options: &Options,
+) -> anyhow::Result<()> {
+    let source = Source {
+        model: select.model,
+        resolved: &ready.resolved,
+        tables,
+    };
+    let partition_by = options.layout.partition_by(select.model);
+    source.output(partition_by, options.format).map(drop)
+}
+
+/// A cluster that runs models over tables.
+pub(crate) struct SparkEngine<'a> {
+    client: Client,
+    options: &'a Options,
+}
+
+impl<'a> SparkEngine<'a> {
+    /// Connects to the server that the options name, if it is to be asked.
+    ///
+    /// # Errors
+    /// [`Kind::Connection`] if it cannot be reached; [`Kind::Mismatch`] if it is of an earlier version than is known.
+    pub(crate) fn begin(options: &'a Options, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
+        let remote = options
+            .spark
+            .as_ref()
+            .and_then(|spark| spark.remote.as_deref());
+        match (options.engine, remote) {
+            (Engine::Spark, Some(remote)) => Ok(Some(Self {
+                client: Client::connect(remote, &options.environment, cancel)?,
+                options,
+            })),
+            _ => Ok(None),
+        }
+    }
+
+    /// Tells the server which tables there are, and what it must be set to.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub(crate) fn prepare(&mut self, tables: &[StagedTable]) -> anyhow::Result<()> {
+        let job = Job::over(tables, self.paths())?;
+        self.client.prepare(&job)
+    }
+
+    fn paths(&self) -> &'a [crate::options::RemotePath] {
+        let spark = self.options.spark.as_ref();
+        spark.map_or(&[], |spark| &spark.paths)
+    }
+
+    /// Runs a model over the tables and adopts what Spark wrote at `target`.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if a value cannot be computed; those of the server; [`Kind::Check`] if what it wrote is not what it was
+    /// asked for.
+    pub(crate) fn run(
+        &mut self,
+        asked: &Asked<'_>,
+        ready: &Ready,
+        tables: &[StagedTable],
+        target: &Place,
+    ) -> anyhow::Result<(Written, Option<Counted>)> {
+        let target = target.path().context("a folder on this machine")?;
+        let written = Folders::of(&asked.scratch);
+        let model = asked.select.model;
+        let writes = writes(asked, ready, tables, self.options, &written, self.paths())?;
+        for write in &writes {
+            let run = self.client.write(write, model);
+            run.map_err(|error| sql::cannot(model, &error))?;
+        }
+        adopted(asked, tables, self.options, &written, target)
+    }
+}
+
+/// Where Spark writes what belongs to a model.
+pub(crate) struct Folders {
+    output: PathBuf,
+    counts: PathBuf,
+}
+
+impl Folders {
+    /// The folders below one that is a model's own.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self {
+            output: folder.join("output"),
+            counts: folder.join("counts"),
+        }
+    }
+}
+
+/// What Spark is to write of a model.
+///
+/// # Errors
+/// As [`Source::output`] and [`on_cluster`].
+pub(crate) fn writes(
+    asked: &Asked<'_>,
+    ready: &Ready,
+    tables: &[StagedTable],
+    options: &Options,
+    folders: &Folders,
+    paths: &[crate::options::RemotePath],
+) -> anyhow::Result<Vec<Write>> {
+    let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
+    let model = asked.select.model;
+    let source = Source {
+        model,
+        resolved: &ready.resolved,
+        tables: &schemas,
+    };
+    let statement = source.output(asked.partition_by, options.format)?;
+    let path = on_cluster(&folders.output, paths)?;
+    let mut writes = vec![Write::output(statement, options.format, path)];
+    if let Some(driving) = &model.driving {
+        let path = on_cluster(&folders.counts, paths)?;
+        writes.push(Write::counts(source.counts(driving)?, path));
+    }
+    Ok(writes)
+}
+
+/// What Spark wrote of a model, as files of the run.
+///
+/// # Errors
+/// [`Kind::Check`] if it is not what it was asked for.
+pub(crate) fn adopted(
+    asked: &Asked<'_>,
+    tables: &[StagedTable],
+    options: &Options,
+    folders: &Folders,
+    target: &Path,
+) -> anyhow::Result<(Written, Option<Counted>)> {
+    let model = asked.select.model;
+    let form = Form::of(options, model);
+    let output = Output {
+        model,
+        partition_by: asked.partition_by,
+        format: options.format,
+        form: &form,
+        cancel: asked.cancel,
+    };
+    let written = output.adopt(&folders.output, target)?;
+    let Some(driving) = &model.driving else {
+        return Ok((written, None));
+    };
+    let driven = tables
+        .iter()
+        .find(|table| table.schema.name == driving.table);
+    let scale = |column: &str| sql::scale(driven.map(|table| &table.schema), column);
+    let counted = adopt::counted(&folders.counts, driving, scale)?;
+    // The layer knows how many rows it has, whoever reads it.
+    let rows = driven.map_or(0, StagedTable::rows);
+    if counted.read.rows != rows {
+        return Err(Kind::Check.error(format!(
+            "{} rows of `{}` were read, but Spark found {}: it does not see the same files",
+            rows, driving.table, counted.read.rows
+        )));
+    }
+    Ok((written, Some(counted)))
+}

@@ -1,0 +1,306 @@
+//! A model as SQL of Spark: written anew from the resolved SELECT, expression by expression, so that nothing is left to what Spark
+//! takes a text for; and what is not known to be the same there is refused.
+
+mod arithmetic;
+mod cast;
+mod constant;
+mod relation;
+mod scalar;
+mod text;
+mod time;
+pub(crate) mod types;
+mod window;
+
+use std::fmt::Write;
+
+use dataset::failure::Kind;
+use dataset::{ColumnType, Driving, Model, TableSchema};
+
+use crate::model::refusal::{Refusal, error_at};
+use crate::model::tree::{Place, Resolved};
+use crate::options::Format;
+use crate::sink::NULL_FOLDER;
+use relation::{Ordered, Writer};
+use scalar::{checked, spark_type};
+use types::quoted;
+
+/// What the columns are called in Spark by which folders are named there: a number follows.
+pub(crate) const PARTITION: &str = "extrato_partition_";
+
+/// A SELECT that is to be written, and the columns that name the folders.
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) partition_by: Vec<String>,
+}
+
+/// A model, its SELECT and the tables that this reads.
+pub(crate) struct Source<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) resolved: &'a Resolved,
+    pub(crate) tables: &'a [&'a TableSchema],
+}
+
+impl Source<'_> {
+    /// The rows of the output in their order, as they are written: as text for CSV, else in the declared types.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] with file, line and column for what isn't known to be the same in Spark.
+    pub(crate) fn output(
+        &self,
+        partition_by: Option<&[String]>,
+        format: Format,
+    ) -> anyhow::Result<Statement> {
+        let model = self.model;
+        let mut writer = Writer::new(self.tables);
+        let rows = self.rows(&mut writer)?;
+        let width = model.columns.len();
+        let names = partition_by.unwrap_or_default();
+        let in_partition = |name: &&String| !names.contains(name);
+        let order: Vec<&String> = match partition_by {
+            Some(_) => model
+                .order_in_partition
+                .iter()
+                .filter(in_partition)
+                .collect(),
+            None => model.order_by.iter().collect(),
+        };
+        let place = |name: &String| {
+            let found = model.columns.iter().position(|(column, _)| column == name);
+            found.ok_or_else(|| anyhow::anyhow!("no column `{name}`"))
+        };
+        let mut folders = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            let at = place(name)?;
+            let value = as_text(&format!("t.c{at}"), model.columns[at].1).ok_or_else(|| {
+                self.refused(format!(
+                    "folders named by `{name}`, which is {}, are not known to be the same in Spark",
+                    model.columns[at].1
+                ))
+            })?;
+            // The empty text is in the folder of NULL, and no other value may be.
+            let value = checked(
+                &format!("{value} = '{NULL_FOLDER}'"),
+                &format!("a value of `{name}` is {NULL_FOLDER}, as the folder of NULL is called"),
+                &format!("nullif({value}, '')"),
+            );
+            folders.push(format!("{value} AS {PARTITION}{number}"));
+        }
+        let mut sort: Vec<_> = (0..names.len())
+            .map(|number| format!("{PARTITION}{number}"))
+            .collect();
+        for name in order {
+            sort.push(format!("c{} ASC NULLS LAST", place(name)?));
+        }
+        for (at, (descends, nulls_first)) in rows.keys.iter().enumerate() {
+            sort.push(format!(
+                "k{at}{}",
+                relation::direction(*descends, *nulls_first)
+            ));
+        }
+        // What the order leaves open is the same at every run.
+        sort.extend((0..width).map(|at| format!("c{at} ASC NULLS LAST")));
+        let mut written = Vec::new();
+        for (at, (name, kind)) in model.columns.iter().enumerate() {
+            if model.hidden.contains(name) {
+                continue;
+            }
+            let column = format!("c{at}");
+            let value = match format {
+                Format::Parquet => Some(column),
+                _ => as_text(&column, *kind),
+            };
+            let value = value.ok_or_else(|| {
+                self.refused(format!(
+                    "column `{name}` is {kind}, whose text is not known to be the same in Spark: write --format parquet, or run \
+                     this model with --engine polars"
+                ))
+            })?;
+            written.push(format!("{value} AS {}", quoted(name)));
+        }
+        let partition_by: Vec<_> = (0..names.len())
+            .map(|number| format!("{PARTITION}{number}"))
+            .collect();
+        written.extend(partition_by.iter().cloned());
+        let mut all = vec!["t.*".to_owned()];
+        all.extend(folders);
+        let (hint, distribute) = match partition_by.is_empty() {
+            true => ("/*+ REPARTITION(1) */ ", String::new()),
+            false => ("", format!("DISTRIBUTE BY {}\n", partition_by.join(", "))),
+        };
+        let sql = format!(
+            "{}SELECT {} FROM (\nSELECT {hint}* FROM (\nSELECT {} FROM (\n{}\n) AS t\n) AS placed\n{distribute}SORT BY {}\n) AS sorted",
+            with(&writer),
+            written.join(", "),
+            all.join(", "),
+            rows.sql,
+            sort.join(", ")
+        );
+        Ok(Statement { sql, partition_by })
+    }
+
+    /// One row that says how many rows the driving table has and what their sums are, and the same of those that the output lacks:
+    /// found by a join that knows nothing of how the model runs.
+    ///
+    /// # Errors
+    /// As [`Source::output`].
+    pub(crate) fn counts(&self, driving: &Driving) -> anyhow::Result<String> {
+        let mut writer = Writer::new(self.tables);
+        let rows = self.rows(&mut writer)?;
+        let (mut keys, mut on) = (Vec::new(), Vec::new());
+        for (number, (of_table, of_output)) in driving.key.iter().enumerate() {
+            let mut columns = self.model.columns.iter();
+            let at = columns.position(|(name, _)| name == of_output);
+            let at = at.ok_or_else(|| anyhow::anyhow!("no column `{of_output}`"))?;
+            keys.push(format!("t.c{at} AS k{number}"));
+            on.push(format!("d.{} <=> o.k{number}", quoted(of_table)));
+        }
+        let mut counts = Vec::new();
+        for filter in ["", " FILTER (WHERE o.is_there IS NULL)"] {
+            counts.push(format!("CAST(count(*){filter} AS STRING)"));
+            for column in driving.sums.keys() {
+                let table = self.tables.iter().find(|table| table.name == driving.table);
+                let scale = scale(table.copied(), column);
+                let kind = format!("DECIMAL({}, {scale})", dataset::MAX_PRECISION);
+                counts.push(format!(
+                    "CAST(coalesce(sum(CAST(d.{} AS {kind})){filter}, CAST(0 AS {kind})) AS STRING)",
+                    quoted(column)
+                ));
+            }
+        }
+        let named = counts.iter().enumerate();
+        let named: Vec<_> = named
+            .map(|(at, count)| format!("{count} AS n{at}"))
+            .collect();
+        Ok(format!(
+            "{}SELECT /*+ REPARTITION(1) */ {} FROM {} AS d\nLEFT JOIN (\nSELECT DISTINCT {}, true AS is_there FROM (\n{}\n) AS t\n) AS o\nON {}",
+            with(&writer),
+            named.join(", "),
+            quoted(&driving.table),
+            keys.join(", "),
+            rows.sql,
+            on.join(" AND ")
+        ))
+    }
+
+    /// The rows with their columns of the declared types.
+    fn rows(&self, writer: &mut Writer<'_>) -> anyhow::Result<Ordered> {
+        let Self {
+            model, resolved, ..
+        } = self;
+        let refused = |refusal: Refusal| refusal.error(model);
+        for column in &resolved.columns {
+            spark_type(&column.kind, Place::default()).map_err(refused)?;
+        }
+        let inner = writer.ordered(&resolved.relation).map_err(refused)?;
+        let mut columns = Vec::new();
+        for (at, (name, kind)) in model.columns.iter().enumerate() {
+            let kind = types::of_column(*kind).ok_or_else(|| {
+                self.refused(format!(
+                    "column `{name}` is {kind}, which Spark has not: declare it text and cast it"
+                ))
+            })?;
+            columns.push(format!("CAST(m.c{at} AS {kind}) AS c{at}"));
+        }
+        columns.extend((0..inner.keys.len()).map(|at| format!("m.k{at}")));
+        Ok(Ordered {
+            sql: format!(
+                "SELECT {} FROM (\n{}\n) AS m",
+                columns.join(", "),
+                inner.sql
+            ),
+            keys: inner.keys,
+        })
+    }
+
+    fn refused(&self, why: String) -> anyhow::Error {
+        error_at(self.model, &self.model.file, &why)
+    }
+}
+
+/// The digits after the point of a column of a table.
+pub(crate) fn scale(table: Option<&TableSchema>, column: &str) -> u8 {
+    let mut columns = table.into_iter().flat_map(|table| &table.columns);
+    match columns.find(|of| of.name == column).map(|of| of.kind) {
+        Some(ColumnType::Numeric { scale, .. }) => scale,
+        _ => 0,
+    }
+}
+
+/// What WITH names.
+fn with(writer: &Writer<'_>) -> String {
+    let mut sql = String::new();
+    for (number, (_, of)) in writer.shared.iter().enumerate() {
+        let before = if number == 0 { "WITH" } else { "," };
+        // Writing into a string cannot fail.
+        let _ = write!(sql, "{before} s{number} AS (\n{of}\n)");
+    }
+    match sql.is_empty() {
+        true => sql,
+        false => sql + "\n",
+    }
+}
+
+/// A column of an output as the text that it has in CSV; `None` where Spark's is not known to be the same.
+fn as_text(column: &str, kind: ColumnType) -> Option<String> {
+    Some(match kind {
+        ColumnType::Text | ColumnType::Uuid | ColumnType::Json | ColumnType::JsonBinary => {
+            column.to_owned()
+        }
+        ColumnType::Timestamp | ColumnType::TimestampTz => {
+            let zone = match kind {
+                ColumnType::TimestampTz => "\\'Z\\'",
+                _ => "",
+            };
+            let form = |fraction: &str| {
+                format!("date_format({column}, 'yyyy-MM-dd\\'T\\'HH:mm:ss{fraction}{zone}')")
+            };
+            format!(
+                "CASE WHEN date_format({column}, 'SSSSSS') = '000000' THEN {} ELSE {} END",
+                form(""),
+                form(".SSSSSS")
+            )
+        }
+        ColumnType::Bytes => format!("concat('\\\\x', lower(hex({column})))"),
+        ColumnType::Boolean
+        | ColumnType::SmallInt
+        | ColumnType::Integer
+        | ColumnType::BigInt
+        | ColumnType::Numeric { .. }
+        | ColumnType::Date => format!("CAST({column} AS STRING)"),
+        ColumnType::Real | ColumnType::Double | ColumnType::Time => return None,
+    })
+}
+
+/// A table without rows, which has no files.
+pub(crate) fn empty(table: &TableSchema) -> String {
+    let columns = read_columns(table);
+    let columns = columns.map(|(name, kind)| format!("CAST(NULL AS {kind}) AS {name}"));
+    let columns = relation::listed(columns.collect());
+    format!("SELECT {columns} WHERE false")
+}
+
+/// The columns of a table in the files of a raw layer, as Spark is told them.
+pub(crate) fn schema(table: &TableSchema) -> String {
+    let columns = read_columns(table).map(|(name, kind)| format!("{name} {kind}"));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn read_columns(table: &TableSchema) -> impl Iterator<Item = (String, String)> + '_ {
+    let columns = table.columns.iter();
+    columns.filter_map(|column| Some((quoted(&column.name), types::in_layer(column.kind)?)))
+}
+
+/// The error of Spark, in whose words a model's rows cannot be computed.
+pub(crate) fn cannot(model: &Model, error: &anyhow::Error) -> anyhow::Error {
+    let kind = dataset::failure::Failure::kind_of(error).unwrap_or(Kind::Internal);
+    let verb = match kind {
+        Kind::Interrupted | Kind::Connection => return kind.error(format!("{error:#}")),
+        Kind::Refused => "computed",
+        _ => "run by Spark",
+    };
+    kind.error(format!(
+        "{}: {} cannot be {verb}: {error:#}",
+        model.file,
+        model.it()
+    ))
+}
