@@ -85,7 +85,10 @@ pub(crate) fn transform(
     let options = arguments.options(environment)?;
     let (report, server) = match &arguments.from_stage {
         Some(stage) => {
-            let report = transform::run_from_stage(stage, &options, cancel)?;
+            let report = match arguments.spark.emit_job {
+                Some(_) => arguments.emit_job(stage, &options, cancel)?,
+                None => transform::run_from_stage(stage, &options, cancel)?,
+            };
             (report, Server::Given)
         }
         None => {

@@ -1,5 +1,6 @@
 //! `extrato`: relational rows out of Postgres, exact to the cent, into flat files per client.
 
+mod adopt;
 mod around;
 mod backups;
 mod check;
@@ -78,6 +79,8 @@ enum Command {
     Load(loader::cli::LoadArgs),
     #[command(after_help = transform::cli::EXAMPLES)]
     Transform(transform::cli::TransformArgs),
+    #[command(after_help = adopt::EXAMPLES)]
+    Adopt(adopt::AdoptArgs),
     #[command(after_help = transform::cli::VERIFY_EXAMPLES)]
     Verify(transform::cli::VerifyArgs),
     #[command(after_help = latest::EXAMPLES)]
@@ -153,6 +156,7 @@ fn main() -> ExitCode {
             Command::Transform(arguments) => {
                 job::transform(&arguments, &environment, &terminal, &cancel)
             }
+            Command::Adopt(arguments) => adopt::run(&arguments, &environment, &terminal, &cancel),
             Command::Verify(arguments) => job::verify(&arguments, &environment, &terminal, &cancel),
             Command::Latest(arguments) => latest::run(&arguments, &terminal, &cancel),
             Command::Backup(arguments) => {

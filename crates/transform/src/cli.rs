@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use database::{ConnectionArgs, Environment};
+use database::{Cancel, ConnectionArgs, Environment};
 use dataset::Dataset;
 use dataset::failure::Kind;
 use storage::place::Place;
@@ -15,6 +15,7 @@ use crate::file_name::FileName;
 use crate::memory::{LEAST_BYTES, default_bytes};
 use crate::options::{RemotePath, SparkOptions};
 use crate::preview::PREVIEW_ROWS;
+use crate::report::Report;
 use crate::{DEFAULT_OUT, DEFAULT_STAGE, Engine, Layout, Options};
 
 /// Shown below the help.
@@ -376,6 +377,30 @@ impl LimitArgs {
 }
 
 impl TransformArgs {
+    /// Writes the script that --emit-job asks for, over the raw layer below `stage`.
+    ///
+    /// # Errors
+    /// As [`crate::emit_job`]; [`Kind::Usage`] where another engine is named.
+    pub fn emit_job(
+        &self,
+        stage: &Place,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Report> {
+        if self.output.limits.engine != Engine::Spark {
+            return Err(
+                Kind::Usage.error("--emit-job writes a script of Spark: add --engine spark")
+            );
+        }
+        crate::emit_job(
+            stage,
+            options,
+            &self.dataset,
+            &self.parameters.values,
+            cancel,
+        )
+    }
+
     /// The options that the arguments name.
     ///
     /// # Errors

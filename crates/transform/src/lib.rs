@@ -78,6 +78,7 @@ mod frame_types;
 mod marks;
 pub mod memory;
 mod model;
+mod model_run;
 pub mod options;
 pub mod outline;
 pub mod preview;
@@ -87,6 +88,7 @@ pub mod reconciliation;
 pub mod report;
 mod run;
 pub mod scaffold;
+mod script;
 mod sink;
 mod stage;
 
@@ -96,4 +98,5 @@ pub use options::{
 };
 pub use report::{ModelReport, Report, TableReport};
 pub use run::{check, run, run_from_stage};
+pub use script::{adopt, emit_job};
 pub use storage::compress::Compression;

@@ -1,7 +1,6 @@
 //! One run, from the source to the published output.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,29 +10,24 @@ use database::{Cancel, Settings};
 use dataset::Model;
 use dataset::calendar::Date;
 use dataset::failure::{Failure, Kind};
-use storage::manifest;
 use storage::place::Place;
 use storage::publish::Staging;
 use values::text;
 
-use crate::check::left_out::Counted;
 use crate::checked::{self, Outcome};
 use crate::declared::{declared, with_checks_apart};
-use crate::engine::postgres::PostgresEngine;
+use crate::engine;
 use crate::engine::route::{self, Route};
 use crate::engine::spark::{self, SparkEngine};
-use crate::engine::{self, Job};
 use crate::extract::tables::{Read, Source};
 use crate::fault;
 use crate::model::projection::Needed;
-use crate::model::select::{Ready, Select};
+use crate::model::select::Select;
+use crate::model_run::{BeyondPolars, RunContext, RunsIn, single_file};
 use crate::options::{Engine, Options};
-use crate::preview::Preview;
-use crate::reconciliation::Reconciliation;
-use crate::report::{ModelReport, Report, TableReport};
-use crate::sink::manifest::Run;
-use crate::sink::postgres::{self, Target, WriteBack};
-use crate::sink::{Writer, accepted};
+use crate::report::Report;
+use crate::sink::accepted;
+use crate::sink::postgres::{self, Target};
 use crate::stage::layer::Layer;
 use crate::stage::{StagedTable, Table};
 
@@ -48,7 +42,7 @@ pub fn check(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The models, parsed, once they are checked.
-fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
+pub(crate) fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let selects = route::parse(options)?;
     route::check(&selects, options)?;
     options.check_files()?;
@@ -103,21 +97,6 @@ fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::
         beyond.push(error.downcast::<BeyondPolars>()?);
     }
 }
-
-/// Models that Polars took and could not end, and why: that Postgres can is not excluded.
-#[derive(Debug)]
-struct BeyondPolars {
-    models: Vec<String>,
-    why: anyhow::Error,
-}
-
-impl fmt::Display for BeyondPolars {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#}", self.why)
-    }
-}
-
-impl std::error::Error for BeyondPolars {}
 
 fn run_to_end(
     source: &Source<'_>,
@@ -269,15 +248,8 @@ fn run_to_end(
     })
 }
 
-/// Where a model runs, and with what.
-enum RunsIn<'a, 'o> {
-    Polars(Ready, Vec<(String, Table)>),
-    Postgres(&'a PostgresEngine),
-    Spark(&'a mut SparkEngine<'o>, Ready, &'a [StagedTable]),
-}
-
 /// The tables that lie on disk.
-fn staged(tables: &[(String, Table)]) -> Vec<StagedTable> {
+pub(crate) fn staged(tables: &[(String, Table)]) -> Vec<StagedTable> {
     let staged = tables.iter().filter_map(|(_, table)| match table {
         Table::Staged(staged) => Some(staged.clone()),
         Table::Frame(_) => None,
@@ -285,209 +257,8 @@ fn staged(tables: &[(String, Table)]) -> Vec<StagedTable> {
     staged.collect()
 }
 
-/// What the models of one run share.
-struct RunContext<'a> {
-    run: &'a str,
-    snapshot: &'a str,
-    options: &'a Options,
-    table_reports: &'a [TableReport],
-    staging: &'a Staging,
-    /// Whether what Polars cannot end is left to a scratch database.
-    may_run_again: bool,
-    cancel: &'a Cancel,
-}
-
-impl RunContext<'_> {
-    /// Runs a model, writes its output into the staging folder and reconciles it; of a model that checks another, the rows are
-    /// looked at alone. What came of the checks of the output is added to those that were made of it before.
-    fn stage(
-        &self,
-        select: &Select<'_>,
-        engine: RunsIn<'_, '_>,
-        write_back: Option<&mut WriteBack<'_>>,
-        outcomes: &mut Vec<Outcome>,
-    ) -> anyhow::Result<Option<ModelReport>> {
-        self.cancel.check()?;
-        let model = select.model;
-        let began = Instant::now();
-        match &model.checked_model {
-            None => tracing::info!(model = model.name, "joining"),
-            Some(of) => tracing::info!(model = of, "checking that {} gives no row", model.file),
-        }
-        let partition_by = self.options.layout.partition_by(model);
-        let single_file = single_file(self.options, model);
-        let target = self.staging.output(&model.name, single_file.as_deref());
-        let job = Job {
-            select,
-            dataset: &self.options.dataset,
-            memory_bytes: self.options.memory_bytes,
-            partition_by,
-            scratch: match self.options.engine {
-                Engine::Spark => self.staging.scratch("spark").join(&model.name),
-                _ => self.staging.scratch("ranges"),
-            },
-            cancel: self.cancel,
-        };
-        let mut join_seconds = 0.0;
-        let writer = |expected_rows| {
-            join_seconds = began.elapsed().as_secs_f64();
-            self.writer(model, &target, write_back, expected_rows)
-        };
-        let (name, (written, counted)) = match engine {
-            RunsIn::Polars(ready, tables) => {
-                let run = engine::run(job, &ready, tables, writer);
-                (Engine::Polars, run.map_err(|why| self.beyond(model, why))?)
-            }
-            RunsIn::Postgres(postgres) => (Engine::Postgres, postgres.run(job, writer)?),
-            RunsIn::Spark(spark, ready, tables) => {
-                (Engine::Spark, spark.run(&job, &ready, tables, &target)?)
-            }
-        };
-        outcomes.extend(written.checks);
-        if model.checked_model.is_some() {
-            return Ok(None);
-        }
-        let write_seconds = began.elapsed().as_secs_f64() - join_seconds;
-        let reconciliation = match (&model.driving, counted) {
-            (Some(driving), Some(Counted { read, left_out })) => {
-                let (rows, sums) = (written.rows, &written.sums);
-                Some(Reconciliation::of(
-                    model, driving, read, left_out, rows, sums,
-                )?)
-            }
-            _ => None,
-        };
-
-        let header = Run {
-            run: self.run,
-            extrato: env!("CARGO_PKG_VERSION"),
-            dataset: &self.options.dataset.name,
-            model: &model.name,
-            format: self.options.format,
-            dialect: Some(&self.options.dialect).filter(|dialect| !dialect.is_default()),
-            compression: self.options.compression,
-            parameters: self
-                .options
-                .dataset
-                .parameters()
-                .into_iter()
-                .map(|(name, of)| (name, of.value.as_str()))
-                .collect(),
-            snapshot: self.snapshot,
-            tables: self.table_reports,
-            columns: model
-                .visible_columns()
-                .map(|(name, kind)| (name.as_str(), kind.to_string()))
-                .collect(),
-            partition_by: partition_by.unwrap_or_default(),
-            file_name: self.options.layout.file_name(),
-            rows: written.rows,
-            files: written.files.len() as u64,
-            bytes: written.bytes,
-            sums: written_sums(model, reconciliation.as_ref()),
-            reconciliation: reconciliation.as_ref(),
-            checks: outcomes.iter().map(|outcome| &outcome.checked).collect(),
-        };
-        match &single_file {
-            None => manifest::complete(&target, &header, &written.files)?,
-            Some(file) => {
-                let beside = target.beside(&manifest::beside(file));
-                manifest::write(&beside, &header, &written.files)?;
-            }
-        }
-        tracing::info!(
-            model = model.name,
-            rows = written.rows,
-            files = written.files.len(),
-            "written"
-        );
-        let preview = match self.options.preview_rows {
-            0 => None,
-            _ => {
-                let folder = match &single_file {
-                    None => target.clone(),
-                    Some(_) => target.above(),
-                };
-                Some(Preview::read(self.options, model, &folder, &written.files)?)
-            }
-        };
-        let schema = self.options.to_postgres.as_ref();
-        let checks = outcomes.iter().map(|outcome| outcome.checked.clone());
-        Ok(Some(ModelReport {
-            model: model.name.clone(),
-            engine: name,
-            rows: written.rows,
-            files: written.files.len() as u64,
-            bytes: written.bytes,
-            join_seconds,
-            write_seconds,
-            path: target,
-            table: schema.map(|schema| format!("{schema}.{}", model.name)),
-            preview,
-            reconciliation,
-            checks: checks.collect(),
-        }))
-    }
-
-    fn beyond(&self, model: &Model, why: anyhow::Error) -> anyhow::Error {
-        if !self.may_run_again || Failure::kind_of(&why) != Some(Kind::Refused) {
-            return why;
-        }
-        let models = vec![model.name.clone()];
-        anyhow::Error::new(BeyondPolars { models, why })
-    }
-
-    fn writer<'m>(
-        &'m self,
-        model: &'m Model,
-        target: &Place,
-        write_back: Option<&'m mut WriteBack<'_>>,
-        expected_rows: usize,
-    ) -> anyhow::Result<Writer<'m>> {
-        let is_written = model.checked_model.is_none();
-        let write_back = write_back.filter(|_| is_written);
-        let table = write_back.map(|write_back| write_back.table(model));
-        Writer::new(
-            model,
-            self.options,
-            target,
-            table.transpose()?,
-            expected_rows,
-            &self.staging.scratch("checks"),
-            self.cancel,
-        )
-    }
-
-    fn publish(&self, model: &Model) -> anyhow::Result<Place> {
-        let single_file = single_file(self.options, model);
-        self.staging.publish(&model.name, single_file.as_deref())
-    }
-}
-
-/// The sums of what was written, by output column; those of hidden columns are in no file.
-fn written_sums<'a>(
-    model: &'a Model,
-    reconciliation: Option<&Reconciliation>,
-) -> BTreeMap<&'a str, String> {
-    let sums = model.driving.iter().flat_map(|driving| &driving.sums);
-    sums.filter(|(_, output)| !model.hidden.contains(output))
-        .filter_map(|(column, output)| {
-            let amount = reconciliation?.written.sums.get(column)?;
-            Some((output.as_str(), amount.to_string()))
-        })
-        .collect()
-}
-
-/// The name of a model's file, if its output is no folder.
-fn single_file(options: &Options, model: &Model) -> Option<String> {
-    match options.layout.partition_by(model) {
-        Some(_) => None,
-        None => Some(format!("{}.{}", model.name, options.extension())),
-    }
-}
-
 /// `20260131T235959Z-` and the process's id: no two runs on one machine share it.
-fn run_id() -> String {
+pub(crate) fn run_id() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs() as i64);

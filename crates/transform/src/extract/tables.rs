@@ -406,7 +406,8 @@ fn ready(
     Ok(models)
 }
 
-fn read_layer(
+/// Reads the tables of a raw layer with the columns that the models need, and fills `postgres` with what that needs.
+pub(crate) fn read_layer(
     layer: &Layer,
     options: &Options,
     needed: Needed<'_>,

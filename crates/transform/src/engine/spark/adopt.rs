@@ -1,4 +1,5 @@
-//! Files that Spark wrote become files of a run: each is moved to where Polars would have written it, read, counted and summed.
+//! Files that Spark wrote become files of a run: each gets the name under which Polars would have written it, and is read,
+//! counted and summed.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -41,10 +42,10 @@ struct Found {
 }
 
 impl Output<'_> {
-    /// Moves what lies in the folder `written` to `target`, which is a folder if the output is partitioned, else a file.
+    /// Puts what lies in the folder `written` at `target`, which is a folder if the output is partitioned, else a file.
     ///
     /// # Errors
-    /// [`Kind::Check`] if something else lies there than one run of Spark writes; [`Kind::Output`] if a file cannot be moved.
+    /// [`Kind::Check`] if something else lies there than one run of Spark writes; [`Kind::Output`] if a file cannot be put there.
     pub(crate) fn adopt(&self, written: &Path, target: &Path) -> anyhow::Result<Written> {
         let mut found = self.found(written)?;
         self.sort(&mut found);
@@ -66,7 +67,7 @@ impl Output<'_> {
                     format!("cannot create {}", above.display())
                 })?;
             }
-            moved(&from, &to)?;
+            placed(&from, &to)?;
             let (entry, sums) = read(
                 Place::Disk(to),
                 file.to.clone(),
@@ -206,15 +207,13 @@ impl Output<'_> {
     }
 }
 
-/// Moves a file, also onto another disk.
-fn moved(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let cannot = || format!("cannot move {} to {}", from.display(), to.display());
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-            fs::copy(from, to).map(drop).or_fail(Kind::Output, cannot)
-        }
-        moved => moved.or_fail(Kind::Output, cannot),
-    }
+/// Puts a file in its place and leaves it where it was, since the run may still fail: a second name for it, where both places are
+/// on one disk that has such names.
+fn placed(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let linked = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop));
+    linked.or_fail(Kind::Output, || {
+        format!("cannot put {} at {}", from.display(), to.display())
+    })
 }
 
 /// The order of two values as they stand in the names of folders.

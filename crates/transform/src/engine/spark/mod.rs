@@ -12,12 +12,14 @@ mod client;
 pub(crate) mod job;
 pub(crate) mod sql;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use database::Cancel;
-use dataset::TableSchema;
 use dataset::failure::Kind;
+use dataset::{Model, TableSchema};
+use serde::{Deserialize, Serialize};
 use storage::place::Place;
 
 use super::job::Job as Asked;
@@ -159,7 +161,6 @@ impl<'a> SparkEngine<'a> {
         tables: &[StagedTable],
         target: &Place,
     ) -> anyhow::Result<(Written, Option<Counted>)> {
-        let target = target.path().context("a folder on this machine")?;
         let written = Folders::of(&asked.scratch);
         let model = asked.select.model;
         let writes = writes(asked, ready, tables, self.options, &written, self.paths())?;
@@ -167,7 +168,8 @@ impl<'a> SparkEngine<'a> {
             let run = self.client.write(write, model);
             run.map_err(|error| sql::cannot(model, &error))?;
         }
-        adopted(asked, tables, self.options, &written, target)
+        let driven = Driven::of(model, tables);
+        adopted(asked, self.options, &written, driven.as_ref(), target)
     }
 }
 
@@ -222,11 +224,12 @@ pub(crate) fn writes(
 /// [`Kind::Check`] if it is not what it was asked for.
 pub(crate) fn adopted(
     asked: &Asked<'_>,
-    tables: &[StagedTable],
     options: &Options,
     folders: &Folders,
-    target: &Path,
+    driven: Option<&Driven>,
+    target: &Place,
 ) -> anyhow::Result<(Written, Option<Counted>)> {
+    let target = target.path().context("a folder on this machine")?;
     let model = asked.select.model;
     let form = Form::of(options, model);
     let output = Output {
@@ -237,21 +240,41 @@ pub(crate) fn adopted(
         cancel: asked.cancel,
     };
     let written = output.adopt(&folders.output, target)?;
-    let Some(driving) = &model.driving else {
+    let (Some(driving), Some(driven)) = (&model.driving, driven) else {
         return Ok((written, None));
     };
-    let driven = tables
-        .iter()
-        .find(|table| table.schema.name == driving.table);
-    let scale = |column: &str| sql::scale(driven.map(|table| &table.schema), column);
+    let scale = |column: &str| driven.scales.get(column).copied().unwrap_or_default();
     let counted = adopt::counted(&folders.counts, driving, scale)?;
     // The layer knows how many rows it has, whoever reads it.
-    let rows = driven.map_or(0, StagedTable::rows);
-    if counted.read.rows != rows {
+    if counted.read.rows != driven.rows {
         return Err(Kind::Check.error(format!(
             "{} rows of `{}` were read, but Spark found {}: it does not see the same files",
-            rows, driving.table, counted.read.rows
+            driven.rows, driving.table, counted.read.rows
         )));
     }
     Ok((written, Some(counted)))
+}
+
+/// What is known of a model's driving table without Spark.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Driven {
+    /// How many rows it has.
+    rows: u64,
+    /// The digits after the point of the columns that are summed.
+    scales: BTreeMap<String, u8>,
+}
+
+impl Driven {
+    /// The driving table of a model among those that were read; none if the model declares none.
+    pub(crate) fn of(model: &Model, tables: &[StagedTable]) -> Option<Self> {
+        let driving = model.driving.as_ref()?;
+        let table = tables
+            .iter()
+            .find(|table| table.schema.name == driving.table)?;
+        let scale = |column: &String| (column.clone(), sql::scale(Some(&table.schema), column));
+        Some(Self {
+            rows: table.rows(),
+            scales: driving.sums.keys().map(scale).collect(),
+        })
+    }
 }

@@ -115,8 +115,22 @@ impl Source<'_> {
                      this model with --engine polars"
                 ))
             })?;
-            written.push(format!("{value} AS {}", quoted(name)));
+            written.push((name, value));
         }
+        if let ([(name, only)], Format::Csv) = (written.as_mut_slice(), format) {
+            // Spark leaves a line out that is empty.
+            *only = checked(
+                &format!("{only} IS NULL"),
+                &format!(
+                    "`{name}` is the only column and NULL in a row, which CSV of Spark has no line for: write Parquet, or one more column"
+                ),
+                only,
+            );
+        }
+        let written = written.into_iter();
+        let mut written: Vec<_> = written
+            .map(|(name, value)| format!("{value} AS {}", quoted(name)))
+            .collect();
         let partition_by: Vec<_> = (0..names.len())
             .map(|number| format!("{PARTITION}{number}"))
             .collect();
