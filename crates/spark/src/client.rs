@@ -6,8 +6,8 @@ use prost::Message;
 use rand::RngExt;
 use tokio::time::{sleep, timeout};
 
-use crate::remote::Remote;
 use crate::channel::{Answers, Channel};
+use crate::remote::Remote;
 use crate::status::{DEADLINE_EXCEEDED, INTERNAL, Status};
 use crate::wire::{Caller, User};
 

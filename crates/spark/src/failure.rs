@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dataset::failure::Kind;
 
-use crate::remote::Remote;
 use crate::client::Client;
+use crate::remote::Remote;
 use crate::status::{
     DEADLINE_EXCEEDED, INVALID_ARGUMENT, PERMISSION_DENIED, Status, UNAUTHENTICATED, UNAVAILABLE,
     UNIMPLEMENTED,

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 
 use crate::client::{Client, Retries, uuid};
-use crate::status::Status;
+use crate::status::{DEADLINE_EXCEEDED, Status, UNAVAILABLE};
 use crate::wire::{
     Command, CommandKind, Empty, ExecutePlan, Executed, ExecutedKind, ExecutionProgress,
     INTERRUPT_OPERATION, Interrupt, Plan, ReattachExecute, ReattachOptions, ReleaseExecute,
@@ -17,6 +18,8 @@ use crate::wire::{
 
 /// How long the server may take to be told that an execution is to end, or has been seen to its end.
 const NOTICE: Duration = Duration::from_secs(10);
+/// How long an execution without tasks is left to begin with them before it is told to end.
+const BEGINNING: Duration = Duration::from_secs(5);
 /// How long an execution that was told to end may take to do so.
 const ENDING: Duration = Duration::from_secs(30);
 
@@ -38,6 +41,8 @@ pub(crate) struct Operation {
     /// Whether the server has it.
     started: bool,
     last_response_id: Option<String>,
+    /// Whether the server has begun with tasks of it.
+    has_tasks: bool,
 }
 
 impl Operation {
@@ -48,6 +53,7 @@ impl Operation {
             command,
             started: false,
             last_response_id: None,
+            has_tasks: false,
         }
     }
 
@@ -69,7 +75,7 @@ impl Operation {
                 // More is to come, on another stream. One without any answer is no way to wait for it at once.
                 Ok(false) if self.last_response_id != seen => {}
                 Ok(false) => {
-                    let quiet = Status::new(crate::status::UNAVAILABLE, "answers without an end");
+                    let quiet = Status::new(UNAVAILABLE, "answers without an end");
                     retries.wait_after(quiet).await?;
                 }
                 Err(status) if status.is("INVALID_HANDLE.OPERATION_ALREADY_EXISTS") => {
@@ -100,16 +106,30 @@ impl Operation {
     /// # Errors
     /// If the server cannot be told, or doesn't say within half a minute that it has ended.
     pub(crate) async fn interrupt(&mut self, client: &mut Client) -> Result<(), Status> {
+        // The connection may be what the user lost patience with.
+        client.disconnect();
+        self.started = true;
+        // Spark says that it has ended what is being planned, and then begins with its tasks nevertheless.
+        if !self.has_tasks {
+            let begun = Notify::new();
+            let mut on_progress = |progress: Progress| {
+                if progress.tasks > 0 {
+                    begun.notify_one();
+                }
+            };
+            tokio::select! {
+                _ = self.follow(client, &mut on_progress) => {}
+                () = begun.notified() => {}
+                () = sleep(BEGINNING) => {}
+            }
+        }
         let interrupt = Interrupt {
             kind: INTERRUPT_OPERATION,
             operation_id: Some(self.id.clone()),
         };
-        // The connection may be what the user lost patience with.
-        client.disconnect();
         client
             .ask_within::<Empty>(NOTICE, "Interrupt", &interrupt)
             .await?;
-        self.started = true;
         let ending = async {
             loop {
                 match self.follow(client, &mut |_| {}).await {
@@ -122,7 +142,7 @@ impl Operation {
         };
         let ended = timeout(ENDING, ending).await.unwrap_or_else(|_| {
             let message = format!("it goes on {} s later", ENDING.as_secs());
-            Err(Status::new(crate::status::DEADLINE_EXCEEDED, message))
+            Err(Status::new(DEADLINE_EXCEEDED, message))
         });
         self.release(client).await;
         ended
@@ -147,7 +167,11 @@ impl Operation {
             self.last_response_id = Some(answer.response_id);
             match answer.kind {
                 Some(ExecutedKind::Complete(_)) => return Ok(true),
-                Some(ExecutedKind::Progress(progress)) => on_progress(progress.into()),
+                Some(ExecutedKind::Progress(progress)) => {
+                    let progress = Progress::from(progress);
+                    self.has_tasks |= progress.tasks > 0;
+                    on_progress(progress);
+                }
                 None => {}
             }
         }

@@ -9,10 +9,10 @@ use dataset::failure::Kind;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
-use crate::remote::Remote;
 use crate::client::Client;
 use crate::failure::{self, Doing};
 use crate::operation::{Operation, Progress};
+use crate::remote::Remote;
 use crate::status::Status;
 use crate::wire::{
     AskVersion, CommandKind, Config, ConfigOperation, CreateView, DataSource, Empty, OVERWRITE,
