@@ -3,10 +3,11 @@
 //! An execution has a name of our own and lives on the server: where the stream of its answers breaks, or the server or a proxy
 //! ends it early, another stream takes up after the last answer that came. Only the answer `ResultComplete` is an end.
 
+use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::client::{Client, Retries, uuid};
 use crate::status::{DEADLINE_EXCEEDED, Status, UNAVAILABLE};
@@ -18,8 +19,9 @@ use crate::wire::{
 
 /// How long the server may take to be told that an execution is to end, or has been seen to its end.
 const NOTICE: Duration = Duration::from_secs(10);
-/// How long an execution without tasks is left to begin with them before it is told to end.
-const BEGINNING: Duration = Duration::from_secs(5);
+/// How long a server may take to say how far it is, and how often it may say that it has not begun, before it is told to end.
+const BEGINNING: Duration = Duration::from_secs(3);
+const BEGINNING_TRIES: u32 = 7;
 /// How long an execution that was told to end may take to do so.
 const ENDING: Duration = Duration::from_secs(30);
 
@@ -109,19 +111,8 @@ impl Operation {
         // The connection may be what the user lost patience with.
         client.disconnect();
         self.started = true;
-        // Spark says that it has ended what is being planned, and then begins with its tasks nevertheless.
         if !self.has_tasks {
-            let begun = Notify::new();
-            let mut on_progress = |progress: Progress| {
-                if progress.tasks > 0 {
-                    begun.notify_one();
-                }
-            };
-            tokio::select! {
-                _ = self.follow(client, &mut on_progress) => {}
-                () = begun.notified() => {}
-                () = sleep(BEGINNING) => {}
-            }
+            self.let_begin(client).await;
         }
         let interrupt = Interrupt {
             kind: INTERRUPT_OPERATION,
@@ -146,6 +137,21 @@ impl Operation {
         });
         self.release(client).await;
         ended
+    }
+
+    /// Waits, for a while, until an execution that is still being planned has tasks, or ends. Spark says of one that is planned that
+    /// it has ended it, and then begins with its tasks nevertheless.
+    async fn let_begin(&mut self, client: &mut Client) {
+        let tasks = Cell::new(None);
+        let mut on_progress = |progress: Progress| tasks.set(Some(progress.tasks));
+        let mut following = pin!(self.follow(client, &mut on_progress));
+        for _ in 0..BEGINNING_TRIES {
+            let ended = timeout(BEGINNING, &mut following).await.is_ok();
+            // Some servers say nothing about tasks.
+            if ended || tasks.take() != Some(0) {
+                return;
+            }
+        }
     }
 
     /// Follows one stream of answers to its end; says whether that is the end of all.
