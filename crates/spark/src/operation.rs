@@ -3,12 +3,14 @@
 //! An execution has a name of our own and lives on the server: where the stream of its answers breaks, or the server or a proxy
 //! ends it early, another stream takes up after the last answer that came. Only the answer `ResultComplete` is an end.
 
+use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::client::{Client, Retries, uuid};
-use crate::status::Status;
+use crate::status::{DEADLINE_EXCEEDED, Status, UNAVAILABLE};
 use crate::wire::{
     Command, CommandKind, Empty, ExecutePlan, Executed, ExecutedKind, ExecutionProgress,
     INTERRUPT_OPERATION, Interrupt, Plan, ReattachExecute, ReattachOptions, ReleaseExecute,
@@ -17,6 +19,9 @@ use crate::wire::{
 
 /// How long the server may take to be told that an execution is to end, or has been seen to its end.
 const NOTICE: Duration = Duration::from_secs(10);
+/// How long a server may take to say how far it is, and how often it may say that it has not begun, before it is told to end.
+const BEGINNING: Duration = Duration::from_secs(3);
+const BEGINNING_TRIES: u32 = 7;
 /// How long an execution that was told to end may take to do so.
 const ENDING: Duration = Duration::from_secs(30);
 
@@ -38,6 +43,8 @@ pub(crate) struct Operation {
     /// Whether the server has it.
     started: bool,
     last_response_id: Option<String>,
+    /// Whether the server has begun with tasks of it.
+    has_tasks: bool,
 }
 
 impl Operation {
@@ -48,6 +55,7 @@ impl Operation {
             command,
             started: false,
             last_response_id: None,
+            has_tasks: false,
         }
     }
 
@@ -69,7 +77,7 @@ impl Operation {
                 // More is to come, on another stream. One without any answer is no way to wait for it at once.
                 Ok(false) if self.last_response_id != seen => {}
                 Ok(false) => {
-                    let quiet = Status::new(crate::status::UNAVAILABLE, "answers without an end");
+                    let quiet = Status::new(UNAVAILABLE, "answers without an end");
                     retries.wait_after(quiet).await?;
                 }
                 Err(status) if status.is("INVALID_HANDLE.OPERATION_ALREADY_EXISTS") => {
@@ -100,16 +108,19 @@ impl Operation {
     /// # Errors
     /// If the server cannot be told, or doesn't say within half a minute that it has ended.
     pub(crate) async fn interrupt(&mut self, client: &mut Client) -> Result<(), Status> {
+        // The connection may be what the user lost patience with.
+        client.disconnect();
+        self.started = true;
+        if !self.has_tasks {
+            self.let_begin(client).await;
+        }
         let interrupt = Interrupt {
             kind: INTERRUPT_OPERATION,
             operation_id: Some(self.id.clone()),
         };
-        // The connection may be what the user lost patience with.
-        client.disconnect();
         client
             .ask_within::<Empty>(NOTICE, "Interrupt", &interrupt)
             .await?;
-        self.started = true;
         let ending = async {
             loop {
                 match self.follow(client, &mut |_| {}).await {
@@ -122,10 +133,25 @@ impl Operation {
         };
         let ended = timeout(ENDING, ending).await.unwrap_or_else(|_| {
             let message = format!("it goes on {} s later", ENDING.as_secs());
-            Err(Status::new(crate::status::DEADLINE_EXCEEDED, message))
+            Err(Status::new(DEADLINE_EXCEEDED, message))
         });
         self.release(client).await;
         ended
+    }
+
+    /// Waits, for a while, until an execution that is still being planned has tasks, or ends. Spark says of one that is planned that
+    /// it has ended it, and then begins with its tasks nevertheless.
+    async fn let_begin(&mut self, client: &mut Client) {
+        let tasks = Cell::new(None);
+        let mut on_progress = |progress: Progress| tasks.set(Some(progress.tasks));
+        let mut following = pin!(self.follow(client, &mut on_progress));
+        for _ in 0..BEGINNING_TRIES {
+            let ended = timeout(BEGINNING, &mut following).await.is_ok();
+            // Some servers say nothing about tasks.
+            if ended || tasks.take() != Some(0) {
+                return;
+            }
+        }
     }
 
     /// Follows one stream of answers to its end; says whether that is the end of all.
@@ -147,7 +173,11 @@ impl Operation {
             self.last_response_id = Some(answer.response_id);
             match answer.kind {
                 Some(ExecutedKind::Complete(_)) => return Ok(true),
-                Some(ExecutedKind::Progress(progress)) => on_progress(progress.into()),
+                Some(ExecutedKind::Progress(progress)) => {
+                    let progress = Progress::from(progress);
+                    self.has_tasks |= progress.tasks > 0;
+                    on_progress(progress);
+                }
                 None => {}
             }
         }

@@ -1,8 +1,9 @@
 //! A private database per test, on a real server that one test run shares; and what tests of several crates ask and make.
 //!
 //! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
-//! any that can be held or cut; [`Bucket`] is a bucket of a test's own, [`Faulty`] what spoils its answers. [`on_terminal`] runs a program on a terminal. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows
-//! at any scale, for comparisons too.
+//! any that can be held or cut; [`Bucket`] is a bucket of a test's own, [`Faulty`] what spoils its answers; [`Spark`] and [`Sail`]
+//! are servers of Spark Connect, [`Tunnel`] what cuts connections to one. [`on_terminal`] runs a program on a terminal. [`model()`]
+//! and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows at any scale, for comparisons too.
 
 mod bucket;
 mod database;
@@ -12,6 +13,7 @@ mod pooler;
 mod query;
 mod role;
 mod server;
+mod spark;
 mod terminal;
 pub mod tpch;
 mod wire;
@@ -24,5 +26,6 @@ pub use pooler::Pooler;
 pub use query::{csv_of, value, wait_until};
 pub use role::Role;
 pub use server::Server;
+pub use spark::{Sail, Spark, Tunnel};
 pub use terminal::{OnTerminal, on_terminal};
 pub use wire::Wire;

@@ -1,0 +1,6 @@
+//! Tests against real servers, and of addresses.
+
+mod remote;
+mod sail;
+mod spark;
+mod work;
