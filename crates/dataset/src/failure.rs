@@ -4,8 +4,11 @@
 use std::error::Error;
 use std::fmt::Display;
 
+use serde::Serialize;
+
 /// What kind of thing went wrong, and so with which code the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A fault of the program itself.
     Internal,

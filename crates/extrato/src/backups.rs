@@ -1,5 +1,7 @@
 //! `extrato backup` with `verify` and `list`, and `extrato restore`.
 
+use std::collections::BTreeMap;
+
 use backup::cli::{BackupArgs, BackupCommand, NewBackupArgs, RestoreArgs, VerifyArgs};
 use database::{Cancel, Environment};
 
@@ -19,7 +21,8 @@ pub(crate) fn backup(
         Some(BackupCommand::Verify(arguments)) => verify(arguments, environment, terminal, cancel),
         Some(BackupCommand::List(arguments)) => {
             let listed = backup::list(&arguments.path, cancel)?;
-            terminal.answer(&listed, || summary::of_backups(&listed))
+            let value = BTreeMap::from([("backups", &listed)]);
+            terminal.answer(&value, || summary::of_backups(&listed))
         }
     }
 }
@@ -33,8 +36,9 @@ fn make(
     let options = arguments.options(environment)?;
     let (settings, server) = job::settings(&arguments.connection, environment)?;
     let report = backup::backup(&settings, &options, cancel)?;
-    terminal.result(&report, || {
-        summary::of_backup(&report, terminal.around(server))
+    let around = terminal.around(server);
+    terminal.result(&around.with(&report), || {
+        summary::of_backup(&report, around)
     })
 }
 
@@ -55,8 +59,9 @@ fn verify(
             (backup::verify(path, &keys, database, cancel)?, server)
         }
     };
-    terminal.result(&report, || {
-        summary::of_backup_verified(&report, terminal.around(server))
+    let around = terminal.around(server);
+    terminal.result(&around.with(&report), || {
+        summary::of_backup_verified(&report, around)
     })
 }
 
@@ -70,7 +75,8 @@ pub(crate) fn restore(
     let options = arguments.options(environment)?;
     let (settings, server) = job::settings(&arguments.connection, environment)?;
     let report = backup::restore(&settings, &options, cancel)?;
-    terminal.result(&report, || {
-        summary::of_restore(&report, terminal.around(server))
+    let around = terminal.around(server);
+    terminal.result(&around.with(&report), || {
+        summary::of_restore(&report, around)
     })
 }

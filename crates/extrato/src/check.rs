@@ -1,5 +1,7 @@
 //! `extrato check`: whether a dataset can be run, and what its models give and read.
 
+use std::collections::BTreeMap;
+
 use database::{Cancel, ConnectionArgs, Environment, Settings};
 use dataset::Dataset;
 use dataset::failure::{Failure, Kind};
@@ -14,7 +16,7 @@ Examples:
   extrato check --dataset shop/                        one of your own
   extrato check --dataset shop/ --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
                                                        … over these tables
-  extrato check --dataset sales --json | jq -r '.[].model'";
+  extrato check --dataset sales --json | jq -r '.models[].model'";
 
 /// Check a dataset, and tell what its models give, what they read, and what runs them
 ///
@@ -68,8 +70,10 @@ pub(crate) fn run(
             }
         });
     }
-    terminal.answer(&models, || text(&models))?;
-    all(problems)
+    let result = all(problems);
+    let value = BTreeMap::from([("models", &models)]);
+    terminal.answer_of(&value, || text(&models), result.as_ref().err())?;
+    result
 }
 
 /// Describes the models of a dataset over the tables of a database, and collects what is wrong with either.

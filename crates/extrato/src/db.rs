@@ -10,7 +10,8 @@ use database::embedded::{Embedded, Status, scratch};
 use dataset::failure::{Kind, OrFail};
 use serde_json::json;
 
-use crate::terminal::{Terminal, print};
+use crate::stdout::print;
+use crate::terminal::Terminal;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use dataset::failure::Kind;
 use report::diagram::{Format, drawn};
 use transform::outline;
 
-use crate::terminal;
+use crate::stdout;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -67,7 +67,7 @@ pub(crate) fn run(
     let format = arguments.format.unwrap_or(of_end(&arguments.out));
     let text = drawn(&tables, &dataset.name, format);
     if arguments.out.as_os_str() == STANDARD_OUTPUT {
-        return terminal::print(text.trim_end());
+        return stdout::print(text.trim_end());
     }
     storage::replace(&arguments.out, text)
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use transform::scaffold::{self, Scaffold, Wanted};
 
 use crate::job;
+use crate::stdout::print;
 use crate::terminal::Terminal;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -83,7 +84,11 @@ pub(crate) fn run(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let Some(folder) = arguments.folder.as_ref().filter(|_| !arguments.describe) else {
-        return terminal.answer(&reference::json_schema(), reference::reference);
+        // A document, and no summary.
+        return match terminal.programs.stdout {
+            true => print(schema_text()?.trim_end()),
+            false => print(&reference::reference()),
+        };
     };
     let path = folder.join("dataset.toml");
     if path.exists() && !arguments.update {

@@ -1,5 +1,6 @@
 //! `generate`, `load`, `transform` and `verify`: the library does the work, on the database that is named or the embedded one.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use database::embedded::{Embedded, Status};
@@ -42,7 +43,7 @@ pub(crate) fn generate(
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
     if arguments.describe {
-        return crate::terminal::print(&generator::describe(&options, cancel)?);
+        return crate::stdout::print(&generator::describe(&options, cancel)?);
     }
     let (report, server) = match &arguments.to {
         Some(folder) => {
@@ -124,7 +125,9 @@ pub(crate) fn verify(
             (verified, server)
         }
     };
-    terminal.result(&verified, || {
-        summary::of_verify(&verified, terminal.around(server))
+    let around = terminal.around(server);
+    let value = BTreeMap::from([("outputs", &verified)]);
+    terminal.result(&around.with(&value), || {
+        summary::of_verify(&verified, around)
     })
 }

@@ -1,5 +1,7 @@
 //! `extrato latest`: where the latest output lies, for scripts that hand it to other programs.
 
+use std::collections::BTreeMap;
+
 use database::Cancel;
 use storage::place::Place;
 use transform::check::verify;
@@ -12,7 +14,7 @@ Examples:
   extrato latest s3://lake/cards/movimento_flat --files
                                                        each file of it
   aws s3 sync \"$(extrato latest s3://lake/cards/movimento_flat)\" flat/
-  extrato latest s3://lake/cards --json | jq -r '.[].path'";
+  extrato latest s3://lake/cards --json | jq -r '.outputs[].path'";
 
 /// Print where the latest output of a model lies
 ///
@@ -35,7 +37,8 @@ pub(crate) fn run(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let latest = verify::latest(&arguments.path, cancel)?;
-    terminal.answer(&latest, || {
+    let value = BTreeMap::from([("outputs", &latest)]);
+    terminal.answer(&value, || {
         let lines: Vec<String> = match arguments.files {
             true => latest
                 .iter()

@@ -6,6 +6,7 @@ mod backups;
 mod check;
 mod db;
 mod diagram;
+mod ended;
 mod init;
 mod job;
 mod latest;
@@ -16,6 +17,7 @@ mod progress;
 mod query;
 mod report;
 mod service;
+mod stdout;
 mod summary;
 mod terminal;
 
@@ -40,6 +42,8 @@ Examples:
   extrato transform --single-file      one movimento_flat.csv from what it holds
   extrato backup --dataset cards       its tables as Avro files, with a proof of their contents
   extrato db psql                      look around in it
+  extrato verify --quiet --json-to run.json
+                                       how it ended, for a program that reads a file
   extrato query --table orders --url 'postgresql://ana@db.example/shop'
                                        rows of any other database
 
@@ -143,8 +147,9 @@ fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let environment = Environment::from_process();
     let terminal = Terminal::new(&cli.terminal, &environment);
-    let result = terminal
-        .cancel_on_signals()
+    let begun = terminal.programs.begin();
+    let result = begun
+        .and_then(|()| terminal.cancel_on_signals())
         .and_then(|cancel| match cli.command {
             Command::Pipeline(arguments) => {
                 pipeline::run(&arguments, &environment, &terminal, &cancel)
@@ -176,7 +181,7 @@ fn main() -> ExitCode {
             Command::Completions(arguments) => manual::completions(&arguments, self::command()),
             Command::Man(arguments) => manual::man(&arguments, self::command()),
         });
-    match result {
+    match terminal.programs.end(result) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let of_command = matches

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use clap_mangen::{Man, roff};
 use dataset::failure::{Kind, OrFail};
 
-use crate::terminal::print;
+use crate::stdout::print;
 
 pub(crate) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! `extrato query`: the rows of a SELECT, or of a table, of any database.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -196,7 +197,8 @@ fn explain(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let described = describe::describe_live(settings, options, cancel)?;
-    terminal.answer(&described, || check::text(&described))
+    let value = BTreeMap::from([("models", &described)]);
+    terminal.answer(&value, || check::text(&described))
 }
 
 impl QueryArgs {

@@ -1,12 +1,15 @@
 //! `serve` and `keys`: rows in over HTTP, and who may send them.
 
+use std::collections::BTreeMap;
+
 use api::cli::{KeysAction, KeysArgs, ServeArgs};
 use api::keys;
 use database::{Cancel, Environment};
 use serde_json::json;
 
 use crate::job::settings;
-use crate::terminal::{Terminal, print};
+use crate::stdout::print;
+use crate::terminal::Terminal;
 
 /// `extrato serve`
 pub(crate) fn serve(
@@ -40,7 +43,8 @@ pub(crate) fn keys(
         }
         _ => {
             let listed = keys::list(&settings, cancel)?;
-            terminal.answer(&listed, || {
+            let value = BTreeMap::from([("keys", &listed)]);
+            terminal.answer(&value, || {
                 let lines = listed.iter().map(|key| {
                     let state = match (&key.revoked, &key.expires) {
                         (Some(at), _) => format!("revoked {at}"),

@@ -1,6 +1,7 @@
 //! What the user sees: log lines and progress on standard error, results on standard output.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +18,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::around::{Around, Server};
+use crate::ended::Programs;
 use crate::progress::{Progress, Waited};
+use crate::stdout::print;
 
 /// Arguments that every command has.
 #[derive(Debug, clap::Args)]
@@ -31,9 +34,13 @@ pub(crate) struct TerminalArgs {
     #[arg(short, long, global = true)]
     quiet: bool,
 
-    /// Print the summary as JSON on standard output
+    /// Print the summary as JSON on standard output, in one line where that is no terminal; of a failure, what failed
     #[arg(long, global = true)]
     json: bool,
+
+    /// Write the same line to this file when the run ends, well or not
+    #[arg(long, global = true, value_name = "FILE")]
+    json_to: Option<PathBuf>,
 
     /// Print this help (in short with -h)
     #[arg(short, long, action = clap::ArgAction::Help, global = true)]
@@ -47,7 +54,7 @@ pub(crate) struct TerminalArgs {
 /// Standard output and standard error, set up as the arguments ask.
 pub(crate) struct Terminal {
     quiet: bool,
-    json: bool,
+    pub(crate) programs: Programs,
     width: Option<usize>,
     waited: Waited,
 }
@@ -89,7 +96,7 @@ impl Terminal {
             .init();
         Self {
             quiet: arguments.quiet,
-            json: arguments.json,
+            programs: Programs::new(arguments.json, arguments.json_to.clone()),
             width: width(environment),
             waited,
         }
@@ -138,10 +145,10 @@ impl Terminal {
         value: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> anyhow::Result<()> {
-        if self.quiet && !self.json {
-            return Ok(());
+        match self.quiet {
+            true => self.programs.tell(Some(value), None),
+            false => self.answer(value, text),
         }
-        self.answer(value, text)
     }
 
     /// Prints what the user asked to see, quiet or not: as JSON if that was asked for, else `text`.
@@ -150,10 +157,20 @@ impl Terminal {
         value: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> anyhow::Result<()> {
-        if self.json {
-            return print(&serde_json::to_string_pretty(value)?);
+        self.answer_of(value, text, None)
+    }
+
+    /// Prints what the user asked to see, as [`answer`](Self::answer) does, of a run that fails with this error.
+    pub(crate) fn answer_of(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+        error: Option<&anyhow::Error>,
+    ) -> anyhow::Result<()> {
+        if !self.programs.stdout {
+            print(&text())?;
         }
-        print(&text())
+        self.programs.tell(Some(value), error)
     }
 
     /// Prints an error of `command` with its causes, once, on standard error, as clap prints its own.
@@ -193,16 +210,6 @@ fn harmless(text: &str) -> String {
         }
     }
     shown
-}
-
-/// Prints to standard output; a reader that has gone (`| head`) is not an error.
-pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(error).context("writing to standard output")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Our own crates' events, and others' warnings.

@@ -32,6 +32,7 @@ Examples:
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
   extrato transform --out s3://lake/cards              a run of its own in a bucket, and a pointer to it
+  extrato transform --json-to run.json                 the summary in a file, and of a failure its exit code
   extrato transform --dataset sales --model orders_per_customer --show
                                                        one model, of the tables it needs; its first rows here too
   extrato transform --dataset hiring --parameter year=2020

@@ -71,7 +71,7 @@ fn what_fits_is_described_with_the_columns_that_are_read_there() {
             "SELECT c.name FROM sale AS s JOIN client AS c ON c.id = s.client_id",
         )],
     );
-    let described = world.done(&[&CHECK[..], &["--json"]].concat()).json();
+    let described = world.done(&[&CHECK[..], &["--json"]].concat()).json()["models"].take();
     let reads = serde_json::json!([
         { "table": "client", "columns": ["id", "name"] },
         { "table": "sale", "columns": ["client_id"] },
@@ -166,7 +166,7 @@ fn checks_that_cannot_be_are_told_without_a_row() {
     let part = "the check `SELECT id FROM m WHERE client = 1` of model `m`, line 2, column";
     exit_codes::check(&select.run(&CHECK), 2, &[part]);
     let good = model("unique = [\"id\"]").done(&[&CHECK[..], &["--json"]].concat());
-    assert_eq!(good.json()[0]["checks"][0], "unique: id");
+    assert_eq!(good.json()["models"][0]["checks"][0], "unique: id");
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn databases_that_anyone_knows_go_to_files_per_client_without_an_edit() {
         // Cell by cell what Postgres itself gives for the same SELECT.
         let verify = ["verify", "out", "--dataset", name, "--against-database"];
         let verified = world.done(&[&verify[..], &["--json"]].concat()).json();
-        let compared = verified[0]["database"]["rows"].as_u64();
+        let compared = verified["outputs"][0]["database"]["rows"].as_u64();
         assert_eq!(compared, Some(rows), "{name}");
     }
 }

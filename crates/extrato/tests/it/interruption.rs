@@ -10,7 +10,7 @@ use testkit::Pooler;
 
 use crate::program::{World, data_files, remains};
 
-fn start(mut command: Command) -> Child {
+pub(crate) fn start(mut command: Command) -> Child {
     command
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -18,7 +18,7 @@ fn start(mut command: Command) -> Child {
         .expect("the program starts")
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let killed = Command::new("kill")
         .args([name, &child.id().to_string()])
         .status()
@@ -122,7 +122,7 @@ fn ctrl_c_ends_with_6_and_nothing_half_published() {
 }
 
 /// Until a session of ours waits for a lock.
-fn wait_for_lock(world: &World) {
+pub(crate) fn wait_for_lock(world: &World) {
     let mut client = world.database.connect();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     for _ in 0..600 {

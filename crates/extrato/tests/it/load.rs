@@ -79,7 +79,7 @@ fn models(world: &World, dataset: &str, count: usize) {
             "--json",
         ];
         let verified = world.done(&verified).json();
-        assert_eq!(verified[0]["database"]["rows"], model["rows"]);
+        assert_eq!(verified["outputs"][0]["database"]["rows"], model["rows"]);
     }
 }
 

@@ -11,6 +11,7 @@ mod determinism;
 mod diagram;
 mod documents;
 mod embedded;
+mod ended;
 mod exit_codes;
 mod generate;
 mod init;

@@ -167,9 +167,12 @@ fn models_that_read_models_give_what_postgres_gives_in_both_engines() {
         &["check", "--dataset", "shop", "--json"],
     ));
     let offline = offline.json();
-    assert_eq!(offline[0]["reads_models"], serde_json::json!(["totals"]));
     assert_eq!(
-        offline[1]["reads_models"],
+        offline["models"][0]["reads_models"],
+        serde_json::json!(["totals"])
+    );
+    assert_eq!(
+        offline["models"][1]["reads_models"],
         serde_json::json!(["known"]),
         "its own WITH is no model"
     );

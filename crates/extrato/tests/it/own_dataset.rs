@@ -87,7 +87,7 @@ fn its_models_give_what_postgres_gives_in_every_format() {
                 "--json",
             ])
             .json();
-        let verified = verified.as_array().unwrap();
+        let verified = verified["outputs"].as_array().unwrap();
         assert_eq!(verified.len(), 2);
         let compared: u64 = verified
             .iter()
@@ -191,21 +191,24 @@ fn its_models_are_listed_without_a_database() {
         &["check", "--dataset", SAMPLE, "--json"],
     ))
     .json();
-    let names: Vec<_> = listed
+    let names: Vec<_> = listed["models"]
         .as_array()
         .unwrap()
         .iter()
         .map(|model| &model["model"])
         .collect();
     assert_eq!(names, ["loans_by_reader", "popular_books"]);
-    let sql = listed[1]["file"].as_str().unwrap();
+    let sql = listed["models"][1]["file"].as_str().unwrap();
     assert!(Path::new(sql).is_file(), "{sql}");
     let reads = serde_json::json!([
         { "table": "book", "columns": ["isbn", "title"] },
         { "table": "loan", "columns": ["isbn", "lent_at", "fee"] },
     ]);
-    assert_eq!(listed[1]["reads"], reads);
-    assert_eq!(listed[0]["partition_by"], serde_json::json!(["reader_id"]));
+    assert_eq!(listed["models"][1]["reads"], reads);
+    assert_eq!(
+        listed["models"][0]["partition_by"],
+        serde_json::json!(["reader_id"])
+    );
     let all = finish(&mut bare_command(folder.path(), &["check"]));
     for name in [
         "movimento_flat, dataset cards",

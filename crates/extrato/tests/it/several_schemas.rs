@@ -221,7 +221,7 @@ fn a_dataset_of_several_schemas_runs_is_kept_checked_and_verified() {
     let mut client = world.database.connect();
     client.batch_execute("SET search_path = sales").unwrap();
     let checked = world.done(&["check", "--dataset", "all", "--json"]).json();
-    assert_eq!(checked[0]["reads"][2]["table"], "archive.orders");
+    assert_eq!(checked["models"][0]["reads"][2]["table"], "archive.orders");
     let expected: Vec<String> = MODELS[1..]
         .iter()
         .map(|(_, sql)| csv_of(&mut client, &format!("{sql} ORDER BY 1")))

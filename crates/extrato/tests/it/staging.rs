@@ -67,7 +67,10 @@ fn what_is_kept_is_used_again_without_a_database() {
     let verified = world
         .done(&["verify", "data/lake/raw/cards", "--json"])
         .json();
-    assert!(verified[0]["rows"].as_u64() > Some(10_000), "{verified}");
+    assert!(
+        verified["outputs"][0]["rows"].as_u64() > Some(10_000),
+        "{verified}"
+    );
     // Neither a connection nor an embedded server.
     let report = finish(&mut bare_command(
         world.folder.path(),

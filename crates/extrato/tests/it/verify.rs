@@ -21,7 +21,7 @@ fn an_untouched_output_is_verified_with_its_sums() {
     world.done(&["transform", "--single-file"]);
     let verified = world.done(&["verify", "--json"]).json();
     let model = &report["transform"]["models"][0];
-    let outputs = verified.as_array().unwrap();
+    let outputs = verified["outputs"].as_array().unwrap();
     assert_eq!(outputs.len(), 2);
     for output in outputs {
         assert_eq!(output["rows"], model["rows"]);
@@ -129,13 +129,14 @@ fn against_the_database_all_rows_are_compared_or_the_first_difference_is_8() {
     let outputs = world
         .done(&["verify", "--against-database", "--json"])
         .json();
-    assert_eq!(outputs.as_array().unwrap().len(), 2);
-    for output in outputs.as_array().unwrap() {
+    let outputs = outputs["outputs"].as_array().unwrap();
+    assert_eq!(outputs.len(), 2);
+    for output in outputs {
         assert!(output["rows"].as_u64().unwrap() > 100);
         assert_eq!(output["rows"], output["database"]["rows"]);
     }
     let without = world.done(&["verify", "--json"]).json();
-    assert!(without[0]["database"].is_null());
+    assert!(without["outputs"][0]["database"].is_null());
 
     let mut client = world.database.connect();
     client
@@ -213,12 +214,12 @@ fn outputs_of_several_datasets_in_one_folder_are_each_verified_by_their_own_mani
     world.done(&["transform", "--dataset", "sales", "-q"]);
 
     let all = world.done(&["verify", "--json"]).json();
-    assert_eq!(all.as_array().unwrap().len(), 6);
+    assert_eq!(all["outputs"].as_array().unwrap().len(), 6);
     for (dataset, compared, left_out) in [("cards", 1, 5), ("sales", 5, 1)] {
         let arguments = ["verify", "--against-database", "--dataset", dataset];
         let verified = world.done(&[&arguments[..], &["--json"]].concat());
         let outputs = verified.json();
-        let outputs = outputs.as_array().unwrap();
+        let outputs = outputs["outputs"].as_array().unwrap();
         let is_compared = |output: &&serde_json::Value| output["database"].is_object();
         assert_eq!(outputs.iter().filter(is_compared).count(), compared);
         assert_eq!(outputs.len(), compared + left_out);
