@@ -69,9 +69,9 @@ pub(crate) fn load(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let options = arguments.options()?;
-    loader::check(&options, cancel)?;
+    let inputs = loader::find(&options, cancel)?;
     let (settings, server) = settings(&arguments.connection, environment)?;
-    let report = loader::load(&settings, &options, cancel)?;
+    let report = loader::load_found(&settings, &options, inputs, cancel)?;
     let around = terminal.around(server);
     terminal.result(&around.with(&report), || summary::of_load(&report, around))
 }

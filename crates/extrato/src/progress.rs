@@ -1,6 +1,6 @@
 //! Progress of long work. The libraries open a span with the fields `rows_total` (an estimate, perhaps
-//! none) and `rows`, and record the latter as they go; here such a span becomes a bar on a terminal, and a
-//! log line every few seconds elsewhere. A span with the field `waits` is work that counts nothing: on a terminal it
+//! none) and `rows`, or `bytes_total` and `bytes`, and record the latter as they go; here such a span becomes a bar on a
+//! terminal, and a log line every few seconds elsewhere. A span with the field `waits` is work that counts nothing: on a terminal it
 //! becomes a line that moves, with the time that has gone by.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{
-    HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle,
+    HumanBytes, HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle,
 };
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
@@ -71,9 +71,35 @@ impl Progress {
 /// A piece of work: what it is, and how far.
 struct Task {
     name: String,
+    counts: Counts,
     total: Option<u64>,
     began: Instant,
     shown: Shown,
+}
+
+/// What a task counts.
+#[derive(Clone, Copy)]
+enum Counts {
+    Rows,
+    Bytes,
+}
+
+impl Counts {
+    /// The count as a person reads it.
+    fn shown(self, count: u64) -> String {
+        match self {
+            Self::Rows => HumanCount(count).to_string(),
+            Self::Bytes => HumanBytes(count).to_string(),
+        }
+    }
+
+    /// What stands behind a count.
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Rows => " rows",
+            Self::Bytes => "",
+        }
+    }
 }
 
 enum Shown {
@@ -82,14 +108,14 @@ enum Shown {
 }
 
 impl Task {
-    fn advance(&self, rows: u64) {
+    fn advance(&self, count: u64) {
         match &self.shown {
             Shown::Bar(bar) => {
                 // The total may be an estimate.
-                if bar.length().is_some_and(|length| rows > length) {
-                    bar.set_length(rows);
+                if bar.length().is_some_and(|length| count > length) {
+                    bar.set_length(count);
                 }
-                bar.set_position(rows);
+                bar.set_position(count);
             }
             Shown::Lines { last } => {
                 let Ok(mut last) = last.try_lock() else {
@@ -97,22 +123,23 @@ impl Task {
                 };
                 if last.elapsed() >= LINE_EVERY {
                     *last = Instant::now();
-                    let line = self.line(rows);
+                    let line = self.line(count);
                     let _ = writeln!(io::stderr(), "{line}");
                 }
             }
         }
     }
 
-    fn line(&self, rows: u64) -> String {
+    fn line(&self, count: u64) -> String {
+        let (counts, unit) = (self.counts, self.counts.unit());
         let elapsed = self.began.elapsed().as_secs_f64();
-        let rate = rows as f64 / elapsed.max(f64::MIN_POSITIVE);
-        let mut line = format!("{}: {} rows", self.name, HumanCount(rows));
-        if let Some(total) = self.total.filter(|total| *total > rows) {
-            let left = Duration::from_secs_f64((total - rows) as f64 / rate.max(1.0));
-            line += &format!(" of {}, {} left", HumanCount(total), HumanDuration(left));
+        let rate = count as f64 / elapsed.max(f64::MIN_POSITIVE);
+        let mut line = format!("{}: {}{unit}", self.name, counts.shown(count));
+        if let Some(total) = self.total.filter(|total| *total > count) {
+            let left = Duration::from_secs_f64((total - count) as f64 / rate.max(1.0));
+            line += &format!(" of {}, {} left", counts.shown(total), HumanDuration(left));
         }
-        line + &format!(", {} rows/s", HumanCount(rate as u64))
+        line + &format!(", {}{unit}/s", counts.shown(rate as u64))
     }
 }
 
@@ -128,20 +155,24 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
                 bar: self.bars.as_ref().map(|bars| waiting(bars, name)),
             });
         }
-        if !has("rows") {
-            return;
-        }
+        let counts = match (has("rows"), has("bytes")) {
+            (true, _) => Counts::Rows,
+            (_, true) => Counts::Bytes,
+            _ => return,
+        };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         let name = format!("{} {}", attributes.metadata().name(), fields.subject);
+        let name = name.trim_end().to_owned();
         let shown = match &self.bars {
-            Some(bars) => Shown::Bar(bar(bars, name.clone(), fields.total)),
+            Some(bars) => Shown::Bar(bar(bars, name.clone(), counts, fields.total)),
             None => Shown::Lines {
                 last: Mutex::new(Instant::now()),
             },
         };
         span.extensions_mut().insert(Task {
             name,
+            counts,
             total: fields.total,
             began: Instant::now(),
             shown,
@@ -151,10 +182,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         values.record(&mut fields);
-        if let (Some(rows), Some(span)) = (fields.rows, context.span(id))
+        if let (Some(count), Some(span)) = (fields.count, context.span(id))
             && let Some(task) = span.extensions().get::<Task>()
         {
-            task.advance(rows);
+            task.advance(count);
         }
     }
 
@@ -198,16 +229,20 @@ fn waiting(bars: &MultiProgress, name: &'static str) -> ProgressBar {
 }
 
 /// A bar that fits sixty columns. It joins the others before it is drawn for the first time.
-fn bar(bars: &MultiProgress, name: String, total: Option<u64>) -> ProgressBar {
+fn bar(bars: &MultiProgress, name: String, counts: Counts, total: Option<u64>) -> ProgressBar {
     let template = match total {
-        Some(_) => "{msg:22!} {wide_bar} {human_pos:>11} {rate:>13} {eta:>4}",
-        None => "{msg:22!} {spinner} {human_pos:>11} {rate:>13}",
+        Some(_) => "{msg:22!} {wide_bar} {count:>11} {rate:>13} {eta:>4}",
+        None => "{msg:22!} {spinner} {count:>11} {rate:>13}",
     };
-    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        let _ = write!(out, "{}/s", HumanCount(state.per_sec() as u64));
+    let count = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{}", counts.shown(state.pos()));
+    };
+    let rate = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{}/s", counts.shown(state.per_sec() as u64));
     };
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("count", count)
         .with_key("rate", rate);
     let bar = bars.add(
         ProgressBar::no_length()
@@ -226,14 +261,14 @@ struct Fields {
     /// The value of `table` or `model`.
     subject: String,
     total: Option<u64>,
-    rows: Option<u64>,
+    count: Option<u64>,
 }
 
 impl Visit for Fields {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
-            "rows_total" => self.total = Some(value),
-            "rows" => self.rows = Some(value),
+            "rows_total" | "bytes_total" => self.total = Some(value),
+            "rows" | "bytes" => self.count = Some(value),
             _ => {}
         }
     }
@@ -271,5 +306,43 @@ impl MakeWriter<'_> for StderrAboveBars {
 
     fn make_writer(&self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_rows_or_bytes_and_how_much_is_left_where_that_is_known() {
+        let line = |counts, total, count| {
+            let task = Task {
+                name: "load t".to_owned(),
+                counts,
+                total,
+                began: Instant::now(),
+                shown: Shown::Lines {
+                    last: Mutex::new(Instant::now()),
+                },
+            };
+            task.line(count)
+        };
+        let of_rows = line(Counts::Rows, Some(4_000), 1_000);
+        assert!(
+            of_rows.starts_with("load t: 1,000 rows of 4,000, "),
+            "{of_rows}"
+        );
+        assert!(of_rows.ends_with(" rows/s"), "{of_rows}");
+        let of_bytes = line(Counts::Bytes, Some(4 << 20), 3 << 19);
+        assert!(
+            of_bytes.starts_with("load t: 1.50 MiB of 4.00 MiB, "),
+            "{of_bytes}"
+        );
+        assert!(
+            of_bytes.contains(" left, ") && of_bytes.ends_with("B/s"),
+            "{of_bytes}"
+        );
+        let unknown = line(Counts::Bytes, None, 512);
+        assert!(unknown.starts_with("load t: 512 B, "), "{unknown}");
     }
 }

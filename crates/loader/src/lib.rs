@@ -65,6 +65,6 @@ pub mod rules;
 pub mod target;
 mod write;
 
-pub use load::{check, load};
+pub use load::{Inputs, find, load, load_found};
 pub use options::{DEFAULT_MEMORY_BYTES, Dialect, OnDuplicate, Options, RejectLimit};
 pub use report::{FileReport, Report, Rows, TableReport};

@@ -22,15 +22,22 @@ use crate::write::left_rejects::Continued;
 use crate::write::refused_rows;
 use crate::write::rejects::{self, Rejects};
 
-/// Checks what can be checked before a database is asked: the options, and that there are files.
+/// How many bytes of small objects are kept in memory.
+const KEPT_BYTES: u64 = 32 << 20;
+
+/// The files that a load takes, as they were found.
+#[derive(Debug)]
+pub struct Inputs(Vec<TableFiles>);
+
+/// Checks what can be checked before a database is asked: the options, and that there are files, which it gives.
 ///
 /// # Errors
 /// [`Kind::Usage`] for options, files or a description that make no sense; [`Kind::Connection`] if a bucket gives no answer;
 /// [`Kind::Interrupted`].
-pub fn check(options: &Options, cancel: &Cancel) -> anyhow::Result<()> {
-    let inputs = inputs(options, cancel);
-    inputs
-        .map(drop)
+pub fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Inputs> {
+    let found = inputs(options, cancel);
+    found
+        .map(Inputs)
         .map_err(|error| unless_cancelled(error, cancel))
 }
 
@@ -61,23 +68,36 @@ fn inputs(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<TableFiles>>
 /// was loaded before, and for what the server refuses; [`Kind::Output`] if rejects cannot be written;
 /// [`Kind::Connection`]; [`Kind::Interrupted`].
 pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
-    let loaded = from_files(settings, options, cancel, Instant::now());
+    load_found(settings, options, find(options, cancel)?, cancel)
+}
+
+/// Loads the files that were [found](find()) for these options.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_found(
+    settings: &Settings,
+    options: &Options,
+    inputs: Inputs,
+    cancel: &Cancel,
+) -> anyhow::Result<Report> {
+    let loaded = from_files(settings, options, &inputs.0, cancel);
     loaded.map_err(|error| unless_cancelled(error, cancel))
 }
 
 fn from_files(
     settings: &Settings,
     options: &Options,
+    inputs: &[TableFiles],
     cancel: &Cancel,
-    start: Instant,
 ) -> anyhow::Result<Report> {
-    let inputs = inputs(options, cancel)?;
+    let start = Instant::now();
     let names = options.dataset.tables.iter().map(|table| &table.name);
     for name in names.filter(|name| inputs.iter().all(|input| input.table != **name)) {
         tracing::info!("no file for table {name}");
     }
     let mut client = settings.connect(cancel)?;
-    in_order(&mut client, &inputs, options, cancel, start)
+    in_order(&mut client, inputs, options, cancel, start)
 }
 
 /// Finds for each table the earlier loads whose rows this one does not judge again, since it leaves their files out or
@@ -121,9 +141,10 @@ fn in_order(
     begin(client, options)?;
     let others = ledger::of_others(client, schema, load_id)?;
     let tables: Vec<&str> = inputs.iter().map(|inputs| inputs.table.as_str()).collect();
+    let mut room = KEPT_BYTES;
     let plans = inputs
         .iter()
-        .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id))
+        .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id, &mut room))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let continued = continued(client, options, load_id, &tables, &plans)?;
     let rejects = options.rejects.clone().cancelled_by(cancel);

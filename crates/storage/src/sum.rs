@@ -31,6 +31,10 @@ impl Summing {
         self.hash.update(bytes);
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(crate) fn sum(&self) -> Sum {
         Sum {
             bytes: self.bytes,

@@ -1,12 +1,14 @@
 //! Finding the files of each table.
 
+use std::collections::BTreeMap;
+
 use database::Cancel;
 use dataset::Table;
 use dataset::failure::Kind;
 
 use crate::options::Options;
 use storage::place::Place;
-use storage::source::Source;
+use storage::source::{Listings, Source};
 
 /// The files of a table.
 #[derive(Debug)]
@@ -62,15 +64,18 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
         )));
     }
     let mut found: Vec<TableFiles> = Vec::new();
+    let mut listings = Listings::default();
+    // The table that takes each file.
+    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for table in &dataset.tables {
         let mut sources = Vec::new();
         for (_, pattern) in named.iter().filter(|(name, _)| *name == table.name) {
-            sources.extend(Source::named(pattern, cancel)?);
+            sources.extend(Source::named(pattern, &mut listings, cancel)?);
         }
         if sources.is_empty()
             && let Some(from) = &from
         {
-            sources = Source::in_folder(from, &table.file_patterns())?;
+            sources = Source::in_folder(from, &table.file_patterns(), &mut listings)?;
         }
         if sources.is_empty() {
             continue;
@@ -84,23 +89,17 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
                 table.name, options.schema, place.schema, place.name
             )));
         }
-        for (index, source) in sources.iter().enumerate() {
-            let other = found.iter().find(|inputs| inputs.sources.contains(source));
-            if let Some(other) = other {
-                return Err(Kind::Usage.error(format!(
-                    "{} would be loaded into {} and into {}: name the files of one of them with --table",
-                    source.name(),
-                    other.table,
-                    table.name
-                )));
-            }
-            if sources[..index].contains(source) {
-                return Err(Kind::Usage.error(format!(
-                    "{} is named twice for table {}",
-                    source.name(),
-                    table.name
-                )));
-            }
+        for source in &sources {
+            let (name, table) = (source.name(), &table.name);
+            let Some(other) = taken.insert(name.clone(), table) else {
+                continue;
+            };
+            return Err(Kind::Usage.error(match other == table {
+                true => format!("{name} is named twice for table {table}"),
+                false => format!(
+                    "{name} would be loaded into {other} and into {table}: name the files of one of them with --table"
+                ),
+            }));
         }
         found.push(TableFiles {
             table: table.name.clone(),

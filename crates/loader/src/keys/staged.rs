@@ -36,7 +36,7 @@ use crate::keys::questions::{
 use crate::keys::results::{Asked, Finding, StagedResults, TABLE as FINDINGS};
 use crate::keys::staged_texts;
 use crate::target::Target;
-use storage::source::{Source, estimated_rows};
+use storage::source::Source;
 use storage::sum::Sum;
 
 /// How often a check may raise an error while the rows are searched for which it does.
@@ -279,11 +279,8 @@ impl Staging<'_> {
         let span = tracing::info_span!(
             "stage",
             table = self.rows.target.table.as_str(),
-            rows_total = self
-                .rows
-                .sum
-                .and_then(|sum| estimated_rows(self.rows.source, sum.bytes)),
-            rows = field::Empty
+            bytes_total = self.rows.sum.map(|sum| sum.bytes),
+            bytes = field::Empty
         );
         let names: Vec<String> = std::iter::once("row".to_owned())
             .chain(columns.iter().map(|column| match texts.contains(column) {
@@ -308,7 +305,7 @@ impl Staging<'_> {
                 row += batch.ends.len() as u64;
                 copy.send(block.bytes(), rows)?;
                 block.clear();
-                span.record("rows", row);
+                span.record("bytes", watch.read_bytes());
                 stream.done(batch);
             }
             stream.finish().map(|_| ())

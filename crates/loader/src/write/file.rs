@@ -13,6 +13,7 @@ use database::Cancel;
 use database::copy::write::CopyIn;
 use dataset::failure::{Failure, Kind};
 use postgres::Client;
+use storage::source::Watch;
 use tracing::Span;
 use values::records::Noticed;
 use values::rule::{Rule, Violation};
@@ -44,9 +45,17 @@ pub(crate) struct FileLoad<'a> {
     pub(crate) rejected_before: u64,
     pub(crate) commit_every: Option<u64>,
     pub(crate) memory_bytes: u64,
-    /// Where progress is told, together with the rows of the table's other files.
+    pub(crate) told: Told<'a>,
+    /// What tells how much of the file is read.
+    pub(crate) watch: &'a Watch,
+}
+
+/// Where a load tells how much of a table's files it has read.
+#[derive(Clone, Copy)]
+pub(crate) struct Told<'a> {
     pub(crate) span: &'a Span,
-    pub(crate) rows_before: u64,
+    /// The bytes of the files before this one.
+    pub(crate) bytes_before: u64,
 }
 
 /// What became of a file.
@@ -204,8 +213,8 @@ impl FileLoad<'_> {
                 full = progress.is_due || progress.upserts.is_full();
             }
             sender.add(&batch.encoder.bytes()[run], run_rows)?;
-            self.span
-                .record("rows", self.rows_before + progress.outcome.rows.read);
+            let Told { span, bytes_before } = self.told;
+            span.record("bytes", bytes_before + self.watch.read_bytes());
             if full {
                 batch.violations = violations.collect();
                 progress.begun = Some((batch, next));

@@ -51,7 +51,8 @@ impl FilePlan {
     }
 }
 
-/// Sums the files of a table, and asks the ledger what became of them before.
+/// Sums the files of a table, and asks the ledger what became of them before. Small objects are kept in memory while there is
+/// `room` for so many bytes.
 ///
 /// # Errors
 /// [`Kind::Refused`] for a file that was loaded before; [`Kind::Usage`] for one that cannot be read.
@@ -61,9 +62,12 @@ pub(crate) fn of(
     options: &Options,
     cancel: &Cancel,
     load_id: i64,
+    room: &mut u64,
 ) -> anyhow::Result<Vec<FilePlan>> {
     let mut plans: Vec<FilePlan> = Vec::new();
     for source in &inputs.sources {
+        let mut source = source.clone();
+        source.keep(room)?;
         let sum = source.sum(cancel)?;
         let twin = plans
             .iter()
@@ -82,10 +86,10 @@ pub(crate) fn of(
         };
         // A load that commits on its way may be repeated until all files are done.
         if options.commit_every.is_none() {
-            refuse_twice(options, source, &inputs.table, before)?;
+            refuse_twice(options, &source, &inputs.table, before)?;
         }
         plans.push(FilePlan {
-            source: source.clone(),
+            source,
             sum,
             // A file whose rows replace others may be loaded any number of times.
             before: before

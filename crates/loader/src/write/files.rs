@@ -20,12 +20,11 @@ use crate::options::Options;
 use crate::report::{FileReport, Rows, TableReport};
 use crate::target::Target;
 use crate::target::tables;
-use crate::write::file::{self, FileLoad, Outcome};
+use crate::write::file::{self, FileLoad, Outcome, Told};
 use crate::write::file_plan::{self, FilePlan};
 use crate::write::ledger::{self, Entry, OfOthers};
 use crate::write::reasons;
 use crate::write::rejects::Rejects;
-use storage::source;
 use storage::sum::Sum;
 use values::line_end::LineEnd;
 
@@ -70,15 +69,14 @@ impl Run<'_> {
         plans: &[FilePlan],
     ) -> anyhow::Result<TableReport> {
         let start = Instant::now();
-        let estimates: Option<Vec<u64>> = plans
-            .iter()
-            .map(|file_plan| source::estimated_rows(&file_plan.source, file_plan.sum?.bytes))
-            .collect();
+        let bytes_of = |plans: &[FilePlan]| -> Option<u64> {
+            plans.iter().map(|plan| Some(plan.sum?.bytes)).sum()
+        };
         let span = tracing::info_span!(
             "load",
             table = target.table.as_str(),
-            rows_total = estimates.map(|rows| rows.iter().sum::<u64>()),
-            rows = field::Empty
+            bytes_total = bytes_of(plans),
+            bytes = field::Empty
         );
         let mut report = TableReport {
             table: target.table.clone(),
@@ -89,16 +87,22 @@ impl Run<'_> {
             files: Vec::new(),
             seconds: 0.0,
         };
+        let mut bytes_before = 0;
         for file_plan in plans {
+            let told = Told {
+                span: &span,
+                bytes_before,
+            };
             let file = match file_plan.before {
                 Some(before) if before.complete => file_plan.left_out(before),
-                _ => self.file(client, target, tables, file_plan, &span, &mut report)?,
+                _ => self.file(client, target, tables, file_plan, told, &mut report)?,
             };
             report.done_before += file_plan.before.map_or(0, |before| before.rows);
             for note in &file.notes {
                 tracing::info!("{} {note}", file.file);
             }
             report.rows.add(&file.rows);
+            bytes_before += file.bytes;
             report.files.push(file);
         }
         if self.options.truncate && !self.options.allow_empty && report.rows.read == 0 {
@@ -120,7 +124,7 @@ impl Run<'_> {
         target: &Target,
         tables: &[&str],
         file_plan: &FilePlan,
-        span: &tracing::Span,
+        told: Told<'_>,
         report: &mut TableReport,
     ) -> anyhow::Result<FileReport> {
         let options = self.options;
@@ -159,8 +163,8 @@ impl Run<'_> {
             rejected_before: self.rows.rejected + report.rows.rejected,
             commit_every: options.commit_every.filter(|_| file_plan.sum.is_some()),
             memory_bytes: options.memory_bytes,
-            span,
-            rows_before: report.rows.read,
+            told,
+            watch: &watch,
         };
         let (load_id, others) = (self.load_id, self.others);
         let rejected_before = report.rows.rejected;

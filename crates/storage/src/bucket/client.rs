@@ -14,8 +14,8 @@ use object_store::aws::{AmazonS3, AmazonS3ConfigKey};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{
-    ClientConfigKey, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, RetryConfig, UpdateVersion,
+    ClientConfigKey, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    RetryConfig, UpdateVersion,
 };
 use reqwest::Url;
 use tokio::runtime::Runtime;
@@ -138,13 +138,11 @@ impl Store for Client {
         &self,
         key: &str,
         etag: Option<&str>,
-        range: Option<(u64, u64)>,
         cancel: &Cancel,
     ) -> io::Result<(Meta, Box<dyn Read + Send>)> {
         let path = self.path(key)?;
         let options = GetOptions {
             if_match: etag.map(str::to_owned),
-            range: range.map(|(start, end)| GetRange::Bounded(start..end)),
             ..GetOptions::default()
         };
         let found = self.wait(key, cancel, self.store.get_opts(&path, options))?;
@@ -159,7 +157,7 @@ impl Store for Client {
         match self.wait(key, cancel, self.store.head(&path)) {
             // The answer to a HEAD has no body, and so no reason: that to a GET has one.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                self.get(key, None, None, cancel).map(|(meta, _)| meta)
+                self.get(key, None, cancel).map(|(meta, _)| meta)
             }
             known => known.map(meta),
         }

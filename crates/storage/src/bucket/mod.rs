@@ -209,23 +209,7 @@ impl Address {
     /// # Errors
     /// As [`head`](Self::head); `StaleNetworkFileHandle`, also while it is read, if its contents are others now.
     pub fn open(&self, etag: Option<&str>) -> io::Result<(Meta, Box<dyn Read + Send>)> {
-        self.store.get(&self.key, etag, None, &self.cancel)
-    }
-
-    /// Opens a part of the object, from byte `start` on and before byte `end`.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn open_part(
-        &self,
-        etag: Option<&str>,
-        start: u64,
-        end: u64,
-    ) -> io::Result<Box<dyn Read + Send>> {
-        let part = self
-            .store
-            .get(&self.key, etag, Some((start, end)), &self.cancel);
-        part.map(|(_, body)| body)
+        self.store.get(&self.key, etag, &self.cancel)
     }
 
     /// All objects below it, in the order of their keys.

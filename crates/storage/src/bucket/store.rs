@@ -43,12 +43,11 @@ pub(crate) enum Condition {
 /// `AlreadyExists` where a condition doesn't hold, `StaleNetworkFileHandle` for an object that is not the one that was meant,
 /// `NotConnected` for a server that gives no answer or too late, and `Other` where the run was interrupted.
 pub(super) trait Store: Send + Sync {
-    /// The object's bytes, of the contents of this tag if one is given; both ends of the range, the second not included.
+    /// The object's bytes, of the contents of this tag if one is given.
     fn get(
         &self,
         key: &str,
         etag: Option<&str>,
-        range: Option<(u64, u64)>,
         cancel: &Cancel,
     ) -> io::Result<(Meta, Box<dyn Read + Send>)>;
 

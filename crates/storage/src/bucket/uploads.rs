@@ -78,10 +78,16 @@ impl Uploads {
         let mut state = self.0.state();
         let span = match state.tasks {
             0 => Span::none(),
-            _ => tracing::info_span!("sending what is left", waits = field::Empty),
+            _ => tracing::info_span!(
+                "send what is left",
+                bytes_total = state.bytes as u64,
+                bytes = field::Empty
+            ),
         };
+        let all_bytes = state.bytes;
         while state.tasks > 0 {
             state = self.0.wait(state);
+            span.record("bytes", (all_bytes - state.bytes) as u64);
         }
         drop(span);
         state.check()

@@ -3,9 +3,9 @@
 mod object;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use database::Cancel;
@@ -15,7 +15,7 @@ use flate2::read::MultiGzDecoder;
 use crate::place::{Place, reading};
 use crate::spool::Spool;
 use crate::sum::{Sum, Summing};
-pub use object::Object;
+pub use object::{Listings, Object};
 
 /// The endings that a compressed file may have behind a name of the pattern.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
@@ -48,17 +48,21 @@ impl Source {
         }
     }
 
-    /// Finds the files that a path, an address or a pattern names; `-` is standard input. What is in a bucket is asked until
-    /// `cancel` is cancelled.
+    /// Finds the files that a path, an address or a pattern names; `-` is standard input. What is in a bucket, and not among the
+    /// `listings`, is asked until `cancel` is cancelled.
     ///
     /// # Errors
     /// [`Kind::Usage`] if there is no such file, or it is a folder; [`Kind::Connection`] if the bucket gives no answer.
-    pub fn named(pattern: &str, cancel: &Cancel) -> anyhow::Result<Vec<Self>> {
+    pub fn named(
+        pattern: &str,
+        listings: &mut Listings,
+        cancel: &Cancel,
+    ) -> anyhow::Result<Vec<Self>> {
         if pattern == "-" {
             return Ok(vec![Self::Stdin]);
         }
         if let Place::Bucket(address) = Place::parse(pattern)?.cancelled_by(cancel) {
-            let found = object::named(&address)?;
+            let found = object::named(&address, listings)?;
             return Ok(found.into_iter().map(Self::Object).collect());
         }
         // A name that looks like a pattern but exists is that file.
@@ -77,7 +81,11 @@ impl Source {
     /// # Errors
     /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder;
     /// [`Kind::Connection`] if the bucket gives no answer.
-    pub fn in_folder(folder: &Place, patterns: &[String]) -> anyhow::Result<Vec<Self>> {
+    pub fn in_folder(
+        folder: &Place,
+        patterns: &[String],
+        listings: &mut Listings,
+    ) -> anyhow::Result<Vec<Self>> {
         let endings = || std::iter::once("").chain(COMPRESSED);
         let patterns = patterns
             .iter()
@@ -86,7 +94,7 @@ impl Source {
             Place::Disk(folder) => folder,
             Place::Bucket(address) => {
                 let patterns: Vec<_> = patterns.collect();
-                let found = object::matching(address, &patterns)?;
+                let found = object::matching(address, &patterns, listings)?;
                 return Ok(found.into_iter().map(Self::Object).collect());
             }
         };
@@ -147,6 +155,21 @@ impl Source {
     /// [`Kind::Usage`] if the pipe cannot be opened.
     pub fn kept(&self) -> anyhow::Result<Self> {
         Ok(Self::Kept(Spool::new(self.name(), self.raw()?)))
+    }
+
+    /// Keeps the contents of a small object in memory, if there is `room` for so many bytes, and takes them from it: it is asked
+    /// for once then, however often it is read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn keep(&mut self, room: &mut u64) -> anyhow::Result<()> {
+        match self {
+            Self::Object(object) => {
+                let kept = object.keep(room);
+                reading(kept, Kind::Usage, &object.address)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn raw(&self) -> anyhow::Result<Box<dyn Read + Send>> {
@@ -263,16 +286,21 @@ impl Opened {
 }
 
 impl Watch {
+    /// How many bytes were read so far, as they are stored.
+    pub fn read_bytes(&self) -> u64 {
+        self.state().bytes()
+    }
+
+    fn state(&self) -> MutexGuard<'_, Summing> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns the sum of all that was read.
     ///
     /// # Errors
     /// [`Kind::Refused`] if that isn't the sum from `before`, or the file was written to meanwhile.
     pub fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
-        let sum = self
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .sum();
+        let sum = self.state().sum();
         if before.is_some_and(|before| before != sum) || self.source.modified() != self.modified {
             return Err(Kind::Refused.error(format!(
                 "{} changed while it was read: load it again when it is complete",
@@ -281,30 +309,6 @@ impl Watch {
         }
         Ok(sum)
     }
-}
-
-/// Estimates a file's rows from the lines in a sample of it; `None` for a pipe.
-pub fn estimated_rows(source: &Source, bytes: u64) -> Option<u64> {
-    const SAMPLE_BYTES: u64 = 64 * 1024;
-    let mut sample = Vec::new();
-    match source {
-        Source::File(path) => {
-            let mut file = File::open(path).ok()?;
-            file.seek(io::SeekFrom::Start(bytes / 2)).ok()?;
-            file.take(SAMPLE_BYTES).read_to_end(&mut sample).ok()?;
-        }
-        Source::Object(object) => {
-            let mut middle = object.open_middle(SAMPLE_BYTES).ok()?;
-            middle.read_to_end(&mut sample).ok()?;
-        }
-        Source::Stdin | Source::Kept(_) => return None,
-    }
-    if sample.is_empty() {
-        return None;
-    }
-    let count = |end: u8| sample.iter().filter(|byte| **byte == end).count() as u64;
-    let lines = count(b'\n').max(count(b'\r'));
-    Some((bytes * lines).div_ceil(sample.len() as u64))
 }
 
 #[cfg(test)]
@@ -335,18 +339,17 @@ mod tests {
         let found = Source::in_folder(
             &Place::from(folder.path()),
             &["a*.csv".to_owned(), "a1*".to_owned()],
+            &mut Listings::default(),
         );
         assert_eq!(
             names(&found.expect("found")),
             ["a1.csv", "a2.csv.gz", "a3.csv.zst"]
         );
         let odd = folder.path().join("[x].csv");
-        let found = Source::named(&odd.display().to_string(), &Cancel::default()).expect("found");
+        let named = |name: &str| Source::named(name, &mut Listings::default(), &Cancel::default());
+        let found = named(&odd.display().to_string()).expect("found");
         assert_eq!(names(&found), ["[x].csv"]);
-        assert_eq!(
-            Source::named("-", &Cancel::default()).expect("found"),
-            [Source::Stdin]
-        );
+        assert_eq!(named("-").expect("found"), [Source::Stdin]);
     }
 
     #[test]

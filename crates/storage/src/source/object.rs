@@ -1,6 +1,9 @@
 //! Objects in a bucket as inputs, each of the contents that it had when it was found.
 
-use std::io::{self, ErrorKind, Read};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::{self, Cursor, ErrorKind, Read};
+use std::sync::Arc;
 
 use dataset::failure::{Kind, OrFail};
 use glob::{MatchOptions, Pattern};
@@ -8,6 +11,9 @@ use glob::{MatchOptions, Pattern};
 use crate::bucket::{Address, Meta};
 use crate::fill;
 use crate::place::reading;
+
+/// The largest object that is kept in memory: a larger one takes longer to come than to be asked for.
+const KEPT_BYTES: u64 = 1 << 20;
 
 /// As in paths, a star ends at a slash.
 const OPTIONS: MatchOptions = MatchOptions {
@@ -21,7 +27,9 @@ const OPTIONS: MatchOptions = MatchOptions {
 pub struct Object {
     pub(super) address: Address,
     etag: Option<String>,
-    pub(super) bytes: u64,
+    bytes: u64,
+    /// The contents, once they are kept in memory.
+    contents: Option<Arc<[u8]>>,
 }
 
 impl Object {
@@ -30,20 +38,57 @@ impl Object {
             address: bucket.at(meta.key),
             etag: meta.etag,
             bytes: meta.bytes,
+            contents: None,
         }
+    }
+
+    /// Reads the contents into memory, for each reading from now on, if they are small and there is `room` for so many bytes; takes
+    /// them from it.
+    pub(super) fn keep(&mut self, room: &mut u64) -> io::Result<()> {
+        if self.bytes <= KEPT_BYTES && self.bytes <= *room {
+            let mut contents = Vec::new();
+            self.open()?.read_to_end(&mut contents)?;
+            *room -= self.bytes;
+            self.contents = Some(contents.into());
+        }
+        Ok(())
     }
 
     /// Opens it.
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        if let Some(contents) = &self.contents {
+            return Ok(Box::new(Cursor::new(Arc::clone(contents))));
+        }
         let opened = self.address.open(self.etag.as_deref());
         opened.map(|(_, body)| body)
     }
+}
 
-    /// Opens at most so many bytes of its middle.
-    pub(super) fn open_middle(&self, bytes: u64) -> io::Result<Box<dyn Read + Send>> {
-        let start = self.bytes / 2;
-        let end = self.bytes.min(start + bytes);
-        self.address.open_part(self.etag.as_deref(), start, end)
+/// What was listed of folders in buckets, each of which is asked for once.
+#[derive(Debug, Default)]
+pub struct Listings(BTreeMap<(Address, bool), Vec<Meta>>);
+
+impl Listings {
+    /// The objects directly below a folder, or all if `is_deep`.
+    ///
+    /// # Errors
+    /// Those of [`matching`].
+    fn of(&mut self, folder: &Address, is_deep: bool) -> anyhow::Result<&[Meta]> {
+        Ok(match self.0.entry((folder.clone(), is_deep)) {
+            Entry::Occupied(listed) => listed.into_mut(),
+            Entry::Vacant(place) => {
+                let listed = match is_deep {
+                    true => folder.list(),
+                    false => folder.objects(),
+                };
+                let listed = reading(listed, Kind::Usage, folder)?;
+                let is_marker = |meta: &Meta| folder.relative(&meta.key) == fill::MARKER;
+                if listed.iter().any(is_marker) {
+                    return Err(fill::not_filled(folder));
+                }
+                place.insert(listed)
+            }
+        })
     }
 }
 
@@ -52,7 +97,7 @@ impl Object {
 /// # Errors
 /// [`Kind::Usage`] if there is none, or the pattern makes no sense; [`Kind::Connection`] if the bucket gives no answer; those of
 /// [`matching`].
-pub(super) fn named(pattern: &Address) -> anyhow::Result<Vec<Object>> {
+pub(super) fn named(pattern: &Address, listings: &mut Listings) -> anyhow::Result<Vec<Object>> {
     let key = pattern.key();
     if key.is_empty() {
         return Err(Kind::Usage.error(format!(
@@ -75,7 +120,7 @@ pub(super) fn named(pattern: &Address) -> anyhow::Result<Vec<Object>> {
     };
     let folder = key[..special].rfind('/').map_or("", |slash| &key[..slash]);
     let below = key[folder.len()..].trim_start_matches('/').to_owned();
-    let found = matching(&pattern.at(folder.to_owned()), &[below])?;
+    let found = matching(&pattern.at(folder.to_owned()), &[below], listings)?;
     match found.is_empty() {
         true => Err(Kind::Usage.error(format!("{pattern}: there is no such object"))),
         false => Ok(found),
@@ -86,7 +131,11 @@ pub(super) fn named(pattern: &Address) -> anyhow::Result<Vec<Object>> {
 ///
 /// # Errors
 /// As [`named`], but that there may be none; [`Kind::Refused`] if a run is filling the folder, or was killed while it did.
-pub(super) fn matching(folder: &Address, patterns: &[String]) -> anyhow::Result<Vec<Object>> {
+pub(super) fn matching(
+    folder: &Address,
+    patterns: &[String],
+    listings: &mut Listings,
+) -> anyhow::Result<Vec<Object>> {
     let compiled = patterns
         .iter()
         .map(|pattern| {
@@ -96,25 +145,20 @@ pub(super) fn matching(folder: &Address, patterns: &[String]) -> anyhow::Result<
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     // What lies deeper may be much.
-    let listed = match patterns.iter().any(|pattern| pattern.contains('/')) {
-        true => folder.list(),
-        false => folder.objects(),
-    };
-    let mut listed = reading(listed, Kind::Usage, folder)?;
-    if listed
-        .iter()
-        .any(|meta| folder.relative(&meta.key) == fill::MARKER)
-    {
-        return Err(fill::not_filled(folder));
-    }
-    listed.retain(|meta| {
+    let is_deep = patterns.iter().any(|pattern| pattern.contains('/'));
+    let fits = |meta: &&Meta| {
         let name = folder.relative(&meta.key);
-        compiled
-            .iter()
-            .any(|pattern| pattern.matches_with(name, OPTIONS))
-    });
-    listed.sort_by(|one, other| one.key.cmp(&other.key));
-    Ok(listed
+        let mut patterns = compiled.iter();
+        patterns.any(|pattern| pattern.matches_with(name, OPTIONS))
+    };
+    let mut found: Vec<Meta> = listings
+        .of(folder, is_deep)?
+        .iter()
+        .filter(fits)
+        .cloned()
+        .collect();
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(found
         .into_iter()
         .map(|meta| Object::of(folder, meta))
         .collect())
