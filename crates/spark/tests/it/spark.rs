@@ -95,6 +95,7 @@ fn failures_have_the_kind_that_they_are_of() {
         assert!(message.contains(says), "{message}");
         assert!(!message.contains('\n') && message.len() < 1200, "{message}");
     }
+    let folder = tempfile::tempdir().expect("a folder");
     let (kind, message) = failure(view(&mut session, "parquet", &folder));
     assert_eq!(kind, Kind::Mismatch, "{message}");
     assert!(message.contains("[PATH_NOT_FOUND]"), "{message}");
