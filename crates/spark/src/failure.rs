@@ -118,13 +118,20 @@ fn of_cause(doing: Doing, cause: &ServerError) -> anyhow::Error {
 /// What an error's class and SQLSTATE say; `None` if they say nothing.
 fn kind_of(class: Option<&str>, state: Option<&str>, doing: Doing) -> Option<Kind> {
     let class = class.unwrap_or_default();
-    if class == "PATH_NOT_FOUND" || class.starts_with("FAILED_READ_FILE") {
+    let begins = |with: &[&str]| with.iter().any(|beginning| class.starts_with(beginning));
+    if begins(&[
+        "PATH_NOT_FOUND",
+        "UNABLE_TO_INFER_SCHEMA",
+        "FAILED_READ_FILE",
+    ]) {
         return Some(Kind::Mismatch);
     }
-    if class == "PATH_ALREADY_EXISTS" || class == "TASK_WRITE_FAILED" {
+    if begins(&["PATH_ALREADY_EXISTS", "TASK_WRITE_FAILED"]) {
         return Some(Kind::Output);
     }
     match state?.get(..2)? {
+        // A setting of the wrong form.
+        "22" if doing == Doing::Asking => Some(Kind::Usage),
         // Values: of the wrong form or range; too many of them where one may be; what a query itself raises.
         "22" | "21" | "P0" => Some(Kind::Refused),
         // The text of the SELECT: it makes no sense, or asks for what there is not.

@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::client::{Client, Retries, uuid};
-use crate::status::{DEADLINE_EXCEEDED, Status, UNAVAILABLE};
+use crate::status::{DEADLINE_EXCEEDED, Status};
 use crate::wire::{
     Command, CommandKind, Empty, ExecutePlan, Executed, ExecutedKind, ExecutionProgress,
     INTERRUPT_OPERATION, Interrupt, Plan, ReattachExecute, ReattachOptions, ReleaseExecute,
@@ -19,6 +19,8 @@ use crate::wire::{
 
 /// How long the server may take to be told that an execution is to end, or has been seen to its end.
 const NOTICE: Duration = Duration::from_secs(10);
+/// Between a stream that ended early and the next, so that a server that ends each at once isn't asked all the time.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How long a server may take to say how far it is, and how often it may say that it has not begun, before it is told to end.
 const BEGINNING: Duration = Duration::from_secs(3);
 const BEGINNING_TRIES: u32 = 7;
@@ -74,12 +76,8 @@ impl Operation {
             }
             match ended {
                 Ok(true) => break Ok(()),
-                // More is to come, on another stream. One without any answer is no way to wait for it at once.
-                Ok(false) if self.last_response_id != seen => {}
-                Ok(false) => {
-                    let quiet = Status::new(UNAVAILABLE, "answers without an end");
-                    retries.wait_after(quiet).await?;
-                }
+                // More is to come, on another stream, however often: a server that tells no progress ends each after minutes.
+                Ok(false) => sleep(PAUSE).await,
                 Err(status) if status.is("INVALID_HANDLE.OPERATION_ALREADY_EXISTS") => {
                     self.started = true;
                 }
@@ -124,7 +122,7 @@ impl Operation {
         let ending = async {
             loop {
                 match self.follow(client, &mut |_| {}).await {
-                    Ok(false) => {}
+                    Ok(false) => sleep(PAUSE).await,
                     Err(status) if status.may_pass() => return Err(status),
                     // It has ended, by this or before.
                     _ => return Ok(()),

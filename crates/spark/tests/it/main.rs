@@ -3,4 +3,5 @@
 mod remote;
 mod sail;
 mod spark;
+mod tls;
 mod work;
