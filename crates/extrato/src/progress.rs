@@ -1,5 +1,5 @@
 //! Progress of long work. The libraries open a span with the fields `rows_total` (an estimate, perhaps
-//! none) and `rows`, or `bytes_total` and `bytes`, and record the latter as they go; here such a span becomes a bar on a
+//! none) and `rows`, or `bytes_total` and `bytes`, or the same of `tasks`, and record the latter as they go; here such a span becomes a bar on a
 //! terminal, and a log line every few seconds elsewhere. A span with the field `waits` is work that counts nothing: on a terminal it
 //! becomes a line that moves, with the time that has gone by.
 
@@ -82,13 +82,14 @@ struct Task {
 enum Counts {
     Rows,
     Bytes,
+    Tasks,
 }
 
 impl Counts {
     /// The count as a person reads it.
     fn shown(self, count: u64) -> String {
         match self {
-            Self::Rows => HumanCount(count).to_string(),
+            Self::Rows | Self::Tasks => HumanCount(count).to_string(),
             Self::Bytes => HumanBytes(count).to_string(),
         }
     }
@@ -98,6 +99,7 @@ impl Counts {
         match self {
             Self::Rows => " rows",
             Self::Bytes => "",
+            Self::Tasks => " tasks",
         }
     }
 }
@@ -108,6 +110,13 @@ enum Shown {
 }
 
 impl Task {
+    fn set_total(&mut self, total: u64) {
+        self.total = Some(total);
+        if let Shown::Bar(bar) = &self.shown {
+            bar.set_length(total);
+        }
+    }
+
     fn advance(&self, count: u64) {
         match &self.shown {
             Shown::Bar(bar) => {
@@ -155,9 +164,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
                 bar: self.bars.as_ref().map(|bars| waiting(bars, name)),
             });
         }
-        let counts = match (has("rows"), has("bytes")) {
-            (true, _) => Counts::Rows,
-            (_, true) => Counts::Bytes,
+        let counts = match (has("rows"), has("bytes"), has("tasks")) {
+            (true, ..) => Counts::Rows,
+            (_, true, _) => Counts::Bytes,
+            (.., true) => Counts::Tasks,
             _ => return,
         };
         let mut fields = Fields::default();
@@ -182,6 +192,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let mut fields = Fields::default();
         values.record(&mut fields);
+        if let (Some(total), Some(span)) = (fields.total, context.span(id))
+            && let Some(task) = span.extensions_mut().get_mut::<Task>()
+        {
+            task.set_total(total);
+        }
         if let (Some(count), Some(span)) = (fields.count, context.span(id))
             && let Some(task) = span.extensions().get::<Task>()
         {
@@ -267,8 +282,8 @@ struct Fields {
 impl Visit for Fields {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
-            "rows_total" | "bytes_total" => self.total = Some(value),
-            "rows" | "bytes" => self.count = Some(value),
+            "rows_total" | "bytes_total" | "tasks_total" => self.total = Some(value),
+            "rows" | "bytes" | "tasks" => self.count = Some(value),
             _ => {}
         }
     }

@@ -94,15 +94,20 @@ fn cause(details: ErrorDetails) -> Option<ServerError> {
     Some(found.clone())
 }
 
+/// The class of an error that says what happened, and not only where.
 fn class(error: &ServerError) -> Option<&str> {
-    error.throwable.as_ref()?.class.as_deref()
+    let class = error.throwable.as_ref()?.class.as_deref();
+    class.filter(|class| *class != "TASK_WRITE_FAILED")
 }
 
 fn of_cause(doing: Doing, cause: &ServerError) -> anyhow::Error {
     let state = cause.throwable.as_ref();
     let state = state.and_then(|throwable| throwable.sql_state.as_deref());
     let is_a = |name: &str| cause.classes.iter().any(|class| class == name);
-    let of_files = is_a("java.io.IOException") || is_a("java.lang.ClassNotFoundException");
+    // The last is what a name is that the locale of a worker cannot spell.
+    let of_files = is_a("java.io.IOException")
+        || is_a("java.lang.ClassNotFoundException")
+        || is_a("java.nio.file.InvalidPathException");
     let kind = kind_of(class(cause), state, doing).unwrap_or(match doing {
         Doing::Writing if of_files => Kind::Output,
         Doing::Reading if of_files => Kind::Mismatch,

@@ -61,7 +61,13 @@ impl RunContext<'_> {
         let model = select.model;
         let began = Instant::now();
         match &model.checked_model {
-            None => tracing::info!(model = model.name, "joining"),
+            None => match engine {
+                RunsIn::Spark(..) => tracing::info!(model = model.name, "running on Spark"),
+                RunsIn::Adopted(..) => {
+                    tracing::info!(model = model.name, "reading what Spark wrote")
+                }
+                _ => tracing::info!(model = model.name, "joining"),
+            },
             Some(of) => tracing::info!(model = of, "checking that {} gives no row", model.file),
         }
         let partition_by = self.options.layout.partition_by(model);

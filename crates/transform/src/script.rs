@@ -32,13 +32,13 @@ const ADOPT: &str = "adopt.json";
 /// What stands behind the job in the script.
 const BODY: &str = r#"
 spark = SparkSession.builder.appName("extrato").getOrCreate()
-for key, value in JOB["settings"]:
+for key, value in JOB["settings"].items():
     spark.conf.set(key, value)
 for view in JOB["views"]:
     rows = spark.sql(view["empty"]) if view.get("empty") else spark.read.schema(view["schema"]).parquet(*view["paths"])
     rows.createOrReplaceTempView("`" + view["name"].replace("`", "``") + "`")
 for write in JOB["writes"]:
-    writer = spark.sql(write["sql"]).write.format(write["format"]).mode("overwrite").options(**dict(write["options"]))
+    writer = spark.sql(write["sql"]).write.format(write["format"]).mode("overwrite").options(**write["options"])
     if write["partition_by"]:
         writer = writer.partitionBy(*write["partition_by"])
     writer.save(write["path"])

@@ -47,6 +47,8 @@ impl Server {
             .env("PATH", path.expect("folders"))
             .envs(std::env::var_os("JAVA_HOME").map(|home| ("JAVA_HOME", home)))
             .env("HOME", &folder)
+            // Else no file can have a name that is not ASCII.
+            .env("LC_ALL", "C.UTF-8")
             .env("SPARK_LOCAL_IP", "127.0.0.1")
             .env("SPARK_LOCAL_DIRS", &folder)
             .current_dir(&folder)

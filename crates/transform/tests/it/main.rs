@@ -18,6 +18,7 @@ mod layer_in_postgres;
 mod layout;
 mod models;
 mod numerics;
+mod on_spark;
 mod other_readers;
 mod output_checks;
 mod own_meanings;

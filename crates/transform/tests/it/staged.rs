@@ -16,7 +16,7 @@ use crate::world::World;
 const LITTLE: u64 = RESERVED_BYTES + (2 << 20);
 
 /// Movements in no order, with missing parents, equal times, NULLs and hostile names; a third of them one client's.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let world = World::with_rows(200, 0);
     world.sql(
         "INSERT INTO movimento
@@ -32,7 +32,7 @@ fn world() -> World {
 }
 
 /// The files that hold rows.
-fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut contents = contents_of(folder);
     contents.retain(|path, _| {
         !path.to_string_lossy().contains("manifest") && !path.ends_with(".extrato.lock")

@@ -1,5 +1,7 @@
 //! A server of Spark Connect that does what a job says.
 
+use std::collections::BTreeMap;
+
 use database::{Cancel, Environment};
 use dataset::Model;
 use spark::{Files, Progress, Remote, Session};
@@ -80,7 +82,7 @@ impl Client {
     }
 }
 
-fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
+fn borrowed(pairs: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
     let pairs = pairs.iter();
     pairs
         .map(|(key, value)| (key.as_str(), value.as_str()))

@@ -1,5 +1,6 @@
 //! What Spark is asked to do, in the order in which it is to be done: the same for a server that is asked for it and for a script.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dataset::failure::{Kind, OrFail};
@@ -47,7 +48,7 @@ const CSV: [(&str, &str); 7] = [
 /// A job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Job {
-    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) settings: BTreeMap<String, String>,
     pub(crate) views: Vec<View>,
     pub(crate) writes: Vec<Write>,
 }
@@ -73,7 +74,7 @@ pub(crate) struct Write {
     /// A folder, as the cluster sees it.
     pub(crate) path: String,
     pub(crate) partition_by: Vec<String>,
-    pub(crate) options: Vec<(String, String)>,
+    pub(crate) options: BTreeMap<String, String>,
 }
 
 impl Job {
@@ -104,7 +105,7 @@ impl Write {
     /// The rows of an output, into a folder.
     pub(crate) fn output(statement: Statement, format: Format, path: String) -> Self {
         let (format, options) = match format {
-            Format::Parquet => ("parquet", Vec::new()),
+            Format::Parquet => ("parquet", BTreeMap::new()),
             _ => ("csv", owned(&CSV)),
         };
         Self {
@@ -128,7 +129,7 @@ impl Write {
     }
 }
 
-fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     pairs.iter().map(owned).collect()
 }
