@@ -40,7 +40,7 @@ impl Client {
     pub(super) fn prepare(&mut self, job: &Job) -> anyhow::Result<()> {
         self.session.set(&borrowed(&job.settings))?;
         for view in &job.views {
-            let name = super::sql::types::quoted(&view.name);
+            let name = super::sql::types::name(&view.name);
             match &view.empty {
                 Some(select) => self.session.view_of_query(&name, select)?,
                 None => {
