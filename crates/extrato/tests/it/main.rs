@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod airflow;
 mod backups;
 #[cfg(feature = "bucket")]
 mod bucket;
