@@ -21,6 +21,7 @@ mod load;
 mod load_dialects;
 mod manual;
 mod models_of_models;
+mod nightly;
 mod own_dataset;
 mod pipeline;
 mod program;
