@@ -2,9 +2,11 @@
 //!
 //! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
 //! any that can be held or cut; [`Bucket`] is a bucket of a test's own, [`Faulty`] what spoils its answers; [`Spark`] and [`Sail`]
-//! are servers of Spark Connect, [`Tunnel`] what cuts connections to one. [`on_terminal`] runs a program on a terminal. [`model()`]
-//! and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows at any scale, for comparisons too.
+//! are servers of Spark Connect, [`Tunnel`] what cuts connections to one. [`on_terminal`] runs a program on a terminal, [`Airflow`] a
+//! DAG. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows at any scale, for comparisons
+//! too.
 
+mod airflow;
 mod bucket;
 mod database;
 mod files;
@@ -19,6 +21,7 @@ pub mod tpch;
 mod wire;
 
 pub use self::database::{Database, environment};
+pub use airflow::{Airflow, DagRun};
 pub use bucket::{Bucket, Fault, Faulty, Identity};
 pub use files::{contents_of, files_below};
 pub use models::{dataset, model};

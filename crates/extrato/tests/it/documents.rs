@@ -251,6 +251,7 @@ fn documents() -> Vec<String> {
         "crates/README.md",
         "data/samples/own-dataset/README.md",
         "deploy/batch/README.md",
+        "deploy/kubernetes/README.md",
         "deploy/lambda/README.md",
     ];
     others.map(str::to_owned).into_iter().chain(pages).collect()

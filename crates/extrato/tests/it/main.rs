@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod airflow;
 mod backups;
 #[cfg(feature = "bucket")]
 mod bucket;
@@ -20,6 +21,7 @@ mod load;
 mod load_dialects;
 mod manual;
 mod models_of_models;
+mod nightly;
 mod own_dataset;
 mod pipeline;
 mod program;

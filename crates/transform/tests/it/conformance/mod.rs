@@ -82,11 +82,7 @@ fn conformance_at_length() {
 #[test]
 #[ignore = "needs EXTRATO_TEST_SPARK"]
 fn conformance_on_spark() {
-    let remote: &'static str = Box::leak(
-        env::var("EXTRATO_TEST_SPARK_REMOTE")
-            .expect("a server")
-            .into(),
-    );
+    let remote = crate::on_spark::remote();
     let queries = number("EXTRATO_CONFORMANCE").unwrap_or(400);
     let seed = number("EXTRATO_CONFORMANCE_SEED").unwrap_or(3);
     let tally = conformance(seed, queries, 50, Some(remote), |_| {}, tell);
