@@ -1,5 +1,6 @@
 //! A load from beginning to end: finding the files, one transaction for all tables, the report.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -141,10 +142,10 @@ fn in_order(
     begin(client, options)?;
     let others = ledger::of_others(client, schema, load_id)?;
     let tables: Vec<&str> = inputs.iter().map(|inputs| inputs.table.as_str()).collect();
-    let mut room = KEPT_BYTES;
+    let room = AtomicU64::new(KEPT_BYTES);
     let plans = inputs
         .iter()
-        .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id, &mut room))
+        .map(|inputs| file_plan::of(client, inputs, options, cancel, load_id, &room))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let continued = continued(client, options, load_id, &tables, &plans)?;
     let rejects = options.rejects.clone().cancelled_by(cancel);

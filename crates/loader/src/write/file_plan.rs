@@ -1,6 +1,9 @@
 //! What is to be done with each file, decided before the first row is read.
 
 use std::io::Read;
+use std::panic::resume_unwind;
+use std::sync::atomic::AtomicU64;
+use std::thread::{self, ScopedJoinHandle};
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -16,6 +19,8 @@ use storage::place::reading;
 use storage::source::Source;
 use storage::sum::Sum;
 
+/// How many objects are asked for at once: each is waited for longer than it is worked on.
+const OBJECTS_AT_ONCE: usize = 16;
 /// How many bytes are read at once where a row is searched for.
 const LOOK_BYTES: usize = 64 << 10;
 
@@ -62,13 +67,17 @@ pub(crate) fn of(
     options: &Options,
     cancel: &Cancel,
     load_id: i64,
-    room: &mut u64,
+    room: &AtomicU64,
 ) -> anyhow::Result<Vec<FilePlan>> {
     let mut plans: Vec<FilePlan> = Vec::new();
-    for source in &inputs.sources {
-        let mut source = source.clone();
-        source.keep(room)?;
-        let sum = source.sum(cancel)?;
+    let in_bucket = |source: &Source| matches!(source, Source::Object(_));
+    let at_once = match inputs.sources.iter().any(in_bucket) {
+        true => OBJECTS_AT_ONCE,
+        false => 1,
+    };
+    let all = inputs.sources.chunks(at_once);
+    for summed in all.flat_map(|sources| summed(sources, room, cancel)) {
+        let (source, sum) = summed?;
         let twin = plans
             .iter()
             .any(|plan| sum.is_some_and(|sum| sum.bytes > 0) && plan.sum == sum);
@@ -97,6 +106,28 @@ pub(crate) fn of(
         });
     }
     Ok(plans)
+}
+
+/// Sums files, all at once.
+fn summed(
+    sources: &[Source],
+    room: &AtomicU64,
+    cancel: &Cancel,
+) -> Vec<anyhow::Result<(Source, Option<Sum>)>> {
+    let sum = |source: &Source| {
+        let mut source = source.clone();
+        source.keep(room)?;
+        let sum = source.sum(cancel)?;
+        Ok((source, sum))
+    };
+    thread::scope(|scope| {
+        let spawn = |source| scope.spawn(move || sum(source));
+        let threads: Vec<_> = sources.iter().map(spawn).collect();
+        let joined = threads.into_iter().map(ScopedJoinHandle::join);
+        joined
+            .map(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
 }
 
 /// Refuses to empty a table whose files hold no row. Of a pipe, that is known only as it is read.

@@ -5,6 +5,7 @@ mod object;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -162,7 +163,7 @@ impl Source {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn keep(&mut self, room: &mut u64) -> anyhow::Result<()> {
+    pub fn keep(&mut self, room: &AtomicU64) -> anyhow::Result<()> {
         match self {
             Self::Object(object) => {
                 let kept = object.keep(room);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use dataset::failure::{Kind, OrFail};
 use glob::{MatchOptions, Pattern};
@@ -44,11 +45,11 @@ impl Object {
 
     /// Reads the contents into memory, for each reading from now on, if they are small and there is `room` for so many bytes; takes
     /// them from it.
-    pub(super) fn keep(&mut self, room: &mut u64) -> io::Result<()> {
-        if self.bytes <= KEPT_BYTES && self.bytes <= *room {
+    pub(super) fn keep(&mut self, room: &AtomicU64) -> io::Result<()> {
+        let take = |room: u64| room.checked_sub(self.bytes);
+        if self.bytes <= KEPT_BYTES && room.fetch_update(Relaxed, Relaxed, take).is_ok() {
             let mut contents = Vec::new();
             self.open()?.read_to_end(&mut contents)?;
-            *room -= self.bytes;
             self.contents = Some(contents.into());
         }
         Ok(())

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::Read;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anyhow::Context;
 use database::Cancel;
@@ -22,7 +23,11 @@ use storage::manifest::{self, FileEntry};
 use storage::place::{Place, reading};
 use storage::publish::Staging;
 use tempfile::TempDir;
+use tracing::Span;
 use tracing::field::Empty;
+
+/// How many bytes are copied at once.
+const COPY_BYTES: usize = 1 << 18;
 
 /// Where the raw layers of all datasets lie, below the folder that `--stage` names.
 const RAW: &str = "raw";
@@ -109,7 +114,7 @@ pub(crate) fn publish(
         snapshot: origin.snapshot.to_owned(),
         rows: tables.iter().map(StagedTable::rows).sum(),
         files: files.len() as u64,
-        bytes: files.iter().map(|file| file.bytes).sum(),
+        bytes: bytes_of(&files),
         tables: tables.iter().map(|table| entry(table, origin)).collect(),
         source: serde_json::to_value(origin.blueprint).context("describing the source")?,
     };
@@ -118,13 +123,13 @@ pub(crate) fn publish(
     let folder = Folder::create(&place)?;
     if place.is_bucket() {
         for table in &tables {
-            let (name, rows_total) = (table.schema.name.as_str(), table.rows());
-            let span = tracing::info_span!("upload", table = name, rows_total, rows = Empty);
-            let mut rows = 0;
+            let (name, bytes_total) = (table.schema.name.as_str(), bytes_of(&table.files));
+            let span = tracing::info_span!("upload", table = name, bytes_total, bytes = Empty);
+            let told = telling(span);
             for file in &table.files {
-                upload(table, file, &folder)?;
-                rows += file.rows;
-                span.record("rows", rows);
+                let from = table.root.join(&file.path).into();
+                let to = OpenFile::create_in(&folder, &file.path)?;
+                copy(&from, to, file, Kind::Output, &told)?;
             }
         }
     }
@@ -140,17 +145,43 @@ pub(crate) fn publish(
     Ok(tables.into_iter().map(moved).collect())
 }
 
-/// Copies a file of a table into a bucket.
-fn upload(table: &StagedTable, file: &FileEntry, folder: &Folder) -> anyhow::Result<()> {
-    let path = table.root.join(&file.path);
-    let mut from =
-        File::open(&path).or_fail(Kind::Output, || format!("cannot read {}", path.display()))?;
-    let mut to = OpenFile::create_in(folder, &file.path)?;
-    io::copy(&mut from, &mut to).or_fail(Kind::Output, || format!("cannot write {}", file.path))?;
+/// How many bytes files have.
+fn bytes_of(files: &[FileEntry]) -> u64 {
+    files.iter().map(|file| file.bytes).sum()
+}
+
+/// Tells a span how many bytes of a table are copied, each time that there are more.
+fn telling(span: Span) -> impl Fn(u64) + Sync {
+    let done = AtomicU64::default();
+    move |more| {
+        span.record("bytes", done.fetch_add(more, Relaxed) + more);
+    }
+}
+
+/// Copies a file, and compares the copy with its entry. An original that cannot be read, or is another, is a failure of this kind.
+fn copy(
+    from: &Place,
+    mut to: OpenFile,
+    file: &FileEntry,
+    kind: Kind,
+    told: &(impl Fn(u64) + Sync),
+) -> anyhow::Result<()> {
+    let mut original = reading(from.open(), kind, from)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let count = reading(original.read(&mut buffer), kind, from)?;
+        if count == 0 {
+            break;
+        }
+        to.append(&buffer[..count])?;
+        told(count as u64);
+    }
     let rows = usize::try_from(file.rows).unwrap_or(usize::MAX);
     match to.finish(file.path.clone(), rows)? == *file {
         true => Ok(()),
-        false => Err(Kind::Output.error(format!("{} changed while it was copied", path.display()))),
+        false => Err(kind.error(format!(
+            "{from} is not what its manifest says: stage again with --stage"
+        ))),
     }
 }
 
@@ -312,41 +343,33 @@ impl Layer {
             return Err(Kind::Refused.error(damaged(&self.root)));
         }
         if let Kept::Copied { .. } = self.kept {
-            tracing::info!(
-                table = name,
-                files = staged.files.len(),
-                "copying from {}",
-                self.root
-            );
-            staged
-                .files
-                .par_iter()
-                .try_for_each(|file| self.copy(file))?;
+            let bytes_total = bytes_of(&staged.files);
+            let span = tracing::info_span!("download", table = name, bytes_total, bytes = Empty);
+            let told = telling(span);
+            let files = staged.files.par_iter();
+            files.try_for_each(|file| self.copy(file, &told))?;
         }
         Ok(staged)
     }
 
     /// Copies a file to the disk, unless that was done.
-    fn copy(&self, file: &FileEntry) -> anyhow::Result<()> {
+    fn copy(&self, file: &FileEntry, told: &(impl Fn(u64) + Sync)) -> anyhow::Result<()> {
         let to = self.folder.join(&file.path);
         if to.exists() {
+            told(file.bytes);
             return Ok(());
         }
-        let from = self.root.join(&file.path);
-        let failed = || format!("cannot write {}", to.display());
         let above = to.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(above).or_fail(Kind::Output, failed)?;
-        let mut copy = OpenFile::create(&to.clone().into())?;
-        let mut object = reading(from.open(), Kind::Refused, &from)?;
-        let copied = io::copy(&mut object, &mut copy);
-        reading(copied, Kind::Refused, &from)?;
-        let rows = usize::try_from(file.rows).unwrap_or(usize::MAX);
-        match copy.finish(file.path.clone(), rows)? == *file {
-            true => Ok(()),
-            false => Err(Kind::Refused.error(format!(
-                "{from} is not what its manifest says: stage again with --stage"
-            ))),
-        }
+        fs::create_dir_all(above)
+            .or_fail(Kind::Output, || format!("cannot write {}", to.display()))?;
+        let from = self.root.join(&file.path);
+        copy(
+            &from,
+            OpenFile::create(&to.into())?,
+            file,
+            Kind::Refused,
+            told,
+        )
     }
 
     /// What a scratch database is made from.
