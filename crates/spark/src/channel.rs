@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use h2::RecvStream;
 use h2::client::{Builder, SendRequest};
+use h2::{Ping, RecvStream};
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Uri};
 use prost::Message;
@@ -186,9 +186,14 @@ where
 {
     let mut builder = Builder::new();
     builder.enable_push(false).initial_window_size(WINDOW_BYTES);
-    let (requests, connection) = builder.handshake(stream).await.map_err(Status::broken)?;
+    let (requests, mut connection) = builder.handshake(stream).await.map_err(Status::broken)?;
+    let ping = connection.ping_pong();
     // Every stream of the connection is told of its end by itself.
     tokio::spawn(connection);
+    // The handshake doesn't wait for the other side; what doesn't speak HTTP/2, or hangs, shows by this.
+    if let Some(mut ping) = ping {
+        ping.ping(Ping::opaque()).await.map_err(Status::broken)?;
+    }
     Ok(requests)
 }
 
