@@ -30,7 +30,7 @@ lint:
     cargo clippy --release --workspace --exclude function --all-targets -- -D warnings
     cargo clippy --release --package function --package storage --package loader --package generator --package backup \
         --features storage/bucket,loader/bucket,generator/bucket,backup/bucket --all-targets -- -D warnings
-    cargo clippy --release --package extrato --features bucket --all-targets -- -D warnings
+    cargo clippy --release --package extrato --package transform --features extrato/bucket,extrato/spark --all-targets -- -D warnings
     cargo clippy --release --package backup --features encrypt --all-targets -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --exclude function --no-deps --document-private-items
     RUSTDOCFLAGS='-D warnings' cargo doc --release --package function --package storage --no-deps --document-private-items
