@@ -29,6 +29,6 @@ pub use pooler::Pooler;
 pub use query::{csv_of, value, wait_until};
 pub use role::Role;
 pub use server::Server;
-pub use spark::{Sail, Spark, Tunnel};
+pub use spark::{Sail, Spark, SparkCluster, Tunnel};
 pub use terminal::{OnTerminal, on_terminal};
 pub use wire::Wire;

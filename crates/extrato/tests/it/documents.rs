@@ -73,6 +73,8 @@ fn crates_know_those_below_them_and_no_job_another_job() {
             "dataset" => &[],
             "database" => &["dataset"],
             "values" | "storage" => &["dataset", "database"],
+            "spark" => &["dataset", "database"],
+            "transform" => &["dataset", "database", "values", "storage", "spark"],
             "report" => &["dataset", "database", "storage", "transform"],
             "api" => &[
                 "dataset",

@@ -6,10 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use database::Cancel;
 use dataset::failure::{Failure, Kind};
-use testkit::{Sail, Spark};
+use testkit::{Sail, Spark, SparkCluster};
 use transform::{Engine, Format, Layout, Options, RemotePath, SparkOptions};
 
 use crate::staged::{contents, world};
@@ -292,4 +294,38 @@ fn run_script(script: &Path) {
         .expect("it runs");
     let said = String::from_utf8_lossy(&status.stderr);
     assert!(status.status.success(), "{said}");
+}
+
+/// Whether some task is writing rows below a folder, in which files come and go.
+fn is_written(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir());
+    folders.any(|path| path.ends_with("_temporary") || is_written(&path))
+}
+
+#[test]
+#[ignore = "needs EXTRATO_TEST_SPARK"]
+fn a_worker_of_spark_that_is_killed_costs_no_row() {
+    let world = World::with_rows(1_000, 50_000);
+    let mut options = world.options(Layout::Declared);
+    options.out = world.out.path().join("polars").into();
+    world.try_transform(&options).expect("in Polars");
+    let polars = contents(&world.out.path().join("polars"));
+
+    let mut cluster = SparkCluster::start(2);
+    let out = world.out.path().join("spark");
+    options = on(&cluster.remote(), &options);
+    options.out = out.clone().into();
+    thread::scope(|scope| {
+        let run = scope.spawn(|| world.try_transform(&options));
+        while !is_written(&out) {
+            assert!(!run.is_finished(), "it ended before a worker was killed");
+            thread::sleep(Duration::from_millis(20));
+        }
+        cluster.kill_worker();
+        run.join().expect("no panic").expect("the others do it");
+    });
+    assert!(contents(&out) == polars);
 }

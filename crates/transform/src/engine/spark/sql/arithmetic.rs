@@ -1,7 +1,7 @@
 //! Arithmetic of integers, numerics and dates, which fails where Postgres's fails. Decimals keep all their digits in Spark
 //! where `spark.sql.decimalOperations.allowPrecisionLoss` is off.
 
-use super::scalar::checked;
+use super::scope::checked;
 use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{Function, Scalar};
 use crate::model::types::{Held, Type};

@@ -1,6 +1,6 @@
 //! Casts, which fail where Postgres's fail and round as these do.
 
-use super::scalar::spark_type;
+use super::scope::spark_type;
 use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{Function, Scalar};
 use crate::model::types::Type;

@@ -6,10 +6,12 @@ mod cast;
 mod constant;
 mod relation;
 mod scalar;
+mod scope;
 mod text;
 mod time;
 pub(crate) mod types;
 mod window;
+mod writer;
 
 use std::fmt::Write;
 
@@ -20,9 +22,9 @@ use crate::model::refusal::{Refusal, error_at};
 use crate::model::tree::{Place, Resolved};
 use crate::options::Format;
 use crate::sink::NULL_FOLDER;
-use relation::{Ordered, Writer};
-use scalar::{checked, spark_type};
+use scope::{checked, spark_type};
 use types::quoted;
+use writer::{Ordered, Writer, direction, listed};
 
 /// What the columns are called in Spark by which folders are named there: a number follows.
 pub(crate) const PARTITION: &str = "extrato_partition_";
@@ -92,10 +94,7 @@ impl Source<'_> {
             sort.push(format!("c{} ASC NULLS LAST", place(name)?));
         }
         for (at, (descends, nulls_first)) in rows.keys.iter().enumerate() {
-            sort.push(format!(
-                "k{at}{}",
-                relation::direction(*descends, *nulls_first)
-            ));
+            sort.push(format!("k{at}{}", direction(*descends, *nulls_first)));
         }
         // What the order leaves open is the same at every run.
         sort.extend((0..width).map(|at| format!("c{at} ASC NULLS LAST")));
@@ -289,7 +288,7 @@ fn as_text(column: &str, kind: ColumnType) -> Option<String> {
 pub(crate) fn empty(table: &TableSchema) -> String {
     let columns = read_columns(table);
     let columns = columns.map(|(name, kind)| format!("CAST(NULL AS {kind}) AS {name}"));
-    let columns = relation::listed(columns.collect());
+    let columns = listed(columns.collect());
     format!("SELECT {columns} WHERE false")
 }
 

@@ -1,70 +1,11 @@
 //! Expressions as Spark's SQL: each written so that it gives what Postgres gives, or refused.
 
-use std::collections::HashMap;
-
-use super::relation::Writer;
-use super::{constant, types};
+use super::scope::{Scope, checked, spark_type};
+use super::writer::Writer;
+use super::{arithmetic, cast, constant, text, time};
 use crate::model::refusal::{Refusal, Result};
-use crate::model::tree::{Asked, Comparison, Correlated, Function, Node, Place, Scalar};
+use crate::model::tree::{Asked, Comparison, Function, Node, Place, Scalar};
 use crate::model::types::{Held, Type};
-
-/// What the columns of the rows are called that expressions are of.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scope {
-    columns: Vec<String>,
-    /// The joins that have the values of sub-selects, by where these are in memory.
-    found: HashMap<*const Correlated, String>,
-}
-
-impl Scope {
-    /// The columns of a relation that has this alias.
-    pub(super) fn of(alias: &str, width: usize) -> Self {
-        Self::of_columns((0..width).map(|at| format!("{alias}.c{at}")).collect())
-    }
-
-    /// Columns that are called so.
-    pub(super) fn of_columns(columns: Vec<String>) -> Self {
-        Self {
-            columns,
-            found: HashMap::new(),
-        }
-    }
-
-    /// These columns, and then others.
-    pub(super) fn beside(mut self, other: Self) -> Self {
-        self.columns.extend(other.columns);
-        self
-    }
-
-    /// Notes the alias of the join that has the values of a sub-select.
-    pub(super) fn found(&mut self, of: &Correlated, alias: String) {
-        self.found.insert(of, alias);
-    }
-}
-
-/// The type that Spark holds values of this type in.
-///
-/// # Errors
-/// Where it has none.
-pub(super) fn spark_type(kind: &Type, at: Place) -> Result<String> {
-    types::of(kind).ok_or_else(|| {
-        let why = match kind {
-            Type::Unconstrained => {
-                "a numeric whose values have each their own number of digits is not known to be the same in Spark: round \
-                 or cast what it is computed from, or run this model with --engine polars"
-                    .to_owned()
-            }
-            kind => format!("Spark has no type that keeps {kind} as it is: cast it to text"),
-        };
-        Refusal::at(at, why)
-    })
-}
-
-/// An expression that stops the query where a condition holds.
-pub(super) fn checked(condition: &str, why: &str, otherwise: &str) -> String {
-    let why = types::text(why);
-    format!("CASE WHEN {condition} THEN raise_error({why}) ELSE {otherwise} END")
-}
 
 impl Writer<'_> {
     /// An expression.
@@ -72,8 +13,8 @@ impl Writer<'_> {
         let at = scalar.at;
         let kind = spark_type(&scalar.kind, at)?;
         Ok(match &scalar.node {
-            Node::Column(index) => match scope.columns.get(*index) {
-                Some(column) => column.clone(),
+            Node::Column(index) => match scope.column(*index) {
+                Some(column) => column.to_owned(),
                 None => return Err(Refusal::at(at, "a column is out of place")),
             },
             Node::Constant(value) => constant::of(value, &scalar.kind).ok_or_else(|| {
@@ -99,7 +40,7 @@ impl Writer<'_> {
                 let from = self.relation(relation)?;
                 format!("(SELECT {alias}.c0 FROM (\n{from}\n) AS {alias})")
             }
-            Node::Correlated(of) => match (&of.asked, scope.found.get(&(&raw const **of))) {
+            Node::Correlated(of) => match (&of.asked, scope.alias(of)) {
                 (Asked::Value(none), Some(alias)) => {
                     let none = self.scalar(none, &Scope::default())?;
                     checked(
@@ -168,13 +109,13 @@ impl Writer<'_> {
             Function::Greatest => format!("CAST(greatest({}) AS {kind})", values.join(", ")),
             Function::Least => format!("CAST(least({}) AS {kind})", values.join(", ")),
             Function::Cast | Function::CastNumeric(_) => {
-                super::cast::cast(function, &arguments[0], one, whole)?
+                cast::cast(function, &arguments[0], one, whole)?
             }
             Function::Extract(_)
             | Function::DatePart(_)
             | Function::ToChar
             | Function::TruncateTime(_)
-            | Function::Move(_) => super::time::call(function, arguments, &values, whole, kind)?,
+            | Function::Move(_) => time::call(function, arguments, &values, whole, kind)?,
             Function::Add
             | Function::Subtract
             | Function::Multiply
@@ -186,16 +127,14 @@ impl Writer<'_> {
             | Function::Round
             | Function::Truncate
             | Function::Ceiling
-            | Function::Floor => {
-                super::arithmetic::call(function, arguments, &values, whole, kind)?
-            }
+            | Function::Floor => arithmetic::call(function, arguments, &values, whole, kind)?,
             Function::Untyped | Function::Unequal => {
                 return Err(Refusal::at(
                     whole.at,
                     "it is not known to be what Postgres gives",
                 ));
             }
-            _ => super::text::call(function, arguments, &values, whole)?,
+            _ => text::call(function, arguments, &values, whole)?,
         })
     }
 

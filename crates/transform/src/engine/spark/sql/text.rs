@@ -1,6 +1,6 @@
 //! Functions of text. Characters are those of Unicode, compared and ordered by their bytes.
 
-use super::scalar::checked;
+use super::scope::checked;
 use super::types;
 use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{Function, Node, Scalar, Value};

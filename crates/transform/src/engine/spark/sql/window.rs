@@ -1,7 +1,7 @@
 //! Windows as Spark's SQL.
 
-use super::relation::{Writer, direction, listed, names};
-use super::scalar::{Scope, spark_type};
+use super::scope::{Scope, spark_type};
+use super::writer::{Writer, direction, listed, names};
 use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{
     AggregateFunction, Bound, Frame, FrameUnit, Node, Place, Relation, Window, WindowFunction,

@@ -1,0 +1,62 @@
+//! Spark's server of Spark Connect, and where programs lie.
+
+use std::path::PathBuf;
+
+use super::server::Server;
+
+/// Starts a server of Spark Connect before a master, with settings beside those that keep it on this machine.
+pub(super) fn start(master: &str, settings: &[(&str, &str)]) -> Server {
+    Server::start(&submit(), "unlimited", |port, folder| {
+        let folder = folder.display();
+        let mut arguments: Vec<String> = [
+            "--class",
+            "org.apache.spark.sql.connect.service.SparkConnectServer",
+            "--master",
+            master,
+            "--driver-memory",
+            "1g",
+            "--driver-java-options",
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.push(format!("-Djava.io.tmpdir={folder} -XX:-UsePerfData"));
+        let port = port.to_string();
+        let warehouse = format!("{folder}/warehouse");
+        let own = [
+            ("spark.connect.grpc.binding.address", "127.0.0.1"),
+            ("spark.connect.grpc.binding.port", &port),
+            ("spark.driver.host", "127.0.0.1"),
+            ("spark.driver.bindAddress", "127.0.0.1"),
+            ("spark.ui.enabled", "false"),
+            ("spark.sql.warehouse.dir", &warehouse),
+        ];
+        for (name, value) in own.iter().chain(settings) {
+            arguments.extend(["--conf".to_owned(), format!("{name}={value}")]);
+        }
+        arguments.push("spark-internal".to_owned());
+        arguments
+    })
+}
+
+/// The program that submits jobs to Spark.
+pub(super) fn submit() -> PathBuf {
+    program(
+        "EXTRATO_TEST_SPARK",
+        "spark-submit",
+        "pip install pyspark==4.3.0",
+    )
+}
+
+/// Where a program lies.
+pub(super) fn program(variable: &str, name: &str, install: &str) -> PathBuf {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&on_path).map(|folder| folder.join(name));
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(on_path)
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| {
+            panic!("neither {variable} names the program `{name}`, nor is it on the PATH: `{install}` brings it")
+        })
+}

@@ -1,0 +1,73 @@
+//! What a resolved SELECT is turned into Spark's with, and the words that all its parts use.
+
+use dataset::TableSchema;
+
+use crate::model::tree::Relation;
+
+/// What turns a resolved SELECT into Spark's.
+pub(super) struct Writer<'a> {
+    pub(super) tables: &'a [&'a TableSchema],
+    /// What WITH names, in the order in which it is needed: where it is in memory, and its SELECT.
+    pub(super) shared: Vec<(*const Relation, String)>,
+    aliases: usize,
+}
+
+/// A SELECT, and what its rows are ordered by beside its columns: `k0`, `k1` and so on, behind them.
+pub(super) struct Ordered {
+    pub(super) sql: String,
+    /// With each key, whether it descends, and whether NULL comes first.
+    pub(super) keys: Vec<(bool, bool)>,
+}
+
+impl Ordered {
+    /// What to order by: the keys, and then all columns, so that it is one order.
+    pub(super) fn order(&self, alias: &str, width: usize) -> Vec<String> {
+        let key = |(at, (descends, nulls_first)): (usize, &(bool, bool))| {
+            format!("{alias}.k{at}{}", direction(*descends, *nulls_first))
+        };
+        let keys = self.keys.iter().enumerate().map(key);
+        keys.chain((0..width).map(|at| format!("{alias}.c{at} NULLS LAST")))
+            .collect()
+    }
+}
+
+/// How a key orders.
+pub(super) fn direction(descends: bool, nulls_first: bool) -> &'static str {
+    match (descends, nulls_first) {
+        (false, false) => " ASC NULLS LAST",
+        (false, true) => " ASC NULLS FIRST",
+        (true, false) => " DESC NULLS LAST",
+        (true, true) => " DESC NULLS FIRST",
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(tables: &'a [&'a TableSchema]) -> Self {
+        Self {
+            tables,
+            shared: Vec::new(),
+            aliases: 0,
+        }
+    }
+
+    /// A name that nothing else has.
+    pub(super) fn alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("q{}", self.aliases)
+    }
+}
+
+/// The columns of a relation of this alias, under their own names.
+pub(super) fn names(alias: &str, width: usize) -> String {
+    let columns = (0..width).map(|at| format!("{alias}.c{at}"));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// What a SELECT lists: something even where nothing is asked for.
+pub(super) fn listed(mut columns: Vec<String>) -> String {
+    columns.retain(|column| !column.is_empty());
+    match columns.is_empty() {
+        true => "1 AS one".to_owned(),
+        false => columns.join(", "),
+    }
+}
