@@ -12,6 +12,12 @@ use crate::program::World;
 
 const DAG: &str = "extrato_nightly";
 
+/// Rows of the largest table wait, once all tables are empty and the others full again.
+const WAITING: &str = "CREATE FUNCTION sales.wait() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
+CREATE TRIGGER wait BEFORE INSERT ON sales.sales_order_detail FOR EACH ROW EXECUTE FUNCTION sales.wait();
+SELECT pg_advisory_lock(1)";
+
 /// A database, the files of `sales`, and an Airflow that has a connection to the former.
 struct Night {
     world: World,
@@ -157,17 +163,9 @@ fn airflow_tries_a_killed_load_again_and_nothing_half_done_is_seen() {
     let from = ["load", "--dataset", "sales", "--from", "files", "-q"];
     night.world.done(&from);
     let before = night.count("person");
-    let mut blocker = night.world.database.connect();
-    // A row in the middle waits, once the tables are empty and most of them full again.
-    blocker
-        .batch_execute(
-            "CREATE FUNCTION sales.wait() RETURNS trigger LANGUAGE plpgsql
-                 AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
-             CREATE TRIGGER wait BEFORE INSERT ON sales.sales_order_detail FOR EACH ROW EXECUTE FUNCTION sales.wait();
-             SELECT pg_advisory_lock(1)",
-        )
-        .unwrap();
     let run = thread::scope(|scope| {
+        let mut blocker = night.world.database.connect();
+        blocker.batch_execute(WAITING).unwrap();
         let run = scope.spawn(|| night.run("files", 1));
         wait_for_lock(&night.world);
         kill(&night.path("files"));

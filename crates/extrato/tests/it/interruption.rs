@@ -125,7 +125,7 @@ fn ctrl_c_ends_with_6_and_nothing_half_published() {
 pub(crate) fn wait_for_lock(world: &World) {
     let mut client = world.database.connect();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    for _ in 0..600 {
+    for _ in 0..6000 {
         let row = client.query_one(waiting, &[]).expect("the server answers");
         if row.get::<_, i64>(0) > 0 {
             return;
