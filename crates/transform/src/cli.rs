@@ -38,6 +38,8 @@ Examples:
   extrato transform --dataset hiring --parameter year=2020
                                                        another year than the one that dataset.toml says
   extrato transform --dataset shop/ --engine polars    refuse what Polars may not give as Postgres does
+  extrato transform --from-stage --engine spark --remote sc://localhost:15002
+                                                       on a cluster, which sees the same folders
   extrato transform --dataset hiring --to-postgres results
                                                        the outputs as tables results.… besides the files
   PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
@@ -114,11 +116,12 @@ pub struct SparkArgs {
     #[arg(long, value_name = "FOLDER=PATH", help_heading = "Spark")]
     pub remote_path: Vec<RemotePath>,
 
-    /// Write a script for spark-submit into this folder instead, with all that is to be done; what it wrote is published by
-    /// `extrato adopt DIR`
+    /// Write a script for spark-submit into this folder instead, with all that is to be done over the tables of --from-stage; what it
+    /// wrote is published by `extrato adopt DIR`
     #[arg(
         long,
         value_name = "DIR",
+        requires = "from_stage",
         conflicts_with = "remote",
         help_heading = "Spark"
     )]

@@ -8,6 +8,7 @@ mod backups;
 mod bucket;
 mod check;
 mod circles;
+mod cluster;
 mod determinism;
 mod diagram;
 mod documents;

@@ -13,7 +13,7 @@ fn page() -> String {
 }
 
 /// The page's blocks of shell.
-fn blocks(page: &str) -> Vec<&str> {
+pub(crate) fn blocks(page: &str) -> Vec<&str> {
     let blocks = page.split("```sh\n").skip(1);
     blocks
         .map(|rest| rest.split("```").next().expect("an end"))
@@ -30,7 +30,7 @@ fn alerts(page: &str) -> Vec<String> {
 }
 
 /// Runs a script of the page's reader, who has these two folders.
-fn run(world: &World, script: &str) -> Finished {
+pub(crate) fn run(world: &World, script: &str) -> Finished {
     let program = Path::new(env!("CARGO_BIN_EXE_extrato"));
     let folders = [program.parent().unwrap().to_owned()];
     let path = std::env::var_os("PATH").unwrap_or_default();
