@@ -99,7 +99,14 @@ impl RunContext<'_> {
                 (Engine::Spark, spark.run(&job, &ready, tables, &target)?)
             }
             RunsIn::Adopted(folders, driven) => {
-                let of = spark::adopted(&job, self.options, &folders, driven.as_ref(), &target)?;
+                let of = spark::adopted(
+                    &job,
+                    self.options,
+                    &folders,
+                    driven.as_ref(),
+                    &target,
+                    false,
+                )?;
                 (Engine::Spark, of)
             }
         };

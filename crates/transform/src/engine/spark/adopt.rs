@@ -28,6 +28,8 @@ pub(crate) struct Output<'a> {
     pub(crate) partition_by: Option<&'a [String]>,
     pub(crate) format: Format,
     pub(crate) form: &'a Form,
+    /// Whether Spark said that it ended; else its mark must be there.
+    pub(crate) is_ended: bool,
     pub(crate) cancel: &'a Cancel,
 }
 
@@ -117,7 +119,7 @@ impl Output<'_> {
     /// The files that Spark wrote.
     fn found(&self, written: &Path) -> anyhow::Result<Vec<Found>> {
         let strange = |what: &str| Kind::Check.error(format!("{}: {what}", written.display()));
-        if !written.join("_SUCCESS").exists() {
+        if !self.is_ended && !written.join("_SUCCESS").exists() {
             return Err(strange(
                 "Spark has not ended writing there: it has no _SUCCESS",
             ));

@@ -169,7 +169,7 @@ impl<'a> SparkEngine<'a> {
             run.map_err(|error| sql::cannot(model, &error))?;
         }
         let driven = Driven::of(model, tables);
-        adopted(asked, self.options, &written, driven.as_ref(), target)
+        adopted(asked, self.options, &written, driven.as_ref(), target, true)
     }
 }
 
@@ -218,7 +218,7 @@ pub(crate) fn writes(
     Ok(writes)
 }
 
-/// What Spark wrote of a model, as files of the run.
+/// What Spark wrote of a model, as files of the run; `is_ended` if Spark said that it ended.
 ///
 /// # Errors
 /// [`Kind::Check`] if it is not what it was asked for.
@@ -228,6 +228,7 @@ pub(crate) fn adopted(
     folders: &Folders,
     driven: Option<&Driven>,
     target: &Place,
+    is_ended: bool,
 ) -> anyhow::Result<(Written, Option<Counted>)> {
     let target = target.path().context("a folder on this machine")?;
     let model = asked.select.model;
@@ -237,6 +238,7 @@ pub(crate) fn adopted(
         partition_by: asked.partition_by,
         format: options.format,
         form: &form,
+        is_ended,
         cancel: asked.cancel,
     };
     let written = output.adopt(&folders.output, target)?;
