@@ -45,9 +45,9 @@ lint-deploy:
 deny:
     cargo deny check --hide-inclusion-graph licenses bans sources
 
-# Compare with limits and peers: just bench generate, transform, query, growth, load, backup, models, serve, storage
+# Compare with limits and peers: just bench generate, transform, query, growth, load, backup, models, serve, storage, cluster
 bench *ARGUMENTS:
-    cargo build --release --quiet --package extrato --package bench --features extrato/bucket
+    cargo build --release --quiet --package extrato --package bench --features extrato/bucket,extrato/spark
     cargo run --release --quiet --package bench -- "$@"
 
 # Search for bytes that a reader takes wrongly: just fuzz records, row, avro 4000, body 4000 (nightly, cargo-fuzz)

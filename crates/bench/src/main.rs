@@ -3,6 +3,7 @@
 
 mod backup;
 mod child;
+mod cluster;
 mod comparison;
 mod filled;
 mod generate;
@@ -56,6 +57,8 @@ enum Comparison {
     Serve(serve::ServeArgs),
     /// Compare files in a bucket with the same in a folder
     Storage(storage::StorageArgs),
+    /// Compare models on Spark with the same here
+    Cluster(cluster::ClusterArgs),
     /// The limit of inserting, as a process of its own
     #[command(hide = true)]
     BareInsert(serve::bare::BareArgs),
@@ -96,6 +99,7 @@ fn run(comparison: &Comparison) -> anyhow::Result<()> {
         Comparison::Models(arguments) => models::run(arguments, &cancel),
         Comparison::Serve(arguments) => serve::run(arguments, &cancel),
         Comparison::Storage(arguments) => storage::run(arguments, &cancel),
+        Comparison::Cluster(arguments) => cluster::run(arguments, &cancel),
         Comparison::BareInsert(arguments) => serve::bare::run(arguments, &cancel),
         Comparison::BareRead(arguments) => transform::wire::run(arguments, &cancel),
         Comparison::BareWrite(arguments) => transform::disk::run(arguments),

@@ -111,6 +111,10 @@ fn extrato(command: &str, server: &Server) -> anyhow::Result<Command> {
 /// Why models don't run in Polars, by their names. The scratch server is made, so that no run has to make it.
 pub(super) fn reasons(server: &Server) -> anyhow::Result<Vec<(String, String)>> {
     #[derive(Deserialize)]
+    struct Printed {
+        models: Vec<Described>,
+    }
+    #[derive(Deserialize)]
     struct Described {
         model: String,
         why: Option<String>,
@@ -118,8 +122,9 @@ pub(super) fn reasons(server: &Server) -> anyhow::Result<Vec<(String, String)>> 
     let mut command = extrato("check", server)?;
     // The URL leaves all to the PG* variables, but has the database asked.
     command.args(["--url", "postgresql://", "--schema", SCHEMA]);
-    let described: Vec<Described> = serde_json::from_str(&program::output(&mut command)?)?;
-    let reasons = described
+    let printed: Printed = serde_json::from_str(&program::output(&mut command)?)?;
+    let reasons = printed
+        .models
         .into_iter()
         .filter_map(|described| Some((described.model, described.why?)));
     Ok(reasons.collect())

@@ -100,7 +100,7 @@ impl Job {
 }
 
 /// Keeps the tables of the server in `lake`, as `--stage` does.
-pub(super) fn stage(server: &Server, lake: &Path) -> anyhow::Result<()> {
+pub(crate) fn stage(server: &Server, lake: &Path) -> anyhow::Result<()> {
     let mut command = program::extrato()?;
     command.arg("transform");
     command.arg(format!("--stage={}", lake.display()));

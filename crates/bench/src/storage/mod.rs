@@ -25,6 +25,7 @@ use crate::table::thousands;
 use crate::transform::output_size;
 use crate::{filled, machine, program};
 
+pub(crate) use job::stage;
 use job::{Job, LOAD, Layout, PEERS_LIMIT, READ, VERIFY};
 use load::Sources;
 use target::Kind;
@@ -77,7 +78,7 @@ pub(crate) fn run(arguments: &StorageArgs, cancel: &Cancel) -> anyhow::Result<()
     let tables = filled::tables(&server, arguments.associates)?;
     let (rows, clients) = output_size(&server)?;
     let lake = server.folder().join("lake");
-    job::stage(&server, &lake)?;
+    stage(&server, &lake)?;
     let hiring = Dataset::open("hiring")?;
     eprintln!("making files to load");
     let plain = server.folder().join("plain");

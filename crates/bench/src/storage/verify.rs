@@ -18,6 +18,11 @@ pub(super) struct Verify {
 
 /// What is used here of the summary that the program prints.
 #[derive(Deserialize)]
+struct Printed {
+    outputs: Vec<Verified>,
+}
+
+#[derive(Deserialize)]
 struct Verified {
     rows: u64,
     files: u64,
@@ -51,9 +56,9 @@ impl Way for Verify {
         let mut command = program::extrato()?;
         command.args(["verify", &output.url()]);
         let done = self.job.run(&mut command, output, server)?;
-        let verified: Vec<Verified> = serde_json::from_str(&done.printed)?;
-        let [Verified { rows, files, bytes }] = verified[..] else {
-            anyhow::bail!("{} outputs were verified instead of 1", verified.len());
+        let Printed { outputs } = serde_json::from_str(&done.printed)?;
+        let [Verified { rows, files, bytes }] = outputs[..] else {
+            anyhow::bail!("{} outputs were verified instead of 1", outputs.len());
         };
         let expected = self.job.rows;
         anyhow::ensure!(

@@ -45,6 +45,11 @@ impl Spark {
         self.0.port
     }
 
+    /// The process whose only child is the server.
+    pub fn parent(&self) -> u32 {
+        self.0.watchdog.id()
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.0.log()

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) struct Server {
     pub(super) port: u16,
     folder: PathBuf,
-    watchdog: Child,
+    pub(super) watchdog: Child,
 }
 
 /// Runs a program, with so many kilobytes of addresses, until the shell's input ends, however the test's process ends; then
