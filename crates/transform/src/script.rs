@@ -36,7 +36,7 @@ for key, value in JOB["settings"].items():
     spark.conf.set(key, value)
 for view in JOB["views"]:
     rows = spark.sql(view["empty"]) if view.get("empty") else spark.read.schema(view["schema"]).parquet(*view["paths"])
-    rows.createOrReplaceTempView("`" + view["name"].replace("`", "``") + "`")
+    rows.createOrReplaceTempView(view["name"])
 for write in JOB["writes"]:
     writer = spark.sql(write["sql"]).write.format(write["format"]).mode("overwrite").options(**write["options"])
     if write["partition_by"]:

@@ -40,9 +40,9 @@ impl Client {
     pub(super) fn prepare(&mut self, job: &Job) -> anyhow::Result<()> {
         self.session.set(&borrowed(&job.settings))?;
         for view in &job.views {
-            let name = super::sql::types::name(&view.name);
+            let name = &view.name;
             match &view.empty {
-                Some(select) => self.session.view_of_query(&name, select)?,
+                Some(select) => self.session.view_of_query(name, select)?,
                 None => {
                     let files = Files {
                         format: "parquet",
@@ -50,7 +50,7 @@ impl Client {
                         paths: &view.paths,
                         options: &[],
                     };
-                    self.session.view_of_files(&name, &files)?;
+                    self.session.view_of_files(name, &files)?;
                 }
             }
         }

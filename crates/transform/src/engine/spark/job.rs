@@ -56,6 +56,7 @@ pub(crate) struct Job {
 /// A table, as a view of its name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct View {
+    /// The view's name, as Spark reads it.
     pub(crate) name: String,
     /// The columns with Spark's types.
     pub(crate) schema: String,
@@ -87,7 +88,7 @@ impl Job {
             let files = table.paths().map(|path| on_cluster(&path, paths));
             let files: Vec<_> = files.collect::<anyhow::Result<_>>()?;
             Ok(View {
-                name: table.schema.name.clone(),
+                name: sql::types::name(&table.schema.name),
                 schema: sql::schema(&table.schema),
                 empty: files.is_empty().then(|| sql::empty(&table.schema)),
                 paths: files,
