@@ -77,8 +77,16 @@ fn the_help_of_a_command_begins_with_its_own_arguments() {
     for (command, headings) in [
         (
             "transform",
-            &["Models:", "Output:", "Files:", "Source:", "Connection:"][..],
+            &[
+                "Models:",
+                "Output:",
+                "Files:",
+                "Source:",
+                "Spark:",
+                "Connection:",
+            ][..],
         ),
+        ("adopt", &["Arguments:", "Options:"]),
         ("load", &["Files:", "Rejects:", "Loading:", "Connection:"]),
         ("generate", &["Rows:", "Loading:", "Files:", "Connection:"]),
         (

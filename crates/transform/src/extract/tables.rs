@@ -415,6 +415,9 @@ pub(crate) fn read_layer(
     cancel: &Cancel,
 ) -> anyhow::Result<Read> {
     let mut tables = layer.tables(&needed.of(&options.dataset))?;
+    if options.engine != Engine::Spark {
+        layer.fetch(&tables)?;
+    }
     let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
     let models = ready(needed, options, &schemas)?;
     tables
@@ -427,6 +430,7 @@ pub(crate) fn read_layer(
             .tables
             .retain(|table| engine.needed().any(|(name, _)| name == table.name));
         let copied = layer.tables(&copied)?;
+        layer.fetch(&copied)?;
         engine.check_kept(&copied)?;
         for table in &copied {
             let began = Instant::now();

@@ -231,7 +231,7 @@ enum Kept {
 
 impl Layer {
     /// Opens the raw layer of the dataset of this name below `stage`. Of one in a bucket, tables are copied to the folder for
-    /// temporary files when they are asked for.
+    /// temporary files when they are fetched.
     ///
     /// # Errors
     /// [`Kind::Usage`] if there is none; [`Kind::Refused`] if its manifest is damaged; [`Kind::Output`] if a run writes it at
@@ -301,7 +301,7 @@ impl Layer {
         entries.map(|entry| (entry.table.as_str(), entry.place.as_ref()))
     }
 
-    /// The tables of `dataset`, in its order.
+    /// The tables of `dataset`, in its order. Those of a bucket are on the disk once they are [fetched](Self::fetch).
     ///
     /// # Errors
     /// [`Kind::Mismatch`] naming a table that the layer lacks; [`Kind::Refused`] if its manifest is damaged.
@@ -333,6 +333,13 @@ impl Layer {
                 unread: Vec::new(),
             },
             root: self.folder.clone(),
+            far: match &self.root {
+                Place::Bucket(address) => {
+                    let address = address.to_string();
+                    Some(address.replacen("s3://", "s3a://", 1))
+                }
+                Place::Disk(_) => None,
+            },
             files: files
                 .filter(|file| file.path.starts_with(&below))
                 .cloned()
@@ -342,14 +349,25 @@ impl Layer {
         if staged.rows() != found.rows {
             return Err(Kind::Refused.error(damaged(&self.root)));
         }
-        if let Kept::Copied { .. } = self.kept {
-            let bytes_total = bytes_of(&staged.files);
-            let span = tracing::info_span!("download", table = name, bytes_total, bytes = Empty);
+        Ok(staged)
+    }
+
+    /// Copies the files of tables to the disk, as far as that was not done, if they lie in a bucket.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if they cannot be read; [`Kind::Output`] if the disk has too little room.
+    pub(crate) fn fetch(&self, tables: &[StagedTable]) -> anyhow::Result<()> {
+        let Kept::Copied { .. } = self.kept else {
+            return Ok(());
+        };
+        for StagedTable { schema, files, .. } in tables {
+            let (table, bytes_total) = (schema.name.as_str(), bytes_of(files));
+            let span = tracing::info_span!("download", table, bytes_total, bytes = Empty);
             let told = telling(span);
-            let files = staged.files.par_iter();
+            let files = files.par_iter();
             files.try_for_each(|file| self.copy(file, &told))?;
         }
-        Ok(staged)
+        Ok(())
     }
 
     /// Copies a file to the disk, unless that was done.

@@ -68,6 +68,8 @@ pub(crate) struct StagedTable {
     pub(crate) schema: TableSchema,
     /// The folder that the files' paths are relative to.
     root: PathBuf,
+    /// What a cluster calls that folder where it is not on this machine.
+    far: Option<String>,
     /// The table's files, in the order of its rows.
     pub(crate) files: Vec<FileEntry>,
     /// What all rows take as frames.
@@ -85,9 +87,16 @@ impl StagedTable {
         self.memory_bytes / self.rows().max(1) + 1
     }
 
-    /// Where its files lie.
+    /// Where its files lie on this machine.
     pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
         self.files.iter().map(|file| self.root.join(&file.path))
+    }
+
+    /// Where a cluster finds its files, if they are not on this machine.
+    pub(crate) fn far_paths(&self) -> Option<Vec<String>> {
+        let far = self.far.as_ref()?;
+        let files = self.files.iter();
+        Some(files.map(|file| format!("{far}/{}", file.path)).collect())
     }
 
     /// The names of its columns.
@@ -218,6 +227,7 @@ impl Spill {
                 unread: Vec::new(),
             },
             root: self.root,
+            far: None,
             files,
             memory_bytes,
         }))

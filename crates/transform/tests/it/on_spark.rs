@@ -154,6 +154,19 @@ fn spark_keeps_every_value_and_name() {
     );
     let [polars, spark] = of_both(&named, &named.options(Layout::SingleFile));
     assert_eq!(polars, spark);
+    // NULL among numbers, WITH beside tables of names like those that are made, and one row of all.
+    let select = "WITH w AS (SELECT id, i AS n FROM with_0), \"x\" AS (SELECT id FROM v WHERE id < 9)
+        SELECT v.id, substring(v.w, w.n) AS a, substring(v.w, w.n, 2) AS b, substring(v.w, 2, w.n) AS c, lpad(v.w, w.n) AS d,
+               rpad(v.w, w.n, 'xy') AS e, (SELECT count(*) FROM w AS o WHERE o.id = v.id) AS f, (SELECT 1 FROM v HAVING true) AS g
+        FROM v JOIN w ON w.id = v.id JOIN with_0 AS z ON z.id = v.id JOIN x ON x.id = v.id JOIN x AS y ON y.id = v.id";
+    let described = format!("{DESCRIBED}[[table]]\nname = \"with_0\"\nkey = [\"id\"]\n");
+    let tables = format!(
+        "{VALUES}; CREATE TABLE with_0 (id integer PRIMARY KEY, i integer);
+         INSERT INTO with_0 VALUES (1, NULL), (2, 2), (3, -1), (4, 0), (5, 3), (6, NULL)"
+    );
+    let numbers = World::of_tables(&tables, &described, select);
+    let [polars, spark] = of_both(&numbers, &numbers.options(Layout::SingleFile));
+    assert_eq!(polars, spark);
     // Tables without rows have no files.
     let none = of("SELECT n.id, n.x, n.p, v.id AS other FROM none AS n LEFT JOIN v ON v.id = n.id");
     for layout in [

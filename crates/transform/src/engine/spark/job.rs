@@ -85,8 +85,13 @@ impl Job {
     /// As [`on_cluster`].
     pub(crate) fn over(tables: &[StagedTable], paths: &[RemotePath]) -> anyhow::Result<Self> {
         let views = tables.iter().map(|table| {
-            let files = table.paths().map(|path| on_cluster(&path, paths));
-            let files: Vec<_> = files.collect::<anyhow::Result<_>>()?;
+            let files = match table.far_paths() {
+                Some(far) => far,
+                None => {
+                    let files = table.paths().map(|path| on_cluster(&path, paths));
+                    files.collect::<anyhow::Result<_>>()?
+                }
+            };
             Ok(View {
                 name: sql::types::name(&table.schema.name),
                 schema: sql::schema(&table.schema),

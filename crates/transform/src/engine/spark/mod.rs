@@ -53,7 +53,7 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
     }
     if options.out.is_bucket() || options.stage.as_ref().is_some_and(Place::is_bucket) {
         return refused(
-            "writes into a folder and reads one, which the cluster sees too (elsewhere by --remote-path): name a folder",
+            "writes into a folder, which the cluster sees too (elsewhere by --remote-path), and --stage keeps tables in one: name a folder",
         );
     }
     if options.format == Format::JsonLines

@@ -4,9 +4,12 @@
 mod arithmetic;
 mod cast;
 mod constant;
+mod group;
+mod join;
 mod relation;
 mod scalar;
 mod scope;
+mod sub_select;
 mod text;
 mod time;
 pub(crate) mod types;
@@ -70,6 +73,15 @@ impl Source<'_> {
             let found = model.columns.iter().position(|(column, _)| column == name);
             found.ok_or_else(|| anyhow::anyhow!("no column `{name}`"))
         };
+        if let Some((name, _)) = model
+            .columns
+            .iter()
+            .find(|(name, _)| name.starts_with(PARTITION))
+        {
+            return Err(self.refused(format!(
+                "column `{name}` is called as those by which folders are named on Spark: call it otherwise"
+            )));
+        }
         let mut folders = Vec::new();
         for (number, name) in names.iter().enumerate() {
             let at = place(name)?;
@@ -245,7 +257,7 @@ fn with(writer: &Writer<'_>) -> String {
     for (number, (_, of)) in writer.shared.iter().enumerate() {
         let before = if number == 0 { "WITH" } else { "," };
         // Writing into a string cannot fail.
-        let _ = write!(sql, "{before} s{number} AS (\n{of}\n)");
+        let _ = write!(sql, "{before} {} AS (\n{of}\n)", writer.shared_name(number));
     }
     match sql.is_empty() {
         true => sql,

@@ -4,15 +4,12 @@ use std::sync::Arc;
 
 use dataset::ColumnType;
 
-use super::scope::{Scope, spark_type};
+use super::scope::Scope;
 use super::types::{self, quoted};
 use super::writer::{Ordered, Writer, listed, names};
 use crate::model::refusal::{Refusal, Result};
-use crate::model::tree::{
-    Aggregate, AggregateFunction, Asked, Correlated, Function, Join, Node, Place, Relation, Scalar,
-    SetOperation, SortKey,
-};
-use crate::model::types::{Held, Type};
+use crate::model::tree::{Node, Place, Relation, Scalar, SetOperation, SortKey};
+use crate::model::types::Type;
 
 impl Writer<'_> {
     /// The rows of a relation.
@@ -215,7 +212,7 @@ impl Writer<'_> {
                 self.shared.len() - 1
             }
         };
-        Ok(format!("s{number}"))
+        Ok(self.shared_name(number))
     }
 
     fn table(&self, name: &str, columns: &[String]) -> Result<String> {
@@ -250,231 +247,6 @@ impl Writer<'_> {
         }
         Ok(format!("SELECT {} FROM {}", listed(list), quoted(name)))
     }
-
-    fn join(&mut self, join: &Join) -> Result<String> {
-        let (one, other) = (self.alias(), self.alias());
-        let (left, right) = (self.relation(&join.left)?, self.relation(&join.right)?);
-        let width = join.left.width();
-        let of_left = Scope::of(&one, width);
-        let of_right = Scope::of(&other, join.right.width());
-        let mut conditions = Vec::new();
-        for (left, right) in &join.equal {
-            self.check_comparable(left, right)?;
-            let (left, right) = (self.scalar(left, &of_left)?, self.scalar(right, &of_right)?);
-            conditions.push(format!("{left} = {right}"));
-        }
-        if let Some(condition) = &join.condition {
-            let both = of_left.beside(of_right);
-            conditions.push(format!("({})", self.scalar(condition, &both)?));
-        }
-        let how = match (join.keeps_left, join.keeps_right) {
-            (false, false) if conditions.is_empty() => "CROSS JOIN",
-            (false, false) => "INNER JOIN",
-            (true, false) => "LEFT JOIN",
-            (false, true) => "RIGHT JOIN",
-            (true, true) => "FULL JOIN",
-        };
-        let on = match (conditions.is_empty(), how) {
-            (true, "CROSS JOIN") => String::new(),
-            (true, _) => "\nON true".to_owned(),
-            (false, _) => format!("\nON {}", conditions.join("\nAND ")),
-        };
-        let own = (0..width).map(|at| format!("{one}.c{at}"));
-        let behind = (0..join.right.width()).map(|at| format!("{other}.c{at} AS c{}", width + at));
-        let columns = listed(own.chain(behind).collect());
-        Ok(format!(
-            "SELECT {columns} FROM (\n{left}\n) AS {one}\n{how} (\n{right}\n) AS {other}{on}"
-        ))
-    }
-
-    fn grouped(
-        &mut self,
-        input: &Relation,
-        keys: &[Scalar],
-        aggregates: &[Aggregate],
-    ) -> Result<String> {
-        let (inner, alias) = (self.alias(), self.alias());
-        let from = self.relation(input)?;
-        let of_input = Scope::of(&inner, input.width());
-        // Keys are columns first, so that none is taken for the number of one.
-        let mut columns = vec![names(&inner, input.width())];
-        for (at, key) in keys.iter().enumerate() {
-            self.check_key(key)?;
-            columns.push(format!("{} AS g{at}", self.scalar(key, &of_input)?));
-        }
-        let scope = Scope::of(&alias, input.width());
-        let mut list: Vec<_> = (0..keys.len())
-            .map(|at| format!("{alias}.g{at} AS c{at}"))
-            .collect();
-        for (at, aggregate) in aggregates.iter().enumerate() {
-            let value = self.aggregate(aggregate, &scope)?;
-            list.push(format!("{value} AS c{}", keys.len() + at));
-        }
-        let by = (0..keys.len()).map(|at| format!("{alias}.g{at}"));
-        let by = match keys.is_empty() {
-            true => String::new(),
-            false => format!("\nGROUP BY {}", by.collect::<Vec<_>>().join(", ")),
-        };
-        Ok(format!(
-            "SELECT {} FROM (\nSELECT {} FROM (\n{from}\n) AS {inner}\n) AS {alias}{by}",
-            listed(list),
-            listed(columns)
-        ))
-    }
-
-    fn aggregate(&mut self, of: &Aggregate, scope: &Scope) -> Result<String> {
-        let distinct = if of.distinct { "DISTINCT " } else { "" };
-        let call = self.aggregated(of.function, of.argument.as_ref(), distinct, scope)?;
-        let filter = match &of.filter {
-            None => String::new(),
-            Some(filter) => format!(" FILTER (WHERE {})", self.scalar(filter, scope)?),
-        };
-        let at = of.argument.as_ref().map_or(Place::default(), |of| of.at);
-        Ok(format!(
-            "CAST({call}{filter} AS {})",
-            spark_type(&of.kind, at)?
-        ))
-    }
-
-    /// The call of an aggregate.
-    pub(super) fn aggregated(
-        &mut self,
-        function: AggregateFunction,
-        argument: Option<&Scalar>,
-        distinct: &str,
-        scope: &Scope,
-    ) -> Result<String> {
-        let Some(argument) = argument else {
-            return Ok("count(*)".to_owned());
-        };
-        let value = self.scalar(argument, scope)?;
-        if !distinct.is_empty() {
-            self.check_key(argument)?;
-        }
-        let refused = |why: &str| Err(Refusal::at(argument.at, why));
-        let name = match function {
-            AggregateFunction::Count => "count",
-            AggregateFunction::Sum => match argument.kind.held() {
-                Held::Integers if argument.kind == Type::BigInt => {
-                    return Ok(format!("sum({distinct}CAST({value} AS DECIMAL(38, 0)))"));
-                }
-                Held::Integers | Held::Numerics => "sum",
-                _ => {
-                    return refused(
-                        "a sum of floats depends on the order of rows, which Spark does not keep",
-                    );
-                }
-            },
-            AggregateFunction::Min => "min",
-            AggregateFunction::Max => "max",
-            AggregateFunction::Mean => {
-                return refused(
-                    "AVG is not known to give in Spark what Postgres gives: SUM and COUNT are, or run this model with \
-                     --engine polars",
-                );
-            }
-            AggregateFunction::All => "bool_and",
-            AggregateFunction::Any => "bool_or",
-        };
-        Ok(format!("{name}({distinct}{value})"))
-    }
-
-    /// Joins for the sub-selects that stand for one value in these expressions, and the scope in which they are found.
-    pub(super) fn looked_up(
-        &mut self,
-        scalars: &[&Scalar],
-        scope: Scope,
-    ) -> Result<(String, Scope)> {
-        let mut found: Vec<&Correlated> = Vec::new();
-        scalars
-            .iter()
-            .for_each(|scalar| values_of(scalar, &mut found));
-        let (mut joins, mut scope) = (String::new(), scope);
-        for of in found {
-            let (inner, alias) = (self.alias(), self.alias());
-            let from = self.relation(&of.relation)?;
-            let count = of.keys.len();
-            let by: Vec<_> = (0..count).map(|at| format!("{inner}.c{at}")).collect();
-            let mut on = Vec::new();
-            for (at, key) in of.keys.iter().enumerate() {
-                on.push(format!("{} = {alias}.c{at}", self.scalar(key, &scope)?));
-            }
-            let on = match on.is_empty() {
-                true => "true".to_owned(),
-                false => on.join(" AND "),
-            };
-            let group = match by.is_empty() {
-                true => String::new(),
-                false => format!(" GROUP BY {}", by.join(", ")),
-            };
-            let columns = listed(
-                by.into_iter()
-                    .chain([
-                        format!("first({inner}.c{count}) AS value"),
-                        "count(*) AS several".to_owned(),
-                    ])
-                    .collect(),
-            );
-            joins += &format!(
-                "\nLEFT JOIN (\nSELECT {columns} FROM (\n{from}\n) AS {inner}{group}\n) AS {alias}\nON {on}"
-            );
-            scope.found(of, alias);
-        }
-        Ok((joins, scope))
-    }
-
-    /// A condition by which rows are kept, which may ask other rows.
-    fn condition(&mut self, condition: &Scalar, scope: &Scope) -> Result<String> {
-        let (negated, inner) = match &condition.node {
-            Node::Call(Function::Not, parts) => ("NOT ", &parts[0]),
-            _ => ("", condition),
-        };
-        match &inner.node {
-            Node::In(value, relation) => {
-                let alias = self.alias();
-                let (value_sql, from) = (self.scalar(value, scope)?, self.relation(relation)?);
-                Ok(format!(
-                    "{value_sql} {negated}IN (SELECT {alias}.c0 FROM (\n{from}\n) AS {alias})"
-                ))
-            }
-            Node::Correlated(of) if !matches!(of.asked, Asked::Value(_)) => {
-                let alias = self.alias();
-                let from = self.relation(&of.relation)?;
-                let mut conditions = Vec::new();
-                for (at, key) in of.keys.iter().enumerate() {
-                    conditions.push(format!("{alias}.c{at} = {}", self.scalar(key, scope)?));
-                }
-                if let Asked::ExistsWhere(values, condition) = &of.asked {
-                    let mut both = Vec::new();
-                    for value in values {
-                        both.push(self.scalar(value, scope)?);
-                    }
-                    let behind = of.keys.len()..of.relation.width();
-                    both.extend(behind.map(|at| format!("{alias}.c{at}")));
-                    conditions.push(self.scalar(condition, &Scope::of_columns(both))?);
-                }
-                let condition = match conditions.is_empty() {
-                    true => "true".to_owned(),
-                    false => conditions.join(" AND "),
-                };
-                Ok(format!(
-                    "{negated}EXISTS (SELECT 1 FROM (\n{from}\n) AS {alias} WHERE {condition})"
-                ))
-            }
-            _ => self.scalar(condition, scope),
-        }
-    }
-
-    /// Refuses to group by what Postgres may show otherwise than Spark: 0 and -0 are one to both.
-    fn check_key(&self, key: &Scalar) -> Result<()> {
-        match key.kind {
-            Type::Real | Type::Double => Err(Refusal::at(
-                key.at,
-                "rows are not grouped by floats in Spark: 0 and -0 are one there, and which is shown is not known",
-            )),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The conditions that all must be true.
@@ -483,17 +255,4 @@ fn conjuncts(condition: &Scalar) -> Vec<&Scalar> {
         Node::And(parts) => parts.iter().flat_map(conjuncts).collect(),
         _ => vec![condition],
     }
-}
-
-/// The sub-selects that stand for one value in an expression.
-fn values_of<'s>(scalar: &'s Scalar, found: &mut Vec<&'s Correlated>) {
-    if let Node::Correlated(of) = &scalar.node
-        && let Asked::Value(_) = of.asked
-    {
-        found.push(of);
-    }
-    scalar
-        .parts()
-        .into_iter()
-        .for_each(|part| values_of(part, found));
 }

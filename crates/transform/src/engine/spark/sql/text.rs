@@ -97,22 +97,31 @@ pub(super) fn call(
                 "rpad"
             };
             let fill = values.get(2).map_or("' '", String::as_str);
-            format!("{name}({one}, greatest({}, 0), {fill})", values[1])
+            format!("{name}({one}, {}, {fill})", at_least(&values[1], 0))
         }
         Function::Initcap => return Err(refused("INITCAP")),
         _ => return Err(refused("this function")),
     })
 }
 
+/// A number, or this one where it is less; NULL stays NULL, which GREATEST passes over.
+fn at_least(number: &str, least: i32) -> String {
+    format!("CASE WHEN {number} < {least} THEN {least} ELSE {number} END")
+}
+
 /// The characters from a position, counted from 1 and also where there are none.
 fn substring(text: &str, from: &str, count: Option<&String>) -> String {
-    let start = format!("greatest({from}, 1)");
+    let start = at_least(from, 1);
     let Some(count) = count else {
         return format!("substring({text}, {start})");
     };
     // In 64 bits, where the sum of both cannot overflow.
     let end = format!("CAST({from} AS BIGINT) + CAST({count} AS BIGINT)");
-    let length = format!("CAST(least(greatest({end} - {start}, 0), 2147483647) AS INT)");
+    let length = at_least(&format!("({end} - {start})"), 0);
+    let length = format!(
+        "CAST(CASE WHEN {length} > {0} THEN {0} ELSE {length} END AS INT)",
+        i32::MAX
+    );
     checked(
         &format!("{count} < 0"),
         "negative substring length not allowed",

@@ -9,6 +9,8 @@ pub(super) struct Writer<'a> {
     pub(super) tables: &'a [&'a TableSchema],
     /// What WITH names, in the order in which it is needed: where it is in memory, and its SELECT.
     pub(super) shared: Vec<(*const Relation, String)>,
+    /// What the names of these begin with, and no table's.
+    prefix: String,
     aliases: usize,
 }
 
@@ -43,11 +45,25 @@ pub(super) fn direction(descends: bool, nulls_first: bool) -> &'static str {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(tables: &'a [&'a TableSchema]) -> Self {
+        let mut prefix = "with_".to_owned();
+        let is_taken = |prefix: &str| {
+            let names = tables.iter().map(|table| table.name.to_lowercase());
+            { names }.any(|name| name.starts_with(prefix))
+        };
+        while is_taken(&prefix) {
+            prefix.push('_');
+        }
         Self {
             tables,
             shared: Vec::new(),
+            prefix,
             aliases: 0,
         }
+    }
+
+    /// What the shared relation of this number is called.
+    pub(super) fn shared_name(&self, number: usize) -> String {
+        format!("{}{number}", self.prefix)
     }
 
     /// A name that nothing else has.
