@@ -57,7 +57,7 @@ pub(crate) fn of_status(remote: &Remote, doing: Doing, status: &Status) -> anyho
     }
     match status.code {
         UNAVAILABLE | DEADLINE_EXCEEDED => Kind::Connection.error(format!(
-            "the Spark server at {remote} cannot be reached, or went away: {said}"
+            "the Spark server at {remote} cannot be reached, or went away: {said} (one that was just started takes some seconds)"
         )),
         UNAUTHENTICATED | PERMISSION_DENIED => Kind::Connection.error(format!(
             "the Spark server at {remote} refuses the login: {said}; set its token in the variable \

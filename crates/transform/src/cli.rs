@@ -129,15 +129,33 @@ pub struct SparkArgs {
 }
 
 impl SparkArgs {
-    fn options(&self, environment: &Environment) -> SparkOptions {
+    /// The options, where the models run on `engine`.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for what would be passed over.
+    fn options(&self, engine: Engine, environment: &Environment) -> anyhow::Result<SparkOptions> {
+        let is_given =
+            self.remote.is_some() || self.emit_job.is_some() || !self.remote_path.is_empty();
+        if engine != Engine::Spark && is_given {
+            return Err(Kind::Usage
+                .error("--remote, --remote-path and --emit-job are of Spark: add --engine spark"));
+        }
+        if let Some(of) = self.remote_path.iter().find(|of| !of.here.is_dir()) {
+            return Err(Kind::Usage.error(format!(
+                "--remote-path {}={}: there is no folder {} on this machine",
+                of.here.display(),
+                of.there,
+                of.here.display()
+            )));
+        }
         let remote = self.remote.as_deref().or(environment.get("SPARK_REMOTE"));
-        SparkOptions {
+        Ok(SparkOptions {
             remote: remote
                 .filter(|_| self.emit_job.is_none())
                 .map(str::to_owned),
             paths: self.remote_path.clone(),
             emit_job: self.emit_job.clone(),
-        }
+        })
     }
 }
 
@@ -391,11 +409,6 @@ impl TransformArgs {
         options: &Options,
         cancel: &Cancel,
     ) -> anyhow::Result<Report> {
-        if self.output.limits.engine != Engine::Spark {
-            return Err(
-                Kind::Usage.error("--emit-job writes a script of Spark: add --engine spark")
-            );
-        }
         crate::emit_job(
             stage,
             options,
@@ -419,7 +432,7 @@ impl TransformArgs {
         Ok(Options {
             preview_rows: if self.show { PREVIEW_ROWS } else { 0 },
             to_postgres: self.to_postgres.clone(),
-            spark: Some(self.spark.options(environment)),
+            spark: Some(self.spark.options(self.output.limits.engine, environment)?),
             ..self.output.options(dataset, schema, environment)?
         })
     }

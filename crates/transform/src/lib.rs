@@ -52,6 +52,7 @@
 //!     preview_rows: 0,
 //!     to_postgres: None,
 //!     engine: Engine::Auto,
+//!     spark: None,
 //!     environment: Environment::default(),
 //! };
 //! let report = transform::run(&database.settings(), &options, &Cancel::default())?;

@@ -49,6 +49,11 @@ spark.stop()
 #[derive(Serialize, Deserialize)]
 struct Written {
     extrato: String,
+    /// The folder below the script's that is this job's alone: what an earlier job wrote is not taken for what this one does.
+    job: String,
+    /// The raw layer that the script reads, and the run that made it.
+    stage: String,
+    layer: String,
     /// What --dataset named; a folder by its whole path.
     dataset: String,
     parameters: Vec<(String, String)>,
@@ -87,7 +92,11 @@ pub fn emit_job(
     let folder = asked.and_then(|spark| spark.emit_job.as_deref());
     let folder = folder.context("a folder was named")?;
     let paths = asked.map_or(&[][..], |spark| &spark.paths);
-    let layer = Layer::open(&stage.into(), &options.dataset.name, cancel)?;
+    let stage = match stage.into() {
+        Place::Disk(path) => Place::Disk(std::path::absolute(path)?),
+        bucket => bucket,
+    };
+    let layer = Layer::open(&stage, &options.dataset.name, cancel)?;
     let source = Source::Layer(&layer);
     let declared = declared(&source, options, cancel)?;
     let options = declared.as_ref().unwrap_or(options);
@@ -102,6 +111,7 @@ pub fn emit_job(
     let tables = staged(&tables);
     let mut job = Job::over(&tables, paths)?;
     let mut models = Vec::new();
+    let run = run_id();
     fs::create_dir_all(folder).or_fail(Kind::Output, || {
         format!("cannot create {}", folder.display())
     })?;
@@ -112,7 +122,7 @@ pub fn emit_job(
             dataset: &options.dataset,
             memory_bytes: options.memory_bytes,
             partition_by: options.layout.partition_by(model),
-            scratch: folder.join(&model.name),
+            scratch: folder.join(&run).join(&model.name),
             cancel,
         };
         let folders = Folders::of(&asked.scratch);
@@ -132,6 +142,9 @@ pub fn emit_job(
     };
     let written = Written {
         extrato: env!("CARGO_PKG_VERSION").to_owned(),
+        job: run.clone(),
+        stage: stage.to_string(),
+        layer: layer.run().to_owned(),
         dataset,
         parameters: parameters.to_vec(),
         schema: options.schema.clone(),
@@ -168,7 +181,7 @@ pub fn emit_job(
         folder.display()
     );
     Ok(Report {
-        run: run_id(),
+        run,
         snapshot,
         tables: reports,
         models: Vec::new(),
@@ -232,6 +245,15 @@ pub fn adopt(
             )));
         }
     }
+    let stage: Place = written.stage.parse().map_err(anyhow::Error::msg)?;
+    let layer = Layer::open(&stage, &options.dataset.name, cancel)?;
+    if layer.run() != written.layer {
+        return Err(Kind::Usage.error(format!(
+            "the tables in {stage} were staged again since the job in {} was written, and which of them its script read is not \
+             known: write the job again, and run it",
+            folder.display()
+        )));
+    }
     let options = Options {
         engine: Engine::Spark,
         ..options.clone()
@@ -260,7 +282,7 @@ pub fn adopt(
     };
     let mut models = Vec::new();
     for (select, of) in selects.iter().zip(written.models) {
-        let folders = Folders::of(&folder.join(&of.name));
+        let folders = Folders::of(&folder.join(&written.job).join(&of.name));
         let adopted = RunsIn::Adopted(folders, of.driven);
         models.extend(context.stage(select, adopted, None, &mut Vec::new())?);
     }

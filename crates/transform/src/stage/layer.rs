@@ -280,6 +280,11 @@ impl Layer {
         })
     }
 
+    /// The run that made it.
+    pub(crate) fn run(&self) -> &str {
+        &self.header.run
+    }
+
     /// The snapshot that every table was read in.
     pub(crate) fn snapshot(&self) -> &str {
         &self.header.snapshot

@@ -119,9 +119,14 @@ impl Output<'_> {
     /// The files that Spark wrote.
     fn found(&self, written: &Path) -> anyhow::Result<Vec<Found>> {
         let strange = |what: &str| Kind::Check.error(format!("{}: {what}", written.display()));
+        if self.is_ended && !written.is_dir() {
+            return Err(strange(
+                "Spark wrote it where this machine does not see it: --remote-path says what the cluster calls a folder here",
+            ));
+        }
         if !self.is_ended && !written.join("_SUCCESS").exists() {
             return Err(strange(
-                "Spark has not ended writing there: it has no _SUCCESS",
+                "Spark has not ended writing there (it has no _SUCCESS): run the script by spark-submit first",
             ));
         }
         let levels = self.partition_by.map_or(0, <[String]>::len);
@@ -139,8 +144,9 @@ impl Output<'_> {
                     .map(str::to_owned)
             });
             let values: Option<Vec<_>> = values.collect();
-            let values =
-                values.filter(|values| values.len() == levels && name.starts_with("part-"));
+            let values = values.filter(|values| {
+                values.len() == levels && (self.is_ended || name.starts_with("part-"))
+            });
             let values = values
                 .ok_or_else(|| strange(&format!("{} is not what Spark writes", file.path)))?;
             found.push(Found {
@@ -269,7 +275,7 @@ pub(crate) fn counted(
     let strange = || Kind::Check.error(format!("{}: Spark wrote no counts", written.display()));
     let files = Place::Disk(written.to_owned()).files();
     let files = files.or_fail(Kind::Check, || format!("cannot read {}", written.display()))?;
-    let file = files.iter().find(|file| file.path.starts_with("part-"));
+    let file = files.iter().find(|file| !file.path.starts_with(['_', '.']));
     let text = fs::read_to_string(written.join(&file.ok_or_else(strange)?.path));
     let text = text.or_fail(Kind::Check, || format!("cannot read {}", written.display()))?;
     let row = text.lines().nth(1).ok_or_else(strange)?;

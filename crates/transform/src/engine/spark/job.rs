@@ -11,7 +11,7 @@ use crate::options::{Format, RemotePath};
 use crate::stage::StagedTable;
 
 /// What Spark must be set to, so that it gives what Postgres gives and writes what Polars writes.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 16] = [
     ("spark.sql.session.timeZone", "UTC"),
     // Overflow, division by zero and casts that fail are errors.
     ("spark.sql.ansi.enabled", "true"),
@@ -21,6 +21,10 @@ const SETTINGS: [(&str, &str); 15] = [
     ("spark.sql.parser.escapedStringLiterals", "false"),
     // A decimal that would lose digits is an error.
     ("spark.sql.decimalOperations.allowPrecisionLoss", "false"),
+    (
+        "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate",
+        "true",
+    ),
     ("spark.sql.files.ignoreMissingFiles", "false"),
     ("spark.sql.files.ignoreCorruptFiles", "false"),
     // A client has one file.
@@ -35,12 +39,14 @@ const SETTINGS: [(&str, &str); 15] = [
 
 /// How Spark writes the CSV that is written here: NULL as nothing and the empty text between quotes, no blank trimmed, and a
 /// quote in a text doubled.
-const CSV: [(&str, &str); 7] = [
+const CSV: [(&str, &str); 8] = [
     ("header", "true"),
     ("quote", "\""),
     ("escape", "\""),
     ("nullValue", ""),
     ("emptyValue", "\"\""),
+    // Else a text is quoted that begins with #; one that begins with a comma is so anyway.
+    ("comment", ","),
     ("ignoreLeadingWhiteSpace", "false"),
     ("ignoreTrailingWhiteSpace", "false"),
 ];

@@ -141,7 +141,8 @@ impl<'a> SparkEngine<'a> {
     /// Those of the server.
     pub(crate) fn prepare(&mut self, tables: &[StagedTable]) -> anyhow::Result<()> {
         let job = Job::over(tables, self.paths())?;
-        self.client.prepare(&job)
+        let prepared = self.client.prepare(&job);
+        prepared.map_err(|error| sql::explained(&error))
     }
 
     fn paths(&self) -> &'a [crate::options::RemotePath] {

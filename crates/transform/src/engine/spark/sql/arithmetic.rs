@@ -1,7 +1,7 @@
 //! Arithmetic of integers, numerics and dates, which fails where Postgres's fails. Decimals keep all their digits in Spark
 //! where `spark.sql.decimalOperations.allowPrecisionLoss` is off.
 
-use super::scope::checked;
+use super::scope::{checked, spark_type};
 use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{Function, Scalar};
 use crate::model::types::{Held, Type};
@@ -46,6 +46,13 @@ pub(super) fn call(
     if !arguments.iter().all(is_exact) || !is_exact(whole) {
         return refused("arithmetic of floats");
     }
+    // A 0 of another type would bring a decimal of many digits to fewer.
+    let zero = || {
+        Ok::<_, Refusal>(format!(
+            "CAST(0 AS {})",
+            spark_type(&arguments[0].kind, whole.at)?
+        ))
+    };
     // The same width on both sides, so that neither is brought to the other's.
     let wide = |at: usize| format!("CAST({} AS {kind})", values[at]);
     let of_integers = whole.kind.held() == Held::Integers;
@@ -63,8 +70,9 @@ pub(super) fn call(
         Function::Negate => format!("CAST(-({one}) AS {kind})"),
         Function::Absolute => format!("CAST(abs({one}) AS {kind})"),
         Function::Sign => {
+            let zero = zero()?;
             format!(
-                "CAST(CASE WHEN {one} > 0 THEN 1 WHEN {one} < 0 THEN -1 WHEN {one} = 0 THEN 0 END AS {kind})"
+                "CAST(CASE WHEN {one} > {zero} THEN 1 WHEN {one} < {zero} THEN -1 WHEN {one} = {zero} THEN 0 END AS {kind})"
             )
         }
         _ if of_integers => return refused("rounding of integers"),
@@ -87,7 +95,8 @@ pub(super) fn call(
                 Function::Floor => format!("floor({one}, {digits})"),
                 // Towards 0.
                 _ => format!(
-                    "CASE WHEN {one} < 0 THEN ceil({one}, {digits}) ELSE floor({one}, {digits}) END"
+                    "CASE WHEN {one} < {} THEN ceil({one}, {digits}) ELSE floor({one}, {digits}) END",
+                    zero()?
                 ),
             };
             format!("CAST({rounded} AS {kind})")

@@ -18,7 +18,7 @@ mod writer;
 
 use std::fmt::Write;
 
-use dataset::failure::Kind;
+use dataset::failure::{Failure, Kind};
 use dataset::{ColumnType, Driving, Model, TableSchema};
 
 use crate::model::refusal::{Refusal, error_at};
@@ -29,8 +29,8 @@ use scope::{checked, spark_type};
 use types::quoted;
 use writer::{Ordered, Writer, direction, listed};
 
-/// What the columns are called in Spark by which folders are named there: a number follows.
-pub(crate) const PARTITION: &str = "extrato_partition_";
+/// What the columns are called in Spark by which folders are named there: a number follows. Short, since a folder's name is.
+pub(crate) const PARTITION: &str = "xp";
 
 /// A SELECT that is to be written, and the columns that name the folders.
 pub(crate) struct Statement {
@@ -73,11 +73,12 @@ impl Source<'_> {
             let found = model.columns.iter().position(|(column, _)| column == name);
             found.ok_or_else(|| anyhow::anyhow!("no column `{name}`"))
         };
-        if let Some((name, _)) = model
-            .columns
-            .iter()
-            .find(|(name, _)| name.starts_with(PARTITION))
-        {
+        let is_taken = |name: &str| {
+            let number = name.strip_prefix(PARTITION);
+            let number = number.and_then(|number| number.parse::<usize>().ok());
+            number.is_some_and(|number| number < names.len())
+        };
+        if let Some((name, _)) = model.columns.iter().find(|(name, _)| is_taken(name)) {
             return Err(self.refused(format!(
                 "column `{name}` is called as those by which folders are named on Spark: call it otherwise"
             )));
@@ -213,10 +214,10 @@ impl Source<'_> {
             model, resolved, ..
         } = self;
         let refused = |refusal: Refusal| refusal.error(model);
+        let inner = writer.ordered(&resolved.relation).map_err(refused)?;
         for column in &resolved.columns {
             spark_type(&column.kind, Place::default()).map_err(refused)?;
         }
-        let inner = writer.ordered(&resolved.relation).map_err(refused)?;
         let mut columns = Vec::new();
         for (at, (name, kind)) in model.columns.iter().enumerate() {
             let kind = types::of_column(*kind).ok_or_else(|| {
@@ -317,15 +318,32 @@ fn read_columns(table: &TableSchema) -> impl Iterator<Item = (String, String)> +
 
 /// The error of Spark, in whose words a model's rows cannot be computed.
 pub(crate) fn cannot(model: &Model, error: &anyhow::Error) -> anyhow::Error {
-    let kind = dataset::failure::Failure::kind_of(error).unwrap_or(Kind::Internal);
-    let verb = match kind {
-        Kind::Interrupted | Kind::Connection => return kind.error(format!("{error:#}")),
-        Kind::Refused => "computed",
+    let verb = match Failure::kind_of(error) {
+        Some(Kind::Refused) => "computed",
+        Some(Kind::Interrupted | Kind::Connection | Kind::Mismatch | Kind::Output) => {
+            return explained(error);
+        }
         _ => "run by Spark",
     };
+    let kind = Failure::kind_of(error).unwrap_or(Kind::Internal);
     kind.error(format!(
         "{}: {} cannot be {verb}: {error:#}",
         model.file,
         model.it()
     ))
+}
+
+/// The error of Spark with what may be done about it.
+pub(crate) fn explained(error: &anyhow::Error) -> anyhow::Error {
+    let kind = Failure::kind_of(error).unwrap_or(Kind::Internal);
+    kind.error(match kind {
+        Kind::Mismatch => format!(
+            "{error:#}: Spark must see the tables and be allowed to read them; --remote-path says what it calls a folder"
+        ),
+        Kind::Output => format!(
+            "{error:#}: Spark's user must be allowed to write below --out, and its locale be UTF-8 (LC_ALL=C.UTF-8) for names that \
+             are not ASCII"
+        ),
+        _ => format!("{error:#}"),
+    })
 }

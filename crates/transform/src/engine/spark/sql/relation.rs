@@ -37,7 +37,7 @@ impl Writer<'_> {
                 for part in conjuncts(condition) {
                     conditions.push(self.condition(part, &scope)?);
                 }
-                let names = names(&alias, input.width());
+                let names = listed(vec![names(&alias, input.width())]);
                 format!(
                     "SELECT {names} FROM (\n{from}\n) AS {alias}{joins}\nWHERE {}",
                     conditions.join("\nAND ")
@@ -69,7 +69,7 @@ impl Writer<'_> {
             Relation::Distinct(input) => {
                 let alias = self.alias();
                 let from = self.relation(input)?;
-                let names = names(&alias, input.width());
+                let names = listed(vec![names(&alias, input.width())]);
                 format!("SELECT DISTINCT {names} FROM (\n{from}\n) AS {alias}")
             }
             Relation::Set {
@@ -95,7 +95,7 @@ impl Writer<'_> {
             Relation::Limit { .. } => {
                 let limited = self.ordered(relation)?;
                 let alias = self.alias();
-                let names = names(&alias, relation.width());
+                let names = listed(vec![names(&alias, relation.width())]);
                 format!("SELECT {names} FROM (\n{}\n) AS {alias}", limited.sql)
             }
         })

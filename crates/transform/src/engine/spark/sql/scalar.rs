@@ -141,11 +141,11 @@ impl Writer<'_> {
     fn compared(&self, sign: &str, arguments: &[Scalar], values: &[String]) -> Result<String> {
         self.check_comparable(&arguments[0], &arguments[1])?;
         // Blanks that a char(n) is padded with don't count.
-        let side = |at: usize| match arguments[at].kind {
+        let [one, other] = [0, 1].map(|at| match arguments[at].kind {
             Type::Char => format!("rtrim({})", values[at]),
             _ => values[at].clone(),
-        };
-        Ok(format!("({} {sign} {})", side(0), side(1)))
+        });
+        Ok(format!("({one} {sign} {other})"))
     }
 
     /// Refuses to compare what Spark would bring to another type than Postgres does.

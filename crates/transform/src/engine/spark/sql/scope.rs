@@ -59,8 +59,8 @@ pub(super) fn spark_type(kind: &Type, at: Place) -> Result<String> {
     types::of(kind).ok_or_else(|| {
         let why = match kind {
             Type::Unconstrained => {
-                "a numeric whose values have each their own number of digits is not known to be the same in Spark: round \
-                 or cast what it is computed from, or run this model with --engine polars"
+                "AVG and quotients of numerics are not known to give in Spark what Postgres gives: run this model with \
+                 --engine polars"
                     .to_owned()
             }
             kind => format!("Spark has no type that keeps {kind} as it is: cast it to text"),

@@ -76,8 +76,8 @@ impl Writer<'_> {
                     for value in values {
                         both.push(self.scalar(value, scope)?);
                     }
-                    let behind = of.keys.len()..of.relation.width();
-                    both.extend(behind.map(|at| format!("{alias}.c{at}")));
+                    // All columns of the relation, those of the keys too.
+                    both.extend((0..of.relation.width()).map(|at| format!("{alias}.c{at}")));
                     conditions.push(self.scalar(condition, &Scope::of_columns(both))?);
                 }
                 let condition = match conditions.is_empty() {
