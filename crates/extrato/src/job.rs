@@ -86,10 +86,7 @@ pub(crate) fn transform(
     let options = arguments.options(environment)?;
     let (report, server) = match &arguments.from_stage {
         Some(stage) => {
-            let report = match arguments.spark.emit_job {
-                Some(_) => arguments.emit_job(stage, &options, cancel)?,
-                None => transform::run_from_stage(stage, &options, cancel)?,
-            };
+            let report = arguments.run_from_stage(stage, &options, cancel)?;
             (report, Server::Given)
         }
         None => {

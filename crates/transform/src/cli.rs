@@ -399,23 +399,26 @@ impl LimitArgs {
 }
 
 impl TransformArgs {
-    /// Writes the script that --emit-job asks for, over the raw layer below `stage`.
+    /// Runs the models over the raw layer below `stage`, or writes the script that --emit-job asks for.
     ///
     /// # Errors
-    /// As [`crate::emit_job`]; [`Kind::Usage`] where another engine is named.
-    pub fn emit_job(
+    /// As [`crate::run_from_stage`] and [`crate::emit_job`].
+    pub fn run_from_stage(
         &self,
         stage: &Place,
         options: &Options,
         cancel: &Cancel,
     ) -> anyhow::Result<Report> {
-        crate::emit_job(
-            stage,
-            options,
-            &self.dataset,
-            &self.parameters.values,
-            cancel,
-        )
+        match self.spark.emit_job {
+            None => crate::run_from_stage(stage, options, cancel),
+            Some(_) => crate::emit_job(
+                stage,
+                options,
+                &self.dataset,
+                &self.parameters.values,
+                cancel,
+            ),
+        }
     }
 
     /// The options that the arguments name.

@@ -47,10 +47,7 @@ fn run(arguments: &TransformArgs, environment: &Environment) -> anyhow::Result<S
     let handle = cancel.clone();
     ctrlc::set_handler(move || handle.cancel())?;
     let report = match &arguments.from_stage {
-        Some(stage) if arguments.spark.emit_job.is_some() => {
-            arguments.emit_job(stage, &options, &cancel)?
-        }
-        Some(stage) => transform::run_from_stage(stage, &options, &cancel)?,
+        Some(stage) => arguments.run_from_stage(stage, &options, &cancel)?,
         None => {
             let settings = arguments.connection.settings(environment)?.ok_or_else(|| {
                 Kind::Usage

@@ -19,7 +19,7 @@ use crate::engine::spark::{self, Driven, Folders};
 use crate::extract::tables::{Read, Source, read_layer};
 use crate::model::projection::Needed;
 use crate::model_run::{RunContext, RunsIn, single_file};
-use crate::options::{Engine, Format, Layout, Options};
+use crate::options::{Format, Layout, Options};
 use crate::report::{Report, TableReport};
 use crate::run::{checked, run_id, staged};
 use crate::stage::layer::Layer;
@@ -254,10 +254,6 @@ pub fn adopt(
             folder.display()
         )));
     }
-    let options = Options {
-        engine: Engine::Spark,
-        ..options.clone()
-    };
     let run = run_id();
     let out = options.out.clone().cancelled_by(cancel);
     let staging = Staging::begin(&out, &run, "--out", options.keep)?;

@@ -25,4 +25,4 @@ pub(crate) use cells::Cells;
 pub(crate) use partition::{DEFAULT as NULL_FOLDER, escape};
 pub(crate) use sort_keys::{KeyRows, SortKeys};
 pub(crate) use writer::Writer;
-pub(crate) use written::Written;
+pub(crate) use written::{Written, add};

@@ -19,7 +19,7 @@ pub(crate) struct Written {
 
 /// Adds the sums of some rows to those of all. One of more than 128 bits goes round, and is then not the sum that was read of
 /// the driving table, which may not.
-pub(super) fn add(total: &mut [i128], sums: &[i128]) {
+pub(crate) fn add(total: &mut [i128], sums: &[i128]) {
     for (total, sum) in total.iter_mut().zip(sums) {
         *total = total.wrapping_add(*sum);
     }

@@ -10,9 +10,6 @@ use super::form::Form;
 use super::rows::Rows;
 pub(crate) use super::sums::Summed;
 
-/// Between two looks whether the run was interrupted.
-const CHECK_EVERY_ROWS: u64 = 1 << 16;
-
 /// What a manifest says of the file at a place, which it calls `path`, and the sums of its rows.
 ///
 /// # Errors
@@ -29,16 +26,7 @@ pub(crate) fn read(
         .or_fail(Kind::Check, || cannot_read(&place))?;
     let mut rows = Rows::open(place.clone(), form)?;
     rows.check_names(&place, form.names())?;
-    let (mut count, mut sums) = (0, summed.zero());
-    while let Some(record) = rows.next()? {
-        count += 1;
-        summed.add(record, &mut sums).map_err(|name| {
-            Kind::Check.error(format!("{place}: row {count} has no amount in {name}"))
-        })?;
-        if count % CHECK_EVERY_ROWS == 0 {
-            cancel.check()?;
-        }
-    }
+    let (count, sums) = summed.of_rows(&mut rows, &place, cancel)?;
     let entry = FileEntry {
         path,
         rows: count,

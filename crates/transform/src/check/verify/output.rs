@@ -188,21 +188,8 @@ impl Output {
             )));
         }
         let mut rows = Rows::open(place.clone(), &self.form)?;
-        let mut read = || {
-            self.check_names(&mut rows, file)?;
-            let (mut count, mut sums) = (0, summed.zero());
-            while let Some(record) = rows.next()? {
-                count += 1;
-                summed
-                    .add(record, &mut sums)
-                    .map_err(|name| wrong(format!("row {count} has no amount in {name}")))?;
-                if count % CHECK_EVERY_ROWS == 0 {
-                    cancel.check()?;
-                }
-            }
-            anyhow::Ok((count, sums))
-        };
-        let read = read();
+        let read = self.check_names(&mut rows, file);
+        let read = read.and_then(|()| summed.of_rows(&mut rows, &place, cancel));
         // Where a byte was changed, that is the news; what it led to is not.
         if rows.checksum()? != file.xxh3_128 {
             return Err(wrong(
@@ -222,8 +209,6 @@ impl Output {
 
 /// How many files are asked of a bucket at once.
 const FILES_AT_ONCE: usize = 32;
-/// Between two looks whether the run was interrupted, within one file.
-const CHECK_EVERY_ROWS: u64 = 1 << 16;
 
 fn damaged(manifest: &Place) -> String {
     format!("{manifest} is damaged")

@@ -1,9 +1,17 @@
 //! The sums of an output's rows, exact.
 
+use database::Cancel;
+use dataset::failure::Kind;
+use storage::place::Place;
+
 use crate::reconciliation::Amount;
 
 use super::first_line::Run;
 use super::records::{fields, value};
+use super::rows::Rows;
+
+/// Between two looks whether the run was interrupted, within one file.
+const CHECK_EVERY_ROWS: u64 = 1 << 16;
 
 /// The columns to sum, with what their sums must be.
 pub(crate) struct Summed(pub(super) Vec<(String, SummedColumn)>);
@@ -61,11 +69,34 @@ impl Summed {
         vec![0; self.0.len()]
     }
 
+    /// Counts and sums the rows of a file at a place that are left.
+    ///
+    /// # Errors
+    /// [`Kind::Check`] if it cannot be read, or a row has no amount in a column; [`Kind::Interrupted`].
+    pub(super) fn of_rows(
+        &self,
+        rows: &mut Rows,
+        place: &Place,
+        cancel: &Cancel,
+    ) -> anyhow::Result<(u64, Vec<i128>)> {
+        let (mut count, mut sums) = (0, self.zero());
+        while let Some(record) = rows.next()? {
+            count += 1;
+            self.add(record, &mut sums).map_err(|name| {
+                Kind::Check.error(format!("{place}: row {count} has no amount in {name}"))
+            })?;
+            if count % CHECK_EVERY_ROWS == 0 {
+                cancel.check()?;
+            }
+        }
+        Ok((count, sums))
+    }
+
     /// Adds a row, in which NULL counts as nothing.
     ///
     /// # Errors
     /// The name of the column in which the row has no amount.
-    pub(super) fn add<'a>(&'a self, record: &[u8], sums: &mut [i128]) -> Result<(), &'a str> {
+    fn add<'a>(&'a self, record: &[u8], sums: &mut [i128]) -> Result<(), &'a str> {
         for (sum, (name, column)) in sums.iter_mut().zip(&self.0) {
             let field = fields(record).nth(column.index).unwrap_or_default();
             if let Some(amount) = value(field) {

@@ -20,7 +20,7 @@ use crate::check::verify::adopted::{Summed, read};
 use crate::check::verify::{Form, fields, value};
 use crate::options::Format;
 use crate::reconciliation::{Amount, Count};
-use crate::sink::{NULL_FOLDER, Written, escape};
+use crate::sink::{NULL_FOLDER, Written, add, escape};
 
 /// What is adopted: the output of a model that Spark wrote into a folder.
 pub(crate) struct Output<'a> {
@@ -70,22 +70,17 @@ impl Output<'_> {
                 })?;
             }
             placed(&from, &to)?;
-            let (entry, sums) = read(
+            read(
                 Place::Disk(to),
                 file.to.clone(),
                 self.form,
                 &summed,
                 self.cancel,
-            )?;
-            Ok((entry, sums))
+            )
         });
         let read: Vec<(FileEntry, Vec<i128>)> = read.collect::<anyhow::Result<_>>()?;
         let mut sums = summed.zero();
-        for (_, of_file) in &read {
-            for (sum, of_file) in sums.iter_mut().zip(of_file) {
-                *sum = sum.wrapping_add(*of_file);
-            }
-        }
+        read.iter().for_each(|(_, of_file)| add(&mut sums, of_file));
         let files: Vec<_> = read.into_iter().map(|(entry, _)| entry).collect();
         Ok(Written {
             rows: files.iter().map(|file| file.rows).sum(),

@@ -165,12 +165,14 @@ pub(crate) fn on_cluster(path: &Path, paths: &[RemotePath]) -> anyhow::Result<St
     let here = |of: &RemotePath| std::path::absolute(&of.here).unwrap_or_else(|_| of.here.clone());
     let mapped = paths.iter().filter_map(|of| {
         let rest = whole.strip_prefix(here(of)).ok()?;
-        Some((here(of).components().count(), of, rest.to_owned()))
+        Some((of, rest.to_owned()))
     });
-    let longest: Option<(usize, &RemotePath, PathBuf)> = mapped.max_by_key(|(length, ..)| *length);
-    Ok(match longest {
-        Some((_, of, rest)) if rest.as_os_str().is_empty() => of.there.clone(),
-        Some((_, of, rest)) => format!("{}/{}", of.there.trim_end_matches('/'), rest.display()),
+    // Of several folders the innermost, of which least is left.
+    let innermost: Option<(&RemotePath, PathBuf)> =
+        mapped.min_by_key(|(_, rest)| rest.components().count());
+    Ok(match innermost {
+        Some((of, rest)) if rest.as_os_str().is_empty() => of.there.clone(),
+        Some((of, rest)) => format!("{}/{}", of.there.trim_end_matches('/'), rest.display()),
         None => format!("file://{text}"),
     })
 }

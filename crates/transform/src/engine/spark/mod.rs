@@ -26,7 +26,7 @@ use super::job::Job as Asked;
 use crate::check::left_out::Counted;
 use crate::check::verify::Form;
 use crate::model::select::{Ready, Select};
-use crate::options::{Engine, Format, Options};
+use crate::options::{Engine, Format, Options, RemotePath};
 use crate::sink::Written;
 use crate::stage::StagedTable;
 use adopt::Output;
@@ -77,11 +77,11 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
                 model.called()
             ));
         }
-        let sums = model
+        let mut sums = model
             .driving
             .iter()
             .flat_map(|driving| driving.sums.values());
-        if let Some(hidden) = { sums }.find(|name| model.hidden.contains(name)) {
+        if let Some(hidden) = sums.find(|name| model.hidden.contains(name)) {
             return refused(&format!(
                 "sums what is in the files, and {} hides `{hidden}`, which is to be summed: run it with --engine auto",
                 model.called()
@@ -145,7 +145,7 @@ impl<'a> SparkEngine<'a> {
         prepared.map_err(|error| sql::explained(&error))
     }
 
-    fn paths(&self) -> &'a [crate::options::RemotePath] {
+    fn paths(&self) -> &'a [RemotePath] {
         let spark = self.options.spark.as_ref();
         spark.map_or(&[], |spark| &spark.paths)
     }
@@ -200,7 +200,7 @@ pub(crate) fn writes(
     tables: &[StagedTable],
     options: &Options,
     folders: &Folders,
-    paths: &[crate::options::RemotePath],
+    paths: &[RemotePath],
 ) -> anyhow::Result<Vec<Write>> {
     let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
     let model = asked.select.model;

@@ -1,9 +1,9 @@
 //! Arithmetic of integers, numerics and dates, which fails where Postgres's fails. Decimals keep all their digits in Spark
 //! where `spark.sql.decimalOperations.allowPrecisionLoss` is off.
 
-use super::scope::{checked, spark_type};
-use crate::model::refusal::{Refusal, Result};
-use crate::model::tree::{Function, Scalar};
+use super::scope::{checked, spark_type, unknown};
+use crate::model::refusal::Result;
+use crate::model::tree::{Function, Node, Scalar, Value};
 use crate::model::types::{Held, Type};
 
 /// A call, of the type `kind` of Spark.
@@ -14,14 +14,7 @@ pub(super) fn call(
     whole: &Scalar,
     kind: &str,
 ) -> Result<String> {
-    let refused = |what: &str| {
-        Err(Refusal::at(
-            whole.at,
-            format!(
-                "{what} is not known to give in Spark what Postgres gives: run this model with --engine polars"
-            ),
-        ))
-    };
+    let refused = |what: &str| Err(unknown(whole.at, what));
     let is_exact = |of: &Scalar| of.kind.is_integer() || of.kind.scale().is_some();
     let one = &values[0];
     let infix = |sign: &str| format!("CAST({one} {sign} {} AS {kind})", values[1]);
@@ -47,12 +40,7 @@ pub(super) fn call(
         return refused("arithmetic of floats");
     }
     // A 0 of another type would bring a decimal of many digits to fewer.
-    let zero = || {
-        Ok::<_, Refusal>(format!(
-            "CAST(0 AS {})",
-            spark_type(&arguments[0].kind, whole.at)?
-        ))
-    };
+    let zero = format!("CAST(0 AS {})", spark_type(&arguments[0].kind, whole.at)?);
     // The same width on both sides, so that neither is brought to the other's.
     let wide = |at: usize| format!("CAST({} AS {kind})", values[at]);
     let of_integers = whole.kind.held() == Held::Integers;
@@ -69,19 +57,15 @@ pub(super) fn call(
         Function::Divide => return refused("a quotient of numerics"),
         Function::Negate => format!("CAST(-({one}) AS {kind})"),
         Function::Absolute => format!("CAST(abs({one}) AS {kind})"),
-        Function::Sign => {
-            let zero = zero()?;
-            format!(
-                "CAST(CASE WHEN {one} > {zero} THEN 1 WHEN {one} < {zero} THEN -1 WHEN {one} = {zero} THEN 0 END AS {kind})"
-            )
-        }
+        Function::Sign => format!(
+            "CAST(CASE WHEN {one} > {zero} THEN 1 WHEN {one} < {zero} THEN -1 WHEN {one} = {zero} THEN 0 END AS {kind})"
+        ),
         _ if of_integers => return refused("rounding of integers"),
         Function::Round | Function::Truncate | Function::Ceiling | Function::Floor => {
             let digits = match arguments.get(1) {
                 None => 0,
                 Some(Scalar {
-                    node:
-                        crate::model::tree::Node::Constant(crate::model::tree::Value::Integer(digits)),
+                    node: Node::Constant(Value::Integer(digits)),
                     ..
                 }) => *digits,
                 Some(_) => return refused("rounding to digits that are not a constant"),
@@ -95,8 +79,7 @@ pub(super) fn call(
                 Function::Floor => format!("floor({one}, {digits})"),
                 // Towards 0.
                 _ => format!(
-                    "CASE WHEN {one} < {} THEN ceil({one}, {digits}) ELSE floor({one}, {digits}) END",
-                    zero()?
+                    "CASE WHEN {one} < {zero} THEN ceil({one}, {digits}) ELSE floor({one}, {digits}) END"
                 ),
             };
             format!("CAST({rounded} AS {kind})")

@@ -1,7 +1,7 @@
 //! Casts, which fail where Postgres's fail and round as these do.
 
-use super::scope::spark_type;
-use crate::model::refusal::{Refusal, Result};
+use super::scope::{spark_type, unknown};
+use crate::model::refusal::Result;
 use crate::model::tree::{Function, Scalar};
 use crate::model::types::Type;
 
@@ -48,13 +48,7 @@ pub(super) fn cast(function: Function, of: &Scalar, value: &str, whole: &Scalar)
         | (Type::TimestampTz, Type::Date | Type::Timestamp) => plain,
         (from, to) if from == to => value.to_owned(),
         (from, to) => {
-            return Err(Refusal::at(
-                whole.at,
-                format!(
-                    "the cast of {from} to {to} is not known to give in Spark what Postgres gives: run this model with \
-                     --engine polars"
-                ),
-            ));
+            return Err(unknown(whole.at, &format!("the cast of {from} to {to}")));
         }
     })
 }

@@ -18,9 +18,9 @@ impl Writer<'_> {
         let from = self.relation(input)?;
         let of_input = Scope::of(&inner, input.width());
         // Keys are columns first, so that none is taken for the number of one.
-        let mut columns = vec![names(&inner, input.width())];
+        let mut columns = names(&inner, input.width());
         for (at, key) in keys.iter().enumerate() {
-            self.check_key(key)?;
+            check_key(key)?;
             columns.push(format!("{} AS g{at}", self.scalar(key, &of_input)?));
         }
         let scope = Scope::of(&alias, input.width());
@@ -49,7 +49,11 @@ impl Writer<'_> {
 
     fn aggregate(&mut self, of: &Aggregate, scope: &Scope) -> Result<String> {
         let distinct = if of.distinct { "DISTINCT " } else { "" };
-        let call = self.aggregated(of.function, of.argument.as_ref(), distinct, scope)?;
+        let value = match &of.argument {
+            None => "*".to_owned(),
+            Some(argument) => self.scalar(argument, scope)?,
+        };
+        let call = aggregated(of.function, of.argument.as_ref(), distinct, &value)?;
         let filter = match &of.filter {
             None => String::new(),
             Some(filter) => format!(" FILTER (WHERE {})", self.scalar(filter, scope)?),
@@ -60,58 +64,56 @@ impl Writer<'_> {
             spark_type(&of.kind, at)?
         ))
     }
+}
 
-    /// The call of an aggregate.
-    pub(super) fn aggregated(
-        &mut self,
-        function: AggregateFunction,
-        argument: Option<&Scalar>,
-        distinct: &str,
-        scope: &Scope,
-    ) -> Result<String> {
-        let Some(argument) = argument else {
-            return Ok("count(*)".to_owned());
-        };
-        let value = self.scalar(argument, scope)?;
-        if !distinct.is_empty() {
-            self.check_key(argument)?;
-        }
-        let refused = |why: &str| Err(Refusal::at(argument.at, why));
-        let name = match function {
-            AggregateFunction::Count => "count",
-            AggregateFunction::Sum => match argument.kind.held() {
-                Held::Integers if argument.kind == Type::BigInt => {
-                    return Ok(format!("sum({distinct}CAST({value} AS DECIMAL(38, 0)))"));
-                }
-                Held::Integers | Held::Numerics => "sum",
-                _ => {
-                    return refused(
-                        "a sum of floats depends on the order of rows, which Spark does not keep",
-                    );
-                }
-            },
-            AggregateFunction::Min => "min",
-            AggregateFunction::Max => "max",
-            AggregateFunction::Mean => {
+/// The call of an aggregate of an argument, which has this value, or of all rows.
+pub(super) fn aggregated(
+    function: AggregateFunction,
+    argument: Option<&Scalar>,
+    distinct: &str,
+    value: &str,
+) -> Result<String> {
+    let Some(argument) = argument else {
+        return Ok(format!("count({value})"));
+    };
+    if !distinct.is_empty() {
+        check_key(argument)?;
+    }
+    let refused = |why: &str| Err(Refusal::at(argument.at, why));
+    let name = match function {
+        AggregateFunction::Count => "count",
+        AggregateFunction::Sum => match argument.kind.held() {
+            Held::Integers if argument.kind == Type::BigInt => {
+                return Ok(format!("sum({distinct}CAST({value} AS DECIMAL(38, 0)))"));
+            }
+            Held::Integers | Held::Numerics => "sum",
+            _ => {
                 return refused(
-                    "AVG is not known to give in Spark what Postgres gives: SUM and COUNT are, or run this model with \
-                     --engine polars",
+                    "a sum of floats depends on the order of rows, which Spark does not keep",
                 );
             }
-            AggregateFunction::All => "bool_and",
-            AggregateFunction::Any => "bool_or",
-        };
-        Ok(format!("{name}({distinct}{value})"))
-    }
-
-    /// Refuses to group by what Postgres may show otherwise than Spark: 0 and -0 are one to both.
-    fn check_key(&self, key: &Scalar) -> Result<()> {
-        match key.kind {
-            Type::Real | Type::Double => Err(Refusal::at(
-                key.at,
-                "rows are not grouped by floats in Spark: 0 and -0 are one there, and which is shown is not known",
-            )),
-            _ => Ok(()),
+        },
+        AggregateFunction::Min => "min",
+        AggregateFunction::Max => "max",
+        AggregateFunction::Mean => {
+            return refused(
+                "AVG is not known to give in Spark what Postgres gives: SUM and COUNT are, or run this model with \
+                 --engine polars",
+            );
         }
+        AggregateFunction::All => "bool_and",
+        AggregateFunction::Any => "bool_or",
+    };
+    Ok(format!("{name}({distinct}{value})"))
+}
+
+/// Refuses to group by what Postgres may show otherwise than Spark: 0 and -0 are one to both.
+fn check_key(key: &Scalar) -> Result<()> {
+    match key.kind {
+        Type::Real | Type::Double => Err(Refusal::at(
+            key.at,
+            "rows are not grouped by floats in Spark: 0 and -0 are one there, and which is shown is not known",
+        )),
+        _ => Ok(()),
     }
 }

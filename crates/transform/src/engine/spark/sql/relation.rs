@@ -6,9 +6,9 @@ use dataset::ColumnType;
 
 use super::scope::Scope;
 use super::types::{self, quoted};
-use super::writer::{Ordered, Writer, listed, names};
+use super::writer::{Ordered, Writer, listed, names, reordered};
 use crate::model::refusal::{Refusal, Result};
-use crate::model::tree::{Node, Place, Relation, Scalar, SetOperation, SortKey};
+use crate::model::tree::{Node, Place, Relation, Scalar, SetOperation};
 use crate::model::types::Type;
 
 impl Writer<'_> {
@@ -37,7 +37,7 @@ impl Writer<'_> {
                 for part in conjuncts(condition) {
                     conditions.push(self.condition(part, &scope)?);
                 }
-                let names = listed(vec![names(&alias, input.width())]);
+                let names = listed(names(&alias, input.width()));
                 format!(
                     "SELECT {names} FROM (\n{from}\n) AS {alias}{joins}\nWHERE {}",
                     conditions.join("\nAND ")
@@ -54,9 +54,7 @@ impl Writer<'_> {
             Relation::Reordered { input, places } => {
                 let alias = self.alias();
                 let from = self.relation(input)?;
-                let columns = places.iter().enumerate();
-                let columns = columns.map(|(at, place)| format!("{alias}.c{place} AS c{at}"));
-                let columns = columns.collect::<Vec<_>>().join(", ");
+                let columns = listed(reordered(&alias, places));
                 format!("SELECT {columns} FROM (\n{from}\n) AS {alias}")
             }
             Relation::Join(join) => self.join(join)?,
@@ -69,7 +67,7 @@ impl Writer<'_> {
             Relation::Distinct(input) => {
                 let alias = self.alias();
                 let from = self.relation(input)?;
-                let names = listed(vec![names(&alias, input.width())]);
+                let names = listed(names(&alias, input.width()));
                 format!("SELECT DISTINCT {names} FROM (\n{from}\n) AS {alias}")
             }
             Relation::Set {
@@ -95,7 +93,7 @@ impl Writer<'_> {
             Relation::Limit { .. } => {
                 let limited = self.ordered(relation)?;
                 let alias = self.alias();
-                let names = listed(vec![names(&alias, relation.width())]);
+                let names = listed(names(&alias, relation.width()));
                 format!("SELECT {names} FROM (\n{}\n) AS {alias}", limited.sql)
             }
         })
@@ -110,9 +108,9 @@ impl Writer<'_> {
                 let from = self.relation(input)?;
                 let of_keys: Vec<&Scalar> = keys.iter().map(|key| &key.value).collect();
                 let (joins, scope) = self.looked_up(&of_keys, scope)?;
-                let mut columns = vec![names(&alias, input.width())];
+                let mut columns = names(&alias, input.width());
                 for (at, key) in keys.iter().enumerate() {
-                    columns.push(format!("{} AS k{at}", self.sort_key(key, &scope)?));
+                    columns.push(format!("{} AS k{at}", self.scalar(&key.value, &scope)?));
                 }
                 Ok(Ordered {
                     sql: format!(
@@ -130,9 +128,8 @@ impl Writer<'_> {
                 limit,
                 offset,
             } => {
-                let Ordered { sql, keys } = self.ordered(input)?;
+                let ordered = self.ordered(input)?;
                 let alias = self.alias();
-                let ordered = Ordered { sql, keys };
                 let by = ordered.order(&alias, input.width());
                 let mut sql = format!("SELECT * FROM (\n{}\n) AS {alias}", ordered.sql);
                 if !by.is_empty() {
@@ -173,10 +170,9 @@ impl Writer<'_> {
             Relation::Reordered { input, places } => {
                 let alias = self.alias();
                 let Ordered { sql, keys } = self.ordered(input)?;
-                let columns = places.iter().enumerate();
-                let columns = columns.map(|(at, place)| format!("{alias}.c{place} AS c{at}"));
-                let keys_too = (0..keys.len()).map(|at| format!("{alias}.k{at}"));
-                let columns = listed(columns.chain(keys_too).collect());
+                let mut columns = reordered(&alias, places);
+                columns.extend((0..keys.len()).map(|at| format!("{alias}.k{at}")));
+                let columns = listed(columns);
                 let sql = format!("SELECT {columns} FROM (\n{sql}\n) AS {alias}");
                 Ok(Ordered { sql, keys })
             }
@@ -185,10 +181,6 @@ impl Writer<'_> {
                 keys: Vec::new(),
             }),
         }
-    }
-
-    fn sort_key(&mut self, key: &SortKey, scope: &Scope) -> Result<String> {
-        self.scalar(&key.value, scope)
     }
 
     /// `SELECT` of expressions.

@@ -69,6 +69,16 @@ pub(super) fn spark_type(kind: &Type, at: Place) -> Result<String> {
     })
 }
 
+/// Refuses what Spark may give otherwise than Postgres.
+pub(super) fn unknown(at: Place, what: &str) -> Refusal {
+    Refusal::at(
+        at,
+        format!(
+            "{what} is not known to give in Spark what Postgres gives: run this model with --engine polars"
+        ),
+    )
+}
+
 /// An expression that stops the query where a condition holds.
 pub(super) fn checked(condition: &str, why: &str, otherwise: &str) -> String {
     let why = types::text(why);

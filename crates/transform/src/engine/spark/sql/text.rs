@@ -1,8 +1,8 @@
 //! Functions of text. Characters are those of Unicode, compared and ordered by their bytes.
 
-use super::scope::checked;
+use super::scope::{checked, unknown};
 use super::types;
-use crate::model::refusal::{Refusal, Result};
+use crate::model::refusal::Result;
 use crate::model::tree::{Function, Node, Scalar, Value};
 
 /// The letters whose upper and lower case is the same everywhere, and what has none, as a class of a regular expression: those
@@ -18,14 +18,7 @@ pub(super) fn call(
     values: &[String],
     whole: &Scalar,
 ) -> Result<String> {
-    let refused = |what: &str| {
-        Refusal::at(
-            whole.at,
-            format!(
-                "{what} is not known to give in Spark what Postgres gives: run this model with --engine polars"
-            ),
-        )
-    };
+    let refused = |what: &str| unknown(whole.at, what);
     let one = &values[0];
     let constant = |at: usize| match arguments.get(at).map(|of| &of.node) {
         Some(Node::Constant(Value::Integer(value))) => i32::try_from(*value).ok(),

@@ -1,9 +1,10 @@
 //! Parts of dates and timestamps, all in UTC.
 
 use super::arithmetic::within_years;
+use super::scope::unknown;
 use super::types;
 use crate::model::format::{self, Part};
-use crate::model::refusal::{Refusal, Result};
+use crate::model::refusal::Result;
 use crate::model::tree::{Field, Function, Node, Scalar, Value};
 use crate::model::types::Type;
 
@@ -16,12 +17,7 @@ pub(super) fn call(
     kind: &str,
 ) -> Result<String> {
     let (of, value) = (&arguments[0], &values[0]);
-    let refused = || {
-        Refusal::at(
-            whole.at,
-            "it is not known to give in Spark what Postgres gives: run this model with --engine polars",
-        )
-    };
+    let refused = || unknown(whole.at, "it");
     Ok(match function {
         Function::Extract(field) => {
             let part = part(field, &of.kind, value).ok_or_else(refused)?;

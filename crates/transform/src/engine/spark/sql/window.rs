@@ -1,12 +1,10 @@
 //! Windows as Spark's SQL.
 
+use super::group::aggregated;
 use super::scope::{Scope, spark_type};
 use super::writer::{Writer, direction, listed, names};
 use crate::model::refusal::{Refusal, Result};
-use crate::model::tree::{
-    AggregateFunction, Bound, Frame, FrameUnit, Node, Place, Relation, Window, WindowFunction,
-};
-use crate::model::types::Type;
+use crate::model::tree::{Bound, Frame, FrameUnit, Node, Place, Relation, Window, WindowFunction};
 
 impl Writer<'_> {
     /// The columns of the input, then the windows'.
@@ -17,7 +15,7 @@ impl Writer<'_> {
         let from = self.relation(input)?;
         let parts: Vec<_> = windows.iter().flat_map(Window::parts).collect();
         let (joins, scope) = self.looked_up(&parts, scope)?;
-        let mut columns = vec![names(&alias, width)];
+        let mut columns = names(&alias, width);
         for (at, window) in windows.iter().enumerate() {
             let value = self.window(window, &scope, &alias, width)?;
             columns.push(format!("{value} AS c{}", width + at));
@@ -100,22 +98,7 @@ impl Writer<'_> {
             }
             WindowFunction::Aggregate(function) => {
                 frame = Some(window.frame);
-                match (function, &window.argument) {
-                    (AggregateFunction::Count, _) => format!("count({value})"),
-                    (AggregateFunction::Sum, Some(of)) if of.kind == Type::BigInt => {
-                        format!("sum(CAST({value} AS DECIMAL(38, 0)))")
-                    }
-                    (AggregateFunction::Mean, _) => {
-                        return refused("AVG is not known to give in Spark what Postgres gives");
-                    }
-                    (_, Some(of)) => {
-                        // What is refused of an aggregate is refused here.
-                        let own = self.aggregated(function, Some(of), "", scope)?;
-                        let name = own.split_once('(').map_or("", |(name, _)| name);
-                        format!("{name}({value})")
-                    }
-                    (_, None) => return refused("an aggregate lacks its argument"),
-                }
+                aggregated(function, window.argument.as_ref(), "", value)?
             }
         };
         let mut over = Vec::new();

@@ -74,14 +74,19 @@ impl<'a> Writer<'a> {
 }
 
 /// The columns of a relation of this alias, under their own names.
-pub(super) fn names(alias: &str, width: usize) -> String {
-    let columns = (0..width).map(|at| format!("{alias}.c{at}"));
-    columns.collect::<Vec<_>>().join(", ")
+pub(super) fn names(alias: &str, width: usize) -> Vec<String> {
+    (0..width).map(|at| format!("{alias}.c{at}")).collect()
+}
+
+/// The columns of a relation of this alias in another order.
+pub(super) fn reordered(alias: &str, places: &[usize]) -> Vec<String> {
+    let places = places.iter().enumerate();
+    let columns = places.map(|(at, place)| format!("{alias}.c{place} AS c{at}"));
+    columns.collect()
 }
 
 /// What a SELECT lists: something even where nothing is asked for.
-pub(super) fn listed(mut columns: Vec<String>) -> String {
-    columns.retain(|column| !column.is_empty());
+pub(super) fn listed(columns: Vec<String>) -> String {
     match columns.is_empty() {
         true => "1 AS one".to_owned(),
         false => columns.join(", "),
