@@ -119,8 +119,10 @@ fn carried(column: &ColumnDefinition) -> Carried {
                 true => format!("({name})::{}", base.shown),
                 false => name.clone(),
             };
-            let sent = format!("pg_catalog.{}({value})", send_function(kind, base));
-            (name, sent)
+            let one_nan = with_one_nan(kind, &value);
+            let sent = one_nan.as_ref().unwrap_or(&value);
+            let sent = format!("pg_catalog.{}({sent})", send_function(kind, base));
+            (one_nan.unwrap_or(name), sent)
         }
     };
     Carried {
@@ -173,6 +175,30 @@ fn scalar(name: &str, modifier: i32) -> Kind {
         "timestamptz" => Kind::TimestampTz,
         _ => Kind::AsText,
     }
+}
+
+/// A value of floats with each NaN as Postgres reads that word. It takes any other NaN from a client, and writes and compares it as
+/// this one, so that text carries the word alone.
+fn with_one_nan(kind: &Kind, value: &str) -> Option<String> {
+    let float = |kind: &Kind| match kind {
+        Kind::Float4 => Some("pg_catalog.float4"),
+        Kind::Float8 => Some("pg_catalog.float8"),
+        _ => None,
+    };
+    let (float, found, read) = match kind {
+        Kind::Array { of, .. } => {
+            let float = float(of)?;
+            let read = format!("({value})::pg_catalog.text::{float}[]");
+            (float, format!("ANY ({value})"), read)
+        }
+        kind => {
+            let float = float(kind)?;
+            (float, value.to_owned(), format!("'NaN'::{float}"))
+        }
+    };
+    Some(format!(
+        "CASE WHEN 'NaN'::{float} OPERATOR(pg_catalog.=) {found} THEN {read} ELSE {value} END"
+    ))
 }
 
 /// Precision and scale as `numerictypmodin` packs them (src/backend/utils/adt/numeric.c): four bytes of header, then precision

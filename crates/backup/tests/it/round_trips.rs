@@ -75,6 +75,44 @@ fn what_avro_does_not_carry_comes_back_from_csv() {
     world.check_same("s.every", "r.every", 6);
 }
 
+/// A client may send any NaN in binary; Postgres keeps it, and writes and compares all of them as one.
+#[test]
+fn any_nan_comes_back_as_one() {
+    let world = World::of(
+        "CREATE SCHEMA s; CREATE DOMAIN s.share AS float8;
+         CREATE TABLE s.t (id int, f4 real, f8 float8, share s.share, many4 real[], many8 float8[]);
+         INSERT INTO s.t VALUES (0, 'NaN', 'NaN', 'NaN', '{NaN}', '{NaN,NULL}'), (1, '-0', '-0', '-0', '{-0}', '{-0}'), (2, NULL, NULL, NULL, NULL, NULL)",
+    );
+    let narrow = [0x7f80_0001, 0x7fc0_1234, 0xffc0_0000].map(f32::from_bits);
+    let wide = [
+        0x7ff0_0000_0000_0001,
+        0x7ff8_0000_dead_beef,
+        0xfff8_0000_0000_0000,
+    ]
+    .map(f64::from_bits);
+    let mut client = world.database.connect();
+    for (id, (f4, f8)) in (3..).zip(narrow.into_iter().zip(wide)) {
+        let many4 = [Some(f4), None, Some(-0.0)];
+        let many8 = [Some(1.5), None, Some(f8)];
+        client
+            .execute(
+                "INSERT INTO s.t SELECT $1, $2, $3, $3::float8, $4, $5",
+                &[&id, &f4, &f8, &&many4[..], &&many8[..]],
+            )
+            .unwrap();
+    }
+    for (format, into) in [(Format::Avro, "a"), (Format::Csv, "c")] {
+        assert_eq!(world.backup(format).tables[0].rows, 6);
+        assert!(world.restore(Mode::Create, into).is_proved);
+        world.check_same("s.t", &format!("{into}.t"), 6);
+        let one = format!(
+            "SELECT count(DISTINCT float8send(f8)), count(DISTINCT float8send(share)) FROM {into}.t WHERE f8 = 'NaN'"
+        );
+        let one = client.query_one(&one, &[]).unwrap();
+        assert_eq!((one.get(0), one.get(1)), (1_i64, 1_i64), "{into}");
+    }
+}
+
 #[test]
 fn a_table_of_one_column_of_nulls_and_empty_texts_comes_back() {
     for format in [Format::Avro, Format::Csv] {
