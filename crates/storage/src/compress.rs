@@ -1,7 +1,7 @@
 //! Files that are compressed as they are written, and decompressed as they are read.
 //!
-//! The same bytes give the same file: no time is in it, and what reaches an encoder at once depends on nothing but the bytes'
-//! place in the file.
+//! The same contents always give the same file: it holds no time, and an encoder is fed chunks whose bounds depend only on the
+//! position in the file.
 
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
@@ -26,10 +26,10 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// All there are.
+    /// All kinds of compression.
     pub const ALL: [Self; 2] = [Self::Gzip, Self::Zstd];
 
-    /// Its name.
+    /// The name of the compression.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -37,7 +37,7 @@ impl Compression {
         }
     }
 
-    /// The end that it adds to a file's name, after a point.
+    /// The ending that compression adds to a file's name, without the point.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Gzip => "gz",
@@ -64,7 +64,7 @@ impl FromStr for Compression {
 
 const GZIP_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
-/// What an encoder gets at once. A file that is smaller is compressed in one step: zstd then takes tables of its size.
+/// How many bytes an encoder gets at once. A smaller file is compressed in one step, for which zstd sizes its tables to fit.
 const CHUNK_BYTES: usize = 1 << 18;
 
 /// A file whose contents are compressed as they come.
@@ -73,18 +73,18 @@ pub struct CompressedFile {
     compression: Compression,
     /// Bytes that don't fill a chunk yet.
     waiting: Vec<u8>,
-    /// Made for the first chunk.
+    /// The encoder, made for the first chunk.
     encoder: Option<Encoder>,
 }
 
-/// An encoder, and what it made that is not in the file yet.
+/// An encoder, with the compressed bytes that are not in the file yet.
 enum Encoder {
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(zstd::Encoder<'static, Vec<u8>>),
 }
 
 impl CompressedFile {
-    /// Compresses into `file`, which is empty.
+    /// Starts a compressed file in `file`, which is empty.
     pub fn new(file: OpenFile, compression: Compression) -> Self {
         Self {
             file,
@@ -94,7 +94,7 @@ impl CompressedFile {
         }
     }
 
-    /// Appends `bytes`.
+    /// Appends `bytes`, compressed.
     ///
     /// # Errors
     /// [`Kind::Output`] if the file cannot be written.
@@ -125,7 +125,7 @@ impl CompressedFile {
         encoder.write(chunk, &mut self.file)
     }
 
-    /// Ends the contents and gives the file.
+    /// Ends the compressed contents and gives the file.
     ///
     /// # Errors
     /// As [`append`](Self::append).
@@ -156,7 +156,7 @@ fn failed() -> &'static str {
     "compressing"
 }
 
-/// A whole zstd file, which says how long its contents are.
+/// Compresses all of a file to zstd, with the length of the contents in its header.
 fn in_one_step(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressor = zstd::bulk::Compressor::new(ZSTD_LEVEL)?;
     compressor.set_parameter(CParameter::ChecksumFlag(true))?;
@@ -181,7 +181,7 @@ impl Encoder {
         })
     }
 
-    /// Compresses a chunk, and appends to the file what came out.
+    /// Compresses a chunk, and appends to the file what comes out.
     fn write(&mut self, chunk: &[u8], file: &mut OpenFile) -> anyhow::Result<()> {
         let (written, made) = match self {
             Self::Gzip(encoder) => (encoder.write_all(chunk), encoder.get_mut()),
@@ -201,13 +201,13 @@ impl Encoder {
     }
 }
 
-/// A reader of bytes that were compressed, or not.
+/// A reader of bytes that may be compressed.
 pub enum Decompressed<R: Read> {
-    /// As they are.
+    /// The bytes are not compressed.
     Plain(R),
-    /// By gzip.
+    /// The bytes are compressed by gzip.
     Gzip(Box<MultiGzDecoder<BufReader<R>>>),
-    /// By zstd.
+    /// The bytes are compressed by zstd.
     Zstd(Box<zstd::Decoder<'static, BufReader<R>>>),
 }
 
@@ -215,7 +215,7 @@ impl<R: Read> Decompressed<R> {
     /// Decompresses what `raw` gives.
     ///
     /// # Errors
-    /// If there is no memory for it.
+    /// If there is no memory for the decoder.
     pub fn new(raw: R, compression: Option<Compression>) -> io::Result<Self> {
         Ok(match compression {
             None => Self::Plain(raw),
@@ -226,7 +226,7 @@ impl<R: Read> Decompressed<R> {
         })
     }
 
-    /// What gives the raw bytes; some of them may have been read and not been decompressed.
+    /// The reader of the raw bytes. Some of what it gave may not have been decompressed.
     pub fn into_inner(self) -> R {
         match self {
             Self::Plain(raw) => raw,
@@ -252,7 +252,7 @@ mod tests {
     use crate::place::Place;
     use std::fs::{self, File};
 
-    /// Bytes that neither repeat at once nor are random.
+    /// Bytes that are not random and don't repeat soon.
     fn contents(bytes: usize) -> Vec<u8> {
         let mut state = 7_u64;
         let mut next = || {

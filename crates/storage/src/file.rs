@@ -1,4 +1,4 @@
-//! Files being written, with their sums, in folders that stay open.
+//! Files being written, with their checksums, in folders that stay open.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,14 +19,14 @@ use crate::sum::Summing;
 pub struct Folder(Kept);
 
 enum Kept {
-    /// A folder on disk, open: what is created in it is found without following its whole path.
+    /// A folder on disk that stays open, so that creating a file need not follow the whole path.
     Open(PathBuf, OwnedFd),
-    /// What has no folders, but names with slashes.
+    /// A place in a bucket, which has no folders but names with slashes.
     Bucket(Address),
 }
 
 impl Folder {
-    /// Makes the folder at a place, and those above it, and opens it.
+    /// Makes the folder at a place, with those above it, and opens it.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be made.
@@ -42,7 +42,7 @@ impl Folder {
         Ok(Self(Kept::Open(path.clone(), open)))
     }
 
-    /// Makes a folder of this name in it, and those above it, if they aren't there.
+    /// Makes a folder of this name in this one, with those between, if they aren't there.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be made.
@@ -80,8 +80,8 @@ enum Body {
 }
 
 impl OpenFile {
-    /// Creates the file, which must not exist: two values whose folders the file system holds for one (letter
-    /// case, on some) must not mix.
+    /// Creates the file, which must not exist. Some file systems ignore the case of letters: folders of two values could be one
+    /// there, and their rows must not mix.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.
@@ -93,7 +93,7 @@ impl OpenFile {
         Self::new(body, place.clone())
     }
 
-    /// Creates a file in a folder that is open, so that the file system has no long path to follow; it must not exist.
+    /// Creates a file in an open folder, which spares the file system a long path. The file must not exist.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.
@@ -126,10 +126,10 @@ impl OpenFile {
             .or_fail(Kind::Output, || format!("cannot write {}", self.place))
     }
 
-    /// Waits until the disk has what was written so far. What a bucket has can be told once its place is settled.
+    /// Waits until the disk has what was written so far. In a bucket, only settling the place tells that.
     ///
     /// # Errors
-    /// [`Kind::Output`] if it cannot be written.
+    /// [`Kind::Output`] if the disk cannot be written.
     pub fn sync(&self) -> anyhow::Result<()> {
         match &self.body {
             Body::File(file) => file
@@ -139,7 +139,7 @@ impl OpenFile {
         }
     }
 
-    /// Ends the file, and gives what the manifest says of it. In a bucket it may be under way until its place is settled.
+    /// Ends the file, and gives its entry in the manifest. In a bucket it may be under way until its place is settled.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be written.

@@ -1,12 +1,12 @@
-//! Folders on disk: the lock that one run at a time takes, and what the disk has.
+//! Folders on disk: a lock that one run at a time takes, and waiting until the disk has everything.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Waits until the disk has the names of what lies in the folder, and the folder itself as far as `from` does not have it: what
-/// was made or moved there is there after a power cut too.
+/// Waits until the disk has the names of what lies in the folder, and the names of the folders between `from` and it. What was made
+/// or moved there is then there after a power cut too.
 ///
 /// # Errors
 /// If a folder cannot be read or written.
@@ -18,7 +18,7 @@ pub fn sync(folder: &Path, from: &Path) -> io::Result<()> {
             false => folder,
         };
         match File::open(folder)?.sync_all() {
-            // Some file systems, of networks above all, know no such thing.
+            // Some file systems, mostly of networks, don't support this.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -33,15 +33,15 @@ pub fn sync(folder: &Path, from: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The folder itself if it is there, or else the last of those above it that are.
+/// The folder itself if it exists, or else the nearest folder above it that does.
 pub fn last_there(folder: &Path) -> PathBuf {
     let mut above = folder.ancestors();
     let found = above.find(|folder| folder.exists());
     found.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Makes the folder if need be, and takes the lock that the file `name` in it stands for, until the file is closed;
-/// `None` if another run has it. A killed run no longer has it.
+/// Makes the folder if need be, and locks the file `name` in it until the file returned is closed; `None` if another run has the
+/// lock. A killed run no longer has it.
 ///
 /// # Errors
 /// If the folder cannot be made or written to.
@@ -55,17 +55,17 @@ pub fn lock(folder: &Path, name: &str) -> io::Result<Option<File>> {
     }
 }
 
-/// Whether `lock`, which was taken as `name`, still lies in the folder: where it doesn't, the folder was removed or
-/// emptied meanwhile, and what was written into it cannot be relied on.
+/// Whether the lock file `lock`, which was taken as `name`, still lies in the folder. If not, the folder was removed or emptied
+/// meanwhile, and what was written into it cannot be relied on.
 pub fn still_holds(folder: &Path, name: &str, lock: &File) -> bool {
-    // A file without a name has no links; not every file system can say so.
+    // A file that was deleted has no links; but not every file system says so.
     folder.join(name).exists() && lock.metadata().is_ok_and(|lock| lock.nlink() > 0)
 }
 
-/// Shares the lock `name` with others that read, so that no run takes it while the file is open.
+/// Shares the lock `name` with other readers, so that no run takes it while the file returned is open.
 ///
 /// # Errors
-/// If there is no such lock, or a run has it at the moment.
+/// If there is no such lock, or if a run has it.
 pub fn hold(folder: &Path, name: &str) -> io::Result<File> {
     let lock = File::open(folder.join(name))?;
     lock.try_lock_shared()?;

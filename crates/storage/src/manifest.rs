@@ -1,4 +1,4 @@
-//! Manifests: a line of JSON about the run, then one for each file.
+//! Manifests: a line of JSON about the run, then one line for each file.
 
 use std::io;
 
@@ -12,13 +12,13 @@ pub const IN_FOLDER: &str = "_manifest.jsonl";
 /// The name of an empty file whose presence says that the folder is whole.
 pub const SUCCESS: &str = "_SUCCESS";
 
-/// The name of the file that a run into a bucket writes first.
+/// The name of the object that a run into a bucket writes first.
 pub const RUN: &str = "_run.json";
 
 /// The end of the name of a manifest beside a single file.
 pub const SUFFIX: &str = ".manifest.jsonl";
 
-/// The name of the manifest beside the single file of this name.
+/// The name of the manifest that belongs to the single file of this name.
 pub fn beside(file: &str) -> String {
     format!("{file}{SUFFIX}")
 }
@@ -26,7 +26,7 @@ pub fn beside(file: &str) -> String {
 /// What a manifest says of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
-    /// Where it lies, relative to the manifest.
+    /// The file's path, relative to the manifest.
     pub path: String,
     /// The file's rows, without the header.
     pub rows: u64,
@@ -53,10 +53,10 @@ mod hexadecimal {
     }
 }
 
-/// Writes a manifest: `header` on its first line, then the files, which are all there by then.
+/// Writes a manifest: `header` on its first line, then the files. It waits until all of them are there.
 ///
 /// # Errors
-/// [`Kind::Output`] if it, or one of the files, cannot be written.
+/// [`Kind::Output`] if the manifest, or one of the files, cannot be written.
 pub fn write(place: &Place, header: &impl Serialize, files: &[FileEntry]) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
         place.settle()?;
@@ -72,7 +72,8 @@ pub fn write(place: &Place, header: &impl Serialize, files: &[FileEntry]) -> any
     write().or_fail(Kind::Output, || format!("cannot write {place}"))
 }
 
-/// Writes the manifest of a folder, whose files are all there, and what says that it is whole.
+/// Writes the manifest of a folder and then the empty file that says that the folder is whole. The folder's files must all be
+/// written.
 ///
 /// # Errors
 /// As [`write()`].

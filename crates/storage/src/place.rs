@@ -15,18 +15,18 @@ use crate::bucket::{self, Address};
 /// A folder or a file, which need not be there yet.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// On disk.
+    /// A path on disk.
     Disk(PathBuf),
-    /// In a bucket.
+    /// An address in a bucket.
     Bucket(Address),
 }
 
-/// What is told of a file without reading it.
+/// A file as a listing tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its path, relative to where it was looked for; its parts are divided by slashes.
+    /// The file's path relative to the place that was listed, with slashes.
     pub path: String,
-    /// Its size.
+    /// The file's size.
     pub bytes: u64,
 }
 
@@ -34,7 +34,7 @@ impl Place {
     /// The place that a text names: `s3://bucket/prefix`, or a path.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if it is an address of another kind, or if this program knows no buckets.
+    /// [`Kind::Usage`] if it is an address of another kind, or if this program was built without buckets.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         if text.starts_with(bucket::SCHEME) {
             return Address::parse(text).map(Self::Bucket);
@@ -56,12 +56,12 @@ impl Place {
         }
     }
 
-    /// Whether it is in a bucket.
+    /// Whether the place is in a bucket.
     pub fn is_bucket(&self) -> bool {
         matches!(self, Self::Bucket(_))
     }
 
-    /// Its path, if it is on disk.
+    /// The path of a place on disk.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Disk(path) => Some(path),
@@ -77,7 +77,7 @@ impl Place {
         }
     }
 
-    /// What lies in it under this name.
+    /// The place of this name below this one.
     pub fn join(&self, name: &str) -> Self {
         match self {
             Self::Disk(path) => Self::Disk(path.join(name)),
@@ -85,7 +85,7 @@ impl Place {
         }
     }
 
-    /// What lies beside it under this name.
+    /// The place of this name beside this one.
     pub fn beside(&self, name: &str) -> Self {
         match self {
             Self::Disk(path) => Self::Disk(path.with_file_name(name)),
@@ -93,7 +93,7 @@ impl Place {
         }
     }
 
-    /// What it lies in.
+    /// The place that this one lies in.
     pub fn above(&self) -> Self {
         match self {
             Self::Disk(path) => Self::Disk(path.parent().unwrap_or(Path::new("")).to_owned()),
@@ -101,7 +101,7 @@ impl Place {
         }
     }
 
-    /// The last part of its name; empty for a whole bucket, and for a path such as `..`.
+    /// The last part of the place's name; empty for a whole bucket, and for a path such as `..`.
     pub fn name(&self) -> String {
         match self {
             Self::Disk(path) => path
@@ -112,10 +112,10 @@ impl Place {
         }
     }
 
-    /// Whether there is a file.
+    /// Whether there is a file at this place.
     ///
     /// # Errors
-    /// If a bucket doesn't say so.
+    /// If a bucket gives no answer.
     pub fn is_file(&self) -> io::Result<bool> {
         match self {
             Self::Disk(path) => Ok(path.is_file()),
@@ -168,8 +168,7 @@ impl Place {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    /// A file on disk with the contents: the file itself, or a copy without a name in the folder for temporary files, for what
-    /// has to be read here and there.
+    /// The file itself if it is on disk, else a copy in a nameless temporary file: for readers that have to seek.
     ///
     /// # Errors
     /// If the file isn't there or cannot be read, or the copy cannot be written.
@@ -185,10 +184,10 @@ impl Place {
         }
     }
 
-    /// Writes the file whole, where there is none yet.
+    /// Writes a new file. On disk there must be none yet; in a bucket, an object that is there is replaced.
     ///
     /// # Errors
-    /// If it cannot be written, or is there.
+    /// If it cannot be written, or, on disk, is there already.
     pub fn create(&self, contents: &[u8]) -> io::Result<()> {
         match self {
             Self::Disk(path) => io::Write::write_all(&mut File::create_new(path)?, contents),
@@ -196,7 +195,7 @@ impl Place {
         }
     }
 
-    /// Writes the file whole, whatever was there.
+    /// Writes the whole file, and replaces one that is there.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -218,10 +217,10 @@ impl Place {
         }
     }
 
-    /// Deletes the files of these names in it, those that are there.
+    /// Deletes those files of these names that are in this folder.
     ///
     /// # Errors
-    /// If one cannot be deleted.
+    /// If a file that is there cannot be deleted.
     pub fn delete_below(&self, names: &[&str]) -> io::Result<()> {
         match self {
             Self::Disk(path) => {
@@ -236,7 +235,7 @@ impl Place {
         }
     }
 
-    /// All files below it, in no order; none if it isn't there.
+    /// All files below this place, in no particular order; none if the place isn't there.
     ///
     /// # Errors
     /// If a folder or the bucket cannot be read.
@@ -255,10 +254,10 @@ impl Place {
         }
     }
 
-    /// Waits until all that was written there is there.
+    /// Waits until everything that was written to this place is there.
     ///
     /// # Errors
-    /// What a write failed with.
+    /// The error of the first write that failed.
     pub fn settle(&self) -> io::Result<()> {
         match self {
             Self::Disk(_) => Ok(()),
@@ -291,15 +290,15 @@ fn files_below(root: &Path) -> io::Result<Vec<Listed>> {
     Ok(found)
 }
 
-/// What came of reading a place; where it fails, of this kind, or of [`Kind::Connection`] if a bucket gave no answer,
-/// [`Kind::Refused`] if what is read changed meanwhile, and [`Kind::Usage`] if the key has no right to it.
+/// Turns the result of reading a place into one with a kind of failure: [`Kind::Connection`] if a bucket gave no answer,
+/// [`Kind::Refused`] if the contents changed meanwhile, [`Kind::Usage`] if the access key has no right to it, else `kind`.
 ///
 /// # Errors
-/// Where reading failed.
+/// The error of reading, with its kind.
 pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> anyhow::Result<T> {
     read.map_err(|error| {
         let kind = match error.kind() {
-            // What the system says of a file is not what a bucket says of a key.
+            // A file system's errors mean something else than a bucket's.
             _ if error.raw_os_error().is_some() => kind,
             io::ErrorKind::StaleNetworkFileHandle => {
                 return Kind::Refused.error(format!(
@@ -316,9 +315,9 @@ pub fn reading<T>(read: io::Result<T>, kind: Kind, place: impl fmt::Display) -> 
 
 /// A file that is being read.
 pub enum Opened {
-    /// On disk.
+    /// A file on disk.
     File(File),
-    /// In a bucket, with its size.
+    /// An object in a bucket, with its size.
     Object(u64, Box<dyn Read + Send>),
 }
 

@@ -1,11 +1,12 @@
-//! A file that takes the place of a former one, whole or not at all.
+//! A file that replaces a former one, whole or not at all.
 
 use std::fs;
 use std::path::Path;
 
 use dataset::failure::{Kind, OrFail};
 
-/// Writes beside the file first, and then moves that into its place. What is no file, as a pipe, is written to.
+/// Writes a file beside the path, then moves it into place. A path that is not a regular file, such as a pipe, is written to
+/// directly.
 ///
 /// # Errors
 /// [`Kind::Usage`] if the path names no file; [`Kind::Output`] if it cannot be written.
@@ -14,7 +15,7 @@ pub fn replace(path: &Path, contents: impl AsRef<[u8]>) -> anyhow::Result<()> {
     if fs::metadata(path).is_ok_and(|what| !what.is_file() && !what.is_dir()) {
         return fs::write(path, contents).or_fail(Kind::Output, failed);
     }
-    // A link keeps leading to where it leads.
+    // A symbolic link is kept; the file that it leads to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let Some(name) = target.file_name().map(|name| name.to_string_lossy()) else {
         return Err(Kind::Usage.error(format!("{} is not the name of a file", path.display())));

@@ -1,7 +1,7 @@
 //! The bytes of a pipe, kept in a temporary file as they are read, so that they can be read again.
 //!
-//! Whoever reads furthest takes bytes from the pipe and appends them to the file, from which the others take them. So a
-//! second reader may run ahead of the first, and nothing is read that nobody asks for.
+//! The reader that is furthest ahead takes bytes from the pipe and appends them to the file; the others read them from there. So
+//! any reader may run ahead, and nothing is read that no reader asks for.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,7 +19,7 @@ pub struct Spool {
 
 struct State {
     pipe: Box<dyn Read + Send>,
-    /// The file, which has no name and so is gone with the process; or why it cannot be written.
+    /// The temporary file, or why it cannot be written. It has no name and so is gone with the process.
     file: io::Result<File>,
     /// How many bytes were read from the pipe.
     read_bytes: u64,
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Spool {
-    /// Keeps what is read from a pipe, which is called `name` in messages, in the folder for temporary files.
+    /// Keeps what is read from a pipe in the folder for temporary files. `name` is what messages call the pipe.
     pub fn new(name: String, pipe: Box<dyn Read + Send>) -> Self {
         Self::into(name, pipe, tempfile::tempfile())
     }
@@ -50,10 +50,10 @@ impl Spool {
         &self.name
     }
 
-    /// Begins to read at the pipe's first byte, once more if that was done before.
+    /// Begins to read at the pipe's first byte, which can be done several times.
     ///
     /// # Errors
-    /// [`Kind::Output`] if the bytes that were read could not be kept.
+    /// [`Kind::Output`] if the bytes that were already read could not be kept.
     pub fn open(&self) -> anyhow::Result<SpoolReader> {
         if self.state().readers > 0 {
             self.check()?;
@@ -68,7 +68,7 @@ impl Spool {
     /// Checks that all bytes that were read so far are kept.
     ///
     /// # Errors
-    /// [`Kind::Output`] with the way out.
+    /// [`Kind::Output`] if they are not.
     pub fn check(&self) -> anyhow::Result<()> {
         match &self.state().file {
             Ok(_) => Ok(()),
@@ -104,7 +104,7 @@ impl State {
         if let Ok(file) = &self.file
             && let Err(error) = file.write_all_at(&buffer[..count], position)
         {
-            // The only reader goes on without a copy, and what was written frees its room.
+            // A single reader goes on without a copy. Closing the file frees its room on the disk.
             let told = io::Error::new(error.kind(), error.to_string());
             self.file = Err(error);
             if self.readers > 1 {

@@ -5,20 +5,20 @@ use xxhash_rust::xxh3::Xxh3;
 /// Size and checksum of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sum {
-    /// Its size.
+    /// The file's size in bytes.
     pub bytes: u64,
-    /// Its XXH3-128.
+    /// The file's XXH3-128.
     pub xxh3: u128,
 }
 
 impl Sum {
-    /// The checksum as it is recorded.
+    /// The checksum as 32 hexadecimal digits.
     pub fn hex(&self) -> String {
         format!("{:032x}", self.xxh3)
     }
 }
 
-/// Sums bytes as they pass.
+/// Computes the size and checksum of bytes as they pass.
 #[derive(Default)]
 pub(crate) struct Summing {
     bytes: u64,

@@ -1,4 +1,4 @@
-//! What there is of buckets in a program that was built without them.
+//! Stands in for the client in a program that was built without buckets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use dataset::failure::Kind;
 
 use super::store::Store;
 
-/// Refuses a bucket.
+/// Refuses any bucket, since this program was built without them.
 ///
 /// # Errors
-/// Always, of [`Kind::Usage`].
+/// [`Kind::Usage`], always.
 pub(super) fn connect(
     bucket: &str,
     _: &BTreeMap<String, String>,

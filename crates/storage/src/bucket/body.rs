@@ -1,4 +1,4 @@
-//! The bytes of an object as they come, read ahead of whoever asks for them.
+//! The bytes of an object, read ahead of the reader on another thread.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TryRecvError};
 use super::fault;
 use super::runtime::wait;
 
-/// How many pieces of an object wait for who reads it; each has at most some tens of kilobytes.
+/// How many pieces of an object may wait for the reader; each has at most some tens of kilobytes.
 const AHEAD: usize = 64;
 
-/// The bytes of an object.
+/// The bytes of an object, read ahead of the reader.
 pub(super) struct Body {
     pieces: Receiver<io::Result<Bytes>>,
     piece: Bytes,
@@ -27,7 +27,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Begins to read what was found at a path of the bucket of this name, until nobody asks for it any more.
+    /// Starts to read an object of the bucket named `bucket`; reading stops when the `Body` is dropped.
     pub(super) fn start(
         store: Arc<AmazonS3>,
         bucket: String,
@@ -40,7 +40,7 @@ impl Body {
         runtime.spawn(async move {
             if let Err(error) = hand_on(&store, &path, found, &sender).await {
                 let error = fault::of(&bucket, path.as_ref(), &error);
-                // Whoever asked may be gone.
+                // The reader may be gone.
                 let _ = sender.send(Err(error)).await;
             }
         });
@@ -53,9 +53,9 @@ impl Body {
     }
 }
 
-/// Hands an object's bytes on as they come. Where the connection ends before they do, the rest of the same contents is asked for
-/// as long as each time some come: the client's own way to go on ends with its time for a request, and doesn't tell contents that
-/// are others by then from a server that is gone.
+/// Hands an object's bytes to the reader as they arrive. If the connection breaks, the rest is asked for again, as long as the
+/// contents are the same and each attempt brings some bytes. The client's own retries would end with the time limit of a request,
+/// and would not tell changed contents from a server that is gone.
 async fn hand_on(
     store: &AmazonS3,
     path: &Path,

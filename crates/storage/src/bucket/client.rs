@@ -1,4 +1,4 @@
-//! A bucket as the crate `object_store` reaches it. Its tasks run on a few threads of their own; whoever asks waits.
+//! A bucket as the crate `object_store` reaches it. Requests run on a few threads of their own; the caller waits.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -25,26 +25,26 @@ use super::runtime::{runtime, wait};
 use super::store::{Condition, Level, Meta, Store};
 use super::{fault, profile};
 
-/// How long a server may take for a connection.
+/// How long connecting to a server may take.
 const CONNECT_TIMEOUT: &str = "10 seconds";
-/// How long a server may be silent.
+/// How long a server may stay silent.
 const READ_TIMEOUT: &str = "60 seconds";
-/// How long a request may take in all: as long as there are bytes, it goes on.
+/// How long one request may take in all: so long that a transfer that makes progress is never cut off.
 const REQUEST_TIMEOUT: &str = "1 day";
-/// How often a request is sent again, and for how long: as long as Amazon's own clients do where they are slowed down.
+/// How often and for how long a failed request is repeated: like Amazon's own clients when the server asks them to slow down.
 const MAX_RETRIES: usize = 10;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Connects to a bucket, by what these variables and the files of Amazon's command line say. Nothing is sent yet.
+/// Connects to a bucket with the settings of these variables and of the files of Amazon's command line. Nothing is sent yet.
 ///
 /// # Errors
-/// [`Kind::Usage`] if they contradict themselves.
+/// [`Kind::Usage`] if the settings contradict each other.
 pub(super) fn connect(
     bucket: &str,
     variables: &BTreeMap<String, String>,
 ) -> anyhow::Result<Arc<dyn Store>> {
     let failed = || format!("s3://{bucket}: the settings of the bucket make no sense");
-    // One provider for all that speaks TLS here; that another was chosen before is no fault.
+    // All TLS here uses one provider; it is fine if another one was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = profile::builder(variables)?;
     builder = builder.with_bucket_name(bucket);
@@ -64,7 +64,7 @@ pub(super) fn connect(
         let scheme = Url::parse(&endpoint).map(|url| url.scheme().to_owned());
         match scheme.as_deref() {
             Ok("https") => {}
-            // Who names such an address wants no TLS.
+            // An address with http:// means that no TLS is wanted.
             Ok("http") => builder = builder.with_allow_http(true),
             _ => {
                 return Err(Kind::Usage.error(format!(
@@ -96,7 +96,7 @@ struct Client {
 }
 
 impl Client {
-    /// Waits for an answer about `key`, and no longer than the run goes on.
+    /// Waits for an answer about `key`, unless the run is interrupted first.
     fn wait<T>(
         &self,
         key: &str,
@@ -127,8 +127,8 @@ fn meta(meta: ObjectMeta) -> Meta {
     }
 }
 
-/// Whether an object below a prefix is the one of no bytes, named as the prefix with its slash, that makes a folder of it in
-/// Amazon's console.
+/// Whether an object below a prefix is only a folder's marker: Amazon's console makes a folder by writing an object of no bytes,
+/// named as the prefix with a slash.
 fn is_mark(found: &Meta, prefix: &str) -> bool {
     found.key == prefix
 }
@@ -155,7 +155,7 @@ impl Store for Client {
     fn head(&self, key: &str, cancel: &Cancel) -> io::Result<Meta> {
         let path = self.path(key)?;
         match self.wait(key, cancel, self.store.head(&path)) {
-            // The answer to a HEAD has no body, and so no reason: that to a GET has one.
+            // The answer to a HEAD has no body and so gives no reason; the answer to a GET does.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 self.get(key, None, cancel).map(|(meta, _)| meta)
             }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use object_store::Error;
 
-/// The error of a request about `key`.
+/// Words the error of a request about `key`.
 pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
     let said = said(error);
     let code = between(&said, "<Code>", "</Code>").unwrap_or_default();
@@ -35,7 +35,7 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
             ErrorKind::StaleNetworkFileHandle,
             format!("{place} is not what it was: something wrote it meanwhile"),
         ),
-        // A listing that is refused has no variant of its own, and not each that tells of keys has such a status.
+        // A refused listing has no variant of its own, and some answers about bad keys have another status.
         _ if said.contains("status code: 401")
             || said.contains("status code: 403")
             || is_of_key(code) =>
@@ -69,7 +69,7 @@ fn denied(place: &str, code: &str) -> String {
     }
 }
 
-/// Whether the server knows no such key, or no longer.
+/// Whether the server's code means that it does not know the access key, or no longer does.
 fn is_of_key(code: &str) -> bool {
     matches!(
         code,
@@ -81,13 +81,13 @@ fn is_of_key(code: &str) -> bool {
     )
 }
 
-/// What there is to say of a request that the server gave no sound answer to.
+/// Words the failure of a request to which the server gave no usable answer.
 fn unanswered(said: &str, code: &str) -> String {
     match code {
         "" if said.contains("instance metadata") || said.contains("169.254.169.254") => {
             "there is no key for the bucket: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE".to_owned()
         }
-        // What caused it says most, before what a gateway says in a page of its own.
+        // The innermost cause says most; a gateway's own error page, if there is one, is cut off.
         "" => {
             let cause = said.rsplit(" error: ").next().unwrap_or(said);
             let cause = cause.split(['<', '\n']).next().unwrap_or_default();
@@ -103,7 +103,7 @@ fn unanswered(said: &str, code: &str) -> String {
     }
 }
 
-/// All that an error and its causes say, each once.
+/// The messages of an error and its causes, without repetitions.
 fn said(error: &Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();

@@ -1,8 +1,8 @@
-//! Buckets of S3 and its likes: objects that are read, written and listed, by whatever key they have.
+//! Buckets of S3 and of servers that speak its protocol: objects are read, written and listed by their keys.
 //!
-//! [`Address`] is a place in a bucket. What it can do blocks; `store::Store` is what it asks for that, of which there is
-//! one behind the cargo feature `bucket`, and none without it. A run writes into a place of its own ([`publication`], [`series`]), many
-//! objects at once (`uploads`), a large one in parts (`object`).
+//! [`Address`] is a place in a bucket; its methods block. They send their requests through a `store::Store`, which the cargo
+//! feature `bucket` brings in. A run writes into a folder of its own ([`publication`], [`series`]), many objects at once
+//! (`uploads`), and a large object in parts (`object`).
 
 #[cfg(feature = "bucket")]
 mod body;
@@ -38,7 +38,7 @@ pub use store::Meta;
 use store::{Level, MAX_KEY_BYTES, Store};
 use uploads::Uploads;
 
-/// What an address in a bucket begins with.
+/// The prefix of every address in a bucket.
 pub(crate) const SCHEME: &str = "s3://";
 
 /// A place in a bucket: an object, or what lies below a prefix. Clones share the connections.
@@ -48,7 +48,7 @@ pub struct Address {
     key: String,
     store: Arc<dyn Store>,
     cancel: Cancel,
-    /// Where what is written goes that need not be there at once.
+    /// Takes the writes that may still be under way when the method that writes returns.
     uploads: Option<Uploads>,
 }
 
@@ -88,7 +88,7 @@ impl Address {
     /// Parses `s3://bucket/key`; a slash at its end changes nothing.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if it is no such address, or if this program knows no buckets.
+    /// [`Kind::Usage`] if it is not such an address, or if this program was built without buckets.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let wrong = |why: &str| Kind::Usage.error(format!("{text}: {why}"));
         let rest = text
@@ -120,7 +120,7 @@ impl Address {
         Self { cancel, ..self }
     }
 
-    /// What lies below it under this name.
+    /// The place of this name below this one.
     pub fn join(&self, name: &str) -> Self {
         let key = match self.key.is_empty() {
             true => name.to_owned(),
@@ -129,23 +129,23 @@ impl Address {
         self.at(key)
     }
 
-    /// What it lies in.
+    /// The place that this one lies in.
     pub fn above(&self) -> Self {
         let above = self.key.rsplit_once('/').map_or("", |(above, _)| above);
         self.at(above.to_owned())
     }
 
-    /// What lies beside it under this name.
+    /// The place of this name beside this one.
     pub fn beside(&self, name: &str) -> Self {
         self.above().join(name)
     }
 
-    /// The last part of its key.
+    /// The last part of the key.
     pub fn name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What has this key in the same bucket.
+    /// The place of this key in the same bucket.
     pub fn at(&self, key: String) -> Self {
         Self {
             key,
@@ -153,31 +153,31 @@ impl Address {
         }
     }
 
-    /// Its key.
+    /// The place's key in its bucket.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The part of an object's key that lies below this one.
+    /// The part of an object's key that comes after this place's key.
     pub(crate) fn relative<'k>(&self, key: &'k str) -> &'k str {
         let below = key.strip_prefix(&self.key).unwrap_or(key);
         below.strip_prefix('/').unwrap_or(below)
     }
 
-    /// What is known of the object.
+    /// Asks the server for the object's size, tag and time.
     ///
     /// # Errors
-    /// `NotFound` if there is none, `NotADirectory` if there is no bucket; those of the server.
+    /// `NotFound` if there is no such object, `NotADirectory` if there is no bucket; any error of the server.
     pub fn head(&self) -> io::Result<Meta> {
         self.store.head(&self.key, &self.cancel)
     }
 
-    /// Whether there is such an object.
+    /// Whether there is an object of this key.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub fn is_there(&self) -> io::Result<bool> {
-        // The bucket itself is no object.
+        // The bucket itself is not an object.
         if self.key.is_empty() {
             return Ok(false);
         }
@@ -188,7 +188,7 @@ impl Address {
         }
     }
 
-    /// All of the object, and what is known of it.
+    /// Reads the whole object, with its size, tag and time.
     ///
     /// # Errors
     /// As [`head`](Self::head).
@@ -204,59 +204,59 @@ impl Address {
         self.read().is_ok_and(|(_, there)| there == contents)
     }
 
-    /// Opens the object, of the contents of this tag if one is given.
+    /// Opens the object; if a tag is given, only contents of this tag.
     ///
     /// # Errors
-    /// As [`head`](Self::head); `StaleNetworkFileHandle`, also while it is read, if its contents are others now.
+    /// As [`head`](Self::head); `StaleNetworkFileHandle`, also during reading, if the contents have changed.
     pub fn open(&self, etag: Option<&str>) -> io::Result<(Meta, Box<dyn Read + Send>)> {
         self.store.get(&self.key, etag, &self.cancel)
     }
 
-    /// All objects below it, in the order of their keys.
+    /// All objects below this place, in the order of their keys.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub fn list(&self) -> io::Result<Vec<Meta>> {
         self.store.list(&self.key, &self.cancel)
     }
 
-    /// What lies directly below it.
+    /// The objects and prefixes directly below this place.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub(crate) fn level(&self) -> io::Result<Level> {
         self.store.level(&self.key, &self.cancel)
     }
 
-    /// The objects directly below it, without those that lie deeper.
+    /// The objects directly below this place, without those that lie deeper.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub fn objects(&self) -> io::Result<Vec<Meta>> {
         Ok(self.level()?.objects)
     }
 
-    /// The places directly below it that have objects below them.
+    /// The places directly below this one that have objects below them.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub fn folders(&self) -> io::Result<Vec<Self>> {
         let prefixes = self.level()?.prefixes.into_iter();
         Ok(prefixes.map(|prefix| self.at(prefix)).collect())
     }
 
-    /// Writes the object whole, whatever was there.
+    /// Writes the whole object, and replaces one that is there.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub fn write(&self, bytes: Vec<u8>) -> io::Result<()> {
         self.put(bytes, Condition::Always).map(drop)
     }
 
-    /// Writes the object whole, if it may, and gives its tag.
+    /// Writes the whole object if the condition holds, and gives its tag.
     ///
     /// # Errors
-    /// `AlreadyExists` or `StaleNetworkFileHandle` if the condition doesn't hold; those of the server.
+    /// `AlreadyExists` or `StaleNetworkFileHandle` if the condition doesn't hold; any error of the server.
     pub(crate) fn put(&self, bytes: Vec<u8>, condition: Condition) -> io::Result<Option<String>> {
         self.check_key()?;
         self.store.put(&self.key, bytes, condition, &self.cancel)
@@ -265,7 +265,7 @@ impl Address {
     /// Deletes the object.
     ///
     /// # Errors
-    /// Those of the server; that there is none is none.
+    /// Any error of the server. It is not an error if there is no such object.
     pub fn delete(&self) -> io::Result<()> {
         self.store.delete(vec![self.key.clone()], &self.cancel)
     }
@@ -273,21 +273,21 @@ impl Address {
     /// Deletes the objects of these names below it.
     ///
     /// # Errors
-    /// Those of the server; that one isn't there is none.
+    /// Any error of the server. It is not an error if one isn't there.
     pub fn delete_below(&self, names: &[&str]) -> io::Result<()> {
         let keys = names.iter().map(|name| self.join(name).key);
         self.store.delete(keys.collect(), &self.cancel)
     }
 
-    /// Deletes all objects below it.
+    /// Deletes all objects below this place.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub fn delete_all(&self) -> io::Result<()> {
         self.delete_all_but(None)
     }
 
-    /// Deletes all objects below it but the one of this name.
+    /// Deletes all objects below this place but the one of this name.
     fn delete_all_but(&self, kept: Option<&str>) -> io::Result<()> {
         let kept = kept.map(|name| self.join(name).key);
         let keys = self.list()?.into_iter().map(|meta| meta.key);
@@ -312,7 +312,7 @@ impl Address {
         Err(io::Error::new(ErrorKind::InvalidFilename, why))
     }
 
-    /// The same place, what is written to which may be under way until it is [settled](Self::settle).
+    /// The same place, where writes may still be under way until it is [settled](Self::settle).
     pub(crate) fn uploading(&self) -> Self {
         let uploads = Some(Uploads::new());
         Self {
@@ -321,17 +321,17 @@ impl Address {
         }
     }
 
-    /// Gives up what was written and is not there yet.
+    /// Abandons the writes that are not done yet.
     pub(crate) fn forget(&self) {
         if let Some(uploads) = &self.uploads {
             uploads.stop();
         }
     }
 
-    /// Waits until all that was written is there.
+    /// Waits until everything that was written is in the bucket.
     ///
     /// # Errors
-    /// What the first write that failed failed with.
+    /// The error of the first write that failed.
     pub fn settle(&self) -> io::Result<()> {
         self.uploads.as_ref().map_or(Ok(()), Uploads::settle)
     }
@@ -339,11 +339,11 @@ impl Address {
 
 static CONNECTED: Mutex<BTreeMap<String, Arc<dyn Store>>> = Mutex::new(BTreeMap::new());
 
-/// Connects to a bucket by these variables (`AWS_…`, and `HOME` for the files there) instead of those of the process, for all
-/// addresses in it that are parsed from now on.
+/// Connects to a bucket with these variables (`AWS_…`, and `HOME` for the files there) instead of the process's environment. This
+/// holds for all addresses in the bucket that are parsed from now on.
 ///
 /// # Errors
-/// [`Kind::Usage`] if the variables contradict themselves, or if this program knows no buckets.
+/// [`Kind::Usage`] if the variables contradict each other, or if this program was built without buckets.
 pub fn connect(bucket: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<()> {
     let store = client::connect(bucket, variables)?;
     let mut connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -351,7 +351,7 @@ pub fn connect(bucket: &str, variables: &BTreeMap<String, String>) -> anyhow::Re
     Ok(())
 }
 
-/// A place in a test's bucket.
+/// A place in a bucket that belongs to a test.
 #[cfg(all(test, feature = "bucket"))]
 pub(crate) fn place_of(bucket: &testkit::Bucket, below: &str) -> Address {
     let variables = bucket.variables().into_iter().collect();
@@ -359,8 +359,8 @@ pub(crate) fn place_of(bucket: &testkit::Bucket, below: &str) -> Address {
     Address::parse(&format!("{}/{below}", bucket.url())).expect("an address")
 }
 
-/// The bucket of this name; one for all who ask. What is not said otherwise is said by the process's environment, which is
-/// where all programs have the keys of their buckets.
+/// The shared connection to the bucket of this name. Unless [`connect`] was called for it, its settings come from the process's
+/// environment, which is where other programs find the keys of their buckets too.
 fn connected(bucket: &str) -> anyhow::Result<Arc<dyn Store>> {
     let found = || {
         let connected = CONNECTED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! An object that is being written: whole if it is small, else in parts as its bytes come.
+//! An object that is being written: a small one at once, a large one in parts as its bytes come.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Address;
 use super::uploads::Uploads;
 
-/// A part, and the most that an object may have of them: 160 GB.
+/// The size of a part, and how many parts an object may have: 160 GB in all.
 const PART_BYTES: usize = 16 << 20;
 const MAX_PARTS: usize = 10_000;
 
-/// An object under construction. It is there once it is finished and, where its address says so, settled.
+/// An object under construction. It exists once it is finished and, where its address has shared uploads, settled.
 pub(crate) struct Object {
     address: Address,
     uploads: Uploads,
-    /// Whether whoever writes waits for the end of all uploads by themselves.
+    /// Whether the uploads are shared with other objects, whose owner waits for them.
     is_settled_later: bool,
     waiting: Vec<u8>,
     parts: Option<Arc<Parts>>,
@@ -24,14 +24,14 @@ pub(crate) struct Object {
 
 impl Drop for Object {
     fn drop(&mut self) {
-        // Where others share them, whoever settles them stops them.
+        // Shared uploads are stopped by their owner.
         if !self.is_settled_later {
             self.uploads.stop();
         }
     }
 }
 
-/// The parts of an object, which are sent on several threads. Unless all were, they are forgotten at the end.
+/// The parts of an object, which are sent on several threads. They are discarded at the end unless all were sent.
 struct Parts {
     address: Address,
     upload: String,
@@ -40,9 +40,9 @@ struct Parts {
 
 #[derive(Default)]
 struct PartsState {
-    /// The tags of those that were sent, by their numbers.
+    /// The tags of the parts that were sent, by number.
     tags: BTreeMap<usize, String>,
-    /// How many there are, once that is known.
+    /// How many parts the object has, once that is known.
     total: Option<usize>,
     is_complete: bool,
 }
@@ -52,7 +52,7 @@ impl Parts {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a part. The one that is sent last makes the object of all.
+    /// Sends a part. After the last one, the object is made of all parts.
     fn send(&self, number: usize, part: Vec<u8>) -> io::Result<()> {
         let Address {
             key, store, cancel, ..
@@ -83,10 +83,10 @@ impl Drop for Parts {
 }
 
 impl Object {
-    /// Begins the object.
+    /// Begins an object at this address.
     ///
     /// # Errors
-    /// `InvalidFilename` if no object can have its key.
+    /// `InvalidFilename` if the key is too long.
     pub(crate) fn create(address: &Address) -> io::Result<Self> {
         address.check_key()?;
         Ok(Self {
@@ -99,10 +99,10 @@ impl Object {
         })
     }
 
-    /// Appends bytes.
+    /// Appends bytes to the object.
     ///
     /// # Errors
-    /// What this or an earlier upload of the run failed with.
+    /// The error of this upload, or of an earlier one of the run.
     pub(crate) fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while self.waiting.len() + bytes.len() > PART_BYTES {
             let (fill, rest) = bytes.split_at(PART_BYTES - self.waiting.len());
@@ -144,7 +144,7 @@ impl Object {
             .send(part.len(), move || parts.send(number, part))
     }
 
-    /// Ends the object.
+    /// Sends what is left and ends the object.
     ///
     /// # Errors
     /// As [`append`](Self::append).

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use dataset::failure::Kind;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 
-/// What a profile may say here, by the names of the files.
+/// The settings that are taken from a profile, by their names in the files.
 const SETTINGS: [(&str, AmazonS3ConfigKey); 5] = [
     ("aws_access_key_id", AmazonS3ConfigKey::AccessKeyId),
     ("aws_secret_access_key", AmazonS3ConfigKey::SecretAccessKey),
@@ -16,8 +16,8 @@ const SETTINGS: [(&str, AmazonS3ConfigKey); 5] = [
     ("endpoint_url", AmazonS3ConfigKey::Endpoint),
 ];
 
-/// What the variables `AWS_…` say, and what the profile of `AWS_PROFILE`, or else `default`, says beside them. A key is taken from
-/// one place with all its parts.
+/// The settings of the variables `AWS_…`; what they leave open comes from the profile that `AWS_PROFILE` names, or else `default`.
+/// An access key and its secret are always taken from the same place.
 ///
 /// # Errors
 /// [`Kind::Usage`] if the profile that `AWS_PROFILE` names is in neither file.
@@ -27,7 +27,7 @@ pub(super) fn builder(variables: &BTreeMap<String, String>) -> anyhow::Result<Am
         .iter()
         .filter(|(name, _)| name.starts_with("AWS_"))
     {
-        // What is not known is for other programs.
+        // Unknown variables are meant for other programs.
         if let Ok(key) = name.to_ascii_lowercase().parse() {
             builder = builder.with_config(key, value);
         }

@@ -1,10 +1,10 @@
 //! Publish or nothing, in a bucket, where nothing can be renamed.
 //!
-//! A run writes below `PLACE/run=<time>-<id>/`, which nobody else writes to, and never over anything. At its end
-//! `PLACE/_latest.json` is written, if it is still the one that was there at the beginning: whoever follows it, or takes a
-//! run's folder, sees one whole run. Of two runs at once one finds the pointer changed; its objects are deleted, and it fails.
-//! What a killed run leaves is named by no pointer: a later run deletes it when it is a day old. Whether something is a run's
-//! is told by the object `_run.json` in it, which it writes first.
+//! A run writes below `PLACE/run=<time>-<id>/`, which only this run writes to, and overwrites nothing. Last, it writes
+//! `PLACE/_latest.json`, but only if that has not changed since the run began. Whoever follows this pointer, or reads a run's
+//! folder, sees one whole run. If two runs write at once, the second to finish finds that the pointer has changed: its objects are
+//! deleted, and it fails. No pointer names what a killed run leaves; a later run deletes it when it is a day old. A run's folder is
+//! known by the object `_run.json`, which the run writes first.
 
 use std::io::{self, ErrorKind};
 
@@ -19,27 +19,27 @@ use crate::manifest;
 
 /// The object that says which run is the latest.
 pub const POINTER: &str = "_latest.json";
-/// What the folder of a run begins with.
+/// The prefix of the name of a run's folder.
 const RUN: &str = "run=";
 
-/// What `_latest.json` says. Names are relative to where it lies.
+/// The contents of `_latest.json`. Names are relative to the folder that it lies in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pointer {
-    /// The run, as its manifest names it.
+    /// The run's name, as in its manifest.
     pub(crate) run: String,
-    /// The folder that holds its files.
+    /// The folder that holds the run's files.
     pub(crate) folder: String,
-    /// Its manifest.
+    /// The path of the run's manifest.
     pub(crate) manifest: String,
-    /// When it was published, in UTC.
+    /// When the run was published, in UTC.
     pub(crate) time: String,
-    /// The folders of the runs before it that are still there, the latest first.
+    /// The folders of earlier runs that are still there, the latest first.
     #[serde(default)]
     pub(crate) former: Vec<String>,
 }
 
 impl Pointer {
-    /// One that is published now, to a run's folder, whose manifest has the name `of_manifest` there.
+    /// A pointer that is published now. It leads to a run's folder, where the manifest is named `of_manifest`.
     pub(super) fn new(run: &str, folder: &str, of_manifest: &str, former: Vec<String>) -> Self {
         Self {
             run: run.to_owned(),
@@ -51,10 +51,10 @@ impl Pointer {
     }
 }
 
-/// What the pointer of a place says, and the tag of the object.
+/// Reads the pointer of a place, with the tag of its object.
 ///
 /// # Errors
-/// Those of the server; `InvalidData` if it says nothing that is understood.
+/// Any error of the server; `InvalidData` if the pointer cannot be understood.
 pub(crate) fn pointer(place: &Address) -> io::Result<Option<(Pointer, Option<String>)>> {
     let address = place.join(POINTER);
     let (meta, bytes) = match address.read() {
@@ -69,7 +69,7 @@ pub(crate) fn pointer(place: &Address) -> io::Result<Option<(Pointer, Option<Str
     Ok(Some((pointer, meta.etag)))
 }
 
-/// Checks that a pointer leads to what `is_ours` knows by its name: what others lead to is not replaced.
+/// Checks that a pointer leads to a folder whose name `is_ours` accepts: a pointer to anything else is not replaced.
 ///
 /// # Errors
 /// [`Kind::Output`] if it leads elsewhere.
@@ -89,11 +89,11 @@ pub(super) fn check_pointer(
     }
 }
 
-/// The manifests of what lies at a place: of a run's folder, of a file, of the run that a pointer there leads to, or of those that
-/// pointers one level below lead to.
+/// The manifests of the outputs at a place. The place may be a run's folder, a file, a folder with a pointer, or one whose folders
+/// have pointers.
 ///
 /// # Errors
-/// Those of the server.
+/// Any error of the server.
 pub fn manifests(place: &Address) -> io::Result<Vec<Address>> {
     for of_place in [
         place.join(manifest::IN_FOLDER),
@@ -113,7 +113,7 @@ pub fn manifests(place: &Address) -> io::Result<Vec<Address>> {
             found.push(folder.join(&pointer.manifest));
         }
     }
-    // A run's folder that holds a single file.
+    // The place is a run's folder that holds a single file.
     if found.is_empty() {
         let beside = level.objects.into_iter();
         let beside = beside.filter(|object| object.key.ends_with(manifest::SUFFIX));
@@ -133,10 +133,10 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    /// Begins the run of this name, which writes into a folder of its own below `place`; `option` is what names that.
+    /// Begins the run of this name, which writes into `folder` below `place`; `option` is the option that named the place.
     ///
     /// # Errors
-    /// [`Kind::Output`] if nothing can be written there, or what lies there is no run's.
+    /// [`Kind::Output`] if nothing can be written there, or if the pointer there is not a run's.
     pub(crate) fn begin(
         place: &Address,
         run: &str,
@@ -161,12 +161,12 @@ impl Publication {
         })
     }
 
-    /// Where the run writes. What is written there may be under way until it is settled.
+    /// The run's folder. What is written there may be under way until it is settled.
     pub(crate) fn folder(&self) -> &Address {
         self.run.address()
     }
 
-    /// Makes the run the latest, whose manifest has the name `of_manifest`, and deletes what is older than the `keep` latest ones.
+    /// Makes this run the latest, and deletes all but the `keep` latest ones. `of_manifest` is the name of its manifest.
     ///
     /// # Errors
     /// [`Kind::Output`] if another run was published meanwhile, or removed what this one wrote.
@@ -196,14 +196,14 @@ impl Publication {
         Ok(self.folder().clone())
     }
 
-    /// Writes the pointer, if it is what it was.
+    /// Writes the pointer, unless it has changed since the run began.
     fn point(&mut self, pointer: &Pointer, condition: Condition) -> anyhow::Result<()> {
         let failed = || format!("cannot publish {}; what was there is as it was", self.place);
         let bytes = serde_json::to_vec(pointer).or_fail(Kind::Internal, failed)?;
         let Err(error) = self.place.join(POINTER).put(bytes, condition) else {
             return Ok(());
         };
-        // The server may have done what it did not say, and then it refuses to do it once more.
+        // The server may have done the write although its answer was lost, and then refuses the repeated one.
         let now = self::pointer(&self.place);
         match now {
             Ok(Some((now, _))) if now.folder == pointer.folder => Ok(()),
@@ -217,7 +217,7 @@ impl Publication {
             _ if error.kind() == ErrorKind::PermissionDenied => {
                 Err(error).or_fail(Kind::Output, failed)
             }
-            // It may still be done: then what it leads to has to be there.
+            // The write may still be done: then the files that the pointer leads to have to be there.
             _ => {
                 self.run.keep();
                 Err(error).or_fail(Kind::Output, || {
@@ -231,7 +231,7 @@ impl Publication {
         }
     }
 
-    /// Deletes the runs that are no longer kept, and what killed runs left. That something of it stays is no failure.
+    /// Deletes the runs that are no longer kept, and what killed runs left. Failing to delete something is not an error.
     fn sweep(&self, pointer: &Pointer, outdated: Vec<String>) {
         let is_known =
             |name: &str| name == pointer.folder || pointer.former.iter().any(|of| of == name);
@@ -243,7 +243,7 @@ impl Publication {
     }
 }
 
-/// A folder for a run of this name; runs on two machines may share the name, and have folders of their own.
+/// The name of a folder for a run. It is unique, since runs on two machines may share a name.
 pub(crate) fn folder_of(run: &str) -> String {
     format!("{RUN}{run}-{:.8}", random())
 }

@@ -10,10 +10,10 @@ use super::Address;
 use super::store::Condition;
 use crate::manifest;
 
-/// How old the remains of a run are that nobody can be writing any more.
+/// The age at which the remains of a run count as abandoned, in seconds: nobody can still be writing them.
 pub(crate) const ABANDONED_SECONDS: i64 = 24 * 60 * 60;
 
-/// A folder that one run alone writes into. Unless it is kept, all that lies in it is deleted when this is dropped.
+/// A folder that only one run writes into. Unless it is kept, all that lies in it is deleted when this is dropped.
 pub(super) struct RunFolder {
     address: Address,
     /// When the run began, by the server's clock.
@@ -31,7 +31,7 @@ impl RunFolder {
         let marker = address.join(manifest::RUN);
         let ours = serde_json::json!({ "run": run, "writer": random() }).to_string();
         match marker.put(ours.clone().into_bytes(), Condition::Absent) {
-            // The server may have done what it did not say, and then it refuses to do it once more.
+            // The server may have done the write although its answer was lost, and then refuses the repeated one.
             Err(error) if is_conflict(&error) && marker.has(ours.as_bytes()) => {}
             put => drop(put?),
         }
@@ -44,15 +44,15 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Where the run writes. What is written there may be under way until it is settled.
+    /// The run's folder. What is written there may be under way until it is settled.
     pub(super) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Waits until all that was written is there, and checks that nobody has removed it.
+    /// Waits until everything that was written is there, and checks that nobody has removed it.
     ///
     /// # Errors
-    /// [`Kind::Output`] if something is not there, whose message is `failed` where the server says why.
+    /// [`Kind::Output`] if something is not there. `failed` gives the message where the server says why.
     pub(super) fn check_whole(&self, failed: impl Fn() -> String) -> anyhow::Result<()> {
         self.address.settle().or_fail(Kind::Output, &failed)?;
         match self.address.join(manifest::RUN).head() {
@@ -64,12 +64,13 @@ impl RunFolder {
         }
     }
 
-    /// Keeps what lies in it.
+    /// Keeps the folder when this is dropped.
     pub(super) fn keep(&mut self) {
         self.is_kept = true;
     }
 
-    /// Deletes what killed runs left in the other folders of a place: what has a run's marker that is a day old, and is not known.
+    /// Deletes what killed runs left in the other folders of a place: folders that `is_known` doesn't accept and whose run's marker
+    /// is at least a day old.
     pub(super) fn sweep(&self, place: &Address, is_known: impl Fn(&Address) -> bool) {
         let Ok(folders) = place.folders() else {
             return;
@@ -93,27 +94,28 @@ impl Drop for RunFolder {
             return;
         }
         self.address.forget();
-        // A request that an interrupt broke off may still be done by the server: then a later run finds what it wrote by this.
+        // The server may still do a request that an interrupt broke off. The marker stays, so that a later run finds what that
+        // wrote.
         let kept = self.address.is_cancelled().then_some(manifest::RUN);
         let address = self.address.clone();
         delete(&address.cancelled_by(&Cancel::default()), kept);
     }
 }
 
-/// A number that nobody else has, in 16 digits.
+/// A random number, written as 16 hexadecimal digits.
 pub(crate) fn random() -> String {
-    // Each state is seeded by the system.
+    // Each state is seeded from the system's randomness.
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
-/// Deletes a folder, but what has the name `kept` in it. That something of it stays is no failure.
+/// Deletes a folder, except for the object named `kept`. Failing to delete something is not an error.
 pub(super) fn delete(folder: &Address, kept: Option<&str>) {
     if let Err(error) = folder.delete_all_but(kept) {
         tracing::warn!(%error, "{folder} stays; a run after a day deletes it");
     }
 }
 
-/// Whether an object could not be written since it is not what it was.
+/// Whether a conditional write failed because the object has changed, appeared or gone.
 pub(crate) fn is_conflict(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -9,13 +9,13 @@ use database::Cancel;
 use futures_util::future::{Either, select};
 use tokio::runtime::{Builder, Runtime};
 
-/// Between two looks whether the run was interrupted.
+/// How often a waiting thread checks whether the run was interrupted.
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 /// The threads on which all requests run.
 ///
 /// # Errors
-/// If the system gives none.
+/// If the system gives no threads.
 pub(super) fn runtime() -> io::Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
@@ -29,7 +29,7 @@ pub(super) fn runtime() -> io::Result<&'static Runtime> {
     Ok(RUNTIME.get_or_init(|| runtime))
 }
 
-/// Waits for what is under way, and no longer than the run goes on.
+/// Waits for a request, unless the run is interrupted first.
 ///
 /// # Errors
 /// If the run is interrupted.
@@ -47,7 +47,7 @@ pub(super) fn wait<T>(
         let (asked, interrupted) = (std::pin::pin!(asked), std::pin::pin!(interrupted));
         match select(asked, interrupted).await {
             Either::Left((answer, _)) => Ok(answer),
-            // Of a kind that nobody takes for a reason to try again.
+            // The kind is one that nobody retries.
             Either::Right(_) => Err(io::Error::other("interrupted")),
         }
     })

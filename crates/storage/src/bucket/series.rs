@@ -1,8 +1,8 @@
-//! Outputs in a bucket that all stay, as backups do: each in a folder of its own name, and a pointer that leads to the last.
+//! Outputs in a bucket that all stay, as backups do: each in a folder of its own, and a pointer that leads to the last one.
 //!
-//! Here too nothing is written over anything, the pointer is written last, and what a killed run leaves is deleted when it is a day
-//! old. But of two runs at once both are whole under their own names, and the pointer leads to the one whose name is the later.
-//! An output has its own manifest, without which it is none; its marker stays beside it, so that nobody takes its name.
+//! As in a publication, nothing is overwritten, the pointer is written last, and what a killed run leaves is deleted when it is a
+//! day old. But if two runs write at once, both are kept under their own names, and the pointer leads to the later name. An output
+//! counts only once its manifest is there. Its run's marker stays beside it, so that nobody takes its name.
 
 use std::io::{self, ErrorKind};
 
@@ -13,17 +13,17 @@ use super::publication::{POINTER, Pointer, check_pointer, pointer};
 use super::run::{RunFolder, is_conflict};
 use super::store::Condition;
 
-/// How often a name or the pointer is tried where others are ahead.
+/// How often a name or the pointer is tried when other runs get there first.
 const MAX_TRIES: u32 = 100;
 
-/// What the outputs of a series are called.
+/// How the outputs of a series are named.
 #[derive(Clone, Copy)]
 pub struct Series {
     /// Whether an output may have this name.
     pub is_name: fn(&str) -> bool,
     /// The name of each output's manifest.
     pub manifest: &'static str,
-    /// The option that names their place.
+    /// The option that named their place, for messages.
     pub option: &'static str,
 }
 
@@ -39,16 +39,16 @@ pub struct Output {
 /// The name of the last output in a place.
 ///
 /// # Errors
-/// Those of the server; `InvalidData` if the pointer says nothing that is understood.
+/// Any error of the server; `InvalidData` if the pointer cannot be understood.
 pub fn latest(place: &Address) -> io::Result<Option<String>> {
     Ok(pointer(place)?.map(|(pointer, _)| pointer.folder))
 }
 
 impl Output {
-    /// Begins an output in a place, with the first of the numbered names that nobody has.
+    /// Begins an output in a place, under the first of the numbered names that is free.
     ///
     /// # Errors
-    /// [`Kind::Output`] if nothing can be written there, or what lies there is not of this series.
+    /// [`Kind::Output`] if nothing can be written there, or if what lies there is not of this series.
     pub fn begin(
         place: &Address,
         series: Series,
@@ -81,16 +81,16 @@ impl Output {
         })
     }
 
-    /// Where it is written. What is written there may be under way until it is settled.
+    /// The output's folder. What is written there may be under way until it is settled.
     pub fn folder(&self) -> &Address {
         self.run.address()
     }
 
-    /// Publishes the output, whose manifest was written after all else was settled: the pointer leads to it, or to one of a later
-    /// name that was published meanwhile.
+    /// Publishes the output: the pointer leads to it, or to one of a later name that was published meanwhile. Its manifest must be
+    /// written last, after everything else was settled.
     ///
     /// # Errors
-    /// [`Kind::Output`] if it was removed, or the pointer could not be written; in that case the output stays.
+    /// [`Kind::Output`] if the output was removed, or if the pointer could not be written; in the latter case the output stays.
     pub fn publish(mut self) -> anyhow::Result<Address> {
         let folder = self.folder().clone();
         self.run
@@ -111,7 +111,7 @@ impl Output {
         Ok(folder)
     }
 
-    /// Makes the pointer lead to the output, or to one of a later name that was published since this one began.
+    /// Makes the pointer lead to this output, unless one of a later name was published since this one began.
     fn point(&mut self) -> io::Result<()> {
         let name = self.folder().name().to_owned();
         let pointer = Pointer::new(&name, &name, self.series.manifest, Vec::new());
@@ -128,11 +128,11 @@ impl Output {
                 return Ok(());
             };
             let now = self::pointer(&self.place)?;
-            // An object that is gone is no longer the one that it was.
+            // A pointer that has been deleted has changed, too.
             let has_changed = is_conflict(&error) || error.kind() == ErrorKind::NotFound;
             tries += 1;
             match &now {
-                // The server may have done what it did not say, and then it refuses to do it once more.
+                // The server may have done the write although its answer was lost, and then refuses the repeated one.
                 Some((now, _)) if now.folder == name => return Ok(()),
                 Some((now, _)) if has_changed && now.folder > name => return Ok(()),
                 _ if has_changed && tries < MAX_TRIES => self.former = now,
@@ -182,7 +182,7 @@ mod tests {
             .expect("written");
         std::mem::forget(killed);
         bucket.put("out/of-others/_run.json", b"{}");
-        // Of those that were there at once, the one of the latest name; else the last.
+        // The pointer leads to the latest name of those that ran at once; after that, to the last one.
         for (output, leading) in [(two, "b2"), (one, "b2"), (three, "b3")] {
             published(output);
             assert_eq!(leads(), leading);

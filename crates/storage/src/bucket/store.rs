@@ -1,4 +1,4 @@
-//! What a bucket can do, whatever serves it. All of it blocks, and ends early when the run is interrupted.
+//! The requests that a bucket answers, whatever serves it. All of them block, and end early when the run is interrupted.
 
 use std::io::{self, Read};
 
@@ -7,16 +7,16 @@ use database::Cancel;
 /// The largest key of an object, in bytes.
 pub(super) const MAX_KEY_BYTES: usize = 1024;
 
-/// What is known of an object without reading it.
+/// What a server says of an object without sending its contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
-    /// Its key in the bucket.
+    /// The object's key in the bucket.
     pub key: String,
-    /// Its size.
+    /// The object's size.
     pub bytes: u64,
-    /// What its contents are known by; another one after each writing.
+    /// The tag of the object's contents; it changes with each write.
     pub etag: Option<String>,
-    /// When it was written, by the clock of the server, in seconds since 1970.
+    /// When the object was written, by the server's clock, in seconds since 1970.
     pub modified: i64,
 }
 
@@ -24,26 +24,26 @@ pub struct Meta {
 #[derive(Debug, Default)]
 pub(crate) struct Level {
     pub(crate) objects: Vec<Meta>,
-    /// The prefixes that go on, without the slash at their end.
+    /// The prefixes that lead deeper, without the slash at their end.
     pub(crate) prefixes: Vec<String>,
 }
 
-/// When an object may be written.
+/// The condition under which an object is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// Whatever is there.
+    /// Write whatever is there.
     Always,
-    /// There is none of this key.
+    /// Write only if there is no object of this key.
     Absent,
-    /// It is the one of this tag.
+    /// Write only if the object there has this tag.
     Is(String),
 }
 
 /// A bucket. Errors are [`io::Error`] with a message for people: `NotFound` for what isn't there, `PermissionDenied`,
-/// `AlreadyExists` where a condition doesn't hold, `StaleNetworkFileHandle` for an object that is not the one that was meant,
-/// `NotConnected` for a server that gives no answer or too late, and `Other` where the run was interrupted.
+/// `AlreadyExists` where a condition doesn't hold, `StaleNetworkFileHandle` for an object whose contents have changed,
+/// `NotConnected` for a server that answers too late or not at all, and `Other` where the run was interrupted.
 pub(super) trait Store: Send + Sync {
-    /// The object's bytes, of the contents of this tag if one is given.
+    /// Reads an object; if a tag is given, only contents of this tag.
     fn get(
         &self,
         key: &str,
@@ -51,16 +51,16 @@ pub(super) trait Store: Send + Sync {
         cancel: &Cancel,
     ) -> io::Result<(Meta, Box<dyn Read + Send>)>;
 
-    /// What is known of an object.
+    /// Asks for an object's size, tag and time.
     fn head(&self, key: &str, cancel: &Cancel) -> io::Result<Meta>;
 
-    /// All objects whose key begins with the prefix and a slash, in the order of their keys.
+    /// Lists all objects whose key begins with the prefix and a slash, in the order of their keys.
     fn list(&self, prefix: &str, cancel: &Cancel) -> io::Result<Vec<Meta>>;
 
-    /// What lies directly below a prefix.
+    /// Lists what lies directly below a prefix.
     fn level(&self, prefix: &str, cancel: &Cancel) -> io::Result<Level>;
 
-    /// Writes an object whole, and gives its tag.
+    /// Writes an object at once, and gives its tag.
     fn put(
         &self,
         key: &str,
@@ -72,7 +72,7 @@ pub(super) trait Store: Send + Sync {
     /// Deletes objects; that one isn't there is no error.
     fn delete(&self, keys: Vec<String>, cancel: &Cancel) -> io::Result<()>;
 
-    /// Begins an object that is written in parts, and gives a name for it.
+    /// Begins an object that is written in parts, and gives the name of the upload.
     fn begin(&self, key: &str, cancel: &Cancel) -> io::Result<String>;
 
     /// Writes the part of this number, from 0, and gives its tag.
@@ -85,7 +85,7 @@ pub(super) trait Store: Send + Sync {
         cancel: &Cancel,
     ) -> io::Result<String>;
 
-    /// Makes one object of all parts.
+    /// Makes an object of all its parts.
     fn complete(
         &self,
         key: &str,
@@ -94,6 +94,6 @@ pub(super) trait Store: Send + Sync {
         cancel: &Cancel,
     ) -> io::Result<()>;
 
-    /// Forgets the parts.
+    /// Discards the parts of an upload.
     fn abort(&self, key: &str, upload: &str) -> io::Result<()>;
 }

@@ -1,4 +1,4 @@
-//! The uploads of one run: many at once, bounded in number and in bytes, and waited for before anything says that all is there.
+//! The uploads of one run: many at once, bounded in number and in bytes. The run waits for them before it says that all is there.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,14 +7,14 @@ use std::thread;
 
 use tracing::{Span, field};
 
-/// How many requests are under way at once: 385 objects a second are written one by one, and 930 by 32.
+/// How many requests are under way at once. One by one, 385 objects a second are written; with 32 at once, 930.
 const MAX_WORKERS: usize = 32;
-/// How many bytes wait or are under way, about.
+/// How many bytes may wait or be under way, roughly.
 const MAX_BYTES: usize = 64 << 20;
 
 type Task = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
-/// What a run has to send. Clones share it.
+/// The uploads of a run. Clones share them.
 #[derive(Clone)]
 pub(super) struct Uploads(Arc<Shared>);
 
@@ -32,7 +32,7 @@ struct State {
     /// Tasks that wait or are under way.
     tasks: usize,
     workers: usize,
-    /// The first that failed; nothing is begun after it.
+    /// The error of the first task that failed; no task is begun after it.
     failed: Option<io::Error>,
 }
 
@@ -41,10 +41,10 @@ impl Uploads {
         Self(Arc::default())
     }
 
-    /// Sends `bytes` by `task` on another thread. Waits while there is too much to send.
+    /// Runs `task`, which sends `bytes` bytes, on another thread. Waits first while too many bytes are under way.
     ///
     /// # Errors
-    /// What an earlier task failed with.
+    /// The error of an earlier task.
     pub(super) fn send(
         &self,
         bytes: usize,
@@ -70,10 +70,10 @@ impl Uploads {
         Ok(())
     }
 
-    /// Waits until all is sent.
+    /// Waits until everything is sent.
     ///
     /// # Errors
-    /// What the first task that failed failed with.
+    /// The error of the first task that failed.
     pub(super) fn settle(&self) -> io::Result<()> {
         let mut state = self.0.state();
         let span = match state.tasks {
@@ -93,7 +93,7 @@ impl Uploads {
         state.check()
     }
 
-    /// Forgets what waits, and waits for what is under way.
+    /// Drops the tasks that wait, and waits for those under way.
     pub(super) fn stop(&self) {
         let mut state = self.0.state();
         let error = io::Error::other("the run ended before all was sent");
@@ -123,9 +123,9 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what there is to do, and ends when there is nothing.
+    /// Does waiting tasks until there are none.
     ///
-    /// A thread costs less than a request; so there are as many as have something to do.
+    /// A thread costs less than a request, so there is a thread for each task, up to the limit.
     fn work(&self) {
         let mut state = self.state();
         while let Some((bytes, task)) = state.waiting.pop_front() {

@@ -1,5 +1,5 @@
-//! Fill or nothing, in a bucket, where nothing can be moved: an object beside the files says that they are not all there, until they
-//! are. It names the files, so that what a killed run left is deleted and nothing else.
+//! Fill or nothing, in a bucket, where nothing can be moved. A marker object beside the files says that they are not all there yet.
+//! It names them, so that exactly what a killed run left can be deleted.
 
 use std::io::{self, ErrorKind};
 
@@ -12,7 +12,7 @@ use super::marker::MARKER;
 use crate::bucket::run::{ABANDONED_SECONDS, is_conflict, random};
 use crate::bucket::{Address, Condition};
 
-/// What the marker says.
+/// The contents of the marker.
 #[derive(Serialize, Deserialize)]
 struct Marker {
     /// A number that no other run has.
@@ -34,7 +34,7 @@ impl BucketFilling {
         Self::open_at(target, files, Utc::now().timestamp())
     }
 
-    /// As [`open`](Self::open), at this time in seconds since 1970.
+    /// Does what [`open`](Self::open) does, at the time `now` in seconds since 1970.
     fn open_at(target: &Address, files: Vec<String>, now: i64) -> anyhow::Result<Self> {
         let failed =
             || format!("cannot write to {target}: name a place that can be written with --to");
@@ -46,14 +46,14 @@ impl BucketFilling {
         let ours = serde_json::to_vec(&marker).or_fail(Kind::Internal, failed)?;
         match address.put(ours.clone(), Condition::Absent) {
             Err(error) if is_conflict(&error) => {
-                // The server may have done what it did not say, and then it refuses to do it once more.
+                // The server may have done the write although its answer was lost, and then refuses the repeated one.
                 if !address.has(&ours) {
                     take_over(target, ours, now)?;
                 }
             }
             put => drop(put.or_fail(Kind::Output, failed)?),
         }
-        // What is there before it is another's to delete.
+        // What was there before belongs to someone else, and is not for this run to delete.
         let mut filling = Self {
             target: target.uploading(),
             marker: Marker {
@@ -76,12 +76,12 @@ impl BucketFilling {
         Ok(filling)
     }
 
-    /// Where the files are written. They may be under way until they are settled.
+    /// The place that the files are written to. They may be under way until they are settled.
     pub(super) fn folder(&self) -> &Address {
         &self.target
     }
 
-    /// Says that all files are there.
+    /// Waits for all files and deletes the marker.
     pub(super) fn publish(mut self) -> anyhow::Result<()> {
         let failed = || format!("cannot write {}", self.target);
         self.target.settle().or_fail(Kind::Output, failed)?;
@@ -97,7 +97,7 @@ impl BucketFilling {
             there => there.or_fail(Kind::Output, failed)?,
         };
         if there.writer != self.marker.writer {
-            // The files are the other's now.
+            // The files belong to the other run now.
             self.is_published = true;
             return Err(removed());
         }
@@ -107,7 +107,7 @@ impl BucketFilling {
     }
 }
 
-/// What the marker says that lies at an address.
+/// Reads the marker at an address.
 fn marker_at(address: &Address) -> io::Result<Marker> {
     let (_, bytes) = address.read()?;
     serde_json::from_slice(&bytes).map_err(|error| {
@@ -116,7 +116,7 @@ fn marker_at(address: &Address) -> io::Result<Marker> {
     })
 }
 
-/// Puts the marker `ours` in the place of one that a killed run left, and deletes the files of that run.
+/// Replaces the marker of a killed run by `ours`, and deletes the files of that run.
 fn take_over(target: &Address, ours: Vec<u8>, now: i64) -> anyhow::Result<()> {
     let failed = || format!("cannot clear {target} of what a killed run left");
     let address = target.join(MARKER);
@@ -129,7 +129,7 @@ fn take_over(target: &Address, ours: Vec<u8>, now: i64) -> anyhow::Result<()> {
         )));
     };
     let of_killed = marker_at(&address).or_fail(Kind::Output, failed)?;
-    // Of several that come, one does it.
+    // If several runs come at once, one succeeds.
     address
         .put(ours, Condition::Is(etag))
         .or_fail(Kind::Output, failed)?;
@@ -143,7 +143,7 @@ impl Drop for BucketFilling {
             return;
         }
         self.target.forget();
-        // Also where the run was interrupted. The marker goes last, since it names the others.
+        // This is done after an interrupt, too. The marker is deleted last, since it names the other files.
         let target = self.target.clone().cancelled_by(&Cancel::default());
         let names: Vec<_> = self.marker.files.iter().map(String::as_str).collect();
         let deleted = target
@@ -178,14 +178,14 @@ mod tests {
         let left: Vec<_> = bucket.objects().into_keys().collect();
         assert_eq!(left, ["rows/.extrato-loading"]);
         write("b.csv");
-        // The one that was not killed after all is told so, and leaves the other's files alone.
+        // The first run was not killed after all: it is told so, and leaves the second run's files alone.
         let said = killed.publish().expect_err("taken");
         assert!(said.to_string().contains("another run took it"), "{said}");
         second.publish().expect("published");
         let left: Vec<_> = bucket.objects().into_keys().collect();
         assert_eq!(left, ["rows/b.csv"]);
 
-        // What others put there stays, and is a reason to refuse.
+        // An object that someone else put there stays, and makes a run refuse the place.
         let said = open("c.csv", later).err().expect("it holds something");
         assert!(said.to_string().contains("holds something"), "{said}");
         bucket.delete("rows/b.csv");

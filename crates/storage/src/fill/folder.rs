@@ -9,8 +9,8 @@ use dataset::failure::{Kind, OrFail};
 use super::marker::{MARKER, cannot_write};
 use crate::folder;
 
-/// A folder inside the target in which everything is written. Unless it is published, it is deleted with all else that
-/// this run made.
+/// A staging folder inside the target, in which everything is written. Unless it is published, it is deleted with everything else
+/// that this run made.
 pub(super) struct FolderFilling {
     folder: PathBuf,
     target: PathBuf,
@@ -24,10 +24,10 @@ pub(super) struct FolderFilling {
 const LOCK: &str = ".extrato-lock";
 
 impl FolderFilling {
-    /// Takes the folder `target` for this run. It is made if need be, and must hold nothing but what a killed run left.
+    /// Takes the folder `target` for this run. It is made if need be, and must hold nothing but the remains of a killed run.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it holds something or another run writes it, [`Kind::Output`] if it cannot be written.
+    /// [`Kind::Refused`] if it holds something or another run writes to it, [`Kind::Output`] if it cannot be written.
     pub(super) fn open(target: &Path) -> anyhow::Result<Self> {
         let refused = |why: &str| Kind::Refused.error(format!("{} {why}", target.display()));
         if target.is_file() {
@@ -37,7 +37,7 @@ impl FolderFilling {
         let (folder, lock_path) = (target.join(MARKER), target.join(LOCK));
         let entries = || fs::read_dir(target).into_iter().flatten().flatten();
         let is_ours = |name: &std::ffi::OsStr| name == MARKER || name == LOCK;
-        // A run that was killed may have left some files, but then its staging folder is still there.
+        // A killed run may have left files in the target, but then its staging folder is still there too.
         if !folder.exists() && entries().any(|entry| !is_ours(&entry.file_name())) {
             return Err(refused(
                 "holds something: delete it, or name another folder with --to",

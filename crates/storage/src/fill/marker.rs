@@ -1,4 +1,4 @@
-//! What says that a place is being filled, and what is said of such a place.
+//! The marker of a place that is being filled, and the messages about such a place.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use dataset::failure::Kind;
 
 use crate::place::{Place, reading};
 
-/// What lies in a place while it is being filled: on disk the folder that holds the files until all are written, in a bucket an object
-/// beside them.
+/// The name of the marker in a place that is being filled: on disk, the folder that holds the files until all are written; in a
+/// bucket, an object beside them.
 pub const MARKER: &str = ".extrato-loading";
 
-/// Checks that no run is filling a place in a bucket, nor was killed while it did: what lies there may be half of it. On disk it is
-/// not there before it is whole.
+/// Checks that a place in a bucket is not half filled, by a run that is filling it or was killed while it did. On disk, files are
+/// moved into place only when all are written.
 ///
 /// # Errors
-/// [`Kind::Refused`] if a run is, or was; [`Kind::Connection`] if the bucket gives no answer.
+/// [`Kind::Refused`] if the marker is there; [`Kind::Connection`] if the bucket gives no answer.
 pub fn check_filled(place: &Place) -> anyhow::Result<()> {
     let Place::Bucket(address) = place else {
         return Ok(());
@@ -25,7 +25,7 @@ pub fn check_filled(place: &Place) -> anyhow::Result<()> {
     }
 }
 
-/// The refusal of a place in a bucket in which the marker lies.
+/// The error for reading a place in a bucket where the marker lies.
 pub(crate) fn not_filled(place: impl fmt::Display) -> anyhow::Error {
     Kind::Refused.error(format!(
         "{place} is not whole: `extrato generate` is filling it, or was killed while it did (the object {MARKER} in it says so): \

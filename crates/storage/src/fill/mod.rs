@@ -1,6 +1,6 @@
-//! Fill or nothing: files for a place that is empty are all there in the end, or none is.
+//! Fill or nothing: an empty place gets all files of a run, or none.
 //!
-//! Where a former output may lie, [`publish`](crate::publish) is the way.
+//! For a place that may hold a former output, see [`publish`](crate::publish).
 
 mod bucket;
 mod folder;
@@ -12,7 +12,7 @@ use folder::FolderFilling;
 pub(crate) use marker::not_filled;
 pub use marker::{MARKER, cannot_write, check_filled};
 
-/// The files of a run. Unless they are published, they are deleted with all else that this run made.
+/// The files of a run. Unless they are published, they are deleted with everything else that this run made.
 pub struct Filling(In);
 
 enum In {
@@ -21,8 +21,8 @@ enum In {
 }
 
 impl Filling {
-    /// Takes the place `target` for a run that writes files of these names. A folder is made if need be. The place must hold nothing but
-    /// what a killed run left.
+    /// Takes the place `target` for a run that writes files of these names. A folder is made if need be. The place must hold
+    /// nothing but the remains of a killed run.
     ///
     /// # Errors
     /// [`Kind::Refused`](dataset::failure::Kind::Refused) if it holds something or another run writes it, [`Kind::Output`](dataset::failure::Kind::Output) if it cannot be written.
@@ -41,7 +41,8 @@ impl Filling {
         }
     }
 
-    /// Puts the files into place, on disk the one named `last` after all others; in a bucket it was written last.
+    /// Publishes the files. On disk they are moved into place, the one named `last` after all others; in a bucket it was written
+    /// last.
     ///
     /// # Errors
     /// [`Kind::Output`](dataset::failure::Kind::Output) if one cannot be written, or if the place was removed or emptied during the run.

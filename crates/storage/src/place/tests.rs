@@ -1,4 +1,4 @@
-//! What is taken for a place, and what is not.
+//! Which texts name a place, and which don't.
 
 use dataset::failure::Failure;
 use proptest::prelude::*;

@@ -12,7 +12,7 @@ use crate::bucket::Address;
 use crate::bucket::publication::{self, Publication};
 use crate::manifest;
 
-/// The outputs of a run into a bucket. What is not published when it is dropped is deleted.
+/// The outputs of a run into a bucket. Those that are not published are deleted when this is dropped.
 pub(super) struct BucketStaging {
     out: Address,
     run: String,
@@ -23,7 +23,7 @@ pub(super) struct BucketStaging {
 }
 
 impl BucketStaging {
-    /// Begins a run, which writes nothing yet.
+    /// Begins a run. Nothing is written yet.
     pub(super) fn begin(
         out: &Address,
         run: &str,
@@ -51,7 +51,7 @@ impl BucketStaging {
         self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where an output is written that was claimed; else, a place that is never published.
+    /// The place where a claimed output is written; for a name that was not claimed, a place that is never published.
     pub(super) fn output(&self, name: &str, file: Option<&str>) -> Address {
         let folder = match self.outputs().get(name) {
             Some(publication) => publication.folder().clone(),
@@ -67,7 +67,7 @@ impl BucketStaging {
         self.scratch.path().join(name)
     }
 
-    /// Begins an output.
+    /// Begins an output, whose folder only this run writes to.
     pub(super) fn claim(&self, name: &str) -> anyhow::Result<()> {
         let folder = publication::folder_of(&self.run);
         let publication =
@@ -76,7 +76,7 @@ impl BucketStaging {
         Ok(())
     }
 
-    /// Publishes an output, whose manifest was written.
+    /// Publishes an output whose manifest is written.
     pub(super) fn publish(&self, name: &str, file: Option<&str>) -> anyhow::Result<Address> {
         let publication = self.outputs().remove(name);
         let publication = publication.with_context(|| format!("{name} was not claimed"))?;

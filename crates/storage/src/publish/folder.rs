@@ -15,7 +15,7 @@ const LOCK: &str = ".extrato.lock";
 const STAGING_PREFIX: &str = ".extrato-";
 const FORMER_PREFIX: &str = "former.";
 
-/// A folder `OUT/.extrato-<run>/`, which only this run writes to. Deleted when dropped.
+/// A staging folder `OUT/.extrato-<run>/`, which only this run writes to. It is deleted when this is dropped.
 pub(super) struct FolderStaging {
     out: PathBuf,
     folder: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct FolderStaging {
 }
 
 impl FolderStaging {
-    /// Makes `out`, which `option` names, if need be, takes its lock, and clears what killed runs left there.
+    /// Makes `out` if need be, takes its lock, and clears what killed runs left there. `option` is the option that named `out`.
     ///
     /// # Errors
     /// [`Kind::Output`] if `out` cannot be written, or another run writes there.
@@ -52,7 +52,7 @@ impl FolderStaging {
             {
                 tracing::info!(folder = %entry.path().display(), "clearing the remains of a killed run");
                 let cleared = match entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-                    // It leads to an output, which is whole, or gone.
+                    // Such a link leads to an output, which is whole or gone.
                     true => fs::remove_file(entry.path()),
                     false => {
                         recover(out, &entry.path()).and_then(|()| fs::remove_dir_all(entry.path()))
@@ -71,20 +71,20 @@ impl FolderStaging {
         })
     }
 
-    /// Keeps runs from replacing what lies in `out`, for as long as the file is open.
+    /// Keeps runs from replacing what lies in `out`, as long as the file returned is open.
     ///
     /// # Errors
-    /// If there is no output, or a run writes there at the moment.
+    /// If there is no output, or if a run is writing there.
     pub(super) fn hold(out: &Path) -> std::io::Result<File> {
         folder::hold(out, LOCK)
     }
 
-    /// Where to write what will be published as `name`.
+    /// The path at which to write what will be published as `name`.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Makes sure that publishing `name` as a folder would replace nothing but a former run's output.
+    /// Checks that publishing `name` as a folder would replace nothing but a former run's output.
     pub(super) fn check_replaceable(&self, name: &str) -> anyhow::Result<()> {
         let target = self.out.join(name);
         let Ok(mut entries) = fs::read_dir(&target) else {
@@ -131,7 +131,7 @@ impl FolderStaging {
         match renameat_with(CWD, &staged, CWD, &target, RenameFlags::EXCHANGE) {
             Ok(()) => {}
             Err(Errno::NOENT) => fs::rename(&staged, &target).or_fail(Kind::Output, failed)?,
-            // A file system without the exchange (some network mounts): two steps, an instant apart.
+            // Some network file systems cannot exchange two folders: two steps then, an instant apart.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 let aside = self.path(&format!("{name}.former"));
                 fs::rename(&target, &aside).or_fail(Kind::Output, failed)?;
@@ -146,7 +146,7 @@ impl FolderStaging {
         Ok(target)
     }
 
-    /// Makes sure that publishing `file` would replace nothing but a former run's output.
+    /// Checks that publishing `file` would replace nothing but a former run's output.
     pub(super) fn check_file_replaceable(&self, file: &str) -> anyhow::Result<()> {
         let target = self.out.join(file);
         let manifest = manifest::beside(file);
@@ -161,9 +161,8 @@ impl FolderStaging {
         )))
     }
 
-    /// Puts the staged file `file` and its manifest in their places. The former manifest is set aside first,
-    /// so that at every moment a manifest that is there tells of the file that is there; the next run ends
-    /// what a kill interrupts.
+    /// Puts the staged file `file` and its manifest in their places. The former manifest is set aside first, so that a manifest,
+    /// whenever there is one, describes the file that is there. If the run is killed in between, the next one finishes this.
     ///
     /// # Errors
     /// As [`publish_folder`](Self::publish_folder).
@@ -188,8 +187,8 @@ impl FolderStaging {
     }
 }
 
-/// Ends what a killed run left half done between a single file and its manifest: where the new file is in
-/// its place, its manifest follows; where it isn't, the former manifest returns.
+/// Finishes what a killed run left half done between a single file and its manifest: if the new file is in its place, its manifest
+/// follows; if not, the former manifest returns.
 fn recover(out: &Path, remains: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(remains)?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -211,7 +210,7 @@ fn recover(out: &Path, remains: &Path) -> std::io::Result<()> {
 
 impl Drop for FolderStaging {
     fn drop(&mut self) {
-        // Where publishing a file failed halfway, its former manifest is in here.
+        // If publishing a file failed halfway, its former manifest is in here.
         let cleared =
             recover(&self.out, &self.folder).and_then(|()| fs::remove_dir_all(&self.folder));
         if let Err(error) = cleared
@@ -219,7 +218,7 @@ impl Drop for FolderStaging {
         {
             tracing::warn!(folder = %self.folder.display(), %error, "the staging folder stays; the next run clears it");
         }
-        // Closing it would leave it to a process that was started meanwhile and has the file still open.
+        // The lock is released by hand: closing the file would not do it if a process that was started meanwhile still has it open.
         let _ = self.lock.unlock();
     }
 }
@@ -299,9 +298,9 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         staged(out.path(), "1", "old").publish_folder("m").unwrap();
         std::mem::forget(staged(out.path(), "killed", "half"));
-        // The lock is the process's; a killed one no longer holds it.
+        // A lock belongs to its process; a killed one no longer holds it.
         fs::remove_file(out.path().join(LOCK)).unwrap();
-        // Links that a run made and did not move: to an output, and to one that has been deleted.
+        // Links that a run made and did not move: one leads to an output, the other to one that has been deleted.
         for (name, target) in [("m", ".extrato-link"), ("gone", ".extrato-lost")] {
             std::os::unix::fs::symlink(name, out.path().join(target)).unwrap();
         }
@@ -318,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_kill_between_file_and_manifest_is_ended_by_the_next_run() {
-        // Killed before the new file was out, and after.
+        // One run was killed before the new file was in place, the other after.
         for (new_file_waits, expected) in [(true, "former"), (false, "new")] {
             let out = tempfile::tempdir().unwrap();
             fs::write(out.path().join("m.csv"), expected).unwrap();

@@ -1,7 +1,7 @@
-//! Publish or nothing: what a run writes is seen whole, or not at all.
+//! Publish or nothing: others see all that a run writes, or nothing of it.
 //!
-//! In a folder it is staged beside its place and exchanged with it in one step; in a bucket it lies where only a pointer leads,
-//! which is written last.
+//! In a folder, the output is staged beside its place and exchanged with it in one step. In a bucket it is written where nobody
+//! looks until a pointer, written last, leads there.
 
 mod bucket;
 mod folder;
@@ -13,10 +13,10 @@ use crate::place::Place;
 use bucket::BucketStaging;
 use folder::FolderStaging;
 
-/// How many runs stay in a bucket, the latest with them, unless an option says otherwise: one for whoever still reads it.
+/// How many runs stay in a bucket, including the latest, unless an option says otherwise: one more, for whoever still reads it.
 pub const DEFAULT_KEEP: usize = 2;
 
-/// What a run writes and has not published. Deleted when dropped.
+/// What a run has written and not published. It is deleted when this is dropped.
 pub struct Staging(In);
 
 enum In {
@@ -25,8 +25,8 @@ enum In {
 }
 
 impl Staging {
-    /// Takes the place `out`, which `option` names, for the run of this name. A folder is made if need be and cleared of what
-    /// killed runs left. In a bucket, `keep` runs stay.
+    /// Takes the place `out` for the run of this name. A folder is made if need be and cleared of what killed runs left. In a
+    /// bucket, `keep` runs stay. `option` is the option that named `out`.
     ///
     /// # Errors
     /// [`Kind::Output`](dataset::failure::Kind::Output) if nothing can be written there, or another run writes into the folder.
@@ -42,15 +42,15 @@ impl Staging {
         }))
     }
 
-    /// Keeps runs from replacing what lies in `out`, for as long as the file is open.
+    /// Keeps runs from replacing what lies in `out`, as long as the file returned is open.
     ///
     /// # Errors
-    /// If there is no output, or a run writes there at the moment.
+    /// If there is no output, or if a run is writing there.
     pub fn hold(out: &Path) -> std::io::Result<File> {
         FolderStaging::hold(out)
     }
 
-    /// Where to write the output of this name: a folder, or the file `file` alone.
+    /// The place at which to write the output `name`: a folder, or a single file if `file` names one.
     pub fn output(&self, name: &str, file: Option<&str>) -> Place {
         match &self.0 {
             In::Folder(staging) => Place::Disk(staging.path(file.unwrap_or(name))),
@@ -58,7 +58,7 @@ impl Staging {
         }
     }
 
-    /// A path on disk for what the run needs on its way and nobody else.
+    /// A path on disk for files that only this run needs, and only while it runs.
     pub fn scratch(&self, name: &str) -> PathBuf {
         match &self.0 {
             In::Folder(staging) => staging.path(name),
@@ -66,10 +66,10 @@ impl Staging {
         }
     }
 
-    /// Makes sure, before anything is written, that the output can be published and would replace nothing but a former one.
+    /// Checks, before anything is written, that the output can be published and would replace nothing but a former one.
     ///
     /// # Errors
-    /// [`Kind::Output`](dataset::failure::Kind::Output) if it cannot.
+    /// [`Kind::Output`](dataset::failure::Kind::Output) if not.
     pub fn claim(&self, name: &str, file: Option<&str>) -> anyhow::Result<()> {
         match (&self.0, file) {
             (In::Folder(staging), None) => staging.check_replaceable(name),
@@ -78,7 +78,7 @@ impl Staging {
         }
     }
 
-    /// Puts an output, which was claimed and written with its manifest, in its place.
+    /// Publishes an output. It must have been claimed, and written with its manifest.
     ///
     /// # Errors
     /// [`Kind::Output`](dataset::failure::Kind::Output) if that is not possible, if the place holds anything but a former output,

@@ -18,11 +18,11 @@ use crate::spool::Spool;
 use crate::sum::{Sum, Summing};
 pub use object::{Listings, Object};
 
-/// The endings that a compressed file may have behind a name of the pattern.
+/// The endings that a compressed file may have after a name that fits the pattern.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// How many bytes are read at once where a file is only summed.
+/// How many bytes are read at once to compute a checksum.
 const SUM_BYTES: usize = 1 << 20;
 
 /// An input that can be opened.
@@ -30,11 +30,11 @@ const SUM_BYTES: usize = 1 << 20;
 pub enum Source {
     /// A file, or a pipe with a name.
     File(PathBuf),
-    /// An object in a bucket, of the contents that it had when it was found.
+    /// An object in a bucket, with the contents that it had when it was found.
     Object(Object),
-    /// Standard input.
+    /// Standard input, which can be read once.
     Stdin,
-    /// Standard input or a pipe with a name, which can be opened several times.
+    /// Standard input or a named pipe whose bytes are kept, so that it can be opened several times.
     Kept(Spool),
 }
 
@@ -49,11 +49,11 @@ impl Source {
         }
     }
 
-    /// Finds the files that a path, an address or a pattern names; `-` is standard input. What is in a bucket, and not among the
-    /// `listings`, is asked until `cancel` is cancelled.
+    /// Finds the files that a path, an address or a pattern names; `-` is standard input. Folders of a bucket that are not among
+    /// the `listings` are listed; `cancel` ends that.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is no such file, or it is a folder; [`Kind::Connection`] if the bucket gives no answer.
+    /// [`Kind::Usage`] if there is no such file, or if it is a folder; [`Kind::Connection`] if the bucket gives no answer.
     pub fn named(
         pattern: &str,
         listings: &mut Listings,
@@ -66,7 +66,7 @@ impl Source {
             let found = object::named(&address, listings)?;
             return Ok(found.into_iter().map(Self::Object).collect());
         }
-        // A name that looks like a pattern but exists is that file.
+        // A file may have a name that looks like a pattern.
         let found = match Path::new(pattern).exists() {
             true => vec![PathBuf::from(pattern)],
             false => matching(pattern)?,
@@ -80,7 +80,7 @@ impl Source {
     /// Finds the files of `folder` that one of the patterns names, compressed or not, ordered by name.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the folder cannot be read, a pattern makes no sense, or a name is that of a folder;
+    /// [`Kind::Usage`] if the folder cannot be read, a pattern is malformed, or a name is that of a folder;
     /// [`Kind::Connection`] if the bucket gives no answer.
     pub fn in_folder(
         folder: &Place,
@@ -119,11 +119,11 @@ impl Source {
         Ok(Self::File(path))
     }
 
-    /// Sums what is stored, without decompressing it; `None` for standard input and pipes, which can be read only
-    /// once.
+    /// Computes the checksum of the stored bytes, without decompressing them; `None` for standard input and pipes, which can be
+    /// read only once.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the file cannot be read; [`Kind::Interrupted`].
+    /// [`Kind::Usage`] if the file cannot be read; [`Kind::Interrupted`] if the run is.
     pub fn sum(&self, cancel: &Cancel) -> anyhow::Result<Option<Sum>> {
         match self {
             Self::Object(_) => {}
@@ -149,8 +149,8 @@ impl Source {
         }
     }
 
-    /// Makes of a pipe, which gives its bytes once, one that can be opened several times: what is read is kept in a
-    /// temporary file, compressed as it comes.
+    /// Makes a pipe, which can be read once, into an input that can be opened several times: what is read is kept, as it comes, in
+    /// a temporary file.
     ///
     /// # Errors
     /// [`Kind::Usage`] if the pipe cannot be opened.
@@ -158,8 +158,8 @@ impl Source {
         Ok(Self::Kept(Spool::new(self.name(), self.raw()?)))
     }
 
-    /// Keeps the contents of a small object in memory, if there is `room` for so many bytes, and takes them from it: it is asked
-    /// for once then, however often it is read.
+    /// Keeps the contents of a small object in memory if they fit into `room`, in bytes, and subtracts them from it. The bucket is
+    /// then asked for them once, however often they are read.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -182,10 +182,10 @@ impl Source {
         })
     }
 
-    /// Opens the input, whose bytes come out decompressed.
+    /// Opens the input; its bytes come out decompressed.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if the input cannot be read, [`Kind::Refused`] if it is an object whose contents are others now;
+    /// [`Kind::Usage`] if the input cannot be read, [`Kind::Refused`] if it is an object whose contents have changed;
     /// [`Kind::Connection`] if the bucket gives no answer; [`Kind::Output`] if it is a pipe whose bytes could not be kept.
     pub fn open(&self) -> anyhow::Result<Opened> {
         let state = Arc::new(Mutex::new(Summing::default()));
@@ -223,7 +223,7 @@ impl Source {
         })
     }
 
-    /// When the file was last written to; `None` for a pipe, which is written to as it is read.
+    /// When the file was last written to; `None` for a pipe, to which others write while it is read.
     fn modified(&self) -> Option<SystemTime> {
         let Self::File(path) = self else {
             return None;
@@ -242,7 +242,7 @@ fn matching(pattern: &str) -> anyhow::Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// A reader that sums what is read through it.
+/// A reader that computes the checksum of what is read through it.
 struct Counted {
     raw: Box<dyn Read + Send>,
     state: Arc<Mutex<Summing>>,
@@ -268,7 +268,7 @@ pub struct Opened {
     state: Arc<Mutex<Summing>>,
 }
 
-/// The sum of an input that another thread reads.
+/// Tells the checksum of an input that another thread reads.
 pub struct Watch {
     source: Source,
     modified: Option<SystemTime>,
@@ -276,7 +276,7 @@ pub struct Watch {
 }
 
 impl Opened {
-    /// Gives something that can be asked for the checksum once all is read.
+    /// Gives a watch that tells the checksum once everything is read.
     pub fn watch(&self) -> Watch {
         Watch {
             source: self.source.clone(),
@@ -287,7 +287,7 @@ impl Opened {
 }
 
 impl Watch {
-    /// How many bytes were read so far, as they are stored.
+    /// How many bytes were read so far, before decompression.
     pub fn read_bytes(&self) -> u64 {
         self.state().bytes()
     }
@@ -296,10 +296,10 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the sum of all that was read.
+    /// Gives the checksum of everything that was read.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if that isn't the sum from `before`, or the file was written to meanwhile.
+    /// [`Kind::Refused`] if that differs from `before`, or if the file was written to meanwhile.
     pub fn finish(&self, before: Option<Sum>) -> anyhow::Result<Sum> {
         let sum = self.state().sum();
         if before.is_some_and(|before| before != sum) || self.source.modified() != self.modified {

