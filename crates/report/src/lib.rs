@@ -1,7 +1,7 @@
-//! What a dataset's models give, as a page to look at, and its tables and keys as a diagram.
+//! Shows the results of a dataset's models on a page, and its tables and keys in a diagram.
 //!
-//! `rows` has `transform` run the models and keeps what a page can hold of them, `page` puts that into one HTML file that needs no
-//! network, [`diagram`] draws tables as SVG or writes them as Mermaid.
+//! `rows` has `transform` run the models and keeps as many of their rows as a page can hold, `page` puts those into one HTML file
+//! that needs no network, and [`diagram`] draws tables as SVG or writes them as Mermaid.
 //!
 //! ```
 //! use dataset::Dataset;

@@ -18,7 +18,7 @@ const CHARTS: &str = include_str!("../page/echarts/echarts.min.js");
 static STYLE: LazyLock<String> =
     LazyLock::new(|| format!("{}{}", include_str!("../page/page.css"), diagram::STYLE));
 
-/// The page's own script: its files in the order in which they know each other.
+/// The page's own script: its files, each after those that it uses.
 static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     let files = [
         include_str!("../page/exact.js"),
@@ -38,8 +38,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The Content-Security-Policy of every page: nothing but its own scripts and style, named by their hashes, and no network. A
-/// service that sends the page sends this as a header too.
+/// The Content-Security-Policy of every page: only its own scripts and style, named by their hashes, and no network. A service that
+/// sends the page also sends this as a header.
 pub fn policy() -> &'static str {
     &POLICY
 }
@@ -47,17 +47,17 @@ pub fn policy() -> &'static str {
 /// A report as a page.
 #[derive(Debug)]
 pub struct Page<'a> {
-    /// What it shows.
+    /// The rows and facts that the page shows.
     pub shown: &'a Shown,
-    /// The tables that its diagram shows; none for no diagram.
+    /// The tables that the diagram shows; if empty, there is no diagram.
     pub tables: &'a [KnownTable],
 }
 
 impl Page<'_> {
-    /// The text of the file.
+    /// The contents of the HTML file.
     ///
     /// # Errors
-    /// None that a caller can mend.
+    /// Only errors that a caller cannot mend.
     pub fn html(&self) -> anyhow::Result<String> {
         let dataset = &self.shown.dataset;
         let data = serde_json::to_string(self.shown).context("the rows as JSON")?;
@@ -66,7 +66,7 @@ impl Page<'_> {
             tables => diagram::part(tables, dataset),
         };
         let title = escaped(&format!("{dataset}: extrato report"));
-        // Each mark stands once, in this order: what is put in is not looked through again.
+        // Each mark stands in the template once, in this order. What replaces a mark is not searched for others.
         let parts = [
             ("{{policy}}", policy()),
             ("{{title}}", &title),
@@ -95,7 +95,7 @@ fn hashed(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }
 
-/// JSON that no HTML ends: `<` stands in texts alone, where it may be written so.
+/// JSON that cannot end the script around it. In JSON, `<` stands only inside strings, where it may be written as an escape.
 fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c")
 }

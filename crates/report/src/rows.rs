@@ -1,4 +1,4 @@
-//! The rows of a report: the models run by `transform`, and of each what a page can hold.
+//! The rows of a report: `transform` runs the models, and of each as many rows are kept as a page can hold.
 
 use database::{Cancel, Settings};
 use dataset::failure::{Kind, OrFail};
@@ -6,35 +6,35 @@ use dataset::{Chart, ColumnType, Model};
 use serde::Serialize;
 use transform::{Engine, Layout, ModelReport, Options, Report};
 
-/// The most rows of a model that a page holds all of.
+/// How many rows a model may have for the page to hold all of them.
 pub const MOST_ROWS: usize = 100_000;
-/// The most bytes of such rows, as text.
+/// How many bytes of text the rows of a model may have for the page to hold all of them.
 const MOST_BYTES: usize = 8 << 20;
-/// The most bytes of the rows of all models that a page holds all of; the models are taken in their order.
+/// How many bytes all models together may have on the page; they are counted in the models' order.
 const MOST_OF_PAGE: usize = 24 << 20;
-/// How many of the first rows are shown of a model that has more.
+/// How many of its first rows are shown of a larger model.
 pub const ROWS_OF_LARGE: usize = 1_000;
-/// The bytes that even those rows may have, at the least one row.
+/// How many bytes those first rows may have; at least one row is shown.
 const BYTES_OF_LARGE: usize = 1 << 20;
 
-/// What a report shows.
+/// Everything that a report shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shown {
     /// The dataset's name.
     pub dataset: String,
     /// The version of the program that ran the models.
     pub extrato: &'static str,
-    /// When they were run, as `2026-01-31 23:59:59 UTC`.
+    /// When the models were run, as `2026-01-31 23:59:59 UTC`.
     pub made: String,
     /// The run's identifier.
     pub run: String,
-    /// The snapshot, as Postgres names it.
+    /// The database snapshot, as Postgres names it.
     pub snapshot: String,
     /// The models' parameters, by name.
     pub parameters: Vec<ShownParameter>,
-    /// Whether a service gives the page, which computes it anew for other values of parameters.
+    /// Whether a service serves the page, which can then run the models again with other parameters.
     pub is_served: bool,
-    /// The tables as read.
+    /// The tables that were read.
     pub tables: Vec<TableRead>,
     /// The models, in the dataset's order.
     pub models: Vec<ShownModel>,
@@ -45,19 +45,19 @@ pub struct Shown {
 pub struct ShownParameter {
     /// The parameter's name.
     pub name: String,
-    /// Its type.
+    /// The parameter's type.
     #[serde(rename = "type")]
     pub kind: ColumnType,
     /// The value that the models ran with.
     pub value: String,
 }
 
-/// A table as read.
+/// A table that was read.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableRead {
     /// The table's name.
     pub table: String,
-    /// Rows.
+    /// How many rows were read.
     pub rows: u64,
 }
 
@@ -66,25 +66,25 @@ pub struct TableRead {
 pub struct ShownModel {
     /// The model's name.
     pub name: String,
-    /// What its SELECT says of itself in the comment that it begins with.
+    /// The description of the model: the comment that its SELECT begins with.
     pub about: String,
     /// The SELECT, without that comment.
     pub sql: String,
-    /// What ran it.
+    /// The engine that ran the model.
     pub engine: Engine,
-    /// The columns, with their types.
+    /// The model's columns, with their types.
     pub columns: Vec<ShownColumn>,
-    /// How it is drawn.
+    /// How the model is drawn as a chart.
     pub chart: Option<Chart>,
-    /// How many rows it gives.
+    /// How many rows the model gives.
     pub total: u64,
-    /// Whether it gives more rows than these.
+    /// Whether the model gives more rows than are shown.
     pub is_cut: bool,
-    /// That its rows are accounted for, in words.
+    /// A sentence that says how the model's rows add up.
     pub reconciled: Option<String>,
-    /// How many checks its rows passed.
+    /// How many checks the model's rows passed.
     pub checks: usize,
-    /// The rows, each value as the files have it; `None` for NULL.
+    /// The rows that are shown, each value as it is written in files; `None` for NULL.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
@@ -93,12 +93,13 @@ pub struct ShownModel {
 pub struct ShownColumn {
     /// The column's name.
     pub name: String,
-    /// Its type.
+    /// The column's type.
     #[serde(rename = "type")]
     pub kind: ColumnType,
 }
 
-/// Runs the models that `options` name and keeps what a page shows of them. Nothing is written into the output folder of `options`.
+/// Runs the models that `options` names and keeps what a page shows of them. Nothing is written into the output folder of
+/// `options`.
 ///
 /// # Errors
 /// Those of [`transform::run`].
@@ -154,7 +155,7 @@ fn of_report(report: Report, options: &Options) -> Shown {
     }
 }
 
-/// A model, with all of its rows if these have no more bytes than are left, which they are taken from.
+/// A model, with all of its rows if they fit into `left_bytes`, from which they are subtracted.
 fn of_model(model: &Model, report: ModelReport, left_bytes: &mut usize) -> ShownModel {
     let (columns, mut rows) = match report.preview {
         Some(preview) => (preview.columns, preview.rows),
@@ -192,7 +193,7 @@ fn of_model(model: &Model, report: ModelReport, left_bytes: &mut usize) -> Shown
     }
 }
 
-/// How many of the first rows have no more than so many bytes.
+/// How many of the first rows fit into `most_bytes`.
 fn within(rows: &[Vec<Option<String>>], most_bytes: usize) -> usize {
     let mut bytes = 0;
     let fits = rows.iter().take_while(|row| {
@@ -202,7 +203,7 @@ fn within(rows: &[Vec<Option<String>>], most_bytes: usize) -> usize {
     fits.count()
 }
 
-/// The bytes of a row in a page, with the quotes and commas around its values.
+/// How many bytes a row takes on the page, with the quotes and commas around its values.
 fn bytes_of(row: &[Option<String>]) -> usize {
     let values = row.iter();
     values
@@ -210,7 +211,7 @@ fn bytes_of(row: &[Option<String>]) -> usize {
         .sum()
 }
 
-/// The comment that a SELECT begins with, its lines as one, and the SELECT behind it.
+/// Splits a SELECT into the comment that it begins with, as one line, and the rest.
 pub fn commented(sql: &str) -> (String, String) {
     let mut about: Vec<&str> = Vec::new();
     let mut rest = sql.trim_start();
@@ -222,7 +223,7 @@ pub fn commented(sql: &str) -> (String, String) {
     (about.join(" "), rest.trim_end().to_owned())
 }
 
-/// When a run was, as its identifier says: `20260131T235959Z-…`.
+/// The time of a run, taken from its identifier: `20260131T235959Z-…`.
 fn made(run: &str) -> String {
     let digit = |at: std::ops::Range<usize>| run.get(at).unwrap_or_default();
     format!(

@@ -1,4 +1,4 @@
-//! A report as a file.
+//! Writes a report into a file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,29 +8,29 @@ use serde::Serialize;
 use crate::page::Page;
 use crate::rows::Shown;
 
-/// What was written.
+/// Describes a report that was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Written {
-    /// The file.
+    /// The report's file.
     pub path: PathBuf,
-    /// Its bytes.
+    /// The size of the file.
     pub bytes: u64,
     /// The run's identifier.
     pub run: String,
-    /// The snapshot, as Postgres names it.
+    /// The database snapshot, as Postgres names it.
     pub snapshot: String,
     /// The models, and how many of their rows are in the file.
     pub models: Vec<WrittenModel>,
 }
 
-/// A model in a report.
+/// A model of a report that was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct WrittenModel {
-    /// Its name.
+    /// The model's name.
     pub model: String,
-    /// Its rows.
+    /// How many rows the model gives.
     pub rows: u64,
-    /// Those of them that are in the file.
+    /// How many of the model's rows are in the file.
     pub shown: u64,
 }
 

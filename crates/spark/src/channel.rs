@@ -1,4 +1,4 @@
-//! gRPC over one HTTP/2 connection: a message out, messages in, a status.
+//! gRPC over one HTTP/2 connection: one message is sent, several come back, then a status.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::status::{INTERNAL, Status, UNAVAILABLE, UNKNOWN};
 
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long nothing may come. Spark ends a stream of answers after two minutes by itself, for the client to ask again.
+/// How long a server may send nothing. Spark itself ends a stream of answers after two minutes, and the client asks again.
 const SILENCE: Duration = Duration::from_secs(180);
 /// The longest message, as in Spark's own clients.
 const MESSAGE_BYTES: usize = 128 << 20;
-/// What may be under way to us at once.
+/// How many bytes the server may have under way to us at once.
 const WINDOW_BYTES: u32 = 1 << 20;
 
 /// A connection to a server.
@@ -37,7 +37,7 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// Connects. What the server sends is taken only while something waits on the runtime.
+    /// Connects to a server. What it sends is only taken in while something waits on the runtime.
     pub(crate) async fn open(remote: &Remote) -> Result<Self, Status> {
         let connecting = async {
             let stream = TcpStream::connect((remote.bare_host(), remote.port)).await;
@@ -73,7 +73,7 @@ impl Channel {
         })
     }
 
-    /// Sends a request of one message, which is encoded already.
+    /// Sends a request of one message, which is already encoded.
     pub(crate) async fn send(&mut self, method: &str, message: &[u8]) -> Result<Answers, Status> {
         let uri = Uri::builder()
             .scheme(self.scheme.clone())
@@ -94,7 +94,7 @@ impl Channel {
         if !answer.status().is_success() {
             return Err(Status::of_http(answer.status()));
         }
-        // A failure without any message has all in these headers.
+        // A call that fails at once has its status in these headers.
         if let Some(status) = Status::of_headers(answer.headers()) {
             return Err(status);
         }
@@ -133,7 +133,7 @@ impl Answers {
             Some(trailers) if trailers.contains_key("grpc-status") => {
                 Status::of_headers(trailers).map_or(Ok(None), Err)
             }
-            // A proxy that gave up.
+            // A proxy has given up.
             _ => Err(Status::new(
                 UNAVAILABLE,
                 "the answer ended without a status",
@@ -141,7 +141,7 @@ impl Answers {
         }
     }
 
-    /// Takes a message that has come as a whole.
+    /// Takes a message from what was received, if all of it has come.
     fn whole(&mut self) -> Result<Option<Bytes>, Status> {
         let Some(mut head) = self.received.get(..5) else {
             return Ok(None);
@@ -161,7 +161,7 @@ impl Answers {
     }
 }
 
-/// A message as gRPC frames it: not compressed, its length, itself.
+/// Frames a message for gRPC: a zero for "not compressed", the length, the message.
 fn frame(message: &[u8]) -> Bytes {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     [&[0], length.to_be_bytes().as_slice(), message]
@@ -169,7 +169,7 @@ fn frame(message: &[u8]) -> Bytes {
         .into()
 }
 
-/// What comes, unless nothing does for too long.
+/// Waits for something from the server, up to the limit of silence.
 async fn heard<T>(coming: impl Future<Output = Result<T, h2::Error>>) -> Result<T, Status> {
     match timeout(SILENCE, coming).await {
         Ok(heard) => heard.map_err(Status::broken),
@@ -188,9 +188,9 @@ where
     builder.enable_push(false).initial_window_size(WINDOW_BYTES);
     let (requests, mut connection) = builder.handshake(stream).await.map_err(Status::broken)?;
     let ping = connection.ping_pong();
-    // Every stream of the connection is told of its end by itself.
+    // A stream is told by h2 when its connection ends.
     tokio::spawn(connection);
-    // The handshake doesn't wait for the other side; what doesn't speak HTTP/2, or hangs, shows by this.
+    // The handshake doesn't wait for the other side. A ping shows whether that speaks HTTP/2 and answers at all.
     if let Some(mut ping) = ping {
         ping.ping(Ping::opaque()).await.map_err(Status::broken)?;
     }

@@ -1,4 +1,4 @@
-//! The session on the server as the calls see it: who calls, over which connection, and what is tried again.
+//! One session on the server as the calls see it: its caller, its connection, and which calls are tried again.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::remote::Remote;
 use crate::status::{DEADLINE_EXCEEDED, INTERNAL, Status};
 use crate::wire::{Caller, User};
 
-/// Who calls, and the connection, which is opened again where it broke.
+/// Makes calls for one session over a connection that is reopened when it breaks.
 pub(crate) struct Client {
     remote: Remote,
     channel: Option<Channel>,
     caller: Caller,
-    /// The server's own name for the session, by which it notices that it has lost it.
+    /// The server's own name for the session. If the server has lost the session, it notices by this.
     pub(crate) server_session_id: Option<String>,
 }
 
 impl Client {
-    /// A session of its own at a server, to which it connects.
+    /// Connects to a server, with a new session.
     pub(crate) async fn connect(remote: &Remote) -> Result<Self, Status> {
         let user = User {
             id: remote.user.clone(),
@@ -46,7 +46,7 @@ impl Client {
     ) -> Result<Answers, Status> {
         let mut message = self.caller.encode_to_vec();
         message.extend(request.encode_to_vec());
-        // Taken out, so that a connection that breaks, or on which a call is given up, is not used again.
+        // The channel is taken out, so that a connection that breaks, or whose call is given up, is not used again.
         let mut channel = match self.channel.take() {
             Some(channel) => channel,
             None => Channel::open(&self.remote).await?,
@@ -58,12 +58,12 @@ impl Client {
         sent
     }
 
-    /// Has the next call go over a new connection.
+    /// Drops the connection, so that the next call opens a new one.
     pub(crate) fn disconnect(&mut self) {
         self.channel = None;
     }
 
-    /// Asks once, and gives the only answer.
+    /// Makes a call once, and gives its only answer.
     pub(crate) async fn ask<A: Message + Default>(
         &mut self,
         method: &str,
@@ -77,7 +77,7 @@ impl Client {
         answer?.ok_or_else(|| Status::new(INTERNAL, format!("{method} has no answer")))
     }
 
-    /// Asks once, and waits so long for the answer.
+    /// Makes a call once, and waits at most `limit` for the answer.
     pub(crate) async fn ask_within<A: Message + Default>(
         &mut self,
         limit: Duration,
@@ -92,7 +92,7 @@ impl Client {
             })
     }
 
-    /// Asks what may be asked twice, again where the connection breaks.
+    /// Makes a call that may safely be repeated, again if the connection breaks.
     pub(crate) async fn ask_again<A: Message + Default>(
         &mut self,
         method: &str,
@@ -108,14 +108,14 @@ impl Client {
     }
 }
 
-/// How often a call is tried again: eight times in three quarters of a minute.
+/// Counts how often a call is tried again: up to eight times in three quarters of a minute.
 #[derive(Default)]
 pub(crate) struct Retries {
     done: u32,
 }
 
 impl Retries {
-    /// Waits before the next try, longer each time; gives the failure back once it was tried often enough.
+    /// Waits before the next try, longer each time. Gives the failure back if there were enough tries.
     pub(crate) async fn wait_after(&mut self, status: Status) -> Result<(), Status> {
         if self.done == 8 {
             return Err(status);

@@ -1,4 +1,4 @@
-//! What a failure of the server means here: its kind, and the server's own words without the stack of its virtual machine.
+//! Turns a failure of the server into an error: its kind, and the server's own words without the stack of its virtual machine.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use crate::wire::{ErrorDetails, FetchErrorDetails, ServerError};
 
 /// How long the server may take to say more about an error.
 const DETAILS: Duration = Duration::from_secs(10);
-/// How much of the server's words is passed on.
+/// How many characters of the server's message are passed on.
 const WORDS_CHARACTERS: usize = 1000;
 
-/// What was asked of the server when it failed: what files have to do with it depends on that.
+/// What the server was doing when it failed. An error about files means different things depending on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doing {
-    /// Something that has nothing to do with files.
+    /// A request that has nothing to do with files.
     Asking,
-    /// Making a view, over files perhaps.
+    /// Making a view, perhaps over files.
     Reading,
     /// Writing files.
     Writing,
 }
 
-/// The error of a call that failed, with what more the server knows about it.
+/// Makes the error of a call that failed, with the details that the server gives on request.
 pub(crate) async fn of_call(
     client: &mut Client,
     remote: &Remote,
@@ -42,12 +42,12 @@ pub(crate) async fn of_call(
     let details = client.ask_within(DETAILS, "FetchErrorDetails", &request);
     match details.await.map(cause) {
         Ok(Some(cause)) => of_cause(doing, &cause),
-        // The status has the beginning of it.
+        // The status holds the beginning of the message.
         _ => of_status(remote, doing, &status),
     }
 }
 
-/// The error of a call about which the server says no more.
+/// Makes the error of a call from its status alone.
 pub(crate) fn of_status(remote: &Remote, doing: Doing, status: &Status) -> anyhow::Error {
     let said = words(&status.message);
     if status.is("INVALID_HANDLE.") {
@@ -78,12 +78,12 @@ pub(crate) fn of_status(remote: &Remote, doing: Doing, status: &Status) -> anyho
     }
 }
 
-/// The innermost of an error and its causes that has a class of Spark's own; else the innermost of all.
+/// Finds the innermost of an error and its causes that has one of Spark's own classes; if none has, the innermost of all.
 fn cause(details: ErrorDetails) -> Option<ServerError> {
     let at = |index: Option<i32>| details.errors.get(usize::try_from(index?).ok()?);
     let mut found = at(details.root)?;
     let mut next = at(found.cause);
-    // A chain without a circle is no longer than there are errors.
+    // Unless the causes form a circle, the chain is no longer than the list of errors.
     for _ in &details.errors {
         let Some(error) = next else { break };
         if class(error).is_some() || class(found).is_none() {
@@ -94,7 +94,7 @@ fn cause(details: ErrorDetails) -> Option<ServerError> {
     Some(found.clone())
 }
 
-/// The class of an error that says what happened, and not only where.
+/// The class of an error, unless it only says where something happened.
 fn class(error: &ServerError) -> Option<&str> {
     let class = error.throwable.as_ref()?.class.as_deref();
     class.filter(|class| *class != "TASK_WRITE_FAILED")
@@ -104,14 +104,14 @@ fn of_cause(doing: Doing, cause: &ServerError) -> anyhow::Error {
     let state = cause.throwable.as_ref();
     let state = state.and_then(|throwable| throwable.sql_state.as_deref());
     let is_a = |name: &str| cause.classes.iter().any(|class| class == name);
-    // The last is what a name is that the locale of a worker cannot spell.
+    // The last one is raised for a name that the locale of a worker cannot spell.
     let of_files = is_a("java.io.IOException")
         || is_a("java.lang.ClassNotFoundException")
         || is_a("java.nio.file.InvalidPathException");
     let kind = kind_of(class(cause), state, doing).unwrap_or(match doing {
         Doing::Writing if of_files => Kind::Output,
         Doing::Reading if of_files => Kind::Mismatch,
-        // Executors are lost, or without memory.
+        // Executors were lost or ran out of memory.
         _ if cause.message.starts_with("Job aborted") || is_a("java.lang.VirtualMachineError") => {
             Kind::Connection
         }
@@ -120,7 +120,7 @@ fn of_cause(doing: Doing, cause: &ServerError) -> anyhow::Error {
     kind.error(format!("Spark: {}", words(&cause.message)))
 }
 
-/// What an error's class and SQLSTATE say; `None` if they say nothing.
+/// The kind that follows from an error's class and SQLSTATE; `None` if neither tells.
 fn kind_of(class: Option<&str>, state: Option<&str>, doing: Doing) -> Option<Kind> {
     let class = class.unwrap_or_default();
     let begins = |with: &[&str]| with.iter().any(|beginning| class.starts_with(beginning));
@@ -135,21 +135,21 @@ fn kind_of(class: Option<&str>, state: Option<&str>, doing: Doing) -> Option<Kin
         return Some(Kind::Output);
     }
     match state?.get(..2)? {
-        // A setting of the wrong form.
+        // The value of a setting is malformed.
         "22" if doing == Doing::Asking => Some(Kind::Usage),
-        // Values: of the wrong form or range; too many of them where one may be; what a query itself raises.
+        // A value is malformed or out of range, there are several rows where one is allowed, or the query itself raises an error.
         "22" | "21" | "P0" => Some(Kind::Refused),
-        // The text of the SELECT: it makes no sense, or asks for what there is not.
+        // The SELECT is malformed, or asks for something that doesn't exist.
         "42" | "0A" => Some(Kind::Usage),
-        // The system below Spark.
+        // The error comes from the operating system below Spark.
         "58" if doing == Doing::Writing => Some(Kind::Output),
-        // Out of memory or of room; stopped by somebody at the server.
+        // Memory or room ran out, or somebody stopped the work at the server.
         "53" | "54" | "57" | "HY" => Some(Kind::Connection),
         _ => None,
     }
 }
 
-/// The server's words in one line, without the stack, the plan or the statement that it adds.
+/// The server's message in one line, without the stack, the plan or the statement that it adds.
 fn words(message: &str) -> String {
     let end = [
         "\n\tat ",
@@ -162,7 +162,7 @@ fn words(message: &str) -> String {
     .min()
     .unwrap_or(message.len());
     let mut said = &message[..end];
-    // Five digits or letters, then a place in the statement, which is not the user's own, and the plan.
+    // After the five characters of the SQLSTATE come a position in the statement, which is not the user's own, and the plan.
     if let Some(state) = said.find("SQLSTATE: ")
         && let Some(upto) = said.get(..state + 15)
     {

@@ -1,7 +1,7 @@
-//! Runs one plan to its end, whatever becomes of the connections meanwhile.
+//! Runs one plan to its end, even if connections break meanwhile.
 //!
-//! An execution has a name of our own and lives on the server: where the stream of its answers breaks, or the server or a proxy
-//! ends it early, another stream takes up after the last answer that came. Only the answer `ResultComplete` is an end.
+//! An execution lives on the server under a name that this client gave it. If the stream of its answers breaks, or the server or a
+//! proxy ends it early, another stream goes on after the last answer that came. Only the answer `ResultComplete` means the end.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -17,11 +17,13 @@ use crate::wire::{
     RequestOption,
 };
 
-/// How long the server may take to be told that an execution is to end, or has been seen to its end.
+/// How long the server may take to accept the notice that an execution is to stop, or that its answers were all read.
 const NOTICE: Duration = Duration::from_secs(10);
-/// Between a stream that ended early and the next, so that a server that ends each at once isn't asked all the time.
+/// How long to wait between a stream that ended early and the next one, so that a server that ends each at once isn't asked all the
+/// time.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long a server may take to say how far it is, and how often it may say that it has not begun, before it is told to end.
+/// How long a server may take to report its progress, and how often it may report that no task has begun, before the execution is
+/// interrupted.
 const BEGINNING: Duration = Duration::from_secs(3);
 const BEGINNING_TRIES: u32 = 7;
 /// How long an execution that was told to end may take to do so.
@@ -30,11 +32,11 @@ const ENDING: Duration = Duration::from_secs(30);
 /// How far the server has come with a write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Tasks that are done, of all stages so far.
+    /// Tasks that are done, over all stages so far.
     pub tasks_done: u64,
     /// Tasks of all stages so far.
     pub tasks: u64,
-    /// Bytes that were read from files.
+    /// Bytes read from files.
     pub bytes_read: u64,
 }
 
@@ -42,15 +44,15 @@ pub struct Progress {
 pub(crate) struct Operation {
     id: String,
     command: CommandKind,
-    /// Whether the server has it.
+    /// Whether the server may have the execution.
     started: bool,
     last_response_id: Option<String>,
-    /// Whether the server has begun with tasks of it.
+    /// Whether the server has begun with tasks of the execution.
     has_tasks: bool,
 }
 
 impl Operation {
-    /// An execution that is to be run.
+    /// Prepares an execution; nothing is sent yet.
     pub(crate) fn new(command: CommandKind) -> Self {
         Self {
             id: uuid(),
@@ -61,7 +63,7 @@ impl Operation {
         }
     }
 
-    /// Runs it to its end.
+    /// Runs the execution to its end.
     pub(crate) async fn run(
         &mut self,
         client: &mut Client,
@@ -76,12 +78,13 @@ impl Operation {
             }
             match ended {
                 Ok(true) => break Ok(()),
-                // More is to come, on another stream, however often: a server that tells no progress ends each after minutes.
+                // There is more to come on another stream. This may happen any number of times: a server without progress reports
+                // ends each stream after minutes.
                 Ok(false) => sleep(PAUSE).await,
                 Err(status) if status.is("INVALID_HANDLE.OPERATION_ALREADY_EXISTS") => {
                     self.started = true;
                 }
-                // It never reached the server.
+                // The execution never reached the server.
                 Err(status)
                     if status.is("INVALID_HANDLE.OPERATION_NOT_FOUND")
                         && self.started
@@ -101,12 +104,12 @@ impl Operation {
         ended
     }
 
-    /// Has the server end it, and waits until nothing goes on there.
+    /// Has the server end the execution, and waits until nothing of it goes on there.
     ///
     /// # Errors
-    /// If the server cannot be told, or doesn't say within half a minute that it has ended.
+    /// If the server cannot be told, or doesn't confirm within half a minute that the execution has ended.
     pub(crate) async fn interrupt(&mut self, client: &mut Client) -> Result<(), Status> {
-        // The connection may be what the user lost patience with.
+        // A hanging connection may be the reason for the interrupt.
         client.disconnect();
         self.started = true;
         if !self.has_tasks {
@@ -124,7 +127,7 @@ impl Operation {
                 match self.follow(client, &mut |_| {}).await {
                     Ok(false) => sleep(PAUSE).await,
                     Err(status) if status.may_pass() => return Err(status),
-                    // It has ended, by this or before.
+                    // The execution has ended, through this or before.
                     _ => return Ok(()),
                 }
             }
@@ -137,22 +140,22 @@ impl Operation {
         ended
     }
 
-    /// Waits, for a while, until an execution that is still being planned has tasks, or ends. Spark says of one that is planned that
-    /// it has ended it, and then begins with its tasks nevertheless.
+    /// Waits a while, until an execution that is still being planned has tasks, or ends. If it is interrupted while it is being
+    /// planned, Spark says that it has ended it, but then begins with its tasks all the same.
     async fn let_begin(&mut self, client: &mut Client) {
         let tasks = Cell::new(None);
         let mut on_progress = |progress: Progress| tasks.set(Some(progress.tasks));
         let mut following = pin!(self.follow(client, &mut on_progress));
         for _ in 0..BEGINNING_TRIES {
             let ended = timeout(BEGINNING, &mut following).await.is_ok();
-            // Some servers say nothing about tasks.
+            // Some servers don't report tasks.
             if ended || tasks.take() != Some(0) {
                 return;
             }
         }
     }
 
-    /// Follows one stream of answers to its end; says whether that is the end of all.
+    /// Follows one stream of answers to its end. Says whether the execution has ended too.
     async fn follow(
         &mut self,
         client: &mut Client,
@@ -163,7 +166,7 @@ impl Operation {
             client.send("ReattachExecute", &request).await?
         } else {
             let request = self.execute(client);
-            // From here on the server may have it, also if that is never heard.
+            // From here on the server may have the execution, even if no answer comes.
             self.started = true;
             client.send("ExecutePlan", &request).await?
         };
@@ -208,7 +211,7 @@ impl Operation {
         }
     }
 
-    /// Lets the server forget its answers. Were this lost, it would forget them by itself some minutes later.
+    /// Lets the server discard its answers. If this call is lost, the server does it by itself some minutes later.
     async fn release(&self, client: &mut Client) {
         let release = ReleaseExecute {
             operation_id: self.id.clone(),

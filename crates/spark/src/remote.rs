@@ -1,4 +1,4 @@
-//! Where a server is.
+//! The address of a server.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use dataset::failure::{Kind, OrFail};
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
-/// The port of an address that names none.
+/// The port to use if an address names none.
 const PORT: u16 = 15002;
 
-/// Where a Spark Connect server is: `sc://host[:port][/;key=value;…]`, as Spark's own clients have it.
+/// The address of a Spark Connect server: `sc://host[:port][/;key=value;…]`, as in Spark's own clients.
 #[derive(Clone)]
 pub struct Remote {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: bool,
-    /// Whose session it is on the server.
+    /// The user who owns the session on the server.
     pub(crate) user: String,
-    /// What every request bears, the token among it.
+    /// Headers of every request, including the token.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Remote {
-    /// Parses an address. A token comes from the environment, by `token`, and never stands in the address. It is sent
-    /// over TLS only, save to this machine itself.
+    /// Parses an address. The token comes from the environment, as `token`, and never from the address. It is sent over TLS only,
+    /// except to this machine itself.
     ///
-    /// `use_ssl`, `user_id` and `user_agent` are what they are for Spark's own clients; any other key is a header of each
+    /// `use_ssl`, `user_id` and `user_agent` mean what they mean for Spark's own clients. Any other key is a header of each
     /// request, such as `x-databricks-cluster-id`.
     ///
     /// # Errors
-    /// With [`Kind::Usage`], if it is not such an address, or bears a secret.
+    /// With [`Kind::Usage`], if it is not such an address, or contains a secret.
     pub fn parse(address: &str, token: Option<String>) -> anyhow::Result<Self> {
-        // Whatever the address is, it is not repeated: it may hold what its owner took for a place for a secret.
+        // A wrong address is not repeated in the message: its owner may have put a secret into it.
         let rest = address.strip_prefix("sc://").or_usage(
             "the address of a Spark Connect server begins with sc://, as in sc://host:15002",
         )?;

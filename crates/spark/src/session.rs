@@ -1,4 +1,4 @@
-//! What a caller has: a session on a server, in which it makes views and has files written.
+//! A session on a server, in which a caller makes views and has files written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::wire::{
     Pair, Read, Relation, RelationKind, Set, Sql, TellVersion, WriteOperation,
 };
 
-/// The first version that has all that is asked of it.
+/// The oldest major version of Spark that has everything this client uses.
 const OLDEST: u32 = 4;
-/// How long the server may take to let the session go.
+/// How long the server may take to end the session.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// A session on a Spark Connect server. Dropping it lets the server forget its views and settings.
@@ -38,35 +38,35 @@ pub struct Session {
 /// Files that a view is made over.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
-    /// Their format, as Spark names it: `parquet`, `csv`.
+    /// The files' format, as Spark names it: `parquet`, `csv`.
     pub format: &'a str,
-    /// Their columns, as in `id INT, name STRING`; what the files say, if not given.
+    /// The files' columns, as in `id INT, name STRING`; if not given, Spark takes them from the files.
     pub schema: Option<&'a str>,
-    /// Where they lie, as the server sees it.
+    /// The files' paths, as the server sees them.
     pub paths: &'a [String],
-    /// How they are read.
+    /// Options for reading, as Spark names them.
     pub options: &'a [(&'a str, &'a str)],
 }
 
-/// Where and how rows are written. What was there is replaced.
+/// Where and how rows are written. What is there is replaced.
 #[derive(Debug, Clone, Copy)]
 pub struct Write<'a> {
     /// The format, as Spark names it: `parquet`, `csv`.
     pub format: &'a str,
     /// The folder, as the server sees it.
     pub path: &'a str,
-    /// The columns that become folders.
+    /// The columns whose values become folders.
     pub partition_by: &'a [String],
-    /// How they are written.
+    /// Options for writing, as Spark names them.
     pub options: &'a [(&'a str, &'a str)],
 }
 
 impl Session {
-    /// Opens a session of its own on a server.
+    /// Opens a new session on a server.
     ///
     /// # Errors
-    /// With [`Kind::Connection`], if nothing can be reached there or the login is refused; with [`Kind::Mismatch`], if it is
-    /// older than Spark 4.0.
+    /// With [`Kind::Connection`], if there is no server or it refuses the login; with [`Kind::Mismatch`], if it is older than Spark
+    /// 4.0.
     pub fn connect(remote: &Remote, cancel: &Cancel) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -109,7 +109,7 @@ impl Session {
     /// Sets settings of the session.
     ///
     /// # Errors
-    /// If the server knows better, or goes away.
+    /// If the server refuses them, or goes away.
     pub fn set(&mut self, pairs: &[(&str, &str)]) -> anyhow::Result<()> {
         let pairs = pairs.iter().map(|(key, value)| Pair {
             key: (*key).to_owned(),
@@ -126,10 +126,10 @@ impl Session {
         self.told(Doing::Asking, answered.map(drop))
     }
 
-    /// Makes a temporary view over files, in the place of one of that name.
+    /// Makes a temporary view over files. A view of the same name is replaced.
     ///
     /// # Errors
-    /// If the files are not there, or not what `files` says; if the server goes away.
+    /// If the files are missing, or differ from what `files` says; if the server goes away.
     pub fn view_of_files(&mut self, view: &str, files: &Files<'_>) -> anyhow::Result<()> {
         let source = DataSource {
             format: Some(files.format.to_owned()),
@@ -145,7 +145,7 @@ impl Session {
         )
     }
 
-    /// Makes a temporary view of what a SELECT gives, in the place of one of that name.
+    /// Makes a temporary view of a SELECT. A view of the same name is replaced.
     ///
     /// # Errors
     /// If the SELECT is refused, or the server goes away.
@@ -154,7 +154,7 @@ impl Session {
         self.make_view(view, RelationKind::Sql(Sql { query }))
     }
 
-    /// Has the server write what a SELECT gives, and waits for it.
+    /// Has the server write the rows of a SELECT, and waits until it has.
     ///
     /// # Errors
     /// With [`Kind::Usage`], if the SELECT is refused; with [`Kind::Refused`], if it fails at a value; with [`Kind::Output`],
@@ -209,7 +209,7 @@ impl Session {
         }
     }
 
-    /// Makes an error of a status, with what more the server knows about it.
+    /// Turns a failed call into an error, with the details that the server gives on request.
     fn told(&mut self, doing: Doing, ended: Result<(), Status>) -> anyhow::Result<()> {
         let Err(status) = ended else { return Ok(()) };
         let error = failure::of_call(&mut self.client, &self.remote, doing, status);
@@ -228,7 +228,7 @@ impl Drop for Session {
     }
 }
 
-/// Waits for what a call gives, or fails as soon as the run is cancelled.
+/// Waits for a call's result, but fails as soon as the run is cancelled.
 fn until_cancelled<T>(
     runtime: &Runtime,
     cancel: &Cancel,

@@ -1,4 +1,4 @@
-//! What a call ended with when it did not succeed: gRPC's status, with what the server says about its error beside it.
+//! How a call failed: gRPC's status, with the server's own details about the error.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use prost::Message;
 
 use crate::wire::{ErrorInfo, RpcStatus};
 
-/// gRPC's codes that are told apart here.
+/// The gRPC codes that this client tells apart.
 pub(crate) const UNKNOWN: u16 = 2;
 pub(crate) const INVALID_ARGUMENT: u16 = 3;
 pub(crate) const DEADLINE_EXCEEDED: u16 = 4;
@@ -21,7 +21,7 @@ pub(crate) const INTERNAL: u16 = 13;
 pub(crate) const UNAVAILABLE: u16 = 14;
 pub(crate) const UNAUTHENTICATED: u16 = 16;
 
-/// Padding is left out by some.
+/// Some servers leave out the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -32,14 +32,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(crate) struct Status {
     pub(crate) code: u16,
     pub(crate) message: String,
-    /// What `google.rpc.ErrorInfo` holds: `errorClass`, `sqlState`, `errorId` and more.
+    /// The contents of `google.rpc.ErrorInfo`: `errorClass`, `sqlState`, `errorId` and more.
     pub(crate) info: BTreeMap<String, String>,
-    /// Whether the server itself says that the same may succeed later.
+    /// Whether the server itself says that the same call may succeed later.
     asks_to_retry: bool,
 }
 
 impl Status {
-    /// A status of the client's own.
+    /// A status that the client itself makes.
     pub(crate) fn new(code: u16, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -49,7 +49,7 @@ impl Status {
         }
     }
 
-    /// The connection broke, or was never there.
+    /// The status of a connection that broke, or that could not be made.
     pub(crate) fn broken(error: impl std::error::Error) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
@@ -63,7 +63,7 @@ impl Status {
         Self::new(UNAVAILABLE, message)
     }
 
-    /// What the last headers of an answer say. `None` if they say that it succeeded.
+    /// Reads the status from the last headers of an answer. `None` if they say that the call succeeded.
     pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Self> {
         let code = headers.get("grpc-status")?.to_str().ok();
         let code = code.and_then(|code| code.parse().ok()).unwrap_or(UNKNOWN);
@@ -90,7 +90,7 @@ impl Status {
         Some(status)
     }
 
-    /// What stands before a server answers by HTTP's own status.
+    /// The status for an HTTP error, which something in front of the server sends.
     pub(crate) fn of_http(status: StatusCode) -> Self {
         let code = match status.as_u16() {
             401 => UNAUTHENTICATED,
@@ -106,11 +106,11 @@ impl Status {
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self.code, UNAVAILABLE | DEADLINE_EXCEEDED)
             || self.asks_to_retry
-            // Another stream took this one's place.
+            // Another stream has taken this one's place.
             || self.code == INTERNAL && self.is("INVALID_CURSOR.DISCONNECTED")
     }
 
-    /// Whether it is an error of a class of Spark's that begins so, as `INVALID_HANDLE.OPERATION_NOT_FOUND`.
+    /// Whether this is an error whose Spark class begins with `class`, as `INVALID_HANDLE.OPERATION_NOT_FOUND`.
     pub(crate) fn is(&self, class: &str) -> bool {
         let named = self.info.get("errorClass");
         named.is_some_and(|named| named.starts_with(class))

@@ -8,18 +8,18 @@ use super::type_name::type_name;
 pub(super) const TITLE: usize = 30;
 /// The height of a column's line.
 pub(super) const LINE: usize = 22;
-/// Between tables that stand above each other.
+/// The space between tables that stand above each other.
 const GAP: usize = 26;
-/// Between layers, where lines turn.
+/// The space between layers, in which lines turn.
 const LANE: usize = 84;
-/// Around all.
+/// The space around the picture.
 const MARGIN: usize = 12;
-/// How wide a character is at most, of the type that most of them are.
+/// How wide most characters are at most.
 const CHARACTER: usize = 8;
 /// The most characters that a name or type is shown with.
 pub(super) const LONGEST: usize = 34;
 
-/// A table's place, from its left upper corner.
+/// The place of a table: its upper left corner and its size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) x: usize,
@@ -28,14 +28,14 @@ pub(super) struct Place {
     pub(super) height: usize,
 }
 
-/// The places of tables, and how large a picture has them all.
+/// The places of all tables, and the size of the picture.
 pub(super) struct Layout {
     pub(super) places: Vec<Place>,
     pub(super) width: usize,
     pub(super) height: usize,
 }
 
-/// Puts tables into layers by their references, and those of a layer in the order of the tables that they refer to.
+/// Arranges tables in layers by their references. Within a layer they follow the order of the tables that they refer to.
 pub(super) fn placed(tables: &[KnownTable]) -> Layout {
     let parents: Vec<Vec<usize>> = tables
         .iter()
@@ -71,7 +71,7 @@ pub(super) fn placed(tables: &[KnownTable]) -> Layout {
             y += place.height + GAP;
             widest = widest.max(place.width);
         }
-        // A table of a layer is as wide as the widest, so that lines end in one column.
+        // All tables of a layer are as wide as the widest, so that lines begin and end in one column.
         layer
             .iter()
             .for_each(|&number| places[number].width = widest);
@@ -97,8 +97,8 @@ fn middle(place: Place) -> usize {
     place.y + place.height / 2
 }
 
-/// The numbers of tables by layers: each stands behind all that it refers to, as far as they don't refer to each other in a
-/// circle, which is cut where the first of its tables stands.
+/// Groups the tables, by number, into layers: each stands in a later layer than all tables that it refers to. A circle of
+/// references is cut at the first of its tables.
 fn layers(parents: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut layer_of: Vec<Option<usize>> = vec![None; parents.len()];
     let mut layers: Vec<Vec<usize>> = Vec::new();

@@ -4,7 +4,7 @@ use database::catalogue::inventory::{KnownTable, Reference};
 
 use super::type_name::type_name;
 
-/// The tables as the text of an erDiagram: every table with its columns, and a line for each reference to one that is shown.
+/// Writes the tables as an erDiagram: every table with its columns, and a line for each reference to a table that is shown.
 pub(super) fn drawn(tables: &[KnownTable]) -> String {
     let mut text = "erDiagram\n".to_owned();
     for (number, table) in tables.iter().enumerate() {
@@ -51,7 +51,7 @@ pub(super) fn drawn(tables: &[KnownTable]) -> String {
     text
 }
 
-/// How many rows stand at each end of a reference, the parent's end first.
+/// The marks that say how many rows a reference has at each end, the parent's end first.
 fn link(table: &KnownTable, reference: &Reference) -> &'static str {
     let column = |name: &String| table.column(name).is_some_and(|column| column.nullable);
     let is_optional = reference.columns.iter().any(column);
@@ -66,11 +66,11 @@ fn link(table: &KnownTable, reference: &Reference) -> &'static str {
     }
 }
 
-/// Which of the two names of a table is written.
+/// Which name of a table is written.
 enum Names {
-    /// The one that lines call it by.
+    /// The name that lines use.
     Short,
-    /// That one, with the table's own name where it differs.
+    /// The name that lines use, with the table's own name if that differs.
     Whole,
 }
 
@@ -85,7 +85,7 @@ fn entity(number: usize, table: &KnownTable, names: Names) -> String {
     }
 }
 
-/// A name or type in the characters that Mermaid takes for one word.
+/// A name or type, reduced to the characters that Mermaid accepts in one word.
 fn word(text: &str) -> String {
     let mut word = String::with_capacity(text.len());
     for character in text.chars() {
@@ -101,7 +101,7 @@ fn word(text: &str) -> String {
     }
 }
 
-/// A text between quotes, in which no character ends it or stands for a mark.
+/// A text for use between quotes: nothing in it ends the quotes or is read as markup.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! Tables, their columns, keys and references, drawn.
+//! Draws tables with their columns, keys and references.
 
 mod layout;
 mod mermaid;
@@ -19,7 +19,7 @@ pub enum Format {
     Svg,
 }
 
-/// The diagram of tables of a dataset, as a file of this format.
+/// Draws the tables of a dataset, as the contents of a file of this format.
 pub fn drawn(tables: &[KnownTable], dataset: &str, format: Format) -> String {
     match format {
         Format::Mermaid => mermaid::drawn(tables),
@@ -27,7 +27,7 @@ pub fn drawn(tables: &[KnownTable], dataset: &str, format: Format) -> String {
     }
 }
 
-/// The diagram as a part of a page that has [`STYLE`] among its own.
+/// Draws the diagram for a page whose styles include [`STYLE`].
 pub(crate) fn part(tables: &[KnownTable], dataset: &str) -> String {
     svg::drawn(tables, dataset, None)
 }

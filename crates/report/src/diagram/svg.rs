@@ -1,4 +1,4 @@
-//! Tables as a picture.
+//! Tables drawn as SVG.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::type_name::type_name;
 /// The colours of a picture, light and dark.
 pub const STYLE: &str = include_str!("../../page/diagram.css");
 
-/// The tables as SVG, with its own style if it is to stand alone.
+/// Draws the tables as SVG, with its own style if the picture is to stand alone.
 pub(super) fn drawn(tables: &[KnownTable], dataset: &str, style: Option<&str>) -> String {
     let Layout {
         places,
@@ -43,7 +43,7 @@ pub(super) fn drawn(tables: &[KnownTable], dataset: &str, style: Option<&str>) -
     svg
 }
 
-/// What the picture shows, in words.
+/// Describes the picture in words.
 fn told(tables: &[KnownTable]) -> String {
     let tables = tables.iter().map(|table| {
         let columns: Vec<&str> = table.columns.iter().map(|of| of.name.as_str()).collect();
@@ -60,7 +60,7 @@ fn told(tables: &[KnownTable]) -> String {
     tables.collect::<Vec<_>>().join(" ")
 }
 
-/// The middle of a column's line; of the title if there is no such column.
+/// The height of the middle of a column's line, or of the title if there is no such column.
 fn line_of(table: &KnownTable, place: Place, column: Option<&String>) -> usize {
     let at = column.and_then(|name| table.columns.iter().position(|of| of.name == *name));
     match at {
@@ -69,7 +69,7 @@ fn line_of(table: &KnownTable, place: Place, column: Option<&String>) -> usize {
     }
 }
 
-/// A line from a column to the key that it refers to, with a fork at the end of which there are many.
+/// Draws a line from a column to the key that it refers to, with a fork at the end that may have many rows.
 fn link(
     (from, table, to, parent): (Place, &KnownTable, Place, &KnownTable),
     reference: &Reference,
@@ -82,11 +82,11 @@ fn link(
         true => {
             let (x1, x2) = (from.x, to.x + to.width);
             let half = (x1 - x2) / 2;
-            // Beyond a layer between, the line turns late.
+            // If there is a layer in between, the line turns late.
             let bend = half.min(70);
             format!("M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}", x1 - bend, x2 + bend)
         }
-        // To itself, or within a circle: out and back on the right side.
+        // A reference to the table itself, or within a circle, goes out and comes back on the right side.
         false => {
             let (x1, x2) = (from.x + from.width, to.x + to.width);
             let out = x1.max(x2) + 46;
@@ -183,7 +183,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// A text in which nothing is a mark of XML, nor a character that XML may not have.
+/// A text without XML markup and without characters that XML forbids.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

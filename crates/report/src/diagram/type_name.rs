@@ -1,8 +1,8 @@
-//! What a diagram calls the type of a column.
+//! The type of a column, as a diagram shows it.
 
 use database::catalogue::inventory::{KnownColumn, KnownTable};
 
-/// Long names of types, and the short ones that SQL has for them.
+/// Long names of types, with SQL's short names for them.
 const SHORT: [(&str, &str); 5] = [
     ("character varying", "varchar"),
     ("timestamp without time zone", "timestamp"),
@@ -11,7 +11,7 @@ const SHORT: [(&str, &str); 5] = [
     ("time with time zone", "timetz"),
 ];
 
-/// The type of a column by its short name, without the schema of its table before it.
+/// The short name of a column's type, without the schema if that is the table's own.
 pub(super) fn type_name(table: &KnownTable, column: &KnownColumn) -> String {
     let shown = column.shown.as_str();
     let own = shown.strip_prefix(&table.schema);

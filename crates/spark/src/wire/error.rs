@@ -1,4 +1,4 @@
-//! What a server says about an error of its own.
+//! The messages in which a server describes its errors.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(crate) struct ErrorDetails {
     pub(crate) errors: Vec<ServerError>,
 }
 
-/// One of an error and its causes.
+/// An error, or the cause of one.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ServerError {
     #[prost(string, repeated, tag = "1")]

@@ -1,10 +1,10 @@
-//! Running a plan, following it, ending it.
+//! The messages that run a plan, follow it and end it.
 
 use prost::{Message, Oneof};
 
 use super::plan::Plan;
 
-/// A message without a field that is used.
+/// A message none of whose fields is used.
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(crate) struct Empty {}
 
@@ -23,7 +23,7 @@ pub(crate) struct ExecutePlan {
     pub(crate) server_session_id: Option<String>,
 }
 
-/// The option of a request that is used: whether its stream can be attached to again.
+/// The one option of a request that is used: whether a new stream can be attached to the execution.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct RequestOption {
     #[prost(message, optional, tag = "1")]
@@ -48,7 +48,7 @@ pub(crate) struct ReattachExecute {
     pub(crate) server_session_id: Option<String>,
 }
 
-/// `ReleaseExecuteRequest`, of all that an operation answered.
+/// `ReleaseExecuteRequest`, for all answers of an operation.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ReleaseExecute {
     #[prost(string, tag = "3")]
@@ -66,7 +66,7 @@ pub(crate) struct Executed {
     pub(crate) kind: Option<ExecutedKind>,
 }
 
-/// What an execution tells that is used.
+/// The kinds of answer that are used.
 #[derive(Clone, PartialEq, Oneof)]
 pub(crate) enum ExecutedKind {
     #[prost(message, tag = "14")]
@@ -93,7 +93,7 @@ pub(crate) struct Stage {
     pub(crate) bytes_read: i64,
 }
 
-/// `InterruptRequest`, of one operation.
+/// `InterruptRequest`, for one operation.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Interrupt {
     #[prost(int32, tag = "4")]

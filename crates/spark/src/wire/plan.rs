@@ -1,10 +1,10 @@
-//! Plans: a command, and the rows that it takes.
+//! Plans: a command, and the rows that it works on.
 
 use std::collections::BTreeMap;
 
 use prost::{Message, Oneof};
 
-/// What is to be executed.
+/// The plan to execute.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Plan {
     #[prost(message, optional, tag = "2")]
@@ -58,7 +58,7 @@ pub(crate) struct WriteOperation {
 /// `SAVE_MODE_OVERWRITE`.
 pub(crate) const OVERWRITE: i32 = 2;
 
-/// Rows: of files, or of a SELECT.
+/// Rows that come from files or from a SELECT.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Relation {
     #[prost(oneof = "RelationKind", tags = "2, 10")]
@@ -81,7 +81,7 @@ pub(crate) struct Read {
     pub(crate) source: Option<DataSource>,
 }
 
-/// Files of one format.
+/// Files of one format, as a source of rows.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct DataSource {
     #[prost(string, optional, tag = "1")]

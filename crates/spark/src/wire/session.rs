@@ -1,10 +1,10 @@
-//! Who calls, and the settings and the version of a session.
+//! The messages of a session: the caller, settings and the server's version.
 
 use prost::Message;
 
 use super::execution::Empty;
 
-/// What every request begins with.
+/// The fields that every request begins with.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Caller {
     #[prost(string, tag = "1")]
@@ -13,7 +13,7 @@ pub(crate) struct Caller {
     pub(crate) user: Option<User>,
 }
 
-/// The user whose session it is.
+/// The user who owns the session.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct User {
     #[prost(string, tag = "1")]
@@ -22,14 +22,14 @@ pub(crate) struct User {
     pub(crate) name: String,
 }
 
-/// `ConfigRequest`, which sets.
+/// `ConfigRequest`, to change settings.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Config {
     #[prost(message, optional, tag = "3")]
     pub(crate) operation: Option<ConfigOperation>,
 }
 
-/// The operation on settings that is used.
+/// The one operation on settings that is used.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ConfigOperation {
     #[prost(message, optional, tag = "1")]

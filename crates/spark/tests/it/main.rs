@@ -1,4 +1,4 @@
-//! Tests against real servers, and of addresses.
+//! Tests against real servers, and tests of addresses.
 
 mod remote;
 mod sail;

@@ -1,4 +1,4 @@
-//! Addresses, and places where there is no server.
+//! Addresses, and what happens where there is no server.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -88,7 +88,7 @@ fn a_server_of_something_else_is_told() {
             let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    // With a token to this machine, and over TLS.
+    // Without a token, with one (which may go to this machine), and over TLS.
     for (parameters, token) in [("", None), ("", Some("t")), ("/;use_ssl=true", None)] {
         let (kind, message) = connection(&format!("sc://localhost:{port}{parameters}"), token);
         assert_eq!(kind, Kind::Connection, "{message}");
@@ -105,7 +105,7 @@ fn a_cancelled_run_connects_to_nothing() {
     let port = listener.local_addr().expect("an address").port();
     let cancel = Cancel::default();
     let of_server = cancel.clone();
-    // Nobody would ever answer.
+    // This server never answers.
     thread::spawn(move || {
         let client = listener.accept().expect("a connection");
         of_server.cancel();

@@ -1,4 +1,4 @@
-//! Sail, which speaks the same and starts at once: run by `-- --ignored sail`.
+//! Tests with Sail, which speaks the same protocol and starts at once: run by `-- --ignored sail`.
 
 use database::Cancel;
 use dataset::failure::Kind;

@@ -1,4 +1,4 @@
-//! Spark itself: run by `-- --ignored spark`.
+//! Tests with Spark itself: run by `-- --ignored spark`.
 
 use std::path::Path;
 use std::thread;
@@ -11,7 +11,7 @@ use testkit::{Spark, Tunnel};
 
 use crate::work::{ENDLESS, failure, lines, out, session, view, write};
 
-/// A SELECT of some seconds' work in many tasks, of which one group of rows comes.
+/// A SELECT of some seconds' work in many tasks, which gives a single row.
 const LONG: &str = "SELECT count(*) AS rows, sum(length(sha2(string(id), 512))) AS length \
     FROM range(0, 3000000, 1, 12)";
 
@@ -54,7 +54,7 @@ fn views_over_files_and_of_selects_are_read_and_written() {
         );
     }
     drop(session);
-    // It knows no session that was let go.
+    // The server has dropped the session that was closed.
     let log = spark.log();
     assert!(log.contains("removed") || log.contains("closed"), "{log}");
 }
@@ -103,7 +103,7 @@ fn failures_have_the_kind_that_they_are_of() {
     std::fs::write(out(&folder), "no table").expect("written");
     let (kind, message) = failure(view(&mut session, "parquet", &folder));
     assert_eq!(kind, Kind::Mismatch, "{message}");
-    // A file stands where a folder is to be.
+    // There is a file where the folder should be.
     let below = tempfile::tempdir_in(folder.path()).expect("a folder");
     std::fs::remove_dir(below.path()).expect("removed");
     std::fs::write(below.path(), "a file").expect("written");
@@ -116,7 +116,7 @@ fn failures_have_the_kind_that_they_are_of() {
 #[test]
 #[ignore = "needs Spark: EXTRATO_TEST_SPARK"]
 fn a_stream_that_breaks_or_ends_early_is_taken_up_again() {
-    // It ends each stream after a second, and tells how far it is twice in that time.
+    // This server ends each stream after a second, and reports its progress twice in that time.
     let spark = Spark::with(&[
         (
             "spark.connect.execute.reattachable.senderMaxStreamDuration",
@@ -160,7 +160,7 @@ fn a_cancelled_write_ends_on_the_server_too() {
     assert_eq!((kind, message.as_str()), (Kind::Interrupted, "interrupted"));
     let finished = Path::new(&out(&folder)).join("_SUCCESS");
     assert!(!finished.exists(), "it was not cancelled");
-    // Both of its cores are free again: else this would wait for hours.
+    // Both of the server's cores are free again; otherwise this would wait for hours.
     let mut other = session(&spark.remote(), &Cancel::default());
     write(&mut other, LONG, "csv", &folder, &[]).expect("written");
     assert_eq!(lines(&folder).len(), 2);

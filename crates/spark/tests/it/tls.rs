@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::work::failure;
 
-/// Bears the address to the process that trusts the certificate: which ones are trusted, a process asks its environment.
+/// Passes the address to a process that trusts the certificate, since a process learns from its environment which ones to trust.
 const REMOTE: &str = "EXTRATO_TEST_TLS_REMOTE";
 
 #[test]
@@ -45,7 +45,7 @@ fn sail_is_reached_over_tls_if_its_certificate_is_trusted_and_bears_its_name() {
     let (kind, message) = failure(Session::connect(&remote, &Cancel::default()));
     assert_eq!(kind, Kind::Connection, "{message}");
     assert!(message.contains("certificate"), "{message}");
-    // By this name it has no certificate, trusted or not.
+    // The certificate is not for this name, trusted or not.
     let other = Command::new(std::env::current_exe().expect("this program"))
         .args(["--ignored", "sail_is_reached_over_tls"])
         .env(REMOTE, format!("sc://127.0.0.1:{port}/;use_ssl=true"))
@@ -59,7 +59,7 @@ fn sail_is_reached_over_tls_if_its_certificate_is_trusted_and_bears_its_name() {
     );
 }
 
-/// Speaks TLS before a server's port, for `localhost`; gives its own port.
+/// Accepts TLS for `localhost` in front of a server's port; gives its own port.
 fn before(server_port: u16, root: &Path) -> u16 {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     fs::write(root, made.cert.pem()).expect("written");

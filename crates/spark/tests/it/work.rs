@@ -1,4 +1,4 @@
-//! What tests of each server do.
+//! Steps that the tests of each server share.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,13 +13,13 @@ use tempfile::TempDir;
 pub(crate) const ENDLESS: &str =
     "SELECT id % 7 AS k, sum(sqrt(id)) AS s FROM range(100000000000) GROUP BY 1";
 
-/// A session at an address.
+/// Opens a session at an address.
 pub(crate) fn session(remote: &str, cancel: &Cancel) -> Session {
     let remote = Remote::parse(remote, None).expect("an address");
     Session::connect(&remote, cancel).expect("it answers")
 }
 
-/// Has a SELECT written as files of a format into `out` of a folder.
+/// Has a SELECT written, in a format, into the subfolder `out` of a folder.
 pub(crate) fn write(
     session: &mut Session,
     sql: &str,
@@ -39,7 +39,7 @@ pub(crate) fn write(
     Ok(seen)
 }
 
-/// Where [`write`] writes.
+/// The path that [`write`] writes to.
 pub(crate) fn out(folder: &TempDir) -> String {
     let path = folder.path().join("out");
     path.to_str().expect("UTF-8").to_owned()
@@ -56,7 +56,7 @@ pub(crate) fn view(session: &mut Session, format: &str, folder: &TempDir) -> any
     session.view_of_files("files", &files)
 }
 
-/// Folders below `out` and the lines of the files of CSV in them, without their names.
+/// The folders below `out` and the lines of the CSV files in them, without the files' names.
 pub(crate) fn lines(folder: &TempDir) -> BTreeSet<String> {
     fn below(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {
