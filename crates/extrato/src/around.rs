@@ -1,36 +1,36 @@
-//! What a job needs around its work, and the time that this took: its server, and what others hold.
+//! What happens around a job's work, and how long it took: starting the server, and waiting for locks.
 
 use serde::Serialize;
 
-/// Which server a job has used.
+/// The server that a job used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Server {
-    /// None, or one that is not ours.
+    /// No server, or one that is not ours.
     Given,
-    /// The embedded one, and the seconds that starting it took if it did not run.
+    /// The embedded server, with the seconds that starting it took, if it wasn't running.
     Embedded(Option<f64>),
 }
 
-/// What took time around the work itself.
+/// What took time besides the work itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Around {
     pub(crate) server: Server,
-    /// How long others' locks were waited for, which is a part of the work's own time.
+    /// How long the job waited for other sessions' locks; this is part of the time of its work.
     pub(crate) lock_seconds: f64,
 }
 
-/// A report, with what took time around the work.
+/// A report, with the times around the work.
 #[derive(Serialize)]
 pub(crate) struct Timed<'a, R> {
     #[serde(flatten)]
     report: &'a R,
-    /// Starting the embedded server; null where none was started.
+    /// How long starting the embedded server took; null if none was started.
     server_start_seconds: Option<f64>,
     lock_seconds: f64,
 }
 
 impl Around {
-    /// What `--json` says of a run.
+    /// Adds the times to a report, for `--json`.
     pub(crate) fn with<R>(self, report: &R) -> Timed<'_, R> {
         Timed {
             report,

@@ -40,7 +40,7 @@ pub(crate) fn run(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let connection = &arguments.connection;
-    // Those built in lie in no database that the environment names by chance.
+    // A built-in dataset is not checked against a database that the environment happens to name.
     let settings = match arguments.dataset.is_some() || connection.url.is_some() {
         true => connection.settings(environment)?,
         false => None,
@@ -88,7 +88,7 @@ fn check(
         Err(error) if Failure::kind_of(&error) != Some(Kind::Connection) => {}
         described => return described,
     }
-    // Each by itself, to tell those that can be run from those that cannot.
+    // Each model is described by itself, to tell those that can be run from those that cannot.
     let mut described = Vec::new();
     for model in &options.dataset.models {
         let mut options = options.clone();
@@ -113,7 +113,7 @@ fn check(
     Ok(described)
 }
 
-/// One error of all that is wrong, of the first one's kind.
+/// Joins all problems into one error, of the first one's kind.
 fn all(mut problems: Vec<anyhow::Error>) -> anyhow::Result<()> {
     if problems.len() < 2 {
         return problems.pop().map_or(Ok(()), Err);
@@ -127,7 +127,7 @@ fn all(mut problems: Vec<anyhow::Error>) -> anyhow::Result<()> {
     )))
 }
 
-/// Models, described for people.
+/// Describes models for people.
 pub(crate) fn text(models: &[Described]) -> String {
     let texts: Vec<String> = models.iter().map(text_of).collect();
     texts.join("\n\n")

@@ -85,7 +85,7 @@ pub(crate) fn run(
                     server.folder().display()
                 )));
             }
-            // Refused while a run uses it, and then nothing is deleted.
+            // This is refused while a run uses the scratch server, and then nothing is deleted.
             scratch::destroy(environment)?;
             server.destroy()?;
             report(&server, terminal)
@@ -111,7 +111,7 @@ fn report(server: &Embedded, terminal: &Terminal) -> anyhow::Result<()> {
     })
 }
 
-/// Becomes psql; the password reaches it through its environment.
+/// Replaces this process by psql, which gets the password from its environment.
 fn psql(server: &Embedded, arguments: &[String], environment: &Environment) -> anyhow::Result<()> {
     let settings = server.start()?;
     let on_path = environment.get("PATH").is_some_and(|path| {

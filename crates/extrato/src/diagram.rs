@@ -17,7 +17,7 @@ Examples:
   extrato diagram --dataset shop/ --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
                                                        the tables as this database has them";
 
-/// Standard output, as --out names it.
+/// How --out names standard output.
 const STANDARD_OUTPUT: &str = "-";
 
 /// Draw the tables of a dataset with their columns, keys and references
@@ -49,7 +49,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     let dataset = Dataset::open(&arguments.dataset)?;
     let connection = &arguments.connection;
-    // Those built in lie in no database that the environment names by chance.
+    // A built-in dataset is not drawn from a database that the environment happens to name.
     let settings = match !dataset.is_built_in || connection.url.is_some() {
         true => connection.settings(environment)?,
         false => None,

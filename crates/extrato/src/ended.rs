@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::stdout::print;
 
-/// The one JSON object that a run tells.
+/// The one JSON object that says how a run ended.
 #[derive(Serialize)]
 struct Ended<'a, T> {
     exit_code: u8,
@@ -21,14 +21,14 @@ struct Ended<'a, T> {
     summary: Option<&'a T>,
 }
 
-/// What stands in the file of `--json-to` until the run ends, and stays there if it is killed.
+/// The contents of the file of `--json-to` until the run ends. They stay there if the run is killed.
 const BEGUN: &str = "{\"exit_code\":null}\n";
 
-/// Where programs are told how a run ended.
+/// Tells other programs how a run ended.
 pub(crate) struct Programs {
-    /// `--json`
+    /// Whether `--json` was given.
     pub(crate) stdout: bool,
-    /// `--json-to`
+    /// The file of `--json-to`.
     pub(crate) file: Option<PathBuf>,
     is_told: Cell<bool>,
 }
@@ -42,16 +42,16 @@ impl Programs {
         }
     }
 
-    /// Puts away what an earlier run left in the file, so that nobody takes it for this run's.
+    /// Replaces what an earlier run left in the file, so that nobody takes it for the result of this one.
     pub(crate) fn begin(&self) -> anyhow::Result<()> {
         match &self.file {
-            // A pipe is read to its end: it gets one line.
+            // A pipe is not written to yet, since its reader should get one line.
             Some(file) if !file.exists() || file.is_file() => storage::replace(file, BEGUN),
             _ => Ok(()),
         }
     }
 
-    /// Tells the summary of a run, which may have failed for all that.
+    /// Tells the summary of a run. A run that failed may have one too.
     pub(crate) fn tell<T: Serialize>(
         &self,
         summary: Option<&T>,
@@ -68,7 +68,7 @@ impl Programs {
         if let Some(file) = &self.file {
             storage::replace(file, format!("{line}\n"))?;
         }
-        // Where a command has no summary, what it prints is something else, unless it failed.
+        // A command without a summary prints something else to standard output, unless it failed.
         if self.stdout && (summary.is_some() || error.is_some()) {
             print(&match io::stdout().is_terminal() {
                 true => serde_json::to_string_pretty(&ended)?,
@@ -79,7 +79,7 @@ impl Programs {
         Ok(())
     }
 
-    /// Tells how a run ended that has told nothing yet.
+    /// Tells how a run ended, unless that was told already.
     pub(crate) fn end(&self, result: anyhow::Result<()>) -> anyhow::Result<()> {
         if self.is_told.get() {
             return result;

@@ -64,7 +64,7 @@ pub(crate) struct InitArgs {
     schema: Vec<String>,
 }
 
-/// What was written.
+/// Describes what was written.
 #[derive(Serialize)]
 struct Written {
     files: Vec<PathBuf>,
@@ -84,7 +84,7 @@ pub(crate) fn run(
     cancel: &Cancel,
 ) -> anyhow::Result<()> {
     let Some(folder) = arguments.folder.as_ref().filter(|_| !arguments.describe) else {
-        // A document, and no summary.
+        // This prints a document instead of a summary.
         return match terminal.programs.stdout {
             true => print(schema_text()?.trim_end()),
             false => print(&reference::reference()),
@@ -170,7 +170,7 @@ fn write(
     fs::create_dir_all(folder).or_fail(Kind::Output, || format!("folder {}", folder.display()))?;
     let of_model = folder.join(format!("{model}.sql"));
     let schema = folder.join(reference::SCHEMA_FILE);
-    // The description last: with it the folder is a dataset.
+    // The description is written last, since with it the folder is a dataset.
     let new = [
         (&of_model, &sql),
         (&schema, &schema_text()?),
@@ -197,13 +197,13 @@ fn write(
     })
 }
 
-/// The JSON Schema of `dataset.toml`, by which editors complete it.
+/// The JSON Schema of `dataset.toml`, with which editors complete and check it.
 fn schema_text() -> anyhow::Result<String> {
     let schema = serde_json::to_string_pretty(&reference::json_schema());
     Ok(schema.context("the schema as JSON")? + "\n")
 }
 
-/// Writes a file that is not there yet, whole or not at all.
+/// Writes a file that must not exist yet, whole or not at all.
 fn create(path: &Path, text: &str) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
     let file = OpenOptions::new().write(true).create_new(true).open(path);
@@ -247,7 +247,7 @@ fn update(
     })
 }
 
-/// The dataset's name: the folder's.
+/// The dataset's name, which is that of the folder.
 fn name_of(folder: &Path) -> anyhow::Result<String> {
     let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let name = whole.file_name().and_then(|name| name.to_str());

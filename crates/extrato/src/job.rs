@@ -1,4 +1,5 @@
-//! `generate`, `load`, `transform` and `verify`: the library does the work, on the database that is named or the embedded one.
+//! `generate`, `load`, `transform` and `verify`: the libraries do the work, on a database that the user names or on the embedded
+//! one.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use crate::around::Server;
 use crate::summary;
 use crate::terminal::Terminal;
 
-/// The database that the arguments or the environment name, or the embedded one, started.
+/// The settings of the database that the arguments or the environment name; if none is named, the embedded one is started.
 pub(crate) fn settings(
     connection: &ConnectionArgs,
     environment: &Environment,
@@ -96,7 +97,7 @@ pub(crate) fn transform(
     };
     let around = terminal.around(server);
     let previews = summary::previews(&report, terminal.width());
-    // Quiet leaves the summary out, but not the rows that --show asked for.
+    // With --quiet the summary is left out, but not the rows that --show asked for.
     match terminal.is_quiet() && !previews.is_empty() {
         true => terminal.answer(&around.with(&report), || previews),
         false => terminal.result(&around.with(&report), || {

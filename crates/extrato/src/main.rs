@@ -113,8 +113,8 @@ enum Command {
     Man(manual::ManArgs),
 }
 
-/// The command line. What every command takes stands behind the command's own arguments in its help, where clap would put
-/// its own first.
+/// The command line. In a command's help, the arguments that every command has come after its own; clap by itself would put its
+/// help option first.
 fn command() -> clap::Command {
     fn without_claps_own(command: clap::Command) -> clap::Command {
         command
@@ -127,7 +127,7 @@ fn command() -> clap::Command {
     })
 }
 
-/// An argument that is a SELECT with a comment at its beginning, `-- Orders by month`, as clap takes it for no option of that name.
+/// Protects a SELECT that begins with a comment, `-- Orders by month`, which clap would take for an option.
 fn of_comment(argument: OsString) -> OsString {
     let begins_with_comment = |text: &str| {
         text.strip_prefix("--")

@@ -1,4 +1,4 @@
-//! `extrato completions` and `extrato man`: what a shell and `man` show, from the arguments themselves.
+//! `extrato completions` and `extrato man`: made from the same definitions of arguments as `--help`.
 
 use std::fs;
 use std::io;
@@ -51,7 +51,7 @@ pub(crate) fn man(arguments: &ManArgs, command: Command) -> anyhow::Result<()> {
     write_pages(&command, folder)
 }
 
-/// The pages of a command and of all that are below it.
+/// Writes the pages of a command and of its subcommands.
 fn write_pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
     let (name, page) = page(command)?;
     let path = folder.join(name);
@@ -63,7 +63,7 @@ fn write_pages(command: &Command, folder: &Path) -> anyhow::Result<()> {
 
 /// A page's file name and contents.
 fn page(command: &Command) -> io::Result<(String, Vec<u8>)> {
-    // The text behind the options is laid out by hand; `Man` would fill its lines.
+    // The text after the options has its own layout, which `Man` would reflow.
     let after = command.get_after_help().map(ToString::to_string);
     let man = Man::new(command.clone().after_help(None::<&str>)).manual("Extrato");
     let mut page = Vec::new();
@@ -72,7 +72,7 @@ fn page(command: &Command) -> io::Result<(String, Vec<u8>)> {
     Ok((man.get_filename(), page))
 }
 
-/// Each line that ends with a colon and is not indented is a heading.
+/// Lays out the text after the options. Each line that ends with a colon and is not indented is a heading.
 fn sections(text: &str) -> roff::Roff {
     let mut sections = roff::Roff::new();
     sections.control("nf", []);

@@ -61,7 +61,7 @@ pub(crate) fn run(
     })
 }
 
-/// Whether an earlier run filled the schema with these very rows.
+/// Whether an earlier run filled the schema with the same rows.
 fn has_rows(
     settings: &Settings,
     options: &generator::Options,

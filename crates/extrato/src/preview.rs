@@ -1,5 +1,4 @@
-//! The first rows of an output, as wide as the terminal: a table, or where too many of its columns don't fit, a block for
-//! each row.
+//! The first rows of an output, fitted to the terminal: as a table, or as a block for each row if too many columns don't fit.
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use dataset::ColumnType;
@@ -8,17 +7,17 @@ use transform::ModelReport;
 use transform::preview::Preview;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What stands for what is left out.
+/// Marks where something was left out.
 const CUT: &str = "…";
-/// What a table's column takes beside its cells: a blank on both sides and a rule.
+/// The width that a column takes besides its cells: a blank on both sides and a rule.
 const AROUND: usize = 3;
-/// The narrowest that a column of texts is made, and the widest that it is kept for its name's sake. The least is more than
-/// `"NULL"` takes, which is never cut.
+/// The least width that a column of texts is cut to, and the greatest that it keeps only for its name. The least is more than
+/// `"NULL"` needs, which is never cut.
 const LEAST_WIDTH: usize = 12;
 const MOST_FOR_NAME: usize = 24;
 
-/// The rows that `--show` asked for, under a line that says how many there are in all, in `width` columns of a terminal,
-/// or whole if it has no end.
+/// The rows that `--show` asked for, below a line that says how many rows there are in all. They are fitted into `width` columns,
+/// or shown whole if that is `None`.
 pub(crate) fn of_model(model: &ModelReport, preview: &Preview, width: Option<usize>) -> String {
     let all = HumanCount(model.rows);
     let shown = preview.rows.len();
@@ -42,16 +41,16 @@ pub(crate) fn of_model(model: &ModelReport, preview: &Preview, width: Option<usi
     }
 }
 
-/// How rows are shown.
+/// The way in which rows are shown.
 #[derive(Debug, PartialEq, Eq)]
 enum View {
-    /// A table of the first columns, this wide.
+    /// A table of the first columns, with these widths.
     Table(Vec<usize>),
-    /// A line for each value, in this width.
+    /// A line for each value, at most this wide.
     Blocks(usize),
 }
 
-/// The cells, as they are shown where there is room.
+/// The cells, as they are shown if there is room for them.
 struct Grid {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
@@ -59,11 +58,11 @@ struct Grid {
 
 struct Column {
     name: String,
-    /// Numbers stand to the right.
+    /// Whether the column holds numbers, which are aligned to the right.
     is_number: bool,
-    /// Whether values may be cut: a part of a number or a date is another.
+    /// Whether values may be cut. A number or a date that is cut would be read as another one.
     is_text: bool,
-    /// How wide the widest value is, and with it the name.
+    /// The width of the widest value.
     values_width: usize,
     width: usize,
 }
@@ -97,7 +96,7 @@ impl Grid {
         View::Table(self.columns.iter().map(|column| column.width).collect())
     }
 
-    /// A table if at most a third of the columns have to be left out of it, even with texts cut, and else blocks.
+    /// Chooses a table, unless more than a third of the columns would have to be left out even with texts cut: then blocks.
     fn view(&self, width: usize) -> View {
         let least = |column: &Column| {
             let name = column.name.width().min(MOST_FOR_NAME);
@@ -118,7 +117,7 @@ impl Grid {
         if shown == 0 || (all - shown) * 3 > all {
             return View::Blocks(width);
         }
-        // What is left goes to the columns that need it, to each alike.
+        // The width that is left goes to the columns that need it, in equal parts.
         let mut spare = room(shown) - taken(&widths);
         loop {
             let before = spare;
@@ -134,7 +133,7 @@ impl Grid {
         }
     }
 
-    /// The first columns, cut to these widths.
+    /// A table of the first columns, cut to these widths.
     fn table(&self, widths: &[usize]) -> Table {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN);
@@ -161,11 +160,11 @@ impl Grid {
         table
     }
 
-    /// A block of lines `name: value` for each row, texts cut to the width.
+    /// A block of lines `name: value` for each row, with texts cut to the width.
     fn blocks(&self, width: usize) -> String {
         let names = self.columns.iter().map(|column| column.name.width());
         let widest = names.max().unwrap_or(0).min(width / 2);
-        // Two blanks before the name, a colon and a blank behind it.
+        // There are two blanks before the name, a colon and a blank after it.
         let room = width.saturating_sub(widest + 4).max(LEAST_WIDTH);
         let mut lines = Vec::new();
         for (number, row) in (1..).zip(&self.rows) {
@@ -191,7 +190,7 @@ fn is_text(kind: ColumnType) -> bool {
     )
 }
 
-/// A text that takes at most `width` columns.
+/// Cuts a text to `width` columns.
 fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -204,8 +203,8 @@ fn cut(text: &str, width: usize) -> String {
     kept.collect::<String>() + CUT
 }
 
-/// A value on one line, without anything that a terminal would take for a command; quoted where it could be taken for
-/// NULL, for nothing, or for one that is quoted.
+/// A value on one line, with control characters escaped. It is quoted if it could be mistaken for NULL, for nothing, or for a
+/// quoted value.
 fn text(value: Option<&str>) -> String {
     let Some(value) = value else {
         return "NULL".to_owned();
@@ -217,7 +216,7 @@ fn text(value: Option<&str>) -> String {
     escaped(value)
 }
 
-/// A text on one line, without anything that a terminal would take for a command.
+/// A text on one line, with control characters escaped.
 fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for character in value.chars() {

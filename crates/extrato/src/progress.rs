@@ -1,7 +1,8 @@
-//! Progress of long work. The libraries open a span with the fields `rows_total` (an estimate, perhaps
-//! none) and `rows`, or `bytes_total` and `bytes`, or the same of `tasks`, and record the latter as they go; here such a span becomes a bar on a
-//! terminal, and a log line every few seconds elsewhere. A span with the field `waits` is work that counts nothing: on a terminal it
-//! becomes a line that moves, with the time that has gone by.
+//! Shows the progress of long work.
+//!
+//! The libraries open a span with the fields `rows_total` (an estimate, or empty) and `rows`, and record `rows` as they go; or the
+//! same with `bytes` or `tasks`. Such a span becomes a bar on a terminal, and elsewhere a log line every few seconds. A span with
+//! the field `waits` counts nothing: on a terminal it becomes a moving line with the elapsed time.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,10 +21,10 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Between two lines about the same work, where there is no terminal.
+/// How often the same work is logged if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Between two steps of a line that moves by itself.
+/// How often a moving line takes a step.
 const MOVE_EVERY: Duration = Duration::from_millis(120);
 
 /// The layer that shows progress.
@@ -35,12 +36,12 @@ pub(crate) struct Progress {
 /// The name of the spans that wait for locks.
 const LOCKS: &str = "waiting for locks";
 
-/// How long a run has waited for what others hold.
+/// The time that a run has waited for other sessions' locks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Waited(Arc<Mutex<Duration>>);
 
 impl Waited {
-    /// The seconds that locks were waited for.
+    /// How long locks were waited for, in seconds.
     pub(crate) fn lock_seconds(&self) -> f64 {
         let waited = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waited.as_secs_f64()
@@ -52,7 +53,7 @@ impl Waited {
 }
 
 impl Progress {
-    /// Bars if `on_terminal`, lines otherwise; what is waited for is counted in `waited`.
+    /// Shows bars if `on_terminal`, else log lines. Time spent waiting for locks is added to `waited`.
     pub(crate) fn new(waited: Waited, on_terminal: bool) -> Self {
         Self {
             waited,
@@ -60,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Where log lines go so that they don't tear a bar.
+    /// The writer for log lines, which doesn't tear the bars.
     pub(crate) fn writer(&self) -> StderrAboveBars {
         StderrAboveBars {
             bars: self.bars.clone(),
@@ -68,7 +69,7 @@ impl Progress {
     }
 }
 
-/// A piece of work: what it is, and how far.
+/// A piece of work and how far it has come.
 struct Task {
     name: String,
     counts: Counts,
@@ -77,7 +78,7 @@ struct Task {
     shown: Shown,
 }
 
-/// What a task counts.
+/// The unit that a task counts.
 #[derive(Clone, Copy)]
 enum Counts {
     Rows,
@@ -86,7 +87,7 @@ enum Counts {
 }
 
 impl Counts {
-    /// The count as a person reads it.
+    /// The count as text for people.
     fn shown(self, count: u64) -> String {
         match self {
             Self::Rows | Self::Tasks => HumanCount(count).to_string(),
@@ -94,7 +95,7 @@ impl Counts {
         }
     }
 
-    /// What stands behind a count.
+    /// The word after a count.
     fn unit(self) -> &'static str {
         match self {
             Self::Rows => " rows",
@@ -120,7 +121,7 @@ impl Task {
     fn advance(&self, count: u64) {
         match &self.shown {
             Shown::Bar(bar) => {
-                // The total may be an estimate.
+                // The total may have been an estimate.
                 if bar.length().is_some_and(|length| count > length) {
                     bar.set_length(count);
                 }
@@ -226,14 +227,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Progress {
     }
 }
 
-/// Work that counts nothing, and its line.
+/// Work that counts nothing, with its line on the terminal.
 struct Waiting {
     name: &'static str,
     began: Instant,
     bar: Option<ProgressBar>,
 }
 
-/// A line that moves by itself until it is cleared.
+/// Adds a line that moves by itself until it is cleared.
 fn waiting(bars: &MultiProgress, name: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -243,7 +244,7 @@ fn waiting(bars: &MultiProgress, name: &'static str) -> ProgressBar {
     bar
 }
 
-/// A bar that fits sixty columns. It joins the others before it is drawn for the first time.
+/// Adds a bar that fits into sixty columns. It is placed among the others before it is first drawn.
 fn bar(bars: &MultiProgress, name: String, counts: Counts, total: Option<u64>) -> ProgressBar {
     let template = match total {
         Some(_) => "{msg:22!} {wide_bar} {count:>11} {rate:>13} {eta:>4}",
@@ -270,7 +271,7 @@ fn bar(bars: &MultiProgress, name: String, counts: Counts, total: Option<u64>) -
     bar
 }
 
-/// The fields that a span of ours may have.
+/// The fields that a span of our libraries may have.
 #[derive(Default)]
 struct Fields {
     /// The value of `table` or `model`.
@@ -297,7 +298,7 @@ impl Visit for Fields {
     fn record_debug(&mut self, _field: &Field, _value: &dyn fmt::Debug) {}
 }
 
-/// Standard error; the bars step aside while a line is written.
+/// Writes to standard error; the bars are hidden while a line is written.
 #[derive(Clone)]
 pub(crate) struct StderrAboveBars {
     bars: Option<MultiProgress>,

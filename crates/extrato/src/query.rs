@@ -1,4 +1,4 @@
-//! `extrato query`: the rows of a SELECT, or of a table, of any database.
+//! `extrato query`: the rows of a SELECT, or of a table, from any database.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -37,10 +37,10 @@ Examples:
                                        what would be read, and what runs it
   PGPASSWORD=… extrato query --url 'postgresql://ana@db.example/shop?sslmode=verify-full' --table orders";
 
-/// What `--schema` is here, where there is no dataset.
+/// The help of `--schema` for this command, which has no dataset.
 pub(crate) const OF_SCHEMA: &str = "The Postgres schema of names that have none before them [default: the first of the search path that has one of them]";
 
-/// Where rows go that are shown, or go through a pipe.
+/// How --out names standard output.
 const STANDARD_OUTPUT: &str = "-";
 
 /// Read a SELECT's tables once, join them here, and show or write its rows
@@ -101,7 +101,7 @@ pub(crate) struct QueryArgs {
     connection: ConnectionArgs,
 }
 
-/// Where the rows go.
+/// The destination of the rows.
 enum To {
     /// The first rows are shown.
     Shown,
@@ -111,7 +111,7 @@ enum To {
     Folder(Place),
 }
 
-/// The first rows, for machines.
+/// The first rows, as JSON.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -136,7 +136,7 @@ pub(crate) fn run(
     let (settings, server) = job::settings(&arguments.connection, environment)?;
     let named = arguments.connection.schema.as_deref();
     let (dataset, schema) = query.dataset(&settings, named, cancel)?;
-    // Nothing but what is shown or piped lies there.
+    // Only rows that are shown or piped are written there.
     let scratch = tempfile::tempdir().or_fail(Kind::Output, || "a folder for the rows")?;
     let options = files.options(Options {
         out: match &to {
@@ -179,7 +179,7 @@ fn show(report: &Report, terminal: &Terminal) -> anyhow::Result<()> {
     terminal.answer(&shown, || summary::previews(report, terminal.width()))
 }
 
-/// Copies a file to standard output; a reader that has gone is not an error.
+/// Copies a file to standard output. It is not an error if the reader has gone.
 fn pipe(path: &Path) -> anyhow::Result<()> {
     let mut file = File::open(path).or_fail(Kind::Output, || path.display().to_string())?;
     match io::copy(&mut file, &mut io::stdout().lock()) {
@@ -246,7 +246,7 @@ impl QueryArgs {
         Ok(Asked::Select { sql, file })
     }
 
-    /// Where the rows go, under which name, in which files.
+    /// Where the rows go, under which name, and in which kind of files.
     fn target(&self) -> anyhow::Result<(To, Option<String>, FileArgs)> {
         if let Some(name) = self.name.as_deref().filter(|name| !is_model_name(name)) {
             return Err(Kind::Usage.error(format!(
@@ -309,14 +309,14 @@ impl QueryArgs {
     }
 }
 
-/// What a path says by its end that it is: the name without it, the format, the compression. `None` for a folder.
+/// Splits the name of `out` into the name without its ending, the format and the compression. `None` if it names a folder.
 fn of_end(out: &Place) -> Option<(String, Format, Option<Compression>)> {
     let name = out.name();
     let (stem, format, compression) = Format::of_name(&name);
     Some((stem.to_owned(), format?, compression))
 }
 
-/// Refuses a folder that is named as files are of which none is written.
+/// Refuses a name for the output folder that ends like a file of a format that is never written.
 fn check_folder(out: &Place) -> anyhow::Result<()> {
     const OTHERS: [&str; 14] = [
         "avro", "feather", "html", "json", "ndjson", "ods", "orc", "sql", "tsv", "txt", "xls",
@@ -342,5 +342,5 @@ fn check_folder(out: &Place) -> anyhow::Result<()> {
     )))
 }
 
-/// The most bytes that are read from standard input: no SELECT is as long.
+/// How many bytes are read from standard input at most, far more than any SELECT has.
 const MOST_BYTES: u64 = 16 << 20;

@@ -1,4 +1,4 @@
-//! `extrato report`: what the models of a dataset give, as one HTML page.
+//! `extrato report`: the results of a dataset's models as one HTML page.
 
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ pub(crate) fn run(
     })
 }
 
-/// Where the page lies, how large it is, and what it has of each model.
+/// Says where the page is, how large it is, and how many rows of each model it shows.
 fn text(written: &Written) -> String {
     let mut text = format!(
         "{}\n  {} of snapshot {}\n",

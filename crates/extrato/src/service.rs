@@ -1,4 +1,4 @@
-//! `serve` and `keys`: rows in over HTTP, and who may send them.
+//! `serve` and `keys`: taking in rows over HTTP, and the keys of those who may send them.
 
 use std::collections::BTreeMap;
 

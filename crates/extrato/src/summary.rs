@@ -1,4 +1,4 @@
-//! The table at the end of a run.
+//! The summary at the end of a run, mostly a table.
 
 use backup::encryption::Lock;
 use comfy_table::{Cell, CellAlignment, Table, presets};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::around::{Around, Server};
 use crate::preview;
 
-/// What the steps of a pipeline report; no `generate` if the rows were there.
+/// The reports of a pipeline's steps. There is no `generate` if the rows were there already.
 #[derive(Serialize)]
 pub(crate) struct PipelineReport {
     pub(crate) generate: Option<generator::Report>,
@@ -32,7 +32,7 @@ impl Steps {
         if let Server::Embedded(Some(seconds)) = around.server {
             steps.seconds("start", "embedded server", seconds);
         }
-        // What is free is taken at once.
+        // Locks that are free take no time, and then there is no line.
         if around.lock_seconds > 0.0 {
             steps.seconds("wait", "locks", around.lock_seconds);
         }
@@ -40,7 +40,7 @@ impl Steps {
     }
 
     fn rows(&mut self, step: &str, of: &str, rows: u64, seconds: f64) {
-        // A rate of less than a millisecond's work says nothing.
+        // The rate of less than a millisecond's work means nothing.
         let rate = if seconds < 0.001 {
             String::new()
         } else {
@@ -79,7 +79,7 @@ impl Steps {
     }
 }
 
-/// The seconds of a run, with those that starting the server took.
+/// The seconds of a run, including those that starting the server took.
 fn total(seconds: f64, around: Around) -> f64 {
     match around.server {
         Server::Embedded(Some(start)) => start + seconds,
@@ -87,7 +87,7 @@ fn total(seconds: f64, around: Around) -> f64 {
     }
 }
 
-/// A summary, with what stays behind.
+/// Adds to a summary what stays behind: the embedded server.
 pub(crate) fn ended(text: &str, around: Around) -> String {
     let text = text.trim_end();
     match around.server {
@@ -174,7 +174,7 @@ pub(crate) fn of_load(report: &loader::Report, around: Around) -> String {
     ended(&text, around)
 }
 
-/// The summary of a transform, below the `previews` that were asked for.
+/// The summary of a transform, below the previews that were asked for.
 pub(crate) fn of_transform(
     report: &transform::Report,
     mut previews: String,
@@ -190,7 +190,7 @@ pub(crate) fn of_transform(
     ended(&text, around)
 }
 
-/// The first rows of each model of which they were asked for, in as many columns of a terminal.
+/// The first rows of each model for which they were asked, fitted into `width` columns.
 pub(crate) fn previews(report: &transform::Report, width: Option<usize>) -> String {
     let previews = report.models.iter().filter_map(|model| {
         let preview = model.preview.as_ref()?;
@@ -243,7 +243,7 @@ pub(crate) fn of_verify(verified: &[transform::check::verify::Verified], around:
     ended(&format!("{}\n{text}", steps.0), around)
 }
 
-/// The steps of work on a backup's tables, and the size of all their files.
+/// A table of the work on a backup's tables, with the size of all their files.
 fn backup_steps(
     step: &str,
     tables: &[backup::TableReport],
@@ -334,7 +334,7 @@ pub(crate) fn of_backups(listed: &[backup::Listed]) -> String {
     table.load_style(presets::NOTHING);
     table.set_header(["backup", "schema", "tables", "rows", "size", "format", ""].map(Cell::new));
     for backup in listed {
-        // Of an encrypted backup no more lies open.
+        // Without its key, an encrypted backup doesn't show more.
         let hidden = || "-".to_owned();
         table.add_row([
             backup.name.clone(),
@@ -363,7 +363,7 @@ fn files(count: u64) -> String {
     }
 }
 
-/// Where each output lies, how large it is, and that it adds up.
+/// Says for each output where it is, how large it is, and that it adds up.
 fn outputs(report: &transform::Report) -> String {
     let mut text = String::new();
     for model in &report.models {

@@ -51,7 +51,7 @@ pub(crate) struct TerminalArgs {
     version: Option<bool>,
 }
 
-/// Standard output and standard error, set up as the arguments ask.
+/// Standard output and standard error, set up as the arguments demand.
 pub(crate) struct Terminal {
     quiet: bool,
     pub(crate) programs: Programs,
@@ -60,7 +60,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Sets logging up; called once.
+    /// Sets up logging. This is called once.
     pub(crate) fn new(arguments: &TerminalArgs, environment: &Environment) -> Self {
         let level = match (arguments.quiet, arguments.verbose) {
             (true, _) => Level::ERROR,
@@ -84,7 +84,7 @@ impl Terminal {
         } else {
             lines.boxed()
         };
-        // On a terminal the bars tell of each table, and then the summary does.
+        // On a terminal, bars and the summary already tell of each table.
         let is_told = move |metadata: &Metadata<'_>| {
             on_terminal && level == Level::INFO && metadata.fields().field("rows").is_some()
         };
@@ -102,7 +102,7 @@ impl Terminal {
         }
     }
 
-    /// What took time around a job that has ended.
+    /// The times around a job that has ended.
     pub(crate) fn around(&self, server: Server) -> Around {
         Around {
             server,
@@ -110,8 +110,7 @@ impl Terminal {
         }
     }
 
-    /// How many columns standard output has: those of the terminal, or those that `COLUMNS` names; `None` if it has no
-    /// end.
+    /// How many columns standard output has: the terminal's, or those that `COLUMNS` names; `None` if there is no limit.
     pub(crate) fn width(&self) -> Option<usize> {
         self.width
     }
@@ -126,7 +125,7 @@ impl Terminal {
                 process::exit(Kind::Interrupted.exit_code().into());
             }
             tracing::warn!("stopping; once more to stop at once");
-            // The hooks ask the server, which may not answer: the second signal must get through.
+            // The hooks ask the server, which may not answer; on a thread of their own, they don't block the second signal.
             let handle = handle.clone();
             std::thread::spawn(move || handle.cancel());
         })
@@ -134,12 +133,12 @@ impl Terminal {
         Ok(cancel)
     }
 
-    /// Whether the user wants to hear of errors alone.
+    /// Whether --quiet was given.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// Prints the summary of a run: as JSON if that was asked for, else `text` unless the user wants quiet.
+    /// Prints the summary of a run: as JSON if --json was given, else `text` unless --quiet was.
     pub(crate) fn result(
         &self,
         value: &impl Serialize,
@@ -151,7 +150,7 @@ impl Terminal {
         }
     }
 
-    /// Prints what the user asked to see, quiet or not: as JSON if that was asked for, else `text`.
+    /// Prints what the user asked to see, even with --quiet: as JSON if --json was given, else `text`.
     pub(crate) fn answer(
         &self,
         value: &impl Serialize,
@@ -160,7 +159,7 @@ impl Terminal {
         self.answer_of(value, text, None)
     }
 
-    /// Prints what the user asked to see, as [`answer`](Self::answer) does, of a run that fails with this error.
+    /// Does what [`answer`](Self::answer) does for a run that failed with this error.
     pub(crate) fn answer_of(
         &self,
         value: &impl Serialize,
@@ -173,7 +172,7 @@ impl Terminal {
         self.programs.tell(Some(value), error)
     }
 
-    /// Prints an error of `command` with its causes, once, on standard error, as clap prints its own.
+    /// Prints an error of `command` with its causes on standard error, in the style of clap.
     pub(crate) fn error(&self, error: &anyhow::Error, command: &clap::Command) {
         let mut message = harmless(&chain(error));
         if Failure::kind_of(error) == Some(Kind::Usage) {
@@ -200,7 +199,7 @@ fn width(environment: &Environment) -> Option<usize> {
     }
 }
 
-/// A text without what a terminal would take for a command: causes may quote files and servers.
+/// A text with control characters escaped, since causes may quote files and servers.
 fn harmless(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -212,7 +211,7 @@ fn harmless(text: &str) -> String {
     shown
 }
 
-/// Our own crates' events, and others' warnings.
+/// Whether an event is logged: all of our own crates, and warnings of others.
 fn is_wanted(metadata: &Metadata<'_>) -> bool {
     const OURS: [&str; 9] = [
         "api",

@@ -12,13 +12,13 @@ use crate::program::World;
 
 const DAG: &str = "extrato_nightly";
 
-/// Rows of the largest table wait, once all tables are empty and the others full again.
+/// Makes rows of the largest table wait for a lock. By then all tables are empty, and the others are full again.
 const WAITING: &str = "CREATE FUNCTION sales.wait() RETURNS trigger LANGUAGE plpgsql
     AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
 CREATE TRIGGER wait BEFORE INSERT ON sales.sales_order_detail FOR EACH ROW EXECUTE FUNCTION sales.wait();
 SELECT pg_advisory_lock(1)";
 
-/// A database, the files of `sales`, and an Airflow that has a connection to the former.
+/// A database, the files of `sales`, and an Airflow that can connect to the database.
 struct Night {
     world: World,
     airflow: Airflow,
@@ -38,7 +38,7 @@ impl Night {
         night
     }
 
-    /// Gives Airflow the connection to the database, with its own password or another.
+    /// Gives Airflow the connection to the database, with the right password or another one.
     fn connect(&mut self, password: Option<&str>) {
         let variables = self.world.database.variables();
         let of = |name| {
@@ -84,7 +84,7 @@ impl Night {
 #[ignore = "needs EXTRATO_TEST_AIRFLOW, the bin of a virtual environment with apache-airflow: CONTRIBUTING.md"]
 fn airflow_loads_transforms_checks_and_verifies_with_summaries_as_xcom() {
     let night = Night::new();
-    // The second night finds the tables of the first, and empties them.
+    // The second night finds the tables of the first and empties them.
     for _ in 0..2 {
         let run = night.run("files", 1);
         assert!(run.is_success, "{}", run.log);
@@ -156,7 +156,7 @@ fn airflow_tries_again_what_may_pass_and_nothing_else_and_no_log_has_a_password(
 #[ignore = "needs EXTRATO_TEST_AIRFLOW, the bin of a virtual environment with apache-airflow: CONTRIBUTING.md"]
 fn airflow_tries_a_killed_load_again_and_nothing_half_done_is_seen() {
     let mut night = Night::new();
-    // Time to look at what the first try has left.
+    // The delay leaves time to look at what the first try has left.
     night
         .airflow
         .set("AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY", "15");
@@ -169,7 +169,7 @@ fn airflow_tries_a_killed_load_again_and_nothing_half_done_is_seen() {
         let run = scope.spawn(|| night.run("files", 1));
         wait_for_lock(&night.world);
         kill(&night.path("files"));
-        // The server ends the session of a killed program as it notices, and the count waits for that.
+        // The server ends the session of a killed program when it notices; the count waits for that.
         blocker
             .batch_execute("SELECT pg_advisory_unlock_all()")
             .unwrap();
@@ -185,7 +185,7 @@ fn airflow_tries_a_killed_load_again_and_nothing_half_done_is_seen() {
     assert_eq!(loaded[0]["rows"]["loaded"], night.count("person"));
 }
 
-/// Kills the `extrato` that has this path among its arguments.
+/// Kills the `extrato` process that has this path among its arguments.
 fn kill(path: &Path) {
     let path = path.to_str().unwrap();
     let processes = fs::read_dir("/proc").unwrap().flatten();

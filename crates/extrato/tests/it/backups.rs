@@ -42,7 +42,7 @@ fn a_dataset_is_backed_up_verified_listed_and_restored() {
     assert_eq!(value::<i64>(&mut client, query), 0);
     assert!(value::<i64>(&mut client, "SELECT count(*) FROM trial.movimento") > 0);
 
-    // What is in the way, what makes no sense, and what is damaged.
+    // A schema that is in the way, arguments that make no sense, and a damaged backup.
     assert_eq!(
         world
             .run(&["restore", "--from", "backups", "--into", "trial"])
@@ -126,7 +126,7 @@ fn killed_backups_leave_no_folder_and_killed_restores_the_rows_that_were_there()
     world.done(&backup);
     let listed = world.done(&["backup", "list", "backups", "--json"]);
     let whole = listed.json()["backups"].as_array().expect("backups").len() as u32;
-    // One that was killed behind its last step is whole too.
+    // A backup that was killed after its last step is whole too.
     assert!(whole >= 6 - killed, "{whole} of 6, {killed} killed");
     let names = fs::read_dir(world.path("backups")).unwrap().flatten();
     assert!(
@@ -151,7 +151,7 @@ fn killed_backups_leave_no_folder_and_killed_restores_the_rows_that_were_there()
                 10
             }
         };
-        // The server notices that its client is gone when it looks.
+        // The server notices that its client is gone the next time it looks.
         testkit::wait_until(
             &world.database.settings(),
             "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE '%in transaction%'

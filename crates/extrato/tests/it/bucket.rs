@@ -1,4 +1,4 @@
-//! Runs into a bucket and out of it, as somebody runs them.
+//! Runs into a bucket and out of it, as a user starts them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn done(world: &World, bucket: &Bucket, arguments: &[&str]) -> Finished {
     finished
 }
 
-/// The data files of the run that the pointer of `place` leads to, by their names in its folder.
+/// The data files of the run that the pointer of `place` leads to, by their names in that run's folder.
 fn latest_files(bucket: &Bucket, place: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     let pointer = bucket
         .get(&format!("{place}/_latest.json"))
@@ -120,7 +120,7 @@ fn tables_that_are_kept_in_a_bucket_are_used_again_without_a_database() {
     let again = finish(without.envs(bucket.variables()));
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(data_files(&world.path("again")) == expected);
-    // A layer whose file was changed is none.
+    // A layer is refused if one of its files was changed.
     let objects = bucket.objects().into_keys();
     let table = objects
         .filter(|key| key.ends_with(".parquet"))
@@ -197,7 +197,7 @@ fn other_readers_see_one_whole_run() {
         |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} names a Python"));
     for format in ["csv", "parquet"] {
         let place = format!("{}/{format}", bucket.url());
-        // Two runs, which a pattern over the place would see both.
+        // There are two runs; a pattern over the whole place would see both.
         for _ in 0..2 {
             done(
                 &world,
@@ -272,7 +272,7 @@ fn ctrl_c_ends_with_6_and_leaves_nothing() {
             command
         })
     };
-    // While it writes, and while it publishes.
+    // The run is interrupted while it writes, and while it publishes.
     for part in ["part-0.csv", "_manifest.jsonl", "_latest.json"] {
         let place = format!("{}/{part}", bucket.url());
         faulty.heal();
@@ -290,7 +290,7 @@ fn ctrl_c_ends_with_6_and_leaves_nothing() {
             child.wait().expect("it ends").code()
         });
         assert_eq!(code, Some(6), "{part}");
-        // What was broken off may still be done, and then it leads to a whole run.
+        // The server may still do the request that was broken off; then the pointer leads to a whole run.
         if bucket
             .get(&format!("{part}/movimento_flat/_latest.json"))
             .is_some()
@@ -299,7 +299,7 @@ fn ctrl_c_ends_with_6_and_leaves_nothing() {
             done(&world, &bucket, &["verify", &place]);
             continue;
         }
-        // By this a run after a day finds what was left.
+        // The run's marker is left, by which a run after a day finds the rest.
         let left = bucket.objects().into_keys();
         let left = left.filter(|key| key.starts_with(&format!("{part}/")));
         let left = left.filter(|key| !key.ends_with(part) && !key.ends_with("/_run.json"));

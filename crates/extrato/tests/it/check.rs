@@ -1,11 +1,11 @@
-//! `extrato check`: all that is wrong, at once.
+//! `extrato check` tells everything that is wrong at once.
 
 use std::fs;
 
 use crate::exit_codes;
 use crate::program::{World, bare_command, finish};
 
-/// A dataset `d` of these entries and SELECTs, over tables in the schema `public`.
+/// A dataset `d` with these entries and SELECTs, over tables in the schema `public`.
 fn described(entries: &str, selects: &[(&str, &str)]) -> World {
     let world = World::new();
     let tables = "CREATE TABLE client (id int PRIMARY KEY, name text); CREATE TABLE sale (id int PRIMARY KEY, client_id int)";
@@ -80,7 +80,7 @@ fn what_fits_is_described_with_the_columns_that_are_read_there() {
     assert_eq!(described[0]["columns"][0]["type"], "text");
     let mut sorted = described[0]["reads"].as_array().unwrap().clone();
     sorted.sort_by_key(|read| read["table"].to_string());
-    // `id` of either table may be meant where the SELECT runs whole.
+    // If the SELECT runs whole, `id` may mean that of either table.
     assert_eq!(sorted[0], reads[0]);
     assert_eq!(sorted[1]["table"], "sale");
 }

@@ -1,10 +1,10 @@
-//! No two files of a crate know each other, directly or by way of others.
+//! No two files of a crate use each other, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The module of each file of a crate (`["sink", "rows"]`), and the file's code.
+/// Finds the module of each file of a crate (`["sink", "rows"]`), with the file's code.
 fn modules(folder: &Path, module: &[String], found: &mut BTreeMap<Vec<String>, String>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let (path, mut below) = (entry.path(), module.to_vec());
@@ -16,7 +16,7 @@ fn modules(folder: &Path, module: &[String], found: &mut BTreeMap<Vec<String>, S
         }
         match &*stem {
             "lib" | "mod" => {}
-            // A crate that is a library too has the program's few lines apart.
+            // In a crate that is a library too, `main` has only the program's few lines.
             "main" if folder.join("lib.rs").exists() => continue,
             "main" => {}
             name => below.push(name.to_owned()),
@@ -33,7 +33,7 @@ fn code(text: &str) -> String {
     kept.collect::<Vec<_>>().join("\n")
 }
 
-/// The paths that `text` begins with, groups in braces told apart: `a::{b, c::d}` are `a::b` and `a::c::d`.
+/// The paths that `text` begins with, with groups in braces expanded: `a::{b, c::d}` gives `a::b` and `a::c::d`.
 fn paths(text: &str) -> Vec<Vec<&str>> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let name = text.split(|c| !is_name(c)).next().unwrap_or_default();
@@ -63,7 +63,7 @@ fn paths(text: &str) -> Vec<Vec<&str>> {
     below
 }
 
-/// The modules that a file names, itself left out.
+/// The modules that a file names, except itself.
 fn known(
     module: &[String],
     code: &str,
@@ -73,7 +73,7 @@ fn known(
     let starts = ["crate::", "super::", "use "].map(|start| code.match_indices(start));
     for (at, start) in starts.into_iter().flatten() {
         let before = &code[..at];
-        // Inside of a longer name or path; or it says who may see something.
+        // The match lies inside a longer name or path, or in a visibility such as `pub(in …)`.
         if before.ends_with(|c: char| c.is_alphanumeric() || "_:".contains(c))
             || before.ends_with("(in ")
         {
@@ -99,7 +99,7 @@ fn known(
             while !target.is_empty() && !modules.contains_key(&target) {
                 target.pop();
             }
-            // What `use` brings from another crate has been cut to nothing, or to this file's own folder.
+            // A path that `use` takes from another crate has been shortened to nothing, or to this file's own folder.
             let relative = start == "use " && target.len() <= module.len();
             if target != module && !relative {
                 known.insert(target);
@@ -109,10 +109,10 @@ fn known(
     known
 }
 
-/// A circle of files, if there is one: each knows the next, the last the first.
+/// Finds a circle of files, if there is one: each uses the next, and the last uses the first.
 fn circle(edges: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>) -> Option<Vec<String>> {
     let mut left = edges.clone();
-    // What knows none of those that are left is in no circle.
+    // A file that uses none of those left is in no circle.
     loop {
         let ends: Vec<_> = left
             .iter()

@@ -1,4 +1,4 @@
-//! What docs/cluster.md says, run as it stands there on a real Spark; and what a user meets who mistypes an address.
+//! Runs what docs/cluster.md says, as it stands there, on a real Spark; and mistypes an address, as a user might.
 
 use std::path::{Path, PathBuf};
 

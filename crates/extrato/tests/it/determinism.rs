@@ -1,4 +1,4 @@
-//! Same seed, same bytes: whatever the number of workers and partitions.
+//! The same seed gives the same bytes, whatever the number of workers and partitions.
 
 use crate::program::{World, data_files};
 

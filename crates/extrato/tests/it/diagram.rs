@@ -1,4 +1,4 @@
-//! `extrato diagram`: every table, column, key and reference, as Mermaid and as SVG.
+//! `extrato diagram` draws every table, column, key and reference, as Mermaid and as SVG.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use transform::outline;
 use crate::exit_codes;
 use crate::program::{World, bare_command, finish};
 
-/// Names that would end a text, a mark or an attribute, and one of another alphabet.
+/// Names that could end a text, a tag or an attribute, and one in another script.
 const HOSTILE: &str = r#"
     CREATE SCHEMA "a""b"; SET search_path = "a""b";
     CREATE TABLE "<script>alert(1)</script>" ("id]" int PRIMARY KEY, "x""] { --> }" numeric(10,2), "名前" text);
@@ -102,7 +102,7 @@ fn hostile_names_are_texts_and_nothing_else() {
     let marks = ["<", "&", "\"\"", "名"];
     let names: Vec<bool> = marks.iter().map(|of| mermaid.contains(of)).collect();
     assert_eq!(names, [false, false, false, true], "{mermaid}");
-    // Two references, one of them to itself; what stands in a name is a number.
+    // There are two references, one of them to the table itself. Marks inside of names are written as numbers.
     assert_eq!(mermaid.matches("--o{ ").count(), 2, "{mermaid}");
     let svg = world
         .done(&["diagram", "--dataset", "d", "--format", "svg"])

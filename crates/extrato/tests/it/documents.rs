@@ -1,4 +1,4 @@
-//! What documents say of the code, held against it.
+//! Holds what documents say of the code against the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ fn crates() -> BTreeSet<String> {
         .collect()
 }
 
-/// The lines `NAME.workspace = true` of a manifest: what the crate and its tests depend on.
+/// The names in lines `NAME.workspace = true` of a manifest: what the crate and its tests depend on.
 fn inherited(manifest: &str) -> impl Iterator<Item = &str> {
     manifest
         .lines()
@@ -116,15 +116,15 @@ fn crates_know_those_below_them_and_no_job_another_job() {
     }
 }
 
-/// What must be the same in a README of any language.
+/// The parts of a section that must be the same in a README of any language.
 #[derive(Debug, Default)]
 struct Section {
     heading: String,
-    /// Code and the targets of links in the prose.
+    /// The code in the prose, and the targets of its links.
     named: BTreeSet<String>,
-    /// Code and digits of each row of its tables.
+    /// The code and the digits in each row of the section's tables.
     rows: Vec<(BTreeSet<String>, String)>,
-    /// The lines of its blocks of code, without comments.
+    /// The lines of the section's blocks of code, without comments.
     code: Vec<String>,
 }
 
@@ -150,7 +150,7 @@ fn sections(readme: &str) -> Vec<Section> {
                     .split("](")
                     .skip(1)
                     .filter_map(|rest| rest.split_once(')'));
-                // Those to a heading are translated with it.
+                // A link to a heading is translated together with the heading.
                 let links = links.filter(|(target, _)| !target.starts_with('#'));
                 last.named
                     .extend(links.map(|(target, _)| target.replace(".pt-BR", "")));
@@ -169,7 +169,7 @@ fn sections(readme: &str) -> Vec<Section> {
     sections
 }
 
-/// A line of code without what is translated in it: comments, the labels of a diagram, notes behind a tree.
+/// A line of code without the parts that are translated: comments, labels of a diagram, notes after a tree.
 fn without_words(line: &str, language: &str) -> String {
     let end = match language {
         "mermaid" => line.find(['[', '"', '{', '/']),
@@ -234,7 +234,7 @@ fn the_portuguese_readme_has_the_commands_code_and_figures_of_the_english_one() 
     assert_eq!(english.len(), portuguese.len(), "headings");
 }
 
-/// The documents whose links are followed.
+/// The documents whose links are checked.
 fn documents() -> Vec<String> {
     let pages = fs::read_dir(Path::new(ROOT).join("docs")).expect("docs");
     let mut pages: Vec<_> = pages
@@ -259,7 +259,7 @@ fn documents() -> Vec<String> {
     others.map(str::to_owned).into_iter().chain(pages).collect()
 }
 
-/// A document's lines without its blocks of code.
+/// A document's lines outside of its blocks of code.
 fn prose(document: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
     document.lines().filter(move |line| {
@@ -269,7 +269,7 @@ fn prose(document: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where a document's links lead.
+/// The targets of a document's links.
 fn links(document: &str) -> Vec<String> {
     let lines: Vec<_> = prose(document).collect();
     let (_, plain) = code_spans(&lines.join(" "));
@@ -280,7 +280,7 @@ fn links(document: &str) -> Vec<String> {
     links.map(|(target, _)| target.to_owned()).collect()
 }
 
-/// The names by which links lead to a document's headings, as GitHub makes them.
+/// The anchors of a document's headings, as GitHub makes them.
 fn anchors(document: &str) -> BTreeSet<String> {
     let headings = prose(document).filter(|line| line.starts_with('#'));
     let titles = headings.map(|heading| heading.trim_start_matches('#').trim());
@@ -335,7 +335,7 @@ fn every_link_of_a_document_leads_to_a_file_and_to_a_heading_in_it() {
 fn every_path_that_the_architecture_names_exists() {
     let architecture = text("docs/architecture.md");
     let (mut named, mut missing) = (0, Vec::new());
-    // A walk begins with the folder that its short paths lie in.
+    // A walk begins with the folder to which its short paths are relative.
     let mut walk = None;
     for line in prose(&architecture) {
         let (spans, _) = code_spans(line);

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::program::{Finished, bare_command, data_files, finish};
 
-/// A folder for the server that an unprivileged account can reach; destroyed with its server.
+/// A folder for the server that an unprivileged account can reach. It is destroyed together with its server.
 struct Home(TempDir);
 
 impl Home {
@@ -86,7 +86,7 @@ fn pipeline_makes_it_uses_it_again_and_db_manages_it() {
 
     home.done(&["db", "stop"]);
     assert_eq!(home.status(), "stopped");
-    // Its data survives, and `transform` starts it.
+    // The server's data survives, and `transform` starts the server.
     home.done(&["transform"]);
     assert_eq!(home.status(), "running");
     let count = home.done(&["db", "psql", "-Atc", "SELECT count(*) FROM cards.associado"]);

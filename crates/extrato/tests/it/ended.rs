@@ -1,4 +1,4 @@
-//! What programs are told of a run's end: one JSON object, on standard output or in a file.
+//! How other programs are told of a run's end: by one JSON object, on standard output or in a file.
 
 use std::fs;
 
@@ -89,7 +89,7 @@ fn a_failure_is_told_with_its_kind_its_exit_code_and_what_was_found_out() {
         assert!(failed.stderr.contains(error), "{told}: {}", failed.stderr);
         assert_eq!(told.as_object().unwrap().len(), 3, "{told}");
     }
-    // What `check` has found out besides the failure is in the same line.
+    // The findings of `check` are in the same line as the failure.
     let checked = world.run(&["check", "--dataset", "cards", "--json"]);
     assert_eq!((checked.code, checked.stdout.lines().count()), (7, 1));
     let told = checked.json();
@@ -128,7 +128,7 @@ fn the_same_line_is_written_to_a_file_whatever_is_printed() {
         file.starts_with("{\"exit_code\":7,\"kind\":\"mismatch\",\"error\":"),
         "{file}"
     );
-    // What has no summary has an end.
+    // A command without a summary still tells how it ended.
     let (text, file) = written(&["diagram", "--dataset", "cards"], 0);
     assert!(text.starts_with("erDiagram"), "{text}");
     assert_eq!(file, "{\"exit_code\":0}\n");
@@ -154,7 +154,7 @@ fn a_file_that_cannot_be_written_is_told_before_anything_is_done() {
         let schemas: i64 = testkit::value(&mut world.database.connect(), schemas);
         assert_eq!(schemas, 0);
     }
-    // A command line that is not understood is told by clap, and names no file.
+    // A wrong command line is reported by clap, before any file is known.
     let mut command = bare_command(world.folder.path(), &["latest", "--json-to"]);
     assert_eq!(finish(&mut command).code, 2);
 }

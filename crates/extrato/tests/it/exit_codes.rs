@@ -1,10 +1,10 @@
-//! Bad input: one clear error that names the place and the way out, and its documented code.
+//! Bad input gives one clear error that names the place and the way out, with its documented exit code.
 
 use std::fs;
 
 use crate::program::{Finished, World, bare_command, finish};
 
-/// Exactly one line on standard error begins with `error: `, and it has all the parts.
+/// Checks that exactly one line on standard error begins with `error: `, and that the text has all parts.
 pub(crate) fn check(finished: &Finished, code: i32, parts: &[&str]) {
     assert_eq!(finished.code, code, "{}", finished.stderr);
     assert_eq!(
@@ -105,7 +105,7 @@ fn an_output_that_cannot_be_written_is_5() {
         5,
         &["file/out", "--out"],
     );
-    // Also for root, who may write anywhere else.
+    // This fails even for root, who may write anywhere else.
     check(
         &world.run(&["transform", "--out", "/proc/extrato"]),
         5,
@@ -119,7 +119,7 @@ fn a_full_disk_is_5_and_leaves_the_former_output() {
     world.done(&["generate", "--associates", "100"]);
     let out = world.path("small");
     fs::create_dir(&out).unwrap();
-    // Needs the right to mount; an unprivileged user's run of this test ends here.
+    // This needs the right to mount; for an unprivileged user, the test ends here.
     let mounted = std::process::Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
         .arg(&out)

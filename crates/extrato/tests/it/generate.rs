@@ -1,4 +1,4 @@
-//! `generate` as a user runs it, beyond the main job.
+//! `generate` as a user runs it, apart from the main job.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -36,7 +36,7 @@ fn a_description_needs_no_database_and_can_be_changed_and_used() {
     assert!(written.json()["busiest_client"].is_null());
     assert_eq!(data_files(&world.path("rows")).len(), 4);
 
-    // The database gets the same, and appends to nothing else.
+    // The database gets the same rows, and appends only to rows of the same recipe.
     let loaded = world.done(&[&["generate"], &with[..]].concat());
     assert_eq!(loaded.json()["tables"][3]["rows"], 0);
     let append = ["generate", "--append", "--associates", "5"];
@@ -132,7 +132,7 @@ fn a_full_disk_of_the_server_is_5_and_leaves_the_schema_as_it_was() {
     };
     let data: String = client.query_one("SHOW data_directory", &[]).unwrap().get(0);
     let owner = fs::metadata(data).unwrap();
-    // The way there must be open to the server's account.
+    // The server's account must be able to reach the folders.
     for folder in [world.folder.path(), &small.0] {
         chown(folder, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
@@ -167,7 +167,7 @@ fn a_full_disk_of_the_server_is_5_and_leaves_the_schema_as_it_was() {
     assert_eq!(left, 0);
 }
 
-/// A file system of so many bytes; needs the right to mount.
+/// A small file system, which needs the right to mount.
 struct SmallDisk(std::path::PathBuf);
 
 impl SmallDisk {

@@ -5,7 +5,7 @@ use std::fs;
 use crate::exit_codes::check;
 use crate::program::World;
 
-/// Databases that anyone can load, in their shape: the table that the model begins at, the column of the client, and the
+/// Public databases, by their schemas: a name, the schema, the table that the model begins at, the column of the client, and the
 /// clients that have rows.
 const PUBLIC: [(&str, &str, &str, &str, &str); 5] = [
     (
@@ -76,7 +76,7 @@ fn databases_that_anyone_knows_go_to_files_per_client_without_an_edit() {
         assert_eq!(model["files"].as_u64(), Some(files), "{name}");
         let accounted = &model["reconciliation"]["left_out"]["rows"];
         assert_eq!(accounted.as_u64(), Some(0), "{name}: {model}");
-        // Cell by cell what Postgres itself gives for the same SELECT.
+        // The output equals, cell by cell, what Postgres itself gives for the same SELECT.
         let verify = ["verify", "out", "--dataset", name, "--against-database"];
         let verified = world.done(&[&verify[..], &["--json"]].concat()).json();
         let compared = verified["outputs"][0]["database"]["rows"].as_u64();

@@ -1,4 +1,4 @@
-//! Runs that are stopped: by Ctrl-C, by kill -9, at any moment.
+//! Runs that are stopped by Ctrl-C or kill -9, at any moment.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn a_transform_killed_at_any_moment_leaves_a_whole_output() {
     let folder = world.path("data/out/movimento_flat");
     let took = duration(&world, &["transform"]);
     let old = data_files(&folder);
-    // From now on a complete run gives another output, so that a mixture would show.
+    // From here on a complete run gives another output, so that a mixture would show.
     world
         .database
         .connect()
@@ -54,7 +54,7 @@ fn a_transform_killed_at_any_moment_leaves_a_whole_output() {
         let _ = child.wait();
         let files = data_files(&folder);
         if files != old {
-            // Killed after it had published: then it is the new one, whole.
+            // The run was killed after it had published: then the output is the new one, whole.
             let new = new.get_or_insert_with(|| {
                 world.done(&["transform", "--out", "apart"]);
                 data_files(&world.path("apart/movimento_flat"))
@@ -104,7 +104,7 @@ fn ctrl_c_ends_with_6_and_nothing_half_published() {
     world.done(&["generate", "--associates", "20"]);
     world.done(&["transform"]);
     let old = data_files(&world.path("data/out"));
-    // The run waits for its lock, so it is in the middle of its work for certain.
+    // The run waits for this lock, so it is certainly in the middle of its work.
     let mut blocker = world.database.connect();
     blocker
         .batch_execute("BEGIN; LOCK TABLE cards.movimento IN ACCESS EXCLUSIVE MODE")
@@ -121,7 +121,7 @@ fn ctrl_c_ends_with_6_and_nothing_half_published() {
     drop(control);
 }
 
-/// Until a session of ours waits for a lock.
+/// Waits until a session of ours waits for a lock.
 pub(crate) fn wait_for_lock(world: &World) {
     let mut client = world.database.connect();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
@@ -150,7 +150,7 @@ fn a_killed_generate_leaves_nothing_that_the_next_one_minds() {
         .unwrap()
         .get(0);
     assert_eq!(published, 0, "killed before it was complete");
-    // The server notices the dead sessions at their next message; the lock is free then.
+    // The server notices dead sessions at their next message, and then frees the lock.
     for attempt in 0..100 {
         let finished = world.run(&["generate", "--associates", "20"]);
         if finished.code == 0 {
@@ -206,7 +206,7 @@ fn a_load_killed_at_any_moment_behind_a_pooler_leaves_nothing_and_the_next_one_l
     ] {
         fs::write(world.path("own").join(name), text).unwrap();
     }
-    // The keys are more than the memory holds, so that they are staged in temporary tables.
+    // These keys need more memory than is allowed, so they are staged in temporary tables.
     let rows: String = (0..40_000)
         .map(|id| format!("key {id},{id},{:x>60}\n", id % 7919))
         .collect();
@@ -251,7 +251,7 @@ fn a_load_killed_at_any_moment_behind_a_pooler_leaves_nothing_and_the_next_one_l
     assert_eq!(pooler.held(), before);
 }
 
-/// The rejects of a folder: each file's name and the ids of the rows that it holds.
+/// The rejects in a folder: each file's name and the ids of its rows.
 fn rejected(folder: &Path) -> Vec<(String, Vec<String>)> {
     let entries = fs::read_dir(folder).expect("the folder of rejects");
     let mut files: Vec<_> = entries
@@ -324,7 +324,7 @@ fn a_load_that_is_ended_and_continued_three_times_keeps_all_rejects() {
         blocker
             .batch_execute("SELECT pg_advisory_unlock_all()")
             .unwrap();
-        // The server ends the session of a killed program as it notices.
+        // The server ends the session of a killed program when it notices.
         let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
                         AND backend_type = 'client backend'";
         for _ in 0..100 {
@@ -404,7 +404,7 @@ fn an_output_folder_that_is_removed_during_a_run_is_5() {
         assert_eq!(ended.status.code(), Some(5), "{line}: {said}");
         assert!(said.contains(folder), "{line}: {said}");
     }
-    // The next run makes it again.
+    // The next run makes the folder again.
     world.done(&["transform"]);
 }
 
@@ -450,12 +450,12 @@ fn who_holds_a_lock_is_named_and_the_wait_is_in_the_summary() {
     let (_, user) = user.expect("a user");
     let whom = format!("process {pid} (night job, user {user})");
     for (line, mode) in [
-        // Of a writer who has not committed yet.
+        // A writer that has not committed yet holds such a lock.
         (
             "load --dataset hiring --from staff --on-duplicate skip --force",
             "ROW EXCLUSIVE",
         ),
-        // Of one who rewrites the table: even its size cannot be asked.
+        // A session that rewrites the table holds such a lock: even the table's size cannot be asked.
         ("transform --dataset hiring", "ACCESS EXCLUSIVE"),
         (
             "query --schema hiring --table jobs --out jobs.csv",
@@ -486,7 +486,7 @@ fn who_holds_a_lock_is_named_and_the_wait_is_in_the_summary() {
         let summary = world.done(&arguments).stdout;
         assert!(!summary.contains(" wait "), "{line}: {summary}");
     }
-    // A table that nobody asks for may be locked.
+    // A table that the query doesn't use may be locked.
     blocker
         .batch_execute("BEGIN; LOCK TABLE hiring.jobs IN ACCESS EXCLUSIVE MODE")
         .unwrap();

@@ -1,4 +1,4 @@
-//! `load`: files as they arrive, the faults that were planted in them, and the models on what came in.
+//! `load`: files as they arrive, with faults planted in them, and the models on the rows that came in.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::exit_codes::check;
 use crate::program::{World, finish};
 
-/// Generates files of `dataset` with faults, loads them, and holds the rejects against what was planted.
+/// Generates files of `dataset` with faults, loads them, and compares the rejects with the planted faults.
 fn load(world: &World, dataset: &str) -> serde_json::Value {
     let files = [
         "generate",
@@ -60,7 +60,7 @@ fn load(world: &World, dataset: &str) -> serde_json::Value {
     report
 }
 
-/// Runs all models of a dataset and holds each against Postgres.
+/// Runs all models of a dataset and compares each with Postgres.
 fn models(world: &World, dataset: &str, count: usize) {
     let report = world
         .done(&["transform", "--dataset", dataset, "--json"])

@@ -1,5 +1,5 @@
-//! `load` reads the same rows out of every dialect that files are seen in: generated files are rewritten mechanically,
-//! and the tables, and the rejects, must be those of the plain files.
+//! `load` reads the same rows from every dialect that files come in. Generated files are rewritten mechanically, and the tables and
+//! rejects must be those of the plain files.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ const SALES: [(&str, &str); 6] = [
     ("sales_order_detail", "Sales.SalesOrderDetail.csv"),
 ];
 
-/// Generates the files of `dataset` and loads them into the schema `plain`. Returns the counts.
+/// Generates the files of `dataset` and loads them into the schema `plain`. Gives the counts.
 fn plain(world: &World, dataset: &str) -> serde_json::Value {
     world.done(&[
         "generate",
@@ -35,7 +35,7 @@ fn plain(world: &World, dataset: &str) -> serde_json::Value {
     load(world, dataset, "plain", &[])
 }
 
-/// Loads the files of a folder into the schema of its name. Returns the counts.
+/// Loads the files of a folder into the schema of the same name. Gives the counts.
 fn load(world: &World, dataset: &str, folder: &str, dialect: &[&str]) -> serde_json::Value {
     let mut arguments = vec![
         "load",
@@ -78,7 +78,7 @@ fn cells(text: &str, delimiter: char) -> Vec<Vec<String>> {
     rows
 }
 
-/// Writes a file of the folder `plain` once more into `folder`: `cell` is given the column's place and what is written.
+/// Rewrites a file of the folder `plain` into `folder`. `cell` gets the column's position and the cell as written.
 fn rewrite(
     world: &World,
     (folder, file): (&str, &str),
@@ -108,7 +108,7 @@ fn quote(text: &str) -> String {
     }
 }
 
-/// Holds a table of one schema against the same of `plain`, in the database.
+/// Compares a table of a schema with that of `plain`, in the database.
 fn same(world: &World, table: &str, schema: &str) {
     let query = format!(
         "SELECT (SELECT count(*) FROM plain.{table}), (SELECT count(*) FROM {schema}.{table}),
@@ -143,7 +143,7 @@ fn hiring_with_quotes_everywhere_crlf_and_a_header_is_the_same() {
     for (table, _) in HIRING {
         same(&world, table, "quoted");
     }
-    // A header was not declared, so each line is one further down.
+    // No header was declared there, so each line is one further down.
     let query = "SELECT count(*) FROM (SELECT DISTINCT line + 1 FROM plain.extrato_reject
                  EXCEPT SELECT line FROM quoted.extrato_reject) AS lacking";
     let lacking: i64 = world
@@ -166,7 +166,7 @@ fn hiring_with_faults_of_the_wild_loses_these_rows_and_no_other() {
     }
     let path = world.path("wild/hired_employees.csv");
     let text = fs::read_to_string(&path).unwrap();
-    // In front, in the middle and at the end, where the file is torn.
+    // The file is torn at the front, in the middle and at the end.
     let before = "900001,Ana,2021-07-27T16:02:08Z,0,1\n900002,Ana,2021-07-27T16:02:08Z,1\n";
     let (first, second) = text.split_at(text[..text.len() / 2].rfind('\n').unwrap() + 1);
     let middle = "900003,\"Ana,2021-07-27T16:02:08Z,1,1\n900004,Ana,2021-07-27T02 48 42Z,1,1\n\
@@ -211,7 +211,7 @@ fn sales_without_bom_with_empty_cells_points_quotes_and_bare_dates_is_the_same()
                 text => text.trim_end_matches(" 00:00:00.000").to_owned(),
             },
         );
-        // Commas between fields too: the decimal commas are quoted, with all the rest but NULL.
+        // Fields are separated by commas too, so decimal commas are quoted, as is everything but NULL.
         rewrite(
             &world,
             ("commas", file),
@@ -222,7 +222,7 @@ fn sales_without_bom_with_empty_cells_points_quotes_and_bare_dates_is_the_same()
                 text => quote(text),
             },
         );
-        // One mark in all columns: amounts are the only cells of digits with a comma.
+        // All columns have one decimal mark: amounts are the only cells of digits with a comma.
         rewrite(
             &world,
             ("points", file),

@@ -1,4 +1,4 @@
-//! Completions and manual pages, made from the same description as `--help`.
+//! Completions and manual pages, which are made from the same definitions as `--help`.
 
 use std::fs;
 use std::process::Command;
@@ -26,7 +26,7 @@ const COMMANDS: [&str; 17] = [
     "man",
 ];
 
-/// What bash offers for the last of `words`, with the script that `extrato completions bash` prints.
+/// What bash offers for the last of `words` with the script of `extrato completions bash`.
 fn offered_by_bash(words: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let script = finish(&mut bare_command(folder.path(), &["completions", "bash"]));

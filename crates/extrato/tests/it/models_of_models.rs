@@ -13,7 +13,7 @@ const TABLES: &str = "
     CREATE TABLE shop.sale (id int PRIMARY KEY, client_id int, amount numeric(10,2), at timestamp);
     INSERT INTO shop.sale SELECT i, 1 + i % 3, i / 7.0, '2026-01-01'::timestamp + i * interval '1 hour' FROM generate_series(1, 60) AS i";
 
-/// Models of a dataset, each with its entry's other lines and its SELECT; the last ones are read by the first.
+/// The models of a dataset: for each its name, the other lines of its entry, and its SELECT. The first ones read the last ones.
 const MODELS: [(&str, &str, &str); 4] = [
     (
         "large",
@@ -37,7 +37,7 @@ const MODELS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// What Postgres makes of a model of these names.
+/// The SELECT of a model for Postgres, with the models that it reads put in.
 fn expanded(name: &str) -> String {
     let sql = |name: &str| {
         MODELS
@@ -116,7 +116,7 @@ fn models_that_read_models_give_what_postgres_gives_in_both_engines() {
     let same = |folder: &str, of: &[&str]| {
         for (name, expected) in expected.iter().filter(|(name, _)| of.contains(name)) {
             let file = world.path(&format!("{folder}/{name}.csv"));
-            // Between a day and a time Postgres writes a blank.
+            // Postgres writes a blank between a day and a time.
             let given = fs::read_to_string(file).unwrap().replace('T', " ");
             assert_eq!(given, *expected, "{folder}: {name}");
         }
@@ -126,7 +126,7 @@ fn models_that_read_models_give_what_postgres_gives_in_both_engines() {
     for model in report["models"].as_array().unwrap() {
         assert_eq!(model["engine"], "polars", "{model}");
     }
-    // A table is read once, whichever models lead to it.
+    // A table is read once, however many models lead to it.
     assert_eq!(report["tables"].as_array().unwrap().len(), 2);
     let left_out = &report["models"][1]["reconciliation"]["left_out"];
     assert_eq!(left_out["rows"], 20, "those of a client without a name");
@@ -146,7 +146,7 @@ fn models_that_read_models_give_what_postgres_gives_in_both_engines() {
         same(&out, &all);
     }
 
-    // One alone: what it reads is run for it, and not published.
+    // One model runs alone: what it reads is run for it, and not published.
     for engine in ["auto", "polars", "postgres"] {
         let out = format!("one-{engine}");
         let one = ["--model", "large", "--out", &out, "--engine", engine];
@@ -155,7 +155,7 @@ fn models_that_read_models_give_what_postgres_gives_in_both_engines() {
         same(&out, &["large"]);
         let others = ["totals", "known"].map(|of| world.path(&format!("{out}/{of}.csv")));
         assert!(others.iter().all(|file| !file.exists()), "{out}");
-        // A numeric of no precision is its text there, where nothing declares it.
+        // From Postgres, a numeric without a precision comes as text unless its type is declared.
         if engine != "postgres" {
             world.done(&["verify", &out, "--dataset", "shop", "--against-database"]);
         }
@@ -283,7 +283,7 @@ fn what_cannot_be_read_is_named_with_the_way_out() {
             2,
             "which is a model: name the table",
         ),
-        // Where it is wrong is in the file of the model that is read.
+        // The error names the file of the model that is read.
         (
             &[
                 ("a", "", "SELECT id FROM b"),
@@ -338,7 +338,7 @@ fn what_cannot_be_read_is_named_with_the_way_out() {
         check(&refused, code, &[part]);
         assert!(!world.path("x/a.csv").exists(), "{part}");
     }
-    // A model that bears its table's name reads the table, as `WITH` would; the others name it with its schema.
+    // A model that has its table's name reads the table, as a name in `WITH` would; other models name the table with its schema.
     write(
         &world,
         &[

@@ -1,4 +1,4 @@
-//! What docs/nightly.md says, run as it stands there.
+//! Runs what docs/nightly.md says, as it stands there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ fn page() -> String {
     fs::read_to_string(page).expect("docs/nightly.md")
 }
 
-/// The page's blocks of shell.
+/// The blocks of shell on a page.
 pub(crate) fn blocks(page: &str) -> Vec<&str> {
     let blocks = page.split("```sh\n").skip(1);
     blocks
@@ -29,7 +29,7 @@ fn alerts(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a script of the page's reader, who has these two folders.
+/// Runs a script as a reader of the page would, with these two folders.
 pub(crate) fn run(world: &World, script: &str) -> Finished {
     let program = Path::new(env!("CARGO_BIN_EXE_extrato"));
     let folders = [program.parent().unwrap().to_owned()];
@@ -86,7 +86,7 @@ fn the_commands_of_the_page_run_and_its_alerts_tell_a_good_night_from_a_bad_one(
     let seconds: Vec<_> = good[5].lines().map(number).collect();
     assert!(seconds.len() == 2 && seconds[0] > 0.0, "{seconds:?}");
 
-    // Half of the lines are gone, and one is no order's.
+    // Half of the lines are gone, and one belongs to no order.
     let file = world.path("files/Sales.SalesOrderDetail.csv");
     let lines = fs::read_to_string(&file).unwrap();
     let half: Vec<&str> = lines.lines().take(lines.lines().count() / 2).collect();
@@ -109,7 +109,7 @@ fn the_commands_of_the_page_run_and_its_alerts_tell_a_good_night_from_a_bad_one(
         "orders_with_three_lines\nquantity_per_product_and_date"
     );
     assert!(number(&bad[2]) > 0.0, "{bad:?}");
-    // A step that has not begun, and one that failed.
+    // One step has not begun, and another one failed.
     fs::remove_file(verified).unwrap();
     assert_eq!(told(&alerts[0], "nights", tonight), "false");
     let nowhere = world.run(&["verify", "nowhere", "--json-to", verified]);
@@ -119,7 +119,7 @@ fn the_commands_of_the_page_run_and_its_alerts_tell_a_good_night_from_a_bad_one(
 
 #[test]
 fn what_is_tried_again_is_the_same_everywhere() {
-    // Of all kinds of failure, in the order of their codes.
+    // These are all kinds of failure, in the order of their codes.
     let again: BTreeSet<u8> = [3, 5, 6].into();
     let codes = |text: &str| -> BTreeSet<u8> {
         let words = text.split(|c: char| !c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! The sample of a user's own dataset, run as its README says: not a line of Rust is about it.
+//! The sample of a user's own dataset, run as its README says, without a line of Rust about it.
 
 use std::fs;
 use std::path::Path;
@@ -238,7 +238,7 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
         let arguments = ["check", "--dataset", "copy"];
         finish(&mut bare_command(world.folder.path(), &arguments))
     };
-    // What Polars cannot run may run in Postgres, which says so where it is asked.
+    // A SELECT that Polars cannot run may run in Postgres, which says so if it is asked.
     let told = offline();
     assert_eq!(told.code, 0);
     let why = format!("run by   a scratch database of the embedded Postgres: {file}");
@@ -252,7 +252,7 @@ fn its_models_are_checked_over_the_tables_that_a_url_names() {
         2,
         &[file, "column \"born\" does not exist"],
     );
-    // All are told, before the first that cannot be run ends it.
+    // All models are told, before the first that cannot be run ends the run.
     let told = models(&["--url", &url]).stdout;
     let refused = format!("refused  {file}");
     assert!(

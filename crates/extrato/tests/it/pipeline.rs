@@ -1,4 +1,4 @@
-//! The whole main job on a server that is given.
+//! The whole main job, on a server that is given.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Running the program in an environment of its own.
+//! Runs the program in an environment of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ impl World {
         }
     }
 
-    /// The program with `arguments`, connected to the database by `PG*` variables.
+    /// The program with `arguments`, connected to the database through `PG*` variables.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bare_command(self.folder.path(), arguments);
         command.envs(self.database.variables());
@@ -35,7 +35,7 @@ impl World {
         finish(&mut self.command(arguments))
     }
 
-    /// Runs it and expects success.
+    /// Runs the program and expects success.
     pub(crate) fn done(&self, arguments: &[&str]) -> Finished {
         let finished = self.run(arguments);
         assert_eq!(finished.code, 0, "{arguments:?}: {}", finished.stderr);
@@ -47,7 +47,7 @@ impl World {
     }
 }
 
-/// The program in `folder` with nothing of the caller's environment but the PATH.
+/// The program in `folder`, with only the PATH of the caller's environment.
 pub(crate) fn bare_command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_extrato"));
     command
@@ -60,7 +60,7 @@ pub(crate) fn bare_command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a run gave.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: i32,
@@ -111,7 +111,7 @@ pub(crate) fn data_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// Entries of `folder` that a killed run could leave behind.
+/// The entries of `folder` that a killed run could have left.
 pub(crate) fn remains(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect());

@@ -1,4 +1,4 @@
-//! `extrato query`: rows of any database, without a dataset.
+//! `extrato query`: rows from any database, without a dataset.
 
 use std::fs::{self, File};
 
@@ -189,7 +189,7 @@ fn rows_that_look_up_others_by_their_keys_are_accounted_for() {
         assert_eq!(found["left_out"]["rows"], left_out, "{sql}");
         assert_eq!(found["read"]["sums"]["total"], sum, "{sql}");
     }
-    // What may give a row twice, or doesn't say which it is.
+    // SELECTs that may give a row twice, or that don't tell rows apart.
     for sql in [
         "SELECT o.id, p.factor FROM orders AS o JOIN price AS p ON p.customer_id = o.customer_id ORDER BY o.id, p.factor",
         "SELECT o.id, p.id AS parent FROM orders AS o JOIN parent AS p ON p.id = o.customer_id ORDER BY o.id, p.id",
@@ -393,7 +393,7 @@ fn of_one_table_the_server_gives_the_rows_that_are_asked_for() {
         ("total > 5 AND customer_id IN (1, 2) -- few", 33, 33),
         ("kinds IS NULL OR total < 0.5", 3, 3),
         ("total::text LIKE '%.50'", 11, 11),
-        // What the server is not asked for, though it could answer.
+        // The server is not asked for this condition, though it could answer.
         ("id % 2 = 0 AND now() > '2020-01-01'", 45, 90),
     ] {
         let (rows, file) = read(&["--where", condition]);
@@ -479,7 +479,7 @@ fn of_a_select_over_one_table_the_server_gives_the_rows_that_it_needs() {
             "SELECT customer_id, count(*) AS n FROM public.orders WHERE total > 5 GROUP BY customer_id ORDER BY 1 LIMIT 2",
             50,
         ),
-        // What the server is not asked for.
+        // The server is not asked for this condition.
         (
             "SELECT id FROM orders WHERE total > 5 AND id > (SELECT min(id) FROM orders) ORDER BY id LIMIT 3",
             90,
@@ -498,7 +498,7 @@ fn of_a_select_over_one_table_the_server_gives_the_rows_that_it_needs() {
     let part = "orders: id, customer_id, total, kinds; on the server LIMIT 3";
     assert!(explained.stdout.contains(part), "{}", explained.stdout);
     for (select, exit, part) in [
-        // It is told where the SELECT runs, not by the server.
+        // The error comes from where the SELECT runs, not from the server.
         (
             "SELECT id FROM orders WHERE total > 'much'",
             2,
@@ -546,7 +546,7 @@ fn a_column_or_table_that_was_mistyped_is_told_from_what_there_is() {
                 "`public.custmer` does not exist in schema `public`; did you mean `customer`?",
             ],
         ),
-        // A scratch database has one too, of other rows.
+        // A scratch database has this table too, with other rows.
         (
             "SELECT relname FROM pg_class",
             [
@@ -570,7 +570,7 @@ fn a_value_is_shown_as_postgres_shows_it() {
          ALTER DATABASE {name} SET DateStyle = 'ISO, DMY'; ALTER DATABASE {name} SET TimeZone = 'America/Sao_Paulo'"
     );
     world.database.connect().batch_execute(&tables).unwrap();
-    // A session of its own, as the database has it.
+    // This session has the database's own settings.
     let mut client = world.database.connect();
     client.batch_execute("SET DateStyle = 'ISO, DMY'").unwrap();
     for (select, rows) in [
@@ -579,7 +579,7 @@ fn a_value_is_shown_as_postgres_shows_it() {
             "SELECT id, ip, ip::text AS text, host(ip) FROM visitor ORDER BY id",
             3,
         ),
-        // A cast rounds, and changes no other column's digits.
+        // A cast rounds its own column, and leaves the digits of others alone.
         (
             "SELECT id, credit, credit::numeric(12,1) AS rounded FROM visitor ORDER BY id",
             3,
@@ -588,7 +588,7 @@ fn a_value_is_shown_as_postgres_shows_it() {
             "SELECT sum(credit::numeric(12,1)) AS s, sum(credit) AS t FROM visitor",
             1,
         ),
-        // Which day that is, is for the database to say.
+        // Only the database can say which day this is.
         ("SELECT id FROM visitor WHERE day = '03/02/2024'", 1),
         (
             "SELECT id, '03/02/2024'::date AS d FROM visitor WHERE day <= date '03.02.2024'",
@@ -606,7 +606,7 @@ fn a_value_is_shown_as_postgres_shows_it() {
             assert_eq!(given.stdout, expected, "{select} by {engine}");
         }
     }
-    // Where every use is the cast, Polars reads it as what it is cast to, unless a value has more digits.
+    // If every use is the cast, Polars reads the column with the type of the cast, unless a value has more digits.
     for (select, engine) in [
         (
             "SELECT id, credit::numeric(12,3) AS c FROM visitor ORDER BY id",

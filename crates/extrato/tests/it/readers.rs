@@ -1,4 +1,4 @@
-//! Outputs as others read them, with the options that docs/output.md names.
+//! Outputs as other programs read them, with the options that docs/output.md names.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::program::{Finished, World, finish};
 
-/// Every value quoted, so that NULL and the empty text stay apart, and times in our form.
+/// The rows as Postgres writes them: every value quoted, so that NULL and the empty text differ, and times in our form.
 const EXPECTED: &str = r#"
     COPY (
         SELECT nome_associado, sobrenome_associado, idade_associado, vlr_transacao_movimento, des_transacao_movimento,
@@ -75,7 +75,7 @@ fn duckdb_polars_pandas_and_pyarrow_read_what_postgres_has() {
     assert_eq!(read.stdout.lines().count(), 14, "{}", read.stdout);
 }
 
-/// Values of each type that Avro has, their extremes as far as Python has them.
+/// Values of each type that Avro has, including extremes as far as Python has them.
 const BACKED_UP: &str = r#"
     CREATE SCHEMA lake; SET search_path = lake;
     CREATE TYPE mood AS ENUM ('sad', 'so so');
@@ -107,7 +107,7 @@ const BACKED_UP: &str = r#"
 "#;
 const BACKED_UP_ROWS: i64 = 504;
 
-/// The same as texts of Postgres's own.
+/// The rows of the backed-up table as texts that Postgres itself writes.
 const EXPECTED_BACKUP: &str = r#"
     COPY (
         SELECT id, small, amount, wide, whole, fine, free, "preço", kind, code, is_open::text AS is_open,
@@ -121,7 +121,7 @@ const EXPECTED_BACKUP: &str = r#"
         FROM lake.trade
     ) TO STDOUT (FORMAT csv, HEADER, NULL E'\x02', FORCE_QUOTE *)"#;
 
-/// A world with these rows, the texts of them in `expected.csv`, and a backup of them.
+/// A world with these rows, their texts in `expected.csv`, and a backup of them.
 fn backed_up(options: &[&str]) -> World {
     let world = World::new();
     let mut client = world.database.connect();
@@ -136,7 +136,7 @@ fn backed_up(options: &[&str]) -> World {
     world
 }
 
-/// Runs a script of these tests with these arguments in the world's folder.
+/// Runs one of the scripts beside these tests, with these arguments, in the world's folder.
 fn script(world: &World, python: &str, name: &str, arguments: &[&str]) -> Finished {
     let python = std::env::var_os(python).unwrap_or_else(|| panic!("{python} is set"));
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
@@ -201,7 +201,7 @@ fn files_that_others_wrote_are_restored_with_each_codec() {
         let restored = restore(codec, "lake.again");
         assert_eq!(restored.code, 0, "{codec}: {}", restored.stderr);
         let rows: i64 = testkit::value(&mut client, "SELECT count(*) FROM lake.again");
-        // As texts, since json has no equality.
+        // Rows are compared as texts, since json has no equality.
         let differing = "SELECT count(*) FROM (SELECT t::text FROM lake.trade AS t EXCEPT ALL SELECT a::text FROM lake.again AS a) AS d";
         let differing: i64 = testkit::value(&mut client, differing);
         assert_eq!((rows, differing), (BACKED_UP_ROWS, 0), "{codec}");

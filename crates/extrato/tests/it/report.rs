@@ -1,4 +1,4 @@
-//! `extrato report`: a page that holds what Postgres gives, cell by cell, and whatever a cell may hold.
+//! `extrato report`: the page holds what Postgres gives, cell by cell, whatever a cell may hold.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::exit_codes;
 use crate::program::{World, finish};
 
-/// What a page shows, out of its file.
+/// The data of a page, taken out of its file.
 fn shown(path: &Path) -> Value {
     let html = fs::read_to_string(path).unwrap();
     let (_, data) = html
@@ -24,7 +24,7 @@ fn rows(model: &Value) -> Vec<Vec<Option<String>>> {
     serde_json::from_value(model["rows"].clone()).unwrap()
 }
 
-/// The rows of a model as Postgres gives them, each value as text, in no order.
+/// The rows of a model as Postgres gives them, each value as text, in no particular order.
 fn of_postgres(
     world: &World,
     dataset: &str,
@@ -82,7 +82,7 @@ fn every_cell_of_every_model_is_what_postgres_gives() {
                 }
             }
             found.sort();
-            // Hidden columns are in no file; those of a report's models are all shown.
+            // A page leaves out hidden columns, as files do, so only models without any are compared.
             if model.hidden.is_empty() {
                 let expected = of_postgres(&world, dataset, &model.sql, columns);
                 assert_eq!(found.len(), expected.len(), "{}", model.name);

@@ -1,4 +1,4 @@
-//! Tables of several schemas in one SELECT: two of one name are never taken for each other.
+//! Tables of several schemas in one SELECT: two of the same name are never confused.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use testkit::csv_of;
 use crate::exit_codes::check;
 use crate::program::{World, finish};
 
-/// A table of one name in three schemas, each with rows of its own; a role's search path may have any of them.
+/// Tables of the same name in three schemas, each with its own rows. A role's search path may name any of them.
 const TABLES: &str = "
     CREATE SCHEMA sales; CREATE SCHEMA archive; CREATE SCHEMA \"Odd.one\";
     CREATE TABLE sales.client (id int PRIMARY KEY, name text);
@@ -31,16 +31,16 @@ fn world() -> World {
     world
 }
 
-/// SELECTs whose rows are other ones if a table of another schema is read.
+/// SELECTs that give other rows if a table is read from the wrong schema.
 const SELECTS: [&str; 14] = [
     "SELECT o.id, o.total, a.total AS archived FROM sales.orders AS o JOIN archive.orders AS a ON a.id = o.id ORDER BY 1",
     "SELECT o.id, o.total, a.total AS archived FROM archive.orders AS o JOIN sales.orders AS a ON a.id = o.id ORDER BY 1",
-    // Of one name, and without an alias.
+    // Two tables have the same name and no alias.
     "SELECT sales.orders.id, archive.orders.total, sales.orders.total AS t FROM sales.orders JOIN archive.orders ON sales.orders.id = archive.orders.id ORDER BY 1",
     "SELECT orders.id, orders.total FROM archive.orders ORDER BY orders.id",
     "SELECT archive.orders.* FROM archive.orders ORDER BY archive.orders.id",
     "SELECT s.*, archive.orders.closed FROM sales.orders AS s, archive.orders WHERE archive.orders.id = s.id ORDER BY s.id",
-    // A WITH hides what has no schema before it, and that alone.
+    // A WITH hides only names that are written without a schema.
     "WITH orders AS (SELECT id, total FROM archive.orders) SELECT o.id, o.total, s.total AS t FROM orders AS o JOIN sales.orders AS s ON s.id = o.id ORDER BY 1",
     "WITH orders AS (SELECT id FROM orders) SELECT o.id, p.total FROM orders AS o JOIN archive.orders AS p ON p.id = o.id ORDER BY 1",
     "SELECT id, total FROM orders ORDER BY id",
@@ -129,7 +129,7 @@ fn what_postgres_does_not_find_is_not_found_in_another_schema() {
         check(&finished, code, &[part]);
         assert_eq!(finished.stdout, "");
     }
-    // What is named with its schema is of that one, whatever else is asked for.
+    // A name with its schema always means that schema, whatever else is asked for.
     for (arguments, expected) in [
         (
             &[
@@ -178,7 +178,7 @@ fn what_postgres_does_not_find_is_not_found_in_another_schema() {
     assert_eq!(world.done(&table).json()["total_rows"], 61);
 }
 
-/// A dataset over tables of three schemas.
+/// A dataset over tables in three schemas.
 fn dataset(world: &World) {
     let text = "name = \"all\"\nschema = \"sales\"\n[[table]]\nname = \"client\"\n[[table]]\nname = \"orders\"\n\
                 [[table]]\nname = \"orders\"\nschema = \"archive\"\n\
@@ -283,7 +283,7 @@ fn a_dataset_of_several_schemas_runs_is_kept_checked_and_verified() {
     world.done(&[&run[..], &as_staged, &["--engine", "postgres"]].concat());
     same("again");
 
-    // Where another schema takes the place of the dataset's, what is named with its schema stays.
+    // If another schema replaces the dataset's, a name with its schema stays as it is.
     let in_public = ["--schema", "public", "--out", "o", "--model"];
     let report = world
         .done(&[&run[..], &in_public, &["both"]].concat())

@@ -1,4 +1,4 @@
-//! Memory that is bounded, tables that are kept, files that have types.
+//! Bounded memory, tables that are kept, and files with types.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn a_gigabyte_of_tables_passes_through_half_of_it_and_gives_the_same_bytes() {
         .unwrap()
         .get(0);
     assert!(size > 1_000_000_000, "{size} bytes");
-    // The line of the file: rows, bytes and checksum.
+    // The file's line in the manifest: rows, bytes and checksum.
     let file = |out: &str| {
         let manifest = world.path(out).join("movimento_flat.csv.manifest.jsonl");
         let text = fs::read_to_string(manifest).unwrap();
@@ -71,7 +71,7 @@ fn what_is_kept_is_used_again_without_a_database() {
         verified["outputs"][0]["rows"].as_u64() > Some(10_000),
         "{verified}"
     );
-    // Neither a connection nor an embedded server.
+    // There is neither a connection nor an embedded server.
     let report = finish(&mut bare_command(
         world.folder.path(),
         &[

@@ -1,10 +1,10 @@
-//! What a person sees on a terminal: as much as fits, and colours where they are wanted.
+//! What a person sees on a terminal: as much as fits, with colours if they are wanted.
 
 use testkit::{OnTerminal, on_terminal};
 
 use crate::program::{World, bare_command, finish};
 
-/// The program on a terminal with these variables besides.
+/// The program on a terminal, with these variables in addition.
 fn shown(world: &World, line: &str, columns: u16, variables: &[(&str, &str)]) -> OnTerminal {
     let arguments: Vec<&str> = line.split(' ').collect();
     let mut command = world.command(&arguments);
@@ -13,7 +13,7 @@ fn shown(world: &World, line: &str, columns: u16, variables: &[(&str, &str)]) ->
     on_terminal(&command, columns)
 }
 
-/// Whether a text has a sequence that sets a colour or a weight.
+/// Whether a text has a sequence that sets a colour or weight.
 fn is_coloured(text: &str) -> bool {
     text.split("\u{1b}[").skip(1).any(|sequence| {
         let end = sequence.find(|c: char| !c.is_ascii_digit() && c != ';');
@@ -29,7 +29,7 @@ fn rows_that_are_shown_fit_the_terminal_or_are_whole() {
     let arguments: Vec<&str> = line.split(' ').collect();
     let whole = world.done(&arguments).stdout;
     assert_eq!(whole.lines().count(), 23, "{whole}");
-    // Wide enough for all eleven columns, for most of them, and for few.
+    // The terminal is wide enough for all eleven columns, then for most of them, then for few.
     let widest = whole.lines().skip(1).map(|line| line.chars().count()).max();
     let widest = u16::try_from(widest.unwrap()).unwrap();
     let wide = shown(&world, line, widest, &[]);
@@ -50,7 +50,7 @@ fn rows_that_are_shown_fit_the_terminal_or_are_whole() {
             "{text}"
         );
     }
-    // Where there is no terminal, COLUMNS may say how wide it is.
+    // Without a terminal, COLUMNS may say how wide the output is.
     let piped = finish(world.command(&arguments).env("COLUMNS", "70"));
     assert_eq!(piped.stdout, few);
 }
@@ -123,7 +123,7 @@ fn the_help_of_a_command_begins_with_its_own_arguments() {
 fn colours_are_for_terminals_that_want_them() {
     let world = World::new();
     world.done(&["generate", "--associates", "20", "-q"]);
-    // Log lines and a summary, an error of ours, one of clap, and its help.
+    // Log lines and a summary; an error of ours; an error of clap; clap's help.
     for (line, code) in [
         ("transform", 0),
         ("transform --dataset nowhere", 2),

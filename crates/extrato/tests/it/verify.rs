@@ -1,4 +1,4 @@
-//! `verify`: what is as its manifest says and as the database joins it, and every way in which it isn't.
+//! `verify`: an output is as its manifest says and as the database joins it; and every way in which it may not be.
 
 use std::fs;
 
@@ -161,7 +161,7 @@ fn against_the_database_all_rows_are_compared_or_the_first_difference_is_8() {
         8,
         &["/part-0.csv, row ", "column vlr_transacao_movimento"],
     );
-    // The manifest knows nothing of it.
+    // The manifest doesn't mention this file.
     world.done(&["verify"]);
 }
 
@@ -197,7 +197,7 @@ fn against_a_database_that_does_not_fit_is_named_with_its_code() {
 fn outputs_of_several_datasets_in_one_folder_are_each_verified_by_their_own_manifest() {
     let world = World::new();
     world.done(&["pipeline", "--associates", "30", "-q"]);
-    // The walk of the README and the help goes on, in place of the rows that are there.
+    // The walk of the README and the help goes on, with new rows instead of those that are there.
     let laws = world.done(&["generate", "--describe"]).stdout;
     fs::write(world.path("laws.toml"), laws).unwrap();
     let arguments = [
@@ -233,7 +233,7 @@ fn outputs_of_several_datasets_in_one_folder_are_each_verified_by_their_own_mani
             left_out
         );
     }
-    // One output of another dataset, or none of the dataset, is still refused.
+    // An output of another dataset is still refused, and so is a dataset without any output.
     let one = "data/out/orders_per_customer.csv";
     for arguments in [
         &["verify", one, "--against-database"][..],
@@ -241,7 +241,7 @@ fn outputs_of_several_datasets_in_one_folder_are_each_verified_by_their_own_mani
     ] {
         check(&world.run(arguments), 2, &["--dataset"]);
     }
-    // What another dataset wrote is read again all the same.
+    // Outputs of another dataset are still read again.
     let text = fs::read_to_string(world.path(one)).unwrap();
     fs::write(world.path(one), text + "1,x,1\n").unwrap();
     check(&world.run(&["verify", "--against-database"]), 8, &[one]);
