@@ -1,25 +1,25 @@
-//! What came of the checks of a model's output.
+//! The results of the checks of a model's output.
 
 use dataset::failure::Kind;
 use dataset::{Check, Rule};
 use serde::Serialize;
 
-/// A check that was made, and that the output passed.
+/// A check that the output passed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// What `dataset.toml` calls it.
+    /// The check's name in `dataset.toml`.
     pub check: String,
-    /// What was checked: `not_null`, `unique`, `accepted_values`, `row_count`, or `sql`.
+    /// The kind of check: `not_null`, `unique`, `accepted_values`, `row_count`, or `sql`.
     pub rule: &'static str,
-    /// The rows that were looked at; of a SELECT, those that it gave.
+    /// How many rows were checked; for a SELECT, how many it gave.
     pub rows: u64,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) checked: Checked,
-    /// What is wrong, if something is, and the first rows of which it is.
+    /// If the check failed, what is wrong and the first rows where it is.
     pub(crate) wrong: Option<(String, Vec<String>)>,
 }
 
@@ -36,7 +36,7 @@ impl Outcome {
     }
 }
 
-/// What a failed check of a model is told as, over several lines.
+/// Words the failed check of a model, over several lines; `None` if it was passed.
 fn told(model: &str, outcome: &Outcome) -> Option<String> {
     let (why, first) = outcome.wrong.as_ref()?;
     let name = &outcome.checked.check;
@@ -51,10 +51,10 @@ fn told(model: &str, outcome: &Outcome) -> Option<String> {
     Some(text)
 }
 
-/// Checks that all checks of a run were passed; `outcomes` are those of each model.
+/// Checks that all checks of a run were passed; `outcomes` are the results for each model.
 ///
 /// # Errors
-/// [`Kind::Check`] with all that were not, and the first rows of each.
+/// [`Kind::Check`] with all failed checks, and the first wrong rows of each.
 pub(crate) fn all_passed<'a>(
     outcomes: impl IntoIterator<Item = (&'a str, &'a [Outcome])>,
 ) -> anyhow::Result<()> {
@@ -73,7 +73,7 @@ pub(crate) fn all_passed<'a>(
     )))
 }
 
-/// What is wrong with so many of all rows of an output.
+/// Says what is wrong with `wrong` of the output's `rows` rows.
 pub(crate) fn why(rule: &Rule, wrong: u64, rows: u64) -> String {
     let columns = || rule.columns().join(", ");
     let of = match wrong {

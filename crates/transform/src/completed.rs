@@ -1,4 +1,4 @@
-//! The tables that models read and dataset.toml does not list: they are those of the database, or of the raw layer.
+//! Adds the tables that models read and dataset.toml does not list; they come from the database or the raw layer.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::model::refusal::error_at;
 use crate::model::select::Select;
 use crate::options::Options;
 
-/// The options with all tables that models read, and the keys of those that are listed without one; none if dataset.toml
-/// says all of it.
+/// The options with all tables that models read, and with keys for listed tables that have none; `None` if dataset.toml says all of
+/// it.
 ///
 /// # Errors
-/// Those of the connection, or of the raw layer.
+/// Any error of the connection, or of the raw layer.
 pub(crate) fn completed(
     source: &Source<'_>,
     options: &Options,
@@ -79,11 +79,11 @@ pub(crate) fn completed(
     Ok(Some(completed))
 }
 
-/// The options with a dataset that calls its tables as a run does; none if it does already.
+/// The options with a dataset that names its tables as the run does; `None` if it does so already.
 fn in_schema(source: &Source<'_>, options: &Options) -> Option<Options> {
     let schema = match source {
         Source::Database(_) => &options.schema,
-        // The tables are called as they were when they were kept.
+        // Tables have the names that they had when the layer was made.
         Source::Layer(layer) => layer.schema(),
     };
     if *schema == options.schema && options.dataset.is_in_schema(schema) {
@@ -95,10 +95,10 @@ fn in_schema(source: &Source<'_>, options: &Options) -> Option<Options> {
     Some(options)
 }
 
-/// The tables of a database that a dataset lists or its models name, of those that are wanted by what a run calls them.
+/// The tables of a database that a dataset lists or its models name, restricted to those that `is_wanted` accepts.
 ///
 /// # Errors
-/// The server's.
+/// Any error of the server.
 pub(crate) fn tables(
     client: &mut Client,
     dataset: &Dataset,
@@ -121,10 +121,10 @@ pub(crate) fn tables(
     Ok(known)
 }
 
-/// Checks that the tables which models name, of which `known` are there, are there all.
+/// Checks that all tables that models name exist; `known` are those that do.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] naming one that isn't, where it stands, and the one that may be meant; the server's.
+/// [`Kind::Mismatch`] naming a missing table, where it is named, and the one that may be meant; any error of the server.
 pub(crate) fn check_named(
     client: &mut Client,
     selects: &[Select<'_>],
@@ -150,7 +150,7 @@ pub(crate) fn check_named(
     Ok(())
 }
 
-/// Checks that what models read as models is no table too, and that none reads itself.
+/// Checks that no name that models read as a model is a table too, and that no model reads itself.
 fn check_models(
     selects: &[Select<'_>],
     schema: &str,
@@ -175,12 +175,12 @@ fn check_models(
     Ok(())
 }
 
-/// Whether a name that stands in FROM, in lower case, may be the table's.
+/// Whether a name in FROM, in lower case, may mean this table.
 fn folds_to(table: &Table, name: &str) -> bool {
     table.name.to_lowercase() == name
 }
 
-/// Adds to a dataset what a database has and its models name; names without a schema are of `schema`.
+/// Adds to a dataset the tables that its models name. Names without a schema mean tables of `schema`.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a table whose name looks like that of another with its schema.
@@ -224,7 +224,7 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Adds to a dataset all that its models name, for a look at them without a database.
+/// Adds to a dataset all tables that its models name, without asking a database.
 pub(crate) fn open(dataset: &mut Dataset, selects: &[Select<'_>]) {
     for name in selects.iter().flat_map(Select::relations) {
         if !dataset.tables.iter().any(|table| folds_to(table, name)) {
@@ -251,7 +251,7 @@ fn add_table(
     }
 }
 
-/// The columns by which rows are counted where no other is read: the primary key, or else the first column.
+/// The columns by which a table's rows are counted if no other column is read: its primary key, or else its first column.
 fn key(table: &KnownTable) -> Vec<String> {
     let first = table.columns.iter().map(|column| &column.name).take(1);
     match table.key.is_empty() {

@@ -1,4 +1,4 @@
-//! What `--where` says: one expression over the columns of one table, and whether the server may judge it.
+//! The expression of `--where`, over the columns of one table, and whether the server may evaluate it.
 
 use std::ops::ControlFlow;
 
@@ -12,16 +12,16 @@ use sqlparser::tokenizer::Token;
 
 use crate::model::walk::{Part, walk};
 
-/// An expression.
+/// The expression of `--where`.
 pub(crate) struct Condition {
-    /// Its text, as it is understood here.
+    /// The expression's text, as parsed.
     pub(crate) sql: String,
-    /// Whether it is of columns, constants, and operators and functions of Postgres's own that give the same for the same row at
-    /// any time: then every part of a table may be read by it on a connection of its own.
+    /// Whether it consists of columns, constants, and operators and functions of Postgres's own that always give the same for the
+    /// same row. Then each part of a table may be read with it on a connection of its own.
     pub(crate) is_plain: bool,
 }
 
-/// Functions that are immutable for all that they take.
+/// Functions that are immutable for all types of arguments.
 const FUNCTIONS: [&str; 27] = [
     "abs",
     "btrim",
@@ -52,7 +52,7 @@ const FUNCTIONS: [&str; 27] = [
     "upper",
 ];
 
-/// Reads what `--where` says.
+/// Parses the expression of `--where`.
 ///
 /// # Errors
 /// [`Kind::Usage`] if it is not one expression, or reads other tables.
@@ -83,8 +83,8 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
     })
 }
 
-/// Whether an expression is of columns, constants, and operators and functions of Postgres's own that give the same for the same
-/// row at any time.
+/// Whether an expression consists of columns, constants, and operators and functions of Postgres's own that always give the same
+/// for the same row.
 pub(crate) fn is_plain(expr: &Expr) -> bool {
     let found = walk(expr, |part| match part {
         Part::Expr(part) if is_plain_part(part) => ControlFlow::Continue(()),
@@ -93,7 +93,7 @@ pub(crate) fn is_plain(expr: &Expr) -> bool {
     found.is_continue()
 }
 
-/// Whether a part is plain if those below it are.
+/// Whether a part is plain, apart from the parts below it.
 fn is_plain_part(part: &Expr) -> bool {
     match part {
         Expr::Identifier(_)
@@ -115,7 +115,7 @@ fn is_plain_part(part: &Expr) -> bool {
         | Expr::Nested(_)
         | Expr::Case { .. } => true,
         Expr::Value(value) => match &value.value {
-            // Whether a backslash stands for itself is the session's to say.
+            // Whether a backslash stands for itself depends on the session.
             Value::SingleQuotedString(text) => !text.contains('\\'),
             Value::Number(..) | Value::Boolean(_) | Value::Null => true,
             _ => false,
@@ -164,7 +164,7 @@ fn is_plain_function(function: &Function) -> bool {
         && function.within_group.is_empty()
 }
 
-/// Whether a type is Postgres's own, and of values that are the same whenever they are read.
+/// Whether a type is Postgres's own, and its values are the same whenever they are read.
 fn is_own(kind: &DataType) -> bool {
     matches!(
         kind,

@@ -1,4 +1,4 @@
-//! The columns of models that declare none: those that their SELECTs give.
+//! The columns of models that declare none: their SELECTs give them.
 
 use anyhow::Context;
 use database::{Cancel, Environment, Settings, catalogue, transaction};
@@ -15,10 +15,10 @@ use crate::model::select::Select;
 use crate::model::types::Type;
 use crate::options::{Engine, Options};
 
-/// The columns of an output, in its order.
+/// The columns of an output, in order.
 pub(crate) type Columns = Vec<(String, ColumnType)>;
 
-/// The options with the checks that are SELECTs as models of their own; none if there is no such check.
+/// The options with each check that is a SELECT turned into a model of its own; `None` if there is no such check.
 pub(crate) fn with_checks_apart(options: &Options) -> Option<Options> {
     let dataset = check_select::apart(&options.dataset)?;
     Some(Options {
@@ -27,10 +27,10 @@ pub(crate) fn with_checks_apart(options: &Options) -> Option<Options> {
     })
 }
 
-/// The options with all tables that models read and the columns of all models; none if dataset.toml says all of it.
+/// The options with all tables that models read and the columns of all models; `None` if dataset.toml says all of it.
 ///
 /// # Errors
-/// Those of a run before it reads a row.
+/// Any error of a run before it reads a row.
 pub(crate) fn declared(
     source: &Source<'_>,
     options: &Options,
@@ -45,7 +45,7 @@ pub(crate) fn declared(
     let mut open = options.clone();
     open.dataset
         .keep_models_where(|model| model.columns.is_empty());
-    // What an output is does not depend on who is asked to run it.
+    // What an output is does not depend on the engine that is asked for.
     if matches!(open.engine, Engine::Postgres | Engine::Spark) {
         open.engine = Engine::Auto;
     }
@@ -60,10 +60,10 @@ pub(crate) fn declared(
 }
 
 impl verify::Source {
-    /// The same, with the columns of models that declare none; they are those of the SELECTs over the tables of a database.
+    /// The source with the columns of models that declare none, as their SELECTs give them over the tables of a database.
     ///
     /// # Errors
-    /// Those of a run before it reads a row.
+    /// Any error of a run before it reads a row.
     pub fn declared(
         self,
         settings: &Settings,
@@ -119,7 +119,7 @@ fn of_selects(
     columns.collect()
 }
 
-/// What a SELECT gives over tables, whatever the dataset declares.
+/// The columns that a SELECT gives over tables, whatever the dataset declares.
 ///
 /// # Errors
 /// As [`Select::resolved`].
@@ -128,7 +128,7 @@ pub(crate) fn given(select: &Select<'_>, catalog: &Catalog) -> anyhow::Result<Co
     let columns = resolved.columns.into_iter().enumerate();
     let columns = columns.map(|(place, column)| {
         let kind = match column.kind {
-            // A column of a table keeps its precision, which what is computed has none of.
+            // A table's column keeps its precision; a computed value has none.
             Type::Numeric(_) => {
                 let origin = resolved.relation.origin(place);
                 origin.and_then(|(table, column)| catalog.carried(table, column))

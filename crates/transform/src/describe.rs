@@ -1,4 +1,4 @@
-//! What the models of a dataset give and read, told without a database.
+//! Describes what the models of a dataset give and read, from the dataset's own files or over the tables of a database.
 
 use database::catalogue;
 use database::{Cancel, Settings, transaction};
@@ -18,36 +18,36 @@ use crate::model::select::Select;
 use crate::options::{Engine, Options};
 use crate::sink::accepted;
 
-/// A model, described.
+/// The description of a model.
 #[derive(Debug, Clone, Serialize)]
 pub struct Described {
     /// The dataset that the model belongs to.
     pub dataset: String,
     /// The model's name.
     pub model: String,
-    /// Where its SELECT lies; below `sql/` in the sources if the dataset is built in.
+    /// The path of the model's SELECT; below `sql/` in the sources if the dataset is built in.
     pub file: String,
-    /// What it gives, in its order; none if only the database can tell.
+    /// The columns that the model gives, in order; empty if only the database can tell.
     pub columns: Vec<OutputColumn>,
-    /// What names the folders of its output; none if that is a single file.
+    /// The columns that name the folders of the output; empty if it is a single file.
     pub partition_by: Vec<String>,
-    /// The order of rows in a single file; if none, the SELECT's own.
+    /// The order of rows in a single file; if empty, the SELECT's own.
     pub order_by: Vec<String>,
-    /// The order of rows within a folder.
+    /// The order of rows within a partition.
     pub order_in_partition: Vec<String>,
-    /// The table that it can be run over in parts.
+    /// The table that the model can be streamed over, in parts.
     pub stream: Option<String>,
-    /// The models that it reads, by its own FROMs.
+    /// The models that this one reads in its own FROMs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reads_models: Vec<String>,
-    /// What is checked of its output before it is published.
+    /// The checks of the model's output before it is published.
     pub checks: Vec<String>,
-    /// The tables that it reads, those of the models that it reads among them, in the dataset's order.
+    /// The tables that the model reads, also through other models, in the dataset's order.
     pub reads: Vec<TableRead>,
-    /// What runs it, as far as that is known without a database.
+    /// What runs the model, as far as that is known without a database.
     #[serde(flatten)]
     pub run_by: RunBy,
-    /// Why it cannot be run, as far as was asked.
+    /// Why the model cannot be run, as far as that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
@@ -82,10 +82,9 @@ impl OutputColumn {
 pub struct TableRead {
     /// The table's name.
     pub table: String,
-    /// The columns that leave the server; `None` if only the database can tell, since the dataset has no
-    /// `schema.sql` that says which the table has.
+    /// The columns that are read from the server; `None` if only the database can tell, because the dataset has no `schema.sql`.
     pub columns: Option<Vec<String>>,
-    /// Which of its rows leave the server, as its SQL says it; none for all.
+    /// The condition in SQL for the rows that are read from the server; `None` for all rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<String>,
 }
@@ -95,7 +94,7 @@ pub struct TableRead {
 pub struct RunBy {
     /// The engine.
     pub engine: Engine,
-    /// Why it isn't Polars, with the file, line and column of what Polars may not run.
+    /// Why the engine isn't Polars, with the file, line and column of what Polars cannot run.
     pub why: Option<String>,
 }
 
@@ -114,13 +113,13 @@ impl From<Route> for RunBy {
     }
 }
 
-/// What a model gives: its columns with the types to declare, or why it cannot be run.
+/// The columns that a model gives, with the types to declare, or why it cannot be run.
 pub type Given = anyhow::Result<Vec<(String, ColumnType)>>;
 
-/// What each model of a dataset gives over the tables in a schema of a database, whatever it declares.
+/// Resolves each model of a dataset over the tables in a schema of a database, whatever the dataset declares.
 ///
 /// # Errors
-/// Of the connection, and of tables that are missing or have columns that cannot be carried.
+/// Any error of the connection; an error for tables that are missing or have columns that cannot be carried.
 pub fn resolve(
     settings: &Settings,
     dataset: &Dataset,
@@ -145,11 +144,11 @@ pub fn resolve(
         .collect())
 }
 
-/// Describes the models of a dataset over the tables of a database, once each is known to be one that can be run over them
-/// and gives what it declares.
+/// Describes the models of a dataset over the tables of a database, after checking that each can be run over them and gives the
+/// columns that it declares.
 ///
 /// # Errors
-/// Those of a run before it reads a row.
+/// Any error of a run before it reads a row.
 pub fn describe_live(
     settings: &Settings,
     options: &Options,
@@ -208,11 +207,11 @@ pub fn describe_live(
         .collect())
 }
 
-/// What is wrong with the tables that a dataset lists, as they are in a schema of a database: a table that is missing, or a
-/// column that its description names.
+/// Finds what is wrong with the tables that a dataset lists, in a schema of a database: tables that are missing, and columns that
+/// the dataset names but a table doesn't have.
 ///
 /// # Errors
-/// Those of the connection.
+/// Any error of the connection.
 pub fn wrong_tables(
     settings: &Settings,
     options: &Options,
@@ -233,14 +232,13 @@ pub fn wrong_tables(
     })
 }
 
-/// Describes the models of a dataset.
+/// Describes the models of a dataset. The types of columns are those of the dataset's `schema.sql`.
 ///
 /// # Errors
-/// [`Kind::Usage`] with file and line for one that cannot be parsed and declares to stream.
-/// The types of columns are those of the dataset's `schema.sql`.
+/// [`Kind::Usage`] with file and line for a model that declares to stream and cannot be parsed.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
     let mut in_schema = dataset.clone();
-    // Of one that was opened, and in no run yet.
+    // The dataset was opened, but no run has given it a schema yet.
     if dataset.is_in_schema("") {
         in_schema.in_schema(dataset.schema(None));
     }

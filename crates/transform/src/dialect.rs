@@ -1,22 +1,22 @@
-//! The dialect of CSV files: what stands between fields and ends a line, and how values are written.
+//! The dialect of CSV files: delimiters, line ends, and how values are written.
 
 use dataset::failure::Kind;
 use serde::{Deserialize, Serialize};
 
-/// How CSV files are written. The default: commas, decimal points, NULL as an empty field, lines that end with a line feed.
+/// How CSV files are written. By default: commas, decimal points, NULL as an empty field, lines that end with a line feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialect {
-    /// What stands between fields, one character of ASCII.
+    /// The character between fields, one of ASCII.
     pub delimiter: char,
-    /// What stands before the fraction of numbers, a point or a comma.
+    /// The decimal mark of numbers, a point or a comma.
     pub decimal_mark: char,
-    /// Whether each file begins with a byte order mark, by which Excel knows UTF-8.
+    /// Whether each file begins with a byte order mark, which tells Excel that the file is UTF-8.
     pub byte_order_mark: bool,
     /// Which fields are quoted.
     pub quote: Quote,
-    /// What NULL is written as, never quoted; nothing unless named.
+    /// The word for NULL, never quoted; empty by default.
     pub null_word: String,
-    /// What ends each line.
+    /// The end of each line.
     pub line_end: LineEnd,
 }
 
@@ -57,7 +57,7 @@ impl Default for Dialect {
 }
 
 impl Dialect {
-    /// What Excel opens with a double click where the decimal mark is a comma, as in Brazil.
+    /// The dialect that Excel opens with a double click where the decimal mark is a comma, as in Brazil.
     pub fn excel() -> Self {
         Self {
             delimiter: ';',
@@ -68,17 +68,17 @@ impl Dialect {
         }
     }
 
-    /// Whether it is the default.
+    /// Whether this is the default dialect.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a comma stands before fractions.
+    /// Whether the decimal mark is a comma.
     pub(crate) fn has_decimal_comma(&self) -> bool {
         self.decimal_mark == ','
     }
 
-    /// Checks that every file in this dialect can be read in one way only.
+    /// Checks that a file in this dialect can be read in one way only.
     ///
     /// # Errors
     /// [`Kind::Usage`] with what clashes.
@@ -119,7 +119,7 @@ impl Dialect {
     }
 }
 
-/// Whether a character can stand between fields: no number, date, truth or bytes have it.
+/// Whether a character can be a delimiter: no number, date, boolean or `bytea` contains it.
 fn may_delimit(character: char) -> bool {
     character.is_ascii()
         && !character.is_ascii_alphanumeric()

@@ -1,4 +1,4 @@
-//! Which rows of the driving table the output lacks, found by anti-joins that know nothing of how the model was run.
+//! Finds the rows of the driving table that the output lacks, by anti-joins that are independent of how the model was run.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use polars::prelude::{
 
 use crate::reconciliation::Count;
 
-/// The driving table's rows, and those that the model left out.
+/// Counts of the driving table's rows, and of those that the model left out.
 pub(crate) struct Counted {
     pub(crate) read: Count,
     pub(crate) left_out: Count,
@@ -25,26 +25,26 @@ impl Counted {
         })
     }
 
-    /// Adds what was counted of other rows.
+    /// Adds the counts of other rows.
     pub(crate) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
         self.read.add(&other.read)?;
         self.left_out.add(&other.left_out)
     }
 }
 
-/// Which rows of the driving table are in the output.
+/// Tells which rows of the driving table are in the output.
 pub(crate) enum Kept {
-    /// Rows whose key is here, in the output's key columns, are in the output.
+    /// Rows whose key is among these are in the output. The columns are named as the output's key columns.
     Keys(DataFrame),
-    /// Rows that have all of these parents are in the output.
+    /// Rows that have a parent in each of these are in the output.
     Parents(Vec<Parents>),
 }
 
-/// The rows of which the streamed table's rows must point to one, or they are left out.
+/// The parents of a lookup: a row of the streamed table that points to none of them is left out.
 pub(crate) struct Parents {
     /// How many rows there are.
     pub(crate) rows: usize,
-    /// The columns by which one is pointed to.
+    /// The columns by which a row points to its parent.
     pub(crate) keys: Vec<ParentKey>,
 }
 
@@ -52,16 +52,16 @@ pub(crate) struct Parents {
 pub(crate) struct ParentKey {
     /// The streamed table's column.
     pub(crate) column: String,
-    /// Blanks at the end of its values don't count.
+    /// Whether the column's values are padded, so that blanks at their end don't count.
     pub(crate) is_padded: bool,
-    /// The parents' values.
+    /// The parents' values of the column.
     pub(crate) values: Column,
     pub(crate) values_are_padded: bool,
 }
 
 impl Kept {
-    /// The rows of the driving table that the output lacks: by anti-joins of Polars, which know nothing of how
-    /// the model was run. Only the columns to be summed, and keys, are given.
+    /// The rows of the driving table that the output lacks. They are found by anti-joins of Polars, independent of how the model
+    /// was run. Only the keys and the columns to be summed are given.
     pub(crate) fn left_out(
         &self,
         driving: &Driving,
@@ -82,7 +82,7 @@ fn left_out_of_parents(
     let mut names: Vec<&String> = driving.sums.keys().collect();
     let keys = parents.iter().flat_map(|parents| &parents.keys);
     names.extend(keys.map(|key| &key.column));
-    // A row without anything to sum still counts.
+    // The key is added because a row without anything to sum still counts.
     names.extend(driving.key.keys());
     names.sort_unstable();
     names.dedup();
@@ -94,7 +94,7 @@ fn left_out_of_parents(
         for (at, key) in of.keys.iter().enumerate() {
             let (column, values) = (kept.column(&key.column)?, &key.values);
             let scale = scale(column).max(scale(values));
-            // No column of Postgres is called so.
+            // No column of Postgres has such a name.
             let name = PlSmallStr::from(format!("\0{at}"));
             let values = comparable(values, key.values_are_padded, scale)?;
             of_parents.push(values.with_name(name.clone()));
@@ -116,7 +116,7 @@ fn left_out_of_parents(
     Ok(left_out)
 }
 
-/// The digits after the point of a column's values.
+/// How many digits after the point a column's values have.
 fn scale(column: &Column) -> usize {
     match column.dtype() {
         DataType::Decimal(_, scale) => *scale,
@@ -124,8 +124,8 @@ fn scale(column: &Column) -> usize {
     }
 }
 
-/// A column as Polars can join by it: without blanks at the end if it is padded, and numerics, which it cannot join by
-/// without a feature that few need, as texts of equal digits.
+/// Makes a column one that Polars can join by: padded values lose the blanks at their end, and numerics become texts with equal
+/// digits, since joins by numerics need a feature of Polars that little else would use.
 fn comparable(column: &Column, is_padded: bool, scale: usize) -> anyhow::Result<Column> {
     Ok(match column.dtype() {
         DataType::Decimal(..) => column
@@ -141,7 +141,7 @@ fn comparable(column: &Column, is_padded: bool, scale: usize) -> anyhow::Result<
     })
 }
 
-/// The rows of the driving table that the model's output lacks: an anti-join on its key.
+/// Finds the rows of the driving table that the model's output lacks, by an anti-join on its key.
 fn left_out_by_key(
     driving: &Driving,
     table: &DataFrame,
@@ -154,7 +154,8 @@ fn left_out_by_key(
             output_keys.column(of_output)?.dtype(),
         );
         let key = |name: &str| match kinds {
-            // Polars cannot join by decimals without a feature that few need: by their text, then, of equal digits.
+            // Joining by numerics needs a feature of Polars that little else would use, so they are joined as texts with equal
+            // digits.
             (DataType::Decimal(_, one), DataType::Decimal(_, other)) => col(name)
                 .cast(DataType::Decimal(
                     dataset::MAX_PRECISION.into(),

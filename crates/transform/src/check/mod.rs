@@ -1,4 +1,4 @@
-//! What is checked: that everything read was written or left out, and that an output is what its manifest says.
+//! Checks that everything that was read was written or left out, and that an output is what its manifest says.
 
 pub(crate) mod left_out;
 pub(crate) mod reconcile;

@@ -1,4 +1,4 @@
-//! All rows or an error: rows and sums in = written + left out by the model's own join.
+//! All rows or an error: what was read equals what was written plus what the model's own join left out, in rows and in sums.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use polars::prelude::{DataFrame, DataType, Series};
 use crate::reconciliation::{Amount, Count, Reconciliation, exceeds};
 
 impl Reconciliation {
-    /// Compares what the driving table of `model` holds, and what the model left out, with what was written.
+    /// Compares the driving table of `model`, less what the model left out, with what was written.
     ///
     /// # Errors
-    /// [`Kind::Check`] with all the figures, if they do not add up.
+    /// [`Kind::Check`] with all figures, if they do not add up.
     pub(crate) fn of(
         model: &Model,
         driving: &Driving,

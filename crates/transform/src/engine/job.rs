@@ -1,4 +1,4 @@
-//! What an engine is asked for.
+//! The task of an engine.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use dataset::Dataset;
 
 use crate::model::select::Select;
 
-/// A model to be run over tables.
+/// A model to run over tables.
 pub(crate) struct Job<'a> {
     pub(crate) select: &'a Select<'a>,
-    /// The dataset whose tables these are.
+    /// The dataset that the tables belong to.
     pub(crate) dataset: &'a Dataset,
-    /// The memory that the whole run may take.
+    /// How many bytes of memory the whole run may take.
     pub(crate) memory_bytes: u64,
-    /// What the output is partitioned by, if it is.
+    /// The columns that the output is partitioned by, if any.
     pub(crate) partition_by: Option<&'a [String]>,
-    /// A folder for files of the engine's own, which is not there yet.
+    /// A folder for the engine's own files, which does not exist yet.
     pub(crate) scratch: PathBuf,
     pub(crate) cancel: &'a Cancel,
 }

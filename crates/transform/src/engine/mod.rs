@@ -1,5 +1,5 @@
-//! What runs models: Polars, or a scratch database of the embedded Postgres. Nothing outside knows whether rows fitted in
-//! memory.
+//! The engines that run models: Polars, Spark, or a scratch database of the embedded Postgres. Other modules don't know whether
+//! rows fitted in memory.
 
 mod job;
 pub(crate) mod output;

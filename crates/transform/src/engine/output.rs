@@ -1,40 +1,40 @@
-//! A model's output by reference: columns of sources, and which row of its source each row of the output takes.
-//! A value that a million rows share is there once, until the sink writes it.
+//! A model's output by reference: columns of sources, and for each row of the output the row of each source that it takes. A value
+//! that a million rows share is stored once, until the sink writes it.
 
 use polars::prelude::{Column, DataFrame};
 
-/// Stands for "no row": an outer join that found none. All columns are NULL there.
+/// Stands for no row, as when an outer join finds none. All columns are NULL there.
 pub(crate) const MISSING: u32 = u32::MAX;
 
 /// A model's output.
 pub(crate) struct Output {
-    /// How many rows it has.
+    /// How many rows the output has.
     pub(crate) rows: usize,
-    /// The columns as declared, hidden ones included.
+    /// The columns as declared, including hidden ones.
     pub(crate) columns: Vec<OutputColumn>,
-    /// For each source, the rows that the output's rows take, in their order.
+    /// For each source, the rows that the output's rows take, in order.
     pub(crate) sources: Vec<Taken>,
 }
 
 /// A column of an output, by reference.
 pub(crate) struct OutputColumn {
     pub(crate) name: String,
-    /// The source's values, of the declared type.
+    /// The values of the source, in the declared type.
     pub(crate) values: Column,
-    /// Which of the sources they belong to.
+    /// The number of the source that the values belong to.
     pub(crate) source: usize,
 }
 
-/// Which rows of a source the output takes.
+/// The rows of a source that the output takes.
 pub(crate) enum Taken {
-    /// Takes all rows of the source, as they stand.
+    /// All rows of the source, in order.
     All,
-    /// Takes this row of the source for each row of the output, or none where it is [`MISSING`].
+    /// For each row of the output the number of a row of the source, or [`MISSING`].
     Rows(Vec<u32>),
 }
 
 impl Taken {
-    /// The source's row for a row of the output.
+    /// The source's row for a row of the output; `None` if it has none.
     pub(crate) fn row(&self, row: usize) -> Option<usize> {
         match self {
             Self::All => Some(row),
@@ -47,7 +47,7 @@ impl Taken {
 }
 
 impl Output {
-    /// The output of a model that ran whole.
+    /// Makes an output of a frame whose rows are all taken.
     pub(crate) fn of(frame: DataFrame) -> Self {
         let rows = frame.height();
         let columns = frame.into_columns();

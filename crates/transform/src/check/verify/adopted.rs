@@ -1,4 +1,4 @@
-//! What a file holds that another engine wrote.
+//! Checks and sums files that another engine wrote.
 
 use database::Cancel;
 use dataset::failure::{Kind, OrFail};
@@ -10,7 +10,7 @@ use super::form::Form;
 use super::rows::Rows;
 pub(crate) use super::sums::Summed;
 
-/// What a manifest says of the file at a place, which it calls `path`, and the sums of its rows.
+/// Makes the manifest's entry of the file at a place, under the name `path`, and the sums of its rows.
 ///
 /// # Errors
 /// [`Kind::Check`] if it is not a file of this form.

@@ -1,4 +1,4 @@
-//! Records in one form, whichever side wrote them: equal values have equal bytes.
+//! Records in one form, whether they come from a file or from Postgres: equal values have equal bytes.
 
 use std::borrow::Cow;
 
@@ -7,9 +7,9 @@ use values::text;
 
 use super::records::{fields, value};
 
-/// A record whose fields are of these types, in the one form that all records of equal values have: quoted only where it must
-/// be, and floats as Postgres compares them (the text need not be the same, 0 is -0, and NaN is NaN). Where JSON is
-/// embedded in JSON Lines, its lines are one, and its `null` is NULL.
+/// A record whose fields have these types, in the form in which records of equal values are equal: quoted only where necessary,
+/// with floats that Postgres takes for equal written alike (their texts may differ, 0 equals -0, and NaN equals NaN). JSON that is
+/// embedded in JSON Lines is put on one line, and its `null` becomes NULL.
 pub(super) fn record(record: &[u8], kinds: &[ColumnType], is_embedded: bool) -> Vec<u8> {
     let mut canonical = Vec::with_capacity(record.len());
     for (index, field) in fields(record).enumerate() {
@@ -50,7 +50,7 @@ fn on_one_line(json: &[u8]) -> Vec<u8> {
     json.iter().map(one_line).collect()
 }
 
-/// The text of a value as the product writes it, whatever that of the database is.
+/// The text of a value as files have it, made from the database's text.
 pub(super) fn as_written(value: Cow<'_, [u8]>, kind: ColumnType) -> Cow<'_, [u8]> {
     let mut written = Vec::new();
     match kind {

@@ -1,4 +1,4 @@
-//! Two sides in the same order, row by row: the files of an output, and the records of its query.
+//! Compares the files of an output with the records of its query, row by row; both are in the same order.
 
 use super::canonical;
 use super::output::Output;
@@ -10,9 +10,9 @@ use crate::sink::{NULL_FOLDER, escape};
 use storage::manifest::FileEntry;
 use storage::place::Place;
 
-/// Progress is told after so many rows.
+/// Progress is told every so many rows.
 const TELL_EVERY_ROWS: u64 = 1 << 13;
-/// A value in a message is cut to so many characters.
+/// A value in a message is cut to this many characters.
 const MOST_SHOWN: usize = 100;
 
 /// Why a comparison ends early.
@@ -29,14 +29,14 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
-/// An output against the records of its query.
+/// The comparison of an output with the records of its query.
 pub(super) struct Comparison<'a> {
     output: &'a Output,
-    /// The files that are not opened yet, in the order of the partitions.
+    /// The files that are still to be opened, in the order of the partitions.
     files: std::slice::Iter<'a, FileEntry>,
     open: Option<OpenFile>,
     query: &'a Query,
-    /// The fields that ordered the last record.
+    /// The last record's fields that order the rows.
     key: Vec<u8>,
     ties: Ties,
     database_rows: u64,
@@ -50,7 +50,7 @@ struct OpenFile {
 }
 
 impl<'a> Comparison<'a> {
-    /// An output, and the query whose records it is compared with.
+    /// Prepares to compare an output with the records of a query.
     pub(super) fn new(output: &'a Output, query: &'a Query) -> Self {
         Self {
             output,
@@ -63,12 +63,12 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// How many records were read.
+    /// How many records of the database were read.
     pub(super) fn database_rows(&self) -> u64 {
         self.database_rows
     }
 
-    /// Compares to the end or the first difference.
+    /// Compares up to the end or the first difference.
     pub(super) fn run<B: Iterator<Item = anyhow::Result<Vec<u8>>>>(
         &mut self,
         records: &mut Records<B>,
@@ -88,7 +88,7 @@ impl<'a> Comparison<'a> {
         tell(self.database_rows);
         self.close_ties()?;
         self.end_file()?;
-        // What is left has no rows, or the database lacks them.
+        // The remaining files must be empty; otherwise the database lacks their rows.
         while let Some(file) = self.files.next() {
             self.open_file(file)?;
             self.end_file()?;
@@ -96,7 +96,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// The records from here on have another key, and perhaps belong into another file.
+    /// Begins the records with another key, which may belong to another file.
     fn begin_key(&mut self, key: &[u8]) -> Result<(), Stop> {
         self.close_ties()?;
         let partition_fields = self.query.partition_fields;
@@ -162,7 +162,7 @@ impl<'a> Comparison<'a> {
                 shown(of_file),
                 shown(of_database)
             ),
-            // Of columns that the manifest doesn't have.
+            // The difference is in columns that the manifest doesn't have.
             None => format!(
                 "{place}: the file has {}, the database {}",
                 shown_record(&unmatched.of_file),
@@ -171,7 +171,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Makes sure that the open file has no more rows, and closes it.
+    /// Checks that the open file has no more rows, and closes it.
     fn end_file(&mut self) -> Result<(), Stop> {
         let Some(mut open) = self.open.take() else {
             return Ok(());
@@ -206,7 +206,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Opens the file of the partition that the database comes to, which must be the next.
+    /// Opens the file of the partition that the database has reached, which must be the next one.
     fn open_partition(&mut self, place: &str) -> Result<(), Stop> {
         let is_named = self.output.run.file_name.is_some();
         let lies_there = |file: &FileEntry| match is_named {
@@ -225,7 +225,7 @@ impl<'a> Comparison<'a> {
                 self.files.next();
                 self.open_file(file)
             }
-            // The database went past the next file.
+            // The database went past the partition of the next file.
             Some(file) if is_later => {
                 self.open_file(file)?;
                 self.end_file()?;
@@ -239,7 +239,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The folder of a partition, or its file where that is named after it, as the sink names them.
+    /// The path of a partition, as the sink names it: its folder, or its file if files are named after partitions.
     fn place(&self, partition: &[u8]) -> Result<String, Stop> {
         let run = &self.output.run;
         let kinds = self.query.partition_kinds.iter();
@@ -283,7 +283,7 @@ impl OpenFile {
     }
 }
 
-/// A field's value in a message, on one line: `NULL` or a text in quotes.
+/// A field's value for a message, on one line: `NULL` or a text in quotes.
 fn shown(field: &[u8]) -> String {
     match value(field) {
         None => "NULL".to_owned(),
@@ -291,7 +291,7 @@ fn shown(field: &[u8]) -> String {
     }
 }
 
-/// A whole row in a message, on one line.
+/// A whole row for a message, on one line.
 fn shown_record(record: &[u8]) -> String {
     let fields: Vec<String> = fields(record).map(shown).collect();
     format!("({})", fields.join(", "))

@@ -1,5 +1,4 @@
-//! The database's side of the comparison: which model it runs for an output, in which snapshot, and what is
-//! said where the two differ.
+//! The database's side of the comparison: the model to run for each output, the snapshot, and the message if the two differ.
 
 use std::time::Instant;
 
@@ -31,8 +30,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// The source whose models have the parameters that the outputs were made with. What the dataset does not declare any
-    /// more, or takes no such value for, is left as it is: then the rows tell.
+    /// The source whose models have the parameters that the outputs were made with. Parameters that the dataset no longer declares,
+    /// or whose value it doesn't accept, are left as they are: then the comparison of rows shows a difference.
     pub(super) fn with_parameters_of(&self, outputs: &[Output]) -> Self {
         let mut source = self.clone();
         let dataset = &mut source.dataset;
@@ -47,7 +46,7 @@ impl Source {
     /// The model that made an output.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if it is of another dataset, or of a model that is not the dataset's, or no longer.
+    /// [`Kind::Usage`] if the output is of another dataset, or its model is not, or no longer, in the dataset.
     pub(super) fn model_of<'a>(&'a self, output: &Output) -> anyhow::Result<&'a Model> {
         let (run, dataset) = (&output.run, &self.dataset.name);
         let unfit = |what: String| Kind::Usage.error(format!("{}: {what}", output.manifest));
@@ -78,7 +77,7 @@ impl Source {
     }
 }
 
-/// Compares outputs with what their `models` give in Postgres, in one snapshot.
+/// Compares outputs with what their `models` give in Postgres, all in one snapshot.
 ///
 /// # Errors
 /// [`Kind::Check`] naming the first difference.
@@ -105,20 +104,20 @@ pub(super) fn compare(
             needed.check(&tables.map(|table| &table.schema).collect::<Vec<_>>())?;
             snapshot
         }
-        // The server runs the models, and may read columns that Polars may not.
+        // The server runs the models, and can read columns that Polars cannot.
         Err(error) if Failure::kind_of(&error) == Some(Kind::Mismatch) => {
             let dataset = undecoded(&dataset);
             Snapshot::take(settings, &dataset, &source.schema, &|_, _| false, cancel)?
         }
         Err(error) => return Err(error),
     };
-    // The model's tables are those of the schema, whatever the role's own search path is.
+    // Tables without a schema are those of this one, whatever the role's own search path is.
     let path = format!("SET LOCAL search_path = {}", quoted(&source.schema));
     snapshot
         .connection()
         .batch_execute(&path)
         .context("naming the schema")?;
-    // One model after the other: the snapshot's own connection is enough.
+    // The models run one after the other, so the snapshot's own connection is enough.
     let reader = snapshot.reader(1, "");
     let compared = outputs
         .iter()
@@ -159,7 +158,7 @@ fn compare_one(output: &Output, query: &Query, blocks: Blocks) -> anyhow::Result
         Err(Stop::Failed(error)) => return Err(error),
         Err(Stop::Different(difference)) => difference,
     };
-    // Whether rows are missing or only changed is worth the wait for the rest.
+    // The remaining rows are counted, since it is worth the wait to know whether rows are missing or only changed.
     while records.next()?.is_some() {
         rows += 1;
     }

@@ -1,4 +1,4 @@
-//! What errors say.
+//! Messages that several files of `verify` share.
 
 use storage::place::Place;
 

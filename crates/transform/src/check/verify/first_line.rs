@@ -1,4 +1,4 @@
-//! A manifest's first line, as far as it is checked.
+//! The first line of a manifest, with the fields that are checked.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,21 @@ use crate::dialect::Dialect;
 use crate::file_name::FileName;
 use crate::options::Format;
 
-/// What is needed of a manifest's first line.
+/// The fields of a manifest's first line that are checked.
 #[derive(Deserialize)]
 pub(super) struct Run {
     pub(super) run: String,
     pub(super) dataset: String,
     pub(super) model: String,
-    /// None in a raw layer, whose files say it by their names.
+    /// The format of all files; `None` in a raw layer, where each file's name tells it.
     pub(super) format: Option<Format>,
     #[serde(default)]
     pub(super) dialect: Dialect,
     pub(super) compression: Option<Compression>,
-    /// The values of parameters.
+    /// The values of parameters, by name.
     #[serde(default)]
     pub(super) parameters: BTreeMap<String, String>,
-    /// The output's columns with their types; none in a raw layer, each of whose tables has its own.
+    /// The output's columns with their types; empty in a raw layer, where each table has its own.
     #[serde(default)]
     pub(super) columns: Vec<(String, String)>,
     #[serde(default)]

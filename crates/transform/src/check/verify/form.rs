@@ -1,4 +1,4 @@
-//! What the files of an output are, as far as who reads them has to know.
+//! The form of an output's files, as far as a reader has to know it.
 
 use dataset::{ColumnType, Model};
 use storage::compress::Compression;
@@ -7,9 +7,9 @@ use super::first_line::Run;
 use crate::dialect::Dialect;
 use crate::options::{Format, Options};
 
-/// What the files of an output are.
+/// The form of an output's files.
 pub(crate) struct Form {
-    /// None where the names of the files tell, as in a raw layer.
+    /// The format; `None` if each file's name tells it, as in a raw layer.
     pub(super) format: Option<Format>,
     pub(super) dialect: Dialect,
     pub(super) compression: Option<Compression>,
@@ -18,7 +18,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// The form of the files that a run with these options writes of a model.
+    /// The form of the files that a run with these options writes for a model.
     pub(crate) fn of(options: &Options, model: &Model) -> Self {
         Self {
             format: Some(options.format),

@@ -1,7 +1,7 @@
-//! The rows of a CSV file in another dialect than the default, as records of the default one.
+//! Turns the rows of a CSV file in another dialect into records of the default dialect.
 //!
-//! What was written is told strictly: a row that the dialect would not have given ends the reading, so that a manifest
-//! with a wrong dialect is found where that changes a value.
+//! Reading is strict: it ends at a row that the dialect cannot have written, so that a manifest with a wrong dialect is found where
+//! that changes a value.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::dialect::{Dialect, LineEnd, Quote};
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Makes records of a dialect ones of the default dialect.
+/// Turns records of a dialect into records of the default dialect.
 pub(crate) struct FromDialect {
     place: Place,
     dialect: Dialect,
@@ -27,7 +27,7 @@ pub(crate) struct FromDialect {
 }
 
 impl FromDialect {
-    /// For the file at `path`.
+    /// Reads the file at `place`.
     pub(super) fn new(place: &Place, form: &Form) -> Self {
         Self {
             place: place.clone(),
@@ -38,7 +38,7 @@ impl FromDialect {
         }
     }
 
-    /// The names that the first record of a file has.
+    /// The columns' names in the first record of a file.
     pub(super) fn names<'r>(&self, record: &'r [u8]) -> anyhow::Result<Vec<Option<Cow<'r, [u8]>>>> {
         let wrong = |why: &str| Kind::Check.error(format!("{}: {why}", self.place));
         let marked = record.strip_prefix(BYTE_ORDER_MARK);
@@ -67,7 +67,7 @@ impl FromDialect {
             .collect()
     }
 
-    /// A row as a record of the default dialect.
+    /// Turns a row into a record of the default dialect.
     pub(super) fn row(&mut self, record: &[u8]) -> anyhow::Result<&[u8]> {
         self.row += 1;
         let mut converted = std::mem::take(&mut self.record);
@@ -112,7 +112,7 @@ impl FromDialect {
         }
     }
 
-    /// A record without what is left of the end of its line.
+    /// A record without the rest of its line's end; `None` if the line ends otherwise.
     fn line<'r>(&self, record: &'r [u8]) -> Option<&'r [u8]> {
         match self.dialect.line_end {
             LineEnd::Lf => (!record.ends_with(b"\r")).then_some(record),
@@ -120,7 +120,7 @@ impl FromDialect {
         }
     }
 
-    /// What a field says: `None` for NULL.
+    /// The value of a field: `None` for NULL.
     fn value<'r>(&self, field: &'r [u8]) -> Result<Option<Cow<'r, [u8]>>, String> {
         if let Some(inside) = unquoted(field) {
             return Ok(Some(inside));

@@ -1,6 +1,6 @@
-//! The rows of a JSON Lines file as records of CSV.
+//! Turns the rows of a JSON Lines file into records of CSV.
 //!
-//! serde_json finds where values end and what strings say; numbers, and what is embedded, are taken as the text that they are.
+//! serde_json finds where values end and decodes strings; numbers and embedded JSON are taken as the text that they are.
 
 use dataset::ColumnType;
 use dataset::failure::Kind;
@@ -10,7 +10,7 @@ use values::text;
 
 use super::form::Form;
 
-/// Makes objects records of CSV.
+/// Turns objects into records of CSV.
 pub(crate) struct FromJsonLines {
     place: Place,
     columns: Vec<(String, ColumnType)>,
@@ -20,7 +20,7 @@ pub(crate) struct FromJsonLines {
 }
 
 impl FromJsonLines {
-    /// For the file at `path`.
+    /// Reads the file at `place`.
     pub(super) fn new(place: &Place, form: &Form) -> Self {
         Self {
             place: place.clone(),
@@ -30,12 +30,12 @@ impl FromJsonLines {
         }
     }
 
-    /// The names that each object has to have.
+    /// The names that each object must have.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.iter().map(|(name, _)| name.as_str())
     }
 
-    /// A line, which is an object, as a record of CSV.
+    /// Turns a line, which is an object, into a record of CSV.
     pub(super) fn row(&mut self, line: &[u8]) -> anyhow::Result<&[u8]> {
         self.row += 1;
         self.record.clear();
@@ -123,11 +123,11 @@ fn unescaped(string: &[u8]) -> Result<String, String> {
     serde_json::from_slice(string).map_err(|error| format!("has no string: {error}"))
 }
 
-/// What is left of a line.
+/// The part of a line that is still to be read.
 struct Rest<'l>(&'l [u8]);
 
 impl<'l> Rest<'l> {
-    /// Passes over a character, which must be the next.
+    /// Skips a character, which must come next.
     fn skip(&mut self, expected: u8) -> Result<(), String> {
         match self.0.split_first() {
             Some((first, rest)) if *first == expected => {
@@ -141,7 +141,7 @@ impl<'l> Rest<'l> {
         }
     }
 
-    /// Takes the value that comes next, with the space around it.
+    /// Takes the next value, with the space around it.
     fn value(&mut self) -> Result<&'l [u8], String> {
         let mut values = serde_json::Deserializer::from_slice(self.0).into_iter::<IgnoredAny>();
         match values.next() {

@@ -1,24 +1,24 @@
-//! Which files an output consists of, without reading them.
+//! Lists the files of an output without reading them.
 
 use serde::Serialize;
 use storage::place::Place;
 
 use super::output::Output;
 
-/// An output as it lies there: in a bucket, the latest run's.
+/// An output as it is now; in a bucket, that of the latest run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Latest {
-    /// The model that made it.
+    /// The model that made the output.
     pub model: String,
-    /// The run that made it.
+    /// The run that made the output.
     pub run: String,
-    /// Its folder, or its one file.
+    /// The output's folder, or its single file.
     pub path: Place,
-    /// Its manifest.
+    /// The output's manifest.
     pub manifest: Place,
-    /// Rows, without headers.
+    /// How many rows the output has, without headers.
     pub rows: u64,
-    /// All of its files, in the order of the partitions.
+    /// All files of the output, in the order of the partitions.
     pub files: Vec<Place>,
 }
 

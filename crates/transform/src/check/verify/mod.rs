@@ -1,5 +1,5 @@
-//! Reading a published output again: against its manifest, every file, its size, checksum, rows and sums; and,
-//! when asked, against what the database makes of the model.
+//! Reads a published output again. Every file, its size, checksum, rows and sums are compared with the manifest, and, on request,
+//! every row with what the database gives for the model.
 
 pub(crate) mod adopted;
 mod canonical;
@@ -49,8 +49,8 @@ pub fn verify(place: impl Into<Place>, cancel: &Cancel) -> anyhow::Result<Vec<Ve
     outputs.iter().map(|output| output.check(cancel)).collect()
 }
 
-/// Tells what lies at a place: a folder of partitions, a single file, or the outputs of several models. Nothing but manifests is
-/// read.
+/// Lists the outputs at a place: a folder of partitions, a single file, or a folder that holds the outputs of several models. Only
+/// manifests are read.
 ///
 /// # Errors
 /// [`Kind::Usage`] if there is no output, [`Kind::Check`] if a manifest is damaged.
@@ -59,12 +59,12 @@ pub fn latest(place: impl Into<Place>, cancel: &Cancel) -> anyhow::Result<Vec<La
     Ok(outputs.iter().map(Latest::of).collect())
 }
 
-/// Verifies the outputs at a place, and then compares each of the dataset's, row by row, with what its model's SELECT gives in
-/// Postgres, all in one snapshot. The join falls on the database. Outputs of other datasets beside them are not compared.
+/// Verifies the outputs at a place, then compares those of the dataset, row by row, with what their models' SELECTs give in
+/// Postgres, all in one snapshot. The database does the joins. Outputs of other datasets are not compared.
 ///
 /// # Errors
-/// As [`verify`]; [`Kind::Check`] naming file, row and column of the first difference; [`Kind::Usage`] if no
-/// output is one of the dataset's; and those of the database.
+/// As [`verify`]; [`Kind::Check`] naming file, row and column of the first difference; [`Kind::Usage`] if no output is one of the
+/// dataset's; any error of the database.
 pub fn verify_against_database(
     place: impl Into<Place>,
     settings: &Settings,
@@ -76,7 +76,7 @@ pub fn verify_against_database(
     let (ours, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_ours);
     let source = &source.with_parameters_of(&ours);
     if ours.is_empty() {
-        // The first says what it is.
+        // The error about the first output says which dataset it is of.
         for output in &others {
             source.model_of(output)?;
         }
@@ -97,7 +97,7 @@ pub fn verify_against_database(
         checked.collect::<anyhow::Result<Vec<_>>>()
     };
     let (mut verified, others) = (check(&ours)?, check(&others)?);
-    // A statement that was cancelled on the server says so in its own words; ours are clearer.
+    // The server has its own words for a statement that was cancelled; ours are clearer.
     let compared = database::compare(settings, source, &ours, &models, cancel)
         .map_err(|error| cancel.check().err().unwrap_or(error))?;
     for (verified, compared) in verified.iter_mut().zip(compared) {

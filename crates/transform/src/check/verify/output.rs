@@ -1,4 +1,4 @@
-//! An output as its manifest describes it, read again.
+//! Reads an output again, and compares it with its manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,7 +52,7 @@ impl Output {
         })
     }
 
-    /// Whether the output has a folder for each partition; else it is a single file.
+    /// Whether the output has a folder for each partition; otherwise it is a single file.
     pub(super) fn is_folder(&self) -> bool {
         self.manifest.name() == manifest::IN_FOLDER
     }
@@ -69,7 +69,7 @@ impl Output {
         self.folder().join(&file.path)
     }
 
-    /// The rows of one of its files, after the header.
+    /// Opens one of the output's files at its first row, after the header.
     pub(super) fn open(&self, file: &FileEntry) -> anyhow::Result<Rows> {
         let mut rows = Rows::open(self.place(file), &self.form)?;
         self.check_names(&mut rows, file)?;
@@ -88,7 +88,7 @@ impl Output {
         Kind::Check.error(format!("{}: {what}", self.manifest))
     }
 
-    /// Reads all files and checks them against the manifest.
+    /// Reads all files and compares them with the manifest.
     pub(super) fn check(&self, cancel: &Cancel) -> anyhow::Result<Verified> {
         let began = Instant::now();
         let Self { run, files, .. } = self;
@@ -136,7 +136,7 @@ impl Output {
         };
         let sums = match self.manifest.is_bucket() {
             false => check()?,
-            // Each file is waited for longer than it is worked on.
+            // With files in a bucket, waiting takes longer than the work, so many are read at once.
             true => {
                 let threads = ThreadPoolBuilder::new().num_threads(FILES_AT_ONCE);
                 threads.build()?.install(check)?
@@ -169,7 +169,7 @@ impl Output {
         })
     }
 
-    /// Reads one file, whose size may be known, and gives its sums.
+    /// Reads one file, checks it, and gives its sums. `bytes` is its size, if that is known.
     pub(super) fn check_file(
         &self,
         file: &FileEntry,
@@ -190,7 +190,7 @@ impl Output {
         let mut rows = Rows::open(place.clone(), &self.form)?;
         let read = self.check_names(&mut rows, file);
         let read = read.and_then(|()| summed.of_rows(&mut rows, &place, cancel));
-        // Where a byte was changed, that is the news; what it led to is not.
+        // A changed byte is reported before anything that it has led to.
         if rows.checksum()? != file.xxh3_128 {
             return Err(wrong(
                 "its checksum is not the manifest's: it was changed".to_owned(),
@@ -207,14 +207,14 @@ impl Output {
     }
 }
 
-/// How many files are asked of a bucket at once.
+/// How many files are read from a bucket at once.
 const FILES_AT_ONCE: usize = 32;
 
 fn damaged(manifest: &Place) -> String {
     format!("{manifest} is damaged")
 }
 
-/// Checks that the folder holds the files of its manifest and no others, and gives their sizes by their paths.
+/// Checks that the folder holds exactly the files of its manifest, and gives their sizes by path.
 fn check_listing(folder: &Place, files: &[FileEntry]) -> anyhow::Result<BTreeMap<String, u64>> {
     let own = [manifest::IN_FOLDER, manifest::SUCCESS, manifest::RUN];
     let found = folder

@@ -1,4 +1,4 @@
-//! The rows of a Parquet file as records of CSV, a row group at a time.
+//! Turns the rows of a Parquet file into records of CSV, a row group at a time.
 
 use std::fs::File;
 use std::io::Seek;
@@ -12,16 +12,16 @@ use super::error::cannot_read;
 use crate::sink::Cells;
 use crate::sink::parquet::ROW_GROUP_ROWS;
 
-/// The rows of one file.
+/// The rows of a Parquet file.
 pub(crate) struct ParquetRows {
     place: Place,
-    /// The file, or what was copied of it out of a bucket.
+    /// The file, or a copy of the object in a bucket.
     file: File,
     names: Vec<String>,
     rows: usize,
-    /// Rows read, the current row group's included.
+    /// How many rows were read, including the current row group.
     read: usize,
-    /// The current row group, and its next row.
+    /// The columns of the current row group.
     columns: Vec<Cells>,
     next: usize,
     record: Vec<u8>,
@@ -54,14 +54,14 @@ impl ParquetRows {
         self.names.iter().map(String::as_str)
     }
 
-    /// The file, at its beginning, and where it lies.
+    /// The file, rewound to its beginning, and its place.
     pub(super) fn into_file(mut self) -> anyhow::Result<(Place, File)> {
         let rewound = self.file.rewind();
         rewound.or_fail(Kind::Check, || cannot_read(&self.place))?;
         Ok((self.place, self.file))
     }
 
-    /// The next row as a record of CSV, without a line feed.
+    /// Gives the next row as a record of CSV, without a line feed.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
         if self
             .columns

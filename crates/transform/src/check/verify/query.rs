@@ -1,5 +1,5 @@
-//! A model as Postgres runs it: one COPY, whose records hold what orders a row and then the row, as the product
-//! writes it.
+//! A model as Postgres runs it: one COPY. Each of its records holds the values that order the row, and then the row as files have
+//! it.
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
@@ -16,10 +16,10 @@ use crate::model::select::Select;
 pub(super) struct Query {
     /// `COPY (…) TO STDOUT (FORMAT csv)`.
     pub(super) copy: String,
-    /// How many fields name the partition. They come first.
+    /// How many fields name the partition. These come first.
     pub(super) partition_fields: usize,
-    /// How many fields come before the columns of the output: those of the partition, and those that order its
-    /// rows. At least one, so no record is a single field, which Postgres would quote where it is `\.`.
+    /// How many fields come before the columns of the output: those that name the partition, and those that order its rows. There
+    /// is at least one, so that no record is a single field, which Postgres would quote if it is `\.`.
     pub(super) key_fields: usize,
     /// The types of the columns that name the partition.
     pub(super) partition_kinds: Vec<ColumnType>,
@@ -32,16 +32,16 @@ struct Column<'a> {
     name: &'a str,
     kind: ColumnType,
     given_type: Type,
-    /// Digits after the point that the type of a numeric has; `None` where it says none.
+    /// The scale that the type of a numeric has; `None` if it has none.
     given_scale: Option<i32>,
 }
 
 impl Query {
-    /// The COPY of a model whose rows are partitioned by these columns, or by none. `client` sees the tables.
+    /// Makes the COPY of a model whose rows are partitioned by these columns, or by none. `client` must see the tables.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if Postgres cannot run the SELECT; [`Kind::Mismatch`] if what it gives is not what the
-    /// dataset declares.
+    /// [`Kind::Usage`] if Postgres cannot run the SELECT; [`Kind::Mismatch`] if its columns are not those that the dataset
+    /// declares.
     pub(super) fn of(
         select: &Select<'_>,
         partition_by: &[String],
@@ -98,8 +98,8 @@ impl Query {
     }
 }
 
-/// The columns that the SELECT gives, which must be those declared. Postgres folds names that are not quoted to
-/// lower case and Polars doesn't, so letter case is not compared.
+/// The columns that the SELECT gives, which must be those declared. Names are compared without letter case, because Postgres folds
+/// unquoted names to lower case and Polars doesn't.
 fn columns<'a>(
     model: &'a Model,
     select: &str,
@@ -107,7 +107,7 @@ fn columns<'a>(
 ) -> anyhow::Result<Vec<Column<'a>>> {
     let cannot_run = || format!("model `{}` cannot be run by Postgres", model.name);
     let statement = match client.prepare(&format!("SELECT * FROM (\n{select}\n) AS model")) {
-        // Syntax and names, but not the right to read.
+        // These errors are about syntax and names, but not about the right to read.
         Err(error) if error.code().is_some_and(is_about_the_model) => {
             return Err(error).or_fail(Kind::Usage, cannot_run);
         }
@@ -148,25 +148,25 @@ fn columns<'a>(
     columns.collect()
 }
 
-/// Class 42 of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// Whether an error is of class 42 of SQLSTATE, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn is_about_the_model(code: &SqlState) -> bool {
     code.code().starts_with("42") && *code != SqlState::INSUFFICIENT_PRIVILEGE
 }
 
-/// The scale of a numeric column, packed as `numerictypmodin` does (src/backend/utils/adt/numeric.c).
+/// The scale of a numeric column. It is packed as in `numerictypmodin` (src/backend/utils/adt/numeric.c).
 fn scale(column: &postgres::Column) -> Option<i32> {
     let packed = column.type_modifier() - 4;
     (*column.type_() == Type::NUMERIC && packed >= 0).then_some(((packed & 0x7ff) ^ 1024) - 1024)
 }
 
 impl Column<'_> {
-    /// The SELECT's own column: in ORDER BY a bare name would be that of a text made of it.
+    /// The SELECT's own column. In ORDER BY, a bare name would mean the text that is made from it.
     fn given(&self) -> String {
         qualified("model", self.name)
     }
 
-    /// An expression for the text that the product writes. (COPY writes the others as they should be: the
-    /// session has hexadecimal `bytea` and the shortest floats.)
+    /// An expression for the text that files have. (COPY writes other types as they should be: the session is set to hexadecimal
+    /// `bytea` and the shortest floats.)
     fn text(&self) -> String {
         let column = self.given();
         match self.kind {
@@ -177,13 +177,13 @@ impl Column<'_> {
                 let rounded = format!("round({column}::numeric, {scale})");
                 match self.given_scale.is_some() || self.given_type != Type::NUMERIC {
                     true => rounded,
-                    // An expression, or a column without precision, may have more digits, which are not to be hidden.
+                    // An expression, or a column without precision, may have more digits, which must not be hidden.
                     false => {
                         format!("CASE WHEN {column} = {rounded} THEN {rounded} ELSE {column} END")
                     }
                 }
             }
-            // A cast would strip the padding.
+            // A cast would strip the blanks at the end.
             ColumnType::Text if self.given_type == Type::BPCHAR => column,
             ColumnType::Text => self.written(),
             ColumnType::Date => format!("{column}::date"),
@@ -203,12 +203,12 @@ impl Column<'_> {
         }
     }
 
-    /// An expression for its text as Postgres writes it, which is what a cast gives, but for these.
+    /// An expression for the text that Postgres writes for the value. Mostly that is a cast, but not for these types.
     fn written(&self) -> String {
         let column = self.given();
         match self.given_type.kind() {
             _ if self.given_type == Type::INET => inet_text(&column),
-            // It may have a cast of its own.
+            // An enum may have a cast to text of its own.
             TypeKind::Enum(_) => format!("pg_catalog.textin(pg_catalog.enum_out({column}))"),
             _ => format!("{column}::text"),
         }
@@ -221,12 +221,12 @@ impl Column<'_> {
         )
     }
 
-    /// An expression that orders rows as the sink does: what is carried as text by its bytes.
+    /// An expression that orders rows as the sink does: types that are carried as text by their bytes.
     fn order(&self) -> String {
         let column = self.given();
         match self.is_text() {
             false => column,
-            // A cast would strip the padding here too.
+            // Here too, a cast would strip the blanks at the end.
             true if self.given_type == Type::BPCHAR => {
                 format!("(CASE WHEN {column} IS NOT NULL THEN concat({column}) END) COLLATE \"C\"")
             }
@@ -234,7 +234,7 @@ impl Column<'_> {
         }
     }
 
-    /// The ORDER BY of the rows by their folders, where the empty text is NULL.
+    /// The expression that orders rows by their folders, where the empty text counts as NULL.
     fn folder_order(&self) -> String {
         match self.is_text() {
             true => format!("NULLIF({}, '')", self.order()),
@@ -253,8 +253,8 @@ impl Column<'_> {
 
 const TIMESTAMP: &str = "YYYY-MM-DDTHH:MM:SS.ffffff";
 
-/// Postgres's own text, which is several times faster to be had than that of `to_char`, with a `T` and with six
-/// digits where it has any after the point. `pattern` is as long as that is.
+/// Postgres's own text of a time, with a `T` and with six digits after the point if it has any. This is several times faster than
+/// `to_char`. `pattern` is as long as that text.
 fn with_microseconds(time: &str, pattern: &str) -> String {
     let length = pattern.len();
     format!(

@@ -1,20 +1,19 @@
-//! CSV as records and fields, without a change to their bytes: a field keeps its quotes, which tell the empty
-//! string from NULL.
+//! Splits CSV into records and fields without changing their bytes: a field keeps its quotes, which tell the empty text from NULL.
 
 use std::borrow::Cow;
 
-/// The records of a CSV text that comes in blocks. One record and one block are in memory.
+/// The records of a CSV text that comes in blocks. Only one record and one block are in memory.
 pub(crate) struct Records<B> {
     blocks: B,
     /// Whether a line feed between quotes is part of a record.
     has_quotes: bool,
-    /// What came and was not given yet, from `start` on.
+    /// The bytes that came and were not given yet, from `start` on.
     buffer: Vec<u8>,
     start: usize,
 }
 
 impl<B: Iterator<Item = anyhow::Result<Vec<u8>>>> Records<B> {
-    /// The records of these blocks, which may end anywhere.
+    /// The records in these blocks, which may end anywhere.
     pub(super) fn new(blocks: B) -> Self {
         Self {
             blocks,
@@ -24,7 +23,7 @@ impl<B: Iterator<Item = anyhow::Result<Vec<u8>>>> Records<B> {
         }
     }
 
-    /// The lines of these blocks, in which quotes mean nothing.
+    /// The lines in these blocks, where quotes mean nothing.
     pub(super) fn lines(blocks: B) -> Self {
         Self {
             has_quotes: false,
@@ -32,10 +31,10 @@ impl<B: Iterator<Item = anyhow::Result<Vec<u8>>>> Records<B> {
         }
     }
 
-    /// The next record, without its line feed.
+    /// Gives the next record, without its line feed.
     ///
     /// # Errors
-    /// Those of the blocks.
+    /// Any error of the blocks.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
         let mut scanned = 0;
         let mut quoted = false;
@@ -67,14 +66,14 @@ impl<B: Iterator<Item = anyhow::Result<Vec<u8>>>> Records<B> {
         }
     }
 
-    /// Where the blocks come from.
+    /// The source of the blocks.
     pub(super) fn into_blocks(self) -> B {
         self.blocks
     }
 }
 
-/// Where `bytes` have the first `delimiter` outside quotes; `quoted` says whether they begin inside, and then
-/// whether they end there. (A doubled quote ends a quoted part and begins the next.)
+/// Finds the first `delimiter` of `bytes` outside quotes. `quoted` says whether the bytes begin inside quotes, and afterwards
+/// whether they end there. (A doubled quote ends one quoted part and begins the next.)
 fn end(bytes: &[u8], delimiter: u8, quoted: &mut bool) -> Option<usize> {
     for (index, byte) in bytes.iter().enumerate() {
         if *byte == b'"' {
@@ -86,12 +85,12 @@ fn end(bytes: &[u8], delimiter: u8, quoted: &mut bool) -> Option<usize> {
     None
 }
 
-/// The fields of a record, as they are written.
+/// The fields of a record, as written.
 pub(crate) fn fields(record: &[u8]) -> impl Iterator<Item = &[u8]> {
     fields_between(record, b',')
 }
 
-/// The fields of a record, as they are written, with this delimiter between them.
+/// The fields of a record that are separated by this delimiter, as written.
 pub(super) fn fields_between(record: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(record);
     std::iter::from_fn(move || {
@@ -115,7 +114,7 @@ pub(super) fn split(record: &[u8], count: usize) -> (&[u8], &[u8]) {
     record.split_at(length.min(record.len()))
 }
 
-/// What a field says: `None` for NULL.
+/// The value of a field: `None` for NULL.
 pub(crate) fn value(field: &[u8]) -> Option<Cow<'_, [u8]>> {
     match unquoted(field) {
         None if field.is_empty() => None,
@@ -124,7 +123,7 @@ pub(crate) fn value(field: &[u8]) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// What a field between quotes says; `None` if it isn't between quotes.
+/// The value of a field in quotes; `None` if it isn't in quotes.
 pub(super) fn unquoted(field: &[u8]) -> Option<Cow<'_, [u8]>> {
     let inside = field.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     if !inside.contains(&b'"') {
@@ -183,7 +182,7 @@ mod tests {
         assert_eq!(split(record, 4), (record.as_slice(), b"".as_slice()));
     }
 
-    /// What another reader makes of it; it doesn't tell NULL from the empty text, and skips empty lines.
+    /// Records and fields as csv-core reads them; it doesn't tell NULL from the empty text, and skips empty lines.
     fn by_csv_core(text: &[u8]) -> Vec<Vec<String>> {
         let (mut reader, mut rest, mut records) = (Reader::new(), text, Vec::new());
         loop {

@@ -1,4 +1,4 @@
-//! One file of an output: its rows, whatever its format, as records of CSV, and the checksum of its bytes.
+//! Reads one file of an output: its rows as records of CSV, whatever the format, and the checksum of its bytes.
 
 use std::io::{self, Read};
 
@@ -15,25 +15,25 @@ use super::parquet::ParquetRows;
 use super::records::{Records, fields, value};
 use crate::options::Format;
 
-/// A file is read in blocks of this many bytes.
+/// Files are read in blocks of at most this many bytes.
 const BLOCK_BYTES: u64 = 1 << 20;
-/// What is compressed is about so many times as long.
+/// Compressed contents are assumed to be this many times as long when decompressed.
 const USUAL_RATIO: u64 = 8;
 
-/// The rows of one file. Formats differ in here and nowhere else in `verify`.
+/// The rows of one file. Only this type knows how formats differ within `verify`.
 pub(crate) enum Rows {
-    /// Records of the default dialect behind a header.
+    /// Records of the default dialect after a header.
     Csv(Box<Records<Blocks>>),
-    /// Records of another dialect behind a header.
+    /// Records of another dialect after a header.
     InDialect(Box<Records<Blocks>>, Box<FromDialect>),
-    /// An object on each line.
+    /// JSON Lines, an object on each line.
     JsonLines(Box<Records<Blocks>>, Box<FromJsonLines>),
-    /// Typed columns.
+    /// Parquet, with typed columns.
     Parquet(ParquetRows),
 }
 
 impl Rows {
-    /// Opens a file of this form; where that leaves the format open, the end of the file's name tells.
+    /// Opens a file of this form. If the form leaves the format open, the file's name tells it.
     ///
     /// # Errors
     /// [`Kind::Check`] if it cannot be read.
@@ -60,10 +60,10 @@ impl Rows {
         })
     }
 
-    /// Reads the names of the columns, which come before the rows, and checks that they are these.
+    /// Reads the names of the columns, which come before the rows, and compares them with `names`.
     ///
     /// # Errors
-    /// [`Kind::Check`] if they are others, or the file cannot be read.
+    /// [`Kind::Check`] if they differ, or if the file cannot be read.
     pub(crate) fn check_names<'a>(
         &mut self,
         place: &Place,
@@ -71,7 +71,7 @@ impl Rows {
     ) -> anyhow::Result<()> {
         let as_named = match self {
             Self::Parquet(rows) => rows.names().eq(names),
-            // Each object has them again.
+            // Each object has the names again.
             Self::JsonLines(_, from) => from.names().eq(names),
             Self::Csv(records) => {
                 let header = records.next()?.unwrap_or_default();
@@ -92,7 +92,7 @@ impl Rows {
         }
     }
 
-    /// The next row as a record of CSV, without a line feed.
+    /// Gives the next row as a record of CSV, without a line feed.
     ///
     /// # Errors
     /// [`Kind::Check`] if the file cannot be read.
@@ -111,7 +111,7 @@ impl Rows {
         }
     }
 
-    /// Reads what is left and gives the checksum of all.
+    /// Reads the rest of the file and gives the checksum of all of it.
     ///
     /// # Errors
     /// [`Kind::Check`] if the file cannot be read.
@@ -120,7 +120,7 @@ impl Rows {
             Self::Csv(records) | Self::InDialect(records, _) | Self::JsonLines(records, _) => {
                 records.into_blocks().checksum()
             }
-            // Its reader takes parts of the file, in an order of its own.
+            // The Parquet reader takes parts of the file in its own order, so the checksum needs another pass.
             Self::Parquet(rows) => {
                 let (place, file) = rows.into_file()?;
                 Blocks::of(place, Opened::File(file), None)?.checksum()
@@ -155,7 +155,7 @@ impl Blocks {
         Ok(Self {
             place,
             bytes,
-            // Many files are small.
+            // Many files are small, and need no large block.
             block_bytes: match compression {
                 None => file_bytes.clamp(1, BLOCK_BYTES),
                 Some(_) => (file_bytes * USUAL_RATIO).clamp(1, BLOCK_BYTES),
@@ -163,7 +163,7 @@ impl Blocks {
         })
     }
 
-    /// Reads what is left of the file as it lies, and gives the checksum of all.
+    /// Reads the rest of the stored bytes, and gives the checksum of all of them.
     fn checksum(self) -> anyhow::Result<u128> {
         let Self {
             place,
@@ -197,7 +197,7 @@ impl Iterator for Blocks {
     }
 }
 
-/// A file, summed up as it is read.
+/// A file whose checksum is computed as it is read.
 pub(crate) struct Summed {
     file: Opened,
     hash: Xxh3,

@@ -1,4 +1,4 @@
-//! The sums of an output's rows, exact.
+//! Exact sums of an output's rows.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -10,24 +10,24 @@ use super::first_line::Run;
 use super::records::{fields, value};
 use super::rows::Rows;
 
-/// Between two looks whether the run was interrupted, within one file.
+/// How many rows of a file are read between two checks whether the run was interrupted.
 const CHECK_EVERY_ROWS: u64 = 1 << 16;
 
-/// The columns to sum, with what their sums must be.
+/// The columns to sum, with the sums that they must have.
 pub(crate) struct Summed(pub(super) Vec<(String, SummedColumn)>);
 
 /// A column to sum.
 pub(crate) struct SummedColumn {
-    /// The place of the column among all columns.
+    /// The position of the column among all columns.
     index: usize,
-    /// Digits after the point.
+    /// The digits after the point.
     pub(super) scale: u8,
-    /// What the manifest says, at this scale.
+    /// The manifest's sum, as an integer at this scale.
     pub(super) expected: i128,
 }
 
 impl Summed {
-    /// `None` if the manifest contradicts itself.
+    /// The columns that a manifest sums; `None` if it contradicts itself.
     pub(super) fn of(run: &Run) -> Option<Self> {
         let columns = run.sums.iter().map(|(name, sum)| {
             let index = run.columns.iter().position(|(column, _)| column == name)?;
@@ -43,7 +43,7 @@ impl Summed {
         columns.collect::<Option<_>>().map(Self)
     }
 
-    /// Columns by their names, places and digits after the point, of whose sums nothing is expected.
+    /// Columns given by name, position and digits after the point, with no sums expected.
     pub(crate) fn of_columns(columns: Vec<(String, usize, u8)>) -> Self {
         let column = |(name, index, scale)| {
             let expected = 0;
@@ -64,15 +64,15 @@ impl Summed {
         self.0.iter().map(|(name, _)| name.clone())
     }
 
-    /// Nothing summed yet.
+    /// The sums before any row: all zero.
     pub(crate) fn zero(&self) -> Vec<i128> {
         vec![0; self.0.len()]
     }
 
-    /// Counts and sums the rows of a file at a place that are left.
+    /// Counts and sums the remaining rows of a file, which lies at `place`.
     ///
     /// # Errors
-    /// [`Kind::Check`] if it cannot be read, or a row has no amount in a column; [`Kind::Interrupted`].
+    /// [`Kind::Check`] if the file cannot be read, or if a row has no amount in a column; [`Kind::Interrupted`].
     pub(super) fn of_rows(
         &self,
         rows: &mut Rows,
@@ -92,16 +92,16 @@ impl Summed {
         Ok((count, sums))
     }
 
-    /// Adds a row, in which NULL counts as nothing.
+    /// Adds a row to the sums. NULL counts as zero.
     ///
     /// # Errors
-    /// The name of the column in which the row has no amount.
+    /// The name of a column in which the row has no amount.
     fn add<'a>(&'a self, record: &[u8], sums: &mut [i128]) -> Result<(), &'a str> {
         for (sum, (name, column)) in sums.iter_mut().zip(&self.0) {
             let field = fields(record).nth(column.index).unwrap_or_default();
             if let Some(amount) = value(field) {
                 let amount = unscaled(&amount, column.scale).ok_or(name.as_str())?;
-                // What is expected is a sum of 128 bits, which is found however far those before it went.
+                // A sum may overflow on its way; wrapping still gives the right one, since the expected sum fits into 128 bits.
                 *sum = sum.wrapping_add(amount);
             }
         }
@@ -110,14 +110,14 @@ impl Summed {
 }
 
 impl SummedColumn {
-    /// A sum of the column.
+    /// Gives a sum of this column as an amount.
     pub(super) fn amount(&self, unscaled: i128) -> Amount {
         let scale = self.scale;
         Amount { unscaled, scale }
     }
 }
 
-/// A decimal as an integer at `scale`; `None` if it is none.
+/// A decimal as an integer at `scale`; `None` if the text is not one.
 fn unscaled(text: &[u8], scale: u8) -> Option<i128> {
     let (sign, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (-1, digits),

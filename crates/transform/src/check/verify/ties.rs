@@ -1,22 +1,22 @@
-//! Rows whose order is not determined: those that the columns to order by don't tell apart.
+//! Handles rows whose order is open, because the columns to order by don't tell them apart.
 
 use std::collections::HashMap;
 
 use dataset::failure::Kind;
 
-/// Rows that wait for their like may take so many bytes, on both sides together.
+/// How many bytes the rows that wait for an equal row may take, both sides together.
 const MOST_BYTES: usize = 64 << 20;
 
-/// The rows of one run of ties that were not the same at the same place.
+/// The rows of one run of ties that differed at the same position.
 #[derive(Default)]
 pub(super) struct Ties {
-    /// With their numbers in the file.
+    /// The file's rows, with their numbers in it.
     of_file: Vec<(u64, Vec<u8>)>,
     of_database: Vec<Vec<u8>>,
     bytes: usize,
 }
 
-/// A row of the file that the database doesn't have, and one that stands in its stead.
+/// A row of the file that the database doesn't have, and a row of the database that the file lacks.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unmatched {
     /// The row's number in the file.
@@ -26,10 +26,10 @@ pub(super) struct Unmatched {
 }
 
 impl Ties {
-    /// Keeps two rows that stand at the same place and differ.
+    /// Keeps two rows that stand at the same position and differ.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if too many wait: the model has to say more about the order.
+    /// [`Kind::Usage`] if too many rows wait: the model has to order them further.
     pub(super) fn keep(
         &mut self,
         row: u64,
@@ -49,7 +49,7 @@ impl Ties {
         Ok(())
     }
 
-    /// Ends the run: `None` if each row of one side is one of the other's, wherever it stood.
+    /// Ends the run of ties: `None` if both sides have the same rows, in any order.
     pub(super) fn close(&mut self) -> Option<Unmatched> {
         if self.of_file.is_empty() {
             return None;
@@ -71,7 +71,7 @@ impl Ties {
             }
         }
         let (row, of_file) = unmatched?;
-        // There are as many on both sides, so one is left here too.
+        // Both sides have equally many rows, so the database has an unmatched one too.
         let instead = of_database
             .iter()
             .find(|record| waiting[record.as_slice()] > 0)?;

@@ -1,4 +1,4 @@
-//! What was found to be as it should.
+//! Reports of outputs that were verified.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use storage::place::Place;
 /// An output that is what its manifest says.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verified {
-    /// Where it lies.
+    /// The output's folder or file.
     pub path: Place,
-    /// The model that made it.
+    /// The model that made the output.
     pub model: String,
-    /// The run that made it.
+    /// The run that made the output.
     pub run: String,
-    /// Rows, without headers.
+    /// How many rows the output has, without headers.
     pub rows: u64,
-    /// Files.
+    /// How many files the output has.
     pub files: u64,
-    /// Bytes in these files.
+    /// How many bytes these files have.
     pub bytes: u64,
-    /// The sums that were found, by output column.
+    /// The sums of the output's columns, by column.
     pub sums: BTreeMap<String, String>,
-    /// Reading and checking against the manifest.
+    /// How long reading the output and comparing it with the manifest took, in seconds.
     pub seconds: f64,
     /// The comparison with the database, if it was asked for.
     pub database: Option<AgainstDatabase>,
 }
 
-/// An output that is what the database makes of its model.
+/// The result of comparing an output with the database, row by row.
 #[derive(Debug, Clone, Serialize)]
 pub struct AgainstDatabase {
     /// The Postgres schema that holds the tables.
     pub schema: String,
-    /// The snapshot that they were read in, as Postgres names it.
+    /// The snapshot that the tables were read in, as Postgres names it.
     pub snapshot: String,
-    /// Rows compared.
+    /// How many rows were compared.
     pub rows: u64,
-    /// Joining, sorting and comparing.
+    /// How long joining, sorting and comparing took, in seconds.
     pub seconds: f64,
 }
