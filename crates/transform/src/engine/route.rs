@@ -1,4 +1,4 @@
-//! Which engine runs each model of a run.
+//! Chooses the engine that runs each model of a run.
 
 use database::embedded::scratch::Scratch;
 use database::mirror::own::Own;
@@ -16,16 +16,16 @@ use crate::stage::layer::Layer;
 
 const ASKED_FOR: &str = "--engine postgres asks for it";
 
-/// What runs a model.
+/// The engine that runs a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Polars does, or Spark where the options name it.
+    /// Polars runs the model, or Spark if the options name it.
     Polars,
-    /// A scratch database does, for this reason.
+    /// A scratch database runs the model, for this reason.
     Postgres(String),
 }
 
-/// Parses models. With [`Engine::Polars`] those that cannot be parsed are refused, else they are left to Postgres.
+/// Parses models. With [`Engine::Polars`] a model that cannot be parsed is refused; otherwise it is left to Postgres.
 ///
 /// # Errors
 /// As [`Select::of`] and [`reading::all`].
@@ -36,10 +36,10 @@ pub(crate) fn parse(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     })
 }
 
-/// Checks what can be checked before the database is asked.
+/// Checks the models as far as that is possible before the database is asked.
 ///
 /// # Errors
-/// As [`Select::resolved`], of a model that nothing here may run.
+/// As [`Select::resolved`], for a model that no engine may run.
 pub(crate) fn check(selects: &[Select<'_>], options: &Options) -> anyhow::Result<()> {
     if options.engine == Engine::Postgres {
         return Ok(());
@@ -53,13 +53,13 @@ pub(crate) fn check(selects: &[Select<'_>], options: &Options) -> anyhow::Result
     Ok(())
 }
 
-/// Leaves a model that Polars may not run to Postgres, and gives the reason.
+/// Leaves a model that Polars refuses to Postgres, and gives the reason.
 ///
 /// # Errors
-/// The error, if it isn't one that says so, or there is no Postgres to be asked.
+/// The error itself, if it doesn't mean that, or if there is no Postgres to use.
 fn refused(error: anyhow::Error, options: &Options) -> anyhow::Result<String> {
     match Failure::kind_of(&error) {
-        // What says that Polars may not run a model, and not that nothing can.
+        // Errors of these kinds mean that Polars cannot run a model, and not that nothing can.
         Some(kind @ (Kind::Usage | Kind::Mismatch | Kind::Internal))
             if options.engine == Engine::Auto =>
         {
@@ -74,7 +74,7 @@ fn refused(error: anyhow::Error, options: &Options) -> anyhow::Result<String> {
     }
 }
 
-/// Why Polars doesn't take a model, of an error that says that it cannot be run.
+/// The reason why Polars doesn't run a model, taken from the error that says so.
 fn not_taken(error: &anyhow::Error) -> String {
     let why = format!("{error:#}");
     match why.split_once(" cannot be run: ") {
@@ -83,7 +83,7 @@ fn not_taken(error: &anyhow::Error) -> String {
             let place = before.or(place.strip_suffix(": it")).unwrap_or(place);
             format!("{place}: Polars does not take it: {why}")
         }
-        // What gives a column a type is told where the model is refused.
+        // The hint how to give a column a type belongs to models that are refused; here it is shortened.
         None => match why.split_once(": say which numeric(p,s)") {
             Some((why, _)) => format!("{why} (`carry_as` in dataset.toml gives it one)"),
             None => why,
@@ -91,11 +91,11 @@ fn not_taken(error: &anyhow::Error) -> String {
     }
 }
 
-/// The route of each model, as the tables of a database are.
+/// The route of each model, given the tables of a database.
 ///
 /// # Errors
-/// Of the connection, and of a table that is missing; as [`Select::ready`] where Polars may not run a model and there are no
-/// programs of Postgres.
+/// Any error of the connection; an error for a table that is missing; as [`Select::ready`] if Polars cannot run a model and there
+/// are no programs of Postgres.
 pub(crate) fn of_database(
     selects: &[Select<'_>],
     settings: &Settings,
@@ -123,11 +123,11 @@ pub(crate) fn of_database(
     })
 }
 
-/// The route of each model, as the tables of a raw layer are.
+/// The route of each model, given the tables of a raw layer.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] for a table that is missing, and for a model that needs a scratch database if the layer doesn't say
-/// what one is made from; as [`Select::ready`] where Polars may not run a model and there are no programs of Postgres.
+/// [`Kind::Mismatch`] for a table that is missing, and for a model that needs a scratch database if the layer doesn't say how to
+/// make one; as [`Select::ready`] if Polars cannot run a model and there are no programs of Postgres.
 pub(crate) fn of_layer(
     selects: &[Select<'_>],
     layer: &Layer,
@@ -159,12 +159,12 @@ pub(crate) fn of_layer(
     Ok(routes)
 }
 
-/// The route of each model where `--engine postgres` leaves no choice.
+/// The route of each model with `--engine postgres`, which leaves no choice.
 fn asked_for(selects: &[Select<'_>]) -> Vec<Route> {
     vec![Route::Postgres(ASKED_FOR.to_owned()); selects.len()]
 }
 
-/// The route of each model, as the tables are that `tables` gives for what one needs, in a source that has something of its own.
+/// The route of each model. `tables` gives the tables that a model needs; `own` is what the source has of its own.
 fn of_tables(
     selects: &[Select<'_>],
     options: &Options,
@@ -178,7 +178,7 @@ fn of_tables(
         let model = select.model;
         let own = own.filter(|own| !own.is_empty());
         let ready = match (own, options.engine) {
-            // Resolved when the tables are read.
+            // Such a model is resolved when the tables are read.
             (None, Engine::Polars | Engine::Spark) => Ok(()),
             _ => tables(needed).and_then(|tables| {
                 match own.and_then(|own| select.may_mean(own, &tables)) {
@@ -199,7 +199,7 @@ fn of_tables(
     Ok(routes)
 }
 
-/// The models that run in Polars, and those that run in a scratch database.
+/// Splits the models into those that run in Polars and those that run in a scratch database.
 pub(crate) fn by_engine<'s, 'm>(
     selects: &'s [Select<'m>],
     routes: &[Route],
@@ -213,7 +213,7 @@ pub(crate) fn by_engine<'s, 'm>(
     (selects(in_polars), selects(in_postgres))
 }
 
-/// The route of each model as far as a catalogue tells.
+/// The route of each model, as far as a catalogue tells.
 pub(crate) fn of_catalog(selects: &[Select<'_>], catalog: &Catalog) -> Vec<Route> {
     let route = |select: &Select<'_>| match select.ready(catalog) {
         Ok(_) => Route::Polars,

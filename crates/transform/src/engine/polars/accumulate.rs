@@ -1,4 +1,4 @@
-//! Aggregates, value by value.
+//! Computes aggregates, adding one value at a time.
 
 use std::cmp::Ordering;
 
@@ -14,18 +14,18 @@ use crate::engine::output::MISSING;
 use crate::model::tree::{AggregateFunction, Function};
 use crate::model::types::{Held, Type};
 
-/// What an aggregate is computed of.
+/// An aggregate function with the values of its argument.
 pub(super) struct Input {
     function: AggregateFunction,
     kind: Type,
-    /// The type of the argument; that of the result for `COUNT(*)`.
+    /// The type of the argument; for `COUNT(*)`, that of the result.
     of: Type,
     values: Option<Array>,
     flat: Flat,
     is_valid: Option<Vec<bool>>,
 }
 
-/// Values that are added, in one piece.
+/// The values that are added up, in one piece of memory.
 enum Flat {
     None,
     Integers(PrimitiveArray<i64>),
@@ -37,7 +37,7 @@ enum Flat {
     Order(Keys),
 }
 
-/// What is known of the values so far.
+/// The intermediate result of an aggregate over the values added so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
     /// No value has been met.
@@ -47,17 +47,17 @@ pub(super) enum State {
     Numeric(i128),
     Real(f32),
     Double(f64),
-    /// How many, their sum, and the sum of the squares of their differences.
+    /// How many values were added, their sum, and the sum of the squares of their differences from the mean.
     Mean(f64, f64, f64),
     /// The sum, and how many values were added.
     Decimal(Decimal, i64),
     Boolean(bool),
-    /// The row of the least or greatest.
+    /// The row of the least or greatest value.
     Row(u32),
 }
 
 impl Input {
-    /// The values of an argument, with its type; of none for `COUNT(*)`.
+    /// Takes the values of an argument, with its type; `COUNT(*)` has no argument.
     pub(super) fn of(
         function: AggregateFunction,
         kind: &Type,
@@ -102,7 +102,7 @@ impl Input {
         })
     }
 
-    /// The state of no value.
+    /// The state before any value is added.
     pub(super) fn empty(&self) -> State {
         match self.function {
             AggregateFunction::Count => State::Count(0),
@@ -115,15 +115,15 @@ impl Input {
         self.is_valid.as_ref().is_none_or(|is_valid| is_valid[row])
     }
 
-    /// The argument's values.
+    /// The values of the argument, if there is one.
     pub(super) fn values(&self) -> Option<&Array> {
         self.values.as_ref()
     }
 
-    /// Adds the value of a row.
+    /// Adds the value of a row to a state.
     ///
     /// # Errors
-    /// Why the result cannot be held, in Postgres's words where it can't either.
+    /// Why the result cannot be represented, in Postgres's words if it fails there too.
     pub(super) fn add(&self, state: &mut State, row: usize) -> Result<(), String> {
         if !self.has(row) {
             return Ok(());
@@ -184,7 +184,7 @@ impl Input {
         Ok(())
     }
 
-    /// The row that has the least or greatest value of two: of equal ones Postgres takes the last.
+    /// The row with the lesser or greater of two values; if they are equal, the latter one, as in Postgres.
     fn best(&self, keys: &Keys, first: u32, second: u32) -> u32 {
         let kept = match self.function {
             AggregateFunction::Min => Ordering::Less,
@@ -196,7 +196,7 @@ impl Input {
         }
     }
 
-    /// The state of some rows and of those that follow them; not of floats that are added up, where it depends on the order.
+    /// Merges the state of some rows with that of the rows after them. This is not for sums of floats, which depend on the order.
     ///
     /// # Errors
     /// As [`Input::add`].
@@ -225,7 +225,7 @@ impl Input {
         })
     }
 
-    /// Whether the order in which values are added makes a difference.
+    /// Whether the result depends on the order in which values are added.
     pub(super) fn depends_on_order(&self) -> bool {
         self.is_summed() && matches!(self.flat, Flat::Reals(_) | Flat::Doubles(_))
     }
@@ -237,7 +237,7 @@ impl Input {
         )
     }
 
-    /// The value of a row, which is exact.
+    /// The value of a row, as an exact decimal.
     fn decimal(&self, row: usize) -> Decimal {
         let scale = self.of.scale().map_or(0, u32::from);
         match &self.flat {
@@ -257,7 +257,7 @@ impl Input {
         }
     }
 
-    /// The results of sums and means that are exact.
+    /// Turns the states of exact sums and means into results.
     fn decimals(&self, states: &[State]) -> Result<Array, String> {
         let scales = [unconstrained_scale(&self.of), Scale::Known];
         let result = |state: &State| match (state, self.function) {
@@ -275,10 +275,10 @@ impl Input {
         Ok(Array::of_decimals(results?))
     }
 
-    /// The results of states.
+    /// Turns states into results.
     ///
     /// # Errors
-    /// Why a result cannot be held.
+    /// Why a result cannot be represented.
     pub(super) fn results(&self, states: &[State]) -> Result<Array, String> {
         if let AggregateFunction::Min | AggregateFunction::Max = self.function
             && let Some(values) = &self.values
@@ -347,8 +347,8 @@ impl Input {
     }
 }
 
-/// A mean with one value more, which fails where the sum of squares does that Postgres keeps beside it (`float8_accum`
-/// in src/backend/utils/adt/float.c, by Youngs and Cramer).
+/// Adds a value to a mean. It fails if the sum of squares overflows that Postgres keeps with the mean (`float8_accum` in
+/// src/backend/utils/adt/float.c, by Youngs and Cramer).
 fn mean(count: f64, sum: f64, squares: f64, value: f64) -> Result<State, String> {
     let (more, total) = (count + 1.0, sum + value);
     if count == 0.0 {

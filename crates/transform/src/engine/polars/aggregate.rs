@@ -1,4 +1,4 @@
-//! Groups of rows, and their aggregates.
+//! Groups rows and computes their aggregates.
 
 use super::accumulate::{Input, State};
 use super::codes::{Codes, Nulls};
@@ -7,7 +7,7 @@ use super::rows::Rows;
 use crate::model::tree::{Aggregate, AggregateFunction, Relation, Scalar};
 
 impl Engine<'_> {
-    /// The keys and aggregates of groups; without keys one group, even of no row.
+    /// Computes the keys and aggregates of groups. Without keys there is one group, even if there are no rows.
     pub(super) fn grouped(
         &mut self,
         input: &Relation,
@@ -60,7 +60,7 @@ impl Engine<'_> {
             .map(|filter| self.truths(filter, rows))
             .transpose()?;
         let is_kept = |row: usize| is_kept.as_ref().is_none_or(|is_kept| is_kept[row]);
-        // Postgres computes the argument of these rows alone.
+        // As in Postgres, the argument is computed for these rows only.
         let kept: Vec<u32> = (0..rows.height as u32)
             .filter(|&row| is_kept(row as usize))
             .collect();

@@ -1,4 +1,4 @@
-//! Columns while a model runs: values of one kind, with NULLs, without a name.
+//! Columns while a model runs: values of one kind, possibly NULL, without a name.
 
 use dataset::ColumnType;
 use polars::prelude::{
@@ -12,7 +12,7 @@ use crate::frame_types::data_type;
 use crate::model::tree::{Function, Value};
 use crate::model::types::{Held, Type};
 
-/// Numerics, unscaled.
+/// Numerics, as integers without their point.
 pub(super) type NumericChunked = ChunkedArray<Int128Type>;
 
 /// The values of a column.
@@ -21,7 +21,7 @@ pub(super) enum Array {
     Boolean(BooleanChunked),
     Integers(Int64Chunked),
     Numerics(NumericChunked),
-    /// Numerics, unscaled, and the scale of each.
+    /// Numerics as integers without their point, and the scale of each.
     Decimals(NumericChunked, Int32Chunked),
     Reals(Float32Chunked),
     Doubles(Float64Chunked),
@@ -30,7 +30,7 @@ pub(super) enum Array {
     Bytes(BinaryChunked),
 }
 
-/// Runs the same for every kind of array, of decimals for their digits.
+/// Runs the same code for each kind of array; for decimals, on their digits.
 macro_rules! each {
     ($array:expr, $values:ident => $run:expr) => {
         match $array {
@@ -47,7 +47,7 @@ macro_rules! each {
     };
 }
 
-/// Runs the same for every kind of array, and makes an array of the same kind of what it gives.
+/// Runs the same code for each kind of array, and makes the result an array of the same kind.
 macro_rules! like {
     ($array:expr, $values:ident => $run:expr) => {
         match $array {
@@ -75,7 +75,7 @@ const NAME: PlSmallStr = PlSmallStr::EMPTY;
 const NANOSECONDS: i64 = 1000;
 
 impl Array {
-    /// The column of a table.
+    /// Takes over the column of a table.
     pub(super) fn of(series: &Series) -> anyhow::Result<Self> {
         let physical = series.to_physical_repr();
         Ok(match series.dtype() {
@@ -99,7 +99,7 @@ impl Array {
         })
     }
 
-    /// The column of an output, of the type that it is declared as. `None` if a value doesn't fit.
+    /// Makes the column of an output, of the type that is declared. `None` if a value doesn't fit.
     pub(super) fn declared(&self, kind: &Type, declared: ColumnType) -> Option<Series> {
         let series = match (self, declared) {
             (Self::Integers(values), ColumnType::Time) => {
@@ -217,7 +217,7 @@ impl Array {
         }
     }
 
-    /// So many NULLs.
+    /// An array of `count` NULLs.
     pub(super) fn nulls(held: Held, count: usize) -> Self {
         use polars::prelude::ChunkFullNull;
         match held {
@@ -275,7 +275,7 @@ impl Array {
         Self::Dates(Int32Chunked::from_iter_options(NAME, values.into_iter()))
     }
 
-    /// The values of an array of decimals; of any other none.
+    /// The values of an array of decimals; for any other array, nothing.
     pub(super) fn decimals(&self) -> Box<dyn Iterator<Item = Option<Decimal>> + '_> {
         match self {
             Self::Decimals(digits, scales) => {
@@ -294,7 +294,7 @@ impl Array {
         each!(self, values => values.len())
     }
 
-    /// What one row takes in memory, about; text that a row shares with the table it was read from counts once there.
+    /// How many bytes one row takes in memory, roughly. Text is not counted if it is shared with the table that it was read from.
     pub(super) fn row_bytes(&self) -> u64 {
         match self {
             Self::Boolean(_) => 1,
@@ -305,20 +305,20 @@ impl Array {
         }
     }
 
-    /// Which rows are not NULL.
+    /// Tells for each row whether it is not NULL.
     pub(super) fn validity(&self) -> BooleanChunked {
         each!(self, values => values.is_not_null())
     }
 
-    /// These rows, in this order; NULL where there is no row.
+    /// Takes these rows, in this order; NULL where there is no row.
     ///
     /// # Errors
-    /// If there is no such row.
+    /// If there is no row of such a number.
     pub(super) fn take(&self, rows: &IdxCa) -> anyhow::Result<Self> {
         Ok(like!(self, values => values.take(rows)?))
     }
 
-    /// These values with those of another array behind them.
+    /// Appends the values of another array.
     pub(super) fn with(&self, other: &Self) -> anyhow::Result<Self> {
         macro_rules! appended {
             ($($kind:ident),*) => {
@@ -343,7 +343,7 @@ impl Array {
         ))
     }
 
-    /// These values in one piece of memory.
+    /// The values in one piece of memory.
     pub(super) fn rechunked(&self) -> Self {
         like!(self, values => values.rechunk().into_owned())
     }

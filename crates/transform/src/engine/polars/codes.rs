@@ -1,4 +1,4 @@
-//! Equal rows get equal numbers: what grouping, joins, DISTINCT and set operations stand on.
+//! Gives equal rows equal numbers. Grouping, joins, DISTINCT and set operations build on this.
 
 use std::hash::Hash;
 
@@ -8,28 +8,28 @@ use super::array::Array;
 use super::decimal::Decimal;
 use crate::engine::output::MISSING;
 
-/// Slots that integers between the lowest and the highest may have for each row, to be counted without hashing.
+/// How many slots there may be for each row, from the lowest to the highest integer, to number integers without hashing.
 const SLOTS_PER_ROW: usize = 8;
 
-/// A number for each row, the same for equal rows, in the order in which they first come.
+/// A number for each row: equal rows have the same one, and numbers follow the order in which rows first come.
 pub(super) struct Codes {
-    /// [`MISSING`] for a row with a NULL, where NULLs are equal to nothing.
+    /// The number of each row; [`MISSING`] for a row with a NULL, if NULLs are equal to nothing.
     pub(super) of: Vec<u32>,
-    /// How many there are.
+    /// How many different numbers there are.
     pub(super) count: usize,
 }
 
 /// Whether NULL is equal to NULL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nulls {
-    /// NULLs are equal, as in GROUP BY, DISTINCT and set operations.
+    /// A NULL equals a NULL, as in GROUP BY, DISTINCT and set operations.
     Equal,
-    /// A NULL is equal to nothing, as in `=`.
+    /// A NULL equals nothing, as with `=`.
     Unequal,
 }
 
 impl Codes {
-    /// Numbers rows by some of their columns; by none all rows are equal.
+    /// Numbers rows by some of their columns; if there are none, all rows are equal.
     pub(super) fn of(columns: &[&Array], rows: usize, nulls: Nulls) -> Self {
         let Some((first, others)) = columns.split_first() else {
             return Self {
@@ -56,8 +56,8 @@ impl Codes {
         Self { of: codes, count }
     }
 
-    /// The first of these columns in which equal rows have numerics with different numbers of digits after the point, so that it
-    /// is open which of them stands for all.
+    /// The first of these columns in which rows of the same number have numerics with different digits after the point. Then it is
+    /// open which row stands for all of them.
     pub(super) fn shown_apart(&self, columns: &[&Array]) -> Option<usize> {
         columns.iter().position(|column| {
             let Array::Decimals(_, scales) = column else {
@@ -120,11 +120,11 @@ fn of_column(column: &Array, nulls: Nulls) -> (Vec<u32>, usize) {
     }
 }
 
-/// Equal for floats that Postgres takes for equal: both zeros, and all that are not a number.
+/// A key that is equal for floats that Postgres takes for equal: both zeros, and all NaNs.
 fn float_key(value: f64) -> u64 {
     match value {
         _ if value.is_nan() => f64::NAN.to_bits(),
-        // Of both signs.
+        // This is the zero of either sign.
         0.0 => 0,
         value => value.to_bits(),
     }
@@ -151,13 +151,13 @@ fn numbered<K: Hash + Eq>(
     (codes, next as usize)
 }
 
-/// Numbers keys that are small numbers themselves, without hashing them.
+/// Numbers rows whose keys are small integers, without hashing them.
 fn counted(
     slots: impl Iterator<Item = Option<usize>>,
     count: usize,
     nulls: Nulls,
 ) -> (Vec<u32>, usize) {
-    // The last is that of NULL.
+    // The last slot is for NULL.
     let mut known = vec![MISSING; count + 1];
     let mut next = 0;
     let codes: Vec<u32> = slots

@@ -1,38 +1,38 @@
-//! Numerics that have each a scale of their own, computed as Postgres does (src/backend/utils/adt/numeric.c).
+//! Numerics with a scale of their own, computed as in Postgres (src/backend/utils/adt/numeric.c).
 
 use std::cmp::Ordering;
 
 use super::digits::{carried, to_digits};
 use crate::model::tree::Function;
 
-/// A numeric, with the digits after the point that Postgres shows of it.
+/// A numeric with the digits after the point that Postgres shows for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Decimal {
     /// The value without its point.
     pub(super) digits: i128,
-    /// How many of the digits stand after the point, be it more than there are.
+    /// How many digits come after the point; this may be more than `digits` has.
     pub(super) scale: u32,
 }
 
-/// What a value cannot be computed for.
+/// A result, or why it cannot be computed.
 type Result<T> = std::result::Result<T, String>;
 
-/// Whether Postgres shows the digits after the point that a decimal has, or at most so many.
+/// Whether Postgres shows exactly the digits after the point that a decimal has, or possibly fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
     Known,
     AtMost,
 }
 
-/// The significant digits that a quotient has at least (`NUMERIC_MIN_SIG_DIGITS`).
+/// How many significant digits a quotient has at least (`NUMERIC_MIN_SIG_DIGITS`).
 const SIGNIFICANT_DIGITS: i64 = 16;
-/// The decimal digits of one of Postgres's digits (`DEC_DIGITS`).
+/// How many decimal digits one of Postgres's digits has (`DEC_DIGITS`).
 const GROUP: i64 = 4;
-/// The most digits after the point of a quotient (`NUMERIC_MAX_DISPLAY_SCALE`).
+/// How many digits after the point a quotient has at most (`NUMERIC_MAX_DISPLAY_SCALE`).
 const MOST_SCALE: i64 = 1000;
 
 impl Decimal {
-    /// The same value with more digits after the point.
+    /// The digits of the same value at a larger scale.
     fn widened(self, scale: u32) -> Result<i128> {
         if scale == self.scale {
             return Ok(self.digits);
@@ -64,8 +64,7 @@ impl Decimal {
         })
     }
 
-    /// The quotient, rounded to the digits after the point that Postgres would give it (`select_div_scale`), halves away
-    /// from zero.
+    /// The quotient, rounded half away from zero to the digits after the point that Postgres gives it (`select_div_scale`).
     pub(super) fn divided(self, other: Self, scales: [Scale; 2]) -> Result<Self> {
         if other.digits == 0 {
             return Err("division by zero".to_owned());
@@ -143,14 +142,14 @@ impl Decimal {
         (weight, first)
     }
 
-    /// The value rounded, cut or taken to the next whole one, with so many digits after the point, or before it where that
-    /// is negative.
+    /// Rounds the value, cuts it, or goes to the next whole number, at `scale` digits after the point; if `scale` is negative,
+    /// before the point.
     pub(super) fn to_scale(self, function: Function, scale: i64) -> Result<i128> {
         if scale >= i64::from(self.scale) {
             return self.widened(scale as u32);
         }
         if self.scale > 38 && matches!(function, Function::Ceiling | Function::Floor) {
-            // Less than one, be it above or below zero.
+            // The value is between zero and one unit, above or below zero.
             let is_above = function == Function::Ceiling;
             return Ok(match self.digits.signum() {
                 1 if is_above => 1,
@@ -161,7 +160,7 @@ impl Decimal {
         to_digits(function, self.digits, self.scale.into(), scale)
     }
 
-    /// The same value in the fewest digits after the point: equal for equal values.
+    /// The same value with the fewest digits after the point, so that equal values have equal digits.
     pub(super) fn shortened(mut self) -> Self {
         while self.scale > 0 && self.digits % 10 == 0 {
             if self.digits == 0 {
@@ -174,7 +173,7 @@ impl Decimal {
         self
     }
 
-    /// How two values stand to each other.
+    /// Compares two values.
     pub(super) fn compare(self, other: Self) -> Ordering {
         let signs = self.digits.signum().cmp(&other.digits.signum());
         if signs.is_ne() || self.digits == 0 {
@@ -186,7 +185,7 @@ impl Decimal {
         let sizes = before_point(digits, self.scale)
             .cmp(&before_point(digits_of_other, other.scale))
             .then_with(|| {
-                // Their first digits are of one power of ten, so that as many digits say the same.
+                // The first digits of both have the same power of ten, so both are brought to equally many digits.
                 let most = digits.max(digits_of_other);
                 let one = one * 10_u128.pow(most - digits);
                 one.cmp(&(of_other * 10_u128.pow(most - digits_of_other)))

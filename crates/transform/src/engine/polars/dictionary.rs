@@ -1,4 +1,4 @@
-//! From a value to the first row that has it: integers that lie close together by their place, all others by a hash.
+//! Finds the first row that has a value: directly if integers lie close together, otherwise through a hash.
 
 use std::hash::BuildHasher;
 
@@ -12,24 +12,24 @@ use polars_arrow::array::{Array as _, BinaryViewArray};
 use super::array::{Array, NumericChunked};
 use crate::engine::output::MISSING;
 
-/// Slots that a table of all values between the lowest and the highest key may have for each key.
+/// How many slots there may be for each key, from the lowest to the highest key, to find rows without hashing.
 const SLOTS_PER_KEY: usize = 8;
 
-/// The values of a column by which rows are looked up; equal ones are equal bit by bit, but for what is said of them.
+/// The values of a column by which rows are looked up. Equal values have equal bits, with the exceptions that are noted.
 pub(super) enum Key {
     Integers(Int64Chunked),
-    /// Numerics, unscaled, and their scale: 1.0 and 1.00 are equal.
+    /// Numerics as integers without their point, and their scale: 1.0 equals 1.00.
     Numerics(NumericChunked, u32),
     Bytes(BinaryChunked),
-    /// Texts of `char(n)`, whose blanks at the end don't count.
+    /// Texts of `char(n)`, compared without the blanks at their end.
     Padded(BinaryChunked),
 }
 
 impl Key {
-    /// The values of a table's column, which are `char(n)` where they are padded.
+    /// Takes the values of a table's column; `is_padded` says that they are of `char(n)`.
     ///
     /// # Errors
-    /// If they are of a type that rows are not looked up by.
+    /// If rows cannot be looked up by values of this type.
     pub(super) fn of(column: &Column, is_padded: bool) -> anyhow::Result<Self> {
         let integers = |values: &mut dyn Iterator<Item = Option<i64>>| {
             Int64Chunked::from_iter_options(PlSmallStr::EMPTY, values)
@@ -58,9 +58,9 @@ impl Key {
     }
 }
 
-/// The first row of each value of a column.
+/// Finds the first row of each value of a column.
 pub(super) enum Dictionary {
-    /// Integers that lie close together: the row of each from `lowest` on, or [`MISSING`].
+    /// For integers that lie close together: the row of each from `lowest` on, or [`MISSING`].
     Dense {
         lowest: i64,
         rows: Vec<u32>,
@@ -71,7 +71,7 @@ pub(super) enum Dictionary {
 }
 
 impl Dictionary {
-    /// The dictionary of a column, and for each of its rows the first that has an equal value, or [`MISSING`] where it is NULL.
+    /// Makes the dictionary of a column. Also gives, for each row, the first row with an equal value, or [`MISSING`] for NULL.
     pub(super) fn of(keys: &Key) -> (Self, Vec<u32>) {
         match keys {
             Key::Integers(keys) => Self::of_integers(keys),
@@ -114,16 +114,16 @@ impl Dictionary {
         }
     }
 
-    /// The first row with the value of each of these, or [`MISSING`].
+    /// The first row with each of these values, or [`MISSING`].
     ///
     /// # Errors
-    /// If they are of another kind.
+    /// If the values are of another kind than the dictionary's.
     pub(super) fn rows(&self, keys: &Key) -> anyhow::Result<Vec<u32>> {
         let or_missing = |row: Option<u32>| row.unwrap_or(MISSING);
         Ok(match (self, keys) {
             (Self::Dense { lowest, rows }, Key::Integers(keys)) => {
                 let row = |key: i64| {
-                    // A key below the lowest becomes one above the highest.
+                    // A key below the lowest wraps around to a slot that doesn't exist.
                     let slot = usize::try_from(key.wrapping_sub(*lowest) as u64).ok()?;
                     rows.get(slot).copied()
                 };
@@ -176,7 +176,7 @@ fn hashed<K: std::hash::Hash + Eq>(
     (rows, first)
 }
 
-/// The digits of a numeric at another scale; `None` if they are none there, so that no value of that scale is equal.
+/// The digits of a numeric at another scale; `None` if it cannot be written at that scale, so that no value there equals it.
 fn at_scale(digits: i128, from: u32, to: u32) -> Option<i128> {
     let factor = 10_i128.checked_pow(from.abs_diff(to));
     match (from <= to, factor) {
@@ -191,11 +191,11 @@ fn unpadded(text: &[u8]) -> &[u8] {
     &text[..text.len() - blanks.count()]
 }
 
-/// A hash table of rows, by the bytes that they have: these stay in their column, and none is copied.
+/// A hash table of rows by the bytes of their keys. The bytes stay in their column; none are copied.
 pub(super) struct Slots {
     keys: BinaryViewArray,
     compared: fn(&[u8]) -> &[u8],
-    /// Rows, each in the first slot that was free from the one of its hash on; more than half are [`MISSING`].
+    /// Rows, each in the first free slot at or after the one of its hash. More than half of the slots are [`MISSING`].
     slots: Vec<u32>,
     hasher: PlRandomState,
 }
@@ -226,7 +226,7 @@ impl Slots {
         (self.compared)(self.keys.value(row as usize))
     }
 
-    /// The slot of the row with this key, or the free one where it would be.
+    /// The slot of the row with this key, or the free slot where it would go.
     fn slot(&self, key: &[u8]) -> usize {
         let last = self.slots.len() - 1;
         let mut slot = self.hasher.hash_one(key) as usize & last;

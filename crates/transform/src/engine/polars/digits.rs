@@ -1,22 +1,22 @@
-//! Numerics without their point: how many digits one may have, and rounding to fewer.
+//! Numerics as integers without their point: the limit of digits, and rounding to fewer digits.
 
 use crate::model::tree::Function;
 
-/// What a value cannot be computed for.
+/// A result, or why it cannot be computed.
 type Result<T> = std::result::Result<T, String>;
 
-/// Numerics must stay below it: 38 digits are carried.
+/// Numerics must be less than this: 38 digits are carried.
 pub(in crate::engine) const LIMIT: i128 = 10_i128.pow(38);
 
-/// A numeric that is carried.
+/// Checks that a numeric has no more digits than are carried.
 pub(in crate::engine) fn carried(value: Option<i128>) -> Result<i128> {
     value
         .filter(|value| value.abs() < LIMIT)
         .ok_or_else(|| format!("a numeric has more than {} digits", dataset::MAX_PRECISION))
 }
 
-/// A numeric of `scale` digits after the point with `digits` of them, which has as many as it had if that is fewer, and
-/// not less than none.
+/// Rounds or cuts a numeric with `scale` digits after the point to `digits` of them. With fewer digits it stays as it is. Negative
+/// `digits` go on before the point, and leave zeros there.
 pub(in crate::engine) fn to_digits(
     function: Function,
     value: i128,
@@ -26,7 +26,7 @@ pub(in crate::engine) fn to_digits(
     if digits >= scale {
         return Ok(value);
     }
-    // Beyond all digits that there are.
+    // More digits are dropped than any numeric has.
     let Some(unit) = u32::try_from(scale - digits)
         .ok()
         .and_then(|digits| 10_i128.checked_pow(digits))
@@ -39,14 +39,14 @@ pub(in crate::engine) fn to_digits(
         Function::Floor => value.div_euclid(unit),
         _ => value / unit,
     };
-    // Digits before the point that were left out are zeros.
+    // The digits before the point that were dropped become zeros.
     let zeros = u32::try_from((-digits).max(0))
         .ok()
         .and_then(|zeros| 10_i128.checked_pow(zeros));
     carried(zeros.and_then(|zeros| units.checked_mul(zeros)))
 }
 
-/// How many units a value is, halves away from zero.
+/// Divides a value by a unit, rounding half away from zero.
 pub(in crate::engine) fn rounded(value: i128, unit: i128) -> i128 {
     let (units, rest) = (value / unit, value % unit);
     let is_half = rest.unsigned_abs() >= unit.unsigned_abs().div_ceil(2);

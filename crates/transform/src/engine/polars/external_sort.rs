@@ -1,9 +1,9 @@
-//! A streamed model over a table that memory cannot hold: in ranges of the output's order, each small enough.
+//! Runs a streamed model over a table that doesn't fit in memory, in ranges of the output's order that do.
 //!
-//! The output is the same to the byte as if all had been in memory. Where the table lies in that order already, its
-//! ranges are the rows as they stand; else the rows are dealt out to a file for each range first, by keys that a
-//! sample of all rows gave (a sample sort). Rows of equal keys are told apart by their place, so no range can
-//! grow beyond its share however many there are.
+//! The output is the same to the byte as if everything had been in memory. If the table already lies in that order, its rows are
+//! cut into ranges as they come. Otherwise the rows are first distributed to a file for each range, whose bounds come from a sample
+//! of all rows (a sample sort). Rows with equal keys are told apart by their position, so no range can outgrow its share however
+//! many there are.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -24,9 +24,9 @@ use crate::sink::{KeyRows, SortKeys, Writer};
 use crate::stage::{StagedTable, read_rows};
 use storage::file::OpenFile;
 
-/// The most ranges, each of which has a file open while rows are dealt out.
+/// How many ranges there may be. Each has a file open while rows are distributed.
 const MOST_RANGES: u64 = 200;
-/// Rows of the sample for each range: its size is then within a few per cent of its share.
+/// How many rows of the sample there are for each range, which makes a range a few per cent larger or smaller than its share.
 const SAMPLED_PER_RANGE: u64 = 256;
 
 /// A streamed model and its streamed table.
@@ -36,15 +36,15 @@ pub(crate) struct Ranges<'a> {
     pub(crate) table: &'a StagedTable,
     pub(crate) keys: SortKeys,
     pub(crate) shares: Shares,
-    /// A folder for the files of the ranges, made here.
+    /// A folder for the files of the ranges, which this makes.
     pub(crate) scratch: PathBuf,
     pub(crate) cancel: &'a Cancel,
 }
 
-/// How the table's rows lie.
+/// What was found out about the order of the table's rows.
 enum Survey {
     InOrder,
-    /// The keys that ranges begin with.
+    /// The rows are in another order. The splitters are the keys at which ranges begin.
     Splitters(Splitters),
 }
 
@@ -52,7 +52,7 @@ impl Ranges<'_> {
     /// Writes the output range by range.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if the memory allowed would take more ranges than files may be open; those of the writer.
+    /// [`Kind::Refused`] if the memory allowed demands more ranges than files may be open; any error of the writer.
     pub(crate) fn write(&self, writer: &mut Writer<'_>) -> anyhow::Result<Option<Counted>> {
         let share = self.shares.range();
         let ranges = self.table.memory_bytes.div_ceil(share).max(1);
@@ -65,7 +65,7 @@ impl Ranges<'_> {
                 self.shares.all() >> 20
             )));
         }
-        // Also makes the header of an output without rows.
+        // This also makes the header of an output without rows.
         writer.append(
             self.stream
                 .apply(&empty_frame(&self.table.schema.columns)?)?,
@@ -101,7 +101,7 @@ impl Ranges<'_> {
         self.scratch.join(format!("range-{range}"))
     }
 
-    /// Reads the keys of all rows, to see whether they lie in order and where ranges begin.
+    /// Reads the keys of all rows, to see whether they are in order and where ranges begin.
     fn survey(&self, ranges: u64) -> anyhow::Result<Survey> {
         let names: Vec<&str> = self.keys.names().collect();
         if names.is_empty() {
@@ -176,11 +176,11 @@ impl Ranges<'_> {
         Ok(counting.counted)
     }
 
-    /// Deals the rows out to the files of their ranges.
+    /// Distributes the rows to the files of their ranges.
     fn deal(&self, splitters: &Splitters) -> anyhow::Result<Option<Counted>> {
         let mut counting = self.counting()?;
         let mut files: Vec<Option<ParquetFile>> = (0..=splitters.len()).map(|_| None).collect();
-        // All that waits to become row groups takes a range's share together.
+        // The rows of all files that wait to become row groups may together take a range's share of memory.
         let row_bytes = self.table.row_bytes() * files.len() as u64;
         let options = ParquetOptions {
             compression: Compression::Lz4,
@@ -199,7 +199,7 @@ impl Ranges<'_> {
                 .collect();
             let mut dealt: Vec<Vec<u32>> = vec![Vec::new(); files.len()];
             for (row, range) in ranges.into_iter().enumerate() {
-                // The output's first source is the streamed table.
+                // The first source of the output is the streamed table.
                 dealt[range].extend(rows.first_source_row(row).map(|row| row as u32));
             }
             place += rows.len();
@@ -242,7 +242,7 @@ impl Ranges<'_> {
     }
 }
 
-/// Counts the driving table chunk by chunk.
+/// Counts the rows of the driving table chunk by chunk.
 struct Counting<'a> {
     model: &'a Model,
     kept: Kept,
@@ -258,14 +258,14 @@ impl Counting<'_> {
     }
 }
 
-/// Where ranges begin: keys with the place of their row, in their order.
+/// The bounds of ranges: keys with the position of their row, in order.
 struct Splitters {
     keys: KeyRows,
     places: Vec<usize>,
 }
 
 impl Splitters {
-    /// Chooses the keys that divide a sample into ranges of one size.
+    /// Chooses the keys that divide a sample into ranges of equal size.
     fn of(sample: &KeyRows, places: &[usize], ranges: u64) -> anyhow::Result<Self> {
         let mut order: Vec<usize> = (0..sample.len()).collect();
         order.par_sort_unstable_by(|a, b| {
@@ -288,7 +288,7 @@ impl Splitters {
         self.places.len()
     }
 
-    /// The range of a row: how many of the splitters it doesn't come before.
+    /// The number of a row's range: how many splitters it doesn't come before.
     fn range_of(&self, rows: &KeyRows, row: usize, place: usize) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {

@@ -1,4 +1,4 @@
-//! Which rows of a partition each of its rows sees, and aggregates of them.
+//! The frames of window functions: which rows of its partition each row sees, and aggregates of these.
 
 use std::ops::Range;
 
@@ -6,15 +6,15 @@ use super::accumulate::{Input, State};
 use super::order::Keys;
 use crate::model::tree::{Bound, Frame, FrameUnit};
 
-/// Behind the last row that the order doesn't tell apart from the one at `start`.
+/// The position after the last row that the order doesn't tell apart from the row at `start`.
 pub(super) fn end_of_peers(part: &[u32], order: &Keys, start: usize) -> usize {
     let is_peer = |row: &&u32| order.compare(part[start] as usize, **row as usize).is_eq();
     start + part[start..].iter().take_while(is_peer).count()
 }
 
-/// The places of a partition that the row at each place sees.
+/// For each row of a partition, the positions of the rows that it sees.
 pub(super) fn seen(frame: Frame, part: &[u32], order: &Keys) -> Vec<Range<usize>> {
-    // Where units begin, and where the last one ends.
+    // The positions where units begin, and the end of the last one.
     let mut starts = vec![0];
     while let Some(&start) = starts.last().filter(|start| **start < part.len()) {
         starts.push(match frame.unit {
@@ -43,10 +43,10 @@ pub(super) fn seen(frame: Frame, part: &[u32], order: &Keys) -> Vec<Range<usize>
     seen
 }
 
-/// An aggregate of the rows of a partition that each of its rows sees.
+/// For each row of a partition, an aggregate of the rows that it sees.
 ///
 /// # Errors
-/// Why a result cannot be held.
+/// Why a result cannot be represented.
 pub(super) fn aggregated(
     input: &Input,
     part: &[u32],
@@ -76,14 +76,14 @@ pub(super) fn aggregated(
     Ok(())
 }
 
-/// An aggregate of a frame neither end of which moves back. Rows are added to `back` as the end moves; when the start comes
-/// beyond `middle`, where those in `front` end, all rows of the frame become `front`, each with the aggregate of itself and
-/// those that follow. So each row is added twice at most, whatever the frame's size.
+/// Computes an aggregate over a frame whose ends never move back. As the end moves, rows are added to `back`. `front` has the
+/// aggregates of the rows up to `middle`: for each, that of itself and those that follow. When the start passes `middle`, all rows
+/// of the frame move to `front`. So each row is added at most twice, whatever the frame's size.
 struct Sliding<'a> {
     input: &'a Input,
     part: &'a [u32],
     is_kept: &'a dyn Fn(u32) -> bool,
-    /// Of the rows up to `middle`, the one at `start` last.
+    /// The aggregates of the rows up to `middle`; that of the row at `start` is the last.
     front: Vec<State>,
     back: State,
     start: usize,
@@ -100,7 +100,7 @@ impl Sliding<'_> {
         }
     }
 
-    /// The aggregate of these places, anew.
+    /// Computes the aggregate of these positions from scratch.
     fn of(&self, range: Range<usize>) -> Result<State, String> {
         let mut state = self.input.empty();
         for place in range {
@@ -109,7 +109,7 @@ impl Sliding<'_> {
         Ok(state)
     }
 
-    /// The aggregate of these places, neither end of which comes before that of the last ones.
+    /// The aggregate of these positions, of which neither end may be before that of the last call.
     fn moved(&mut self, range: Range<usize>) -> Result<State, String> {
         let mut back = self.back;
         for place in self.end..range.end {
@@ -165,7 +165,7 @@ mod tests {
             let frame = Frame { unit, start, end };
             let rows = values.len();
             let mut order = Keys::new();
-            // Two rows each are peers.
+            // Every two rows are peers.
             order.push(&Array::of_integers((0..rows as i64).map(|row| Some(row / 2)).collect()), false, false);
             let part: Vec<u32> = (0..rows as u32).collect();
             let seen = seen(frame, &part, &order);

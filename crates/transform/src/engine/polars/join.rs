@@ -1,4 +1,4 @@
-//! Joins: rows of both sides with equal keys, and of these the ones that keep the other conditions.
+//! Joins: finds the rows of both sides with equal keys, and keeps the pairs that meet the other conditions.
 
 use super::codes::{Codes, Nulls};
 use super::relation::Engine;
@@ -6,10 +6,10 @@ use super::rows::Rows;
 use crate::engine::output::MISSING;
 use crate::model::tree::{Join, Scalar};
 
-/// Pairs of rows whose conditions are computed at once.
+/// How many pairs of rows the conditions are computed for at once.
 const BLOCK_PAIRS: u64 = 1 << 20;
 
-/// The rows of one side by the number of their key.
+/// The rows of one side, grouped by the number of their key.
 pub(super) struct Buckets {
     starts: Vec<u32>,
     rows: Vec<u32>,
@@ -45,7 +45,7 @@ impl Buckets {
     }
 }
 
-/// Rows of the left and of the right side that belong together; [`MISSING`] where a side has none.
+/// Pairs of rows of the left and the right side; [`MISSING`] where a side has none.
 #[derive(Default)]
 struct Pairs {
     left: Vec<u32>,
@@ -60,7 +60,7 @@ impl Pairs {
 }
 
 impl Engine<'_> {
-    /// The rows of a join, with the columns that are needed.
+    /// The rows of a join, with only the columns that are needed.
     pub(super) fn joined(&mut self, join: &Join, needed: &[bool]) -> anyhow::Result<Rows> {
         let width = join.left.width();
         let mut wanted = needed.to_vec();
@@ -86,7 +86,7 @@ impl Engine<'_> {
         Ok(left.beside(right))
     }
 
-    /// The numbers of the left rows' keys, and the right rows by theirs.
+    /// Numbers the keys of the left rows, and groups the right rows by the same numbers.
     fn matched(
         &mut self,
         join: &Join,
@@ -196,7 +196,7 @@ impl Engine<'_> {
     }
 }
 
-/// Adds the right rows that have no partner and are to be kept.
+/// Adds the right rows without a partner, for joins that keep them.
 fn add_unmatched(pairs: &mut Pairs, is_matched: &[bool]) {
     for (row, is_matched) in (0..).zip(is_matched) {
         if !is_matched {

@@ -1,4 +1,4 @@
-//! From a key of one or several columns to the row that has it.
+//! Finds the row that has a key of one or several columns.
 
 use anyhow::Context;
 use polars::prelude::{InitHashMaps, Int64Chunked, NewChunkedArray, PlHashSet, PlSmallStr};
@@ -6,20 +6,21 @@ use polars::prelude::{InitHashMaps, Int64Chunked, NewChunkedArray, PlHashSet, Pl
 use super::dictionary::{Dictionary, Key};
 use crate::engine::output::MISSING;
 
-/// The rows of a table by a key. A key with a NULL in it is none.
+/// Finds rows of a table by a key. A key with a NULL in it matches nothing.
 pub(super) struct Lookup {
     first: Dictionary,
-    /// For each further column its values, and the pairs of what the columns before it found with what it finds.
+    /// For each further column a dictionary of its values, and one that leads from a pair (the row found by the columns before it,
+    /// the row found by this column) to the row that has both.
     others: Vec<(Dictionary, Dictionary)>,
-    /// The first rows of the keys that several rows have.
+    /// The first row of each key that several rows have.
     repeated: PlHashSet<u32>,
 }
 
 impl Lookup {
-    /// The lookup by these columns of a table.
+    /// Indexes a table by these columns.
     ///
     /// # Errors
-    /// If there are none.
+    /// If there are no columns.
     pub(super) fn of(columns: &[Key]) -> anyhow::Result<Self> {
         let (first, others) = columns.split_first().context("a key has a column")?;
         let (first, mut rows) = Dictionary::of(first);
@@ -47,7 +48,7 @@ impl Lookup {
         self.repeated.is_empty()
     }
 
-    /// Whether several rows have the key of one that was found.
+    /// Whether several rows have the same key as a row that was found.
     pub(super) fn is_repeated(&self, row: u32) -> bool {
         self.repeated.contains(&row)
     }
@@ -55,7 +56,7 @@ impl Lookup {
     /// The row with each of these keys, or [`MISSING`].
     ///
     /// # Errors
-    /// If they are of another kind.
+    /// If the keys are of another kind than the table's.
     pub(super) fn rows(&self, columns: &[Key]) -> anyhow::Result<Vec<u32>> {
         let (first, others) = columns.split_first().context("a key has a column")?;
         let mut rows = self.first.rows(first)?;
@@ -66,7 +67,7 @@ impl Lookup {
     }
 }
 
-/// The pairs of two rows each, as one number; NULL where one is [`MISSING`].
+/// Makes one number of each pair of rows; NULL where either is [`MISSING`].
 fn paired(one: &[u32], other: &[u32]) -> Key {
     let pairs = one.iter().zip(other).map(|(&one, &other)| {
         let is_missing = one == MISSING || other == MISSING;

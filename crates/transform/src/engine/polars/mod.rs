@@ -1,8 +1,7 @@
-//! Models over frames. No database, no clock, and no files but those of what memory cannot hold ([`external_sort`]).
+//! Runs models over frames in memory. There is no database, no clock, and no file except those of [`external_sort`].
 //!
-//! [`whole`] runs any SELECT that was resolved, part by part ([`relation`]), over Polars' columns. [`plan`](crate::model::plan) reads those
-//! that only look up the parents of each row of one table, and [`stream`] runs these without ever making the rows of the
-//! join.
+//! [`whole`] runs any resolved SELECT, part by part ([`relation`]), over Polars' columns. [`plan`](crate::model::plan) recognises
+//! SELECTs that only look up the parents of each row of one table; [`stream`] runs these without ever making the rows of the join.
 
 mod accumulate;
 mod aggregate;
@@ -39,19 +38,18 @@ use external_sort::Ranges;
 use stream::Stream;
 use tables::Tables;
 
-/// Sends the warnings of Polars, which it prints on standard error by itself, to `tracing`: they are about its own
-/// interface, and of no use to who runs a model.
+/// Sends the warnings of Polars, which it would print to standard error, to `tracing`. They are about its own interface, and of no
+/// use to whoever runs a model.
 pub(crate) fn trace_warnings() {
     polars::error::set_warning_function(|warning, _| tracing::trace!("Polars warns: {warning}"));
 }
 
-/// Runs a model over the tables that were read, which are freed on the way, and writes its output with the writer that `writer` makes for about so many rows. What memory cannot hold
-/// goes through ranges, if the model is streamed.
+/// Runs a model over the tables that were read, which are freed on the way. The output is written with the writer that `writer`
+/// makes for an approximate number of rows. A streamed model whose table doesn't fit in memory runs in ranges.
 ///
 /// # Errors
-/// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or there are more rows than memory
-/// holds; [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares; those of the
-/// writer.
+/// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or if the rows don't fit in memory;
+/// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares; any error of the writer.
 pub(crate) fn run<'w>(
     job: Job<'_>,
     ready: &Ready,
@@ -82,7 +80,7 @@ pub(crate) fn run<'w>(
     in_memory(job, ready, tables, writer)
 }
 
-/// The plan of a streamed model, which of its keys are padded, and its streamed table, which memory cannot hold.
+/// The plan of a streamed model, which of its keys are padded, and its streamed table, if that doesn't fit in memory.
 fn beyond_memory<'a>(
     job: &'a Job<'_>,
     ready: &'a Ready,
@@ -120,12 +118,12 @@ fn in_memory<'w>(
     Ok((writer.finish()?, counted))
 }
 
-/// Runs a model's SELECT over the tables and gives its columns the declared types; and what tells which rows of the
-/// driving table it leaves out. No part of it may take more than `limit_bytes` of memory.
+/// Runs a model's SELECT over the tables and gives its columns the declared types. Also gives what tells which rows of the driving
+/// table it leaves out. No part of the run may take more than `limit_bytes` bytes of memory.
 ///
 /// # Errors
-/// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or there are more rows than memory
-/// holds; [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares.
+/// [`Kind::Refused`](dataset::failure::Kind::Refused) if a value cannot be computed, or if the rows don't fit in memory;
+/// [`Kind::Mismatch`](dataset::failure::Kind::Mismatch) if a value is not what the dataset declares.
 fn compute(
     select: &Select<'_>,
     ready: &Ready,

@@ -1,4 +1,4 @@
-//! The order of rows.
+//! Sorts rows by keys.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use rayon::slice::ParallelSliceMut;
 use super::array::Array;
 use super::decimal::Decimal;
 
-/// What rows are ordered by: by bytes where it is text; no number comes after all others.
+/// The keys that rows are ordered by. Text is ordered by its bytes; NaN comes after all numbers.
 pub(super) struct Keys(Vec<Key>);
 
 struct Key {
@@ -19,7 +19,7 @@ struct Key {
     nulls_first: bool,
 }
 
-/// Values in one piece.
+/// Values in one piece of memory.
 enum Flat {
     Boolean(BooleanArray),
     Integers(PrimitiveArray<i64>),
@@ -33,12 +33,12 @@ enum Flat {
 }
 
 impl Keys {
-    /// No keys yet: all rows are equal.
+    /// An order without keys: all rows are equal.
     pub(super) fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// Adds a key that orders rows which those before it don't tell apart.
+    /// Adds a key that orders the rows which the keys before it don't tell apart.
     pub(super) fn push(&mut self, array: &Array, descending: bool, nulls_first: bool) {
         let values = match array.rechunked() {
             Array::Boolean(values) => Flat::Boolean(values.downcast_as_array().clone()),
@@ -61,13 +61,13 @@ impl Keys {
         });
     }
 
-    /// How two rows stand to each other.
+    /// Compares two rows.
     pub(super) fn compare(&self, one: usize, other: usize) -> Ordering {
         let orders = self.0.iter().map(|key| key.compare(one, other));
         orders.fold(Ordering::Equal, Ordering::then)
     }
 
-    /// Puts rows in their order; those that are equal stay as they stand.
+    /// Sorts rows; equal ones keep their order.
     pub(super) fn sort(&self, rows: &mut [u32]) {
         rows.par_sort_by(|one, other| self.compare(*one as usize, *other as usize));
     }
@@ -127,7 +127,7 @@ impl Flat {
     }
 }
 
-/// Floats as Postgres compares them: all that are not a number are equal, and more than any that is.
+/// Compares floats as Postgres does: all NaNs are equal, and greater than any number.
 pub(super) fn floats(one: f64, other: f64) -> Ordering {
     one.partial_cmp(&other)
         .unwrap_or_else(|| one.is_nan().cmp(&other.is_nan()))

@@ -1,4 +1,4 @@
-//! The parents of a streamed table, with the parents that they look up themselves.
+//! The parents of a streamed table, joined with the parents that they look up themselves.
 
 use anyhow::Context;
 use polars::prelude::{Column, DataFrame, IdxCa};
@@ -9,12 +9,12 @@ use super::tables::Tables;
 use crate::engine::output::MISSING;
 use crate::model::plan::{self, ColumnOf, Padded, Plan};
 
-/// What a column is called where tables are joined.
+/// The name of a table's column where tables are joined.
 pub(super) fn name_of(table: usize, column: &str) -> String {
     format!("{table}.{column}")
 }
 
-/// The rows of a lookup's table with those of the parents it looks up. `None` if a row has several.
+/// Joins the table of a lookup with the parents that its rows look up. `None` if a row finds several.
 pub(super) fn joined(
     plan: &Plan,
     padded: &Padded,
@@ -66,7 +66,7 @@ pub(super) fn joined(
     Ok(Some(DataFrame::new(height, columns)?))
 }
 
-/// These rows of a column; NULL where there is none.
+/// Takes these rows of a column; NULL where there is none.
 fn taken(column: &Column, rows: &[u32]) -> anyhow::Result<Column> {
     let is_whole = rows.len() == column.len() && (0..).zip(rows).all(|(at, row)| at == *row);
     if is_whole {

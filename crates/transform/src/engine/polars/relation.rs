@@ -1,4 +1,4 @@
-//! A resolved SELECT, run over tables in memory: each part in turn, with the columns that are needed of it.
+//! Runs a resolved SELECT over tables in memory, part by part, each with only the columns that are needed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::tables::Tables;
 use crate::model::refusal::Refusal;
 use crate::model::tree::{Place, Relation, Scalar, SetOperation, SortKey};
 
-/// Why numerics are not put together.
+/// The message where equal numerics cannot be put together.
 pub(super) const SHOWN_APART: &str = "numerics are equal and have different numbers of digits after the point, and which of \
      them Postgres gives for all is open: cast them to numeric(p,s), or round them";
 
@@ -23,15 +23,15 @@ pub(super) const SHOWN_APART: &str = "numerics are equal and have different numb
 pub(super) struct Engine<'a> {
     pub(super) model: &'a Model,
     pub(super) tables: &'a Tables,
-    /// What the rows of any part may take in memory.
+    /// How many bytes of memory the rows of any part may take.
     pub(super) limit_bytes: u64,
     pub(super) cancel: &'a Cancel,
-    /// What was computed once for all who need it, by where it lies.
+    /// The rows of parts that several others share, by the address of the part.
     pub(super) computed: HashMap<usize, Rows>,
 }
 
 impl Engine<'_> {
-    /// The rows of a relation, with the columns that are needed.
+    /// The rows of a relation, with only the columns that are needed.
     pub(super) fn rows(&mut self, relation: &Relation, needed: &[bool]) -> anyhow::Result<Rows> {
         self.cancel.check()?;
         match relation {
@@ -103,7 +103,7 @@ impl Engine<'_> {
         self.rows(relation, &vec![true; relation.width()])
     }
 
-    /// The rows of a relation that several parts may need: computed once.
+    /// The rows of a relation that several parts may need. They are computed once.
     pub(super) fn shared(&mut self, relation: &Arc<Relation>) -> anyhow::Result<Rows> {
         let at = Arc::as_ptr(relation) as usize;
         if let Some(rows) = self.computed.get(&at) {
@@ -114,7 +114,7 @@ impl Engine<'_> {
         Ok(rows)
     }
 
-    /// Keys of an order, of these rows.
+    /// Computes the keys of an order for these rows.
     pub(super) fn order(&mut self, keys: &[SortKey], rows: &Rows) -> anyhow::Result<Keys> {
         let mut order = Keys::new();
         for key in keys {
@@ -127,10 +127,10 @@ impl Engine<'_> {
         Ok(order)
     }
 
-    /// Checks that so many rows fit into memory.
+    /// Checks that this many rows fit into memory.
     ///
     /// # Errors
-    /// [`Kind::Refused`] with how many there would be.
+    /// [`Kind::Refused`] with the number of rows.
     pub(super) fn check_rows(&self, count: u64, row_bytes: u64) -> anyhow::Result<()> {
         let bytes = u128::from(count) * u128::from(row_bytes + 8);
         if bytes <= u128::from(self.limit_bytes) && count < u64::from(u32::MAX) {
@@ -146,15 +146,15 @@ impl Engine<'_> {
         )))
     }
 
-    /// What a value that cannot be computed is to the user.
+    /// The error for a value that cannot be computed.
     pub(super) fn refused(&self, scalar: &Scalar, why: &str) -> anyhow::Error {
         Refusal::at(scalar.at, why).of_data(self.model)
     }
 
-    /// The numbers of rows one of which is given for all that are equal to it.
+    /// Numbers rows where one row is shown for all that are equal to it.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it is open which of them that is.
+    /// [`Kind::Refused`] if it is open which of the equal rows that is.
     fn codes_of_shown(&self, rows: &Rows) -> anyhow::Result<Codes> {
         let columns = rows.all()?;
         let codes = Codes::of(&columns, rows.height, Nulls::Equal);
@@ -243,7 +243,7 @@ impl Engine<'_> {
             let count = &mut counts[code as usize];
             let is_there = *count > 0;
             if all {
-                // Each row of the right side stands for one of the left.
+                // Each row of the right side cancels one row of the left.
                 *count = count.saturating_sub(1);
             }
             let is_wanted = is_there == (operation == SetOperation::Intersect);

@@ -1,11 +1,11 @@
-//! Rows while a model runs: columns by their places, of which only those that are needed are there.
+//! Rows while a model runs: columns by position, of which only the needed ones are there.
 
 use polars::prelude::{IdxCa, PlSmallStr};
 
 use super::array::Array;
 use crate::engine::output::MISSING;
 
-/// Rows.
+/// Rows, of which only the needed columns are there.
 #[derive(Debug, Clone)]
 pub(super) struct Rows {
     pub(super) height: usize,
@@ -13,7 +13,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// So many rows of these columns.
+    /// Makes rows of these columns.
     pub(super) fn new(height: usize, columns: Vec<Option<Array>>) -> Self {
         Self { height, columns }
     }
@@ -22,10 +22,10 @@ impl Rows {
         self.columns.len()
     }
 
-    /// The column at a place.
+    /// The column at a position.
     ///
     /// # Errors
-    /// If it was not needed.
+    /// If the column was not needed.
     pub(super) fn column(&self, at: usize) -> anyhow::Result<&Array> {
         match self.columns.get(at) {
             Some(Some(column)) => Ok(column),
@@ -33,15 +33,15 @@ impl Rows {
         }
     }
 
-    /// All columns, each with the rows that were kept.
+    /// All columns.
     ///
     /// # Errors
-    /// If one was not needed.
+    /// If a column was not needed.
     pub(super) fn all(&self) -> anyhow::Result<Vec<&Array>> {
         (0..self.width()).map(|at| self.column(at)).collect()
     }
 
-    /// These rows without the columns that are not needed.
+    /// Drops the columns that are not needed.
     pub(super) fn only(&self, needed: &[bool]) -> Self {
         let columns = self.columns.iter().zip(needed);
         Self {
@@ -52,18 +52,18 @@ impl Rows {
         }
     }
 
-    /// These rows with the columns at these places.
+    /// Takes the columns at these positions.
     pub(super) fn reordered(&self, places: &[usize]) -> Self {
         let columns = places.iter().map(|&place| self.columns[place].clone());
         Self::new(self.height, columns.collect())
     }
 
-    /// What a row takes in memory, about.
+    /// How many bytes a row takes in memory, roughly.
     pub(super) fn row_bytes(&self) -> u64 {
         self.columns.iter().flatten().map(Array::row_bytes).sum()
     }
 
-    /// These rows, in this order; all NULL for [`MISSING`].
+    /// Takes these rows, in this order; all columns are NULL for [`MISSING`].
     pub(super) fn take(&self, rows: &[u32]) -> anyhow::Result<Self> {
         let height = rows.len();
         let is_whole = height == self.height && rows.iter().zip(0..).all(|(row, at)| *row == at);
@@ -90,13 +90,13 @@ impl Rows {
         })
     }
 
-    /// These rows with the columns of others, which are as many, behind their own.
+    /// Appends the columns of other rows, which must be equally many.
     pub(super) fn beside(mut self, other: Self) -> Self {
         self.columns.extend(other.columns);
         self
     }
 
-    /// These rows with others behind them.
+    /// Appends other rows after these.
     pub(super) fn above(&self, other: &Self) -> anyhow::Result<Self> {
         let both = self.columns.iter().zip(&other.columns);
         let columns = both.map(|pair| match pair {

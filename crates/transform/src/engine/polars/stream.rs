@@ -1,4 +1,4 @@
-//! Running a plan: each row of the streamed table gets the rows of its parents, and nothing is copied.
+//! Runs a plan: finds the parents of each row of the streamed table, without copying any value.
 
 use dataset::failure::{Kind, OrFail};
 use dataset::{ColumnType, Model};
@@ -19,7 +19,7 @@ pub(crate) struct Stream<'a> {
     plan: &'a Plan,
     padded: &'a Padded,
     groups: Vec<Group>,
-    /// The output's columns: of the streamed table by name, of the parents as they are.
+    /// The output's columns: those of the streamed table by name, those of parents with their values.
     columns: Vec<(String, Origin)>,
 }
 
@@ -28,7 +28,8 @@ struct Group {
     height: usize,
     keys: Vec<Column>,
     index: Lookup,
-    /// Rows without them are left out. A row that an inner join among the parents leaves out is left out with them.
+    /// Whether rows without parents in this group are left out. If an inner join among the parents leaves a parent out, the rows
+    /// that point to it are left out too.
     required: bool,
 }
 
@@ -38,10 +39,10 @@ enum Origin {
 }
 
 impl<'a> Stream<'a> {
-    /// Joins and indexes the parents. `None` if they are not what a lookup needs: their key is one that several rows have.
+    /// Joins and indexes the parents. `None` if a lookup cannot use them, because several rows have the same key.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if a column is not of the declared type.
+    /// [`Kind::Mismatch`] if a column doesn't have the declared type.
     pub(crate) fn prepare(
         model: &'a Model,
         plan: &'a Plan,
@@ -103,7 +104,7 @@ impl<'a> Stream<'a> {
         }))
     }
 
-    /// The columns of the streamed table that `outputs`, columns of the output, need, and which rows are kept.
+    /// The columns of the streamed table that are needed for the columns `outputs` of the output, and to tell which rows are kept.
     pub(crate) fn needs(&self, outputs: &[&str]) -> Vec<String> {
         let selected = self.columns.iter().filter_map(|(name, from)| match from {
             Origin::Streamed(column) if outputs.contains(&name.as_str()) => Some(column),
@@ -117,7 +118,7 @@ impl<'a> Stream<'a> {
         names
     }
 
-    /// The rows that parents are required of, for the count of those left out.
+    /// The parents that rows are required to have, to count the rows that are left out.
     pub(crate) fn parents(&self) -> anyhow::Result<Vec<Parents>> {
         let required = self.groups.iter().zip(&self.plan.lookups);
         required
@@ -139,11 +140,11 @@ impl<'a> Stream<'a> {
             .collect()
     }
 
-    /// The output of some rows of the streamed table, which may lack columns that [`Stream::needs`] doesn't name for
-    /// the columns wanted: those of the output that it lacks are left out.
+    /// The output for some rows of the streamed table. If these lack a column, the columns of the output that need it are left out;
+    /// see [`Stream::needs`].
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if a column is not of the declared type.
+    /// [`Kind::Mismatch`] if a column doesn't have the declared type.
     pub(crate) fn apply(&self, streamed: &DataFrame) -> anyhow::Result<Output> {
         let mut rows = Vec::with_capacity(self.groups.len());
         for (group, lookup) in self.groups.iter().zip(&self.plan.lookups) {
@@ -207,7 +208,7 @@ fn runs_whole(model: &Model, lookup: &plan::Lookup) {
     );
 }
 
-/// The source that holds a table's columns: the streamed table is 0, the first lookup's group 1.
+/// The number of the source that holds a table's columns: the streamed table is 0, the group of the first lookup is 1.
 fn source_of(plan: &Plan, table: usize) -> usize {
     plan.lookups
         .iter()
@@ -217,7 +218,7 @@ fn source_of(plan: &Plan, table: usize) -> usize {
         .map_or(0, |lookup| lookup + 1)
 }
 
-/// A table's column with the type that the model declares for it.
+/// Gives a table's column the type that the model declares for it.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a value would be lost.

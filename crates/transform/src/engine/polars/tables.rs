@@ -1,4 +1,4 @@
-//! The tables that a model runs over, in memory.
+//! The tables that a model runs over, loaded into memory.
 
 use anyhow::Context;
 use dataset::Model;
@@ -11,17 +11,17 @@ use crate::stage::Table;
 pub(in crate::engine) struct Tables(Vec<(String, DataFrame)>);
 
 impl Tables {
-    /// The table of this name, which was read.
+    /// The table of this name, which must have been read.
     pub(in crate::engine) fn get(&self, name: &str) -> anyhow::Result<&DataFrame> {
         let found = self.0.iter().find(|(table, _)| table == name);
         let (_, frame) = found.with_context(|| format!("table `{name}` was not read"))?;
         Ok(frame)
     }
 
-    /// Loads the tables that are named; a run may take `memory_bytes`, of which they may take `limit`.
+    /// Loads the tables that `is_named` accepts. They may take `limit` bytes of the `memory_bytes` that a run may take.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if those that are on disk would take more than `limit` bytes with the others.
+    /// [`Kind::Refused`] if there are tables on disk among them and all together would take more than `limit` bytes.
     pub(in crate::engine) fn load(
         model: &Model,
         tables: Vec<(String, Table)>,

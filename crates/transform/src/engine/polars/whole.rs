@@ -1,4 +1,4 @@
-//! Models that run as a whole: a resolved SELECT over whole tables.
+//! Runs models as a whole: a resolved SELECT over whole tables.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ use super::tables::Tables;
 use crate::model::tree::Resolved;
 use crate::model::types::Type;
 
-/// Runs a model's SELECT over the tables and gives its columns the declared types. No part of it may take more than
-/// `limit_bytes` of memory.
+/// Runs a model's SELECT over the tables and gives its columns the declared types. No part of the run may take more than
+/// `limit_bytes` bytes of memory.
 pub(super) fn run(
     model: &Model,
     resolved: &Resolved,
@@ -35,7 +35,7 @@ pub(super) fn run(
     as_declared(model, rows.height, rows.all()?.into_iter().zip(kinds))
 }
 
-/// Gives columns that Postgres computed the types that the model declares.
+/// Gives the columns that Postgres computed the types that the model declares.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a value is not what the dataset declares.

@@ -1,4 +1,4 @@
-//! Windows: values of each row's partition, in an order.
+//! Window functions: values computed from a row's partition, in an order.
 
 use polars::prelude::IdxCa;
 
@@ -12,7 +12,7 @@ use super::rows::Rows;
 use crate::model::tree::{Relation, Window, WindowFunction};
 
 impl Engine<'_> {
-    /// The columns of the input, and one for each window.
+    /// The columns of the input, followed by one for each window function.
     pub(super) fn windowed(
         &mut self,
         input: &Relation,
@@ -38,7 +38,7 @@ impl Engine<'_> {
             .beside(Rows::new(height, results)))
     }
 
-    /// What a window that cannot be computed is to the user.
+    /// The error for a window function that cannot be computed.
     fn refused_window(&self, window: &Window, why: &str) -> anyhow::Error {
         match &window.argument {
             Some(argument) => self.refused(argument, why),
@@ -89,7 +89,7 @@ impl Engine<'_> {
                 let Some(values) = values else {
                     anyhow::bail!("a window lacks its argument");
                 };
-                // Of the values, or behind them of the defaults.
+                // These are positions of values, or, after all values, of defaults.
                 let mut places: Vec<Option<u32>> = vec![None; rows.height];
                 let otherwise = window
                     .otherwise
@@ -124,7 +124,7 @@ impl Engine<'_> {
     }
 }
 
-/// The rows whose values the rows of a partition have; where LAG finds none, one `behind` all rows has its default.
+/// For each row of a partition, the row whose value it gets. If LAG finds none, the row's default is at `behind` plus its number.
 fn positions(
     window: &Window,
     part: &[u32],
@@ -153,7 +153,7 @@ fn positions(
     }
 }
 
-/// The shares of the rows of a partition that come before each, or before its peers end.
+/// For each row of a partition, the share of rows before it, or up to the end of its peers.
 fn shares(function: WindowFunction, part: &[u32], order: &Keys, shares: &mut [Option<f64>]) {
     let mut start = 0;
     while start < part.len() {
@@ -170,7 +170,7 @@ fn shares(function: WindowFunction, part: &[u32], order: &Keys, shares: &mut [Op
     }
 }
 
-/// Numbers the rows of a partition.
+/// Numbers the rows of a partition, for ROW_NUMBER, RANK, DENSE_RANK and NTILE.
 fn number(function: WindowFunction, part: &[u32], order: &Keys, numbers: &mut [Option<i64>]) {
     let (mut rank, mut dense) = (0, 0);
     let mut end = 0;
@@ -189,8 +189,8 @@ fn number(function: WindowFunction, part: &[u32], order: &Keys, numbers: &mut [O
     }
 }
 
-/// The part, counted from 1, that a row belongs to where so many rows are dealt out to so many parts, the first ones one
-/// row larger where they don't divide.
+/// The number, from 1, of the part that a row belongs to when `rows` rows are divided into `tiles` parts. If that leaves a
+/// remainder, the first parts have one row more.
 fn tile(at: i64, rows: i64, tiles: i64) -> i64 {
     let (size, larger) = (rows / tiles, rows % tiles);
     let in_larger = larger * (size + 1);

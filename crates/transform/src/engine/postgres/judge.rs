@@ -1,24 +1,25 @@
-//! What Postgres itself says of a SELECT, once it has understood it as a view: which columns it needs, and whether its result
-//! depends on anything but the rows of the tables.
+//! Asks Postgres about a SELECT that it has understood as a view: which columns it needs, and whether its result depends on
+//! anything but the rows of the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::Place;
 use postgres::Client;
 
-/// What a SELECT needs and depends on.
+/// The columns that a SELECT needs, and what it depends on.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
-    /// The columns that it needs, by table; a table of which it only counts the rows needs none.
+    /// The columns that the SELECT needs, by table; empty for a table whose rows it only counts.
     pub(super) needed: BTreeMap<Place, BTreeSet<String>>,
-    /// What in it keeps the result from depending on the tables' rows alone.
+    /// The first thing that makes the result depend on more than the tables' rows.
     pub(super) forbidden: Option<String>,
-    /// What in it depends on how text is ordered.
+    /// The first thing that depends on how text is ordered.
     pub(super) by_order: Option<String>,
 }
 
-/// Columns by table, from the dependencies that Postgres records for a view; the rows alone where there is no column. A
-/// SELECT that names an expression's whole row (`varattno 0`) needs all columns, which no dependency says.
+/// The needed columns by table, from the dependencies that Postgres records for a view. A table of which no column is needed has
+/// one row without a column. A SELECT that names an expression's whole row (`varattno 0`) needs all columns, though no dependency
+/// says so.
 const NEEDED: &str = "
     SELECT n.nspname::text, c.relname::text, a.attname::text
     FROM pg_rewrite AS r
@@ -39,7 +40,7 @@ const NEEDED: &str = "
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (k.conkey)
     WHERE r.ev_class = $1::text::regclass";
 
-/// The first of what makes the result depend on something else than rows. The view's tree is read as text, in the form of
+/// Finds the first thing that makes the result depend on more than rows. The view's tree is read as text, in the form of
 /// src/backend/nodes/outfuncs.c, which has been the same for these nodes since Postgres 14.
 const FORBIDDEN: &str = "
     WITH tree AS (SELECT r.ev_class, r.ev_action::text AS text FROM pg_rewrite AS r WHERE r.ev_class = $1::text::regclass)
@@ -79,8 +80,8 @@ const FORBIDDEN: &str = "
         FROM tree WHERE tree.text ~ ':varattno -[1-9]'
     ) AS found (place, why) ORDER BY place, why LIMIT 1";
 
-/// The first of what depends on how text is ordered, or on which letters are upper and lower case. Functions that have a
-/// collation and don't look at it are listed: they compare texts for equality, or look at characters one by one.
+/// Finds the first thing that depends on how text is ordered, or on which letters are upper and lower case. The functions listed
+/// have a collation but don't use it: they compare texts for equality, or look at characters one by one.
 const BY_ORDER: &str = "
     WITH tree AS (SELECT r.ev_action::text AS text FROM pg_rewrite AS r WHERE r.ev_class = $1::text::regclass)
     SELECT what FROM (
@@ -108,7 +109,7 @@ const BY_ORDER: &str = "
     ) AS found (what) ORDER BY what LIMIT 1";
 
 impl Judged {
-    /// Judges the view of this name, quoted and with its schema, over the tables of schemas.
+    /// Asks about the view of this name (quoted, with its schema) over the tables of these schemas.
     pub(super) fn of(
         client: &mut Client,
         view: &str,

@@ -1,7 +1,7 @@
-//! Rows that a raw layer kept, into the tables of a scratch database that were made for them.
+//! Copies rows that a raw layer kept into the tables of a scratch database.
 //!
-//! They go in Postgres's binary format, as results that are written back do. A column that was cast to text on its way out of
-//! the source is read by the input of its own type again; a table with one goes in the text format as a whole.
+//! They go in Postgres's binary format, like results that are written back. A column that was cast to text when it was read from
+//! the source is parsed again by its own type; a table with such a column goes in the text format as a whole.
 
 use anyhow::Context;
 use database::copy::write::{BLOCK_BYTES, CopyIn, RowEncoder, RowForm};
@@ -17,18 +17,18 @@ use crate::sink::Cells;
 use crate::sink::postgres::copy::encode;
 use crate::stage::StagedTable;
 
-/// What a row takes in a table beside its values: its header, and where it lies.
+/// How many bytes a row takes in a table besides its values, for its header and its pointer.
 const ROW_BYTES: u64 = 28;
 
-/// About what a table takes in a database.
+/// How many bytes a table takes in a database, roughly.
 pub(super) fn table_bytes(table: &StagedTable) -> u64 {
     table.memory_bytes + table.rows() * ROW_BYTES
 }
 
-/// Checks that the values of these columns of a table are those of the source, and not only like them.
+/// Checks that the layer kept the values of these columns exactly as in the source, without any loss.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] with the column that isn't, and the way out.
+/// [`Kind::Mismatch`] with a column for which that is not so, and the way out.
 pub(super) fn check(
     shapes: &Shapes,
     table: &StagedTable,
@@ -52,10 +52,10 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Fills these columns of the table that was made for one. Gives the number of rows.
+/// Fills these columns of the table that was made for a table of the layer. Gives the number of rows.
 ///
 /// # Errors
-/// Of the scratch database, whose disk may be full; [`Kind::Refused`] if a file of the layer cannot be read.
+/// Any error of the scratch database, whose disk may be full; [`Kind::Refused`] if a file of the layer cannot be read.
 pub(super) fn fill(
     shapes: &Shapes,
     table: &StagedTable,
@@ -90,7 +90,7 @@ pub(super) fn fill(
     filled.with_context(|| format!("table `{name}`"))
 }
 
-/// The columns of these names.
+/// The columns of the layer's table with these names.
 fn kept<'t>(table: &'t StagedTable, columns: &[String]) -> anyhow::Result<Vec<&'t Column>> {
     let all = &table.schema.columns;
     let column = |name: &String| {
@@ -112,7 +112,7 @@ fn send(
     for column in columns {
         let values = rows.column(&column.name)?;
         cells.push(match column.kind {
-            // All integers have 64 bits in a layer.
+            // A layer keeps all integers with 64 bits.
             kind @ (ColumnType::SmallInt | ColumnType::Integer) => {
                 Cells::of(&values.strict_cast(&data_type(kind))?)?
             }

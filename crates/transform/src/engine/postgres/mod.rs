@@ -1,9 +1,8 @@
-//! Models that run in a scratch database of the embedded Postgres, which is Postgres's own answer and puts no join on the
-//! source.
+//! Runs models in a scratch database of the embedded Postgres: the answer is Postgres's own, and no join falls on the source.
 //!
-//! [`PostgresEngine::prepare`] makes the tables there without rows and lets Postgres say what each SELECT needs and gives;
-//! [`PostgresEngine::fill`] copies these columns, as they come, in the source's snapshot, or [`PostgresEngine::fill_from`] those
-//! that a raw layer kept; [`PostgresEngine::run`] reads a model's rows from there as any table is read.
+//! [`PostgresEngine::prepare`] makes the tables there without rows and lets Postgres say what each SELECT needs and gives.
+//! [`PostgresEngine::fill`] copies the needed columns in the source's snapshot, or [`PostgresEngine::fill_from`] copies them from a
+//! raw layer. [`PostgresEngine::run`] then reads a model's rows from there as any table is read.
 
 mod judge;
 mod kept;
@@ -36,33 +35,33 @@ use crate::sink::{Writer, Written};
 use crate::stage::{Spill, StagedTable, Table};
 use judge::Judged;
 
-/// The size of a block of a table, unless a server was built otherwise.
+/// The size of a table's block, unless a server was built otherwise.
 const PAGE_BYTES: u64 = 8192;
-/// Two connections to the scratch database: one holds a snapshot, the other reads.
+/// How many connections to the scratch database there are: one holds a snapshot, the other one reads.
 const CONNECTIONS: usize = 2;
 
-/// A scratch database, and what of the source's tables is made there.
+/// A scratch database with the tables that models need.
 pub(crate) struct PostgresEngine {
     scratch: Scratch,
     shapes: Shapes,
-    /// The schema that names without one are of, named as in the source.
+    /// The schema of names that are written without one, named as in the source.
     schema: String,
     lacking: Lacking,
     /// The columns of each table that the models need.
     needed: BTreeMap<String, BTreeSet<String>>,
-    /// What each model's view is read as, by the model's name.
+    /// For each model, the dataset as which its view is read.
     views: BTreeMap<String, Dataset>,
-    /// The columns that each model gives, by the model's name.
+    /// The columns that each model gives.
     given: BTreeMap<String, Vec<(String, ColumnType)>>,
 }
 
 impl PostgresEngine {
-    /// Makes a scratch database as a blueprint says, with its tables, without rows, and checks the models there.
+    /// Makes a scratch database from a blueprint, with its tables but no rows, and checks the models there.
     ///
     /// # Errors
-    /// [`Kind::Connection`] if there is no scratch database to be had; [`Kind::Usage`] with file, line and column for what
-    /// Postgres refuses, or for a result that depends on more than the tables' rows; [`Kind::Mismatch`] for a column that
-    /// is declared otherwise.
+    /// [`Kind::Connection`] if no scratch database can be had; [`Kind::Usage`] with file, line and column for what Postgres
+    /// refuses, or for a result that depends on more than the tables' rows; [`Kind::Mismatch`] for a column that has another type
+    /// than declared.
     pub(crate) fn prepare(
         blueprint: Blueprint,
         options: &Options,
@@ -132,14 +131,14 @@ impl PostgresEngine {
                 needed.extend(columns);
                 needed.extend(driving_columns(model, &table));
                 if needed.is_empty() {
-                    // Its rows are counted.
+                    // The rows of this table are counted.
                     let first = self.shapes.columns(&table).next().map(str::to_owned);
                     let key = (!known.key.is_empty()).then(|| known.key.clone());
                     needed.extend(key.unwrap_or_else(|| first.into_iter().collect()));
                 }
             }
             if let Some(driving) = &model.driving {
-                // Its rows are counted, whether the SELECT reads them or not.
+                // The rows of this table are counted, whether the SELECT reads them or not.
                 let needed = self.needed.entry(driving.table.clone()).or_default();
                 needed.extend(driving_columns(model, &driving.table));
             }
@@ -205,7 +204,7 @@ impl PostgresEngine {
         }
     }
 
-    /// The columns that a model gives; what has no type of its own is its text.
+    /// The columns that a model gives; one without a type of its own is given as text.
     pub(crate) fn given(&self, model: &Model) -> anyhow::Result<Vec<(String, ColumnType)>> {
         let given = self.given.get(&model.name).cloned();
         given.context("the model was prepared")
@@ -223,7 +222,7 @@ impl PostgresEngine {
         self.shapes.columns(table)
     }
 
-    /// Whether a column can have its values in the scratch database, ordered as in the source, and with the same text.
+    /// Whether the scratch database can hold a column's values, with the same order and the same text as in the source.
     pub(crate) fn has(&self, table: &str, column: &str) -> bool {
         let place = (table.to_owned(), column.to_owned());
         self.scratch.text_order().is_ok()
@@ -232,13 +231,13 @@ impl PostgresEngine {
             && !self.shapes.has_own_text(table, column)
     }
 
-    /// Where the tables are, once they are filled.
+    /// The connection settings of the scratch database.
     pub(crate) fn settings(&self) -> &Settings {
         self.scratch.settings()
     }
 
-    /// Checks that the tables are, under their locks, what they were when the scratch database was made, and that there is
-    /// room for those that are copied.
+    /// Checks, while the tables are locked, that they have not changed since the scratch database was made, and that there is room
+    /// for those that are copied.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] if one was altered; [`Kind::Output`] if the disk has too little room.
@@ -253,7 +252,7 @@ impl PostgresEngine {
     /// Copies a table that models need, and gives the number of its rows.
     ///
     /// # Errors
-    /// Of either connection; [`Kind::Output`] if there is no room on the disk.
+    /// Any error of either connection; [`Kind::Output`] if there is no room on the disk.
     pub(crate) fn fill(
         &self,
         snapshot: &Snapshot,
@@ -268,8 +267,7 @@ impl PostgresEngine {
         Ok(rows)
     }
 
-    /// Checks that what a raw layer kept of the tables that models need is exactly what the source had, and that there is
-    /// room for it.
+    /// Checks that a raw layer kept exactly what the source had, for the tables that models need, and that there is room for it.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] naming a column that has lost something; [`Kind::Output`] if the disk has too little room.
@@ -300,12 +298,12 @@ impl PostgresEngine {
         needed.into_iter().flatten().cloned().collect()
     }
 
-    /// Runs a model over the tables that were copied, and writes its output with the writer that `writer` makes for about
-    /// so many rows.
+    /// Runs a model over the tables that were copied. The output is written with the writer that `writer` makes for an approximate
+    /// number of rows.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if a value cannot be computed, or there are more rows than memory holds; [`Kind::Mismatch`] if a
-    /// value is not what the dataset declares; those of the writer.
+    /// [`Kind::Refused`] if a value cannot be computed, or if the rows don't fit in memory; [`Kind::Mismatch`] if a value is not
+    /// what the dataset declares; any error of the writer.
     pub(crate) fn run<'w>(
         &self,
         job: Job<'_>,
@@ -343,7 +341,7 @@ impl PostgresEngine {
         Ok((writer.finish()?, counted))
     }
 
-    /// Reads the only table of a dataset, or the view, from the scratch database into memory.
+    /// Reads the only table of a dataset (a copied table or a view) from the scratch database into memory.
     fn read(
         &self,
         job: &Job<'_>,
@@ -371,13 +369,13 @@ impl PostgresEngine {
     /// Drops the scratch database.
     ///
     /// # Errors
-    /// The server's.
+    /// Any error of the server.
     pub(crate) fn end(self) -> anyhow::Result<()> {
         self.scratch.end()
     }
 }
 
-/// The columns of a table by which a model is reconciled.
+/// The columns of a table that are used to reconcile a model.
 fn driving_columns(model: &Model, table: &str) -> BTreeSet<String> {
     let driving = model.driving.iter().filter(|of| of.table == table);
     driving
@@ -386,7 +384,8 @@ fn driving_columns(model: &Model, table: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// An error while a model's rows are computed. What the server said of a value, or of its disk, is said of the model.
+/// Words an error that came while a model's rows were computed: what the server says of a value or of its disk, this says of the
+/// model.
 fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
     let (kind, room) = match Failure::kind_of(&error) {
         Some(kind @ Kind::Refused) => (kind, ""),
@@ -398,7 +397,7 @@ fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
     };
     let said = error.root_cause().to_string();
     let said = said.trim_start_matches("ERROR: ");
-    // Of a column of the view that the model is, it is the declaration that can be changed.
+    // The view's column is the model's, whose declaration can be changed.
     let of_column = said.strip_prefix(&format!("table `{}`, ", model.name));
     let of_column = of_column.and_then(|said| said.split_once(", which the column is carried as"));
     let said = match of_column {

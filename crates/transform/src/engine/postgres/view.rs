@@ -1,4 +1,4 @@
-//! A model as a view in a scratch database: making it, where Postgres refuses it, and how its rows are read.
+//! A model as a view in a scratch database: making it, saying where Postgres refuses it, and reading its rows.
 
 use anyhow::Context;
 use database::catalogue;
@@ -14,8 +14,8 @@ use crate::marks;
 use crate::model::refusal::error_at;
 use crate::model::select::{Select, check_names};
 
-/// The columns of a view: the name and kind of each type, whether it is a numeric of no precision, how it is shown, and whether
-/// the source has a cast of its own from it to text.
+/// The columns of a view: the name and kind of each type, whether it is a numeric without a precision, how it is written, and
+/// whether the source has its own cast from it to text.
 const GIVEN: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
@@ -31,7 +31,7 @@ const GIVEN: &str = "
     FROM resolved AS r JOIN pg_type AS t ON t.oid = r.type
     WHERE t.typtype <> 'd' ORDER BY r.attnum";
 
-/// The name of a model's view: the model's, as far as Postgres keeps it.
+/// The name of a model's view: the model's name, cut to the length that Postgres keeps.
 fn name(model: &Model) -> &str {
     let end = model.name.floor_char_boundary(dataset::LONGEST_NAME_BYTES);
     &model.name[..end]
@@ -42,11 +42,11 @@ pub(super) fn qualified_name(model: &Model) -> String {
     qualified(OWN_SCHEMA, name(model))
 }
 
-/// Makes the view that a model is, over the tables of a scratch database; names without a schema are of `schema`.
+/// Makes the view for a model over the tables of a scratch database. Names without a schema are of `schema`.
 ///
 /// # Errors
-/// [`Kind::Usage`] with file, line and column for what Postgres refuses; [`Kind::Mismatch`] if it does so since a column's
-/// type is not there.
+/// [`Kind::Usage`] with file, line and column for what Postgres refuses; [`Kind::Mismatch`] if it refuses because the type of a
+/// column is not there.
 pub(super) fn make(
     client: &mut Client,
     select: &Select<'_>,
@@ -62,7 +62,7 @@ pub(super) fn make(
     })
 }
 
-/// Says where in a model's file Postgres refuses it; `head` characters stand before its text.
+/// Says where in a model's file Postgres refuses it; `head` is how many characters stand before the model's text.
 fn refused(
     select: &Select<'_>,
     said: &DbError,
@@ -109,7 +109,8 @@ fn refused(
     error_at(model, &place, &format!("{}{hint}", said.message()))
 }
 
-/// The model that wrote the character of this number in a SELECT with the models that it reads, and where that is.
+/// Finds the character of this number in a SELECT with the models that it reads: gives the model that it belongs to, and its place
+/// there.
 fn place_of<'a>(select: &Select<'a>, at: Option<usize>) -> (&'a Model, String) {
     let Some(mut at) = at else {
         return (select.model, select.model.file.clone());
@@ -133,12 +134,12 @@ fn place_of<'a>(select: &Select<'a>, at: Option<usize>) -> (&'a Model, String) {
     (select.model, select.model.file.clone())
 }
 
-/// How the rows of a model's view are read: as the only table of a dataset, with the types that the model declares where
-/// Postgres says less.
+/// Describes how the rows of a model's view are read: as the only table of a dataset, with the types that the model declares where
+/// Postgres leaves them open.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] for a column that is declared otherwise; [`Kind::Usage`] for one whose numbers cannot have the decimal mark
-/// that is asked for.
+/// [`Kind::Mismatch`] for a column that has another type than declared; [`Kind::Usage`] for one whose numbers cannot have the
+/// decimal mark that is asked for.
 pub(super) fn describe(
     client: &mut Client,
     model: &Model,
@@ -166,7 +167,7 @@ pub(super) fn describe(
             marks::check_number(dialect, model, at, &name)?;
         }
         let Some((_, declared)) = model.columns.get(at) else {
-            // Its exact text is what can be had of any type.
+            // A type that is not carried can always be read as its exact text.
             if !is_carried || is_unbounded {
                 table.cast_to_text.push(name);
             }
@@ -205,7 +206,7 @@ pub(super) fn describe(
     })
 }
 
-/// The columns of a model's view as they are read.
+/// The columns of a model's view, as they are read.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] for a type that is not carried.

@@ -1,4 +1,4 @@
-//! What stands for a server of Spark Connect in a program that was built without one.
+//! Stands in for a server of Spark Connect in a program that was built without Spark.
 
 use database::{Cancel, Environment};
 use dataset::Model;
@@ -6,14 +6,14 @@ use dataset::failure::Kind;
 
 use super::job::{Job, Write};
 
-/// No session, ever.
+/// A session, which can never be made here.
 pub(super) enum Client {}
 
 impl Client {
-    /// Refuses to connect.
+    /// Refuses to connect, since this program was built without Spark.
     ///
     /// # Errors
-    /// [`Kind::Usage`].
+    /// [`Kind::Usage`], always.
     pub(super) fn connect(_: &str, _: &Environment, _: &Cancel) -> anyhow::Result<Self> {
         Err(Kind::Usage.error(
             "this program was built without Spark: build it with `--features spark`, take the image or a release, or write a \

@@ -1,17 +1,17 @@
-//! The arguments of a call, row by row.
+//! The arguments of a call, as values for each row.
 
 use super::super::array::Array;
 use super::super::decimal::Decimal;
 
-/// A value for each row, or one for all.
+/// A value for each row, or one value for all rows.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Evaluated {
     pub(in crate::engine) array: Array,
-    /// The array has one value, which all rows have.
+    /// Whether the array has a single value, which all rows have.
     pub(in crate::engine) is_constant: bool,
 }
 
-/// The arguments of a call, for so many rows.
+/// The arguments of a call, for a number of rows.
 pub(super) struct Arguments<'a> {
     pub(super) values: &'a [Evaluated],
     pub(super) rows: usize,
@@ -20,7 +20,7 @@ pub(super) struct Arguments<'a> {
 /// The values of one argument.
 pub(super) type Cells<'a, T> = Box<dyn Iterator<Item = Option<T>> + 'a>;
 
-/// Why values cannot be computed.
+/// A result, or why it cannot be computed.
 pub(super) type Result<T> = std::result::Result<T, String>;
 
 macro_rules! cells {
@@ -48,7 +48,7 @@ impl Arguments<'_> {
     cells!(dates, Dates, i32);
     cells!(bytes, Bytes, &[u8]);
 
-    /// The numerics of an argument, each with its scale.
+    /// The numerics of an argument, each with its own scale.
     pub(super) fn decimals(&self, at: usize) -> Result<Cells<'_, Decimal>> {
         let value = &self.values[at];
         match (&value.array, value.is_constant) {
@@ -70,7 +70,7 @@ impl Arguments<'_> {
     }
 }
 
-/// What is computed of each value that isn't NULL.
+/// Computes a function of one argument for each row. NULL gives NULL.
 pub(super) fn unary<A, O>(
     values: Cells<'_, A>,
     compute: impl Fn(A) -> Result<O>,
@@ -80,7 +80,7 @@ pub(super) fn unary<A, O>(
         .collect()
 }
 
-/// What is computed of two values, of which none is NULL.
+/// Computes a function of two arguments for each row. NULL in either gives NULL.
 pub(super) fn binary<A, B, O>(
     left: Cells<'_, A>,
     right: Cells<'_, B>,

@@ -1,4 +1,4 @@
-//! Arithmetic, which fails where Postgres's fails, and never wraps around or loses digits.
+//! Arithmetic that fails where Postgres's does, and never wraps around or loses digits.
 
 use dataset::calendar::CARRIED_DAYS;
 
@@ -171,7 +171,7 @@ fn operation<F: Float>(function: Function, left: F, right: F) -> Result<F> {
     })
 }
 
-/// What src/include/utils/float.h checks of a result.
+/// Checks a result as src/include/utils/float.h does.
 fn checked(function: Function, left: f64, right: f64, value: f64) -> Result<()> {
     let of_product = function == Function::Multiply;
     let of_quotient = function == Function::Divide;

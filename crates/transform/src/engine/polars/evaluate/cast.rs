@@ -1,4 +1,4 @@
-//! Casts, which fail where Postgres's fail.
+//! Casts that fail where Postgres's do.
 
 use dataset::calendar::DAY_MICROSECONDS;
 
@@ -11,7 +11,7 @@ use crate::model::literal::holds;
 use crate::model::tree::Function;
 use crate::model::types::{Held, Type};
 
-/// Casts values from a type to another.
+/// Casts values from one type to another.
 pub(super) fn cast(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<Array> {
     if let Some(scale) = to.scale()
         && (from.is_integer() || from.is_numeric())
@@ -74,7 +74,7 @@ pub(super) fn cast(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<
     }
 }
 
-/// Casts integers or numerics to those of `scale` digits after the point, below `limit`.
+/// Casts integers or numerics to numerics with `scale` digits after the point, less than `limit`.
 pub(super) fn to_numeric(
     arguments: &Arguments<'_>,
     from: &Type,
@@ -113,7 +113,7 @@ fn to_integer(arguments: &Arguments<'_>, from: &Type, to: &Type) -> Result<Array
     };
     let of_float = |value: f64| {
         let whole = value.round_ties_even();
-        // The first float beyond those of 64 bits.
+        // The least float above all integers of 64 bits.
         const BEYOND: f64 = 9_223_372_036_854_775_808.0;
         match (-BEYOND..BEYOND).contains(&whole) {
             true => held(whole as i64),
@@ -156,7 +156,7 @@ fn to_double(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
     }))
 }
 
-/// The float closest to a numeric: Postgres reads its text too.
+/// The float closest to a numeric. It is parsed from text, as in Postgres.
 fn read<F: std::str::FromStr>(value: Decimal) -> Result<F> {
     format!("{}e-{}", value.digits, value.scale)
         .parse()

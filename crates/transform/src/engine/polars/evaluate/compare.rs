@@ -8,7 +8,7 @@ use super::super::order::floats;
 use super::arguments::{Arguments, Cells, Result};
 use crate::model::tree::{Comparison, Function};
 
-/// Computes a comparison.
+/// Computes a comparison for each row.
 pub(super) fn compare(function: Function, arguments: &Arguments<'_>) -> Result<Array> {
     let orders = orders(arguments, 0, 1)?;
     Ok(Array::of_booleans(match function {
@@ -24,7 +24,7 @@ pub(super) fn compare(function: Function, arguments: &Arguments<'_>) -> Result<A
     }))
 }
 
-/// How the values of two arguments stand to each other: `None` if both are NULL, `Some(None)` if one is.
+/// How the values of two arguments compare: `None` if both are NULL, `Some(None)` if one is.
 type Order = Option<Option<Ordering>>;
 
 fn of_values(order: Order) -> Option<Ordering> {
@@ -95,7 +95,7 @@ fn orders<'a>(
     })
 }
 
-/// For each row, which of the arguments is the greatest or the least; none if all are NULL.
+/// For each row, which of the arguments is the greatest or the least; `None` if all are NULL.
 pub(super) fn chosen(function: Function, arguments: &Arguments<'_>) -> Result<Vec<Option<usize>>> {
     let wanted = match function {
         Function::Greatest => Ordering::Greater,

@@ -1,4 +1,5 @@
-//! What a sub-select says of each row: the rows that belong to it are found by what is equal, for all rows at once.
+//! Evaluates sub-selects that depend on the row outside. The rows that belong to each are found by equal keys, for all rows at
+//! once.
 
 use polars::prelude::IdxCa;
 
@@ -9,11 +10,11 @@ use super::super::relation::Engine;
 use super::super::rows::Rows;
 use crate::model::tree::{Asked, Correlated, Scalar};
 
-/// Pairs of rows of which a condition is asked at once.
+/// How many pairs of rows a condition is evaluated for at once.
 const BLOCK_PAIRS: usize = 1 << 20;
 
 impl Engine<'_> {
-    /// What a sub-select says of each row.
+    /// Evaluates a sub-select for each row.
     pub(super) fn correlated(
         &mut self,
         of: &Correlated,
@@ -75,7 +76,7 @@ impl Engine<'_> {
         }
     }
 
-    /// Whether a row and one of its partners keep a condition over the row's values and then the partner's.
+    /// Whether each pair of a row and a partner meets a condition over the row's values followed by the partner's.
     fn keeping(
         &mut self,
         condition: &Scalar,

@@ -1,5 +1,4 @@
-//! Dates, times and timestamps as texts: as a cast writes them where `DateStyle` is ISO, as it is in every session of ours,
-//! and as TO_CHAR does.
+//! Writes dates, times and timestamps as texts: as a cast does if `DateStyle` is ISO, as in all our sessions, and as TO_CHAR does.
 
 use dataset::calendar::{DAY_MICROSECONDS, Date};
 
@@ -28,7 +27,7 @@ pub(super) fn cast(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
     Ok(Array::of_texts(texts))
 }
 
-/// `HH:MM:SS`, with a point and the digits behind it that are not zero.
+/// Writes `HH:MM:SS`, with a point and the digits after it unless they are zero.
 fn clock(time: i64) -> String {
     let (seconds, micros) = (time / 1_000_000, time % 1_000_000);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -46,7 +45,7 @@ fn apart(moment: i64) -> (i32, i64) {
     (day, moment.rem_euclid(DAY_MICROSECONDS))
 }
 
-/// TO_CHAR of timestamps, by a pattern that all have.
+/// TO_CHAR of timestamps. All of them have the same pattern.
 pub(super) fn to_char(arguments: &Arguments<'_>) -> Result<Array> {
     let pattern = arguments.texts(1)?.next().flatten().unwrap_or_default();
     let parts = parts(pattern).ok_or("a pattern of TO_CHAR is not on the list")?;

@@ -1,16 +1,16 @@
-//! Patterns of LIKE.
+//! Matches the patterns of LIKE.
 
 /// A part of a pattern.
 #[derive(PartialEq)]
 pub(super) enum Part {
     Letter(char),
-    /// `_`
+    /// The mark `_`, for one character.
     One,
-    /// `%`
+    /// The mark `%`, for any characters.
     Any,
 }
 
-/// The parts of a pattern, in which a backslash takes the letter behind it for itself.
+/// Splits a pattern into parts. A backslash makes the next letter stand for itself.
 pub(super) fn pattern_of(pattern: &str) -> Vec<Part> {
     let mut letters = pattern.chars();
     let mut parts = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn pattern_of(pattern: &str) -> Vec<Part> {
     parts
 }
 
-/// Whether a text matches a pattern: goes back to the last `%` where it doesn't, and lets that take one letter more.
+/// Whether a text matches a pattern. On a mismatch, this goes back to the last `%` and lets it take one letter more.
 pub(super) fn is_like(text: &str, pattern: &[Part]) -> bool {
     let letters: Vec<char> = text.chars().collect();
     let (mut at, mut part) = (0, 0);

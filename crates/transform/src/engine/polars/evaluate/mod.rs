@@ -1,5 +1,5 @@
-//! Expressions over rows. What Postgres would not compute is not computed here either: a result of CASE only for the
-//! rows that its condition chooses, what follows in an AND only for those that are not false yet.
+//! Evaluates expressions over rows. As in Postgres, a branch of CASE is only evaluated for the rows that its condition chooses, and
+//! a part of an AND only for the rows that are not yet false.
 
 mod arguments;
 mod arithmetic;
@@ -72,7 +72,7 @@ impl Engine<'_> {
                     rows: if is_constant { 1 } else { rows.height },
                 };
                 let kinds: Vec<&Type> = parts.iter().map(|part| &part.kind).collect();
-                // Of no row nothing is computed that could fail, but what is constant: Postgres computes that beforehand.
+                // For no rows, nothing is computed that could fail, except constants, which Postgres computes beforehand.
                 if rows.height == 0 && !is_constant {
                     return Ok(varying(Array::nulls(scalar.kind.held(), 0)));
                 }
@@ -162,7 +162,7 @@ impl Engine<'_> {
         computed.map_err(|why| self.refused(scalar, &why))
     }
 
-    /// For each row, the value of the argument that is named.
+    /// For each row, the value of the chosen argument.
     fn choose(&self, arguments: &Arguments<'_>, chosen: &[Option<usize>]) -> anyhow::Result<Array> {
         let mut whole: Option<Array> = None;
         let mut starts = Vec::new();
@@ -189,7 +189,7 @@ impl Engine<'_> {
         }
     }
 
-    /// The conjunction of parts, or their disjunction where `decides` is true: the value of a part that decides.
+    /// Computes AND, or OR where `decides` is true: `decides` is the value of a part that settles the result.
     fn logic(&mut self, parts: &[Scalar], rows: &Rows, decides: bool) -> anyhow::Result<Array> {
         let mut results = vec![Some(!decides); rows.height];
         let mut open: Vec<u32> = (0..rows.height as u32).collect();
@@ -253,7 +253,7 @@ impl Engine<'_> {
         results.array()
     }
 
-    /// The value of an expression for some rows.
+    /// The values of an expression for some rows only.
     fn of_rows(&mut self, scalar: &Scalar, rows: &Rows, chosen: &[u32]) -> anyhow::Result<Array> {
         if chosen.len() == rows.height {
             return self.column(scalar, rows);
@@ -315,13 +315,13 @@ impl Engine<'_> {
 pub(super) fn booleans(array: &Array) -> anyhow::Result<Vec<Option<bool>>> {
     match array {
         Array::Boolean(values) => Ok(values.iter().collect()),
-        // A NULL without a type.
+        // This is a NULL without a type.
         Array::Text(values) if values.null_count() == values.len() => Ok(vec![None; values.len()]),
         _ => anyhow::bail!("a condition is not boolean"),
     }
 }
 
-/// Values of rows, put together from those of some rows after others.
+/// Collects values of rows that are computed for some rows at a time.
 struct Results {
     values: Option<Array>,
     places: Vec<Option<u32>>,
@@ -335,7 +335,7 @@ impl Results {
         }
     }
 
-    /// Adds the values of these rows, which replace those that they had.
+    /// Adds the values of these rows, replacing earlier ones.
     fn add(&mut self, rows: &[u32], values: Array) -> anyhow::Result<()> {
         let start = self.values.as_ref().map_or(0, Array::len) as u32;
         for (within, &row) in (0..).zip(rows) {

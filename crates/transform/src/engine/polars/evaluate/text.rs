@@ -1,4 +1,4 @@
-//! Functions of text. Characters are those of Unicode, as in a database whose encoding is UTF-8.
+//! Functions of text. Characters are Unicode's, as in a database whose encoding is UTF-8.
 
 use std::cell::Cell;
 
@@ -7,16 +7,16 @@ use super::arguments::{Arguments, Cells, Result, binary, unary};
 use super::like::{is_like, pattern_of};
 use crate::model::tree::Function;
 
-/// Texts that grow, and may take no more than so many bytes of memory together.
+/// Limits how many bytes of memory growing texts may take together.
 struct Growth {
     left_bytes: Cell<u64>,
 }
 
-/// The longest text that Postgres makes (`MaxAllocSize`), in bytes.
+/// How long a text may get in Postgres, in bytes (`MaxAllocSize`).
 const LONGEST_BYTES: usize = 0x3fff_ffff;
 
 impl Growth {
-    /// Checks that a text of so many bytes may be made.
+    /// Checks that a text of this many bytes may be made.
     fn check(&self, bytes: usize) -> Result<()> {
         if bytes > LONGEST_BYTES {
             return Err("requested length too large".to_owned());
@@ -39,14 +39,14 @@ impl Growth {
     }
 }
 
-/// Computes a call of texts, which may grow to `limit_bytes` in all.
+/// Computes a call of texts, which may grow to `limit_bytes` bytes in all.
 pub(super) fn compute(
     function: Function,
     arguments: &Arguments<'_>,
     limit_bytes: u64,
 ) -> Result<Array> {
     let growth = Growth {
-        // They are there twice while they become a column.
+        // The texts are in memory twice while they become a column.
         left_bytes: Cell::new(limit_bytes / 2),
     };
     let text = || arguments.texts(0);
@@ -150,7 +150,7 @@ pub(super) fn compute(
     })
 }
 
-/// Upper or lower case: of A to Z alone where the second argument is false.
+/// Upper or lower case; only for A to Z where the second argument is false.
 fn cased(
     arguments: &Arguments<'_>,
     all: impl Fn(&str) -> String,
@@ -171,9 +171,9 @@ fn cased(
     Ok(Array::of_texts(cased))
 }
 
-/// Whether a letter has one upper and one lower case, the same in the C library, ICU and here: those of ASCII and the
-/// letters with accents of Western Europe (U+00C0 to U+00FE), what has no case in the blocks up to there, and scripts and
-/// signs that have none at all: punctuation, currencies, Japanese, Chinese, Korean, pictures.
+/// Whether a letter has the same upper and lower case in the C library, in ICU and here. This holds for ASCII and the accented
+/// letters of Western Europe (U+00C0 to U+00FE), for the caseless characters of the blocks up to there, and for scripts and signs
+/// without case: punctuation, currencies, Japanese, Chinese, Korean, pictures.
 fn is_mapped_alike(letter: char) -> bool {
     match letter {
         '\u{00df}' | '\u{00b5}' | '\u{00aa}' | '\u{00ba}' => false,
@@ -189,7 +189,7 @@ fn is_mapped_alike(letter: char) -> bool {
     }
 }
 
-/// Each word with a large letter in front and small ones behind: of A to Z alone where the second argument is false.
+/// Capitalises each word; only with A to Z where the second argument is false.
 fn capitalised(arguments: &Arguments<'_>) -> Result<Array> {
     let has_all = arguments.booleans(1)?;
     let capitalised = binary(arguments.texts(0)?, has_all, |text, has_all| {
@@ -218,7 +218,7 @@ fn capitalised(arguments: &Arguments<'_>) -> Result<Array> {
     Ok(Array::of_texts(capitalised))
 }
 
-/// Texts of so many characters: cut, or filled up with those of the third argument, or with blanks.
+/// Cuts texts to a number of characters, or fills them up with the third argument, or with blanks.
 fn padded(function: Function, arguments: &Arguments<'_>, growth: &Growth) -> Result<Array> {
     let fills: Cells<'_, &str> = match arguments.len() {
         2 => Box::new(std::iter::repeat_n(Some(" "), arguments.rows)),
@@ -239,7 +239,7 @@ fn padded(function: Function, arguments: &Arguments<'_>, growth: &Growth) -> Res
                 _ => length - kept.chars().count(),
             };
             if lacking > 0 {
-                // Postgres makes room for as many of the longest characters.
+                // Postgres reserves room for as many characters of the longest kind.
                 growth.check(length.saturating_mul(4))?;
             }
             let fill: String = fill.chars().cycle().take(lacking).collect();
@@ -252,7 +252,7 @@ fn padded(function: Function, arguments: &Arguments<'_>, growth: &Growth) -> Res
     Ok(Array::of_texts(padded))
 }
 
-/// The part of a text between delimiters, counted from 1 or, where that is negative, from the end.
+/// The part of a text between delimiters, counted from 1, or from the end if the number is negative.
 fn split(arguments: &Arguments<'_>) -> Result<Array> {
     let places = arguments
         .texts(1)?
@@ -280,7 +280,7 @@ fn split(arguments: &Arguments<'_>) -> Result<Array> {
     Ok(Array::of_texts(parts))
 }
 
-/// A text in which each letter of one set is that of the other in the same place, or left out where there is none.
+/// Replaces each letter of one set by the letter at the same position of the other set; without such a letter, it is removed.
 fn translated(text: &str, from: &str, to: &str) -> String {
     let to: Vec<char> = to.chars().collect();
     let letter = |letter: char| match from.chars().position(|of| of == letter) {
@@ -297,7 +297,7 @@ fn first(text: &str, count: usize) -> &str {
     }
 }
 
-/// A count of characters that is negative is one of those that are left out at the other end.
+/// How many characters of a text to keep. A negative count says how many to leave out at the other end.
 fn kept(text: &str, count: i64) -> usize {
     let all = text.chars().count() as i64;
     let kept = if count < 0 { all + count } else { count };
@@ -309,7 +309,7 @@ fn left(text: &str, count: i64) -> &str {
 }
 
 fn right(text: &str, count: i64) -> &str {
-    // Postgres negates it within 32 bits, where it stays what it is, and then leaves nothing out.
+    // Postgres negates this count in 32 bits, where it stays the same, and then leaves nothing out.
     if count == i64::from(i32::MIN) {
         return text;
     }
@@ -337,7 +337,7 @@ fn trimmed(function: Function, arguments: &Arguments<'_>) -> Result<Array> {
     Ok(Array::of_texts(trimmed))
 }
 
-/// The texts from the argument `from` on, those that are NULL left out, with a separator between them.
+/// Joins the texts from the argument `from` on with a separator, leaving out NULLs.
 fn joined<'a>(
     arguments: &'a Arguments<'_>,
     from: usize,
@@ -364,7 +364,7 @@ fn joined<'a>(
     Ok(Array::of_texts(joined.collect::<Result<_>>()?))
 }
 
-/// The characters from a position, counted from 1 and also where there are none, as many as are wanted.
+/// Takes characters from a position on, which may lie before the text. Positions count from 1.
 fn substring(arguments: &Arguments<'_>) -> Result<Array> {
     let counts: Cells<'_, i64> = match arguments.len() {
         2 => Box::new(std::iter::repeat_n(Some(i64::MAX), arguments.rows)),

@@ -11,7 +11,7 @@ const HOUR: i64 = 3_600_000_000;
 const MINUTE: i64 = 60_000_000;
 const SECOND: i64 = 1_000_000;
 
-/// A field of dates, times or timestamps: a numeric, with six digits after the point for what counts seconds.
+/// A field of dates, times or timestamps as a numeric; fields that count seconds have six digits after the point.
 pub(super) fn extract(field: Field, arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
     let values = match from {
         Type::Date => unary(arguments.dates(0)?, |day| Ok(of_day(field, day)))?,
@@ -27,7 +27,7 @@ pub(super) fn extract(field: Field, arguments: &Arguments<'_>, from: &Type) -> R
     ))
 }
 
-/// A field of times or timestamps: a float, computed as Postgres does.
+/// A field of times or timestamps as a float, computed as in Postgres.
 pub(super) fn part(field: Field, arguments: &Arguments<'_>) -> Result<Array> {
     let parts = unary(arguments.integers(0)?, |moment| {
         let clock = moment.rem_euclid(DAY_MICROSECONDS);
@@ -72,17 +72,17 @@ fn of_day(field: Field, day: i32) -> i64 {
         Field::DayOfWeek => i64::from(iso_day_of_week(day) % 7),
         Field::IsoDayOfWeek => iso_day_of_week(day).into(),
         Field::DayOfYear => i64::from(day - first_of_year + 1),
-        // Those of a time are asked of times alone.
+        // The fields of a time are only asked of times.
         Field::Hour | Field::Minute | Field::Second | Field::Epoch => 0,
     }
 }
 
-/// Monday is 1. 1970-01-01 was a Thursday.
+/// The day of the week, Monday being 1. (1970-01-01 was a Thursday.)
 fn iso_day_of_week(day: i32) -> i32 {
     (day + 3).rem_euclid(7) + 1
 }
 
-/// The ISO 8601 year and week: those of the Thursday in the same week.
+/// The ISO 8601 year and week of a day, which are those of the Thursday in its week.
 fn iso_week(day: i32) -> (i32, i32) {
     let thursday = day - iso_day_of_week(day) + 4;
     let year = Date::from_days(thursday).year;
@@ -95,7 +95,7 @@ fn iso_week(day: i32) -> (i32, i32) {
     (year, (thursday - first) / 7 + 1)
 }
 
-/// Timestamps that lie an interval further.
+/// Timestamps moved by an interval.
 pub(super) fn moved(interval: Interval, arguments: &Arguments<'_>) -> Result<Array> {
     let moved = unary(arguments.integers(0)?, |moment| {
         interval.carried_from(moment)
@@ -103,7 +103,7 @@ pub(super) fn moved(interval: Interval, arguments: &Arguments<'_>) -> Result<Arr
     Ok(Array::of_integers(moved))
 }
 
-/// Timestamps without what is smaller than a unit.
+/// Timestamps cut to a unit.
 pub(super) fn truncate(unit: Field, arguments: &Arguments<'_>) -> Result<Array> {
     let truncated = unary(arguments.integers(0)?, |moment| {
         let day = moment.div_euclid(DAY_MICROSECONDS) as i32;

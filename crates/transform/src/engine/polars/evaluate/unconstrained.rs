@@ -1,4 +1,4 @@
-//! Numerics of which each has a scale of its own: quotients, and what is computed from them.
+//! Numerics that each have their own scale: quotients, and values computed from them.
 
 use super::super::array::Array;
 use super::super::decimal::{Decimal, Scale};
@@ -7,7 +7,7 @@ use super::arguments::{Arguments, Cells, Result, binary, unary};
 use crate::model::tree::Function;
 use crate::model::types::Type;
 
-/// Computes a call of numerics of which one, or the result, has a scale for each value. `kinds` are the types of the
+/// Computes a call of numerics where an argument or the result has its own scale for each value. `kinds` are the types of the
 /// arguments.
 pub(super) fn compute(
     function: Function,
@@ -58,7 +58,7 @@ pub(super) fn compute(
     }
 }
 
-/// Whether Postgres shows all digits after the point that values of a type have here.
+/// Whether Postgres shows exactly the digits after the point that values of this type have here.
 pub(in crate::engine) fn scale(kind: &Type) -> Scale {
     match kind {
         Type::NumericUpTo(_) => Scale::AtMost,
@@ -95,13 +95,13 @@ pub(super) fn decimals<'a>(
     }
 }
 
-/// Casts numbers that are exact to numerics of which each keeps its scale.
+/// Casts exact numbers to numerics that each keep their own scale.
 pub(super) fn cast(arguments: &Arguments<'_>, from: &Type) -> Result<Array> {
     let values = decimals(arguments, 0, from)?;
     Ok(Array::of_decimals(values.collect()))
 }
 
-/// Casts numerics, each with its scale, to those of `scale` digits after the point, below `limit`.
+/// Casts numerics with their own scales to numerics with `scale` digits after the point, less than `limit`.
 pub(super) fn to_numeric(arguments: &Arguments<'_>, limit: i128, scale: u8) -> Result<Array> {
     let numerics = unary(arguments.decimals(0)?, |value| {
         let digits = carried(Some(value.to_scale(Function::Round, scale.into())?))?;
