@@ -1,4 +1,4 @@
-//! Faults of the program, which no model may turn into a panic or an abort.
+//! Keeps faults of the program, such as a panic on an unusual model, from ending the whole process.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
@@ -8,7 +8,7 @@ use std::thread;
 use dataset::Model;
 use dataset::failure::Kind;
 
-/// What the parser and the resolver may take for what is nested deeply, in bytes.
+/// How many bytes of stack the parser and the resolver get, for deeply nested SQL.
 const STACK_BYTES: usize = 256 << 20;
 
 thread_local! {
@@ -16,7 +16,7 @@ thread_local! {
     static MESSAGE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs what a model asks for; a panic becomes an error of [`Kind::Internal`] and prints nothing.
+/// Runs the work for a model. A panic becomes an error of [`Kind::Internal`] and prints nothing.
 pub(crate) fn caught<T>(
     model: &Model,
     run: impl FnOnce() -> anyhow::Result<T>,
@@ -49,8 +49,8 @@ pub(crate) fn caught<T>(
     })
 }
 
-/// Runs what a model asks for on a stack that is large enough for what is nested deeply; a panic becomes an error of
-/// [`Kind::Internal`] and prints nothing.
+/// Runs the work for a model on a stack that is large enough for deeply nested SQL. A panic becomes an error of [`Kind::Internal`]
+/// and prints nothing.
 pub(crate) fn caught_deep<T: Send>(
     model: &Model,
     run: impl FnOnce() -> anyhow::Result<T> + Send,

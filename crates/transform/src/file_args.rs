@@ -1,4 +1,4 @@
-//! The arguments that say what the files are.
+//! The arguments that choose the form of files.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dataset::failure::Kind;
@@ -50,10 +50,10 @@ pub struct FileArgs {
 const HEADING: &str = "Files";
 
 impl FileArgs {
-    /// The options with files as the arguments name them.
+    /// Sets the form of files in the options, as the arguments say.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if these clash.
+    /// [`Kind::Usage`] if the arguments contradict each other.
     pub fn options(&self, options: Options) -> anyhow::Result<Options> {
         let options = Options {
             format: self.format.unwrap_or_default(),
@@ -65,7 +65,7 @@ impl FileArgs {
         Ok(options)
     }
 
-    /// The option that says something of files, if there is one.
+    /// The first option about files that was given, if any.
     pub fn first(&self) -> Option<&'static str> {
         let of_all = [
             ("--format", self.format.is_some()),
@@ -74,7 +74,7 @@ impl FileArgs {
         given(of_all).or_else(|| self.of_csv())
     }
 
-    /// The option that says something of CSV, if there is one.
+    /// The first option about CSV that was given, if any.
     fn of_csv(&self) -> Option<&'static str> {
         given([
             ("--excel", self.excel),
@@ -113,7 +113,7 @@ impl FileArgs {
     }
 }
 
-/// The first option that was given.
+/// The first of these options that was given.
 fn given<const OPTIONS: usize>(options: [(&'static str, bool); OPTIONS]) -> Option<&'static str> {
     let mut options = options.into_iter();
     options.find_map(|(name, is_given)| is_given.then_some(name))

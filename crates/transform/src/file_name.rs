@@ -1,4 +1,4 @@
-//! The names of files that are named after clients: `{nome}-{id}.csv`.
+//! Names of files that are named after clients: `{nome}-{id}.csv`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,11 +9,11 @@ use storage::manifest;
 /// The longest name of a file or folder, in bytes, on every file system in common use.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 
-/// Stands for the model's name.
+/// The placeholder for the model's name.
 const MODEL: &str = "model";
 
-/// How the files of an output are named, within the folder of their model: a text in which `{column}` stands for the
-/// client's value, and `{model}` for the model.
+/// A pattern for the names of an output's files, within the folder of their model: `{column}` stands for the client's value in a
+/// column, and `{model}` for the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName {
@@ -28,7 +28,7 @@ enum Part {
 }
 
 impl FileName {
-    /// Checks that it tells the files of a model apart that is partitioned by these columns; else says why not.
+    /// Checks that the names are unique for a model that is partitioned by these columns; otherwise says why not.
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), String> {
         if let Some(column) = columns.iter().find(|column| *column == MODEL) {
             return Err(format!(
@@ -58,7 +58,7 @@ impl FileName {
         }
     }
 
-    /// The path of a file, `value` being what stands for a column; else why there can be none.
+    /// The path of a file, with `value` for each column; otherwise why there can be none.
     pub(crate) fn path<'v>(
         &self,
         model: &'v str,
@@ -105,7 +105,7 @@ impl FromStr for FileName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // That is the folder which the files lie in anyway.
+        // This is the folder that the files lie in anyway.
         let inside = text.strip_prefix("{model}/").unwrap_or(text);
         let mut parts = Vec::new();
         let mut rest = inside;

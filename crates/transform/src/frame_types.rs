@@ -1,10 +1,10 @@
-//! The types of Polars that columns are carried as.
+//! The types in which Polars holds columns.
 
 use dataset::{Column, ColumnType};
 use polars::prelude::{DataFrame, DataType, Series, TimeUnit, TimeZone};
 
-/// The Polars type that a table's column is carried as. All integers have 64 bits in a model: sums and
-/// products of narrower ones would wrap around where Postgres widens or reports an error.
+/// The Polars type for a table's column. In a model all integers have 64 bits: sums and products of narrower ones would wrap around
+/// where Postgres uses a wider type or reports an error.
 pub(crate) fn carried_type(kind: ColumnType) -> DataType {
     match kind {
         ColumnType::SmallInt | ColumnType::Integer => DataType::Int64,
@@ -35,7 +35,7 @@ pub(crate) fn data_type(kind: ColumnType) -> DataType {
     }
 }
 
-/// A frame of these columns, without rows.
+/// Makes a frame of these columns without rows.
 pub(crate) fn empty_frame(columns: &[Column]) -> anyhow::Result<DataFrame> {
     let columns = columns
         .iter()

@@ -1,8 +1,9 @@
-//! The main job: each table once out of Postgres, in one snapshot; the models in memory; files per client.
+//! The main job: reads each table once from Postgres, all in one snapshot, runs the models in memory, and writes files per client.
 //!
-//! `extract` reads, `engine` runs the models over what was read, in Polars or in a scratch database of Postgres, `sink` writes, [`check`](mod@check) sees that everything
-//! read was written or left out, and nothing is published before that adds up. Tables that memory cannot hold are staged
-//! on disk (`stage`); `sink::postgres` puts the same rows into tables where that is asked for.
+//! `extract` reads the tables, `engine` runs the models over them (in Polars, in a scratch database of Postgres, or on Spark), and
+//! `sink` writes the files. [`check`](mod@check) makes sure that every row read was written or left out by a join; nothing is
+//! published before that adds up. Tables that don't fit in memory are staged on disk (`stage`). On request, `sink::postgres` writes
+//! the same rows into tables.
 //!
 //! ```
 //! use database::{Cancel, Environment};

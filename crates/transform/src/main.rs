@@ -1,5 +1,4 @@
-//! `transform` as a program of its own. The `extrato` binary has it as a subcommand, with
-//! progress bars and the embedded database.
+//! `transform` as a program of its own. The `extrato` binary has it as a subcommand, with progress bars and the embedded database.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -32,7 +31,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            // As clap prints its own.
+            // The error is printed in the style of clap.
             let shown = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n"));
             let _ = shown.with_cmd(&Program::command()).print();
             database::exit_code(&error).into()
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the report as JSON.
+/// Runs the job and gives its report as JSON.
 fn run(arguments: &TransformArgs, environment: &Environment) -> anyhow::Result<String> {
     let options = arguments.options(environment)?;
     let cancel = Cancel::default();

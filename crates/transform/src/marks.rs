@@ -1,4 +1,4 @@
-//! Numbers whose decimal mark stays a point where files ask for a comma: those that are written as their exact text.
+//! Finds numbers that would keep a decimal point in files with a decimal comma, because they are written as their exact text.
 
 use dataset::failure::Kind;
 use dataset::{ColumnType, Model, TableSchema, TextKind};
@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 use crate::model::tree::Resolved;
 use crate::model::types::Type;
 
-/// Checks that what a SELECT gives has no numeric that is written as text, if files in this dialect have a comma in their numbers.
+/// Checks that a SELECT gives no numeric that is written as text, if files in this dialect have a decimal comma.
 ///
 /// # Errors
 /// As [`check_number`].
@@ -33,10 +33,10 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Checks a column of a model that is a numeric of no precision.
+/// Checks a column of a model that is a numeric without a precision.
 ///
 /// # Errors
-/// [`Kind::Usage`] if it is written as text, and files in this dialect have a comma in their numbers.
+/// [`Kind::Usage`] if the column is written as text, and files in this dialect have a decimal comma.
 pub(crate) fn check_number(
     dialect: &Dialect,
     model: &Model,

@@ -1,4 +1,4 @@
-//! connectorx's destination side: column blocks become Polars columns, and a table's blocks a frame.
+//! connectorx's destination: blocks of columns become Polars columns, and a table's blocks become a frame.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use polars_arrow::types::NativeType;
 use super::source::{PostgresSource, PostgresType, Shared};
 use crate::stage::{Part, Spill, Table};
 
-/// The one type of value: a Polars column of a block of rows.
+/// The only type of value: a Polars column of a block of rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FrameType {
     Column(bool),
@@ -32,7 +32,7 @@ impl_typesystem! {
     mappings = { { Column => Series } }
 }
 
-/// From our source's blocks to Polars' columns.
+/// Transports our source's blocks to Polars' columns.
 pub(crate) struct BlocksToFrames;
 
 impl_transport!(
@@ -55,7 +55,7 @@ impl TypeConversion<Option<ColumnBlock>, Option<Series>> for BlocksToFrames {
     }
 }
 
-/// Numbers are taken over as they are, without a copy.
+/// Makes a Polars column of a block. Numbers are taken over without a copy.
 fn series(block: ColumnBlock) -> Series {
     let rows = block.rows;
     let validity = block
@@ -72,7 +72,7 @@ fn series(block: ColumnBlock) -> Series {
             .into_date()
             .into_series(),
         (Values::BigInt(values), ColumnType::Time) => {
-            // Polars counts a time of day in nanoseconds.
+            // Polars holds a time of day in nanoseconds.
             let nanoseconds = values
                 .into_iter()
                 .map(|microseconds| microseconds * 1000)
@@ -128,13 +128,13 @@ where
     ChunkedArray::with_chunk(PlSmallStr::EMPTY, array)
 }
 
-/// The range of each row.
+/// The range of bytes of each row.
 fn cells(ends: &[usize]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
     let starts = std::iter::once(0).chain(ends.iter().copied());
     starts.zip(ends).map(|(start, end)| start..*end)
 }
 
-/// The blocks of one table, partition by partition, in the order they were read.
+/// The blocks of one table, by partition, in the order in which they were read.
 pub(crate) struct Frames {
     names: Vec<PlSmallStr>,
     schema: Vec<FrameType>,
@@ -144,7 +144,7 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Nothing yet; a table that memory cannot hold goes to `spill`.
+    /// Starts without blocks. A table that doesn't fit in memory goes to `spill`.
     pub(crate) fn new(shared: Arc<Shared>, spill: Spill) -> Self {
         Self {
             names: Vec::new(),
@@ -155,7 +155,7 @@ impl Frames {
         }
     }
 
-    /// The table of all blocks; `columns` gives the types of one that sent none.
+    /// Makes a table of all blocks. `columns` gives the types in case no block came.
     pub(crate) fn into_table(self, columns: &[dataset::Column]) -> anyhow::Result<Table> {
         self.spill.into_table(columns, self.partitions)
     }

@@ -1,5 +1,5 @@
-//! Tables out of Postgres into frames: connectorx's dispatcher over a source, a transport and a
-//! destination of ours. Nothing outside this module knows connectorx.
+//! Reads tables from Postgres into frames: connectorx's dispatcher with a source, a transport and a destination of ours. Only this
+//! module knows connectorx.
 
 mod frames;
 mod source;
@@ -20,15 +20,15 @@ use source::{PostgresSource, Shared};
 
 use crate::stage::{Spill, Table};
 
-/// A part of a table smaller than this, in blocks of 8 kB, isn't worth a connection of its own.
+/// A part of a table smaller than this, in blocks of 8 kB, isn't worth its own connection.
 const MIN_PART_PAGES: u32 = 128;
 
-/// Reads a whole table as the snapshot has it, in as many parts as `reader` has connections for; `spill` takes what memory
-/// cannot hold.
+/// Reads a whole table from the snapshot, in as many parts as `reader` has connections. Rows that don't fit in memory go to
+/// `spill`.
 ///
 /// # Errors
-/// The first error of any part: the connection's, or [`dataset::failure::Kind::Refused`] for a value that
-/// cannot be carried exactly. Nothing is ever left out silently: the rows read must be those sent.
+/// The first error of any part: of the connection, or [`dataset::failure::Kind::Refused`] for a value that cannot be carried
+/// exactly. No row is ever left out silently: as many rows must be read as were sent.
 pub(crate) fn read_table(
     snapshot: &Snapshot,
     reader: &Reader,
@@ -63,8 +63,8 @@ pub(crate) fn read_table(
         queries: vec![],
     };
     let mut frames = Frames::new(shared.clone(), spill);
-    // A pool of its own: on the global one, a partition that waits for its rows keeps a thread from
-    // the others, and with fewer threads than partitions they could wait for each other.
+    // This uses a pool of its own. On the global one, a partition that waits for its rows would keep a thread from the others, and
+    // with fewer threads than partitions they could wait for each other forever.
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(queries.len())
         .thread_name(|index| format!("extract {index}"))

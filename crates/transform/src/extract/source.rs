@@ -1,4 +1,4 @@
-//! connectorx's source side: partitions of a table, each a binary COPY whose values are column blocks.
+//! connectorx's source: partitions of a table, each a binary COPY whose values are blocks of columns.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +16,8 @@ use database::snapshot::Reader;
 use dataset::Column;
 use tracing::Span;
 
-/// The one type of value: a column of a block of rows. The flag, "nullable" to connectorx, is never set:
-/// a block knows its NULLs.
+/// The only type of value: a column of a block of rows. The flag, which connectorx calls "nullable", is never set: a block knows
+/// its NULLs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum PostgresType {
     Block(bool),
@@ -28,7 +28,7 @@ impl_typesystem! {
     mappings = { { Block => ColumnBlock } }
 }
 
-/// What all partitions of one table share.
+/// The state that all partitions of one table share.
 pub(crate) struct Shared {
     pub(crate) reader: Reader,
     pub(crate) table: String,
@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) cancel: Cancel,
     pub(crate) span: Span,
     pub(crate) rows: AtomicU64,
-    /// The first error, which the others of the table stop for; connectorx reports any.
+    /// The first error, for which the other partitions stop; connectorx would report any of them.
     pub(crate) error: Mutex<Option<anyhow::Error>>,
 }
 
@@ -48,14 +48,14 @@ impl Shared {
             .is_some()
     }
 
-    /// Keeps `error` if it is the first.
+    /// Keeps `error` if it is the first one.
     pub(super) fn fail(&self, error: anyhow::Error) {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
     }
 }
 
-/// A table; connectorx sets the queries, one for each partition.
+/// A table as a source. connectorx sets the queries, one for each partition.
 pub(crate) struct PostgresSource {
     pub(crate) shared: Arc<Shared>,
     pub(crate) queries: Vec<String>,
@@ -80,7 +80,7 @@ impl Source for PostgresSource {
 
     fn set_origin_query(&mut self, _query: Option<String>) {}
 
-    /// The catalogue has said all there is to know.
+    /// The catalogue has already told everything.
     fn fetch_metadata(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
@@ -147,7 +147,7 @@ impl SourcePartition for PostgresPartition {
     }
 }
 
-/// Gives connectorx one "row" for each block of bytes: a column block for each column.
+/// Gives connectorx one "row" for each block of bytes: a block of each column.
 pub(crate) struct BlockParser {
     shared: Arc<Shared>,
     blocks: Blocks,

@@ -1,4 +1,4 @@
-//! The tables of a run: from a database, in one snapshot, or from what a former run kept.
+//! The tables of a run: read from a database in one snapshot, or from what an earlier run kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,30 +23,30 @@ use crate::stage::layer::{self, Layer};
 use crate::stage::{Spill, StagedTable, Table};
 use storage::publish::Staging;
 
-/// Where the tables come from.
+/// The source of the tables.
 pub(crate) enum Source<'a> {
     /// A database.
     Database(&'a Settings),
-    /// The raw layer that a former run kept.
+    /// The raw layer that an earlier run kept.
     Layer(&'a Layer),
 }
 
-/// The tables, as they were read.
+/// The tables that were read.
 pub(crate) struct Read {
-    /// The snapshot, as Postgres names it.
+    /// The database snapshot, as Postgres names it.
     pub(crate) snapshot: String,
     /// The tables by name, in the dataset's order.
     pub(crate) tables: Vec<(String, Table)>,
     pub(crate) reports: Vec<TableReport>,
-    /// The models over them, each name and type of which was found before a row was read.
+    /// The models over the tables. Their names and types were resolved before any row was read.
     pub(crate) models: Vec<Ready>,
 }
 
 impl Source<'_> {
-    /// The route of each model, as the tables are.
+    /// Chooses the engine of each model, given the tables.
     ///
     /// # Errors
-    /// Of a connection, and of a table that is missing; of a model that nothing here may run.
+    /// Any error of the connection; an error for a table that is missing, or for a model that no engine may run.
     pub(crate) fn routes(
         &self,
         selects: &[Select<'_>],
@@ -59,10 +59,10 @@ impl Source<'_> {
         }
     }
 
-    /// Makes a scratch database for models, with the tables that they read, without rows.
+    /// Makes a scratch database for models, with the tables that they read but without rows.
     ///
     /// # Errors
-    /// As [`PostgresEngine::prepare`]; of a connection.
+    /// As [`PostgresEngine::prepare`]; any error of the connection.
     pub(crate) fn prepare(
         &self,
         selects: &[&Select<'_>],
@@ -87,7 +87,7 @@ impl Source<'_> {
         PostgresEngine::prepare(blueprint, options, selects, cancel)
     }
 
-    /// Whether a scratch database can be made for it, as far as the source tells.
+    /// Whether a scratch database can be made for this source, as far as the source tells.
     pub(crate) fn has_blueprint(&self) -> bool {
         match self {
             Self::Database(_) => true,
@@ -95,7 +95,7 @@ impl Source<'_> {
         }
     }
 
-    /// Reads the tables with the columns that the models need; what memory cannot hold goes through `staging`, and what
+    /// Reads the tables with the columns that the models need. What doesn't fit in memory goes through `staging`, and what
     /// `postgres` needs is copied there.
     pub(crate) fn read(
         &self,
@@ -124,7 +124,7 @@ fn read_database(
     postgres: Option<&PostgresEngine>,
     cancel: &Cancel,
 ) -> anyhow::Result<Read> {
-    // Taken before anything is read: another run may be writing there.
+    // The place is taken before anything is read, since another run may be writing there.
     let kept = match &options.stage {
         Some(stage) => {
             let raw = layer::folder(stage).cancelled_by(cancel);
@@ -134,7 +134,7 @@ fn read_database(
         }
         None => None,
     };
-    // What is kept is kept whole.
+    // Tables that are kept are kept with all columns.
     let wanted = |table: &str, column: &str| kept.is_some() || needed.has(table, column);
     let dataset = match &kept {
         Some(_) => needed.with_numerics(&options.dataset),
@@ -145,7 +145,7 @@ fn read_database(
         .map(|kept| kept.output(&options.dataset.name, None));
     let root = match kept_on_disk {
         Some(storage::place::Place::Disk(root)) => root,
-        // From there it goes into the bucket when all is read.
+        // These files go from there into the bucket when everything is read.
         Some(storage::place::Place::Bucket(_)) | None => staging.scratch("raw"),
     };
     let mut reading = Reading {
@@ -169,7 +169,7 @@ fn read_database(
             "{column} and its like are read, compared and written in UTC; the database's own time zone is {zone}"
         );
     }
-    // What is read later was resolved when the models' engines were chosen.
+    // If tables are copied, the others are resolved later, as they were when the engines were chosen.
     let resolved = match copied.is_empty() {
         true => {
             let schemas = snapshot.tables().iter().map(|table| &table.schema);
@@ -199,7 +199,7 @@ fn read_database(
         dataset.table(&table.schema.name).is_some() && !copied.serves(&table.schema.name)
     };
     reading.read(&snapshot, &reader, is_read)?;
-    // From here on the database is left alone.
+    // From here on the database is no longer used.
     drop(reader);
     snapshot.release()?;
     if let Some(engine) = postgres
@@ -261,12 +261,12 @@ fn read_database(
     })
 }
 
-/// The tables of a run, while they are read.
+/// The tables of a run, while they are being read.
 struct Reading<'a> {
-    /// Where tables go that memory cannot hold.
+    /// The folder for tables that don't fit in memory.
     root: PathBuf,
     budget: Budget,
-    /// Whether tables go to disk that memory could hold.
+    /// Whether tables go to disk even if they fit in memory.
     is_on_disk: bool,
     tables: Vec<(String, Table)>,
     schemas: Vec<TableSchema>,
@@ -308,7 +308,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reports a table, once.
+    /// Adds a table to the report, unless it is there already.
     fn report(&mut self, table: &str, rows: u64, began: Instant) {
         if self.reports.iter().any(|report| report.table == table) {
             return;
@@ -326,12 +326,12 @@ impl Reading<'_> {
 #[derive(Default)]
 struct Copied {
     columns: BTreeMap<String, Vec<String>>,
-    /// Tables that Polars needs too, and takes from there, since they leave the source once.
+    /// Tables that Polars needs too. It reads them from the scratch database, so that they leave the source only once.
     served: BTreeSet<String>,
 }
 
 impl Copied {
-    /// What `postgres` needs, with what Polars wants of the same tables of `dataset`.
+    /// The columns that `postgres` needs, with those that Polars wants of the same tables in `dataset`.
     fn of(
         postgres: Option<&PostgresEngine>,
         dataset: &Dataset,
@@ -382,7 +382,7 @@ impl Copied {
         source
     }
 
-    /// The dataset with the tables alone that Polars takes from the scratch database.
+    /// The dataset with only the tables that Polars reads from the scratch database; `None` if there are none.
     fn served(&self, dataset: &Dataset) -> Option<Dataset> {
         let mut served = dataset.clone();
         served.tables.retain(|table| self.serves(&table.name));
@@ -390,7 +390,7 @@ impl Copied {
     }
 }
 
-/// The models with all their names and types, once it is known that their files can have the decimal mark that is asked for.
+/// Resolves the models, and checks that their files can have the decimal mark that is asked for.
 fn ready(
     needed: Needed<'_>,
     options: &Options,
@@ -406,7 +406,7 @@ fn ready(
     Ok(models)
 }
 
-/// Reads the tables of a raw layer with the columns that the models need, and fills `postgres` with what that needs.
+/// Reads the tables of a raw layer with the columns that the models need, and fills `postgres` with the columns that it needs.
 pub(crate) fn read_layer(
     layer: &Layer,
     options: &Options,
@@ -457,7 +457,7 @@ pub(crate) fn read_layer(
     })
 }
 
-/// Loads as many tables as memory can hold, in their order; the others stay on disk, and all of them for Spark.
+/// Loads tables in order, as many as fit in memory. The others stay on disk; for Spark, all do.
 fn loaded(tables: Vec<StagedTable>, options: &Options) -> anyhow::Result<Vec<(String, Table)>> {
     let mut left = Shares::of(options.memory_bytes).tables();
     tables

@@ -1,4 +1,4 @@
-//! The tables that a SELECT may name, with their columns and types.
+//! The tables that a SELECT can name, with their columns and types.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use super::schema_sql;
 use super::tree::Derived;
 use super::types::Type;
 
-/// The tables of a dataset.
+/// The tables of a dataset, with what is known of their columns.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     tables: Vec<Table>,
-    /// The database's own collation, as far as some column tells.
+    /// The database's own collation, if some column tells it.
     default: Option<Arc<Collation>>,
-    /// No database was asked.
+    /// Whether no database was asked.
     is_offline: bool,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// The table's columns; `None` if only the database knows them.
     pub(crate) columns: Option<Vec<TableColumn>>,
-    /// The names of columns that are not read.
+    /// The names of the table's columns that are not read.
     pub(crate) unread: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Table {
 pub(crate) struct TableColumn {
     pub(crate) name: String,
     pub(crate) kind: Type,
-    /// What its values are carried as.
+    /// The type that the column's values are carried as.
     pub(crate) carried: ColumnType,
     pub(crate) collation: Derived,
 }
@@ -51,7 +51,7 @@ impl Catalog {
         catalog
     }
 
-    /// A catalogue of a dataset's tables, of whose columns nothing is known.
+    /// A catalogue of a dataset's tables without any columns known.
     pub(crate) fn open(dataset: &Dataset) -> Self {
         let tables = dataset
             .tables
@@ -127,7 +127,7 @@ impl Catalog {
         self.tables.iter().find(|table| table.name == name)
     }
 
-    /// What the values of a table's column are carried as, if that is known.
+    /// The type that the values of a table's column are carried as, if it is known.
     pub(crate) fn carried(&self, table: &str, column: &str) -> Option<ColumnType> {
         let mut columns = self.table(table)?.columns.iter().flatten();
         let found = columns.find(|of| of.name == column)?;
@@ -142,8 +142,8 @@ impl Catalog {
             .collect()
     }
 
-    /// The collation of an expression, that of the database where it has none of its own. `None` where it isn't known
-    /// or columns contradict each other.
+    /// The collation of an expression; that of the database if it has none of its own. `None` if it isn't known, or if columns
+    /// contradict each other.
     pub(crate) fn collation(&self, derived: &Derived) -> Option<Arc<Collation>> {
         match derived {
             Derived::Implicit(of) | Derived::Explicit(of) => Some(of.clone()),

@@ -1,8 +1,8 @@
-//! Checks that are SELECTs, as models of their own: they run as any model does, and must give no row.
+//! Turns checks that are SELECTs into models of their own. They run like any model, and must give no row.
 
 use dataset::{Check, Dataset, Model, Rule};
 
-/// The dataset with the checks of its models that are SELECTs as models before them; none if it has none.
+/// The dataset with each check that is a SELECT as a model before the model that it checks; `None` if there is no such check.
 pub(crate) fn apart(dataset: &Dataset) -> Option<Dataset> {
     let is_select = |check: &Check| matches!(check.rule, Rule::NoRow { .. });
     let mut apart = dataset.clone();
@@ -26,7 +26,7 @@ pub(crate) fn apart(dataset: &Dataset) -> Option<Dataset> {
     Some(apart)
 }
 
-/// A check of a model as a model, which reads the other's output as any model may.
+/// Makes a model of a check. It reads the output of the model that it checks as any model may.
 fn of_check(checked: &Model, check: Check, number: usize) -> Model {
     let (sql, file) = match &check.rule {
         Rule::NoRow { sql, file } => (sql.clone(), file.clone()),

@@ -1,4 +1,4 @@
-//! Expressions, resolved: how they are made, and changed part by part.
+//! Makes resolved expressions, and changes them part by part.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Scalar {
         }
     }
 
-    /// A call whose collation is none.
+    /// A call without a collation.
     pub(crate) fn call(function: Function, arguments: Vec<Self>, kind: Type) -> Self {
         let at = arguments.first().map_or(Place::default(), |first| first.at);
         Self {
@@ -48,7 +48,7 @@ impl Scalar {
         matches!(self.node, Node::Constant(Value::Null))
     }
 
-    /// The parts that it is computed from, of the same rows.
+    /// The parts that the expression is computed from, for the same row.
     pub(crate) fn parts(&self) -> Vec<&Self> {
         match &self.node {
             Node::Column(_) | Node::Outer(_) | Node::Constant(_) | Node::Query(_) => Vec::new(),
@@ -72,7 +72,7 @@ impl Scalar {
         }
     }
 
-    /// This expression with its parts changed, in the order of [`Scalar::parts`].
+    /// Makes an expression with changed parts, in the order of [`Scalar::parts`].
     pub(crate) fn with_parts<E>(
         &self,
         change: &mut dyn FnMut(&Self) -> Result<Self, E>,
@@ -118,12 +118,12 @@ impl Scalar {
         })
     }
 
-    /// Whether `is` holds for the expression or a part of it.
+    /// Whether `is` is true of the expression or of a part of it.
     pub(crate) fn has(&self, is: &dyn Fn(&Self) -> bool) -> bool {
         is(self) || self.parts().into_iter().any(|part| part.has(is))
     }
 
-    /// Marks the columns of the input that it needs.
+    /// Marks the columns of the input that the expression needs.
     pub(crate) fn needs(&self, needed: &mut [bool]) {
         match &self.node {
             Node::Column(index) => needed[*index] = true,
@@ -131,17 +131,17 @@ impl Scalar {
         }
     }
 
-    /// This expression where all columns of the input stand so many places further right.
+    /// Makes an expression whose columns are `places` further to the right in the input.
     pub(crate) fn shifted(&self, places: usize) -> Self {
         self.moved(&|index| index + places)
     }
 
-    /// This expression where all columns of the input stand so many places further left.
+    /// Makes an expression whose columns are `places` further to the left in the input.
     pub(crate) fn moved_left(&self, places: usize) -> Self {
         self.moved(&|index| index - places)
     }
 
-    /// This expression where all columns of the input stand in other places.
+    /// Makes an expression whose columns have other positions in the input.
     pub(crate) fn moved(&self, place: &dyn Fn(usize) -> usize) -> Self {
         self.replaced(&|part| match part.node {
             Node::Column(index) => Some(Node::Column(place(index))),
@@ -149,7 +149,7 @@ impl Scalar {
         })
     }
 
-    /// This expression over the input of a relation that gives these columns.
+    /// Makes an expression over the input of a relation that gives these columns.
     pub(crate) fn over(&self, columns: &[Self]) -> Self {
         self.replaced(&|part| match part.node {
             Node::Column(index) => Some(columns[index].node.clone()),
@@ -157,7 +157,7 @@ impl Scalar {
         })
     }
 
-    /// This expression with the parts replaced for which there is another node, of the same type.
+    /// Makes an expression with some parts replaced by other nodes of the same type.
     pub(crate) fn replaced(&self, other: &dyn Fn(&Self) -> Option<Node>) -> Self {
         if let Some(node) = other(self) {
             return Self {
@@ -173,13 +173,13 @@ impl Scalar {
     }
 }
 
-/// Whether two values are equal; as SQL's `=`.
+/// The expression that two values are equal, as with SQL's `=`.
 pub(crate) fn equality(left: Scalar, right: Scalar) -> Scalar {
     let function = Function::Compare(Comparison::Equal);
     Scalar::call(function, vec![left, right], Type::Boolean)
 }
 
-/// The sides of an expression that is this comparison.
+/// The two sides of an expression, if it is this comparison.
 pub(crate) fn compared(scalar: &Scalar, wanted: Comparison) -> Option<(&Scalar, &Scalar)> {
     match &scalar.node {
         Node::Call(Function::Compare(comparison), sides) if *comparison == wanted => {
@@ -193,7 +193,7 @@ pub(crate) fn compared(scalar: &Scalar, wanted: Comparison) -> Option<(&Scalar, 
 }
 
 impl PartialEq for Scalar {
-    /// Whether both compute the same, wherever they stand.
+    /// Whether both expressions compute the same, wherever they stand in the SQL.
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind
             && self.collation == other.collation

@@ -1,4 +1,4 @@
-//! The patterns of TO_CHAR, as far as they are on the list.
+//! The patterns of TO_CHAR that are on the list.
 
 /// A part of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,12 +9,12 @@ pub(crate) enum Part<'p> {
     Hour,
     Minute,
     Second,
-    /// What stands in the result as it is.
+    /// A text that goes into the result unchanged.
     Text(&'p str),
 }
 
-/// The parts of a pattern of `YYYY`, `MM`, `DD`, `HH24`, `MI`, `SS`, signs between them, and texts in double quotes. `None` for
-/// any other, and for one of no parts, of which Postgres makes NULL.
+/// Splits a pattern of `YYYY`, `MM`, `DD`, `HH24`, `MI`, `SS`, punctuation between them, and texts in double quotes. `None` for any
+/// other pattern, and for an empty one, for which Postgres gives NULL.
 pub(crate) fn parts(pattern: &str) -> Option<Vec<Part<'_>>> {
     const FIELDS: [(&str, Part<'_>); 6] = [
         ("YYYY", Part::Year),
@@ -47,7 +47,7 @@ pub(crate) fn parts(pattern: &str) -> Option<Vec<Part<'_>>> {
         };
         let (name, part) = FIELDS.into_iter().find(|(name, _)| is_at(name))?;
         rest = &rest[name.len()..];
-        // `DDD` and `SSSS` are something else.
+        // `DDD` and `SSSS` mean something else.
         let again = rest.chars().next().map(|next| next.to_ascii_uppercase());
         if matches!(
             (part, again),

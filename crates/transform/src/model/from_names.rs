@@ -1,4 +1,4 @@
-//! Which tables the FROMs of a query name, and which of its names are those of a WITH around them.
+//! Finds the tables that the FROMs of a query name, leaving out names of a WITH around them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -9,14 +9,14 @@ use sqlparser::ast::{ObjectName, Query, SetExpr, Statement};
 use crate::model::identifier::folded;
 use crate::model::walk::{Part, walk};
 
-/// The names in the FROMs of statements, as Postgres understands them, but for what WITH names.
+/// The names in the FROMs of statements, as Postgres understands them, without those that WITH defines.
 #[derive(Debug, Default)]
 pub(super) struct FromNames {
-    /// Names without a schema: tables, or models.
+    /// Names without a schema, which mean tables or models.
     pub(super) bare: BTreeSet<String>,
     /// Names with a schema.
     pub(super) placed: BTreeSet<Place>,
-    /// Names with more before them than a schema, without it.
+    /// Names with a database before the schema, here without it.
     pub(super) foreign: BTreeSet<String>,
 }
 
@@ -36,7 +36,7 @@ impl FromNames {
     }
 }
 
-/// What FROM names; what has no place is of the schema that names without one are of.
+/// The schema and name that FROM gives; without a schema, it is the one for names that have none.
 pub(crate) fn place_of(name: &ObjectName) -> Option<(Option<String>, String)> {
     let mut parts = name.0.iter().map(|part| Some(folded(part.as_ident()?)));
     match (parts.next()?, parts.next(), parts.next()) {
@@ -46,8 +46,8 @@ pub(crate) fn place_of(name: &ObjectName) -> Option<(Option<String>, String)> {
     }
 }
 
-/// What a run, whose names without a schema are of `schema`, calls the table that FROM names; `None` for a name that has more
-/// before it than a schema.
+/// The run's name for the table that FROM names; names without a schema are of `schema`. `None` for a name with more than a schema
+/// before it.
 pub(crate) fn called(name: &ObjectName, schema: &str) -> Option<String> {
     Some(match place_of(name)? {
         (None, name) => name,
@@ -58,9 +58,9 @@ pub(crate) fn called(name: &ObjectName, schema: &str) -> Option<String> {
 #[derive(Default)]
 struct Found {
     names: FromNames,
-    /// What WITH names where a query of WITH stands, by where it lies.
+    /// For each query of a WITH, by address, the names that WITH defines there.
     around: HashMap<*const Query, BTreeSet<String>>,
-    /// What WITH names in the queries around, the innermost last.
+    /// The names that WITH defines in the queries around, the innermost last.
     shared: Vec<BTreeSet<String>>,
 }
 
@@ -74,7 +74,7 @@ impl Found {
             if with.recursive {
                 shared.extend(names.clone());
             }
-            // Each sees those before it.
+            // Each query of a WITH sees those before it.
             for (cte, name) in with.cte_tables.iter().zip(names) {
                 let at = std::ptr::from_ref(&*cte.query);
                 self.around.insert(at, shared.clone());
@@ -101,7 +101,7 @@ impl Found {
         }
     }
 
-    /// Adds what `TABLE name` names, of which the parser keeps the text alone, without its quotes.
+    /// Adds the name in `TABLE name`, of which the parser keeps only the text without its quotes.
     fn table(&mut self, body: &SetExpr, shared: &BTreeSet<String>) {
         match body {
             SetExpr::SetOperation { left, right, .. } => {
@@ -137,7 +137,7 @@ mod tests {
         for (sql, bare, placed) in [
             ("SELECT 1 FROM t, S.U, \"S\".\"V\"", "t", "S.V s.u"),
             ("WITH x AS (SELECT 1 FROM t) SELECT 1 FROM x", "t", ""),
-            // Not yet in its own SELECT.
+            // A query of a WITH doesn't see its own name.
             ("WITH x AS (SELECT 1 FROM x) SELECT 1 FROM x", "x", ""),
             (
                 "WITH RECURSIVE x AS (SELECT 1 FROM x) SELECT 1 FROM x",

@@ -3,7 +3,7 @@
 use dataset::LONGEST_NAME_BYTES;
 use sqlparser::ast::Ident;
 
-/// A name as Postgres understands it: A to Z in lower case unless quoted, and no longer than it may be.
+/// A name as Postgres understands it: in lower case (A to Z) unless quoted, and cut to the greatest length.
 pub(crate) fn folded(name: &Ident) -> String {
     let mut folded = match name.quote_style {
         Some(_) => name.value.clone(),

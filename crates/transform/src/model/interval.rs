@@ -1,4 +1,4 @@
-//! Spans of time: how they are written, and the moments that lie one apart.
+//! Intervals: how they are written, and how a time is moved by one.
 
 use dataset::calendar::{CARRIED_DAYS, DAY_MICROSECONDS, Date};
 use sqlparser::ast::DateTimeField;
@@ -10,15 +10,16 @@ const HOUR: i64 = 3_600_000_000;
 const MINUTE: i64 = 60_000_000;
 const SECOND: i64 = 1_000_000;
 
-/// The years that Postgres has timestamps of, somewhat less than all.
+/// The years for which Postgres has timestamps, or slightly fewer.
 const YEARS_OF_POSTGRES: std::ops::Range<i64> = -4_712..294_276;
 
-/// Up to here floats, in which Postgres multiplies, are whole numbers.
+/// Up to this number, floats hold all integers exactly; Postgres multiplies intervals in floats.
 const EXACT_IN_FLOATS: i64 = 1 << 53;
 
 impl Interval {
-    /// Reads an interval: numbers with their units, each once, and perhaps a time of day behind them; or a number alone
-    /// of the unit `of`; as Postgres reads it where `IntervalStyle` is `postgres`, as it is in every session of ours. `None` for the forms that are not taken here.
+    /// Parses an interval: numbers with units, each unit at most once, and possibly a time of day after them; or a single number in
+    /// the unit `of`. They mean what they mean in Postgres if `IntervalStyle` is `postgres`, as in all our sessions. `None` for
+    /// other forms.
     pub(crate) fn read(text: &str, of: Option<&DateTimeField>) -> Option<Self> {
         if let Some(unit) = of {
             return match unit {
@@ -57,7 +58,7 @@ impl Interval {
         (!is_empty).then_some(interval)
     }
 
-    /// Both, one after the other; `None` if Postgres has no such interval.
+    /// Adds two intervals; `None` if Postgres has no such interval.
     pub(crate) fn plus(&self, other: &Self) -> Option<Self> {
         Some(Self {
             months: self.months.checked_add(other.months)?,
@@ -66,7 +67,7 @@ impl Interval {
         })
     }
 
-    /// So many times the interval; `None` if Postgres has no such interval, or may round it.
+    /// The interval times `factor`; `None` if Postgres has no such interval, or may round it.
     pub(crate) fn times(&self, factor: i64) -> Option<Self> {
         let narrow = i32::try_from(factor).ok()?;
         let microseconds = self.microseconds.checked_mul(factor)?;
@@ -79,7 +80,7 @@ impl Interval {
         })
     }
 
-    /// The interval back in time; `None` if Postgres has no such interval.
+    /// The interval backwards in time; `None` if Postgres has no such interval.
     pub(crate) fn negated(&self) -> Option<Self> {
         Some(Self {
             months: self.months.checked_neg()?,
@@ -88,10 +89,10 @@ impl Interval {
         })
     }
 
-    /// The moment that lies this far from another, both in microseconds since 1970.
+    /// The time that is this interval after `moment`, both in microseconds since 1970.
     ///
     /// # Errors
-    /// If it is in none of the years that are carried.
+    /// If the result is outside the years that are carried.
     pub(crate) fn carried_from(&self, moment: i64) -> Result<i64, String> {
         let is_carried = |moment: &i64| {
             let day = i32::try_from(moment.div_euclid(DAY_MICROSECONDS));
@@ -101,7 +102,7 @@ impl Interval {
         moved.ok_or_else(|| "a timestamp is outside of the years 1 to 9999".to_owned())
     }
 
-    /// The moment that lies this far from the beginning of a day.
+    /// The time that is this interval after the beginning of a day.
     ///
     /// # Errors
     /// As [`carried_from`](Self::carried_from).
@@ -109,9 +110,9 @@ impl Interval {
         self.carried_from(i64::from(day) * DAY_MICROSECONDS)
     }
 
-    /// The moment that lies this far from another, both in microseconds since 1970 (`timestamp_pl_interval` in
-    /// src/backend/utils/adt/timestamp.c): first the months, to the last day of a month that is shorter, then the days,
-    /// then the time. `None` if a moment on the way is none of Postgres's.
+    /// The time that is this interval after `moment`, both in microseconds since 1970 (`timestamp_pl_interval` in
+    /// src/backend/utils/adt/timestamp.c). First come the months, which may end at the last day of a shorter month, then the days,
+    /// then the time. `None` if an intermediate result is not a timestamp of Postgres.
     fn from(&self, moment: i64) -> Option<i64> {
         let mut day = i32::try_from(moment.div_euclid(DAY_MICROSECONDS)).ok()?;
         let clock = moment.rem_euclid(DAY_MICROSECONDS);
@@ -155,7 +156,7 @@ fn days_of_month(first: Date) -> u32 {
     (next.days() - first.days()) as u32
 }
 
-/// A whole number of a unit, of seconds also with up to six digits after the point; and a letter for the unit.
+/// An interval of one unit: a whole number, for seconds with up to six digits after the point. Also gives a letter for the unit.
 fn of_unit(number: &str, unit: &str) -> Option<(char, Interval)> {
     let (digits, is_negative) = match number.strip_prefix('-') {
         Some(digits) => (digits, true),
@@ -163,7 +164,7 @@ fn of_unit(number: &str, unit: &str) -> Option<(char, Interval)> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    // Nine digits of any unit are held by all parts.
+    // A number of nine digits fits into any part of an interval.
     if !(1..=9).contains(&whole.len()) || !is_number(whole) || !is_number(fraction) {
         return None;
     }

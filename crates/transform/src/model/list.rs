@@ -1,16 +1,15 @@
-//! The list: what a model may compute, by the types that Postgres computes it for. Each entry is known to give what
-//! Postgres gives, and is tried on the edges of its types against a server by a test that walks through the list.
-//! What is on no list is refused before a row is read.
+//! The list: what a model may compute, with the types for which Postgres computes it. Each entry is known to give what Postgres
+//! gives: a test walks through the list and compares it with a server at the edges of its types. Anything not on the list is
+//! refused before a row is read.
 //!
-//! Beside the entries here stand the constructs that take any type, which the resolver knows by name: CASE, COALESCE,
-//! NULLIF, GREATEST, LEAST, IN, BETWEEN, LIKE, ILIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, `||` of a text and what is
-//! cast to one, EXTRACT, DATE_PART, DATE_TRUNC, TO_CHAR of timestamps, intervals that are added
-//! to what [`MOVED`] names, and the casts of [`casts`].
+//! Besides these entries there are constructs for any type, which the resolver knows by name: CASE, COALESCE, NULLIF, GREATEST,
+//! LEAST, IN, BETWEEN, LIKE, ILIKE, IS …, AND, OR, NOT, CONCAT, CONCAT_WS, `||` of a text and what is cast to one, EXTRACT,
+//! DATE_PART, DATE_TRUNC, TO_CHAR of timestamps, adding intervals to the types in [`MOVED`], and the casts of [`casts`].
 
 use super::tree::{AggregateFunction, Comparison, Field, Function};
 use super::types::Type;
 
-/// A type in the list. `Numeric` stands for those of any scale, and of none.
+/// A type in the list. `Numeric` stands for numerics of any scale, and without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum T {
     Boolean,
@@ -31,7 +30,7 @@ pub(crate) enum T {
 }
 
 impl T {
-    /// All of them.
+    /// All types of the list.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 15] = [
         Self::Boolean,
@@ -51,7 +50,7 @@ impl T {
         Self::Bytes,
     ];
 
-    /// Whether a type is one that this stands for.
+    /// Whether this stands for a type.
     pub(crate) fn is(self, kind: &Type) -> bool {
         match (self, kind) {
             (Self::Numeric, kind) => kind.is_numeric(),
@@ -60,7 +59,7 @@ impl T {
         }
     }
 
-    /// The type itself; a numeric of no digits after the point.
+    /// The type that this stands for; a numeric has no digits after the point.
     pub(crate) fn kind(self) -> Type {
         match self {
             Self::Boolean => Type::Boolean,
@@ -81,7 +80,7 @@ impl T {
         }
     }
 
-    /// Whether Postgres prefers it among the types of its kind (`pg_type.typispreferred`).
+    /// Whether Postgres prefers this type among those of its category (`pg_type.typispreferred`).
     pub(crate) fn is_preferred(self) -> bool {
         matches!(
             self,
@@ -90,10 +89,10 @@ impl T {
     }
 }
 
-/// What is computed by a name from arguments of these types.
+/// A function or operator for arguments of these types.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// A function in lower case, or an operator.
+    /// The name of a function in lower case, or an operator.
     pub(crate) name: &'static str,
     pub(crate) takes: &'static [T],
     pub(crate) gives: T,
@@ -215,13 +214,13 @@ pub(crate) const FUNCTIONS: &[Entry] = {
         entry("translate", &[Text, Text, Text], Text, F::Translate),
         entry("strpos", &[Text, Text], Integer, F::Position),
         entry("starts_with", &[Text, Text], Boolean, F::StartsWith),
-        // What Postgres would take where no other entry fits so well, and what isn't known to be equal here.
+        // Postgres would choose this where no other entry fits as well, and it isn't known to give the same here.
         entry("substring", &[Text, Text], Text, F::Unequal),
     ]
 };
 
-/// The pairs of types that `=`, `<>`, `<`, `<=`, `>`, `>=` compare, and IS DISTINCT FROM, BETWEEN, IN and NULLIF with
-/// them; enums are `=` and `<>` to their own labels.
+/// The pairs of types that `=`, `<>`, `<`, `<=`, `>`, `>=` compare, and so IS DISTINCT FROM, BETWEEN, IN and NULLIF do. Enums can
+/// be compared with their own labels, by `=` and `<>`.
 #[rustfmt::skip]
 pub(crate) const COMPARED: &[[T; 2]] = {
     use T::*;
@@ -274,7 +273,7 @@ pub(crate) const AGGREGATES: &[(&str, T, T, AggregateFunction)] = {
     ]
 };
 
-/// The casts that a model may ask for, beside those of a literal and those of a type to itself.
+/// The casts that a model may use, besides those of a literal and those of a type to itself.
 pub(crate) fn casts(from: &Type, to: &Type) -> bool {
     use Type as K;
     match (from, to) {
@@ -296,7 +295,7 @@ pub(crate) fn casts(from: &Type, to: &Type) -> bool {
     }
 }
 
-/// The fields that EXTRACT takes out of a type.
+/// Whether EXTRACT takes a field out of values of a type.
 pub(crate) fn extracts(field: Field, from: &Type) -> bool {
     use Field as F;
     let of_time = matches!(field, F::Hour | F::Minute | F::Second);
@@ -308,8 +307,8 @@ pub(crate) fn extracts(field: Field, from: &Type) -> bool {
     }
 }
 
-/// The types to which an interval is added, or from which it is taken, and what that gives. In the time zone UTC, in which
-/// a model runs, no day is longer than another.
+/// The types to which an interval can be added, or from which it can be subtracted, with the type of the result. A model runs in
+/// the time zone UTC, in which all days have the same length.
 pub(crate) const MOVED: &[(T, T)] = &[
     (T::Date, T::Timestamp),
     (T::Timestamp, T::Timestamp),
@@ -329,8 +328,8 @@ pub(crate) const UNITS: &[(&str, Field)] = &[
 ];
 
 /// The entry that Postgres would choose for arguments of these types (its rules for resolving functions and operators,
-/// <https://www.postgresql.org/docs/current/typeconv-func.html>), or `None` if there is none or no only one. For an
-/// operator, a literal of no type is taken for one of the other side's.
+/// <https://www.postgresql.org/docs/current/typeconv-func.html>); `None` if there is none, or more than one. For an operator, a
+/// literal without a type gets the type of the other side.
 pub(crate) fn chosen(name: &str, arguments: &[Type], is_operator: bool) -> Option<&'static Entry> {
     let named = FUNCTIONS
         .iter()
@@ -340,7 +339,7 @@ pub(crate) fn chosen(name: &str, arguments: &[Type], is_operator: bool) -> Optio
     choose(&takes, arguments, is_operator).map(|at| named[at])
 }
 
-/// The types that a comparison of these two takes; chosen as [`chosen`] does.
+/// The types by which a comparison of these two is done, chosen as in [`chosen`].
 pub(crate) fn compared(left: &Type, right: &Type) -> Option<[T; 2]> {
     let takes: Vec<&[T]> = COMPARED.iter().map(|pair| &pair[..]).collect();
     choose(&takes, &[left.clone(), right.clone()], true).map(|at| COMPARED[at])
@@ -352,7 +351,7 @@ fn choose(candidates: &[&[T]], arguments: &[Type], is_operator: bool) -> Option<
         let known = arguments.iter().find(|kind| **kind != Type::Unknown);
         let known = known.cloned().unwrap_or(Type::Text);
         arguments = vec![known.clone(), known];
-        // The rules go on from here, to types that may not be on this list.
+        // The rules go on from here to types that may not be on this list.
         let exact = |takes: &&[T]| {
             takes
                 .iter()
@@ -384,7 +383,7 @@ fn choose(candidates: &[&[T]], arguments: &[Type], is_operator: bool) -> Option<
         }
     }
     match left.as_slice() {
-        // A literal of no type is one of the type that Postgres prefers, or the rules go on to types beyond this list.
+        // A literal without a type must get a type that Postgres prefers; otherwise the rules go on to types beyond this list.
         [only] => (0..arguments.len())
             .all(|at| arguments[at] != Type::Unknown || candidates[*only][at].is_preferred())
             .then_some(*only),
@@ -392,7 +391,7 @@ fn choose(candidates: &[&[T]], arguments: &[Type], is_operator: bool) -> Option<
     }
 }
 
-/// The comparison of an operator's sign.
+/// The comparison for the sign of an operator.
 pub(crate) fn comparison(sign: &str) -> Option<Comparison> {
     Some(match sign {
         "=" => Comparison::Equal,

@@ -1,4 +1,4 @@
-//! The list as the page on models shows it.
+//! Writes the list as the page on models shows it.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,7 +9,7 @@ use super::tree::Function;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/models.md");
 const BEGIN: &str = "<!-- What follows is written from the list by its test. -->\n";
 
-/// What is computed by a name, in the order of the list: from which types which.
+/// For each name on the list, in order, the types that it takes and gives.
 type Signatures = Vec<(String, Vec<String>)>;
 
 fn add(all: &mut Signatures, name: &str, signature: Option<String>) {
@@ -23,8 +23,8 @@ fn add(all: &mut Signatures, name: &str, signature: Option<String>) {
     }
 }
 
-/// What an entry takes, and what it gives if that is of another type; `None` of what goes without saying: a real beside a
-/// double precision is one.
+/// The types that an entry takes, with the type that it gives if that differs. `None` for entries that go without saying: a real
+/// beside a double precision becomes one.
 fn signature(takes: &[T], gives: T) -> Option<String> {
     if takes.contains(&T::Real) && takes.contains(&T::Double) {
         return None;
@@ -32,7 +32,7 @@ fn signature(takes: &[T], gives: T) -> Option<String> {
     let takes: Vec<String> = takes.iter().map(|kind| kind.kind().to_string()).collect();
     let gives = gives.kind().to_string();
     Some(match takes.iter().all(|kind| *kind == gives) {
-        // Two of a type are no more to be said than one.
+        // Two arguments of the same type are written as one.
         true => takes.into_iter().next()?,
         false => format!("{} → {gives}", takes.join(" and ")),
     })

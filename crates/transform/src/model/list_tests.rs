@@ -1,5 +1,5 @@
-//! The list, entry by entry, against a server: on the ends of each type, NULL among them, an entry gives what Postgres
-//! gives, and fails where Postgres fails.
+//! Compares the list, entry by entry, with a server. At the limits of each type, and for NULL, an entry gives what Postgres gives,
+//! and fails where Postgres fails.
 
 use std::fs;
 use std::io::Read;
@@ -15,15 +15,15 @@ use crate::{Layout, Options};
 
 const SCHEMA: &str = "edges";
 
-/// An expression over the columns `a`, `b` and `c` of a table of its own.
+/// An expression over the columns `a`, `b` and `c` of its own table.
 struct Case {
     expression: String,
     takes: Vec<T>,
-    /// Rows are grouped into one.
+    /// Whether the rows are grouped into one.
     is_aggregate: bool,
 }
 
-/// Every type, as a column is declared, and values at its ends.
+/// A type as it is declared for a column, with values at its limits.
 fn edges(kind: T) -> (&'static str, &'static [&'static str]) {
     match kind {
         T::Boolean => ("boolean", &["true", "false"]),
@@ -295,7 +295,7 @@ fn cases() -> Vec<Case> {
             "COALESCE(AVG(a), 0) > SUM(a)",
             "AVG(CASE WHEN a > 0 THEN a ELSE 1.50 END)",
         ] {
-            // Of the ends of bigint these have more digits than are carried.
+            // At the limits of bigint, these have more digits than are carried.
             let is_wide = expression.contains("M(a / 3.0)")
                 || expression.contains("(a / 3.0)") && expression.starts_with("AVG")
                 || expression.contains("CASE");
@@ -372,7 +372,7 @@ fn cases() -> Vec<Case> {
     cases
 }
 
-/// Makes the table `t<at>` of the rows for which Postgres computes the case, and `e<at>` of those for which it fails.
+/// Makes the table `t<at>` of the rows for which Postgres computes the case, and `e<at>` of the rows for which it fails.
 fn table_sql(at: usize, case: &Case) -> String {
     let names = ["a", "b", "c"];
     let columns = case
@@ -382,7 +382,7 @@ fn table_sql(at: usize, case: &Case) -> String {
         .map(|(kind, name)| format!("{name} {}", edges(*kind).0));
     let values = case.takes.iter().zip(names).map(|(kind, name)| {
         let (declared, values) = edges(*kind);
-        // Sums of the largest overflow in an order of rows that is open.
+        // Whether a sum of the largest floats overflows depends on the order of rows, which is open.
         let is_summed = case.is_aggregate && matches!(kind, T::Real | T::Double);
         let values = if is_summed { &values[..3] } else { values };
         let kind = declared.split(" COLLATE").next().unwrap_or_default();
@@ -418,7 +418,7 @@ fn table_sql(at: usize, case: &Case) -> String {
     sql
 }
 
-/// A cell of ours as Postgres writes it.
+/// A cell of our output, written as Postgres writes it.
 fn as_postgres(cell: &str, kind: ColumnType) -> String {
     let is_time = matches!(
         kind,
@@ -550,7 +550,7 @@ fn every_entry_of_the_list_gives_what_postgres_gives() {
     }
     assert_eq!(wrong, Vec::<String>::new());
 
-    // What Postgres refuses is refused.
+    // What Postgres refuses is refused here too.
     let mut refused = 0;
     for (at, case) in numbered {
         let rows: i64 = client

@@ -1,17 +1,17 @@
-//! Literals, as Postgres's input functions take them, in the forms that leave no doubt.
+//! Parses literals like Postgres's input functions, in the forms that are unambiguous.
 
 use dataset::calendar::{CARRIED_DAYS, DAY_MICROSECONDS, Date};
 
 use super::tree::Value;
 use super::types::Type;
 
-/// What Postgres takes for an offset from UTC is less (`MAX_TZDISP_HOUR`), in microseconds.
+/// The limit of Postgres's offsets from UTC (`MAX_TZDISP_HOUR`), in microseconds.
 const LARGEST_OFFSET: i64 = 16 * 3_600_000_000;
 
-/// A number of the SQL with its type: the smallest of `integer`, `bigint` and `numeric` that holds it.
+/// Parses a number in SQL. Its type is the smallest of `integer`, `bigint` and `numeric` that holds it.
 ///
 /// # Errors
-/// Why it isn't taken.
+/// Why the number isn't accepted.
 pub(crate) fn number(text: &str, is_negative: bool) -> Result<(Value, Type), String> {
     let (unscaled, scale) = decimal(text)?;
     let unscaled = if is_negative { -unscaled } else { unscaled };
@@ -26,10 +26,10 @@ pub(crate) fn number(text: &str, is_negative: bool) -> Result<(Value, Type), Str
     Ok((Value::Numeric(unscaled), Type::Numeric(scale)))
 }
 
-/// A quoted literal as a value of a type, and the type: a numeric with the scale of its digits.
+/// Parses a quoted literal as a value of a type. Also gives the type, in which a numeric has the scale of its digits.
 ///
 /// # Errors
-/// Why it isn't taken.
+/// Why the literal isn't accepted.
 pub(crate) fn quoted(text: &str, kind: &Type) -> Result<(Value, Type), String> {
     let trimmed = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
     let refused = || format!("'{text}' is not taken for {kind}");
@@ -76,7 +76,7 @@ pub(crate) fn quoted(text: &str, kind: &Type) -> Result<(Value, Type), String> {
     Ok((value, kind.clone()))
 }
 
-/// Whether a type of integers has this one.
+/// Whether a type of integers can hold this value.
 pub(crate) fn holds(kind: &Type, value: i64) -> bool {
     match kind {
         Type::SmallInt => i16::try_from(value).is_ok(),
@@ -85,7 +85,7 @@ pub(crate) fn holds(kind: &Type, value: i64) -> bool {
     }
 }
 
-/// The digits of an unsigned decimal, and how many of them stand after the point.
+/// The digits of an unsigned decimal, and how many of them come after the point.
 fn decimal(text: &str) -> Result<(i128, u8), String> {
     let refused = || format!("`{text}` is not a number that is carried");
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -120,7 +120,7 @@ fn float<F: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Option<F> {
     }
     let value: F = text.parse().ok()?;
     let wide: f64 = value.into();
-    // Postgres reports what is too large or too small, instead of taking it for infinity or zero.
+    // Postgres reports a value that is too large or too small, instead of making it infinity or zero.
     let is_zero = text
         .split(['e', 'E'])
         .next()?
@@ -130,7 +130,7 @@ fn float<F: std::str::FromStr + Into<f64> + Copy>(text: &str) -> Option<F> {
     (!is_out_of_range).then_some(value)
 }
 
-/// `YYYY-MM-DD`
+/// Parses a date, `YYYY-MM-DD`, into days since 1970.
 fn date(text: &str) -> Option<i32> {
     let is_plain = text.len() == 10
         && text
@@ -140,7 +140,7 @@ fn date(text: &str) -> Option<i32> {
     CARRIED_DAYS.contains(&days).then_some(days)
 }
 
-/// `HH:MM`, `HH:MM:SS` or with up to six digits after a point; in microseconds.
+/// Parses a time, `HH:MM` or `HH:MM:SS` with up to six digits after a point, into microseconds.
 pub(super) fn time(text: &str) -> Option<i64> {
     let (clock, fraction) = text.split_once('.').unwrap_or((text, ""));
     let parts: Vec<&str> = clock.split(':').collect();
@@ -168,7 +168,7 @@ pub(super) fn time(text: &str) -> Option<i64> {
     Some(((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros)
 }
 
-/// A date, or a date and a time with a blank or `T` between them; in microseconds since 1970.
+/// Parses a date, or a date and a time with a blank or `T` between them, into microseconds since 1970.
 fn timestamp(text: &str) -> Option<i64> {
     let (day, clock) = match text.split_once([' ', 'T']) {
         Some((day, clock)) => (day, time(clock)?),
@@ -177,7 +177,7 @@ fn timestamp(text: &str) -> Option<i64> {
     Some(i64::from(date(day)?) * DAY_MICROSECONDS + clock)
 }
 
-/// A timestamp or date in UTC, or with `Z`, `+HH`, `+HH:MM` or the same with a minus behind its time.
+/// Parses a timestamp or date in UTC, or a timestamp followed by `Z` or an offset such as `+HH`, `+HH:MM`, `-HH`, `-HH:MM`.
 fn timestamp_tz(text: &str) -> Option<i64> {
     if let Some(utc) = text.strip_suffix('Z') {
         return timestamp(utc).filter(|_| utc.len() > 10);
@@ -200,7 +200,7 @@ fn timestamp_tz(text: &str) -> Option<i64> {
     CARRIED_DAYS.contains(&day).then_some(moment)
 }
 
-/// Thirty-two hexadecimal digits in five groups, in lower case.
+/// Parses a UUID: thirty-two hexadecimal digits in five groups, given in lower case.
 fn uuid(text: &str) -> Option<String> {
     let groups: Vec<usize> = text.split('-').map(str::len).collect();
     let is_uuid = groups == [8, 4, 4, 4, 12]

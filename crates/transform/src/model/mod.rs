@@ -1,6 +1,6 @@
-//! What a model's SELECT means: every name found, every type known, before a row is read.
+//! The meaning of a model's SELECT: every name and type is found before a row is read.
 //!
-//! `select` parses it, `resolve` makes a `tree` of it, of what is on the `list`; the engine runs the tree.
+//! `select` parses the SELECT; `resolve` turns it into a `tree`, using only what is on the `list`; the engine runs the tree.
 
 pub(crate) mod catalog;
 pub(crate) mod check_select;

@@ -1,4 +1,4 @@
-//! Which `numeric(p,s)` a model says that columns are: for those to which the database gives no precision.
+//! Finds the `numeric(p,s)` that a model implies for columns to which the database gives no precision.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -12,22 +12,21 @@ use super::identifier::folded;
 use super::schema_sql;
 use super::walk::{Part, walk};
 
-/// What a SELECT says of the columns, of whatever table, that are numerics. It need not be right about them: values that a type
-/// does not hold are refused.
+/// What a SELECT implies for columns that are numerics, whatever their table. It may be wrong: values that don't fit are refused.
 #[derive(Debug, Default)]
 pub(crate) struct Numerics {
-    /// Columns that it gives, themselves or their sum, as a column that the dataset declares to be a `numeric(p,s)`.
+    /// Columns that the SELECT gives, themselves or their sum, as a column for which the dataset declares a `numeric(p,s)`.
     declared: BTreeMap<String, ColumnType>,
-    /// Columns that it casts to a `numeric(p,s)`.
+    /// Columns that the SELECT casts to a `numeric(p,s)`.
     cast: BTreeMap<String, ColumnType>,
-    /// Columns that it names outside of such a cast: there each value has its own digits.
+    /// Columns that are used outside of such a cast, where each value has its own digits.
     bare: BTreeSet<String>,
-    /// Whether it gives all columns of some table.
+    /// Whether the SELECT gives all columns of some table.
     has_star: bool,
 }
 
 impl Numerics {
-    /// Reads what a SELECT says.
+    /// Collects what a SELECT implies.
     pub(crate) fn of(query: &Query, model: &Model) -> Self {
         let mut found = Self::default();
         let mut named = BTreeMap::<String, i32>::new();
@@ -61,7 +60,8 @@ impl Numerics {
         found
     }
 
-    /// Which numerics SELECTs that are run as one say that columns are: what they declare, and what they cast wherever they name it.
+    /// The types that SELECTs which run as one imply for columns: those that they declare, and those of casts, if every use is
+    /// cast.
     pub(crate) fn said<'a>(
         parts: impl Iterator<Item = &'a Self> + Clone,
     ) -> impl Iterator<Item = (&'a String, &'a ColumnType)> {
@@ -69,7 +69,7 @@ impl Numerics {
         declared.chain(Self::cast_only(parts))
     }
 
-    /// The columns that are cast wherever SELECTs that are run as one name them.
+    /// The columns that are cast at every use in SELECTs which run as one.
     pub(crate) fn cast_only<'a>(
         parts: impl Iterator<Item = &'a Self> + Clone,
     ) -> impl Iterator<Item = (&'a String, &'a ColumnType)> {
@@ -81,7 +81,7 @@ impl Numerics {
     }
 }
 
-/// Whether some SELECT of a set operation gives all columns of a table.
+/// Whether a SELECT of a set operation gives all columns of a table.
 fn gives_star(body: &SetExpr) -> bool {
     match body {
         SetExpr::Select(select) => select.projection.iter().any(|item| {
@@ -127,7 +127,7 @@ fn of_outputs(body: &SetExpr, model: &Model, found: &mut BTreeMap<String, Column
     }
 }
 
-/// The name of a column that stands alone.
+/// The name of a column, if the expression is nothing else.
 fn column(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(name) => Some(folded(name)),
@@ -137,7 +137,7 @@ fn column(expr: &Expr) -> Option<String> {
     }
 }
 
-/// The column of a sum, or of the least or greatest value, which has as many digits after the point.
+/// The column of a sum, or of the least or greatest value; these have as many digits after the point as the column.
 fn summed(expr: &Expr) -> Option<String> {
     let Expr::Function(function) = expr else {
         return None;
@@ -162,7 +162,8 @@ fn add(found: &mut BTreeMap<String, ColumnType>, column: Option<String>, kind: O
     }
 }
 
-/// Makes the type of a column hold another numeric too: its digits after the point, and as many before it as are left.
+/// Widens the type of a column so that it holds another numeric too: with its digits after the point, and as many before the point
+/// as are left.
 pub(crate) fn widen(found: &mut BTreeMap<String, ColumnType>, column: &str, kind: ColumnType) {
     let ColumnType::Numeric { precision, scale } = kind else {
         return;

@@ -1,10 +1,10 @@
-//! What expressions and SELECTs are made of: constants, functions, operators, and the collations of what they give.
+//! The constants, functions and operators of expressions and SELECTs, and the collations of results.
 
 use std::sync::Arc;
 
 use dataset::Collation;
 
-/// A line and column of the SQL; 0 where it isn't known.
+/// A line and column of the SQL; 0 if unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) line: u64,
@@ -18,16 +18,16 @@ pub(crate) enum Value {
     Boolean(bool),
     /// A value of any type that is held as an integer.
     Integer(i64),
-    /// At the scale of its type.
+    /// A numeric as an integer, at the scale of its type.
     Numeric(i128),
     Real(f32),
     Double(f64),
     Text(String),
-    /// Days since 1970.
+    /// A date, as days since 1970.
     Date(i32),
 }
 
-/// A span of time, in the parts that Postgres keeps apart: a month has no fixed number of days, nor a day of hours.
+/// An interval, in the parts that Postgres keeps apart: months differ in days, and days in hours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Interval {
     pub(crate) months: i32,
@@ -35,7 +35,7 @@ pub(crate) struct Interval {
     pub(crate) microseconds: i64,
 }
 
-/// What is computed from arguments whose types, and so the meaning, are settled.
+/// A function or operator whose argument types, and so its meaning, are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Add,
@@ -46,7 +46,7 @@ pub(crate) enum Function {
     Negate,
     Absolute,
     Sign,
-    /// To the digits that the second argument, a constant, says, or to none.
+    /// Rounds to the digits that the second argument, a constant, says; without it, to none.
     Round,
     Truncate,
     Ceiling,
@@ -62,9 +62,9 @@ pub(crate) enum Function {
     IsNotTrue,
     IsFalse,
     IsNotFalse,
-    /// To the type of the expression.
+    /// A cast to the type of the expression.
     Cast,
-    /// The cast to `numeric(precision,scale)`: so many digits before the point and no more.
+    /// The cast to `numeric(precision,scale)`, with this many digits before the point at most.
     CastNumeric(u8),
     Greatest,
     Least,
@@ -75,7 +75,7 @@ pub(crate) enum Function {
     Length,
     Upper,
     Lower,
-    /// The first so many characters: the cast to `varchar(n)`.
+    /// The first characters, up to this many, as in a cast to `varchar(n)`.
     Cut(u32),
     TrimBoth,
     TrimLeft,
@@ -104,11 +104,11 @@ pub(crate) enum Function {
     ToChar,
     /// `DATE_TRUNC`
     TruncateTime(Field),
-    /// The timestamp that lies an interval further.
+    /// The timestamp that is an interval later.
     Move(Interval),
-    /// Not known for want of a database.
+    /// A function that only a database can tell.
     Untyped,
-    /// Not known to give what Postgres gives: such a model is refused.
+    /// A function that is not known to give what Postgres gives: the model is refused.
     Unequal,
 }
 
@@ -123,7 +123,7 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    /// Whether the comparison asks for the order of values, and not just whether they are equal.
+    /// Whether the comparison needs the order of values, and not only their equality.
     pub(crate) fn is_of_order(self) -> bool {
         !matches!(self, Self::Equal | Self::NotEqual)
     }
@@ -138,9 +138,9 @@ pub(crate) enum Field {
     Month,
     Week,
     Day,
-    /// Sunday is 0.
+    /// The day of the week, where Sunday is 0.
     DayOfWeek,
-    /// Monday is 1.
+    /// The day of the week, where Monday is 1.
     IsoDayOfWeek,
     DayOfYear,
     Hour,
@@ -152,18 +152,18 @@ pub(crate) enum Field {
 /// The collation of an expression, derived from its parts by Postgres's rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Derived {
-    /// The database's collation, of what has none of its own.
+    /// No collation of its own: the database's applies.
     None,
     /// The collation of a column.
     Implicit(Arc<Collation>),
     /// The collation that COLLATE names.
     Explicit(Arc<Collation>),
-    /// No collation: columns contradict each other.
+    /// No collation, since columns contradict each other.
     Conflict,
 }
 
 impl Derived {
-    /// The collation of an expression of two parts; `None` if COLLATE names two.
+    /// The collation of an expression with two parts; `None` if COLLATE names two.
     pub(crate) fn with(&self, other: &Self) -> Option<Self> {
         let is_default = |of: &Collation| of.name == Collation::DEFAULT;
         Some(match (self, other) {
@@ -183,7 +183,7 @@ impl Derived {
         })
     }
 
-    /// The collation of a column that a SELECT gives, to those who read it.
+    /// The collation of a SELECT's column, for those who read it.
     pub(crate) fn of_column(self) -> Self {
         match self {
             Self::Explicit(of) => Self::Implicit(of),
@@ -192,7 +192,7 @@ impl Derived {
     }
 }
 
-/// How two SELECTs become one.
+/// The way in which two SELECTs are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SetOperation {
     Union,
@@ -200,7 +200,7 @@ pub(crate) enum SetOperation {
     Except,
 }
 
-/// What one value for a group is computed by.
+/// The function of an aggregate, which gives one value for a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AggregateFunction {
     Count,
@@ -212,26 +212,26 @@ pub(crate) enum AggregateFunction {
     Any,
 }
 
-/// What a value for each row of a partition is computed by.
+/// A window function, which gives one value for each row of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WindowFunction {
     RowNumber,
     Rank,
     DenseRank,
-    /// The part that a row is in, where a partition is cut into so many.
+    /// The number of the part that a row is in, if a partition is cut into this many.
     Tile(i64),
-    /// The value so many rows before, or after where that is negative.
+    /// The value this many rows before; after, if it is negative.
     Lag(i64),
     First,
     Last,
-    /// The value of the row at this place of the frame, counted from 1.
+    /// The value of the row at this position of the frame, counted from 1.
     Nth(i64),
     PercentRank,
     CumeDist,
     Aggregate(AggregateFunction),
 }
 
-/// Which rows of its partition a row sees. Neither end moves back from one row to the next.
+/// The rows of its partition that a row sees. From one row to the next, neither end moves back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) unit: FrameUnit,
@@ -239,31 +239,31 @@ pub(crate) struct Frame {
     pub(crate) end: Bound,
 }
 
-/// What the bounds of a frame are counted by.
+/// The unit by which the bounds of a frame are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrameUnit {
     Rows,
-    /// Rows that the order doesn't tell apart.
+    /// Groups of rows that the order doesn't tell apart.
     Peers,
 }
 
-/// Where a frame begins or ends.
+/// A bound of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
-    /// At the partition's own begin or end.
+    /// The beginning or end of the partition.
     Unbounded,
-    /// With what is so many units behind the row's own; before it where this is negative.
+    /// This many units after the row's own; before it, if negative.
     At(i64),
 }
 
 impl Frame {
-    /// A row sees its whole partition.
+    /// The frame in which a row sees its whole partition.
     pub(crate) const WHOLE: Self = Self {
         unit: FrameUnit::Rows,
         start: Bound::Unbounded,
         end: Bound::Unbounded,
     };
-    /// A row sees those before it, itself and its peers: what Postgres takes where there is an ORDER BY.
+    /// The frame in which a row sees the rows before it, itself and its peers: Postgres's default if there is an ORDER BY.
     pub(crate) const TO_PEERS: Self = Self {
         unit: FrameUnit::Peers,
         start: Bound::Unbounded,

@@ -1,9 +1,9 @@
-//! Which column of a table a column of a SELECT is, unchanged.
+//! Finds the column of a table from which a SELECT's column comes unchanged.
 
 use super::tree::{Node, Relation, Scalar};
 
 impl Relation {
-    /// The table and the column that the values at a place are, or NULL where a join finds no partner; `None` if they are
+    /// The table and the column that the values at a position come from, or NULL where a join finds no partner. `None` if they are
     /// computed, or come from more than one column.
     pub(crate) fn origin(&self, place: usize) -> Option<(&str, &str)> {
         match self {

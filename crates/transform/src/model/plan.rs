@@ -1,5 +1,5 @@
-//! The plan of a model that declares `stream`: a SELECT of plain columns from the streamed table, whose rows
-//! look up their parents in the other tables, and these look up theirs.
+//! The plan of a model that declares `stream`. Its SELECT takes plain columns from the streamed table, whose rows look up their
+//! parents in other tables, which may look up theirs.
 
 use dataset::Place;
 use sqlparser::ast::{
@@ -12,10 +12,10 @@ use crate::model::from_names::{called, place_of};
 use crate::model::identifier::folded;
 use crate::model::types::Type;
 
-/// How a streamed model runs. Tables have the numbers of their place in FROM; 0 is the streamed one.
+/// How a streamed model runs. Tables are numbered by their position in FROM; the streamed table is 0.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Plan {
-    /// The table of each number.
+    /// The name of the table of each number.
     pub(crate) tables: Vec<String>,
     /// The parents that rows of the streamed table look up.
     pub(crate) lookups: Vec<Lookup>,
@@ -28,20 +28,20 @@ pub(crate) struct Plan {
 pub(crate) struct ColumnOf {
     /// The table's number.
     pub(crate) table: usize,
-    /// The column's name in it.
+    /// The column's name in the table.
     pub(crate) column: String,
 }
 
 /// A parent of the streamed rows, with the parents it looks up itself.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Lookup {
-    /// The number of its table.
+    /// The number of the parent's table.
     pub(crate) table: usize,
-    /// A column of the streamed table = one of its own.
+    /// Pairs of columns that must be equal: one of the streamed table, one of the parent's.
     pub(crate) on: Vec<(String, String)>,
-    /// Rows without this parent stay.
+    /// Whether rows without this parent are kept.
     pub(crate) outer: bool,
-    /// The joins, in the order of FROM.
+    /// The joins to further parents, in the order of FROM.
     pub(crate) joins: Vec<Join>,
 }
 
@@ -51,21 +51,21 @@ pub(crate) struct Join {
     /// The number of the table that is joined.
     pub(crate) table: usize,
     pub(crate) outer: bool,
-    /// A column of a table before it = one of its own.
+    /// Pairs of columns that must be equal: one of an earlier table, one of this table.
     pub(crate) on: Vec<(ColumnOf, String)>,
 }
 
 impl Plan {
-    /// The plan of a SELECT that gives rows of its first table with what they look up, or some of them in any order, if it does
-    /// no more than that; names without a schema are of `schema`.
+    /// The plan of a SELECT that only gives rows of its first table with what they look up, all or some of them, in any order;
+    /// `None` if it does more. Names without a schema are of `schema`.
     pub(crate) fn of_query(query: &Query, schema: &str) -> Option<Self> {
         read(None, query, schema).ok()
     }
 
-    /// The plan of a model that declares `stream` for a table, where names without a schema are of `schema`.
+    /// The plan of a model that declares `stream` for a table. Names without a schema are of `schema`.
     ///
     /// # Errors
-    /// Why the SELECT does more than such a model may.
+    /// Why the SELECT does more than a streamed model may.
     pub(crate) fn of(stream: &str, statements: &[Statement], schema: &str) -> Result<Self, String> {
         let read = match statements {
             [Statement::Query(query)] => read(Some(stream), query, schema),
@@ -80,9 +80,9 @@ impl Plan {
         })
     }
 
-    /// Which keys are padded, if all that it looks up are of types that a look-up compares as Postgres does: of one type
-    /// with an equality that is that of the values, of integers, of numerics or of texts. Texts are those of a resolved
-    /// SELECT, in which none is compared by a collation for which different ones can be equal.
+    /// The keys that are padded; `None` if a look-up would not compare some keys as Postgres does. It does so for pairs of one type
+    /// whose equality is that of the values, for integers, for numerics and for texts. Resolving has made sure that no text has a
+    /// collation in which different texts can be equal.
     pub(crate) fn padded(&self, catalog: &Catalog) -> Option<Padded> {
         let kind = |(table, name): (usize, &str)| {
             let columns = catalog.table(&self.tables[table])?.columns.as_ref()?;
@@ -101,7 +101,7 @@ impl Plan {
         Some(Padded(padded))
     }
 
-    /// The columns that must be equal, each with the number of its table.
+    /// The pairs of columns that must be equal, each with the number of its table.
     fn keys(&self) -> impl Iterator<Item = [(usize, &str); 2]> {
         self.lookups.iter().flat_map(|lookup| {
             let own = lookup.on.iter();
@@ -119,7 +119,7 @@ impl Plan {
         })
     }
 
-    /// The tables that are looked up, each with its columns by which that is done.
+    /// The tables that are looked up, each with the columns of the key.
     pub(crate) fn looked_up(&self) -> impl Iterator<Item = (usize, Vec<&str>)> {
         self.lookups.iter().flat_map(|lookup| {
             let own = lookup.on.iter().map(|(_, own)| own.as_str()).collect();
@@ -143,12 +143,12 @@ impl Plan {
     }
 }
 
-/// The columns of `char(n)` among the keys of a plan: blanks at their end don't count.
+/// The columns of `char(n)` among the keys of a plan; blanks at the end of their values don't count.
 #[derive(Debug)]
 pub(crate) struct Padded(Vec<ColumnOf>);
 
 impl Padded {
-    /// Whether a column of the table with this number is one.
+    /// Whether a column of the table with this number is such a column.
     pub(crate) fn has(&self, table: usize, column: &str) -> bool {
         let mut columns = self.0.iter();
         columns.any(|padded| padded.table == table && padded.column == column)
@@ -206,21 +206,21 @@ fn read(stream: Option<&str>, query: &Query, schema: &str) -> Result<Plan, Strin
     reader.select(stream, select)
 }
 
-/// Whether nothing is grouped.
+/// Whether there is no GROUP BY.
 pub(crate) fn is_empty(group_by: &GroupByExpr) -> bool {
     matches!(group_by, GroupByExpr::Expressions(columns, modifiers) if columns.is_empty() && modifiers.is_empty())
 }
 
 #[derive(Default)]
 struct Reader<'a> {
-    /// The schema that names without one are of.
+    /// The schema of names that are written without one.
     schema: &'a str,
-    /// The name that columns call each table by.
+    /// For each table, the name by which columns refer to it.
     aliases: Vec<String>,
     tables: Vec<String>,
-    /// The lookup that each table belongs to; none for the streamed one.
+    /// The lookup that each table belongs to; `None` for the streamed one.
     lookup_of: Vec<Option<usize>>,
-    /// Columns need not be named with the table, since there is no other.
+    /// Whether columns can be written without a table, since there is only one.
     names_alone: bool,
 }
 
@@ -303,7 +303,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The equalities of a condition, each of a column of a table before `table` and one of its own.
+    /// The equalities of a condition, each between a column of an earlier table and one of `table`.
     fn equalities(
         &self,
         condition: &Expr,

@@ -1,4 +1,4 @@
-//! Which tables and columns the models of a run need: no other leaves the server.
+//! Finds the tables and columns that the models of a run need; only these are read from the server.
 
 use dataset::failure::Kind;
 use dataset::{Dataset, TableSchema, did_you_mean};
@@ -7,11 +7,11 @@ use crate::model::catalog::Catalog;
 use crate::model::numerics;
 use crate::model::select::{Ready, Select};
 
-/// What the models of one run need.
+/// The models of a run, whose needs decide what is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needed<'a>(pub(crate) &'a [&'a Select<'a>]);
 
-/// A dataset of whose tables nothing is decoded.
+/// A copy of the dataset in which no table's column is decoded.
 pub(crate) fn undecoded(dataset: &Dataset) -> Dataset {
     let mut dataset = dataset.clone();
     for table in &mut dataset.tables {
@@ -26,7 +26,7 @@ impl Needed<'_> {
         self.0.iter().any(|select| select.reads(table, column))
     }
 
-    /// The dataset with what the models say of the numerics of its tables.
+    /// The dataset with the numerics that the models imply for columns of its tables.
     pub(crate) fn with_numerics(&self, dataset: &Dataset) -> Dataset {
         let mut dataset = dataset.clone();
         for table in &mut dataset.tables {
@@ -38,7 +38,7 @@ impl Needed<'_> {
         dataset
     }
 
-    /// The dataset with the tables alone that some model needs.
+    /// The dataset with only the tables that some model needs.
     pub(crate) fn of(&self, dataset: &Dataset) -> Dataset {
         let mut needed = self.with_numerics(dataset);
         needed
@@ -47,7 +47,7 @@ impl Needed<'_> {
         needed
     }
 
-    /// Keeps the columns that are needed; of a table of which none is, the first, by which its rows are counted.
+    /// Keeps the columns that are needed. If none is, it keeps the first, by which the rows are counted.
     pub(crate) fn keep(&self, schema: &mut TableSchema) {
         let (table, first) = (schema.name.clone(), schema.columns.first().cloned());
         let all = std::mem::take(&mut schema.columns).into_iter();
@@ -62,27 +62,27 @@ impl Needed<'_> {
         }
     }
 
-    /// Finds every name and type of the models' SELECTs in these tables.
+    /// Resolves every name and type of the models' SELECTs over these tables.
     ///
     /// # Errors
-    /// As [`Select::ready`]; [`Kind::Mismatch`] for a column that a table lacks.
+    /// As [`Select::ready`]; [`Kind::Mismatch`] for a column that a table doesn't have.
     pub(crate) fn ready<'a>(
         &self,
         tables: impl Iterator<Item = &'a TableSchema>,
     ) -> anyhow::Result<Vec<Ready>> {
         let tables: Vec<_> = tables.collect();
         self.check(&tables)?;
-        // A `*` stands for what is there when the model runs, and a raw layer has more.
+        // A `*` means the columns that are there when the model runs, but a raw layer has more.
         let mut kept: Vec<TableSchema> = tables.into_iter().cloned().collect();
         kept.iter_mut().for_each(|table| self.keep(table));
         let catalog = Catalog::of(kept.iter());
         self.0.iter().map(|select| select.ready(&catalog)).collect()
     }
 
-    /// Checks that tables have the columns that models name with their table.
+    /// Checks that tables have the columns that models name together with their table.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] naming the first that is missing; [`Kind::Usage`] if the table is none of the dataset's.
+    /// [`Kind::Mismatch`] naming the first missing column; [`Kind::Usage`] if the table is not one of the dataset's.
     pub(crate) fn check(&self, tables: &[&TableSchema]) -> anyhow::Result<()> {
         for (table, column) in self.0.iter().flat_map(|select| select.named_columns()) {
             let found = tables.iter().find(|schema| schema.name == table);

@@ -1,6 +1,6 @@
-//! Models that read models: which, and in which order.
+//! Models that read other models, and in which order.
 //!
-//! A model that is read is resolved as if a WITH named it: its SELECT is a part of the one that reads it, so that all of it is
+//! A model that is read is resolved as if a WITH defined it: its SELECT becomes a part of the one that reads it. So all of it is
 //! typed, checked, pruned and run as Postgres would run that, and nothing of it is kept between models.
 
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use dataset::failure::Kind;
 use crate::model::refusal::error_at;
 use crate::model::select::Select;
 
-/// The SELECTs of the models of a dataset, as `parse` parses them, each with the models that it reads.
+/// Parses the SELECTs of a dataset's models with `parse`, and finds the models that each reads.
 ///
 /// # Errors
-/// Those of `parse`; [`Kind::Usage`] for models that read each other in a circle.
+/// Any error of `parse`; [`Kind::Usage`] for models that read each other in a circle.
 pub(crate) fn all<'a>(
     dataset: &'a Dataset,
     parse: impl Fn(&'a dataset::Model) -> anyhow::Result<Select<'a>>,
@@ -54,17 +54,17 @@ pub(crate) fn all<'a>(
     Ok(selects)
 }
 
-/// The models of a dataset while it is found out which read which.
+/// The models of a dataset, while it is being found out which reads which.
 struct Known<'a> {
     selects: Vec<Select<'a>>,
-    /// Those that are known with all that they read.
+    /// The models for which everything that they read is known.
     read: Vec<Option<Arc<Select<'a>>>>,
-    /// The models that lead to the one that is looked at, by their places.
+    /// The positions of the models that lead to the current one.
     way: Vec<usize>,
 }
 
 impl<'a> Known<'a> {
-    /// The models that one reads, each behind those that it reads itself.
+    /// The models that one reads, each after those that it reads itself.
     fn read_by(&mut self, select: &Select<'a>) -> anyhow::Result<Vec<Arc<Select<'a>>>> {
         let at = self.selects.iter();
         let own = at
@@ -81,7 +81,7 @@ impl<'a> Known<'a> {
             if let Some(begins) = self.way.iter().position(|on_way| *on_way == at) {
                 match is_sure {
                     true => return Err(self.circle(begins)),
-                    // What it reads is told by Postgres, should it be this.
+                    // If it is left to Postgres, Postgres tells what it reads.
                     false => continue,
                 }
             }
@@ -98,7 +98,7 @@ impl<'a> Known<'a> {
         Ok(all)
     }
 
-    /// The model at a place, with what it reads.
+    /// The model at a position, with what it reads.
     fn complete(&mut self, at: usize) -> anyhow::Result<Arc<Select<'a>>> {
         if let Some(read) = &self.read[at] {
             return Ok(read.clone());
@@ -162,7 +162,7 @@ mod tests {
             ("d", "SELECT a FROM c JOIN b USING (a)"),
             ("c", "SELECT a FROM b"),
             ("b", "SELECT a FROM t"),
-            // Its own name is a table's, and that of a WITH is no model's.
+            // A model's own name means a table, and a name that WITH defines is not a model.
             ("t", "WITH b AS (SELECT a FROM t) SELECT a FROM b"),
             ("e", "SELECT a FROM s.b"),
         ]);
@@ -184,7 +184,7 @@ mod tests {
         ] {
             assert!(error.contains(part), "{error}");
         }
-        // What cannot be parsed may name a model for another reason.
+        // A model that cannot be parsed may contain another model's name for other reasons.
         let read = reads(&[("a", "SELECT a FROM b"), ("b", "SELECT 'a' FRM t")]);
         assert!(read.is_err(), "not parsed");
     }

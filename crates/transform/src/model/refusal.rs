@@ -1,4 +1,4 @@
-//! Why a model is not run, and where in its SQL that stands.
+//! Says why a model is not run, and where in its SQL the reason is.
 
 use std::fmt::Display;
 
@@ -8,18 +8,18 @@ use sqlparser::ast::{Ident, Spanned};
 
 use super::tree::Place;
 
-/// A construct that is refused.
+/// The refusal of a construct, with its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     at: Place,
     message: String,
 }
 
-/// What is refused, or what it gives.
+/// A result, or the refusal of a construct.
 pub(crate) type Result<T> = std::result::Result<T, Refusal>;
 
 impl Refusal {
-    /// Refuses what stands at a place; `message` says what it is, why it is refused, and a way of writing it if there is one.
+    /// Refuses something at a place. `message` says what it is, why it is refused, and how to write it instead, if there is a way.
     pub(crate) fn at(at: Place, message: impl Into<String>) -> Self {
         Self {
             at,
@@ -27,7 +27,7 @@ impl Refusal {
         }
     }
 
-    /// Refuses a piece of SQL, which the message quotes.
+    /// Refuses a piece of SQL, which is quoted in the message.
     pub(crate) fn of<S: Spanned + Display>(piece: &S, why: impl Display) -> Self {
         Self::at(
             place(piece),
@@ -35,7 +35,7 @@ impl Refusal {
         )
     }
 
-    /// This refusal, at another place if its own isn't known.
+    /// Gives the refusal another place if it has none.
     pub(crate) fn or_at(mut self, at: Place) -> Self {
         if self.at == Place::default() {
             self.at = at;
@@ -43,17 +43,17 @@ impl Refusal {
         self
     }
 
-    /// The error of a model, of kind usage.
+    /// Makes an error for a model, of [`Kind::Usage`].
     pub(crate) fn error(&self, model: &Model) -> anyhow::Error {
         self.of_kind(Kind::Usage, model)
     }
 
-    /// The error of a model, of another kind.
+    /// Makes an error for a model, of another kind.
     pub(crate) fn of_kind(&self, kind: Kind, model: &Model) -> anyhow::Error {
         of_kind(kind, model, &self.place(model), &self.message)
     }
 
-    /// The error of a model whose rows have a value that cannot be computed, of kind refused.
+    /// Makes an error for a model whose rows have a value that cannot be computed, of [`Kind::Refused`].
     pub(crate) fn of_data(&self, model: &Model) -> anyhow::Error {
         let (place, of) = match self.at.line >= READ_LINE {
             true => (model.file.clone(), "of a model that it reads: "),
@@ -74,7 +74,7 @@ impl Refusal {
     }
 }
 
-/// What is added to the lines of a model that others read, since these have another file.
+/// A number that is added to the lines of a model that others read, to tell them from lines of the reading model's file.
 pub(crate) const READ_LINE: u64 = 1 << 32;
 
 /// An error in a model's SQL, of [`Kind::Usage`].
@@ -87,7 +87,7 @@ fn of_kind(kind: Kind, model: &Model, place: &str, message: &str) -> anyhow::Err
     kind.error(format!("{place}: {it} cannot be run: {message}"))
 }
 
-/// Where a piece of SQL begins.
+/// The place where a piece of SQL begins.
 pub(crate) fn place(piece: &impl Spanned) -> Place {
     let start = piece.span().start;
     Place {
@@ -96,7 +96,7 @@ pub(crate) fn place(piece: &impl Spanned) -> Place {
     }
 }
 
-/// Where a name stands.
+/// The place of a name.
 pub(crate) fn place_of(name: &Ident) -> Place {
     Place {
         line: name.span.start.line,
@@ -104,7 +104,7 @@ pub(crate) fn place_of(name: &Ident) -> Place {
     }
 }
 
-/// A piece of SQL on one line, and no more of it than helps.
+/// A piece of SQL on one line, cut to a helpful length.
 pub(crate) fn shortened(sql: &str) -> String {
     const LONGEST: usize = 80;
     let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,5 +1,5 @@
-//! Files that Spark wrote become files of a run: each gets the name under which Polars would have written it, and is read,
-//! counted and summed.
+//! Makes files that Spark wrote into files of a run: each is read, counted and summed, and gets the name under which Polars would
+//! have written it.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -22,32 +22,32 @@ use crate::options::Format;
 use crate::reconciliation::{Amount, Count};
 use crate::sink::{NULL_FOLDER, Written, add, escape};
 
-/// What is adopted: the output of a model that Spark wrote into a folder.
+/// The output of a model that Spark wrote into a folder, to be adopted.
 pub(crate) struct Output<'a> {
     pub(crate) model: &'a Model,
     pub(crate) partition_by: Option<&'a [String]>,
     pub(crate) format: Format,
     pub(crate) form: &'a Form,
-    /// Whether Spark said that it ended; else its mark must be there.
+    /// Whether Spark reported that it finished; otherwise its mark must be there.
     pub(crate) is_ended: bool,
     pub(crate) cancel: &'a Cancel,
 }
 
 /// A file that Spark wrote.
 struct Found {
-    /// Where it lies in Spark's folder.
+    /// The file's path in Spark's folder.
     from: String,
-    /// Where it goes, relative to the manifest.
+    /// The path that the file gets, relative to the manifest.
     to: String,
-    /// The values that its folders are named after, as they are written there.
+    /// The values that the file's folders are named after, as written in those names.
     values: Vec<String>,
 }
 
 impl Output<'_> {
-    /// Puts what lies in the folder `written` at `target`, which is a folder if the output is partitioned, else a file.
+    /// Puts the files in the folder `written` at `target`, which is a folder if the output is partitioned, else a file.
     ///
     /// # Errors
-    /// [`Kind::Check`] if something else lies there than one run of Spark writes; [`Kind::Output`] if a file cannot be put there.
+    /// [`Kind::Check`] if there is anything that one run of Spark doesn't write; [`Kind::Output`] if a file cannot be put there.
     pub(crate) fn adopt(&self, written: &Path, target: &Path) -> anyhow::Result<Written> {
         let mut found = self.found(written)?;
         self.sort(&mut found);
@@ -91,7 +91,7 @@ impl Output<'_> {
         })
     }
 
-    /// The columns to sum, in the files' order.
+    /// The columns to sum, in the order of the files' columns.
     fn summed(&self) -> anyhow::Result<Summed> {
         let model = self.model;
         let sums = model
@@ -111,7 +111,7 @@ impl Output<'_> {
         Ok(Summed::of_columns(columns.collect::<anyhow::Result<_>>()?))
     }
 
-    /// The files that Spark wrote.
+    /// Finds the files that Spark wrote.
     fn found(&self, written: &Path) -> anyhow::Result<Vec<Found>> {
         let strange = |what: &str| Kind::Check.error(format!("{}: {what}", written.display()));
         if self.is_ended && !written.is_dir() {
@@ -167,7 +167,7 @@ impl Output<'_> {
         Ok(found)
     }
 
-    /// Where a file goes.
+    /// The path that a file gets, relative to the manifest.
     fn path(&self, values: &[String]) -> anyhow::Result<String> {
         let Some(columns) = self.partition_by else {
             return Ok(format!("{}.{}", self.model.name, self.format));
@@ -187,7 +187,7 @@ impl Output<'_> {
         Ok(format!("{path}part-0.{}", self.format))
     }
 
-    /// Sorts files as their folders' values are ordered: NULL last.
+    /// Sorts files by the values of their folders, NULL last.
     fn sort(&self, found: &mut [Found]) {
         let kinds: Vec<_> = self
             .partition_by
@@ -210,8 +210,8 @@ impl Output<'_> {
     }
 }
 
-/// Puts a file in its place and leaves it where it was, since the run may still fail: a second name for it, where both places are
-/// on one disk that has such names.
+/// Puts a file in its place, and leaves it where it was too, since the run may still fail. It is linked if both places are on one
+/// disk that has hard links, and otherwise copied.
 fn placed(from: &Path, to: &Path) -> anyhow::Result<()> {
     let linked = fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop));
     linked.or_fail(Kind::Output, || {
@@ -219,7 +219,7 @@ fn placed(from: &Path, to: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// The order of two values as they stand in the names of folders.
+/// Compares two values as they stand in the names of folders.
 fn compare(one: &str, other: &str, kind: Option<ColumnType>) -> Ordering {
     let number = |text: &str| text.replace('.', "").parse::<i128>().ok();
     match (one == NULL_FOLDER, other == NULL_FOLDER) {
@@ -236,7 +236,7 @@ fn compare(one: &str, other: &str, kind: Option<ColumnType>) -> Ordering {
     }
 }
 
-/// The bytes that a part of a path stands for.
+/// Decodes a part of a path into bytes.
 fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -258,10 +258,10 @@ fn unescaped(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The counts of the driving table that Spark wrote into a folder, the scale of whose sums `scale` gives.
+/// Reads the counts of the driving table that Spark wrote into a folder. `scale` gives the scale of each sum.
 ///
 /// # Errors
-/// [`Kind::Check`] if they are not there.
+/// [`Kind::Check`] if the counts are not there.
 pub(crate) fn counted(
     written: &Path,
     driving: &Driving,
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(compare("9", "10", integer), Ordering::Less);
         assert_eq!(compare("-9", "-10", integer), Ordering::Greater);
         assert_eq!(compare(NULL_FOLDER, "1", integer), Ordering::Greater);
-        // A colon comes before a letter, and a percent sign doesn't.
+        // A colon comes before a letter, although its code `%3A` would come before a dot.
         assert_eq!(
             compare("a%3Ab", "a.b", Some(ColumnType::Text)),
             Ordering::Greater

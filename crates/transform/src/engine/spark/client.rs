@@ -1,4 +1,4 @@
-//! A server of Spark Connect that does what a job says.
+//! Does a job on a server of Spark Connect.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use tracing::field::Empty;
 
 use super::job::{Job, Write};
 
-/// The variable that holds the token of a server that asks for one, as Spark's own clients have it.
+/// The environment variable for the token of a server that demands one, named as for Spark's own clients.
 const TOKEN: &str = "SPARK_CONNECT_AUTHENTICATE_TOKEN";
 
-/// A session of a server.
+/// A session on the server.
 pub(super) struct Client {
     session: Session,
 }
@@ -33,10 +33,10 @@ impl Client {
         Ok(Self { session })
     }
 
-    /// Sets what a job needs and makes its views.
+    /// Applies the settings of a job and makes its views.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub(super) fn prepare(&mut self, job: &Job) -> anyhow::Result<()> {
         self.session.set(&borrowed(&job.settings))?;
         for view in &job.views {
@@ -57,10 +57,10 @@ impl Client {
         Ok(())
     }
 
-    /// Writes rows of a model.
+    /// Has the rows of a model written.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub(super) fn write(&mut self, write: &Write, model: &Model) -> anyhow::Result<()> {
         let span = tracing::info_span!(
             "spark",

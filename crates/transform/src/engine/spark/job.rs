@@ -1,4 +1,4 @@
-//! What Spark is asked to do, in the order in which it is to be done: the same for a server that is asked for it and for a script.
+//! What Spark has to do, in order. A server of Spark Connect and a script do the same.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use super::sql::{self, Statement};
 use crate::options::{Format, RemotePath};
 use crate::stage::StagedTable;
 
-/// What Spark must be set to, so that it gives what Postgres gives and writes what Polars writes.
+/// The settings with which Spark gives what Postgres gives, and writes what Polars writes.
 const SETTINGS: [(&str, &str); 16] = [
     ("spark.sql.session.timeZone", "UTC"),
     // Overflow, division by zero and casts that fail are errors.
     ("spark.sql.ansi.enabled", "true"),
     ("spark.sql.caseSensitive", "true"),
-    // `${…}` in a text stays what it is, and so does a backslash.
+    // In a text, `${…}` and backslashes keep their plain meaning.
     ("spark.sql.variable.substitute", "false"),
     ("spark.sql.parser.escapedStringLiterals", "false"),
     // A decimal that would lose digits is an error.
@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 16] = [
     ),
     ("spark.sql.files.ignoreMissingFiles", "false"),
     ("spark.sql.files.ignoreCorruptFiles", "false"),
-    // A client has one file.
+    // Each client gets one file.
     ("spark.sql.files.maxRecordsPerFile", "0"),
     ("spark.sql.legacy.timeParserPolicy", "CORRECTED"),
     ("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED"),
@@ -37,21 +37,21 @@ const SETTINGS: [(&str, &str); 16] = [
     ("spark.sql.parquet.compression.codec", "zstd"),
 ];
 
-/// How Spark writes the CSV that is written here: NULL as nothing and the empty text between quotes, no blank trimmed, and a
-/// quote in a text doubled.
+/// Options with which Spark writes CSV as Polars does: NULL as an empty field and the empty text in quotes, blanks kept, quotes in
+/// a text doubled.
 const CSV: [(&str, &str); 8] = [
     ("header", "true"),
     ("quote", "\""),
     ("escape", "\""),
     ("nullValue", ""),
     ("emptyValue", "\"\""),
-    // Else a text is quoted that begins with #; one that begins with a comma is so anyway.
+    // With the default, a text that begins with # would be quoted; one that begins with a comma is quoted anyway.
     ("comment", ","),
     ("ignoreLeadingWhiteSpace", "false"),
     ("ignoreTrailingWhiteSpace", "false"),
 ];
 
-/// A job.
+/// The settings, views and writes of a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) settings: BTreeMap<String, String>,
@@ -59,33 +59,33 @@ pub(crate) struct Job {
     pub(crate) writes: Vec<Write>,
 }
 
-/// A table, as a view of its name.
+/// A table, as a view of the same name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct View {
     /// The view's name, as Spark reads it.
     pub(crate) name: String,
     /// The columns with Spark's types.
     pub(crate) schema: String,
-    /// Files of Parquet, as the cluster sees them.
+    /// Paths of Parquet files, as the cluster sees them.
     pub(crate) paths: Vec<String>,
-    /// The SELECT of a table that has no files.
+    /// A SELECT that stands in for a table without files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) empty: Option<String>,
 }
 
-/// Rows to be written.
+/// Rows to write.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Write {
     pub(crate) sql: String,
     pub(crate) format: String,
-    /// A folder, as the cluster sees it.
+    /// The path of a folder, as the cluster sees it.
     pub(crate) path: String,
     pub(crate) partition_by: Vec<String>,
     pub(crate) options: BTreeMap<String, String>,
 }
 
 impl Job {
-    /// A job over tables, which lie where the cluster sees them.
+    /// Makes a job over tables, which must lie where the cluster sees them.
     ///
     /// # Errors
     /// As [`on_cluster`].
@@ -114,7 +114,7 @@ impl Job {
 }
 
 impl Write {
-    /// The rows of an output, into a folder.
+    /// Makes the write of an output into a folder.
     pub(crate) fn output(statement: Statement, format: Format, path: String) -> Self {
         let (format, options) = match format {
             Format::Parquet => ("parquet", BTreeMap::new()),
@@ -129,7 +129,7 @@ impl Write {
         }
     }
 
-    /// The one row of counts, into a folder.
+    /// Makes the write of the single row of counts into a folder.
     pub(crate) fn counts(sql: String, path: String) -> Self {
         Self {
             sql,
@@ -146,10 +146,10 @@ fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(owned).collect()
 }
 
-/// What the cluster calls a path on this machine.
+/// The cluster's name for a path on this machine.
 ///
 /// # Errors
-/// [`Kind::Usage`] for one in which Spark would take a sign for a pattern.
+/// [`Kind::Usage`] for a path in which Spark would take a character for a pattern.
 pub(crate) fn on_cluster(path: &Path, paths: &[RemotePath]) -> anyhow::Result<String> {
     let whole = std::path::absolute(path)
         .or_fail(Kind::Output, || format!("cannot find {}", path.display()))?;
@@ -167,7 +167,7 @@ pub(crate) fn on_cluster(path: &Path, paths: &[RemotePath]) -> anyhow::Result<St
         let rest = whole.strip_prefix(here(of)).ok()?;
         Some((of, rest.to_owned()))
     });
-    // Of several folders the innermost, of which least is left.
+    // Of several mapped folders, the innermost one counts.
     let innermost: Option<(&RemotePath, PathBuf)> =
         mapped.min_by_key(|(_, rest)| rest.components().count());
     Ok(match innermost {

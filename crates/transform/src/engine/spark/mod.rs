@@ -1,7 +1,7 @@
-//! Models that run on a cluster of Spark, over the raw layer: the source is read once, as ever, and Spark never asks it.
+//! Runs models on a cluster of Spark, over the raw layer. The source is read once, as always, and Spark never asks it.
 //!
-//! A model's resolved SELECT is written anew as Spark's SQL ([`sql`]); what that makes goes into a job ([`job`]), which a server
-//! of Spark Connect is asked to do, or a script; and what it wrote is adopted as if it had been written here ([`adopt`]).
+//! A model's resolved SELECT is rewritten as Spark's SQL ([`sql`]), which goes into a job ([`job`]). A server of Spark Connect does
+//! the job, or a script does. What it wrote is adopted as if it had been written here ([`adopt`]).
 
 pub(crate) mod adopt;
 #[cfg(not(feature = "spark"))]
@@ -34,10 +34,10 @@ use client::Client;
 use job::{Job, Write, on_cluster};
 use sql::Source;
 
-/// Checks that a run on Spark can keep what these options ask for.
+/// Checks that a run on Spark can do what these options demand.
 ///
 /// # Errors
-/// [`Kind::Usage`] with what it can't, and the way out.
+/// [`Kind::Usage`] with what it cannot do, and the way out.
 pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
     if options.engine != Engine::Spark {
         return Ok(());
@@ -91,7 +91,7 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that a model is known to give in Spark what Postgres gives, over tables of these columns.
+/// Checks that a model over tables of these columns is known to give the same in Spark as in Postgres.
 ///
 /// # Errors
 /// As [`Source::output`].
@@ -110,17 +110,17 @@ pub(crate) fn check_model(
     source.output(partition_by, options.format).map(drop)
 }
 
-/// A cluster that runs models over tables.
+/// Runs models over tables on a cluster.
 pub(crate) struct SparkEngine<'a> {
     client: Client,
     options: &'a Options,
 }
 
 impl<'a> SparkEngine<'a> {
-    /// Connects to the server that the options name, if it is to be asked.
+    /// Connects to the server that the options name, if they name one.
     ///
     /// # Errors
-    /// [`Kind::Connection`] if it cannot be reached; [`Kind::Mismatch`] if it is of an earlier version than is known.
+    /// [`Kind::Connection`] if it cannot be reached; [`Kind::Mismatch`] if its version is too old.
     pub(crate) fn begin(options: &'a Options, cancel: &Cancel) -> anyhow::Result<Option<Self>> {
         let remote = options
             .spark
@@ -135,10 +135,10 @@ impl<'a> SparkEngine<'a> {
         }
     }
 
-    /// Tells the server which tables there are, and what it must be set to.
+    /// Makes the tables known to the server, with the settings that it needs.
     ///
     /// # Errors
-    /// Those of the server.
+    /// Any error of the server.
     pub(crate) fn prepare(&mut self, tables: &[StagedTable]) -> anyhow::Result<()> {
         let job = Job::over(tables, self.paths())?;
         let prepared = self.client.prepare(&job);
@@ -150,11 +150,11 @@ impl<'a> SparkEngine<'a> {
         spark.map_or(&[], |spark| &spark.paths)
     }
 
-    /// Runs a model over the tables and adopts what Spark wrote at `target`.
+    /// Runs a model over the tables and adopts Spark's output at `target`.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if a value cannot be computed; those of the server; [`Kind::Check`] if what it wrote is not what it was
-    /// asked for.
+    /// [`Kind::Refused`] if a value cannot be computed; any error of the server; [`Kind::Check`] if it wrote something else than it
+    /// was asked for.
     pub(crate) fn run(
         &mut self,
         asked: &Asked<'_>,
@@ -174,14 +174,14 @@ impl<'a> SparkEngine<'a> {
     }
 }
 
-/// Where Spark writes what belongs to a model.
+/// The folders that Spark writes for a model.
 pub(crate) struct Folders {
     output: PathBuf,
     counts: PathBuf,
 }
 
 impl Folders {
-    /// The folders below one that is a model's own.
+    /// The folders below a model's own folder.
     pub(crate) fn of(folder: &Path) -> Self {
         Self {
             output: folder.join("output"),
@@ -190,7 +190,7 @@ impl Folders {
     }
 }
 
-/// What Spark is to write of a model.
+/// The writes that Spark has to do for a model.
 ///
 /// # Errors
 /// As [`Source::output`] and [`on_cluster`].
@@ -219,10 +219,10 @@ pub(crate) fn writes(
     Ok(writes)
 }
 
-/// What Spark wrote of a model, as files of the run; `is_ended` if Spark said that it ended.
+/// Adopts what Spark wrote for a model as files of the run. `is_ended` says that Spark reported that it finished.
 ///
 /// # Errors
-/// [`Kind::Check`] if it is not what it was asked for.
+/// [`Kind::Check`] if Spark wrote something else than it was asked for.
 pub(crate) fn adopted(
     asked: &Asked<'_>,
     options: &Options,
@@ -248,7 +248,7 @@ pub(crate) fn adopted(
     };
     let scale = |column: &str| driven.scales.get(column).copied().unwrap_or_default();
     let counted = adopt::counted(&folders.counts, driving, scale)?;
-    // The layer knows how many rows it has, whoever reads it.
+    // The layer knows how many rows the table has, whoever reads it.
     if counted.read.rows != driven.rows {
         return Err(Kind::Check.error(format!(
             "{} rows of `{}` were read, but Spark found {}: it does not see the same files",
@@ -258,17 +258,17 @@ pub(crate) fn adopted(
     Ok((written, Some(counted)))
 }
 
-/// What is known of a model's driving table without Spark.
+/// Facts about a model's driving table that don't come from Spark.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Driven {
-    /// How many rows it has.
+    /// How many rows the table has.
     rows: u64,
-    /// The digits after the point of the columns that are summed.
+    /// The scales of the columns that are summed.
     scales: BTreeMap<String, u8>,
 }
 
 impl Driven {
-    /// The driving table of a model among those that were read; none if the model declares none.
+    /// Finds the driving table of a model among the tables; `None` if the model declares none.
     pub(crate) fn of(model: &Model, tables: &[StagedTable]) -> Option<Self> {
         let driving = model.driving.as_ref()?;
         let table = tables

@@ -1,4 +1,4 @@
-//! Conditions: their parts, the columns that they are of, and whether it does harm to check one for more rows.
+//! Conditions: their parts, the columns that they use, and whether they can safely be checked for more rows.
 
 use crate::model::expression::compared;
 use crate::model::tree::{Asked, Comparison, Derived, Function, Node, Scalar};
@@ -12,7 +12,7 @@ pub(super) fn conjuncts(condition: Scalar) -> Vec<Scalar> {
     }
 }
 
-/// Makes one condition of several; `None` of none.
+/// Joins several conditions into one with AND; `None` if there are none.
 pub(super) fn all_of(parts: Vec<Scalar>) -> Option<Scalar> {
     one_of_several(parts, Node::And)
 }
@@ -29,7 +29,7 @@ fn one_of_several(mut parts: Vec<Scalar>, node: fn(Vec<Scalar>) -> Node) -> Opti
     }
 }
 
-/// The parts of conditions that must all be true, those that all branches of an OR have in common among them.
+/// The parts of conditions that must all be true, including those that all branches of an OR have in common.
 pub(in crate::model) fn settled(conditions: Vec<Scalar>) -> Vec<Scalar> {
     conditions
         .into_iter()
@@ -38,7 +38,7 @@ pub(in crate::model) fn settled(conditions: Vec<Scalar>) -> Vec<Scalar> {
         .collect()
 }
 
-/// `a AND b OR a AND c` as `a` and `b OR c`.
+/// Splits `a AND b OR a AND c` into `a` and `b OR c`.
 fn without_common(condition: Scalar) -> Vec<Scalar> {
     let Node::Or(branches) = &condition.node else {
         return vec![condition];
@@ -58,7 +58,7 @@ fn without_common(condition: Scalar) -> Vec<Scalar> {
         let own = branch.iter().filter(|part| !common.contains(part));
         all_of(own.cloned().collect())
     });
-    // A branch that asks for nothing else is true wherever one is.
+    // If a branch has nothing but the common parts, the OR adds nothing to these.
     let rest: Option<Vec<Scalar>> = rest.collect();
     let rest = rest.and_then(|rest| one_of_several(rest, Node::Or));
     let mut parts = common;
@@ -66,7 +66,7 @@ fn without_common(condition: Scalar) -> Vec<Scalar> {
     parts
 }
 
-/// What an OR of several tables asks of some columns alone: that of each branch, if each asks something.
+/// What an OR over several tables demands of some columns alone: the OR of what each branch demands, if each demands something.
 pub(super) fn implied(condition: &Scalar, is_of: &dyn Fn(&Scalar) -> bool) -> Option<Scalar> {
     let Node::Or(branches) = &condition.node else {
         return None;
@@ -79,7 +79,7 @@ pub(super) fn implied(condition: &Scalar, is_of: &dyn Fn(&Scalar) -> bool) -> Op
     one_of_several(branches?, Node::Or)
 }
 
-/// Both sides of an equality, first the one of some columns, then the one of others.
+/// Both sides of an equality: first the side with columns of one kind, then the side with columns of the other.
 pub(super) fn sides(
     condition: &Scalar,
     is_of_one: &dyn Fn(&Scalar) -> bool,
@@ -96,7 +96,7 @@ pub(super) fn sides(
     (is_of_other(left) && is_of_one(right)).then(|| (right.clone(), left.clone()))
 }
 
-/// The columns of the input that an expression is computed from.
+/// The columns of the input that an expression uses.
 pub(super) fn of_columns(scalar: &Scalar) -> impl Iterator<Item = usize> {
     let mut columns = Vec::new();
     add_columns(scalar, &mut columns);
@@ -113,7 +113,8 @@ fn add_columns(scalar: &Scalar, columns: &mut Vec<usize>) {
     }
 }
 
-/// Whether a condition asks a sub-select for more than whether a value is there: such are best asked for few rows.
+/// Whether a condition has a sub-select that asks for more than whether a value exists. Such conditions are better checked for few
+/// rows.
 pub(super) fn asks_much(condition: &Scalar) -> bool {
     condition.has(&|part| match &part.node {
         Node::Query(_) => true,
@@ -122,7 +123,7 @@ pub(super) fn asks_much(condition: &Scalar) -> bool {
     })
 }
 
-/// Whether computing a condition for more rows than it is asked for can end in no error.
+/// Whether computing a condition for more rows than it is meant for can never fail.
 pub(super) fn is_plain(condition: &Scalar) -> bool {
     !condition.has(&|part| !is_plain_part(part))
 }

@@ -1,5 +1,5 @@
-//! Where conditions are checked and in which order tables are joined: as early, and with as few rows, as can be without
-//! changing what a SELECT gives, or computing what could fail for rows that it is not asked for.
+//! Decides where conditions are checked and in which order tables are joined: as early and with as few rows as possible, without
+//! changing the result, and without computing anything that could fail for rows that it is not meant for.
 
 mod conditions;
 mod region;
@@ -8,7 +8,7 @@ use super::tree::{Join, Relation, Scalar};
 pub(super) use conditions::settled;
 use conditions::{all_of, conjuncts, is_plain, of_columns, sides};
 
-/// The rows of a relation that keep all of the conditions.
+/// The rows of a relation that meet all conditions.
 pub(super) fn filtered(relation: Relation, conditions: Vec<Scalar>) -> Relation {
     let conditions = settled(conditions);
     match relation {
@@ -82,7 +82,7 @@ pub(super) fn filtered(relation: Relation, conditions: Vec<Scalar>) -> Relation 
     }
 }
 
-/// Whether a condition of a join has an equality between its sides, the left one of so many columns.
+/// Whether a join's condition has an equality between its sides. `width` is the number of columns of the left side.
 pub(super) fn is_hashable(condition: &Scalar, width: usize) -> bool {
     let conditions = settled(vec![condition.clone()]);
     conditions.iter().any(|condition| {
@@ -92,7 +92,7 @@ pub(super) fn is_hashable(condition: &Scalar, width: usize) -> bool {
     })
 }
 
-/// The conditions that can be checked on the input of a relation, as they are there, and the others.
+/// Splits conditions into those that can be checked on the input of a relation, rewritten for it, and the others.
 fn pushed(
     conditions: Vec<Scalar>,
     below: &dyn Fn(&Scalar) -> Option<Scalar>,
@@ -107,7 +107,7 @@ fn pushed(
     (pushed, rest)
 }
 
-/// An outer join: a condition goes to a side whose rows do not stay without a partner on the other's account.
+/// Moves conditions into an outer join: each goes to a side whose rows are not kept without a partner.
 fn outer_joined(mut join: Join, conditions: Vec<Scalar>) -> Relation {
     let width = join.left.width();
     let is_of_left = |condition: &Scalar| of_columns(condition).all(|column| column < width);
@@ -122,7 +122,7 @@ fn outer_joined(mut join: Join, conditions: Vec<Scalar>) -> Relation {
             rest.push(condition);
         }
     }
-    // What rows need to be partners, their side can be asked alone unless they stay without one.
+    // What a partner must fulfil can be checked on its side alone, unless that side's rows are kept without a partner.
     let mut of_pairs = Vec::new();
     for condition in settled(join.condition.take().into_iter().collect()) {
         if let Some(equal) = sides(&condition, &is_of_left, &is_of_right) {
@@ -141,7 +141,7 @@ fn outer_joined(mut join: Join, conditions: Vec<Scalar>) -> Relation {
     checked(Relation::Join(Box::new(join)), rest)
 }
 
-/// The rows of a relation that keep the conditions, which are checked here.
+/// The rows of a relation that meet the conditions, which are checked at this point.
 fn checked(relation: Relation, conditions: Vec<Scalar>) -> Relation {
     match all_of(conditions) {
         Some(condition) => Relation::Filter {

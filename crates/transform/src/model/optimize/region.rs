@@ -1,21 +1,21 @@
-//! Tables of inner joins, in an order in which each is joined by what is equal in it and the tables before it.
+//! Tables of inner joins, put into an order in which each has an equality with the tables before it.
 
 use super::conditions::{all_of, asks_much, implied, is_plain, of_columns, settled, sides};
 use super::{checked, filtered};
 use crate::model::expression::equality;
 use crate::model::tree::{Join, Relation, Scalar};
 
-/// Tables of inner joins, as they are written, and the conditions on them.
+/// The tables of inner joins in their written order, and the conditions on them.
 #[derive(Default)]
 struct Region {
     tables: Vec<Table>,
-    /// Over the columns of all tables.
+    /// The conditions, over the columns of all tables.
     conditions: Vec<Scalar>,
 }
 
 struct Table {
     relation: Relation,
-    /// Its first column among those of all tables.
+    /// The position of the table's first column among those of all tables.
     start: usize,
     width: usize,
 }
@@ -23,11 +23,11 @@ struct Table {
 /// Some of the tables, joined.
 struct Joined {
     relation: Relation,
-    /// For each of its columns, the place among those of all tables.
+    /// For each column of the relation, its position among those of all tables.
     columns: Vec<usize>,
 }
 
-/// The rows of an inner join, and of those that it joins, that keep all of the conditions.
+/// The rows that meet all conditions, of an inner join and of the joins in it.
 pub(super) fn joined(join: Join, conditions: Vec<Scalar>) -> Relation {
     let mut region = Region::default();
     region.add_join(join, 0);
@@ -65,7 +65,7 @@ impl Region {
         self.conditions.extend(condition);
     }
 
-    /// Joins the tables as they are written, but for those that nothing joins yet: these wait until something does.
+    /// Joins the tables in their written order, except that a table without a joining condition waits for one.
     fn in_order(self) -> Relation {
         let conditions = settled(self.conditions);
         let width = self.tables.iter().map(|table| table.width).sum();
@@ -78,7 +78,7 @@ impl Region {
             let columns = table.start..table.start + table.width;
             let is_of_table =
                 |part: &Scalar| of_columns(part).all(|column| columns.contains(&column));
-            // What is of no table at all is asked of the first.
+            // A condition that uses no table at all is checked on the first.
             let is_own = |condition: &mut Scalar| {
                 is_of_table(condition) && (at == 0 || of_columns(condition).next().is_some())
             };
@@ -115,7 +115,7 @@ impl Region {
             return Relation::One;
         };
         let (mut of_rows, of_pairs): (Vec<_>, Vec<_>) = last.into_iter().partition(asks_much);
-        // What is left of pairs is asked where the pairs are made.
+        // The remaining conditions on pairs are checked where the pairs are made.
         let condition = all_of(whole.placed(&of_pairs));
         match (&mut whole.relation, condition) {
             (Relation::Join(join), Some(condition)) => {
@@ -132,7 +132,7 @@ impl Region {
 }
 
 impl Joined {
-    /// Joins other tables by all conditions that are of both.
+    /// Joins other tables, by all conditions that use both sides.
     fn with(self, other: Self, conditions: &mut Vec<Scalar>) -> Self {
         let (mut equal, mut of_pairs) = (Vec::new(), Vec::new());
         let mut columns = self.columns.clone();
@@ -177,7 +177,7 @@ impl Joined {
             .collect()
     }
 
-    /// All columns as they are written.
+    /// Puts all columns back into their written order.
     fn in_written_order(self, width: usize) -> Relation {
         if self.columns.iter().copied().eq(0..width) {
             return self.relation;
@@ -190,7 +190,7 @@ impl Joined {
     }
 }
 
-/// Whether a condition is an equality that can join two tables, or several.
+/// Whether a condition is an equality that can join two or more tables.
 fn is_between(condition: &Scalar, tables: &[Table]) -> bool {
     let is_of = |table: &Table, part: &Scalar| {
         of_columns(part).all(|column| (table.start..table.start + table.width).contains(&column))
@@ -210,7 +210,7 @@ fn placed(condition: &Scalar, columns: &[usize]) -> Scalar {
     condition.moved(&|column| place(column, columns))
 }
 
-/// Where a column of all tables is among some.
+/// The position of a column of all tables within some of them.
 fn place(column: usize, columns: &[usize]) -> usize {
     let found = columns.iter().position(|of| *of == column);
     found.unwrap_or(column)

@@ -1,12 +1,12 @@
-//! Arithmetic of integers, numerics and dates, which fails where Postgres's fails. Decimals keep all their digits in Spark
-//! where `spark.sql.decimalOperations.allowPrecisionLoss` is off.
+//! Arithmetic of integers, numerics and dates that fails where Postgres's does. In Spark, decimals keep all their digits if
+//! `spark.sql.decimalOperations.allowPrecisionLoss` is off.
 
 use super::scope::{checked, spark_type, unknown};
 use crate::model::refusal::Result;
 use crate::model::tree::{Function, Node, Scalar, Value};
 use crate::model::types::{Held, Type};
 
-/// A call, of the type `kind` of Spark.
+/// Writes a call; `kind` is Spark's type of its result.
 pub(super) fn call(
     function: Function,
     arguments: &[Scalar],
@@ -39,9 +39,9 @@ pub(super) fn call(
     if !arguments.iter().all(is_exact) || !is_exact(whole) {
         return refused("arithmetic of floats");
     }
-    // A 0 of another type would bring a decimal of many digits to fewer.
+    // A 0 of another type would reduce the digits of a long decimal.
     let zero = format!("CAST(0 AS {})", spark_type(&arguments[0].kind, whole.at)?);
-    // The same width on both sides, so that neither is brought to the other's.
+    // Both sides get the same width, so that neither is brought to the other's.
     let wide = |at: usize| format!("CAST({} AS {kind})", values[at]);
     let of_integers = whole.kind.held() == Held::Integers;
     Ok(match function {
@@ -77,7 +77,7 @@ pub(super) fn call(
                 Function::Round => format!("round({one}, {digits})"),
                 Function::Ceiling => format!("ceil({one}, {digits})"),
                 Function::Floor => format!("floor({one}, {digits})"),
-                // Towards 0.
+                // Truncation goes towards 0.
                 _ => format!(
                     "CASE WHEN {one} < {zero} THEN ceil({one}, {digits}) ELSE floor({one}, {digits}) END"
                 ),
@@ -88,7 +88,7 @@ pub(super) fn call(
     })
 }
 
-/// A date or timestamp, of this type of Spark, which stops the query if it is beyond the years that files have.
+/// Writes a date or timestamp, of the type `kind` in Spark, that stops the query if it is beyond the years that files have.
 pub(super) fn within_years(value: &str, kind: &str) -> String {
     let end = match kind {
         "DATE" => "9999-12-31",

@@ -1,17 +1,17 @@
-//! Casts, which fail where Postgres's fail and round as these do.
+//! Casts that fail where Postgres's do, and round as they do.
 
 use super::scope::{spark_type, unknown};
 use crate::model::refusal::Result;
 use crate::model::tree::{Function, Scalar};
 use crate::model::types::Type;
 
-/// The cast of `value`, which is `of`, to the type of `whole`.
+/// Writes the cast of `value`, the SQL of `of`, to the type of `whole`.
 pub(super) fn cast(function: Function, of: &Scalar, value: &str, whole: &Scalar) -> Result<String> {
     let (from, to) = (&of.kind, &whole.kind);
     let target = spark_type(to, whole.at)?;
     let plain = format!("CAST({value} AS {target})");
     Ok(match (from, to) {
-        // A NULL is one of every type.
+        // A NULL can be of any type.
         _ if of.is_null() => plain,
         (from, Type::Numeric(_) | Type::NumericUpTo(_))
             if from.is_integer() || from.is_numeric() =>
@@ -24,7 +24,7 @@ pub(super) fn cast(function: Function, of: &Scalar, value: &str, whole: &Scalar)
             format!("CAST(CAST({value} AS DECIMAL({precision}, {scale})) AS {target})")
         }
         (from, to) if from.is_integer() && to.is_integer() => plain,
-        // Spark would cut the digits off.
+        // Spark would cut off the digits after the point instead of rounding.
         (from, to) if from.is_numeric() && to.is_integer() => {
             format!("CAST(round({value}, 0) AS {target})")
         }

@@ -1,4 +1,4 @@
-//! Constants, each with its type, so that none is taken for the number of a column.
+//! Writes constants, each with its type, so that none can be taken for the number of a column.
 
 use dataset::calendar::{DAY_MICROSECONDS, Date};
 
@@ -6,7 +6,7 @@ use super::types;
 use crate::model::tree::Value;
 use crate::model::types::Type;
 
-/// A constant of a type; `None` where Spark has no such constant.
+/// Writes a constant of a type; `None` if Spark has no such constant.
 pub(super) fn of(value: &Value, kind: &Type) -> Option<String> {
     let spark = types::of(kind)?;
     let cast = |text: &str| Some(format!("CAST({} AS {spark})", types::text(text)));
@@ -21,7 +21,7 @@ pub(super) fn of(value: &Value, kind: &Type) -> Option<String> {
             values::text::decimal(*unscaled, kind.scale()?.into(), &mut text);
             cast(&text)
         }
-        // Each is read back as it is written.
+        // The shortest text of a float is read back as the same float.
         (Value::Real(value), _) => cast(&value.to_string().replace("inf", "Infinity")),
         (Value::Double(value), _) => cast(&value.to_string().replace("inf", "Infinity")),
         (Value::Text(value), _) if spark == "STRING" => Some(types::text(value)),

@@ -1,4 +1,4 @@
-//! Groups and their aggregates as Spark's SQL.
+//! Writes groups and their aggregates as Spark's SQL.
 
 use super::scope::{Scope, spark_type};
 use super::writer::{Writer, listed, names};
@@ -7,7 +7,7 @@ use crate::model::tree::{Aggregate, AggregateFunction, Place, Relation, Scalar};
 use crate::model::types::{Held, Type};
 
 impl Writer<'_> {
-    /// The keys, then the aggregates.
+    /// The columns are the keys, followed by the aggregates.
     pub(super) fn grouped(
         &mut self,
         input: &Relation,
@@ -17,7 +17,7 @@ impl Writer<'_> {
         let (inner, alias) = (self.alias(), self.alias());
         let from = self.relation(input)?;
         let of_input = Scope::of(&inner, input.width());
-        // Keys are columns first, so that none is taken for the number of one.
+        // Keys become columns first, so that no key is taken for the number of a column.
         let mut columns = names(&inner, input.width());
         for (at, key) in keys.iter().enumerate() {
             check_key(key)?;
@@ -32,7 +32,7 @@ impl Writer<'_> {
             list.push(format!("{value} AS c{}", keys.len() + at));
         }
         if list.is_empty() {
-            // One row, of all rows together.
+            // Without keys there is one row, for all rows together.
             list.push("count(*) AS one".to_owned());
         }
         let by = (0..keys.len()).map(|at| format!("{alias}.g{at}"));
@@ -66,7 +66,7 @@ impl Writer<'_> {
     }
 }
 
-/// The call of an aggregate of an argument, which has this value, or of all rows.
+/// Writes the call of an aggregate, of an argument whose SQL is given, or of all rows.
 pub(super) fn aggregated(
     function: AggregateFunction,
     argument: Option<&Scalar>,
@@ -107,7 +107,7 @@ pub(super) fn aggregated(
     Ok(format!("{name}({distinct}{value})"))
 }
 
-/// Refuses to group by what Postgres may show otherwise than Spark: 0 and -0 are one to both.
+/// Refuses keys that Spark may show differently from Postgres: for both, 0 and -0 are the same group.
 fn check_key(key: &Scalar) -> Result<()> {
     match key.kind {
         Type::Real | Type::Double => Err(Refusal::at(

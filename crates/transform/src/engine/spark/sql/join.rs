@@ -1,4 +1,4 @@
-//! Joins as Spark's SQL.
+//! Writes joins as Spark's SQL.
 
 use super::scope::Scope;
 use super::writer::{Writer, listed};
@@ -6,7 +6,7 @@ use crate::model::refusal::Result;
 use crate::model::tree::Join;
 
 impl Writer<'_> {
-    /// The columns of the left side, then those of the right.
+    /// The columns are those of the left side, followed by those of the right.
     pub(super) fn join(&mut self, join: &Join) -> Result<String> {
         let (one, other) = (self.alias(), self.alias());
         let (left, right) = (self.relation(&join.left)?, self.relation(&join.right)?);

@@ -1,5 +1,5 @@
-//! A model as SQL of Spark: written anew from the resolved SELECT, expression by expression, so that nothing is left to what Spark
-//! takes a text for; and what is not known to be the same there is refused.
+//! A model as Spark's SQL. It is written from the resolved SELECT, expression by expression, so that nothing depends on how Spark
+//! understands the original text. Anything not known to give the same in Spark is refused.
 
 mod arithmetic;
 mod cast;
@@ -29,16 +29,16 @@ use scope::{checked, spark_type};
 use types::quoted;
 use writer::{Ordered, Writer, direction, listed};
 
-/// What the columns are called in Spark by which folders are named there: a number follows. Short, since a folder's name is.
+/// The prefix of the columns that Spark names folders by; a number follows. It is short, since it is part of each folder's name.
 pub(crate) const PARTITION: &str = "xp";
 
-/// A SELECT that is to be written, and the columns that name the folders.
+/// A SELECT whose rows are to be written, and the columns that name the folders.
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) partition_by: Vec<String>,
 }
 
-/// A model, its SELECT and the tables that this reads.
+/// A model with its resolved SELECT and the tables that it reads.
 pub(crate) struct Source<'a> {
     pub(crate) model: &'a Model,
     pub(crate) resolved: &'a Resolved,
@@ -46,10 +46,10 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The rows of the output in their order, as they are written: as text for CSV, else in the declared types.
+    /// The rows of the output, in order, as they are written: as text for CSV, else in the declared types.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with file, line and column for what isn't known to be the same in Spark.
+    /// [`Kind::Usage`] with file, line and column for anything not known to be the same in Spark.
     pub(crate) fn output(
         &self,
         partition_by: Option<&[String]>,
@@ -92,7 +92,7 @@ impl Source<'_> {
                     model.columns[at].1
                 ))
             })?;
-            // The empty text is in the folder of NULL, and no other value may be.
+            // The empty text goes into the folder of NULL; no other value may.
             let value = checked(
                 &format!("{value} = '{NULL_FOLDER}'"),
                 &format!("a value of `{name}` is {NULL_FOLDER}, as the folder of NULL is called"),
@@ -109,7 +109,7 @@ impl Source<'_> {
         for (at, (descends, nulls_first)) in rows.keys.iter().enumerate() {
             sort.push(format!("k{at}{}", direction(*descends, *nulls_first)));
         }
-        // What the order leaves open is the same at every run.
+        // All columns are added to the order, so that every run gives the same order.
         sort.extend((0..width).map(|at| format!("c{at} ASC NULLS LAST")));
         let mut written = Vec::new();
         for (at, (name, kind)) in model.columns.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Source<'_> {
             written.push((name, value));
         }
         if let ([(name, only)], Format::Csv) = (written.as_mut_slice(), format) {
-            // Spark leaves a line out that is empty.
+            // Spark leaves out an empty line.
             *only = checked(
                 &format!("{only} IS NULL"),
                 &format!(
@@ -164,8 +164,8 @@ impl Source<'_> {
         Ok(Statement { sql, partition_by })
     }
 
-    /// One row that says how many rows the driving table has and what their sums are, and the same of those that the output lacks:
-    /// found by a join that knows nothing of how the model runs.
+    /// A SELECT of one row: how many rows the driving table has, with their sums, and the same for the rows that the output lacks.
+    /// The latter are found by a join that is independent of how the model runs.
     ///
     /// # Errors
     /// As [`Source::output`].
@@ -208,7 +208,7 @@ impl Source<'_> {
         ))
     }
 
-    /// The rows with their columns of the declared types.
+    /// The rows with columns of the declared types.
     fn rows(&self, writer: &mut Writer<'_>) -> anyhow::Result<Ordered> {
         let Self {
             model, resolved, ..
@@ -243,7 +243,7 @@ impl Source<'_> {
     }
 }
 
-/// The digits after the point of a column of a table.
+/// The scale of a table's column.
 pub(crate) fn scale(table: Option<&TableSchema>, column: &str) -> u8 {
     let mut columns = table.into_iter().flat_map(|table| &table.columns);
     match columns.find(|of| of.name == column).map(|of| of.kind) {
@@ -252,7 +252,7 @@ pub(crate) fn scale(table: Option<&TableSchema>, column: &str) -> u8 {
     }
 }
 
-/// What WITH names.
+/// The WITH clause of the shared relations.
 fn with(writer: &Writer<'_>) -> String {
     let mut sql = String::new();
     for (number, (_, of)) in writer.shared.iter().enumerate() {
@@ -266,7 +266,7 @@ fn with(writer: &Writer<'_>) -> String {
     }
 }
 
-/// A column of an output as the text that it has in CSV; `None` where Spark's is not known to be the same.
+/// The text of an output's column as CSV has it; `None` if Spark's is not known to be the same.
 fn as_text(column: &str, kind: ColumnType) -> Option<String> {
     Some(match kind {
         ColumnType::Text | ColumnType::Uuid | ColumnType::Json | ColumnType::JsonBinary => {
@@ -297,7 +297,7 @@ fn as_text(column: &str, kind: ColumnType) -> Option<String> {
     })
 }
 
-/// A table without rows, which has no files.
+/// A SELECT that stands in for a table without rows, which has no files.
 pub(crate) fn empty(table: &TableSchema) -> String {
     let columns = read_columns(table);
     let columns = columns.map(|(name, kind)| format!("CAST(NULL AS {kind}) AS {name}"));
@@ -305,7 +305,7 @@ pub(crate) fn empty(table: &TableSchema) -> String {
     format!("SELECT {columns} WHERE false")
 }
 
-/// The columns of a table in the files of a raw layer, as Spark is told them.
+/// The columns of a table in the files of a raw layer, as Spark reads a schema.
 pub(crate) fn schema(table: &TableSchema) -> String {
     let columns = read_columns(table).map(|(name, kind)| format!("{name} {kind}"));
     columns.collect::<Vec<_>>().join(", ")
@@ -316,7 +316,7 @@ fn read_columns(table: &TableSchema) -> impl Iterator<Item = (String, String)> +
     columns.filter_map(|column| Some((quoted(&column.name), types::in_layer(column.kind)?)))
 }
 
-/// The error of Spark, in whose words a model's rows cannot be computed.
+/// The error for a model whose rows cannot be computed, in Spark's words.
 pub(crate) fn cannot(model: &Model, error: &anyhow::Error) -> anyhow::Error {
     let verb = match Failure::kind_of(error) {
         Some(Kind::Refused) => "computed",
@@ -333,7 +333,7 @@ pub(crate) fn cannot(model: &Model, error: &anyhow::Error) -> anyhow::Error {
     ))
 }
 
-/// The error of Spark with what may be done about it.
+/// An error of Spark, with what can be done about it.
 pub(crate) fn explained(error: &anyhow::Error) -> anyhow::Error {
     let kind = Failure::kind_of(error).unwrap_or(Kind::Internal);
     kind.error(match kind {

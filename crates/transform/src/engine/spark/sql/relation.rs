@@ -1,4 +1,4 @@
-//! Relations as Spark's SQL. Each is a SELECT whose columns are called `c0`, `c1` and so on by their places.
+//! Writes relations as Spark's SQL. Each is a SELECT whose columns are named `c0`, `c1` and so on, by position.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::model::tree::{Node, Place, Relation, Scalar, SetOperation};
 use crate::model::types::Type;
 
 impl Writer<'_> {
-    /// The rows of a relation.
+    /// Writes the rows of a relation.
     pub(super) fn relation(&mut self, relation: &Relation) -> Result<String> {
         Ok(match relation {
             Relation::One => "SELECT 1 AS one".to_owned(),
@@ -88,7 +88,7 @@ impl Writer<'_> {
                     "SELECT * FROM (\n{left}\n) AS {one}\n{operation}{all}\nSELECT * FROM (\n{right}\n) AS {other}"
                 )
             }
-            // Nothing asks for the order of what is in between.
+            // Nothing depends on the order of intermediate rows.
             Relation::Sort { input, .. } => self.relation(input)?,
             Relation::Limit { .. } => {
                 let limited = self.ordered(relation)?;
@@ -99,7 +99,7 @@ impl Writer<'_> {
         })
     }
 
-    /// The rows of a relation with what they are ordered by.
+    /// Writes the rows of a relation, with the keys that they are ordered by.
     pub(super) fn ordered(&mut self, relation: &Relation) -> Result<Ordered> {
         match relation {
             Relation::Sort { input, keys } => {
@@ -183,7 +183,7 @@ impl Writer<'_> {
         }
     }
 
-    /// `SELECT` of expressions.
+    /// Writes a `SELECT` of expressions.
     fn select(&mut self, columns: &[Scalar], scope: &Scope) -> Result<String> {
         let mut list = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
@@ -192,7 +192,7 @@ impl Writer<'_> {
         Ok(format!("SELECT {}", listed(list)))
     }
 
-    /// The name of what WITH names.
+    /// The name of a shared relation.
     pub(super) fn shared(&mut self, relation: &Arc<Relation>) -> Result<String> {
         let at = Arc::as_ptr(relation);
         let found = self.shared.iter().position(|(of, _)| *of == at);
@@ -224,12 +224,12 @@ impl Writer<'_> {
                     let kind = types::of(&Type::of(found)).unwrap_or_default();
                     format!("CAST({own} AS {kind}) AS c{at}")
                 }
-                // Spark reads no column that nothing needs, and where this one is asked for by itself it is refused before.
+                // Spark doesn't evaluate columns that nothing needs, and a SELECT that needs this one was refused before.
                 ColumnType::Time => format!(
                     "CAST(raise_error('column {} is a time, which Spark cannot read') AS STRING) AS c{at}",
                     wanted.replace(['\\', '\''], "")
                 ),
-                // Decimals are as wide everywhere.
+                // All decimals have the same width.
                 ColumnType::Numeric { .. } => {
                     let kind = types::of(&Type::of(found)).unwrap_or_default();
                     format!("CAST({own} AS {kind}) AS c{at}")
@@ -241,7 +241,7 @@ impl Writer<'_> {
     }
 }
 
-/// The conditions that all must be true.
+/// The conditions that must all be true.
 fn conjuncts(condition: &Scalar) -> Vec<&Scalar> {
     match &condition.node {
         Node::And(parts) => parts.iter().flat_map(conjuncts).collect(),

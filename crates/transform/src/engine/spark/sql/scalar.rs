@@ -1,4 +1,4 @@
-//! Expressions as Spark's SQL: each written so that it gives what Postgres gives, or refused.
+//! Writes expressions as Spark's SQL: each so that it gives what Postgres gives, or it is refused.
 
 use super::scope::{Scope, checked, spark_type};
 use super::writer::Writer;
@@ -8,7 +8,7 @@ use crate::model::tree::{Asked, Comparison, Function, Node, Place, Scalar};
 use crate::model::types::{Held, Type};
 
 impl Writer<'_> {
-    /// An expression.
+    /// Writes an expression.
     pub(super) fn scalar(&mut self, scalar: &Scalar, scope: &Scope) -> Result<String> {
         let at = scalar.at;
         let kind = spark_type(&scalar.kind, at)?;
@@ -63,7 +63,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Several expressions.
+    /// Writes several expressions.
     pub(super) fn scalars(&mut self, scalars: &[Scalar], scope: &Scope) -> Result<Vec<String>> {
         let scalars = scalars.iter();
         scalars.map(|scalar| self.scalar(scalar, scope)).collect()
@@ -73,7 +73,7 @@ impl Writer<'_> {
         Ok(format!("({})", self.scalars(parts, scope)?.join(between)))
     }
 
-    /// A call.
+    /// Writes a call.
     fn call(
         &mut self,
         function: Function,
@@ -140,7 +140,7 @@ impl Writer<'_> {
 
     fn compared(&self, sign: &str, arguments: &[Scalar], values: &[String]) -> Result<String> {
         self.check_comparable(&arguments[0], &arguments[1])?;
-        // Blanks that a char(n) is padded with don't count.
+        // Blanks at the end of a char(n) don't count.
         let [one, other] = [0, 1].map(|at| match arguments[at].kind {
             Type::Char => format!("rtrim({})", values[at]),
             _ => values[at].clone(),
@@ -148,7 +148,7 @@ impl Writer<'_> {
         Ok(format!("({one} {sign} {other})"))
     }
 
-    /// Refuses to compare what Spark would bring to another type than Postgres does.
+    /// Refuses comparisons where Spark would convert to another type than Postgres does.
     pub(super) fn check_comparable(&self, one: &Scalar, other: &Scalar) -> Result<()> {
         let is_exact = |of: &Scalar| of.kind.is_integer() || of.kind.is_numeric();
         let is_day =

@@ -1,4 +1,4 @@
-//! What the parts of expressions are called, and held as.
+//! The names of columns in expressions, and the types that Spark holds values in.
 
 use std::collections::HashMap;
 
@@ -7,21 +7,21 @@ use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{Correlated, Place};
 use crate::model::types::Type;
 
-/// What the columns of the rows are called that expressions are of.
+/// The names of the columns of the rows that expressions are computed over.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     columns: Vec<String>,
-    /// The joins that have the values of sub-selects, by where these are in memory.
+    /// The aliases of the joins that hold the values of sub-selects, by the address of the sub-select.
     found: HashMap<*const Correlated, String>,
 }
 
 impl Scope {
-    /// The columns of a relation that has this alias.
+    /// The columns of a relation with this alias.
     pub(super) fn of(alias: &str, width: usize) -> Self {
         Self::of_columns((0..width).map(|at| format!("{alias}.c{at}")).collect())
     }
 
-    /// Columns that are called so.
+    /// Columns with these names.
     pub(super) fn of_columns(columns: Vec<String>) -> Self {
         Self {
             columns,
@@ -29,32 +29,32 @@ impl Scope {
         }
     }
 
-    /// These columns, and then others.
+    /// Appends other columns to these.
     pub(super) fn beside(mut self, other: Self) -> Self {
         self.columns.extend(other.columns);
         self
     }
 
-    /// What a column is called.
+    /// The name of a column.
     pub(super) fn column(&self, index: usize) -> Option<&str> {
         self.columns.get(index).map(String::as_str)
     }
 
-    /// The alias of the join that has the values of a sub-select.
+    /// The alias of the join that holds the values of a sub-select.
     pub(super) fn alias(&self, of: &Correlated) -> Option<&str> {
         self.found.get(&(&raw const *of)).map(String::as_str)
     }
 
-    /// Notes the alias of the join that has the values of a sub-select.
+    /// Notes the alias of the join that holds the values of a sub-select.
     pub(super) fn found(&mut self, of: &Correlated, alias: String) {
         self.found.insert(of, alias);
     }
 }
 
-/// The type that Spark holds values of this type in.
+/// The type in which Spark holds values of this type.
 ///
 /// # Errors
-/// Where it has none.
+/// If Spark has no such type.
 pub(super) fn spark_type(kind: &Type, at: Place) -> Result<String> {
     types::of(kind).ok_or_else(|| {
         let why = match kind {
@@ -69,7 +69,7 @@ pub(super) fn spark_type(kind: &Type, at: Place) -> Result<String> {
     })
 }
 
-/// Refuses what Spark may give otherwise than Postgres.
+/// A refusal of something that Spark may compute differently from Postgres.
 pub(super) fn unknown(at: Place, what: &str) -> Refusal {
     Refusal::at(
         at,
@@ -79,7 +79,7 @@ pub(super) fn unknown(at: Place, what: &str) -> Refusal {
     )
 }
 
-/// An expression that stops the query where a condition holds.
+/// Writes an expression that stops the query if a condition is true.
 pub(super) fn checked(condition: &str, why: &str, otherwise: &str) -> String {
     let why = types::text(why);
     format!("CASE WHEN {condition} THEN raise_error({why}) ELSE {otherwise} END")

@@ -1,4 +1,4 @@
-//! Sub-selects as Spark's SQL: those that stand for one value become joins, and others conditions.
+//! Writes sub-selects as Spark's SQL: those that give a single value become joins, others conditions.
 
 use super::scope::Scope;
 use super::writer::{Writer, listed};
@@ -6,7 +6,7 @@ use crate::model::refusal::Result;
 use crate::model::tree::{Asked, Correlated, Function, Node, Scalar};
 
 impl Writer<'_> {
-    /// Joins for the sub-selects that stand for one value in these expressions, and the scope in which they are found.
+    /// Writes joins for the sub-selects that give a single value in these expressions, and gives the scope that finds these values.
     pub(super) fn looked_up(
         &mut self,
         scalars: &[&Scalar],
@@ -50,7 +50,7 @@ impl Writer<'_> {
         Ok((joins, scope))
     }
 
-    /// A condition by which rows are kept, which may ask other rows.
+    /// Writes a condition for keeping rows, which may contain sub-selects.
     pub(super) fn condition(&mut self, condition: &Scalar, scope: &Scope) -> Result<String> {
         let (negated, inner) = match &condition.node {
             Node::Call(Function::Not, parts) => ("NOT ", &parts[0]),
@@ -76,7 +76,7 @@ impl Writer<'_> {
                     for value in values {
                         both.push(self.scalar(value, scope)?);
                     }
-                    // All columns of the relation, those of the keys too.
+                    // These are all columns of the relation, including the keys.
                     both.extend((0..of.relation.width()).map(|at| format!("{alias}.c{at}")));
                     conditions.push(self.scalar(condition, &Scope::of_columns(both))?);
                 }
@@ -93,7 +93,7 @@ impl Writer<'_> {
     }
 }
 
-/// The sub-selects that stand for one value in an expression.
+/// Finds the sub-selects in an expression that give a single value.
 fn values_of<'s>(scalar: &'s Scalar, found: &mut Vec<&'s Correlated>) {
     if let Node::Correlated(of) = &scalar.node
         && let Asked::Value(_) = of.asked

@@ -1,17 +1,17 @@
-//! Functions of text. Characters are those of Unicode, compared and ordered by their bytes.
+//! Functions of text. Characters are Unicode's; texts are compared and ordered by their bytes.
 
 use super::scope::{checked, unknown};
 use super::types;
 use crate::model::refusal::Result;
 use crate::model::tree::{Function, Node, Scalar, Value};
 
-/// The letters whose upper and lower case is the same everywhere, and what has none, as a class of a regular expression: those
-/// that Polars takes too.
+/// The letters whose upper and lower case is the same everywhere, and characters without case, as a class of a regular expression.
+/// These are the same as in Polars.
 const MAPPED_ALIKE: &str = r"\x00-\xA9\xAB-\xB4\xB6-\xB9\xBB-\xDE\xE0-\xFE\u2010-\u2027\u2030-\u205E\u20A0-\u20C0\u3001-\u3003\u3041-\u30FF\u4E00-\u9FFF\uAC00-\uD7A3\x{1F300}-\x{1F64F}";
 const SMALL: &str = "abcdefghijklmnopqrstuvwxyz";
 const LARGE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// A call.
+/// Writes a call of a function of text.
 pub(super) fn call(
     function: Function,
     arguments: &[Scalar],
@@ -63,7 +63,7 @@ pub(super) fn call(
             format!("trim({side} {blanks} FROM {one})")
         }
         Function::Substring => substring(one, &values[1], values.get(2)),
-        // Less than none is counted from the other end.
+        // A negative count is counted from the other end.
         Function::Left => match constant(1) {
             Some(count) if count >= 0 => format!("substring({one}, 1, {count})"),
             Some(count) => format!("substring({one}, 1, greatest(length({one}) + {count}, 0))"),
@@ -97,18 +97,18 @@ pub(super) fn call(
     })
 }
 
-/// A number, or this one where it is less; NULL stays NULL, which GREATEST passes over.
+/// A number, or `least` if it is less. NULL stays NULL, which GREATEST would skip.
 fn at_least(number: &str, least: i32) -> String {
     format!("CASE WHEN {number} < {least} THEN {least} ELSE {number} END")
 }
 
-/// The characters from a position, counted from 1 and also where there are none.
+/// The characters from a position on, which may lie before the text. Positions count from 1.
 fn substring(text: &str, from: &str, count: Option<&String>) -> String {
     let start = at_least(from, 1);
     let Some(count) = count else {
         return format!("substring({text}, {start})");
     };
-    // In 64 bits, where the sum of both cannot overflow.
+    // The sum is computed in 64 bits, where it cannot overflow.
     let end = format!("CAST({from} AS BIGINT) + CAST({count} AS BIGINT)");
     let length = at_least(&format!("({end} - {start})"), 0);
     let length = format!(

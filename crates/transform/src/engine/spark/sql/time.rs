@@ -8,7 +8,7 @@ use crate::model::refusal::Result;
 use crate::model::tree::{Field, Function, Node, Scalar, Value};
 use crate::model::types::Type;
 
-/// A call, of the type `kind` of Spark.
+/// Writes a call; `kind` is Spark's type of its result.
 pub(super) fn call(
     function: Function,
     arguments: &[Scalar],
@@ -43,7 +43,7 @@ pub(super) fn call(
             let truncated =
                 format!("CAST(date_trunc('{unit}', CAST({value} AS TIMESTAMP)) AS {kind})");
             match unit {
-                // The Monday before the first day there is.
+                // The Monday may lie before the first day that is carried.
                 "WEEK" => within_years(&truncated, kind),
                 _ => truncated,
             }
@@ -84,7 +84,7 @@ pub(super) fn call(
     })
 }
 
-/// A field of a date or timestamp as a number.
+/// Writes a field of a date or timestamp as a number.
 fn part(field: Field, of: &Type, value: &str) -> Option<String> {
     if !matches!(of, Type::Date | Type::Timestamp | Type::TimestampTz) {
         return None;
@@ -103,7 +103,7 @@ fn part(field: Field, of: &Type, value: &str) -> Option<String> {
         Field::Hour if has_time => format!("hour({value})"),
         Field::Minute if has_time => format!("minute({value})"),
         Field::Second if has_time => format!("extract(SECOND FROM {value})"),
-        // The product has all six digits after the point.
+        // The product has exactly six digits after the point.
         Field::Epoch if has_time => format!(
             "(CAST(unix_micros(CAST({value} AS TIMESTAMP)) AS DECIMAL(20, 0)) * CAST('0.000001' AS DECIMAL(7, 6)))"
         ),

@@ -1,13 +1,13 @@
-//! Spark's types for Postgres's, and its names and texts as SQL.
+//! Spark's types for Postgres's types, and Spark's way to write names and texts.
 
 use dataset::ColumnType;
 
 use crate::model::types::Type;
 
-/// Decimals are all as wide as Spark has them, as they are everywhere else here.
+/// The width of all decimals, which is the same as elsewhere here.
 const PRECISION: u8 = dataset::MAX_PRECISION;
 
-/// The type that Spark holds values of a type in; `None` where it has none that keeps them as they are.
+/// The type in which Spark holds values of a type; `None` if it has none that keeps them unchanged.
 pub(super) fn of(kind: &Type) -> Option<String> {
     let plain = match kind {
         Type::Boolean => "BOOLEAN",
@@ -38,7 +38,7 @@ pub(super) fn of(kind: &Type) -> Option<String> {
     Some(plain.to_owned())
 }
 
-/// The type that Spark holds the values of an output's column in.
+/// The type in which Spark holds the values of an output's column.
 pub(crate) fn of_column(kind: ColumnType) -> Option<String> {
     let plain = match kind {
         ColumnType::Boolean => "BOOLEAN",
@@ -68,12 +68,12 @@ pub(crate) fn in_layer(kind: ColumnType) -> Option<String> {
     }
 }
 
-/// A name as Spark reads it, whatever is in it.
+/// Writes a name for Spark, whatever characters it has.
 pub(crate) fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// A name as Spark reads it where a view is made: quoted only if it must be, since Sail keeps the quotes there.
+/// Writes a name for Spark where a view is made: quoted only if necessary, since Sail keeps the quotes there.
 pub(crate) fn name(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     match name.chars().all(is_plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
@@ -82,7 +82,7 @@ pub(crate) fn name(name: &str) -> String {
     }
 }
 
-/// A text as Spark reads it, which takes a backslash for the begin of something.
+/// Writes a text for Spark, to which a backslash is the start of an escape.
 pub(crate) fn text(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -1,4 +1,4 @@
-//! Windows as Spark's SQL.
+//! Writes window functions as Spark's SQL.
 
 use super::group::aggregated;
 use super::scope::{Scope, spark_type};
@@ -7,7 +7,7 @@ use crate::model::refusal::{Refusal, Result};
 use crate::model::tree::{Bound, Frame, FrameUnit, Node, Place, Relation, Window, WindowFunction};
 
 impl Writer<'_> {
-    /// The columns of the input, then the windows'.
+    /// The columns are those of the input, followed by one for each window function.
     pub(super) fn windowed(&mut self, input: &Relation, windows: &[Window]) -> Result<String> {
         let alias = self.alias();
         let width = input.width();
@@ -46,7 +46,7 @@ impl Writer<'_> {
             None => None,
             Some(filter) => Some(self.scalar(filter, scope)?),
         };
-        // Windows have no FILTER there, and aggregates pass NULL over.
+        // Spark's window functions have no FILTER, but aggregates skip NULL.
         if let Some(filter) = filter {
             let value = argument.unwrap_or_else(|| "1".to_owned());
             argument = Some(format!("CASE WHEN {filter} THEN {value} END"));
@@ -124,7 +124,8 @@ impl Writer<'_> {
             WindowFunction::First | WindowFunction::Last | WindowFunction::Nth(_)
         );
         if by_rows || picks && window.frame == Frame::WHOLE {
-            // Rows that the order doesn't tell apart follow each other in the same way at every run.
+            // All columns are added to the order, so that rows which the order doesn't tell apart come in the same order in each
+            // run.
             order.extend((0..width).map(|at| format!("{alias}.c{at} NULLS LAST")));
         }
         if order.is_empty() && frame.is_none() {
@@ -146,12 +147,12 @@ impl Writer<'_> {
     }
 }
 
-/// The frame of a window; `None` where Spark has none like it.
+/// Writes the frame of a window function; `None` if Spark has no such frame.
 fn bounds(frame: Frame, is_ordered: bool) -> Option<String> {
     let unit = match frame.unit {
         FrameUnit::Rows => "ROWS",
         FrameUnit::Peers if !is_ordered => {
-            // All rows are peers.
+            // Without an order, all rows are peers.
             return Some("ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING".to_owned());
         }
         FrameUnit::Peers => "RANGE",

@@ -1,28 +1,28 @@
-//! What a resolved SELECT is turned into Spark's with, and the words that all its parts use.
+//! The state with which a resolved SELECT is written as Spark's SQL, and pieces of SQL that all parts use.
 
 use dataset::TableSchema;
 
 use crate::model::tree::Relation;
 
-/// What turns a resolved SELECT into Spark's.
+/// Writes a resolved SELECT as Spark's SQL.
 pub(super) struct Writer<'a> {
     pub(super) tables: &'a [&'a TableSchema],
-    /// What WITH names, in the order in which it is needed: where it is in memory, and its SELECT.
+    /// The relations for WITH, in the order in which they are needed: each with its address and its SELECT.
     pub(super) shared: Vec<(*const Relation, String)>,
-    /// What the names of these begin with, and no table's.
+    /// The prefix of the names in WITH, with which no table's name begins.
     prefix: String,
     aliases: usize,
 }
 
-/// A SELECT, and what its rows are ordered by beside its columns: `k0`, `k1` and so on, behind them.
+/// A SELECT, and the keys that its rows are ordered by. The keys are columns `k0`, `k1` and so on after its own.
 pub(super) struct Ordered {
     pub(super) sql: String,
-    /// With each key, whether it descends, and whether NULL comes first.
+    /// For each key, whether it descends, and whether NULL comes first.
     pub(super) keys: Vec<(bool, bool)>,
 }
 
 impl Ordered {
-    /// What to order by: the keys, and then all columns, so that it is one order.
+    /// The ORDER BY: the keys, then all columns, so that only one order is possible.
     pub(super) fn order(&self, alias: &str, width: usize) -> Vec<String> {
         let key = |(at, (descends, nulls_first)): (usize, &(bool, bool))| {
             format!("{alias}.k{at}{}", direction(*descends, *nulls_first))
@@ -33,7 +33,7 @@ impl Ordered {
     }
 }
 
-/// How a key orders.
+/// The direction of a key in ORDER BY.
 pub(super) fn direction(descends: bool, nulls_first: bool) -> &'static str {
     match (descends, nulls_first) {
         (false, false) => " ASC NULLS LAST",
@@ -61,31 +61,31 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What the shared relation of this number is called.
+    /// The name of the shared relation of this number.
     pub(super) fn shared_name(&self, number: usize) -> String {
         format!("{}{number}", self.prefix)
     }
 
-    /// A name that nothing else has.
+    /// Makes a name that is used nowhere else.
     pub(super) fn alias(&mut self) -> String {
         self.aliases += 1;
         format!("q{}", self.aliases)
     }
 }
 
-/// The columns of a relation of this alias, under their own names.
+/// The columns of a relation with this alias, under their own names.
 pub(super) fn names(alias: &str, width: usize) -> Vec<String> {
     (0..width).map(|at| format!("{alias}.c{at}")).collect()
 }
 
-/// The columns of a relation of this alias in another order.
+/// The columns of a relation with this alias, in another order.
 pub(super) fn reordered(alias: &str, places: &[usize]) -> Vec<String> {
     let places = places.iter().enumerate();
     let columns = places.map(|(at, place)| format!("{alias}.c{place} AS c{at}"));
     columns.collect()
 }
 
-/// What a SELECT lists: something even where nothing is asked for.
+/// The list of a SELECT, which must not be empty.
 pub(super) fn listed(columns: Vec<String>) -> String {
     match columns.is_empty() {
         true => "1 AS one".to_owned(),
