@@ -1,4 +1,4 @@
-//! One model of a run: run, written into the staging folder, reconciled and described by its manifest.
+//! Runs one model, writes its output into the staging folder, reconciles it and writes its manifest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,30 +26,30 @@ use crate::sink::manifest::Run;
 use crate::sink::postgres::WriteBack;
 use crate::stage::{StagedTable, Table};
 
-/// Where a model runs, and with what.
+/// The engine that runs a model, with what it needs.
 pub(crate) enum RunsIn<'a, 'o> {
     Polars(Ready, Vec<(String, Table)>),
     Postgres(&'a PostgresEngine),
     Spark(&'a mut SparkEngine<'o>, Ready, &'a [StagedTable]),
-    /// It ran on Spark before, and lies in these folders.
+    /// The model has already run on Spark, and its output is in these folders.
     Adopted(Folders, Option<Driven>),
 }
 
-/// What the models of one run share.
+/// What the models of a run have in common.
 pub(crate) struct RunContext<'a> {
     pub(crate) run: &'a str,
     pub(crate) snapshot: &'a str,
     pub(crate) options: &'a Options,
     pub(crate) table_reports: &'a [TableReport],
     pub(crate) staging: &'a Staging,
-    /// Whether what Polars cannot end is left to a scratch database.
+    /// Whether a model that Polars cannot finish may run again in a scratch database.
     pub(crate) may_run_again: bool,
     pub(crate) cancel: &'a Cancel,
 }
 
 impl RunContext<'_> {
-    /// Runs a model, writes its output into the staging folder and reconciles it; of a model that checks another, the rows are
-    /// looked at alone. What came of the checks of the output is added to those that were made of it before.
+    /// Runs a model, writes its output into the staging folder and reconciles it. If the model is a check of another one, nothing
+    /// is written. The results of the output's checks are added to those that exist already.
     pub(crate) fn stage(
         &self,
         select: &Select<'_>,
@@ -231,7 +231,7 @@ impl RunContext<'_> {
     }
 }
 
-/// The sums of what was written, by output column; those of hidden columns are in no file.
+/// The sums of what was written, by output column. Hidden columns have none, since they are in no file.
 fn written_sums<'a>(
     model: &'a Model,
     reconciliation: Option<&Reconciliation>,
@@ -245,7 +245,7 @@ fn written_sums<'a>(
         .collect()
 }
 
-/// The name of a model's file, if its output is no folder.
+/// The name of a model's file, unless its output is a folder.
 pub(crate) fn single_file(options: &Options, model: &Model) -> Option<String> {
     match options.layout.partition_by(model) {
         Some(_) => None,
@@ -253,7 +253,7 @@ pub(crate) fn single_file(options: &Options, model: &Model) -> Option<String> {
     }
 }
 
-/// Models that Polars took and could not end, and why: that Postgres can is not excluded.
+/// Models that Polars began and could not finish, with the reason. Postgres may be able to run them.
 #[derive(Debug)]
 pub(crate) struct BeyondPolars {
     pub(crate) models: Vec<String>,

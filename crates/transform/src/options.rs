@@ -1,4 +1,4 @@
-//! What a run is to do.
+//! What a run has to do.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::dialect::Dialect;
 use crate::file_name::FileName;
 use crate::memory::default_bytes;
 
-/// What to do.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The tables and models.
@@ -29,31 +29,31 @@ pub struct Options {
     pub keep: usize,
     /// How a model's output is laid out.
     pub layout: Layout,
-    /// What the files are.
+    /// The format of the files.
     pub format: Format,
-    /// How they are written if they are CSV.
+    /// The dialect of the files, if they are CSV.
     pub dialect: Dialect,
-    /// How they are compressed if they are text.
+    /// The compression of the files, if they are text.
     pub compression: Option<Compression>,
-    /// The most connections at once: one holds the snapshot, the others read. With 1 that one reads.
+    /// How many connections there may be at once. One holds the snapshot, the others read; if there is only one, it does both.
     pub max_connections: usize,
-    /// The memory that the run may take, in bytes; what needs more is staged on disk.
+    /// How many bytes of memory the run may take. Tables that need more are staged on disk.
     pub memory_bytes: u64,
     /// A place to keep the tables in, as they were read.
     pub stage: Option<Place>,
-    /// How many of the first rows of each output the report has.
+    /// How many of the first rows of each output go into the report.
     pub preview_rows: usize,
     /// The Postgres schema to write the outputs into as tables, besides the files.
     pub to_postgres: Option<String>,
-    /// What runs the models.
+    /// The engine that runs the models.
     pub engine: Engine,
-    /// Where they run if that is a cluster.
+    /// The cluster that the models run on, if they run on Spark.
     pub spark: Option<SparkOptions>,
-    /// Tells where the embedded Postgres is, and its programs.
+    /// The environment, which tells where the embedded Postgres and its programs are.
     pub environment: Environment,
 }
 
-/// What runs models.
+/// The engine that runs models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
@@ -68,23 +68,23 @@ pub enum Engine {
     Spark,
 }
 
-/// Where a cluster of Spark is, and what it sees.
+/// A cluster of Spark, and what it sees of this machine.
 #[derive(Debug, Clone)]
 pub struct SparkOptions {
     /// The address of a server of Spark Connect.
     pub remote: Option<String>,
-    /// Where it sees folders of this machine.
+    /// The folders of this machine that the cluster sees under other names.
     pub paths: Vec<RemotePath>,
-    /// A folder for a script that does what the server would be asked for.
+    /// A folder for a script that does what a server would do.
     pub emit_job: Option<PathBuf>,
 }
 
-/// A folder of this machine, and where a cluster sees it.
+/// A folder of this machine, and the cluster's name for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemotePath {
-    /// The folder.
+    /// The folder on this machine.
     pub here: PathBuf,
-    /// What the cluster calls it.
+    /// The cluster's name for the folder.
     pub there: String,
 }
 
@@ -104,10 +104,10 @@ impl FromStr for RemotePath {
 }
 
 impl Options {
-    /// Checks that what the files are to be goes together.
+    /// Checks that the options for files fit together.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with what clashes.
+    /// [`Kind::Usage`] with what doesn't fit.
     pub(crate) fn check_files(&self) -> anyhow::Result<()> {
         if self.format != Format::Csv && !self.dialect.is_default() {
             return Err(Kind::Usage.error(format!(
@@ -126,7 +126,7 @@ impl Options {
         self.dialect.check()
     }
 
-    /// Checks that a name doesn't end as that of other files does, by which readers would take them for these.
+    /// Checks that a file's name doesn't end like that of another format, for which readers would take it.
     fn check_end(&self, name: &str) -> anyhow::Result<()> {
         let extension = self.extension();
         let usual = format!("end it with .{extension}");
@@ -139,7 +139,7 @@ impl Options {
         Ok(())
     }
 
-    /// The end of the name of a file.
+    /// The ending of a file's name.
     pub(crate) fn extension(&self) -> String {
         match self.compression {
             Some(compression) => format!("{}.{}", self.format, compression.extension()),
@@ -147,8 +147,8 @@ impl Options {
         }
     }
 
-    /// The options of a run that only checks the models of a dataset, whose tables lie in `schema`, or in the schema of its
-    /// name.
+    /// The options of a run that only checks the models of a dataset. The dataset's tables are in `schema`, or else in the schema
+    /// of its name.
     pub fn of_models(
         mut dataset: Dataset,
         schema: Option<&str>,
@@ -184,12 +184,12 @@ pub enum Layout {
     Declared,
     /// A folder for each value of these columns.
     PartitionBy(Vec<String>),
-    /// A file for each value of these columns, or of those that the model declares if there are none here, with a name
-    /// of its own instead of a folder's.
+    /// A file for each value of these columns, or of those that the model declares if there are none here. The file has a name of
+    /// its own, instead of a folder.
     FileName {
-        /// The columns.
+        /// The columns to partition by.
         partition_by: Vec<String>,
-        /// The names.
+        /// The pattern for the files' names.
         name: FileName,
     },
     /// One file.
@@ -217,7 +217,7 @@ impl Layout {
         (!columns.is_empty()).then_some(columns)
     }
 
-    /// How files are named, if not by their folders.
+    /// The pattern for the files' names, if they are not named by their folders.
     pub(crate) fn file_name(&self) -> Option<&FileName> {
         match self {
             Self::FileName { name, .. } => Some(name),
@@ -225,12 +225,12 @@ impl Layout {
         }
     }
 
-    /// Checks that each model has the columns that are named to partition by, and that a file's name has them all.
+    /// Checks that each model has the columns to partition by, and that the pattern for files' names uses them all.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with the column.
+    /// [`Kind::Usage`] with the column that is missing.
     pub(crate) fn check(&self, models: &[Model]) -> anyhow::Result<()> {
-        // Of one that declares no columns it isn't known yet.
+        // A model without declared columns cannot be checked yet.
         let is_known = |model: &&Model| !model.columns.is_empty() && model.checked_model.is_none();
         for model in models.iter().filter(is_known) {
             let columns = self.partition_by(model).unwrap_or_default();
@@ -291,7 +291,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What the end of a file's name says of it: the name without that end, the format, and the compression.
+    /// Splits a file's name into the part before its ending, and the format and the compression that the ending tells.
     pub fn of_name(name: &str) -> (&str, Option<Self>, Option<Compression>) {
         let compressed = Compression::ALL.into_iter().find_map(|compression| {
             let stem = name.strip_suffix(compression.extension())?;
@@ -312,7 +312,7 @@ impl Format {
         }
     }
 
-    /// The end of a file's name, unless it is compressed.
+    /// The ending of an uncompressed file's name.
     fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -328,7 +328,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The output folder unless another is named.
+/// The default output folder.
 pub const DEFAULT_OUT: &str = "data/out";
-/// The folder for staged tables unless another is named.
+/// The default folder for staged tables.
 pub const DEFAULT_STAGE: &str = "data/lake";

@@ -1,4 +1,5 @@
-//! The tables of a dataset with their columns, keys and references, as its own SQL or a database has them: what a diagram shows.
+//! The tables of a dataset with their columns, keys and references, as a diagram shows them. They come from the dataset's own SQL
+//! or from a database.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +19,11 @@ use crate::completed;
 use crate::model::identifier::folded;
 use crate::model::select::Select;
 
-/// The tables that a dataset's `schema.sql` and `constraints.sql` make, in their order. Statements that are not understood are
-/// passed over; keys that `dataset.toml` names come before theirs.
+/// The tables that a dataset's `schema.sql` and `constraints.sql` make, in order. Statements that are not understood are skipped;
+/// keys in `dataset.toml` take precedence.
 ///
 /// # Errors
-/// [`Kind::Usage`] if the dataset has no `schema.sql`, or one that makes no table.
+/// [`Kind::Usage`] if the dataset has no `schema.sql`, or if that makes no table.
 pub fn of_sql(dataset: &Dataset) -> anyhow::Result<Vec<KnownTable>> {
     let schema = dataset.schema(None);
     let mut tables: Vec<KnownTable> = Vec::new();
@@ -64,7 +65,7 @@ pub fn of_sql(dataset: &Dataset) -> anyhow::Result<Vec<KnownTable>> {
 /// The tables of a database that a dataset lists or its models read, in the dataset's order.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] if there is none of them; those of the connection.
+/// [`Kind::Mismatch`] if the database has none of them; any error of the connection.
 pub fn of_database(
     settings: &Settings,
     dataset: &Dataset,
@@ -98,7 +99,7 @@ pub fn of_database(
     Ok(known)
 }
 
-/// The statements of a text, without those that are not understood.
+/// The statements of a text that are understood.
 fn statements(sql: &str) -> Vec<Statement> {
     let dialect = PostgreSqlDialect {};
     let tokens = Tokenizer::new(&dialect, sql).tokenize();
@@ -218,7 +219,7 @@ fn refer(foreign: &ForeignKeyConstraint, columns: Vec<String>, table: &mut Known
     }
 }
 
-/// The schema and the name that SQL means; `schema` where none stands there.
+/// The schema and the name that SQL gives; `schema` if none is written.
 fn place(name: &ObjectName, schema: &str) -> Option<(String, String)> {
     let parts = name.0.iter().filter_map(|part| part.as_ident());
     let parts: Vec<&Ident> = parts.collect();

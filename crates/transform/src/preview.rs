@@ -1,5 +1,4 @@
-//! The first rows of an output, read back from its files: whatever the output's size and format, no more than these
-//! rows are in memory.
+//! Reads the first rows of an output back from its files. Only these rows are in memory, whatever the output's size and format.
 
 use dataset::{ColumnType, Model};
 use serde::Serialize;
@@ -9,7 +8,7 @@ use crate::options::Options;
 use storage::manifest::FileEntry;
 use storage::place::Place;
 
-/// How many rows people are shown.
+/// How many rows people are shown by default.
 pub const PREVIEW_ROWS: usize = 20;
 
 /// The first rows of an output, in its order.
@@ -17,12 +16,12 @@ pub const PREVIEW_ROWS: usize = 20;
 pub struct Preview {
     /// The columns of the files, with their types.
     pub columns: Vec<(String, ColumnType)>,
-    /// As many of the first rows as were asked for, as text; `None` for NULL.
+    /// The first rows, as text, as many as were asked for; `None` for NULL.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
 impl Preview {
-    /// Reads `files`, which a run with these options wrote of a model into `folder`.
+    /// Reads `files`, which a run with these options wrote for a model into `folder`.
     pub(crate) fn read(
         options: &Options,
         model: &Model,

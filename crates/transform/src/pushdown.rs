@@ -1,4 +1,4 @@
-//! Which rows of its only table a SELECT needs, where the server can tell: those alone leave it.
+//! Finds the rows of its only table that a SELECT needs, as far as the server can select them; only these leave the server.
 
 use std::ops::ControlFlow;
 
@@ -18,8 +18,8 @@ use crate::model::plan::is_empty;
 use crate::model::resolve::count;
 use crate::model::walk::{Part, walk};
 
-/// The rows that a SELECT of one table needs: those of its WHERE, and as many as its LIMIT asks for. The SELECT, which runs over
-/// them here, gives the same as over all.
+/// The rows that a SELECT of one table needs: those of its WHERE, and as many as its LIMIT allows. The SELECT then runs here over
+/// these rows, with the same result as over all.
 pub(crate) fn rows(query: &Query, table: &KnownTable) -> RowsRead {
     read(query, table).unwrap_or_default()
 }
@@ -40,7 +40,7 @@ fn read(query: &Query, table: &KnownTable) -> Option<RowsRead> {
         return None;
     };
     let of = OneTable::of(select, table)?;
-    // Another SELECT in it may need other rows of the table.
+    // Another SELECT within it may need other rows of the table.
     let mut queries = 0;
     let _ = walk(query, |part| {
         queries += usize::from(matches!(part, Part::Query(_)));
@@ -75,7 +75,7 @@ fn read(query: &Query, table: &KnownTable) -> Option<RowsRead> {
 /// The only table of a SELECT.
 struct OneTable<'a> {
     table: &'a KnownTable,
-    /// What stands before its columns.
+    /// The name that may stand before the table's columns.
     name: String,
 }
 
@@ -99,7 +99,7 @@ impl<'a> OneTable<'a> {
             return None;
         }
         let name = match alias {
-            // Its columns have other names.
+            // Columns are renamed.
             Some(alias) if !alias.columns.is_empty() => return None,
             Some(alias) => &alias.name,
             None => name.0.last()?.as_ident()?,
@@ -108,7 +108,7 @@ impl<'a> OneTable<'a> {
         Some(Self { table, name })
     }
 
-    /// The name of a column that an expression is.
+    /// The name of a column, if the expression is nothing else.
     fn column(&self, expr: &Expr) -> Option<String> {
         let name = match expr {
             Expr::Identifier(name) => folded(name),
@@ -121,7 +121,7 @@ impl<'a> OneTable<'a> {
         self.table.column(&name).map(|_| name)
     }
 
-    /// A condition as the server is to understand it over the table alone, if it may judge it.
+    /// A condition in the form in which the server understands it for the table alone; `None` if the server may not evaluate it.
     fn on_server(&self, condition: &Expr) -> Option<String> {
         if !is_plain(condition) {
             return None;
@@ -137,7 +137,7 @@ impl<'a> OneTable<'a> {
         if of_others.is_break() {
             return None;
         }
-        // What stands before its columns has no meaning there.
+        // The table's alias has no meaning there, so it is removed.
         let text = condition.to_string();
         let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, &text).with_unescape(false);
         let tokens = tokens.tokenize();
@@ -152,21 +152,21 @@ impl<'a> OneTable<'a> {
         Some(format!("({bare})"))
     }
 
-    /// The order of the table's rows that is that of the SELECT's.
+    /// The order of the table's rows that is the SELECT's own.
     fn order(&self, items: &[OrderByExpr], projection: &[SelectItem]) -> Option<Vec<String>> {
         let is_alias = |name: &str| {
             projection.iter().any(|item| match item {
                 SelectItem::ExprWithAlias { expr, alias } => {
                     folded(alias) == name && self.column(expr).as_deref() != Some(name)
                 }
-                // Postgres calls it after what is in it: `id::text` is `id`.
+                // Postgres names such a column after its contents: `id::text` is named `id`.
                 SelectItem::UnnamedExpr(expr) => self.column(expr).is_none(),
                 _ => false,
             })
         };
         let order = items.iter().map(|item| {
             let name = self.column(&item.expr)?;
-            // A name alone is first that of a column of the output.
+            // In ORDER BY, a name alone means a column of the output first.
             if matches!(item.expr, Expr::Identifier(_)) && is_alias(&name) {
                 return None;
             }
@@ -177,7 +177,7 @@ impl<'a> OneTable<'a> {
     }
 }
 
-/// The conditions all of which are true where this one is.
+/// The conditions that are all true where this one is.
 fn conjuncts<'a>(condition: &'a Expr, found: &mut Vec<&'a Expr>) {
     match condition {
         Expr::BinaryOp {
@@ -193,7 +193,7 @@ fn conjuncts<'a>(condition: &'a Expr, found: &mut Vec<&'a Expr>) {
     }
 }
 
-/// Whether a SELECT gives a row for each that its WHERE leaves.
+/// Whether a SELECT gives one row for each row that its WHERE keeps.
 fn gives_a_row_for_each(select: &Select) -> bool {
     let is_of_row = |item: &SelectItem| match item {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => is_plain(expr),
@@ -206,7 +206,7 @@ fn gives_a_row_for_each(select: &Select) -> bool {
         && select.projection.iter().all(is_of_row)
 }
 
-/// How many rows LIMIT and OFFSET need.
+/// How many rows LIMIT and OFFSET together need.
 fn limit(clause: &LimitClause) -> Option<u64> {
     let LimitClause::LimitOffset {
         limit: Some(limit),
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// The rows that a SELECT needs, as SQL has them.
+    /// The rows that a SELECT needs, as SQL.
     fn needed(sql: &str) -> String {
         let query = Parser::new(&PostgreSqlDialect {})
             .try_with_sql(sql)
@@ -283,17 +283,17 @@ mod tests {
                 "SELECT a FROM t AS \"x\"\"y\" WHERE \"x\"\"y\".b = 'O''x.B' AND a <> 1.5",
                 "(b = 'O''x.B') AND (a <> 1.5)",
             ),
-            // One that isn't plain stays here, the others go.
+            // A condition that isn't plain stays here, the others go to the server.
             (
                 "SELECT count(*) FROM t WHERE a < random() AND b > 1 GROUP BY b",
                 "(b > 1)",
             ),
             ("SELECT a FROM t WHERE a < now() OR b > 1", ""),
-            // A whole row, another's column, other names of columns.
+            // A whole row; a column of another table; renamed columns.
             ("SELECT a FROM t WHERE t IS NOT NULL", ""),
             ("SELECT a FROM t AS x WHERE t.a > 1", ""),
             ("SELECT p FROM t AS x (p) WHERE p > 1", ""),
-            // Rows that another part may need.
+            // Rows that another part of the SELECT may need.
             ("SELECT a FROM t, t AS u WHERE t.a > 1", ""),
             ("SELECT a, (SELECT count(*) FROM t) FROM t WHERE a > 1", ""),
             ("SELECT a FROM t WHERE a > 1 UNION SELECT a FROM t", ""),
@@ -318,7 +318,7 @@ mod tests {
                 "SELECT a AS x FROM t ORDER BY t.b DESC, a NULLS FIRST LIMIT 5",
                 "ORDER BY \"b\" DESC, \"a\" NULLS FIRST LIMIT 5",
             ),
-            // The order of a column of the output, of a text, of a position.
+            // The order is that of an output column, of a text, or of a position.
             ("SELECT b AS a FROM t ORDER BY a LIMIT 5", ""),
             ("SELECT a::text FROM t ORDER BY a LIMIT 5", ""),
             (
@@ -328,7 +328,7 @@ mod tests {
             ("SELECT a FROM t ORDER BY 1 LIMIT 5", ""),
             ("SELECT a FROM t ORDER BY a COLLATE \"C\" LIMIT 5", ""),
             ("SELECT a FROM t ORDER BY lower(a) LIMIT 5", ""),
-            // One row of several, or several of one.
+            // Several rows become one, or one becomes several.
             ("SELECT count(*) FROM t LIMIT 5", ""),
             ("SELECT DISTINCT a FROM t LIMIT 5", ""),
             ("SELECT a FROM t GROUP BY a LIMIT 5", ""),
@@ -336,7 +336,7 @@ mod tests {
             ("SELECT sum(a) OVER (ORDER BY b) FROM t LIMIT 5", ""),
             ("SELECT generate_series(1, 2) FROM t LIMIT 5", ""),
             ("SELECT a FROM t WHERE a < random() LIMIT 5", ""),
-            // Of an expression, all, or with ties.
+            // The limit is an expression, or ALL, missing, or WITH TIES.
             ("SELECT a FROM t LIMIT 2 + 3", ""),
             ("SELECT a FROM t LIMIT ALL", ""),
             ("SELECT a FROM t OFFSET 5", ""),

@@ -1,4 +1,4 @@
-//! A SELECT, or a table, of any database as a dataset with one model: what `extrato query` runs.
+//! Makes a dataset with one model of a SELECT, or of a table, in any database; `extrato query` runs it.
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
@@ -15,46 +15,46 @@ use crate::model::plan::Plan;
 use crate::model::select::Select;
 use crate::pushdown;
 
-/// What to read.
+/// What a query reads.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    /// The rows of a SELECT, and what messages call its text.
+    /// The rows of a SELECT.
     Select {
         /// The SELECT.
         sql: String,
-        /// What messages call it.
+        /// The name of the SELECT in messages.
         file: String,
     },
     /// The rows of a table.
     Table {
-        /// Its name, with its schema before a dot where it isn't the one of the search path.
+        /// The table's name, with its schema before a dot unless that is on the search path.
         name: String,
-        /// An expression that is true of them; none for all.
+        /// A condition for the rows; `None` for all rows.
         condition: Option<String>,
-        /// How many there are at most: the first by the query's order, or any.
+        /// How many rows to read at most: the first in the query's order, or any.
         limit: Option<u64>,
     },
 }
 
-/// What to read, and how its output is laid out.
+/// What a query reads, and how its output is laid out.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// What to read.
+    /// The SELECT or the table.
     pub asked: Asked,
     /// The name of the output; `None` for the table's, or `query`.
     pub name: Option<String>,
-    /// The columns that name the folders of the output; none for a single file.
+    /// The columns that name the folders of the output; empty for a single file.
     pub partition_by: Vec<String>,
-    /// The order of rows in a file; none for the SELECT's own, or that of a table's key.
+    /// The order of rows in a file; empty for the SELECT's own, or that of a table's key.
     pub order_by: Vec<String>,
 }
 
 impl Query {
-    /// The dataset of this query alone, with the tables of the database that it names, and the schema that holds them: the
-    /// one that is named, or else the first of the search path that has one of them.
+    /// Makes a dataset for this query alone, with the tables of the database that it names. Also gives the schema that holds them:
+    /// `schema`, or else the first on the search path that has one of them.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if there is no such table; [`Kind::Usage`] for a name that no file can have; those of the
+    /// [`Kind::Mismatch`] if there is no such table; [`Kind::Usage`] for a name that a file cannot have; any error of the
     /// connection.
     pub fn dataset(
         &self,
@@ -141,7 +141,7 @@ impl Query {
             order_by: self.order_by.iter().map(|name| quoted(name)).collect(),
             limit,
         };
-        // One table is read by a plain scan: no work but the filter falls on the server, and less leaves it.
+        // One table is read by a plain scan: the server does no work except filtering, and sends fewer rows.
         if !is_plain {
             sql += &rows.sql(&[]);
             rows = RowsRead::default();
@@ -182,7 +182,7 @@ impl Query {
         model
     }
 
-    /// Orders the rows of a model's files by these columns.
+    /// Sets these columns as the order of rows in a model's files.
     fn order(&self, model: &mut Model, columns: &[String]) {
         let order = match self.partition_by.is_empty() {
             true => &mut model.order_by,
@@ -192,8 +192,8 @@ impl Query {
     }
 }
 
-/// How the rows of a SELECT's first table are accounted for, if it gives each of them once or not at all: every other table is
-/// looked up by its key. It gives the key of the first, too.
+/// How the rows of a SELECT's first table are accounted for. There is a way if the SELECT gives each of them once or not at all,
+/// which means that it looks up every other table by its key, and if it also gives the first table's key.
 fn driving(plan: &Plan, known: &[KnownTable], schema: &str) -> Option<Driving> {
     let table = |number: usize| {
         let mut known = known.iter();
@@ -219,7 +219,8 @@ fn driving(plan: &Plan, known: &[KnownTable], schema: &str) -> Option<Driving> {
     })
 }
 
-/// Some rows of a table, if the server understands what they are; else all, and what is wrong is told where the SELECT runs.
+/// The selection of a table's rows, if the server understands it; otherwise all rows, and the error comes from where the SELECT
+/// runs.
 fn on_server(client: &mut Client, rows: RowsRead, table: &KnownTable) -> anyhow::Result<RowsRead> {
     if rows.is_all() {
         return Ok(rows);
@@ -235,7 +236,7 @@ fn on_server(client: &mut Client, rows: RowsRead, table: &KnownTable) -> anyhow:
     }
 }
 
-/// A SELECT that has the server understand which rows are meant, and reads none.
+/// A SELECT that makes the server parse the selection of rows without reading any.
 fn asked(rows: &RowsRead, table: &KnownTable) -> String {
     let none = RowsRead {
         limit: Some(0),
@@ -245,7 +246,7 @@ fn asked(rows: &RowsRead, table: &KnownTable) -> String {
     format!("SELECT FROM {table}{}", none.sql(&[]))
 }
 
-/// What the server says of a condition or an order that it does not understand.
+/// The error with which the server refuses a condition or an order.
 fn refused(error: postgres::Error) -> anyhow::Error {
     match error.as_db_error() {
         None => error.into(),
@@ -263,7 +264,7 @@ fn refused(error: postgres::Error) -> anyhow::Error {
     }
 }
 
-/// Every row of a table is accounted for, with the sums of its exact amounts.
+/// Accounts for every row of a table, with the sums of its exact amounts.
 fn accounted(table: &KnownTable) -> Driving {
     let itself = |name: &String| (name.clone(), name.clone());
     let amounts = table.columns.iter();
@@ -276,7 +277,7 @@ fn accounted(table: &KnownTable) -> Driving {
     }
 }
 
-/// The dataset of one model, with the tables that it reads; names without a schema are of `schema`.
+/// The dataset of one model, with the tables that it reads. Names without a schema are of `schema`.
 fn dataset_of(
     selects: &[Select<'_>; 1],
     known: &[KnownTable],
@@ -294,8 +295,8 @@ fn dataset_of(
     Ok(dataset)
 }
 
-/// The schema that names without one are of: the first of the search path that has one of them. Where a SELECT has no such name, it
-/// is of no matter: then it is the only one that stands before names, or the first of the search path.
+/// The schema for names that have none: the first on the search path that has one of them. If a SELECT has no such name, it doesn't
+/// matter: then it is the only schema that the SELECT writes, or the first on the search path.
 fn schema_of(client: &mut Client, select: &Select<'_>) -> anyhow::Result<String> {
     if let Some(found) = inventory::schema_of(client, |name| select.reads_bare(name))? {
         return Ok(found);
@@ -309,12 +310,12 @@ fn schema_of(client: &mut Client, select: &Select<'_>) -> anyhow::Result<String>
     Ok(first.unwrap_or_else(|| "public".to_owned()))
 }
 
-/// Whether two names differ in the case of letters alone.
+/// Whether two names differ at most in the case of letters.
 fn is_alike(name: &str, other: &str) -> bool {
     name.to_lowercase() == other.to_lowercase()
 }
 
-/// The table of this name, or the only one that has it in other letters.
+/// The table with this name, or the only one that differs from it just in case.
 fn found<'a>(known: &'a [KnownTable], name: &str) -> Option<&'a KnownTable> {
     if let Some(table) = known.iter().find(|table| table.name == name) {
         return Some(table);

@@ -1,4 +1,4 @@
-//! What came in, what was written and what was left out, exactly.
+//! Exact counts and sums of what was read, what was written and what was left out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,16 @@ use serde::Serialize;
 
 use values::text;
 
-/// Rows, and the sums of the declared columns.
+/// A number of rows, and the sums of the declared columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// Rows.
+    /// How many rows there are.
     pub rows: u64,
-    /// The exact sum of each column, by the name in the driving table; NULL counts as nothing.
+    /// The exact sum of each column, by its name in the driving table; NULL counts as zero.
     pub sums: BTreeMap<String, Amount>,
 }
 
-/// An exact amount: an integer and how many of its digits stand after the point.
+/// An exact amount: an integer, and how many of its digits come after the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amount {
     /// The amount without its point.
@@ -35,7 +35,7 @@ impl fmt::Display for Amount {
 }
 
 impl Amount {
-    /// The same amount with other digits after the point, no fewer; `None` if it is beyond 128 bits then.
+    /// The same amount with at least as many digits after the point; `None` if that exceeds 128 bits.
     pub(crate) fn at(self, scale: u8) -> Option<Self> {
         let further = scale.checked_sub(self.scale)?;
         let power = 10_i128.checked_pow(further.into())?;
@@ -51,7 +51,7 @@ impl Serialize for Amount {
     }
 }
 
-/// What came in, what was written and what the join left out.
+/// The account of a model's run: what was read, what was written, and what the join left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reconciliation {
     /// The driving table.
@@ -60,12 +60,12 @@ pub struct Reconciliation {
     pub read: Count,
     /// The rows written, as counted by the sink, row by row.
     pub written: Count,
-    /// The rows left out, as counted by an anti-join of its own.
+    /// The rows left out, as counted by an independent anti-join.
     pub left_out: Count,
 }
 
 impl Count {
-    /// Adds what `other` counted, of the same columns.
+    /// Adds the counts of `other`, which must be of the same columns.
     pub(crate) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
         self.rows += other.rows;
         for (column, amount) in &other.sums {
@@ -82,7 +82,7 @@ impl Count {
     }
 }
 
-/// The error of a sum that is beyond every number.
+/// The error for a sum that exceeds 128 bits.
 pub(crate) fn exceeds(column: &str) -> anyhow::Error {
     Kind::Refused.error(format!(
         "the sum of `{column}` exceeds 128 bits: take the column out of `driving.sums` of the model in dataset.toml"

@@ -1,4 +1,4 @@
-//! What a run has done.
+//! The report of a run.
 
 use serde::Serialize;
 use storage::place::Place;
@@ -8,29 +8,29 @@ use crate::options::Engine;
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
 
-/// What was done.
+/// What a run has done.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The run's identifier, as in the manifest.
     pub run: String,
-    /// The snapshot, as Postgres names it.
+    /// The database snapshot, as Postgres names it.
     pub snapshot: String,
-    /// The tables as read.
+    /// The tables that were read.
     pub tables: Vec<TableReport>,
-    /// The models as written.
+    /// The models that were written.
     pub models: Vec<ModelReport>,
-    /// From the first byte read to the last file in its place.
+    /// How long the run took, from the first byte read to the last file in its place, in seconds.
     pub seconds: f64,
 }
 
-/// A table as read.
+/// A table that was read.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableReport {
     /// The table's name.
     pub table: String,
-    /// Rows.
+    /// How many rows were read.
     pub rows: u64,
-    /// Reading time.
+    /// How long reading took, in seconds.
     pub seconds: f64,
 }
 
@@ -39,25 +39,25 @@ pub struct TableReport {
 pub struct ModelReport {
     /// The model's name.
     pub model: String,
-    /// What ran it.
+    /// The engine that ran the model.
     pub engine: Engine,
-    /// Rows written.
+    /// How many rows were written.
     pub rows: u64,
-    /// Files written, without manifest and marker.
+    /// How many files were written, without manifest and marker.
     pub files: u64,
-    /// Bytes in these files.
+    /// How many bytes these files have.
     pub bytes: u64,
-    /// Time to run the SELECT.
+    /// How long the SELECT took to run, in seconds.
     pub join_seconds: f64,
-    /// Time to sort, encode and write.
+    /// How long sorting, encoding and writing took, in seconds.
     pub write_seconds: f64,
-    /// Where it lies.
+    /// The output's folder or file.
     pub path: Place,
-    /// The table that has the same rows, if one was to be written.
+    /// The Postgres table with the same rows, if one was asked for.
     pub table: Option<String>,
     /// The first rows, if they were asked for.
     pub preview: Option<Preview>,
-    /// The proof that all rows read were written or left out; `None` for a model that declares no driving table.
+    /// The proof that all rows read were written or left out; `None` for a model without a driving table.
     pub reconciliation: Option<Reconciliation>,
     /// The checks that the output passed.
     pub checks: Vec<Checked>,

@@ -31,17 +31,17 @@ use crate::sink::postgres::{self, Target};
 use crate::stage::layer::Layer;
 use crate::stage::{StagedTable, Table};
 
-/// Checks what can be checked before the database is asked.
+/// Checks the models and options as far as possible before the database is asked.
 ///
 /// # Errors
-/// [`Kind::Usage`] if a model has a construct that is not on the list of what is known to equal Postgres, or lacks a column
-/// to partition by; or if results cannot be written into the schema named.
+/// [`Kind::Usage`] if a model has a construct that is not known to give what Postgres gives, or lacks a column to partition by; or
+/// if results cannot be written into the schema that is named.
 pub fn check(options: &Options) -> anyhow::Result<()> {
     let apart = with_checks_apart(options);
     checked(apart.as_ref().unwrap_or(options)).map(drop)
 }
 
-/// The models, parsed, once they are checked.
+/// Parses the models and checks them.
 pub(crate) fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     let selects = route::parse(options)?;
     route::check(&selects, options)?;
@@ -57,15 +57,15 @@ pub(crate) fn checked(options: &Options) -> anyhow::Result<Vec<Select<'_>>> {
     Ok(selects)
 }
 
-/// Reads, joins, writes, checks and publishes.
+/// Runs the main job: reads the tables, runs the models, writes, checks and publishes their outputs.
 ///
 /// # Errors
-/// Of every [`Kind`]; nothing is published then, and the former output is as it was.
+/// Any [`Kind`]. If there is an error, nothing is published, and the former output is as it was.
 pub fn run(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     run_from(&Source::Database(settings), options, cancel)
 }
 
-/// Joins, writes, checks and publishes from the tables that a former run kept below the place `stage`, without a database.
+/// Runs the main job without a database, over the tables that an earlier run kept below the place `stage`.
 ///
 /// # Errors
 /// As [`run()`]; [`Kind::Usage`] if there is nothing to read.
@@ -74,7 +74,7 @@ pub fn run_from_stage(
     options: &Options,
     cancel: &Cancel,
 ) -> anyhow::Result<Report> {
-    // Held to the end, so that all is of one layer.
+    // The layer is held until the end, so that everything is read from the same one.
     let layer = Layer::open(&stage.into(), &options.dataset.name, cancel)?;
     run_from(&Source::Layer(&layer), options, cancel)
 }
@@ -91,9 +91,9 @@ fn run_from(source: &Source<'_>, options: &Options, cancel: &Cancel) -> anyhow::
             Ok(report) => return Ok(report),
             Err(error) => error,
         };
-        // A statement that was cancelled on the server says so in its own words; ours are clearer.
+        // The server has its own words for a statement that was cancelled; ours are clearer.
         cancel.check()?;
-        // Once more from the beginning, so that all models are of one snapshot.
+        // The run starts again from the beginning, so that all models see one snapshot.
         beyond.push(error.downcast::<BeyondPolars>()?);
     }
 }
@@ -165,7 +165,7 @@ fn run_to_end(
         .map_err(|why| {
             let casting = in_polars.iter().filter(|select| select.casts_numerics());
             let models: Vec<_> = casting.map(|select| select.model.name.clone()).collect();
-            // What is read as the numeric that a cast says may have to be rounded.
+            // A column that is read as the numeric of a cast may have values that must be rounded.
             match may_run_again
                 && !models.is_empty()
                 && Failure::kind_of(&why) == Some(Kind::Refused)
@@ -191,7 +191,7 @@ fn run_to_end(
     if let Some(spark) = &mut spark {
         spark.prepare(&staged)?;
     }
-    // Reading has ended, so nothing that is written can be in its way.
+    // Reading has ended, so nothing that is written now can be in its way.
     let mut write_back = target.as_ref().map(Target::begin).transpose()?;
     let (mut model_reports, mut outcomes) = (Vec::new(), BTreeMap::<&str, Vec<Outcome>>::new());
     let (mut ready, mut left) = (ready.into_iter(), in_polars.len());
@@ -204,7 +204,7 @@ fn run_to_end(
             }
             _ => {
                 left -= 1;
-                // After the last model nobody needs the tables: then they are freed on the way.
+                // After the last model nobody needs the tables, so they are freed on the way.
                 let tables = match left {
                     0 => std::mem::take(&mut tables),
                     _ => tables.clone(),
@@ -229,7 +229,7 @@ fn run_to_end(
         postgres.end()?;
     }
     tracing::info!("publishing");
-    // The tables come first: more can be in their way than in that of files.
+    // Tables are published first: more can go wrong with them than with files.
     if let Some(write_back) = write_back {
         write_back.publish(&run)?;
     }
@@ -248,7 +248,7 @@ fn run_to_end(
     })
 }
 
-/// The tables that lie on disk.
+/// The tables that are staged on disk.
 pub(crate) fn staged(tables: &[(String, Table)]) -> Vec<StagedTable> {
     let staged = tables.iter().filter_map(|(_, table)| match table {
         Table::Staged(staged) => Some(staged.clone()),
@@ -257,7 +257,7 @@ pub(crate) fn staged(tables: &[(String, Table)]) -> Vec<StagedTable> {
     staged.collect()
 }
 
-/// `20260131T235959Z-` and the process's id: no two runs on one machine share it.
+/// The identifier of a run: `20260131T235959Z-` and the process's id. No two runs on one machine share it.
 pub(crate) fn run_id() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -267,7 +267,7 @@ pub(crate) fn run_id() -> String {
     id.push('T');
     text::time(seconds % 86_400 * 1_000_000, &mut id);
     id.retain(|c| !matches!(c, '-' | ':'));
-    // A service runs several in a second.
+    // A service may run several in a second.
     static RUNS: AtomicU64 = AtomicU64::new(0);
     let process = std::process::id();
     match RUNS.fetch_add(1, Ordering::Relaxed) {

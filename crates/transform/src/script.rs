@@ -1,4 +1,5 @@
-//! A job of Spark as a script, for clusters that take no other; and what the script wrote, published as a run's output.
+//! Writes a job of Spark as a script, for clusters that have no Spark Connect, and publishes what the script wrote as a run's
+//! output.
 
 use std::fs;
 use std::path::Path;
@@ -24,12 +25,12 @@ use crate::report::{Report, TableReport};
 use crate::run::{checked, run_id, staged};
 use crate::stage::layer::Layer;
 
-/// What the script is called in its folder.
+/// The name of the script in its folder.
 const SCRIPT: &str = "job.py";
-/// What is needed to publish what the script wrote.
+/// The name of the file with the facts that `extrato adopt` needs to publish the script's output.
 const ADOPT: &str = "adopt.json";
 
-/// What stands behind the job in the script.
+/// The part of the script after the job.
 const BODY: &str = r#"
 spark = SparkSession.builder.appName("extrato").getOrCreate()
 for key, value in JOB["settings"].items():
@@ -45,16 +46,16 @@ for write in JOB["writes"]:
 spark.stop()
 "#;
 
-/// What a later run needs to know of the one that wrote a script.
+/// The facts about a run that wrote a script which `extrato adopt` needs.
 #[derive(Serialize, Deserialize)]
 struct Written {
     extrato: String,
-    /// The folder below the script's that is this job's alone: what an earlier job wrote is not taken for what this one does.
+    /// The job's own folder below the script's, so that an earlier job's output is not taken for this one's.
     job: String,
     /// The raw layer that the script reads, and the run that made it.
     stage: String,
     layer: String,
-    /// What --dataset named; a folder by its whole path.
+    /// The dataset that --dataset named; if a folder, by its absolute path.
     dataset: String,
     parameters: Vec<(String, String)>,
     schema: String,
@@ -69,17 +70,19 @@ struct Written {
 #[derive(Serialize, Deserialize)]
 struct WrittenModel {
     name: String,
-    /// The SELECT, which must be the same when its output is adopted.
+    /// The SELECT, which must still be the same when its output is adopted.
     sql: String,
     columns: Vec<(String, ColumnType)>,
     driven: Option<Driven>,
 }
 
-/// Writes a script for `spark-submit` into the folder that the options name, with all that is to be done over the raw layer below
-/// `stage`; nothing is run. `dataset` is what the dataset was opened by, and `parameters` are those that were chosen.
+/// Writes a script for `spark-submit` into the folder that the options name. The script does all the work over the raw layer below
+/// `stage`; nothing runs now. `dataset` is the name or folder that the dataset was opened by, and `parameters` are those that were
+/// chosen.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what isn't known to give in Spark what Postgres gives; [`Kind::Output`] if the folder can't be written.
+/// [`Kind::Usage`] for anything that isn't known to give the same in Spark as in Postgres; [`Kind::Output`] if the folder can't be
+/// written.
 pub fn emit_job(
     stage: impl Into<Place>,
     options: &Options,
@@ -161,7 +164,7 @@ pub fn emit_job(
         single_file: options.layout == Layout::SingleFile,
         models,
     };
-    // JSON of texts and lists is Python too.
+    // JSON of texts and lists is valid Python.
     let script = format!(
         "\"\"\"Models of `{}` on Spark, as `extrato transform --emit-job` wrote them. Run it by spark-submit; `extrato adopt` on this \
          folder then publishes what it wrote.\"\"\"\nfrom pyspark.sql import SparkSession\n\nJOB = {}\n{BODY}",
@@ -189,11 +192,11 @@ pub fn emit_job(
     })
 }
 
-/// Publishes into `out` what the script in `folder` wrote there.
+/// Publishes into `out` what the script in `folder` wrote.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there is no such script, or the dataset's models are no longer those that it was written for;
-/// [`Kind::Check`] if the script did not end or wrote something else, or if rows are missing. What it wrote stays.
+/// [`Kind::Usage`] if there is no such script, or if the dataset's models have changed since it was written; [`Kind::Check`] if the
+/// script did not finish or wrote something else, or if rows are missing. The script's output stays.
 pub fn adopt(
     folder: &Path,
     out: &Place,

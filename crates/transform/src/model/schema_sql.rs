@@ -1,4 +1,4 @@
-//! The tables that a dataset's `schema.sql` makes: what is known of them without a database.
+//! Reads from a dataset's `schema.sql` which tables it makes, so that they are known without a database.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use sqlparser::parser::Parser;
 
 use crate::model::identifier::folded;
 
-/// The columns of each table that is made in one statement; of none where the text holds what the parser doesn't know. A
-/// column whose type isn't known is text of no known kind.
+/// The columns of each table that is made in one statement; none if the SQL has something that the parser doesn't know. A column of
+/// an unknown type is text of an unknown kind.
 pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
     let statements = Parser::parse_sql(&PostgreSqlDialect {}, schema_sql).unwrap_or_default();
     let mut enums = BTreeMap::new();
@@ -28,7 +28,7 @@ pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
                 let name = name.0.last().and_then(|part| part.as_ident()).map(folded);
                 enums.extend(name.map(|name| (name, labels)));
             }
-            // Its columns are not all here.
+            // Such a statement doesn't list all columns.
             Statement::CreateTable(table)
                 if table.query.is_some() || table.like.is_some() || table.inherits.is_some() => {}
             Statement::AlterTable(altered) => {
@@ -61,7 +61,7 @@ pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
     tables
 }
 
-/// A column as it is read: as its text, or as another numeric, where the dataset says so.
+/// The column as it is read if the dataset says so: as its text, or as another numeric.
 pub(crate) fn as_read(column: Column, table: &dataset::Table) -> Column {
     let carried = table.carry_as.get(&column.name);
     match (table.cast_to_text.contains(&column.name), carried) {
@@ -130,7 +130,7 @@ fn column_type(
     (plain, None)
 }
 
-/// The type of a numeric that is carried.
+/// The type of a numeric that can be carried.
 pub(crate) fn numeric(of: &ExactNumberInfo) -> Option<ColumnType> {
     let (precision, scale) = match *of {
         ExactNumberInfo::None => return None,
@@ -142,7 +142,7 @@ pub(crate) fn numeric(of: &ExactNumberInfo) -> Option<ColumnType> {
     is_carried.then_some(ColumnType::Numeric { precision, scale })
 }
 
-/// The length of a `varchar(n)`; `None` for one without.
+/// The length of a `varchar(n)`; `None` if it has none.
 pub(crate) fn length(of: &Option<CharacterLength>) -> Option<u64> {
     match of {
         Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),

@@ -1,4 +1,4 @@
-//! A model's SELECT, parsed once: what it reads, and how it streams; and where in its file an error lies.
+//! A model's SELECT, parsed once: the tables that it reads, how it streams, and where in its file an error is.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -27,41 +27,41 @@ use crate::model::tree::{self, Resolved};
 use crate::model::types::Type;
 use crate::model::walk::{Part, walk};
 
-/// Words and signs that a SELECT may have.
+/// How many words and signs a SELECT may have.
 const MOST_TOKENS: usize = 20_000;
 
-/// A model that can be run.
+/// The parsed SELECT of a model.
 #[derive(Debug)]
 pub(crate) struct Select<'a> {
     pub(crate) model: &'a Model,
-    /// How it streams, if it declares that.
+    /// How the model streams, if it declares that.
     pub(crate) plan: Option<Plan>,
-    /// What was parsed, or why nothing could be.
+    /// The parsed query, or why it could not be parsed.
     query: Result<Box<Query>, String>,
-    /// Which numerics it says that columns are.
+    /// The types that the SELECT implies for numeric columns.
     numerics: Numerics,
-    /// What stands in its FROMs without a schema, but for what WITH names: tables, and models.
+    /// The names in its FROMs that have no schema and that no WITH defines: tables and models.
     bare: BTreeSet<String>,
-    /// What a run calls the tables in its FROMs, in lower case.
+    /// The run's names for the tables in its FROMs, in lower case.
     relations: BTreeSet<String>,
-    /// What stands in its FROMs with a schema.
+    /// The names in its FROMs that have a schema.
     placed: BTreeSet<Place>,
-    /// The models that it reads, each behind those that it reads itself.
+    /// The models that this one reads, each after those that it reads itself.
     pub(super) models: Vec<Arc<Select<'a>>>,
-    /// Every name in it, in lower case.
+    /// Every name in the SELECT, in lower case.
     names: BTreeSet<String>,
-    /// The names in it behind which a bracket opens, in lower case.
+    /// The names that are followed by an opening parenthesis, in lower case.
     calls: BTreeSet<String>,
-    /// Its signs that are not names, as they are written.
+    /// The signs that are not names, as written.
     signs: BTreeSet<String>,
-    /// The tables whose columns are all needed, in lower case.
+    /// The tables of which all columns are needed, in lower case.
     whole: BTreeSet<String>,
 }
 
-/// A model whose every name and type is known.
+/// A model of which every name and type is known.
 pub(crate) struct Ready {
     pub(crate) resolved: Resolved,
-    /// Which keys are padded of a model that declares to stream and may: its keys are of types that look-ups compare as
+    /// For a model that may stream as it declares, which of its keys are padded. Its keys must be of types that look-ups compare as
     /// Postgres does.
     pub(crate) streams: Option<Padded>,
 }
@@ -70,14 +70,14 @@ impl<'a> Select<'a> {
     /// Parses the SELECT of a model.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with file and line if it cannot be parsed or is not a single SELECT; [`Kind::Mismatch`] if it
-    /// streams and gives other columns than the dataset declares.
+    /// [`Kind::Usage`] with file and line if it cannot be parsed or is not a single SELECT; [`Kind::Mismatch`] if it streams and
+    /// gives other columns than the dataset declares.
     pub(crate) fn of(model: &'a Model) -> anyhow::Result<Self> {
         fault::caught_deep(model, || Self::parsed(model, 0))
     }
 
-    /// Parses the SELECT of a model that others read, as [`lenient`](Self::lenient) does. Its lines are told from those of the
-    /// model that reads it.
+    /// Parses the SELECT of a model that others read, as [`lenient`](Self::lenient) does. Its lines get numbers that tell them from
+    /// those of the model that reads it.
     pub(super) fn read_by_others(model: &'a Model) -> Self {
         match Self::lenient(model) {
             select if select.query.is_err() => select,
@@ -88,8 +88,8 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Parses the SELECT of a model as [`of`](Self::of) does; one that cannot be parsed, or doesn't stream as it declares, may
-    /// read any table, and cannot be resolved.
+    /// Parses the SELECT of a model as [`of`](Self::of) does, but accepts one that cannot be parsed, or doesn't stream as it
+    /// declares. Such a SELECT may read any table, and cannot be resolved.
     pub(crate) fn lenient(model: &'a Model) -> Self {
         Self::of(model).unwrap_or_else(|error| {
             let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
@@ -112,7 +112,7 @@ impl<'a> Select<'a> {
         })
     }
 
-    /// Parses the SELECT of a model, to whose lines a number is added.
+    /// Parses the SELECT of a model. `lines` is added to its line numbers.
     fn parsed(model: &'a Model, lines: u64) -> anyhow::Result<Self> {
         let unreadable = |error: &dyn Display| cannot_parse(model, &error.to_string());
         let mut tokens = tokens(&model.sql).map_err(|error| unreadable(&error))?;
@@ -169,7 +169,7 @@ impl<'a> Select<'a> {
                 Token::Word(word) => {
                     select.names.insert(word.value.to_lowercase());
                 }
-                // `SELECT *`, `t.*`, `a, *`; not `COUNT(*)`, not a product.
+                // This counts the `*` of `SELECT *`, `t.*` or `a, *`, but not that of `COUNT(*)` or of a product.
                 Token::Mul => stars += usize::from(begins_item(before)),
                 _ => {}
             }
@@ -188,14 +188,14 @@ impl<'a> Select<'a> {
         Ok(select)
     }
 
-    /// Why its text, which can be parsed, is not one SELECT; `None` if it may be.
+    /// Why the SQL, though it can be parsed, is not a single SELECT; `None` if it may be one.
     pub(crate) fn is_no_query(&self) -> Option<String> {
         let statements = Parser::parse_sql(&PostgreSqlDialect {}, &self.model.sql);
         only_query(statements.ok()?).err()
     }
 
-    /// Whether a model of this name is read, if none of its own name could be meant; `None` where the SELECT cannot be parsed, so
-    /// that it may be.
+    /// Whether this SELECT reads a model of this name; `None` if the SELECT cannot be parsed, so that it may. Its own name never
+    /// means a model.
     pub(super) fn names_model(&self, name: &str) -> Option<bool> {
         match &self.query {
             _ if name == self.model.name => Some(false),
@@ -205,10 +205,11 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Reads these models, each behind those that it reads itself, and not tables of their names.
+    /// Makes the names of these models mean the models, and not tables of the same names. Each model comes after those that it
+    /// reads itself.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a model that declares to stream, and looks up rows of tables alone.
+    /// [`Kind::Usage`] if this model declares to stream, since streaming looks up rows of tables only.
     pub(super) fn read(&mut self, models: Vec<Arc<Self>>) -> anyhow::Result<()> {
         for of in &models {
             let name = &of.model.name;
@@ -230,23 +231,23 @@ impl<'a> Select<'a> {
         Ok(())
     }
 
-    /// The names of the models that it reads for sure, and not by way of others.
+    /// The names of the models that this one certainly reads itself, and not through others.
     pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
         let names = self.models.iter().map(|of| of.model.name.as_str());
         names.filter(|name| self.names_model(name) == Some(true))
     }
 
-    /// Whether it names itself in FROM, where only a table can be meant.
+    /// Whether the SELECT has its model's own name in FROM, which can only mean a table.
     pub(crate) fn names_itself(&self) -> bool {
         self.bare.contains(&self.model.name)
     }
 
-    /// Finds every name and type of the SELECT in the tables of a catalogue, and holds what it gives against what the
+    /// Resolves every name and type of the SELECT over the tables of a catalogue, and compares its columns with those that the
     /// dataset declares.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with file, line, column and construct for what Postgres would not accept or what isn't known to
-    /// be equal to it; [`Kind::Mismatch`] naming the column that is declared otherwise.
+    /// [`Kind::Usage`] with file, line, column and construct for what Postgres would not accept or what isn't known to give the
+    /// same; [`Kind::Mismatch`] naming a column that is declared otherwise.
     pub(crate) fn ready(&self, catalog: &Catalog) -> anyhow::Result<Ready> {
         let ready = self.resolved(catalog)?;
         if !ready.resolved.is_open {
@@ -255,10 +256,10 @@ impl<'a> Select<'a> {
         Ok(ready)
     }
 
-    /// Finds every name and type of the SELECT, whatever the dataset declares that it gives.
+    /// Resolves every name and type of the SELECT, whatever columns the dataset declares.
     ///
     /// # Errors
-    /// As [`Select::ready`], but for the columns.
+    /// As [`Select::ready`], except about the columns.
     pub(crate) fn resolved(&self, catalog: &Catalog) -> anyhow::Result<Ready> {
         let query = self.query.as_ref();
         let query = query.map_err(|why| Kind::Usage.error(why.clone()))?;
@@ -287,8 +288,8 @@ impl<'a> Select<'a> {
         check_columns(self.model, &given)
     }
 
-    /// What it, and the models that it reads, call the tables in their FROMs, in lower case; and the tables that the
-    /// description names.
+    /// The names, in lower case, of the tables in the FROMs of this SELECT and of the models that it reads, and of the tables that
+    /// the description names.
     pub(crate) fn relations(&self) -> impl Iterator<Item = &str> {
         let driving = self.model.driving.iter().map(|driving| &driving.table);
         let described = driving.chain(&self.model.stream);
@@ -296,12 +297,12 @@ impl<'a> Select<'a> {
         relations.chain(described).map(String::as_str)
     }
 
-    /// How it looks up what belongs to the rows of its first table, if it does no more than that.
+    /// The plan by which it looks up what belongs to the rows of its first table, if it does no more than that.
     pub(crate) fn lookups(&self) -> Option<Plan> {
         Plan::of_query(self.query()?, &self.model.schema)
     }
 
-    /// The schemas of the tables that it names with one, and that the description does.
+    /// The schemas that this SELECT and its description write before names of tables.
     pub(crate) fn schemas(&self) -> impl Iterator<Item = &str> {
         let driving = self.model.driving.as_ref();
         let driving = driving.and_then(|driving| driving.place.as_ref());
@@ -312,15 +313,15 @@ impl<'a> Select<'a> {
         schemas.chain(described).map(String::as_str)
     }
 
-    /// What was parsed.
+    /// The parsed query; `None` if it could not be parsed.
     pub(crate) fn query(&self) -> Option<&Query> {
         self.query.as_deref().ok()
     }
 
-    /// The tables that it, and not a model that it reads, names in its FROMs for sure.
+    /// The tables that its own FROMs certainly name, without those of models that it reads.
     pub(crate) fn tables_named(&self) -> impl Iterator<Item = Place> {
         let bare = self.bare.iter().filter(|name| {
-            // A function may stand there too.
+            // The name may be a function's, too.
             !self.calls.contains(&name.to_lowercase()) && !self.models().any(|of| of == *name)
         });
         let bare = bare.map(|name| Place {
@@ -330,7 +331,7 @@ impl<'a> Select<'a> {
         bare.chain(self.placed.iter().cloned())
     }
 
-    /// The error of a table that its FROM names and that cannot be read, for a reason.
+    /// The error for a table in its FROMs that cannot be read, with the reason.
     pub(crate) fn refuse_table(&self, table: &Place, kind: Kind, why: &str) -> anyhow::Error {
         let is_named = |name: &ObjectName| {
             place_of(name).is_some_and(|(schema, name)| {
@@ -354,7 +355,7 @@ impl<'a> Select<'a> {
         refusal.of_kind(kind, self.model)
     }
 
-    /// Whether a name without a schema in its FROMs may be this table's.
+    /// Whether a name without a schema in its FROMs may mean this table.
     pub(crate) fn reads_bare(&self, table: &str) -> bool {
         match &self.query {
             Ok(_) => self.bare.contains(table),
@@ -362,36 +363,36 @@ impl<'a> Select<'a> {
         }
     }
 
-    /// Whether all names in its FROMs have a schema before them.
+    /// Whether all names in its FROMs have a schema.
     pub(crate) fn names_places_alone(&self) -> bool {
         self.query.is_ok() && self.bare.is_empty()
     }
 
-    /// Whether a cast of its own, or of a model that it reads, is all that says which numeric some column is: a value may have more
+    /// Whether for some numeric column only a cast, here or in a model that is read, tells its type. Its values may then have more
     /// digits, which the cast rounds.
     pub(crate) fn casts_numerics(&self) -> bool {
         let mut cast = Numerics::cast_only(self.parts().map(|part| &part.numerics));
         cast.next().is_some()
     }
 
-    /// Which numerics it, and the models that it reads, say that columns are.
+    /// The types that this SELECT and the models that it reads imply for numeric columns.
     pub(crate) fn numerics(&self) -> impl Iterator<Item = (&String, &ColumnType)> {
         Numerics::said(self.parts().map(|part| &part.numerics))
     }
 
-    /// It and the models that it reads.
+    /// This SELECT and the models that it reads.
     fn parts(&self) -> impl Iterator<Item = &Self> + Clone {
         let models = self.models.iter().map(|of| &**of);
         std::iter::once(self).chain(models)
     }
 
-    /// Those of these models that it reads.
+    /// Those of the known models that this one reads.
     fn seen(&self, known: &[Shared]) -> Vec<Shared> {
         let is_read = |shared: &&Shared| self.models.iter().any(|of| of.model.name == shared.name);
         known.iter().filter(is_read).cloned().collect()
     }
 
-    /// The SELECT, with the models that it reads before it as a WITH.
+    /// The SQL of the SELECT, preceded by the models that it reads as a WITH.
     pub(crate) fn sql(&self) -> Cow<'_, str> {
         if self.models.is_empty() {
             return Cow::Borrowed(&self.model.sql);
@@ -403,7 +404,7 @@ impl<'a> Select<'a> {
         Cow::Owned(sql)
     }
 
-    /// The pieces that the whole of its SQL is made of, each with the model whose text it is.
+    /// The pieces of that SQL, each with the model that it comes from.
     pub(crate) fn pieces(&self) -> Vec<(Option<&'a Model>, Cow<'_, str>)> {
         if self.models.is_empty() {
             return vec![(Some(self.model), Cow::Borrowed(&self.model.sql))];
@@ -425,8 +426,8 @@ impl<'a> Select<'a> {
         pieces
     }
 
-    /// What the source has of its own that the SELECT, which reads columns of these tables, may come to where it is written as if
-    /// it were Postgres's.
+    /// Something that the source has of its own and that this SELECT, which reads columns of these tables, may use although it is
+    /// written like Postgres's own.
     pub(crate) fn may_mean<'o>(&self, own: &'o Own, tables: &[TableSchema]) -> Option<&'o str> {
         let calls = |name: &str| {
             let name = name.to_lowercase();
@@ -434,7 +435,7 @@ impl<'a> Select<'a> {
         };
         let has_word = |word: &str| self.parts().any(|part| part.names.contains(word));
         let has_operator = |sign: &str| match sign {
-            // Which IN, USING, CASE, NULLIF and BETWEEN have too.
+            // IN, USING, CASE, NULLIF and BETWEEN use these operators too.
             "=" | "<>" | "<" | "<=" | ">" | ">=" => true,
             "~~" | "!~~" if has_word("like") => true,
             "~~*" | "!~~*" if has_word("ilike") => true,
@@ -448,7 +449,7 @@ impl<'a> Select<'a> {
         own.met(calls, has_operator, columns.any(is_enum))
     }
 
-    /// Whether the run of the model needs a table.
+    /// Whether running the model needs a table.
     pub(crate) fn reads_table(&self, table: &str) -> bool {
         let driving = self.model.driving.as_ref();
         driving.is_some_and(|driving| driving.table == table)
@@ -475,7 +476,7 @@ impl<'a> Select<'a> {
         })
     }
 
-    /// Whether the model needs a column of a table. Where it runs whole, a name that the SELECT holds anywhere may be the column's.
+    /// Whether the model needs a column of a table. If it runs whole, any name in the SELECT may be the column's.
     pub(crate) fn reads(&self, table: &str, column: &str) -> bool {
         self.reads_table(table) && self.names_column(table, column)
             || self.parts().any(|part| part.may_read(table, column))
@@ -490,13 +491,13 @@ impl<'a> Select<'a> {
                 || self.names.contains(&column.to_lowercase()))
     }
 
-    /// Whether the SELECT or the description names this column with its table.
+    /// Whether the SELECT or the description names this column together with its table.
     fn names_column(&self, table: &str, column: &str) -> bool {
         self.named_columns()
             .any(|(of, name)| of == table && name == column)
     }
 
-    /// The columns that it needs and that it, or the description, names with their tables.
+    /// The needed columns that the SELECT or the description names together with their tables.
     pub(crate) fn named_columns(&self) -> impl Iterator<Item = (&str, &str)> {
         let driving = self.model.driving.iter().flat_map(|driving| {
             let columns = driving.key.keys().chain(driving.sums.keys());
@@ -512,10 +513,10 @@ impl<'a> Select<'a> {
     }
 }
 
-/// The only statement, if it is a SELECT.
+/// Gives the only statement, which must be a SELECT.
 ///
 /// # Errors
-/// Why it isn't.
+/// Why there is no such statement.
 fn only_query(statements: Vec<Statement>) -> Result<Box<Query>, String> {
     match <[Statement; 1]>::try_from(statements) {
         Ok([Statement::Query(query)]) => Ok(query),
@@ -527,10 +528,10 @@ fn only_query(statements: Vec<Statement>) -> Result<Box<Query>, String> {
     }
 }
 
-/// Checks that a model gives the columns that the dataset declares, of types that can be written as the declared ones.
+/// Checks that a model gives the declared columns, with types that can be written as the declared ones.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] naming the column that is declared otherwise.
+/// [`Kind::Mismatch`] naming the first column that is declared otherwise.
 pub(crate) fn check_columns(model: &Model, given: &[(&str, &Type)]) -> anyhow::Result<()> {
     let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
     check_names(model, &names)?;
@@ -563,16 +564,16 @@ pub(crate) fn check_columns(model: &Model, given: &[(&str, &Type)]) -> anyhow::R
     Ok(())
 }
 
-/// Checks that a model gives the columns that the dataset declares, if it does.
+/// Checks that a model gives the columns that the dataset declares, if it declares any.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] with both.
+/// [`Kind::Mismatch`] with both lists of columns.
 pub(crate) fn check_names(model: &Model, given: &[&str]) -> anyhow::Result<()> {
     if model.columns.is_empty() {
         return Ok(());
     }
     let declared = || model.columns.iter().map(|(name, _)| name.as_str());
-    // Postgres folds a name without quotes to lower case, and a description may write it as the SELECT does.
+    // Postgres folds an unquoted name to lower case, and a description may write it as the SELECT does.
     let is_same = |(declared, given): (&str, &&str)| declared.eq_ignore_ascii_case(given);
     if model.columns.len() == given.len() && declared().zip(given).all(is_same) {
         return Ok(());
@@ -586,7 +587,7 @@ pub(crate) fn check_names(model: &Model, given: &[&str]) -> anyhow::Result<()> {
     )))
 }
 
-/// The parser's message with its end, ` at Line: 1, Column: 8`, before it.
+/// Makes an error of the parser's message, moving the place at its end, ` at Line: 1, Column: 8`, to the front.
 fn cannot_parse(model: &Model, message: &str) -> anyhow::Error {
     let message = message.trim_start_matches("sql parser error: ");
     let (message, place) = match message.rsplit_once(" at Line: ") {
@@ -604,8 +605,8 @@ fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, sqlparser::tokenizer::Tokeniz
     Ok(tokens.into_iter().flat_map(apart).collect())
 }
 
-/// A sign at the end of an operator is one of the number behind it, as in `a>-1`, unless the operator has a character
-/// that makes it one of its own
+/// Splits a sign off the end of an operator, since it belongs to the number after it, as in `a>-1`. It doesn't if the operator has
+/// a character that lets it end with a sign
 /// (<https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-OPERATORS>).
 fn apart(token: TokenWithSpan) -> Vec<TokenWithSpan> {
     let operator = match &token.token {
@@ -636,7 +637,7 @@ fn apart(token: TokenWithSpan) -> Vec<TokenWithSpan> {
     let parts = std::iter::once(bare).chain(signs.split("").filter(|sign| !sign.is_empty()));
     let parts: Option<Vec<Token>> = parts.map(known).collect();
     match parts {
-        // `--` begins a comment, and is never met here.
+        // Two minus signs cannot occur here, since `--` begins a comment.
         Some(parts) => parts
             .into_iter()
             .map(|part| TokenWithSpan::new(part, token.span))

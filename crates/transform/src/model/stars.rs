@@ -1,6 +1,6 @@
-//! Of which tables a SELECT needs all columns: those that a `*` stands for where it matters which they are, and those that are
-//! joined by whatever they have in common. Where the columns of a sub-select are asked for by name, or just whether it has a
-//! row, its `*` stands for the columns that are named somewhere.
+//! Finds the tables of which a SELECT needs all columns: those of a `*`, if it matters which columns that gives, and those that are
+//! joined by all columns that they share. If the columns of a sub-select are used by name, or only its rows matter, its `*` gives
+//! just the columns that are named somewhere.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -14,12 +14,12 @@ use crate::model::from_names::called;
 use crate::model::plan::is_empty;
 use crate::model::walk::{Part, walk};
 
-/// The tables of a query whose columns are all needed, in lower case; what WITH names may be among them. `stars` of the query's
-/// signs are a `*` that may stand for columns: `None` if not all of them are found where it is known what they stand for. Names
+/// The tables of a query of which all columns are needed, in lower case; names that WITH defines may be among them. `stars` is how
+/// many `*` of the query may stand for columns: `None` if not all of them are found at a place where their meaning is known. Names
 /// without a schema are of `schema`.
 pub(crate) fn of(query: &Query, stars: usize, schema: &str) -> Option<BTreeSet<String>> {
     let mut whole = BTreeSet::new();
-    // What WITH names is met before it is known whether all of its columns are needed.
+    // A name that WITH defines is met before it is known whether all of its columns are needed.
     loop {
         let mut found = Found {
             whole: whole.clone(),
@@ -48,7 +48,7 @@ pub(crate) fn of(query: &Query, stars: usize, schema: &str) -> Option<BTreeSet<S
 struct Found<'a> {
     schema: &'a str,
     whole: BTreeSet<String>,
-    /// The sub-selects, by where they lie, whose columns are asked for by name, if at all.
+    /// Sub-selects, by address, with whether their columns are used by name only.
     by_name: HashMap<*const Query, bool>,
     stars: usize,
     is_unclear: bool,
@@ -61,7 +61,7 @@ impl Found<'_> {
             let is_whole = self.whole.contains(&lower(&cte.alias.name));
             self.ask(&cte.query, !is_whole && cte.alias.columns.is_empty());
         }
-        // ORDER BY may name a column by its place.
+        // ORDER BY may name a column by its position.
         self.body(&query.body, is_by_name && query.order_by.is_none());
     }
 
@@ -116,7 +116,7 @@ impl Found<'_> {
         }
     }
 
-    /// What a `*` behind a name stands for.
+    /// Adds what a `*` after a name stands for.
     fn add_named(&mut self, of: &SelectItemQualifiedWildcardKind, factors: &[&TableFactor]) {
         let name = match of {
             SelectItemQualifiedWildcardKind::ObjectName(name) => last(name),
@@ -134,12 +134,12 @@ impl Found<'_> {
             called.is_some() && called == name
         });
         let named: Vec<_> = named.collect();
-        // It may be of the query around it.
+        // It may belong to the query around this one.
         self.is_unclear |= named.is_empty();
         named.into_iter().for_each(|factor| self.add(factor, true));
     }
 
-    /// Adds the tables and sub-selects of FROM, and whether some are joined by all that they have in common.
+    /// Collects the tables and sub-selects of FROM, and whether some are joined by all columns that they share.
     fn factors<'q>(
         &mut self,
         from: &'q TableWithJoins,
@@ -166,7 +166,7 @@ impl Found<'_> {
                     table_with_joins,
                     alias,
                 } => {
-                    // What is then called by another name.
+                    // The joined tables then have another name.
                     self.is_unclear |= alias.is_some();
                     self.factors(table_with_joins, factors, is_natural);
                 }
@@ -175,7 +175,7 @@ impl Found<'_> {
         }
     }
 
-    /// Adds a table whose columns may all be needed. They are where they have other names.
+    /// Adds a table of which all columns may be needed. They are if they are renamed.
     fn add(&mut self, factor: &TableFactor, is_whole: bool) {
         let is_renamed = |alias: &Option<TableAlias>| {
             let alias = alias.as_ref();

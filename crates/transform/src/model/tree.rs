@@ -1,5 +1,5 @@
-//! A SELECT, resolved: what is computed from which columns of which tables, every name found and every type known.
-//! Columns have no names in it, but places in the rows of what they are read from.
+//! A resolved SELECT: a tree in which every table is found and every type is known. Columns have no names in it, but positions in
+//! the rows that they are read from.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::types::Type;
 #[derive(Debug, Clone)]
 pub(crate) struct Resolved {
     pub(crate) relation: Relation,
-    /// The columns that it gives.
+    /// The columns that the SELECT gives.
     pub(crate) columns: Vec<OutputColumn>,
     /// Whether there are more columns, which only the database knows.
     pub(crate) is_open: bool,
@@ -28,49 +28,49 @@ pub(crate) struct OutputColumn {
     pub(crate) collation: Derived,
 }
 
-/// A value for each row.
+/// An expression, which gives a value for each row.
 #[derive(Debug, Clone)]
 pub(crate) struct Scalar {
     pub(crate) node: Node,
     pub(crate) kind: Type,
     pub(crate) collation: Derived,
-    /// Where it stands in the SQL.
+    /// The expression's place in the SQL.
     pub(crate) at: Place,
 }
 
 /// How a value is computed.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
-    /// A column of the input, by its place.
+    /// A column of the input, by position.
     Column(usize),
-    /// Only while a sub-select is resolved: a column of the row around it.
+    /// A column of the row around a sub-select. It only exists while the sub-select is resolved.
     Outer(usize),
     Constant(Value),
     Call(Function, Vec<Scalar>),
-    /// Whether all of these are true, by three-valued logic; what follows one that is false is not computed.
+    /// AND of all these, by three-valued logic. Parts after one that is false are not computed.
     And(Vec<Scalar>),
     Or(Vec<Scalar>),
-    /// The result of the first condition that is true, or the last.
+    /// CASE: the result of the first condition that is true, or else the last.
     Case(Vec<(Scalar, Scalar)>, Box<Scalar>),
-    /// The first that isn't NULL.
+    /// The first of these that isn't NULL.
     Coalesce(Vec<Scalar>),
-    /// The only value of a SELECT that gives at most one row.
+    /// The value of a SELECT that gives at most one row.
     Query(Arc<Relation>),
-    /// Whether the first column of a SELECT has a value.
+    /// Whether a value is in the first column of a SELECT.
     In(Box<Scalar>, Arc<Relation>),
-    /// What a SELECT that is asked for each row anew says of the row.
+    /// The result for a row of a sub-select that depends on the row.
     Correlated(Box<Correlated>),
-    /// Only while a SELECT is resolved: its relation gets a column for each.
+    /// An aggregate. It only exists while a SELECT is resolved; then it becomes a column of the relation.
     Aggregate(Box<Aggregate>),
     Window(Box<Window>),
 }
 
-/// A SELECT that is asked for each row: which of its rows belong to it, and what is asked of these.
+/// A sub-select that depends on the row around it: which of its rows belong to the row, and what is asked of these.
 #[derive(Debug, Clone)]
 pub(crate) struct Correlated {
-    /// Of the row; what the first columns of the relation must be equal to.
+    /// Expressions of the row around, to which the first columns of the relation must be equal.
     pub(crate) keys: Vec<Scalar>,
-    /// The rows for all rows there are, computed once.
+    /// The sub-select's rows for all rows around, computed once.
     pub(crate) relation: Arc<Relation>,
     pub(crate) asked: Asked,
 }
@@ -78,27 +78,27 @@ pub(crate) struct Correlated {
 /// What is asked of the rows that belong to a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Asked {
-    /// Whether there is one.
+    /// Whether there is such a row.
     Exists,
-    /// Whether there is one that keeps a condition over these values of the row, and then the columns of the relation.
+    /// Whether there is such a row that meets a condition over these values of the row around, followed by the relation's columns.
     ExistsWhere(Vec<Scalar>, Box<Scalar>),
-    /// The column behind the keys of the only one; this constant expression where there is none.
+    /// The column after the keys of the only such row; this constant expression if there is none.
     Value(Box<Scalar>),
 }
 
-/// Rows, and how they come about.
+/// The rows of a SELECT or a part of it, and how they are computed.
 #[derive(Debug, Clone)]
 pub(crate) enum Relation {
-    /// One row without columns: that of a SELECT without FROM.
+    /// One row without columns, for a SELECT without FROM.
     One,
-    /// Rows of expressions of nothing else.
+    /// Rows of VALUES, whose expressions use no columns.
     Values(Vec<Vec<Scalar>>),
     /// Columns of a table.
     Table {
         name: String,
         columns: Vec<String>,
     },
-    /// What WITH names, computed once.
+    /// A relation that WITH defines, computed once.
     Shared(Arc<Relation>),
     Filter {
         input: Box<Relation>,
@@ -108,24 +108,24 @@ pub(crate) enum Relation {
         input: Box<Relation>,
         columns: Vec<Scalar>,
     },
-    /// The columns of the input in another order: by their places.
+    /// The columns of the input in another order, by position.
     Reordered {
         input: Box<Relation>,
         places: Vec<usize>,
     },
     Join(Box<Join>),
-    /// The keys, then the aggregates. Without keys it is one row, even of none.
+    /// Groups: the columns are the keys, followed by the aggregates. Without keys there is one row, even if the input has none.
     Aggregate {
         input: Box<Relation>,
         keys: Vec<Scalar>,
         aggregates: Vec<Aggregate>,
     },
-    /// The columns of the input, then the windows'.
+    /// The columns of the input, followed by one for each window function.
     Window {
         input: Box<Relation>,
         windows: Vec<Window>,
     },
-    /// No two equal rows.
+    /// The rows without duplicates.
     Distinct(Box<Relation>),
     Set {
         operation: SetOperation,
@@ -144,32 +144,32 @@ pub(crate) enum Relation {
     },
 }
 
-/// A join: the columns of the left side, then those of the right.
+/// A join: the columns of the left side, followed by those of the right.
 #[derive(Debug, Clone)]
 pub(crate) struct Join {
     pub(crate) left: Relation,
     pub(crate) right: Relation,
-    /// Rows of this side stay without a partner.
+    /// Whether rows of the left side are kept without a partner.
     pub(crate) keeps_left: bool,
     pub(crate) keeps_right: bool,
-    /// What must be equal: of the left side, and of the right (in places of its own).
+    /// Pairs that must be equal: an expression of the left side, and one of the right side in its own positions.
     pub(crate) equal: Vec<(Scalar, Scalar)>,
-    /// What else must be true, of both sides.
+    /// A further condition over the columns of both sides.
     pub(crate) condition: Option<Scalar>,
 }
 
-/// One value for each group.
+/// An aggregate, which gives one value for each group.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Aggregate {
     pub(crate) function: AggregateFunction,
-    /// What is aggregated; nothing for `COUNT(*)`.
+    /// The argument; `None` for `COUNT(*)`.
     pub(crate) argument: Option<Scalar>,
     pub(crate) distinct: bool,
     pub(crate) filter: Option<Scalar>,
     pub(crate) kind: Type,
 }
 
-/// One value for each row, computed from the rows of its partition.
+/// A window function, which gives one value for each row, computed from the rows of its partition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Window {
     pub(crate) function: WindowFunction,
@@ -183,7 +183,7 @@ pub(crate) struct Window {
     pub(crate) kind: Type,
 }
 
-/// What rows are ordered by.
+/// A key that rows are ordered by.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SortKey {
     pub(crate) value: Scalar,
@@ -192,7 +192,7 @@ pub(crate) struct SortKey {
 }
 
 impl Window {
-    /// The parts that it is computed from.
+    /// The expressions that the window function uses.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Scalar> {
         let order = self.order.iter().map(|key| &key.value);
         let arguments = self.argument.iter().chain(&self.otherwise);
@@ -202,7 +202,7 @@ impl Window {
             .chain(order)
     }
 
-    /// This window with its parts changed.
+    /// The same window function with changed expressions.
     pub(crate) fn with_parts<E>(
         &self,
         change: &mut dyn FnMut(&Scalar) -> Result<Scalar, E>,
@@ -234,7 +234,7 @@ impl Window {
 }
 
 impl Relation {
-    /// How many columns it has.
+    /// How many columns the relation has.
     pub(crate) fn width(&self) -> usize {
         match self {
             Self::One => 0,

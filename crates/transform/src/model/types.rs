@@ -1,4 +1,4 @@
-//! The types that Postgres gives to expressions, as far as a model may use them, and its implicit casts among them.
+//! The types of expressions in Postgres that a model may use, and the implicit casts among them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ pub(crate) enum Type {
     SmallInt,
     Integer,
     BigInt,
-    /// `numeric`, each value of which Postgres shows with so many digits after the point.
+    /// A `numeric` whose values Postgres all shows with this many digits after the point.
     Numeric(u8),
-    /// `numeric`, whose values have at most so many digits after the point; how many Postgres shows of each isn't known.
+    /// A `numeric` whose values have at most this many digits after the point. It isn't known how many Postgres shows of each.
     NumericUpTo(u8),
-    /// `numeric`, whose values have each their own number of digits after the point: that of a quotient.
+    /// A `numeric` whose values each have their own number of digits after the point, such as a quotient.
     Unconstrained,
     Real,
     Double,
@@ -34,11 +34,11 @@ pub(crate) enum Type {
     Bytes,
     Json,
     JsonBinary,
-    /// Carried as its text, since the dataset asks for that: it can be selected, and be NULL or not.
+    /// A type that is carried as text because the dataset says so. It can be selected, and tested for NULL.
     Opaque,
     /// A quoted literal or NULL, whose type its surroundings decide.
     Unknown,
-    /// Not known for want of a database.
+    /// A type that isn't known because no database was asked.
     Any,
 }
 
@@ -49,20 +49,20 @@ pub(crate) struct EnumType {
     pub(crate) labels: Vec<String>,
 }
 
-/// How values are held while a model runs.
+/// How values are held in memory while a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
     Boolean,
-    /// All integers, times (microseconds of the day) and timestamps (microseconds since 1970).
+    /// Integers, times (in microseconds of the day) and timestamps (in microseconds since 1970).
     Integers,
-    /// Numerics, at their type's scale.
+    /// Numerics, at the scale of their type.
     Numerics,
-    /// Numerics, each with a scale of its own.
+    /// Numerics that each have their own scale.
     Decimals,
     Reals,
     Doubles,
     Text,
-    /// Days since 1970.
+    /// Dates, in days since 1970.
     Dates,
     Bytes,
 }
@@ -102,7 +102,7 @@ impl Type {
         }
     }
 
-    /// How its values are held; those of no type are all NULL, and held as text.
+    /// How values of the type are held. Without a type they are all NULL, and held as text.
     pub(crate) fn held(&self) -> Held {
         match self {
             Self::Boolean => Held::Boolean,
@@ -132,7 +132,7 @@ impl Type {
         }
     }
 
-    /// What an output column of this type is declared as; `None` where that isn't known.
+    /// The declared type for an output column of this type; `None` if it isn't known.
     pub(crate) fn declared(&self) -> Option<ColumnType> {
         Some(match self {
             Self::Boolean => ColumnType::Boolean,
@@ -165,7 +165,7 @@ impl Type {
         })
     }
 
-    /// Whether values of this type can be written as a declared type, each as it is or with an error.
+    /// Whether each value of this type either can be written as the declared type or gives an error.
     pub(crate) fn fits(&self, declared: ColumnType) -> bool {
         use ColumnType as To;
         match (self, declared) {
@@ -202,7 +202,7 @@ impl Type {
         self.scale().is_some() || *self == Self::Unconstrained
     }
 
-    /// The most digits after the point that values of a numeric have; `None` if each has its own, or it is not a numeric.
+    /// How many digits after the point the values of a numeric have at most; `None` if each has its own, or for other types.
     pub(crate) fn scale(&self) -> Option<u8> {
         match self {
             Self::Numeric(scale) | Self::NumericUpTo(scale) => Some(*scale),
@@ -210,7 +210,7 @@ impl Type {
         }
     }
 
-    /// `text` and `varchar`, which are the same for all but comparisons with `char(n)`.
+    /// Whether this is `text` or `varchar`, which differ only in comparisons with `char(n)`.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Self::Text | Self::Varchar)
     }
@@ -223,7 +223,7 @@ impl Type {
         )
     }
 
-    /// Whether Postgres can tell its values apart, group and join by them, and so can we.
+    /// Whether values of the type can be compared for equality, grouped and joined by, both in Postgres and here.
     pub(crate) fn has_equality(&self) -> bool {
         !matches!(
             self,
@@ -231,7 +231,7 @@ impl Type {
         )
     }
 
-    /// Whether values of the type are ordered by the values themselves.
+    /// Whether values of the type have an order here that is Postgres's.
     pub(crate) fn has_order(&self) -> bool {
         self.has_equality() && !matches!(self, Self::Enum(_))
     }
@@ -240,7 +240,7 @@ impl Type {
         matches!(self, Self::NumericUpTo(_))
     }
 
-    /// The type's place among the numbers, each of which is cast implicitly to those that follow.
+    /// The type's rank among the numbers: each is cast implicitly to those of higher rank.
     fn rank(&self) -> Option<u8> {
         Some(match self {
             Self::SmallInt => 0,
@@ -253,7 +253,7 @@ impl Type {
         })
     }
 
-    /// Whether Postgres casts it implicitly to another type (`pg_cast.castcontext = 'i'`).
+    /// Whether Postgres casts this type implicitly to another (`pg_cast.castcontext = 'i'`).
     pub(crate) fn casts_to(&self, other: &Self) -> bool {
         match (self.rank(), other.rank()) {
             (Some(from), Some(to)) => from <= to,
@@ -272,7 +272,7 @@ impl Type {
         }
     }
 
-    /// The type that Postgres gives to UNION, CASE and the like of two types (`select_common_type`).
+    /// The common type that Postgres gives to two types in UNION, CASE and similar constructs (`select_common_type`).
     pub(crate) fn common(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Any, _) | (_, Self::Any) => Self::Any,
@@ -285,7 +285,7 @@ impl Type {
                         .iter()
                         .all(|of| of.is_numeric() || of.is_integer()) =>
             {
-                // Integers have no digits after the point.
+                // An integer has no digits after the point.
                 let digits = |of: &Self| match of.is_integer() {
                     true => Some(0),
                     false => of.scale(),
@@ -300,10 +300,10 @@ impl Type {
                     _ => Self::Unconstrained,
                 }
             }
-            // Its length is not known, and so neither is its padding.
+            // The length of the result isn't known, and so neither is its padding.
             (Self::Char, _) | (_, Self::Char) => return None,
             (own, other) if own == other => own.clone(),
-            // Each is cast to the other: the first stays.
+            // Each can be cast to the other, so the first type stays.
             (own, other) if own.is_text() && other.is_text() => own.clone(),
             (own, other) if own.casts_to(other) => other.clone(),
             (own, other) if other.casts_to(own) => own.clone(),
@@ -311,7 +311,7 @@ impl Type {
         })
     }
 
-    /// The name that the column of a cast bears in Postgres.
+    /// The name that Postgres gives to the column of a cast to this type.
     pub(crate) fn internal_name(&self) -> &'static str {
         match self {
             Self::Boolean => "bool",

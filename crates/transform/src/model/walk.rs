@@ -1,18 +1,18 @@
-//! A walk over a piece of SQL.
+//! Walks over a piece of SQL.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, ObjectName, Query, Visit, Visitor};
 
-/// What a walk comes to.
+/// A part of the SQL that a walk meets.
 pub(crate) enum Part<'a> {
-    /// A query begins: a SELECT, with what stands before and behind it.
+    /// The beginning of a query: a SELECT with the clauses around it.
     Query(&'a Query),
-    /// A query ends.
+    /// The end of a query.
     QueryEnd,
     /// A name in a FROM.
     Relation(&'a ObjectName),
-    /// An expression, before those in it.
+    /// An expression; it comes before the expressions in it.
     Expr(&'a Expr),
 }
 
@@ -24,8 +24,8 @@ pub(crate) fn walk(
     piece.visit(&mut Walker(&mut each))
 }
 
-/// The only visitor: sqlparser's `visit_expressions` and its like make the code of a walk over all of its tree, some 500 kB,
-/// for each closure.
+/// The only visitor. sqlparser's `visit_expressions` and similar functions would generate code for a walk over the whole tree, some
+/// 500 kB, for each closure.
 struct Walker<'a>(&'a mut dyn FnMut(Part<'_>) -> ControlFlow<()>);
 
 impl Visitor for Walker<'_> {

@@ -1,4 +1,4 @@
-//! A model that looks up the parents of each row of a table, and theirs.
+//! Makes a model that looks up the parents of each row of a table, and their parents.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -8,24 +8,24 @@ use dataset::{LONGEST_NAME_BYTES, Place, did_you_mean, is_of_model_name};
 
 use super::graph::{is_same, likeness};
 
-/// The most tables that are joined.
+/// How many tables are joined at most.
 const MOST_JOINS: usize = 16;
 
-/// A model.
+/// A model that joins a table with its parents.
 pub(super) struct Flat {
     /// The model's name.
     pub(super) model: String,
-    /// The table whose rows it has.
+    /// The table that each row of the model comes from.
     pub(super) fact: Place,
-    /// The tables that are looked up, each behind the one that it is looked up from.
+    /// The tables that are looked up, each after the one that refers to it.
     pub(super) joins: Vec<Join>,
     /// The columns of the output.
     pub(super) columns: Vec<Output>,
     /// The column that names the folders of the output.
     pub(super) partition_by: Option<String>,
-    /// The table's primary key: column of the table, and of the output.
+    /// The table's primary key: pairs of a column of the table and its name in the output.
     pub(super) key: Vec<(String, String)>,
-    /// The table's exact amounts: column of the table, and of the output.
+    /// The table's exact amounts: pairs of a column of the table and its name in the output.
     pub(super) sums: Vec<(String, String)>,
 }
 
@@ -33,9 +33,9 @@ pub(super) struct Flat {
 pub(super) struct Join {
     pub(super) table: Place,
     pub(super) alias: String,
-    /// Whether rows without it are kept, since what refers to it may be NULL.
+    /// Whether rows without a parent are kept, because the reference may be NULL.
     pub(super) is_left: bool,
-    /// The columns that are equal: alias and column of what refers, and the column of this table.
+    /// The columns that must be equal: alias and column of the referring table, and the column of this table.
     pub(super) on: Vec<(String, String, String)>,
 }
 
@@ -54,10 +54,10 @@ struct Reached<'a> {
 }
 
 impl Flat {
-    /// The model that begins at a table.
+    /// Makes the model that begins at a table.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a column to partition by that it does not have.
+    /// [`Kind::Usage`] for a column to partition by that the model doesn't have.
     pub(super) fn of(
         fact: &KnownTable,
         tables: &[&KnownTable],
@@ -95,7 +95,7 @@ impl Flat {
             is_left: false,
         }]);
         let mut joined = vec![fact];
-        // Each table's nearest way from the first: what is nearer is joined first.
+        // Each table is joined on the shortest way from the first: nearer tables are joined first.
         while let Some(child) = reached.pop_front() {
             let parents = flat.parents(&child, tables, &joined, notes);
             joined.extend(parents.iter().map(|(_, parent)| *parent));
@@ -131,7 +131,7 @@ impl Flat {
         Ok(flat)
     }
 
-    /// The parents of a table that are to be joined.
+    /// The parents of a table that are still to be joined.
     fn parents<'a>(
         &self,
         child: &Reached<'a>,
@@ -202,7 +202,7 @@ impl Flat {
                 .collect(),
         });
         for column in &parent.columns {
-            // What refers to it has the same value.
+            // The referring column has the same value.
             if reference.key.contains(&column.name) {
                 continue;
             }
@@ -230,7 +230,7 @@ impl Flat {
         }
     }
 
-    /// The output column of a name that the user gave: the column's in the output, or in a table.
+    /// The output column with a name that the user gave, which may be its name in the output or in its table.
     fn named(&self, name: &str) -> anyhow::Result<String> {
         let of_output = self.columns.iter().find(|column| column.name == name);
         let of_table = || self.columns.iter().find(|column| column.column == name);
@@ -249,7 +249,7 @@ impl Flat {
         )))
     }
 
-    /// The column that looks like the client: what refers to the table that looks so, or is called so itself.
+    /// The column that looks like the client: one that refers to a table of clients, or one that is named like a client itself.
     fn client(&self, tables: &[&KnownTable]) -> Option<String> {
         let referring = self.joins.iter().filter_map(|join| {
             let [(alias, column, _)] = join.on.as_slice() else {
@@ -275,7 +275,7 @@ impl Flat {
     }
 }
 
-/// Names that are taken.
+/// The names that are taken.
 #[derive(Default)]
 struct Names {
     aliases: BTreeSet<String>,
@@ -292,7 +292,7 @@ impl Names {
     }
 }
 
-/// The name that is wished, or one with a number where it is taken; no longer than Postgres keeps.
+/// The wished name, or one with a number if it is taken; cut to the length that Postgres keeps.
 fn free(taken: &mut BTreeSet<String>, wish: &str) -> String {
     let cut = |bytes: usize| &wish[..wish.floor_char_boundary(bytes)];
     let mut name = cut(LONGEST_NAME_BYTES).to_owned();
@@ -306,7 +306,7 @@ fn free(taken: &mut BTreeSet<String>, wish: &str) -> String {
     name
 }
 
-/// What a column refers to, by its name: `billing_address` of `billing_address_id`.
+/// What a column refers to, judging by its name: `billing_address` for `billing_address_id`.
 fn stem(column: &str) -> &str {
     let end = column
         .strip_suffix("_id")
@@ -315,7 +315,7 @@ fn stem(column: &str) -> &str {
     end.filter(|stem| !stem.is_empty()).unwrap_or(column)
 }
 
-/// Whether a column's name begins with its table's: `film_title` of `film` or `films`.
+/// Whether a column's name begins with that of its table: `film_title` in `film` or `films`.
 fn repeats(table: &str, column: &str) -> bool {
     let begins = |table: &str| {
         let rest = column.strip_prefix(table);
@@ -324,7 +324,7 @@ fn repeats(table: &str, column: &str) -> bool {
     begins(table) || table.strip_suffix('s').is_some_and(begins)
 }
 
-/// The model's name: the table's, as far as a file may have it.
+/// The model's name: that of the table, with only the characters that a file may have.
 fn model_name(fact: &KnownTable) -> String {
     let name = fact.name.replace(|c: char| !is_of_model_name(c), "_");
     let name = name.to_lowercase();

@@ -1,8 +1,8 @@
-//! Tables by their foreign keys.
+//! Orders tables by their foreign keys.
 
 use database::catalogue::inventory::KnownTable;
 
-/// What tables of clients are called, those that are more surely so first.
+/// Names for tables of clients, the surest first.
 const CLIENTS: [&str; 20] = [
     "client",
     "cliente",
@@ -26,7 +26,7 @@ const CLIENTS: [&str; 20] = [
     "pessoa",
 ];
 
-/// How surely a table or column of this name is about clients: the lower, the surer. `None` if it isn't.
+/// How surely a name means clients: the lower, the surer. `None` if it doesn't.
 pub(super) fn likeness(name: &str) -> Option<usize> {
     let name = name.to_lowercase();
     let words: Vec<&str> = name.split(['_', ' ', '-']).collect();
@@ -39,7 +39,7 @@ pub(super) fn likeness(name: &str) -> Option<usize> {
     CLIENTS.iter().position(|client| is_word(client))
 }
 
-/// The tables, those that others refer to first, else by name; a circle is broken where its first name stands.
+/// Orders tables so that those that others refer to come first, otherwise by name. A circle is broken at its first name.
 pub(super) fn ordered(mut left: Vec<&KnownTable>) -> Vec<&KnownTable> {
     left.sort_by(|one, other| (&one.name, &one.schema).cmp(&(&other.name, &other.schema)));
     let mut ordered: Vec<&KnownTable> = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn ordered(mut left: Vec<&KnownTable>) -> Vec<&KnownTable> {
     ordered
 }
 
-/// Whether two tables are one.
+/// Whether two tables are the same.
 pub(super) fn is_same(one: &KnownTable, other: &KnownTable) -> bool {
     one.schema == other.schema && one.name == other.name
 }
@@ -63,9 +63,10 @@ fn refers(table: &KnownTable, to: &KnownTable) -> bool {
     table.references.iter().any(|reference| reference.is_to(to))
 }
 
-/// The table at the end of the foreign keys with the most rows: one from which clients can be reached, if there is one.
+/// The table to begin the model with: among the tables that no other table refers to, the one with the most rows. One from which
+/// clients can be reached is preferred.
 ///
-/// `tables` are in their order and not empty.
+/// `tables` must be in order and not empty.
 pub(super) fn fact<'a>(tables: &[&'a KnownTable]) -> &'a KnownTable {
     let is_end = |table: &&&KnownTable| {
         let mut others = tables.iter().filter(|other| !is_same(other, table));
@@ -80,7 +81,7 @@ pub(super) fn fact<'a>(tables: &[&'a KnownTable]) -> &'a KnownTable {
         let clients = reaches_clients(table, tables, &mut Vec::new());
         (clients, !table.references.is_empty(), table.estimated_rows)
     };
-    // Of equals the first by name.
+    // Of equal tables, the first by name is taken.
     let best = ends.iter().rev().max_by_key(rank);
     best.copied().unwrap_or(tables[0])
 }

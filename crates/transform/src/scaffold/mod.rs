@@ -1,7 +1,7 @@
-//! A description of a dataset, and a first model, made from what a database has: what `extrato init` writes.
+//! Describes a dataset, with a first model, from what a database has, for `extrato init`.
 //!
-//! `graph` orders the tables by their foreign keys and chooses the one to begin with, `flat` joins it to its parents and
-//! names the columns, `text` writes both down.
+//! `graph` orders the tables by their foreign keys and chooses the one to begin with, `flat` joins it to its parents and names the
+//! columns, `text` writes the description and the SELECT.
 
 mod flat;
 mod graph;
@@ -14,20 +14,20 @@ use dataset::Place;
 use dataset::failure::Kind;
 use flat::Flat;
 
-/// What to describe.
+/// What `extrato init` is to describe.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// The dataset's name.
     pub name: String,
-    /// The Postgres schema of the tables for which no other is named.
+    /// The Postgres schema of tables that are named without one.
     pub schema: String,
-    /// These tables alone, with their schema before them or without one; none for all.
+    /// The tables to describe, with or without their schemas; empty for all.
     pub tables: Vec<String>,
-    /// The column of the model to partition by; `None` for the one that looks like the client.
+    /// The column to partition by; `None` for the one that looks like the client.
     pub partition_by: Option<String>,
 }
 
-/// A dataset, described.
+/// The description of a dataset, with a first model.
 #[derive(Debug, Clone)]
 pub struct Scaffold {
     /// The text of `dataset.toml`.
@@ -36,7 +36,7 @@ pub struct Scaffold {
     pub model: String,
     /// The SELECT of the model.
     pub sql: String,
-    /// The table that each row of the model is a row of.
+    /// The table that each row of the model comes from.
     pub fact: String,
     /// The tables that are joined to it.
     pub joined: Vec<String>,
@@ -46,11 +46,11 @@ pub struct Scaffold {
     pub notes: Vec<String>,
 }
 
-/// Describes the tables of schemas. `keywords` are the words that stand in quotes where they are names.
+/// Describes the tables of schemas. `keywords` are the words that must be quoted where they are names.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] if there is no table, or none of a name that is wanted; [`Kind::Usage`] for a column to partition by
-/// that the model does not have.
+/// [`Kind::Mismatch`] if there is no table, or none with a wanted name; [`Kind::Usage`] for a column to partition by that the model
+/// doesn't have.
 pub fn scaffold(
     known: &[KnownTable],
     wanted: &Wanted,
@@ -75,10 +75,10 @@ pub fn scaffold(
     })
 }
 
-/// The entries of tables that a description does not list yet, each with its name.
+/// The entries of tables that a description doesn't list yet, each with the table's name.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] if there is no table, or none of a name that is wanted.
+/// [`Kind::Mismatch`] if there is no table, or none with a wanted name.
 pub fn additions(
     known: &[KnownTable],
     wanted: &Wanted,
@@ -94,7 +94,7 @@ pub fn additions(
         .collect())
 }
 
-/// The tables to describe: all that hold rows, or those that are wanted.
+/// The tables to describe: those that are wanted, or else all that hold rows.
 fn chosen<'a>(
     known: &'a [KnownTable],
     wanted: &Wanted,
@@ -140,7 +140,7 @@ fn chosen<'a>(
     Ok(tables)
 }
 
-/// What is said of a table that no schema has.
+/// The message about a table that no schema has.
 fn unknown(name: &str, known: &[KnownTable], wanted: &Wanted) -> String {
     let mut schemas = vec![wanted.schema.as_str()];
     for table in known {

@@ -1,4 +1,4 @@
-//! A description and a SELECT, written down.
+//! Writes the description of a dataset and the SELECT of a model.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -30,7 +30,7 @@ pub(super) fn description(wanted: &Wanted, tables: &[&KnownTable], flat: &Flat) 
     text + &model(flat, &wanted.schema)
 }
 
-/// The schemas that tables are of, for people.
+/// The schemas of tables, for people.
 fn schemas(wanted: &Wanted, tables: &[&KnownTable]) -> String {
     let mut names = vec![wanted.schema.as_str()];
     for table in tables {
@@ -45,7 +45,7 @@ fn schemas(wanted: &Wanted, tables: &[&KnownTable]) -> String {
     format!("{word} {}", names.join(", ").replace(char::is_control, " "))
 }
 
-/// The entry of a table in a description whose tables are of `schema` where they name none.
+/// The entry of a table in a description. `schema` is the schema of tables that name none.
 pub(super) fn table(table: &KnownTable, schema: &str) -> String {
     let mut text = format!("[[table]]\nname = {}\n", value(&table.name));
     if table.schema != schema {
@@ -68,7 +68,7 @@ pub(super) fn table(table: &KnownTable, schema: &str) -> String {
         let columns: Vec<_> = columns
             .map(|column| format!("{} {}", column.name, column.shown))
             .collect();
-        // A name may hold anything, a comment no end of line.
+        // A name may hold any character, but a comment must not hold the end of a line.
         columns.join(", ").replace(char::is_control, " ")
     };
     if !undecoded.is_empty() {
@@ -146,7 +146,7 @@ fn model(flat: &Flat, schema: &str) -> String {
     text
 }
 
-/// The text of the SELECT, where tables without a schema are of `schema`.
+/// The text of the SELECT. Tables of `schema` are written without it.
 pub(super) fn select(flat: &Flat, schema: &str, keywords: &BTreeSet<String>) -> String {
     let name = |name: &str| identifier(name, keywords);
     let table = |place: &Place| match place.schema == schema {
@@ -187,7 +187,7 @@ pub(super) fn select(flat: &Flat, schema: &str, keywords: &BTreeSet<String>) -> 
     text
 }
 
-/// A name in SQL, in quotes where it would be another without them.
+/// A name in SQL, quoted if it would otherwise mean something else.
 fn identifier(name: &str, keywords: &BTreeSet<String>) -> String {
     let mut characters = name.chars();
     let begins = characters
@@ -201,7 +201,7 @@ fn identifier(name: &str, keywords: &BTreeSet<String>) -> String {
     }
 }
 
-/// A text as TOML has it.
+/// A text as a value in TOML.
 fn value(text: &str) -> String {
     toml::Value::from(text).to_string()
 }

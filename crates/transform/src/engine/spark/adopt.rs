@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(compare("9", "10", integer), Ordering::Less);
         assert_eq!(compare("-9", "-10", integer), Ordering::Greater);
         assert_eq!(compare(NULL_FOLDER, "1", integer), Ordering::Greater);
-        // A colon comes before a letter, although its code `%3A` would come before a dot.
+        // A colon comes after a dot, although its code `%3A` would come before one.
         assert_eq!(
             compare("a%3Ab", "a.b", Some(ColumnType::Text)),
             Ordering::Greater

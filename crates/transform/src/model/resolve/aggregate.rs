@@ -1,4 +1,4 @@
-//! Aggregates of groups, and over windows.
+//! Resolves aggregates, of groups and over windows.
 
 use sqlparser::ast::Expr;
 
@@ -40,7 +40,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// An aggregate of groups or over a window.
+    /// Resolves an aggregate of groups or over a window.
     pub(super) fn aggregate(
         &mut self,
         expr: &Expr,
@@ -127,7 +127,7 @@ impl Resolver<'_> {
         } else {
             Derived::None
         };
-        // Sums of integers are of a wider type than these.
+        // Sums of integers have a wider type than their argument.
         let argument = match (function, &kind) {
             (AggregateFunction::Sum, kind) if kind.scale().is_some() => {
                 cast(argument, kind.clone())

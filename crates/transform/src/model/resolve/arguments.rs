@@ -1,4 +1,4 @@
-//! The arguments of a call, as they are written.
+//! The arguments of a call, as written.
 
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function as SqlFunction, FunctionArg, FunctionArgExpr,
@@ -13,7 +13,7 @@ pub(super) struct Arguments<'e> {
 }
 
 impl<'e> Arguments<'e> {
-    /// The arguments of a function; `None` if there is more to them than values.
+    /// The arguments of a function; `None` if they are more than plain values.
     pub(super) fn of(function: &'e SqlFunction) -> Option<Self> {
         if !matches!(function.parameters, FunctionArguments::None) {
             return None;

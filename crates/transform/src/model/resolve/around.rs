@@ -1,4 +1,4 @@
-//! What is known of the queries around a sub-select while it is resolved.
+//! What is known of the query around a sub-select while the latter is resolved.
 
 use super::super::tree::{Asked, Scalar};
 use super::scope::Scope;
@@ -7,25 +7,25 @@ use super::scope::Scope;
 pub(super) struct Around {
     pub(super) scope: Scope,
     pub(super) wanted: Wanted,
-    /// Whether the sub-select's own SELECT, and not one within it, is still to come.
+    /// Whether the sub-select's own SELECT is still to be met, as opposed to one within it.
     pub(super) is_to_come: bool,
-    /// Whether it is the WHERE of that SELECT that is being resolved.
+    /// Whether the WHERE of that SELECT is being resolved.
     pub(super) in_where: bool,
     pub(super) found: Option<Belonging>,
 }
 
-/// What a sub-select is there for.
+/// What a sub-select is used for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Whether it has a row.
+    /// To tell whether it has a row.
     Exists,
-    /// Its only value.
+    /// To give a single value.
     Value,
-    /// A column, in which another value is looked for.
+    /// To give a column, in which another value is looked for.
     Column,
 }
 
-/// Which rows of a sub-select belong to a row around it, and what is asked of them.
+/// Which rows of a sub-select belong to a row of the query around it, and what is asked of them.
 pub(super) struct Belonging {
     pub(super) keys: Vec<Scalar>,
     pub(super) asked: Asked,

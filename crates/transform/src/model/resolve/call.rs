@@ -1,4 +1,4 @@
-//! Functions and operators.
+//! Resolves functions and operators.
 
 use dataset::Letters;
 use sqlparser::ast::{Expr, Function as SqlFunction};
@@ -15,7 +15,7 @@ use super::resolver::{Context, Resolver};
 use crate::model::identifier::folded;
 
 impl Resolver<'_> {
-    /// A call that is written with brackets.
+    /// Resolves a call that is written with parentheses.
     pub(super) fn function(
         &mut self,
         expr: &Expr,
@@ -23,7 +23,7 @@ impl Resolver<'_> {
         context: Context<'_>,
     ) -> Result<Scalar> {
         let name = match function.name.0.as_slice() {
-            // What is quoted is never one of SQL's own constructs.
+            // A quoted name is never one of SQL's own constructs.
             [part] => part
                 .as_ident()
                 .filter(|name| name.quote_style.is_none())
@@ -113,7 +113,7 @@ impl Resolver<'_> {
                     Type::Boolean,
                 )
                 .at(at);
-                // Postgres compares some pairs of types as they are, and then gives the first as it is.
+                // For some pairs of types, Postgres compares the values unconverted, and then gives the first one unconverted.
                 let kept = match list::compared(&value.kind, &is_equal.parts()[1].kind) {
                     Some([takes, _]) if takes.is(&value.kind) => value,
                     _ => kept,
@@ -133,7 +133,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A call of what the list has by this name for these arguments.
+    /// Resolves a call of the list's entry for this name and these arguments.
     pub(super) fn called(
         &mut self,
         name: &str,
@@ -141,7 +141,7 @@ impl Resolver<'_> {
         expr: &Expr,
     ) -> Result<Scalar> {
         let at = place(expr);
-        // What text is put to loses the blanks that it is padded with.
+        // A char(n) that is concatenated with a text loses the blanks at its end.
         let is_put = |kind: &Type| kind.is_text() || matches!(kind, Type::Char | Type::Unknown);
         let is_put = arguments.iter().any(|argument| is_put(&argument.kind));
         let as_text = |argument: Scalar| match &argument.kind {
@@ -221,7 +221,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Which letters have an upper and a lower case: true for those of Unicode, false for A to Z.
+    /// Which letters have upper and lower case, as an argument: true for all of Unicode, false for A to Z.
     pub(super) fn letters(&self, parts: &[&Scalar], at: Place) -> Result<Scalar> {
         let collation = self.text_collation(&Type::Text, parts, at)?;
         let has_all = match collation.map(|collation| collation.letters) {
@@ -249,7 +249,7 @@ impl Resolver<'_> {
                 | Type::Enum(_)
                 | Type::Uuid => value,
                 Type::Unknown => self.cast_implicitly(value, &Type::Text)?,
-                // Which is written `t` or `f` here alone.
+                // Only here a boolean would be written as `t` or `f`.
                 kind if is_put_to_text(kind) && *kind != Type::Boolean => cast(value, Type::Text),
                 kind => {
                     return Err(Refusal::of(
@@ -281,12 +281,12 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a value of a type that isn't text is put to a text as its cast to text.
+/// Whether a value of a type that isn't text can be concatenated with a text, as its cast to text.
 fn is_put_to_text(kind: &Type) -> bool {
     !kind.is_text() && list::casts(kind, &Type::Text)
 }
 
-/// Whether the list has a function of this name, for some arguments.
+/// Whether the list has a function of this name for any arguments.
 fn is_known(name: &str) -> bool {
     let by_name = [
         "coalesce",

@@ -1,4 +1,4 @@
-//! Casts, and results of several types that become one.
+//! Resolves casts, and brings results of several types to one.
 
 use dataset::ColumnType;
 use sqlparser::ast::{DataType, ExactNumberInfo, Expr, TimezoneInfo};
@@ -12,7 +12,7 @@ use super::coerce::cast;
 use super::resolver::Resolver;
 
 impl Resolver<'_> {
-    /// The explicit cast to a type of the SQL.
+    /// Resolves the explicit cast to a type that the SQL names.
     pub(super) fn cast_to(
         &self,
         value: Scalar,
@@ -43,7 +43,7 @@ impl Resolver<'_> {
             _ => return Err(refused()),
         };
         let kind = match (&kind, modifier, &value.kind) {
-            // As many digits as what is cast has, be it a column's or a literal's.
+            // A numeric keeps its own digits, whether it comes from a column or a literal.
             (Type::Numeric(_), None, own) if own.is_numeric() => own.clone(),
             _ => kind,
         };
@@ -64,7 +64,7 @@ impl Resolver<'_> {
         Ok(Scalar { collation, ..cast }.at(at))
     }
 
-    /// Results of one type: those of CASE, COALESCE, GREATEST and the like.
+    /// Brings results to one type, as for CASE, COALESCE and GREATEST.
     pub(super) fn brought_together(
         &self,
         values: Vec<Scalar>,
@@ -96,7 +96,7 @@ impl Resolver<'_> {
         Ok((common, collation, values))
     }
 
-    /// Values cast to their common type, which has the digits of the literal that has most.
+    /// Casts values to their common type, which gets the digits of the literal that has most.
     pub(super) fn of_type(&self, values: Vec<Scalar>, common: Type) -> Result<(Type, Vec<Scalar>)> {
         let cast = |values: Vec<Scalar>, kind: &Type| -> Result<Vec<Scalar>> {
             let values = values.into_iter();
@@ -121,16 +121,16 @@ impl Resolver<'_> {
     }
 }
 
-/// A part of a type that a cast names in brackets.
+/// The modifier of a type, which a cast names in parentheses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Modifier {
-    /// Digits of a numeric.
+    /// The precision of a numeric.
     Precision(u8),
-    /// Characters.
+    /// The length in characters.
     Length(u32),
 }
 
-/// The type that SQL names; `None` if a model may not cast to it.
+/// The type that the SQL names; `None` if a model may not cast to it.
 pub(super) fn type_of(data_type: &DataType) -> Option<(Type, Option<Modifier>)> {
     Some(match data_type {
         DataType::Boolean | DataType::Bool => (Type::Boolean, None),

@@ -1,4 +1,4 @@
-//! Types and collations of what is compared or put together.
+//! Finds types and collations where values are compared or combined.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::super::types::Type;
 use super::resolver::Resolver;
 
 impl Resolver<'_> {
-    /// A comparison.
+    /// Resolves a comparison.
     pub(super) fn compare(
         &self,
         comparison: Comparison,
@@ -25,7 +25,7 @@ impl Resolver<'_> {
         Ok(Scalar::call(Function::Compare(comparison), sides.into(), Type::Boolean).at(at))
     }
 
-    /// Both sides of a comparison, of the types that it takes.
+    /// Brings both sides of a comparison to the types that it takes.
     pub(super) fn comparable(
         &self,
         comparison: Comparison,
@@ -71,7 +71,7 @@ impl Resolver<'_> {
             }));
         };
         let kinds = [one, other].map(|side| match side {
-            // Without the blanks that it is padded with.
+            // A char(n) is compared without the blanks at its end.
             T::Char => Type::Text,
             side => side.kind(),
         });
@@ -79,7 +79,7 @@ impl Resolver<'_> {
             true => self.check_order(&kinds[0], &[&left, &right], at)?,
             false => self.check_equality(&kinds[0], &[&left, &right], at)?,
         }
-        // A literal that is compared with padded text loses its blanks too.
+        // A literal that is compared with a char(n) loses the blanks at its end too.
         let (left, right) = match (one, other) {
             (T::Char, T::Char) => (
                 self.cast_implicitly(left, &Type::Char)?,
@@ -121,8 +121,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// An expression as one of a type that it is cast to implicitly. A numeric keeps its scale where it has more digits,
-    /// and where it has one for each value.
+    /// Casts an expression implicitly to a type. A numeric keeps its scale if it has more digits, or if each value has its own.
     pub(super) fn cast_implicitly(&self, value: Scalar, to: &Type) -> Result<Scalar> {
         if value.kind == *to || *to == Type::Any || value.kind == Type::Any {
             return Ok(value);
@@ -158,7 +157,7 @@ impl Resolver<'_> {
         }
         match (value.kind.scale(), to.scale()) {
             (Some(own), Some(of)) if own >= of => return Ok(value),
-            // Postgres doesn't add the digits that are added here.
+            // Postgres doesn't show the digits that are added here.
             (own, Some(of)) if of > 0 && (own.is_some() || value.kind.is_integer()) => {
                 return Ok(cast(value, Type::NumericUpTo(of)));
             }
@@ -176,10 +175,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// The collation of what is made of several expressions.
+    /// The collation of what several expressions are combined into.
     ///
     /// # Errors
-    /// If COLLATE names two.
+    /// If COLLATE names two different ones.
     pub(super) fn collation_of(&self, parts: &[&Scalar], at: Place) -> Result<Derived> {
         let mut derived = Derived::None;
         for part in parts {
@@ -190,7 +189,7 @@ impl Resolver<'_> {
         Ok(derived)
     }
 
-    /// Checks that values of a type can be told apart as Postgres does.
+    /// Checks that values of a type can be compared for equality as in Postgres.
     pub(super) fn check_equality(&self, kind: &Type, parts: &[&Scalar], at: Place) -> Result<()> {
         if !kind.has_equality() {
             return Err(Refusal::at(
@@ -204,7 +203,7 @@ impl Resolver<'_> {
             true => self.collation_of(parts, at)?,
             false => Derived::None,
         };
-        // That of the database, which is always deterministic.
+        // The database's collation, which is always deterministic, applies.
         if derived == Derived::None {
             return Ok(());
         }
@@ -222,7 +221,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Checks that values of a type are ordered here as Postgres orders them.
+    /// Checks that values of a type are ordered as in Postgres.
     pub(super) fn check_order(&self, kind: &Type, parts: &[&Scalar], at: Place) -> Result<()> {
         if !kind.has_order() {
             return Err(Refusal::at(at, format!("{kind} has no order here")));
@@ -245,7 +244,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// The collation that text of these parts is compared by; `None` for what isn't text.
+    /// The collation by which text of these parts is compared; `None` for other types.
     pub(super) fn text_collation(
         &self,
         kind: &Type,
@@ -273,7 +272,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The day that a constant timestamp begins, with which a date is compared as with the timestamp.
+/// The date of a constant timestamp at midnight: comparing a date with it is the same as comparing it with the timestamp.
 fn midnight(scalar: &Scalar) -> Option<Scalar> {
     match (&scalar.node, &scalar.kind) {
         (Node::Constant(Value::Integer(moment)), Type::Timestamp)
@@ -286,7 +285,7 @@ fn midnight(scalar: &Scalar) -> Option<Scalar> {
     }
 }
 
-/// A cast, whose collation is that of what is cast.
+/// A cast. It has the collation of the value.
 pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
     if value.kind == kind {
         return value;
@@ -295,7 +294,7 @@ pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
         true => value.collation.clone(),
         false => Derived::None,
     };
-    // The same values, held in the same way.
+    // Both types have the same values, held in the same way.
     let is_same = kind.is_text() && (value.kind.is_text() || value.kind == Type::Unknown);
     match is_same || value.is_null() {
         true => Scalar {
@@ -310,7 +309,7 @@ pub(super) fn cast(value: Scalar, kind: Type) -> Scalar {
     }
 }
 
-/// Two sides of which one is an enum, as texts of one kind; the reason if they are none. `None` if neither is.
+/// If one side is an enum, both sides as texts, or the reason why they cannot be compared; `None` if neither is an enum.
 #[allow(clippy::type_complexity, reason = "read by one caller")]
 fn enums(left: &Scalar, right: &Scalar) -> Option<std::result::Result<(Scalar, Scalar), String>> {
     let label = |literal: &Scalar, of: &Type| -> std::result::Result<Scalar, String> {
@@ -340,7 +339,7 @@ fn enums(left: &Scalar, right: &Scalar) -> Option<std::result::Result<(Scalar, S
     })
 }
 
-/// The literal that a column of a SELECT without a type is.
+/// The literal behind a column of a SELECT that has no type.
 pub(super) fn untyped(relation: &Relation, at: usize) -> Option<Scalar> {
     match relation {
         Relation::Project { columns, .. } => Some(columns[at].clone()),

@@ -1,5 +1,5 @@
-//! Sub-selects that use columns of the row around them, in their WHERE: which of their rows belong to a row, and what is
-//! asked of these. They become one SELECT for all rows, by what must be equal.
+//! Sub-selects whose WHERE uses columns of the row around them: which of their rows belong to a row, and what is asked of these.
+//! Such a sub-select becomes one SELECT for all rows, whose rows are found by equalities.
 
 use sqlparser::ast::Query;
 
@@ -16,19 +16,19 @@ use super::grouping;
 use super::resolver::{Context, Resolver};
 use super::scalar::logic;
 
-/// The rest of a SELECT whose WHERE uses columns of the row around it.
+/// A SELECT whose WHERE uses columns of the row around it, without these conditions.
 pub(super) struct Selected {
-    /// The rows that keep what else its WHERE asks.
+    /// The rows that meet its other conditions.
     pub(super) rows: Relation,
     pub(super) values: Vec<Scalar>,
     pub(super) is_aggregated: bool,
     pub(super) is_distinct: bool,
-    /// The clause, if it has one, that such a SELECT may not have.
+    /// The clause that such a SELECT may not have, if it has one.
     pub(super) clause: Option<&'static str>,
 }
 
 impl Resolver<'_> {
-    /// A sub-select, and which of its rows belong to a row around it, if that makes a difference.
+    /// Resolves a sub-select. If its rows depend on the row around it, also gives which ones belong to a row.
     pub(super) fn sub_select(
         &mut self,
         query: &Query,
@@ -47,7 +47,7 @@ impl Resolver<'_> {
         Ok((resolved?, around.and_then(|around| around.found)))
     }
 
-    /// Whether a sub-select has a row.
+    /// Resolves EXISTS of a sub-select.
     pub(super) fn exists(
         &mut self,
         query: &Query,
@@ -71,14 +71,14 @@ impl Resolver<'_> {
         Ok(logic(belonging.of(relation), at))
     }
 
-    /// Whether the query that begins is the sub-select itself, and not one within it.
+    /// Whether the query that is beginning is the sub-select itself, and not one within it.
     pub(super) fn is_sub_select(&mut self) -> bool {
         self.outer
             .last_mut()
             .is_some_and(|around| std::mem::take(&mut around.is_to_come))
     }
 
-    /// Whether it is asked of the sub-select whether it has rows, and not of which columns.
+    /// Whether only the existence of the sub-select's rows matters, and not its columns.
     pub(super) fn is_asked_for_rows(&self) -> bool {
         let around = self.outer.last();
         around.is_some_and(|around| around.wanted == Wanted::Exists)
@@ -101,10 +101,10 @@ impl Resolver<'_> {
         result
     }
 
-    /// Whether the query that ends is a sub-select whose rows belong to rows around it.
+    /// Whether the query that is ending is a sub-select whose rows depend on the row around it.
     ///
     /// # Errors
-    /// If LIMIT or OFFSET makes a difference to it.
+    /// If LIMIT or OFFSET would make a difference to its result.
     pub(super) fn is_correlated(&self, limit: Option<u64>, offset: u64, at: Place) -> Result<bool> {
         let Some(around) = self.outer.last().filter(|around| around.found.is_some()) else {
             return Ok(false);
@@ -119,7 +119,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Makes a sub-select's rows, with what they are found by before what is asked of them.
+    /// Makes the rows of a sub-select: first the keys by which they are found, then what is asked of them.
     pub(super) fn belonging(
         &mut self,
         selected: Selected,
@@ -171,8 +171,8 @@ impl Resolver<'_> {
 }
 
 impl Belonging {
-    /// Whether a value is among those that belong to a row, which stand behind their keys: NULL if it is or one of them is,
-    /// and none is equal.
+    /// Whether a value equals one of those that belong to a row, which come after their keys. NULL if none is equal, but the value
+    /// or one of them is NULL.
     pub(super) fn contains(
         self,
         value: Scalar,
@@ -182,7 +182,7 @@ impl Belonging {
     ) -> Scalar {
         let rows = Relation::Shared(rows.into());
         let count = self.keys.len();
-        // Their keys and, for an equality, the values.
+        // The keys of the rows and, for an equality, the values.
         let columns = |with_value: bool| -> Vec<Scalar> {
             let key = |(at, key): (usize, &Scalar)| {
                 Scalar::column(at, key.kind.clone(), key.collation.clone())
@@ -220,7 +220,7 @@ impl Belonging {
         logic(Node::Case(branches, otherwise), at)
     }
 
-    /// What is asked, of the sub-select's rows.
+    /// Makes the node for what is asked of the sub-select's rows.
     pub(super) fn of(self, relation: Relation) -> Node {
         Node::Correlated(Box::new(Correlated {
             keys: self.keys,
@@ -244,7 +244,7 @@ fn pair(condition: &Scalar) -> Option<(&Scalar, &Scalar)> {
     is_pair(right, left).then_some((right, left))
 }
 
-/// An expression of the row around a sub-select, as the row has it.
+/// An expression in terms of the row around a sub-select.
 fn of_row(scalar: &Scalar) -> Scalar {
     scalar.replaced(&|part| match part.node {
         Node::Outer(column) => Some(Node::Column(column)),
@@ -252,7 +252,7 @@ fn of_row(scalar: &Scalar) -> Scalar {
     })
 }
 
-/// The rows with their keys, and what else is asked of a pair of rows.
+/// The rows with their keys, and the remaining conditions on a pair of rows.
 fn existing(rows: Relation, keys: Vec<Scalar>, conditions: Vec<Scalar>) -> (Relation, Asked) {
     let (mut outer, mut inner) = (Vec::new(), Vec::new());
     conditions
@@ -300,7 +300,7 @@ fn add_columns(scalar: &Scalar, outer: &mut Vec<Scalar>, inner: &mut Vec<Scalar>
     }
 }
 
-/// The rows' keys and the one value for each.
+/// The keys of the rows, with the single value for each.
 fn single(selected: Selected, keys: Vec<Scalar>) -> Result<(Relation, Asked)> {
     let Some(value) = selected.values.into_iter().next() else {
         return Ok((selected.rows, Asked::Exists));

@@ -1,4 +1,4 @@
-//! FROM: tables, sub-selects and joins.
+//! Resolves FROM: tables, sub-selects and joins.
 
 use dataset::{Place, did_you_mean};
 use sqlparser::ast::{
@@ -16,14 +16,14 @@ use crate::model::from_names::{called, place_of as place_of_name};
 use crate::model::identifier::folded;
 use crate::model::optimize::is_hashable;
 
-/// What stands in FROM, and what is seen of it.
+/// A relation in FROM, with the names that are visible of it.
 pub(super) struct From {
     pub(super) relation: Relation,
     pub(super) scope: Scope,
 }
 
 impl Resolver<'_> {
-    /// Resolves all of FROM: one row where there is none.
+    /// Resolves all of FROM. Without a FROM, this is one row.
     pub(super) fn from(&mut self, from: &[TableWithJoins]) -> Result<From> {
         let mut whole: Option<From> = None;
         for tables in from {
@@ -105,11 +105,11 @@ impl Resolver<'_> {
             return self.visible(resolved, known, None, alias);
         }
         if of.is_none() && Place::parse(&table).is_some() {
-            // What a run calls a table of another schema looks so.
+            // A run uses such names for tables of other schemas.
             return Err(Refusal::of(name, "has a dot in its name"));
         }
         if let Some(column) = alias.and_then(|alias| alias.columns.first()) {
-            // Only the columns that the SELECT names are read, so that their places in the table aren't known.
+            // Only the columns that the SELECT names are read, so their positions in the table aren't known.
             return Err(Refusal::at(
                 place_of(&column.name),
                 format!(
@@ -243,7 +243,7 @@ impl Resolver<'_> {
             JoinConstraint::On(condition) => {
                 let scope = left.scope.joined(right.scope, width);
                 let condition = self.condition(condition, Context::plain(&scope, "JOIN"))?;
-                // Of a table whose columns aren't known, neither is the side that a column is of.
+                // If a table's columns aren't known, neither is the side that a column belongs to.
                 if kept == (true, true) && !scope.is_open() && !is_hashable(&condition, width) {
                     return Err(Refusal::at(
                         place(sql),
@@ -270,7 +270,7 @@ impl Resolver<'_> {
                 let names = names.ok_or_else(|| Refusal::at(place(sql), "is not a column"))?;
                 self.using(left, right, kept, &names)
             }
-            // By the columns of the same names, which without a database aren't known.
+            // This joins by columns of the same name, which aren't known without a database.
             JoinConstraint::Natural if left.scope.is_open() || right.scope.is_open() => {
                 self.product(left, right)
             }
@@ -293,7 +293,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A join USING columns: each is there once, at the beginning.
+    /// Resolves a join USING columns. Each of these is there once, at the beginning.
     fn using(
         &mut self,
         left: From,
@@ -352,7 +352,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// An expression of boolean.
+    /// Resolves an expression that must be boolean.
     pub(super) fn condition(&mut self, expr: &Expr, context: Context<'_>) -> Result<Scalar> {
         let value = self.scalar(expr, context)?;
         match value.kind {
@@ -385,7 +385,7 @@ fn check_names(left: &Scope, right: &Scope) -> Result<()> {
     }
 }
 
-/// Whether two tables of FROM cannot be told apart. Two that have no alias and are of different schemas can be.
+/// Whether two tables of FROM cannot be told apart. They can be if they have no alias and different schemas.
 fn clash(one: &Visible, other: &Visible) -> bool {
     let are_told_apart = match (&one.table, &other.table) {
         (Some(one), Some(other)) => one != other,

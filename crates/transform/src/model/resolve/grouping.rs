@@ -1,9 +1,9 @@
-//! What is computed before rows are grouped, what of the groups, and what over windows of their rows.
+//! Separates what is computed before rows are grouped, what is computed of groups, and what over windows.
 
 use super::super::refusal::{Refusal, Result};
 use super::super::tree::{Aggregate, Derived, Node, Scalar, Window};
 
-/// An expression of groups: of their keys and aggregates, which it adds to those there are.
+/// Rewrites an expression in terms of the groups' keys and aggregates. New aggregates are added to the list.
 ///
 /// # Errors
 /// If it needs a column that isn't a key.
@@ -34,7 +34,8 @@ pub(super) fn of_groups(
     }
 }
 
-/// An expression of rows and of windows over them, which it adds to those there are, behind `width` columns.
+/// Rewrites an expression in terms of the rows' `width` columns and of window functions after them. New window functions are added
+/// to the list.
 pub(super) fn of_windows(scalar: &Scalar, width: usize, windows: &mut Vec<Window>) -> Scalar {
     if let Node::Window(window) = &scalar.node {
         let known = windows.iter().position(|known| known == &**window);

@@ -1,4 +1,4 @@
-//! Intervals, which are constants, and what they are added to or taken from.
+//! Resolves intervals, which are constants, and adding or subtracting them.
 
 use sqlparser::ast::{BinaryOperator, CastKind, DataType, Expr, UnaryOperator, Value as Literal};
 
@@ -11,7 +11,7 @@ use super::resolver::{Context, Resolver};
 use super::scalar::number_of;
 
 impl Resolver<'_> {
-    /// A moment and an interval that is added to it or taken from it; `None` if neither side is written as an interval.
+    /// Resolves adding an interval to a date or time, or subtracting it; `None` if neither side is written as an interval.
     pub(super) fn moved(
         &mut self,
         expr: &Expr,
@@ -64,10 +64,10 @@ impl Resolver<'_> {
     }
 }
 
-/// The interval that an expression is; `None` if it is written as something else.
+/// The interval that an expression writes; `None` if it is something else.
 ///
 /// # Errors
-/// If it is one that is not taken.
+/// If it is an interval of a form that is not accepted.
 fn written(expr: &Expr) -> Result<Option<Interval>> {
     let refused = || {
         Refusal::of(
@@ -125,7 +125,7 @@ fn written(expr: &Expr) -> Result<Option<Interval>> {
             op: op @ (BinaryOperator::Plus | BinaryOperator::Minus),
             right,
         } => {
-            // The left side of a long chain is looked at only if the right one is an interval.
+            // The left side of a long chain is only looked at if the right one is an interval.
             let Some(other) = written(right)? else {
                 return Ok(None);
             };
@@ -145,7 +145,7 @@ fn written(expr: &Expr) -> Result<Option<Interval>> {
     })
 }
 
-/// So many times an interval; `None` if the number isn't a whole one of the SQL, or there is no such interval.
+/// An interval times a number; `None` if the number is not a whole number in the SQL, or if there is no such interval.
 fn times(interval: Interval, number: &Expr) -> Option<Interval> {
     interval.times(number_of(number)?.parse().ok()?)
 }

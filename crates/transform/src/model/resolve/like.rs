@@ -1,4 +1,4 @@
-//! Whether a value matches a pattern.
+//! Resolves LIKE and ILIKE.
 
 use sqlparser::ast::{Expr, Value as Literal, ValueWithSpan};
 
@@ -8,7 +8,7 @@ use super::super::types::Type;
 use super::resolver::{Context, Resolver};
 
 impl Resolver<'_> {
-    /// LIKE, or ILIKE, which takes upper and lower case for the same.
+    /// Resolves LIKE, or ILIKE, which ignores the case of letters.
     pub(super) fn like(
         &mut self,
         value: &Expr,
@@ -51,7 +51,7 @@ impl Resolver<'_> {
             ..pattern
         };
         self.check_equality(&Type::Text, &[&value, &pattern], at)?;
-        // Blanks that a char(n) is padded with are matched too.
+        // The blanks at the end of a char(n) are matched too.
         let value = match value.kind {
             Type::Char => value,
             _ => self.cast_implicitly(value, &Type::Text)?,
@@ -68,7 +68,7 @@ impl Resolver<'_> {
     }
 }
 
-/// A pattern whose escape character, if it has one, is made a backslash (`like_escape` in src/backend/utils/adt/like_match.c).
+/// Rewrites a pattern so that its escape character, if any, is a backslash (`like_escape` in src/backend/utils/adt/like_match.c).
 fn escaped(pattern: &str, escape: Option<char>) -> String {
     if escape == Some('\\') {
         return pattern.to_owned();

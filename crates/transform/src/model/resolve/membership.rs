@@ -1,4 +1,4 @@
-//! Whether a value is among others.
+//! Resolves whether a value is among others.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Resolver<'_> {
             .iter()
             .map(|item| self.scalar(item, context))
             .collect::<Result<Vec<_>>>()?;
-        // Postgres brings the constants to one type with the value before it compares them.
+        // Postgres brings the constants and the value to one type before it compares them.
         let has_column = |item: &Scalar| {
             item.has(&|part| {
                 matches!(
@@ -80,7 +80,7 @@ impl Resolver<'_> {
         Ok(logic(Node::In(Box::new(value), Arc::new(relation)), at))
     }
 
-    /// The value of a sub-select of one column and at most one row.
+    /// Resolves a sub-select of one column and at most one row as a value.
     pub(super) fn single_value(
         &mut self,
         query: &Query,

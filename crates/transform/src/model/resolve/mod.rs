@@ -1,9 +1,9 @@
-//! A SELECT's names and types, found as Postgres finds them; whatever is on no list is refused.
+//! Resolves a SELECT's names and types as Postgres does. Anything not on the list is refused.
 //!
-//! [`query`] reads WITH, set operations, ORDER BY and LIMIT, [`select`] the clauses of one SELECT, [`from`] its joins,
-//! [`scalar`], [`membership`], [`correlated`], [`like`], [`call`], [`interval`], [`time`], [`aggregate`] and [`window`]
-//! expressions; [`coerce`] and [`cast`] give them types, [`numerics`] digits after the point, and [`grouping`] tells what is
-//! computed before and after rows are grouped.
+//! [`query`] resolves WITH, set operations, ORDER BY and LIMIT, [`select`] the clauses of one SELECT, [`from`] its joins.
+//! Expressions are resolved by [`scalar`], [`membership`], [`correlated`], [`like`], [`call`], [`interval`], [`time`],
+//! [`aggregate`] and [`window`]. [`coerce`] and [`cast`] give them types, [`numerics`] gives numerics their digits after the point,
+//! and [`grouping`] separates what is computed before and after rows are grouped.
 
 mod aggregate;
 mod arguments;
@@ -39,11 +39,11 @@ use resolver::Resolver;
 pub(crate) use query::count;
 pub(crate) use resolver::Shared;
 
-/// Resolves a query over the tables of a catalogue, where names without a schema are of `schema`, and over models that it names
-/// as if WITH named them.
+/// Resolves a query over the tables of a catalogue, and over models, whose names work as if WITH defined them. Table names without
+/// a schema are of `schema`.
 ///
 /// # Errors
-/// The first construct that Postgres would not accept, or that isn't known to be equal.
+/// The first construct that Postgres would not accept, or that isn't known to give the same.
 pub(crate) fn resolve(
     query: &Query,
     schema: &str,
@@ -62,7 +62,7 @@ pub(crate) fn resolve(
     Ok(resolved)
 }
 
-/// Resolves a model that others name.
+/// Resolves a model that other models name.
 ///
 /// # Errors
 /// As [`resolve`].

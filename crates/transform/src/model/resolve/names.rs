@@ -1,4 +1,4 @@
-//! The names that Postgres gives to columns without one (`FigureColname` in src/backend/parser/parse_target.c).
+//! Finds the names that Postgres gives to columns without one (`FigureColname` in src/backend/parser/parse_target.c).
 
 use sqlparser::ast::{DataType, Expr, SelectItem, SetExpr};
 
@@ -6,12 +6,12 @@ use super::super::types::Type;
 use super::cast::type_of;
 use crate::model::identifier::folded;
 
-/// The name of an expression's column.
+/// The name of the column that an expression gives.
 pub(super) fn of(expr: &Expr) -> String {
     found(expr).map_or_else(|| "?column?".to_owned(), |(name, _)| name)
 }
 
-/// A name, and whether it is a good one, which that of a type around it doesn't replace.
+/// A name, and whether it is strong: a strong name is not replaced by that of a type around it.
 fn found(expr: &Expr) -> Option<(String, bool)> {
     let good = |name: &str| Some((name.to_owned(), true));
     match expr {

@@ -1,13 +1,13 @@
-//! The digits after the point of what is computed from numerics.
+//! Finds the digits after the point of results of numerics.
 
 use super::super::tree::{Function, Node, Scalar, Value};
 use super::super::types::Type;
 use super::coerce::cast;
 
-/// The most digits after the point that a product may have.
+/// How many digits after the point a product may have.
 const MOST_DIGITS: u8 = dataset::MAX_PRECISION;
 
-/// The type of what is computed from numerics, which are brought to the digits that this needs.
+/// The type of a function's result for numerics, which are brought to the digits that it needs.
 ///
 /// # Errors
 /// Why that isn't on the list.
@@ -37,7 +37,7 @@ pub(super) fn given(
         Function::Round | Function::Truncate => {
             let digits = digits(&arguments)?;
             let scale = digits.clamp(0, i64::from(most));
-            // Postgres adds zeros, which are not added here.
+            // Postgres would show zeros that are not added here.
             (scale as u8, digits <= i64::from(most))
         }
         _ => (most, is_known),
@@ -59,7 +59,7 @@ pub(super) fn given(
     Ok((kind, arguments))
 }
 
-/// The type of a quotient, or of what is computed from one.
+/// The type of a quotient, or of a value computed from one.
 fn of_quotients(
     function: Function,
     arguments: Vec<Scalar>,
@@ -94,7 +94,7 @@ fn of_quotients(
     Ok((kind, arguments))
 }
 
-/// The digits after the point that ROUND or TRUNC is asked for.
+/// The digits after the point that ROUND or TRUNC is to keep.
 fn digits(arguments: &[Scalar]) -> Result<i64, &'static str> {
     match arguments.get(1).map(|digits| &digits.node) {
         None => Ok(0),

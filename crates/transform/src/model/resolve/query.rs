@@ -1,4 +1,4 @@
-//! WITH, set operations, ORDER BY and LIMIT.
+//! Resolves WITH, set operations, ORDER BY and LIMIT.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::scope::Scope;
 use crate::model::identifier::folded;
 
 impl Resolver<'_> {
-    /// Resolves a query; its columns of no type are settled by whoever uses it.
+    /// Resolves a query. Columns without a type are left to the caller.
     pub(super) fn query(&mut self, query: &Query) -> Result<Resolved> {
         let known = self.shared.len();
         let resolved = self.deeper(|resolver| resolver.query_with(query));
@@ -116,7 +116,7 @@ impl Resolver<'_> {
         Ok(resolved)
     }
 
-    /// A SELECT, set operation or query in brackets.
+    /// Resolves a SELECT, a set operation or a query in parentheses.
     fn set(&mut self, body: &SetExpr) -> Result<Resolved> {
         match body {
             SetExpr::Select(select) => self.select(select, &[], false),
@@ -151,7 +151,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Rows of VALUES, whose columns are `column1` and so on.
+    /// Resolves VALUES, whose columns are named `column1` and so on.
     fn values(&mut self, values: &Values) -> Result<Resolved> {
         let scope = Scope::default();
         let mut rows = Vec::new();
@@ -214,7 +214,7 @@ impl Resolver<'_> {
         let (mut one, mut other) = (Vec::new(), Vec::new());
         let side = |resolved: &Resolved| -> Vec<Scalar> {
             let columns = columns_of(&resolved.columns).into_iter().enumerate();
-            // A literal of no type gets that of the other side.
+            // A literal without a type gets that of the other side.
             let typed = columns.map(|(at, column)| match column.kind {
                 Type::Unknown => untyped(&resolved.relation, at).unwrap_or(column),
                 _ => column,
@@ -266,7 +266,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Orders what a set operation gives, by names and positions of its columns.
+    /// Orders the rows of a set operation by names or positions of its columns.
     fn ordered(&mut self, resolved: Resolved, order: &[OrderByExpr]) -> Result<Resolved> {
         if order.is_empty() || resolved.is_open {
             return Ok(resolved);
@@ -295,7 +295,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// A key of ORDER BY.
+    /// Resolves a key of ORDER BY.
     pub(super) fn sort_key(&mut self, key: &OrderByExpr, value: Scalar) -> Result<SortKey> {
         if key.with_fill.is_some() {
             return Err(Refusal::of(key, "is not taken"));
@@ -310,7 +310,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The only column of a name; `None` if there is none.
+/// The position of the only column with a name; `None` if there is none.
 pub(super) fn named(columns: &[OutputColumn], name: &str, expr: &Expr) -> Result<Option<usize>> {
     let mut found = (0..columns.len()).filter(|&at| columns[at].name == name);
     match (found.next(), found.next()) {
@@ -319,7 +319,7 @@ pub(super) fn named(columns: &[OutputColumn], name: &str, expr: &Expr) -> Result
     }
 }
 
-/// The column that a whole number stands for in ORDER BY or GROUP BY; `None` for any other expression.
+/// The column whose number an expression in ORDER BY or GROUP BY is; `None` for any other expression.
 pub(super) fn position(expr: &Expr, columns: usize) -> Result<Option<usize>> {
     let Expr::Value(value) = expr else {
         return Ok(None);
@@ -336,7 +336,7 @@ pub(super) fn position(expr: &Expr, columns: usize) -> Result<Option<usize>> {
     }
 }
 
-/// Gives the first columns other names.
+/// Renames the first columns.
 pub(super) fn rename(
     resolved: &mut Resolved,
     names: &[sqlparser::ast::TableAliasColumnDef],
@@ -353,10 +353,10 @@ pub(super) fn rename(
     Ok(())
 }
 
-/// A number of rows; `None` for all.
+/// The number of rows in LIMIT or OFFSET; `None` for all.
 ///
 /// # Errors
-/// If it is no constant.
+/// If it isn't a constant.
 pub(crate) fn count(expr: &Expr) -> Result<Option<u64>> {
     if let Expr::Value(value) = expr {
         match &value.value {

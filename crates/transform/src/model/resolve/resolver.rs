@@ -1,4 +1,4 @@
-//! The state that a SELECT is resolved with, and what its clauses allow.
+//! The state while a SELECT is resolved, and what its clauses allow.
 
 use std::sync::Arc;
 
@@ -16,40 +16,40 @@ use crate::model::identifier::folded;
 /// How deep expressions and SELECTs may be nested.
 const DEEPEST: usize = 400;
 
-/// What a SELECT is resolved with.
+/// Resolves a SELECT, with this state.
 pub(super) struct Resolver<'a> {
     pub(super) catalog: &'a Catalog,
-    /// The schema that names without one are of.
+    /// The schema of names that are written without one.
     pub(super) schema: &'a str,
-    /// What WITH names, the innermost last.
+    /// The relations that WITH defines, the innermost last.
     pub(super) shared: Vec<Shared>,
     /// The queries around a sub-select, the innermost last.
     pub(super) outer: Vec<Around>,
     pub(super) depth: usize,
 }
 
-/// What WITH names, or another model.
+/// A relation that WITH defines, or another model.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(super) relation: Arc<Relation>,
     pub(super) columns: Vec<OutputColumn>,
-    /// Whether there are columns that aren't known.
+    /// Whether it has columns that aren't known.
     pub(super) is_open: bool,
 }
 
-/// What an expression may be made of where it stands.
+/// What an expression may use at its place.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'s> {
     pub(super) scope: &'s Scope,
-    /// What the clause is called.
+    /// The name of the clause, for messages.
     pub(super) clause: &'static str,
     pub(super) aggregates: bool,
     pub(super) windows: bool,
 }
 
 impl<'s> Context<'s> {
-    /// The context of a clause that can have no aggregates.
+    /// The context of a clause that must not have aggregates.
     pub(super) fn plain(scope: &'s Scope, clause: &'static str) -> Self {
         Self {
             scope,
@@ -61,7 +61,7 @@ impl<'s> Context<'s> {
 }
 
 impl Resolver<'_> {
-    /// Goes one level deeper.
+    /// Runs something one level deeper, up to the limit.
     pub(super) fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth == DEEPEST {
             return Err(Refusal::at(
@@ -75,13 +75,13 @@ impl Resolver<'_> {
         result
     }
 
-    /// What a run calls the table that is named with its schema.
+    /// The run's name for a table that is written with its schema.
     pub(super) fn place_called(&self, schema: &Ident, name: &Ident) -> String {
         let (schema, name) = (folded(schema), folded(name));
         Place { schema, name }.called(self.schema)
     }
 
-    /// Gives columns of no type that of text, as Postgres does where a SELECT ends.
+    /// Makes columns without a type text, as Postgres does at the end of a SELECT.
     pub(super) fn settle(&self, resolved: &mut Resolved) {
         for column in &mut resolved.columns {
             if column.kind == Type::Unknown {
@@ -91,7 +91,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The columns of a relation as they are.
+/// The columns of a relation, unchanged.
 pub(super) fn columns_of(columns: &[OutputColumn]) -> Vec<Scalar> {
     let column = |(at, column): (usize, &OutputColumn)| {
         Scalar::column(at, column.kind.clone(), column.collation.clone())

@@ -1,4 +1,4 @@
-//! Expressions.
+//! Resolves expressions.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::time;
 use crate::model::identifier::folded;
 
 impl Resolver<'_> {
-    /// An expression over the columns of a scope.
+    /// Resolves an expression over the columns of a scope.
     pub(super) fn scalar(&mut self, expr: &Expr, context: Context<'_>) -> Result<Scalar> {
         let at = place(expr);
         let resolved = self.deeper(|resolver| resolver.expression(expr, context));
@@ -203,7 +203,7 @@ impl Resolver<'_> {
                     Some(otherwise) => self.scalar(otherwise, context)?,
                     None => Scalar::constant(Value::Null, Type::Unknown),
                 };
-                // Postgres looks at the type of the last result first.
+                // Postgres considers the type of the last result first.
                 let mut results = vec![otherwise];
                 results.extend(branches.iter().map(|(_, then)| then.clone()));
                 let (kind, collation, mut results) = self.brought_together(results, expr)?;
@@ -455,7 +455,7 @@ impl Resolver<'_> {
     ) -> Result<Scalar> {
         let at = place(expr);
         if let BinaryOperator::And | BinaryOperator::Or = op {
-            // Long chains of them are common, and no deeper than their longest part.
+            // Long chains of AND or OR are common; they are not nested deeper than their longest part.
             let mut parts = Vec::new();
             for side in chain(expr, op) {
                 parts.push(self.condition(
@@ -514,7 +514,7 @@ impl Resolver<'_> {
                 Ok(negated_if(true, value))
             }
             UnaryOperator::Minus => {
-                // The sign belongs to the number: it decides its type.
+                // The sign belongs to the number, since it decides its type.
                 if let Some(number) = number_of(inner) {
                     let (value, kind) =
                         literal::number(number, true).map_err(|why| Refusal::of(expr, why))?;
@@ -550,8 +550,9 @@ fn constant(value: &Literal) -> std::result::Result<Scalar, String> {
     })
 }
 
-/// Whether a word without quotes cannot be the name of a column: those that Postgres reserves
-/// (<https://www.postgresql.org/docs/current/sql-keywords-appendix.html>), as far as the parser takes them for one.
+/// Whether a word without quotes cannot be a column's name, because Postgres reserves it
+/// (<https://www.postgresql.org/docs/current/sql-keywords-appendix.html>). Only words that the parser would take for a name are
+/// listed.
 fn is_reserved(word: &str) -> bool {
     const RESERVED: &[&str] = &[
         "all",
@@ -656,8 +657,8 @@ fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word.to_ascii_lowercase().as_str())
 }
 
-/// Whether the parser took more for the right side of IS DISTINCT FROM than Postgres does: it takes all that follows,
-/// also what binds less than IS.
+/// Whether the parser took more as the right side of IS DISTINCT FROM than Postgres does: it takes everything that follows, even
+/// operators that bind less tightly than IS.
 fn is_swallowed(right: &Expr) -> bool {
     matches!(
         right,
@@ -680,7 +681,7 @@ fn is_swallowed(right: &Expr) -> bool {
     )
 }
 
-/// The digits of a number, also in brackets.
+/// The digits of a number, which may be in parentheses.
 pub(super) fn number_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Nested(inner) => number_of(inner),
@@ -692,7 +693,7 @@ pub(super) fn number_of(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The operands of a chain of one operator, from the left.
+/// The operands of a chain of one operator, from left to right.
 fn chain<'e>(expr: &'e Expr, operator: &BinaryOperator) -> Vec<&'e Expr> {
     let mut operands = Vec::new();
     let mut rest = expr;

@@ -1,4 +1,4 @@
-//! Names: which table and column each stands for, by Postgres's rules.
+//! Finds the table and column that each name means, by Postgres's rules.
 
 use std::fmt::{self, Display};
 
@@ -10,25 +10,25 @@ use super::super::tree::{Derived, Place, Scalar};
 use super::super::types::Type;
 use crate::model::identifier::folded;
 
-/// What the clauses of a SELECT see of its FROM.
+/// The names of FROM that the clauses of a SELECT see.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
-    /// The tables by the names that qualify their columns.
+    /// The tables, by the names that qualify their columns.
     pub(super) tables: Vec<Visible>,
-    /// The columns that stand alone, in the order of `*`.
+    /// The columns that can be named without a table, in the order of `*`.
     pub(super) columns: Vec<Named>,
 }
 
-/// A table of FROM.
+/// A table of FROM, with its name there.
 #[derive(Debug, Clone)]
 pub(super) struct Visible {
     pub(super) name: String,
-    /// What a run calls the table, if it is one and has no alias: its schema may stand before its name.
+    /// The run's name for the table, if it is one and has no alias. Its schema may then be written before its name.
     pub(super) table: Option<String>,
     pub(super) columns: Vec<Named>,
     /// Whether the table may have more columns than are known without a database.
     pub(super) is_open: bool,
-    /// The names of columns that the table has, and that are not read.
+    /// The names of columns of the table that are not read.
     pub(super) unread: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Named {
 }
 
 impl Scope {
-    /// The scope of a join: the columns of the right side stand `width` places further right.
+    /// The scope of a join. The columns of the right side move `width` positions to the right.
     pub(super) fn joined(mut self, right: Self, width: usize) -> Self {
         let right = right.shifted(width);
         self.tables.extend(right.tables);
@@ -74,10 +74,10 @@ impl Scope {
         }
     }
 
-    /// The column that a name alone stands for; `None` if there is none.
+    /// The column that a name without a table means; `None` if there is none.
     ///
     /// # Errors
-    /// If there are several.
+    /// If there are several such columns.
     pub(super) fn column(&self, name: &Ident) -> Result<Option<Scalar>> {
         let wanted = folded(name);
         let mut found = self.columns.iter().filter(|column| column.name == wanted);
@@ -91,10 +91,10 @@ impl Scope {
         }
     }
 
-    /// The column that a name with its table stands for; `None` if there is no such table.
+    /// The column that a name with its table means; `None` if there is no such table.
     ///
     /// # Errors
-    /// If the table has no such column, or there are two tables of the name.
+    /// If the table has no such column, or if two tables have the name.
     pub(super) fn qualified(&self, table: Of<'_>, name: &Ident) -> Result<Option<Scalar>> {
         let Some(found) = self.table(table)? else {
             return Ok(None);
@@ -123,16 +123,16 @@ impl Scope {
         }
     }
 
-    /// `; did you mean …?` for the name of a column that there isn't.
+    /// The hint `; did you mean …?` for the name of a column that doesn't exist.
     pub(super) fn meant(&self, name: &Ident) -> String {
         meant(&self.tables, &folded(name))
     }
 
-    /// The table that this name stands for: one of its alias, or of its own name if it has none. Where a schema stands before it,
-    /// it is the table of that schema, if it has no alias.
+    /// The table that a name means: by its alias, or by its own name if it has no alias. With a schema before it, the name means a
+    /// table of that schema without an alias.
     ///
     /// # Errors
-    /// If there are several.
+    /// If there are several such tables.
     pub(super) fn table(&self, of: Of<'_>) -> Result<Option<&Visible>> {
         let is_it = |table: &&Visible| match of {
             Of::Name(name) => table.name == folded(name),
@@ -149,12 +149,12 @@ impl Scope {
     }
 }
 
-/// What stands before a column's name, or a `*`.
+/// The qualifier before a column's name, or before a `*`.
 #[derive(Clone, Copy)]
 pub(super) enum Of<'a> {
     /// A table's alias, or its name.
     Name(&'a Ident),
-    /// A table with its schema, and what a run calls that.
+    /// A table's name with its schema, and the run's name for that table.
     Placed {
         schema: &'a Ident,
         name: &'a Ident,
@@ -163,7 +163,7 @@ pub(super) enum Of<'a> {
 }
 
 impl Of<'_> {
-    /// Where it stands.
+    /// The place of the qualifier in the SQL.
     pub(super) fn at(self) -> Place {
         match self {
             Self::Name(name) | Self::Placed { schema: name, .. } => place_of(name),
@@ -180,7 +180,7 @@ impl Display for Of<'_> {
     }
 }
 
-/// `; did you mean …?`, with the table, if one of these has a column that is named like that.
+/// The hint `; did you mean …?`, with the table, if one of these tables has a column with a similar name.
 fn meant<'t>(tables: impl IntoIterator<Item = &'t Visible> + Clone, name: &str) -> String {
     let columns = |table: &'t Visible| {
         let read = table.columns.iter().map(|column| column.name.as_str());

@@ -1,4 +1,4 @@
-//! One SELECT, clause by clause.
+//! Resolves one SELECT, clause by clause.
 
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, OrderByExpr, Select, SelectFlavor, SelectItem,
@@ -21,7 +21,7 @@ use crate::model::identifier::folded;
 use crate::model::optimize::{filtered, settled};
 
 impl Resolver<'_> {
-    /// A SELECT, in an order; its WHERE may use columns of the query around it if it `is_sub_select`.
+    /// Resolves a SELECT with an ORDER BY. If it `is_sub_select`, its WHERE may use columns of the query around it.
     pub(super) fn select(
         &mut self,
         select: &Select,
@@ -53,7 +53,7 @@ impl Resolver<'_> {
             self.item(item, &scope, &mut outputs, &mut values, &mut is_open)?;
         }
         if is_open {
-            // Positions and names of the other clauses may be those of columns that aren't known.
+            // Positions and names in the other clauses may refer to columns that aren't known.
             return Ok(open(relation, outputs));
         }
         let keys = self.group_keys(&select.group_by, &scope, &outputs, &values)?;
@@ -96,7 +96,7 @@ impl Resolver<'_> {
             output.collation = value.collation.clone().of_column();
         }
         if scope.is_open() {
-            // Which names are columns of FROM isn't known, and so neither is what is grouped and ordered by.
+            // It isn't known which names are columns of FROM, and so what the rows are grouped and ordered by.
             return Ok(Resolved {
                 relation: Relation::Project {
                     input: Box::new(relation),
@@ -246,7 +246,7 @@ impl Resolver<'_> {
         for expr in exprs {
             let context = Context::plain(scope, "GROUP BY");
             let output = match expr {
-                // A column of FROM comes before one of SELECT.
+                // In GROUP BY, a column of FROM takes precedence over one of SELECT.
                 Expr::Identifier(name) if scope.column(name)?.is_none() => {
                     named(outputs, &folded(name), expr)?
                 }
@@ -281,7 +281,7 @@ impl Resolver<'_> {
         self.sort_key(key, value)
     }
 
-    /// The output column that a name or a position stands for, or the value of any other expression.
+    /// The output column that a name or position means, or the value of any other expression.
     fn output_or(
         &mut self,
         expr: &Expr,
@@ -290,7 +290,7 @@ impl Resolver<'_> {
         values: &[Scalar],
     ) -> Result<Scalar> {
         let output = match expr {
-            // A column of SELECT comes before one of FROM.
+            // In ORDER BY, a column of SELECT takes precedence over one of FROM.
             Expr::Identifier(name) => self.output(name, outputs, values, expr)?,
             expr => position(expr, outputs.len())?,
         };
@@ -300,7 +300,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What tells apart the rows of which DISTINCT ON keeps the first.
+    /// The values of DISTINCT ON: of the rows with equal values, the first is kept.
     fn distinct_on(
         &mut self,
         select: &Select,
@@ -320,7 +320,7 @@ impl Resolver<'_> {
         Ok(on)
     }
 
-    /// The output column of a name; several that are the same are one.
+    /// The output column with a name. If several have it and are the same, it is one of them.
     fn output(
         &self,
         name: &sqlparser::ast::Ident,
@@ -340,8 +340,8 @@ impl Resolver<'_> {
     }
 }
 
-/// The outputs, in an order, which may be one of columns that are not among them; of rows that are alike `on` some values
-/// the first in the order.
+/// The outputs in an order, which may use columns that are not among them. With `on`, only the first row is kept of those with
+/// equal values of `on`.
 fn in_order_of(
     relation: Relation,
     mut values: Vec<Scalar>,
@@ -384,7 +384,7 @@ fn in_order_of(
         };
         let mut value = Scalar::column(at, key.value.kind.clone(), key.value.collation.clone());
         if value.kind == Type::Char {
-            // Without the blanks that it is padded with.
+            // A char(n) is ordered without the blanks at its end.
             value = super::coerce::cast(value, Type::Text);
         }
         keys.push(SortKey { value, ..key });
@@ -419,7 +419,7 @@ fn in_order_of(
     })
 }
 
-/// The first row in an order of those that are alike.
+/// Keeps the first row, in an order, of those with equal values.
 fn first_of(relation: Relation, alike: Vec<Scalar>, order: &[SortKey]) -> Relation {
     let number = Scalar::column(relation.width(), Type::BigInt, Derived::None);
     let window = Window {
@@ -441,7 +441,7 @@ fn first_of(relation: Relation, alike: Vec<Scalar>, order: &[SortKey]) -> Relati
     }
 }
 
-/// What is known of a SELECT of columns that only the database knows.
+/// The result for a SELECT whose columns only the database knows.
 fn open(relation: Relation, columns: Vec<OutputColumn>) -> Resolved {
     Resolved {
         relation,
@@ -459,7 +459,7 @@ fn is_bare(options: &WildcardAdditionalOptions) -> bool {
         && options.opt_alias.is_none()
 }
 
-/// Checks that a SELECT has no clause that is not taken; it may give no column if just its rows are asked for.
+/// Checks that a SELECT has only clauses that are accepted. It may have no columns if only its rows matter.
 fn check_clauses(select: &Select, may_be_empty: bool) -> Result<()> {
     let refused = [
         (select.top.is_some(), "TOP"),

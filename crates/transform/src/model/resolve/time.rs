@@ -1,4 +1,4 @@
-//! Functions of dates and times that say by a literal what they give.
+//! Resolves functions of dates and times whose meaning depends on a literal.
 
 use sqlparser::ast::Expr;
 
@@ -11,7 +11,7 @@ use super::coerce::cast;
 use super::resolver::Resolver;
 
 impl Resolver<'_> {
-    /// DATE_TRUNC, DATE_PART or TO_CHAR of two arguments, in whichever order they stand.
+    /// Resolves DATE_TRUNC, DATE_PART or TO_CHAR with their two arguments, in whichever order these come.
     pub(super) fn of_time(&self, expr: &Expr, name: &str, values: Vec<Scalar>) -> Result<Scalar> {
         let refused = |why: String| Refusal::of(expr, why);
         let [first, second]: [Scalar; 2] = values
@@ -31,7 +31,7 @@ impl Resolver<'_> {
             "date_part" => {
                 let field = field(word)
                     .ok_or_else(|| refused("takes a field that is not on the list".to_owned()))?;
-                // That of a date is that of its midnight.
+                // A date is taken as its midnight.
                 let value = match value.kind {
                     Type::Date => cast(value, Type::Timestamp),
                     _ => value,
@@ -74,7 +74,7 @@ impl Resolver<'_> {
                 format!("has a unit that is not on the list: {}", units.join(", ")),
             ));
         };
-        // Postgres prefers the timestamp with a time zone that a date is cast to.
+        // For a date, Postgres prefers the cast to a timestamp with a time zone.
         let value = match value.kind {
             Type::Date => cast(value, Type::TimestampTz),
             _ => value,

@@ -1,4 +1,4 @@
-//! Window functions.
+//! Resolves window functions.
 
 use sqlparser::ast::{Expr, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType};
 
@@ -116,7 +116,7 @@ impl Resolver<'_> {
                 };
                 if let Some(otherwise) = arguments.values.get(2) {
                     let otherwise = self.scalar(otherwise, inside)?;
-                    // Postgres would bring both to one type, if they are none.
+                    // Postgres would bring both to one type, if they have different ones.
                     if ![&argument.kind, &Type::Unknown, &Type::Any].contains(&&otherwise.kind)
                         && argument.kind != Type::Any
                     {
@@ -209,10 +209,10 @@ impl Resolver<'_> {
     }
 }
 
-/// Rows that a frame whose floats are added up for each row anew may have.
+/// How many rows a frame may have whose floats are added up again for each row.
 const MOST_ROWS: i64 = 1000;
 
-/// The frame of a window; `None` if it is not on the list.
+/// Resolves the frame of a window; `None` if it is not on the list.
 fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
     let Some(frame) = &spec.window_frame else {
         return Some(match is_unordered {
@@ -233,7 +233,7 @@ fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
         WindowFrameUnits::Range => !is_offset(start) && !is_offset(end),
         WindowFrameUnits::Groups => !is_unordered,
     };
-    // Postgres takes no frame that ends on an earlier side of its row than it begins on.
+    // As in Postgres, a frame must not end on an earlier side of its row than it begins on.
     let is_ordered = side(start) <= side(end)
         && !matches!(start, WindowFrameBound::Following(None))
         && !matches!(end, WindowFrameBound::Preceding(None));
@@ -247,7 +247,7 @@ fn frame(spec: &WindowSpec, is_unordered: bool) -> Option<Frame> {
     })
 }
 
-/// A bound of a frame; `None` if its number is not a literal.
+/// Resolves a bound of a frame; `None` if its number is not a literal.
 fn bound(bound: &WindowFrameBound) -> Option<Bound> {
     let number = |expr: &Expr| match expr {
         Expr::Value(value) => value.value.to_string().parse::<i64>().ok(),
@@ -261,7 +261,7 @@ fn bound(bound: &WindowFrameBound) -> Option<Bound> {
     })
 }
 
-/// The side of its row that a bound of a frame lies on.
+/// The side of the row on which a frame's bound lies.
 fn side(bound: &WindowFrameBound) -> i8 {
     match bound {
         WindowFrameBound::Preceding(_) => -1,
@@ -270,10 +270,10 @@ fn side(bound: &WindowFrameBound) -> i8 {
     }
 }
 
-/// Whether what is added up for each row anew is no more than so many rows.
+/// Whether at most [`MOST_ROWS`] rows are added up again for each row.
 fn is_narrow(frame: Frame) -> bool {
     match (frame.unit, frame.start, frame.end) {
-        // Each row is added to the sum of those before it.
+        // Such a sum goes on from one row to the next.
         (_, Bound::Unbounded, _) => true,
         (FrameUnit::Rows, Bound::At(start), Bound::At(end)) => {
             end.saturating_sub(start) < MOST_ROWS
