@@ -1,4 +1,4 @@
-//! Values that a check accepts, as the cells of their columns are written.
+//! The values that checks accept, in the form in which cells are written.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,10 +10,10 @@ use values::text::{self, Case};
 use values::value::Value;
 use values::{binary, datetime, number};
 
-/// The texts of what is accepted, by column.
+/// The texts of the accepted values, by column.
 pub(super) type Accepted = HashMap<String, HashSet<Vec<u8>>>;
 
-/// Checks that the values that a model's checks accept are values of their columns, as far as these are known.
+/// Checks that the values accepted by a model's checks are values of their columns, as far as the columns' types are known.
 ///
 /// # Errors
 /// [`Kind::Usage`] naming the check, the column and the value.
@@ -22,7 +22,7 @@ pub(crate) fn check(model: &Model) -> anyhow::Result<()> {
     checks.try_for_each(|check| of(model, &check.rule).map(drop))
 }
 
-/// What a rule of a model accepts; nothing of a rule of another kind.
+/// The values that a rule of a model accepts; none for a rule of another kind.
 ///
 /// # Errors
 /// As [`check`].
@@ -48,7 +48,7 @@ pub(super) fn of(model: &Model, rule: &Rule) -> anyhow::Result<Accepted> {
     Ok(accepted)
 }
 
-/// A value as the cells of a column of this type are written.
+/// A value in the form in which cells of this type are written.
 fn written(kind: ColumnType, value: &str) -> Result<Vec<u8>, String> {
     let parsed = match kind {
         ColumnType::Boolean => number::boolean(value),

@@ -1,7 +1,7 @@
-//! The cells of a column, and their text in CSV.
+//! The cells of a column, and how they are written in CSV.
 //!
-//! NULL is an empty field and the empty string is `""`. Text is quoted if it must be, and nothing is
-//! trimmed or replaced. A float is the shortest text that reads back as the same float.
+//! NULL is an empty field and the empty text is `""`. Text is quoted only if necessary, and nothing is trimmed or replaced. A float
+//! is written as the shortest text that reads back as the same float.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use values::text;
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
-/// The values of a column, in one piece.
+/// The values of a column, in one piece of memory.
 pub(crate) enum Cells {
     Boolean(BooleanArray),
     SmallInt(PrimitiveArray<i16>),
@@ -27,11 +27,11 @@ pub(crate) enum Cells {
     },
     Text(Utf8ViewArray),
     Bytes(BinaryViewArray),
-    /// Days from 1970-01-01.
+    /// Dates, as days since 1970-01-01.
     Date(PrimitiveArray<i32>),
-    /// Nanoseconds from midnight.
+    /// Times, as nanoseconds since midnight.
     Time(PrimitiveArray<i64>),
-    /// Microseconds from 1970-01-01.
+    /// Timestamps, as microseconds since 1970-01-01.
     Timestamp {
         microseconds: PrimitiveArray<i64>,
         utc: bool,
@@ -40,7 +40,7 @@ pub(crate) enum Cells {
 }
 
 impl Cells {
-    /// The cells of a column of any type that the engine's declared types have.
+    /// Takes the cells of a column, whose type is any that the engine declares.
     pub(crate) fn of(column: &Column) -> anyhow::Result<Self> {
         let series = column.as_materialized_series().rechunk();
         let physical = series.to_physical_repr();
@@ -101,13 +101,13 @@ impl Cells {
         self.array().len()
     }
 
-    /// Whether the cell is a text without a character.
+    /// Whether the cell is the empty text.
     pub(crate) fn is_empty_text(&self, row: usize) -> bool {
         matches!(self, Self::Text(array) if array.value(row).is_empty())
     }
 
-    /// Which comes first, a cell of this column or one of `other`, which is of the same type: NULL last, text and
-    /// bytes by their bytes, NaN after all numbers.
+    /// Compares a cell of this column with one of `other`, which must have the same type: NULL is last, text and bytes are compared
+    /// by their bytes, NaN comes after all numbers.
     pub(crate) fn compare(&self, a: usize, other: &Self, b: usize) -> Ordering {
         match (self.is_null(a), other.is_null(b)) {
             (false, false) => {}
@@ -146,7 +146,7 @@ impl Cells {
                 left.value(a).as_bytes().cmp(right.value(b).as_bytes())
             }
             (Self::Bytes(left), Self::Bytes(right)) => left.value(a).cmp(right.value(b)),
-            // Columns of one name and one declared type, always.
+            // The columns always have the same name and declared type.
             _ => Ordering::Equal,
         }
     }
@@ -165,7 +165,7 @@ impl Cells {
         }
     }
 
-    /// Appends the cell as a field of CSV.
+    /// Appends the cell as a CSV field.
     pub(crate) fn write_field(&self, row: usize, out: &mut Vec<u8>) {
         match self {
             Self::Text(array) if !self.is_null(row) => text::csv_field(array.value(row), out),
@@ -173,7 +173,7 @@ impl Cells {
         }
     }
 
-    /// Appends the cell without any quoting; NULL is nothing.
+    /// Appends the cell without quotes; NULL appends nothing.
     pub(crate) fn write_plain(&self, row: usize, out: &mut Vec<u8>) {
         if self.is_null(row) {
             return;
@@ -209,28 +209,28 @@ impl Cells {
     }
 }
 
-/// The order of floats in Postgres: 0 is -0, NaN is NaN and comes last.
+/// Compares floats as Postgres does: 0 equals -0, NaN equals NaN and comes last.
 fn compare_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b)
         .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
-/// The texts of all days from the first to the last of a column, unless these are very many: a text is
-/// looked up in a tenth of the time that it takes to make it.
+/// The texts of all days from the first to the last of a column, unless there are too many: looking a text up takes a tenth of the
+/// time of making it.
 pub(crate) struct DayTexts {
     first: i32,
     texts: Vec<[u8; 10]>,
 }
 
 impl DayTexts {
-    /// A hundred years.
+    /// How many days are worth it: a hundred years.
     const MOST: i64 = 36_525;
 
     fn of(microseconds: &PrimitiveArray<i64>) -> Self {
         let present = || microseconds.non_null_values_iter();
         let day = |microseconds: Option<i64>| microseconds.unwrap_or(0).div_euclid(DAY);
         let (first, last) = (day(present().min()), day(present().max()));
-        // Few values, as of a small table or far apart, are sooner made than looked up.
+        // If there are few values, in a small table or far apart, making texts is faster than filling the list.
         let worth = last - first < Self::MOST.min(microseconds.len() as i64);
         let texts = match worth {
             false => 0..0,

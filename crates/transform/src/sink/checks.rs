@@ -1,4 +1,4 @@
-//! The checks of a model's output, made on its rows before they are written: each exact, none keeping more than a bound.
+//! Checks a model's output on its rows before they are written. Each check is exact, and none keeps more than a bound in memory.
 
 use std::path::Path;
 
@@ -14,21 +14,21 @@ use crate::checked::{Outcome, why};
 use crate::memory::Shares;
 use crate::options::Options;
 
-/// Columns that are shown of a row.
+/// How many columns of a row are shown.
 const MOST_COLUMNS: usize = 12;
-/// Characters that are shown of a cell.
+/// How many characters of a cell are shown.
 const MOST_CHARACTERS: usize = 60;
 
 /// The checks of one output.
 pub(super) struct Checks<'a> {
     model: &'a Model,
-    /// The columns by which the whole output is ordered.
+    /// The columns that order the whole output.
     order_by: Vec<&'a String>,
     rows: u64,
     watches: Vec<Watch<'a>>,
 }
 
-/// A check, and what it has seen.
+/// A check, and what it has found so far.
 struct Watch<'a> {
     check: &'a Check,
     accepted: Accepted,
@@ -38,10 +38,10 @@ struct Watch<'a> {
 }
 
 impl<'a> Checks<'a> {
-    /// The checks of a model's output in these options, with files of their own, if they need some, in `folder`.
+    /// Prepares the checks of a model's output with these options. If they need files of their own, these go into `folder`.
     ///
     /// # Errors
-    /// [`Kind::Usage`](dataset::failure::Kind::Usage) for a value that is accepted, but is not one of its column.
+    /// [`Kind::Usage`](dataset::failure::Kind::Usage) for an accepted value that is not one of its column.
     pub(super) fn of(
         model: &'a Model,
         options: &'a Options,
@@ -76,10 +76,10 @@ impl<'a> Checks<'a> {
         })
     }
 
-    /// Looks at the next rows of the output.
+    /// Checks the next rows of the output.
     ///
     /// # Errors
-    /// [`Kind::Output`](dataset::failure::Kind::Output) if keys that memory does not hold cannot be written.
+    /// [`Kind::Output`](dataset::failure::Kind::Output) if keys that don't fit in memory cannot be written.
     pub(super) fn look(&mut self, rows: &Rows) -> anyhow::Result<()> {
         self.rows += rows.rows as u64;
         for watch in &mut self.watches {
@@ -137,7 +137,7 @@ impl<'a> Checks<'a> {
         Ok(())
     }
 
-    /// What came of the checks, once all rows were seen.
+    /// The results of the checks, once they have seen all rows.
     ///
     /// # Errors
     /// As [`look`](Self::look).
@@ -173,7 +173,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-/// The rows of an output of which something is wrong.
+/// The rows of an output that are wrong.
 fn wrong_rows(rows: &Rows, is_wrong: impl Fn(usize) -> bool + Sync) -> Vec<u32> {
     let all = (0..rows.rows).into_par_iter();
     all.filter(|row| is_wrong(*row))
@@ -181,13 +181,13 @@ fn wrong_rows(rows: &Rows, is_wrong: impl Fn(usize) -> bool + Sync) -> Vec<u32> 
         .collect()
 }
 
-/// The cell of a field that a row has, unless that is NULL.
+/// The cell of a field in a row, unless it is NULL.
 fn cell(rows: &Rows, field: &Field, row: usize) -> Option<usize> {
     let at = rows.taken(field.source).row(row)?;
     (!field.cells.is_null(at)).then_some(at)
 }
 
-/// Notes the keys of all rows but those that have a NULL in it.
+/// Adds the keys of all rows, except those with a NULL in the key.
 fn add_keys(rows: &Rows, fields: &[order::Key], keys: &mut Keys) -> anyhow::Result<()> {
     let (mut key, mut text) = (Vec::new(), Vec::new());
     'rows: for row in 0..rows.rows {
@@ -206,7 +206,7 @@ fn add_keys(rows: &Rows, fields: &[order::Key], keys: &mut Keys) -> anyhow::Resu
     Ok(())
 }
 
-/// A key as its columns and their values.
+/// A key for a message, as its columns and their values.
 fn key_text(columns: &[String], mut key: &[u8]) -> String {
     let mut text = String::new();
     for column in columns {
@@ -223,7 +223,7 @@ fn key_text(columns: &[String], mut key: &[u8]) -> String {
     text
 }
 
-/// The columns that are shown of a row: those that name it and those that are wrong, or all.
+/// The columns of a row that are shown: those that identify it and those that are wrong, or all.
 fn shown_columns<'r>(
     model: &Model,
     rows: &'r Rows,
@@ -244,7 +244,7 @@ fn shown_columns<'r>(
     fields.filter(|(name, _)| is_shown(name)).collect()
 }
 
-/// A row as its columns and their values.
+/// A row for a message, as its columns and their values.
 fn row_text(rows: &Rows, shown: &[&order::Key], row: usize) -> String {
     let mut text = String::new();
     for (name, field) in shown.iter().copied().take(MOST_COLUMNS) {
@@ -271,7 +271,7 @@ fn push(text: &mut String, column: &str, value: &str) {
     *text += &format!("{column} = {value}");
 }
 
-/// A cell as a message shows it: no more than helps, on one line.
+/// A cell for a message: on one line, and cut to a helpful length.
 fn value_text(value: &[u8]) -> String {
     let value = String::from_utf8_lossy(value);
     if value.is_empty() {

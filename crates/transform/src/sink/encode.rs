@@ -1,20 +1,20 @@
-//! How the text of a row is written, field by field.
+//! How the text of a row is made, field by field.
 
 use super::cells::Cells;
 
 /// Writes rows as text. Fields are numbered from 0 in the order of the columns.
 pub(super) trait Encode {
-    /// Appends what stands before a field.
+    /// Appends what comes before a field.
     fn before(&self, field: usize, out: &mut Vec<u8>);
 
-    /// Appends the cell of a row; no row is NULL.
+    /// Appends the cell of a row; NULL if there is no row.
     fn field(&self, field: usize, cells: &Cells, row: Option<usize>, out: &mut Vec<u8>);
 
-    /// Appends what ends a row.
+    /// Appends the end of a row.
     fn end(&self, out: &mut Vec<u8>);
 }
 
-/// CSV in the default dialect, which has nothing to look up.
+/// CSV in the default dialect, which has no settings.
 pub(super) struct Standard;
 
 impl Encode for Standard {

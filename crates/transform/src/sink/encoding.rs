@@ -1,4 +1,4 @@
-//! The encoding of an output's rows: as text of one kind or another, or as frames.
+//! The encoding of an output's rows: a kind of text, or frames.
 
 use dataset::Model;
 use values::text;
@@ -8,20 +8,20 @@ use super::in_dialect::InDialect;
 use super::json_lines::JsonLines;
 use crate::options::{Format, Options};
 
-/// How rows are encoded.
+/// The encoding of rows.
 pub(super) enum Encoding {
-    /// As CSV in the default dialect.
+    /// CSV in the default dialect.
     Standard,
-    /// As CSV in another dialect.
+    /// CSV in another dialect.
     InDialect(InDialect),
-    /// As JSON Lines.
+    /// JSON Lines, an object on each line.
     JsonLines(JsonLines),
-    /// As frames, which Parquet files are written from.
+    /// Frames, from which Parquet files are written.
     Frames,
 }
 
 impl Encoding {
-    /// The encoding that the options name, of a model whose columns are known.
+    /// The encoding that the options name, for a model whose columns are known.
     pub(super) fn of(options: &Options, model: &Model) -> Self {
         match options.format {
             Format::Csv if options.dialect.is_default() => Self::Standard,
@@ -31,7 +31,7 @@ impl Encoding {
         }
     }
 
-    /// What a file of columns of these names begins with.
+    /// The beginning of a file with columns of these names.
     pub(super) fn header<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<u8> {
         match self {
             Self::Standard => {

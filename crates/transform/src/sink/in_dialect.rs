@@ -1,4 +1,4 @@
-//! CSV in a dialect that was asked for.
+//! CSV in a dialect other than the default.
 
 use values::text;
 
@@ -34,7 +34,7 @@ impl InDialect {
         }
     }
 
-    /// The line of names that a file begins with.
+    /// The line of names at the beginning of a file.
     pub(super) fn header<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<u8> {
         let mut header = self.byte_order_mark.as_bytes().to_vec();
         for (field, name) in names.enumerate() {
@@ -45,8 +45,8 @@ impl InDialect {
         header
     }
 
-    /// Appends a text, between quotes where it could be taken for something else: for NULL, for several fields or
-    /// rows, or for the end of a COPY of psql.
+    /// Appends a text. It is quoted if it could otherwise be taken for NULL, for several fields or rows, or for the end of a COPY
+    /// of psql.
     fn text(&self, text: &str, out: &mut Vec<u8>) {
         let special = |byte: &u8| *byte == self.delimiter || matches!(byte, b'"' | b'\n' | b'\r');
         let bytes = text.as_bytes();
@@ -60,7 +60,7 @@ impl InDialect {
         }
     }
 
-    /// Appends a value of another type, which has no quotes, delimiters or ends of lines in it.
+    /// Appends a value of another type, whose text has no quotes, delimiters or line ends.
     fn typed(&self, cells: &Cells, row: usize, out: &mut Vec<u8>) {
         let start = out.len();
         cells.write_plain(row, out);

@@ -1,7 +1,7 @@
-//! JSON Lines: an object for each row, with its columns in their order.
+//! JSON Lines: an object for each row, with its columns in order.
 //!
-//! Numbers keep their digits; NaN and the infinities, which JSON's numbers don't have, are strings, as Postgres makes them.
-//! What is JSON already is embedded as it is, but for the ends of its lines, each of which is a space.
+//! Numbers keep their digits. NaN and the infinities, which JSON's numbers don't have, are strings, as in Postgres. Values that are
+//! JSON are embedded unchanged, except that each line break becomes a space.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ pub(super) struct JsonLines {
 }
 
 struct Named {
-    /// What stands before the value: a comma or a brace, the name and a colon.
+    /// The text before the value: a comma or a brace, the name and a colon.
     before: Vec<u8>,
     /// Whether the text of the value is JSON.
     is_json: bool,
@@ -65,7 +65,7 @@ impl Encode for JsonLines {
         }
         out.push(b'"');
         if matches!(cells, Cells::Bytes(_)) {
-            // The backslash of `\\x`; what follows are digits.
+            // This is the backslash of `\\x`; what follows are digits.
             out.push(b'\\');
         }
         cells.write_plain(row, out);
@@ -77,7 +77,7 @@ impl Encode for JsonLines {
     }
 }
 
-/// Appends a JSON text, whose line breaks can stand between its tokens only.
+/// Appends a JSON text on one line. Its line breaks can only stand between tokens.
 fn on_one_line(json: &str, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(json.as_bytes());
@@ -88,7 +88,7 @@ fn on_one_line(json: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a text as a string of JSON.
+/// Appends a text as a JSON string.
 fn string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();

@@ -1,4 +1,4 @@
-//! What a manifest says of a run of a model, on its first line.
+//! The first line of a manifest: what it says of a model's run.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ pub(crate) struct Run<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) model: &'a str,
     pub(crate) format: Format,
-    /// None where it is the default, or the files are not CSV.
+    /// The dialect; `None` if it is the default, or if the files are not CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dialect: Option<&'a Dialect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) compression: Option<Compression>,
-    /// The values of parameters, also those of models that are read, by their names.
+    /// The values of parameters by name, including those of models that are read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) parameters: BTreeMap<&'a str, &'a str>,
     /// The snapshot that every table was read in, as Postgres names it.
@@ -33,7 +33,7 @@ pub(crate) struct Run<'a> {
     pub(crate) tables: &'a [TableReport],
     pub(crate) columns: Vec<(&'a str, String)>,
     pub(crate) partition_by: &'a [String],
-    /// How the files are named, where that is not by their folders.
+    /// The pattern for the files' names, if they are not named by their folders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file_name: Option<&'a FileName>,
     pub(crate) rows: u64,

@@ -1,4 +1,4 @@
-//! Outputs into files: CSV or Parquet, in one file or in a folder for each value of the partition columns.
+//! Writes outputs into files: CSV, JSON Lines or Parquet, in one file or in a folder for each value of the partition columns.
 
 pub(crate) mod accepted;
 mod cells;

@@ -1,4 +1,4 @@
-//! The order of an output's rows, and their groups, as positions: no row is moved.
+//! Finds the order of an output's rows, and their groups, as row numbers; no row is moved.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -39,7 +39,7 @@ pub(super) fn keys<'a>(
 }
 
 impl Rows {
-    /// Which of two rows of the output comes first by `keys`: NULL last, text by its bytes.
+    /// Compares two rows of the output by `keys`: NULL last, text by its bytes.
     fn compare(&self, keys: &[Key], a: usize, b: usize) -> Ordering {
         keys.iter()
             .map(|(_, field)| {
@@ -53,7 +53,7 @@ impl Rows {
             .unwrap_or(Ordering::Equal)
     }
 
-    /// The rows by `keys`, equal ones as they stand; `None` if that is how they stand.
+    /// The rows in the order of `keys`; equal ones keep their order. `None` if they are in this order already.
     pub(super) fn order(&self, keys: &[Key]) -> Option<Vec<u32>> {
         let follows = |row: usize| self.compare(keys, row - 1, row).is_le();
         if (1..self.rows).into_par_iter().all(follows) {
@@ -64,7 +64,7 @@ impl Rows {
         Some(order)
     }
 
-    /// Sorts rows of the output by `keys`, equal ones as they stand.
+    /// Sorts rows of the output by `keys`; equal ones keep their order.
     pub(super) fn sort(&self, keys: &[Key], rows: &mut [u32]) {
         let by_keys = |a: &u32, b: &u32| self.compare(keys, *a as usize, *b as usize);
         if rows.len() > PARALLEL_ROWS {
@@ -74,12 +74,12 @@ impl Rows {
         }
     }
 
-    /// The rows group by group, those of a group as they stand, and the groups in the order of `keys`: for
-    /// each, where it lies. An empty text is in the group of NULL, whose folder it shares.
+    /// The rows, group by group, and the range of each group. Groups are in the order of `keys`, and the rows of a group keep their
+    /// order. An empty text is in the group of NULL, whose folder it shares.
     pub(super) fn groups(&self, keys: &[Key]) -> (Vec<u32>, Vec<Range<usize>>) {
         let group_of = self.group_numbers(keys);
         let groups = group_of.iter().max().map_or(0, |last| *last as usize + 1);
-        // A counting sort.
+        // This is a counting sort.
         let mut starts = vec![0_usize; groups + 1];
         for group in &group_of {
             starts[*group as usize + 1] += 1;
@@ -100,13 +100,13 @@ impl Rows {
         (order, ranges)
     }
 
-    /// A number for each row of the output, the same for those of a group, in the order of groups.
+    /// A number for each row of the output. Rows of a group have the same number, and numbers follow the order of the groups.
     fn group_numbers(&self, keys: &[Key]) -> Vec<u32> {
         let source = keys.first().map_or(0, |(_, field)| field.source);
         let of_one_source = keys.iter().all(|(_, field)| field.source == source);
         if let (true, Taken::Rows(rows)) = (of_one_source, self.taken(source)) {
-            // Few rows of the source stand for many of the output: number these. The last number is that of
-            // a row that is missing, where all columns are NULL.
+            // Few rows of the source stand for many rows of the output, so the source's rows are numbered. The last number is for a
+            // missing row, where all columns are NULL.
             let height = keys[0].1.cells.len();
             let present = |row: usize| (row < height).then_some(row);
             let numbers = numbers(height + 1, |a, b| {
@@ -136,7 +136,7 @@ fn compare_values(keys: &[Key], compare: impl Fn(&Field) -> Ordering) -> Orderin
         .unwrap_or(Ordering::Equal)
 }
 
-/// Compares cells as folders are named after them: an empty text is like NULL, and so is a row that is missing.
+/// Compares cells as their folders are named: an empty text is the same as NULL, and so is a missing row.
 pub(super) fn compare_named(
     left: &Cells,
     a: Option<usize>,
@@ -153,10 +153,10 @@ pub(super) fn compare_named(
     }
 }
 
-/// Rows from which sorting them on several threads pays.
+/// The number of rows from which sorting on several threads pays.
 const PARALLEL_ROWS: usize = 1 << 16;
 
-/// Numbers `count` things by a comparison: equal ones alike, from 0 in their order, without gaps.
+/// Numbers `count` things by a comparison: equal ones have the same number, from 0 in their order, without gaps.
 fn numbers(count: usize, compare: impl Fn(usize, usize) -> Ordering + Sync) -> Vec<u32> {
     let mut order: Vec<u32> = (0..count as u32).collect();
     order.par_sort_unstable_by(|a, b| compare(*a as usize, *b as usize));

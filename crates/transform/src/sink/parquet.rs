@@ -1,5 +1,5 @@
-//! Parquet files: zstd, statistics, row groups of a fixed number of rows, so that the bytes depend on the rows
-//! alone and not on the blocks they came in.
+//! Parquet files, with zstd, statistics, and row groups of a fixed number of rows. So the bytes depend only on the rows, and not on
+//! the blocks in which they came.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,32 +11,32 @@ use polars_io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter
 
 use storage::file::OpenFile;
 
-/// Rows of a row group. At a hundred bytes a row, some ten megabytes: what a writer holds in memory, and what a
-/// reader takes at once.
+/// How many rows a row group has. At a hundred bytes a row this is some ten megabytes, which a writer holds in memory and a reader
+/// takes at once.
 pub(crate) const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ParquetOptions {
     pub(crate) compression: Compression,
-    /// The bytes of a file depend on it.
+    /// How many rows a row group has; the bytes of a file depend on it.
     pub(crate) row_group_rows: usize,
-    /// Whether columns are encoded on all processors. Not from a thread of a pool whose work is many such files:
-    /// while it waits it would begin the next one on its own stack, and in that the next.
+    /// Whether columns are encoded on all processors. This must not be set on a thread of a pool that writes many such files: while
+    /// it waits it would begin the next file on its own stack, and within that the next.
     pub(crate) parallel: bool,
 }
 
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Compression {
-    /// What is kept.
+    /// Zstd, for files that are kept.
     Zstd,
-    /// What is read again at once.
+    /// LZ4, for files that are soon read again.
     Lz4,
 }
 
-/// Files of fewer rows are not compressed: a zstd context for each page of each column costs more time than all else,
-/// and most of a small file is its description.
+/// Files with fewer rows are not compressed. A zstd context for each page of each column would take more time than everything else,
+/// and most of a small file is metadata.
 const WORTH_COMPRESSING_ROWS: usize = 1 << 10;
 
 /// A Parquet file under construction.
@@ -44,9 +44,9 @@ pub(crate) struct ParquetFile {
     file: OpenFile,
     schema: Schema,
     options: ParquetOptions,
-    /// Made for the first row group.
+    /// The writer, made for the first row group.
     writer: Option<BatchedWriter<Pages>>,
-    /// What the writer made and the file has not yet.
+    /// The bytes that the writer has made and that are not in the file yet.
     pages: Pages,
     /// Rows that don't fill a row group yet.
     waiting: DataFrame,
@@ -75,7 +75,7 @@ impl Write for Pages {
 }
 
 impl ParquetFile {
-    /// Writes rows of `schema` into `file`.
+    /// Starts to write rows of `schema` into `file`.
     pub(crate) fn new(file: OpenFile, schema: &Schema, options: ParquetOptions) -> Self {
         Self {
             file,
@@ -108,7 +108,7 @@ impl ParquetFile {
     }
 
     fn write(&mut self, mut group: DataFrame) -> anyhow::Result<()> {
-        // A row group for each chunk, otherwise.
+        // Otherwise each chunk would become a row group.
         group.rechunk_mut();
         self.writer(group.height())?.write_batch(&group)?;
         self.file.append(&self.pages.take())
@@ -133,7 +133,7 @@ impl ParquetFile {
         self.writer.as_mut().context("just made")
     }
 
-    /// Writes what waits, and the end of the file.
+    /// Writes the rows that wait, and the end of the file.
     pub(crate) fn finish(mut self) -> anyhow::Result<OpenFile> {
         let rest = std::mem::take(&mut self.waiting);
         if rest.height() > 0 {

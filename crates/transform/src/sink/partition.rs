@@ -7,12 +7,12 @@ use dataset::failure::Kind;
 use super::cells::Cells;
 use crate::file_name::{FileName, MAX_NAME_BYTES};
 
-/// What NULL and the empty string are called.
+/// The name of NULL and of the empty text in folders.
 pub(crate) const DEFAULT: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// Percent-encodes what Hive and Spark do (`ExternalCatalogUtils.escapePathName` in Spark): control
-/// characters and those that a path or a pattern gives a meaning. All else stays, so a value cannot leave
-/// its folder: `/` is always encoded, and `.` and `..` never stand alone behind `column=`.
+/// Percent-encodes the characters that Hive and Spark encode (`ExternalCatalogUtils.escapePathName` in Spark): control characters
+/// and those with a meaning in paths or patterns. Other characters stay. A value cannot leave its folder: `/` is always encoded,
+/// and `.` and `..` never stand alone, since `column=` is before them.
 pub(crate) fn escape(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len());
     for character in value.chars() {
@@ -42,22 +42,22 @@ pub(crate) fn escape(value: &str) -> String {
     escaped
 }
 
-/// The value of a partition column, as folders and files are named after it.
+/// The value of a partition column, as it is used in the names of folders and files.
 pub(super) struct Value<'a> {
     column: &'a str,
     /// The value's text; empty if it is NULL.
     text: String,
     /// The text as a part of a name.
     escaped: String,
-    /// The name of a folder for it: `column=value`.
+    /// The name of the value's folder: `column=value`.
     component: String,
 }
 
 impl<'a> Value<'a> {
-    /// The value of a column's cells in a row (none is NULL).
+    /// The value of a column's cells in a row; NULL if there is no row.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for one that could not be told from NULL.
+    /// [`Kind::Refused`] for a value whose name would be that of NULL.
     pub(super) fn of(column: &'a str, cells: &Cells, row: Option<usize>) -> anyhow::Result<Self> {
         let mut bytes = Vec::new();
         if let Some(row) = row {
@@ -90,16 +90,16 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What tells a partition from all others: a component for each column, as in the name of a folder.
+/// Identifies a partition: a component for each column, as in the name of a folder.
 pub(super) fn client(values: &[Value<'_>]) -> String {
     let components: Vec<&str> = values.iter().map(|value| &*value.component).collect();
     components.join("/")
 }
 
-/// The folder of a partition.
+/// The path of a partition's folder.
 ///
 /// # Errors
-/// [`Kind::Refused`] for a value whose folder's name would be longer than file systems take.
+/// [`Kind::Refused`] for a value whose folder would have a longer name than file systems allow.
 pub(super) fn folder(values: &[Value<'_>]) -> anyhow::Result<String> {
     match values
         .iter()
@@ -112,10 +112,10 @@ pub(super) fn folder(values: &[Value<'_>]) -> anyhow::Result<String> {
     }
 }
 
-/// The path of a partition's file that is named after it.
+/// The path of a partition's file, which is named after the partition.
 ///
 /// # Errors
-/// [`Kind::Refused`] for values that no file can be named after.
+/// [`Kind::Refused`] for values after which no file can be named.
 pub(super) fn file(values: &[Value<'_>], name: &FileName, model: &str) -> anyhow::Result<String> {
     let value = |column: &str| {
         let mut values = values.iter();

@@ -1,4 +1,4 @@
-//! A folder with a file for each value of the partition columns.
+//! Writes a folder with a file for each value of the partition columns.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,22 +17,22 @@ use storage::file::{Folder, OpenFile};
 use storage::manifest::FileEntry;
 use storage::place::Place;
 
-/// A folder of partitions under construction. At most as many files are open at once as there are threads, and
-/// one more: the last partition's, since the next rows may be of it too.
+/// A folder of partitions under construction. At most as many files are open at once as there are threads, plus one: that of the
+/// last partition, to which the next rows may belong too.
 pub(crate) struct Partitioned<'a> {
     pub(super) shape: Shape<'a>,
     folder: Folder,
     partition_by: Vec<String>,
     last: Option<Partition>,
     files: Vec<FileEntry>,
-    /// Whose each file is, where files are named after clients.
+    /// The client of each file, where files are named after clients.
     clients: Mutex<HashMap<String, String>>,
     sums: Mutex<Vec<i128>>,
 }
 
 /// A partition's file, which is still open.
 struct Partition {
-    /// What tells it from all others.
+    /// What identifies the partition.
     client: String,
     file: RowFile,
     /// The file's path in the manifest.
@@ -40,10 +40,10 @@ struct Partition {
 }
 
 impl<'a> Partitioned<'a> {
-    /// Makes `folder`.
+    /// Makes `folder` for the partitions.
     ///
     /// # Errors
-    /// [`Kind::Output`] if it cannot be made.
+    /// [`Kind::Output`] if the folder cannot be made.
     pub(super) fn new(
         shape: Shape<'a>,
         partition_by: &[String],
@@ -60,7 +60,7 @@ impl<'a> Partitioned<'a> {
         })
     }
 
-    /// Appends rows, whose partitions follow those that were appended before; the first may be the last of these.
+    /// Appends rows. Their partitions must come after those of earlier rows, except that the first may be the last one of these.
     pub(super) fn append(&mut self, rows: Rows) -> anyhow::Result<()> {
         let _entered = self.shape.span.clone().entered();
         let keys = order::keys(rows.fields(), &self.partition_by)?;
@@ -85,7 +85,7 @@ impl<'a> Partitioned<'a> {
             keys: &keys,
             order_keys: &order_keys,
         };
-        // The first partition may have begun before, and the last may go on after.
+        // The first partition may have begun earlier, and the last one may go on later.
         let goes_on = former.as_ref().map(|former| &former.client) == Some(&writer.client(first)?);
         let (former, ended) = match goes_on {
             true => (former, None),
@@ -134,7 +134,7 @@ impl<'a> Partitioned<'a> {
     }
 }
 
-/// A partition whose rows were written.
+/// A partition whose rows were written; its file is ended or still open.
 enum Written {
     Ended(FileEntry),
     Open(Partition),
@@ -149,7 +149,7 @@ struct PartitionWriter<'a> {
 }
 
 impl PartitionWriter<'_> {
-    /// What names some rows of one partition.
+    /// The values of the partition columns for some rows of one partition.
     fn values(&self, partition: &[u32]) -> anyhow::Result<Vec<Value<'_>>> {
         let first = partition[0] as usize;
         let keys = self.keys.iter();
@@ -164,10 +164,10 @@ impl PartitionWriter<'_> {
         Ok(partition::client(&self.values(partition)?))
     }
 
-    /// The path of the file of some rows of one partition, whose folder is made.
+    /// The path of the file for some rows of one partition. The folder is made.
     ///
     /// # Errors
-    /// [`Kind::Refused`] for a value that no folder or file can be named after, or if the file is another client's.
+    /// [`Kind::Refused`] for a value after which no folder or file can be named, or if the file belongs to another client.
     fn path(&self, values: &[Value<'_>]) -> anyhow::Result<String> {
         let Partitioned { shape, folder, .. } = self.partitioned;
         let Some(name) = shape.options.layout.file_name() else {
@@ -196,10 +196,10 @@ impl PartitionWriter<'_> {
         Ok(path)
     }
 
-    /// Writes the rows `partition` into their file, which is that of `former` if they go on with it.
+    /// Writes the rows `partition` into their file. It is that of `former` if the rows go on with that partition.
     ///
     /// # Errors
-    /// [`Kind::Output`] if a file cannot be written; those of [`PartitionWriter::path`].
+    /// [`Kind::Output`] if a file cannot be written; the errors of [`PartitionWriter::path`].
     fn write(
         &self,
         former: Option<Partition>,

@@ -1,4 +1,4 @@
-//! One file of an output: text or Parquet, written block by block.
+//! One file of an output, text or Parquet, written block by block.
 
 use storage::compress::CompressedFile;
 use storage::file::OpenFile;
@@ -21,8 +21,8 @@ enum Body {
 }
 
 impl RowFile {
-    /// Makes of an empty file one for rows such as `rows`, each block of which is encoded on all processors if it is the
-    /// only file (`parallel`). What is to stand before the rows goes into `buffer`, which is the first block's.
+    /// Makes an empty file one for rows such as `rows`. With `parallel`, for a single file, each block is encoded on all
+    /// processors. What comes before the rows goes into `buffer`, that of the first block.
     pub(super) fn new(
         file: OpenFile,
         options: &Options,
@@ -52,7 +52,7 @@ impl RowFile {
         Self { body, rows: 0 }
     }
 
-    /// Appends a block of `rows` rows and returns its buffer, emptied.
+    /// Appends a block of `rows` rows and gives back its buffer, emptied.
     pub(super) fn append(&mut self, block: Block, rows: usize) -> anyhow::Result<Vec<u8>> {
         self.rows += rows;
         match (&mut self.body, block) {

@@ -1,7 +1,7 @@
 //! The rows of an output, and blocks of them as text or as frames.
 //!
-//! What many rows of the output take from one row of a source (the client's name, the card's number) is
-//! encoded once for each row of the source, and copied from there.
+//! If many rows of the output take values from the same row of a source (the client's name, the card's number), these are encoded
+//! once for each row of the source, and copied from there.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
 use crate::options::Options;
 use storage::manifest::FileEntry;
 
-/// A buffer is written out once it holds this many bytes.
+/// How many bytes a buffer holds before it is written out.
 pub(super) const BUFFER_BYTES: usize = 1 << 20;
-/// Rows that one thread encodes at a time; each thread has two such blocks.
+/// How many rows a thread encodes at a time; each thread has two such blocks.
 pub(super) const BLOCK_ROWS: usize = 1 << 13;
 
-/// Columns of a source are encoded ahead if the output takes each of its rows so many times on average.
+/// Columns of a source are encoded ahead if the output takes each of its rows this many times on average.
 const WORTH_ENCODING_AHEAD: usize = 2;
 
-/// A column of the output. What is written, summed and ordered by is the same cells.
+/// A column of the output. The same cells are written, summed and used for ordering.
 #[derive(Clone)]
 pub(super) struct Field {
-    /// The values in one piece, whose buffers `cells` shares.
+    /// The values in one piece of memory; `cells` shares its buffers.
     pub(super) values: Column,
     pub(super) cells: Arc<Cells>,
-    /// Which of the output's sources it belongs to.
+    /// The number of the source that the column belongs to.
     pub(super) source: usize,
 }
 
@@ -55,11 +55,11 @@ impl Field {
     }
 }
 
-/// Columns that follow each other in the file.
+/// Adjacent columns of the file.
 enum Segment {
     /// A column that is encoded row by row.
     Field { number: usize, field: Field },
-    /// Columns of one source, encoded ahead with what stands between them.
+    /// Columns of one source, encoded ahead together with what comes between them.
     Ahead {
         /// The number of the first column.
         number: usize,
@@ -68,15 +68,15 @@ enum Segment {
     },
 }
 
-/// The rows of a source as text.
+/// The rows of a source, encoded as text.
 struct Ahead {
     text: Vec<u8>,
-    /// Where each row of the source ends; the last is that of a row that is missing.
+    /// Where the text of each row of the source ends; the last entry is for a missing row.
     ends: Vec<usize>,
 }
 
 impl Ahead {
-    /// Encodes the columns of `run`, of which `first` is the number of the first. What stands before that is not in it.
+    /// Encodes the columns of `run` ahead. `first` is the number of the first one; what comes before it is left out.
     fn of(run: &[Field], first: usize, encoder: &impl Encode) -> Self {
         let height = run[0].cells.len();
         let mut text = Vec::new();
@@ -104,19 +104,19 @@ impl Ahead {
     }
 }
 
-/// What all outputs of one run of a model share: their columns, and the sources but the first.
+/// What all outputs of a model's run share: their columns, and all sources but the first.
 pub(super) struct Shape<'a> {
     pub(super) model: &'a Model,
     pub(super) options: &'a Options,
     encoding: Arc<Encoding>,
     pub(super) cancel: &'a Cancel,
     pub(super) span: tracing::Span,
-    /// How many rows there will be, about.
+    /// How many rows there will be, roughly.
     expected_rows: usize,
     encoded: AtomicU64,
-    /// The fields by column; `None` for those of the first source. Empty before the first output.
+    /// The fields by column; `None` for those of the first source. This is empty before the first output.
     fields: Vec<Option<Field>>,
-    /// What was encoded ahead, for each run of visible columns of one source.
+    /// The texts encoded ahead, for each run of visible columns of one source.
     ahead: Vec<Option<Arc<Ahead>>>,
 }
 
@@ -145,10 +145,10 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// The next output, ready to be written.
+    /// Prepares the next output for writing.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it has more rows than there are row numbers.
+    /// [`Kind::Refused`] if it has more rows than row numbers allow.
     pub(super) fn rows(&mut self, output: Output) -> anyhow::Result<Rows> {
         if output.rows >= MISSING as usize {
             return Err(Kind::Refused.error(format!(
@@ -162,7 +162,7 @@ impl<'a> Shape<'a> {
             .into_par_iter()
             .enumerate()
             .map(|(index, column)| {
-                // The blocks that a column came in are freed as soon as it is in one piece.
+                // The blocks in which a column came are freed as soon as the column is in one piece.
                 let field = match self.fields.get(index) {
                     Some(Some(field)) => field.clone(),
                     _ => Field::of(&column)?,
@@ -184,7 +184,7 @@ impl<'a> Shape<'a> {
             .collect();
         let encoding = Arc::clone(&self.encoding);
         let written = || visible.iter().map(|index| &fields[*index]);
-        // Text has the names and types of the columns from the model.
+        // Text gets the names and types of columns from the model, so the output must have the same.
         let declared = self.model.visible_columns().map(|(name, _)| name);
         anyhow::ensure!(
             written().map(|(name, _)| name).eq(declared),
@@ -209,7 +209,7 @@ impl<'a> Shape<'a> {
         })
     }
 
-    /// The output's columns that are summed.
+    /// The columns of the output that are summed.
     fn summed_columns(&self) -> impl Iterator<Item = &'a String> {
         let driving = self.model.driving.iter();
         driving.flat_map(|driving| driving.sums.values())
@@ -231,7 +231,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Columns of one source that follow each other are one segment, encoded ahead, if that is worth it.
+    /// Divides the columns into segments: adjacent columns of one source are one segment, encoded ahead, if that is worth it.
     fn segments<'f>(
         &mut self,
         visible: impl Iterator<Item = &'f (String, Field)>,
@@ -271,18 +271,18 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// Some rows, encoded.
+/// Some rows in encoded form.
 pub(super) enum Block {
     /// Rows as text.
     Text(Vec<u8>),
-    /// Rows as a frame, and the buffer, which was not needed.
+    /// Rows as a frame, with the buffer, which was not needed.
     Frame(DataFrame, Vec<u8>),
 }
 
 /// An output, ready to be encoded.
 pub(super) struct Rows {
     fields: Vec<(String, Field)>,
-    /// The places in `fields` of those that are written.
+    /// The positions in `fields` of the columns that are written.
     visible: Vec<usize>,
     encoding: Arc<Encoding>,
     header: Vec<u8>,
@@ -303,7 +303,7 @@ impl Rows {
         self.visible.iter().map(|index| &self.fields[*index])
     }
 
-    /// What a file begins with: for CSV, the line of names.
+    /// The beginning of a file: for CSV, the line of names.
     pub(super) fn header(&self) -> &[u8] {
         &self.header
     }
@@ -320,12 +320,12 @@ impl Rows {
             .collect()
     }
 
-    /// Which rows of a source the output takes.
+    /// The rows of a source that the output takes.
     pub(super) fn taken(&self, source: usize) -> &Taken {
         &self.sources[source]
     }
 
-    /// Appends rows to what `buffer` holds, or gives them as a frame; and their sums.
+    /// Appends rows to `buffer`, or gives them as a frame; also gives their sums.
     pub(super) fn block(
         &self,
         shape: &Shape<'_>,
@@ -400,7 +400,7 @@ impl Rows {
         }
     }
 
-    /// Rows with the columns that are written.
+    /// Some rows as a frame, with the columns that are written.
     fn frame(
         &self,
         rows: impl ExactSizeIterator<Item = usize> + Clone,
@@ -420,13 +420,13 @@ impl Rows {
     }
 }
 
-/// The rows of a source that rows of the output take; NULL for one that is missing.
+/// The numbers of a source's rows that rows of the output take; NULL for a missing one.
 pub(super) fn row_numbers(taken: &Taken, rows: impl Iterator<Item = usize>) -> IdxCa {
     let numbers = rows.map(|row| taken.row(row).map(|row| row as u32));
     IdxCa::from_iter_options(PlSmallStr::EMPTY, numbers)
 }
 
-/// The place of some rows in their source, as `Range<usize>` is for rows that follow each other.
+/// Row numbers as an iterator, just as `Range<usize>` is one for adjacent rows.
 pub(super) fn positions(order: &[u32]) -> impl ExactSizeIterator<Item = usize> + Clone {
     order.iter().map(|row| *row as usize)
 }

@@ -1,4 +1,4 @@
-//! All rows of a model in one file, in the model's order.
+//! Writes all rows of a model into one file, in the model's order.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ impl<'a> SingleFile<'a> {
         }
     }
 
-    /// Appends rows, ordered among themselves.
+    /// Appends rows, after sorting them among themselves.
     pub(super) fn append(&mut self, rows: Rows) -> anyhow::Result<()> {
         let _entered = self.shape.span.clone().entered();
         let keys = order::keys(rows.fields(), &self.shape.model.order_by)?;
@@ -70,7 +70,7 @@ impl<'a> SingleFile<'a> {
         })
     }
 
-    /// Ends the file; without any rows, it has a header only.
+    /// Ends the file. Without any rows, it has only a header.
     pub(super) fn finish(mut self) -> anyhow::Result<Written> {
         let file = self.file.take().context("no rows were appended")?;
         let entry = file.finish(self.place.name())?;
@@ -78,9 +78,8 @@ impl<'a> SingleFile<'a> {
     }
 }
 
-/// Makes `count` blocks on as many threads as there are processors, and gives them to `take` in their order,
-/// on this thread, while the next ones are made. A buffer that was taken is used again; there are so many
-/// that each thread has one at work and one waiting for its turn.
+/// Makes `count` blocks on as many threads as there are processors, and gives them to `take` in order, on this thread, while the
+/// next ones are made. Buffers are reused; there are two for each thread, one at work and one that waits for its turn.
 fn in_order<T: Send>(
     count: usize,
     make: impl Fn(usize, Vec<u8>) -> T + Sync,
@@ -94,13 +93,13 @@ fn in_order<T: Send>(
     let (buffers, next) = (Mutex::new(buffers), AtomicUsize::new(0));
     let (sender, made) = channel();
     thread::scope(|scope| {
-        // Dropped at the end, so that no thread waits for them after a failure.
+        // These are dropped at the end, so that no thread waits for them after a failure.
         let (give_buffer, made) = (give_buffer, made);
         for _ in 0..threads {
             let (buffers, next, make, sender) = (&buffers, &next, &make, sender.clone());
             scope.spawn(move || {
                 loop {
-                    // The buffer comes first: so the block whose turn it is always has one.
+                    // A thread first takes a buffer, then a number: so the block whose turn it is always has a buffer.
                     let buffer = buffers
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -125,7 +124,7 @@ fn in_order<T: Send>(
                 early.insert(index, block);
             };
             let buffer = take(block)?;
-            // Nobody needs it if all blocks are made.
+            // If all blocks are made, nobody needs the buffer.
             let _ = give_buffer.send(buffer);
         }
         Ok(())

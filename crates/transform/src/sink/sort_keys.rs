@@ -1,4 +1,4 @@
-//! The order of a whole output, over rows that are not all in memory.
+//! The order of a whole output, whose rows are not all in memory.
 
 use std::cmp::Ordering;
 
@@ -9,14 +9,14 @@ use super::order::{compare_named, in_partition};
 use super::rows::{Field, row_numbers};
 use crate::engine::output::{Output, Taken};
 
-/// The columns that the rows of an output follow each other by: of its folders, and of the rows in them.
+/// The columns that determine the order of an output's rows: those that name folders, then those that order rows within them.
 pub(crate) struct SortKeys {
-    /// With each, whether it names folders.
+    /// For each column, whether it names folders.
     columns: Vec<(String, bool)>,
 }
 
 impl SortKeys {
-    /// The keys of a model that is partitioned by some columns, or in one file.
+    /// The keys of a model that is partitioned by some columns, or written into one file.
     pub(crate) fn of(model: &Model, partition_by: Option<&[String]>) -> Self {
         let columns = match partition_by {
             None => model.order_by.iter().map(|name| (name, false)).collect(),
@@ -58,7 +58,7 @@ impl SortKeys {
     }
 }
 
-/// Rows by their keys.
+/// The keys of some rows.
 pub(crate) struct KeyRows {
     keys: Vec<(Field, bool)>,
     sources: Vec<Taken>,
@@ -66,7 +66,7 @@ pub(crate) struct KeyRows {
 }
 
 impl KeyRows {
-    /// How many there are.
+    /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.rows
     }
@@ -76,7 +76,7 @@ impl KeyRows {
         self.sources[0].row(row)
     }
 
-    /// Which comes first, a row of these or one of `other`.
+    /// Compares a row of these with one of `other`.
     pub(crate) fn compare(&self, a: usize, other: &Self, b: usize) -> Ordering {
         self.keys
             .iter()
@@ -96,7 +96,7 @@ impl KeyRows {
             .unwrap_or(Ordering::Equal)
     }
 
-    /// The keys of some rows, without the rest.
+    /// A frame of only the keys of some rows.
     pub(crate) fn frame(&self, rows: &[usize]) -> anyhow::Result<DataFrame> {
         let columns = (0_usize..)
             .zip(&self.keys)
@@ -109,7 +109,7 @@ impl KeyRows {
         Ok(DataFrame::new(rows.len(), columns)?)
     }
 
-    /// Rows such as these, of a frame that [`KeyRows::frame`] gave.
+    /// Makes keys of a frame that [`KeyRows::frame`] gave.
     pub(crate) fn like(&self, frame: DataFrame) -> anyhow::Result<Self> {
         let rows = frame.height();
         let columns = frame.into_columns().into_iter().zip(&self.keys);

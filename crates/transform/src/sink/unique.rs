@@ -1,8 +1,8 @@
-//! Keys that more than one row has: exact, and within a bound of memory whatever their number.
+//! Finds keys that more than one row has: exactly, and within a bound of memory whatever the number of keys.
 //!
-//! Keys are kept as bytes with a hash. What takes more memory than is allowed is sorted by hash, then by bytes, and written to a file
-//! as one run of many; at the end the runs are merged. Equal keys are neighbours then, and equal is what has the same bytes: two keys
-//! of one hash are two keys.
+//! Keys are kept as bytes with a hash. When they exceed the bound, they are sorted by hash, then by bytes, and written to a file as
+//! one of many runs; at the end the runs are merged. Equal keys are then neighbours. Keys are equal if their bytes are: two keys
+//! with the same hash are still two keys.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -15,23 +15,23 @@ use dataset::failure::{Kind, OrFail};
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Keys that are told of those that several rows have.
+/// How many keys that several rows have are reported.
 pub(super) const MOST_TOLD: usize = 5;
 
-/// What a run of keys is read by at once, in bytes: at least, and at most.
+/// The range for how many bytes of a run are read at once.
 const READ_BYTES: Range<usize> = 1 << 12..1 << 18;
 
-/// Where a key stands, with its hash.
+/// The position of a key, with its hash.
 #[derive(Clone, Copy)]
 struct Entry {
     hash: u64,
     start: usize,
 }
 
-/// Keys that were met.
+/// The keys that were added.
 pub(super) struct Keys {
     limit_bytes: usize,
-    /// The keys, each behind its length.
+    /// The keys, each preceded by its length.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     path: PathBuf,
@@ -39,17 +39,17 @@ pub(super) struct Keys {
     runs: Vec<Range<u64>>,
 }
 
-/// What more than one row has.
+/// The keys that more than one row has.
 #[derive(Default)]
 pub(super) struct Shared {
-    /// Rows whose key another has, the first of each key left out.
+    /// How many rows have a key that another row has too, without counting the first row of each key.
     pub(super) rows: u64,
     /// The first such keys, in the order of their bytes, with the number of rows that have each.
     pub(super) first: BTreeMap<Vec<u8>, u64>,
 }
 
 impl Keys {
-    /// No keys yet; what does not fit into so many bytes goes into the file at `path`, which is made then.
+    /// Starts without keys. Beyond `limit_bytes`, keys go into the file at `path`, which is only made then.
     pub(super) fn new(limit_bytes: usize, path: PathBuf) -> Self {
         Self {
             limit_bytes,
@@ -61,7 +61,7 @@ impl Keys {
         }
     }
 
-    /// Notes the key of a row.
+    /// Adds the key of a row.
     ///
     /// # Errors
     /// [`Kind::Output`] if the file cannot be written.
@@ -95,7 +95,7 @@ impl Keys {
         self.entries = entries;
     }
 
-    /// Writes what is in memory as one run, and forgets it.
+    /// Writes the keys in memory as one run, and drops them.
     fn spill(&mut self) -> anyhow::Result<()> {
         self.sort();
         let place = self.path.display().to_string();
@@ -133,7 +133,7 @@ impl Keys {
         Ok(())
     }
 
-    /// What more than one row has.
+    /// Gives the keys that more than one row has.
     ///
     /// # Errors
     /// [`Kind::Output`] if the file cannot be written or read again.
@@ -150,7 +150,7 @@ impl Keys {
             self.spill()?;
         }
         let place = self.path.display().to_string();
-        // What was taken by keys is free for the runs' buffers.
+        // The memory of the keys is now free for the runs' buffers.
         (self.bytes, self.entries) = (Vec::new(), Vec::new());
         let size = self.limit_bytes / self.runs.len();
         let size = size.clamp(READ_BYTES.start, READ_BYTES.end);
@@ -177,9 +177,9 @@ impl Keys {
     }
 }
 
-/// A run of keys in the file, read part by part.
+/// A run of keys in the file, which is read part by part.
 struct Run {
-    /// What was not read yet.
+    /// The part of the file that is still to be read.
     rest: Range<u64>,
     size: usize,
     buffer: Vec<u8>,
@@ -196,7 +196,7 @@ impl Run {
         }
     }
 
-    /// Puts the next key into `key`, and gives its hash; `None` at the end of the run.
+    /// Reads the next key into `key`, and gives its hash; `None` at the end of the run.
     fn next(&mut self, file: &mut File, key: &mut Vec<u8>) -> io::Result<Option<u64>> {
         if self.at == self.buffer.len() && self.rest.is_empty() {
             return Ok(None);
@@ -232,7 +232,7 @@ impl Run {
     }
 }
 
-/// Keys in the order in which equal ones are neighbours.
+/// Takes keys in an order in which equal ones are neighbours, and counts these.
 #[derive(Default)]
 struct Neighbours {
     last: Option<(u64, Vec<u8>)>,

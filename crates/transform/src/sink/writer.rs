@@ -1,4 +1,4 @@
-//! The outputs of a model's run, into files and, where that is asked for, a table.
+//! Writes the outputs of a model's run into files and, if that is asked for, a table.
 
 use std::path::Path;
 
@@ -16,8 +16,8 @@ use crate::engine::output::Output;
 use crate::options::Options;
 use storage::place::Place;
 
-/// Writes the outputs of one run of a model, which follow each other in the order of the whole. Each is ordered
-/// here; there is at least one, and all share their sources but the first.
+/// Writes the outputs of one run of a model, which must come in the order of the whole. Each is ordered here. There is at least
+/// one, and all share their sources except the first.
 pub(crate) struct Writer<'a> {
     checks: Checks<'a>,
     files: Files<'a>,
@@ -27,14 +27,14 @@ pub(crate) struct Writer<'a> {
 enum Files<'a> {
     Single(Box<SingleFile<'a>>),
     Partitioned(Box<Partitioned<'a>>),
-    /// None: the rows are only looked at.
+    /// There are no files: the rows are only checked.
     None(Box<Shape<'a>>),
 }
 
 impl<'a> Writer<'a> {
-    /// Writes into the file `target`, or into the folder if the options have columns to partition by; and into `table` too
-    /// if there is one; into none of them if the model checks another. `expected_rows` is about how many rows there will be,
-    /// and `scratch` a folder for what checks cannot keep in memory.
+    /// Writes into the file `target`, or into that folder if there are columns to partition by, and into `table` if there is one.
+    /// If the model is a check of another one, nothing is written. `expected_rows` is roughly how many rows there will be;
+    /// `scratch` is a folder for what checks cannot keep in memory.
     pub(crate) fn new(
         model: &'a Model,
         options: &'a Options,
@@ -63,8 +63,8 @@ impl<'a> Writer<'a> {
     /// Orders and writes the rows of `output`.
     ///
     /// # Errors
-    /// [`Kind::Output`] if a file cannot be written; it is then incomplete and never
-    /// published. [`Kind::Refused`] for a value that no folder can be named after.
+    /// [`Kind::Output`] if a file cannot be written; it is then incomplete and never published. [`Kind::Refused`] for a value after
+    /// which no folder can be named.
     pub(crate) fn append(&mut self, output: Output) -> anyhow::Result<()> {
         let rows = match &mut self.files {
             Files::Single(single) => single.shape.rows(output)?,

@@ -1,4 +1,4 @@
-//! The raw layer that is kept: `raw/<dataset>/<table>/part-….parquet`, with a manifest, published in one step.
+//! The raw layer: `raw/<dataset>/<table>/part-….parquet` with a manifest, published in one step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -29,16 +29,16 @@ use tracing::field::Empty;
 /// How many bytes are copied at once.
 const COPY_BYTES: usize = 1 << 18;
 
-/// Where the raw layers of all datasets lie, below the folder that `--stage` names.
+/// The folder of the raw layers of all datasets, below the folder that `--stage` names.
 const RAW: &str = "raw";
 
-/// The manifest's first line.
+/// The first line of the manifest.
 #[derive(Serialize, Deserialize)]
 struct Header {
     run: String,
     extrato: String,
     dataset: String,
-    /// Where an output has its model's name.
+    /// The field in which an output's manifest has its model's name.
     model: String,
     /// The Postgres schema that the tables were read from.
     schema: String,
@@ -48,27 +48,27 @@ struct Header {
     files: u64,
     bytes: u64,
     tables: Vec<TableEntry>,
-    /// What a scratch database is made from, a [`Blueprint`]. An earlier layer has none, and that of a later version may be
-    /// another.
+    /// A [`Blueprint`], from which a scratch database is made. Earlier layers have none, and layers of later versions may have
+    /// another kind.
     #[serde(default)]
     source: Value,
 }
 
 #[derive(Serialize, Deserialize)]
 struct TableEntry {
-    /// What a run calls the table.
+    /// The run's name for the table.
     table: String,
-    /// Where it was, if not in the schema of the others.
+    /// The table's place in the database, if that is not in the schema of the other tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<dataset::Place>,
     rows: u64,
-    /// What the rows take in memory.
+    /// How many bytes the rows take in memory.
     memory_bytes: u64,
     columns: Vec<(String, ColumnType)>,
-    /// What the database said of each column that is carried as text. A layer of before 0.2 has none.
+    /// What the database said of each column that is carried as text. Layers made before 0.2 don't have this.
     #[serde(default)]
     text: BTreeMap<String, TextTraits>,
-    /// The columns that are `numeric(p,s)` in the database. A layer of before 0.2 has none.
+    /// The columns that are `numeric(p,s)` in the database. Layers made before 0.2 don't have this.
     #[serde(default)]
     fixed_scale: BTreeSet<String>,
     /// The columns that are cast to text in the source.
@@ -81,21 +81,21 @@ pub(crate) fn folder(stage: &Place) -> Place {
     stage.join(RAW)
 }
 
-/// Who made a layer, and from what.
+/// The run that made a layer, and what it was made from.
 pub(crate) struct Origin<'a> {
     pub(crate) run: &'a str,
     pub(crate) dataset: &'a str,
     pub(crate) schema: &'a str,
     pub(crate) snapshot: &'a str,
-    /// Where those tables are that aren't in this schema.
+    /// The places of the tables that aren't in this schema.
     pub(crate) places: BTreeMap<&'a str, &'a dataset::Place>,
     pub(crate) blueprint: &'a Blueprint,
 }
 
-/// Publishes tables that were staged in `staging` as the raw layer of their dataset; the tables as they lie now.
+/// Publishes tables that were staged in `staging` as the raw layer of their dataset. Gives the tables as they are now.
 ///
 /// # Errors
-/// [`Kind::Output`] if it cannot be written; the former layer is as it was then.
+/// [`Kind::Output`] if the layer cannot be written; then the former layer is as it was.
 pub(crate) fn publish(
     staging: &Staging,
     origin: &Origin<'_>,
@@ -145,12 +145,12 @@ pub(crate) fn publish(
     Ok(tables.into_iter().map(moved).collect())
 }
 
-/// How many bytes files have.
+/// How many bytes some files have.
 fn bytes_of(files: &[FileEntry]) -> u64 {
     files.iter().map(|file| file.bytes).sum()
 }
 
-/// Tells a span how many bytes of a table are copied, each time that there are more.
+/// Records in a span how many bytes of a table are copied, each time there are more.
 fn telling(span: Span) -> impl Fn(u64) + Sync {
     let done = AtomicU64::default();
     move |more| {
@@ -158,7 +158,8 @@ fn telling(span: Span) -> impl Fn(u64) + Sync {
     }
 }
 
-/// Copies a file, and compares the copy with its entry. An original that cannot be read, or is another, is a failure of this kind.
+/// Copies a file, and compares the copy with its manifest entry. If the original cannot be read, or differs, the failure has the
+/// given kind.
 fn copy(
     from: &Place,
     mut to: OpenFile,
@@ -211,31 +212,31 @@ fn entry(table: &StagedTable, origin: &Origin<'_>) -> TableEntry {
     }
 }
 
-/// A raw layer, open for reading: no run replaces it meanwhile.
+/// A raw layer that is open for reading; meanwhile no run replaces it.
 pub(crate) struct Layer {
     root: Place,
-    /// The folder on disk that its files lie in.
+    /// The folder on disk that the layer's files are in.
     folder: PathBuf,
     header: Header,
     files: Vec<FileEntry>,
     kept: Kept,
 }
 
-/// What keeps the files as they are.
+/// What keeps the files from changing.
 enum Kept {
     /// The lock of the folder.
     Locked { _lock: File },
-    /// Copies of those that were asked for.
+    /// Copies of the files that were fetched.
     Copied { _copies: TempDir },
 }
 
 impl Layer {
-    /// Opens the raw layer of the dataset of this name below `stage`. Of one in a bucket, tables are copied to the folder for
-    /// temporary files when they are fetched.
+    /// Opens the raw layer of the dataset of this name below `stage`. If it is in a bucket, fetching tables copies them to the
+    /// folder for temporary files.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is none; [`Kind::Refused`] if its manifest is damaged; [`Kind::Output`] if a run writes it at
-    /// the moment.
+    /// [`Kind::Usage`] if there is no such layer; [`Kind::Refused`] if its manifest is damaged; [`Kind::Output`] if a run is
+    /// writing it.
     pub(crate) fn open(stage: &Place, dataset: &str, cancel: &Cancel) -> anyhow::Result<Self> {
         let raw = folder(stage).cancelled_by(cancel);
         let (root, folder, kept) = match &raw {
@@ -280,7 +281,7 @@ impl Layer {
         })
     }
 
-    /// The run that made it.
+    /// The run that made the layer.
     pub(crate) fn run(&self) -> &str {
         &self.header.run
     }
@@ -295,21 +296,21 @@ impl Layer {
         self.header.tables.iter().map(|entry| entry.table.as_str())
     }
 
-    /// The schema of the tables that are called without one.
+    /// The schema of the tables that are named without one.
     pub(crate) fn schema(&self) -> &str {
         &self.header.schema
     }
 
-    /// The names of all tables, and where those were that are of another schema.
+    /// The names of all tables, with the places of those that are in another schema.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&str, Option<&dataset::Place>)> {
         let entries = self.header.tables.iter();
         entries.map(|entry| (entry.table.as_str(), entry.place.as_ref()))
     }
 
-    /// The tables of `dataset`, in its order. Those of a bucket are on the disk once they are [fetched](Self::fetch).
+    /// The tables of `dataset`, in its order. Those in a bucket are only on the disk after [`fetch`](Self::fetch).
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] naming a table that the layer lacks; [`Kind::Refused`] if its manifest is damaged.
+    /// [`Kind::Mismatch`] naming a table that the layer doesn't have; [`Kind::Refused`] if its manifest is damaged.
     pub(crate) fn tables(&self, dataset: &Dataset) -> anyhow::Result<Vec<StagedTable>> {
         let tables = dataset.tables.iter();
         tables.map(|table| self.table(&table.name)).collect()
@@ -357,10 +358,10 @@ impl Layer {
         Ok(staged)
     }
 
-    /// Copies the files of tables to the disk, as far as that was not done, if they lie in a bucket.
+    /// Copies the files of tables from a bucket to the disk, unless they are there already.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if they cannot be read; [`Kind::Output`] if the disk has too little room.
+    /// [`Kind::Refused`] if the files cannot be read; [`Kind::Output`] if the disk has too little room.
     pub(crate) fn fetch(&self, tables: &[StagedTable]) -> anyhow::Result<()> {
         let Kept::Copied { .. } = self.kept else {
             return Ok(());
@@ -375,7 +376,7 @@ impl Layer {
         Ok(())
     }
 
-    /// Copies a file to the disk, unless that was done.
+    /// Copies a file to the disk, unless it is there already.
     fn copy(&self, file: &FileEntry, told: &(impl Fn(u64) + Sync)) -> anyhow::Result<()> {
         let to = self.folder.join(&file.path);
         if to.exists() {
@@ -395,10 +396,10 @@ impl Layer {
         )
     }
 
-    /// What a scratch database is made from.
+    /// The blueprint from which a scratch database is made.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if the layer doesn't say so in a way that is understood.
+    /// [`Kind::Mismatch`] if the layer has none that this version understands.
     pub(crate) fn blueprint(&self) -> anyhow::Result<Blueprint> {
         let kept = Blueprint::deserialize(&self.header.source).ok();
         kept.ok_or_else(|| {
@@ -436,7 +437,7 @@ fn columns(table: &TableEntry) -> Option<Vec<Column>> {
     table.columns.iter().map(column).collect()
 }
 
-/// What the report says of a table that was staged before.
+/// The report of a table that was staged by an earlier run.
 pub(crate) fn report(table: &StagedTable) -> TableReport {
     TableReport {
         table: table.schema.name.clone(),

@@ -1,6 +1,6 @@
-//! Tables on disk: the raw layer, one folder of Parquet files a table, as they were read.
+//! Tables on disk: the raw layer, with a folder of Parquet files for each table, as the tables were read.
 //!
-//! Tables go there that memory cannot hold, and all of them if they are to be kept ([`layer`]).
+//! Tables that don't fit in memory go there, and all tables if they are to be kept ([`layer`]).
 
 pub(crate) mod layer;
 
@@ -19,17 +19,17 @@ use crate::sink::parquet::{Compression, ParquetFile, ParquetOptions, ROW_GROUP_R
 use storage::file::OpenFile;
 use storage::manifest::FileEntry;
 
-/// Rows of one file: some hundred megabytes at most, what a cluster's workers like to read at once.
+/// How many rows a file has: at most some hundred megabytes, which suits a cluster's workers.
 const FILE_ROWS: usize = 8 * ROW_GROUP_ROWS;
 
-/// Parts are written side by side.
+/// Several parts are written at the same time, so each uses one thread.
 const OPTIONS: ParquetOptions = ParquetOptions {
     compression: Compression::Zstd,
     row_group_rows: ROW_GROUP_ROWS,
     parallel: false,
 };
 
-/// A table as read: in memory or on disk. A clone shares the rows.
+/// A table that was read, in memory or on disk. Clones share the rows.
 #[derive(Clone)]
 pub(crate) enum Table {
     Frame(DataFrame),
@@ -45,7 +45,7 @@ impl Table {
         }
     }
 
-    /// What it takes in memory, or would take.
+    /// How many bytes the table takes in memory, or would take.
     pub(crate) fn memory_bytes(&self) -> u64 {
         match self {
             Self::Frame(frame) => frame.estimated_size() as u64,
@@ -68,44 +68,44 @@ pub(crate) struct StagedTable {
     pub(crate) schema: TableSchema,
     /// The folder that the files' paths are relative to.
     root: PathBuf,
-    /// What a cluster calls that folder where it is not on this machine.
+    /// A cluster's name for that folder, if the folder is not on this machine.
     far: Option<String>,
     /// The table's files, in the order of its rows.
     pub(crate) files: Vec<FileEntry>,
-    /// What all rows take as frames.
+    /// How many bytes all rows take as frames.
     pub(crate) memory_bytes: u64,
 }
 
 impl StagedTable {
-    /// How many rows it has.
+    /// How many rows the table has.
     pub(crate) fn rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
     }
 
-    /// What one row takes as a frame, about.
+    /// How many bytes one row takes as a frame, roughly.
     pub(crate) fn row_bytes(&self) -> u64 {
         self.memory_bytes / self.rows().max(1) + 1
     }
 
-    /// Where its files lie on this machine.
+    /// The paths of the table's files on this machine.
     pub(crate) fn paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
         self.files.iter().map(|file| self.root.join(&file.path))
     }
 
-    /// Where a cluster finds its files, if they are not on this machine.
+    /// The paths of the table's files for a cluster, if they are not on this machine.
     pub(crate) fn far_paths(&self) -> Option<Vec<String>> {
         let far = self.far.as_ref()?;
         let files = self.files.iter();
         Some(files.map(|file| format!("{far}/{}", file.path)).collect())
     }
 
-    /// The names of its columns.
+    /// The names of the table's columns.
     pub(crate) fn columns(&self) -> Vec<String> {
         let columns = self.schema.columns.iter();
         columns.map(|column| column.name.clone()).collect()
     }
 
-    /// The rows, of the columns named, in blocks of at most a row group, in their order.
+    /// The rows, with only the columns named, in order, in blocks of at most a row group.
     pub(crate) fn chunks(
         &self,
         columns: Vec<String>,
@@ -135,10 +135,10 @@ impl StagedTable {
     }
 }
 
-/// Reads `rows` rows of a Parquet file from row `start` on.
+/// Reads `rows` rows of a Parquet file, starting at row `start`.
 ///
 /// # Errors
-/// [`Kind::Refused`] naming the file if it is missing or no Parquet.
+/// [`Kind::Refused`] naming the file if it is missing or not Parquet.
 pub(crate) fn read_rows(
     path: &Path,
     columns: Option<Vec<String>>,
@@ -161,20 +161,20 @@ pub(crate) fn read_rows(
     Ok(frame)
 }
 
-/// Where a table goes that memory cannot hold.
+/// Decides whether a table stays in memory or goes to disk, and where.
 pub(crate) struct Spill {
     /// The folder that holds a folder for each table.
     root: PathBuf,
     table: String,
     budget: Budget,
-    /// Bytes of this table in memory.
+    /// How many bytes of this table are in memory.
     held_bytes: AtomicU64,
-    /// Whether the table goes to disk; from the beginning, or from when memory ends.
+    /// Whether the table goes to disk: from the start, or from when memory runs out.
     to_disk: std::sync::atomic::AtomicBool,
 }
 
 impl Spill {
-    /// For one table; `always` if it goes to disk however small it is.
+    /// Prepares for one table; with `always`, it goes to disk however small it is.
     pub(crate) fn new(root: &Path, table: &str, budget: &Budget, always: bool) -> Self {
         Self {
             root: root.to_owned(),
@@ -189,7 +189,7 @@ impl Spill {
         self.to_disk.load(Ordering::Relaxed)
     }
 
-    /// Counts bytes that are to stay in memory; from the moment that there are too many, the table goes to disk.
+    /// Counts bytes that stay in memory. Once there are too many, the table goes to disk.
     fn hold(&self, bytes: u64) {
         self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
         if !self.budget.take(bytes) && !self.to_disk.swap(true, Ordering::Relaxed) {
@@ -197,7 +197,7 @@ impl Spill {
         }
     }
 
-    /// The table of all partitions.
+    /// Makes a table of all its partitions.
     pub(crate) fn into_table(
         self,
         columns: &[Column],
@@ -234,7 +234,7 @@ impl Spill {
     }
 }
 
-/// A part of a table, read over one connection.
+/// A part of a table, which is read over one connection.
 pub(crate) struct Part {
     number: usize,
     blocks: Vec<DataFrame>,
@@ -242,7 +242,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// The part of this number, empty.
+    /// Makes the part of this number, empty.
     pub(crate) fn new(number: usize) -> Self {
         Self {
             number,
@@ -251,7 +251,7 @@ impl Part {
         }
     }
 
-    /// Takes rows over: into memory, or onto disk together with those in memory.
+    /// Takes rows over: into memory, or onto disk together with those that are in memory.
     pub(crate) fn push(&mut self, block: DataFrame, spill: &Spill) -> anyhow::Result<()> {
         if !spill.is_to_disk() {
             spill.hold(block.estimated_size() as u64);
@@ -278,7 +278,7 @@ impl Part {
 /// The files of a part.
 struct PartWriter {
     root: PathBuf,
-    /// `table/part-3-`, to which each file adds its number.
+    /// The beginning of the files' paths, `table/part-3-`, to which each file adds its number.
     prefix: String,
     current: Option<(ParquetFile, usize)>,
     files: Vec<FileEntry>,

@@ -1,4 +1,4 @@
-//! The rows of an output into a table of Postgres, by binary COPY.
+//! Writes the rows of an output into a table of Postgres, by binary COPY.
 
 use database::Cancel;
 use database::copy::write::{BLOCK_BYTES, CopyIn, RowEncoder};
@@ -10,19 +10,19 @@ use super::super::cells::Cells;
 use super::super::order;
 use super::super::rows::Rows;
 
-/// A table whose rows are being written.
+/// A table into which rows are being written.
 pub(crate) struct TableWriter<'a> {
     copy: CopyIn<'a>,
     names: Vec<String>,
     kinds: Vec<ColumnType>,
     encoder: RowEncoder,
-    /// The buffer that the encoder goes on in.
+    /// The buffer that the encoder uses next.
     spare: Vec<u8>,
     cancel: &'a Cancel,
 }
 
 impl<'a> TableWriter<'a> {
-    /// Writes the columns named, of these types, over a COPY that was started for them.
+    /// Writes columns with these names and types over a COPY that was started for them.
     pub(crate) fn new(
         copy: CopyIn<'a>,
         columns: &[(String, ColumnType)],
@@ -39,10 +39,10 @@ impl<'a> TableWriter<'a> {
         }
     }
 
-    /// Writes rows as they stand.
+    /// Writes rows in the order in which they come.
     ///
     /// # Errors
-    /// The server's.
+    /// Any error of the server.
     pub(in crate::sink) fn append(&mut self, rows: &Rows) -> anyhow::Result<()> {
         let fields = order::keys(rows.fields(), &self.names)?;
         let mut waiting = 0;
@@ -73,16 +73,16 @@ impl<'a> TableWriter<'a> {
         Ok(())
     }
 
-    /// Ends the COPY and gives the rows that the server counted.
+    /// Ends the COPY and gives the number of rows that the server counted.
     ///
     /// # Errors
-    /// The server's.
+    /// Any error of the server.
     pub(crate) fn finish(self) -> anyhow::Result<u64> {
         Ok(self.copy.finish()?.rows)
     }
 }
 
-/// Appends a cell as its declared type's binary format.
+/// Appends a cell in the binary format of its declared type.
 pub(crate) fn encode(
     encoder: &mut RowEncoder,
     cells: &Cells,
@@ -110,7 +110,7 @@ pub(crate) fn encode(
         },
         Cells::Bytes(array) => encoder.bytea(array.value(row)),
         Cells::Date(array) => encoder.date(array.value(row) - POSTGRES_EPOCH_DAYS),
-        // Polars counts a time of day in nanoseconds.
+        // Polars holds a time of day in nanoseconds.
         Cells::Time(array) => encoder.time(array.value(row) / 1000),
         Cells::Timestamp { microseconds, .. } => {
             encoder.timestamp(microseconds.value(row) - POSTGRES_EPOCH_MICROSECONDS);

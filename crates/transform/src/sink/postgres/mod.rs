@@ -1,8 +1,8 @@
-//! Results back into Postgres: a table for each model, filled by binary COPY beside the files.
+//! Writes results back into Postgres: a table for each model, filled by binary COPY beside the files.
 //!
-//! All is one transaction. The tables are built under names of their own and take the place of the former ones at its
-//! end, so that others see all the former tables or all the new ones, and of a run that fails or is killed nothing
-//! stays. Rows are frozen: also a transaction whose snapshot is older than the new tables finds them filled.
+//! This is one transaction. The tables are built under temporary names and replace the former ones at its end. So others see all
+//! former tables or all new ones, and a run that fails or is killed leaves nothing. Rows are frozen, so that a transaction whose
+//! snapshot is older than the new tables finds them filled too.
 
 pub(crate) mod copy;
 
@@ -22,18 +22,18 @@ use postgres::error::SqlState;
 use crate::options::Options;
 use copy::TableWriter;
 
-/// What the comment of a table begins with that may be replaced.
+/// The beginning of the comment of a table that may be replaced.
 const MARK: &str = "extrato transform wrote this";
-/// Tables are built under this name and a number.
+/// The name under which a table is built; a number follows.
 const BUILDING: &str = "extrato_building_";
-/// What every table has (<https://www.postgresql.org/docs/current/ddl-system-columns.html>).
+/// The columns that every table has (<https://www.postgresql.org/docs/current/ddl-system-columns.html>).
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
-/// How often the lock of the former tables is asked for, which others may be reading, and the pause. Nobody has to queue
-/// behind us for longer meanwhile.
+/// How often the lock of the former tables is tried, since others may be reading them, and the pause between two tries. Others
+/// never have to queue behind us for longer.
 const EXCHANGE_TRIES: u32 = 60;
 const EXCHANGE_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where results are to be written.
+/// The place in Postgres that results are written to.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
     settings: &'a Settings,
@@ -43,10 +43,10 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The target that the options name, if they do: in the database that the tables are read from.
+    /// The target that the options name, if any: a schema of the database that the tables are read from.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if it can be none.
+    /// [`Kind::Usage`] if that cannot be a target.
     pub(crate) fn of(
         database: Option<&'a Settings>,
         options: &'a Options,
@@ -68,10 +68,11 @@ impl<'a> Target<'a> {
         }))
     }
 
-    /// Asks the server, before any work, whether the tables could be written.
+    /// Asks the server, before any work, whether the tables can be written.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if a table is there that isn't ours; [`Kind::Connection`] if a right is missing or the server
+    /// [`Kind::Usage`] if there is a table that isn't ours; [`Kind::Connection`] if a privilege is missing or the server is a
+    /// replica.
     /// is a replica.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let mut connection = self.settings.connect(self.cancel)?;
@@ -100,7 +101,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Whether the schema is there.
+    /// Checks the privileges, and gives whether the schema exists.
     fn check_rights(&self, client: &mut Client) -> anyhow::Result<bool> {
         let schema = self.schema;
         let row = client.query_one(
@@ -163,10 +164,10 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Checks that the schema that results are to be written into can be one, and has names for what is written.
+/// Checks that results can be written into the schema, and that their names are possible there.
 ///
 /// # Errors
-/// [`Kind::Usage`].
+/// [`Kind::Usage`] if not.
 pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
     let Some(schema) = &options.to_postgres else {
         return Ok(());
@@ -207,7 +208,7 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The columns that the table of a model has: those of its files and folders.
+/// The columns of a model's table: those of its files and folders.
 fn columns<'a>(
     options: &'a Options,
     model: &'a Model,
@@ -217,19 +218,19 @@ fn columns<'a>(
     columns.filter(move |(name, _)| !model.hidden.contains(name) || folders.contains(name))
 }
 
-/// The tables of a run, which nobody else sees yet. Dropped before [`publish`](Self::publish), it leaves nothing.
+/// The new tables of a run, which nobody else sees yet. If this is dropped before [`publish`](Self::publish), nothing is left.
 pub(crate) struct WriteBack<'a> {
     target: Target<'a>,
     connection: Connection,
-    /// The names that the tables are to have.
+    /// The final names of the tables.
     tables: Vec<String>,
 }
 
 impl WriteBack<'_> {
-    /// Makes the table of a model, with the columns that its files and folders have, ready for rows.
+    /// Makes the table of a model, ready for rows, with the columns of its files and folders.
     ///
     /// # Errors
-    /// The server's.
+    /// Any error of the server.
     pub(crate) fn table(&mut self, model: &Model) -> anyhow::Result<TableWriter<'_>> {
         let columns: Vec<_> = columns(self.target.options, model).cloned().collect();
         let building = format!("{BUILDING}{}", self.tables.len());
@@ -261,13 +262,14 @@ impl WriteBack<'_> {
         Ok(TableWriter::new(copy, &columns, self.target.cancel))
     }
 
-    /// Puts all tables in the place of the former ones, which pass on who may read them.
+    /// Replaces the former tables by the new ones, which inherit who may read them.
     ///
     /// # Errors
-    /// As [`Target::check`]; [`Kind::Refused`] if something depends on a former table; [`Kind::Connection`] if others don't let go of one.
+    /// As [`Target::check`]; [`Kind::Refused`] if something depends on a former table; [`Kind::Connection`] if others keep one
+    /// locked.
     pub(crate) fn publish(mut self, run: &str) -> anyhow::Result<()> {
         let former = self.lock_former()?;
-        // What came since the run began may be somebody else's.
+        // A table that came since the run began may be somebody else's.
         self.target.check_rights(&mut self.connection)?;
         for (index, name) in self.tables.iter().enumerate() {
             let building = qualified(self.target.schema, &format!("{BUILDING}{index}"));
@@ -306,7 +308,7 @@ impl WriteBack<'_> {
             .with_context(|| format!("cannot publish the tables in schema {}", self.target.schema))
     }
 
-    /// Locks the former tables against all others, and gives their names.
+    /// Locks the former tables against everyone else, and gives their names.
     fn lock_former(&mut self) -> anyhow::Result<Vec<String>> {
         let rows = self.connection.query(
             "SELECT c.relname::text FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
