@@ -16,7 +16,7 @@ fn by(columns: &[&str]) -> Layout {
     Layout::PartitionBy(columns.iter().map(|name| (*name).to_owned()).collect())
 }
 
-/// The message has all of these parts.
+/// Checks that the message has all of these parts.
 fn names(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "{message} lacks {part}");
@@ -39,7 +39,7 @@ fn hostile_values_are_found_equal_in_every_layout() {
         by(&["data_criacao_cartao", "id_movimento"]),
     ];
     for layout in layouts {
-        // A single file and folders of one model lie side by side.
+        // A model may have a single file and folders, side by side.
         let rows = world.transform(layout.clone()).models[0].rows;
         assert!(rows > 100);
         let verified = world.verified();
@@ -59,7 +59,7 @@ fn empty_tables_are_equal_to_no_rows() {
     assert_eq!(world.verified(), [0, 0]);
 }
 
-/// Three clients with ten movements each, published; client 1 has the movements 3, 6, … 30.
+/// A world of three clients with ten movements each, published. Client 1 has the movements 3, 6, … 30.
 fn published(layout: Layout) -> World {
     let world = World::with_rows(3, 30);
     world.transform(layout);
@@ -181,7 +181,7 @@ fn a_row_that_was_deleted_or_added_is_named_where_it_is_missed() {
 fn a_client_who_went_or_came_is_named() {
     let world = published(Layout::Declared);
     world.sql("INSERT INTO associado VALUES (4, 'Nome 2', 'Sobrenome', 30, 'e@x'); UPDATE cartao SET id_associado = 4 WHERE id = 2");
-    // The rows of client 2 are the same but for the id, which is in the path only.
+    // The rows of client 2 differ only in the id, which is in the path only.
     names(
         &world.difference(),
         &[
@@ -223,7 +223,7 @@ fn rows_that_the_order_does_not_tell_apart_are_equal_in_any_order() {
         Layout::Declared,
     ] {
         world.transform(layout);
-        // The rows come from other places of the table now.
+        // The rows are at other places of the table now.
         world.sql("UPDATE movimento SET id = id WHERE id % 3 = 0; UPDATE movimento SET id = id WHERE id % 7 = 0");
         assert!(world.verified().iter().all(|rows| *rows == 20_000));
     }
@@ -240,7 +240,7 @@ fn rows_that_the_order_does_not_tell_apart_are_equal_in_any_order() {
 #[test]
 fn every_type_is_found_equal_also_to_order_and_to_partition_by() {
     let mut world = world_of_all_types();
-    // The same again, but for the key, a blank at the end and an empty text.
+    // The rows again, except for the key, a blank at the end and an empty text.
     world.sql(
         "INSERT INTO \"Tudo, e mais\" SELECT id + 10, flag, small, whole, single, double, exact, none, price, words || ' ', short,
              fixed, label, colour, day, hour, at, moment, code, raw || '\\x00', doc, docb, span
@@ -329,7 +329,7 @@ fn a_file_of_one_column_holds_null_the_empty_text_and_what_ends_a_copy() {
     );
 }
 
-/// The error of a comparison that cannot be made.
+/// The error of a comparison that cannot be made, with its kind.
 fn unfit(world: &World) -> (Kind, String) {
     let error = world.try_verify().expect_err("it doesn't fit");
     (

@@ -1,4 +1,4 @@
-//! What another session alters while a run begins, or reads, waits or is noticed.
+//! Alterations by another session while a run begins, reads, waits or has just been noticed.
 
 use std::thread;
 
@@ -12,12 +12,12 @@ use crate::world::{EXPECTED_COLUMNS, World};
 const WAITS_FOR_THE_RUN: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%cards.movimento%')";
 
-/// Of the answer to a COPY: more than the server says before it has run it, and has the table's lock.
+/// How many bytes of the answer to a COPY are more than the server sends before it runs the COPY and has the table's lock.
 const PREPARED_BYTES: usize = 100;
 const MATERIALISED: &str = "ALTER TABLE movimento RENAME TO todos;
     CREATE MATERIALIZED VIEW movimento AS SELECT * FROM todos";
 
-/// What happens to a run that `statement` of another session comes into, just before the run sends `request`.
+/// Runs while another session executes `statement`, just before the run sends `request`.
 fn run_into(world: &World, request: &str, statement: &str) -> anyhow::Result<u64> {
     let wire = Wire::to(&world.database.settings());
     wire.hold_before(request);
@@ -31,7 +31,7 @@ fn run_into(world: &World, request: &str, statement: &str) -> anyhow::Result<u64
     report.map(|report| report.models[0].rows)
 }
 
-/// A run, and what another session got for its `statement`, which comes to wait for the run while `wire` holds it.
+/// The result of a run, and that of another session's `statement`, which waits for the run while `wire` holds the run.
 fn run_beside(
     world: &World,
     wire: &Wire,
@@ -139,7 +139,7 @@ fn what_changes_nothing_that_is_read_may_come_between_check_and_lock() {
             "CREATE INDEX ON movimento (id_cartao); CLUSTER movimento USING movimento_pkey",
             3_000,
         ),
-        // The run might as well have begun after it.
+        // The run might just as well have begun after this.
         ("TRUNCATE movimento", 0),
     ] {
         let world = World::with_rows(10, 3_000);

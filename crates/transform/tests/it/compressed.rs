@@ -1,4 +1,4 @@
-//! Compressed files: what is in them, that they are the same each time, and what `verify` says of damaged ones.
+//! Compressed files: their contents, that they are the same each time, and what `verify` says of damaged ones.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::hostile_values::hostile_world;
 use crate::world::World;
 
-/// The contents of a compressed file: gzip's by the machine's own program.
+/// The contents of a compressed file. gzip is decompressed by the machine's own program.
 fn decompressed(bytes: &[u8], compression: Compression) -> Vec<u8> {
     let mut contents = Vec::new();
     if compression == Compression::Zstd {
@@ -146,7 +146,7 @@ fn the_same_rows_give_the_same_bytes_however_little_memory_there_is() {
     }
 }
 
-/// Far less than the table takes.
+/// A limit of memory far below what the table takes.
 const LITTLE: u64 = RESERVED_BYTES + (2 << 20);
 
 #[test]
@@ -170,7 +170,7 @@ fn the_manifest_tells_of_the_files_as_they_lie_and_of_how_they_were_compressed()
         let contents = fs::read(folder.join(path)).unwrap();
         assert_eq!(line["bytes"], contents.len());
         assert_eq!(line["xxh3_128"], format!("{:032x}", xxh3_128(&contents)));
-        // No time, as RFC 1952 has it.
+        // The header holds no time (RFC 1952).
         assert_eq!(contents[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
         rows += line["rows"].as_u64().unwrap();
     }
@@ -204,7 +204,7 @@ fn damaged_files_are_named() {
         changed[former.len() / 2] ^= 4;
         fs::write(&file, &changed).unwrap();
         said("checksum");
-        // Even where the manifest tells of the damaged file.
+        // Damage is found even if the manifest describes the damaged file.
         let telling_of = |contents: &[u8]| {
             let sum = |contents: &[u8]| format!("{:032x}", xxh3_128(contents));
             let bytes = |contents: &[u8]| format!("\"bytes\":{},", contents.len());
@@ -212,7 +212,7 @@ fn damaged_files_are_named() {
                 .replace(&bytes(&former), &bytes(contents))
         };
         fs::write(&manifest, telling_of(&changed)).unwrap();
-        // What it is that no longer reads depends on where the change lies.
+        // What can no longer be read depends on where the change is.
         said("");
         let half = &former[..former.len() / 2];
         fs::write(&file, half).unwrap();

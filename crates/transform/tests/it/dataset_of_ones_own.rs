@@ -1,4 +1,4 @@
-//! A dataset that isn't built in: every type, views, domains, quoted names, no driving table.
+//! A dataset that isn't built in: every type, views, domains, quoted names, and no driving table.
 
 use std::fs;
 
@@ -98,7 +98,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// The dataset, and its tables in the schema `cards`.
+/// The dataset, with its tables in the schema `cards`.
 pub(crate) fn world_of_all_types() -> World {
     let database = Database::create();
     database
@@ -114,7 +114,7 @@ pub(crate) fn world_of_all_types() -> World {
     }
 }
 
-/// A run over tables that lie in the schema `cards`, whatever the dataset's name.
+/// A run over tables in the schema `cards`, whatever the dataset's name.
 pub(crate) fn transform_in_cards(world: &World, layout: Layout) -> Report {
     let options = Options {
         schema: "cards".to_owned(),
@@ -156,7 +156,7 @@ fn every_type_comes_through_as_postgres_writes_it() {
          FROM \"Tudo, e mais\" AS t JOIN vista AS v ON v.id = t.id GROUP BY t.flag ORDER BY t.flag",
     );
     assert_eq!(expected.lines().count(), 1 + 3);
-    // SUM over no value is NULL in Postgres and 0 in Polars; the row without a price says so.
+    // SUM over no values is NULL in Postgres and 0 in Polars; the row without a price shows this.
     let got = fs::read_to_string(world.out.path().join("contagem.csv")).unwrap();
     assert_eq!(
         got.lines().take(3).collect::<Vec<_>>(),
@@ -203,7 +203,7 @@ fn sums_of_narrow_integers_do_not_wrap_around_and_products_end_as_in_postgres() 
         "total,product,smallest\n5000000000,1000000000000,-32768\n"
     );
 
-    // What Postgres refuses, and a value that its declared type cannot hold.
+    // A SELECT that Postgres refuses, and a value that its declared type cannot hold.
     use dataset::failure::Kind;
     for (of, changed, expected, named) in [
         (

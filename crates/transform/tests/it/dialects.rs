@@ -1,4 +1,4 @@
-//! CSV in other dialects: Postgres and csv-core read back what the default one says, and `verify` knows them.
+//! CSV in other dialects: Postgres and csv-core read back the values of the default dialect, and `verify` accepts it.
 
 use std::fs;
 
@@ -213,7 +213,7 @@ fn a_null_word_is_never_taken_for_a_value_that_says_the_same() {
     }
 }
 
-/// The values of a file as csv-core reads them, which doesn't know NULL.
+/// The values of a file as csv-core reads them; it doesn't know NULL.
 fn by_csv_core(csv: &[u8], dialect: &Dialect) -> Vec<Vec<String>> {
     let mut reader = ReaderBuilder::new()
         .delimiter(dialect.delimiter as u8)
@@ -397,7 +397,7 @@ struct Program {
     arguments: TransformArgs,
 }
 
-/// The options that a command line names.
+/// The options of a command line.
 fn parsed(arguments: &[&str]) -> anyhow::Result<Options> {
     let arguments = [&["transform"], arguments].concat();
     let program = Program::try_parse_from(arguments).map_err(|error| Kind::Usage.error(error))?;

@@ -1,5 +1,5 @@
-//! What goes wrong on the server's side, or on the way to it, while tables are read: a clear error, never a short
-//! file, and the former output as it was.
+//! Faults of the server, or on the way to it, while tables are read. Each gives a clear error and never a short file, and the
+//! former output stays as it was.
 
 use std::process::Command;
 use std::thread;
@@ -11,19 +11,19 @@ use transform::{Layout, Report};
 
 use crate::world::World;
 
-/// The sessions that read a part of the largest table, and the one that holds locks and snapshot.
+/// Sessions that read a part of the largest table, and the session that holds locks and snapshot.
 const READS_MOVEMENTS: &str = "state = 'active' AND query LIKE 'COPY%movimento%'";
 const HOLDS_THE_SNAPSHOT: &str = "state = 'idle in transaction' AND pid <> pg_backend_pid()
     AND query NOT LIKE 'COPY%'";
-/// A run that waits for a lock.
+/// A session of a run that waits for a lock.
 const WAITS_FOR_A_LOCK: &str = "wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE \"%'";
 
 const FROM_FIRST_TABLE: &str = "FROM \"cards\".\"associado\"";
 const FROM_LAST_TABLE: &str = "FROM \"cards\".\"movimento\"";
-/// Of the answer to one COPY: it has begun, and far more is to come than any buffer takes.
+/// A part of the answer to one COPY: it has begun, and far more is to come than any buffer holds.
 const SOME_BYTES: usize = 100_000;
 
-/// Rows enough for two connections to read movements at once, of which an output was made before they changed.
+/// Enough rows for two connections to read movements at once. An output was made of them before they changed.
 fn with_a_former_output(database: Database) -> World {
     let world = World::of_cards_in(database);
     world.fill(100, 60_000);
@@ -32,7 +32,7 @@ fn with_a_former_output(database: Database) -> World {
     world
 }
 
-/// A run over `server` while `fault` happens, which must fail and leave the former output.
+/// Runs against `server` while `fault` happens. The run must fail and leave the former output.
 fn failure(world: &World, server: &Settings, fault: impl FnOnce()) -> (Kind, String) {
     let former = world.contents();
     assert_eq!(former.len(), 2, "a file and its manifest");
@@ -58,7 +58,7 @@ fn run_during(
     })
 }
 
-/// Stops the run where the test has failed, which would wait for it for ever.
+/// Stops the run if the test fails, which would otherwise wait for it forever.
 struct StopIfPanicking<'a>(&'a Cancel);
 
 impl Drop for StopIfPanicking<'_> {
@@ -69,7 +69,7 @@ impl Drop for StopIfPanicking<'_> {
     }
 }
 
-/// Calls `function` for one session of the run, and for `pg_terminate_backend` waits until it is gone.
+/// Calls `function` for one session of the run; after `pg_terminate_backend`, waits until it is gone.
 fn end(world: &World, function: &str, whom: &str) {
     let mut client = world.database.connect();
     let ours = format!("datname = current_database() AND pid <> pg_backend_pid() AND {whom}");
@@ -127,8 +127,8 @@ fn a_statement_that_an_administrator_cancels_in_the_middle_ends_the_run() {
 #[test]
 fn the_connection_that_holds_the_snapshot_must_last_as_long_as_the_reading() {
     let world = with_a_former_output(Database::create());
-    // Lost while an early table is read, no other can join the snapshot; lost at the last one, it is noticed
-    // at the end, since the locks went with it.
+    // If the session is lost while an early table is read, no other one can join the snapshot. If it is lost at the last table,
+    // that is noticed at the end, since the locks are gone too.
     for (table, parts, expected) in [
         (FROM_FIRST_TABLE, 1, "the snapshot is gone"),
         (
@@ -154,7 +154,7 @@ fn a_run_that_is_ended_while_it_waits_for_a_lock_says_so() {
     let settings = world.database.settings();
     for (function, expected) in [
         ("pg_cancel_backend", "cancelled"),
-        // By the administrator, in the server's last words, if the client sees them.
+        // The administrator ended it, as the server's last words say, if the client sees them.
         ("pg_terminate_backend", "ended"),
     ] {
         let wire = Wire::to(&settings);
@@ -187,7 +187,7 @@ fn a_run_that_loses_a_deadlock_says_so() {
     let mut third = world.database.connect();
     let failed = failure(&world, &wire.settings(), || {
         wire.while_held(1, || {
-            // The other session never looks for a deadlock, so it is ours that finds it, and is ended for it.
+            // The other session never looks for a deadlock, so ours finds it, and is ended for it.
             other
                 .batch_execute("SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE cards.movimento")
                 .unwrap();
@@ -195,7 +195,7 @@ fn a_run_that_loses_a_deadlock_says_so() {
                 .batch_execute("BEGIN; LOCK TABLE cards.conta")
                 .unwrap();
         });
-        // Ours has `associado` and waits for `conta`; the other comes to wait for `associado`.
+        // Our session has `associado` and waits for `conta`; the other one then waits for `associado`.
         wait_for(&world, WAITS_FOR_A_LOCK);
         thread::spawn(move || other.batch_execute("LOCK TABLE cards.associado; ROLLBACK"));
         wait_for(
@@ -208,7 +208,7 @@ fn a_run_that_loses_a_deadlock_says_so() {
     check(failed, Kind::Connection, &parts);
 }
 
-/// Until a session fits.
+/// Waits until there is such a session.
 fn wait_for(world: &World, whom: &str) {
     world.wait_until(&format!(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND {whom})"
@@ -274,7 +274,7 @@ fn a_server_that_crashes_ends_the_run() {
         wire.while_held(2, || {
             let mut client = world.database.connect();
             let pid: i32 = client.query_one(&query, &[]).unwrap().get(0);
-            // As the kernel does when memory runs out; the server then ends all sessions and recovers.
+            // The kernel does the same when memory runs out. The server then ends all sessions and recovers.
             let killed = Command::new("kill")
                 .args(["-KILL", &pid.to_string()])
                 .status();
@@ -288,7 +288,7 @@ fn a_server_that_crashes_ends_the_run() {
 #[test]
 fn a_connection_that_breaks_after_any_byte_never_gives_a_short_file() {
     let world = with_a_former_output(Database::create());
-    // One reader for each table.
+    // There is one reader for each table.
     world.sql("CREATE VIEW v AS SELECT * FROM movimento; ALTER TABLE movimento RENAME TO m; ALTER VIEW v RENAME TO movimento");
     let wire = Wire::to(&world.database.settings());
     for (request, least_bytes) in [
@@ -300,7 +300,8 @@ fn a_connection_that_breaks_after_any_byte_never_gives_a_short_file() {
         run_during(&world, &wire.settings(), || {}).expect("nothing breaks");
         let all = wire.answered_bytes();
         assert!(all > least_bytes, "{all}");
-        // Evenly over the whole, and among the last: the end of the data, of the COPY and of the transaction.
+        // The cuts are spread evenly over the answer, and more are near its end: at the end of the data, of the COPY and of the
+        // transaction.
         let evenly = (0..15).map(|part| all * part / 15);
         let last = (1..60).step_by(4).map(|before| all - before);
         for bytes in evenly.chain(last) {

@@ -1,4 +1,4 @@
-//! Files that are named after clients: where they lie, what is in them, and which names are refused.
+//! Files that are named after clients: their paths and contents, and the names that are refused.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +21,7 @@ fn named(columns: &[&str], name: &str) -> Layout {
     }
 }
 
-/// The files of the model's folder, relative to it.
+/// The files in the model's folder, relative to it.
 fn files(world: &World, model: &str) -> BTreeSet<String> {
     let files = testkit::files_below(&world.out.path().join(model));
     let name = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -45,7 +45,7 @@ fn each_client_has_a_file_with_what_would_be_in_its_folder() {
             memory_bytes,
             ..world.options(named(&[], "{id_associado}.csv"))
         };
-        // It takes the place of the folders.
+        // The output with named files replaces the one with folders.
         let report = world.try_transform(&options).unwrap();
         assert_eq!((report.models[0].rows, report.models[0].files), (3000, 30));
         assert_eq!(files(&world, "movimento_flat").len(), 30);
@@ -71,7 +71,7 @@ fn each_client_has_a_file_with_what_would_be_in_its_folder() {
             .difference()
             .contains("7.csv, row 1: the database has no such row")
     );
-    // And folders take the place of the files.
+    // The output with folders replaces the one with named files.
     assert_eq!(world.transform(Layout::Declared).models[0].files, 29);
     assert!(!folder.join("8.csv").exists());
 }
@@ -103,7 +103,7 @@ fn hostile_values_name_files_that_stay_below_the_folder() {
         .filter(|name| name.starts_with("__HIVE_DEFAULT_PARTITION__-"));
     assert_eq!(without_name.count(), 2, "NULL and the empty text");
     assert_eq!(world.verified(), [rows]);
-    // As a folder, `..` would be another one.
+    // As a folder's name, `..` would mean another folder.
     let error = world
         .try_transform(&world.options(layout.clone()))
         .unwrap_err();
@@ -123,7 +123,7 @@ fn hostile_values_name_files_that_stay_below_the_folder() {
     assert_eq!(world.verified(), [rows]);
 }
 
-/// Rows of clients that two columns name.
+/// Rows of clients that are identified by two columns.
 fn two_columns(values: &str) -> World {
     World::of_tables(
         &format!(

@@ -1,4 +1,4 @@
-//! A disk that is full before the output is whole.
+//! A disk that fills up before the output is complete.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,11 +8,11 @@ use transform::Layout;
 
 use crate::world::World;
 
-/// A small disk, for as long as this lives.
+/// A small disk, which exists as long as this value.
 struct Disk(PathBuf);
 
 impl Disk {
-    /// One at `folder` with these options of tmpfs's. `None` without the right to mount.
+    /// Mounts a disk at `folder` with these options of tmpfs. `None` without the right to mount.
     fn mount(folder: &Path, options: &str) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount
@@ -29,10 +29,10 @@ impl Drop for Disk {
     }
 }
 
-/// Publishes a small output on a disk that has room for no more than it; then a larger one fails.
+/// Publishes a small output on a disk that has room for no more; then a larger one fails.
 fn check(layout: Layout, disk: &str) {
     let world = World::with_rows(30, 300);
-    // An unprivileged user's run of this test ends here.
+    // For an unprivileged user, this test ends here.
     let Some(_disk) = Disk::mount(world.out.path(), disk) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Every cell of `movimento_flat` equals what Postgres's own join and CSV writer give, byte for byte.
+//! Every cell of `movimento_flat` equals, byte for byte, what Postgres's own join and CSV writer give.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ const TEXTS: &[&str] = &[
     "{[^]}*?:#",
 ];
 
-/// Cards whose texts, amounts and times are as bad as they get, six movements each.
+/// Cards with the most awkward texts, amounts and times, and six movements for each card.
 pub(crate) fn hostile_world() -> World {
     let world = World::of_cards();
     let mut client = world.database.connect();
@@ -98,13 +98,13 @@ pub(crate) fn hostile_world() -> World {
     world
 }
 
-/// Postgres quotes a field `\.` only where it is the whole line; the product always does.
+/// Quotes fields `\.`: Postgres quotes such a field only if it is the whole line, but our files always do.
 fn with_ends_quoted(csv: String) -> String {
     let mut quoted = csv;
     for (before, after) in [(',', ','), (',', '\n'), ('\n', ',')] {
         let bare = format!("{before}\\.{after}");
         let in_quotes = format!("{before}\"\\.\"{after}");
-        // Two that follow each other share a comma.
+        // Two adjacent fields share a comma, so one pass misses the second.
         for _ in 0..2 {
             quoted = quoted.replace(&bare, &in_quotes);
         }
@@ -153,10 +153,10 @@ fn any_text_and_amount_come_through() {
         any::<String>()
             .prop_map(|text| text.replace('\0', "").chars().take(200).collect::<String>()),
         prop::option::of(-9_999_999_999_i64..=9_999_999_999),
-        // The years 1 to 9999 in microseconds from 1970.
+        // The years 1 to 9999, in microseconds since 1970.
         -62_135_596_800_000_000_i64..253_402_300_800_000_000,
     );
-    // One run over many rows: a database for each would take minutes.
+    // All rows go through one run, because a database for each would take minutes.
     let mut runner = TestRunner::default();
     let rows: Vec<_> = (0..500)
         .map(|_| row.new_tree(&mut runner).unwrap().current())

@@ -1,5 +1,5 @@
-//! Joins whose order and conditions are not those that are written: they give what Postgres gives, and make no product of
-//! tables where something is equal.
+//! Joins that run in another order, or with other conditions, than written. They give what Postgres gives, and never multiply
+//! tables where an equality could join them.
 
 use dataset::failure::{Failure, Kind};
 
@@ -9,29 +9,29 @@ use crate::shop::Shop;
 fn tables_and_conditions_in_any_order_give_what_postgres_gives() {
     let shop = Shop::open();
     for sql in [
-        // The second table is joined to the first by the third.
+        // Only the third table joins the second table to the first.
         "SELECT c.name, t.id, p.name AS product FROM category c, t, product p WHERE p.category_id = c.id AND p.id - 9 = t.id",
         "SELECT * FROM (SELECT id AS a, name FROM category) c, (SELECT id AS b, v FROM t) t, (SELECT id AS d, category_id FROM product) p
          WHERE p.category_id = c.a AND t.b = c.a",
         "SELECT t.id FROM t, product p, category c, category d WHERE d.id = c.parent_id AND c.id = p.category_id AND t.n = d.id",
-        // Nothing joins two pairs.
+        // Nothing joins the two pairs of tables.
         "SELECT a.id, b.id AS b, c.id AS c, d.id AS d FROM t a, category b, t c, category d WHERE a.n = c.n AND b.parent_id = d.id",
-        // An equality of three tables.
+        // The equality uses three tables.
         "SELECT a.id, b.id AS b, c.id AS c FROM t a, category b, product c WHERE a.id + b.id = c.id - 8",
         "SELECT a.id, b.id AS b FROM t a, t b WHERE a.id + b.id = 5 AND a.n = b.n",
-        // What the branches of an OR have in common, or ask of one table.
+        // The branches of an OR have a part in common, or all demand something of one table.
         "SELECT p.id, c.id AS c FROM product p, category c WHERE (p.category_id = c.id AND c.name LIKE 't%') OR (c.id = p.category_id AND p.id > 10)",
         "SELECT p.id, c.id AS c FROM product p, category c WHERE (c.id = p.category_id AND p.id > 2) OR c.id = p.category_id",
         "SELECT p.id, c.id AS c FROM product p JOIN category c ON (p.category_id = c.id AND p.name = 'big') OR (p.category_id = c.id AND c.id = 2)",
         "SELECT p.id, c.id AS c FROM product p LEFT JOIN category c ON (p.category_id = c.id AND p.name = 'big') OR (p.category_id = c.id AND c.id = 2)",
         "SELECT p.id, c.id AS c FROM product p, category c WHERE p.id = 2 AND c.name = 'all' OR p.id = 12 AND c.name IS NOT NULL",
-        // One side of an outer join may be asked before, the other may not.
+        // A condition on one side of an outer join may be checked early, the other may not.
         "SELECT p.id, c.name FROM product p LEFT JOIN category c ON c.id = p.category_id AND c.name NOT LIKE '%mm%' AND p.id > 2",
         "SELECT p.id, c.name FROM product p LEFT JOIN category c ON c.id = p.category_id WHERE c.name IS NULL OR p.id > 10",
         "SELECT p.id, c.name FROM product p RIGHT JOIN category c ON c.id = p.category_id AND p.id > 2 AND c.id < 3 WHERE c.id > 1",
         "SELECT p.id, c.name FROM product p FULL JOIN category c ON c.id = p.category_id AND p.id > 2 WHERE c.id IS NULL OR p.id IS NULL",
         "SELECT p.id, c.id AS c, d.id AS d FROM category d, product p LEFT JOIN category c ON c.id = p.category_id WHERE d.parent_id = c.id OR d.id = p.id",
-        // Conditions go into what FROM holds, as far as they may.
+        // Conditions move into the sub-selects of FROM, as far as they may.
         "SELECT * FROM (SELECT n, COUNT(*) AS c FROM t GROUP BY n) x WHERE n > 1 AND c > 0",
         "SELECT * FROM (SELECT id, n * 2 AS m FROM t ORDER BY id LIMIT 3) x WHERE m > 2",
         "SELECT * FROM (SELECT id, v FROM t UNION SELECT n, w FROM t) x WHERE id > 2 AND v IS NOT NULL",

@@ -1,4 +1,4 @@
-//! JSON Lines: Postgres's own JSON reads from each line what is in the default CSV.
+//! JSON Lines: Postgres's own JSON reads the same values from each line as from the default CSV.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ fn json_lines(world: &World, layout: Layout) -> Options {
     }
 }
 
-/// Puts the lines of a file into the table `lines`, and gives how many there are.
+/// Loads the lines of a file into the table `lines`, and gives how many there are.
 fn loaded(world: &World, file: &str) -> usize {
     let text = fs::read_to_string(world.out.path().join(file)).unwrap();
     world.sql("DROP TABLE IF EXISTS lines; CREATE TABLE lines (line int, v json)");
@@ -31,7 +31,7 @@ fn loaded(world: &World, file: &str) -> usize {
     text.lines().count()
 }
 
-/// How many values of a CSV of the default dialect, which was read into `usual`, a column of `lines` has too.
+/// How many values of a column are the same in `lines` and in the default CSV, which was loaded into `usual`.
 fn equal(world: &World, column: &str, as_csv: &str) -> i64 {
     let query = format!(
         "SELECT count(*) FROM cards.lines JOIN cards.usual USING (line)
@@ -54,7 +54,7 @@ fn every_value_is_the_one_of_the_csv() {
     for name in names {
         assert_eq!(equal(&world, name, name) as u64, rows, "{name}");
     }
-    // The CSV lies beside it.
+    // The CSV is still there, beside it.
     assert_eq!(world.verified(), [rows, rows]);
     let options = json_lines(&world, Layout::Declared);
     assert!(world.try_transform(&options).unwrap().models[0].files > 20);
@@ -91,7 +91,7 @@ fn every_type_is_written_as_json_has_it() {
             "docb" => "nullif(docb, 'null')",
             name => name,
         };
-        // `->>` gives a string without its quotes, and the CSV has it with them.
+        // `->>` gives a string without its quotes; the CSV has them.
         let as_csv = match *name {
             "doc" | "docb" => format!("({as_csv})::json #>> '{{}}'"),
             _ => as_csv.to_owned(),

@@ -1,5 +1,5 @@
-//! Models that run in a scratch database over the tables that a former run kept: they give what the source's Postgres gave, and
-//! no database is asked.
+//! Models that run in a scratch database over tables that an earlier run kept. They give what the source's Postgres gave, and no
+//! database is asked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use transform::{Engine, Layout, Options, Report};
 
 const SCHEMA: &str = "shop";
 
-/// Tables with a column of each kind of type, full of values that are easily lost.
+/// Tables with a column of each kind of type, full of values that are easily damaged.
 const TABLES: &str = r#"
     CREATE SCHEMA shop; SET search_path = shop;
     CREATE TYPE size AS ENUM ('small', 'Large', 'á', 'a,b "c"', 'XL');
@@ -60,7 +60,7 @@ const TABLES: &str = r#"
      '2024-02-29 12:00', '{"(\"a,b\",,)"}', '{1,"\"x\""}', '{}', 'text &lt;', '  ', '    ', NULL);
 "#;
 
-/// The columns of `wild` that are carried as their text, and a numeric that is carried as another.
+/// The columns of `wild` that are carried as their text, and a numeric that is carried as another type.
 const CAST: &[&str] = &[
     "bare", "iv", "ta", "ea", "ia", "fa", "pl", "net", "ci", "mac", "rg", "mr", "tv", "bi", "vb",
     "po", "mo", "sc", "tt", "inf", "pa", "jba", "days", "x", "ct", "cch", "cb",
@@ -110,7 +110,7 @@ impl Shop {
         }
     }
 
-    /// Keeps all tables, as a run of no model of interest does.
+    /// Keeps all tables, through a run whose model doesn't matter.
     fn keep(&self) {
         self.keep_with(|_| {});
     }
@@ -122,7 +122,7 @@ impl Shop {
         transform::run(&self.database.settings(), &options, &Cancel::default()).expect("kept");
     }
 
-    /// A run over what was kept. Nothing tells it where the database is.
+    /// A run over the tables that were kept. Nothing tells it where the database is.
     fn run(&self, options: &Options) -> anyhow::Result<Report> {
         transform::run_from_stage(self.layer(), options, &Cancel::default())
     }
@@ -155,7 +155,7 @@ impl Shop {
     }
 }
 
-/// A model that declares columns named `a`, `b` and so on, or none.
+/// A model that declares columns named `a`, `b` and so on, or none if `kinds` is empty.
 fn model(name: &str, sql: &str, kinds: &[&str]) -> Model {
     let columns = kinds.iter().zip('a'..).map(|(kind, name)| {
         let kind: ColumnType = kind.parse().expect("a type");
@@ -171,7 +171,7 @@ fn engines(report: &Report) -> Vec<Engine> {
     report.models.iter().map(|model| model.engine).collect()
 }
 
-/// Changes the manifest of a layer.
+/// Rewrites the first line of a layer's manifest.
 fn rewrite(layer: &Path, change: impl Fn(&mut serde_json::Value)) {
     let path = layer.join("raw/shop/_manifest.jsonl");
     let text = fs::read_to_string(&path).expect("a manifest");
@@ -193,9 +193,9 @@ fn values_of_each_type_arrive_bit_by_bit() {
     ] {
         let shop = Shop::open_in(database);
         let name = shop.database.settings().database().to_owned();
-        // As an array's text, NULL would be read as a word.
+        // With this setting, NULL in an array's text would be read as a word.
         shop.sql(&format!("ALTER DATABASE {name} SET array_nulls = off"));
-        // The bytes of each value, and of what bears numbers of types the text.
+        // The values are compared by their bytes; values that contain the numbers of types, by their text.
         let columns = shop
             .client()
             .query(
@@ -219,7 +219,7 @@ fn values_of_each_type_arrive_bit_by_bit() {
             models.push(model(&format!("m{number}"), &select, &["integer", "text"]));
             selects.push((format!("m{number}"), select));
         }
-        // All columns in one go, as a row.
+        // All columns are also read at once, as a row.
         let row = "SELECT id AS a, w::text AS b FROM wild AS w ORDER BY id";
         models.push(model("m0", row, &["integer", "text"]));
         selects.push(("m0".to_owned(), row.to_owned()));
@@ -237,7 +237,7 @@ fn values_of_each_type_arrive_bit_by_bit() {
     }
 }
 
-/// SELECTs that Polars does not take, and the types of their columns. Each has an order.
+/// SELECTs that Polars doesn't run, with the types of their columns. Each has an order.
 const SELECTS: &[(&str, &[&str])] = &[
     (
         "SELECT size AS a, count(*) AS b FROM sale GROUP BY ROLLUP (size) ORDER BY size, b",
@@ -296,14 +296,14 @@ fn selects_over_a_layer_give_what_the_source_gave() {
             .enumerate()
             .map(|(at, (sql, kinds))| model(&format!("m{at}"), sql, kinds))
             .collect();
-        // The first two declare no columns.
+        // The first two models declare no columns.
         models[0].columns.clear();
         models[1].columns.clear();
         let plain = "SELECT id FROM sale ORDER BY id";
         models.push(model("plain", plain, &[]));
         let expected: Vec<_> = SELECTS.iter().map(|(sql, _)| shop.expected(sql)).collect();
         let of_plain = shop.expected(plain);
-        // It isn't asked, nor is the schema's name.
+        // The database is not asked, and the schema's name doesn't matter.
         shop.sql("DROP SCHEMA shop CASCADE");
         let mut options = shop.options(models);
         options.schema = "elsewhere".to_owned();
@@ -340,9 +340,9 @@ fn what_polars_cannot_end_over_a_layer_is_run_again_in_a_scratch_database() {
     shop.keep();
     let plain = "SELECT id FROM sale ORDER BY id";
     for large in [
-        // Rows beyond the memory.
+        // This makes more rows than fit in memory.
         "SELECT count(*) AS a FROM client AS c, client AS d WHERE c.id > 1 OR d.id > 3",
-        // Digits beyond what is computed with here.
+        // This needs more digits than are computed with here.
         "SELECT count(*) AS a FROM sale WHERE amount * 10000000000000000000 * 10000000000000000000 > 5",
     ] {
         let models = vec![model("plain", plain, &[]), model("m", large, &["bigint"])];
@@ -355,7 +355,8 @@ fn what_polars_cannot_end_over_a_layer_is_run_again_in_a_scratch_database() {
         for file in ["m.csv", "m.csv.manifest.jsonl"] {
             fs::remove_file(options.out.path().unwrap().join(file)).expect("removed");
         }
-        // Not where Polars is asked for, nor without programs, nor from a layer that doesn't say how.
+        // The run is refused if Polars is asked for, without Postgres's programs, or if the layer doesn't say how to make a scratch
+        // database.
         options.engine = Engine::Polars;
         shop.refused(&options, Kind::Refused);
         options.engine = Engine::Auto;

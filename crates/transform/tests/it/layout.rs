@@ -1,4 +1,4 @@
-//! Folders, names, manifests.
+//! Folders, file names and manifests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -48,7 +48,7 @@ fn folders_are_named_as_hive_names_them_and_none_leaves_the_output() {
     let expected = ["José", "..%2F..%2Fup", "a%2Fb%3Dc%25", "..", "Ana"]
         .map(|value| format!("nome_associado={value}"));
     assert_eq!(folders, BTreeSet::from(expected));
-    // Two clients of one name share a file, in the order of time.
+    // Two clients with the same name share a file, which is ordered by time.
     let ana = fs::read_to_string(
         world
             .out

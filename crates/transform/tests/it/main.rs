@@ -1,4 +1,4 @@
-//! `transform` against a real Postgres, which is also the oracle.
+//! Runs `transform` against a real Postgres, which also gives the expected results.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,5 +1,4 @@
-//! The models of *sales* and *hiring* on rows made by hand, where it gets narrow: what they must give, and that
-//! Postgres gives the same.
+//! The models of *sales* and *hiring* on hand-made rows, at the edge cases: they give what they must, and Postgres gives the same.
 
 use std::fs;
 
@@ -29,7 +28,7 @@ fn world_of(name: &str, rows: &str) -> World {
     world
 }
 
-/// The lines of each of the dataset's outputs, all of which are Postgres's own.
+/// The lines of each of the dataset's outputs, which must all equal Postgres's own.
 fn outputs(world: &World) -> Vec<(String, Vec<String>)> {
     world.transform(Layout::Declared);
     let source = Source {
@@ -85,7 +84,7 @@ fn quarters_end_in_utc_and_departments_that_share_a_name_are_one() {
             "\"Água, e luz\",dev,0,0,0,1",
         ],
     );
-    // Hired: 5 (one of them without a job), 4, 1, 0 and 1: a mean of 2.2.
+    // The departments hired 5 (one without a job), 4, 1, 0 and 1, which is a mean of 2.2.
     check(
         &outputs,
         "departments_above_mean",
@@ -111,7 +110,7 @@ fn departments_that_hired_the_mean_are_not_above_it_and_equal_ones_come_by_id() 
     for (hired, expected) in [
         (&[2, 2, 2][..], &[][..]),
         (&[0, 3, 3, 2], &["2,D2,3", "3,D3,3"]),
-        // A mean of 4/3, which no decimal is.
+        // The mean is 4/3, which no decimal equals.
         (&[2, 1, 1], &["1,D1,2"]),
         (&[0, 0], &[]),
         (&[], &[]),

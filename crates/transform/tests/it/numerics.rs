@@ -1,5 +1,5 @@
-//! Numerics without precision, or of one that is not carried: exact where the dataset or the model says which type holds
-//! them, else refused with the way out.
+//! Numerics without a precision, or with one that is not carried. They are exact if the dataset or the model says which type holds
+//! them; otherwise they are refused with the way out.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ const DESCRIPTION: &str = r#"
     f = "numeric(12,6)"
 "#;
 
-/// `b` is what the model casts it to, `c` what the dataset declares.
+/// The model casts `b`, and the dataset declares a type for `c`.
 const SELECT: &str = "SELECT id, a, b::numeric(20,4) AS b, c, d, e, f FROM t";
 
 const AS_CARRIED: &str = "SELECT id, a::numeric(38,10), b::numeric(20,4), c::numeric(14,3), d::numeric(38,2), e::numeric(7,0),
@@ -85,7 +85,7 @@ fn numerics_without_a_precision_are_exact_in_parts_in_parquet_and_back_in_postgr
         assert!(world.verified().iter().all(|rows| *rows == 30_004));
     }
     assert_eq!(world.verified(), [30_004, 30_004]);
-    // What the declared type would hide is found.
+    // A digit that the declared type would hide is found.
     world.sql("UPDATE t SET c = 0.0001 WHERE id = 30003");
     let difference = world.difference();
     assert!(
@@ -135,7 +135,7 @@ const OF_ONE: &str = r#"
     v = "TYPE"
 "#;
 
-/// A description of a table of `id` and `v`, with an entry for the table, and the type that `v` is declared as.
+/// A description of a table of `id` and `v`, with an entry for the table, and the declared type of `v`.
 fn of_one(carried: &str, kind: &str) -> String {
     OF_ONE.replace("CARRIED", carried).replace("TYPE", kind)
 }
@@ -261,7 +261,7 @@ fn the_way_out_of_a_numeric_is_a_line_to_be_copied() {
         );
         let found = fs::read_to_string(world.out.path().join("m.csv")).unwrap();
         assert_eq!(found, expected);
-        // The text of one is no numeric, and the message names what makes it one.
+        // Text is not a numeric, and the message names the setting that makes the column text.
         let as_text = of_one("cast_to_text = [\"v\"]", "numeric(38,10)");
         let options = Options {
             dataset: described(&as_text, "SELECT id, v FROM t"),
@@ -363,7 +363,7 @@ fn what_is_kept_is_carried_as_the_models_say() {
     let world = World::of_tables(TABLES, DESCRIPTION, SELECT);
     let mut options = world.options(Layout::SingleFile);
     options.stage = Some(world.out.path().join("stage").into());
-    // A table is kept whole, and so are columns that no model says anything of.
+    // A table is kept whole, including columns that no model mentions.
     world.sql("ALTER TABLE t ADD g numeric");
     let error = world.try_transform(&options).unwrap_err();
     assert_eq!(Failure::kind_of(&error), Some(Kind::Mismatch));

@@ -1,4 +1,4 @@
-//! Models on a real Spark give the bytes that Polars gives, or are refused. Run by
+//! Models on a real Spark give the same bytes as Polars, or are refused. Run by
 //! `cargo test --release -p extrato -p transform --features extrato/spark spark -- --ignored`.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use transform::{Engine, Format, Layout, Options, RemotePath, SparkOptions};
 use crate::staged::{contents, world};
 use crate::world::World;
 
-/// The one Spark of all tests here, which ends with them.
+/// The single Spark of all tests here, which ends with them.
 pub(crate) fn remote() -> &'static str {
     static SPARK: OnceLock<(Spark, String)> = OnceLock::new();
     let (_, remote) = SPARK.get_or_init(|| {
@@ -44,7 +44,7 @@ fn on(remote: &str, options: &Options) -> Options {
     }
 }
 
-/// The files of a run of each engine, Polars first.
+/// The files of a run with each engine, Polars first.
 fn of_both(world: &World, options: &Options) -> [BTreeMap<PathBuf, Vec<u8>>; 2] {
     [("polars", options.clone()), ("spark", on_spark(options))].map(|(name, mut options)| {
         options.out = world.out.path().join(name).into();
@@ -84,14 +84,14 @@ fn spark_writes_the_bytes_of_every_layout() {
         let [polars, spark] = of_both(&world, &options);
         assert!(polars == spark, "{layout:?}");
     }
-    // As Parquet it is the values that are the same: those of the database.
+    // As Parquet only the values are the same: they are those of the database.
     let mut options = on_spark(&world.options(Layout::Declared));
     options.format = Format::Parquet;
     world.try_transform(&options).expect("as Parquet");
     assert_eq!(world.verified().len(), 1);
 }
 
-/// Sail has no DISTRIBUTE BY, and writes the empty text as NULL: single files of Parquet, then.
+/// Sail has no DISTRIBUTE BY, and writes the empty text as NULL, so this writes single files of Parquet.
 #[test]
 #[ignore = "needs EXTRATO_TEST_SAIL"]
 fn sail_gives_the_rows_of_models() {
@@ -152,13 +152,13 @@ fn spark_keeps_every_value_and_name() {
         let [polars, spark] = of_both(&all, &all.options(layout.clone()));
         assert!(polars == spark, "{layout:?}: {:?}", spark.keys());
     }
-    // An order of its own, and names that Spark would take for something else.
+    // A SELECT with its own order, and names that Spark would misread.
     let named = of(
         r#"SELECT id, t AS "Sel ect", w AS "sel ect", s AS "a.b`c", l AS "é,""x" FROM v ORDER BY l DESC, t, id LIMIT 9"#,
     );
     let [polars, spark] = of_both(&named, &named.options(Layout::SingleFile));
     assert_eq!(polars, spark);
-    // NULL among numbers, WITH beside tables of names like those that are made, and one row of all.
+    // NULL among numbers; WITH beside tables with names like those that are made; one row for all rows.
     let select = "WITH w AS (SELECT id, i AS n FROM with_0), \"x\" AS (SELECT id FROM v WHERE id < 9)
         SELECT v.id, substring(v.w, w.n) AS a, substring(v.w, w.n, 2) AS b, substring(v.w, 2, w.n) AS c, lpad(v.w, w.n) AS d,
                rpad(v.w, w.n, 'xy') AS e, (SELECT count(*) FROM w AS o WHERE o.id = v.id) AS f, (SELECT 1 FROM v HAVING true) AS g
@@ -262,7 +262,7 @@ fn a_script_of_spark_is_adopted() {
     world.try_transform(&options).expect("in Polars");
     let polars = contents(&world.out.path().join("polars"));
 
-    // What is here called otherwise than there.
+    // The cluster sees the folder under another name.
     let there = world.out.path().join("there");
     std::os::unix::fs::symlink(world.out.path(), &there).expect("a link");
     let job = world.out.path().join("job");
@@ -292,7 +292,7 @@ fn a_script_of_spark_is_adopted() {
     let report = adopt().expect("adopted");
     assert_eq!(report.models[0].engine, Engine::Spark);
     assert!(contents(&out) == polars);
-    // One file less is seen, and what was published stays.
+    // A missing file is noticed, and what was published stays.
     let written = fs::read_dir(&job).expect("read").filter_map(Result::ok);
     let written = written.map(|entry| entry.path()).find(|path| path.is_dir());
     let written = written
@@ -304,7 +304,7 @@ fn a_script_of_spark_is_adopted() {
     let error = adopt().expect_err("rows are missing");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Check), "{error:#}");
     assert!(contents(&out) == polars);
-    // What an earlier job wrote is not taken for what a new one is to write; nor one of tables that were staged again.
+    // An earlier job's output is not taken for that of a new job, nor is one over tables that were staged again.
     transform::emit_job(stage.clone(), &options, "cards", &[], &cancel).expect("written");
     let error = adopt().expect_err("the new one was not run");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Check), "{error:#}");
@@ -327,7 +327,7 @@ fn run_script(script: &Path) {
     assert!(status.status.success(), "{said}");
 }
 
-/// Whether some task is writing rows below a folder, in which files come and go.
+/// Whether some task is writing rows below a folder. Files may come and go there meanwhile.
 fn is_written(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut folders = entries

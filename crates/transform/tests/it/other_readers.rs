@@ -1,4 +1,5 @@
-//! Files that other programs read, and values that they write otherwise: what ends a COPY of psql, and the text of floats.
+//! Files as other programs read them, and values that these write differently: the mark that ends a COPY of psql, and the text of
+//! floats.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use transform::Layout;
 
 use crate::world::World;
 
-/// Reads a file into a table by `\copy` of the machine's psql.
+/// Reads a file into a table with `\copy` of the machine's psql.
 fn copied(world: &World, table: &str, file: &Path) {
     let copy = format!(
         "\\copy {table} FROM '{}' (FORMAT csv, HEADER)",
@@ -81,7 +82,7 @@ fn ends_of_a_copy_among_ties_and_beside_other_columns_are_equal_to_the_databases
         "SELECT v, w, 1 AS same FROM t",
     );
     assert_eq!(world.transform(Layout::SingleFile).models[0].rows, 300);
-    // The database has its rows in another order from here on.
+    // From here on the database has its rows in another order.
     world.sql("UPDATE t SET w = w WHERE id < 100");
     assert_eq!(world.verified(), [300]);
     world.sql("CREATE TABLE back (v text, w text)");
@@ -124,7 +125,7 @@ fn floats_are_compared_by_value_in_files_and_in_the_names_of_folders() {
     let world = World::of_tables(FLOATS, OF_FLOATS, "SELECT id, single, double FROM t");
     assert_eq!(world.transform(Layout::SingleFile).models[0].rows, 5007);
     assert_eq!(world.verified(), [5007]);
-    // That it is by value matters: the texts of some are not the same.
+    // The comparison must be by value, since some texts differ.
     let mut client = world.database.connect();
     let of_server = csv_of(&mut client, "SELECT * FROM cards.t ORDER BY id");
     let of_file = fs::read_to_string(world.out.path().join("m.csv")).unwrap();

@@ -1,4 +1,4 @@
-//! `[[model.check]]`: of a run that fails one nothing is published, wherever its models ran.
+//! `[[model.check]]`: if a check fails, nothing of the run is published, whatever engine ran its models.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use transform::{Engine, Format, Layout, Options};
 
 use crate::world::World;
 
-/// Room for some clients and cards, but for no more than a part of the movements.
+/// Memory for some clients and cards, but only for a part of the movements.
 const LITTLE: u64 = RESERVED_BYTES + (2 << 20);
 
 fn columns(names: &[&str]) -> Vec<String> {
@@ -40,7 +40,7 @@ fn count(min: Option<u64>, max: Option<u64>) -> Check {
     check("count", Rule::RowCount(RowCount { min, max }))
 }
 
-/// Every way to run the model `movimento_flat`: in parts, whole, beyond memory, and in a scratch database.
+/// Every way to run the model `movimento_flat`: in parts, whole, with too little memory, and in a scratch database.
 fn ways(world: &World) -> Vec<(&'static str, Options)> {
     let way = |change: &dyn Fn(&mut Options)| {
         let mut options = world.options(Layout::Declared);
@@ -64,7 +64,7 @@ fn ways(world: &World) -> Vec<(&'static str, Options)> {
             "beyond memory",
             way(&|options| {
                 options.memory_bytes = LITTLE;
-                // What a check needs whole then runs in a scratch database.
+                // A check that needs all rows in memory then runs in a scratch database.
                 options.engine = Engine::Auto;
             }),
         ),
@@ -81,7 +81,8 @@ fn failed(world: &World, options: &Options) -> String {
     format!("{error:#}")
 }
 
-/// 60 000 movements of 200 clients, of which these are wrong: two are of no day, one is of another amount, two cards are twice there.
+/// A world of 60,000 movements of 200 clients, where two movements have no day, three share a description, and one account has
+/// another type.
 fn world() -> World {
     let world = World::with_rows(200, 60_000);
     world.sql(
@@ -131,7 +132,7 @@ fn each_way_tells_the_same_of_every_check_and_leaves_the_former_output() {
         \n  model `movimento_flat`, check `count`: 60000 rows, where at least 60001 were expected";
     for (way, options) in ways(&world) {
         let told = failed(&world, &options);
-        // In one file rows stand by their key, in folders by their client first.
+        // In a single file rows are ordered by their key, in folders by their client first.
         let expected = match options.layout {
             Layout::SingleFile => {
                 let (one, other) = (

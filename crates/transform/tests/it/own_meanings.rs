@@ -1,5 +1,5 @@
-//! Sources that have functions, operators, casts and orders of their own under names that Postgres has too: a model gives what
-//! they give, or is refused, and never what Postgres's own would give.
+//! Sources with functions, operators, casts and orders of their own, under names that Postgres has too. A model gives what they
+//! give or is refused; it never gives what Postgres's own would give.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ struct Source {
 }
 
 impl Source {
-    /// A source with something of its own.
+    /// Makes a source with something of its own.
     fn with(own: &str) -> Self {
         let source = Self {
             database: Database::create(),
@@ -58,8 +58,8 @@ impl Source {
         self.folder.path().join("lake")
     }
 
-    /// Runs a SELECT by each engine, over the database and over a layer of it: each gives what the source gives, or refuses it.
-    /// Gives the engine that ran it by `auto`, or why none did.
+    /// Runs a SELECT with each engine, over the database and over a layer of it. Each must give what the source gives, or refuse.
+    /// Gives the engine that `auto` chose, or why none ran it.
     fn outcome(&self, sql: &str) -> Result<Engine, String> {
         let mut client = self.database.connect();
         client.batch_execute("SET search_path = shop").expect("set");
@@ -77,7 +77,7 @@ impl Source {
             options.engine = engine;
             let takes = match engine {
                 Engine::Polars => by_auto == Ok(Engine::Polars),
-                // As by `auto`, where that is what took it.
+                // This engine ran it with `auto` already.
                 Engine::Postgres if by_auto == Ok(engine) => continue,
                 _ => by_auto.is_ok(),
             };
@@ -99,7 +99,7 @@ impl Source {
         transform::run(&self.database.settings(), options, &Cancel::default())
     }
 
-    /// The engine of a run that gave what is expected, or what a run said that was refused.
+    /// The engine of a run that gave what was expected, or the message of one that was refused.
     fn checked(
         &self,
         run: anyhow::Result<Report>,
@@ -125,7 +125,7 @@ impl Source {
     }
 }
 
-/// What is expected of a SELECT: the engine that runs it, or a part of why none does.
+/// The expected result of a SELECT: the engine that runs it, or a part of the message why none does.
 type Expected = Result<Engine, &'static str>;
 
 const IN_POLARS: Expected = Ok(Engine::Polars);
@@ -165,7 +165,7 @@ fn a_cast_of_the_sources_own_is_never_taken_for_postgres_s() {
             ("SELECT id, size FROM sale ORDER BY size, id", IN_POSTGRES),
             ("SELECT id, name FROM sale ORDER BY id", IN_POLARS),
             ("SELECT id, name FROM client ORDER BY id", IN_POLARS),
-            // What is not a value of the type alone has Postgres's own text.
+            // A value that is more than its type's own has Postgres's own text.
             ("SELECT id, sizes FROM sale ORDER BY id", IN_POLARS),
             (
                 "SELECT id, sizes::text AS a FROM sale WHERE cardinality(sizes) > 0 ORDER BY id",
@@ -195,7 +195,7 @@ fn a_cast_of_the_sources_own_is_never_taken_for_postgres_s() {
             ),
         ],
     );
-    // What older programs are helped by: the text is Postgres's own, but names may come to other functions.
+    // Casts that help older programs: the text is Postgres's own, but names may mean other functions.
     hold(
         "CREATE CAST (int AS text) WITH INOUT AS IMPLICIT; CREATE CAST (varchar AS size) WITH INOUT AS IMPLICIT",
         &[

@@ -89,7 +89,7 @@ fn the_values_chosen_reach_the_rows_the_manifest_and_the_comparison() {
             for (name, value) in &chosen {
                 assert_eq!(head["parameters"][name], **value);
             }
-            // The dataset says other values than those that the output was made with.
+            // The dataset has other default values than those that the output was made with.
             verify_against_database(shop.out.path(), &settings, &source, &cancel).expect("equal");
         }
     }

@@ -1,4 +1,4 @@
-//! Through PgBouncer, which lends a session of the server for one transaction; with few connections, and few rights.
+//! Runs through PgBouncer, which lends a session of the server for one transaction; with few connections and few privileges.
 
 use database::{Cancel, Settings};
 use dataset::failure::{Failure, Kind};
@@ -8,7 +8,7 @@ use transform::{Layout, Options};
 
 use crate::world::World;
 
-/// Writes the output and the tables over so many connections, and compares the output with the database.
+/// Writes the output and the tables over a number of connections, and compares the output with the database.
 fn transform_and_verify(world: &World, settings: &Settings, options: &Options) -> u64 {
     let cancel = Cancel::default();
     let report = transform::run(settings, options, &cancel).expect("written");
@@ -80,7 +80,7 @@ fn readers_join_the_snapshot_through_a_pool_that_has_room_for_them() {
 fn as_many_connections_as_the_option_says_are_enough_and_the_columns_of_the_model_too() {
     let world = World::with_rows(10, 30_000);
     let name = world.database.settings().database().to_owned();
-    // No email, and not who owns an account.
+    // The role can read neither emails nor who owns an account.
     let role = Role::create(
         &world.database,
         &format!(

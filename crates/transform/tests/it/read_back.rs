@@ -1,4 +1,4 @@
-//! Postgres as the reader of CSV in any dialect, which keeps NULL and texts apart.
+//! Postgres as a reader of CSV in any dialect, which tells NULL from texts.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use transform::Dialect;
 use crate::world::World;
 
 impl World {
-    /// Reads CSV of a dialect into a new table of texts, and gives its number of rows.
+    /// Reads CSV in a dialect into a new table of texts, and gives its number of rows.
     pub(crate) fn read_back(
         &self,
         table: &str,

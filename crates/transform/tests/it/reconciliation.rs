@@ -1,4 +1,4 @@
-//! Rows and sums in = written + left out, or nothing is published.
+//! What was read equals what was written plus what was left out, in rows and sums, or nothing is published.
 
 use dataset::failure::Kind;
 use transform::Layout;
@@ -8,7 +8,7 @@ use crate::world::World;
 #[test]
 fn what_the_join_leaves_out_is_counted_and_summed() {
     let world = World::with_rows(10, 100);
-    // A card without its account, one without its holder, movements without a card or with none named.
+    // A card without an account, one without a holder, movements whose card is missing or not named, and an amount that is NULL.
     world.sql(
         "UPDATE cartao SET id_conta = 999 WHERE id = 1; UPDATE cartao SET id_associado = NULL WHERE id = 2;
          UPDATE movimento SET id_cartao = 999 WHERE id = 5; UPDATE movimento SET id_cartao = NULL WHERE id = 6;

@@ -1,4 +1,4 @@
-//! What doesn't fit is refused by name, and nothing is left behind.
+//! Anything that doesn't fit is refused by name, and nothing is left behind.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A streaming replica as the source.
+//! A streaming replica as the source of tables.
 
 use std::thread;
 
@@ -12,7 +12,7 @@ use crate::world::World;
 /// A primary with rows, and its replica.
 struct Pair {
     world: World,
-    // Gone before its primary.
+    // The replica is dropped before its primary.
     replica: Server,
     _primary: Server,
 }
@@ -30,12 +30,12 @@ impl Pair {
         }
     }
 
-    /// How to connect to the replica, once it has all that the primary has.
+    /// The settings to connect to the replica, once it has everything that the primary has.
     fn settings(&self) -> Settings {
         let mut primary = self.world.database.connect();
         let query = "SELECT pg_current_wal_insert_lsn()::text";
         let written: String = primary.query_one(query, &[]).unwrap().get(0);
-        // A record of its own sends what waits in the primary's buffers.
+        // A new record makes the primary send what waits in its buffers.
         primary.batch_execute("SELECT pg_switch_wal()").unwrap();
         self.wait_until(&format!("SELECT pg_last_wal_replay_lsn() >= '{written}'"));
         let name = self.world.database.settings().database().to_owned();

@@ -1,4 +1,4 @@
-//! Models that Polars may not run: they run in a scratch database of the embedded Postgres and give what the source's Postgres
+//! Models that Polars cannot run. They run in a scratch database of the embedded Postgres and give what the source's Postgres
 //! gives.
 
 use std::fs;
@@ -82,7 +82,7 @@ impl Shop {
         csv_of(&mut client, sql)
     }
 
-    /// The error of a run of one model, of this kind, after which nothing is published.
+    /// The error of a run of one model, which must be of this kind and publish nothing.
     fn refused(&self, options: &Options, kind: Kind) -> String {
         let error = self.run(options).expect_err("refused");
         assert_eq!(Failure::kind_of(&error), Some(kind), "{error:#}");
@@ -106,7 +106,7 @@ fn model(name: &str, sql: &str, columns: &[(&str, &str)]) -> Model {
     }
 }
 
-/// SELECTs that are not on the list, and the types of their columns. Each has an order.
+/// SELECTs that are not on the list, with the types of their columns. Each has an order.
 const SELECTS: &[(&str, &[&str])] = &[
     (
         "SELECT c.name AS a FROM client AS c WHERE c.id = ANY (SELECT s.client_id FROM sale AS s) ORDER BY c.id",
@@ -264,7 +264,7 @@ fn engines_share_a_run_and_each_table_leaves_the_source_once() {
     );
     assert_eq!(files[1], "mean\n3.0000000000000000\n");
     assert_eq!(files[2], "id\n1\n2\n3\n4\n5\n");
-    // All of them there, and all from a layer that such a run kept.
+    // All models run there, then all run from a layer that such a run kept.
     options.engine = Engine::Postgres;
     let report = shop.run(&options).expect("run");
     assert!(
@@ -319,12 +319,12 @@ fn what_polars_cannot_end_is_run_again_in_a_scratch_database() {
         &[("id", "bigint")],
     );
     for (sql, declared) in [
-        // Rows beyond the memory.
+        // This makes more rows than fit in memory.
         (
             "SELECT count(*) AS a FROM client AS c, client AS d WHERE c.id > 1 OR d.id > 3",
             "bigint",
         ),
-        // Digits beyond what is computed with here.
+        // This needs more digits than are computed with here.
         (
             "SELECT count(*) AS a FROM sale WHERE amount * 10000000000000000000 * 10000000000000000000 > 5",
             "bigint",
@@ -338,7 +338,7 @@ fn what_polars_cannot_end_is_run_again_in_a_scratch_database() {
         assert_eq!(engines, [Engine::Polars, Engine::Postgres], "{sql}");
         assert_eq!(shop.file("large"), shop.expected(sql), "{sql}");
         assert_eq!(shop.file("plain"), "id\n1\n2\n3\n4\n5\n");
-        // Not where Polars is asked for.
+        // The run is refused if Polars is asked for.
         options.engine = Engine::Polars;
         let said = shop.run(&options).expect_err("refused");
         assert_eq!(Failure::kind_of(&said), Some(Kind::Refused), "{said:#}");
@@ -618,7 +618,7 @@ fn values_that_cannot_be_computed_or_declared_end_a_run_that_leaves_nothing() {
         .iter()
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
-    // Other tests have theirs at the same time; none of those is as old as this test.
+    // Other tests have scratch databases at the same time, but none as old as this test.
     assert!(left.len() < 8, "{left:?}");
     let sessions: i64 = value(
         &mut shop.database.connect(),

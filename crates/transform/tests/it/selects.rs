@@ -1,4 +1,4 @@
-//! SELECTs of kinds that other engines get wrong: each gives what Postgres gives, or is refused with a way to write it.
+//! SELECTs that other engines get wrong. Each gives what Postgres gives, or is refused with another way to write it.
 
 use dataset::failure::{Failure, Kind};
 use testkit::Database;
@@ -142,7 +142,7 @@ fn quotients_are_grouped_by_their_values_where_it_is_known_what_stands_for_them(
         "SELECT COUNT(DISTINCT v / 3) AS c, SUM(DISTINCT v / 3) AS s, AVG(DISTINCT n / 2.0) AS a FROM t",
         "SELECT id, COUNT(*) OVER (PARTITION BY v / 3) AS c FROM t",
         "SELECT DISTINCT ON (v / 3) v / 3 AS x, id FROM t ORDER BY v / 3, id",
-        // These are equal, and have 16 and 20 digits.
+        // These two are equal, and have 16 and 20 digits.
         "SELECT COUNT(DISTINCT a::numeric / b) AS c FROM (VALUES (3, 2), (15000, 10000)) AS x (a, b)",
     ] {
         shop.check(sql);
@@ -184,7 +184,7 @@ fn conditions_know_three_values() {
     ] {
         shop.check(sql);
     }
-    // The parser takes all of what follows for the right side.
+    // The parser takes everything that follows as the right side.
     for sql in [
         "SELECT id FROM t WHERE n IS DISTINCT FROM 3 AND id > 1",
         "SELECT id FROM t WHERE b IS NOT DISTINCT FROM TRUE OR id > 1",
@@ -242,7 +242,7 @@ fn windows_have_postgres_frames() {
 #[test]
 fn frames_of_any_size_give_what_postgres_gives() {
     let shop = Shop::open();
-    // 125 rows, many of which no column but all ids together tells apart.
+    // There are 125 rows; many are told apart by no single column, but by all ids together.
     let from = "FROM t x, t y, t z";
     let aggregates = |over: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! A few small tables, and SELECTs over them that Polars runs, held against Postgres.
+//! A few small tables, and SELECTs over them that Polars runs, compared with Postgres.
 
 use std::fs;
 
@@ -49,13 +49,13 @@ impl Shop {
         }
     }
 
-    /// The dataset of one model.
+    /// A dataset with one model.
     pub(crate) fn dataset(&self, sql: &str) -> Dataset {
         let tables = ["category", "product", "t"].map(|name| (name, &["id"][..]));
         testkit::dataset(SCHEMA, &tables, vec![testkit::model("m", sql)])
     }
 
-    /// What the model gives, or why it is refused.
+    /// The columns that the model gives, or why it is refused.
     pub(crate) fn columns(&self, sql: &str) -> anyhow::Result<Vec<(String, ColumnType)>> {
         let settings = self.database.settings();
         let resolved = transform::describe::resolve(
@@ -67,7 +67,7 @@ impl Shop {
         resolved.into_iter().next().expect("one model")
     }
 
-    /// What the model writes, or why it is refused.
+    /// The file that the model writes, or why it is refused.
     pub(crate) fn run(&self, sql: &str) -> anyhow::Result<String> {
         let mut dataset = self.dataset(sql);
         let settings = self.database.settings();
@@ -84,7 +84,7 @@ impl Shop {
         Ok(fs::read_to_string(self.out.path().join("m.csv")).expect("published"))
     }
 
-    /// What Postgres gives, with truths in words and amounts with all of their digits.
+    /// The rows that Postgres gives, with booleans as words and amounts with all their digits.
     pub(crate) fn expected(&self, sql: &str) -> String {
         let columns = self.columns(sql).expect("checked before");
         let texts = columns
@@ -111,7 +111,7 @@ impl Shop {
         csv_of(&mut client, &sql)
     }
 
-    /// Checks that the rows are Postgres's, in its order where the SELECT has one.
+    /// Checks that the rows are Postgres's, in its order if the SELECT has one.
     pub(crate) fn check(&self, sql: &str) {
         let mut got: Vec<String> = self
             .run(sql)
@@ -128,7 +128,7 @@ impl Shop {
         assert_eq!(got, expected, "{sql}");
     }
 
-    /// Checks that it is refused before a row is read, and what the message says.
+    /// Checks that the SELECT is refused before a row is read, and the parts of the message.
     pub(crate) fn check_refused(&self, sql: &str, parts: &[&str]) {
         let error = self.run(sql).expect_err(sql);
         let message = format!("{error:#}");

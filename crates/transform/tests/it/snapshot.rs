@@ -1,4 +1,4 @@
-//! One snapshot for all tables and partitions.
+//! All tables and partitions are read in one snapshot.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
@@ -9,8 +9,8 @@ use transform::{Layout, Report};
 
 use crate::world::World;
 
-/// An associate with account and card, and five movements of 1.00; an amount that moves from one movement to another;
-/// and an associate that goes with all of this.
+/// Writes an associate with account, card and five movements of 1.00; moves an amount from one movement to another; and deletes an
+/// associate with everything of theirs.
 const WRITE: &str = "
     BEGIN;
     INSERT INTO associado VALUES ($id, 'a', 'b', 1, 'c'); INSERT INTO conta VALUES ($id, 'salario', now(), $id);
@@ -24,7 +24,7 @@ const WRITE: &str = "
 
 #[test]
 fn twenty_runs_beside_a_writer_that_commits_parents_with_children_never_show_half() {
-    // Enough blocks for eight parts.
+    // These are enough blocks for eight parts.
     let world = World::with_rows(100, 120_000);
     world.sql("CREATE INDEX ON movimento (id_cartao)");
     let before = read(&world.transform(Layout::SingleFile));
@@ -69,14 +69,14 @@ fn twenty_runs_beside_a_writer_that_commits_parents_with_children_never_show_hal
     });
 }
 
-/// Movements that a run read, and the cents they sum up to.
+/// How many movements a run read, and their sum in cents.
 fn read(report: &Report) -> (i128, i128) {
     let read = &report.models[0].reconciliation.as_ref().unwrap().read;
     let cents = read.sums["vlr_transacao"].to_string().replace('.', "");
     (read.rows.into(), cents.parse().unwrap())
 }
 
-/// Stops the writer, also where the test fails.
+/// Stops the writer, even if the test fails.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {

@@ -1,4 +1,4 @@
-//! What the source is asked for, as its own log and statistics tell it.
+//! The load on the source, as its own log and statistics tell it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -37,7 +37,7 @@ fn statements(log: &str) -> Vec<Asked> {
         .collect()
 }
 
-/// A statement that reads plain columns of a table, and the blocks it reads them from.
+/// A statement that reads plain columns of a table, with the blocks that it reads.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Read {
     table: String,
@@ -45,8 +45,8 @@ struct Read {
     blocks: (u32, Option<u32>),
 }
 
-/// `COPY (SELECT columns FROM "cards"."table" [WHERE ctid >= '(n,0)' [AND ctid < '(n,0)']]) TO STDOUT (FORMAT binary)`
-/// and nothing else.
+/// Parses `COPY (SELECT columns FROM "cards"."table" [WHERE ctid >= '(n,0)' [AND ctid < '(n,0)']]) TO STDOUT (FORMAT binary)`;
+/// `None` for any other statement.
 fn plain_read(statement: &str) -> Option<Read> {
     let select = statement
         .strip_prefix("COPY (SELECT ")?
@@ -79,9 +79,9 @@ fn plain_read(statement: &str) -> Option<Read> {
     })
 }
 
-/// Tuples that the server has read of each table, one after the other and by an index.
+/// How many tuples the server has read of each table, by scans and by an index.
 fn tuples_read(world: &World) -> BTreeMap<String, (i64, i64)> {
-    // A session adds its figures to the server's when it ends, if not before.
+    // A session adds its figures to the server's when it ends, at the latest.
     world.wait_until(
         "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'",
     );
@@ -127,7 +127,7 @@ fn the_server_only_reads_each_table_once_and_neither_joins_sorts_nor_aggregates(
         } else if statement == "COMMIT" {
             reading_only.remove(session);
         }
-        // Who holds a lock on one of them is not what they hold.
+        // Asking who holds a lock on a table is not reading the table.
         let asks_for_locks = statement.contains("FROM pg_locks");
         if asks_for_locks || !tables.iter().any(|table| statement.contains(table)) {
             continue;
@@ -162,7 +162,7 @@ fn the_server_only_reads_each_table_once_and_neither_joins_sorts_nor_aggregates(
     }
     assert_eq!(reads["movimento"].len(), 3);
 
-    // The server's own count agrees: each row once, and none of them looked up.
+    // The server's own counts agree: each row was read once, and none was looked up.
     let after = tuples_read(&world);
     for (table, rows) in [
         ("associado", 40_000),
@@ -193,7 +193,7 @@ fn timeouts_that_an_administrator_set_for_others_end_no_session_of_ours() {
         let options = world.options(Layout::SingleFile);
         let settings = wire.settings();
         let run = scope.spawn(move || transform::run(&settings, &options, &Cancel::default()));
-        // Both readers in their statement, and the holder of the snapshot idle, for several times as long.
+        // Both readers are in their statements, and the holder of the snapshot is idle, for several times as long as allowed.
         wire.while_held(2, || {
             world.wait_until(
                 "SELECT count(*) = 3 FROM pg_stat_activity

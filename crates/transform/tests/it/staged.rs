@@ -1,4 +1,4 @@
-//! Tables that memory cannot hold, and tables that are kept: the output is the same to the byte.
+//! Tables that don't fit in memory, and tables that are kept: the output is the same to the byte.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,10 +12,10 @@ use transform::{Format, Layout, Options};
 
 use crate::world::World;
 
-/// Room for some hundred clients, but for no more than a sixth of the movements.
+/// Memory for some hundred clients, but for no more than a sixth of the movements.
 const LITTLE: u64 = RESERVED_BYTES + (2 << 20);
 
-/// Movements in no order, with missing parents, equal times, NULLs and hostile names; a third of them one client's.
+/// Movements in no order, with missing parents, equal times, NULLs and hostile names. A third of them belong to one client.
 pub(crate) fn world() -> World {
     let world = World::with_rows(200, 0);
     world.sql(
@@ -31,7 +31,7 @@ pub(crate) fn world() -> World {
     world
 }
 
-/// The files that hold rows.
+/// The files that hold rows, with their contents.
 pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut contents = contents_of(folder);
     contents.retain(|path, _| {
@@ -40,7 +40,7 @@ pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     contents
 }
 
-/// The files of a run with these options, each way into a folder of its own.
+/// The files of a run with these options; each run has a folder of its own.
 fn run(world: &World, name: &str, change: impl Fn(&mut Options)) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut options = world.options(Layout::Declared);
     options.out = world.out.path().join(name).into();
@@ -49,7 +49,7 @@ fn run(world: &World, name: &str, change: impl Fn(&mut Options)) -> BTreeMap<Pat
     let reconciliation = report.models[0].reconciliation.as_ref().unwrap();
     assert_eq!(reconciliation.read.rows, 60_000);
     assert!(reconciliation.left_out.rows > 600, "the missing parents");
-    // Cell by cell what Postgres makes of the model.
+    // Each cell equals what Postgres gives for the model.
     let verified = world.try_verify_at(options.out.path().unwrap()).unwrap();
     let compared = verified[0].database.as_ref().unwrap().rows;
     assert_eq!(compared, reconciliation.written.rows);

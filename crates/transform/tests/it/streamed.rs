@@ -1,4 +1,4 @@
-//! Models that declare `stream`, with every way in which a parent can be missing, against Postgres.
+//! Models that declare `stream`, with every way in which a parent can be missing, compared with Postgres.
 
 use std::fs;
 use std::path::Path;
@@ -46,8 +46,8 @@ const DESCRIPTION: &str = r#"
     purchase_id = "bigint"
 "#;
 
-/// Customers without a city, cities without a name, purchases of customers and products that are not there;
-/// keys far apart, rows not in the order of their ids.
+/// Customers without a city, cities without a name, purchases of missing customers and products; keys that are far apart, and rows
+/// that are not in the order of their ids.
 const TABLES: &str = "
     CREATE SCHEMA cards; SET search_path = cards;
     CREATE TABLE city AS SELECT i AS id, nullif('City ' || nullif(i % 7, 3), 'City 5') AS name,
@@ -164,7 +164,7 @@ fn keys_that_several_rows_have_or_that_are_no_integers_run_whole_with_the_same_r
         let expected = world.expected(COLUMNS, "ORDER BY purchase_id, city");
         match written {
             Ok(_) => assert!(read(&world, Path::new("flat.csv")) == expected, "{change}"),
-            // A city twice gives rows that no purchase accounts for.
+            // A city that is there twice gives rows that no purchase accounts for.
             Err(error) => {
                 assert_eq!(
                     dataset::failure::Failure::kind_of(&error),

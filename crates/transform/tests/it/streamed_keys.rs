@@ -1,5 +1,5 @@
-//! Streamed models whose keys are of every type that is looked up, over a table that memory cannot hold, against Postgres's
-//! own join: run whole, each of them would be refused.
+//! Streamed models with keys of every type that can be looked up, over a table that doesn't fit in memory, compared with Postgres's
+//! own join. Run whole, each of them would be refused.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use transform::{Layout, Options};
 
 use crate::world::World;
 
-/// Room for the parents, but for no more than a part of the purchases.
+/// Memory for the parents, but only for a part of the purchases.
 const LITTLE: u64 = RESERVED_BYTES + (4 << 20);
 
 const DESCRIPTION: &str = r#"
@@ -39,8 +39,8 @@ const DESCRIPTION: &str = r#"
     city = "text"
 "#;
 
-/// Shops with keys of every type; purchases of them, and with keys that no shop has, that one would have of another type or
-/// with other blanks at its end, and NULL. No purchase lies where its id would.
+/// Shops with keys of every type, and purchases from them. Some purchases have a key that no shop has, one that would match as
+/// another type or with other blanks at its end, or NULL. No purchase is stored where its id would put it.
 const TABLES: &str = r#"
     CREATE TYPE grade AS ENUM ('low', 'Low', 'high', 'none');
     CREATE TABLE city AS SELECT i AS id, 'City ' || i AS name, ('c' || i)::char(9) AS code, i % 5 AS a, i / 5 AS b
@@ -77,7 +77,7 @@ fn world() -> World {
     World::of_tables(TABLES, DESCRIPTION, "SELECT p.id FROM purchase AS p")
 }
 
-/// The rows that a model of these joins gives in little memory, and that they are Postgres's own.
+/// How many rows a model with these joins gives in little memory. They must be Postgres's own.
 fn streamed(world: &mut World, joins: &str) -> u64 {
     let sql =
         format!("SELECT p.id, p.pad, s.name AS shop, y.name AS city FROM purchase AS p {joins}");

@@ -11,7 +11,7 @@ fn exists_is_asked_for_each_row() {
         "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM product p WHERE p.id = t.id)",
         "SELECT id FROM t WHERE NOT EXISTS (SELECT * FROM product WHERE product.id = t.id)",
         "SELECT id FROM category c WHERE EXISTS (SELECT NULL FROM product WHERE category_id = c.id AND name <> 'self')",
-        // NULL is equal to nothing, and EXISTS is never unknown.
+        // NULL equals nothing, and EXISTS is never NULL.
         "SELECT id FROM t WHERE NOT EXISTS (SELECT 1 FROM t u WHERE u.n = t.n AND u.id <> t.id)",
         "SELECT id, EXISTS (SELECT 1 FROM t u WHERE u.n = t.n AND u.v > t.v) AS has FROM t",
         "SELECT id, CASE WHEN EXISTS (SELECT 1 FROM product WHERE category_id = t.id OR id = t.id) THEN 1 END AS one FROM t",
@@ -67,7 +67,7 @@ fn a_value_is_looked_up_for_each_row() {
     let error = shop.run(several).expect_err("two rows");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Refused), "{error:#}");
     assert!(format!("{error:#}").contains("gives 2 rows"), "{error:#}");
-    // Of a row that isn't asked for there may be several.
+    // For a row whose value isn't needed, the sub-select may have several rows.
     shop.check("SELECT id, CASE WHEN id < 3 THEN (SELECT name FROM product p WHERE p.category_id = c.id) END AS product FROM category c");
 }
 

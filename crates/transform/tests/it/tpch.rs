@@ -7,7 +7,7 @@ use dataset::Dataset;
 use testkit::{Database, csv_of, tpch};
 use transform::{Engine, Layout, Options};
 
-/// `lineitem` has 60,175 rows.
+/// The scale factor, at which `lineitem` has 60,175 rows.
 const SCALE: f64 = 0.01;
 
 /// The queries that Polars runs. The others run in a scratch database.

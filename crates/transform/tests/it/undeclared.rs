@@ -1,4 +1,4 @@
-//! Models that declare no columns: they give those of their SELECTs.
+//! Models that declare no columns give the columns of their SELECTs.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A database with the cards tables, an output folder, and what Postgres itself says the output is.
+//! A database with the cards tables, an output folder, and the output that Postgres itself expects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,20 +12,20 @@ use testkit::{Database, contents_of, csv_of, files_below};
 use transform::check::verify::{Source, Verified, verify_against_database};
 use transform::{Engine, Layout, Options, Report};
 
-/// The eleven columns of `movimento_flat` as Postgres writes them, timestamps in our form.
+/// The eleven columns of `movimento_flat` as Postgres writes them, with timestamps in our form.
 pub(crate) const EXPECTED_COLUMNS: &str = "
     nome_associado, sobrenome_associado, idade_associado, vlr_transacao_movimento, des_transacao_movimento,
     iso(data_movimento) AS data_movimento, numero_cartao, nome_impresso_cartao,
     iso(data_criacao_cartao) AS data_criacao_cartao, tipo_conta, iso(data_criacao_conta) AS data_criacao_conta";
 
-/// `YYYY-MM-DDTHH:MM:SS`, and six digits if they are not zero.
+/// A function that writes `YYYY-MM-DDTHH:MM:SS`, with six digits if they are not zero.
 const ISO: &str = r#"
     CREATE FUNCTION iso(t timestamp) RETURNS text LANGUAGE sql AS $$
         SELECT to_char(t, 'YYYY-MM-DD"T"HH24:MI:SS')
             || CASE WHEN date_part('microseconds', t)::int % 1000000 = 0 THEN '' ELSE to_char(t, '.US') END
     $$;"#;
 
-/// The dataset `cards` of a description and the SELECT of its model `m`.
+/// The dataset `cards`, made of a description and the SELECT of its model `m`.
 pub(crate) fn described(description: &str, select: &str) -> Dataset {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = format!("name = \"cards\"\n{description}");
@@ -41,13 +41,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Empty cards tables that take NULL anywhere but in a key, and no foreign keys: what the generator
-    /// would never write is in here.
+    /// Empty cards tables without foreign keys, which allow NULL everywhere except in a key: they can hold rows that the generator
+    /// never writes.
     pub(crate) fn of_cards() -> Self {
         Self::of_cards_in(Database::create())
     }
 
-    /// Empty cards tables, as of [`of_cards`](Self::of_cards), in a database that a test made.
+    /// Empty cards tables as with [`of_cards`](Self::of_cards), in a database that a test made.
     pub(crate) fn of_cards_in(database: Database) -> Self {
         let dataset = Dataset::open("cards").expect("built in");
         let tables = dataset.schema_sql.replace(" NOT NULL", "");
@@ -66,14 +66,14 @@ impl World {
         }
     }
 
-    /// Cards tables with rows: `clients` associates of one account and one card each, and `movements` in all.
+    /// Cards tables with rows: `clients` associates with one account and one card each, and `movements` movements in all.
     pub(crate) fn with_rows(clients: u32, movements: u32) -> Self {
         let world = Self::of_cards();
         world.fill(clients, movements);
         world
     }
 
-    /// Tables in the schema `cards`, and a dataset of this description with one model, `m`.
+    /// Tables in the schema `cards`, and a dataset with this description and one model, `m`.
     pub(crate) fn of_tables(tables: &str, description: &str, select: &str) -> Self {
         let world = Self {
             database: Database::create(),
@@ -88,7 +88,7 @@ impl World {
         world
     }
 
-    /// Puts these rows into the empty tables.
+    /// Fills the empty tables.
     pub(crate) fn fill(&self, clients: u32, movements: u32) {
         self.sql(&format!(
             "INSERT INTO associado SELECT i, 'Nome ' || i, 'Sobrenome', 30, 'e@x' FROM generate_series(1, {clients}) AS i;
@@ -101,7 +101,7 @@ impl World {
         ));
     }
 
-    /// Runs statements in the cards schema.
+    /// Runs statements in the schema `cards`.
     pub(crate) fn sql(&self, statements: &str) {
         let mut client = self.database.connect();
         client
@@ -114,7 +114,7 @@ impl World {
         testkit::wait_until(&self.database.settings(), query);
     }
 
-    /// How to run now, into the world's own folder.
+    /// The options of a run into the world's own folder.
     pub(crate) fn options(&self, layout: Layout) -> Options {
         Options {
             out: self.out.path().into(),
@@ -139,7 +139,7 @@ impl World {
             .expect("the run succeeds")
     }
 
-    /// The error of a run that must fail, and that it left nothing behind.
+    /// The error of a run that must fail and leave nothing behind.
     pub(crate) fn refused(&self, layout: Layout) -> (Kind, String) {
         let error = self
             .try_transform(&self.options(layout))
@@ -150,12 +150,12 @@ impl World {
         (kind, message)
     }
 
-    /// Compares all that was published with the database's own join.
+    /// Compares everything that was published with the database's own join.
     pub(crate) fn try_verify(&self) -> anyhow::Result<Vec<Verified>> {
         self.try_verify_at(self.out.path())
     }
 
-    /// Compares what lies at `path` with the database's own join.
+    /// Compares the output at `path` with the database's own join.
     pub(crate) fn try_verify_at(&self, path: &Path) -> anyhow::Result<Vec<Verified>> {
         let source = Source {
             dataset: self.dataset.clone(),
@@ -164,14 +164,14 @@ impl World {
         verify_against_database(path, &self.database.settings(), &source, &Cancel::default())
     }
 
-    /// How many rows of each output are the database's, all being so.
+    /// How many rows of each output equal the database's. All outputs must be equal.
     pub(crate) fn verified(&self) -> Vec<u64> {
         let verified = self.try_verify().expect("they are equal");
         let rows = |output: Verified| output.database.expect("compared").rows;
         verified.into_iter().map(rows).collect()
     }
 
-    /// The message about the first difference.
+    /// The message about the first difference, which must exist.
     pub(crate) fn difference(&self) -> String {
         let error = self.try_verify().expect_err("they differ");
         let message = format!("{error:#}");
@@ -184,7 +184,7 @@ impl World {
             .expect("the file is published")
     }
 
-    /// All that a reader of the output folder sees, hidden files but the lock included.
+    /// All files that a reader of the output folder sees, including hidden ones except the lock.
     pub(crate) fn published(&self) -> Vec<PathBuf> {
         files_below(self.out.path())
             .into_iter()
@@ -199,7 +199,7 @@ impl World {
         contents
     }
 
-    /// What `COPY (SELECT …) TO STDOUT (FORMAT csv, HEADER)` gives for the model's own SQL.
+    /// The result of `COPY (SELECT …) TO STDOUT (FORMAT csv, HEADER)` for the model's own SQL.
     pub(crate) fn expected(&self, columns: &str, rest: &str) -> String {
         let model = &self.dataset.models[0].sql;
         self.copy(&format!("SELECT {columns} FROM ({model}) AS m {rest}"))

@@ -1,5 +1,5 @@
-//! Results written back into Postgres: the same rows and types, all tables at once or none, and nothing of anybody
-//! else's is touched.
+//! Results written back into Postgres: the same rows and types, all tables at once or none, and nothing that belongs to others is
+//! touched.
 
 use std::thread;
 
@@ -38,7 +38,7 @@ fn count(database: &Database, from: &str) -> i64 {
     database.connect().query_one(&query, &[]).unwrap().get(0)
 }
 
-/// What lies in the schema `results`.
+/// The names of the tables in the schema `results`.
 fn tables(world: &World) -> Vec<String> {
     let query = "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace('results') ORDER BY 1";
     let rows = world.database.connect().query(query, &[]).unwrap();
@@ -210,7 +210,7 @@ fn what_extrato_did_not_make_is_not_replaced() {
         );
         assert_eq!(tables(&world), ["movimento_flat"]);
     }
-    // Made while the run is under way: its connection waits for the first model's former table.
+    // The table `tudo` is made while the run is under way: its connection waits for the first model's former table.
     let world = world_of_all_types();
     write_back(&world, Layout::SingleFile);
     world.sql("DROP TABLE results.tudo");
@@ -229,7 +229,7 @@ fn what_extrato_did_not_make_is_not_replaced() {
         assert_eq!(Failure::kind_of(&error), Some(Kind::Usage), "{error:#}");
     });
     assert_eq!(count(&world.database, "results.tudo"), 1);
-    // What depends on a former table is not dropped with it.
+    // Something that depends on a former table is not dropped with it.
     let world = World::with_rows(1, 3);
     write_back(&world, Layout::SingleFile);
     world.sql("CREATE VIEW v AS TABLE results.movimento_flat; DELETE FROM movimento");
@@ -321,7 +321,7 @@ fn columns_that_no_table_can_have_are_refused_before_anything_is_read() {
         model.columns[0].0 = name.to_owned();
         let renamed = format!(" AS {name},");
         model.sql = model.sql.replace(" AS nome_associado,", &renamed);
-        // Nothing answers at that address.
+        // There is no server at that address.
         let settings = database::Settings::from_url("postgres://nobody@127.0.0.1:1/none").unwrap();
         let options = options(&world, Layout::Declared);
         let error = transform::run(&settings, &options, &Cancel::default()).unwrap_err();

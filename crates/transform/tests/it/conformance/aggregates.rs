@@ -1,10 +1,10 @@
-//! Aggregates and windows.
+//! Makes aggregates and window functions.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Generator, Scope, Typed};
 
 impl Generator<'_> {
-    /// An aggregate of the rows of a group, if there is one of this type.
+    /// Makes an aggregate of this type over the rows of a group, if there is one.
     pub(super) fn aggregate(
         &mut self,
         wanted: Wanted,
@@ -16,7 +16,7 @@ impl Generator<'_> {
         Some(Typed::closed(call, kind))
     }
 
-    /// An aggregate of what `scope` names, with FILTER and, where that is allowed, with DISTINCT.
+    /// Makes an aggregate of what `scope` names, with FILTER and, if allowed, with DISTINCT.
     fn aggregate_call(
         &mut self,
         wanted: Wanted,
@@ -74,7 +74,7 @@ impl Generator<'_> {
         };
         let filter = match self.choices.chance(12) {
             true => {
-                // It may not hold aggregates, not even before OVER.
+                // FILTER must not contain aggregates, not even before OVER.
                 let scope = Scope {
                     rows: None,
                     ..scope.clone()
@@ -99,7 +99,7 @@ impl Generator<'_> {
         (format!("{function}({})", operand.typed()), kind)
     }
 
-    /// A window function of this type, if there is one.
+    /// Makes a window function of this type, if there is one.
     pub(super) fn window(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Option<Typed> {
         let scope = &scope.within_window();
         let (call, kind, rows_differ) = match wanted {
@@ -134,12 +134,12 @@ impl Generator<'_> {
         ))
     }
 
-    /// Whether a window may tell these rows apart: once in a query, unless each has a key.
+    /// Whether a window function may tell these rows apart: only once in a query, unless each row has a key.
     pub(super) fn may_tell_rows_apart(&mut self, scope: &Scope) -> bool {
         scope.is_keyed || !std::mem::replace(&mut self.told_apart, true)
     }
 
-    /// LAG, LEAD, FIRST_VALUE, LAST_VALUE or NTH_VALUE.
+    /// Makes LAG, LEAD, FIRST_VALUE, LAST_VALUE or NTH_VALUE.
     fn value_of_other_row(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Typed {
         let operand = self.scalar(wanted, scope, depth);
         let (sql, mut kind) = (operand.typed(), operand.kind);
@@ -173,7 +173,7 @@ impl Generator<'_> {
         )
     }
 
-    /// What stands in the parentheses after OVER.
+    /// Makes the contents of the parentheses after OVER.
     fn over(&mut self, scope: &Scope, frame: Frame) -> String {
         let mut parts = Vec::new();
         if self.choices.chance(50) {
@@ -193,7 +193,7 @@ impl Generator<'_> {
             Frame::Any | Frame::Peers => (&[], false),
         };
         let mut order = Vec::new();
-        // GROUPS are those of an order.
+        // GROUPS need an order.
         if total || !frames.is_empty() || self.choices.chance(70) {
             for _ in 0..=self.choices.below(2) {
                 let key = self.window_key(scope);
@@ -220,7 +220,7 @@ impl Generator<'_> {
         }
     }
 
-    /// How a key of ORDER BY is followed.
+    /// Makes the direction of a key of ORDER BY.
     pub(super) fn direction(&mut self) -> &'static str {
         let directions = [
             "",
@@ -235,7 +235,7 @@ impl Generator<'_> {
     }
 }
 
-/// Frames of rows that are told apart by their order.
+/// Frames of rows that the order tells apart.
 const FRAMES_OF_ROWS: [&str; 14] = [
     "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
     "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
@@ -253,7 +253,7 @@ const FRAMES_OF_ROWS: [&str; 14] = [
     "ROWS BETWEEN 1 PRECEDING AND 3000000000 FOLLOWING",
 ];
 
-/// Frames of rows that are equal in their order.
+/// Frames of rows that the order may not tell apart.
 const FRAMES_OF_PEERS: [&str; 9] = [
     "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
     "RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING",
@@ -266,14 +266,14 @@ const FRAMES_OF_PEERS: [&str; 9] = [
     "GROUPS BETWEEN 2 PRECEDING AND 1 PRECEDING",
 ];
 
-/// What a window function needs of its order.
+/// The demands of a window function on its order.
 enum Frame {
-    /// Rows that are equal in it have equal results.
+    /// Rows that the order doesn't tell apart have equal results.
     Peers,
-    /// No two rows may be equal in it.
+    /// The order must tell all rows apart.
     Total,
-    /// The same, and the frame may be of any kind.
+    /// The order must tell all rows apart, and the frame may be of any kind.
     Value,
-    /// An aggregate, which may have a frame of any kind.
+    /// This is an aggregate, which may have a frame of any kind.
     Any,
 }

@@ -1,6 +1,6 @@
-//! A sequence of numbers from which a query is made, so that a shorter sequence is a simpler query.
+//! A sequence of numbers from which a query is made: a shorter sequence makes a simpler query.
 
-/// Numbers that are used up from front to back. Once they are, every choice is the first alternative.
+/// Numbers that are used up from front to back. After that, every choice is the first alternative.
 pub(super) struct Choices<'a> {
     values: &'a [u32],
     at: usize,
@@ -23,17 +23,17 @@ impl<'a> Choices<'a> {
         value as usize % n.max(1)
     }
 
-    /// One of these; the first is the simplest.
+    /// One of these alternatives; the first is the simplest.
     pub(super) fn one_of<T: Copy>(&mut self, alternatives: &[T]) -> T {
         alternatives[self.below(alternatives.len())]
     }
 
-    /// True so many times in a hundred; false once the numbers are used up.
+    /// True this many times in a hundred; false once the numbers are used up.
     pub(super) fn chance(&mut self, per_cent: usize) -> bool {
         self.below(100) >= 100_usize.saturating_sub(per_cent)
     }
 
-    /// The index of an alternative, each as often as its weight says; the first must have one.
+    /// The index of an alternative, chosen as often as its weight says. The first must have a weight.
     pub(super) fn weighted(&mut self, weights: &[usize]) -> usize {
         let mut value = self.below(weights.iter().sum());
         for (index, weight) in weights.iter().enumerate() {
@@ -46,7 +46,7 @@ impl<'a> Choices<'a> {
     }
 }
 
-/// The choices of the query at `index` among those of `seed`.
+/// The choices of the query at `index` in the sequence that `seed` begins.
 pub(super) fn random_choices(seed: u64, index: u64) -> Vec<u32> {
     let mut random = SplitMix(seed.wrapping_mul(0xA24B_AED4_963E_E407) ^ index);
     random.next();

@@ -1,4 +1,4 @@
-//! A model's file and Postgres's own rows, cell by cell.
+//! Compares a model's file with Postgres's own rows, cell by cell.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -9,15 +9,15 @@ use postgres::types::{Kind as TypeKind, Type};
 /// A row: its cells as texts, or NULL.
 pub(super) type Row = Vec<Option<String>>;
 
-/// What Postgres gives.
+/// The rows that Postgres gives.
 pub(super) struct Rows {
     pub(super) names: Vec<String>,
     pub(super) types: Vec<Type>,
-    /// As the simple protocol has them.
+    /// The rows as texts of the simple protocol.
     pub(super) rows: Vec<Row>,
 }
 
-/// What differs between the columns that we tell and those of Postgres.
+/// The difference between the columns that we report and those of Postgres, if any.
 pub(super) fn difference_of_columns(
     ours: &[(String, ColumnType)],
     theirs: &Rows,
@@ -34,7 +34,7 @@ pub(super) fn difference_of_columns(
     ))
 }
 
-/// Whether a column of Postgres's type is carried as this.
+/// Whether a column of this type in Postgres is carried as `ours`.
 fn is_of(ours: ColumnType, theirs: &Type) -> bool {
     match ours {
         ColumnType::Boolean => *theirs == Type::BOOL,
@@ -45,7 +45,7 @@ fn is_of(ours: ColumnType, theirs: &Type) -> bool {
         ColumnType::Double => *theirs == Type::FLOAT8,
         ColumnType::Numeric { .. } => *theirs == Type::NUMERIC,
         ColumnType::Text => {
-            // The exact text of a numeric whose values have each their own scale.
+            // A numeric whose values have their own scales is carried as its exact text.
             let texts = [
                 Type::TEXT,
                 Type::VARCHAR,
@@ -66,7 +66,7 @@ fn is_of(ours: ColumnType, theirs: &Type) -> bool {
     }
 }
 
-/// What differs between the file of a model that declares `columns` and Postgres's rows.
+/// The difference between the file of a model that declares `columns` and Postgres's rows, if any.
 pub(super) fn difference_of_rows(
     columns: &[(String, ColumnType)],
     file: &str,
@@ -132,8 +132,8 @@ pub(super) fn difference_of_rows(
     Some(text)
 }
 
-/// Brings rows that follow each other in Postgres's order into one order on both sides, if ORDER BY takes them for equal: numerics
-/// are equal whatever their digits behind the point (`2` and `2.00`), and SQL leaves open which comes first.
+/// Sorts adjacent rows on both sides in the same way, if ORDER BY takes them for equal. Numerics are equal whatever their digits
+/// after the point (`2` and `2.00`), and SQL leaves open which comes first.
 fn settle_ties(ours: &mut [Row], theirs: &mut [Row]) {
     if ours.len() != theirs.len() {
         return;
@@ -167,7 +167,7 @@ fn is_tie(one: &Row, other: &Row) -> bool {
     one.iter().map(value).eq(other.iter().map(value))
 }
 
-/// The rows of each side that the other lacks, where both are sorted.
+/// The rows of each side that the other one lacks. Both sides must be sorted.
 fn without_common<'a>(
     kinds: &[ColumnType],
     ours: &'a [Row],
@@ -181,7 +181,7 @@ fn without_common<'a>(
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(a), Some(b)) if is_same_row(kinds, a, b) => Ordering::Equal,
-            // Floats that are no longer the same may have the same place.
+            // Floats that differ by more than the tolerance may still sort as equal.
             (Some(a), Some(b)) => order(kinds, a, b).then(Ordering::Less),
         };
         let (a, b) = (
@@ -203,7 +203,7 @@ fn shown(row: &Row) -> String {
     cells.collect::<Vec<_>>().join(" | ")
 }
 
-/// A row of Postgres with its cells as the product writes them.
+/// A row of Postgres with its cells written as in our files.
 fn as_written(kinds: &[ColumnType], row: &Row) -> Row {
     let cells = row.iter().zip(kinds).map(|(cell, kind)| {
         let cell = cell.as_deref()?;
@@ -233,7 +233,7 @@ fn with_microseconds(time: &str) -> String {
     }
 }
 
-/// A decimal without the zeros that say only how many digits its column has.
+/// A decimal without the zeros at its end, which only show its column's scale.
 fn without_scale(decimal: &str) -> &str {
     let short = match decimal.contains('.') {
         true => decimal.trim_end_matches('0').trim_end_matches('.'),
@@ -245,7 +245,7 @@ fn without_scale(decimal: &str) -> &str {
     }
 }
 
-/// How far apart two floats of this type may be, relative to them; `None` for other types.
+/// How far apart two floats of this type may be, relative to their size; `None` for other types.
 fn tolerance(kind: ColumnType) -> Option<f64> {
     match kind {
         ColumnType::Real => Some(1e-6),
@@ -280,7 +280,7 @@ fn is_same_cell(kind: ColumnType, ours: &str, theirs: &str) -> bool {
     }
 }
 
-/// An order of rows in which those that are the same within the tolerance have the same place: floats last.
+/// An order of rows in which rows that are equal within the tolerance sort as equal. Floats are compared last.
 fn order(kinds: &[ColumnType], a: &Row, b: &Row) -> Ordering {
     let exact = kinds
         .iter()
@@ -308,7 +308,7 @@ fn order(kinds: &[ColumnType], a: &Row, b: &Row) -> Ordering {
     parts.find(|part| part.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-/// The records of a CSV text, header included. A field that is empty is NULL unless it is quoted.
+/// The records of a CSV text, including the header. An empty field is NULL unless it is quoted.
 pub(super) fn records(text: &str) -> Vec<Row> {
     let (mut records, mut record) = (Vec::new(), Row::new());
     let mut rest = text;
@@ -316,7 +316,7 @@ pub(super) fn records(text: &str) -> Vec<Row> {
         let (field, after) = field(rest);
         record.push(field);
         rest = match after.strip_prefix(',') {
-            // A last field that is empty and has no line feed behind it.
+            // The last field is empty and has no line feed after it.
             Some("") => {
                 record.push(None);
                 ""
@@ -334,7 +334,7 @@ pub(super) fn records(text: &str) -> Vec<Row> {
     records
 }
 
-/// The first field of a text, and what comes behind it.
+/// The first field of a text, and what comes after it.
 fn field(text: &str) -> (Option<String>, &str) {
     let Some(mut rest) = text.strip_prefix('"') else {
         let end = text.find([',', '\n']).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! What we shall refuse, most of it for good: it must be equal or refused like anything else.
+//! Makes SQL that is certainly refused, most of it for good. It must be equal or refused, like anything else.
 
 use super::kinds::{Kind, Wanted};
 use super::queries::Statement;
@@ -7,7 +7,7 @@ use super::schema::Use;
 use super::scope::{Generator, Leaf, Scope, Typed};
 
 impl Generator<'_> {
-    /// An expression of a wanted type, if there is an unusual one.
+    /// Makes an unusual expression of a wanted type, if there is one.
     pub(super) fn exotic_scalar(
         &mut self,
         wanted: Wanted,
@@ -219,7 +219,7 @@ impl Generator<'_> {
         }
     }
 
-    /// An unusual condition.
+    /// Makes an unusual condition.
     pub(super) fn exotic_predicate(&mut self, scope: &Scope, depth: usize) -> Option<Typed> {
         let text = self.scalar(Wanted::Text, scope, depth.min(1)).operand();
         let number = self.scalar(Wanted::Small, scope, depth.min(1)).operand();
@@ -260,7 +260,7 @@ impl Generator<'_> {
         }
     }
 
-    /// An unusual relation.
+    /// Makes an unusual relation.
     pub(super) fn exotic_item(&mut self, outer: &[Leaf], depth: usize) -> (String, Relation) {
         let alias = self.new_alias();
         let column = |name: &str, kind: Kind| Column {
@@ -296,7 +296,7 @@ impl Generator<'_> {
         )
     }
 
-    /// A statement of a form that no part of the generator makes.
+    /// Makes a statement of a form that no other part of the generator makes.
     pub(super) fn exotic_statement(&mut self) -> Statement {
         let number = self.choices.one_of(&["v", "id", "category_id"]);
         let rows = self.choices.one_of(&["1", "2", "3"]);

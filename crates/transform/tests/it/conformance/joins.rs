@@ -1,15 +1,15 @@
-//! Joins.
+//! Makes joins.
 
 use super::kinds::Kind;
 use super::relations::{Column, From, Relation};
 use super::schema::Use;
 use super::scope::{Generator, Leaf, Scope};
 
-/// Joins of more rows than this are made by an equality only.
+/// A join that could give more rows than this always has an equality.
 const MOST_ROWS: usize = 150;
 
 impl Generator<'_> {
-    /// Adds a relation to a list with commas, joined by WHERE.
+    /// Adds a relation to FROM after a comma, joined by WHERE.
     pub(super) fn add_by_comma(&mut self, from: &mut From, (sql, relation): (String, Relation)) {
         let cross = from.rows * relation.rows <= MOST_ROWS && self.choices.chance(30);
         let left: Vec<Leaf> = from.relations.iter().flat_map(Relation::leaves).collect();
@@ -25,7 +25,7 @@ impl Generator<'_> {
             true => from.rows.max(relation.rows) * 3 / 2,
             false => from.rows * relation.rows,
         };
-        // As a part that all branches of an OR have, at times.
+        // Sometimes the equality is repeated in all branches of an OR.
         from.conditions
             .extend(equality.map(|equality| match self.choices.chance(20) {
                 true => {
@@ -47,7 +47,7 @@ impl Generator<'_> {
         from.relations.push(relation);
     }
 
-    /// Joins a relation.
+    /// Joins a relation with JOIN.
     pub(super) fn join(&mut self, from: &mut From, (sql, relation): (String, Relation)) {
         let may_cross = from.rows * relation.rows <= MOST_ROWS;
         if may_cross && self.choices.chance(6) {
@@ -110,7 +110,7 @@ impl Generator<'_> {
         from.relations.push(relation);
     }
 
-    /// Joins by columns of the same name, if there are some that USING takes.
+    /// Joins by columns of the same name, if there are some that USING accepts.
     fn join_using(&mut self, from: &mut From, sql: &str, relation: &Relation, join: &str) -> bool {
         let left_kind = |name: &str| {
             let merged = from.merged.iter().map(|(column, _)| column);
@@ -140,7 +140,7 @@ impl Generator<'_> {
             .take(count.min(shared.len()))
         {
             names.push(column.name.clone());
-            // All that bear the name so far are one column, and so is that of the relation which is added.
+            // All columns of that name so far are one column, and the added relation's column becomes part of it.
             let has = |relation: &Relation| {
                 relation
                     .columns
@@ -164,7 +164,7 @@ impl Generator<'_> {
         true
     }
 
-    /// `a = b` of a column of each side, keys before others.
+    /// Makes `a = b` of one column of each side, preferring keys.
     pub(super) fn equality(&mut self, left: &[Leaf], right: &[Leaf]) -> Option<String> {
         let keys_only = !self.choices.chance(15);
         let fits = |leaf: &&Leaf| match keys_only {

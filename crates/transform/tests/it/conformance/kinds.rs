@@ -1,4 +1,4 @@
-//! The types of expressions, as far as a generator must know them to write what Postgres accepts.
+//! The types of expressions, as far as the generator must know them to write SQL that Postgres accepts.
 
 /// The type of an expression in Postgres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,10 +23,10 @@ pub(super) enum Kind {
     Jsonb,
 }
 
-/// The types that an expression may have where it is to stand.
+/// The types that an expression may have at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// `smallint` or `integer`, as functions of text take it.
+    /// `smallint` or `integer`, as text functions take.
     Small,
     /// Any integer.
     Int,
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// The type that CASE, COALESCE or UNION gives of two.
+    /// The common type of two types in CASE, COALESCE or UNION.
     pub(super) fn common(self, other: Self) -> Self {
         match self.is_number() && other.is_number() {
             true => self.max(other),
@@ -82,12 +82,12 @@ impl Kind {
         }
     }
 
-    /// The type to which it is brought to be compared with another.
+    /// The type to which this one is converted to be compared with another.
     pub(super) fn compared_with(self, other: Self) -> Self {
         match self {
-            // There is no `=` of varchar.
+            // Varchar has no `=` of its own.
             Self::Varchar => Self::Text,
-            // Integers are compared as they are, and so are floats.
+            // Integers are compared without conversion, and so are floats.
             kind if kind.is_integer() && !other.is_integer() => kind.arithmetic(other),
             Self::Numeric => self.arithmetic(other),
             Self::Real if other.is_exact() => Self::Double,
@@ -95,7 +95,7 @@ impl Kind {
         }
     }
 
-    /// What SUM gives.
+    /// The type of SUM.
     pub(super) fn sum(self) -> Self {
         match self {
             Self::Int2 | Self::Int4 => Self::Int8,
@@ -104,7 +104,7 @@ impl Kind {
         }
     }
 
-    /// What ROUND, CEIL and the like give with one argument: there is none for integers.
+    /// The type of ROUND, CEIL and similar functions with one argument; they don't exist for integers.
     pub(super) fn rounded(self) -> Self {
         match self {
             Self::Numeric => self,
@@ -112,7 +112,7 @@ impl Kind {
         }
     }
 
-    /// What can be compared with it.
+    /// The types that can be compared with this one.
     pub(super) fn peers(self) -> Wanted {
         match self {
             kind if kind.is_number() => Wanted::Number,
@@ -129,7 +129,7 @@ impl Kind {
         }
     }
 
-    /// The narrowest demand that it meets.
+    /// The narrowest demand that the type meets.
     pub(super) fn wanted(self) -> Wanted {
         match self {
             Self::Int2 | Self::Int4 => Wanted::Small,
@@ -139,7 +139,7 @@ impl Kind {
         }
     }
 
-    /// Its name in SQL.
+    /// The type's name in SQL.
     pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Int2 => "smallint",
@@ -176,12 +176,12 @@ impl Wanted {
         }
     }
 
-    /// Whether it is one of the demands for a number.
+    /// Whether this demand is for a number.
     pub(super) fn is_number(self) -> bool {
         matches!(self, Self::Small | Self::Int | Self::Exact | Self::Number)
     }
 
-    /// Whether Postgres 14 has MIN and MAX of it.
+    /// Whether Postgres 14 has MIN and MAX for these types.
     pub(super) fn has_least(self) -> bool {
         !matches!(self, Self::Bool | Self::Uuid | Self::Bytea | Self::Jsonb)
     }

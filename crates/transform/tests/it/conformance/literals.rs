@@ -1,4 +1,4 @@
-//! Constants of each type.
+//! Makes constants of each type.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Generator, Typed};
@@ -25,7 +25,7 @@ const DATES: &[&str] = &[
 const TIMES_OF_DAY: &[&str] = &["00:00", "12:30", "23:59:59.999999", "06:00:00"];
 
 impl Generator<'_> {
-    /// A constant that has a type this demand takes.
+    /// Makes a constant of a type that meets the demand.
     pub(super) fn literal(&mut self, wanted: Wanted) -> Typed {
         if self.choices.chance(6) {
             return self.typed_null(wanted);
@@ -110,7 +110,7 @@ impl Generator<'_> {
         }
     }
 
-    /// NULL of a type this demand takes.
+    /// Makes a NULL of a type that meets the demand.
     pub(super) fn typed_null(&mut self, wanted: Wanted) -> Typed {
         let kind = wanted.simplest();
         match self.choices.chance(50) {
@@ -119,7 +119,7 @@ impl Generator<'_> {
         }
     }
 
-    /// A quoted constant whose type is that of its neighbours.
+    /// Makes a quoted constant, whose type comes from its neighbours.
     pub(super) fn quoted(&mut self, kind: Kind) -> String {
         match kind {
             Kind::Int2 | Kind::Int4 | Kind::Int8 => format!(
@@ -159,12 +159,12 @@ impl Generator<'_> {
         }
     }
 
-    /// A text of a character or so.
+    /// Makes a text of about one character.
     pub(super) fn short_text(&mut self) -> &'static str {
         self.choices.one_of(SHORT_TEXTS)
     }
 
-    /// A pattern of LIKE.
+    /// Makes a pattern for LIKE.
     pub(super) fn pattern(&mut self) -> &'static str {
         self.choices.one_of(PATTERNS)
     }
@@ -179,7 +179,7 @@ impl Generator<'_> {
 }
 
 impl Wanted {
-    /// The most usual type that it takes.
+    /// The most common type that meets the demand.
     pub(super) fn simplest(self) -> Kind {
         match self {
             Self::Small => Kind::Int4,

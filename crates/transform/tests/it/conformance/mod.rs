@@ -1,12 +1,12 @@
-//! Random SELECTs give what Postgres gives, or are refused.
+//! Checks that random SELECTs give what Postgres gives, or are refused.
 //!
-//! A query is made from a sequence of random numbers, `choices`: `queries` and what it uses turn them into a SELECT that
-//! Postgres accepts. `trials` runs many as models of one dataset and compares each file with Postgres's rows. One that
-//! goes wrong is made simpler by `shrink`, which takes numbers away.
+//! A query is made from a sequence of random numbers, `choices`: `queries` and the modules that it uses turn them into a SELECT
+//! that Postgres accepts. `trials` runs many of these as models of one dataset and compares each file with Postgres's rows.
+//! `shrink` simplifies a query that goes wrong by taking numbers away.
 //!
-//! More than the test does is run by
-//! `EXTRATO_CONFORMANCE=100000 cargo test --release -p transform conformance_at_length -- --ignored --nocapture`,
-//! other queries with `EXTRATO_CONFORMANCE_SEED`.
+//! To run more queries than the test does:
+//! `EXTRATO_CONFORMANCE=100000 cargo test --release -p transform conformance_at_length -- --ignored --nocapture`.
+//! `EXTRATO_CONFORMANCE_SEED` chooses other queries.
 
 mod aggregates;
 mod choices;
@@ -40,13 +40,13 @@ use queries::{Statement, statement};
 use report::{Found, Tally};
 use trials::{Finding, Outcome, Variation, outcomes};
 
-/// So many queries are run together.
+/// How many queries run together.
 const BATCH: u64 = 100;
 
-/// No more findings than this are made simple.
+/// How many findings are simplified at most.
 const FINDINGS_SHOWN: usize = 25;
 
-/// So many times a finding is run again to make it simpler.
+/// How many times a finding is run again to simplify it.
 const TRIES: usize = 300;
 
 #[test]
@@ -100,7 +100,7 @@ fn tell(found: &Found) {
     println!("{found}");
 }
 
-/// Runs so many queries, `batch` at a time, each batch another way; tells how far it is after each, and what it finds at once.
+/// Runs queries, `batch` at a time, each batch in another way. Reports progress after each batch, and findings at once.
 fn conformance(
     seed: u64,
     queries: u64,
@@ -114,9 +114,9 @@ fn conformance(
     for (number, first) in (0..queries).step_by(batch as usize).enumerate() {
         let place_index = number % places.places.len();
         let place = &mut places.places[place_index];
-        // Each way meets each place: the number of places has no part in the bits.
+        // The shifts make each way meet each place: the number of places must not determine the bits.
         let way = number / 2 + number / 7;
-        // Slower than the others, and each place's turn: there are fewer than eleven.
+        // This is slower than the other ways, and each place gets its turn, since there are fewer than eleven.
         let in_postgres = number % 11 == 3;
         let variation = Variation {
             little_memory: way & 1 == 1,
@@ -146,7 +146,7 @@ fn conformance(
     tally
 }
 
-/// A finding with the simplest query that goes wrong in the same way.
+/// A finding, with the simplest query found that goes wrong in the same way.
 fn made_simple(
     seed: u64,
     index: u64,

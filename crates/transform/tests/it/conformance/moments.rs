@@ -1,4 +1,4 @@
-//! Dates and times.
+//! Makes dates and times.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Generator, Scope, Typed};
@@ -19,7 +19,7 @@ impl Generator<'_> {
         }
     }
 
-    /// A constant interval, as a literal or a sum of some.
+    /// Makes a constant interval, as a literal or a sum of several.
     fn interval(&mut self) -> String {
         let literals = [
             "INTERVAL '1 month'",
@@ -42,7 +42,7 @@ impl Generator<'_> {
         }
     }
 
-    /// A date or timestamp with an interval added or taken away: a timestamp, of the zone that the first has.
+    /// Makes a date or timestamp plus or minus an interval: a timestamp, with a time zone if the first has one.
     fn moved(&mut self, from: Wanted, scope: &Scope, depth: usize) -> String {
         let moment = self.scalar(from, scope, depth).operand();
         let interval = self.interval();
@@ -164,7 +164,7 @@ impl Generator<'_> {
                     Kind::TimestampTz,
                 )
             }
-            // That of a date is the session's midnight.
+            // A date is taken as midnight in the session's time zone.
             1 => {
                 let date = self.scalar(Wanted::Date, scope, depth);
                 Typed::closed(

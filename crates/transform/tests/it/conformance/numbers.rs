@@ -1,4 +1,4 @@
-//! Numbers: arithmetic, rounding, casts, and what counts in texts and dates.
+//! Makes numbers: arithmetic, rounding, casts, and counts in texts and dates.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Form, Generator, Scope, Typed};
@@ -52,7 +52,7 @@ impl Generator<'_> {
         };
         let is_chain = |operand: &Typed| chain && operand.form == Form::Open;
         let sql = format!("{} {operator} {}", side(&left), side(&right));
-        // A chain takes the operands in another order, and so may be of another type.
+        // A chain combines the operands in another order, and so may have another type.
         match is_chain(&left) || is_chain(&right) {
             true if kind.is_exact() || kind == Kind::Double => Typed::open(sql, kind),
             true => Typed::open(
@@ -91,7 +91,7 @@ impl Generator<'_> {
         let function = self
             .choices
             .one_of(&["ROUND", "TRUNC", "CEIL", "FLOOR", "SIGN", "CEILING", "MOD"]);
-        // With digits after the point there is only that of numeric.
+        // With a number of digits, these functions only exist for numerics.
         let with_digits = matches!(function, "ROUND" | "TRUNC")
             && operand.kind.is_exact()
             && self.choices.chance(60);
@@ -188,7 +188,7 @@ impl Generator<'_> {
         Typed::closed(sql, Kind::Int4)
     }
 
-    /// A difference of dates, or a field of one.
+    /// Makes a difference of dates, or a field of a date.
     fn count_in_dates(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Typed {
         if self.choices.chance(35) {
             let (left, right) = (

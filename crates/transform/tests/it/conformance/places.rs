@@ -10,28 +10,28 @@ use super::schema::schema_sql;
 /// The schema that holds the tables.
 pub(super) const SCHEMA: &str = "conf";
 
-/// Databases, all on one server. They are dropped at the end.
+/// Databases on one server, which are dropped at the end.
 pub(super) struct Places {
     pub(super) places: Vec<Place>,
     first: testkit::Database,
 }
 
-/// A database with the tables.
+/// A database with the tables, and a connection to it.
 pub(super) struct Place {
-    /// What its texts are ordered by.
+    /// The locale by which its texts are ordered.
     pub(super) locale: &'static str,
     pub(super) settings: Settings,
     connection: Connection,
 }
 
-/// What Postgres answers.
+/// Postgres's answer to a SELECT.
 pub(super) enum Answer {
     Rows(Rows),
-    /// SQLSTATE and message.
+    /// An error's SQLSTATE and message.
     Error(String, String),
 }
 
-/// How databases beside the first are made, as far as the server can.
+/// How the databases besides the first one are made, as far as the server can.
 const LOCALES: &[(&str, &str)] = &[
     (
         "pt-BR of ICU",
@@ -110,7 +110,7 @@ impl Place {
         }
     }
 
-    /// What Postgres gives for a SELECT.
+    /// Asks Postgres for a SELECT.
     pub(super) fn answer(&mut self, sql: &str) -> Answer {
         match self.rows(sql) {
             Ok(rows) => Answer::Rows(rows),

@@ -1,10 +1,10 @@
-//! Conditions.
+//! Makes conditions.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Form, Generator, Scope, Typed};
 
 impl Generator<'_> {
-    /// A condition. Even the simplest compares something.
+    /// Makes a condition. Even the simplest one compares something.
     pub(super) fn predicate(&mut self, scope: &Scope, depth: usize) -> Typed {
         if self.exotic
             && self.choices.chance(8)
@@ -39,7 +39,7 @@ impl Generator<'_> {
         Typed::open(sql, Kind::Bool)
     }
 
-    /// Conditions with AND, OR and NOT, with and without parentheses.
+    /// Makes conditions with AND, OR and NOT, with and without parentheses.
     fn connected(&mut self, scope: &Scope, depth: usize) -> Typed {
         let left = self.predicate(scope, depth);
         if self.choices.chance(20) {
@@ -54,7 +54,7 @@ impl Generator<'_> {
         Typed::open(sql, Kind::Bool)
     }
 
-    /// Two sides that can be compared, the second perhaps a constant without a type.
+    /// Makes two sides that can be compared. The second may be a constant without a type.
     fn sides(&mut self, scope: &Scope, depth: usize) -> (Typed, Typed) {
         let family = self.family_here(scope);
         let left = self.scalar(family, scope, depth);

@@ -1,19 +1,19 @@
-//! SELECTs as a whole.
+//! Makes whole SELECTs.
 
 use super::choices::Choices;
 use super::kinds::Wanted;
 use super::relations::{Column, Relation};
 use super::scope::{Form, Generator, Leaf, Scope};
 
-/// A statement that Postgres is to be asked.
+/// A statement to run both in Postgres and here.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
     pub(super) sql: String,
-    /// Whether the rows have an order, by which no two different ones are equal.
+    /// Whether the rows have an order in which no two different ones are equal.
     pub(super) ordered: bool,
 }
 
-/// Makes a statement of choices.
+/// Makes a statement from choices.
 pub(super) fn statement(choices: &[u32]) -> Statement {
     let mut generator = Generator {
         choices: Choices::new(choices),
@@ -45,15 +45,15 @@ pub(super) fn statement(choices: &[u32]) -> Statement {
     }
 }
 
-/// What a query is to give.
+/// The demands on a query.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
-    /// The types of its columns; `None` if any will do.
+    /// The types of the query's columns; `None` if any will do.
     pub(super) wanted: Option<Vec<Wanted>>,
-    /// The columns of the queries around it.
+    /// The columns of the queries around this one.
     pub(super) outer: Vec<Leaf>,
     pub(super) depth: usize,
-    /// Whether it is the statement itself.
+    /// Whether the query is the statement itself.
     pub(super) top: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Query {
     pub(super) sql: String,
     pub(super) columns: Vec<Column>,
     pub(super) ordered: bool,
-    /// About how many rows it has.
+    /// How many rows the query gives, roughly.
     pub(super) rows: usize,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Selected {
     pub(super) sql: String,
     pub(super) columns: Vec<Column>,
     pub(super) rows: usize,
-    /// What ORDER BY may name beside the columns.
+    /// The names that ORDER BY may use besides the columns.
     pub(super) scope: Option<Scope>,
 }
 
@@ -122,7 +122,7 @@ impl Generator<'_> {
         }
     }
 
-    /// The first row only of a query of one column.
+    /// Makes a query of one column and gives only its first row.
     pub(super) fn first_row(&mut self, ask: &Ask) -> Query {
         let selected = self.select(ask);
         let sql = format!("{}{} LIMIT 1", selected.sql, self.order_by(&selected));
@@ -178,7 +178,7 @@ impl Generator<'_> {
         }
     }
 
-    /// Two or three SELECTs in a row.
+    /// Makes two or three SELECTs, combined by set operations.
     fn set_operations(&mut self, ask: &Ask) -> Selected {
         let wanted = match &ask.wanted {
             Some(wanted) => wanted.clone(),
@@ -203,7 +203,7 @@ impl Generator<'_> {
                 "UNION",
             ];
             let operation = self.choices.one_of(&operations);
-            // The names of later SELECTs are not those of the result.
+            // The names of later SELECTs don't matter for the result.
             let next = self.select(&Ask {
                 top: false,
                 ..ask.clone()
@@ -226,7 +226,7 @@ impl Generator<'_> {
         }
     }
 
-    /// ORDER BY, by which no two different rows are equal.
+    /// Makes an ORDER BY in which no two different rows are equal.
     fn order_by(&mut self, selected: &Selected) -> String {
         let mut keys = Vec::new();
         let mut left: Vec<usize> = (0..selected.columns.len()).collect();
@@ -270,7 +270,7 @@ impl Generator<'_> {
     }
 }
 
-/// The same statement with its keywords and bare names in another letter case.
+/// Writes the statement with its keywords and unquoted names in another letter case.
 fn in_style(sql: &str, style: usize) -> String {
     let (mut text, mut quote, mut at_start) = (String::new(), None, true);
     for c in sql.chars() {

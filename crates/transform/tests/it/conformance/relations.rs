@@ -1,42 +1,42 @@
-//! What stands after FROM: tables, subqueries and names of WITH, joined in every way.
+//! Makes FROM: tables, subqueries and names of WITH, joined in every way.
 
 use super::kinds::Kind;
 use super::queries::Ask;
 use super::schema::{TABLES, Table, Use};
 use super::scope::{Generator, Leaf, Scope};
 
-/// A column that a relation has.
+/// A column of a relation.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
-    /// As it stands in SQL.
+    /// The column's name, as written in SQL.
     pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) usage: Use,
 }
 
-/// Something with rows.
+/// A table, a subquery or a name of WITH.
 #[derive(Debug, Clone)]
 pub(super) struct Relation {
-    /// What its columns are qualified with.
+    /// The name that qualifies the relation's columns.
     pub(super) alias: String,
     pub(super) columns: Vec<Column>,
-    /// The names of columns by which no two different rows are equal.
+    /// The columns by which no two different rows are equal.
     pub(super) ties: Vec<String>,
     /// Whether no two rows are equal in all columns.
     pub(super) is_keyed: bool,
-    /// About how many rows it has.
+    /// How many rows the relation has, roughly.
     pub(super) rows: usize,
 }
 
-/// Relations, joined.
+/// Relations in FROM, joined.
 pub(super) struct From {
     pub(super) sql: String,
     pub(super) relations: Vec<Relation>,
-    /// Columns that USING made of those of several relations, which are named by their places.
+    /// Columns that USING merged from several relations, given by their positions.
     pub(super) merged: Vec<(Column, Vec<usize>)>,
-    /// Conditions that belong into WHERE.
+    /// Conditions that must go into WHERE.
     pub(super) conditions: Vec<String>,
-    /// About how many rows there are.
+    /// How many rows there are, roughly.
     pub(super) rows: usize,
 }
 
@@ -56,12 +56,12 @@ impl Relation {
         }
     }
 
-    /// A column with the relation's name before it.
+    /// A column, qualified by the relation's name.
     pub(super) fn qualified(&self, column: &str) -> String {
         format!("{}.{column}", self.alias)
     }
 
-    /// Its columns, each qualified.
+    /// The relation's columns, each qualified.
     pub(super) fn leaves(&self) -> impl Iterator<Item = Leaf> + '_ {
         self.columns.iter().map(|column| Leaf {
             sql: self.qualified(&column.name),
@@ -89,13 +89,13 @@ impl From {
                 .count()
     }
 
-    /// Whether USING made this relation's column part of another.
+    /// Whether USING merged this relation's column into another one.
     fn is_merged(&self, relation: usize, name: &str) -> bool {
         let mut merged = self.merged.iter();
         merged.any(|(column, of)| column.name == name && of.contains(&relation))
     }
 
-    /// The columns that USING left as they are.
+    /// The columns that USING has not merged.
     pub(super) fn unmerged(&self) -> impl Iterator<Item = (&Relation, &Column)> {
         let relations = self.relations.iter().enumerate();
         relations.flat_map(move |(at, relation)| {
@@ -105,7 +105,7 @@ impl From {
         })
     }
 
-    /// What `*` gives, if all of it has names that differ.
+    /// The columns of `*`, if they all have different names.
     pub(super) fn all_columns(&self) -> Option<Vec<Column>> {
         let merged = self.merged.iter().map(|(column, _)| column);
         let all: Vec<Column> = merged
@@ -118,7 +118,7 @@ impl From {
 }
 
 impl Generator<'_> {
-    /// One to four relations.
+    /// Makes a FROM of one to four relations.
     pub(super) fn from(&mut self, outer: &[Leaf], depth: usize) -> From {
         let relations = 1 + self.choices.weighted(&[46, 33, 14, 7]);
         let first = self.item(outer, depth);
@@ -140,7 +140,7 @@ impl Generator<'_> {
         from
     }
 
-    /// What an expression may name where these are the rows.
+    /// The scope of an expression over these rows.
     pub(super) fn scope_of(&mut self, from: &From, outer: &[Leaf]) -> Scope {
         let mut leaves = Vec::new();
         let unique = from
@@ -182,7 +182,7 @@ impl Generator<'_> {
         }
     }
 
-    /// A table, a subquery, or a name of WITH.
+    /// Makes a table, a subquery, or a name of WITH.
     fn item(&mut self, outer: &[Leaf], depth: usize) -> (String, Relation) {
         let of_with = match self.ctes.is_empty() {
             true => 0,
@@ -223,14 +223,14 @@ impl Generator<'_> {
         tables[self.choices.weighted(&weights)]
     }
 
-    /// A name that no other relation of the statement bears.
+    /// Makes a name that no other relation of the statement has.
     pub(super) fn new_alias(&mut self) -> String {
         let alias = format!("t{}", self.aliases.len() + 1);
         self.aliases.push(alias.clone());
         alias
     }
 
-    /// `relation`, which is known by its alias, under another name or under its own.
+    /// Puts `relation`, whose alias is its own name, into FROM under another name or that one.
     fn aliased(&mut self, relation: Relation) -> (String, Relation) {
         let name = relation.alias.clone();
         let own = self.choices.chance(45) && !self.aliases.contains(&name);
@@ -240,7 +240,7 @@ impl Generator<'_> {
         }
         let mut alias = self.new_alias();
         if self.choices.chance(5) {
-            // That of another table, or one that must be quoted.
+            // The other name may be that of another table, or one that must be quoted.
             let other =
                 self.choices
                     .one_of(&["product", "category", "\"T 1\"", "note", "\"Category\""]);
@@ -256,7 +256,7 @@ impl Generator<'_> {
         )
     }
 
-    /// A subquery of one or more columns.
+    /// Makes a subquery of one or more columns.
     pub(super) fn derived(
         &mut self,
         outer: &[Leaf],

@@ -1,14 +1,14 @@
-//! What came of many queries, in numbers, and each finding by itself.
+//! Reports the results of many queries in numbers, and each finding by itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::trials::{Class, Outcome};
 
-/// How many reasons of refusal are listed.
+/// How many reasons for refusals are listed.
 const REASONS: usize = 15;
 
-/// What came of queries.
+/// Counts the results of queries.
 #[derive(Default)]
 pub(super) struct Tally {
     counts: BTreeMap<&'static str, usize>,
@@ -16,11 +16,11 @@ pub(super) struct Tally {
     pub(super) findings: Vec<Found>,
 }
 
-/// A query that went wrong, made as simple as it goes.
+/// A query that went wrong, simplified as far as possible.
 pub(super) struct Found {
     pub(super) class: Class,
     pub(super) index: u64,
-    /// Where and how it was run.
+    /// Where and how the query was run.
     pub(super) run: String,
     pub(super) sql: String,
     pub(super) what: String,
@@ -47,17 +47,17 @@ impl Tally {
         self.counts.values().sum()
     }
 
-    /// How many in a hundred gave rows that are Postgres's.
+    /// The percentage of queries that gave Postgres's rows.
     pub(super) fn per_cent_equal(&self) -> f64 {
         100.0 * self.equal() as f64 / self.total().max(1) as f64
     }
 
-    /// How many gave rows that are Postgres's.
+    /// How many queries gave Postgres's rows.
     pub(super) fn equal(&self) -> u64 {
         self.counts.get("equal").map_or(0, |count| *count as u64)
     }
 
-    /// How many went wrong, whether or not they are among those made simple.
+    /// How many queries went wrong, including those that were not simplified.
     pub(super) fn went_wrong(&self) -> usize {
         let names = Class::ALL.map(Class::name);
         names.iter().filter_map(|name| self.counts.get(name)).sum()
@@ -127,7 +127,7 @@ impl Class {
     }
 }
 
-/// A message without what differs from query to query: numbers, and what is quoted.
+/// A message without the parts that differ from query to query: numbers, and quoted text.
 fn masked(message: &str) -> String {
     let (mut text, mut quote) = (String::new(), None);
     for c in message.chars() {

@@ -1,9 +1,9 @@
-//! Expressions of a wanted type: what there is for every type, and where to go for each.
+//! Makes expressions of a wanted type: forms that every type has, and the ways to those of each type.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Generator, Scope, Typed};
 
-/// Families of types, those met most in front.
+/// Families of types, the most common first.
 const FAMILIES: &[(usize, Wanted)] = &[
     (22, Wanted::Small),
     (8, Wanted::Int),
@@ -22,13 +22,13 @@ const FAMILIES: &[(usize, Wanted)] = &[
 ];
 
 impl Generator<'_> {
-    /// Some type.
+    /// Chooses a type.
     pub(super) fn family(&mut self) -> Wanted {
         let weights: Vec<usize> = FAMILIES.iter().map(|(weight, _)| *weight).collect();
         FAMILIES[self.choices.weighted(&weights)].1
     }
 
-    /// A type of which there is a column here, or some type.
+    /// Chooses a type of which there is a column here, or sometimes any type.
     pub(super) fn family_here(&mut self, scope: &Scope) -> Wanted {
         match scope.leaves.is_empty() || self.choices.chance(30) {
             true => self.family(),
@@ -39,7 +39,7 @@ impl Generator<'_> {
         }
     }
 
-    /// An expression of a wanted type.
+    /// Makes an expression of a wanted type.
     pub(super) fn scalar(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Typed {
         if depth == 0 || self.choices.used_up() {
             return self.leaf(wanted, scope);
@@ -88,7 +88,7 @@ impl Generator<'_> {
         }
     }
 
-    /// Another alternative for an expression of this type, which may be a bare constant.
+    /// Makes another alternative for an expression of this type. It may be an untyped constant.
     fn alternative(
         &mut self,
         first: &Typed,
@@ -106,7 +106,7 @@ impl Generator<'_> {
                 (other.sql, other.kind)
             }
             2 => ("NULL".to_owned(), first.kind),
-            // Its type is what the others have in common, which a wider one may take part in.
+            // The constant's type is the common type of the others, which a wider one may determine.
             _ => (self.quoted(first.kind), first.kind),
         }
     }
@@ -149,7 +149,7 @@ impl Generator<'_> {
         Typed::closed(sql + " END", kind)
     }
 
-    /// COALESCE, NULLIF, GREATEST or LEAST.
+    /// Makes COALESCE, NULLIF, GREATEST or LEAST.
     fn one_of_several(&mut self, wanted: Wanted, scope: &Scope, depth: usize) -> Typed {
         let first = self.scalar(wanted, scope, depth);
         let choice = self.choices.weighted(&[50, 20, 15, 15]);
@@ -170,7 +170,7 @@ impl Generator<'_> {
                 first.kind.compared_with(kind),
             );
         }
-        // There is no order of these: only COALESCE can choose.
+        // These types have no order, so only COALESCE can choose.
         let choice = match wanted {
             Wanted::Jsonb | Wanted::Uuid | Wanted::Bytea | Wanted::Bool => 0,
             _ => choice,

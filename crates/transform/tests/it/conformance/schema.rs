@@ -1,31 +1,31 @@
-//! The tables that random queries read: few rows, full of NULLs, ties, halves and ends of ranges.
+//! The tables that random queries read: few rows, full of NULLs, ties, halves and limits of types.
 
 use super::kinds::Kind;
 
 /// A table of the schema.
 pub(super) struct Table {
     pub(super) name: &'static str,
-    /// Name, as it stands in SQL; type, as it is declared; the type's kind; what it is good for.
+    /// For each column its name as written in SQL, its declared type, the type's kind, and its use.
     pub(super) columns: &'static [(&'static str, &'static str, Kind, Use)],
     /// The primary key.
     pub(super) key: &'static [&'static str],
-    /// Its rows, as VALUES has them.
+    /// The table's rows, as in VALUES.
     rows: &'static str,
     pub(super) row_count: usize,
 }
 
-/// What a column is good for.
+/// What a column can be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// Joining.
+    /// The column can be joined by.
     Key,
-    /// Anything.
+    /// The column can be used for anything.
     Any,
-    /// Being compared: sums of it overflow, or depend on the order of rows.
+    /// The column can only be compared: its sums overflow, or depend on the order of rows.
     Extremes,
 }
 
-/// Makes the schema, its types and its tables, filled, in a database that has none of them.
+/// SQL that makes the schema with its types and filled tables, in a database that has none of them.
 pub(super) fn schema_sql(schema: &str) -> String {
     let mut sql = format!(
         "CREATE SCHEMA {schema}; SET search_path = {schema};\n\

@@ -1,4 +1,4 @@
-//! What an expression may name where it stands, and the generator that all parts of a query share.
+//! What an expression may name at its place, and the generator that all parts of a query share.
 
 use super::choices::Choices;
 use super::kinds::{Kind, Wanted};
@@ -8,20 +8,20 @@ use super::schema::Use;
 /// An expression and its type.
 #[derive(Debug, Clone)]
 pub(super) struct Typed {
-    /// Its text, without parentheses around it.
+    /// The expression's SQL, without parentheses around it.
     pub(super) sql: String,
     pub(super) kind: Kind,
     pub(super) form: Form,
 }
 
-/// What an expression looks like from outside.
+/// The outer form of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// A name, a call, a cast, or something within parentheses.
+    /// A name, a call, a cast, or an expression in parentheses.
     Closed,
-    /// Operators whose operands the neighbours might take.
+    /// Operators, whose operands adjacent operators might take.
     Open,
-    /// A constant without a type's name.
+    /// A constant without the name of a type.
     Literal,
 }
 
@@ -50,7 +50,7 @@ impl Typed {
         }
     }
 
-    /// Its text as an operand of anything.
+    /// The expression's SQL for use as an operand anywhere.
     pub(super) fn operand(&self) -> String {
         match self.form == Form::Open || self.sql.starts_with('-') {
             true => format!("({})", self.sql),
@@ -58,7 +58,7 @@ impl Typed {
         }
     }
 
-    /// Its text where a constant would have no type, or be taken for a position.
+    /// The expression's SQL for places where a constant would have no type, or would be taken for a position.
     pub(super) fn typed(&self) -> String {
         match self.form {
             Form::Literal => format!("CAST({} AS {})", self.sql, self.kind.sql()),
@@ -67,34 +67,34 @@ impl Typed {
     }
 }
 
-/// A column, or what a group has in its place.
+/// A column, or what stands for it in a group.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
-    /// Its text, which needs no parentheses.
+    /// The SQL of the column, which needs no parentheses.
     pub(super) sql: String,
-    /// Its text within a subquery; `None` if it cannot be named there.
+    /// The SQL of the column in a subquery; `None` if it cannot be named there.
     pub(super) from_within: Option<String>,
     pub(super) kind: Kind,
     pub(super) usage: Use,
-    /// Whether it belongs to this query, not to one around it.
+    /// Whether the column belongs to this query, not to one around it.
     pub(super) own: bool,
-    /// The name of a column that an output may bear.
+    /// The name that the column gives to an output column.
     pub(super) name: Option<String>,
 }
 
-/// What an expression may name where it stands.
+/// The names that an expression may use at its place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
     pub(super) leaves: Vec<Leaf>,
-    /// What aggregates may take; `None` where there can be none.
+    /// The columns that aggregates may use; `None` where there can be no aggregates.
     pub(super) rows: Option<Vec<Leaf>>,
-    /// Expressions by which no two different rows are equal.
+    /// Expressions in which no two different rows are equal.
     pub(super) ties: Vec<String>,
-    /// Whether no two rows are equal in all of them.
+    /// Whether no two rows are equal in all of these expressions.
     pub(super) is_keyed: bool,
-    /// Whether there may be windows.
+    /// Whether window functions are allowed.
     pub(super) windows: bool,
-    /// Whether there may be subqueries.
+    /// Whether subqueries are allowed.
     pub(super) subqueries: bool,
 }
 
@@ -113,7 +113,7 @@ impl Scope {
         named.collect()
     }
 
-    /// The same without windows.
+    /// This scope without window functions.
     pub(super) fn within_window(&self) -> Self {
         Self {
             windows: false,
@@ -121,7 +121,7 @@ impl Scope {
         }
     }
 
-    /// What the argument of an aggregate may name.
+    /// The scope of an aggregate's argument.
     pub(super) fn within_aggregate(&self) -> Self {
         let rows = self.rows.iter().flatten().filter(|leaf| leaf.own);
         Self {
@@ -130,38 +130,39 @@ impl Scope {
         }
     }
 
-    /// The same without columns of which sums overflow.
+    /// This scope without columns whose sums overflow.
     pub(super) fn without_extremes(mut self) -> Self {
         self.leaves.retain(|leaf| leaf.usage != Use::Extremes);
         self
     }
 
-    /// The same without subqueries.
+    /// This scope without subqueries.
     pub(super) fn without_subqueries(mut self) -> Self {
         self.subqueries = false;
         self
     }
 }
 
-/// What makes a query out of choices.
+/// Makes a query from choices.
 pub(super) struct Generator<'a> {
     pub(super) choices: Choices<'a>,
-    /// Whether there may be what we shall certainly refuse.
+    /// Whether SQL that is certainly refused is allowed.
     pub(super) exotic: bool,
-    /// What WITH has named, the innermost last.
+    /// The relations that WITH has defined, the innermost last.
     pub(super) ctes: Vec<Relation>,
-    /// The names that relations bear, in the whole statement.
+    /// The names of relations in the whole statement.
     pub(super) aliases: Vec<String>,
     /// How many names were made for columns of subqueries.
     pub(super) columns_named: usize,
-    /// How many subqueries are around.
+    /// How many subqueries are around the current place.
     pub(super) nesting: usize,
-    /// Whether rows that are equal in all columns were told apart by an order. SQL leaves open how two orders do so.
+    /// Whether an order has told apart rows that are equal in all columns. SQL leaves open whether a second order does it the same
+    /// way.
     pub(super) told_apart: bool,
 }
 
 impl Generator<'_> {
-    /// A column of this type, or a constant if there is none.
+    /// Makes a column of this type, or a constant if there is none.
     pub(super) fn leaf(&mut self, wanted: Wanted, scope: &Scope) -> Typed {
         self.column(wanted, scope)
             .unwrap_or_else(|| match (wanted, &scope.rows) {
@@ -172,7 +173,7 @@ impl Generator<'_> {
             })
     }
 
-    /// A column of this type, if there is one.
+    /// Makes a column of this type, if there is one.
     pub(super) fn column(&mut self, wanted: Wanted, scope: &Scope) -> Option<Typed> {
         let extremes = self.choices.chance(6);
         let fitting = scope
@@ -187,7 +188,7 @@ impl Generator<'_> {
         Some(Typed::closed(leaf.sql.clone(), leaf.kind))
     }
 
-    /// NOT, at times, with a space behind it.
+    /// Makes NOT with a space after it, or nothing.
     pub(super) fn not(&mut self) -> &'static str {
         match self.choices.chance(40) {
             true => "NOT ",

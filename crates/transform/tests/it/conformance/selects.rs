@@ -1,4 +1,4 @@
-//! One SELECT: its rows, its groups and its columns.
+//! Makes one SELECT: its rows, groups and columns.
 
 use super::kinds::Wanted;
 use super::queries::{Ask, Selected};
@@ -7,7 +7,7 @@ use super::schema::Use;
 use super::scope::{Form, Generator, Leaf, Scope, Typed};
 
 impl Generator<'_> {
-    /// A SELECT without its ORDER BY.
+    /// Makes a SELECT without its ORDER BY.
     pub(super) fn select(&mut self, ask: &Ask) -> Selected {
         let depth = ask.depth;
         if self.choices.chance(3) && ask.outer.is_empty() {
@@ -74,7 +74,7 @@ impl Generator<'_> {
         }
     }
 
-    /// WHERE, if there is one.
+    /// Makes a WHERE, or nothing.
     pub(super) fn condition(&mut self, from: &From, scope: &Scope, ask: &Ask) -> String {
         let mut conditions: Vec<String> = from.conditions.clone();
         if !ask.outer.is_empty() && self.choices.chance(60) {
@@ -100,7 +100,7 @@ impl Generator<'_> {
         }
     }
 
-    /// A SELECT of groups, or of one group of all rows.
+    /// Makes a SELECT of groups, or of one group of all rows.
     fn grouped(&mut self, ask: &Ask, source: &str, rows: Scope, row_count: usize) -> Selected {
         let mut groups: Vec<Leaf> = Vec::new();
         let own = rows
@@ -168,7 +168,7 @@ impl Generator<'_> {
         }
     }
 
-    /// What stands after SELECT, and the columns it makes. In front of a query of any types come its groups.
+    /// Makes the list after SELECT, and the columns that it gives. If any types will do, the groups come first.
     fn items(&mut self, ask: &Ask, scope: &Scope, groups: &[Leaf]) -> (Vec<String>, Vec<Column>) {
         let (mut items, mut columns): (Vec<String>, Vec<Column>) = (Vec::new(), Vec::new());
         let mut expressions: Vec<Typed> = Vec::new();
@@ -220,7 +220,7 @@ impl Generator<'_> {
         (items, columns)
     }
 
-    /// An expression with the name that it is to bear.
+    /// An expression for the list, with the name that its column gets.
     fn named(&mut self, ask: &Ask, expression: Typed, columns: &[Column]) -> (String, String) {
         let name = match ask.top {
             true => format!("c{}", columns.len() + 1),
@@ -233,7 +233,7 @@ impl Generator<'_> {
             2 if !ask.top && is_free => (usual.to_owned(), true),
             _ => (name, false),
         };
-        // In GROUP BY a usual name would be that of a table's column, so it is written another way.
+        // In GROUP BY a usual name would mean a table's column, so it is written in another way.
         let word = match (is_usual, self.choices.chance(15)) {
             (true, _) => "  AS ",
             (_, true) => " ",
@@ -242,7 +242,7 @@ impl Generator<'_> {
         (format!("{}{word}{name}", expression.sql), name)
     }
 
-    /// A name for a column of a subquery.
+    /// Makes a name for a column of a subquery.
     pub(super) fn new_column(&mut self) -> String {
         self.columns_named += 1;
         format!("x{}", self.columns_named)
@@ -256,7 +256,7 @@ impl Generator<'_> {
     }
 }
 
-/// What a group has in place of its rows.
+/// What stands in a group for a column of its rows.
 fn group_leaf(key: &Typed, rows: &Scope) -> Leaf {
     let column = rows.leaves.iter().find(|leaf| leaf.sql == key.sql);
     Leaf {

@@ -1,8 +1,8 @@
-//! Makes the choices of a failing query fewer and smaller, as long as it fails.
+//! Simplifies a failing query: makes its choices fewer and smaller as long as it fails.
 
 use super::queries::statement;
 
-/// The simplest choices found whose query still fails, having asked `fails` at most `tries` times.
+/// The simplest choices found whose query still fails, after at most `tries` calls of `fails`.
 pub(super) fn shrunk(
     choices: &[u32],
     tries: usize,
@@ -11,7 +11,7 @@ pub(super) fn shrunk(
     let mut best = choices.to_vec();
     let mut text = statement(&best).sql;
     let mut tries_left = tries;
-    // Whether a candidate takes the place of the best.
+    // Whether a candidate replaces the best choices so far.
     let mut better = |best: &mut Vec<u32>, candidate: Vec<u32>| {
         let sql = statement(&candidate).sql;
         if sql != text {
@@ -31,7 +31,7 @@ pub(super) fn shrunk(
         let before = best.clone();
         let mut size = best.len().next_power_of_two();
         while size > 0 {
-            // From the back: what comes last means the least to what comes before it.
+            // Choices are taken away from the back, since later ones mean least to the others.
             let mut end = best.len();
             while end > 0 {
                 let start = end.saturating_sub(size);
@@ -47,7 +47,7 @@ pub(super) fn shrunk(
             size /= 2;
         }
         for at in 0..best.len() {
-            // Choices are taken modulo a few: small numbers are tried as such.
+            // Choices are taken modulo small numbers, so small values are tried.
             for value in [1, 2, 3, best.get(at).copied().unwrap_or(0) / 2] {
                 if best.get(at).is_some_and(|now| value < *now) {
                     let mut smaller = best.clone();

@@ -1,4 +1,4 @@
-//! Subqueries within expressions.
+//! Makes subqueries within expressions.
 
 use super::kinds::{Kind, Wanted};
 use super::queries::Ask;
@@ -6,7 +6,7 @@ use super::schema::{TABLES, Table};
 use super::scope::{Form, Generator, Leaf, Scope, Typed};
 
 impl Generator<'_> {
-    /// A subquery of one column and at most one row.
+    /// Makes a subquery of one column and at most one row.
     pub(super) fn scalar_subselect(
         &mut self,
         wanted: Wanted,
@@ -31,7 +31,7 @@ impl Generator<'_> {
         subselect.unwrap_or_else(|| self.leaf(wanted, scope))
     }
 
-    /// A column of the row whose key is given.
+    /// Makes a subquery that looks up a column of the row with a given key.
     fn looked_up(&mut self, wanted: Wanted, outer: &[Leaf]) -> Option<Typed> {
         let hidden = |table: &Table| self.ctes.iter().any(|cte| cte.alias == table.name);
         let has_one_key = |table: &&Table| table.key.len() == 1 && !hidden(table);
@@ -59,7 +59,7 @@ impl Generator<'_> {
         Some(Typed::closed(sql, kind))
     }
 
-    /// An aggregate of all rows of some relations.
+    /// Makes a subquery with an aggregate of all rows of some relations.
     fn of_all_rows(&mut self, wanted: Wanted, outer: &[Leaf], depth: usize) -> Option<Typed> {
         let from = self.from(outer, depth);
         let rows = self.scope_of(&from, outer);
@@ -73,7 +73,7 @@ impl Generator<'_> {
         Some(Typed::closed(sql, aggregate.kind))
     }
 
-    /// EXISTS or IN.
+    /// Makes EXISTS or IN.
     pub(super) fn subquery_predicate(&mut self, scope: &Scope, depth: usize) -> Typed {
         if self.nesting >= 2 || depth == 0 {
             return self.predicate(scope, 0);

@@ -1,4 +1,4 @@
-//! Texts.
+//! Makes texts.
 
 use super::kinds::{Kind, Wanted};
 use super::scope::{Generator, Scope, Typed};
@@ -44,7 +44,7 @@ impl Generator<'_> {
                     self.choices.one_of(&patterns)
                 )
             }
-            // Without it, text sorts by the database's own collation.
+            // Without COLLATE, text is ordered by the database's own collation.
             _ => {
                 let typed = Typed {
                     sql: text.typed(),
@@ -56,7 +56,7 @@ impl Generator<'_> {
         Typed::closed(sql, Kind::Text)
     }
 
-    /// A text that is padded, split, repeated or has its letters exchanged.
+    /// Makes a text that is padded, split, repeated, or has letters replaced.
     fn edited(&mut self, text: &Typed) -> String {
         let (sql, short) = (&text.sql, self.short_text());
         let number = self.choices.one_of(&["1", "2", "5", "-1", "0", "8"]);
@@ -102,7 +102,7 @@ impl Generator<'_> {
         }
     }
 
-    /// `||`, one of whose sides must be a text.
+    /// Makes `||`, where one side must be a text.
     fn joined(&mut self, text: &Typed, scope: &Scope, depth: usize) -> Typed {
         let other = match self.choices.chance(25) {
             true => {
@@ -122,7 +122,7 @@ impl Generator<'_> {
             false => other.operand_typed(),
         };
         let side = text.operand();
-        // Of two constants without a type it would not be known what they are.
+        // Of two untyped constants, Postgres could not tell the type.
         let side = match side.starts_with('\'') {
             true => format!("{side}::text"),
             false => side,
@@ -178,7 +178,7 @@ impl Generator<'_> {
 }
 
 impl Typed {
-    /// Its text as an operand where a number must not stand bare.
+    /// The SQL as an operand, with a type if it is not text.
     fn operand_typed(&self) -> String {
         match self.kind.is_text() {
             true => self.operand(),

@@ -1,4 +1,4 @@
-//! Queries run as models, and what came of each.
+//! Runs queries as models, and judges the result of each.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -22,69 +22,69 @@ use super::schema::TABLES;
 /// How models are run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Variation {
-    /// With the least memory that a run may be allowed.
+    /// Whether the run gets the least memory that is allowed.
     pub(super) little_memory: bool,
-    /// From tables that a former run kept.
+    /// Whether the tables come from an earlier run that kept them.
     pub(super) staged: bool,
-    /// With integers declared as `bigint`.
+    /// Whether integers are declared as `bigint`.
     pub(super) widened: bool,
-    /// In a scratch database, those that Polars may not run too.
+    /// Whether a scratch database runs the models, including those that Polars cannot run.
     pub(super) in_postgres: bool,
-    /// On this server of Spark, from tables that a former run kept.
+    /// The server of Spark that runs the models, from tables that an earlier run kept.
     pub(super) on_spark: Option<&'static str>,
 }
 
-/// What came of a query.
+/// The result of a query.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
-    /// The same rows as in Postgres.
+    /// The rows are the same as in Postgres.
     Equal,
-    /// Refused before a row was read.
+    /// The query was refused before any row was read.
     RefusedBefore(String),
-    /// Refused when its rows were met.
+    /// The query was refused when its rows were met.
     RefusedAtRun(String),
-    /// No rows from Postgres, and none from us.
+    /// Neither Postgres nor the model gives rows.
     BothFail,
-    /// Rows where Postgres met a value that it cannot take, perhaps in a row that need not be looked at.
+    /// The model gives rows, but Postgres met a value that it cannot take, possibly in a row that need not be looked at.
     Open,
     /// Postgres took too long.
     Late,
     Finding(Finding),
 }
 
-/// What must not be.
+/// Something that must not happen.
 #[derive(Debug, Clone)]
 pub(super) struct Finding {
     pub(super) class: Class,
     pub(super) what: String,
 }
 
-/// How a query went wrong.
+/// The way in which a query went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
-    /// Other rows than in Postgres.
+    /// The rows differ from Postgres's.
     Rows,
-    /// Other names or types of columns.
+    /// The columns' names or types differ from Postgres's.
     Columns,
-    /// Rows where Postgres fails.
+    /// The model gives rows, but Postgres fails.
     PostgresFails,
-    /// Accepted, though Postgres says that it makes no sense.
+    /// The model was accepted, although Postgres says that it is invalid.
     Invalid,
-    /// An error that is no refusal, or a panic.
+    /// There was an error that is not a refusal, or a panic.
     Fault,
 }
 
-/// Why there are no rows.
+/// The reason why there are no rows.
 #[derive(Clone)]
 struct Why {
     message: String,
-    /// Whether it is a refusal.
+    /// Whether the reason is a refusal.
     refused: bool,
 }
 
 type Columns = Vec<(String, ColumnType)>;
 
-/// Runs statements as models of one dataset.
+/// Runs statements as models of one dataset, and gives the result of each.
 pub(super) fn outcomes(
     place: &mut Place,
     statements: &[Statement],
@@ -112,7 +112,7 @@ pub(super) fn outcomes(
         .collect();
     let mut to_run = Vec::new();
     for (index, columns) in resolved.iter().enumerate() {
-        // A scratch database would answer with the same error, and one that fails makes the others run again.
+        // A scratch database would give the same error, and a failing model makes the others run again.
         let nothing_to_compare = match &answers[index] {
             Answer::Rows(_) => false,
             answer @ Answer::Error(..) => answer.is_late() || variation.in_postgres,
@@ -166,7 +166,7 @@ fn outcome(
     match (result, answer) {
         (Some(Err(why)), _) if !why.refused => finding(Class::Fault, why.message),
         (Some(Err(_)) | None, Answer::Error(..)) => Outcome::BothFail,
-        // What may be run over these tables was refused before they were looked at.
+        // A model that cannot be run should have been refused before its run.
         (Some(Err(why)), Answer::Rows(_))
             if !in_postgres
                 && variation.on_spark.is_none()
@@ -193,7 +193,7 @@ fn outcome(
     }
 }
 
-/// Whether the statement has parts that Postgres may evaluate for rows, or not, as it likes.
+/// Whether the statement has parts that Postgres is free to evaluate for a row or not.
 fn order_is_open(sql: &str) -> bool {
     let sql = sql.to_uppercase();
     let open = [
@@ -217,7 +217,8 @@ fn model((index, statement): (usize, &Statement)) -> Model {
     testkit::model(&format!("q{index}"), &statement.sql)
 }
 
-/// Columns to declare for what Postgres gives: the exact text of what has no type here. `None` if two have one name.
+/// The columns to declare for Postgres's rows; types that aren't known here are declared as text. `None` if two columns have the
+/// same name.
 fn of_postgres(rows: &Rows) -> Option<Columns> {
     let mut names = rows.names.clone();
     names.sort_unstable();
@@ -250,7 +251,7 @@ fn widened((name, kind): (String, ColumnType)) -> (String, ColumnType) {
     }
 }
 
-/// Models over the tables of a place.
+/// The models that are tried over the tables of a place.
 struct Trials<'a> {
     place: &'a mut Place,
     variation: Variation,
@@ -263,7 +264,7 @@ impl Trials<'_> {
         testkit::dataset(SCHEMA, &tables, models)
     }
 
-    /// What each model gives: of all at once or, if that fails, of halves.
+    /// The columns of each model: resolved all at once or, if that fails, in halves.
     fn resolve(&self, models: &[Model]) -> Vec<Result<Columns, Why>> {
         match (self.try_resolve(models.to_vec()), models.len()) {
             (Ok(given), _) => given,
@@ -288,7 +289,7 @@ impl Trials<'_> {
             .collect())
     }
 
-    /// Runs these models together. If they fail, that which the error names is put aside, or halves are run.
+    /// Runs these models together. If that fails, the model that the error names is set aside, or halves are run.
     fn run(&self, indexes: &[usize], results: &mut BTreeMap<usize, Result<String, Why>>) {
         if indexes.is_empty() {
             return;
@@ -372,7 +373,7 @@ impl Trials<'_> {
     }
 }
 
-/// The model that a message names, as it names all models.
+/// The model that a message names, by the pattern that all models' names have.
 fn named_model(message: &str) -> Option<usize> {
     let parts = message.split(['`', '"', ' ', ':', ',']);
     let mut named = parts.filter_map(|part| {
@@ -383,11 +384,11 @@ fn named_model(message: &str) -> Option<usize> {
 }
 
 thread_local! {
-    /// Where this thread's panic came from, while a panic is a result; `None` at other times.
+    /// The place of this thread's panic, while a panic counts as a result; `None` at other times.
     static PANIC_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// The result of `work`, whose panic is a fault.
+/// The result of `work`. A panic of it becomes a fault.
 fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Why> {
     keep_panics_quiet();
     PANIC_AT.set(Some(String::new()));
@@ -405,7 +406,7 @@ fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Why> {
     }
 }
 
-/// Lets a panic that is a result say nothing: one that is made simpler comes hundreds of times.
+/// Silences panics that count as results, since one that is being simplified occurs hundreds of times.
 fn keep_panics_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
