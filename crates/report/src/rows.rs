@@ -102,7 +102,7 @@ pub struct ShownColumn {
 /// `options`.
 ///
 /// # Errors
-/// Those of [`transform::run`].
+/// As [`transform::run`].
 pub fn shown(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Shown> {
     let scratch = tempfile::tempdir().or_fail(Kind::Output, || "a folder for the rows")?;
     let options = Options {

@@ -37,7 +37,7 @@ pub struct WrittenModel {
 /// Writes a report as one HTML file, whole or not at all.
 ///
 /// # Errors
-/// Those of [`storage::replace`].
+/// As [`storage::replace`].
 pub fn write(path: &Path, shown: &Shown, tables: &[KnownTable]) -> anyhow::Result<Written> {
     let html = Page { shown, tables }.html()?;
     storage::replace(path, &html)?;

@@ -31,7 +31,7 @@ pub enum Quote {
     All,
 }
 
-/// What ends a line.
+/// The end of a line of CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LineEnd {

@@ -285,7 +285,7 @@ mod tests {
             !left.iter().any(|key| key.contains("run=killed")),
             "{left:?}"
         );
-        // Of others; two runs; the pointer.
+        // Objects of others, two runs and the pointer are left.
         assert_eq!(left.len(), 4, "{left:?}");
     }
 }

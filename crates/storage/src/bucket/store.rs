@@ -69,7 +69,7 @@ pub(super) trait Store: Send + Sync {
         cancel: &Cancel,
     ) -> io::Result<Option<String>>;
 
-    /// Deletes objects; that one isn't there is no error.
+    /// Deletes objects. It is not an error if one isn't there.
     fn delete(&self, keys: Vec<String>, cancel: &Cancel) -> io::Result<()>;
 
     /// Begins an object that is written in parts, and gives the name of the upload.

@@ -63,8 +63,8 @@ fn refers(table: &KnownTable, to: &KnownTable) -> bool {
     table.references.iter().any(|reference| reference.is_to(to))
 }
 
-/// The table to begin the model with: among the tables that no other table refers to, the one with the most rows. One from which
-/// clients can be reached is preferred.
+/// The table to begin the model with, among those that no other table refers to (or all, if there are none): preferably one from
+/// which clients can be reached, then one that refers to others, then the one with the most rows.
 ///
 /// `tables` must be in order and not empty.
 pub(super) fn fact<'a>(tables: &[&'a KnownTable]) -> &'a KnownTable {

@@ -262,7 +262,7 @@ impl WriteBack<'_> {
         Ok(TableWriter::new(copy, &columns, self.target.cancel))
     }
 
-    /// Replaces the former tables by the new ones, which inherit who may read them.
+    /// Replaces the former tables by the new ones, which inherit their grants.
     ///
     /// # Errors
     /// As [`Target::check`]; [`Kind::Refused`] if something depends on a former table; [`Kind::Connection`] if others keep one
