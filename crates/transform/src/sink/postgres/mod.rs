@@ -73,7 +73,6 @@ impl<'a> Target<'a> {
     /// # Errors
     /// [`Kind::Usage`] if there is a table that isn't ours; [`Kind::Connection`] if a privilege is missing or the server is a
     /// replica.
-    /// is a replica.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let mut connection = self.settings.connect(self.cancel)?;
         transaction::reading(&mut connection, |client| {
