@@ -1,4 +1,4 @@
-//! The rows of *cards*, planned, for whatever sends or writes them.
+//! The planned rows of *cards*, for anything that sends or writes them.
 
 use database::Cancel;
 
