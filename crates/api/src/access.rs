@@ -28,7 +28,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// How many addresses that failed are remembered.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Default)]
 pub(crate) struct Caller {
     /// The name of the key; empty if no key is needed.

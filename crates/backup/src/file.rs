@@ -168,7 +168,7 @@ impl Contents {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub(crate) fn read_all(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = Self::open(place, key)?.read_to_end(&mut bytes);

@@ -75,7 +75,7 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
 /// Loads the files that were [found](find()) for these options.
 ///
 /// # Errors
-/// As [`load`].
+/// The errors of [`load`].
 pub fn load_found(
     settings: &Settings,
     options: &Options,

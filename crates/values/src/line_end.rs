@@ -14,9 +14,9 @@ pub enum LineEnd {
 
 /// The meaning of a CR or LF in a file whose line end is known.
 pub(crate) enum Found {
-    /// It begins a line end with this many bytes.
+    /// The byte begins a line end with this many bytes.
     End(usize),
-    /// It is not the file's line end.
+    /// The byte is not the file's line end.
     Stray,
     /// The next byte decides.
     More,

@@ -84,7 +84,7 @@ impl BackupKey {
     /// Cannot be called, since this build has no passphrases.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn made_with(passphrase: &Passphrase) -> anyhow::Result<(Self, Vec<u8>)> {
         match passphrase.0 {}
     }
@@ -100,7 +100,7 @@ impl BackupKey {
     /// Cannot be called, since this build has no passphrases.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn opened_with(_: &[u8], passphrase: &Passphrase) -> Result<Option<Self>, String> {
         match passphrase.0 {}
     }
@@ -108,7 +108,7 @@ impl BackupKey {
     /// Cannot be called, since this build has no keys.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn encrypt<W: Write>(&self, _: W) -> io::Result<Encrypting<W>> {
         match self.0 {}
     }
@@ -116,7 +116,7 @@ impl BackupKey {
     /// Cannot be called, since this build has no keys.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn decrypt<R: BufRead>(&self, _: R) -> Result<Decrypting<R>, String> {
         match self.0 {}
     }
@@ -129,7 +129,7 @@ impl<W: Write> Encrypting<W> {
     /// Cannot be called, since this build has no encrypting writers.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn finish(self) -> io::Result<W> {
         match self.0 {}
     }

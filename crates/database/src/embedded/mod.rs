@@ -72,11 +72,11 @@ client_connection_check_interval = '2s'
 /// The purpose of a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// It holds the user's data, which stays.
+    /// The server holds the user's data, which stays.
     Data,
-    /// It serves one test run.
+    /// The server serves one test run.
     Test,
-    /// It holds databases that live as long as the run that created them.
+    /// The server holds databases that live as long as the run that created them.
     Scratch,
 }
 

@@ -240,7 +240,7 @@ impl Plan {
     /// Plans `associates` from the first one on.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub(crate) fn fresh(shapes: &Shapes, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
         Self::new(shapes, Counts::default(), associates, cancel)
     }

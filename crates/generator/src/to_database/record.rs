@@ -43,7 +43,7 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
 /// Reads what `schema` was filled with, in the client's transaction.
 ///
 /// # Errors
-/// As [`recorded`].
+/// The errors of [`recorded`].
 pub(crate) fn read(client: &mut Client, schema: &str) -> anyhow::Result<Option<Generation>> {
     let exists: bool = client
         .query_one(

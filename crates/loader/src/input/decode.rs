@@ -29,7 +29,8 @@ pub(crate) struct Decoded {
 /// one.
 ///
 /// # Errors
-/// [`Kind::Refused`] if the bytes cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if they are no text, or text in another encoding.
+/// [`Kind::Refused`] if the bytes cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if they are
+/// not text, or are text in another encoding.
 pub(crate) fn decoded(
     name: &str,
     mut bytes: Box<dyn Read + Send>,

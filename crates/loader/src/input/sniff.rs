@@ -67,7 +67,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<(SniffedF
 /// Looks at the beginning of bytes that are rows of a table.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub(crate) fn of(
     name: String,
     bytes: Box<dyn Read + Send>,

@@ -280,7 +280,7 @@ impl ColumnRules {
     fn in_range(&self, value: &Value<'_>) -> Result<(), Fault> {
         let beyond = |bound: &Option<Value<'static>>, wrong: Ordering| {
             let bound = bound.as_ref()?;
-            // NaN lies in no range.
+            // NaN is in no range.
             let order = value.order(bound);
             (order.is_none() || order == Some(wrong)).then(|| bound.shown())
         };

@@ -158,7 +158,7 @@ impl KeyClass {
     pub(crate) fn value(self, text: &str) -> Option<Value<'_>> {
         match self {
             Self::Whole => number::whole(text, "bigint").map(Value::BigInt).ok(),
-            // Also of an integer, where dataset.toml refers to one.
+            // This is also the class of an integer, if dataset.toml refers to one.
             Self::Numeric => number::exact(text),
             Self::Real => number::real(text, b'.').ok(),
             Self::Double => number::double(text, b'.').ok(),

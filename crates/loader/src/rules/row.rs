@@ -40,7 +40,7 @@ impl RowRules {
         let mut values = Vec::with_capacity(self.columns.len());
         let mut violations = Vec::new();
         for (column, cell) in self.columns.iter().zip(cells) {
-            // Its text goes into the value; a borrowed one costs nothing to keep for the message.
+            // The cell's text goes into the value, so it is cloned for the message; that costs nothing for a borrowed one.
             match column.value(cell.clone()) {
                 Ok(value) => values.push(value),
                 Err(fault) => {
