@@ -42,7 +42,7 @@ pub fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Inputs> {
         .map_err(|error| unless_cancelled(error, cancel))
 }
 
-/// The error, unless the load was interrupted: then that, since others tell of it in their own words.
+/// The error or, if the load was interrupted, one that says so: other errors tell of an interruption in their own words.
 fn unless_cancelled(error: anyhow::Error, cancel: &Cancel) -> anyhow::Error {
     match Failure::kind_of(&error) {
         Some(Kind::Interrupted) => error,

@@ -23,7 +23,7 @@ pub(crate) const TABLE: &str = "extrato_findings";
 /// How many bytes a finding takes, apart from what the server said: the row's number, the index of what the finding is about, the
 /// first row with the same key, and the length of what the server said.
 const FINDING_BYTES: usize = 4 * 8;
-/// How many bytes the SQLSTATE takes, with which what the server said begins.
+/// How many bytes the SQLSTATE has, which is the beginning of what the server said.
 const SQLSTATE_BYTES: usize = 5;
 
 /// What the database can find out about a row.

@@ -229,7 +229,7 @@ impl ColumnRules {
         Fault::new(fault.rule, format!("{}: {hint}", fault.message))
     }
 
-    /// Rewrites a number that the server will judge with a decimal point.
+    /// Rewrites a number with a decimal point, for a column whose numbers the server judges.
     fn with_point<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
         let text = match self.thousands_mark {
             Some(thousands) => number::ungrouped(&text, thousands, self.decimal_mark)

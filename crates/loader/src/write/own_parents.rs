@@ -4,8 +4,8 @@
 //! in a circle. At the end of a file, rows are sent in three steps. Each step looks at a row once for each of its keys:
 //!
 //! 1. Rows whose parents are there by now are sent, then the rows that waited for those, and so on.
-//! 2. Of the rows that are left, those that refer only to each other are sent. To find them, all are assumed to be valid; rows
-//!    that refer to none of the others drop out, then rows that refer to those, and so on.
+//! 2. Of the rows that are left, those that refer only to each other are sent. To find them, all are assumed to be valid; then
+//!    rows drop out that refer to anything but these, then rows that refer to those, and so on.
 //! 3. The rest is rejected.
 //! 3. the others are rejected.
 
