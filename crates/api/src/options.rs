@@ -69,7 +69,7 @@ impl ServeOptions {
     /// Checks that the options make sense together.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if they don't.
+    /// [`Kind::Usage`] for options that contradict each other.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.datasets.is_empty() {
             return Err(Kind::Usage.error("no dataset is named: give --dataset NAME"));

@@ -79,7 +79,7 @@ impl Options {
     /// Checks that the options make sense together.
     ///
     /// # Errors
-    /// [`Kind::Usage`].
+    /// [`Kind::Usage`] for options that contradict each other.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.commit_every == Some(0) {
             return Err(Kind::Usage.error("--commit-every 0: give a number of rows"));

@@ -34,7 +34,7 @@ impl Rows {
     /// Checks that every row is accounted for.
     ///
     /// # Errors
-    /// [`Kind::Check`].
+    /// [`Kind::Check`] if a row is missing from the counts, or counted twice.
     pub(crate) fn check(&self, of: &str) -> anyhow::Result<()> {
         if self.read == self.loaded + self.rejected + self.skipped {
             return Ok(());
@@ -76,7 +76,7 @@ pub struct Report {
 pub struct TableReport {
     /// The table's name.
     pub table: String,
-    /// The rows of the table or the file.
+    /// What became of the table's rows.
     pub rows: Rows,
     /// How many of the rows read were done by an earlier load.
     #[serde(skip)]

@@ -167,7 +167,7 @@ fn oid_of(client: &mut Client, schema: &str) -> anyhow::Result<Option<u32>> {
 /// Checks that the loading schema is still the one with this oid: another run may have come between two transactions.
 ///
 /// # Errors
-/// [`Kind::Refused`].
+/// [`Kind::Refused`] if it is another schema now.
 pub(crate) fn check_same(client: &mut Client, loading: &str, oid: u32) -> anyhow::Result<()> {
     match oid_of(client, loading)? == Some(oid) {
         true => Ok(()),

@@ -198,7 +198,7 @@ fn cut(path: &Path, end: u64) -> io::Result<()> {
 /// Writes rejects to a place.
 ///
 /// # Errors
-/// [`Kind::Output`].
+/// [`Kind::Output`] if the place cannot be written to.
 pub(super) fn copy(mut rejects: impl Read, place: &Place) -> anyhow::Result<()> {
     let mut file = OpenFile::create(place)?;
     io::copy(&mut rejects, &mut file).or_fail(Kind::Output, || format!("cannot write {place}"))?;

@@ -304,7 +304,7 @@ impl Rejects {
     /// Makes sure that all rejects are in their files, and that these are in the bucket if the rejects go there.
     ///
     /// # Errors
-    /// [`Kind::Output`].
+    /// [`Kind::Output`] if the rejects cannot be written.
     pub(crate) fn put(&mut self) -> anyhow::Result<()> {
         self.flush()?;
         if self.own_folder.is_none() {
