@@ -1,4 +1,4 @@
-//! A dataset added under `sql/` must be embedded by the next build.
+//! Makes the next build embed a dataset that was added under `sql/`.
 fn main() {
     println!("cargo::rerun-if-changed=../../sql");
 }

@@ -1,8 +1,8 @@
-//! Connections: accepted up to a limit, closed where a head doesn't come or an answer isn't read, ended in peace where the service
-//! stops.
+//! Connections: they are accepted up to a limit, closed if a head doesn't come or an answer isn't read, and allowed to finish when
+//! the service stops.
 //!
-//! `axum::serve` has no timeout for the head of a request, and hyper-util's automatic builder reads the version without one: a
-//! client that sends nothing would keep its connection for ever. So connections are served by hyper's own builder.
+//! `axum::serve` has no timeout for the head of a request, and hyper-util's automatic builder reads the protocol's version without
+//! one: a client that sends nothing would keep its connection for ever. So hyper's own builder serves connections.
 
 use std::error::Error;
 use std::io;
@@ -35,7 +35,7 @@ use crate::proxies;
 const HEAD_BYTES: usize = 32 << 10;
 /// How many headers a request may have.
 const MOST_HEADERS: usize = 64;
-/// The pause after a connection could not be accepted, as where no file is left to open.
+/// The pause after a connection could not be accepted, for example because no more files can be opened.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The address that a request came from.
@@ -46,14 +46,14 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 pub(crate) struct Accepting {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
-    /// The proxies whose word is taken for where a request came from.
+    /// The proxies that are believed when they say where a request came from.
     pub(crate) proxies: Vec<IpNet>,
-    /// TLS, if connections are to have it.
+    /// TLS for connections, if they have it.
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Serves connections until `stop` says so, and then those that are open until they end, for the grace that the limits give.
+/// Serves connections until `stop` says so. Connections that are open then may finish, for the grace period of the limits.
 pub(crate) async fn serve(
     listener: TcpListener,
     accepting: Arc<Accepting>,
@@ -66,7 +66,7 @@ pub(crate) async fn serve(
     let most = u32::try_from(limits.connections).unwrap_or(u32::MAX);
     loop {
         let accepted = async {
-            // Where all places are taken, the next connection waits in the system's queue.
+            // While all places are taken, the next connection waits in the system's queue.
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
         };
@@ -105,14 +105,14 @@ pub(crate) async fn serve(
 impl Accepting {
     /// Serves a connection until it ends.
     async fn connection(&self, stream: TcpStream, peer: IpAddr, stop: watch::Receiver<bool>) {
-        // A small answer is not to wait for a next one.
+        // A small answer should not wait for the next one.
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(self.limits.answer));
         let stream = Box::pin(stream);
         let failed = match &self.tls {
             None => self.requests(stream, peer, stop).await,
-            // Who does not shake hands has no more time than who sends no head.
+            // A client that does not shake hands has no more time than one that sends no head.
             Some(tls) => match tokio::time::timeout(self.limits.head, tls.accept(stream)).await {
                 Ok(Ok(stream)) => self.requests(stream, peer, stop).await,
                 Ok(Err(error)) => Err(("no_tls", error.to_string())),
@@ -125,7 +125,7 @@ impl Accepting {
         }
     }
 
-    /// Serves the requests of a connection. An error says, in a word and at length, why it ended.
+    /// Serves the requests of a connection. An error says why it ended, in a word and at length.
     async fn requests(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
@@ -148,7 +148,7 @@ impl Accepting {
             .serve_connection(TokioIo::new(stream), service);
         let mut serving = pin!(serving);
         let stopped = async {
-            // An error says that nobody can stop the service any more.
+            // An error means that nobody can stop the service any more.
             let _ = stop.wait_for(|stop| *stop).await;
         };
         let served = match future::select(serving.as_mut(), pin!(stopped)).await {
@@ -159,14 +159,14 @@ impl Accepting {
             }
         };
         match served {
-            // Nothing more was asked.
+            // The client asked nothing more.
             Err(error) if error.is_timeout() && asked.load(Ordering::Relaxed) => Ok(()),
             served => served.map_err(|error| (why(&error), error.to_string())),
         }
     }
 }
 
-/// Why a connection ended, in a word.
+/// The reason why a connection ended, in a word.
 fn why(error: &hyper::Error) -> &'static str {
     let cause = error
         .source()

@@ -1,7 +1,7 @@
-//! Whether a request bears a key that lets it in.
+//! Decides whether a request has a key that lets it in.
 //!
-//! Who has none learns nothing: unknown, wrong, expired and revoked keys get one answer, in one time. Addresses that fail often
-//! are not listened to for a while.
+//! Without a valid key nobody learns anything: unknown, wrong, expired and revoked keys get the same answer, after the same time.
+//! Requests from addresses that fail often are refused for a while.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,36 +19,36 @@ use crate::limiter::Entered;
 use crate::pool::Pool;
 use crate::problem::Problem;
 
-/// For how long the keys in memory are good: a revoked one lets in no longer than this.
+/// For how long keys in memory are used before they are read again; a revoked key lets nobody in for longer than this.
 const FRESH: Duration = Duration::from_secs(2);
 /// How many failures an address may have within a window.
 const MOST_FAILURES: u32 = 20;
-/// How long failures are counted together.
+/// The time over which an address's failures are counted together.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How many addresses that failed are remembered.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Default)]
 pub(crate) struct Caller {
-    /// The name of the key; empty where none is needed.
+    /// The name of the key; empty if no key is needed.
     pub(crate) name: Arc<str>,
-    /// The request among those of its caller, for as long as it is served.
+    /// The caller's request as the limiter counts it, for as long as it is served.
     pub(crate) entered: Option<Arc<Entered>>,
-    /// What the key is for; `None` for everything.
+    /// The rights that the key has; `None` for all rights.
     scopes: Option<Vec<Scope>>,
 }
 
 impl Caller {
-    /// Whether the caller has a key, which nobody needs where requests are let in without one.
+    /// Whether the caller has a key; if requests are let in without one, nobody has.
     pub(crate) fn has_key(&self) -> bool {
         self.scopes.is_some()
     }
 
-    /// Checks that the caller has a right to a dataset. What there is beside these, the answer does not tell.
+    /// Checks that the caller has a right to a dataset. The answer to others does not say which datasets there are.
     ///
     /// # Errors
-    /// 403.
+    /// 403 without the right.
     pub(crate) fn check(&self, dataset: &str, right: Right) -> Result<(), Problem> {
         let Some(scopes) = &self.scopes else {
             return Ok(());
@@ -68,26 +68,26 @@ impl Caller {
     }
 }
 
-/// A key that lets in.
+/// A key that lets requests in.
 struct LiveKey {
     name: Arc<str>,
     sum: [u8; 32],
     scopes: Vec<Scope>,
 }
 
-/// The keys that let in, as they were at a time.
+/// The keys that let requests in, as they were at a certain time.
 struct Known {
     keys: Arc<Vec<LiveKey>>,
     at: Instant,
 }
 
-/// Failures of an address.
+/// The failures of an address.
 struct Failures {
     count: u32,
     since: Instant,
 }
 
-/// Who may, and who failed.
+/// Knows the keys, and the addresses that failed.
 pub(crate) struct Access {
     needs_key: bool,
     known: tokio::sync::Mutex<Option<Known>>,
@@ -95,7 +95,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Lets in who has a key, or everybody.
+    /// Lets in requests that have a key or, if none is needed, all requests.
     pub(crate) fn new(needs_key: bool) -> Self {
         Self {
             needs_key,
@@ -104,10 +104,10 @@ impl Access {
         }
     }
 
-    /// Finds who sent a request with these headers from this address.
+    /// Finds out who sent a request with these headers from this address.
     ///
     /// # Errors
-    /// 401, 429 after many of these, 503 if the database cannot be asked.
+    /// 401 without a valid key, 429 after many of these, 503 if the database cannot be asked.
     pub(crate) async fn caller(
         &self,
         headers: &HeaderMap,
@@ -129,7 +129,7 @@ impl Access {
             Some(secret) => {
                 let keys = self.keys(pool, FRESH).await?;
                 match find(&keys, &secret) {
-                    // It may be a key that was made since.
+                    // It may be a key that was created since the keys were read.
                     None => find(&self.keys(pool, Duration::ZERO).await?, &secret),
                     found => found,
                 }
@@ -143,7 +143,8 @@ impl Access {
                 "no-valid-key",
                 "the request bears no valid key: send one as Authorization: Bearer KEY",
             )
-            // A line for each: Chromium looks at the first of a line alone, and asks for a password only for Basic.
+            // One header for each scheme: Chromium looks only at the first scheme of a header, and asks for a password only for
+            // Basic.
             .with(
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"extrato\""),
@@ -155,14 +156,14 @@ impl Access {
         })
     }
 
-    /// The keys that let in, read anew where those in memory are too old.
+    /// The keys that let requests in, read again if those in memory are too old.
     async fn keys(&self, pool: &Arc<Pool>, fresh: Duration) -> Result<Arc<Vec<LiveKey>>, Problem> {
         let mut known = self.known.lock().await;
         if let Some(known) = known.as_ref().filter(|known| known.at.elapsed() < fresh) {
             return Ok(Arc::clone(&known.keys));
         }
         let at = Instant::now();
-        // A session that a restart of the server has ended is replaced once.
+        // If a restart of the server has ended the session, another one is tried once.
         let mut read = Err(None);
         for _ in 0..2 {
             let lent = pool.lend().await?;
@@ -246,7 +247,8 @@ async fn read_keys(client: &tokio_postgres::Client) -> Result<Vec<LiveKey>, Erro
     Ok(keys.collect())
 }
 
-/// Finds whose key it is. Each key is compared whole, whatever the others gave.
+/// Finds the caller whose key a secret is. Every key is compared in full, whatever came of the others, so that the time tells
+/// nothing.
 fn find(keys: &[LiveKey], secret: &str) -> Option<Caller> {
     let sum = sum(secret);
     let mut found = u64::MAX;
@@ -262,7 +264,7 @@ fn find(keys: &[LiveKey], secret: &str) -> Option<Caller> {
     })
 }
 
-/// The secret that a request bears: as a bearer's token, or as the password of a user of any name.
+/// The secret in a request's headers: a bearer token, or the password of a user of any name.
 fn secret(headers: &HeaderMap) -> Option<String> {
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(given), None) = (given.next(), given.next()) else {

@@ -1,4 +1,4 @@
-//! What is done around each request: its number, who sent it, the headers of every answer, a line of the log.
+//! What is done around each request: it gets a number, its sender is found, every answer gets headers, and the log gets a line.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,11 +16,11 @@ use crate::shared::Shared;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The number of a request, by which answers, rejects and the log name it.
+/// The number of a request, which its answer, its rejects and the log show.
 #[derive(Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
-/// What is done around each request: its number, the headers of every answer, a line of the log.
+/// Gives a request its number, its answer the common headers, and the log a line.
 pub(crate) async fn around(
     State(shared): State<Arc<Shared>>,
     Extension(Peer(peer)): Extension<Peer>,
@@ -30,12 +30,12 @@ pub(crate) async fn around(
     let began = Instant::now();
     let id: Arc<str> = format!("{:032x}", rand::random::<u128>()).into();
     let (method, route) = (request.method().clone(), Route::of(&request));
-    // Whatever a client writes there stays on one line; what stands behind `?` is not for the log.
+    // The path stays on one line, whatever a client writes in it. What comes after `?` is not logged.
     let path: String = request.uri().path().chars().take(200).collect();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let mut answer = next.run(request).await;
     let headers = answer.headers_mut();
-    // At once: a map that grows moves what it has.
+    // All at once, since a map that grows moves what it holds.
     headers.reserve(6);
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -50,7 +50,7 @@ pub(crate) async fn around(
             "default-src 'none'; frame-ancestors 'none'",
         ),
     ] {
-        // A page has a policy of its own, and what may be cached says so.
+        // Headers that are there already stay: a page has a policy of its own, and an answer that may be cached says so.
         headers
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
@@ -70,7 +70,7 @@ pub(crate) async fn around(
     answer
 }
 
-/// Lets in who has a key; everybody may ask whether the service lives.
+/// Lets in requests with a key. Whether the service is alive may be asked without one.
 pub(crate) async fn guarded(
     State(shared): State<Arc<Shared>>,
     Extension(id): Extension<RequestId>,

@@ -1,4 +1,4 @@
-//! `GET /docs`: the description of the service as a page, by the files of Swagger UI, which the program has in itself.
+//! `GET /docs`: the description of the service as a page, made by the files of Swagger UI, which are built into the program.
 
 use axum::body::Body;
 use axum::extract::{Extension, Path};
@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, Response, header};
 use crate::around::RequestId;
 use crate::problem::Problem;
 
-/// What the page may do: ask this service, and nobody else.
+/// The page's content security policy: it may ask this service, and nobody else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -65,7 +65,7 @@ pub(crate) async fn file_of_docs(
     if *is_compressed {
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        // They are those of the program, which may be another tomorrow.
+        // The files belong to the program, which may be another version tomorrow.
         headers.insert(
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, max-age=3600"),

@@ -1,7 +1,7 @@
 //! Keys that let requests in: 256 bits from the system, shown once and kept as their SHA-256.
 //!
-//! A slow hash would protect a password that somebody might guess; of 256 random bits nobody guesses any, and each request would
-//! pay for it.
+//! A slow hash would protect a password that somebody might guess. Nobody guesses 256 random bits, and every request would pay for
+//! a slow hash.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,26 +16,26 @@ use values::text::{self, Case};
 
 use crate::store;
 
-/// What keys begin with, so that people and scanners of secrets know one.
+/// The beginning of every key, by which people and scanners of secrets recognise one.
 const PREFIX: &str = "extrato_";
-/// How long a key's name may be.
+/// How many characters a key's name may have.
 const NAME_CHARS: usize = 100;
 
-/// What a key is for: reading or writing one dataset, or every one.
+/// A right that a key has: reading or writing one dataset, or every one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
-    /// The dataset; `*` for every one.
+    /// The name of the dataset; `*` for every one.
     pub dataset: String,
-    /// What may be done.
+    /// What may be done with the dataset.
     pub right: Right,
 }
 
 /// What a key may do with a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// Ask for rows and numbers.
+    /// Reading rows and counts.
     Read,
-    /// Send rows.
+    /// Sending rows.
     Write,
 }
 
@@ -81,33 +81,33 @@ impl fmt::Display for Right {
     }
 }
 
-/// A key that is to be made.
+/// A key that is to be created.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// Whose key it is.
+    /// The key's name, which says whose it is.
     pub name: String,
-    /// What it is for.
+    /// The key's rights.
     pub scopes: Vec<Scope>,
-    /// After how many days it ends; never without it.
+    /// The number of days after which the key expires; `None` if it never does.
     pub expires_days: Option<u32>,
 }
 
-/// A key as it is listed.
+/// A key in the list of keys.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListedKey {
-    /// Whose key it is.
+    /// The key's name, which says whose it is.
     pub name: String,
-    /// What it is for.
+    /// The key's rights, as text.
     pub scopes: Vec<String>,
-    /// When it was made.
+    /// When the key was created.
     pub created: String,
-    /// When it ends, if it does.
+    /// When the key expires, if ever.
     pub expires: Option<String>,
-    /// When it was revoked, if it was.
+    /// When the key was revoked, if ever.
     pub revoked: Option<String>,
 }
 
-/// Makes a key and returns it; nobody can find it out later.
+/// Creates a key and returns its secret, which cannot be found out later.
 ///
 /// # Errors
 /// [`Kind::Usage`] for a name that another key has; errors of the server.
@@ -171,10 +171,10 @@ pub fn list(settings: &Settings, cancel: &Cancel) -> anyhow::Result<Vec<ListedKe
     Ok(keys.collect())
 }
 
-/// Ends the key of this name.
+/// Revokes the key of this name.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there is none that could be ended; errors of the server.
+/// [`Kind::Usage`] if there is no such key that could be revoked; errors of the server.
 pub fn revoke(settings: &Settings, name: &str, cancel: &Cancel) -> anyhow::Result<()> {
     let mut client = settings.connect(cancel)?;
     store::prepare(&mut client, &[])?;
@@ -192,7 +192,7 @@ pub fn revoke(settings: &Settings, name: &str, cancel: &Cancel) -> anyhow::Resul
     }
 }
 
-/// A key as it is kept.
+/// The form in which a key is stored: its SHA-256.
 pub(crate) fn sum(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }

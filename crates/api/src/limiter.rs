@@ -1,6 +1,6 @@
-//! How much one caller may ask for, so that something is left to the others.
+//! Limits how much one caller may ask for, so that something is left for the others.
 //!
-//! A caller is a key; where none is needed, an address.
+//! A caller is a key or, if no key is needed, an address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,26 +15,26 @@ use tokio::sync::Semaphore;
 use crate::options::Limits;
 use crate::problem::Problem;
 
-/// After how many requests callers are forgotten whose rate needs no remembering any more.
+/// The number of requests after which those callers are forgotten whose rate need not be remembered any longer.
 const FORGET_AFTER: u32 = 4096;
 
-/// Whose requests are counted together.
+/// A caller, whose requests are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
-    /// Whoever has the key of this name.
+    /// The holder of the key of this name.
     Key(Arc<str>),
-    /// Whoever has this address.
+    /// The client at this address.
     Address(IpAddr),
 }
 
-/// What a caller has at this moment.
+/// The requests and sessions that a caller has at this moment.
 struct Inside {
     requests: u32,
-    /// The sessions of the database that the caller's requests may have at once.
+    /// The sessions of the database that the caller's requests may use at the same time.
     sessions: Arc<Semaphore>,
 }
 
-/// Who asks for how much.
+/// Counts what each caller asks for.
 pub(crate) struct Limiter {
     rate: Option<DefaultKeyedRateLimiter<Who>>,
     clock: DefaultClock,
@@ -44,7 +44,7 @@ pub(crate) struct Limiter {
     inside: Mutex<HashMap<Who, Inside>>,
 }
 
-/// A request that is served, for as long as it is.
+/// A request that is being served; it counts until this is dropped.
 pub(crate) struct Entered {
     who: Who,
     limiter: Arc<Limiter>,
@@ -64,7 +64,7 @@ impl Drop for Entered {
 }
 
 impl Limiter {
-    /// Limits callers to what the options say, and each to one session of the database less than there are.
+    /// Limits callers to what the options say, and each caller to one session of the database less than there are.
     pub(crate) fn new(limits: &Limits, sessions: usize) -> Self {
         let quota = limits.per_second.map(Quota::per_second);
         Self {
@@ -80,7 +80,7 @@ impl Limiter {
     /// Lets a request in.
     ///
     /// # Errors
-    /// 429 with the time after which another is let in.
+    /// 429 with the time after which another request is let in.
     pub(crate) fn enter(self: &Arc<Self>, who: Who) -> Result<Entered, Problem> {
         self.check_rate(&who)?;
         let mut inside = self.inside();

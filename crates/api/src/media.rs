@@ -1,14 +1,14 @@
-//! Which of the forms that an answer may have a request accepts.
+//! Chooses, among the forms that an answer can have, the one that a request accepts.
 
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::problem::Problem;
 
-/// The index of the media type among those offered that the request's `Accept` gives the highest weight; the first of those
-/// that have it. A request without `Accept` takes any.
+/// The index of the offered media type to which the request's `Accept` gives the highest weight; of several, the first. A request
+/// without `Accept` takes any type.
 ///
 /// # Errors
-/// 406 with what is offered.
+/// 406 with the types that are offered.
 pub(crate) fn chosen(headers: &HeaderMap, offered: &[&str]) -> Result<usize, Problem> {
     let given: Vec<&str> = headers
         .get_all(header::ACCEPT)
@@ -17,7 +17,7 @@ pub(crate) fn chosen(headers: &HeaderMap, offered: &[&str]) -> Result<usize, Pro
         .collect();
     let mut best: Option<(u32, usize)> = given.is_empty().then_some((1, 0));
     for (index, name) in offered.iter().enumerate() {
-        // What names a type more closely counts, not its place.
+        // The range that names a type most closely counts, wherever in the header it is.
         let ranges = given.iter().filter_map(|range| weight(range, name));
         let Some((_, weight)) = ranges.max() else {
             continue;
@@ -35,8 +35,8 @@ pub(crate) fn chosen(headers: &HeaderMap, offered: &[&str]) -> Result<usize, Pro
     })
 }
 
-/// How closely a range of `Accept` names a media type, and the weight that it gives it in thousandths; `None` if it is about
-/// others.
+/// How closely a range of `Accept` names a media type, and the weight that the range gives it, in thousandths; `None` if the range
+/// is about other types.
 fn weight(range: &str, name: &str) -> Option<(u8, u32)> {
     let mut parts = range.split(';').map(str::trim);
     let range = parts.next()?.to_ascii_lowercase();

@@ -1,6 +1,6 @@
-//! What the service counts of itself, as Prometheus reads it.
+//! What the service counts about itself, for Prometheus.
 //!
-//! Labels come from a bounded list: a route's pattern and never a path, methods and statuses that there are, tables that are served.
+//! Labels take few values: the pattern of a route and never a path, methods and statuses that exist, tables that are served.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::insert::outcome::Counts;
 
 /// The media type of the metrics.
 pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// What routes and methods are called that the service doesn't have.
+/// The label of routes and methods that the service doesn't have.
 const OTHER: &str = "other";
-/// The seconds that bound the buckets of durations.
+/// The upper bounds of the buckets of durations, in seconds.
 const SECONDS: [f64; 13] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0,
 ];
 
-/// The pattern of the route that a request has taken.
+/// The pattern of the route that matched a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Route(Option<MatchedPath>);
 
@@ -79,10 +79,10 @@ struct OfRows {
     outcome: &'static str,
 }
 
-/// One label with a value of a short list.
+/// A single label with one of a few values.
 type Reason = [(&'static str, &'static str); 1];
 
-/// How many rows of a table became what.
+/// Counters of a table's rows, one for each outcome.
 #[derive(Debug)]
 pub(crate) struct RowCounters {
     inserted: Counter,
@@ -93,7 +93,7 @@ pub(crate) struct RowCounters {
 }
 
 impl RowCounters {
-    /// Adds the rows of requests that were committed.
+    /// Adds the rows of a request that was committed.
     pub(crate) fn add(&self, counts: &Counts) {
         self.inserted.inc_by(counts.inserted.into());
         self.updated.inc_by(counts.updated.into());
@@ -103,7 +103,7 @@ impl RowCounters {
     }
 }
 
-/// What stands at a level, as it is when the metrics are asked for.
+/// Levels, such as the number of sessions, at the moment when the metrics are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
     pub(crate) sessions: usize,
@@ -123,7 +123,7 @@ pub(crate) struct Metrics {
     closed: Family<Reason, Counter>,
     /// How many requests one commit served.
     pub(crate) per_commit: Histogram,
-    /// Answers that were given before.
+    /// Answers to repeated requests, which were given before.
     pub(crate) replays: Counter,
     /// Connections that are open.
     pub(crate) connections: Gauge,
@@ -134,7 +134,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from zero.
+    /// Metrics that all start from zero.
     pub(crate) fn new() -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut metrics = Self {
@@ -224,7 +224,7 @@ impl Metrics {
         metrics
     }
 
-    /// Counts an answer.
+    /// Counts an answered request.
     pub(crate) fn answered(&self, method: &Method, route: Route, status: u16, took: Duration) {
         let seconds = OfRoute {
             route: route.clone(),
@@ -240,7 +240,7 @@ impl Metrics {
         self.requests.get_or_create(&request).inc();
     }
 
-    /// Counts a request that was refused for who sent it, or how many of these came.
+    /// Counts a request that was refused for its sender, or because its sender sent too many.
     pub(crate) fn refused(&self, why: &'static str) {
         self.refused.get_or_create(&[("reason", why)]).inc();
     }
@@ -250,12 +250,12 @@ impl Metrics {
         self.retries.get_or_create(&[("reason", why)]).inc();
     }
 
-    /// Counts a connection that its client didn't end.
+    /// Counts a connection that was not ended by its client.
     pub(crate) fn connection_failed(&self, why: &'static str) {
         self.closed.get_or_create(&[("reason", why)]).inc();
     }
 
-    /// What counts the rows of a table.
+    /// The counters of a table's rows.
     pub(crate) fn rows_of(&self, dataset: &str, table: &str) -> RowCounters {
         let of = |outcome| {
             self.rows.get_or_create_owned(&OfRows {
@@ -273,7 +273,7 @@ impl Metrics {
         }
     }
 
-    /// All that was counted, as text of OpenMetrics.
+    /// All metrics as text in the format of OpenMetrics.
     pub(crate) fn text(&self, levels: Levels) -> Result<String, std::fmt::Error> {
         self.sessions.set(levels.sessions as i64);
         self.sessions_lent.set(levels.sessions_lent as i64);
@@ -285,7 +285,7 @@ impl Metrics {
     }
 }
 
-/// The name of a method, if it is one that there is.
+/// The name of a method, or `other` for one that doesn't exist.
 fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,7 +1,7 @@
-//! Old answers to requests with an Idempotency-Key are removed while the service runs.
+//! Removes old answers to requests with an Idempotency-Key while the service runs.
 //!
-//! The table is walked by its blocks, some in each statement: no index on the time is needed, which each request would have to
-//! write to, and ten million answers are as many small statements as ten thousand are, only more of them.
+//! Each statement looks at some blocks of the table. So no index on the time is needed, which each request would have to write to,
+//! and each statement is small: ten million answers only take more statements than ten thousand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::pool::Pool;
 const BLOCKS: i64 = 64;
 /// How long a statement may take.
 const MOST: Duration = Duration::from_secs(10);
-/// The pause between statements, in which others find the session.
+/// The pause between statements, in which other requests can get the session.
 const PAUSE: Duration = Duration::from_millis(10);
 /// The time from the end of one removal to the beginning of the next.
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// Why a removal ended early.
+/// The reason why a removal ended early.
 enum Ended {
-    /// The role may not delete.
+    /// The role lacks the right to delete.
     NoRight,
-    /// The database had no time, or failed.
+    /// The database had no time, or an error.
     Otherwise(String),
 }
 
-/// Removes answers that are older than so many days, at once and then every hour, for ever.
+/// Removes answers that are older than this many days, at once and then every hour, for ever.
 pub(crate) async fn remove(pool: Arc<Pool>, days: u32) {
     loop {
         match removed(&pool, days).await {
@@ -47,14 +47,14 @@ pub(crate) async fn remove(pool: Arc<Pool>, days: u32) {
     }
 }
 
-/// Removes answers that are older than so many days and returns how many there were.
+/// Removes answers that are older than this many days, and returns how many there were.
 async fn removed(pool: &Arc<Pool>, days: u32) -> Result<u64, Ended> {
     let (mut removed, mut block) = (0, 0);
     loop {
         let lent = pool.lend().await;
         let lent = lent.map_err(|problem| Ended::Otherwise(problem.name().to_owned()))?;
         let done = tokio::time::timeout(MOST, statement(&lent.session.client, days, block)).await;
-        // Without an end it would keep the session, as where somebody has locked the table.
+        // Without a timeout a locked table would keep the session for ever.
         let (blocks, of_blocks) =
             done.map_err(|_| Ended::Otherwise("the table is locked".to_owned()))??;
         lent.give_back();
@@ -67,7 +67,7 @@ async fn removed(pool: &Arc<Pool>, days: u32) -> Result<u64, Ended> {
     }
 }
 
-/// Removes old answers from some blocks; returns how many blocks the table has, and how many answers were removed.
+/// Removes old answers from some blocks. Returns how many blocks the table has, and how many answers were removed.
 async fn statement(
     client: &tokio_postgres::Client,
     days: u32,
@@ -78,7 +78,7 @@ async fn statement(
               / pg_catalog.current_setting('block_size')::pg_catalog.int8",
         &[],
     );
-    // Blocks by a range of ctid are read alone, whatever the size of the table.
+    // For a range of ctid only its blocks are read, however large the table is.
     let (from, to) = (format!("({block},0)"), format!("({},0)", block + BLOCKS));
     let delete = format!(
         "DELETE FROM extrato_serve.request WHERE ctid >= '{from}' AND ctid < '{to}'

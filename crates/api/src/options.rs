@@ -11,14 +11,14 @@ use ipnet::IpNet;
 
 use crate::tls::TlsFiles;
 
-/// The port unless the options say otherwise.
+/// The port by default.
 pub(crate) const DEFAULT_PORT: u16 = 8080;
 
-/// How long what a model gave is given again unless the options say otherwise.
+/// For how long the result of a model is given again by default.
 const DEFAULT_FRESH_FOR: Duration = Duration::from_secs(60);
-/// For how many days answers are kept unless the options say otherwise.
+/// For how many days answers are kept by default.
 pub(crate) const KEEP_ANSWERS_DAYS: u32 = 7;
-/// How many requests of a caller are served at once unless the options say otherwise.
+/// How many requests of one caller are served at the same time by default.
 pub(crate) const AT_ONCE: NonZeroU32 = NonZeroU32::new(256).unwrap();
 
 /// What to serve, and where.
@@ -26,30 +26,30 @@ pub(crate) const AT_ONCE: NonZeroU32 = NonZeroU32::new(256).unwrap();
 pub struct ServeOptions {
     /// The datasets whose tables take rows, each with the schema that holds its tables.
     pub datasets: Vec<(Dataset, String)>,
-    /// Where connections are accepted.
+    /// The address on which connections are accepted.
     pub listen: SocketAddr,
-    /// Whether requests need a key; without one only this machine's own address may be listened on.
+    /// Whether requests need a key. If not, only this machine's own address may be listened on.
     pub needs_key: bool,
-    /// The files of TLS; none to serve without.
+    /// The files for TLS; `None` to serve without it.
     pub tls: Option<TlsFiles>,
     /// How many sessions of the database are used at most.
     pub sessions: usize,
-    /// The proxies whose word is taken for where a request came from.
+    /// The proxies that are believed when they say where a request came from.
     pub trusted_proxies: Vec<IpNet>,
     /// For how many days answers to requests with an Idempotency-Key are kept.
     pub keep_answers_days: u32,
     /// What a request may take.
     pub limits: Limits,
-    /// The memory that computing a model may take, in bytes; what needs more is staged on disk.
+    /// How many bytes of memory computing a model may take; what needs more is staged on disk.
     pub memory_bytes: u64,
-    /// How long what a model gave is given again, while no rows come in through the service.
+    /// For how long the result of a model is given again, while no rows come in through the service.
     pub fresh_for: Duration,
-    /// Tells where the embedded Postgres is, in which models run that Polars does not take.
+    /// Tells where the embedded Postgres is, which runs models that Polars does not support.
     pub environment: Environment,
 }
 
 impl ServeOptions {
-    /// The options that the command line has by default, for these datasets: on this machine's own address only.
+    /// The options that the command line has by default for these datasets: only this machine's own address is listened on.
     pub fn new(datasets: Vec<(Dataset, String)>) -> Self {
         Self {
             datasets,
@@ -69,7 +69,7 @@ impl ServeOptions {
     /// Checks that the options make sense together.
     ///
     /// # Errors
-    /// [`Kind::Usage`].
+    /// [`Kind::Usage`] for options that contradict each other.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.datasets.is_empty() {
             return Err(Kind::Usage.error("no dataset is named: give --dataset NAME"));
@@ -104,27 +104,27 @@ pub struct Limits {
     pub rows: usize,
     /// How many bytes a body may have, both as it comes and decompressed.
     pub body_bytes: usize,
-    /// How many bytes the bodies of all requests may have that are served at once; others wait for a place.
+    /// How many bytes the bodies of all requests that are served at once may have together; further requests wait.
     pub all_bodies_bytes: usize,
     /// How long a client may take to send the head of a request.
     pub head: Duration,
     /// How long a client may take to send a body.
     pub body: Duration,
-    /// How long the database may take over a request, waiting for locks included.
+    /// How long the database may take for a request, including waiting for locks.
     pub statement: Duration,
     /// How long a request waits for a session of the database before it is refused.
     pub queue: Duration,
     /// How many requests may wait for the database at once.
     pub waiting: usize,
-    /// How many requests a caller may send in a second; any number without it.
+    /// How many requests a caller may send in a second; `None` allows any number.
     pub per_second: Option<NonZeroU32>,
-    /// How many requests of a caller are served at once.
+    /// How many requests of one caller are served at the same time.
     pub at_once: NonZeroU32,
     /// How long a client may take to read the next part of an answer.
     pub answer: Duration,
     /// How many connections are kept open at once.
     pub connections: usize,
-    /// How long requests that were accepted may take to end once the service is stopped.
+    /// How long accepted requests may take to finish once the service is stopped.
     pub grace: Duration,
 }
 

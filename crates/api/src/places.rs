@@ -1,4 +1,4 @@
-//! The memory that bodies take: so much for all of them, whoever sends them.
+//! Memory for bodies: a limit for all of them together, whoever sends them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,27 +8,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
-/// Memory is counted in so many bytes.
+/// The unit in which memory is counted, in bytes.
 const UNIT: usize = 1 << 10;
 
-/// The memory of all bodies.
+/// The memory for all bodies.
 pub(crate) struct Places {
     free: Arc<Semaphore>,
     all: usize,
 }
 
-/// The memory of a body, for as long as it is held.
+/// The memory of one body, for as long as this is held.
 pub(crate) struct Place(OwnedSemaphorePermit);
 
 impl Place {
-    /// Bytes that are in the place until nobody has them any more; what they do not need of it is given back at once.
+    /// Turns bytes into [`Bytes`] that keep the place until nobody uses them any more; the part of the place that they don't need
+    /// is free at once.
     pub(crate) fn holding(mut self, bytes: Vec<u8>) -> Bytes {
         let kept = self.0.split(bytes.len().div_ceil(UNIT));
         Bytes::from_owner(Held(bytes, kept.map_or(self, Self)))
     }
 }
 
-/// Bytes, with the place that they take in memory.
+/// Bytes, with their place in memory.
 struct Held(
     Vec<u8>,
     #[expect(dead_code, reason = "it is given back as it is dropped")] Place,
@@ -41,7 +42,7 @@ impl AsRef<[u8]> for Held {
 }
 
 impl Places {
-    /// So much memory.
+    /// Memory of this many bytes, all of it free.
     pub(crate) fn new(bytes: usize) -> Self {
         let all = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -50,17 +51,17 @@ impl Places {
         }
     }
 
-    /// How many bytes are taken.
+    /// How many bytes are taken at the moment.
     pub(crate) fn taken_bytes(&self) -> usize {
         (self.all - self.free.available_permits()) * UNIT
     }
 
-    /// Takes the memory of a body, once there is some.
+    /// Takes the memory for a body, once there is enough.
     ///
     /// # Errors
-    /// There was none in time.
+    /// A problem if there was not enough in time.
     pub(crate) async fn take(&self, bytes: usize, queue: Duration) -> Result<Place, Problem> {
-        // One that is larger than all memory has it for itself.
+        // A body larger than all memory gets all of it.
         let units = bytes.div_ceil(UNIT).clamp(1, self.all);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         let taken = Arc::clone(&self.free).acquire_many_owned(units);

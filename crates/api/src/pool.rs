@@ -1,4 +1,4 @@
-//! Sessions of the database: some at most, each lent to one transaction at a time, opened when they are needed.
+//! Sessions of the database: there is a limit to them, each is lent to one transaction at a time, and they are opened when needed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::table::{LiveColumn, ServedTable};
 use crate::waiting::Waiters;
 
-/// How many statements a session keeps prepared; beyond them it begins anew.
+/// How many prepared statements a session keeps; when there are more, it drops all of them.
 const MOST_STATEMENTS: usize = 256;
 
 /// A session of the database, and the statements that it has prepared.
@@ -38,8 +38,8 @@ impl Session {
         self.statements.contains_key(&(table.id, shape.clone()))
     }
 
-    /// The statement of a shape for a table, prepared from what `judging` gives unless it is; `None` if the table has other
-    /// columns than those that its rules were read of.
+    /// The statement of a shape for a table, prepared from what `judging` gives unless it is prepared already. `None` if the
+    /// table's columns are not those that it had when its rules were read.
     pub(crate) async fn prepared(
         &mut self,
         table: &ServedTable,
@@ -79,7 +79,7 @@ pub(crate) struct Pool {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// A session that is lent. Unless it is given back it is closed, and what runs in it is rolled back.
+/// A session that is lent. If it is dropped without being given back, it is closed, and its transaction is rolled back.
 pub(crate) struct Lent {
     pub(crate) session: Session,
     pool: Arc<Pool>,
@@ -92,7 +92,7 @@ impl Lent {
         &self.pool.opening
     }
 
-    /// Gives the session back, between transactions.
+    /// Gives the session back. No transaction may be open in it.
     pub(crate) fn give_back(self) {
         let mut free = self
             .pool
@@ -104,7 +104,7 @@ impl Lent {
 }
 
 impl Pool {
-    /// A pool of so many sessions, none of which is open yet.
+    /// A pool of this many sessions, none of which is open yet.
     pub(crate) fn new(
         settings: Settings,
         sessions: usize,
@@ -124,19 +124,19 @@ impl Pool {
         }
     }
 
-    /// Lends a session, once one is free.
+    /// Lends a session as soon as one is free.
     ///
     /// # Errors
-    /// Too many requests wait already, or none became free in time, or the database cannot be reached.
+    /// A problem if too many requests wait already, none became free in time, or the database cannot be reached.
     pub(crate) async fn lend(self: &Arc<Self>) -> Result<Lent, Problem> {
         self.lend_within(None).await
     }
 
-    /// Lends a session to a request of a caller, who has a share of them: whoever keeps all of it busy waits, and the others
-    /// find a session still.
+    /// Lends a session to a request of a caller. Each caller has only a share of the sessions: one that keeps all of its share busy
+    /// waits, while others still find a session.
     ///
     /// # Errors
-    /// As [`lend`](Self::lend).
+    /// The errors of [`lend`](Self::lend).
     pub(crate) async fn lend_to(
         self: &Arc<Self>,
         request: Option<&Entered>,
@@ -176,18 +176,18 @@ impl Pool {
         })
     }
 
-    /// The database.
+    /// The settings of the database.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// How many sessions are lent at this moment, and how many requests wait for one.
+    /// How many sessions are lent at the moment, and how many requests wait for one.
     pub(crate) fn lent_and_waiting(&self) -> (usize, usize) {
         let lent = self.sessions - self.permits.available_permits();
         (lent, self.waiting.count())
     }
 
-    /// Forgets the sessions that nobody uses: after a restart of the server none of them works.
+    /// Closes the sessions that nobody uses: after a restart of the server none of them works.
     pub(crate) fn forget_free(&self) {
         self.free
             .lock()

@@ -1,4 +1,4 @@
-//! What is wrong with a request as a whole, as RFC 9457 has it told.
+//! What is wrong with a request as a whole, in the form of RFC 9457.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -6,24 +6,24 @@ use serde_json::json;
 
 /// How many seconds a client is asked to wait before it tries again.
 const RETRY_SECONDS: &str = "1";
-/// The kind of problem that a table has which was altered.
+/// The name of the kind of problem for a table that was altered.
 pub(crate) const ALTERED: &str = "table-altered";
-/// What the names of kinds of problems begin with.
+/// The beginning of the URI of every kind of problem.
 const URN: &str = "urn:extrato:problem:";
 
-/// A request that was refused, and why.
+/// A refusal of a request, with the reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
-    /// The kind of problem, which stays the same whatever the words.
+    /// The name of the kind of problem, which stays the same when the words change.
     name: &'static str,
     detail: String,
-    /// Further headers of the answer.
+    /// Additional headers of the answer.
     headers: Vec<(header::HeaderName, HeaderValue)>,
 }
 
 impl Problem {
-    /// A problem of a kind, with what happened and the way out.
+    /// A problem of this kind; `detail` says what happened, and the way out.
     pub(crate) fn new(status: StatusCode, name: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -33,28 +33,28 @@ impl Problem {
         }
     }
 
-    /// A request that makes no sense.
+    /// The problem of a request that makes no sense.
     pub(crate) fn bad(name: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, name, detail)
     }
 
-    /// Something that is not there.
+    /// The problem of something that does not exist.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
-    /// A body that is too long, or has too many rows.
+    /// The problem of a body that is too long, or has too many rows.
     pub(crate) fn too_large(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
-    /// A request that came at a time when it cannot be served, and did nothing.
+    /// The problem of a request that cannot be served at the moment, and did nothing.
     pub(crate) fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
             .with(header::RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
     }
 
-    /// Rows for a table that was altered.
+    /// The problem of rows for a table that was altered.
     pub(crate) fn altered() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -64,7 +64,7 @@ impl Problem {
         .with(header::RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
     }
 
-    /// A fault of the service or its database; what it is stands in the log.
+    /// The problem of a fault in the service or its database; the log says what it is.
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -73,7 +73,7 @@ impl Problem {
         )
     }
 
-    /// The problem with a further header.
+    /// The problem with an additional header.
     pub(crate) fn with(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

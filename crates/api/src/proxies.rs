@@ -1,7 +1,7 @@
-//! Where a request came from, if it came through a proxy.
+//! Finds out where a request came from if it came through a proxy.
 //!
-//! Anybody can send `X-Forwarded-For` and `Forwarded`, so they are believed of named proxies alone, and of their entries none that
-//! stands before what such a proxy has added.
+//! Anybody can send `X-Forwarded-For` and `Forwarded`. So they are believed only if they come from a proxy that was named, and only
+//! those of their entries that such a proxy has added.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,10 +10,10 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Reads a proxy's address, or the network of several.
+/// Parses the address of a proxy, or the network of several.
 ///
 /// # Errors
-/// It is neither.
+/// A text that is neither.
 pub(crate) fn parse(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>()
@@ -21,8 +21,8 @@ pub(crate) fn parse(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "neither an address (10.0.0.7) nor a network (10.0.0.0/24)".to_owned())
 }
 
-/// The address of the client that a connection from `peer` speaks for: the last that a header names and that is not a proxy's; the
-/// peer's own, where it is no proxy, or its headers name none, or contradict each other.
+/// The address of the client that a connection from `peer` speaks for: the last address in its headers that is not a proxy's. It is
+/// the peer's own if the peer is not a proxy, or if its headers name no address or contradict each other.
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let is_proxy = |address: IpAddr| proxies.iter().any(|proxy| proxy.contains(&address));
     if !is_proxy(peer) {
@@ -44,7 +44,7 @@ pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> Ip
     }
 }
 
-/// The address that an entry of `Forwarded` is for.
+/// The address in the `for` of an entry of `Forwarded`.
 fn forwarded_for(entry: &str) -> Option<IpAddr> {
     entry.split(';').find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
@@ -111,7 +111,7 @@ mod tests {
                 vec![(f.clone(), "by=10.0.0.1;for=1.1.1.1")],
                 "1.1.1.1",
             ),
-            // What is malformed, hidden, contradictory or of proxies alone says nothing.
+            // Headers that are malformed, hidden or contradictory, or name only proxies, say nothing.
             ("10.0.0.1", vec![(x.clone(), "1.1.1.1, x")], "10.0.0.1"),
             ("10.0.0.1", vec![(x.clone(), "")], "10.0.0.1"),
             ("10.0.0.1", vec![(x.clone(), "1.1.1.1,")], "10.0.0.1"),

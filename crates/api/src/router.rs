@@ -1,4 +1,4 @@
-//! Which requests are answered, and by whom.
+//! The routes: which function answers which request.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ async fn readyz(
     }
 }
 
-/// What was counted, for keys that may read everything.
+/// Answers with the metrics, for keys that may read everything.
 async fn metrics(
     State(shared): State<Arc<Shared>>,
     Extension(id): Extension<RequestId>,
@@ -84,7 +84,7 @@ async fn metrics(
     answer
 }
 
-/// Asks the database for something.
+/// Checks that the database answers.
 async fn ready(shared: &Shared) -> Result<(), Problem> {
     let lent = shared.pool.lend().await?;
     match lent.session.client.simple_query("SELECT 1").await {

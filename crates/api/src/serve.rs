@@ -1,4 +1,4 @@
-//! The service, from its beginning to its end.
+//! The service, from its start to its end.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,15 +25,16 @@ use crate::router::router;
 use crate::shared::Shared;
 use crate::{accept, old_answers, served, store, tls};
 
-/// How many sessions of the database read the tables of a model.
+/// How many sessions of the database read the tables for a model.
 const CONNECTIONS_OF_MODEL: usize = 3;
 
-/// Serves until the run is cancelled, and finishes what it accepted. `listening` is told the address, whose port the system
-/// has chosen where the options say 0.
+/// Serves until the run is cancelled, and then finishes the requests that it has accepted. `listening` is told the address; its
+/// port is chosen by the system if the options say 0.
 ///
 /// # Errors
-/// [`Kind::Usage`] for options that make no sense, or files of TLS that hold something else; [`Kind::Connection`] if the database cannot be reached or lacks a right;
-/// [`Kind::Mismatch`] if a table is missing; [`Kind::Output`] if the address cannot be used.
+/// [`Kind::Usage`] for options that make no sense, and for files of TLS that hold something else; [`Kind::Connection`] if the
+/// database cannot be reached or a right is missing; [`Kind::Mismatch`] if a table is missing; [`Kind::Output`] if the address
+/// cannot be used.
 pub fn serve(
     settings: &Settings,
     options: &ServeOptions,
@@ -97,7 +98,7 @@ pub fn serve(
             opening,
             Arc::clone(&metrics),
         ));
-        // It ends with the runtime.
+        // The task ends with the runtime.
         tokio::spawn(old_answers::remove(
             Arc::clone(&pool),
             options.keep_answers_days,
@@ -127,7 +128,7 @@ pub fn serve(
             metrics,
         };
         accept::serve(listener, Arc::new(accepting), stopped).await;
-        // Transactions whose clients have gone finish too.
+        // Transactions whose clients have gone may finish too.
         drop(running);
         if tokio::time::timeout(options.limits.grace, finished.recv())
             .await
@@ -142,15 +143,15 @@ pub fn serve(
 /// The statements that begin the transaction of a request that inserts.
 ///
 /// # Errors
-/// Those of the server.
+/// The server's errors.
 fn opening(client: &mut Connection, limits: &Limits) -> anyhow::Result<String> {
-    // Each key that is looked up has an index, which a plan that was made while the table was tiny would leave aside.
+    // Each key that is looked up has an index, but a plan that is made while the table is tiny would not use it.
     let mut opening = format!(
         "{}; SET LOCAL statement_timeout = {}; SET LOCAL enable_seqscan = off",
         transaction::begin_writing(),
         limits.statement.as_millis()
     );
-    // What is acknowledged survives a crash, also where the database does not wait for the disk by itself.
+    // An acknowledged row survives a crash, even if the database by default does not wait for the disk.
     let waits = client.query_one(
         "SELECT pg_catalog.current_setting('synchronous_commit')",
         &[],
@@ -162,7 +163,7 @@ fn opening(client: &mut Connection, limits: &Limits) -> anyhow::Result<String> {
     Ok(opening)
 }
 
-/// The models of a dataset, those for reports too. One that cannot run is told now, and to whoever asks for it.
+/// The models of a dataset, including those for reports. One that cannot run is reported now, and to whoever asks for it.
 fn models_of(dataset: &Dataset, schema: &str, options: &ServeOptions) -> ServedModels {
     let mut dataset = dataset.clone();
     dataset.with_those_for_reports();

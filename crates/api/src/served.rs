@@ -1,4 +1,4 @@
-//! The tables that are served, whose rules are read anew where a table was altered.
+//! The tables that are served. Their rules are read again when a table was altered.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,16 +16,16 @@ use crate::table::{self, ServedTable};
 /// The tables of a dataset, by their names.
 pub(crate) type ServedTables = BTreeMap<String, Arc<Served>>;
 
-/// A table that takes rows.
+/// A table that is served.
 pub(crate) struct Served {
     dataset: Arc<Dataset>,
     metrics: Arc<Metrics>,
     now: RwLock<Arc<ServedTable>>,
-    /// Held by who reads the rules anew.
+    /// Held while the rules are read again.
     reading: tokio::sync::Mutex<()>,
 }
 
-/// Reads what the tables of a dataset take.
+/// Reads the rules of a dataset's tables.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a table is missing; errors of the server.
@@ -52,15 +52,15 @@ pub(crate) fn read(
 }
 
 impl Served {
-    /// What the table takes, as it was last read.
+    /// The table's rules, as they were last read.
     pub(crate) fn now(&self) -> Arc<ServedTable> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads anew what the table takes, unless that was done since `old` was read.
+    /// Reads the table's rules again, unless that was done since `old` was read.
     ///
     /// # Errors
-    /// The table is gone, or is what it was; errors of the server.
+    /// An error if the table is gone, or has the same columns as before; errors of the server.
     async fn read_anew(&self, settings: &Settings, old: &Arc<ServedTable>) -> anyhow::Result<()> {
         let _reading = self.reading.lock().await;
         if self.now().id != old.id {
@@ -83,7 +83,7 @@ impl Served {
         Ok(())
     }
 
-    /// The problem of a request for which the table was altered, once what it takes was read anew.
+    /// Reads the rules of an altered table again, and returns the problem for the request that met it.
     pub(crate) async fn altered(&self, settings: &Settings, old: &Arc<ServedTable>) -> Problem {
         match self.read_anew(settings, old).await {
             Ok(()) => Problem::altered(),

@@ -1,4 +1,4 @@
-//! What all requests share.
+//! The state that all requests share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::problem::Problem;
 use crate::served::{Served, ServedTables};
 
-/// What all requests share.
+/// The state that all requests share.
 pub(crate) struct Shared {
     pub(crate) datasets: BTreeMap<String, ServedTables>,
     pub(crate) access: Access,
@@ -28,12 +28,12 @@ pub(crate) struct Shared {
     pub(crate) places: Places,
     pub(crate) limits: Limits,
     pub(crate) models: Models,
-    /// Held by each request that inserts: once all of these are dropped, none runs any more.
+    /// Each request that inserts holds a strong sender: once all of these are dropped, no such request is running.
     pub(crate) running: mpsc::WeakSender<()>,
 }
 
 impl Shared {
-    /// The dataset and the table that a path names, if the caller has this right to them.
+    /// The dataset and the table that a path names, if the caller has this right to the dataset.
     ///
     /// # Errors
     /// 403 without the right, 404 if there is no such table.

@@ -1,4 +1,4 @@
-//! What the service keeps of its own, in the schema `extrato_serve`: keys, the audit, and the answers to requests that bear an
+//! The service's own tables, in the schema `extrato_serve`: keys, the audit, and answers to requests with an
 //! Idempotency-Key.
 
 use anyhow::Context;
@@ -7,13 +7,13 @@ use loader::request::{REJECT_TABLE, reject_table_sql};
 use postgres::Client;
 use tokio_postgres::Error;
 
-/// The tables of the service.
+/// The statements that create the service's own tables.
 const TABLES: &str = include_str!("store.sql");
 
-/// Makes the tables of the service, and the tables of rejects in these schemas, where they are missing.
+/// Creates the service's own tables, and the tables of rejects in these schemas, where they are missing.
 ///
 /// # Errors
-/// [`Kind::Connection`] with the way out if the role may not make them.
+/// [`Kind::Connection`] with the way out if the role may not create them.
 pub(crate) fn prepare(client: &mut Client, schemas: &[&str]) -> anyhow::Result<()> {
     let mut missing = Vec::new();
     let mut has = |schema: &str, table: &str| -> anyhow::Result<bool> {
@@ -24,7 +24,7 @@ pub(crate) fn prepare(client: &mut Client, schemas: &[&str]) -> anyhow::Result<(
         )?;
         Ok(found.is_some())
     };
-    // An older version made fewer of them.
+    // Older versions created fewer of these tables.
     for table in ["key", "request", "audit"] {
         if !has("extrato_serve", table)? {
             missing.push(TABLES.to_owned());
@@ -50,14 +50,14 @@ pub(crate) fn prepare(client: &mut Client, schemas: &[&str]) -> anyhow::Result<(
     .context("preparing the database")
 }
 
-/// A request that may come again under the same key.
+/// The identity of a request that may come again under the same Idempotency-Key.
 #[derive(Debug, Clone)]
 pub(crate) struct Repeatable {
-    /// Whose key it is.
+    /// The client that sent the request.
     pub(crate) client: String,
     /// The Idempotency-Key.
     pub(crate) key: String,
-    /// The checksum of all that the request asks.
+    /// The checksum of everything that the request asks.
     pub(crate) sum: [u8; 32],
 }
 
@@ -68,19 +68,19 @@ pub(crate) struct Given {
     pub(crate) body: String,
 }
 
-/// What is known of a request.
+/// What is known about a request that may have come before.
 #[derive(Debug)]
 pub(crate) enum Before {
-    /// It was not seen yet, and nobody else works on it: the transaction holds a lock.
+    /// The request was not seen yet, and nobody else works on it: the transaction holds a lock.
     Nothing,
-    /// It was answered.
+    /// The request was answered before.
     Answered(Given),
-    /// The key was used for another request.
+    /// The key was used before, for a different request.
     Other,
 }
 
 impl Repeatable {
-    /// Looks for the request, after a lock that only its like wait for. `opening` begins the transaction.
+    /// Looks for the request, after taking a lock for which only requests with the same key wait. `opening` begins the transaction.
     pub(crate) async fn find(
         &self,
         client: &tokio_postgres::Client,
@@ -114,7 +114,7 @@ impl Repeatable {
         }))
     }
 
-    /// Keeps the answer, in the transaction that inserts the rows.
+    /// Stores the answer, in the transaction that inserts the rows.
     pub(crate) async fn keep(
         &self,
         client: &tokio_postgres::Client,

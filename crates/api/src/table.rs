@@ -1,4 +1,4 @@
-//! A table that takes rows, and what was found out about it when the service began.
+//! A table that is served, and what was found out about it when its rules were read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,18 +17,18 @@ use crate::metrics::{Metrics, RowCounters};
 
 use crate::read::columns::{self, ReadTable};
 
-/// How many keys and references a table may have: each is a bit of what the statement tells of a row, of which one tells
+/// How many keys and references a table may have: each is a bit in the statement's answer about a row, and one bit says
 /// whether the row was inserted.
 const MOST_KEYS: usize = 62;
 
 /// A unique key of a table.
 #[derive(Debug)]
 pub(crate) struct ServedKey {
-    /// The key's place among the target's.
+    /// The index of the key among the target's.
     pub(crate) index: usize,
-    /// The places of the key's columns in the table.
+    /// The indices of the key's columns in the table.
     pub(crate) columns: Vec<usize>,
-    /// Whether memory cannot tell two of these keys apart, but the server can.
+    /// Whether only the server can compare two of these keys, and memory cannot.
     pub(crate) is_of_server: bool,
     /// Whether none of the key's columns may be NULL.
     pub(crate) is_never_null: bool,
@@ -37,24 +37,24 @@ pub(crate) struct ServedKey {
 /// A reference of a table.
 #[derive(Debug)]
 pub(crate) struct ServedReference {
-    /// The reference's place among the target's.
+    /// The index of the reference among the target's.
     pub(crate) index: usize,
-    /// The places of the referring columns in the table.
+    /// The indices of the referring columns in the table.
     pub(crate) columns: Vec<usize>,
 }
 
 /// A reference of a table to itself.
 #[derive(Debug)]
 pub(crate) struct OwnParent {
-    /// The reference's place among the target's.
+    /// The index of the reference among the target's.
     pub(crate) reference: usize,
-    /// The places of the referring columns, in the order of the key's columns.
+    /// The indices of the referring columns, in the order of the key's columns.
     pub(crate) columns: Vec<usize>,
-    /// The place of the key that is referred to among the table's.
+    /// The index of the key that is referred to, among the table's keys.
     pub(crate) key: usize,
 }
 
-/// A column as the server describes those of an answer.
+/// A column, as the server describes the columns of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LiveColumn {
     name: String,
@@ -63,7 +63,7 @@ pub(crate) struct LiveColumn {
 }
 
 impl LiveColumn {
-    /// A column of an answer.
+    /// The description of an answer's column.
     pub(crate) fn of(column: &Column) -> Self {
         Self {
             name: column.name().to_owned(),
@@ -73,43 +73,43 @@ impl LiveColumn {
     }
 }
 
-/// What a table takes.
+/// The rules of a table, and how it is read.
 #[derive(Debug)]
 pub(crate) struct ServedTable {
-    /// A number that no other reading of a table's rules has.
+    /// A number that is different for each reading of any table's rules.
     pub(crate) id: u64,
-    /// All columns of the table as its rules were read.
+    /// All columns that the table had when its rules were read.
     pub(crate) live: Vec<LiveColumn>,
     pub(crate) counters: RowCounters,
     pub(crate) schema: String,
-    /// What the table takes, by the rules for its files.
+    /// The table's rules, in the form that its files need.
     pub(crate) target: Target,
-    /// The rules for fields of JSON, whose numbers have a point whatever the files have.
+    /// The rules for fields of JSON, in which numbers always have a decimal point.
     pub(crate) json: RowRules,
-    /// For each column, whether the database has a value for it where none is given.
+    /// For each column, whether the database fills in a value if none is given.
     pub(crate) filled: Vec<bool>,
     pub(crate) unique: Vec<ServedKey>,
     pub(crate) references: Vec<ServedReference>,
     pub(crate) own_parents: Vec<OwnParent>,
-    /// What the table is read by.
+    /// How the table is read.
     pub(crate) read: ReadTable,
 }
 
 impl ServedTable {
-    /// The table as errors name it.
+    /// The table's name in errors.
     pub(crate) fn name(&self) -> String {
         format!("{}.{}", self.schema, self.target.table)
     }
 
-    /// The table as SQL names it.
+    /// The table's name in SQL.
     pub(crate) fn relation(&self) -> String {
         qualified(&self.schema, &self.target.table)
     }
 
-    /// A table of what was read of it.
+    /// Puts together what was read about a table.
     ///
     /// # Errors
-    /// More keys than are served.
+    /// An error if the table has too many keys.
     pub(crate) fn of(
         target: Target,
         read: ReadTable,
@@ -199,7 +199,7 @@ impl ServedTable {
     }
 }
 
-/// Reads what tables of a dataset take, and what they are read by, in the dataset's order.
+/// Reads the rules of tables of a dataset, and how they are read, in the dataset's order.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] if a table is missing; errors of the server.
@@ -210,12 +210,12 @@ pub(crate) fn read(
     names: &[&str],
     metrics: &Metrics,
 ) -> anyhow::Result<Vec<ServedTable>> {
-    // Described before the rules are read: what is altered between is noticed as the first statement is prepared.
+    // The columns are read before the rules: if the table is altered in between, preparing the first statement will notice.
     let live: Vec<Vec<LiveColumn>> = names
         .iter()
         .map(|name| {
             let all = client.prepare(&format!("SELECT * FROM {}", qualified(schema, name)));
-            // A table that is missing is named by who reads its rules.
+            // A missing table is reported when its rules are read.
             all.map_or(Vec::new(), |all| {
                 all.columns().iter().map(LiveColumn::of).collect()
             })

@@ -1,4 +1,4 @@
-//! TLS of the service, by a certificate and a key in files.
+//! TLS for the service, with a certificate and a key from files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// The files that make a service one of TLS, as PEM.
+/// The files that TLS needs, in the form of PEM.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
-    /// The certificate, with those that lead from it to its root behind it.
+    /// The certificate, followed by those that lead from it to its root.
     pub certificate: PathBuf,
     /// The certificate's key.
     pub key: PathBuf,
 }
 
-/// Reads the files.
+/// Reads the certificate and the key.
 ///
 /// # Errors
-/// [`Kind::Usage`] naming the file that cannot be read, or holds something else.
+/// [`Kind::Usage`] naming the file that cannot be read, or that holds something else.
 pub(crate) fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
     let TlsFiles { certificate, key } = files;
     let chain = CertificateDer::pem_file_iter(certificate)

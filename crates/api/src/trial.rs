@@ -1,4 +1,4 @@
-//! Bodies of any bytes, judged as a request's are but without a database: for the search of `fuzz/`.
+//! Bodies of any bytes, judged like those of requests but without a database: for the fuzz targets of `fuzz/`.
 
 use database::catalogue::constraints::ServerType;
 use dataset::ColumnType;
@@ -41,14 +41,14 @@ const KINDS: [ColumnType; 16] = [
     ColumnType::Text,
 ];
 
-/// What a body is written as.
+/// The form of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// As an array of JSON.
+    /// A JSON array.
     Array,
-    /// As lines of JSON.
+    /// Lines of JSON.
     Lines,
-    /// As CSV.
+    /// CSV.
     Csv,
 }
 
@@ -61,7 +61,7 @@ impl Written {
         }
     }
 
-    /// The rows that are counted while a body comes in pieces of so many bytes.
+    /// How many rows are counted while a body arrives in pieces of this many bytes.
     pub fn counted(self, body: &[u8], piece: usize) -> usize {
         let mut counter = RowCounter::new(self.form());
         let counts = body.chunks(piece).map(|piece| counter.add(piece));
@@ -72,25 +72,25 @@ impl Written {
 /// A row that was judged by itself.
 #[derive(Debug)]
 pub struct JudgedRow {
-    /// Whether it has values at all.
+    /// Whether the row has values at all.
     pub is_row: bool,
-    /// What is said of the rules that it breaks.
+    /// The messages about the rules that the row breaks.
     pub broken: Vec<String>,
-    /// The text that it came as.
+    /// The text of the row as it came.
     pub raw: String,
-    /// What is sent to the server for the columns `id`, an integer, and `t`, a text, the first two; `None` for NULL.
+    /// The values sent to the server for the first two columns: `id`, an integer, and `t`, a text; `None` for NULL.
     pub sent: [Option<Vec<u8>>; 2],
 }
 
-/// A table of columns of all types.
+/// A table with columns of all types.
 #[derive(Debug)]
 pub struct Table(ServedTable);
 
 impl Table {
-    /// A table whose files have a header, or one of four columns whose files have none, with semicolons and decimal commas.
+    /// Creates a table whose files have a header or, if not, one of four columns whose files have semicolons and decimal commas.
     ///
     /// # Errors
-    /// A table that cannot be served.
+    /// An error if the table cannot be served.
     pub fn new(has_header: bool) -> anyhow::Result<Self> {
         let mut columns = vec![
             ColumnRules {
@@ -168,10 +168,10 @@ impl Table {
         )?))
     }
 
-    /// The rows of a body that has at most so many.
+    /// Judges the rows of a body, which may have at most `most`.
     ///
     /// # Errors
-    /// The name of the problem for which nothing of the body is taken.
+    /// The name of the problem if the body is refused as a whole.
     pub fn judge(
         &self,
         written: Written,
@@ -198,7 +198,7 @@ impl Table {
             Written::Csv => {
                 let read = csv::records(body.to_vec(), &self.0, most);
                 let read = read.map_err(|problem| problem.name())?;
-                // Offsets are those of text as UTF-8, whatever it came as.
+                // Offsets are those of the text in UTF-8, whatever encoding it came in.
                 let is_text = str::from_utf8(body).is_ok();
                 Ok(rows(&read.batch, |row| {
                     let is_inside = read.rows.offset(row) < body.len();

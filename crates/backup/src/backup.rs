@@ -1,4 +1,4 @@
-//! A backup: tables in one snapshot into files, published whole or not at all.
+//! A backup: tables are read in one snapshot and written into files, which are published all together or not at all.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -34,22 +34,24 @@ use crate::staged::Staged;
 use crate::write::Source;
 use crate::{tables, write};
 
-/// A file is worth a part of a table of so many blocks (64 MiB), or of half as many where all workers are busy then.
+/// A part of a table with at least this many blocks (64 MiB) gets a file of its own; half as many suffice if all workers are busy
+/// then.
 const MIN_PAGES: u32 = 8192;
-/// The most files of a table.
+/// The most files that a table gets.
 const MAX_PARTS: usize = 64;
 
 /// Backs up tables into a new folder in `options.to`.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] for a table that is missing or a type that means nothing elsewhere; [`Kind::Refused`] for a value that the
-/// format doesn't carry; [`Kind::Connection`] and [`Kind::Output`] of the server and the disk or bucket. Nothing is published then.
+/// [`Kind::Mismatch`] for a missing table, or for a type whose values mean nothing elsewhere; [`Kind::Refused`] for a value that
+/// the format cannot carry; [`Kind::Connection`] and [`Kind::Output`] of the server and the disk or bucket. Nothing is published
+/// then.
 pub fn backup(
     settings: &Settings,
     options: &BackupOptions,
     cancel: &Cancel,
 ) -> anyhow::Result<BackupReport> {
-    // What the server or a bucket says of a request that was cut short tells less.
+    // The error of a request that was cut short tells less.
     made(settings, options, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
 }
 
@@ -59,7 +61,7 @@ fn made(
     cancel: &Cancel,
 ) -> anyhow::Result<BackupReport> {
     let began = Instant::now();
-    // What is wrong with keys is told before anything is done.
+    // Errors in the keys are reported before anything is done.
     let to = options.encrypt_to.as_ref();
     let made = to.map(EncryptTo::make_key).transpose()?;
     let mut connection = settings.connect(cancel)?;
@@ -139,7 +141,7 @@ fn made(
     })
 }
 
-/// What the tables are, as the snapshot has them.
+/// The tables as they are in the snapshot.
 struct Described {
     definition: Definition,
     columns: Vec<Vec<Carried>>,
@@ -171,8 +173,8 @@ impl Described {
     }
 }
 
-/// The first column of tables in a schema whose type, or what it is made of, names objects of the database. Types that come with the
-/// server have numbers below 16384.
+/// The query for the first column of tables in a schema whose type, or a part of it, names objects of the database. Types that come
+/// with the server have oids below 16384.
 fn naming() -> String {
     format!(
         "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
@@ -187,8 +189,8 @@ fn naming() -> String {
     )
 }
 
-/// Refuses a column that names objects of the database, by itself or in what it is made of: as numbers they mean nothing elsewhere,
-/// and as text another object where the search path is another.
+/// Refuses a column whose type, or a part of it, names objects of the database: as numbers, its values mean nothing elsewhere, and
+/// as text they mean other objects where the search path is different.
 fn check_meaning(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::Result<()> {
     let found = client.query(&naming(), &[&schema, &names]);
     let found = found.context("looking at the types of the columns")?;
@@ -214,13 +216,13 @@ struct Run<'a> {
     cancel: &'a Cancel,
 }
 
-/// A file to be written.
+/// A file that is to be written.
 struct Part<'a> {
     table: usize,
     live: &'a LiveTable,
     statement: String,
     name: String,
-    /// How many blocks it reads, about.
+    /// About how many blocks of the table it holds.
     pages: u32,
 }
 
@@ -237,7 +239,7 @@ struct TableWritten {
 }
 
 impl Run<'_> {
-    /// Writes all files, several at once, and gives those of each table.
+    /// Writes all files, several at once, and returns those of each table.
     fn write(&self) -> anyhow::Result<Vec<TableWritten>> {
         let definition = &self.described.definition;
         let mut sources = Vec::new();
@@ -258,7 +260,7 @@ impl Run<'_> {
             queue.extend(self.parts(index, table, columns)?);
         }
         if self.backup_key.is_some() {
-            // What a table is called is not told.
+            // The names of encrypted files don't tell the names of tables.
             for (number, part) in queue.iter_mut().enumerate() {
                 part.name = format!("{:04}.age", number + 1);
             }
@@ -267,7 +269,7 @@ impl Run<'_> {
             .iter()
             .map(|part| (part.table, part.name.clone()))
             .collect();
-        // The largest first, so that all workers end at about the same time.
+        // The largest come first, so that all workers end at about the same time.
         queue
             .make_contiguous()
             .sort_by_key(|part| Reverse(part.pages));
@@ -286,7 +288,7 @@ impl Run<'_> {
                     };
                     let written = match self.part(&sources[part.table], &part) {
                         Ok(written) => written,
-                        // The first error is told, and ends the others.
+                        // The first error is returned, and stops the other workers.
                         Err(error) => {
                             return match self.has_failed.swap(true, Ordering::Relaxed) {
                                 false => Err(error),
@@ -335,7 +337,7 @@ impl Run<'_> {
         found.map_or(&[], |found| &found.key)
     }
 
-    /// The parts of a table.
+    /// The parts that a table is read in, each for a file of its own.
     fn parts(
         &self,
         index: usize,
@@ -353,7 +355,7 @@ impl Run<'_> {
                 let list = columns.iter().map(|column| column.expression.clone());
                 (list.collect(), "FORMAT binary")
             }
-            // Whatever the type is, its own output writes it.
+            // Values of any type are written by the type's own output function.
             Format::Csv => {
                 let names = columns.iter().map(|column| &column.name);
                 let names = names.map(|name| database::catalogue::identifier::quoted(name));
@@ -426,7 +428,7 @@ impl Run<'_> {
         })
     }
 
-    /// What was written of a table, with its content checksum.
+    /// What was written for a table, with its content checksum.
     fn table(
         &self,
         index: usize,
@@ -437,7 +439,7 @@ impl Run<'_> {
         parts.iter().for_each(|part| sum.add(part.sum));
         let rows: u64 = parts.iter().map(|part| part.entry.rows).sum();
         if self.options.format == Format::Csv {
-            // Text doesn't tell the binary form, but the server does, in the same snapshot.
+            // Text doesn't tell the binary form, but the server can compute it in the same snapshot.
             let mut connection = self.snapshot.connection();
             sum = checksum::of_table(
                 &mut **connection,
@@ -474,11 +476,11 @@ impl Run<'_> {
     }
 }
 
-/// In how many parts a table of so many blocks is read at most by so many workers, and the least blocks of each.
+/// For a table of this many blocks and this many workers: the most parts that it is read in, and the least blocks of each part.
 fn parts_of(pages: u32, workers: usize) -> (usize, u32) {
     let parts = (pages / MIN_PAGES) as usize;
     match parts > workers {
-        // The same number for each of them, or all but one might wait for the last part.
+        // Each worker gets the same number of parts; otherwise all but one might wait for the last part.
         true => {
             let parts = parts.min(MAX_PARTS).next_multiple_of(workers);
             (parts.min(MAX_PARTS), MIN_PAGES / 2)
@@ -487,12 +489,12 @@ fn parts_of(pages: u32, workers: usize) -> (usize, u32) {
     }
 }
 
-/// Whether the rows of tables that inherit from it are not its own.
+/// Whether rows of tables that inherit from a table are left out of it.
 pub(crate) fn is_alone(table: &TableDefinition) -> bool {
     table.relkind == 'r'
 }
 
-/// The beginning of the names of a table's files: letters, digits and underscores as they are, everything else as %XX.
+/// The beginning of the names of a table's files: letters, digits and underscores are kept, everything else becomes %XX.
 fn file_stem(table: &str) -> String {
     let mut stem = String::new();
     for byte in table.bytes() {
@@ -506,7 +508,7 @@ fn file_stem(table: &str) -> String {
     stem
 }
 
-/// What a backup of these tables does not hold, and what it makes of what is no plain table.
+/// Notes about what a backup of these tables does not hold, and about what becomes of those that are not plain tables.
 fn notes(definition: &Definition) -> Vec<String> {
     let mut notes = Vec::new();
     for table in &definition.tables {
@@ -548,7 +550,7 @@ mod tests {
         assert_eq!(parts_of(5 * MIN_PAGES, 2), (6, MIN_PAGES / 2));
         assert_eq!(parts_of(6 * MIN_PAGES, 2), (6, MIN_PAGES / 2));
         assert_eq!(parts_of(500 * MIN_PAGES, 2), (MAX_PARTS, MIN_PAGES / 2));
-        // Where there are fewer than workers, files do not become small for it.
+        // With fewer parts than workers, files don't become smaller.
         assert_eq!(parts_of(2 * MIN_PAGES, 3), (MAX_PARTS, MIN_PAGES));
         assert_eq!(parts_of(0, 2), (MAX_PARTS, MIN_PAGES));
     }

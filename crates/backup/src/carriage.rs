@@ -1,5 +1,5 @@
-//! How the values of a column travel: what COPY reads of it, what they are in Avro, and how the server gives the same bytes for
-//! the content checksum.
+//! How the values of a column are carried: what COPY reads of them, what they are in Avro, and how the server computes the same
+//! bytes for the content checksum.
 
 use database::catalogue::definition::{BaseType, ColumnDefinition, TableDefinition};
 use database::catalogue::identifier::quoted;
@@ -8,7 +8,7 @@ use dataset::failure::Kind as Failing;
 /// The most digits of a decimal that readers of Avro take.
 const MAX_PRECISION: u8 = 38;
 
-/// The powers of ten up to that of [`MAX_PRECISION`].
+/// The powers of ten from 0 to [`MAX_PRECISION`].
 pub(crate) const POWERS: [u128; MAX_PRECISION as usize + 1] = {
     let mut powers = [1; MAX_PRECISION as usize + 1];
     let mut index = 1;
@@ -19,7 +19,7 @@ pub(crate) const POWERS: [u128; MAX_PRECISION as usize + 1] = {
     powers
 };
 
-/// What the values of a column are, in Postgres's binary COPY and in Avro.
+/// What the values of a column are in Postgres's binary COPY and, after the colon, in Avro.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `smallint`: int.
@@ -36,9 +36,9 @@ pub(crate) enum Kind {
     Float8,
     /// `numeric(p,s)`: decimal on fixed.
     Decimal {
-        /// How many digits there are at most.
+        /// The most digits that a value has.
         precision: u8,
-        /// How many of these are behind the point.
+        /// How many of the digits are after the point.
         scale: u8,
     },
     /// Text whose binary form is its bytes, the labels of enums and json among them: string.
@@ -59,35 +59,35 @@ pub(crate) enum Kind {
     TimestampTz,
     /// An array of one dimension that begins at 1: array of values that may be null.
     Array {
-        /// The number of the elements' type, which is the same in every server.
+        /// The oid of the elements' type, which is the same in every server.
         oid: u32,
-        /// What the elements are.
+        /// The kind of the elements.
         of: Box<Kind>,
     },
     /// Everything else: string, as the type's own output writes it.
     AsText,
 }
 
-/// A column as it travels.
+/// A column, with how its values are carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Carried {
     /// The column's name.
     pub(crate) name: String,
     /// The column's type, as SQL names it.
     pub(crate) type_name: String,
-    /// The labels of an enum.
+    /// The labels, if the type is an enum.
     pub(crate) labels: Vec<String>,
-    /// What its values are.
+    /// The kind of its values.
     pub(crate) kind: Kind,
-    /// Whether it may hold NULL.
+    /// Whether the column may hold NULL.
     pub(crate) nullable: bool,
-    /// What COPY reads.
+    /// The SQL expression that COPY reads.
     pub(crate) expression: String,
-    /// The binary form of the same, as the server computes it.
+    /// The SQL expression for the binary form of the same, as the server computes it.
     pub(crate) sent: String,
 }
 
-/// The columns of a table as they travel.
+/// The columns of a table, with how their values are carried.
 ///
 /// # Errors
 /// [`Failing::Mismatch`] for a table without columns.
@@ -106,7 +106,7 @@ fn carried(column: &ColumnDefinition) -> Carried {
     let kind = kind(base);
     let name = quoted(&column.name);
     let (expression, sent) = match &kind {
-        // Its output function, whatever casts there are; a row of NULLs is no NULL.
+        // The type's output function, whatever casts there are. A row of NULLs is not NULL itself.
         Kind::AsText => {
             let text = format!(
                 "CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END"
@@ -137,7 +137,7 @@ fn carried(column: &ColumnDefinition) -> Carried {
 }
 
 fn kind(base: &BaseType) -> Kind {
-    // A domain over what isn't everywhere cannot be named without its schema.
+    // A domain over a type that is not built in cannot be named without its schema.
     if base.is_enum && !base.in_domain {
         return Kind::Text;
     }
@@ -177,8 +177,9 @@ fn scalar(name: &str, modifier: i32) -> Kind {
     }
 }
 
-/// A value of floats with each NaN as Postgres reads that word. It takes any other NaN from a client, and writes and compares it as
-/// this one, so that text carries the word alone.
+/// An SQL expression for `value`, a float or an array of floats, in which each NaN is the one that Postgres reads from the word
+/// `NaN`; `None` for other kinds. Postgres takes other NaNs from clients too, but writes and compares all as one, so that text
+/// carries only the word.
 fn with_one_nan(kind: &Kind, value: &str) -> Option<String> {
     let float = |kind: &Kind| match kind {
         Kind::Float4 => Some("pg_catalog.float4"),
@@ -201,8 +202,8 @@ fn with_one_nan(kind: &Kind, value: &str) -> Option<String> {
     ))
 }
 
-/// Precision and scale as `numerictypmodin` packs them (src/backend/utils/adt/numeric.c): four bytes of header, then precision
-/// in the upper 16 bits and an 11-bit signed scale in the lower.
+/// The kind of a numeric, from its type modifier as `numerictypmodin` packs it (src/backend/utils/adt/numeric.c): four bytes of
+/// header, then the precision in the upper 16 bits and the scale, 11 bits with a sign, in the lower.
 fn numeric(modifier: i32) -> Kind {
     let packed = modifier - 4;
     let scale = ((packed & 0x7ff) ^ 1024) - 1024;
@@ -216,7 +217,7 @@ fn numeric(modifier: i32) -> Kind {
     }
 }
 
-/// The function that gives the binary form of a value.
+/// The name of the function that gives the binary form of a value.
 fn send_function(kind: &Kind, base: &BaseType) -> &'static str {
     match kind {
         Kind::Int2 => "int2send",
@@ -246,7 +247,7 @@ fn send_function(kind: &Kind, base: &BaseType) -> &'static str {
     }
 }
 
-/// How many bytes hold any number of so many decimal digits, in two's complement.
+/// How many bytes hold any number of this many decimal digits, in two's complement.
 pub(crate) fn decimal_bytes(precision: u8) -> usize {
     let largest = POWERS[usize::from(precision.min(MAX_PRECISION))] - 1;
     let bits = 129 - largest.leading_zeros();

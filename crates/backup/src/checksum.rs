@@ -1,10 +1,10 @@
-//! The content checksum of a table: independent of the order of its rows, and the same from the fields of a binary COPY as from
-//! a SELECT that the server runs by itself.
+//! The content checksum of a table. It does not depend on the order of rows, and is the same whether it is computed from the fields
+//! of a binary COPY or by the server, with a SELECT.
 //!
-//! A row's hash is `hash_array_extended` of the binary forms of its values; hashed once it would be linear, so that values which
-//! rows have exchanged could leave the sum as it was. So it is hashed again, and these hashes are summed. The functions are those of
-//! src/common/hashfn.c and src/backend/utils/adt/arrayfuncs.c, on a machine with the lowest byte first; [`is_same_as`] asks whether
-//! the server is one.
+//! A row's hash is `hash_array_extended` of the binary forms of its values. A sum of these would not change if two rows exchanged
+//! some values, since this hash is linear in them; so each row's hash is hashed again before it is added. The functions are those
+//! of src/common/hashfn.c and src/backend/utils/adt/arrayfuncs.c on a little-endian machine; [`is_same_as`] tells whether the
+//! server is one.
 
 use std::io::Read;
 
@@ -17,21 +17,21 @@ use serde::{Deserialize, Serialize};
 use crate::carriage::Carried;
 use crate::copy_rows::CopyRows;
 
-/// How many rows there are, and the sum of their hashes.
+/// The content checksum of rows: their number, and the sum of their hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ContentSum {
     /// How many rows there are.
     pub(crate) rows: u64,
-    /// The sum of their hashes.
+    /// The sum of the rows' hashes.
     pub(crate) sum: i128,
 }
 
-/// A content checksum as it is recorded.
+/// A content checksum as a manifest records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recorded {
     /// How many rows there are.
     pub(crate) rows: u64,
-    /// The sum of their hashes, in decimal digits.
+    /// The sum of the rows' hashes, in decimal digits.
     pub(crate) sum: String,
 }
 
@@ -45,7 +45,7 @@ impl From<ContentSum> for Recorded {
 }
 
 impl ContentSum {
-    /// Adds what other rows have.
+    /// Adds the checksum of other rows.
     pub(crate) fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.sum += other.sum;
@@ -77,7 +77,7 @@ impl RowHash {
     }
 }
 
-/// The SELECT of the number of rows of a table and of the sum of their hashes, as text. With `only`, rows of tables that inherit
+/// The SELECT of a table's number of rows and the sum of their hashes, as text. With `only`, rows of tables that inherit
 /// from it are left out.
 pub(crate) fn query(schema: &str, table: &str, only: bool, columns: &[Carried]) -> String {
     let sent: Vec<_> = columns.iter().map(|column| column.sent.as_str()).collect();
@@ -88,17 +88,17 @@ pub(crate) fn query(schema: &str, table: &str, only: bool, columns: &[Carried]) 
     )
 }
 
-/// The hash of a row as the server computes it.
+/// The SQL expression for a row's hash.
 fn hash_sql(fields: &str) -> String {
     format!(
         "pg_catalog.hash_array_extended(ARRAY[pg_catalog.int8send(pg_catalog.hash_array_extended(ARRAY[{fields}]::bytea[], 0))], 0)"
     )
 }
 
-/// The content checksum of a table, which the server computes where it does that as we do; else its rows are read.
+/// The content checksum of a table: computed by the server if its hashes are ours, or else from the rows, which are read.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub(crate) fn of_table(
     client: &mut impl GenericClient,
     schema: &str,
@@ -129,10 +129,10 @@ pub(crate) fn of_table(
     sum(reader, columns.len(), cancel)
 }
 
-/// The content checksum of rows that a COPY gives.
+/// The content checksum of the rows that a COPY gives.
 ///
 /// # Errors
-/// Of the connection.
+/// The errors of the connection.
 fn sum(mut reader: impl Read, fields: usize, cancel: &Cancel) -> anyhow::Result<ContentSum> {
     let (mut rows, mut sum) = (CopyRows::default(), ContentSum::default());
     let mut block = vec![0; 1 << 18];
@@ -152,10 +152,10 @@ fn sum(mut reader: impl Read, fields: usize, cancel: &Cancel) -> anyhow::Result<
     }
 }
 
-/// Whether a server's hashes are ours. On a machine with the highest byte first they are not.
+/// Whether a server's hashes are ours. On a big-endian machine they are not.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub(crate) fn is_same_as(client: &mut impl GenericClient) -> Result<bool, postgres::Error> {
     const TRIED: [Option<&str>; 4] = [
         Some("a text of more than twelve bytes"),
@@ -177,7 +177,7 @@ pub(crate) fn is_same_as(client: &mut impl GenericClient) -> Result<bool, postgr
     Ok(ours.sum == i128::from(theirs))
 }
 
-/// `hash_bytes_extended` with the seed 0: Bob Jenkins' lookup3 as Postgres has it.
+/// `hash_bytes_extended` with the seed 0: Bob Jenkins' lookup3, in the form that Postgres has.
 fn hash(bytes: &[u8]) -> u64 {
     let start = 0x9e37_79b9_u32
         .wrapping_add(bytes.len() as u32)
@@ -196,7 +196,7 @@ fn hash(bytes: &[u8]) -> u64 {
         turn(&mut b, &mut a, c, 19);
         turn(&mut c, &mut b, a, 4);
     }
-    // The lowest byte of the third word is kept for the length.
+    // The lowest byte of the third word is reserved for the length.
     for (index, byte) in chunks.remainder().iter().enumerate() {
         let byte = u32::from(*byte);
         match index {
@@ -215,7 +215,7 @@ fn hash(bytes: &[u8]) -> u64 {
     u64::from(b) << 32 | u64::from(c)
 }
 
-/// A line of `mix()` in hashfn.c.
+/// One line of `mix()` in hashfn.c.
 #[inline(always)]
 fn turn(x: &mut u32, y: &mut u32, z: u32, rotation: u32) {
     *x = x.wrapping_sub(*y) ^ y.rotate_left(rotation);

@@ -1,11 +1,11 @@
-//! Rows of a binary COPY out of the blocks in which they come: fields as bytes, and no values made of them.
+//! Takes the rows of a binary COPY out of the blocks that it comes in: fields stay bytes, and no values are made of them.
 
 use dataset::failure::Kind;
 
-/// What a stream begins with: the signature, the flags and the length of an extension, which is none.
+/// The bytes that a stream begins with: the signature, the flags and the length of an extension, which is 0.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// The rows of a stream that has come so far.
+/// The part of a stream that has come so far and was not taken yet.
 #[derive(Default)]
 pub(crate) struct CopyRows {
     pending: Vec<u8>,
@@ -27,7 +27,7 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let (length, rest) = self.rest.split_first_chunk::<4>()?;
         let length = usize::try_from(i32::from_be_bytes(*length)).ok();
-        // The row is known to be whole.
+        // The row is known to be complete.
         let (field, rest) = rest.split_at_checked(length.unwrap_or(0))?;
         self.rest = rest;
         Some(length.map(|_| field))
@@ -42,10 +42,10 @@ impl CopyRows {
         self.pending.extend_from_slice(block);
     }
 
-    /// The next row that is there as a whole, of so many fields.
+    /// The next complete row, of this many fields; `None` if there is none yet.
     ///
     /// # Errors
-    /// If the stream is not what the server sends.
+    /// An error if the stream is not what a server sends.
     pub(crate) fn next_row(&mut self, fields: usize) -> anyhow::Result<Option<Fields<'_>>> {
         if !self.has_begun {
             let Some(header) = self.pending.get(..HEADER.len()) else {
@@ -86,7 +86,7 @@ impl CopyRows {
     /// Checks that the stream has come to its end.
     ///
     /// # Errors
-    /// If it was cut.
+    /// An error if the stream was cut off.
     pub(crate) fn finish(&self) -> anyhow::Result<()> {
         match self.has_ended {
             true => Ok(()),

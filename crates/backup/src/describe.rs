@@ -1,4 +1,5 @@
-//! What a backup has beside its files with rows: the manifest, the statements that make the tables, and the checksums of all.
+//! The files of a backup beside those with rows: the manifest, the statements that create the tables, and the checksums of all
+//! files.
 
 use std::fmt::Write as _;
 
@@ -16,17 +17,17 @@ use crate::{file, schema_sql};
 
 /// How a backup is encrypted.
 pub(crate) struct Encryption<'a> {
-    /// For whom.
+    /// The people for whom the backup is encrypted.
     pub(crate) to: &'a EncryptTo,
-    /// The key of its files.
+    /// The key that the backup's files are encrypted to.
     pub(crate) key: BackupKey,
-    /// The same, encrypted.
+    /// The same key, encrypted for those people.
     pub(crate) locked: Vec<u8>,
-    /// What the server calls itself.
+    /// The server's identifier.
     pub(crate) server: String,
 }
 
-/// Writes it for a backup that is not encrypted.
+/// Writes these files for a backup that is not encrypted.
 ///
 /// # Errors
 /// [`Kind::Output`] if a file cannot be written.
@@ -45,7 +46,7 @@ pub(crate) fn plain(root: &Place, manifest: &Manifest) -> anyhow::Result<()> {
     last(root, &text)
 }
 
-/// Writes it for an encrypted backup, and gives what lies open of it.
+/// Writes these files for an encrypted backup, and returns the part that is not encrypted.
 ///
 /// # Errors
 /// [`Kind::Output`] if a file cannot be written.
@@ -80,10 +81,10 @@ pub(crate) fn encrypted(
     Ok(envelope)
 }
 
-/// Writes the manifest, without which a backup is none, once all else is there.
+/// Writes the manifest, which makes the folder a backup, once all other files are there.
 fn last(root: &Place, manifest: &[u8]) -> anyhow::Result<()> {
     root.settle().or_fail(Kind::Output, || cannot_write(root))?;
-    // A request that is broken off may be done later: then there would be a manifest of what was deleted.
+    // Not to be interrupted: a request that was broken off may still take effect later, and leave the manifest of a deleted backup.
     let to_its_end = root.clone().cancelled_by(&Cancel::default());
     file::write(&to_its_end.join(FILE), None, manifest)?;
     Ok(())

@@ -1,5 +1,6 @@
-//! What lies open of an encrypted backup: as much as is needed to list it, to tell which older ones it stands for, and to check its bytes
-//! without a key. Names of databases, schemas, tables and columns, numbers of rows and formats are not in it.
+//! The envelope of an encrypted backup, which is not encrypted: as much as is needed to list the backup, to tell which older ones
+//! it replaces, and to check its bytes without a key. It has no names of databases, schemas, tables or columns, no numbers of rows
+//! and no formats.
 
 use std::collections::BTreeSet;
 
@@ -16,35 +17,35 @@ use crate::file::{self, Contents};
 use crate::intact;
 use crate::manifest::{self, FileEntry, Manifest};
 
-/// What an envelope calls itself.
+/// The value of an envelope's `kind`.
 pub(crate) const KIND: &str = "extrato backup, encrypted";
-/// The version of its form.
+/// The version of an envelope's form.
 const VERSION: u32 = 1;
-/// The file with the key that the others are encrypted to, encrypted itself.
+/// The name of the file with the key, itself encrypted, that the other files are encrypted to.
 pub(crate) const KEY: &str = "key.age";
-/// The file with the manifest.
+/// The name of the file with the manifest.
 pub(crate) const MANIFEST: &str = "manifest.json.age";
-/// The file with the statements that make the tables.
+/// The name of the file with the statements that create the tables.
 pub(crate) const SCHEMA_SQL: &str = "schema.sql.age";
 
-/// What lies open of an encrypted backup.
+/// The part of an encrypted backup that is not encrypted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Envelope {
-    /// Says that it is an encrypted backup of ours.
+    /// Says that this is an encrypted backup of ours.
     pub(crate) kind: String,
     /// The version of this form.
     pub(crate) version: u32,
     /// The name of the backup: when it was begun, in UTC.
     pub(crate) name: String,
-    /// What opens it.
+    /// What opens the backup.
     pub(crate) lock: Lock,
-    /// Which backups it is one of.
+    /// The series of backups that this one belongs to.
     pub(crate) series: Series,
-    /// All its other files but the list of checksums, in the order of that.
+    /// All other files of the backup except the list of checksums, in the order of that list.
     pub(crate) files: Vec<EncryptedFile>,
 }
 
-/// A file, as its bytes are.
+/// A file in its encrypted form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EncryptedFile {
     /// The file's name in the backup.
@@ -55,9 +56,9 @@ pub(crate) struct EncryptedFile {
     pub(crate) sha256: String,
 }
 
-/// Which backups one is one of, as marks that tell no name: of the same schema of the same database, and for the same recipients. Marks
-/// are hashes with what an outsider does not know, the server's identifier and the recipients' public keys, so that names cannot
-/// be guessed and tried.
+/// The series that a backup belongs to, as marks that tell no names: the backups of the same schema of the same database for the
+/// same recipients. The marks are hashes that include things an outsider doesn't know, the server's identifier and the recipients'
+/// public keys; so nobody can find out names by guessing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Series {
     /// The mark of database, schema and recipients.
@@ -67,7 +68,7 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// The series of a backup of tables of a server, whose identifier this is.
+    /// The series of a backup; `server` is the server's identifier.
     pub(crate) fn new(server: &str, to: &EncryptTo, manifest: &Manifest) -> Self {
         let recipients = match to {
             EncryptTo::Recipients(recipients) => Recipient::texts(recipients),
@@ -75,7 +76,7 @@ impl Series {
         };
         let schema = &manifest.definition.schema;
         let mark = |table: Option<&str>| {
-            // Text that tells where each part ends.
+            // The debug format shows unambiguously where each part ends.
             let parts = format!(
                 "{:?}",
                 (server, &manifest.database, schema, &recipients, table)
@@ -94,7 +95,7 @@ impl Series {
         }
     }
 
-    /// Whether a backup of this series stands for one of the other: there is no table that it lacks.
+    /// Whether a backup of this series replaces a backup of the other: it has all of the other's tables.
     pub(crate) fn stands_for(&self, other: &Self) -> bool {
         self.of == other.of && other.tables.is_subset(&self.tables)
     }
@@ -105,10 +106,10 @@ impl Series {
     }
 }
 
-/// What the server calls itself, the same in all its databases and in its replicas.
+/// The server's identifier, which is the same in all its databases and its replicas.
 ///
 /// # Errors
-/// If the role may not ask.
+/// An error if the role may not read it.
 pub(crate) fn server_identifier(client: &mut Client) -> anyhow::Result<String> {
     let query = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
     let row = client.query_one(query, &[]).context(
@@ -119,17 +120,17 @@ pub(crate) fn server_identifier(client: &mut Client) -> anyhow::Result<String> {
 }
 
 impl Envelope {
-    /// Parses the text of what lies open of an encrypted backup, which lies at `path`.
+    /// Parses the text of an envelope, which lies at `path`.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it is not ours, or of a later version.
+    /// [`Kind::Refused`] if it is not ours, or of a later version than this program knows.
     pub(crate) fn parse(text: &[u8], path: &Place) -> anyhow::Result<Self> {
         let envelope: Self = manifest::parsed(text, path)?;
         manifest::check_version(&envelope.kind, KIND, envelope.version, VERSION, path)?;
         Ok(envelope)
     }
 
-    /// What lies open of a backup, whose files are these and then those of its manifest.
+    /// The envelope of a backup with these files, followed by the files of its manifest.
     pub(crate) fn new(
         lock: Lock,
         series: Series,
@@ -162,7 +163,7 @@ impl Envelope {
     /// Opens the backup in a folder.
     ///
     /// # Errors
-    /// As [`Keys::open`]; [`Kind::Check`] if its manifest, or what opens that, is not what was written.
+    /// The errors of [`Keys::open`]; [`Kind::Check`] if the manifest, or the key that opens it, is not what was written.
     pub(crate) fn open(
         &self,
         folder: &Place,
@@ -189,7 +190,7 @@ impl Envelope {
         Ok((manifest, key))
     }
 
-    /// Checks that the files which lie open are those of the manifest, which nobody without the key could write.
+    /// Checks that the files in the envelope are those of the manifest, which nobody without the key could have written.
     fn check_agrees(&self, folder: &Place, manifest: &Manifest) -> anyhow::Result<()> {
         let rows = self.files.iter().skip(3).cloned();
         match self.name == manifest.name && rows.eq(manifest.entries().map(EncryptedFile::from)) {

@@ -1,4 +1,4 @@
-//! Files with their SHA-256, encrypted on their way where a backup has a key.
+//! Files with their SHA-256, encrypted as they are written if a backup has a key.
 
 use std::fmt::Write as _;
 use std::io::{self, BufReader, ErrorKind, Read, Write};
@@ -17,13 +17,13 @@ pub(crate) struct HashedFile {
     way: Way,
 }
 
-/// How bytes get into a file.
+/// How bytes get into a file: plain or encrypted.
 enum Way {
     Plain(Box<Hashed>),
     Encrypted(Box<Encrypting<Hashed>>),
 }
 
-/// What reaches the disk, or the bucket.
+/// A file as it reaches the disk or the bucket, with its hash so far.
 struct Hashed {
     file: OpenFile,
     bytes: u64,
@@ -53,8 +53,8 @@ pub(crate) struct FileSum {
 }
 
 impl HashedFile {
-    /// Creates a file, which must not be there. With a key what is appended is encrypted to it, and size and checksum are those of the
-    /// encrypted bytes.
+    /// Creates a file, which must not exist yet. With a key, what is appended is encrypted to it, and size and checksum are those
+    /// of the encrypted bytes.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be created.
@@ -81,7 +81,7 @@ impl HashedFile {
     /// Appends `bytes`.
     ///
     /// # Errors
-    /// [`Kind::Output`] if they cannot be written.
+    /// [`Kind::Output`] if the bytes cannot be written.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let written = match &mut self.way {
             Way::Plain(file) => file.write_all(bytes),
@@ -90,7 +90,8 @@ impl HashedFile {
         written.or_fail(Kind::Output, || format!("cannot write {}", self.place))
     }
 
-    /// Waits until the disk has the file, and gives its size and checksum. In a bucket it may be under way until its place is settled.
+    /// Waits until the file is on the disk, and returns its size and checksum. In a bucket it may be under way until its place is
+    /// settled.
     ///
     /// # Errors
     /// [`Kind::Output`] if it cannot be written.
@@ -109,7 +110,7 @@ impl HashedFile {
     }
 }
 
-/// Writes a file, encrypted if there is a key, and gives its size and checksum.
+/// Writes a file, encrypted if there is a key, and returns its size and checksum.
 ///
 /// # Errors
 /// [`Kind::Output`] if it cannot be written.
@@ -123,13 +124,13 @@ pub(crate) fn write(
     file.finish()
 }
 
-/// A file that is read, decrypted if it has to be: nothing of it gets to the disk.
+/// Reads a file, and decrypts it if there is a key; decrypted bytes never reach the disk.
 pub(crate) struct Contents {
     bytes: u64,
     way: Reading,
 }
 
-/// How bytes get out of a file.
+/// How bytes get out of a file: plain or decrypted.
 enum Reading {
     Plain(Opened),
     Encrypted(Box<Decrypting<BufReader<Opened>>>),
@@ -159,15 +160,15 @@ impl Contents {
         }
     }
 
-    /// The size of the file as it lies there.
+    /// The size of the file as it is stored, in bytes.
     pub(crate) fn size_bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The whole file.
+    /// Reads a whole file.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub(crate) fn read_all(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = Self::open(place, key)?.read_to_end(&mut bytes);
@@ -197,7 +198,7 @@ pub(crate) fn is_damage(error: &io::Error) -> bool {
     )
 }
 
-/// The size and checksum of a file as it is now, if it is there.
+/// The size and checksum of a file as it is now; `None` if it doesn't exist.
 ///
 /// # Errors
 /// [`Kind::Check`] if it cannot be read; [`Kind::Connection`] if a bucket gives no answer.

@@ -1,5 +1,5 @@
-//! The place of backups: one folder for each, named after the time, and what leads to the last one: on disk the link `latest`, in a
-//! bucket the object `_latest.json`.
+//! The place of backups: one folder for each, named after its time, and a pointer to the latest one: on disk the link `latest`, in
+//! a bucket the object `_latest.json`.
 
 use std::{fs, io};
 
@@ -16,14 +16,14 @@ use crate::manifest::{self, FILE, Manifest, SCHEMA_SQL, SUMS, TableFiles};
 use crate::name::is_name;
 use crate::report::Listed;
 
-/// The name of the link to the last backup.
+/// The name of the link to the latest backup.
 pub(crate) const LATEST: &str = "latest";
 
-/// A backup, as much of it as lies open.
+/// A backup: the part of it that is not encrypted.
 pub(crate) enum Found {
-    /// One that is not encrypted: its manifest.
+    /// A plain backup, with its manifest.
     Plain(Box<Manifest>),
-    /// One that is.
+    /// An encrypted backup, with its envelope.
     Encrypted(Box<Envelope>),
 }
 
@@ -36,8 +36,8 @@ impl Found {
         }
     }
 
-    /// Whether it stands for an older one: of the same schema of the same database, encrypted or not for the same, and with all tables
-    /// that the older one has.
+    /// Whether this backup replaces an older one. It must be of the same schema of the same database, be encrypted for the same
+    /// people or plain like the older one, and have all of the older one's tables.
     fn stands_for(&self, old: &Self) -> bool {
         match (self, old) {
             (Self::Plain(new), Self::Plain(old)) => {
@@ -53,7 +53,7 @@ impl Found {
         }
     }
 
-    /// The names of its files. The manifest is the last: a backup without it is none, and what is left of that is left alone.
+    /// The names of the backup's files, the manifest last: a folder without a manifest is not a backup, and is left alone.
     fn files(&self) -> Vec<&str> {
         let mut files: Vec<&str> = match self {
             Self::Plain(manifest) => manifest.entries().map(|file| file.path.as_str()).collect(),
@@ -67,7 +67,7 @@ impl Found {
     }
 }
 
-/// Reads what lies open of the backup in a folder.
+/// Reads the manifest or the envelope of the backup in a folder.
 ///
 /// # Errors
 /// [`Kind::Refused`] if there is none, or it is not ours, or of a later version; [`Kind::Connection`] if a bucket gives no answer.
@@ -80,16 +80,16 @@ pub(crate) fn read(folder: &Place) -> anyhow::Result<Found> {
     })
 }
 
-/// What any manifest begins with.
+/// The field that every manifest and envelope has.
 #[derive(Deserialize)]
 struct Kinded {
     kind: String,
 }
 
-/// The names in a place that backups may have, in order.
+/// The names in a place that can be names of backups, in order.
 ///
 /// # Errors
-/// If it cannot be read.
+/// An error if the place cannot be read.
 pub(crate) fn names(place: &Place) -> io::Result<Vec<String>> {
     let mut names: Vec<String> = match place {
         Place::Disk(path) => {
@@ -111,7 +111,7 @@ pub(crate) fn names(place: &Place) -> io::Result<Vec<String>> {
 /// The name of the backup that `latest` leads to.
 ///
 /// # Errors
-/// If a bucket doesn't say so.
+/// An error if a bucket gives no answer.
 fn latest(place: &Place) -> io::Result<Option<String>> {
     match place {
         Place::Disk(path) => {
@@ -131,7 +131,7 @@ pub(crate) fn find(place: &Place) -> anyhow::Result<Place> {
     if is_backup(place)? {
         return Ok(place.clone());
     }
-    // The backup's own name tells more than `latest`.
+    // The backup's own name says more than `latest`.
     if let Some(name) = reading(latest(place), Kind::Refused, place)? {
         let latest = place.join(&name);
         if is_backup(&latest)? {
@@ -154,7 +154,7 @@ fn list(place: &Place) -> anyhow::Result<Vec<(Place, Found)>> {
         match read(&backup) {
             Ok(found) if found.name() == name => backups.push((backup, found)),
             Ok(_) => {}
-            // Whether it is a backup is not known.
+            // Whether this is a backup cannot be known.
             Err(error)
                 if matches!(
                     Failure::kind_of(&error),
@@ -163,7 +163,7 @@ fn list(place: &Place) -> anyhow::Result<Vec<(Place, Found)>> {
             {
                 return Err(error);
             }
-            // One that is being made, or what is left of one that was not.
+            // A backup that is still being made, or the rest of one that was never finished.
             Err(_) if backup.is_bucket() && !matches!(backup.join(FILE).is_file(), Ok(true)) => {
                 tracing::debug!("{backup} has no manifest");
             }
@@ -173,7 +173,7 @@ fn list(place: &Place) -> anyhow::Result<Vec<(Place, Found)>> {
     Ok(backups)
 }
 
-/// The backups in a place, as they are told.
+/// Lists the backups in a place, with what is reported about each.
 ///
 /// # Errors
 /// [`Kind::Refused`] if it cannot be read; [`Kind::Connection`] if a bucket gives no answer.
@@ -212,9 +212,9 @@ pub fn told(place: &Place, cancel: &Cancel) -> anyhow::Result<Vec<Listed>> {
     Ok(listed.collect())
 }
 
-/// Deletes all backups but the last so many of those that `new` stands for, and nothing that they don't list: of the same schema of
-/// a database of the same name, and of no table that the new one lacks; encrypted ones of which `to` opens what the new one opens. Gives
-/// the names of those that are gone.
+/// Deletes all but the last `keep` backups among those that `new` replaces, and only files that they list. `new` replaces backups
+/// of the same schema of a database of the same name that have no table which it lacks; of encrypted ones, only those that `to`
+/// opens. Returns the names of the backups that are gone.
 ///
 /// # Errors
 /// [`Kind::Output`] if a file cannot be deleted.
@@ -225,12 +225,12 @@ pub(crate) fn keep(
     to: Option<&EncryptTo>,
 ) -> anyhow::Result<Vec<String>> {
     let mut backups = list(place)?;
-    // Another one may have been published meanwhile, which is the latest now.
+    // Another backup may have been published meanwhile, and be the latest now.
     let latest = reading(latest(place), Kind::Output, place)?;
     backups.retain(|(_, old)| {
         old.name() != new.name() && latest.as_deref() != Some(old.name()) && new.stands_for(old)
     });
-    // Whatever the clock says, the new one is the last.
+    // Whatever the clock says, the new backup counts as the last.
     let old = (backups.len() + 1).saturating_sub(keep.max(1));
     let mut deleted = Vec::new();
     for (place, old) in backups.into_iter().take(old) {
@@ -249,9 +249,9 @@ pub(crate) fn keep(
     Ok(deleted)
 }
 
-/// Deletes the files of a backup, and gives whether nothing else lies there.
+/// Deletes the files of a backup, and returns whether nothing else lies in its folder.
 fn delete(place: &Place, old: &Found) -> io::Result<bool> {
-    // A name from a manifest is a name in its folder, and nothing else.
+    // A name from a manifest is a name in the backup's folder, and nothing else.
     let mut files = old.files();
     files.retain(|name| !name.contains('/'));
     let Some((manifest, others)) = files.split_last() else {
@@ -270,7 +270,7 @@ fn delete(place: &Place, old: &Found) -> io::Result<bool> {
     }
 }
 
-/// Whether what opens the new backup opens an old one of the same recipients, or with a passphrase.
+/// Whether those who can open the new backup can open an old one, which has the same recipients or a passphrase.
 fn opens(to: &EncryptTo, old: &Place) -> bool {
     let locked = old.join(envelope::KEY).read();
     locked.is_ok_and(|locked| to.opens(&locked))

@@ -1,4 +1,4 @@
-//! Whether the files of a backup are what they were, by their sizes and checksums.
+//! Whether the files of a backup are still what they were, by their sizes and checksums.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use storage::place::{Place, reading};
 use crate::file;
 use crate::manifest::SUMS;
 
-/// What is wrong with a file that had this size and this SHA-256, if anything is.
+/// What is wrong with a file that had this size and this SHA-256; `None` if nothing is.
 ///
 /// # Errors
 /// [`Kind::Check`] if it cannot be read; [`Kind::Connection`] if a bucket gives no answer.
@@ -38,8 +38,8 @@ pub(crate) fn changed(
     })
 }
 
-/// What is wrong with the list of checksums, and with the files that it names first: `own`. Behind them stand those that a manifest
-/// lists, with their checksums.
+/// What is wrong with the list of checksums, with the files of `own`, which it names first, and with what else lies in the folder.
+/// In the list, `own` is followed by the files that a manifest lists with their checksums: `listed`.
 ///
 /// # Errors
 /// [`Kind::Check`] if something cannot be read; [`Kind::Connection`] if a bucket gives no answer.
@@ -52,7 +52,7 @@ pub(crate) fn beside<'a>(
     let mut problems = Vec::new();
     let mut known: BTreeSet<&str> = listed.iter().map(|(name, _)| *name).collect();
     known.extend(own);
-    // In a bucket, what says that a run of ours wrote there.
+    // `RUN` is the object that says, in a bucket, that a run of ours writes there.
     known.extend([SUMS, RUN]);
     for name in reading(names(folder), Kind::Check, folder)? {
         if !known.contains(name.as_str()) {
@@ -83,7 +83,7 @@ pub(crate) fn beside<'a>(
     Ok(problems)
 }
 
-/// The names of what lies in a folder.
+/// The names of all that lies in a folder.
 fn names(folder: &Place) -> io::Result<Vec<String>> {
     match folder {
         Place::Disk(path) => {
@@ -95,10 +95,10 @@ fn names(folder: &Place) -> io::Result<Vec<String>> {
     }
 }
 
-/// Refuses a backup that has problems.
+/// Refuses a backup if it has problems.
 ///
 /// # Errors
-/// [`Kind::Check`] naming all of them.
+/// [`Kind::Check`] naming all of the problems.
 pub(crate) fn refuse(folder: &Place, problems: &[String]) -> anyhow::Result<()> {
     match problems.is_empty() {
         true => Ok(()),

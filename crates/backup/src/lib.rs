@@ -1,6 +1,6 @@
-//! Tables of Postgres into files that other engines open, and back again, proved equal.
+//! Writes tables of Postgres into files that other engines open, reads them back, and proves both equal.
 //!
-//! A backup reads all tables in one snapshot and publishes a folder or nothing; a restore is one transaction that is committed only
+//! A backup reads all tables in one snapshot and publishes a whole folder or nothing. A restore is one transaction, committed only
 //! if the contents of the tables are those of the backup.
 //!
 //! ```no_run

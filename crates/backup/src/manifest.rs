@@ -1,4 +1,4 @@
-//! What a backup says of itself.
+//! The manifest of a backup: what the backup says about itself.
 
 use std::io::ErrorKind;
 
@@ -14,19 +14,19 @@ use crate::options::Format;
 
 /// The name of the manifest in a backup.
 pub(crate) const FILE: &str = "manifest.json";
-/// The name of the statements that make the tables.
+/// The name of the file with the statements that create the tables.
 pub(crate) const SCHEMA_SQL: &str = "schema.sql";
 /// The name of the list of checksums, which `sha256sum --check` reads too.
 pub(crate) const SUMS: &str = "SHA256SUMS";
-/// What the manifest calls itself.
+/// The value of a manifest's `kind`.
 const KIND: &str = "extrato backup";
-/// The version of its form.
+/// The version of a manifest's form.
 const VERSION: u32 = 1;
 
-/// A backup.
+/// The manifest of a backup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// Says that it is a backup of ours.
+    /// Says that this is a backup of ours.
     pub(crate) kind: String,
     /// The version of this form.
     pub(crate) version: u32,
@@ -36,17 +36,17 @@ pub(crate) struct Manifest {
     pub(crate) database: String,
     /// The version of the server.
     pub(crate) server_version: String,
-    /// The encoding of the database; that of the files is UTF-8.
+    /// The encoding of the database. The files themselves are in UTF-8.
     pub(crate) encoding: String,
     /// The snapshot that all tables were read in.
     pub(crate) snapshot: String,
-    /// What the files are.
+    /// The format of the files.
     pub(crate) format: Format,
     /// How the blocks of Avro files are compressed.
     pub(crate) codec: Option<Codec>,
     /// Whether timestamps without a zone are written as instants in UTC.
     pub(crate) timestamps_utc: bool,
-    /// What the tables are.
+    /// The definition of the tables.
     pub(crate) definition: Definition,
     /// The files of the tables, in the order of the tables.
     pub(crate) tables: Vec<TableFiles>,
@@ -63,7 +63,7 @@ pub(crate) struct TableFiles {
     pub(crate) files: Vec<FileEntry>,
 }
 
-/// A file.
+/// A file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileEntry {
     /// The file's name in the backup.
@@ -77,19 +77,19 @@ pub(crate) struct FileEntry {
 }
 
 impl Manifest {
-    /// Marks a manifest as ours.
+    /// The `kind` and `version` that mark a manifest as ours.
     pub(crate) fn mark() -> (String, u32) {
         (KIND.to_owned(), VERSION)
     }
 
-    /// The text of what a backup says of itself.
+    /// The text of a backup's manifest or envelope.
     ///
     /// # Errors
     /// [`Kind::Refused`] if there is none; [`Kind::Connection`] if a bucket gives no answer.
     pub(crate) fn text(folder: &Place) -> anyhow::Result<Vec<u8>> {
         let place = folder.join(FILE);
         match place.read() {
-            // Whether there is one is not known.
+            // Whether there is a manifest cannot be known.
             Err(error) if place.is_bucket() && error.kind() != ErrorKind::NotFound => {
                 reading(Err(error), Kind::Refused, &place)
             }
@@ -116,23 +116,23 @@ impl Manifest {
         self.tables.iter().flat_map(|table| &table.files)
     }
 
-    /// The files of the table of this name.
+    /// The files of a table; `None` if the backup doesn't have the table.
     pub(crate) fn files(&self, table: &str) -> Option<&TableFiles> {
         self.tables.iter().find(|files| files.table == table)
     }
 
-    /// The rows of all tables.
+    /// How many rows all tables have.
     pub(crate) fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.content.rows).sum()
     }
 
-    /// The bytes of all tables' files.
+    /// How many bytes all files of tables have.
     pub(crate) fn bytes(&self) -> u64 {
         self.entries().map(|file| file.bytes).sum()
     }
 }
 
-/// Parses what a backup says of itself, which lies at `path`.
+/// Parses the text of a manifest or an envelope, which lies at `path`.
 ///
 /// # Errors
 /// [`Kind::Refused`] if it is not ours.
@@ -142,10 +142,10 @@ pub(crate) fn parsed<T: DeserializeOwned>(text: &[u8], path: &Place) -> anyhow::
     })
 }
 
-/// Checks what a manifest calls itself, and that its form is known.
+/// Checks that a manifest is of the right kind, and that its version is known.
 ///
 /// # Errors
-/// [`Kind::Refused`] if it is not.
+/// [`Kind::Refused`] if not.
 pub(crate) fn check_version(
     kind: &str,
     known_kind: &str,

@@ -1,11 +1,11 @@
-//! The names of backups: when each was begun, in UTC, and a number where several were begun in one second.
+//! The names of backups: when each was begun, in UTC, with a number if several were begun in the same second.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dataset::calendar::Date;
 use values::text;
 
-/// The name of a backup that begins now, if it is the first of this second: `20260131T235959Z`.
+/// The name of a backup that begins now, if it is the first one of this second: `20260131T235959Z`.
 pub(crate) fn of_now() -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -19,7 +19,7 @@ pub(crate) fn of_now() -> String {
     name
 }
 
-/// The name of a backup of this second, the one of this number from 1 on.
+/// The name of the backup with this number, from 1, among those of this second.
 pub(crate) fn numbered(second: &str, number: u32) -> String {
     match number {
         1 => second.to_owned(),
@@ -27,7 +27,7 @@ pub(crate) fn numbered(second: &str, number: u32) -> String {
     }
 }
 
-/// The number of the next backup of this second beside those of the names: one of them may be gone, so it is behind all.
+/// The number of the next backup of this second: one more than the highest among `names`, since one in between may be gone.
 pub(crate) fn next_number(second: &str, names: &[String]) -> u32 {
     let numbers = names.iter().filter_map(|name| {
         let of_second = name.strip_prefix(second)?;

@@ -1,4 +1,4 @@
-//! What a backup, a restore and a verification are asked for.
+//! The options of a backup, a restore and a verification.
 
 use serde::{Deserialize, Serialize};
 use storage::place::Place;
@@ -6,7 +6,7 @@ use storage::place::Place;
 use crate::avro::codec::Codec;
 use crate::encryption::{EncryptTo, Keys};
 
-/// What the files of a backup are.
+/// The format of a backup's files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -18,7 +18,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format's name, which is also how its files end.
+    /// The format's name, which is also the ending of its files' names.
     pub fn name(self) -> &'static str {
         match self {
             Self::Avro => "avro",
@@ -42,32 +42,32 @@ pub enum Timestamps {
 pub enum Asked {
     /// All tables of a schema.
     Schema(String),
-    /// Tables of a schema; of the search path's where none is named.
+    /// Tables of a schema, or of the search path's schemas if none is named.
     Tables(Option<String>, Vec<String>),
 }
 
-/// What a backup is asked for.
+/// The options of a backup.
 #[derive(Debug, Clone)]
 pub struct BackupOptions {
-    /// The tables.
+    /// The tables to back up.
     pub asked: Asked,
-    /// The place that backups lie in.
+    /// The place where backups lie.
     pub to: Place,
-    /// What the files are.
+    /// The format of the files.
     pub format: Format,
     /// How the blocks of Avro files are compressed.
     pub codec: Codec,
     /// How timestamps without a zone are written in Avro.
     pub timestamps: Timestamps,
-    /// How many backups are kept, the new one among them; `None` for all.
+    /// How many backups are kept, counting the new one; `None` keeps all.
     pub keep: Option<usize>,
-    /// How many connections are used at once.
+    /// The most connections that are used at once.
     pub max_connections: usize,
-    /// For whom the files are encrypted; `None` leaves them as they are.
+    /// The people for whom the files are encrypted; `None` leaves them plain.
     pub encrypt_to: Option<EncryptTo>,
 }
 
-/// What becomes of the tables that are there.
+/// What a restore does with tables that are already there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -80,7 +80,7 @@ pub enum Mode {
     Append,
 }
 
-/// What becomes of triggers that rows would fire.
+/// What a restore does with triggers that its rows would fire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Triggers {
     /// Let them fire
@@ -89,21 +89,21 @@ pub enum Triggers {
     Skip,
 }
 
-/// What a restore is asked for.
+/// The options of a restore.
 #[derive(Debug, Clone)]
 pub struct RestoreOptions {
-    /// A backup, the place of backups for the latest one, or an Avro file.
+    /// A backup, a place of backups (of which the latest is taken), or an Avro file.
     pub from: Place,
-    /// The tables; none for all.
+    /// The tables to restore; empty for all of them.
     pub tables: Vec<String>,
-    /// The schema that they go to; `None` for the one that they come from.
+    /// The schema that the tables go to; `None` for the one that they come from.
     pub into: Option<String>,
-    /// What becomes of the tables that are there.
+    /// What is done with tables that are already there.
     pub mode: Mode,
-    /// What becomes of triggers; `None` refuses tables that have some.
+    /// What is done with triggers; `None` refuses tables that have any.
     pub triggers: Option<Triggers>,
-    /// Whether foreign keys of other tables, which keep a table from being emptied, may be dropped and made again.
+    /// Whether foreign keys of other tables, which keep a table from being emptied, may be dropped and created again.
     pub drop_references: bool,
-    /// What opens an encrypted backup.
+    /// The keys that open an encrypted backup.
     pub keys: Keys,
 }

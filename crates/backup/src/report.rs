@@ -1,4 +1,4 @@
-//! What a backup, a restore and a verification have done.
+//! The reports of a backup, a restore, a verification and a list.
 
 use serde::Serialize;
 use storage::place::Place;
@@ -6,92 +6,92 @@ use storage::place::Place;
 use crate::encryption::Lock;
 use crate::options::{Format, Mode};
 
-/// A table, and the time that it took.
+/// A table in a report: its rows, its files and its time.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableReport {
     /// The table's name, without the schema.
     pub table: String,
     /// How many rows it has.
     pub rows: u64,
-    /// How many files it has.
+    /// How many files the table has.
     pub files: u64,
-    /// The size of its files.
+    /// The size of the table's files, in bytes.
     pub bytes: u64,
-    /// How long it took; tables overlap.
+    /// The seconds spent on the table; tables overlap.
     pub seconds: f64,
 }
 
-/// What a backup has done.
+/// The report of a backup.
 #[derive(Debug, Clone, Serialize)]
 pub struct BackupReport {
-    /// Where it lies.
+    /// The place of the backup.
     pub path: Place,
     /// The schema that holds the tables.
     pub schema: String,
-    /// What the files are.
+    /// The format of the files.
     pub format: Format,
-    /// What opens it, if it is encrypted.
+    /// What opens the backup, if it is encrypted.
     pub lock: Option<Lock>,
-    /// The snapshot.
+    /// The snapshot in which the tables were read.
     pub snapshot: String,
     /// The tables.
     pub tables: Vec<TableReport>,
-    /// What the backup does not hold, and what it makes of what is no plain table.
+    /// Notes about what the backup does not hold, and about what became of those that are not plain tables.
     pub notes: Vec<String>,
-    /// The older backups that were deleted.
+    /// The names of older backups that were deleted.
     pub deleted: Vec<String>,
-    /// The time that it took.
+    /// The seconds that the run took.
     pub seconds: f64,
 }
 
-/// What a restore has done.
+/// The report of a restore.
 #[derive(Debug, Clone, Serialize)]
 pub struct RestoreReport {
-    /// Where the files lie.
+    /// The place of the files.
     pub from: Place,
     /// The schema that holds the tables now.
     pub schema: String,
-    /// What became of the tables that were there.
+    /// What was done with tables that were already there.
     pub mode: Mode,
     /// The tables.
     pub tables: Vec<TableReport>,
-    /// What was not made, and what was made again.
+    /// Notes about what was left out, and about what was created again.
     pub notes: Vec<String>,
-    /// Whether content checksums were compared; files of other writers have none.
+    /// Whether content checksums were compared; files of other programs have none.
     pub is_proved: bool,
-    /// The time that it took.
+    /// The seconds that the run took.
     pub seconds: f64,
 }
 
-/// What a verification has found to be right.
+/// The report of a verification that found everything right.
 #[derive(Debug, Clone, Serialize)]
 pub struct VerifyReport {
-    /// Where the backup lies.
+    /// The place of the backup.
     pub path: Place,
     /// The backup's name.
     pub name: String,
-    /// The schema that the tables come from, if that can be told.
+    /// The schema that the tables come from, if it is known without a key.
     pub schema: Option<String>,
-    /// The tables, if they can be told.
+    /// The tables, if they are known without a key.
     pub tables: Vec<TableReport>,
-    /// How it is encrypted, if it is.
+    /// How the backup is encrypted, if it is.
     pub encryption: Option<EncryptionReport>,
-    /// The schema whose tables have the same contents, if they were compared.
+    /// The schema whose tables have the same contents, if these were compared.
     pub database: Option<String>,
-    /// The time that it took.
+    /// The seconds that the run took.
     pub seconds: f64,
 }
 
-/// What a verification has found of an encrypted backup.
+/// The part of a verification's report that is about encryption.
 #[derive(Debug, Clone, Serialize)]
 pub struct EncryptionReport {
-    /// What opens it.
+    /// What opens the backup.
     pub lock: Lock,
-    /// Whether it was opened. Without a key its bytes alone were compared.
+    /// Whether the backup was opened. Without a key, only its bytes were compared.
     pub is_opened: bool,
     /// How many encrypted files there are.
     pub files: u64,
-    /// The size of these.
+    /// The size of these files, in bytes.
     pub bytes: u64,
 }
 
@@ -100,18 +100,18 @@ pub struct EncryptionReport {
 pub struct Listed {
     /// The backup's name.
     pub name: String,
-    /// The schema that the tables come from, which lies open if the backup is not encrypted.
+    /// The schema that the tables come from; `None` if the backup is encrypted.
     pub schema: Option<String>,
-    /// What the files are, which lies open if the backup is not encrypted.
+    /// The format of the files; `None` if the backup is encrypted.
     pub format: Option<Format>,
     /// What opens the backup, if it is encrypted.
     pub lock: Option<Lock>,
     /// How many tables there are.
     pub tables: u64,
-    /// How many rows they have, which lies open if the backup is not encrypted.
+    /// How many rows the tables have; `None` if the backup is encrypted.
     pub rows: Option<u64>,
-    /// The size of their files.
+    /// The size of the tables' files, in bytes.
     pub bytes: u64,
-    /// Whether `latest` leads to it.
+    /// Whether the pointer `latest` leads to this backup.
     pub is_latest: bool,
 }

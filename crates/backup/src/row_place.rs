@@ -1,4 +1,4 @@
-//! Where a row is, for a message about one of its values.
+//! Says where a row is, for a message about one of its values.
 
 use values::text::{self, Case};
 
@@ -8,7 +8,7 @@ use crate::copy_rows::Fields;
 /// The most characters of a key that are shown.
 const MAX_SHOWN: usize = 100;
 
-/// A row by its primary key, `key`, or else by its number in the file that was being written.
+/// Names a row by its primary key, `key`, or else by its number in the file that was being written.
 pub(crate) fn row_place(
     key: &[String],
     columns: &[Carried],
@@ -29,7 +29,7 @@ pub(crate) fn row_place(
     }
 }
 
-/// A value out of a binary COPY as text; `None` for types that keys seldom have.
+/// A value of a binary COPY as text; `None` for types that keys seldom have.
 fn shown(kind: &Kind, value: &[u8]) -> Option<String> {
     match kind {
         Kind::Int2 => Some(i16::from_be_bytes(value.try_into().ok()?).to_string()),

@@ -1,6 +1,6 @@
-//! The statements that make tables again, from what they were.
+//! The statements that create tables again, from their definition.
 //!
-//! They name nothing with the schema that it came from, so they work in any schema that is the search path.
+//! The statements don't name the schema that the tables came from, so they work in any schema that is the search path.
 
 use database::catalogue::definition::{
     ColumnDefinition, ConstraintDefinition, Definition, SequenceOf, TableDefinition, TypeDefinition,
@@ -9,7 +9,7 @@ use database::catalogue::identifier::{literal, qualified, quoted};
 
 use crate::manifest::SCHEMA_SQL;
 
-/// The statements that make a type.
+/// The statements that create a type.
 pub(crate) fn make_type(of: &TypeDefinition) -> Vec<String> {
     let mut statements = vec![of.make.clone()];
     if let Some(comment) = &of.comment {
@@ -23,7 +23,7 @@ pub(crate) fn make_type(of: &TypeDefinition) -> Vec<String> {
     statements
 }
 
-/// The statements that make sequences and tables, without rows, keys and indexes.
+/// The statements that create sequences and tables, without rows, keys and indexes.
 pub(crate) fn before_rows(definition: &Definition) -> Vec<String> {
     let mut statements = Vec::new();
     let sequences = definition.tables.iter().flat_map(|table| {
@@ -72,7 +72,8 @@ pub(crate) fn before_rows(definition: &Definition) -> Vec<String> {
     statements
 }
 
-/// Whether no column of another table owns a sequence that a default names: then it is made once, as that one's.
+/// Whether a sequence is created by a statement of its own. If a default names the sequence of an identity column, it is created
+/// with that column instead.
 fn is_plain_or_owned(definition: &Definition, name: &str, of: SequenceOf) -> bool {
     let all = definition.tables.iter().flat_map(|table| &table.sequences);
     of == SequenceOf::Owned
@@ -82,7 +83,7 @@ fn is_plain_or_owned(definition: &Definition, name: &str, of: SequenceOf) -> boo
 }
 
 fn make_table(table: &TableDefinition) -> Vec<String> {
-    // What is no table becomes one, of its rows.
+    // A view or foreign table becomes a plain table.
     let is_table = matches!(table.relkind, 'r' | 'p');
     let columns: Vec<_> = table
         .columns
@@ -123,7 +124,7 @@ fn make_column(column: &ColumnDefinition, table: &TableDefinition) -> String {
     match (&column.default, column.generated) {
         (Some(of), Some('v')) => made += &format!(" GENERATED ALWAYS AS ({of}) VIRTUAL"),
         (Some(of), Some(_)) => made += &format!(" GENERATED ALWAYS AS ({of}) STORED"),
-        // A view's default is for rows that are put into it.
+        // A view's default is for rows that are inserted into it.
         (Some(default), None) => made += &format!(" DEFAULT {default}"),
         (None, _) => {}
     }
@@ -137,7 +138,7 @@ fn make_column(column: &ColumnDefinition, table: &TableDefinition) -> String {
         if let Some(sequence) = of_column
             .find(|sequence| sequence.of == SequenceOf::Identity && sequence.column == column.name)
         {
-            // `AS type` is the column's own here.
+            // The column has its own type here, so `AS type` is left out.
             let options = sequence.options.split_once(" START ");
             let options = options.map_or("", |(_, options)| options);
             made += &format!(
@@ -152,7 +153,7 @@ fn make_column(column: &ColumnDefinition, table: &TableDefinition) -> String {
     made
 }
 
-/// The statements that give tables with rows their keys, checks and indexes, and sequences their numbers.
+/// The statements for tables that have their rows: they add keys, checks and indexes, and set sequences to their numbers.
 pub(crate) fn after_rows(definition: &Definition) -> Vec<String> {
     let mut statements = Vec::new();
     for table in &definition.tables {
@@ -181,7 +182,7 @@ pub(crate) fn after_rows(definition: &Definition) -> Vec<String> {
     statements
 }
 
-/// The statements that make a constraint.
+/// The statements that create a constraint.
 pub(crate) fn make_constraint(
     table: &TableDefinition,
     constraint: &ConstraintDefinition,
@@ -200,7 +201,7 @@ pub(crate) fn make_constraint(
     statements
 }
 
-/// The foreign keys of tables, with the schema and name of what each refers to.
+/// The foreign keys of tables, each with its table.
 pub(crate) fn foreign_keys(
     definition: &Definition,
 ) -> impl Iterator<Item = (&TableDefinition, &ConstraintDefinition)> {
@@ -212,7 +213,7 @@ pub(crate) fn foreign_keys(
     })
 }
 
-/// All statements, as psql runs them.
+/// All statements, as a script for psql.
 pub(crate) fn script(definition: &Definition, name: &str) -> String {
     let schema = quoted(&definition.schema);
     let mut script = format!(

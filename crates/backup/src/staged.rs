@@ -1,4 +1,4 @@
-//! A backup that is being written, which nobody takes for one before it is published.
+//! A backup that is being written, which nobody can mistake for a finished one before it is published.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,14 +15,14 @@ use crate::folder::{self, LATEST};
 use crate::manifest::FILE;
 use crate::name;
 
-/// Backups in a bucket.
+/// Backups as a series of outputs in a bucket.
 const SERIES: Series = Series {
     is_name: name::is_name,
     manifest: FILE,
     option: "--to",
 };
 
-/// A new backup. Unless it is published, it is deleted.
+/// A new backup, which is deleted unless it is published.
 pub(crate) struct Staged {
     name: String,
     root: Place,
@@ -33,17 +33,17 @@ enum Of {
     Folder {
         staging: Staging,
         folder: PathBuf,
-        /// What was there of the folder before.
+        /// The innermost folder on the way to `folder` that existed before.
         there: PathBuf,
     },
     Bucket(Output),
 }
 
 impl Staged {
-    /// Begins a backup among those in a place, under a name that none of them has.
+    /// Begins a backup in a place, under a name that no backup there has.
     ///
     /// # Errors
-    /// [`Kind::Output`] if nothing can be written there, or `latest` or the pointer is not of backups.
+    /// [`Kind::Output`] if nothing can be written there, or if `latest` or the bucket's pointer is not one of backups.
     pub(crate) fn begin(to: &Place) -> anyhow::Result<Self> {
         let (second, names) = (name::of_now(), folder::names(to));
         match to {
@@ -84,16 +84,16 @@ impl Staged {
         &self.name
     }
 
-    /// Where its files are written.
+    /// The place where the backup's files are written.
     pub(crate) fn root(&self) -> &Place {
         &self.root
     }
 
-    /// Puts the backup, whose manifest was written last, among the others, and makes `latest` or the pointer lead to it. A disk has both
-    /// then, so that older ones can go.
+    /// Puts the backup, whose manifest was written last, among the others, and makes `latest` or the pointer lead to it. On a disk,
+    /// both are safely stored when this returns, so that older backups can be deleted.
     ///
     /// # Errors
-    /// [`Kind::Output`] if it cannot.
+    /// [`Kind::Output`] if the backup cannot be published.
     pub(crate) fn publish(self) -> anyhow::Result<Place> {
         let (staging, folder, there) = match self.of {
             Of::Bucket(output) => return output.publish().map(Place::Bucket),
@@ -117,10 +117,10 @@ impl Staged {
     }
 }
 
-/// Makes `latest` lead to the backup of this name, in one step.
+/// Makes the link `latest` lead to the backup of this name, in one step.
 ///
 /// # Errors
-/// [`Kind::Output`] if it cannot, or something else has the name.
+/// [`Kind::Output`] if the link cannot be made, or something else has its name.
 fn point_latest(folder: &Path, name: &str) -> anyhow::Result<()> {
     check_latest(folder)?;
     let (latest, new) = (folder.join(LATEST), folder.join(".extrato-latest"));
@@ -141,7 +141,7 @@ fn point_latest(folder: &Path, name: &str) -> anyhow::Result<()> {
     })
 }
 
-/// Checks that `latest`, if it is there, is a link.
+/// Checks that `latest`, if it exists, is a link.
 ///
 /// # Errors
 /// [`Kind::Output`] if it is something else.

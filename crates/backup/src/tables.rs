@@ -1,4 +1,4 @@
-//! Which tables a backup is of.
+//! Finds the tables that a backup is made of.
 
 use database::catalogue::inventory::{self, KnownTable};
 use dataset::failure::Kind;
@@ -7,11 +7,11 @@ use postgres::Client;
 
 use crate::options::Asked;
 
-/// The tables that are asked for, and the schema that holds them: all tables of a schema but views, foreign tables and partitions,
-/// whose rows are those of their parents; or those that are named, whatever they are.
+/// The tables that are asked for, and their schema. All tables of a schema means all but views, foreign tables and partitions,
+/// whose rows come with their parents; tables that are named may be of any sort.
 ///
 /// # Errors
-/// [`Kind::Mismatch`] if there is no such table; [`Kind::Usage`] for tables of several schemas.
+/// [`Kind::Mismatch`] if there is no such table; [`Kind::Usage`] for tables of different schemas.
 pub(crate) fn find(
     client: &mut Client,
     asked: &Asked,
@@ -46,7 +46,7 @@ pub(crate) fn find(
     Ok((schema, found))
 }
 
-/// The names of tables without their schema, which must be the same.
+/// The names of tables without their schema, which must be the same for all.
 fn one_schema(
     client: &mut Client,
     named: Option<&str>,
@@ -79,7 +79,7 @@ fn one_schema(
     Ok((schema, names))
 }
 
-/// A table's name without its schema, and the schema if there is one before it; either may be in quotes, as SQL has them.
+/// A table's name without its schema, and the schema if it has one. Either may be in quotes, as in SQL.
 pub(crate) fn split(table: &str) -> (Option<String>, String) {
     match Place::parse(table) {
         Some(place) => (Some(place.schema), place.name),
@@ -87,7 +87,7 @@ pub(crate) fn split(table: &str) -> (Option<String>, String) {
     }
 }
 
-/// The tables as a snapshot takes them: all columns as the server sends them.
+/// A description of the tables for a snapshot: all columns, as the server sends them.
 pub(crate) fn as_they_are(tables: &[KnownTable]) -> Dataset {
     let tables = tables.iter().map(|table| Table {
         name: table.name.clone(),

@@ -1,4 +1,4 @@
-//! Files of any bytes, read as a restore reads them but without a database: for tests, and for the search of `fuzz/`.
+//! Files of any bytes, read as a restore reads them but without a database: for tests, and for the fuzz targets of `fuzz/`.
 
 use std::path::Path;
 
@@ -16,7 +16,8 @@ use crate::copy_rows::CopyRows;
 const CODECS: [Codec; 4] = [Codec::Null, Codec::Deflate, Codec::Snappy, Codec::Zstandard];
 const SYNC: &[u8; 16] = b"a marker of ours";
 
-/// What other programs may write: another order of branches, decimals on bytes, named types, milliseconds, blocks of arrays.
+/// A schema as other programs may write it: another order of branches, decimals on bytes, named types, milliseconds, blocks of
+/// arrays.
 const OF_OTHERS: &str = r#"{"type": "record", "name": "o", "namespace": "n", "fields": [
     {"name": "a", "type": [{"type": "bytes", "logicalType": "decimal", "precision": 12, "scale": 3}, "null"]},
     {"name": "b", "type": {"type": "enum", "name": "e", "symbols": ["X", "Y", "Z"]}},
@@ -30,8 +31,8 @@ const OF_OTHERS: &str = r#"{"type": "record", "name": "o", "namespace": "n", "fi
     {"name": "i", "type": "float"}, {"name": "j", "type": {"type": {"type": "string"}}}
 ]}"#;
 
-/// A file made of an input: the input itself, one of ours with bytes exchanged, or rows of ours or of others with the input for
-/// their bytes.
+/// Makes a file from an input. The file is the input itself, a file of ours with some bytes changed, or a file of our schema or
+/// another one whose rows are the input.
 pub fn made_of(pick: u8, input: &[u8]) -> Vec<u8> {
     let codec = CODECS[usize::from(pick / 4) % CODECS.len()];
     match pick % 4 {
@@ -42,14 +43,14 @@ pub fn made_of(pick: u8, input: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Reads a file into rows of columns that fit its fields, among which `pick` chooses. Each row must come back from the file that a
-/// backup would make of it. Gives the number of rows.
+/// Reads a file as rows of columns that fit its fields; `pick` chooses among the columns that do. Each row must come back from the
+/// file that a backup would make of it. Returns the number of rows.
 ///
 /// # Errors
-/// Whatever is wrong with the file.
+/// The reason why the file is refused.
 ///
 /// # Panics
-/// If a row does not come back.
+/// Panics if a row does not come back.
 pub fn read(path: &Path, pick: u8) -> anyhow::Result<u64> {
     let mut reader = Reader::open(&path.into(), None)?;
     let fields = parse::fields(reader.schema()).map_err(anyhow::Error::msg)?;
@@ -106,7 +107,7 @@ fn carried(name: &str, kind: Kind) -> Carried {
     }
 }
 
-/// The kind of a column that takes values of a type, or for what none takes any.
+/// A kind of column that takes values of this type, or any kind if none does.
 fn fitting(of: &AvroType, pick: usize) -> Kind {
     let one_of = |kinds: &[Kind]| kinds[pick % kinds.len()].clone();
     match of {
@@ -143,7 +144,7 @@ fn array(of: Kind) -> Kind {
     }
 }
 
-/// Columns of each kind.
+/// A column of each kind.
 fn columns() -> Vec<Carried> {
     let kinds = [
         Kind::Int2,
@@ -172,12 +173,12 @@ fn columns() -> Vec<Carried> {
         .collect()
 }
 
-/// The schema of these columns.
+/// The Avro schema of our columns.
 fn ours() -> String {
     schema::of_table("s", "t", &columns(), false).to_string()
 }
 
-/// Rows of these columns: values, then NULLs.
+/// Rows of our columns: one with values, one with NULLs.
 fn rows() -> Vec<u8> {
     let array = |elements: &[Option<&[u8]>]| {
         let mut array = Vec::new();
@@ -233,7 +234,7 @@ fn rows() -> Vec<u8> {
     out
 }
 
-/// A file as a backup makes it, of three rows in each of two blocks.
+/// A file as a backup writes it, with three rows in each of two blocks.
 fn whole(codec: Codec) -> Vec<u8> {
     let mut compressed = Vec::new();
     codec
@@ -243,7 +244,7 @@ fn whole(codec: Codec) -> Vec<u8> {
     container(&ours(), codec.name(), &[&block[..], &block].concat())
 }
 
-/// A block whose number of rows the input begins with, and whose rows are what follows.
+/// A block made from an input: the input begins with the number of rows, and the rest are the rows.
 fn block(codec: Codec, input: &[u8]) -> Vec<u8> {
     let mut rows = input;
     let count = varint::read(&mut rows).unwrap_or(1);
@@ -270,7 +271,7 @@ fn container(schema: &str, codec: &str, blocks: &[u8]) -> Vec<u8> {
     [&file[..], SYNC, blocks].concat()
 }
 
-/// Exchanges a byte at each place that the input names, and cuts the file behind the last if the input ends in the middle.
+/// Changes a byte at each place that the input names, and cuts the file off after the last one if the input ends in the middle.
 fn edited(mut file: Vec<u8>, input: &[u8]) -> Vec<u8> {
     let edits = input.chunks_exact(3);
     let cut = edits.remainder();
@@ -285,10 +286,10 @@ fn edited(mut file: Vec<u8>, input: &[u8]) -> Vec<u8> {
     file
 }
 
-/// As [`read`], of a file with these bytes at a path.
+/// Reads bytes as [`read`] does, from a file at a path that is written first.
 ///
 /// # Errors
-/// Those of [`read`], and if the file cannot be written.
+/// The errors of [`read`], and an error if the file cannot be written.
 pub fn read_at(path: &Path, bytes: &[u8], pick: u8) -> anyhow::Result<u64> {
     std::fs::write(path, bytes).context("writing the file")?;
     read(path, pick)
@@ -311,7 +312,8 @@ mod tests {
         for codec in CODECS {
             assert_eq!(read_bytes(&whole(codec), 0), Ok(6), "{}", codec.name());
         }
-        // A decimal, a symbol, an array whose size stands before it, a uuid, NULL, milliseconds, an empty array, 0.5 and a text.
+        // The row holds a decimal, a symbol, an array preceded by its size, a uuid, NULL, milliseconds, an empty array, 0.5 and a
+        // text.
         let row = b"\x00\x04\x01\x02\x02\x03\x04\x04\x02\x00\x020123456789abcdef\x02\x04\x06\x00\x00\x00\x00\x3f\x02a";
         for codec in CODECS {
             let file = container(
@@ -342,14 +344,14 @@ mod tests {
                 "is damaged or cut",
             );
         }
-        // So many rows of nothing, and of a schema that has no fields.
+        // A huge number of rows without bytes, and rows of a schema without fields.
         refused(
             &container(&ours(), null, &sized(1 << 62, b"")),
             "ends in the middle",
         );
         let nothing = r#"{"type": "record", "name": "n", "fields": []}"#;
         refused(&container(nothing, null, &sized(1 << 62, b"")), "no fields");
-        // An array of so many elements.
+        // An array that claims a huge number of elements.
         let mut elements = Vec::new();
         varint::write(1 << 60, &mut elements);
         let of_array = r#"{"type": "record", "name": "n", "fields": [{"name": "a", "type": {"type": "array", "items": ["null", "int"]}}]}"#;
@@ -357,7 +359,7 @@ mod tests {
             &container(of_array, null, &sized(1, &elements)),
             "ends in the middle",
         );
-        // A block of snappy that says it becomes 2 GiB.
+        // A block of snappy that claims to expand to 2 GiB.
         let mut claimed = vec![0xff, 0xff, 0xff, 0xff, 7];
         claimed.extend_from_slice(&[0; 4]);
         refused(
@@ -391,11 +393,11 @@ mod tests {
         ] {
             assert!(of(kind).is_err(), "{kind}");
         }
-        // Arrays have no name by which others could nest them, each in the next.
+        // Arrays have no name by which other arrays could nest them.
         let nested = r#"{"type": "array", "name": "n", "items": "int"}}, {"name": "c", "type": {"type": "array", "items": "n"}"#;
         let said = of(nested).expect_err("no such type");
         assert!(said.contains("is of the type n"), "{said}");
-        // Far deeper than any row.
+        // Nested far deeper than any row.
         let deep = format!(
             "{}\"int\"{}",
             r#"{"type": "array", "items": "#.repeat(100_000),

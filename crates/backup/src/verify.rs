@@ -1,4 +1,4 @@
-//! Whether a backup is what it was, and whether tables still have its contents.
+//! Checks whether a backup is still what it was, and whether tables still have its contents.
 
 use std::time::Instant;
 
@@ -16,13 +16,13 @@ use crate::manifest::{FILE, Manifest, SCHEMA_SQL, TableFiles};
 use crate::report::{EncryptionReport, TableReport, VerifyReport};
 use crate::{carriage, checksum, folder, intact};
 
-/// Reads every file of a backup again. With a database, whose tables lie in the schema that they come from or in another that is
-/// named, compares their contents too. Of an encrypted backup the bytes are compared, and with a key what it says of itself; that the
-/// database is compared with.
+/// Reads every file of a backup again and compares it with its checksum. With a database, also compares the contents of its tables,
+/// in the schema that the backup comes from or in another that is named. For an encrypted backup only the bytes are compared,
+/// unless there is a key: then also the manifest and, with a database, the tables.
 ///
 /// # Errors
-/// [`Kind::Check`] naming every file that is missing, changed or not listed, or every table whose contents differ; [`Kind::Usage`] and
-/// [`Kind::Refused`] if keys are needed that are not there, or are there and don't open it; [`Kind::Connection`] if a server or a bucket
+/// [`Kind::Check`] naming every file that is missing, changed or not listed, or every table whose contents differ; [`Kind::Usage`]
+/// and [`Kind::Refused`] if keys are needed but missing, or don't open the backup; [`Kind::Connection`] if a server or a bucket
 /// gives no answer.
 pub fn verify(
     path: &Place,
@@ -31,7 +31,7 @@ pub fn verify(
     cancel: &Cancel,
 ) -> anyhow::Result<VerifyReport> {
     let path = path.clone().cancelled_by(cancel);
-    // What a request says that was cut short tells less.
+    // The error of a request that was cut short tells less.
     verified(&path, keys, database, cancel).map_err(|error| cancel.check().err().unwrap_or(error))
 }
 
@@ -71,7 +71,7 @@ fn verified(
                     seconds: began.elapsed().as_secs_f64(),
                 });
             }
-            // Its files are those of the envelope, which were read.
+            // The manifest's files are those of the envelope, which were read already.
             let (manifest, _) = envelope.open(&path, keys, cancel)?;
             report.is_opened = true;
             let tables = manifest.tables.iter();
@@ -122,10 +122,10 @@ fn check_envelope(path: &Place, envelope: &Envelope, cancel: &Cancel) -> anyhow:
     intact::refuse(path, &problems)
 }
 
-/// Checks what lies beside the files with rows, and that nothing else does.
+/// Checks the files beside those with rows, and that nothing else lies there.
 ///
 /// # Errors
-/// As [`verify`].
+/// The errors of [`verify`].
 pub(crate) fn check_beside(path: &Place, found: &Found, cancel: &Cancel) -> anyhow::Result<()> {
     let problems = match found {
         Found::Plain(manifest) => beside(path, manifest, cancel),
@@ -134,10 +134,10 @@ pub(crate) fn check_beside(path: &Place, found: &Found, cancel: &Cancel) -> anyh
     intact::refuse(path, &problems?)
 }
 
-/// Checks the files of these tables alone.
+/// Checks only the files of these tables.
 ///
 /// # Errors
-/// As [`verify`].
+/// The errors of [`verify`].
 pub(crate) fn check_files(
     path: &Place,
     manifest: &Manifest,
@@ -175,7 +175,7 @@ fn table_files(
     Ok((report, problems))
 }
 
-/// What is told of a table.
+/// The report about a table.
 fn told(table: &TableFiles, seconds: f64) -> TableReport {
     TableReport {
         table: table.table.clone(),
@@ -186,7 +186,7 @@ fn told(table: &TableFiles, seconds: f64) -> TableReport {
     }
 }
 
-/// What is wrong with what lies beside the files of the tables.
+/// What is wrong with the files beside those of the tables.
 fn beside(path: &Place, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<Vec<String>> {
     let files = manifest.entries();
     let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
@@ -194,7 +194,7 @@ fn beside(path: &Place, manifest: &Manifest, cancel: &Cancel) -> anyhow::Result<
     intact::beside(path, &[FILE, SCHEMA_SQL], &files, cancel)
 }
 
-/// What is wrong with what lies beside the encrypted files.
+/// What is wrong with the files beside the encrypted ones.
 fn beside_envelope(
     path: &Place,
     envelope: &Envelope,

@@ -1,4 +1,4 @@
-//! One file of a backup: the rows of one COPY.
+//! Writes one file of a backup: the rows of one COPY.
 
 use database::Cancel;
 use database::copy::read::Blocks;
@@ -18,30 +18,30 @@ use crate::file::HashedFile;
 use crate::manifest::FileEntry;
 use crate::row_place::row_place;
 
-/// What is written of a table.
+/// What is needed to write the files of a table.
 pub(crate) struct Source<'a> {
-    /// The schema that holds it.
+    /// The schema that holds the table.
     pub(crate) schema: &'a str,
     /// The table's name.
     pub(crate) table: &'a str,
-    /// The columns.
+    /// The table's columns.
     pub(crate) columns: &'a [Carried],
     /// The columns of the primary key.
     pub(crate) key: &'a [String],
-    /// The schema of Avro files.
+    /// The Avro schema of the files.
     pub(crate) avro: Value,
     /// How the blocks of Avro files are compressed.
     pub(crate) codec: Codec,
-    /// Whether the database holds text to no characters.
+    /// Whether text must be checked to be UTF-8, since the database's encoding lets any bytes be text.
     pub(crate) checks_text: bool,
     /// The key that the files are encrypted to.
     pub(crate) backup_key: Option<&'a BackupKey>,
 }
 
-/// Writes the rows of a binary COPY into an Avro file, and gives their content checksum.
+/// Writes the rows of a binary COPY into an Avro file, and returns their content checksum.
 ///
 /// # Errors
-/// [`Kind::Refused`] for a value that Avro doesn't carry; of the connection, and of the file.
+/// [`Kind::Refused`] for a value that Avro cannot carry; the errors of the connection and of the file.
 pub(crate) fn avro(
     source: &Source<'_>,
     reader: &Reader,
@@ -92,7 +92,7 @@ pub(crate) fn avro(
     Ok((entry, sum))
 }
 
-/// What stands behind each block of a file: the same for the same file.
+/// The marker after each block of a file, which is the same whenever the same file is written.
 fn marker(schema: &Value, place: &Place) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(schema.to_string());
@@ -103,10 +103,10 @@ fn marker(schema: &Value, place: &Place) -> [u8; 16] {
     marker
 }
 
-/// Writes what a COPY gives as CSV, with a header.
+/// Writes the output of a COPY as CSV, with a header.
 ///
 /// # Errors
-/// Of the connection, and of the file.
+/// The errors of the connection and of the file.
 pub(crate) fn csv(
     source: &Source<'_>,
     reader: &Reader,
@@ -129,14 +129,14 @@ pub(crate) fn csv(
     let written = file.finish()?;
     Ok(FileEntry {
         path: name.to_owned(),
-        // Without the header.
+        // The header is not counted.
         rows: records.ended.saturating_sub(1),
         bytes: written.bytes,
         sha256: written.sha256,
     })
 }
 
-/// Counts records of the server's own CSV: a quote in a value is doubled, so a line feed ends a record where the number of quotes
+/// Counts the records of the server's own CSV. A quote in a value is doubled, so a line feed ends a record if the number of quotes
 /// before it is even.
 #[derive(Default)]
 struct Records {

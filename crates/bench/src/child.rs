@@ -1,4 +1,4 @@
-//! Programs as child processes, with what they took: time, processor time, memory.
+//! Runs programs as child processes, and measures their time, processor time and memory.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -13,24 +13,24 @@ use wait4::Wait4;
 use crate::rounds::Usage;
 use crate::{machine, program};
 
-/// How often a running program is looked after; the error of its time.
+/// How often a running program is checked; the error of the measured time.
 const POLL: Duration = Duration::from_millis(1);
 
-/// What a program did.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// From its start to its end.
+    /// The time from its start to its end.
     pub(crate) seconds: f64,
-    /// What the process took, and those that it waited for.
+    /// What the process, and those that it waited for, used.
     pub(crate) usage: Usage,
-    /// What it printed, unless that went to a file.
+    /// Its output, unless that went to a file.
     pub(crate) printed: String,
 }
 
-/// Runs a program to its end, or stops it after `limit`. What it prints goes to `output` if that is given.
+/// Runs a program to its end, or stops it after `limit`. Its output goes to `output` if that is given.
 ///
 /// # Errors
-/// It cannot be run, fails (then with the end of its messages), or was stopped.
+/// The program cannot be run, fails (with the end of its messages), or was stopped.
 pub(crate) fn run(
     command: &mut Command,
     output: Option<File>,
@@ -38,14 +38,14 @@ pub(crate) fn run(
     cancel: &Cancel,
 ) -> anyhow::Result<Done> {
     let name = program::name(command);
-    // Files instead of pipes: nobody need read while it runs.
+    // Files instead of pipes, so that nobody has to read while the program runs.
     let mut messages = tempfile::tempfile()?;
     let mut printed = tempfile::tempfile()?;
     command
         .stdin(Stdio::null())
         .stdout(output.map_or_else(|| printed.try_clone(), Ok)?)
         .stderr(messages.try_clone()?);
-    // A program begins with the peak of the process that starts it.
+    // A program starts with the peak memory of the process that starts it.
     machine::forget_peak_memory();
     let start = Instant::now();
     let mut child = command
@@ -79,7 +79,7 @@ pub(crate) fn run(
     })
 }
 
-/// What lies in a file that another process has written to.
+/// The contents of a file that another process has written.
 fn text(file: &mut File) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;

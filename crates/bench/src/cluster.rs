@@ -1,4 +1,4 @@
-//! The same model on Spark and here, over the same Parquet files.
+//! Compares the same model, over the same Parquet files, on Spark and here.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::table::{Spread, markdown, middle, missing, ratio, rows, thousands};
 use crate::transform::output_size;
 use crate::{child, filled, processes, program};
 
-/// With these many associates `movimento` has about 180,000 rows, of some 1,600 clients.
+/// With this many associates `movimento` has about 180,000 rows, of some 1,600 clients.
 const ASSOCIATES: u32 = 2_000;
 
 /// The arguments of the comparison.

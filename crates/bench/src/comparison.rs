@@ -1,4 +1,4 @@
-//! What the comparisons share: their arguments, the facts above their table, and where it all goes.
+//! What the comparisons share: their arguments, the facts above their table, and where the results go.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::server::Server;
 use crate::table::thousands;
 use crate::{machine, results};
 
-/// With these many associates `movimento` has about five million rows.
+/// With this many associates `movimento` has about five million rows.
 pub(crate) const ASSOCIATES: u32 = 50_000;
 const RESULTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md");
 
@@ -44,7 +44,7 @@ fn rounds(text: &str) -> Result<usize, String> {
 }
 
 impl ComparisonArgs {
-    /// When, where, and with what was measured.
+    /// When, where and with what was measured.
     pub(crate) fn facts(
         &self,
         server: &Server,
@@ -60,14 +60,14 @@ impl ComparisonArgs {
         Ok(facts)
     }
 
-    /// Prints the section and puts it into the file.
+    /// Prints the section and writes it into the file.
     pub(crate) fn publish(&self, name: &str, section: &str) -> anyhow::Result<()> {
         self.run.publish(name, section)
     }
 }
 
 impl RunArgs {
-    /// Prints the section and puts it into the file.
+    /// Prints the section and writes it into the file.
     pub(crate) fn publish(&self, name: &str, section: &str) -> anyhow::Result<()> {
         println!("{section}");
         results::write(&self.out, name, section)?;
@@ -76,13 +76,13 @@ impl RunArgs {
     }
 }
 
-/// When, with which program and generated rows, and where was measured.
+/// When, where, and with which program and generated rows was measured.
 pub(crate) fn surroundings(server: &Server) -> anyhow::Result<Vec<String>> {
     let rows = format!(", rows of version {}", generator::VERSION);
     with_program(server, &rows)
 }
 
-/// When, with which program, and where was measured.
+/// When, where, and with which program was measured.
 pub(crate) fn circumstances(server: &Server) -> anyhow::Result<Vec<String>> {
     with_program(server, "")
 }

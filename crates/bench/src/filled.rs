@@ -1,4 +1,4 @@
-//! Our own generator, into the server or into files: the only place that knows how it is called.
+//! Calls our own generator, into the server or into files; the only place that does.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use generator::{Asked, FileFormat, Mode, Options, Report, Storage};
 use crate::server::{SCHEMA, Server};
 use crate::table::thousands;
 
-/// A table of the dataset, and how many rows the seed gives it.
+/// A table of the dataset, and how many rows it has with the seed.
 #[derive(Debug, Clone)]
 pub(crate) struct TableRows {
     /// The table's name.
@@ -24,8 +24,8 @@ pub(crate) fn generate(server: &Server, associates: u32, workers: usize) -> anyh
     generator::generate(server.settings(), &options, server.cancel())
 }
 
-/// Writes a dataset's files into `folder` as they arrive, with faults in a share of `dirty`, and says how many rows each
-/// table has, faulty ones included.
+/// Writes a dataset's files into `folder` as they arrive, with faults in a share of `dirty` of the rows. Returns how many rows each
+/// table has, including faulty ones.
 pub(crate) fn files(
     folder: &Path,
     dataset: &Dataset,
@@ -60,7 +60,7 @@ fn options(dataset: &Dataset, size: u32, workers: Option<usize>) -> Options {
     }
 }
 
-/// Generates once, and says how many rows each table has. They stay.
+/// Generates the rows once, and returns how many each table has. The rows stay.
 pub(crate) fn tables(server: &Server, associates: u32) -> anyhow::Result<Vec<TableRows>> {
     eprintln!(
         "making the rows for {} associates",

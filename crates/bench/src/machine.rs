@@ -1,4 +1,4 @@
-//! What the figures were measured on, from /proc; where there is none, what is unknown is left out.
+//! Describes the machine of the measurements, from /proc; facts that are not there are left out.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::program;
 
-/// Processor, cores, memory, kernel, and the file system that holds `folder`.
+/// The processor, cores, memory and kernel, and the file system of `folder`.
 pub(crate) fn description(folder: &Path) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -28,12 +28,12 @@ pub(crate) fn description(folder: &Path) -> String {
     .join(", ")
 }
 
-/// The type of the file system that holds `folder`.
+/// The type of the file system of `folder`.
 pub(crate) fn file_system_of(folder: &Path) -> Option<String> {
     file_system(&fs::read_to_string("/proc/mounts").ok()?, folder)
 }
 
-/// The version of the program, with the commit where git knows it.
+/// The version of the program, with the commit if git knows it.
 pub(crate) fn program_version() -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut git = Command::new("git");
@@ -45,29 +45,29 @@ pub(crate) fn program_version() -> String {
     }
 }
 
-/// Begins a new measurement of this process's peak memory, from what it uses now.
+/// Starts a new measurement of this process's peak memory, from what it uses now.
 pub(crate) fn forget_peak_memory() {
     forget_peak_memory_of(std::process::id());
 }
 
-/// Begins a new measurement of a process's peak memory, from what it uses now.
+/// Starts a new measurement of a process's peak memory, from what it uses now.
 pub(crate) fn forget_peak_memory_of(id: u32) {
-    // 5 resets the peak: proc(5), under clear_refs. Where that fails, the peak is that of the whole run.
+    // Writing 5 resets the peak: proc(5), under clear_refs. If that fails, the peak is that of the whole run.
     let _ = fs::write(format!("/proc/{id}/clear_refs"), "5");
 }
 
-/// The most memory that this process has used since, in bytes.
+/// The most memory, in bytes, that this process has used since [`forget_peak_memory`].
 pub(crate) fn peak_memory_bytes() -> Option<u64> {
     peak_memory_bytes_of(std::process::id())
 }
 
-/// The most memory that a process has used since, in bytes.
+/// The most memory, in bytes, that a process has used since [`forget_peak_memory_of`].
 pub(crate) fn peak_memory_bytes_of(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     kibibytes(&field(&status, "VmHWM")?)
 }
 
-/// The first value of a `name: value` file.
+/// The first value with this name in a file of lines `name: value`.
 fn field(text: &str, name: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (found, value) = line.split_once(':')?;
@@ -80,7 +80,7 @@ fn kibibytes(size: &str) -> Option<u64> {
     Some(number * 1024)
 }
 
-/// The type of the file system with the longest mount point above `folder`.
+/// The type of the file system whose mount point is the longest one above `folder`.
 fn file_system(mounts: &str, folder: &Path) -> Option<String> {
     mounts
         .lines()

@@ -1,5 +1,5 @@
-//! Comparisons of Extrato's jobs with their limits and with other ways of doing the same, on a server of
-//! their own. No time is asserted anywhere: the results are for reading.
+//! Compares Extrato's jobs with their limits and with other ways of doing the same, on a server of
+//! its own. No time is asserted anywhere: the results are for reading.
 
 mod backup;
 mod child;
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
 fn run(comparison: &Comparison) -> anyhow::Result<()> {
     let cancel = Cancel::default();
     let handle = cancel.clone();
-    // Without it an interrupted run would leave its server behind.
+    // Without this, an interrupted run would leave its server behind.
     ctrlc::set_handler(move || handle.cancel())?;
     match comparison {
         Comparison::Generate(arguments) => generate::run(arguments, &cancel),

@@ -1,5 +1,5 @@
-//! Where the ways put their files: fresh folders in memory, which no way shares with another. A disk would
-//! be slow for a while after each deletion of many files (ext4), and the next way would pay for it.
+//! The folders for the ways' files: fresh ones in memory, not shared between ways. A disk would
+//! be slow for a while after many files were deleted (ext4), and the next way would pay for it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -9,19 +9,19 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 const IN_MEMORY: &str = "/dev/shm";
-/// What a row takes in the files of two ways at once, and what a folder with its file takes beside its rows.
+/// How many bytes a row takes in the files of two ways at once; a folder with its file takes more beside its rows.
 const BYTES_PER_ROW: u64 = 400;
 const BYTES_PER_FOLDER: u64 = 8_000;
 
-/// A folder that goes when the comparison ends.
+/// A folder that is deleted when the comparison ends.
 pub(crate) struct Place {
     folder: TempDir,
-    /// Whether what a run wrote stays to the end: a disk is slow for a while after it was deleted.
+    /// Whether the files of a run stay to the end, since a disk is slow for a while after a deletion.
     keeps: bool,
 }
 
 impl Place {
-    /// A place in memory if that has room for so many rows in so many folders, else where temporary files are.
+    /// A place in memory if there is room for this many rows and folders, or else where temporary files are.
     pub(crate) fn new(rows: u64, folders: u64) -> anyhow::Result<Self> {
         let needed = rows * BYTES_PER_ROW + folders * BYTES_PER_FOLDER;
         let folder = match rustix::fs::statvfs(IN_MEMORY) {
@@ -36,7 +36,7 @@ impl Place {
         })
     }
 
-    /// Where temporary files are.
+    /// A place where temporary files are.
     pub(crate) fn on_disk() -> anyhow::Result<Self> {
         Ok(Self {
             folder: TempDir::with_prefix("extrato-bench-").context("no folder for the output")?,
@@ -48,7 +48,7 @@ impl Place {
         self.folder.path()
     }
 
-    /// An empty folder; it goes when it is dropped, or with this place.
+    /// An empty folder. It is deleted when it is dropped, or together with this place.
     pub(crate) fn fresh(&self) -> anyhow::Result<TempDir> {
         let mut folder = TempDir::new_in(self.path()).context("no folder for the output")?;
         folder.disable_cleanup(self.keeps);
@@ -56,15 +56,15 @@ impl Place {
     }
 }
 
-/// A file as it was written.
+/// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written {
-    /// Below the folder.
+    /// The path below the folder.
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
 }
 
-/// All files below a folder, in the order of their paths.
+/// All files below a folder, sorted by path.
 pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<Written>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -85,8 +85,8 @@ pub(crate) fn files(folder: &Path) -> anyhow::Result<Vec<Written>> {
     Ok(files)
 }
 
-/// The rows in the CSV files below `folder`, and the bytes of these files. Each has a header, and no text of
-/// the generator's has a line break.
+/// The number of rows in the CSV files below `folder`, and the size of these files. Each file has a header, and the
+/// generator's texts have no line breaks.
 pub(crate) fn rows_and_bytes(folder: &Path) -> anyhow::Result<(u64, u64)> {
     let (mut rows, mut bytes) = (0, 0);
     for file in files(folder)? {
@@ -98,7 +98,7 @@ pub(crate) fn rows_and_bytes(folder: &Path) -> anyhow::Result<(u64, u64)> {
     Ok((rows, bytes))
 }
 
-/// The line breaks in what `source` gives.
+/// The number of line breaks in `source`.
 pub(crate) fn lines(mut source: impl Read) -> anyhow::Result<u64> {
     let mut block = [0; 1 << 16];
     let mut lines = 0;

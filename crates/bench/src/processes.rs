@@ -1,4 +1,4 @@
-//! The processor time and memory of a server, all its processes together, from /proc.
+//! The processor time and memory of a server, added up over its processes, from /proc.
 
 use std::fs;
 
@@ -6,16 +6,16 @@ use anyhow::Context;
 
 use crate::machine;
 
-/// The ticks of a second in /proc, whatever the kernel's own are: `USER_HZ`, see proc_pid_stat(5) and time(7).
+/// How many ticks /proc has in a second, whatever the kernel's own are: `USER_HZ`, see proc_pid_stat(5) and time(7).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// A process: what is used here of its line in /proc.
+/// A process, with the part of its line in /proc that is used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Process {
     parent: u32,
-    /// Processor time of user and system.
+    /// The process's own processor time, user and system.
     own_ticks: u64,
-    /// That of the children that have ended.
+    /// The processor time of those of its children that have ended.
     ended_ticks: u64,
 }
 
@@ -29,18 +29,18 @@ pub(crate) fn parent(id: u32) -> anyhow::Result<u32> {
         .parent)
 }
 
-/// The processor time so far of a process, of its children, and of those children of it that have ended, in seconds.
+/// The processor time so far, in seconds, of a process and its children, including those that have ended.
 ///
 /// # Errors
 /// There is no such process, or no /proc.
 pub(crate) fn seconds_of_family(id: u32) -> anyhow::Result<f64> {
-    // Who has ended since is one of those that have ended, at the next look.
+    // A process that has ended meanwhile is counted by its parent at the next look.
     let processes = family(id)?.into_iter().filter_map(read);
     let ticks: u64 = processes.map(|of| of.own_ticks + of.ended_ticks).sum();
     Ok(ticks as f64 / TICKS_PER_SECOND)
 }
 
-/// Begins a new measurement of the most memory of a process and its children, from what they use now.
+/// Starts a new measurement of the most memory of a process and its children, from what they use now.
 ///
 /// # Errors
 /// There is no such process, or no /proc.
@@ -51,8 +51,8 @@ pub(crate) fn forget_peaks_of_family(id: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The most memory that a process and each of its children have used since, added up, in bytes. What they share is in it
-/// as often as it is shared.
+/// The most memory, in bytes, that a process and each of its children have used since, added up. Shared memory counts once for
+/// each process that shares it.
 ///
 /// # Errors
 /// There is no such process, or no /proc.
@@ -78,10 +78,10 @@ fn read(id: u32) -> Option<Process> {
     parse(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
 }
 
-/// Reads what /proc says of a process. Its name, in parentheses, may hold blanks and parentheses itself.
+/// Parses the line that /proc has about a process. The process's name, in parentheses, may itself contain blanks and parentheses.
 fn parse(stat: &str) -> Option<Process> {
     let (_, fields) = stat.rsplit_once(')')?;
-    // The state, which is the third field, is the first of these.
+    // The first of these fields is the third of the line: the state.
     let field = |number: usize| fields.split_whitespace().nth(number - 3);
     let ticks = |number: usize| field(number)?.parse::<u64>().ok();
     Some(Process {

@@ -1,11 +1,11 @@
-//! Running programs of others.
+//! Runs other programs.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
-/// Extrato, which lies beside this program, with its summary as JSON.
+/// A command of the extrato beside this program, with its summary as JSON.
 ///
 /// # Errors
 /// It was not built.
@@ -15,7 +15,7 @@ pub(crate) fn extrato() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Extrato, which lies beside this program, as users run it.
+/// A command of the extrato beside this program, as users run it.
 ///
 /// # Errors
 /// It was not built.
@@ -29,14 +29,14 @@ pub(crate) fn extrato_with_log() -> anyhow::Result<Command> {
     Ok(Command::new(path))
 }
 
-/// What messages call a program: its file, without the folders, which are of no use to a reader of the results.
+/// The name of a program in messages: the file without its folders, which don't matter to readers of the results.
 pub(crate) fn name(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
     name.to_string_lossy().into_owned()
 }
 
-/// Runs a program to its end and gives what it printed.
+/// Runs a program to its end and returns its output.
 ///
 /// # Errors
 /// It cannot be run, or fails; then with the end of its messages as the cause.

@@ -1,4 +1,4 @@
-//! Python packages for the peers: one virtual environment for the whole run, in the server's folder.
+//! Python packages for other libraries' ways: one virtual environment for the whole run, in the server's folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,28 +8,28 @@ use anyhow::Context;
 use crate::program;
 use crate::server::Server;
 
-/// The extension's package must have the version of DuckDB's.
+/// DuckDB with its extension for Postgres, whose package must have the same version.
 pub(crate) const DUCKDB: &[&str] = &["duckdb==1.5.5", "duckdb-extension-postgres-scanner==1.5.5"];
 
-/// DuckDB with its extension for buckets, which must have its version too.
+/// DuckDB with its extension for buckets, which must have the same version.
 pub(crate) const DUCKDB_HTTPFS: &[&str] = &["duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5"];
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
-/// A script of the peers', connected to the server.
+/// A command that runs a Python script, connected to the server.
 pub(crate) fn script(python: &Path, file: &str, server: &Server) -> Command {
     let mut command = Command::new(python);
     command.arg(format!("{SCRIPTS}/{file}"));
-    // The scripts lie in the source tree.
+    // The scripts are in the source tree, which must not be written to.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
     server.connect_program(&mut command);
     command
 }
 
-/// The Python that has these packages, beside those that were asked for before.
+/// The Python that has these packages, in addition to those that were asked for before.
 ///
 /// # Errors
-/// There is no Python, or a package cannot be had.
+/// There is no Python, or a package cannot be installed.
 pub(crate) fn with(server: &Server, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let folder = server.folder().join("python");
     let python = folder.join("bin/python");

@@ -1,4 +1,4 @@
-//! The file of results: a section for each comparison, replaced when that comparison is run again.
+//! The file of results, with a section for each comparison that is replaced when the comparison is run again.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ const TITLE: &str = "\
 machine on one day; what carries over are the ratios.
 ";
 
-/// Puts the section into the file, in place of the former one of that name.
+/// Writes a section into the file, in place of an earlier one with the same name.
 ///
 /// # Errors
 /// The file cannot be read or written.
@@ -29,7 +29,7 @@ pub(crate) fn write(path: &Path, name: &str, body: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The document with the section `## name` replaced, or appended if there is none. All else stays.
+/// The document with the section `## name` replaced, or appended if there is none. Everything else stays.
 fn with_section(document: &str, name: &str, body: &str) -> String {
     let heading = format!("## {name}");
     let (mut before, mut after) = (String::new(), String::new());

@@ -1,4 +1,4 @@
-//! Measuring several ways of doing a job in turns: every round runs each of them once, so that what slows
+//! Measures several ways of doing a job in turns: every round runs each of them once, so that whatever slows
 //! the machine for a while slows all of them.
 
 use std::time::Instant;
@@ -9,26 +9,26 @@ use crate::server::Server;
 
 /// A way of doing the job.
 pub(crate) trait Way {
-    /// What one run measures.
+    /// The things that one run measures, without samples yet.
     fn lines(&self) -> Vec<Line>;
 
-    /// What is done once, before all rounds, and not measured.
+    /// Prepares the way once, before all rounds; this is not measured.
     fn prepare(&mut self, _server: &Server) -> anyhow::Result<()> {
         Ok(())
     }
 
-    /// Does the job once, and checks what came of it. Gives a sample for each of the [lines](Self::lines).
+    /// Does the job once, and checks the result. Returns a sample for each of the [lines](Self::lines).
     fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>>;
 
-    /// Whether the comparison makes no sense without it. Others may be missing on a machine.
+    /// Whether the comparison makes no sense without this way. Ways that are not essential may be missing on a machine.
     fn essential(&self) -> bool;
 
-    /// The most rounds that the way takes part in: some take too long for more.
+    /// The most rounds that the way takes part in, since some take too long for more.
     fn most_rounds(&self) -> usize {
         usize::MAX
     }
 
-    /// What the reader of the results should know about it, asked for after all rounds.
+    /// A note about the way for readers of the results; asked for after all rounds.
     fn note(&self) -> Option<String> {
         None
     }
@@ -37,52 +37,52 @@ pub(crate) trait Way {
 /// A measurement.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
-    /// How long it took.
+    /// How long the job took.
     pub(crate) seconds: f64,
-    /// Rows that it brought in.
+    /// How many rows were brought in.
     pub(crate) rows: u64,
-    /// Bytes of the rows on their way, where they are known.
+    /// How many bytes of rows were transferred, if that is known.
     pub(crate) bytes: Option<u64>,
-    /// Files or objects that they were in, where they are counted.
+    /// How many files or objects the rows were in, if they are counted.
     pub(crate) files: Option<u64>,
-    /// What a process of its own took besides, where one did the job.
+    /// What the process that did the job used, if it was a process of its own.
     pub(crate) usage: Option<Usage>,
-    /// Processor time of the server's processes meanwhile, where it was measured.
+    /// The processor time of the server's processes during the job, if it was measured.
     pub(crate) server_cpu_seconds: Option<f64>,
-    /// How long its requests took, where it was made of such.
+    /// How long requests took, if the job consists of requests.
     pub(crate) latency: Option<Latency>,
 }
 
 /// How long requests took, in seconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Latency {
-    /// Half of them took no longer.
+    /// The time that half of the requests did not exceed.
     pub(crate) p50: f64,
-    /// Of a hundred, 99 took no longer.
+    /// The time that 99 of a hundred requests did not exceed.
     pub(crate) p99: f64,
 }
 
-/// What a process took.
+/// The resources that a process used.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Usage {
-    /// Processor time, of user and system.
+    /// The processor time, user and system.
     pub(crate) cpu_seconds: f64,
-    /// The most memory.
+    /// The most memory, in bytes.
     pub(crate) peak_bytes: u64,
 }
 
-/// What was measured of one thing in all rounds.
+/// One thing's measurements in all rounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    /// What it is.
+    /// The name of the thing.
     pub(crate) label: String,
-    /// The table it stands in, where a comparison has several.
+    /// The table that the line is in, if a comparison has several.
     pub(crate) part: &'static str,
-    /// What it is compared as.
+    /// What the line is compared as.
     pub(crate) role: Role,
-    /// What its time per row is divided by.
+    /// The line that its time per row is divided by.
     pub(crate) against: Option<Against>,
-    /// A measurement for each round, or why there is none.
+    /// A measurement for each round, or the reason why there are none.
     pub(crate) samples: Result<Vec<Sample>, String>,
 }
 
@@ -92,20 +92,20 @@ pub(crate) enum Role {
     /// Our own way.
     #[default]
     Ours,
-    /// What stands beside, such as a step of our own way, and is compared with nothing.
+    /// Something else, such as a step of our own way, which is compared with nothing.
     Aside,
-    /// What no way can undercut.
+    /// A limit that no way can beat.
     Limit,
-    /// A way of others.
+    /// Another program's way.
     Peer,
 }
 
-/// What a line is compared with.
+/// The line that another one is compared with.
 #[derive(Debug, Clone)]
 pub(crate) struct Against {
-    /// The label of the other line.
+    /// The label of that line.
     pub(crate) label: String,
-    /// What to call it in the results.
+    /// The name of that line in the results.
     pub(crate) called: &'static str,
 }
 
@@ -121,13 +121,13 @@ impl Line {
         }
     }
 
-    /// Puts the line into a table of its own, as `role`.
+    /// Puts the line into the table `part`, as `role`.
     pub(crate) fn of(mut self, part: &'static str, role: Role) -> Self {
         (self.part, self.role) = (part, role);
         self
     }
 
-    /// Compares the line with another.
+    /// Compares the line with another one.
     pub(crate) fn against(mut self, label: impl Into<String>, called: &'static str) -> Self {
         self.against = Some(Against {
             label: label.into(),
@@ -137,11 +137,11 @@ impl Line {
     }
 }
 
-/// Runs every way once in each of so many rounds, in their order, each after `before`. Gives the lines of all,
+/// Runs every way once in each round, in their order and each after `before`. Returns the lines of all ways,
 /// and their notes.
 ///
 /// # Errors
-/// Those of essential ways; the others' are printed and stand in their lines.
+/// The errors of essential ways. Those of other ways are printed and kept in their lines.
 pub(crate) fn interleaved(
     ways: &mut [Box<dyn Way>],
     rounds: usize,
@@ -172,7 +172,7 @@ pub(crate) fn interleaved(
     Ok((lines.into_iter().flatten().collect(), notes))
 }
 
-/// Puts the samples of one run into the lines, or the reason why there will be none.
+/// Adds the samples of one run to the lines, or the reason why there are none.
 fn take(
     result: anyhow::Result<Vec<Sample>>,
     way: &dyn Way,

@@ -1,5 +1,5 @@
-//! The server that a comparison runs on: the embedded one as users have it (with fsync), in a temporary
-//! folder that goes when the run ends.
+//! The server of a comparison: an embedded one as users have it (with fsync), in a temporary
+//! folder that is deleted when the run ends.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -22,7 +22,7 @@ pub(crate) const SCHEMA: &str = "cards";
 /// The only address that the server may listen on.
 const LOOPBACK: &str = "127.0.0.1";
 
-/// Settings that decide how fast rows can be loaded.
+/// The settings that decide how fast rows can be loaded.
 const TELLING: [&str; 10] = [
     "fsync",
     "synchronous_commit",
@@ -36,7 +36,7 @@ const TELLING: [&str; 10] = [
     "autovacuum",
 ];
 
-/// A running server, with the dataset that is loaded into it. Dropped, it is stopped and deleted.
+/// A running server, and the dataset that is loaded into it. When dropped, it is stopped and deleted.
 pub(crate) struct Server {
     embedded: Embedded,
     environment: Environment,
@@ -47,7 +47,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes and starts one.
+    /// Creates and starts a server.
     pub(crate) fn start(cancel: &Cancel) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("extrato-bench-").context("no temporary folder")?;
         // As root the server runs as another account, which must reach its data.
@@ -70,12 +70,12 @@ impl Server {
         })
     }
 
-    /// How to connect.
+    /// The settings to connect with.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// What stops the run.
+    /// The token that stops the run.
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
     }
@@ -90,14 +90,14 @@ impl Server {
         self.folder.path()
     }
 
-    /// A connection for which names without a schema are those in [`SCHEMA`].
+    /// A connection in which names without a schema belong to [`SCHEMA`].
     pub(crate) fn connect(&self) -> anyhow::Result<Connection> {
         let mut connection = self.settings.connect(&self.cancel)?;
         connection.batch_execute(&format!("SET search_path TO {}", quoted(SCHEMA)))?;
         Ok(connection)
     }
 
-    /// Drops all tables and brings the server to rest, so that no run pays for what another left to write.
+    /// Drops all tables and brings the server to rest, so that no run pays for what another one left to be written.
     pub(crate) fn clear(&self) -> anyhow::Result<()> {
         let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", quoted(SCHEMA));
         let mut connection = self.connect()?;
@@ -106,15 +106,15 @@ impl Server {
         Ok(())
     }
 
-    /// Brings the tables to rest: what the first to read them would do once is done.
+    /// Brings the tables to rest: does the work that otherwise their first reader would do.
     pub(crate) fn settle(&self) -> anyhow::Result<()> {
         let mut connection = self.connect()?;
         connection.batch_execute("VACUUM ANALYZE")?;
         Ok(connection.batch_execute("CHECKPOINT")?)
     }
 
-    /// Has the server listen on TCP too, for clients that know nothing else, by starting it anew. Gives the
-    /// host's address, `None` if it has one already.
+    /// Restarts the server so that it listens on TCP too, for clients that know nothing else. Returns the
+    /// host's address; `None` if it listened there already.
     pub(crate) fn listen_on_loopback(&self) -> anyhow::Result<Option<String>> {
         let variables = self.settings.variables();
         let variable = |name: &str| variables.iter().find(|(found, _)| found == name);
@@ -126,7 +126,7 @@ impl Server {
         let shown: String = connection.query_one("SHOW listen_addresses", &[])?.get(0);
         if shown != LOOPBACK {
             let (_, port) = variable("PGPORT").context("the server has no port")?;
-            // Were it taken, the server would not start again.
+            // If the port were taken, the server would not start again.
             TcpListener::bind((LOOPBACK, port.parse()?))
                 .with_context(|| format!("port {port} is taken, so the server cannot listen"))?;
             drop(connection);
@@ -135,7 +135,7 @@ impl Server {
         Ok(Some(LOOPBACK.to_owned()))
     }
 
-    /// Starts the server anew with settings of its own.
+    /// Restarts the server with additional settings.
     pub(crate) fn restart_with(&self, settings: &[(&str, &str)]) -> anyhow::Result<()> {
         let mut connection = self.connect()?;
         for (name, value) in settings {
@@ -147,7 +147,7 @@ impl Server {
         Ok(())
     }
 
-    /// Creates the schema with nothing in it.
+    /// Creates the schema, empty.
     pub(crate) fn create_schema(&self) -> anyhow::Result<()> {
         let create = format!("CREATE SCHEMA {}", quoted(SCHEMA));
         Ok(self.connect()?.batch_execute(&create)?)
@@ -159,7 +159,7 @@ impl Server {
         Ok(self.connect()?.batch_execute(&self.dataset.schema_sql)?)
     }
 
-    /// Fails unless `table` has so many rows.
+    /// Fails unless `table` has this many rows.
     pub(crate) fn check_count(&self, table: &str, expected: u64) -> anyhow::Result<()> {
         let query = format!("SELECT count(*) FROM {}", qualified(SCHEMA, table));
         let found: i64 = self.connect()?.query_one(&query, &[])?.get(0);
@@ -170,7 +170,7 @@ impl Server {
         Ok(())
     }
 
-    /// A program that came with the server, and what it says of its version.
+    /// The path of a program that came with the server, and its version as it prints it.
     pub(crate) fn program(&self, name: &str) -> anyhow::Result<(PathBuf, String)> {
         let path = self.embedded.program(name);
         let path = path.with_context(|| format!("there is no {name} beside the server"))?;
@@ -178,7 +178,7 @@ impl Server {
         Ok((path, version.trim().to_owned()))
     }
 
-    /// Makes a client program connect to this server and no other, into [`SCHEMA`].
+    /// Makes a client program connect only to this server, with [`SCHEMA`] as the search path.
     pub(crate) fn connect_program(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
             if name == "DATABASE_URL" || name.to_string_lossy().starts_with("PG") {
@@ -187,17 +187,17 @@ impl Server {
         }
         command.envs(self.settings.variables());
         command.env("PGOPTIONS", format!("-c search_path={SCHEMA}"));
-        // Scratch databases lie beside it.
+        // Scratch databases are beside this server.
         command.env("EXTRATO_HOME", self.folder());
     }
 
-    /// The time of day in UTC, to the minute.
+    /// The date and time in UTC, to the minute.
     pub(crate) fn now(&self) -> anyhow::Result<String> {
         let query = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')";
         Ok(self.connect()?.query_one(query, &[])?.get(0))
     }
 
-    /// The version, and the settings that matter.
+    /// The server's version, and the settings that matter.
     pub(crate) fn description(&self) -> anyhow::Result<String> {
         let mut connection = self.connect()?;
         let mut shown = |name: &str| -> anyhow::Result<String> {

@@ -2,19 +2,19 @@
 
 use crate::rounds::{Line, Role, Sample};
 
-/// The median of several measurements, the least and the greatest.
+/// The median of several measurements, with the least and the greatest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
-    /// The middle one, or the mean of the middle two.
+    /// The middle value, or the mean of the middle two.
     pub(crate) median: f64,
-    /// The least.
+    /// The least value.
     pub(crate) min: f64,
-    /// The greatest.
+    /// The greatest value.
     pub(crate) max: f64,
 }
 
 impl Spread {
-    /// What `figure` gives for the samples that have it; `None` if none has.
+    /// The spread of `figure` over the samples that have it; `None` if none has.
     pub(crate) fn of(line: &Line, figure: impl Fn(&Sample) -> Option<f64>) -> Option<Self> {
         let samples = line.samples.as_ref().ok()?;
         let mut figures: Vec<f64> = samples.iter().filter_map(figure).collect();
@@ -31,19 +31,19 @@ impl Spread {
         Self::of(line, |sample| Some(sample.seconds))
     }
 
-    /// The least and the greatest with so many decimals.
+    /// The least and the greatest value with this many decimals.
     pub(crate) fn range(&self, decimals: usize) -> String {
         format!("{:.decimals$}–{:.decimals$}", self.min, self.max)
     }
 }
 
-/// The median time for each row.
+/// The median time for a row, in seconds.
 pub(crate) fn seconds_per_row(line: &Line) -> Option<f64> {
     let first = line.samples.as_ref().ok()?.first()?;
     Some(Spread::of_seconds(line)?.median / first.rows as f64)
 }
 
-/// How many times as long a row takes as one of the line that `line` is compared with.
+/// The time for a row, as a multiple of that of the line which `line` is compared with.
 pub(crate) fn ratio(line: &Line, lines: &[Line]) -> Option<String> {
     let against = line.against.as_ref()?;
     let other = lines.iter().find(|other| other.label == against.label)?;
@@ -51,7 +51,7 @@ pub(crate) fn ratio(line: &Line, lines: &[Line]) -> Option<String> {
     Some(format!("{ratio:.2} × {}", against.called))
 }
 
-/// The least median among the lines of a part that are compared as `role`.
+/// The least median time among the lines of a part that are compared as `role`.
 pub(crate) fn fastest(lines: &[Line], part: &str, role: Role) -> Option<f64> {
     lines
         .iter()
@@ -60,7 +60,7 @@ pub(crate) fn fastest(lines: &[Line], part: &str, role: Role) -> Option<f64> {
         .min_by(f64::total_cmp)
 }
 
-/// How many times as long as the best peer and as the floor a line took, where it is compared with them.
+/// The time of a line as a multiple of the best peer's and of the floor's, if it is compared with them.
 pub(crate) fn compared(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; 2] {
     let seconds = match line.role {
         Role::Ours | Role::Peer => Spread::of_seconds(line),
@@ -72,13 +72,13 @@ pub(crate) fn compared(line: &Line, best: Option<f64>, floor: Option<f64>) -> [S
     })
 }
 
-/// The rows that a line went through.
+/// How many rows a line went through.
 pub(crate) fn rows(line: &Line) -> String {
     let first = line.samples.as_ref().ok().and_then(|all| all.first());
     first.map_or_else(none, |sample| thousands(sample.rows))
 }
 
-/// The median of a figure with so many decimals.
+/// The median of a figure, with this many decimals.
 pub(crate) fn middle(
     line: &Line,
     decimals: usize,
@@ -88,23 +88,23 @@ pub(crate) fn middle(
     spread.map_or_else(none, |spread| format!("{:.decimals$}", spread.median))
 }
 
-/// The most memory that a process had, in MiB.
+/// The most memory of a process, in MiB.
 pub(crate) fn peak_mebibytes(sample: &Sample) -> Option<f64> {
     Some(sample.usage?.peak_bytes as f64 / f64::from(1 << 20))
 }
 
-/// What stands where there is no figure.
+/// The text where there is no figure.
 pub(crate) fn none() -> String {
     "–".to_owned()
 }
 
-/// A row for a line that has no figures, which says why.
+/// A row for a line without figures, which says why.
 pub(crate) fn missing<const COLUMNS: usize>(line: &Line) -> [String; COLUMNS] {
     let label = format!("{}: {}", line.label, reason(line));
     std::array::from_fn(|column| if column == 0 { label.clone() } else { none() })
 }
 
-/// The table, with all columns aligned in the text too: the first to the left, the others to the right.
+/// The table with its columns aligned in the text too: the first to the left, the others to the right.
 pub(crate) fn markdown<const COLUMNS: usize>(
     header: [&str; COLUMNS],
     rows: impl IntoIterator<Item = [String; COLUMNS]>,
@@ -145,7 +145,7 @@ fn width_of<const COLUMNS: usize>(table: &[[String; COLUMNS]], column: usize) ->
     widths.max().unwrap_or_default()
 }
 
-/// Why there are no figures, so that it fits into a cell.
+/// The reason why there are no figures, short enough for a cell.
 fn reason(line: &Line) -> String {
     match &line.samples {
         Ok(_) => "not measured".to_owned(),
@@ -153,7 +153,7 @@ fn reason(line: &Line) -> String {
     }
 }
 
-/// The middle one of sorted values, or the mean of the middle two.
+/// The middle one of sorted values, or the mean of the middle two; `None` without values.
 pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;
     let upper = *sorted.get(middle)?;
@@ -163,7 +163,7 @@ pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
     }
 }
 
-/// The number with a comma between groups of three digits.
+/// The number with commas between groups of three digits.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

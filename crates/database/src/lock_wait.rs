@@ -1,4 +1,4 @@
-//! Waiting for locks on tables, and saying for whom.
+//! Waits for locks on tables, and says who holds them.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use tracing::field;
 
 use crate::catalogue::identifier::literal;
 
-/// What a lock on tables keeps others from.
+/// What a lock on tables prevents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockMode {
     /// Nobody may drop, alter, truncate or rewrite the tables.
@@ -27,7 +27,7 @@ impl LockMode {
         }
     }
 
-    /// The modes that this one waits for, as `pg_locks` names them (Postgres's documentation, table 13.2).
+    /// The modes that conflict with this one, under their names in `pg_locks` (Postgres's documentation, table 13.2).
     const fn conflicting(self) -> &'static [&'static str] {
         match self {
             Self::AccessShare => &["AccessExclusiveLock"],
@@ -48,14 +48,14 @@ impl LockMode {
     }
 }
 
-/// Locks `tables`, which are qualified and quoted, in what `begin` begins: a transaction, or a part of one. If others hold
-/// them, says who before it waits.
+/// Locks `tables`, which are qualified and quoted, in a transaction or a part of one that `begin` begins. If others hold
+/// locks on them, says who, and waits.
 ///
-/// What was begun is rolled back then by the statement `undo` and begun once more, since asking would give a transaction
-/// a snapshot of before the lock.
+/// To wait, what was begun is rolled back by the statement `undo` and begun again: asking who holds the locks would give a
+/// transaction a snapshot from before the lock.
 ///
 /// # Errors
-/// The server's, with the transaction still open.
+/// The server's errors, with the transaction still open.
 pub fn lock_tables(
     client: &mut Client,
     begin: &dyn Fn(&mut Client) -> anyhow::Result<()>,
@@ -84,11 +84,11 @@ pub fn lock_tables(
     })
 }
 
-/// Asks something of `tables`, which are qualified and quoted, that waits while others keep them from being read, and says for
-/// whom it waits. The size of a table is such a thing.
+/// Runs `ask`, which waits while others keep `tables` (qualified and quoted) from being read, and says for whom it waits. An
+/// example is asking for the size of a table.
 ///
 /// # Errors
-/// The server's; those of `ask`.
+/// The server's errors, and those of `ask`.
 pub(crate) fn told<C: GenericClient, T>(
     client: &mut C,
     tables: &[String],
@@ -96,7 +96,8 @@ pub(crate) fn told<C: GenericClient, T>(
 ) -> anyhow::Result<T> {
     let holders = match tables.is_empty() {
         true => Vec::new(),
-        // What fails here, as for want of a right, ends the client's transaction: it is told rather than what comes of it.
+        // An error here, such as a missing right, ends the client's transaction; so it is returned, and not the error that would
+        // follow.
         false => holders(client, tables, LockMode::AccessShare)?,
     };
     match holders.is_empty() {
@@ -105,7 +106,7 @@ pub(crate) fn told<C: GenericClient, T>(
     }
 }
 
-/// Waits for locks, and says for whom and for how long.
+/// Waits for locks, and says for whom and how long.
 fn waiting<T>(
     whom: &[String],
     tables: &[String],
@@ -123,7 +124,7 @@ fn waiting<T>(
     Ok(waited)
 }
 
-/// Who keeps `mode` from `tables`; nobody where that cannot be asked.
+/// The sessions that keep `mode` from `tables`; empty if that cannot be asked.
 fn asked(client: &mut impl GenericClient, tables: &[String], mode: LockMode) -> Vec<String> {
     holders(client, tables, mode).unwrap_or_else(|error| {
         tracing::debug!(%error, "who holds the tables cannot be asked");
@@ -131,7 +132,7 @@ fn asked(client: &mut impl GenericClient, tables: &[String], mode: LockMode) -> 
     })
 }
 
-/// The sessions that hold or ask for what keeps `mode` from `tables`: process, program and user.
+/// The sessions that hold or wait for a lock which keeps `mode` from `tables`: process, program and user.
 fn holders(
     client: &mut impl GenericClient,
     tables: &[String],

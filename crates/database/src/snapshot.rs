@@ -1,4 +1,4 @@
-//! One snapshot over all tables: locked first, exported once, held by one connection for the whole run.
+//! One snapshot of all tables: these are locked first, then it is exported once, and one connection holds it for the whole run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,13 +18,13 @@ use crate::lock_wait::{self, LockMode};
 use crate::sqlstate;
 use crate::transaction;
 
-/// The mode of the transaction that holds the snapshot, and of those that read it.
+/// The mode of the transaction that holds the snapshot, and of those that read in it.
 const MODE: &str = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// The longest that a session which reads a part waits for a lock. Only indexes may have a lock that ends by itself.
+/// How long a session that reads a part waits for a lock at most. Only indexes may have a lock that ends by itself.
 const LONGEST_WAIT: &str = "5s";
 
-/// Long enough to take what has already arrived.
+/// How long to wait for messages that have already arrived.
 const HEARING: Duration = Duration::from_millis(1);
 
 /// Holds the locks and the snapshot until it is dropped.
@@ -35,11 +35,11 @@ pub struct Snapshot {
     tables: Vec<LiveTable>,
 }
 
-/// How parts of a snapshot are read.
+/// Reads parts of a snapshot.
 #[derive(Clone)]
 pub struct Reader {
     settings: Settings,
-    /// The connection that holds the snapshot, if there is no other.
+    /// The connection that holds the snapshot, if it is the only one.
     own: Option<Arc<Mutex<Connection>>>,
     begin: String,
     one: OneOf,
@@ -51,10 +51,10 @@ impl Reader {
         (self.one.connections - 1).max(1)
     }
 
-    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) as the snapshot has it.
+    /// Starts to read `statement` (`COPY … TO STDOUT`, in any format) in the snapshot.
     ///
     /// # Errors
-    /// Those of [`Blocks`].
+    /// The errors of [`Blocks`].
     pub fn open(&self, statement: &str, cancel: &Cancel) -> anyhow::Result<Blocks> {
         match &self.own {
             Some(own) => Blocks::over(own.clone(), &self.settings, statement, cancel),
@@ -69,7 +69,7 @@ impl Reader {
     }
 }
 
-/// The time zone that sessions begin with, if it is not UTC by any of its names.
+/// The query for the time zone that sessions begin with, if it is not UTC under any name.
 const TIME_ZONE: &str = "
     SELECT (SELECT s.reset_val FROM pg_settings AS s
             WHERE s.name = 'TimeZone'
@@ -77,15 +77,15 @@ const TIME_ZONE: &str = "
                                       'Etc/GMT', 'GMT0', 'Etc/GMT0'))";
 
 impl Snapshot {
-    /// Checks the `wanted` columns of the tables of `dataset`, those without a schema of their own in `schema`, locks the tables
-    /// `ACCESS SHARE` and exports a `REPEATABLE READ READ ONLY` snapshot.
+    /// Checks the `wanted` columns of the tables of `dataset`, locks the tables `ACCESS SHARE`, and exports a `REPEATABLE READ READ
+    /// ONLY` snapshot. Tables without a schema of their own are in `schema`.
     ///
-    /// The locks come before the snapshot and stay: a `TRUNCATE` or a rewrite, which no snapshot covers,
-    /// either ended before or waits. What cannot be locked (materialised views, foreign tables, tables of which the role
-    /// may read some columns only) is read once, which locks it too, and its file compared.
+    /// The locks come before the snapshot and stay: a `TRUNCATE` or a rewrite, which a snapshot doesn't cover, has either ended
+    /// before or must wait. What cannot be locked (materialised views, foreign tables, tables of which the role may read only some
+    /// columns) is read once, which locks it too, and its file is compared.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if a table or type doesn't fit, or changed between check and lock;
+    /// [`Kind::Mismatch`] if a table or type doesn't fit, or changed between the check and the lock;
     /// [`Kind::Connection`] if the server cannot be used, or the role may not read a column.
     pub fn take(
         settings: &Settings,
@@ -106,7 +106,7 @@ impl Snapshot {
         cancel: &Cancel,
     ) -> anyhow::Result<Self> {
         let mut connection = settings.connect(cancel)?;
-        // Before the transaction, whose snapshot the first SELECT would fix.
+        // This comes before the transaction, whose snapshot the first SELECT would fix.
         let before = transaction::reading(&mut connection, |client| {
             let tables = catalogue::read(client, dataset, schema, wanted)?;
             check_rights(client, &tables)?;
@@ -153,8 +153,8 @@ impl Snapshot {
                 )));
             }
         }
-        // Sends what the client still has to send (that its prepared statements are done with), since it would try
-        // that before it hears, at the end, that the session has been ended.
+        // Sends what the client still has to send (that it no longer needs its prepared statements). Otherwise it would try to send
+        // that at the end, before it hears that the session has been ended.
         connection
             .batch_execute(&format!("SET LOCAL lock_timeout = '{LONGEST_WAIT}'"))
             .context("opening the snapshot")?;
@@ -166,21 +166,21 @@ impl Snapshot {
         })
     }
 
-    /// The tables as the snapshot has them, in the dataset's order.
+    /// The tables as they are in the snapshot, in the dataset's order.
     pub fn tables(&self) -> &[LiveTable] {
         &self.tables
     }
 
-    /// The identifier that other sessions set.
+    /// The identifier with which other sessions join the snapshot.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The time zone of the database or the role, if it is not that of our sessions, UTC, and a column is read for which that
-    /// matters; and the column with its table.
+    /// If the time zone of the database or the role is not UTC, as in our sessions, and a column is read for which that matters:
+    /// the time zone, and the column with its table.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn other_time_zone(&self) -> anyhow::Result<Option<(String, String)>> {
         let zoned = |table: &LiveTable| {
             let column = table.zoned.first()?;
@@ -194,16 +194,16 @@ impl Snapshot {
         Ok(found.map(|zone| (zone, column)))
     }
 
-    /// The connection that holds the snapshot, for other statements in its transaction; it waits while a part is read
-    /// over it.
+    /// The connection that holds the snapshot, for other statements in its transaction. While a part is read over it, this
+    /// waits.
     pub fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How to read over so many connections at once, as the option of that name says: one holds the snapshot, the others
-    /// read. Where there is no other, that one reads.
+    /// A reader with this many connections, set by the option of this name: one holds the snapshot, the others
+    /// read. If there is only one, it does both.
     pub fn reader(&self, connections: usize, option: &'static str) -> Reader {
         Reader {
             settings: self.settings.clone(),
@@ -217,11 +217,11 @@ impl Snapshot {
         }
     }
 
-    /// The statements that make a fresh session see this snapshot, and keep it from waiting for a lock for long.
+    /// The statements with which a fresh session joins this snapshot, and which keep it from waiting long for a lock.
     ///
-    /// Nobody can hold a lock that keeps it from a table which this snapshot has locked; but one who waits for such a
-    /// lock (to truncate or alter the table) comes before it in the queue. The two would wait for each other through
-    /// this process, where the server can't see it.
+    /// Nobody can hold a lock that keeps the session from a table which this snapshot has locked. But somebody who waits for such a
+    /// lock (to truncate or alter the table) comes before it in the queue: the two would wait for each other through
+    /// this process, and the server cannot see that.
     pub fn adopt_sql(&self) -> String {
         format!(
             "{}; SET LOCAL lock_timeout = '{LONGEST_WAIT}'",
@@ -229,9 +229,9 @@ impl Snapshot {
         )
     }
 
-    /// The binary COPY statements that together read `columns` of `table`: at most `parts`, split at block
-    /// boundaries, of at least `min_pages` blocks each. The last range is open, so blocks that the table
-    /// grew by (and a child table's) are in it.
+    /// The binary COPY statements that together read `columns` of `table`. There are at most `parts`, split at block
+    /// boundaries, with at least `min_pages` blocks each. The last range is open, so it includes blocks that the table
+    /// has grown by, and those of child tables.
     pub fn copy_statements(
         &self,
         table: &LiveTable,
@@ -250,14 +250,15 @@ impl Snapshot {
         self.copies(table, list, RowForm::Binary, parts, min_pages)
     }
 
-    /// The COPY statement that reads the columns of `table` that are read as they are, in this form.
+    /// The COPY statement that reads the columns of `table` which are read as they are, in this form.
     pub fn copy_as_is(&self, table: &LiveTable, form: RowForm) -> String {
         let list = table.as_is.iter().map(|name| quoted(name));
         self.copies(table, list, form, 1, 1).concat()
     }
 
-    /// The COPY statements that together read these expressions over the rows of `table`, as [`copy_statements`](Self::copy_statements)
-    /// splits it. With `only`, rows of tables that inherit from it are left out. `options` are the COPY's.
+    /// The COPY statements that together read these expressions over the rows of `table`, split as by
+    /// [`copy_statements`](Self::copy_statements). With `only`, rows of tables that inherit from it are left out. `options` are
+    /// those of COPY.
     pub fn copies_of(
         &self,
         table: &LiveTable,
@@ -310,7 +311,7 @@ impl Snapshot {
             .unwrap_or(u32::MAX)
             .min(table.pages / min_pages.max(1))
             .max(1);
-        // Who may read some columns may not read where a row lies.
+        // A role that may read only some columns may not read where a row is stored.
         if parts == 1 || !table.is_readable || table.rows.limit.is_some() {
             return vec![copy(&[])];
         }
@@ -326,13 +327,13 @@ impl Snapshot {
             .collect()
     }
 
-    /// Ends the transaction, after making sure that the connection which held the snapshot still stands.
+    /// Ends the transaction, after checking that the connection which held the snapshot is still alive.
     ///
     /// # Errors
-    /// [`Kind::Connection`] if it doesn't, and so the locks may have been lost too early.
+    /// [`Kind::Connection`] if it isn't: then the locks may have been lost too early.
     pub fn release(self) -> anyhow::Result<()> {
         let mut connection = self.connection();
-        // First hear what the server said if it has ended the session: a COMMIT might find no more than that it is
+        // First reads what the server said if it has ended the session: a COMMIT might find out only that it is
         // closed.
         let heard = connection.notifications().timeout_iter(HEARING).next();
         heard
@@ -346,12 +347,12 @@ impl Snapshot {
     }
 }
 
-/// An expression for the text of an `inet` as Postgres writes one.
+/// An SQL expression for the text of an `inet`, as Postgres writes it.
 pub fn inet_text(column: &str) -> String {
     format!("pg_catalog.textin(pg_catalog.inet_out({column}))")
 }
 
-/// A table with its schema, quoted.
+/// A table's qualified name, quoted.
 fn of_place(table: &LiveTable) -> String {
     qualified(&table.place.schema, &table.place.name)
 }

@@ -1,4 +1,4 @@
-//! Civil dates of the Gregorian calendar, also before its introduction, by Howard Hinnant's algorithms
+//! Civil dates of the Gregorian calendar, also before its introduction, computed with Howard Hinnant's algorithms
 //! (<https://howardhinnant.github.io/date_algorithms.html>).
 
 use std::fmt;
@@ -6,28 +6,28 @@ use std::str::FromStr;
 
 /// A day, in microseconds.
 pub const DAY_MICROSECONDS: i64 = 86_400_000_000;
-/// Days from 1970-01-01, where dates are counted from here, to 2000-01-01, where Postgres counts from.
+/// Days from 1970-01-01, from which dates are counted here, to 2000-01-01, from which Postgres counts.
 pub const POSTGRES_EPOCH_DAYS: i32 = 10_957;
-/// Postgres's epoch in microseconds since 1970.
+/// Postgres's epoch, in microseconds since 1970-01-01.
 pub const POSTGRES_EPOCH_MICROSECONDS: i64 = POSTGRES_EPOCH_DAYS as i64 * DAY_MICROSECONDS;
-/// The years 1 to 9999, in days from 1970-01-01: what `YYYY-MM-DD` can say.
+/// The years 1 to 9999, in days from 1970-01-01: those that `YYYY-MM-DD` can express.
 pub const CARRIED_DAYS: std::ops::Range<i32> = -719_162..2_932_897;
 
 /// A day of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date {
-    /// The year; 0 is the one before 1.
+    /// The year; 0 is the year before 1.
     pub year: i32,
-    /// 1 to 12.
+    /// The month, from 1 to 12.
     pub month: u32,
-    /// 1 to 31.
+    /// The day of the month, from 1 to 31.
     pub day: u32,
 }
 
 impl Date {
-    /// The date so many days after 1970-01-01.
+    /// The date this many days after 1970-01-01.
     pub fn from_days(days: i32) -> Self {
-        // Years begin in March here, so that the leap day is the last of its year; eras have 400 years.
+        // Years begin in March here, so that the leap day is the last of its year; an era has 400 years.
         let shifted = i64::from(days) + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
@@ -47,7 +47,7 @@ impl Date {
         }
     }
 
-    /// Days from 1970-01-01.
+    /// The number of days from 1970-01-01 to this date.
     pub fn days(self) -> i32 {
         let (month, day) = (i64::from(self.month), i64::from(self.day));
         let year = i64::from(self.year) - i64::from(month <= 2);
@@ -60,7 +60,7 @@ impl Date {
 }
 
 impl fmt::Display for Date {
-    /// `YYYY-MM-DD`
+    /// Writes the date as `YYYY-MM-DD`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
     }
@@ -80,7 +80,7 @@ impl FromStr for Date {
             }),
             _ => None,
         };
-        // One that doesn't exist, such as 2025-02-30, comes back as another.
+        // A date that doesn't exist, such as 2025-02-30, comes back as another one.
         date.filter(|date| {
             (1..=12).contains(&date.month)
                 && (1..=31).contains(&date.day)

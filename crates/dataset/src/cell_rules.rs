@@ -1,24 +1,24 @@
-//! What the texts of cells mean where files differ: words for NULL, thousands marks, and columns that an option is for.
+//! What the texts of cells mean, where files differ: words for NULL, thousands marks, and the columns that an option applies to.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The key under which a table by column has what holds for all columns.
+/// The key, in a table by column, of the value for all columns.
 const EVERY_COLUMN: &str = "*";
 
 /// Words that mean NULL.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "DescribedWords")]
 pub struct NullWords {
-    /// The words of all columns.
+    /// The words for all columns.
     pub everywhere: Vec<String>,
-    /// Further words of these columns.
+    /// Further words for certain columns.
     pub by_column: BTreeMap<String, Vec<String>>,
 }
 
 impl NullWords {
-    /// The words of a column: those of all columns and its own.
+    /// The words for a column: those for all columns and its own.
     pub fn of(&self, column: &str) -> impl Iterator<Item = &String> {
         let own = self.by_column.get(column);
         self.everywhere.iter().chain(own.into_iter().flatten())
@@ -42,7 +42,7 @@ impl TryFrom<DescribedWords> for NullWords {
                 by_column: BTreeMap::new(),
             }),
             DescribedWords::ByColumn(mut by_column) => {
-                // A list that is empty would seem to take the general words away from its column.
+                // An empty list would seem to take the general words away from its column.
                 if let Some((column, _)) = by_column.iter().find(|(_, words)| words.is_empty()) {
                     return Err(format!(
                         "`null.{column}` has no word: a column's words come beside those of \"{EVERY_COLUMN}\""
@@ -57,13 +57,13 @@ impl TryFrom<DescribedWords> for NullWords {
     }
 }
 
-/// The columns that an option is for.
+/// The columns that an option applies to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Columns {
-    /// All columns, or none.
+    /// All columns (`true`), or none.
     All(bool),
-    /// These columns.
+    /// Only these columns.
     Listed(Vec<String>),
 }
 
@@ -74,7 +74,7 @@ impl Default for Columns {
 }
 
 impl Columns {
-    /// Whether the option is for this column.
+    /// Whether the option applies to this column.
     pub fn has(&self, column: &str) -> bool {
         match self {
             Self::All(all) => *all,
@@ -82,7 +82,7 @@ impl Columns {
         }
     }
 
-    /// The columns that are named.
+    /// The columns that are named one by one.
     pub fn named(&self) -> &[String] {
         match self {
             Self::All(_) => &[],
@@ -91,7 +91,7 @@ impl Columns {
     }
 }
 
-/// What stands between the groups of three digits of large numbers.
+/// The mark between the groups of three digits of large numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThousandsMark {
     /// `1.234.567`
@@ -105,10 +105,10 @@ pub enum ThousandsMark {
 }
 
 impl ThousandsMark {
-    /// All marks.
+    /// All thousands marks.
     pub const ALL: [Self; 4] = [Self::Point, Self::Comma, Self::Apostrophe, Self::Blank];
 
-    /// The characters that this mark may be. A number has one of them throughout.
+    /// The characters that the mark may be written with. All marks in a number are the same character.
     pub fn characters(self) -> &'static [char] {
         match self {
             Self::Point => &['.'],
@@ -118,7 +118,7 @@ impl ThousandsMark {
         }
     }
 
-    /// Whether this mark is also the given decimal mark.
+    /// Whether this mark is the same as the given decimal mark.
     pub fn is(self, decimal_mark: u8) -> bool {
         self.characters() == [char::from(decimal_mark)]
     }
@@ -126,7 +126,7 @@ impl ThousandsMark {
     /// Parses a mark.
     ///
     /// # Errors
-    /// What is none of the marks.
+    /// A message for a text that is none of the marks.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut characters = text.chars();
         let found = match (characters.next(), characters.next()) {
@@ -139,13 +139,13 @@ impl ThousandsMark {
     }
 }
 
-/// The thousands marks of columns; without one, numbers have none.
+/// The thousands marks of columns; numbers of other columns have none.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "DescribedMarks")]
 pub enum ThousandsMarks {
-    /// This mark in all columns.
+    /// All columns have this mark.
     Everywhere(ThousandsMark),
-    /// These marks in these columns.
+    /// These columns have these marks.
     ByColumn(BTreeMap<String, ThousandsMark>),
 }
 
@@ -178,7 +178,7 @@ impl Default for ThousandsMarks {
 }
 
 impl ThousandsMarks {
-    /// The mark of a column.
+    /// The thousands mark of a column; `None` if its numbers have none.
     pub fn of(&self, column: &str) -> Option<ThousandsMark> {
         match self {
             Self::Everywhere(mark) => Some(*mark),
@@ -186,7 +186,7 @@ impl ThousandsMarks {
         }
     }
 
-    /// The columns that are named.
+    /// The columns that are named one by one.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let marks = match self {
             Self::Everywhere(_) => None,

@@ -1,45 +1,45 @@
-//! How a report draws what a model gives.
+//! How a report draws the result of a model.
 
 use serde::{Deserialize, Serialize};
 
 use crate::column::ColumnType;
 use crate::twice::twice;
 
-/// A chart of a model's rows. Rows that have the same place in it are added up.
+/// A chart of a model's rows. Rows with the same place in the chart are added up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chart {
-    /// What is drawn.
+    /// The kind of chart.
     pub kind: ChartKind,
-    /// The column along which the rows stand.
+    /// The column that gives a row's place along the x axis.
     pub x: String,
-    /// The columns that are added up, a series for each; none where rows are counted.
+    /// The columns that are added up, with a series for each; if empty, rows are counted.
     #[serde(default)]
     pub y: Vec<String>,
-    /// The column whose values are a series each.
+    /// A column; each of its values has a series of its own.
     #[serde(default)]
     pub series: Option<String>,
 }
 
-/// What a chart draws.
+/// The kinds of charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChartKind {
-    /// Bars, those of several series beside each other.
+    /// Bars; those of different series stand beside each other.
     Bar,
-    /// Bars, those of several series on top of each other.
+    /// Bars; those of different series are stacked.
     Stacked,
     /// A line for each series.
     Line,
 }
 
 impl ChartKind {
-    /// What `dataset.toml` calls each.
+    /// The names of the kinds in `dataset.toml`.
     pub(crate) const NAMES: [&str; 3] = ["bar", "stacked", "line"];
 }
 
 impl Chart {
-    /// All that is wrong with a chart, given what the model's columns are; where they are not known yet, what contradicts itself.
+    /// All that is wrong with a chart. If the model's columns are not known yet, only contradictions within the chart itself.
     pub(crate) fn problems(
         &self,
         is_known: bool,

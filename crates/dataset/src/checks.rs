@@ -1,4 +1,4 @@
-//! What contradicts itself in a description, as far as no database is asked: all of it, each with its entry.
+//! Finds all contradictions in a description that can be found without a database, each with its entry.
 
 use crate::column::{ColumnType, LONGEST_NAME_BYTES};
 use crate::dataset::{Dataset, Table};
@@ -7,19 +7,19 @@ use crate::nearest::did_you_mean;
 use crate::output_check::{Check, RowCount, Rule};
 use crate::twice::twice;
 
-/// Where in `dataset.toml` something is wrong.
+/// The entry of `dataset.toml` that is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
-    /// What stands before all tables and models.
+    /// An entry that belongs to no table or model.
     Dataset,
-    /// The table of this name.
+    /// An entry of the table with this name.
     Table(&'a str),
-    /// The model of this name.
+    /// An entry of the model with this name.
     Model(&'a str),
 }
 
 impl Dataset {
-    /// All that is wrong, in the order of the description.
+    /// All that is wrong with the description, in its order.
     pub(crate) fn problems(&self) -> Vec<(Entry<'_>, String)> {
         let mut problems = Vec::new();
         if !is_file_name(&self.name) {
@@ -53,7 +53,7 @@ impl Dataset {
         problems
     }
 
-    /// Parameters of one name that are not the same in two models: a value is chosen by the name alone.
+    /// Parameters with the same name in two models that differ otherwise: a value is chosen by the name alone.
     fn parameters_of_two_kinds(&self) -> Vec<(Entry<'_>, String)> {
         let mut problems = Vec::new();
         for (place, model) in self.models.iter().enumerate() {
@@ -142,7 +142,7 @@ impl Model {
             };
             problems.extend(chart.problems(!self.columns.is_empty(), kind_of));
         }
-        // Without a declaration it is the SELECT that says which there are.
+        // If the model declares no columns, only the SELECT says which there are.
         if !self.columns.is_empty() {
             problems.extend(self.unknown_columns());
             if self.visible_columns().next().is_none() {
@@ -152,7 +152,7 @@ impl Model {
         problems
     }
 
-    /// All that is wrong with the checks of the model; that a column is missing only where its columns are known.
+    /// All that is wrong with the checks of the model. Missing columns are reported only if the model's columns are known.
     fn wrong_checks(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let names = self.checks.iter().map(|check| check.name.as_str());
@@ -221,7 +221,7 @@ impl Model {
     }
 }
 
-/// Whether a file or folder in some folder can bear this name, with an ending.
+/// Whether a file or folder may have this name, followed by an ending.
 fn is_file_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && name.len() <= 200 && !name.contains(['/', '\0'])
 }

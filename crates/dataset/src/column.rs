@@ -1,17 +1,17 @@
-//! Columns and their types, as the product carries them from Postgres to files.
+//! Columns and their types, as they are carried from Postgres to files.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The most digits a carried `numeric` may have: what fits 128 bits.
+/// The most digits that a carried `numeric` may have: as many as fit in 128 bits.
 pub const MAX_PRECISION: u8 = 38;
 
-/// The most bytes of a name in Postgres: `NAMEDATALEN` without the byte that ends it.
+/// The most bytes that a name has in Postgres: `NAMEDATALEN` without the byte that ends it.
 pub const LONGEST_NAME_BYTES: usize = 63;
 
-/// A type that is carried exactly. Written as Postgres writes it: `integer`, `numeric(10,2)`, `text` …
+/// A type that is carried exactly, written as Postgres writes it: `integer`, `numeric(10,2)`, `text` …
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     /// `boolean`
@@ -28,9 +28,9 @@ pub enum ColumnType {
     Double,
     /// `numeric(precision,scale)` with `scale <= precision <= 38`
     Numeric {
-        /// Digits in all.
+        /// All digits.
         precision: u8,
-        /// Digits after the point.
+        /// The digits after the point.
         scale: u8,
     },
     /// `text`; also `varchar`, `char(n)`, `name` and enum labels
@@ -117,7 +117,7 @@ impl ColumnType {
 }
 
 impl ColumnType {
-    /// The names of all types but numeric, which has digits of its own.
+    /// The names of all types except numeric, whose name has a precision and scale.
     pub(crate) fn plain_names() -> [&'static str; 15] {
         Self::PLAIN.map(|kind| kind.name())
     }
@@ -161,24 +161,24 @@ impl Serialize for ColumnType {
     }
 }
 
-/// A column of a live table and how it is carried.
+/// A column of a live table, and how it is carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// The column's name in the database.
     pub name: String,
-    /// What it is carried as.
+    /// The type that the column is carried as.
     pub kind: ColumnType,
-    /// Whether the dataset asks for a cast to text on the way out.
+    /// Whether the dataset asks to read the column cast to text.
     pub cast_to_text: bool,
-    /// Whether it is a `numeric(p,s)` in the database, so that each of its values is shown with `s` digits after the point.
+    /// Whether it is a `numeric(p,s)` in the database, so that all of its values are shown with `s` digits after the point.
     pub fixed_scale: bool,
-    /// Whether the database allows NULL in it.
+    /// Whether the column may be NULL in the database.
     pub nullable: bool,
-    /// What the database says of a column that is carried as text; `None` for any other.
+    /// The column's traits in the database, if it is carried as text; `None` for other columns.
     pub text: Option<TextTraits>,
 }
 
-/// What a column carried as text is in the database: the result of a model's SELECT depends on it.
+/// The traits in the database of a column that is carried as text. The result of a model's SELECT depends on them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextTraits {
     /// The column's type in the database.
@@ -187,7 +187,7 @@ pub struct TextTraits {
     pub collation: Collation,
 }
 
-/// The database's type of a column that is carried as text.
+/// The type in the database of a column that is carried as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextKind {
@@ -199,7 +199,7 @@ pub enum TextKind {
     Char,
     /// `name`
     Name,
-    /// An enum: its name and labels, in their order.
+    /// An enum, with its name and its labels in order.
     Enum(String, Vec<String>),
     /// A type that the dataset asks to be cast to text.
     Cast,
@@ -212,11 +212,11 @@ pub enum TextKind {
 pub struct Collation {
     /// The collation's name; `default` for the database's own.
     pub name: String,
-    /// Whether text is ordered by bytes, as `C` does; `None` where no database was asked.
+    /// Whether text is ordered by bytes, as in `C`; `None` if no database was asked.
     pub by_bytes: Option<bool>,
-    /// Whether only equal bytes are equal.
+    /// Whether texts are equal only if their bytes are.
     pub deterministic: bool,
-    /// What upper and lower case are.
+    /// Which letters have upper and lower case.
     pub letters: Letters,
 }
 
@@ -224,18 +224,18 @@ pub struct Collation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Letters {
-    /// A to Z alone, as in `C`.
+    /// Only A to Z, as in `C`.
     Ascii,
-    /// Letters are mapped as Unicode does, each by itself, as in most languages.
+    /// Letters are mapped one by one as Unicode does, as in most languages.
     Unicode,
-    /// Letters are mapped as Unicode does, and words part where ICU parts them: `it's` is one.
+    /// Letters are mapped as Unicode does, and words are split where ICU splits them: `it's` is one word.
     Icu,
-    /// Letters are mapped as a language does that maps A to Z otherwise (Turkish), or as nobody knows.
+    /// Letters are mapped in another way: A to Z differ, as in Turkish, or the mapping is unknown.
     Other,
 }
 
 impl Collation {
-    /// The database's own, where no database was asked.
+    /// The collation of a database that was not asked.
     pub fn unknown() -> Self {
         Self {
             name: Self::DEFAULT.to_owned(),
@@ -249,18 +249,18 @@ impl Collation {
     pub const DEFAULT: &str = "default";
 }
 
-/// A live table: its columns in their order, and its size.
+/// The columns of a live table, in their order.
 #[derive(Debug, Clone)]
 pub struct TableSchema {
     /// The table's name, without the schema.
     pub name: String,
     /// The columns that are read, in the table's order.
     pub columns: Vec<Column>,
-    /// The names of its other columns, as far as they are known: one of them may be meant by a name that there isn't.
+    /// The names of the table's other columns, as far as they are known, for suggesting one if a name is misspelt.
     pub unread: Vec<String>,
 }
 
-/// Equal are tables of one name with the same columns to read.
+/// Tables are equal if they have the same name and the same columns that are read.
 impl PartialEq for TableSchema {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, &self.columns) == (&other.name, &other.columns)

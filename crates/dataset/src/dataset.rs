@@ -1,4 +1,4 @@
-//! A dataset: its tables and models, and the SQL that makes them.
+//! A dataset: its tables and models, and the SQL that creates them.
 
 use std::collections::BTreeMap;
 
@@ -17,42 +17,42 @@ use crate::twice::twice;
 /// A dataset, read and checked.
 #[derive(Debug, Clone, Default)]
 pub struct Dataset {
-    /// The dataset's name, which is also the Postgres schema it lives in unless another is named.
+    /// The dataset's name. Its tables are in the Postgres schema of that name, unless another schema is named.
     pub name: String,
-    /// The Postgres schema that its description names; `None` if that is the one of its name.
+    /// The Postgres schema that the description names; `None` means the schema with the dataset's name.
     pub schema: Option<String>,
-    /// Whether it is one of those built in, whose rows can be generated.
+    /// Whether the dataset is built in, so that rows for it can be generated.
     pub is_built_in: bool,
     /// The tables, parents before children.
     pub tables: Vec<Table>,
     /// The models.
     pub models: Vec<Model>,
-    /// Models that are not run for an output of theirs, and that the others may read.
+    /// Models whose own output is not wanted, but which the others may read.
     pub beside: Vec<Model>,
-    /// Types and tables, without schema names. Empty if the dataset has no `schema.sql`.
+    /// The statements that create types and tables, without schema names. Empty if the dataset has no `schema.sql`.
     pub schema_sql: String,
-    /// Keys, foreign keys and indexes, run after a load. Empty if there is no `constraints.sql`.
+    /// The statements for keys, foreign keys and indexes, run after a load. Empty if there is no `constraints.sql`.
     pub constraints_sql: String,
 }
 
-/// Which rows of a table leave the server.
+/// The rows of a table that are read from the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowsRead {
-    /// An expression of SQL that is true of them, as the server understands it.
+    /// A condition in SQL that is true of these rows, as the server understands it.
     pub condition: Option<String>,
-    /// The columns, as ORDER BY has them, by which the first are the first where there are not to be more.
+    /// The columns, in the form of ORDER BY, that decide which rows come first when their number is limited.
     pub order_by: Vec<String>,
-    /// How many there are at most.
+    /// The most rows that are read.
     pub limit: Option<u64>,
 }
 
 impl RowsRead {
-    /// Whether these are all rows of the table.
+    /// Whether all rows of the table are read.
     pub fn is_all(&self) -> bool {
         self.condition.is_none() && self.limit.is_none()
     }
 
-    /// What stands behind FROM to read these rows, of those of which the other conditions are true.
+    /// The clauses after FROM that read these rows, as far as the other conditions are true of them.
     pub fn sql(&self, conditions: &[String]) -> String {
         let condition = self.condition.iter();
         let condition = condition.map(|condition| format!("({condition})"));
@@ -71,40 +71,40 @@ impl RowsRead {
     }
 }
 
-/// A table of a dataset. Its columns come from the live database.
+/// A table of a dataset. The database says what its columns are.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// What a run calls the table: its name, with the schema before it where that is not the dataset's.
+    /// The table's name in a run: its own name, preceded by the schema if that is not the dataset's.
     pub name: String,
-    /// Where the table is, if its description names a schema of its own.
+    /// The table's place, if its description names a schema.
     #[serde(default, rename = "schema", deserialize_with = "in_schema")]
     pub place: Option<Place>,
-    /// The columns of its primary key; none where the database is to tell.
+    /// The columns of the primary key; if empty, the database says which they are.
     #[serde(default)]
     pub key: Vec<String>,
-    /// Columns whose type has no decoder and which are read as their text instead.
+    /// Columns that are read as their text, since their type has no decoder.
     #[serde(default)]
     pub cast_to_text: Vec<String>,
-    /// Numeric columns and the `numeric(p,s)` that each is carried as, `{ amount = "numeric(20,4)" }`: those that the database
-    /// gives no precision, or one that is not carried. A value that it does not hold is refused, never rounded.
+    /// Numeric columns, each with the `numeric(p,s)` that it is carried as, `{ amount = "numeric(20,4)" }`: for columns that have
+    /// no precision in the database, or one that is not carried. A value that does not fit is refused, never rounded.
     #[serde(default)]
     pub carry_as: BTreeMap<String, ColumnType>,
-    /// What the models of a run say that columns are carried as, if these are numerics of no precision that `carry_as` lacks.
+    /// The types that the models of a run give for numeric columns without a precision that `carry_as` does not have.
     #[serde(skip)]
     pub carried_by_models: BTreeMap<String, ColumnType>,
-    /// The columns that a run reads as the server sends them, whatever their types are: nothing of ours decodes them.
+    /// The columns that a run reads as the server sends them, whatever their types are; no code of ours decodes them.
     #[serde(skip)]
     pub as_is: Vec<String>,
-    /// The rows that a run reads; all, unless a query says otherwise.
+    /// The rows that a run reads; all of them, unless a query says otherwise.
     #[serde(skip)]
     pub rows: RowsRead,
-    /// How its files are read.
+    /// The rules for reading the table's files.
     #[serde(default, deserialize_with = "load_section::rules")]
     pub load: LoadRules,
 }
 
-/// A place in a schema, of a table whose name is still to come.
+/// A place in a schema, for a table whose name is filled in later.
 fn in_schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>, D::Error> {
     let schema = String::deserialize(deserializer)?;
     let name = String::new();
@@ -112,7 +112,7 @@ fn in_schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>
 }
 
 impl Table {
-    /// Where the table is, if those without a schema of their own are in `schema`.
+    /// The table's place, if tables without a schema of their own are in `schema`.
     pub fn place_in(&self, schema: &str) -> Place {
         self.place.clone().unwrap_or_else(|| Place {
             schema: schema.to_owned(),
@@ -120,7 +120,7 @@ impl Table {
         })
     }
 
-    /// Patterns of the names of its files, each of which may have `.gz` or `.zst` behind it.
+    /// The patterns of the names of the table's files, each of which may also end in `.gz` or `.zst`.
     pub fn file_patterns(&self) -> Vec<String> {
         match self.load.files.is_empty() {
             true => vec![format!("{}.csv", self.name)],
@@ -135,10 +135,10 @@ impl Dataset {
         self.tables.iter().find(|table| table.name == name)
     }
 
-    /// Leaves all models away but those named.
+    /// Keeps only the models with these names.
     ///
     /// # Errors
-    /// [`Kind::Usage`] naming the models there are if one is unknown.
+    /// [`Kind::Usage`] if a name is unknown, with the models that there are.
     pub fn keep_models(&mut self, names: &[String]) -> anyhow::Result<()> {
         self.with_those_for_reports();
         let known: Vec<&str> = self
@@ -158,17 +158,17 @@ impl Dataset {
         Ok(())
     }
 
-    /// The parameters of all models, those that others read included, by name.
+    /// The parameters of all models by name, including those of models that others read.
     pub fn parameters(&self) -> BTreeMap<&str, &Parameter> {
         let models = self.models.iter().chain(&self.beside);
         let parameters = models.flat_map(|model| model.parameters.all());
         parameters.map(|of| (of.name.as_str(), of)).collect()
     }
 
-    /// Chooses values of parameters, each in all models that have one of its name, those that others read included.
+    /// Sets parameters, each in all models that have one of its name, including models that others read.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if no model has it, or the value is not of its type.
+    /// [`Kind::Usage`] if no model has the parameter, or the value is not of its type.
     pub fn set_parameters(&mut self, values: &[(String, String)]) -> anyhow::Result<()> {
         for (name, value) in values {
             let mut is_known = false;
@@ -198,7 +198,7 @@ impl Dataset {
         Ok(())
     }
 
-    /// Runs the models that are for reports too.
+    /// Makes the models that are meant for reports run too.
     pub fn with_those_for_reports(&mut self) {
         let beside = std::mem::take(&mut self.beside);
         let (for_reports, others): (Vec<_>, Vec<_>) =
@@ -207,7 +207,7 @@ impl Dataset {
         self.beside = others;
     }
 
-    /// Runs these models alone for an output; the others may still be read by them.
+    /// Runs only these models for an output; they may still read the others.
     pub fn keep_models_where(&mut self, is_kept: impl Fn(&Model) -> bool) {
         let models = std::mem::take(&mut self.models);
         let (kept, others): (Vec<_>, Vec<_>) = models.into_iter().partition(is_kept);
@@ -215,13 +215,13 @@ impl Dataset {
         self.beside.extend(others);
     }
 
-    /// Whether names without a schema are of this one, as far as models know.
+    /// Whether names without a schema belong to this one in all models.
     pub fn is_in_schema(&self, schema: &str) -> bool {
         let mut models = self.models.iter().chain(&self.beside);
         models.all(|model| model.schema == schema)
     }
 
-    /// Calls tables and models by what they are in a run whose names without a schema are of `schema`.
+    /// Gives tables and models the names that they have in a run in which names without a schema belong to `schema`.
     pub fn in_schema(&mut self, schema: &str) {
         for table in &mut self.tables {
             if let Some(place) = &table.place {
@@ -241,7 +241,7 @@ impl Dataset {
         }
     }
 
-    /// Finds where the tables are that models name in their description with a schema.
+    /// Finds the places of the tables that models name with a schema.
     pub(crate) fn find_places(&mut self) {
         for table in &mut self.tables {
             if let Some(place) = &mut table.place {
@@ -262,10 +262,10 @@ impl Dataset {
         }
     }
 
-    /// Checks that no two tables are one.
+    /// Checks that no two entries are the same table.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with the table.
+    /// [`Kind::Usage`] with the table's name.
     pub fn check_tables(&self) -> anyhow::Result<()> {
         match twice(self.tables.iter().map(|table| table.name.as_str())) {
             None => Ok(()),
@@ -277,7 +277,8 @@ impl Dataset {
         }
     }
 
-    /// The Postgres schema of its tables: the one named here, else the one that its description names, else that of its name.
+    /// The Postgres schema of the tables: `named` if it is given, or else the description's, or else the one with the dataset's
+    /// name.
     pub fn schema<'a>(&'a self, named: Option<&'a str>) -> &'a str {
         let described = self.schema.as_deref();
         named.or(described).unwrap_or(&self.name)

@@ -1,4 +1,4 @@
-//! `dataset.toml`, as it is written, and the files that it names.
+//! Reads `dataset.toml`, and the files that it names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,21 +58,21 @@ struct ModelDescription {
     columns: toml::Table,
 }
 
-/// Entries of a model that had other names before, and are still read under these.
+/// Entries of a model that had other names in earlier versions and are still read under these: (the old name, the new one).
 pub(crate) const FORMER: [(&str, &str); 3] = [
     ("hidden", "not_written"),
     ("order_in_partition", "order_by_in_file"),
     ("driving", "reconcile"),
 ];
 
-/// Where a dataset's files come from.
+/// The place that a dataset's files come from.
 enum Folder<'a> {
     BuiltIn(&'a Dir<'a>),
     Disk(PathBuf),
 }
 
 impl Folder<'_> {
-    /// What messages call a file.
+    /// The name of a file in messages.
     fn display(&self, name: &str) -> String {
         match self {
             Self::BuiltIn(dir) => Path::new("sql").join(dir.path()).join(name),
@@ -82,7 +82,7 @@ impl Folder<'_> {
         .to_string()
     }
 
-    /// A file's text, or `None` if the folder has no such file.
+    /// The text of a file; `None` if the folder has no such file.
     fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         match self {
             Self::BuiltIn(dir) => Ok(dir
@@ -101,7 +101,7 @@ impl Folder<'_> {
 }
 
 impl Dataset {
-    /// The names of the datasets built in.
+    /// The names of the built-in datasets.
     pub fn built_in() -> impl Iterator<Item = &'static str> {
         BUILT_IN.dirs().filter_map(|dir| dir.path().to_str())
     }
@@ -149,7 +149,7 @@ fn read(folder: &Folder<'_>) -> anyhow::Result<Dataset> {
         schema_sql: folder.read("schema.sql")?.unwrap_or_default(),
         constraints_sql: folder.read("constraints.sql")?.unwrap_or_default(),
     };
-    // Only what is wrong is looked for in the text again.
+    // Positions are looked up in the text only once something is wrong.
     let problem = |entry: Entry<'_>, why: &str| Lines::of(&text).problem(entry, why);
     let mut problems = Vec::new();
     for described in description.models {
@@ -172,7 +172,7 @@ fn read(folder: &Folder<'_>) -> anyhow::Result<Dataset> {
     }
 }
 
-/// Where the entries of a description stand.
+/// The positions of the entries of a description.
 #[derive(Deserialize, Default)]
 struct Lines {
     #[serde(skip)]
@@ -190,12 +190,12 @@ struct NamedAt {
 }
 
 impl NamedAt {
-    /// Whether it is of the table or model that is called so.
+    /// Whether this is the entry of the table or model with this name in a run.
     fn is_called(&self, called: &str) -> bool {
         let name = self.name.get_ref().clone();
         match self.schema.clone() {
             None => name == called,
-            // No schema is called nothing, so that it stands before the name.
+            // With an empty schema as the run's own, the schema always comes before the name.
             Some(schema) => Place { schema, name }.called("") == called,
         }
     }
@@ -210,7 +210,7 @@ impl Lines {
         }
     }
 
-    /// What is wrong with an entry, with the line of its name; of one that stands there twice, the last.
+    /// The message about what is wrong with an entry, with the line of its name. If the name comes twice, the last one counts.
     fn problem(&self, entry: Entry<'_>, why: &str) -> String {
         let (entries, what, name) = match entry {
             Entry::Dataset => return format!("{DESCRIPTION}: {why}"),
@@ -227,7 +227,7 @@ impl Lines {
     }
 }
 
-/// Says which entries bear a name that later versions will not know.
+/// Warns about entries with names that later versions will not know.
 fn tell_former(text: &str, folder: &Folder<'_>) {
     let described: Option<toml::Table> = toml::from_str(text).ok();
     let models = described.as_ref().and_then(|table| table.get("model"));
@@ -245,7 +245,7 @@ fn tell_former(text: &str, folder: &Folder<'_>) {
 }
 
 impl ModelDescription {
-    /// The model with its SELECT, or what is wrong with its entry.
+    /// The model with its SELECT; the inner error is what is wrong with its entry.
     ///
     /// # Errors
     /// [`Kind::Usage`] if its file cannot be read.

@@ -1,4 +1,4 @@
-//! What the bytes of a file mean: the encodings of the WHATWG standard, by its labels.
+//! Encodings of files: those of the WHATWG standard, under its labels.
 
 use std::borrow::Cow;
 
@@ -8,9 +8,9 @@ use serde::Deserialize;
 /// The characters of the control set C1, which no Windows code page has.
 const CONTROLS: std::ops::RangeInclusive<char> = '\u{80}'..='\u{9f}';
 
-/// An encoding of characters, as the [WHATWG standard](https://encoding.spec.whatwg.org) names and defines it. There
-/// `latin-1`, `iso-8859-1` and `ascii` are labels of windows-1252, whose `€`, `“` and `–` are control characters nobody
-/// uses in ISO 8859-1 itself.
+/// An encoding of characters, as the [WHATWG standard](https://encoding.spec.whatwg.org) names and defines it. In the standard
+/// `latin-1`, `iso-8859-1` and `ascii` are labels of windows-1252; in ISO 8859-1 proper, the bytes for `€`, `“` and `–` are control
+/// characters that nobody uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Encoding(&'static encoding_rs::Encoding);
@@ -19,13 +19,13 @@ impl Encoding {
     /// UTF-8, with or without a byte order mark.
     pub const UTF_8: Self = Self(UTF_8);
 
-    /// The encoding that a label of the standard means, in any case: `windows-1252`, `cp1252`, `shift_jis`, `utf-16le`.
+    /// The encoding that has a label in the standard, in upper or lower case: `windows-1252`, `cp1252`, `shift_jis`, `utf-16le`.
     ///
     /// # Errors
-    /// What is wrong with the label.
+    /// The reason why the label is not accepted.
     pub fn for_label(label: &str) -> Result<Self, String> {
         let known = match label.trim().eq_ignore_ascii_case("latin-1") {
-            // Everybody writes it so, but the standard has `latin1`.
+            // Everybody writes it like this, but the standard has only `latin1`.
             true => Some(encoding_rs::WINDOWS_1252),
             false => encoding_rs::Encoding::for_label(label.as_bytes()),
         };
@@ -43,7 +43,7 @@ impl Encoding {
         }
     }
 
-    /// The encoding that a byte order mark at the beginning of these bytes tells, with the mark's length.
+    /// The encoding and the length of the byte order mark that these bytes begin with; `None` if they begin with none.
     pub fn for_mark(bytes: &[u8]) -> Option<(Self, usize)> {
         encoding_rs::Encoding::for_bom(bytes).map(|(encoding, length)| (Self(encoding), length))
     }
@@ -53,8 +53,8 @@ impl Encoding {
         self.0.name().to_ascii_lowercase()
     }
 
-    /// Whether delimiters, quotes and line ends are the bytes that they are in ASCII, and no part of another character.
-    /// Fields are found in such files as they are; other files are first turned into UTF-8 by a [`decoder`](Self::decoder).
+    /// Whether delimiters, quotes and line ends are the same bytes as in ASCII, and never a part of another character. Fields of
+    /// such files are found in the bytes as they are; other files are first turned into UTF-8 by a [`decoder`](Self::decoder).
     pub fn keeps_ascii(self) -> bool {
         self == Self::UTF_8 || self.0.is_single_byte()
     }
@@ -68,7 +68,7 @@ impl Encoding {
         let text = self
             .0
             .decode_without_bom_handling_and_without_replacement(bytes)?;
-        // Where a code page has no character, the standard has C1's, and Postgres refuses the byte.
+        // For bytes without a character in a code page, the standard has C1's controls; Postgres refuses such bytes.
         let is_gap = |text: &str| self.has_gaps() && text.contains(|c| CONTROLS.contains(&c));
         match text {
             Cow::Owned(text) if is_gap(&text) => None,
@@ -76,7 +76,7 @@ impl Encoding {
         }
     }
 
-    /// Whether this is a code page of Windows, whose bytes without a character the standard maps to the controls of C1.
+    /// Whether this is a code page of Windows, for which the standard maps bytes without a character to the controls of C1.
     fn has_gaps(self) -> bool {
         self.0.name().starts_with("windows-")
     }
@@ -105,11 +105,11 @@ impl TryFrom<String> for Encoding {
 pub struct Decoder(encoding_rs::Decoder);
 
 impl Decoder {
-    /// The byte that stands for what is not a character. It is no part of UTF-8, so that whoever decodes the text further
-    /// notices it.
+    /// The byte that stands in for anything that is not a character. UTF-8 never has this byte, so whoever decodes the text
+    /// later notices it.
     pub const UNDECODABLE: u8 = 0xff;
 
-    /// Appends the text of `bytes` to `out`; `is_last` says that no more bytes come.
+    /// Appends the text of `bytes` to `out`; `is_last` says that no more bytes follow.
     pub fn decode(&mut self, mut bytes: &[u8], is_last: bool, out: &mut Vec<u8>) {
         loop {
             let begin = out.len();
@@ -131,7 +131,7 @@ impl Decoder {
     }
 }
 
-/// More than any character takes in UTF-8.
+/// More bytes than any character has in UTF-8.
 const MOST_UTF8_BYTES: usize = 16;
 
 #[cfg(test)]

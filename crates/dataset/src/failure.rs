@@ -1,4 +1,4 @@
-//! Failures that a caller tells apart. Every crate above can name the kind of what went wrong; the
+//! Failures that callers can tell apart. All other crates name the kind of what went wrong, and the
 //! binaries turn it into their exit code.
 
 use std::error::Error;
@@ -6,13 +6,13 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-/// What kind of thing went wrong, and so with which code the program ends.
+/// The kind of a failure, which decides the exit code of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A fault of the program itself.
     Internal,
-    /// The arguments, or the dataset's description, make no sense.
+    /// The arguments, or the description of the dataset, make no sense.
     Usage,
     /// The database cannot be reached, refuses the login or the right, or went away.
     Connection,
@@ -20,7 +20,7 @@ pub enum Kind {
     Refused,
     /// The output cannot be written.
     Output,
-    /// Stopped by the user.
+    /// The user stopped the run.
     Interrupted,
     /// The source doesn't fit: a table or column is missing, a type is not supported.
     Mismatch,
@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The documented exit code.
+    /// The documented exit code for the kind.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Internal => 1,
@@ -48,7 +48,7 @@ impl Kind {
         self.failure(message, None)
     }
 
-    /// An error of this kind that another one caused.
+    /// An error of this kind with another error as its cause.
     pub fn caused_by(
         self,
         source: impl Into<Box<dyn Error + Send + Sync>>,
@@ -80,7 +80,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The kind that the first [`Failure`] in the chain of `error` names, if there is one.
+    /// The kind of the first [`Failure`] in the chain of `error`, if there is one.
     pub fn kind_of(error: &anyhow::Error) -> Option<Kind> {
         error
             .chain()
@@ -89,12 +89,12 @@ impl Failure {
     }
 }
 
-/// The error and its causes, each once: some libraries repeat the cause in their own message.
+/// The message of an error with its causes, each only once: some libraries repeat the cause in their own message.
 pub fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let message = cause.to_string();
-        // The Postgres client says so of every answer of the server, whose own words follow.
+        // The Postgres client says this about every answer of the server; the server's own words follow.
         if message == "db error" || text.ends_with(&message) {
             continue;
         }
@@ -106,9 +106,9 @@ pub fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// Gives an error its [`Kind`] and a message, keeping the error as the cause.
+/// Gives an error a [`Kind`] and a message, and keeps the error as the cause.
 pub trait OrFail<T> {
-    /// `Err` becomes a [`Failure`] of `kind`; `message` is made only then.
+    /// Turns `Err` into a [`Failure`] of `kind`; only then is `message` called.
     fn or_fail<M: Display>(self, kind: Kind, message: impl FnOnce() -> M) -> anyhow::Result<T>;
 }
 

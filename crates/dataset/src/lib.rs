@@ -1,7 +1,7 @@
-//! What a dataset is: tables with their keys, models with their outputs, and the SQL that makes them.
+//! The description of a dataset: tables with their keys, models with their outputs, and the SQL that creates them.
 //!
-//! A dataset is a folder holding `dataset.toml`, `schema.sql`, `constraints.sql` and the models. Those
-//! built in live under `sql/` and are embedded in the binary; any other is read from a folder of the user's.
+//! A dataset is a folder with `dataset.toml`, `schema.sql`, `constraints.sql` and the models. The built-in datasets
+//! are in `sql/` and are embedded in the binary; any other is read from a folder of the user's.
 
 pub mod calendar;
 pub mod cell_rules;

@@ -1,4 +1,4 @@
-//! How the files of a table are read: `[table.load]` in `dataset.toml`.
+//! The rules for reading the files of a table: `[table.load]` in `dataset.toml`.
 //!
 //! ```toml
 //! [table.load]
@@ -34,48 +34,48 @@ use serde::Deserialize;
 use crate::cell_rules::{Columns, NullWords, ThousandsMarks};
 use crate::encoding::Encoding;
 
-/// The longest record that is read unless the rules say otherwise.
+/// The longest record by default, in bytes.
 pub const DEFAULT_RECORD_BYTES: usize = 4 << 20;
-/// The longest record that rules may ask for: Postgres has no longer text.
+/// The longest record that rules may allow, in bytes: Postgres has no longer text.
 const MOST_RECORD_BYTES: u64 = 1 << 30;
 
-/// How the files of a table are read, and what their rows must keep beside the table's own types and keys.
+/// How the files of a table are read, and which rules their rows must obey in addition to the table's own types and keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadRules {
-    /// Patterns of file names (`*`, `?`, `[…]`). Empty: the table's name with `.csv`.
+    /// Patterns of file names (`*`, `?`, `[…]`). If empty, the table's name with `.csv`.
     pub files: Vec<String>,
     /// Where in the file the table's columns are.
     pub columns: FileColumns,
-    /// How many lines stand before the header, or before the first row.
+    /// How many lines come before the header, or before the first row.
     pub skip_lines: u64,
     /// Whether the first line names the columns.
     pub header: bool,
-    /// What stands between fields.
+    /// The character between fields.
     pub delimiter: u8,
-    /// What encloses fields that hold delimiters or line breaks; twice within such a field it stands for itself.
+    /// The character that encloses fields with delimiters or line breaks; within such a field, two of them stand for one.
     pub quote: Option<u8>,
-    /// What the bytes mean.
+    /// The encoding of the bytes.
     pub encoding: Encoding,
     /// The longest record, in bytes.
     pub max_record_bytes: usize,
-    /// What stands before the fraction of a number.
+    /// The mark before the fraction of a number.
     pub decimal_mark: DecimalMark,
-    /// What stands between the groups of three digits of numbers.
+    /// The marks between the groups of three digits of numbers.
     pub thousands_mark: ThousandsMarks,
     /// Columns whose integers may have a fraction of zeros: `8.0`.
     pub zero_fraction: Columns,
-    /// Words that mean NULL, as an empty field does always. In columns of text and of bytes, where quotes tell the empty
-    /// value and a word from NULL, they do so only without quotes.
+    /// Words that mean NULL; an empty field always does. In columns of text and of bytes, quotes tell the empty value and a word
+    /// from NULL, so there only unquoted ones mean NULL.
     pub null: NullWords,
-    /// Columns of text and of bytes where an empty field and a word mean NULL in quotes too, as with `FORCE_NULL` of COPY.
+    /// Columns of text and of bytes in which an empty field and the words mean NULL in quotes too, like `FORCE_NULL` of COPY.
     pub force_null: Columns,
-    /// Formats of dates and timestamps beside ISO 8601, as strftime has them.
+    /// Formats of dates and timestamps, in addition to ISO 8601, in the notation of strftime.
     pub timestamp_formats: Vec<String>,
     /// Columns that must hold something: neither NULL nor the empty string.
     pub required: Vec<String>,
-    /// The least and the greatest value of columns.
+    /// The least and the greatest value of certain columns.
     pub ranges: BTreeMap<String, Range>,
-    /// Columns that refer to another table's.
+    /// Columns that refer to a column of another table.
     pub references: BTreeMap<String, Reference>,
 }
 
@@ -83,22 +83,22 @@ pub struct LoadRules {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(untagged)]
 pub enum FileColumns {
-    /// The table's columns: by name where the file has a header, else in the table's order.
+    /// The same columns as the table: found by name if the file has a header, or else in the table's order.
     #[default]
     AsTable,
-    /// The columns of the file in its order, if all of their names are the table's. Otherwise a column of the file for
-    /// each of the table, in the table's order; columns of the table beyond the list are not in the file. A field called
-    /// [`NOT_LOADED`] is none of the table's.
+    /// The columns of the file in its order, if all of the names are columns of the table. Otherwise one column of the file for
+    /// each column of the table, in the table's order; further columns of the table are not in the file. A field called
+    /// [`NOT_LOADED`] belongs to no column.
     Listed(Vec<FileColumn>),
-    /// Column of the table = column of the file; others are not in the file.
+    /// For each column of the table, the column of the file; other columns of the table are not in the file.
     Named(BTreeMap<String, FileColumn>),
 }
 
-/// The name, in a list, of a field that no column takes.
+/// The name, in a list, of a field that belongs to no column.
 pub const NOT_LOADED: &str = "-";
 
 impl FileColumns {
-    /// How many fields a file without a header has at least.
+    /// The least number of fields that a file without a header has.
     pub fn listed(&self) -> usize {
         match self {
             Self::Listed(columns) => columns.len(),
@@ -122,16 +122,16 @@ impl FileColumns {
 pub enum FileColumn {
     /// A column by its position, from 1.
     Position(usize),
-    /// A column by its name in the header. Where there is no header, the list's order is the file's.
+    /// A column by its name in the header. If there is no header, the list has the order of the file.
     Name(String),
 }
 
-/// What stands before the fraction of numbers.
+/// The mark before the fraction of numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecimalMark {
-    /// This mark in all columns.
+    /// All columns have this mark.
     Everywhere(u8),
-    /// These marks in these columns; a point in all others.
+    /// These columns have these marks; all others have a point.
     ByColumn(BTreeMap<String, u8>),
 }
 
@@ -144,7 +144,7 @@ impl DecimalMark {
         }
     }
 
-    /// The columns that are named.
+    /// The columns that are named one by one.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let marks = match self {
             Self::Everywhere(_) => None,
@@ -154,12 +154,12 @@ impl DecimalMark {
     }
 }
 
-/// The least and the greatest value that a column may have, both included, as they would stand in a file.
+/// The least and the greatest value that a column may have, both included, in the notation of the table's files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Range {
-    /// The least.
+    /// The least value.
     pub min: Option<String>,
-    /// The greatest.
+    /// The greatest value.
     pub max: Option<String>,
 }
 
@@ -169,14 +169,14 @@ pub struct Range {
 pub struct Reference {
     /// The other table.
     pub table: String,
-    /// The column that is meant.
+    /// The column that is referred to.
     pub column: String,
-    /// What a value that is not there means.
+    /// What happens to a row whose value is missing there.
     #[serde(default)]
     pub missing: Missing,
 }
 
-/// What a reference that leads nowhere means.
+/// What happens to a row whose parent is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Missing {
@@ -212,15 +212,15 @@ impl Default for LoadRules {
 }
 
 impl LoadRules {
-    /// Whether they can be followed at all; `has_table` says which tables the dataset has.
+    /// Checks that the rules don't contradict themselves. `has_table` says which tables the dataset has.
     ///
     /// # Errors
-    /// What contradicts itself.
+    /// A message about the contradiction.
     pub fn check(&self, has_table: impl Fn(&str) -> bool) -> Result<(), String> {
         if Some(self.delimiter) == self.quote {
             return Err("`delimiter` and `quote` are the same".to_owned());
         }
-        // With decimal marks by column, which of the other columns hold fractions is known with the table only.
+        // With decimal marks by column, the other columns with fractions are known only once the table is read.
         let other = String::new();
         let columns: Vec<&String> = match self.decimal_mark {
             DecimalMark::Everywhere(_) => self.thousands_mark.named().chain([&other]).collect(),
@@ -262,7 +262,7 @@ impl LoadRules {
 }
 
 impl FileColumn {
-    /// Whether this is a field that no column takes, in a list.
+    /// Whether this is, in a list, a field that belongs to no column.
     pub fn is_not_loaded(&self) -> bool {
         matches!(self, Self::Name(name) if name == NOT_LOADED)
     }
@@ -272,7 +272,7 @@ impl LoadRules {
     /// Checks that a column of numbers has a thousands mark other than its decimal mark.
     ///
     /// # Errors
-    /// The two options.
+    /// A message with the two options, if they are the same.
     pub fn check_marks(&self, column: &str) -> Result<(), String> {
         let decimal_mark = self.decimal_mark.of(column);
         match self.thousands_mark.of(column) {
@@ -294,10 +294,10 @@ impl std::fmt::Display for FileColumn {
     }
 }
 
-/// The longest record of this size.
+/// The longest record, in bytes, for this size.
 ///
 /// # Errors
-/// What is wrong with the size.
+/// The reason why the size is not accepted.
 pub fn record_bytes(ByteSize(bytes): ByteSize) -> Result<usize, String> {
     match bytes {
         0 => Err("a record has at least a byte".to_owned()),

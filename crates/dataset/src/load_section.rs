@@ -1,4 +1,4 @@
-//! `[table.load]` as it is written in `dataset.toml`, and what it says.
+//! Parses `[table.load]` of `dataset.toml` into rules.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::cell_rules::{Columns, NullWords, ThousandsMarks};
 use crate::encoding::Encoding;
 use crate::load_rules::{DecimalMark, FileColumns, LoadRules, Range, Reference, record_bytes};
 
-/// The section as it is written.
+/// The section as it is written in the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LoadSection {
@@ -44,7 +44,7 @@ struct LoadSection {
     references: BTreeMap<String, Reference>,
 }
 
-/// A size as a number of bytes, or with its unit.
+/// A size, written as a number of bytes or with a unit.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum WrittenSize {
@@ -52,7 +52,7 @@ enum WrittenSize {
     Text(String),
 }
 
-/// A mark for all columns, or one for each.
+/// A mark for all columns, or one for each of several columns.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum WrittenMark {
@@ -68,7 +68,7 @@ struct WrittenRange {
     max: Option<toml::Value>,
 }
 
-/// Reads the rules that a section says.
+/// Deserializes the section into rules.
 pub(crate) fn rules<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LoadRules, D::Error> {
     let section = LoadSection::deserialize(deserializer)?;
     section.try_into().map_err(serde::de::Error::custom)
@@ -153,7 +153,7 @@ fn bound_text(bound: &toml::Value) -> Result<String, String> {
     text_of(bound).ok_or_else(|| format!("`{bound}` is not a bound of a range"))
 }
 
-/// A text, a number or a time as it would stand in a file with a decimal point; none of any other value.
+/// The text that a text, a number or a time would have in a file with a decimal point; `None` for other values.
 pub(crate) fn text_of(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! A model: one SELECT, and the shape of what it gives.
+//! A model: one SELECT, and the shape of its result.
 
 use std::collections::BTreeMap;
 
@@ -15,22 +15,23 @@ use crate::twice::twice;
 /// The file that describes a dataset.
 pub(crate) const DESCRIPTION: &str = "dataset.toml";
 
-/// A model: one SELECT over the dataset's tables and the shape of what it gives.
+/// A model: one SELECT over the dataset's tables, and the shape of its result.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    /// The name of the output.
+    /// The name of the model and of its output.
     pub name: String,
-    /// Where the SELECT lies, for messages: below `sql/` in the sources if the dataset is built in.
+    /// The path of the SELECT in messages; for a built-in dataset, below `sql/` in the sources.
     pub file: String,
-    /// The SELECT, with the values of its parameters in it.
+    /// The SELECT, with the values of its parameters filled in.
     pub sql: String,
-    /// What whoever runs it may choose.
+    /// The parameters, whose values may be chosen for each run.
     pub parameters: Parameters,
-    /// Whether it was asked for by itself, so that no `dataset.toml` describes it.
+    /// Whether the model is a query that was asked for by itself, so that no `dataset.toml` describes it.
     pub is_asked: bool,
-    /// The Postgres schema that names without one are of; empty as long as it isn't known.
+    /// The Postgres schema that names without one belong to; empty until it is known.
     pub schema: String,
-    /// The output's columns and their types, in the SELECT's order, hidden ones included; none where the SELECT alone says.
+    /// The output's columns with their types, in the SELECT's order, including hidden ones; empty if only the SELECT says what they
+    /// are.
     pub columns: Vec<(String, ColumnType)>,
     /// Columns of the SELECT that are not written into files.
     pub hidden: Vec<String>,
@@ -40,41 +41,41 @@ pub struct Model {
     pub order_by: Vec<String>,
     /// The order of rows within a partition.
     pub order_in_partition: Vec<String>,
-    /// The table that the SELECT runs over row by row: it looks up each row's parents in the other tables and
-    /// does nothing else. `None` for a model that runs whole.
+    /// The table over which the SELECT runs row by row: it looks up each row's parents in the other tables, and
+    /// does nothing else. `None` for a model that runs as a whole.
     pub stream: Option<String>,
-    /// Where that table is, if its schema is named.
+    /// The place of that table, if its schema is named.
     pub stream_place: Option<Place>,
-    /// The table whose rows must all be accounted for. A model that aggregates has none.
+    /// The table whose rows must all be accounted for. `None` for a model that aggregates.
     pub driving: Option<Driving>,
-    /// What its output must be, or nothing is published.
+    /// The checks that the output must pass before anything is published.
     pub checks: Vec<Check>,
-    /// The model whose output it checks: it must give no row, and is written nowhere.
+    /// The model whose output this one checks: it must give no rows, and is not written anywhere.
     pub checked_model: Option<String>,
-    /// How a report draws what it gives.
+    /// The chart that a report draws of the result.
     pub chart: Option<Chart>,
-    /// Whether a report runs it, and a transform only if it names it.
+    /// Whether reports run the model, while a transform runs it only if it is named.
     pub is_for_report: bool,
 }
 
-/// What a model is reconciled against.
+/// The table and columns that a model's output is reconciled with.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Driving {
     /// The driving table.
     pub table: String,
-    /// Where it is, if its schema is named.
+    /// The driving table's place, if its schema is named.
     #[serde(skip)]
     pub place: Option<Place>,
-    /// The table's key: column of the table = column of the output.
+    /// The table's key: for each column of the table, the column of the output.
     pub key: BTreeMap<String, String>,
-    /// Columns whose sums must agree: column of the table = column of the output.
+    /// Columns whose sums must agree: for each column of the table, the column of the output.
     #[serde(default)]
     pub sums: BTreeMap<String, String>,
 }
 
 impl Model {
-    /// The columns that files have, and their types.
+    /// The columns that are written into files, with their types.
     pub fn visible_columns(&self) -> impl Iterator<Item = &(String, ColumnType)> {
         let is_visible = |(name, _): &&(String, ColumnType)| !self.hidden.contains(name);
         self.columns.iter().filter(is_visible)
@@ -85,10 +86,10 @@ impl Model {
         self.columns.iter().any(|(column, _)| column == name)
     }
 
-    /// Gives a model that declares no columns those that its SELECT gives.
+    /// Gives a model that declares no columns those of its SELECT.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is none, if two have one name, or one is missing that the description names.
+    /// [`Kind::Usage`] if there are no columns, if two have the same name, or if one that the description names is missing.
     pub fn declare(&mut self, columns: Vec<(String, ColumnType)>) -> anyhow::Result<()> {
         self.columns = columns;
         if self.columns.is_empty() {
@@ -107,20 +108,20 @@ impl Model {
         self.check()
     }
 
-    /// Chooses the value of a parameter; `None` if the model has none of this name.
+    /// Sets the value of a parameter; `None` if the model has no parameter of this name.
     ///
     /// # Errors
-    /// Why the text is no value of the parameter's type.
+    /// The reason why the text is not a value of the parameter's type.
     pub fn set(&mut self, parameter: &str, value: &str) -> Option<Result<(), String>> {
         let set = self.parameters.set(parameter, value)?;
         self.sql = self.parameters.bound();
         Some(set)
     }
 
-    /// Checks that the model does not contradict itself, as far as no database is asked.
+    /// Checks that the model does not contradict itself, as far as that can be told without a database.
     ///
     /// # Errors
-    /// [`Kind::Usage`] naming the entries.
+    /// [`Kind::Usage`] naming the entries that do.
     pub fn check(&self) -> anyhow::Result<()> {
         match self.problems().as_slice() {
             [] => Ok(()),
@@ -128,7 +129,7 @@ impl Model {
         }
     }
 
-    /// What messages call it where it stands for itself.
+    /// The model's name in messages in which it is named first.
     pub fn called(&self) -> String {
         match self.is_asked {
             true => self.file.clone(),
@@ -136,7 +137,7 @@ impl Model {
         }
     }
 
-    /// What messages call it behind its file.
+    /// The model's name in messages that have named its file already.
     pub fn it(&self) -> String {
         match self.is_asked {
             true => "it".to_owned(),
@@ -144,7 +145,7 @@ impl Model {
         }
     }
 
-    /// Where it is described.
+    /// The name of the model's entry, or of the file of a query.
     pub fn entry(&self) -> String {
         match self.is_asked {
             true => self.file.clone(),
@@ -154,7 +155,7 @@ impl Model {
 
     fn error(&self, why: &str) -> anyhow::Error {
         let entry = self.entry();
-        // It may begin with the file as it is.
+        // The message may begin with the file already.
         match why.strip_prefix(&entry) {
             Some(_) => Kind::Usage.error(why.to_owned()),
             None => Kind::Usage.error(format!("{entry}: {why}")),
@@ -162,7 +163,7 @@ impl Model {
     }
 }
 
-/// Whether the name of a model, which becomes a file and a folder, may hold a character.
+/// Whether a model's name may have this character: it becomes the name of a file and a folder.
 pub fn is_of_model_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
 }

@@ -1,9 +1,9 @@
-//! Which name was meant by one that there isn't.
+//! Finds the name that was probably meant by an unknown one.
 
-/// The alikeness from which two names are taken for one, mistyped: what clap takes for its arguments.
+/// The similarity from which on a name is taken for a misspelling of another; clap uses the same for its arguments.
 const ALIKE: f64 = 0.7;
 
-/// The name among `known` that is most like `name`, if one is like it at all.
+/// The name among `known` that is most similar to `name`, if any is similar enough.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
     let alike = known.into_iter().map(|known| {
@@ -15,7 +15,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     best.map(|(_, known)| known)
 }
 
-/// `; did you mean …?` for a name that there isn't; nothing if none of `known` is like it.
+/// The text `; did you mean …?` for an unknown name; empty if none of `known` is similar.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
 }

@@ -1,4 +1,4 @@
-//! `[[model.check]]`: what a model's output must be, or nothing of the run is published.
+//! `[[model.check]]`: checks of a model's output; if one fails, nothing of the run is published.
 
 use std::collections::BTreeMap;
 
@@ -9,43 +9,43 @@ use crate::load_section::text_of;
 /// A check of a model's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What messages and manifests call it.
+    /// The check's name in messages and manifests.
     pub name: String,
-    /// What is checked.
+    /// The rule that is checked.
     pub rule: Rule,
 }
 
-/// What an output must be.
+/// A rule for the output of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
-    /// These columns hold something in each row.
+    /// These columns are not NULL in any row.
     NotNull(Vec<String>),
-    /// No two rows have the same values in these columns; as in Postgres, a row with a NULL among them is like no other.
+    /// No two rows have the same values in these columns. As in Postgres, a row with a NULL among them differs from all others.
     Unique(Vec<String>),
-    /// What is not NULL in these columns is one of the values, whose texts these are.
+    /// Each value in these columns is NULL or one of these values, which are given as text.
     AcceptedValues(BTreeMap<String, Vec<String>>),
-    /// There are as many rows.
+    /// The number of rows is within these bounds.
     RowCount(RowCount),
-    /// A SELECT gives no row.
+    /// A SELECT gives no rows.
     NoRow {
         /// The SELECT.
         sql: String,
-        /// What messages call its text.
+        /// The name of its text in messages.
         file: String,
     },
 }
 
-/// How many rows there may be.
+/// Bounds for the number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowCount {
-    /// At least so many.
+    /// The least number of rows.
     pub min: Option<u64>,
-    /// At most so many.
+    /// The most rows.
     pub max: Option<u64>,
 }
 
-/// A check as it is written.
+/// A check as it is written in `dataset.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckDescription {
@@ -59,10 +59,10 @@ pub(crate) struct CheckDescription {
 }
 
 impl CheckDescription {
-    /// The check, of which `open` reads a file and gives what messages call it.
+    /// Turns the description into a check. `open` reads a file, and also returns the file's name in messages.
     ///
     /// # Errors
-    /// Those of reading a file, or what is wrong with the entry.
+    /// The errors of reading a file, or a message about what is wrong with the entry.
     pub(crate) fn read(
         self,
         model: &str,
@@ -110,13 +110,13 @@ impl CheckDescription {
     }
 }
 
-/// The columns of a rule as its name.
+/// The name of a rule with its columns.
 fn named(rule: &str, columns: &[impl AsRef<str>]) -> String {
     let columns: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
     format!("{rule}: {}", columns.join(", "))
 }
 
-/// A SELECT on one line, and no more of it than helps.
+/// A SELECT on one line, shortened for a message.
 fn shortened(sql: &str) -> String {
     const LONGEST: usize = 60;
     let line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -142,7 +142,7 @@ fn texts(
 }
 
 impl Rule {
-    /// What the rule is called in `dataset.toml`.
+    /// The rule's name in `dataset.toml`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotNull(_) => "not_null",

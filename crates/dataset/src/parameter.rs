@@ -1,7 +1,7 @@
-//! Parameters of a model: values that whoever runs it may choose, each of a type, with a default.
+//! Parameters of a model: values of certain types, with defaults, which may be chosen for each run.
 //!
-//! The SELECT names them as psql does, `:year`. What is put there is a literal of the parameter's type, never the text that was
-//! given: a value that is none of the type is refused.
+//! The SELECT names them as in psql, `:year`. They are replaced by literals of the parameter's type, never by the text that was
+//! given; a text that is not a value of the type is refused.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use crate::load_section::text_of;
 /// A parameter of a model, and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// The name, as the SELECT has it behind a colon.
+    /// The name, which the SELECT has after a colon.
     pub name: String,
     /// The type: boolean, integer, bigint, numeric(p,s), text or date.
     pub kind: ColumnType,
-    /// The value, as a text; the default unless another was chosen.
+    /// The value as text; the default unless another was chosen.
     pub value: String,
 }
 
-/// The parameters of a model, and its SELECT as it names them.
+/// The parameters of a model, and its SELECT with their names in it.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
-    /// The SELECT, with `:name` for each of them.
+    /// The SELECT, with `:name` for each parameter.
     template: String,
     declared: Vec<Parameter>,
 }
@@ -39,14 +39,14 @@ pub(crate) struct ParameterDescription {
     default: toml::Value,
 }
 
-/// Names that a request for a model has uses of its own for.
+/// Names that requests for a model use for other things.
 const RESERVED: [&str; 3] = ["limit", "offset", "version"];
 
 impl Parameters {
-    /// Those that `dataset.toml` declares of a SELECT.
+    /// Reads the parameters that `dataset.toml` declares for a SELECT.
     ///
     /// # Errors
-    /// What is wrong with one of them.
+    /// A message about what is wrong with one of them.
     pub(crate) fn read(
         template: &str,
         described: BTreeMap<String, ParameterDescription>,
@@ -94,17 +94,17 @@ impl Parameters {
         &self.declared
     }
 
-    /// Chooses a value; `None` if there is no parameter of this name.
+    /// Sets a value; `None` if there is no parameter of this name.
     ///
     /// # Errors
-    /// Why the text is no value of the parameter's type.
+    /// The reason why the text is not a value of the parameter's type.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
         let parameter = self.declared.iter_mut().find(|of| of.name == name)?;
         let checked = literal(parameter.kind, value);
         Some(checked.map(|_| value.clone_into(&mut parameter.value)))
     }
 
-    /// The SELECT with the values in it.
+    /// The SELECT with the values filled in.
     pub(crate) fn bound(&self) -> String {
         let mut sql = String::with_capacity(self.template.len());
         let mut from = 0;
@@ -129,13 +129,13 @@ impl Parameters {
     }
 }
 
-/// The literal of a type that a text stands for.
+/// The literal of a type for a value that is given as text.
 ///
 /// # Errors
-/// Why it stands for none.
+/// The reason why the text is not such a value.
 fn literal(kind: ColumnType, value: &str) -> Result<String, String> {
     let none = |such: &str| Err(format!("`{}` is not {such}", value.escape_debug()));
-    // A minus belongs to the number, whatever stands before it.
+    // The minus belongs to the number, whatever comes before it.
     let signed = |number: String| match number.starts_with('-') {
         true => format!("({number})"),
         false => number,
@@ -184,7 +184,8 @@ fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Where `:name` stands in SQL, from the colon to behind the name: not in texts, quoted names or comments, and not a cast.
+/// The places of `:name` in SQL, from the colon to the end of the name: outside of texts, quoted names and comments, and not in a
+/// cast.
 fn places(sql: &str) -> Vec<(usize, usize)> {
     let bytes = sql.as_bytes();
     let mut places = Vec::new();
@@ -222,7 +223,7 @@ fn places(sql: &str) -> Vec<(usize, usize)> {
     places
 }
 
-/// Whether a quote behind these bytes begins a text in which a backslash escapes: `E'…'`.
+/// Whether a quote after these bytes begins a text with backslash escapes: `E'…'`.
 fn is_escaped(before: &[u8]) -> bool {
     match before {
         [.., name, b'e' | b'E'] => !is_of_name(*name),
@@ -231,7 +232,7 @@ fn is_escaped(before: &[u8]) -> bool {
     }
 }
 
-/// The length of a quoted text. A doubled quote ends one and begins another, which is as good.
+/// The length of a quoted text. A doubled quote ends one text and begins another, which has the same effect.
 fn text_length(text: &[u8], is_escaped: bool) -> usize {
     let quote = text[0];
     let mut at = 1;
@@ -246,7 +247,7 @@ fn text_length(text: &[u8], is_escaped: bool) -> usize {
     text.len()
 }
 
-/// The length of a comment, with those that stand in it.
+/// The length of a comment, including the comments nested in it.
 fn comment_length(text: &[u8]) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while at < text.len() {
@@ -267,7 +268,7 @@ fn comment_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// The length of a text between dollars, `$tag$ … $tag$`; of the dollar alone if none begins here.
+/// The length of a dollar-quoted text, `$tag$ … $tag$`; if none begins here, the length of the dollar.
 fn dollar_length(text: &[u8]) -> usize {
     let tag = text[1..].iter().take_while(|byte| is_of_name(**byte));
     let tag = &text[..1 + tag.count()];

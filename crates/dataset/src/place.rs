@@ -1,8 +1,8 @@
-//! Where a table is, and what a run calls it.
+//! The place of a table, and the table's name in a run.
 
 use serde::{Deserialize, Serialize};
 
-/// A table of a database, by its schema and its name.
+/// The place of a table in a database: its schema and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The Postgres schema that holds the table.
@@ -12,8 +12,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// What a run whose names without a schema are of `schema` calls the table: its name, with the schema before it where that
-    /// is another one.
+    /// The table's name in a run in which names without a schema belong to `schema`: the bare name, or else preceded by its
+    /// own schema.
     pub fn called(&self, schema: &str) -> String {
         match self.schema == schema {
             true => self.name.clone(),
@@ -21,7 +21,7 @@ impl Place {
         }
     }
 
-    /// The table that a text names with its schema, `sales.orders`; `None` for one without a schema.
+    /// Parses a table's name with its schema, `sales.orders`; `None` for a name without a schema.
     pub fn parse(text: &str) -> Option<Self> {
         let (schema, rest) = first(text)?;
         let (name, end) = first(rest.strip_prefix('.')?)?;
@@ -29,7 +29,7 @@ impl Place {
     }
 }
 
-/// A name, in quotes where it could be taken for two.
+/// A name, in quotes if it could be taken for two.
 fn part(name: &str) -> String {
     match name.contains(['.', '"']) {
         true => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -37,7 +37,7 @@ fn part(name: &str) -> String {
     }
 }
 
-/// The name that a text begins with, and what is behind it.
+/// The name that a text begins with, and the rest of the text.
 fn first(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find('.').unwrap_or(text.len());

@@ -1,12 +1,12 @@
-//! Every entry that `dataset.toml` may have: the one source of its reference and of its JSON Schema.
+//! Every entry that `dataset.toml` may have: the single source of its reference and of its JSON Schema.
 //!
-//! A test holds the entries to those that are read.
+//! A test checks these entries against those that are read.
 
 use toml::{Table, Value};
 
 use crate::chart::ChartKind;
 
-/// What an entry may be.
+/// The kind of values that an entry may have.
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
@@ -18,26 +18,26 @@ enum Kind {
     ColumnType,
     /// One of these texts.
     OneOf(&'static [&'static str]),
-    /// Several.
+    /// A list of values of one kind.
     List(&'static Kind),
-    /// One for each name.
+    /// A table with names as keys and values of one kind.
     ByName(&'static Kind),
-    /// Any of these.
+    /// A value of any of these kinds.
     Any(&'static [Kind]),
     /// A table of entries.
     Entries(&'static [Entry]),
 }
 
-/// An entry.
+/// An entry of `dataset.toml`.
 #[derive(Clone, Copy)]
 struct Entry {
     name: &'static str,
     kind: Kind,
-    /// Whether there is none without it.
+    /// Whether the entry cannot be left out.
     is_needed: bool,
-    /// What it means.
+    /// The meaning of the entry.
     about: &'static str,
-    /// An example, as it stands behind the `=`, or below the header if it is a table of its own.
+    /// An example, as it is written after the `=`, or below the header if the entry is a table of its own.
     example: &'static str,
 }
 
@@ -70,7 +70,7 @@ const fn needed(
     }
 }
 
-/// The entries of the file.
+/// The entries at the top of the file.
 const DATASET: &[Entry] = &[
     needed(
         "name",
@@ -456,7 +456,7 @@ const ROW_COUNT: &[Entry] = &[
     entry("max", Kind::Whole, "At most so many.", ""),
 ];
 
-/// The rules of a check, of which an entry has one.
+/// The rules for checks; an entry has exactly one of them.
 const RULES: [&str; 6] = [
     "sql",
     "file",
@@ -466,13 +466,13 @@ const RULES: [&str; 6] = [
     "row_count",
 ];
 
-/// The file of the JSON Schema, beside a `dataset.toml` or above those that are built in.
+/// The name of the file with the JSON Schema: beside a `dataset.toml`, or above the built-in ones.
 pub const SCHEMA_FILE: &str = "dataset.schema.json";
 
-/// Characters of a line of the reference.
+/// How many characters a line of the reference has.
 const WIDTH: usize = 118;
 
-/// A `dataset.toml` with every entry, each with what it means and an example.
+/// A `dataset.toml` with every entry, each with its meaning and an example.
 pub fn reference() -> String {
     let mut text = String::new();
     comment(
@@ -483,7 +483,7 @@ pub fn reference() -> String {
     text
 }
 
-/// Writes entries, and then the tables among them, which TOML has behind all that are none.
+/// Writes entries, and then the tables among them: TOML wants tables after all other entries.
 fn entries(entries: &[Entry], path: &str, text: &mut String) {
     for entry in entries.iter().filter(|entry| !is_section(entry)) {
         line(entry, text);
@@ -512,7 +512,7 @@ fn section(entry: &Entry, path: &str, text: &mut String) {
     comment(entry.about, text);
     match entry.kind {
         Kind::List(Kind::Entries(inside)) if entry.name == "check" => {
-            // Each has one rule, and the first the name.
+            // Each of them shows one rule, and only the first has a name.
             for (at, rule) in inside
                 .iter()
                 .filter(|entry| RULES.contains(&entry.name))
@@ -561,7 +561,7 @@ fn comment(about: &str, text: &mut String) {
     text.push('\n');
 }
 
-/// The JSON Schema of `dataset.toml`, by which editors complete and check it.
+/// The JSON Schema of `dataset.toml`, with which editors complete and check it.
 pub fn json_schema() -> Table {
     let mut schema = Table::new();
     schema.insert(
@@ -671,7 +671,7 @@ mod tests {
     use super::*;
     use crate::description::{Description, FORMER};
 
-    /// The entries that are read where a header stands, as the refusal of one that is not names them.
+    /// The entries that are read below a header, as listed in the error about an unknown entry.
     fn read(header: &str) -> BTreeSet<String> {
         let text = format!("{header}\nno_such_entry = 1\n");
         let error = toml::from_str::<Description>(&text)
@@ -683,7 +683,7 @@ mod tests {
         names.map(str::to_owned).collect()
     }
 
-    /// Each list of entries, with the header that it stands below.
+    /// Each list of entries, with the header that comes before it.
     fn lists(
         entries: &'static [Entry],
         header: &str,
@@ -714,7 +714,7 @@ mod tests {
             let mut read = read(&header);
             if std::ptr::eq(entries, MODEL) {
                 for (former, _) in FORMER {
-                    // Whether a refusal names what an entry was called before is serde's own matter.
+                    // It is up to serde whether the error lists an entry's former name.
                     read.remove(former);
                 }
             }

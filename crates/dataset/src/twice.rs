@@ -1,6 +1,6 @@
-//! Names that stand twice where each may stand once.
+//! Finds names that come twice where each may come only once.
 
-/// A name that stands twice, if one does.
+/// A name that comes twice; `None` if there is none.
 pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();

@@ -1,4 +1,4 @@
-//! The event that a bucket sends when an object was made: which object, and which table takes it.
+//! The event that a bucket sends when an object was created: which object it is, and which table takes it.
 
 use dataset::failure::{Kind, OrFail};
 use dataset::{Dataset, Table};
@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The endings that a compressed file may have behind a name of the pattern.
+/// The endings that the name of a compressed file has in addition to the pattern.
 const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 
-/// What S3 sends: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
+/// The event that S3 sends: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
 #[derive(Deserialize)]
 struct Event {
     #[serde(rename = "Records")]
@@ -38,15 +38,15 @@ struct Object {
     key: String,
 }
 
-/// Whether this is what S3 sends once, as the notification is set up.
+/// Whether this is the test event that S3 sends once, when the notification is set up.
 pub(crate) fn is_trial(event: &Value) -> bool {
     event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent")
 }
 
-/// The objects of a bucket's event, as `s3://bucket/key`, each once; `None` for what is not such an event.
+/// The objects in a bucket's event, as `s3://bucket/key`, each only once; `None` for anything that is not such an event.
 ///
 /// # Errors
-/// [`Kind::Usage`] for records of something else than a bucket, and keys that are not UTF-8.
+/// [`Kind::Usage`] for records about something other than a bucket, and for keys that are not UTF-8.
 pub(crate) fn objects(event: &Value) -> anyhow::Result<Option<Vec<String>>> {
     if event.get("Records").is_none() {
         return Ok(None);
@@ -71,10 +71,10 @@ pub(crate) fn objects(event: &Value) -> anyhow::Result<Option<Vec<String>>> {
     Ok(Some(objects))
 }
 
-/// The table whose files are named as this object is, plain or compressed.
+/// The table whose pattern of file names fits this object, plain or compressed.
 ///
 /// # Errors
-/// [`Kind::Usage`] if there is none, or several, or a pattern of the dataset makes no sense.
+/// [`Kind::Usage`] if there is no such table, or more than one, or if a pattern of the dataset makes no sense.
 pub(crate) fn table_of<'d>(dataset: &'d Dataset, object: &str) -> anyhow::Result<&'d Table> {
     let (_, name) = object.rsplit_once('/').unwrap_or(("", object));
     let mut names = vec![name];

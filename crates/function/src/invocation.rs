@@ -1,4 +1,4 @@
-//! One invocation from its event to its answer, which keeps nothing for the next one.
+//! One invocation, from its event to its answer; it keeps nothing for the next one.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -14,13 +14,13 @@ use tracing::Span;
 
 use crate::{event, request, secret};
 
-/// The part of an invocation's time that is left for rolling back and recording rejects.
+/// The part of an invocation's time that is kept for rolling back and recording rejects: one in this many.
 const LEFT_PART: u32 = 10;
-/// The longest time that is left for it.
+/// The most time that is kept for rolling back and recording rejects.
 const LEFT_AT_MOST: Duration = Duration::from_secs(20);
 
-/// Loads what the event asks for; `None` for one that asks for nothing. An error's type is the name of its kind, by which a
-/// caller tells what may be tried again.
+/// Loads what the event asks for; `None` if it asks for nothing. The type of an error is the name of its kind, from which
+/// callers can tell what may be tried again.
 pub(crate) async fn answer(
     event: LambdaEvent<Value>,
     environment: Environment,
@@ -44,8 +44,8 @@ pub(crate) async fn answer(
         })
 }
 
-/// Cancels shortly before the moment `deadline`, in milliseconds of Unix time; never where that is over already, since an
-/// emulator of Lambda gives none.
+/// Cancels shortly before the moment `deadline`, in milliseconds of Unix time. A deadline that has already passed is ignored, since
+/// an emulator of Lambda may give none.
 async fn stop_before(deadline: u64, cancel: Cancel) {
     let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(deadline);
     let Ok(left) = deadline.duration_since(SystemTime::now()) else {
@@ -53,7 +53,7 @@ async fn stop_before(deadline: u64, cancel: Cancel) {
     };
     time::sleep(left - (left / LEFT_PART).min(LEFT_AT_MOST)).await;
     tracing::warn!("stopping before the function's deadline");
-    // It asks the server, which may not answer.
+    // In a thread that may block: cancelling sends a request to the server, which may not answer.
     task::spawn_blocking(move || cancel.cancel());
 }
 
@@ -78,7 +78,7 @@ fn run(payload: Value, environment: &Environment, cancel: &Cancel) -> anyhow::Re
     Ok(report)
 }
 
-/// An error of a load, whose rejects stay in the table alone, with what to do if the deadline ended it.
+/// An error of a load whose rejects remain only in the table, with what to do if the deadline ended the load.
 fn without_folder(error: &anyhow::Error, options: &Options, temporary: &Path) -> anyhow::Error {
     let kind = database::kind(error);
     let way_out = match (kind, options.commit_every) {

@@ -20,7 +20,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
-    // What is printed is in the function's log, whose lines have their time.
+    // The output goes into the function's log, whose lines have their own times.
     let lines = fmt::layer()
         .with_target(false)
         .with_ansi(false)
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Takes invocations, one after the other, until Lambda ends the process.
+/// Serves invocations, one after the other, until Lambda ends the process.
 fn serve(environment: &Environment) -> anyhow::Result<()> {
     if environment.get("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err(Kind::Usage.error(

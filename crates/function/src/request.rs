@@ -1,4 +1,4 @@
-//! What an invocation asks for: the options of `extrato load`, by their names.
+//! Parses what an invocation asks for: the options of `extrato load`, by their names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,16 +14,16 @@ use storage::place::Place;
 
 use crate::event;
 
-/// The variable that names the dataset where an invocation doesn't.
+/// The variable that names the dataset for invocations that don't.
 const DATASET: &str = "EXTRATO_DATASET";
-/// The variable with what an invocation leaves out, as a request has it.
+/// The variable with the options that invocations leave out, in the form of a request.
 const OPTIONS: &str = "EXTRATO_OPTIONS";
-/// The part of the function's memory that keys of rows may take.
+/// The part of the function's memory that keys of rows may take: one in this many.
 const PART_FOR_KEYS: u64 = 4;
-/// How many threads validate at most: with more of them, the server is what takes the time.
+/// The most threads that validate; with more of them, the server would be the bottleneck.
 const MOST_WORKERS: usize = 4;
 
-/// A request, or what the environment says of all of them.
+/// A request, or the defaults that the environment gives for all requests.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Request {
@@ -41,10 +41,10 @@ struct Request {
     commit_every: Option<u64>,
 }
 
-/// The options that an event of a bucket or a request means; rejects go into `temporary` where it names no folder for them.
+/// The options that a bucket's event or a request asks for; rejects go into `temporary` unless a folder for them is named.
 ///
 /// # Errors
-/// [`Kind::Usage`] for what is neither, unknown names, and a dataset that contradicts itself.
+/// [`Kind::Usage`] for anything else, for unknown names, and for a dataset that contradicts itself.
 pub(crate) fn options(
     payload: Value,
     environment: &Environment,
@@ -109,7 +109,7 @@ pub(crate) fn options(
     Ok(options)
 }
 
-/// The fields that the environment gives.
+/// The defaults that the environment gives.
 fn defaults(environment: &Environment) -> anyhow::Result<Map<String, Value>> {
     let mut fields = Map::new();
     if let Some(options) = environment.get(OPTIONS) {
@@ -127,7 +127,7 @@ fn read(fields: Map<String, Value>) -> serde_json::Result<Request> {
     Request::deserialize(Value::Object(fields))
 }
 
-/// A number of rows, or a share of them as text.
+/// Deserializes a number of rows, or a share of them given as text.
 fn limit<'de, D: Deserializer<'de>>(fields: D) -> Result<Option<RejectLimit>, D::Error> {
     let text = match Value::deserialize(fields)? {
         Value::Null => return Ok(None),

@@ -1,5 +1,5 @@
-//! The login that Secrets Manager keeps, asked of the extension that AWS puts beside a function: on a local port, with the
-//! function's own rights, kept there for some minutes.
+//! Gets the login that Secrets Manager keeps from the extension that AWS provides for functions: it listens on a local port, uses
+//! the function's own rights, and keeps a secret for some minutes.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,14 +11,15 @@ use dataset::failure::{Kind, OrFail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-/// The variable that names the secret: its ARN or its name.
+/// The variable that names the secret, by its ARN or its name.
 const SECRET: &str = "EXTRATO_SECRET";
-/// The extension's port and its variable: <https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_lambda.html>.
+/// The variable with the extension's port, and the default:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_lambda.html>.
 const PORT: (&str, &str) = ("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "2773");
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long an answer may be: a secret has 64 KiB at most, and quotes are doubled in it.
+/// The most bytes that an answer may have: a secret has at most 64 KiB, and quotes in it are escaped.
 const MOST_BYTES: u64 = 1 << 20;
-/// The fields of a secret as RDS makes it, and the variables that they stand for.
+/// The fields of a secret as RDS creates it, each with the variable that it sets.
 const FIELDS: [(&str, &str); 5] = [
     ("username", "PGUSER"),
     ("password", "PGPASSWORD"),
@@ -27,10 +28,10 @@ const FIELDS: [(&str, &str); 5] = [
     ("dbname", "PGDATABASE"),
 ];
 
-/// The environment, and what it lacks of the secret that it names, if it names one.
+/// The environment, with what it lacks from the secret that it names, if it names one.
 ///
 /// # Errors
-/// [`Kind::Connection`] if the secret cannot be had; [`Kind::Usage`] if it is not a login.
+/// [`Kind::Connection`] if the extension gives no secret; [`Kind::Usage`] if it is not a login.
 pub(crate) fn with_secret(environment: &Environment) -> anyhow::Result<Environment> {
     let Some(id) = environment.get(SECRET) else {
         return Ok(environment.clone());
@@ -44,7 +45,7 @@ pub(crate) fn with_secret(environment: &Environment) -> anyhow::Result<Environme
         .iter()
         .any(|name| environment.get(name).is_some())
     {
-        // Another host than the secret's has a port of its own.
+        // The port of the secret belongs to the secret's host, and not to another one.
         login.retain(|(name, _)| *name != "PGHOST" && *name != "PGPORT");
     }
     let login = login
@@ -53,7 +54,7 @@ pub(crate) fn with_secret(environment: &Environment) -> anyhow::Result<Environme
     Ok(environment.with_missing(login))
 }
 
-/// The text of a secret. What the extension says of a failure holds none.
+/// The text of a secret. The extension's message about a failure contains no secret.
 fn ask(id: &str, environment: &Environment) -> anyhow::Result<String> {
     let token = environment.get("AWS_SESSION_TOKEN").ok_or_else(|| {
         anyhow!("there is no AWS_SESSION_TOKEN, which Lambda gives to a function with a role")
@@ -68,7 +69,7 @@ fn ask(id: &str, environment: &Environment) -> anyhow::Result<String> {
     })?;
     extension.set_read_timeout(Some(PATIENCE))?;
     extension.set_write_timeout(Some(PATIENCE))?;
-    // Of version 1.0, so that the answer is one piece, and the connection ends with it.
+    // With HTTP/1.0 the answer is a single piece, and the connection ends with it.
     write!(
         extension,
         "GET /secretsmanager/get?secretId={} HTTP/1.0\r\nHost: localhost:{port}\r\n\
@@ -87,7 +88,7 @@ fn ask(id: &str, environment: &Environment) -> anyhow::Result<String> {
             return Err(anyhow!("{status}: {}", body.trim()));
         }
     }
-    // Neither the answer nor what is wrong with it is shown.
+    // Errors show neither the answer nor what is wrong with it.
     let answer: Option<Value> = serde_json::from_str(body).ok();
     let text = answer
         .as_ref()
@@ -96,7 +97,7 @@ fn ask(id: &str, environment: &Environment) -> anyhow::Result<String> {
         .ok_or_else(|| anyhow!("the secret has no SecretString"))
 }
 
-/// The variables that a secret gives: a JSON object as RDS makes it, or the bare password.
+/// The variables that a secret sets: it is a JSON object as RDS creates it, or only the password.
 fn login(id: &str, text: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
     let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
         return Ok(vec![("PGPASSWORD", text.to_owned())]);

@@ -34,9 +34,9 @@
 //! ([`cards::plan`]) can be made by any worker, in any order ([`cards`]), and adding associates later gives the
 //! very rows that making all at once would have given ([`to_database`]).
 //!
-//! From the top down: [`to_database`] and [`to_files`] bring rows somewhere and know no dataset, only tables and parts of
-//! them ([`table`]), which they get from the one list of datasets (`registry`). Each dataset has a folder of its own
-//! ([`cards`], `hiring`, `sales`) that draws values ([`draw`]) and writes them as fields, whatever these are encoded as
+//! From the top down: [`to_database`] and [`to_files`] bring rows to where they belong. They know no dataset, only tables and
+//! parts of tables ([`table`]), which they get from the one list of datasets (`registry`). Each dataset has a folder of its own
+//! ([`cards`], `hiring`, `sales`) that draws values ([`draw`]) and writes them as fields, in whichever encoding
 //! ([`encode`]).
 
 pub mod cards;

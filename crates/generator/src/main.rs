@@ -1,5 +1,5 @@
-//! `generator` as a program of its own, for images that need nothing else. The `extrato` binary has it as a subcommand, with
-//! progress bars and the embedded database.
+//! `generator` as a program of its own, for container images that need nothing else. The `extrato` binary has it as a subcommand,
+//! with progress bars and the embedded database.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            // As clap prints its own.
+            // Printed the way clap prints its own errors.
             let shown = clap::Error::raw(ErrorKind::Io, format!("{error:#}\n"));
             let _ = shown.with_cmd(&Program::command()).print();
             database::exit_code(&error).into()
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns what is to be printed: the report as JSON, or the description.
+/// Returns the text to print: the report as JSON, or the description.
 fn run(arguments: &GenerateArgs, environment: &Environment) -> anyhow::Result<String> {
     let options = arguments.options()?;
     let cancel = Cancel::default();

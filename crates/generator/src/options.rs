@@ -14,20 +14,20 @@ pub const MAX_WORKERS: usize = 64;
 /// What to generate, and where.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The dataset, one that rows can be made for: `cards`, `hiring`, `sales`.
+    /// The dataset, which must be one that rows can be made for: `cards`, `hiring` or `sales`.
     pub dataset: Dataset,
     /// The schema to fill.
     pub schema: String,
-    /// How many associates of `cards` (with all that they own), orders of `sales` (with all that they need), or
-    /// employees of `hiring`; 1 or more.
+    /// How many associates of `cards` (with all that they own), orders of `sales` (with all that they need) or
+    /// employees of `hiring` to make; at least 1.
     pub size: u32,
-    /// What the rows depend on. What is not asked for is as in [`Recipe::default`], or when appending as in the
+    /// What the rows depend on. Anything not asked for is as in [`Recipe::default`] or, when appending, as in the
     /// rows that are there.
     pub asked: Asked,
-    /// Connections that load at the same time, 1 to [`MAX_WORKERS`]; `None` means one for each processor of
-    /// this machine, but no more than half of those that the server has left. No row depends on it.
-    /// One more connection keeps other runs off, unless there is one worker: it does all in one transaction.
-    /// Appending uses one.
+    /// How many connections load at the same time, 1 to [`MAX_WORKERS`]. `None` means one for each processor of
+    /// this machine, but no more than half of those that the server has left. Rows don't depend on it.
+    /// One more connection keeps other runs off; a single worker does without, since it does all in one transaction.
+    /// Appending always uses one connection.
     pub workers: Option<usize>,
     /// What to do if the schema already holds something.
     pub mode: Mode,
@@ -46,13 +46,13 @@ pub enum Mode {
     Append,
 }
 
-/// How rows are stored. Appended ones are stored as those before them.
+/// How rows are stored. Appended rows are stored as those before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Storage {
-    /// Rows go into tables without write-ahead log: a crash of the server empties them, a replica doesn't have them.
+    /// Rows go into tables without a write-ahead log: a crash of the server empties them, and replicas don't have them.
     pub unlogged: bool,
-    /// Rows are frozen as they come in, so that no later read or vacuum has to mark them; each table is loaded over
-    /// one connection.
+    /// Rows are frozen as they come in, so that no later read or vacuum has to mark them. Each table is then loaded over
+    /// a single connection.
     pub freeze: bool,
 }
 
@@ -109,7 +109,7 @@ impl Options {
     }
 }
 
-/// How many workers there are when nobody says: one for each processor, no more than [`MAX_WORKERS`].
+/// How many workers there are by default: one for each processor, no more than [`MAX_WORKERS`].
 pub(crate) fn processors() -> usize {
     thread::available_parallelism()
         .map_or(1, usize::from)

@@ -1,4 +1,4 @@
-//! What rows depend on, besides how many there are.
+//! What rows depend on, apart from how many there are.
 
 use dataset::calendar::Date;
 use dataset::failure::Kind;
@@ -8,15 +8,15 @@ use crate::cards::distributions::Distributions;
 /// The version of the rows: it changes when the same recipe gives other rows than before.
 pub const VERSION: u32 = 2;
 
-/// The seed that rows have when none is given.
+/// The seed of rows when none is given.
 pub const DEFAULT_SEED: u64 = 42;
-/// "Today" of all rows when none is given: everything in them happened before.
+/// The "today" of rows when none is given: everything in them happened before that day.
 pub const DEFAULT_AS_OF: Date = Date {
     year: 2026,
     month: 1,
     day: 1,
 };
-/// The years that "today" may lie in: what the rows' dates can say, and what the files can carry.
+/// The years that "today" may lie in: those that the rows' dates can express and the files can carry.
 const AS_OF_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
 /// What rows depend on. The same recipe and [`VERSION`] give the same rows.
@@ -28,7 +28,7 @@ pub struct Recipe {
     pub as_of: Date,
     /// The share of rows with a fault planted in them, of 1.
     pub dirty: f64,
-    /// How many there are of what, when, and how much.
+    /// How many rows there are of each kind, when things happen, and how much is spent.
     pub distributions: Distributions,
 }
 
@@ -44,10 +44,10 @@ impl Default for Recipe {
 }
 
 impl Recipe {
-    /// Refuses a recipe that no rows can be made of.
+    /// Refuses a recipe that no rows can be made from.
     ///
     /// # Errors
-    /// [`Kind::Usage`], with the option and what it may be.
+    /// [`Kind::Usage`] with the option, and with the values that it may have.
     pub fn check(&self) -> anyhow::Result<()> {
         if !AS_OF_YEARS.contains(&self.as_of.year) {
             return Err(Kind::Usage.error(format!(
@@ -81,7 +81,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The recipe with what is asked for, and otherwise as `base` has it.
+    /// The recipe with the parts that are asked for, and all others from `base`.
     pub fn or(&self, base: &Recipe) -> Recipe {
         Recipe {
             seed: self.seed.unwrap_or(base.seed),

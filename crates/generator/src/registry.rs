@@ -63,12 +63,12 @@ impl KnownDataset {
         }
     }
 
-    /// The dataset's size at scale 1.
+    /// The dataset's size at scale 1, in its [`unit`](Self::unit).
     pub(crate) const fn scale_1(self) -> u32 {
         match self {
             Self::Cards => 1_000,
             Self::Hiring => 2_000,
-            // As many as AdventureWorks has.
+            // AdventureWorks has this many orders.
             Self::Sales => 31_465,
         }
     }
@@ -82,7 +82,7 @@ impl KnownDataset {
         }
     }
 
-    /// Whether rows follow the recipe's distributions and its "today", and can be appended to.
+    /// Whether the dataset's rows follow the recipe's distributions and its "today", and whether rows can be appended to them.
     pub(crate) const fn has_distributions(self) -> bool {
         matches!(self, Self::Cards)
     }
@@ -96,7 +96,7 @@ impl KnownDataset {
         }
     }
 
-    /// Plans `size` units of rows.
+    /// Plans the rows of a dataset of this size.
     ///
     /// # Errors
     /// [`Kind::Usage`] if an id would not fit its column, [`Kind::Interrupted`].
@@ -114,7 +114,7 @@ impl KnownDataset {
     }
 }
 
-/// The tables of a dataset that rows can be made for, parents before children.
+/// The tables of a dataset, parents before children; `None` for a dataset that no rows can be made for.
 pub fn layouts(dataset: &str) -> Option<&'static [Layout]> {
     KnownDataset::of(dataset).ok().map(KnownDataset::layouts)
 }
@@ -155,7 +155,7 @@ mod tests {
                             .expect("encoded");
                         assert_eq!(part.start, block, "{}", layout.name);
                         block = part.end;
-                        // The offers' key doesn't count their rows, but they are too few for two parts of a load.
+                        // The key of offers doesn't count their rows, but these are too few for two parts of a load.
                         if layout.key != "product_id" {
                             assert_eq!(source.keys(table, &part), (key, key + made - before));
                             key += made - before;

@@ -1,4 +1,4 @@
-//! What a run reports when it is done.
+//! The report of a run that is done.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ pub struct Report {
     pub dataset: String,
     /// The schema that was filled, or that the files' script fills.
     pub schema: String,
-    /// The place, if the rows went into files.
+    /// The place of the files, if the rows went into files.
     pub folder: Option<Place>,
     /// The seed of the rows.
     pub seed: u64,
@@ -25,7 +25,7 @@ pub struct Report {
     pub version: u32,
     /// "Today" of the rows, as `YYYY-MM-DD`.
     pub as_of: String,
-    /// Connections that loaded, or threads that wrote, at the same time.
+    /// How many connections loaded, or threads wrote, at the same time.
     pub workers: usize,
     /// What this run added, table by table in foreign-key order.
     pub tables: Vec<TableReport>,
@@ -85,8 +85,8 @@ pub struct TableReport {
     pub table: &'static str,
     /// Rows as the server counted them, or as they were written.
     pub rows: u64,
-    /// Bytes of the format that they were written in.
+    /// Bytes in the format that the rows were written in.
     pub bytes: u64,
-    /// Seconds from the first row's making to the last one's commit. Tables may load at the same time.
+    /// Seconds from making the first row to committing the last one. Tables may load at the same time.
     pub seconds: f64,
 }

@@ -23,14 +23,14 @@ use crate::write::left_rejects::Continued;
 use crate::write::refused_rows;
 use crate::write::rejects::{self, Rejects};
 
-/// How many bytes of small objects are kept in memory.
+/// How many bytes of small objects of a bucket are kept in memory.
 const KEPT_BYTES: u64 = 32 << 20;
 
-/// The files that a load takes, as they were found.
+/// The files that a load takes, as [`find()`] found them.
 #[derive(Debug)]
 pub struct Inputs(Vec<TableFiles>);
 
-/// Checks what can be checked before a database is asked: the options, and that there are files, which it gives.
+/// Checks the options and finds the files to load: all that can be checked before a database is asked.
 ///
 /// # Errors
 /// [`Kind::Usage`] for options, files or a description that make no sense; [`Kind::Connection`] if a bucket gives no answer;
@@ -42,7 +42,7 @@ pub fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Inputs> {
         .map_err(|error| unless_cancelled(error, cancel))
 }
 
-/// The error, or that the load was interrupted, of which others tell in their own words.
+/// The error or, if the load was interrupted, one that says so: other errors tell of an interruption in their own words.
 fn unless_cancelled(error: anyhow::Error, cancel: &Cancel) -> anyhow::Error {
     match Failure::kind_of(&error) {
         Some(Kind::Interrupted) => error,
@@ -50,7 +50,7 @@ fn unless_cancelled(error: anyhow::Error, cancel: &Cancel) -> anyhow::Error {
     }
 }
 
-/// The files of each table.
+/// Checks the options, and finds the files of each table.
 fn inputs(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<TableFiles>> {
     options.check()?;
     let inputs = find::find(options, cancel)?;
@@ -58,9 +58,9 @@ fn inputs(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<TableFiles>>
     Ok(inputs)
 }
 
-/// Loads files into the tables of a schema, which are made if none of them exists.
+/// Loads files into the tables of a schema. The tables are created if none of them exists.
 ///
-/// Without [`Options::commit_every`] either every row that keeps the rules is in the database at the end, or none;
+/// Without [`Options::commit_every`] either every valid row is in the database at the end, or no row at all;
 /// rejected rows are recorded in both cases.
 ///
 /// # Errors
@@ -75,7 +75,7 @@ pub fn load(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::
 /// Loads the files that were [found](find()) for these options.
 ///
 /// # Errors
-/// As [`load`].
+/// The errors of [`load`].
 pub fn load_found(
     settings: &Settings,
     options: &Options,
@@ -101,8 +101,8 @@ fn from_files(
     in_order(&mut client, inputs, options, cancel, start)
 }
 
-/// Finds for each table the earlier loads whose rows this one does not judge again, since it leaves their files out or
-/// goes on from there.
+/// Finds for each table the earlier loads whose rows this load does not judge again, since it leaves their files out or
+/// continues them.
 fn continued<'t>(
     client: &mut Client,
     options: &Options,
@@ -111,7 +111,7 @@ fn continued<'t>(
     plans: &[Vec<FilePlan>],
 ) -> anyhow::Result<Vec<Continued<'t>>> {
     let of_table = |(table, plans): (&&'t str, &Vec<FilePlan>)| {
-        // The same bytes twice in one load are of this one, and a table that is emptied has no earlier loads.
+        // If the same bytes come twice in one load, both belong to this load; and a table that is emptied has no earlier loads.
         let known = plans.iter().filter(|plan| {
             !options.truncate && plan.before.is_some_and(|before| before.load_id != load_id)
         });
@@ -206,7 +206,7 @@ fn in_order(
     })
 }
 
-/// Loads all tables and commits the client's transaction. Returns whether the tables were made, and what was loaded.
+/// Loads all tables and commits the client's transaction. Returns whether the tables were created, and what was loaded.
 fn transaction(
     run: &mut Run<'_>,
     client: &mut Client,
@@ -224,7 +224,7 @@ fn transaction(
         let (targets, judges) = target::create(client, dataset, schema, tables, dialect)?;
         run.unkeyed = true;
         if judges || run.options.commit_every.is_some() {
-            // The server tells which row breaks a rule of its own only as it takes that row, and a load that is
+            // The server says which row breaks one of its own rules only when it takes that row, and a load that is
             // continued needs the keys.
             run.add_keys(client)?;
         }
@@ -287,7 +287,7 @@ fn into_tables(
     Ok(reports)
 }
 
-/// Rolls the load back, and records its rejects all the same. Returns the error with what became of the load.
+/// Rolls the load back, but still records its rejects. Returns the error, with what became of the load added.
 fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyhow::Error {
     let mut record = || -> anyhow::Result<()> {
         client.batch_execute("ROLLBACK")?;
@@ -300,7 +300,7 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
         Ok(())
     };
     let recorded = record();
-    // Also where the database is gone.
+    // This is done even if the database is gone.
     let put = run.rejects.put();
     for failed in [recorded, put].into_iter().filter_map(Result::err) {
         tracing::warn!("the rejects of this load could not be recorded: {failed:#}");

@@ -23,17 +23,17 @@ pub struct Options {
     pub dataset: Dataset,
     /// The schema that holds the tables.
     pub schema: String,
-    /// The folder, or the place in a bucket, in which files are looked for, by the patterns that the dataset has for each table.
+    /// The folder, or the place in a bucket, that is searched for files by the patterns that the dataset has for each table.
     pub from: Option<Place>,
-    /// Files named for a table: a path, an address in a bucket, a pattern, or `-` for standard input. These tables are not looked for in
-    /// the folder.
+    /// Files given for a table: a path, an address in a bucket, a pattern, or `-` for standard input. The folder is not searched
+    /// for files of these tables.
     pub tables: Vec<(String, String)>,
     /// The folder, or the place in a bucket, for files of rejects.
     pub rejects: Place,
     /// Whether rejects go into the table `extrato_reject` too.
     pub reject_table: bool,
     /// How many rejects a load may have; with more of them nothing is loaded. `None` allows a tenth of the rows of each
-    /// table, and no file of which not one row fits.
+    /// table, but no file in which every row is rejected.
     pub max_rejects: Option<RejectLimit>,
     /// What to do about a row whose key is there already, and about a file that was loaded before.
     pub on_duplicate: OnDuplicate,
@@ -41,9 +41,9 @@ pub struct Options {
     pub force: bool,
     /// Whether the tables that files are loaded into are emptied first.
     pub truncate: bool,
-    /// Whether tables are emptied that get no row from their files; without it such a load is refused.
+    /// Whether a table is emptied even if its files have no row; without this option such a load is refused.
     pub allow_empty: bool,
-    /// After how many rows read the load commits; with `None` all rows are one transaction.
+    /// The number of rows read after which the load commits; with `None` all rows are one transaction.
     pub commit_every: Option<u64>,
     /// The memory for keys, in bytes.
     pub memory_bytes: u64,
@@ -54,8 +54,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The options that the command line has by default: into the schema named after the dataset, from no file yet, with
-    /// rejects in the folder `rejects` and in the table; one thread validates.
+    /// The options that the command line has by default: the schema named after the dataset, no files yet, rejects both
+    /// in the folder `rejects` and in the table, and one thread that validates.
     pub fn new(dataset: Dataset) -> Self {
         Self {
             schema: dataset.name.clone(),
@@ -79,7 +79,7 @@ impl Options {
     /// Checks that the options make sense together.
     ///
     /// # Errors
-    /// [`Kind::Usage`].
+    /// [`Kind::Usage`] for options that contradict each other.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         if self.commit_every == Some(0) {
             return Err(Kind::Usage.error("--commit-every 0: give a number of rows"));
@@ -113,7 +113,7 @@ pub struct Dialect {
     pub thousands_mark: Option<ThousandsMark>,
     /// See [`LoadRules::zero_fraction`].
     pub zero_fraction: bool,
-    /// The words of all columns: see [`LoadRules::null`].
+    /// Words that mean NULL in all columns: see [`LoadRules::null`].
     pub null: Vec<String>,
     /// See [`LoadRules::force_null`].
     pub force_null: bool,
@@ -122,7 +122,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The rules of a table, with what differs put in.
+    /// A table's rules, with those of this dialect in place of the ones that differ.
     pub fn over(&self, rules: &LoadRules) -> LoadRules {
         let mut rules = rules.clone();
         rules.skip_lines = self.skip_lines.unwrap_or(rules.skip_lines);
@@ -153,7 +153,7 @@ impl Dialect {
     }
 }
 
-/// What to do about a row whose key is there already, in the table, an earlier file or an earlier line.
+/// What to do about a row whose key is already there: in the table, in an earlier file or on an earlier line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDuplicate {

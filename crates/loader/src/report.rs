@@ -1,4 +1,4 @@
-//! What a load did.
+//! The report of a load.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use storage::place::Place;
 /// What happened to the rows of a file, a table or a load: read = loaded + rejected + skipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Rows {
-    /// Records read, torn lines included, headers and blank lines not.
+    /// Records read: torn lines count, headers and blank lines don't.
     pub read: u64,
     /// Rows that are in the database now.
     pub loaded: u64,
@@ -17,12 +17,12 @@ pub struct Rows {
     pub updated: u64,
     /// Rows refused and recorded.
     pub rejected: u64,
-    /// Rows left out as the options ask: duplicates, and rows that an earlier load had done.
+    /// Rows left out as the options ask: duplicates, and rows that an earlier load has done.
     pub skipped: u64,
 }
 
 impl Rows {
-    /// Adds the rows of a part.
+    /// Adds the rows of a part, such as a file of a table.
     pub fn add(&mut self, part: &Self) {
         self.read += part.read;
         self.loaded += part.loaded;
@@ -34,7 +34,7 @@ impl Rows {
     /// Checks that every row is accounted for.
     ///
     /// # Errors
-    /// [`Kind::Check`].
+    /// [`Kind::Check`] if a row is missing from the counts, or counted twice.
     pub(crate) fn check(&self, of: &str) -> anyhow::Result<()> {
         if self.read == self.loaded + self.rejected + self.skipped {
             return Ok(());
@@ -46,7 +46,7 @@ impl Rows {
     }
 }
 
-/// What a load did.
+/// What a load did: its tables, rows, rejects and times.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The dataset's name.
@@ -63,11 +63,11 @@ pub struct Report {
     pub tables: Vec<TableReport>,
     /// Where the rejects of this load are; `None` if it has none.
     pub rejects: Option<Place>,
-    /// The files that hold the rejects of earlier loads of the same files, whose rows this load did not judge again.
+    /// The files that hold rejects of earlier loads of the same files, for rows that this load did not judge again.
     pub earlier_rejects: Vec<Place>,
-    /// How long it took to add keys, foreign keys and indexes to tables that were made, and to collect statistics.
+    /// The seconds spent on adding keys, foreign keys and indexes to tables that were created, and on statistics.
     pub index_seconds: f64,
-    /// How long the whole run took.
+    /// The seconds that the whole run took.
     pub seconds: f64,
 }
 
@@ -76,22 +76,22 @@ pub struct Report {
 pub struct TableReport {
     /// The table's name.
     pub table: String,
-    /// The rows of the table or the file.
+    /// What became of the table's rows.
     pub rows: Rows,
-    /// How many of the rows read an earlier load had done.
+    /// How many of the rows read were done by an earlier load.
     #[serde(skip)]
     pub(crate) done_before: u64,
     /// How often each rule was broken, by its name. A row may break several.
     pub rules: BTreeMap<&'static str, u64>,
-    /// For each column, how many rows were loaded though what they refer to is missing, as the dataset allows.
+    /// For each column, how many rows were loaded though the row that they refer to is missing, as the dataset allows.
     pub orphans: BTreeMap<String, u64>,
-    /// What each file gave.
+    /// The report of each file.
     pub files: Vec<FileReport>,
-    /// How long it took from the opening of the first file to the end of the last row.
+    /// The seconds from opening the first file to the end of the last row.
     pub seconds: f64,
 }
 
-/// What a file gave.
+/// What was loaded from a file.
 #[derive(Debug, Clone, Serialize)]
 pub struct FileReport {
     /// The file's name, `-` for standard input.
@@ -100,11 +100,11 @@ pub struct FileReport {
     pub bytes: u64,
     /// The XXH3-128 of the file as it is stored, in hexadecimal.
     pub xxh3: String,
-    /// The rows of the table or the file.
+    /// What became of the file's rows.
     pub rows: Rows,
-    /// How many lines were empty, which are not rows.
+    /// How many lines were empty; they are not rows.
     pub blank_lines: u64,
-    /// The load that had loaded the file before, if that is why it was skipped or continued.
+    /// The id of the load that loaded the file before, if the file was skipped or continued because of it.
     pub loaded_before: Option<i64>,
     /// What was noticed about the file: a byte order mark, line ends, a header that was not declared.
     pub notes: Vec<String>,

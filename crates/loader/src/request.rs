@@ -1,4 +1,4 @@
-//! Rows that arrive at once, as the body of a request has them, by the rules of files.
+//! Rows that arrive all at once, as the body of a request, and are judged by the rules of files.
 
 use std::io::{Cursor, Read};
 
@@ -21,20 +21,20 @@ pub fn reject_table_sql(schema: &str) -> String {
     rejects::create_sql(schema)
 }
 
-/// The records of CSV that is in memory as a whole.
+/// The records of a CSV text that is in memory as a whole.
 pub struct CsvRows {
     plan: RowPlan,
     columns: Vec<String>,
     bytes: Vec<u8>,
     records: Records,
-    /// The offset of `bytes` in what came.
+    /// The offset of `bytes` in the bytes that came.
     offset: u64,
     has_nul: bool,
 }
 
 impl CsvRows {
-    /// Splits bytes into records as a file of the table would be: by what `dataset.toml` says of its files, and what the
-    /// first record shows. `name` is what errors call the bytes.
+    /// Splits bytes into records as a file of the table would be split: by what `dataset.toml` says about the table's files, and by
+    /// what the first record shows. `name` is what errors call the bytes.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] for bytes that are not rows of the table.
@@ -72,7 +72,7 @@ impl CsvRows {
         &self.columns
     }
 
-    /// The values of a record, with NULL in place of the broken ones, and all rules that it breaks. A record that is not a
+    /// The values of a record, with NULL in place of those that break a rule, and all rules that it breaks. A record that is not a
     /// row at all has no values.
     pub fn row(&self, index: usize) -> (Option<Vec<Value<'_>>>, Vec<Violation>) {
         let record = &self.records.records[index];
@@ -90,7 +90,7 @@ impl CsvRows {
         (values, broken)
     }
 
-    /// The offset of a record's first byte in what came.
+    /// The offset of a record's first byte in the bytes that came.
     pub fn offset(&self, index: usize) -> usize {
         self.offset as usize + self.records.records[index].start as usize
     }

@@ -1,4 +1,4 @@
-//! Airflow with a home of its own, in which DAGs of `deploy/airflow` run as `airflow dags test` runs them.
+//! Airflow with a home of its own, which runs DAGs of `deploy/airflow` like `airflow dags test`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::files::contents_of;
 
-/// The latest run of a DAG: the state, the number of tries and the XCom of each task.
+/// A Python script that prints a DAG's latest run: the state, the number of tries and the XCom of each task.
 const LATEST: &str = r#"
 import json, sqlite3, sys
 database = sqlite3.connect("airflow.db")
@@ -22,7 +22,7 @@ for task, value in database.execute("SELECT task_id, value FROM xcom WHERE run_i
 print(json.dumps(tasks))
 "#;
 
-/// An Airflow whose runs are kept in a folder that ends with the test.
+/// An Airflow that keeps its runs in a folder which is deleted at the end of the test.
 pub struct Airflow {
     programs: PathBuf,
     home: TempDir,
@@ -36,15 +36,16 @@ pub struct DagRun {
     pub is_success: bool,
     /// The `state`, the `tries` and the `xcom` of each task, by its name.
     pub tasks: Value,
-    /// All that `airflow` printed, with what the tasks logged.
+    /// The whole output of `airflow`, with the log lines of the tasks.
     pub log: String,
 }
 
 impl Airflow {
-    /// A new one, of the virtual environment whose `bin` `EXTRATO_TEST_AIRFLOW` names. `path` is where its tasks find programs besides.
+    /// Creates an Airflow from the virtual environment whose `bin` `EXTRATO_TEST_AIRFLOW` names. Its tasks also find programs in
+    /// `path`.
     ///
     /// # Panics
-    /// If there is none, or it cannot make its database.
+    /// Panics if there is none, or it cannot create its database.
     pub fn new(path: &Path) -> Self {
         let programs =
             std::env::var_os("EXTRATO_TEST_AIRFLOW").expect("EXTRATO_TEST_AIRFLOW is set");
@@ -75,15 +76,15 @@ impl Airflow {
         airflow
     }
 
-    /// Sets a variable of the environment for the runs that follow.
+    /// Sets an environment variable for later runs.
     pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.variables.insert(name.to_owned(), value.into());
     }
 
-    /// Runs a DAG with these parameters, with all tries of its tasks.
+    /// Runs a DAG with these parameters, including all tries of its tasks.
     ///
     /// # Panics
-    /// If Airflow does not know of the run afterwards.
+    /// Panics if Airflow does not know of the run afterwards.
     pub fn test(&self, dag: &str, parameters: &Value) -> DagRun {
         let output = self.run(
             "airflow",
@@ -100,10 +101,10 @@ impl Airflow {
         }
     }
 
-    /// The files of its home that hold `text`: its logs, and the database of its runs.
+    /// The files of Airflow's home that contain `text`: its logs, and the database of its runs.
     ///
     /// # Panics
-    /// If one cannot be read.
+    /// Panics if a file cannot be read.
     pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
         let mut files = contents_of(self.home.path());
         files.retain(|_, bytes| {
@@ -127,10 +128,10 @@ impl Airflow {
 }
 
 impl DagRun {
-    /// Holds a task to its state and the number of its tries.
+    /// Checks the state of a task and the number of its tries.
     ///
     /// # Panics
-    /// If it is in another, or was tried more or less often.
+    /// Panics if either is different.
     pub fn expect(&self, task: &str, state: &str, tries: u32) {
         let of_task = &self.tasks[task];
         assert_eq!(of_task["state"], state, "{task}: {}", self.log);

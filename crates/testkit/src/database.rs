@@ -1,9 +1,9 @@
-//! A private database per test, on a real server that one test run shares.
+//! A private database for each test, on a real server that one test run shares.
 //!
-//! The server is the embedded one of the product, in a temporary folder named after the process that runs
-//! the test binaries (`cargo test`, `nextest`), so that all of them find it; a watchdog stops and deletes it
-//! once that process has ended. With `EXTRATO_TEST_URL` set, databases are made on that server instead.
-//! `DATABASE_URL` is never looked at.
+//! The server is the product's embedded one, in a temporary folder named after the process that runs
+//! the test binaries (`cargo test`, `nextest`), so that all of them find it. A watchdog stops and deletes it
+//! once that process has ended. With `EXTRATO_TEST_URL` set, databases are created on that server instead.
+//! `DATABASE_URL` is ignored.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use ::database::embedded::Embedded;
 use ::database::{Cancel, Connection, Environment, Settings};
 use rand::RngExt;
 
-/// What our transactions set too.
+/// The settings that our transactions make too.
 const SESSION: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; \
     SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET row_security = off; SET default_transaction_read_only = off";
@@ -27,36 +27,36 @@ pub struct Database {
 }
 
 impl Database {
-    /// A new one on the server that all tests share.
+    /// Creates a database on the server that all tests share.
     ///
     /// # Panics
-    /// If the server cannot be started or used: a test can't go on without.
+    /// Panics if the server cannot be started or used: a test can't go on without it.
     pub fn create() -> Self {
         Self::create_on(server())
     }
 
-    /// A new one on that server, whose text is ordered by an ICU locale.
+    /// Creates a database on that server, whose text is ordered by an ICU locale.
     ///
     /// # Panics
-    /// As [`create`](Self::create).
+    /// Panics like [`create`](Self::create).
     pub fn create_in_locale(locale: &str) -> Self {
         let options =
             format!("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE '{locale}'");
         Self::create_with(server(), &options)
     }
 
-    /// A new one on another server.
+    /// Creates a database on another server.
     ///
     /// # Panics
-    /// As [`create`](Self::create).
+    /// Panics like [`create`](Self::create).
     pub fn create_on(server: &Settings) -> Self {
         Self::create_with(server, "")
     }
 
-    /// A new one on a server, with options of `CREATE DATABASE`.
+    /// Creates a database on a server, with options of `CREATE DATABASE`.
     ///
     /// # Panics
-    /// As [`create`](Self::create).
+    /// Panics like [`create`](Self::create).
     pub fn create_with(server: &Settings, options: &str) -> Self {
         let name = format!("test_{:016x}", rand::rng().random::<u64>());
         let mut client = server
@@ -71,12 +71,12 @@ impl Database {
         }
     }
 
-    /// How to connect to it.
+    /// The settings to connect to the database with.
     pub fn settings(&self) -> Settings {
         self.settings.clone()
     }
 
-    /// A connection to it, whose session has the settings that our transactions have, for texts to compare with.
+    /// Connects to the database. The session has the settings of our transactions, so that texts can be compared.
     pub fn connect(&self) -> Connection {
         let mut connection = self
             .settings
@@ -86,7 +86,7 @@ impl Database {
         connection
     }
 
-    /// The variables that make a program of ours, or psql, connect to it.
+    /// The variables with which a program of ours, or psql, connects to the database.
     pub fn variables(&self) -> Vec<(String, String)> {
         self.settings.variables()
     }
@@ -111,7 +111,7 @@ fn server() -> &'static Settings {
         let runner = std::os::unix::process::parent_id();
         let folder = server_folder(runner);
         fs::create_dir_all(&folder).expect("a temporary folder");
-        // The account that runs the server as root must reach it.
+        // As root, the account that runs the server must be able to reach the folder.
         let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o755));
         let settings = Embedded::throwaway(&folder, &environment)
             .start()
@@ -121,7 +121,7 @@ fn server() -> &'static Settings {
     })
 }
 
-/// An environment whose embedded servers, the one for scratch databases among them, lie in the test run's own folder.
+/// An environment in which embedded servers, including the one for scratch databases, are in the test run's own folder.
 pub fn environment() -> Environment {
     let home = server_folder(std::os::unix::process::parent_id()).join("home");
     fs::create_dir_all(&home).expect("a temporary folder");
@@ -155,8 +155,8 @@ fn watch(runner: u32, folder: &std::path::Path) {
     {
         return;
     }
-    // In the background of a shell of its own, so that it outlives this process and no signal of the
-    // terminal's reaches it.
+    // It runs in the background of a shell of its own, so that it outlives this process and is not reached by signals from the
+    // terminal.
     let script = "(trap '' INT HUP; while kill -0 \"$1\" 2>/dev/null; do sleep 1; done; \
         pid=$(head -n 1 \"$2/data/postmaster.pid\") && kill -QUIT \"$pid\"; sleep 1; rm -rf \"$2\") &";
     Command::new("sh")

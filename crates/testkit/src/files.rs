@@ -1,13 +1,13 @@
-//! What lies in a folder.
+//! Lists and reads the files in a folder.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files below `folder`, sorted, relative to it.
+/// The files below `folder`, sorted; their paths are relative to it.
 ///
 /// # Panics
-/// If it cannot be read.
+/// Panics if the folder cannot be read.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {
@@ -26,10 +26,10 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The files below `folder` with their contents, by their paths relative to it.
+/// The contents of the files below `folder`, by their paths relative to it.
 ///
 /// # Panics
-/// If one cannot be read.
+/// Panics if a file cannot be read.
 pub fn contents_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let read = |path: PathBuf| (path.clone(), fs::read(folder.join(path)).expect("a file"));
     files_below(folder).into_iter().map(read).collect()

@@ -1,10 +1,10 @@
-//! A private database per test, on a real server that one test run shares; and what tests of several crates ask and make.
+//! A private database for each test, on a real server that one test run shares; and helpers that tests of several crates need.
 //!
-//! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
-//! any that can be held or cut; [`Bucket`] is a bucket of a test's own, [`Faulty`] what spoils its answers; [`Spark`] and [`Sail`]
-//! are servers of Spark Connect, [`Tunnel`] what cuts connections to one. [`on_terminal`] runs a program on a terminal, [`Airflow`] a
-//! DAG. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows at any scale, for comparisons
-//! too.
+//! For one test: [`Database`] is a database, [`Role`] a role in it, [`Server`] a whole server, [`Pooler`] a pooler before either,
+//! and [`Wire`] a connection to any of them that can be held or cut. [`Bucket`] is a bucket, and [`Faulty`] spoils its answers.
+//! [`Spark`] and [`Sail`] are servers of Spark Connect, and [`Tunnel`] cuts connections to one. [`on_terminal`] runs a program on a
+//! terminal, [`Airflow`] runs a DAG. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with
+//! rows at any scale, also used for comparisons.
 
 mod airflow;
 mod bucket;

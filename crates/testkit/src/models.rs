@@ -1,8 +1,8 @@
-//! Descriptions of data that a test makes without a folder.
+//! Descriptions of data that tests make without a folder.
 
 use dataset::{Dataset, Model, Table};
 
-/// A model `name`, whose file would be `name.sql`: it declares no column, and how its output is laid out neither.
+/// A model `name`, whose file would be `name.sql`, without declared columns and without a layout of its output.
 pub fn model(name: &str, sql: &str) -> Model {
     Model {
         name: name.to_owned(),
@@ -12,7 +12,7 @@ pub fn model(name: &str, sql: &str) -> Model {
     }
 }
 
-/// A dataset of tables, each with the columns of its key, and models.
+/// A dataset with tables, given by their names and the columns of their keys, and models.
 pub fn dataset(name: &str, tables: &[(&str, &[&str])], models: Vec<Model>) -> Dataset {
     let table = |(name, key): &(&str, &[&str])| Table {
         name: (*name).to_owned(),

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const PORT: u16 = 6432;
 
-/// What a session may hold that outlives a transaction.
+/// The query for things in a session that outlive a transaction.
 const HELD: &str = "
     SELECT 'setting ' || name || ' = ' || setting AS held FROM pg_settings WHERE source = 'session'
     UNION ALL SELECT 'prepared ' || name FROM pg_prepared_statements
@@ -25,7 +25,7 @@ const HELD: &str = "
     UNION ALL SELECT 'temporary ' || relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'
     ORDER BY 1";
 
-/// PgBouncer, which ends when dropped.
+/// A PgBouncer, which ends when this is dropped.
 pub struct Pooler {
     folder: TempDir,
     process: Child,
@@ -33,10 +33,10 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one before the database of `settings`, with these lines of configuration (`pool_mode = transaction` …).
+    /// Starts a PgBouncer before the database of `settings`, with these lines of configuration (`pool_mode = transaction` …).
     ///
     /// # Panics
-    /// As all here, if it cannot be had: a test can't go on without.
+    /// This and the other methods panic if there is no PgBouncer: a test can't go on without it.
     pub fn before(settings: &Settings, lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let value = |name| variable(settings, name);
@@ -52,7 +52,7 @@ impl Pooler {
             folder.path().join("log").display(),
         );
         fs::write(&configuration, text).expect("written");
-        // Debian has it where only administrators look.
+        // Debian installs it in a folder that only administrators have on their PATH.
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new("pgbouncer");
         command
@@ -62,7 +62,7 @@ impl Pooler {
             .current_dir("/")
             .stdin(Stdio::null());
         if rustix::process::geteuid().is_root() {
-            // It doesn't run as root, and must reach the server's socket as the server's account does.
+            // It doesn't run as root, and must be able to reach the server's socket like the server's account.
             let socket = format!("{}/.s.PGSQL.{}", value("PGHOST"), value("PGPORT"));
             let owner = fs::metadata(socket).map_or((65_534, 65_534), |of| (of.uid(), of.gid()));
             for path in [folder.path(), &configuration] {
@@ -87,10 +87,10 @@ impl Pooler {
         panic!("pgbouncer doesn't answer: {log}");
     }
 
-    /// One that has a single connection to the server, which all clients have in turn, each for a transaction.
+    /// Starts a PgBouncer with a single connection to the server, which its clients get in turn, each for one transaction.
     ///
     /// # Panics
-    /// As [`before`](Self::before).
+    /// Panics like [`before`](Self::before).
     pub fn of_one(settings: &Settings) -> Self {
         Self::before(
             settings,
@@ -98,7 +98,7 @@ impl Pooler {
         )
     }
 
-    /// How to connect over the pooler.
+    /// The settings to connect through the pooler with.
     pub fn settings(&self) -> Settings {
         let value = |name| variable(&self.server, name);
         Settings::socket(
@@ -110,10 +110,10 @@ impl Pooler {
         )
     }
 
-    /// What another client of the pooler finds in the session that it is lent, in which it must be able to write.
+    /// What another client of the pooler finds in the session that it gets. It also checks that it can write there.
     ///
     /// # Panics
-    /// If it cannot.
+    /// Panics if that client cannot write.
     pub fn held(&self) -> Vec<String> {
         let mut other: Connection = self
             .settings()

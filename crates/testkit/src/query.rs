@@ -1,4 +1,4 @@
-//! What a test asks Postgres.
+//! Queries that tests send to Postgres.
 
 use std::io::Read;
 use std::thread;
@@ -8,10 +8,10 @@ use ::database::{Cancel, Settings};
 use postgres::Client;
 use postgres::types::FromSql;
 
-/// The only value that `query` gives.
+/// The single value that `query` returns.
 ///
 /// # Panics
-/// If the query fails, or gives no single row.
+/// Panics if the query fails, or does not return a single row.
 pub fn value<T: for<'a> FromSql<'a>>(client: &mut Client, query: &str) -> T {
     client
         .query_one(query, &[])
@@ -19,10 +19,10 @@ pub fn value<T: for<'a> FromSql<'a>>(client: &mut Client, query: &str) -> T {
         .get(0)
 }
 
-/// What `COPY (SELECT …) TO STDOUT (FORMAT csv, HEADER)` gives.
+/// The output of `COPY (SELECT …) TO STDOUT (FORMAT csv, HEADER)`.
 ///
 /// # Panics
-/// If the query fails.
+/// Panics if the query fails.
 pub fn csv_of(client: &mut Client, select: &str) -> String {
     let mut text = String::new();
     client
@@ -33,10 +33,10 @@ pub fn csv_of(client: &mut Client, select: &str) -> String {
     text
 }
 
-/// Waits until `query`, a SELECT of one boolean, says true on a server.
+/// Waits until `query`, a SELECT of one boolean, is true on a server.
 ///
 /// # Panics
-/// If it says false for a minute, or fails.
+/// Panics if it is still false after a minute, or fails.
 pub fn wait_until(server: &Settings, query: &str) {
     let mut client = server
         .connect(&Cancel::default())

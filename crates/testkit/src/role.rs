@@ -1,4 +1,4 @@
-//! A role of the server that a test has for itself.
+//! A role on the server for a single test.
 
 use std::thread;
 
@@ -6,20 +6,21 @@ use ::database::{ConnectionArgs, Environment, Settings};
 
 use crate::database::Database;
 
-/// A role, which is dropped with all that it was granted. It is the server's, so it doesn't go with the database.
+/// A role, which is dropped at the end with everything that it was granted. Roles belong to the server, and are not dropped with a
+/// database.
 pub struct Role<'a> {
     /// The role's name.
     pub name: String,
-    /// How the role connects to the database.
+    /// The settings with which the role connects to the database.
     pub settings: Settings,
     database: &'a Database,
 }
 
 impl<'a> Role<'a> {
-    /// Makes a role and runs statements that have its name for `{role}`.
+    /// Creates a role and runs statements in which `{role}` stands for its name.
     ///
     /// # Panics
-    /// If the statements fail.
+    /// Panics if the statements fail.
     pub fn create(database: &'a Database, statements: &str) -> Self {
         let name = format!("guest_of_{}", database.settings().database());
         let create = format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'; {statements}");

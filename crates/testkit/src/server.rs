@@ -1,4 +1,4 @@
-//! A whole server of a test's own, for what cannot be done to the one that all share: restarting it, reading its
+//! A whole server for a single test, for things that cannot be done to the shared one: restarting it, reading its
 //! log, making a replica of it.
 
 use std::fs;
@@ -11,17 +11,17 @@ use database::embedded::Embedded;
 use database::{Environment, Settings};
 use tempfile::TempDir;
 
-/// The server; destroyed with its data when dropped.
+/// The server. It is destroyed with its data when dropped.
 pub struct Server {
     folder: TempDir,
     embedded: Embedded,
 }
 
 impl Server {
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Panics
-    /// As all here, if it cannot be had: a test can't go on without.
+    /// This and the other methods panic if there is no server: a test can't go on without it.
     pub fn start() -> Self {
         let server = Self::in_new_folder();
         server.embedded.start().expect("the server starts");
@@ -30,19 +30,19 @@ impl Server {
 
     fn in_new_folder() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // The account that runs the server as root must reach it.
+        // As root, the account that runs the server must be able to reach the folder.
         let reachable = fs::Permissions::from_mode(0o755);
         fs::set_permissions(folder.path(), reachable).expect("permissions");
         let embedded = Embedded::throwaway(&folder.path().join("pg"), &Environment::from_process());
         Self { folder, embedded }
     }
 
-    /// How to connect to its database.
+    /// The settings to connect to the server's database with.
     pub fn settings(&self) -> Settings {
         self.embedded.settings().expect("it was made")
     }
 
-    /// A folder that it can reach, for files that belong to the test.
+    /// A folder that the server can reach, for files of the test.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -52,7 +52,7 @@ impl Server {
         self.embedded.folder().join("data")
     }
 
-    /// The password of its role, for a connection that doesn't go over its socket.
+    /// The password of the server's role, for connections that don't use its socket.
     pub fn password(&self) -> String {
         let passfile = fs::read_to_string(self.embedded.folder().join("passfile"));
         let line = passfile.expect("a passfile");
@@ -63,22 +63,22 @@ impl Server {
             .to_owned()
     }
 
-    /// All that the server has logged so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.embedded.folder().join("log")).expect("a log")
     }
 
-    /// Stops it at once; whoever is connected is disconnected.
+    /// Stops the server at once; clients are disconnected.
     pub fn stop(&self) {
         self.embedded.stop().expect("it stops");
     }
 
-    /// Starts it again.
+    /// Starts the server again.
     pub fn start_again(&self) {
         self.embedded.start().expect("it starts");
     }
 
-    /// Adds lines to its configuration and restarts it.
+    /// Adds lines to the server's configuration and restarts it.
     pub fn configure(&self, lines: &str) {
         self.stop();
         let path = self.data().join("postgresql.conf");
@@ -87,7 +87,7 @@ impl Server {
         self.start_again();
     }
 
-    /// Writes a file that is the server's own, in its data folder.
+    /// Writes a file that belongs to the server into its data folder.
     pub fn write(&self, name: &str, contents: &str) {
         let path = self.data().join(name);
         fs::write(&path, contents).expect("written");
@@ -95,7 +95,7 @@ impl Server {
         self.give(&path);
     }
 
-    /// A streaming replica of it, with these lines of configuration beside the primary's.
+    /// A streaming replica of the server, with these lines of configuration in addition to the primary's.
     pub fn replica(&self, lines: &str) -> Self {
         self.configure("wal_level = replica\nmax_wal_senders = 4");
         let replica = Self::in_new_folder();
@@ -138,7 +138,7 @@ impl Server {
         replica
     }
 
-    /// A program of the server's version, as the account that runs it.
+    /// A command that runs a program of the server's version as the account that runs the server.
     fn command(&self, program: &str) -> Command {
         let path = self.embedded.program(program);
         let mut command = Command::new(path.expect("it comes with the server"));
@@ -150,7 +150,7 @@ impl Server {
         command
     }
 
-    /// Makes the account that runs the server the owner.
+    /// Makes the account that runs the server the owner of a path.
     fn give(&self, path: &Path) {
         let owner = fs::metadata(self.data()).expect("its data");
         chown(path, Some(owner.uid()), Some(owner.gid())).expect("the owner changes");

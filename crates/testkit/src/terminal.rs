@@ -1,20 +1,20 @@
-//! A program on a terminal of its own: `script` of util-linux makes one.
+//! Runs a program on a terminal of its own, made by `script` of util-linux.
 
 use std::process::{Command, Stdio};
 
-/// What a program wrote to its terminal, and how it ended.
+/// The output of a program on its terminal, and how it ended.
 #[derive(Debug)]
 pub struct OnTerminal {
     /// The exit code; -1 for a signal.
     pub code: i32,
-    /// Both streams, with the terminal's line ends made plain.
+    /// Both streams, with the terminal's line ends turned into LF.
     pub text: String,
 }
 
-/// Runs `command` on a terminal of this many columns, with no other variables than those set for it.
+/// Runs `command` on a terminal with this many columns, with only those variables that are set for it.
 ///
 /// # Panics
-/// If `script` cannot be run, or the program does not write UTF-8.
+/// Panics if `script` cannot be run, or the program does not write UTF-8.
 pub fn on_terminal(command: &Command, columns: u16) -> OnTerminal {
     let quoted = |text: &std::ffi::OsStr| {
         let text = text.to_str().expect("UTF-8");

@@ -1,4 +1,4 @@
-//! TPC-H: a dataset of its eight tables, whose models are its 22 queries, and the rows that its generator gives at any scale.
+//! TPC-H: a dataset of its eight tables, with its 22 queries as models and its generator's rows at any scale.
 
 use std::fmt::{Display, Write as _};
 use std::io::Write as _;
@@ -13,13 +13,13 @@ use tpchgen::generators::{
 /// The dataset's folder.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tpch");
 
-/// Makes TPC-H's tables where the connection makes tables, fills them at a scale (at 1 `lineitem` has six million rows), adds
-/// their primary and foreign keys, and has them analysed. Gives the rows of each table.
+/// Creates TPC-H's tables in the connection's search path, fills them at a scale (at scale 1 `lineitem` has six million rows), adds
+/// their primary and foreign keys, and analyses them. Returns the number of rows of each table.
 ///
 /// The generator keeps 300 MB of text for as long as the process lives.
 ///
 /// # Errors
-/// Those of the server, and of the dataset's files.
+/// The errors of the server, and of reading the dataset's files.
 pub fn fill(client: &mut Client, scale: f64) -> anyhow::Result<Vec<(String, u64)>> {
     let dataset = Dataset::open(FOLDER)?;
     let mut transaction = client.transaction()?;
@@ -32,7 +32,7 @@ pub fn fill(client: &mut Client, scale: f64) -> anyhow::Result<Vec<(String, u64)
 }
 
 fn copy_all(transaction: &mut Transaction<'_>, scale: f64) -> anyhow::Result<Vec<(String, u64)>> {
-    // Part 1 of 1: all rows.
+    // Part 1 of 1, that is all rows.
     let to = transaction;
     Ok(vec![
         copy(to, "region", RegionGenerator::new(scale, 1, 1))?,
@@ -46,7 +46,7 @@ fn copy_all(transaction: &mut Transaction<'_>, scale: f64) -> anyhow::Result<Vec
     ])
 }
 
-/// Copies rows into a table. They are written as TPC-H's files have them: a bar after each field, and none within a field.
+/// Copies rows into a table. They are written as in TPC-H's files: a bar after each field, and none within a field.
 fn copy(
     transaction: &mut Transaction<'_>,
     table: &str,
@@ -58,7 +58,7 @@ fn copy(
     for row in rows {
         line.clear();
         write!(line, "{row}")?;
-        // To COPY the last bar would begin one more column.
+        // For COPY, the last bar would begin one more column.
         line.pop();
         line.push('\n');
         target.write_all(line.as_bytes())?;

@@ -1,7 +1,7 @@
-//! A wire between our sessions and the server, which a test holds or cuts at a place that it knows.
+//! A wire between our sessions and the server, which a test can hold or cut at an exact place.
 //!
-//! The sessions connect to a Unix socket of the wire's own; each has two threads that pass its bytes on. So a
-//! test can be "in the middle of a COPY" for as long as it likes, and lose a connection after any byte.
+//! Sessions connect to a Unix socket of the wire; each has two threads that pass its bytes on. So a
+//! test can be "in the middle of a COPY" for as long as it likes, and can lose a connection after any byte.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -15,10 +15,10 @@ use std::time::Duration;
 use database::Settings;
 use tempfile::TempDir;
 
-/// A test that waits longer than this waits for what will not happen.
+/// How long a test waits at most; after that, what it waits for will not happen.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The wire. Cut for good when dropped.
+/// The wire. All connections are cut when it is dropped.
 pub struct Wire {
     folder: TempDir,
     server: Settings,
@@ -32,9 +32,9 @@ struct Shared {
 
 struct State {
     rule: Rule,
-    /// Sessions that are held now.
+    /// How many sessions are held at the moment.
     held: usize,
-    /// Bytes of the answers that a rule counts.
+    /// How many bytes of answers a rule has counted.
     answered_bytes: u64,
     sessions: Vec<(Box<dyn Stream>, Box<dyn Stream>)>,
     closed: bool,
@@ -49,10 +49,10 @@ enum Rule {
 }
 
 impl Wire {
-    /// A wire to the server of `settings`, and to its database.
+    /// Opens a wire to the server of `settings`, and to its database.
     ///
     /// # Panics
-    /// As all here, if it cannot be had: a test can't go on without.
+    /// This and the other methods panic if the wire cannot be used: a test can't go on without it.
     pub fn to(settings: &Settings) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let listener = UnixListener::bind(socket(folder.path())).expect("a socket");
@@ -72,7 +72,7 @@ impl Wire {
                 if accepting.state().closed {
                     return;
                 }
-                // A server that is down closes the door, and so does the wire.
+                // A server that is down refuses connections, and so does the wire.
                 if let (Ok(client), Some(server)) = (client, connect(&server)) {
                     accepting.pass_on(Box::new(client), server);
                 }
@@ -85,7 +85,7 @@ impl Wire {
         }
     }
 
-    /// How to connect over the wire.
+    /// The settings to connect through the wire with.
     pub fn settings(&self) -> Settings {
         let value = |name| variable(&self.server, name);
         Settings::socket(
@@ -97,19 +97,19 @@ impl Wire {
         )
     }
 
-    /// From now on a session that sends `request` (a part of a statement) is held just before.
+    /// From now on, holds a session that sends `request` (a part of a statement) just before the server gets it.
     pub fn hold_before(&self, request: &str) {
         self.set(Rule::HoldBefore(request.to_owned()));
     }
 
-    /// From now on a session that sends `request` gets about so many bytes of the answer, then it is held.
+    /// From now on, holds a session that sends `request` once it got about this many bytes of the answer.
     pub fn hold_after(&self, request: &str, bytes: usize) {
         let request = request.to_owned();
         self.set(Rule::HoldAfter { request, bytes });
     }
 
-    /// From now on a session that sends `request` gets so many bytes from the server, then it is cut off. For one such
-    /// session in a run.
+    /// From now on, cuts off a session that sends `request` once it got this many bytes from the server. This happens to only one
+    /// session.
     pub fn cut_after(&self, request: &str, bytes: u64) {
         let mut state = self.shared.state();
         let request = request.to_owned();
@@ -117,13 +117,13 @@ impl Wire {
         state.rule = Rule::CutAfter { request, bytes };
     }
 
-    /// The bytes that the session named by [`cut_after`](Self::cut_after) got.
+    /// How many bytes the session of [`cut_after`](Self::cut_after) got.
     pub fn answered_bytes(&self) -> u64 {
         self.shared.state().answered_bytes
     }
 
-    /// Waits until so many sessions are held, does what is to be done meanwhile, and lets all go on: those held
-    /// and those to come.
+    /// Waits until this many sessions are held, runs `action`, and then releases them all, together with those to
+    /// come.
     pub fn while_held<T>(&self, sessions: usize, action: impl FnOnce() -> T) -> T {
         let _at_the_end = Release(self);
         let state = self.shared.state();
@@ -144,7 +144,7 @@ impl Wire {
     }
 }
 
-/// Lets all sessions go on, also where a test fails: else it would wait for them.
+/// Releases all sessions, even if a test fails, which would wait for them otherwise.
 struct Release<'a>(&'a Wire);
 
 impl Drop for Release<'_> {
@@ -162,7 +162,7 @@ impl Drop for Wire {
             state.cut();
         }
         self.shared.changed.notify_all();
-        // Wakes the thread that accepts, which then ends.
+        // Wakes the thread that accepts connections, which then ends.
         let _ = UnixStream::connect(socket(self.folder.path()));
     }
 }
@@ -259,7 +259,7 @@ impl Shared {
     }
 }
 
-/// A socket of either kind.
+/// A socket, either of Unix or of TCP.
 trait Stream: Read + Write + Send {
     fn again(&self) -> Box<dyn Stream>;
     fn close(&self);

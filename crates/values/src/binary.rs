@@ -1,10 +1,10 @@
-//! Texts into UUIDs and `bytea`, as Postgres's input functions take them.
+//! Parses texts into UUIDs and `bytea`, as Postgres's input functions do.
 
 use crate::number::trimmed;
 use crate::rule::Fault;
 use crate::value::Value;
 
-/// Parses a UUID: 32 hexadecimal digits, perhaps in braces, perhaps with a hyphen after every fourth.
+/// Parses a UUID: 32 hexadecimal digits, optionally in braces, optionally with a hyphen after each group of four.
 ///
 /// # Errors
 /// [`Rule::Type`](crate::rule::Rule::Type).
@@ -37,7 +37,7 @@ fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     (count == 32 && !doubled && !inner.ends_with('-')).then_some(bytes)
 }
 
-/// Parses a bytea: `\x` and hexadecimal digits, or text with `\\` and `\ooo`.
+/// Parses a bytea: `\x` followed by hexadecimal digits, or text with `\\` and `\ooo`.
 ///
 /// # Errors
 /// [`Rule::Type`](crate::rule::Rule::Type).

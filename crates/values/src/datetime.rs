@@ -1,9 +1,9 @@
-//! Texts into dates, times and timestamps: ISO 8601 as Postgres reads it, or formats as strftime names them.
+//! Parses texts into dates, times and timestamps: ISO 8601 as Postgres reads it, or formats in the notation of strftime.
 //!
-//! Always understood is ISO 8601's extended form (`2020-01-31`, `2020-01-31T10:11:12.5Z`, with a blank for the `T` too).
-//! Where no formats are given, so are forms that Postgres takes and that cannot mean another day: `20200131`,
-//! `2020/01/31`, `2020.01.31`, and `101112` or `1011` for the time of day. With formats they could, so that then only
-//! these are asked. `24:00:00` is the end of the day, and a second of 60 the beginning of the next minute.
+//! The extended form of ISO 8601 is always accepted (`2020-01-31`, `2020-01-31T10:11:12.5Z`, also with a blank for the `T`).
+//! If no formats are given, so are forms that Postgres accepts and that cannot mean another day: `20200131`,
+//! `2020/01/31`, `2020.01.31`, and `101112` or `1011` for the time of day. With formats they could mean another day, so
+//! only the formats are tried then. `24:00:00` is the end of the day, and a second of 60 is the beginning of the next minute.
 //!
 //! Nothing is rounded and nothing is dropped: a fraction beyond microseconds, a time of day in a date and an
 //! offset in a timestamp without time zone are refused unless they are zero.
@@ -20,7 +20,7 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// Reads ISO 8601: `YYYY-MM-DD`, perhaps followed by `T` or a space and `HH:MM[:SS[.fraction]]`, perhaps by an
+/// Reads ISO 8601: `YYYY-MM-DD`, optionally followed by `T` or a space and `HH:MM[:SS[.fraction]]`, and optionally by an
 /// offset.
 fn iso(text: &str) -> Option<DateTimeParts> {
     let mut at = Reader(text.as_bytes());
@@ -35,7 +35,7 @@ fn iso(text: &str) -> Option<DateTimeParts> {
     behind_date(at, parts, Reader::clock)
 }
 
-/// Reads other forms that begin with a year of four digits, as Postgres does whatever its `DateStyle`.
+/// Reads other forms that begin with a year of four digits, as Postgres does with any `DateStyle`.
 fn other_form(text: &str) -> Option<DateTimeParts> {
     let mut at = Reader(text.as_bytes());
     let mut parts = DateTimeParts {
@@ -57,7 +57,7 @@ fn other_form(text: &str) -> Option<DateTimeParts> {
     behind_date(at, parts, Reader::any_clock)
 }
 
-/// Reads the time of day and the offset that may follow a date, to the text's end.
+/// Reads the time of day and the offset that may follow a date, up to the end of the text.
 fn behind_date<'a>(
     mut at: Reader<'a>,
     mut parts: DateTimeParts,
@@ -84,7 +84,7 @@ fn read(text: &str, formats: &[Format]) -> Option<DateTimeParts> {
 }
 
 impl DateTimeParts {
-    /// The date in days since 2000-01-01, if there is such a day.
+    /// The date in days since 2000-01-01; an error if there is no such day.
     fn days(&self) -> Result<i32, Fault> {
         let date = Date {
             year: self.year.unwrap_or_default(),
@@ -101,7 +101,7 @@ impl DateTimeParts {
         Ok(date.days() - POSTGRES_EPOCH_DAYS)
     }
 
-    /// The time of day in microseconds since midnight, if there is such a time and it is no finer than that.
+    /// The time of day in microseconds since midnight; an error if there is no such time, or if it is finer than that.
     fn micros(&self) -> Result<i64, Fault> {
         let is_whole = self.nanos == 0 && !self.finer;
         let exists = match (self.hour, self.minute, self.second) {
@@ -136,7 +136,7 @@ pub fn timestamp(text: &str, formats: &[Format]) -> Result<Value<'static>, Fault
     carried(i64::from(parts.days()?) * DAY + parts.micros()?)
 }
 
-/// Makes a timestamp of microseconds since 2000-01-01, unless the end of a day or an offset took it out of the years that
+/// Makes a timestamp from microseconds since 2000-01-01; an error if the end of a day or an offset moved it out of the years that
 /// are carried.
 fn carried(micros: i64) -> Result<Value<'static>, Fault> {
     match CARRIED_DAYS.contains(&(micros.div_euclid(DAY) as i32 + POSTGRES_EPOCH_DAYS)) {
@@ -148,7 +148,7 @@ fn carried(micros: i64) -> Result<Value<'static>, Fault> {
     }
 }
 
-/// Parses a timestamp with time zone; without an offset it is taken for UTC.
+/// Parses a timestamp with time zone; without an offset it counts as UTC.
 ///
 /// # Errors
 /// [`Rule::Type`] and [`Rule::Scale`].
@@ -250,7 +250,7 @@ mod tests {
         let day_first = [Format::parse("%Y%d%m").expect("a format")];
         assert_eq!(date("20000301", &[]), Ok(Value::Date(60)));
         assert_eq!(date("20000301", &day_first), Ok(Value::Date(2)));
-        // The format has no time of day, and the day is not to be read in another order for it.
+        // The format has no time of day, and the day must not be read in another order because of one.
         assert!(timestamp("20000301 101112", &day_first).is_err());
         assert!(date("2000/03/01", &day_first).is_err());
         assert_eq!(date("2000-03-01", &day_first), Ok(Value::Date(60)));

@@ -1,4 +1,4 @@
-//! A value in the binary form of COPY: the one file of this crate that knows `database`, by whose encoder rows are built.
+//! Encodes a value in the binary form of COPY. This is the only file of the crate that uses `database`, for its encoder of rows.
 
 use database::copy::write::RowEncoder;
 
@@ -26,12 +26,12 @@ impl Value<'_> {
         }
     }
 
-    /// Appends the value as a field of a row in the text form of COPY, with `end` behind it.
+    /// Appends the value as a field of a row in the text form of COPY, followed by `end`.
     pub fn encode_text(&self, row: &mut RowEncoder, end: u8) {
         match self {
             Self::Null => row.text_field(None, end),
             Self::Text(text) | Self::JsonBinary(text) => row.text_field(Some(text), end),
-            // It is in UTC, which a `timestamptz` has to be told and a `timestamp` doesn't mind.
+            // The text is in UTC; a `timestamptz` needs to be told so, and a `timestamp` ignores it.
             Self::Timestamp(_) => row.text_field(Some(&(self.shown() + "+00")), end),
             other => row.text_field(Some(&other.shown()), end),
         }

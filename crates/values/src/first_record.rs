@@ -1,21 +1,21 @@
-//! What a file's first record tells of all of them: what ends lines, and how many fields there are.
+//! Looks at a file's first record, which shows what is true of all of them: the line end, and the number of fields.
 
 use memchr::memchr2;
 
 use crate::line_end::LineEnd;
 use crate::records::{Grammar, closing_quote};
 
-/// What a file's first record tells of all of them.
+/// What a file's first record shows about all of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstRecord {
-    /// What ends the record.
+    /// The line end after the record.
     pub line_end: LineEnd,
     /// How many fields the record has; `None` if it has a quote that is never closed.
     pub fields: Option<usize>,
 }
 
-/// Looks at the first record of a file, whatever `grammar` says of line ends and fields. `None` if there is no line end in
-/// `bytes`, or more bytes are needed to tell: `at_end` says that there are no more.
+/// Looks at the first record of a file; the line end and the number of fields in `grammar` are ignored. `None` if `bytes` has no
+/// line end, or if more bytes are needed to tell. `at_end` says that there are no more.
 pub fn first_record(bytes: &[u8], grammar: Grammar, at_end: bool) -> Option<FirstRecord> {
     let Grammar {
         delimiter,
@@ -81,7 +81,7 @@ mod tests {
                 Some(expected),
                 "{text:?}"
             );
-            // More bytes never give another answer.
+            // More bytes never change an answer.
             let early = (0..text.len())
                 .filter_map(|end| first_record(&text.as_bytes()[..end], GRAMMAR, false));
             let early: Vec<_> = early.collect();

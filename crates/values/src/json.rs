@@ -1,8 +1,8 @@
-//! Checks of `json` and `jsonb`, which stay the text that they are.
+//! Checks `json` and `jsonb`, which stay as text.
 
 use crate::rule::{Fault, Rule};
 
-/// Checks a json. Levels beyond the 127th and numbers beyond a double are refused, though Postgres takes them.
+/// Checks a json. More than 127 levels, and numbers beyond a double, are refused although Postgres takes them.
 ///
 /// # Errors
 /// [`Rule::Type`].
@@ -19,7 +19,7 @@ pub fn json(text: &str) -> Result<(), Fault> {
 /// [`Rule::Type`] and [`Rule::Nul`].
 pub fn jsonb(text: &str) -> Result<(), Fault> {
     json(text)?;
-    // Backslashes that stand in pairs before it are characters themselves.
+    // Backslashes in pairs before it are characters by themselves.
     let escaped = |(at, _): (usize, &str)| {
         let before = &text.as_bytes()[..at];
         let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\');

@@ -1,9 +1,9 @@
-//! What a cell is: its rules, its text, CSV records, and a value into COPY's binary form.
+//! The values of cells: their rules, their text, CSV records, and COPY's binary form of a value.
 //!
-//! From the bytes of a file to a value: [`records`] finds records and fields, [`number`], [`datetime`] (by the formats of
-//! [`strftime`]), [`binary`] and [`json`] take their texts as Postgres's own input functions do, and a [`value`] is what
-//! they give, or a [`rule`] that is broken. The way back is [`text`]. All of it is pure; only `encode`, which builds rows
-//! for COPY, knows the crate `database`.
+//! From the bytes of a file to a value: [`records`] finds records and fields. [`number`], [`datetime`] (with the formats of
+//! [`strftime`]), [`binary`] and [`json`] parse their texts as Postgres's own input functions do, and give a [`value`] or a broken
+//! [`rule`]. [`text`] goes the other way. All of this is pure; only `encode`, which builds rows
+//! for COPY, uses the crate `database`.
 //!
 //! ```
 //! use dataset::load_rules::DEFAULT_RECORD_BYTES;

@@ -1,6 +1,6 @@
-//! What ends the lines of a file: LF, CRLF or CR alone.
+//! The line ends of a file: LF, CRLF or a lone CR.
 
-/// What ends the lines of a file.
+/// The bytes that end the lines of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LineEnd {
     /// A line feed.
@@ -12,18 +12,18 @@ pub enum LineEnd {
     Cr,
 }
 
-/// What a CR or LF is, in a file whose line end is known.
+/// The meaning of a CR or LF in a file whose line end is known.
 pub(crate) enum Found {
-    /// The bytes end the line, so many of them.
+    /// The byte begins a line end with this many bytes.
     End(usize),
     /// The byte is not the file's line end.
     Stray,
-    /// The next byte tells.
+    /// The next byte decides.
     More,
 }
 
 impl LineEnd {
-    /// The line end that `bytes` begin with, which is CR or LF. `None` if the next byte tells, unless there are no more.
+    /// The line end at the beginning of `bytes`, which begin with CR or LF. `None` if the next byte decides and is not there yet.
     pub fn of(bytes: &[u8], at_end: bool) -> Option<Self> {
         match bytes {
             [b'\n', ..] => Some(Self::Lf),
@@ -52,19 +52,19 @@ impl LineEnd {
         }
     }
 
-    /// What a CR or LF outside of quotes is, which `bytes` begin with.
+    /// The meaning of a CR or LF outside of quotes, with which `bytes` begin.
     #[inline]
     pub(crate) fn found(self, bytes: &[u8], at_end: bool) -> Found {
         match (self, bytes) {
             (Self::CrLf, [b'\r', b'\n', ..]) => Found::End(2),
             (Self::CrLf, [b'\r']) if !at_end => Found::More,
-            // Of CRLF, LF ends a line by itself too, but the line is torn.
+            // In a file of CRLF, a lone LF ends a line too, but the line is torn.
             (Self::Lf | Self::CrLf, [b'\n', ..]) | (Self::Cr, [b'\r', ..]) => Found::End(1),
             _ => Found::Stray,
         }
     }
 
-    /// The byte by which physical lines are counted.
+    /// The last byte of a line end, by which physical lines are counted.
     pub const fn last_byte(self) -> u8 {
         match self {
             Self::Lf | Self::CrLf => b'\n',

@@ -1,7 +1,7 @@
-//! Texts into numbers and booleans, as Postgres's input functions take them.
+//! Parses texts into numbers and booleans, as Postgres's input functions do.
 //!
-//! What those would change is refused: digits beyond the scale are not rounded. So are hexadecimal numbers and
-//! underscores, which only newer servers know.
+//! What those functions would change is refused: for example, digits beyond the scale are not rounded. Hexadecimal numbers and
+//! underscores are refused too, since only newer servers know them.
 
 use std::borrow::Cow;
 
@@ -16,9 +16,9 @@ pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c'])
 }
 
-/// Takes the thousands marks out of a number, which has its fraction behind `decimal_mark`, or none if that is the same
-/// mark; a number without any is left as it is. `None` if they don't stand between groups of three digits, the first of which may be shorter but begins with no
-/// zero: `1.23` and `0.123` are not whole numbers, and neither is `1.234e5`.
+/// Removes the thousands marks from a number whose fraction follows `decimal_mark`; the number has no fraction if that is the same
+/// mark. A number without marks is left as it is. `None` if the marks don't separate groups of three digits; the first group may be
+/// shorter, but must not begin with a zero: `1.23` and `0.123` are not whole numbers, and neither is `1.234e5`.
 pub fn ungrouped(text: &str, mark: ThousandsMark, decimal_mark: u8) -> Option<Cow<'_, str>> {
     let text = trimmed(text);
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -46,7 +46,7 @@ pub fn ungrouped(text: &str, mark: ThousandsMark, decimal_mark: u8) -> Option<Co
     Some(Cow::Owned(format!("{sign}{digits}{fraction}")))
 }
 
-/// The integer part of a number whose fraction behind `mark` is of zeros, as in `8.0`; any other text as it is.
+/// The integer part of a number whose fraction after `mark` is only zeros, as in `8.0`; any other text stays as it is.
 pub fn without_zero_fraction(text: &str, mark: u8) -> &str {
     let text = trimmed(text);
     match text.split_once(char::from(mark)) {
@@ -59,8 +59,8 @@ pub fn without_zero_fraction(text: &str, mark: u8) -> &str {
     }
 }
 
-/// Parses the text that the server writes of a `numeric` of any scale. `None` for what is not finite and for what has more
-/// digits than are carried.
+/// Parses the text that the server writes for a `numeric` of any scale. `None` for numbers that are not finite, and for those with
+/// more digits than are carried.
 pub fn exact(text: &str) -> Option<Value<'static>> {
     let (_, fraction) = text.split_once('.').unwrap_or_default();
     let scale = u8::try_from(fraction.trim_end_matches('0').len()).ok()?;
@@ -72,7 +72,7 @@ fn out_of_range(what: &str) -> Fault {
     Fault::new(Rule::Overflow, format!("is out of range for {what}"))
 }
 
-/// Parses an integer of the type `T`, which Postgres calls `name`.
+/// Parses an integer of the type `T`, whose name in Postgres is `name`.
 ///
 /// # Errors
 /// [`Rule::Type`] and [`Rule::Overflow`].
@@ -98,7 +98,7 @@ pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault
             .and_then(|value| value.checked_sub(digit));
         value = next.ok_or_else(|| out_of_range(name))?;
     }
-    // Counted downwards, since there is one negative number more.
+    // Counted downwards, since there is one more negative number than there are positive ones.
     let value = if negative {
         Some(value)
     } else {
@@ -109,7 +109,7 @@ pub fn whole<T: TryFrom<i64>>(text: &str, name: &'static str) -> Result<T, Fault
         .ok_or_else(|| out_of_range(name))
 }
 
-/// A number as it is written: the digits of `integer` and `fraction` in one, times ten to the `exponent`.
+/// A number in written form: the digits of `integer` and `fraction` joined, times ten to the `exponent`.
 struct Literal<'a> {
     negative: bool,
     integer: &'a [u8],
@@ -144,7 +144,7 @@ fn literal(text: &str, mark: u8) -> Option<Literal<'_>> {
             if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
                 return None;
             }
-            // Far beyond any type: only the sign matters then.
+            // The exponent is far beyond any type, so only its sign matters.
             let size = digits.iter().fold(0_i64, |value, digit| {
                 (value * 10 + i64::from(digit - b'0')).min(1_000_000)
             });
@@ -160,7 +160,7 @@ fn literal(text: &str, mark: u8) -> Option<Literal<'_>> {
     })
 }
 
-/// Parses a `numeric(precision, scale)` whose fraction stands behind `mark`. More digits than the scale has are taken
+/// Parses a `numeric(precision, scale)` whose fraction follows `mark`. Digits beyond the scale are accepted
 /// only if they are zeros.
 ///
 /// # Errors
@@ -178,7 +178,7 @@ pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'
         return Ok(Value::Numeric(0, u16::from(scale)));
     }
     let significant = total - leading - zeros_behind;
-    // The significant digits as a whole number, times ten to this power, are the value at the scale.
+    // Multiplied by ten to this power, the significant digits as a whole number are the value at the scale.
     let shift =
         zeros_behind as i64 - number.fraction.len() as i64 + number.exponent + i64::from(scale);
     if shift + significant as i64 > i64::from(precision) {
@@ -193,7 +193,7 @@ pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'
             format!("has more than {scale} digits after the decimal mark"),
         ));
     }
-    // At most 38 digits, as precision is.
+    // There are at most 38 digits, since `precision` is at most 38.
     let unscaled = digits()
         .skip(leading)
         .take(significant)
@@ -203,7 +203,7 @@ pub fn numeric(text: &str, mark: u8, precision: u8, scale: u8) -> Result<Value<'
     Ok(Value::Numeric(unscaled, u16::from(scale)))
 }
 
-/// The text of a float with a point before its fraction; `None` for what is not a float. Infinities and NaN are
+/// The text of a float with a point before its fraction; `None` for a text that is not a float. Infinities and NaN are
 /// floats.
 fn float_text(text: &str, mark: u8) -> Option<Cow<'_, str>> {
     let text = trimmed(text);
@@ -220,7 +220,7 @@ fn float_text(text: &str, mark: u8) -> Option<Cow<'_, str>> {
     (infinite || text.eq_ignore_ascii_case("nan")).then_some(Cow::Borrowed(text))
 }
 
-/// Whether a number that was written with digits lost them all, being too small or too large for the type.
+/// Whether a number with non-zero digits became zero or infinite, being too small or too large for the type.
 fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let has_digit = mantissa.bytes().any(|byte| (b'1'..=b'9').contains(&byte));
@@ -228,7 +228,7 @@ fn lost(text: &str, is_zero: bool, is_infinite: bool) -> bool {
     is_zero && has_digit || is_infinite && digits
 }
 
-/// Parses a `double precision` whose fraction stands behind `mark`.
+/// Parses a `double precision` whose fraction follows `mark`.
 ///
 /// # Errors
 /// [`Rule::Type`] and [`Rule::Overflow`].
@@ -241,7 +241,7 @@ pub fn double(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     Ok(Value::Double(value))
 }
 
-/// Parses a `real` whose fraction stands behind `mark`.
+/// Parses a `real` whose fraction follows `mark`.
 ///
 /// # Errors
 /// [`Rule::Type`] and [`Rule::Overflow`].
@@ -254,7 +254,7 @@ pub fn real(text: &str, mark: u8) -> Result<Value<'static>, Fault> {
     Ok(Value::Real(value))
 }
 
-/// Parses a boolean: `true`, `yes`, `on`, `1` and their opposites, or as much of their beginning as tells them apart.
+/// Parses a boolean: `true`, `yes`, `on`, `1` and their opposites, or enough of their beginning to tell them apart.
 ///
 /// # Errors
 /// [`Rule::Type`].

@@ -1,27 +1,27 @@
-//! Bytes into records and fields, with lines and byte offsets; no I/O.
+//! Splits bytes into records and fields, with their lines and byte offsets. There is no I/O.
 //!
-//! The grammar is RFC 4180's with any delimiter and quote. What breaks it tears one line and no
-//! more: splitting goes on at the line after the one in which the broken record began, so that a quote which
-//! is never closed doesn't swallow the rows behind it.
+//! The grammar is that of RFC 4180 with any delimiter and quote. A violation tears only one line:
+//! splitting goes on with the line after the one in which the broken record began, so that a quote which
+//! is never closed doesn't swallow the rows after it.
 //!
-//! Lines end with LF, CRLF or CR, and all lines of a file with the same, as Postgres has it: its first line decides
-//! ([`first_record`](crate::first_record::first_record)). Outside of quotes a CR or LF that is not the file's line end may belong to a value or end a row,
-//! and nothing tells which. So the row that holds one is torn; and where a line of a CRLF file ends with LF alone, both that
-//! line and the next one are, since they may be one row.
+//! Lines end with LF, CRLF or CR, and all lines of a file in the same way, as in Postgres; the first line decides
+//! ([`first_record`](crate::first_record::first_record)). A CR or LF outside of quotes that is not the file's line end may belong
+//! to a value or end a row, and nothing tells which. So the row that has one is torn; and if a line of a CRLF file ends with a lone
+//! LF, both that line and the next one are torn, since they may be one row.
 //!
 //! A field is read in one of three states:
 //!
 //! - *plain*: up to the next delimiter, CR or LF, with one lookup in a table for each byte, since such fields are short.
 //!   A quote inside is text ("bare").
-//! - *quoted*: up to the next quote that isn't doubled, by `memchr`, which takes many bytes at once. Line breaks inside
+//! - *quoted*: up to the next quote that isn't doubled, with `memchr`, which scans many bytes at once. Line breaks inside
 //!   are counted afterwards, for the line numbers.
-//! - *behind a quote*: a delimiter, a line end or the end of the file must follow; anything else tears the line.
+//! - *after a quote*: a delimiter, a line end or the end of the file must follow; anything else tears the line.
 //!
-//! Whether a quote was lost shows only at the end of a record, and not always then: from there on all that stood outside
-//! of quotes stands within them, and by chance that makes records too. So a record of several lines is believed only if it
-//! has the file's number of fields and no bare quote. Otherwise its first line is torn, and splitting begins anew at the
-//! second. Nothing is kept of the attempt, and bytes whose record isn't complete are not taken but come again with more
-//! behind them: this is why blocks of any size give the same records. Bytes are looked at twice only where a quote is
+//! Only the end of a record shows whether a quote was lost, and not always: from the lost quote on, everything that was outside
+//! of quotes is inside, and by chance that can give records too. So a record of several lines is believed only if it
+//! has the file's number of fields and no bare quote. Otherwise its first line is torn, and splitting starts again at the
+//! second. Nothing of the attempt is kept, and the bytes of an incomplete record are not consumed: they come again with more
+//! after them. This is why blocks of any size give the same records. Bytes are looked at twice only if a quote is
 //! lost or a block ends.
 
 use std::borrow::Cow;
@@ -30,28 +30,28 @@ use memchr::{memchr, memchr_iter};
 
 use crate::line_end::{Found, LineEnd};
 
-/// What separates and encloses fields.
+/// The characters that separate and enclose fields, and the limits of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grammar {
-    /// What stands between fields.
+    /// The byte between fields.
     pub delimiter: u8,
-    /// What encloses fields, if anything does.
+    /// The byte that encloses fields, if there is one.
     pub quote: Option<u8>,
-    /// What ends a line.
+    /// The line end of the file.
     pub line_end: LineEnd,
-    /// How many fields a record has. This decides about records of several lines: one with another number of fields
-    /// comes from a lost quote.
+    /// How many fields a record has. This decides about records of several lines: one with a different number of fields
+    /// is the result of a lost quote.
     pub fields: usize,
-    /// The longest record, in bytes. A quote that isn't closed within so many bytes is taken for one that never is.
+    /// The longest record, in bytes. A quote that isn't closed within this length counts as never closed.
     pub longest_bytes: usize,
 }
 
-/// Why a line is not a record.
+/// The reason why a line is not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Torn {
-    /// A quote was opened and never closed, or only by one that belongs to another row.
+    /// A quote was opened and never closed, or closed only by a quote of another row.
     Unclosed,
-    /// Something follows a closing quote.
+    /// Something other than a delimiter or line end follows a closing quote.
     AfterQuote,
     /// The line is longer than any record may be; only its beginning is kept as raw text.
     TooLong,
@@ -62,27 +62,27 @@ pub enum Torn {
 /// How a field was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// The field stood without quotes.
+    /// The field was written without quotes.
     Plain,
-    /// The field stood in quotes, and holds none.
+    /// The field was written in quotes, and contains no quotes.
     Quoted,
-    /// The field stood in quotes, and holds doubled ones.
+    /// The field was written in quotes, and contains doubled quotes.
     Escaped,
 }
 
-/// Where a field's text lies in its block, without the quotes around it.
+/// The place of a field's text in its block, without the quotes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     /// The offset of the field's first byte.
     pub start: u32,
-    /// The offset behind the field's last byte.
+    /// The offset after the field's last byte.
     pub end: u32,
     /// How the field was written.
     pub form: Form,
 }
 
 impl Field {
-    /// The field's bytes, with doubled quotes made one.
+    /// The field's bytes, with doubled quotes turned into single ones.
     #[inline]
     pub fn bytes<'a>(&self, block: &'a [u8], quote: Option<u8>) -> Cow<'a, [u8]> {
         let raw = &block[self.start as usize..self.end as usize];
@@ -93,7 +93,7 @@ impl Field {
     }
 }
 
-/// The bytes of a field whose quotes are doubled, each made one.
+/// The bytes of a field, with doubled quotes turned into single ones.
 fn unescaped(raw: &[u8], quote: u8) -> Vec<u8> {
     let mut whole = Vec::with_capacity(raw.len());
     let mut rest = raw;
@@ -105,20 +105,20 @@ fn unescaped(raw: &[u8], quote: u8) -> Vec<u8> {
     whole
 }
 
-/// A record or a torn line, as a place in its block.
+/// The place of a record, or of a torn line, in its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// The offset of the record's first byte.
     pub start: u32,
-    /// The offset behind the record's last byte, which is before the line break.
+    /// The offset after the record's last byte, which comes before the line break.
     pub end: u32,
     /// The physical line on which the record begins, counted from 1.
     pub line: u64,
-    /// The index of the record's first field among the block's.
+    /// The index of the record's first field among the fields of the block.
     pub first_field: u32,
     /// How many fields the record has.
     pub fields: u32,
-    /// Why this is not a record but a torn line.
+    /// The reason why this is a torn line and not a record; `None` for a record.
     pub torn: Option<Torn>,
 }
 
@@ -138,25 +138,25 @@ impl Records {
         &self.fields[record.first_field as usize..][..record.fields as usize]
     }
 
-    /// Forgets all records, and keeps the memory.
+    /// Drops all records, but keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();
         self.fields.clear();
     }
 }
 
-/// What was noticed about a file's lines.
+/// Facts about a file's lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Noticed {
-    /// Lines that end with LF alone.
+    /// How many lines end with LF alone.
     pub lf: u64,
-    /// Lines that end with CRLF.
+    /// How many lines end with CRLF.
     pub crlf: u64,
-    /// Lines that end with CR alone.
+    /// How many lines end with CR alone.
     pub cr: u64,
-    /// Whether the last line has no end.
+    /// Whether the last line lacks its end.
     pub open_end: bool,
-    /// Lines without anything, which are not records (unless records have one field).
+    /// How many lines are empty; they are not records (unless records have one field).
     pub blank_lines: u64,
 }
 
@@ -167,21 +167,21 @@ pub struct Splitter {
     /// For each byte, whether it ends a run of plain text.
     special: [bool; 256],
     line: u64,
-    /// Whether the line before, in a file of CRLF, ended with LF alone.
+    /// Whether the previous line, in a file of CRLF, ended with LF alone.
     cut: bool,
-    /// Whether the bytes to come belong to a line that was too long, and are dropped up to its end.
+    /// Whether the next bytes belong to a line that was too long, and are dropped up to its end.
     skipping: bool,
     noticed: Noticed,
 }
 
-/// What was found at the beginning of some bytes.
+/// The result of looking at the beginning of some bytes.
 enum Step {
-    /// A whole record that ends at `end`; the next one begins at `next`.
+    /// A complete record that ends at `end`; the next one begins at `next`.
     Whole {
         end: usize,
         next: usize,
         lines: u64,
-        /// Whether a CR or LF outside of quotes was passed that is not the file's line end.
+        /// Whether it has, outside of quotes, a CR or LF that is not the file's line end.
         stray: bool,
     },
     Torn(Torn),
@@ -190,7 +190,7 @@ enum Step {
 }
 
 impl Splitter {
-    /// A splitter of bytes that begin on this line of the file, counted from 1.
+    /// Creates a splitter for bytes that begin on this line of the file, counted from 1.
     pub fn new(grammar: Grammar, line: u64) -> Self {
         let mut special = [false; 256];
         let breaks = [Some(b'\n'), Some(b'\r')];
@@ -211,13 +211,13 @@ impl Splitter {
         }
     }
 
-    /// What was noticed about the lines so far.
+    /// The facts about the lines so far.
     pub fn noticed(&self) -> Noticed {
         self.noticed
     }
 
-    /// Adds the records of `bytes` to `out` and returns how many bytes they took; the rest must come again with more
-    /// behind it. With `at_end`, all bytes are taken. `bytes` is shorter than 4 GiB.
+    /// Adds the records of `bytes` to `out` and returns how many bytes they took. The rest must come again, with more
+    /// after it. With `at_end`, all bytes are taken. `bytes` must be shorter than 4 GiB.
     pub fn split(&mut self, bytes: &[u8], at_end: bool, out: &mut Records) -> usize {
         let mut at = 0;
         if self.skipping {
@@ -309,7 +309,7 @@ impl Splitter {
                 Some((bytes.len(), bytes.len(), 0, Some(torn)))
             }
             None if bytes.len() - start <= longest => None,
-            // Its beginning is the record; all that follows on the line is dropped.
+            // The beginning of the line is the record; the rest of the line is dropped.
             Some(length) => Some((start + longest, start + length + 1, 1, Some(Torn::TooLong))),
             None => {
                 self.skipping = true;
@@ -323,12 +323,12 @@ impl Splitter {
         }
     }
 
-    /// Whether a line, in a file of CRLF, ends with LF alone.
+    /// Whether a line of a CRLF file ends with LF alone.
     fn is_cut(&self, line: &[u8]) -> bool {
         self.grammar.line_end == LineEnd::CrLf && line.ends_with(b"\n") && !line.ends_with(b"\r\n")
     }
 
-    /// Counts the kind of line end that a line has.
+    /// Counts a line by the kind of its line end.
     fn count_line(&mut self, line: &[u8]) {
         if line.ends_with(b"\r\n") {
             self.noticed.crlf += 1;
@@ -381,7 +381,7 @@ impl Splitter {
                 let within = memchr_iter(line_end.last_byte(), &bytes[field_start..closing]);
                 breaks += within.count() as u64;
                 at = closing + 1;
-                // What comes next decides whether the quote closed at all.
+                // The next byte decides whether the quote was closed at all.
                 if at == bytes.len() && !at_end {
                     return unfinished(Torn::Unclosed);
                 }
@@ -445,8 +445,8 @@ impl Splitter {
         }
     }
 
-    /// What to make of something that follows a closing quote. Past a line break the quote was another row's, so that
-    /// this row's own was never closed.
+    /// What it means that something follows a closing quote. After a line break that quote belonged to another row, so
+    /// this row's own quote was never closed.
     fn after_quote(&self, breaks: u64) -> Step {
         Step::Torn(if breaks > 0 {
             Torn::Unclosed
@@ -456,7 +456,7 @@ impl Splitter {
     }
 }
 
-/// Why a record is too long: one that goes over line breaks has lost a quote.
+/// The reason why a record is too long: if it has line breaks, it has lost a quote.
 fn too_long(breaks: u64) -> Torn {
     if breaks > 0 {
         Torn::Unclosed
@@ -465,7 +465,7 @@ fn too_long(breaks: u64) -> Torn {
     }
 }
 
-/// How many bytes of a line that is too long can be dropped. A CR at their end is not among them, since LF may follow.
+/// How many bytes of a line that is too long can be dropped. A CR at their end is kept, since LF may follow.
 fn skipped(bytes: &[u8], at_end: bool) -> usize {
     match bytes {
         [before @ .., b'\r'] if !at_end => before.len(),
@@ -473,7 +473,7 @@ fn skipped(bytes: &[u8], at_end: bool) -> usize {
     }
 }
 
-/// Finds the first quote in `text` that is not doubled, and says whether there are doubled ones before it.
+/// Finds the first quote in `text` that is not doubled, and says whether doubled quotes come before it.
 pub(crate) fn closing_quote(text: &[u8], quote: u8) -> Option<(usize, Form)> {
     let mut at = 0;
     let mut form = Form::Quoted;

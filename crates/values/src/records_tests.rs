@@ -1,4 +1,4 @@
-//! The splitter against files written by hand, and against any bytes at all.
+//! Tests of the splitter with files written by hand, and with any bytes at all.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ pub(crate) const GRAMMAR: Grammar = Grammar {
     longest_bytes: 64,
 };
 
-/// A record as one reads it: line, offset, fields or why it is torn.
+/// A record in readable form: line, offset, and the fields or the reason why it is torn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Read {
     line: u64,
@@ -21,7 +21,7 @@ struct Read {
     fields: Result<Vec<String>, Torn>,
 }
 
-/// Splits `text` given in pieces of `piece` bytes.
+/// Splits `text` in pieces of `piece` bytes.
 fn split_in_pieces(text: &[u8], grammar: Grammar, piece: usize) -> (Vec<Read>, Noticed) {
     let mut splitter = Splitter::new(grammar, 1);
     let (mut found, mut from, mut to) = (Vec::new(), 0, 0);
@@ -59,7 +59,7 @@ fn split(text: &str) -> Vec<Read> {
     split_in_pieces(text.as_bytes(), GRAMMAR, text.len().max(1)).0
 }
 
-/// Fields of whole records; torn ones as their line in brackets.
+/// The fields of complete records, and the lines and reasons of torn ones in brackets.
 fn shown(text: &str) -> Vec<String> {
     let show = |read: Read| match read.fields {
         Ok(fields) => fields.join("|"),
@@ -97,17 +97,17 @@ fn quoted_fields_keep_delimiters_breaks_and_doubled_quotes() {
 #[test]
 fn a_torn_line_costs_no_other_line() {
     let cases = [
-        // Never closed.
+        // A quote that is never closed.
         ("1,\"abc,x\n2,b,c\n3,d,e\n", "[1 Unclosed] 2|b|c 3|d|e"),
-        // Closed by the quote that opens another row's field.
+        // A quote that is closed by one that opens a field of another row.
         ("1,\"abc,x\n2,\"b\",c\n", "[1 Unclosed] 2|b|c"),
         ("1,\"abc,x\n2,\",b\",c\n", "[1 Unclosed] 2|,b|c"),
         ("1,\"abc\n2,\"\",c\n3,d,e\n", "[1 Unclosed] 2||c 3|d|e"),
-        // Closed too early.
+        // A quote that is closed too early.
         ("1,\"a\"b\",c\n2,b,c\n", "[1 AfterQuote] 2|b|c"),
-        // The last line.
+        // An open quote in the last line.
         ("1,b,c\n2,\"", "1|b|c [2 Unclosed]"),
-        // Ragged rows are for others to judge.
+        // Rows with a wrong number of fields are left for others to judge.
         ("1,b\n2,b,c,d\n", "1|b 2|b|c|d"),
     ];
     for (text, expected) in cases {
@@ -115,7 +115,7 @@ fn a_torn_line_costs_no_other_line() {
     }
 }
 
-/// What each kind of file makes of `text`, as [`shown`] has it.
+/// The records of `text` in a file with this line end, in the form of [`shown`].
 fn shown_with(text: &str, line_end: LineEnd) -> String {
     let grammar = Grammar {
         line_end,
@@ -159,7 +159,7 @@ fn a_line_break_that_is_not_the_files_tears_its_row_and_no_other() {
             "1,b\rb,c\r\n2,b,c\r\n3,b,c\r",
             "[1 LineBreak] 2|b|c [3 LineBreak]",
         ),
-        // The LF may end a row or stand in one: the line behind it is not believed either.
+        // The LF may end a row or be inside one, so the next line is not believed either.
         (
             LineEnd::CrLf,
             "1,b,c\n2,b,c\r\n3,d,e\r\n",
@@ -170,7 +170,7 @@ fn a_line_break_that_is_not_the_files_tears_its_row_and_no_other() {
             "1,\"b\",\"c\"\n\r\n3,d,e\r\n",
             "[1 LineBreak] 3|d|e",
         ),
-        // A record of several lines is torn as a whole: its second line is not a row.
+        // A record of several lines is torn as a whole, since its second line is not a row.
         (
             LineEnd::Lf,
             "1,\"b\n2,b,c\n\",c\r\n3,d,e\n",
@@ -200,7 +200,7 @@ fn a_line_too_long_is_torn_and_the_next_one_is_not() {
     assert_eq!(shown(&long), ["[1 TooLong]"]);
 }
 
-/// Text that is likely to hit every branch.
+/// Text that is likely to reach every branch.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         3 => Just(b'"'), 3 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 4 => Just(b'a'), 1 => any::<u8>(),
@@ -224,7 +224,7 @@ fn written(rows: &[[String; 3]], end: &str) -> String {
     rows.iter().map(row).collect()
 }
 
-/// Eight times as many cases as PROPTEST_CASES or proptest itself asks for: they are cheap.
+/// Eight times as many cases as PROPTEST_CASES or proptest's default asks for, since they are cheap.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
@@ -266,7 +266,7 @@ proptest! {
 
     #[test]
     fn a_good_line_is_read_whatever_torn_line_stands_before_it(torn in "[a,\"]{0,30}") {
-        // A line break within quotes would make the line part of a record, which is right.
+        // A line break in quotes would rightly make the line part of a record.
         let text = format!("{torn}\n7,good,row\n");
         let found = split(&text);
         let last = found.last().expect("a record");
@@ -290,7 +290,7 @@ proptest! {
         for (line, at, byte, inserted) in &damages {
             let line = &mut lines[*line];
             let at = at % line.len();
-            // A line break that is added or lost would make other lines.
+            // Adding or losing a line break would change which lines there are.
             if *byte == b'\n' {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A rule that every row must keep.
+/// A rule that every row must obey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
@@ -10,9 +10,9 @@ pub enum Rule {
     Shape,
     /// Quotes are closed, and nothing but a delimiter follows them.
     Quote,
-    /// No CR or LF stands outside of quotes but for the file's line ends.
+    /// Outside of quotes there are no CR or LF other than the file's line ends.
     LineEnd,
-    /// The record is no longer than records may be.
+    /// The record is not longer than records may be.
     Size,
     /// The bytes are text in the file's encoding.
     Encoding,
@@ -24,13 +24,13 @@ pub enum Rule {
     Overflow,
     /// There are no digits beyond the column's scale, and no fractions of a second beyond microseconds.
     Scale,
-    /// The text is no longer than the column allows.
+    /// The text is not longer than the column allows.
     Length,
     /// The text is one of the enum's labels.
     Label,
-    /// The column holds something.
+    /// The column is neither NULL nor, if it must hold something, empty.
     Required,
-    /// The value lies in the range that the dataset gives.
+    /// The value is in the range that the dataset gives.
     Range,
     /// No CHECK constraint of the table, or of the column's domain, is false.
     Check,
@@ -64,17 +64,17 @@ impl Rule {
     }
 }
 
-/// A rule that a single value breaks. The message follows the value or the column: "is not an integer".
+/// A rule that a single value breaks, with a message that follows the value or the column: "is not an integer".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The rule that is broken.
     pub rule: Rule,
-    /// What is wrong, in words that follow the value or the column.
+    /// What is wrong, in words that follow the name of the value or the column.
     pub message: String,
 }
 
 impl Fault {
-    /// A broken rule and what is wrong.
+    /// A broken rule, with what is wrong.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Self {
             rule,
@@ -82,19 +82,19 @@ impl Fault {
         }
     }
 
-    /// A text that is not a value of the column's type: "is not an integer".
+    /// The fault of a text that is not a value of the column's type: "is not an integer".
     pub fn not_a(what: &str) -> Self {
         Self::new(Rule::Type, format!("is not {what}"))
     }
 }
 
-/// A rule that a row breaks.
+/// A rule that a row breaks, with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The column or columns (`a, b`); empty if the row as a whole is at fault.
+    /// The name of the column, or of several (`a, b`); empty if the fault is the whole row's.
     pub column: String,
     /// The rule that is broken.
     pub rule: Rule,
-    /// What is wrong, in a sentence.
+    /// What is wrong, as a sentence.
     pub message: String,
 }

@@ -1,4 +1,4 @@
-//! Formats of dates and timestamps, as strftime names their parts.
+//! Formats of dates and timestamps, in the notation of strftime.
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -26,10 +26,10 @@ pub(crate) struct DateTimeParts {
     pub(crate) second: i64,
     /// The fraction of the second, in nanoseconds.
     pub(crate) nanos: i64,
-    /// Whether the fraction has digits other than zero beyond nanoseconds.
+    /// Whether the fraction has non-zero digits beyond nanoseconds.
     pub(crate) finer: bool,
     pub(crate) afternoon: Option<bool>,
-    /// The clock's offset from UTC, in minutes.
+    /// The offset from UTC, in minutes.
     pub(crate) offset: Option<i64>,
 }
 
@@ -59,10 +59,10 @@ enum Item {
 }
 
 impl Format {
-    /// Parses a format: `%Y %y %m %b %B %d %e %H %I %p %M %S %f %.f %z %F %T %%`, and text that stands for itself.
+    /// Parses a format: `%Y %y %m %b %B %d %e %H %I %p %M %S %f %.f %z %F %T %%`, and other text, which stands for itself.
     ///
     /// # Errors
-    /// A directive that is not one of these, or a format without a whole date.
+    /// A message for any other directive, and for a format without a complete date.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut items = Vec::new();
         let mut rest = text.bytes();
@@ -123,7 +123,7 @@ impl Format {
         }
     }
 
-    /// Reads a text that follows the format to its end; `None` for any other.
+    /// Reads a text in this format; `None` if the text, up to its end, does not follow the format.
     pub(crate) fn read(&self, text: &str) -> Option<DateTimeParts> {
         let mut at = Reader(text.as_bytes());
         let mut parts = DateTimeParts::default();
@@ -131,7 +131,7 @@ impl Format {
             match item {
                 Item::Literal(byte) => at.literal(*byte)?,
                 Item::Year => parts.year = Some(at.digits(4, 4)? as i32),
-                // POSIX: 69 to 99 are of the 20th century.
+                // As in POSIX, 69 to 99 belong to the 20th century.
                 Item::ShortYear => {
                     let year = at.digits(2, 2)? as i32;
                     parts.year = Some(if year < 69 { 2000 + year } else { 1900 + year });
@@ -161,7 +161,7 @@ impl Format {
         }
         if let Some(afternoon) = parts.afternoon {
             let hour = parts.hour % 12 + if afternoon { 12 } else { 0 };
-            // There is no 13 o'clock in the morning, and no 99 at all.
+            // There is no 13 o'clock in the morning, and no hour 99 at all.
             if parts.hour > 12 && parts.hour != hour {
                 return None;
             }
@@ -171,7 +171,7 @@ impl Format {
     }
 }
 
-/// A text that is being read: what is left of it.
+/// Reads a text; the field is the rest of it.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
@@ -186,7 +186,7 @@ impl Reader<'_> {
         while self.literal(b' ').is_some() {}
     }
 
-    /// Reads a number of `least` to `most` digits.
+    /// Reads a number with `least` to `most` digits.
     pub(crate) fn digits(&mut self, least: usize, most: usize) -> Option<i64> {
         let count = self
             .0
@@ -206,7 +206,7 @@ impl Reader<'_> {
         )
     }
 
-    /// Reads the digits behind the point of a second: nanoseconds, and whether there are finer digits other than
+    /// Reads the digits after the point of a second: nanoseconds, and whether there are finer digits other than
     /// zero.
     pub(crate) fn fraction(&mut self) -> Option<(i64, bool)> {
         let count = self
@@ -223,7 +223,7 @@ impl Reader<'_> {
         (count > 0).then_some((nanos, finer))
     }
 
-    /// Reads the name of a month, in full or its first three letters.
+    /// Reads the name of a month, either in full or its first three letters.
     pub(crate) fn month(&mut self) -> Option<u32> {
         let count = self
             .0
@@ -251,7 +251,7 @@ impl Reader<'_> {
         Some(afternoon)
     }
 
-    /// Reads an offset, `Z`, `±HH`, `±HHMM` or `±HH:MM`, into minutes.
+    /// Reads an offset, `Z`, `±HH`, `±HHMM` or `±HH:MM`, in minutes.
     pub(crate) fn offset(&mut self) -> Option<i64> {
         let (sign, rest) = self.0.split_first()?;
         self.0 = rest;
@@ -268,7 +268,7 @@ impl Reader<'_> {
             None if colon => return None,
             None => 0,
         };
-        // Postgres's own bound is 15:59:59.
+        // Postgres's own limit is 15:59:59.
         (hours < 16 && minutes < 60).then_some(sign * (hours * 60 + minutes))
     }
 
@@ -286,7 +286,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Reads a time of day with colons or without, `HHMM[SS[.fraction]]`.
+    /// Reads a time of day with colons, or without: `HHMM[SS[.fraction]]`.
     pub(crate) fn any_clock(&mut self, parts: &mut DateTimeParts) -> Option<()> {
         let begin = self.0;
         if self.clock(parts).is_some() {

@@ -1,8 +1,8 @@
-//! The text of a value, appended to a buffer: numbers, dates and times, bytes, fields of CSV.
+//! Appends the text of a value to a buffer: numbers, dates and times, bytes, fields of CSV.
 //!
-//! This is the one home of such texts for all jobs. Texts are appended and never returned, so that writing a value
-//! allocates nothing: the buffer alone grows, and is used again for the next row. A buffer is a `Vec<u8>` where files
-//! are written, or a `String` where a text is a field yet to be encoded.
+//! All jobs get these texts from here. Texts are appended, not returned, so writing a value allocates nothing:
+//! only the buffer grows, and it is used again for the next row. A buffer is a `Vec<u8>` if a file is
+//! written, or a `String` if the text is a field that still has to be encoded.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -10,12 +10,12 @@ use std::fmt::{self, Write as _};
 use dataset::calendar::Date;
 use dataset::encoding::Encoding;
 
-/// The longest part of a record's raw text that is kept.
+/// How many bytes of a record's raw text are kept at most.
 const RAW_BYTES: usize = 64 << 10;
-/// The longest text of a float in scientific notation, such as `-2.2250738585072014e-308`, rounded up.
+/// How many bytes the text of a float in scientific notation has at most, such as `-2.2250738585072014e-308`, rounded up.
 const FLOAT_BYTES: usize = 32;
 
-/// Where texts are appended.
+/// A buffer that texts are appended to.
 pub trait Buffer {
     /// Appends any text.
     fn push_text(&mut self, text: &str);
@@ -48,7 +48,7 @@ impl Buffer for String {
     #[inline]
     fn push_ascii(&mut self, ascii: &[u8]) {
         match ascii {
-            // A short one is sooner pushed than validated.
+            // Pushing a short text is faster than validating it.
             [one] => self.push(char::from(*one)),
             [one, two] => {
                 self.push(char::from(*one));
@@ -59,7 +59,7 @@ impl Buffer for String {
     }
 }
 
-/// The digits of 00 to 99: two are looked up in the time that one division takes.
+/// The digits of 00 to 99: looking two of them up takes as long as one division.
 const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[b'0'; 2]; 100];
     let mut number = 0;
@@ -135,14 +135,14 @@ pub fn double(value: f64, out: &mut impl Buffer) {
     float(format_args!("{value:e}"), 15, out);
 }
 
-/// Appends a float of which `scientific` is `d.ddde±x`: plain where the exponent lies from -4 to below `plain_digits`,
+/// Appends a float, given as `d.ddde±x`: in plain notation if the exponent is at least -4 and below `plain_digits`,
 /// as Postgres does (src/common/d2s.c, f2s.c).
 fn float(scientific: fmt::Arguments<'_>, plain_digits: i32, out: &mut impl Buffer) {
     let mut text = FloatText {
         bytes: [0; FLOAT_BYTES],
         length: 0,
     };
-    // A text that doesn't fit would be an error; the longest one fits.
+    // A text that doesn't fit would be an error, but the longest one fits.
     let _ = text.write_fmt(scientific);
     let scientific = text.as_str();
     let Some((mantissa, exponent)) = scientific.split_once('e') else {
@@ -163,7 +163,7 @@ fn float(scientific: fmt::Arguments<'_>, plain_digits: i32, out: &mut impl Buffe
         None => ("", mantissa),
     };
     out.push_text(sign);
-    // `d` and `ddd`: the point moves by the exponent.
+    // The mantissa is `d` and `ddd`; the exponent moves the point.
     let (first, others) = magnitude.split_once('.').unwrap_or((magnitude, ""));
     match usize::try_from(exponent) {
         Ok(exponent) => {
@@ -217,15 +217,15 @@ pub fn date(date: Date, out: &mut impl Buffer) {
     ]);
 }
 
-/// Appends the time of a day in microseconds as `HH:MM:SS`, and six further digits if they are not all zero.
+/// Appends the time of a day, given in microseconds, as `HH:MM:SS`, and six more digits unless they are all zero.
 pub fn time(microseconds: i64, out: &mut impl Buffer) {
     let text = time_in_full(microseconds);
     let is_whole = microseconds % 1_000_000 == 0;
     out.push_ascii(if is_whole { &text[..8] } else { &text });
 }
 
-/// Appends the time of a day in microseconds as Postgres writes it: `HH:MM:SS`, and a fraction without the zeros at
-/// its end.
+/// Appends the time of a day, given in microseconds, as Postgres writes it: `HH:MM:SS`, and a fraction without trailing
+/// zeros.
 pub fn time_without_zeros(microseconds: i64, out: &mut impl Buffer) {
     let text = time_in_full(microseconds);
     let zeros = text
@@ -241,7 +241,7 @@ pub fn time_without_zeros(microseconds: i64, out: &mut impl Buffer) {
     });
 }
 
-/// `HH:MM:SS.ffffff`
+/// The time of a day as `HH:MM:SS.ffffff`.
 #[inline]
 fn time_in_full(microseconds: i64) -> [u8; 15] {
     let seconds = (microseconds / 1_000_000) as usize;
@@ -293,9 +293,9 @@ pub fn uuid(value: [u8; 16], case: Case, out: &mut impl Buffer) {
     }
 }
 
-/// Appends a text as a field of CSV whose delimiter is a comma: between quotes if it is empty, which tells it from
-/// NULL, if it holds a comma, a quote or a line break, or if it is `\.`, at which Postgres before 18 and its psql
-/// stop where that is a whole line.
+/// Appends a text as a field of CSV with commas as delimiters. It is quoted if it is empty, which tells it from
+/// NULL, if it has a comma, a quote or a line break, and if it is `\.`: on a line of its own that would end the data for
+/// Postgres before version 18 and its psql.
 pub fn csv_field(text: &str, out: &mut impl Buffer) {
     let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
     match matches!(text, "" | "\\.") || text.as_bytes().iter().any(special) {
@@ -304,13 +304,13 @@ pub fn csv_field(text: &str, out: &mut impl Buffer) {
     }
 }
 
-/// Appends a text between quotes, with those in it doubled.
+/// Appends a text in quotes, with quotes in it doubled.
 pub fn csv_quoted(text: &str, out: &mut impl Buffer) {
     out.push_ascii(b"\"");
     let mut start = 0;
     for (at, byte) in text.as_bytes().iter().enumerate() {
         if *byte == b'"' {
-            // The next piece begins with this quote again.
+            // The next piece begins with this same quote.
             out.push_text(&text[start..=at]);
             start = at;
         }
@@ -319,7 +319,7 @@ pub fn csv_quoted(text: &str, out: &mut impl Buffer) {
     out.push_ascii(b"\"");
 }
 
-/// The bytes of a record as text: bytes that are not characters of the encoding as `\xNN`, and cut after 64 KiB.
+/// The bytes of a record as text, cut off after 64 KiB; bytes that are not characters of the encoding become `\xNN`.
 pub fn of_raw_bytes(bytes: &[u8], encoding: Encoding) -> String {
     let shown = &bytes[..bytes.len().min(RAW_BYTES)];
     let mut text = String::with_capacity(shown.len());
@@ -348,7 +348,7 @@ pub fn of_raw_bytes(bytes: &[u8], encoding: Encoding) -> String {
     text
 }
 
-/// A file's text as a message can repeat it: control characters as `\n`, `\x1b` or `\u{85}`, since a terminal obeys them.
+/// A text of a file for a message: control characters become `\n`, `\x1b` or `\u{85}`, since a terminal would obey them.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
@@ -373,7 +373,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What is written into both kinds of buffers, which must be the same.
+    /// The text that is written into both kinds of buffers, after checking that both have the same.
     macro_rules! written {
         ($write:ident($($argument:expr),*)) => {{
             let (mut bytes, mut text) = (Vec::new(), String::new());

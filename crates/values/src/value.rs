@@ -1,4 +1,4 @@
-//! A value that Postgres would take: its order, the bytes by which it is compared, its text in messages.
+//! A value that Postgres would accept: its order, the bytes by which it is compared, and its text in messages.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -24,7 +24,7 @@ pub enum Value<'a> {
     Real(f32),
     /// `double precision`
     Double(f64),
-    /// `numeric`: the first · 10^-the second.
+    /// `numeric`: the first number times 10^-(the second).
     Numeric(i128, u16),
     /// `text`, `varchar`, `char`, `json`, or the label of an enum.
     Text(Cow<'a, str>),
@@ -38,12 +38,12 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
     /// `bytea`
     Bytes(Vec<u8>),
-    /// `jsonb`, as its text.
+    /// `jsonb`, as text.
     JsonBinary(Cow<'a, str>),
 }
 
 impl Value<'_> {
-    /// The order of this value against another of the same type; `None` for values of other types, NULL and NaN.
+    /// Compares this value with another of the same type; `None` for values of other types, NULL and NaN.
     pub fn order(&self, other: &Value<'_>) -> Option<Ordering> {
         match (self, other) {
             (Self::Boolean(a), Value::Boolean(b)) => Some(a.cmp(b)),
@@ -57,7 +57,7 @@ impl Value<'_> {
         }
     }
 
-    /// The whole number that an integer, a date, a time or a timestamp is; `None` for other types.
+    /// The whole number that represents an integer, a date, a time or a timestamp; `None` for other types.
     #[inline]
     pub fn whole(&self) -> Option<i64> {
         match self {
@@ -69,7 +69,7 @@ impl Value<'_> {
         }
     }
 
-    /// Appends bytes that are the same for equal values and differ for others, even with further values behind them.
+    /// Appends bytes that are the same for equal values and different for others, even if further values follow them.
     /// Integers of all sizes give the same bytes, so that a column may refer to one of another size.
     pub fn key(&self, key: &mut Vec<u8>) {
         if let Some(whole) = self.whole() {
@@ -77,7 +77,7 @@ impl Value<'_> {
         }
         match self {
             Self::Boolean(value) => key.push(u8::from(*value)),
-            // Minus zero is zero; all that is not a number is equal.
+            // Minus zero equals zero, and all NaNs are equal.
             Self::Real(value) => Value::Double(f64::from(*value)).key(key),
             Self::Double(value) if value.is_nan() => key.extend_from_slice(&f64::NAN.to_be_bytes()),
             Self::Double(value) => key.extend_from_slice(&(value + 0.0).to_be_bytes()),
@@ -108,7 +108,7 @@ impl Value<'_> {
         matches!(self, Self::Null)
     }
 
-    /// The value itself, or NULL in place of a text that holds a NUL byte, which the server takes nowhere.
+    /// The value itself, or NULL in place of a text that contains a NUL byte, which the server accepts nowhere.
     #[inline]
     pub fn without_nul(&self) -> &Self {
         match self {
@@ -117,7 +117,7 @@ impl Value<'_> {
         }
     }
 
-    /// The value with a text of its own.
+    /// The value with its text owned.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,
@@ -140,7 +140,7 @@ impl Value<'_> {
 }
 
 impl Value<'_> {
-    /// The text of the value in a message: numbers and texts as they are written, days and times in ISO 8601.
+    /// The text of the value in a message: numbers and texts as they are written, dates and times in ISO 8601.
     pub fn shown(&self) -> String {
         let mut out = String::new();
         match self {
@@ -149,7 +149,7 @@ impl Value<'_> {
             Self::SmallInt(value) => text::integer(*value, &mut out),
             Self::Integer(value) => text::integer(*value, &mut out),
             Self::BigInt(value) => text::integer(*value, &mut out),
-            // In full, as bounds are written: 0.00001, where Postgres would write 1e-05.
+            // Written in full, as bounds are: 0.00001, where Postgres would write 1e-05.
             Self::Real(value) => out = value.to_string(),
             Self::Double(value) => out = value.to_string(),
             Self::Numeric(unscaled, scale) => text::decimal(*unscaled, (*scale).into(), &mut out),

@@ -1,5 +1,5 @@
-//! Any bytes for the body of a request: it is refused where serde_json refuses it, or has as many rows as serde_json finds, and
-//! what is sent of a row that breaks no rule is what serde_json reads.
+//! Any bytes for the body of a request are either refused, as serde_json refuses them, or have as many rows as serde_json finds;
+//! and what is sent of a row that breaks no rule is what serde_json reads.
 
 #![no_main]
 
@@ -9,7 +9,7 @@ use api::trial::{JudgedRow, Table, Written};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-/// Few enough that bodies of a few thousand bytes have more.
+/// So few rows that bodies of a few thousand bytes have more.
 const MOST_ROWS: usize = 100;
 
 static TABLES: LazyLock<[Table; 2]> = LazyLock::new(|| [true, false].map(|header| Table::new(header).expect("a table")));
@@ -53,7 +53,7 @@ fn of_array(text: &str, judged: Result<Vec<JudgedRow>, &str>, counted: usize) {
 
 fn of_lines(text: &str, judged: Result<Vec<JudgedRow>, &str>, counted: usize) {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    // What is blank beyond ASCII is counted as a line.
+    // A line that is blank only in the sense of Unicode is counted as a line.
     assert!(counted >= lines.len());
     let Ok(rows) = judged else {
         return assert!(lines.len() > MOST_ROWS);
@@ -69,14 +69,14 @@ fn of_lines(text: &str, judged: Result<Vec<JudgedRow>, &str>, counted: usize) {
     }
 }
 
-/// Whether the text is JSON of which only a value cannot be held: a number, half of a surrogate pair, one nested deeply.
+/// Whether the text is JSON apart from a value that cannot be held: a number, half of a surrogate pair, one nested too deeply.
 fn is_of_value(error: &serde_json::Error) -> bool {
     let error = error.to_string();
     let reasons = ["number out of range", "recursion limit", "surrogate", "end of hex escape"];
     reasons.iter().any(|reason| error.contains(reason))
 }
 
-/// What is sent of a row is what serde_json reads, if it can.
+/// Asserts that what is sent of a row is what serde_json reads, if it can read the row.
 fn same(expected: Option<&Value>, row: &JudgedRow) {
     assert!(row.is_row || !row.broken.is_empty());
     assert!(row.broken.iter().all(|message| !message.is_empty() && message.len() < 4096));

@@ -8,7 +8,7 @@ use crate::insert::outcome::{Counts, Outcome};
 use crate::problem;
 use crate::store::Given;
 
-/// What a request was about.
+/// The request, dataset and table that an answer is about.
 pub(crate) struct Subject<'a> {
     pub(crate) request: &'a str,
     pub(crate) dataset: &'a str,
@@ -31,7 +31,7 @@ struct Answer<'a> {
     outcomes: Vec<Row<'a>>,
 }
 
-/// What a problem has beside: no row was taken.
+/// The fields that an answer has in addition if it is a problem, since no row was taken.
 #[derive(Serialize)]
 struct NoRow {
     #[serde(rename = "type")]
@@ -41,7 +41,7 @@ struct NoRow {
     detail: &'static str,
 }
 
-/// What became of a row.
+/// The outcome of a row.
 #[derive(Serialize)]
 struct Row<'a> {
     index: usize,
@@ -104,7 +104,7 @@ pub(crate) fn of(subject: &Subject<'_>, outcomes: &[Outcome], counts: &Counts) -
     };
     Given {
         status: status.as_u16(),
-        // Nothing in it can fail to be written as JSON.
+        // None of its fields can fail to be written as JSON.
         body: serde_json::to_string(&answer).unwrap_or_default(),
     }
 }

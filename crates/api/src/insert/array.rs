@@ -1,11 +1,11 @@
-//! Array parameters whose elements were encoded as COPY encodes fields.
+//! Array parameters made of elements that are encoded as COPY encodes fields.
 
 use std::error::Error;
 
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 
-/// An array of one dimension: its elements, each with its length before it.
+/// An array of one dimension: its elements, each preceded by its length.
 #[derive(Debug)]
 pub(crate) struct Array<'a> {
     elements: &'a [u8],
@@ -13,7 +13,7 @@ pub(crate) struct Array<'a> {
 }
 
 impl<'a> Array<'a> {
-    /// An array of so many encoded elements.
+    /// An array of `count` encoded elements.
     pub(crate) fn new(elements: &'a [u8], count: usize) -> Self {
         Self { elements, count }
     }
@@ -25,7 +25,7 @@ impl ToSql for Array<'_> {
         ty: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        /// Some elements may be NULL.
+        /// The flag that some elements may be NULL.
         const HAS_NULLS: i32 = 1;
         let Kind::Array(member) = ty.kind() else {
             return Err(format!("{ty} is not an array").into());

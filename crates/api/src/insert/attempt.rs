@@ -1,5 +1,5 @@
-//! The rows of a request into the table, in the transaction of a session: wave by wave, and where the server refuses a row for a
-//! reason of its own, half by half until that row stands alone.
+//! Inserts the rows of a request into their table, in the transaction of a session: wave by wave and, if the server refuses a row
+//! for a reason of its own, in smaller and smaller halves until that row stands alone.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,20 +17,20 @@ use crate::pool::Session;
 use crate::rows::batch::Batch;
 use crate::table::ServedTable;
 
-/// How often a row that others came before with is judged again before it is inserted alone, so that the server says why it
+/// How often a row is judged again because others got in before it; then it is inserted alone, so that the server says why it
 /// isn't taken.
 const TRIES: u32 = 2;
 
-/// Why an attempt ended without outcomes.
+/// The reason why an attempt ended without outcomes.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The server refuses a row: the rows must be inserted with savepoints, to find it.
+    /// The server refuses a row. The rows must be inserted with savepoints, to find out which.
     RowRefused,
     /// The statement failed for another reason.
     Failed(Error),
-    /// The table has no primary key, by which a row could replace another.
+    /// The table has no primary key by which a row could replace another.
     NoKey,
-    /// The table has other columns than those that its rules were read of.
+    /// The table's columns are not those that it had when its rules were read.
     Altered,
 }
 
@@ -40,31 +40,31 @@ impl From<Error> for Trouble {
     }
 }
 
-/// Rows on their way into a table.
+/// Rows that are being inserted into a table.
 pub(crate) struct Attempt<'a> {
     pub(crate) session: &'a mut Session,
     pub(crate) table: &'a ServedTable,
     pub(crate) batch: &'a Batch,
     pub(crate) on_duplicate: OnDuplicate,
-    /// Whether savepoints stand before each statement.
+    /// Whether a savepoint is set before each statement.
     pub(crate) careful: bool,
-    /// What is sent before the next statement, in one go with it.
+    /// Statements that are sent together with the next one, before it.
     pub(crate) opening: Option<String>,
 }
 
-/// What the statement told of rows.
+/// What the answer of the statement says about rows.
 struct Told {
     inserted: u64,
-    /// The rules that rows break, as bits, by the rows' numbers.
+    /// For each row that breaks rules, by its number, these rules as bits.
     breaks: HashMap<usize, i64>,
     bits: Vec<Breach>,
 }
 
 impl Attempt<'_> {
-    /// Inserts what is good and returns what became of each row.
+    /// Inserts the valid rows and returns what became of each row.
     ///
     /// # Errors
-    /// After any trouble the transaction is to be rolled back.
+    /// After any trouble the transaction must be rolled back.
     pub(crate) async fn run(&mut self) -> Result<Vec<Outcome>, Trouble> {
         let rows = &self.batch.rows;
         let mut outcomes: Vec<Option<Outcome>> = rows
@@ -99,8 +99,8 @@ impl Attempt<'_> {
             .collect())
     }
 
-    /// Inserts rows that have the same columns. Returns those that were not inserted since others came before them, whose keys
-    /// the statement did not see yet.
+    /// Inserts rows that have the same columns. Returns those that were not inserted because others, whose keys the statement did
+    /// not see yet, came before them.
     async fn group(
         &mut self,
         rows: Vec<usize>,
@@ -131,7 +131,7 @@ impl Attempt<'_> {
                     let is_plain = shape.way == Way::Plain;
                     let settled = self.settle(&part, &told, is_plain, outcomes);
                     match settled {
-                        // Others than were told are in the table, as if a trigger had changed their keys.
+                        // The rows in the table are not those that the statement reported, as when a trigger changes their keys.
                         None if !self.careful => return Err(Trouble::RowRefused),
                         None if is_alone => {
                             outcomes[part[0]] = Some(Outcome::Inserted);
@@ -180,7 +180,7 @@ impl Attempt<'_> {
     /// Runs the statement for rows.
     async fn statement(&mut self, rows: &[usize], shape: &Shape) -> Result<Told, Trouble> {
         let table = self.table;
-        // To prepare a statement takes locks too, which only a transaction of ours waits for no longer than it may.
+        // Preparing a statement takes locks too. Only inside our transaction does it wait for them no longer than allowed.
         if !self.session.has_prepared(table, shape)
             && let Some(opening) = self.opening.take()
         {
@@ -235,7 +235,7 @@ impl Attempt<'_> {
         let answer = match self.opening.take() {
             None => query.await?,
             Some(opening) => {
-                // Both are sent at once; where the first fails, so does the second, in a transaction that is broken.
+                // Both are sent at once. If the first fails, so does the second, since the transaction is broken.
                 let (opened, answer) = future::join(client.batch_execute(&opening), query).await;
                 opened?;
                 answer?
@@ -258,8 +258,8 @@ impl Attempt<'_> {
         Ok(told)
     }
 
-    /// Notes what became of rows, and returns those that were not inserted for no reason that the statement saw; `None` if what
-    /// it told doesn't fit how many it inserted.
+    /// Notes what became of rows, and returns those that were not inserted although the statement saw no reason. `None` if what the
+    /// statement reported doesn't fit the number of rows that it inserted.
     fn settle(
         &self,
         rows: &[usize],
@@ -313,7 +313,7 @@ impl Attempt<'_> {
             settled.push((*row, Outcome::Rejected(broken)));
         }
         if inserted != told.inserted {
-            // A plain statement tells no keys: a row that it left out was left out by the server.
+            // A plain statement reports no keys. If it inserted nothing, the server left its only row out.
             let left_out = is_plain && rows.len() == 1 && told.inserted == 0;
             if !left_out {
                 return None;
@@ -327,7 +327,7 @@ impl Attempt<'_> {
     }
 }
 
-/// What is wrong with a row that the server leaves out without a word.
+/// The broken rule of a row that the server leaves out without saying why.
 fn left_out_by_server() -> Violation {
     Violation {
         column: String::new(),

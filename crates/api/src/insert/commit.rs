@@ -1,4 +1,4 @@
-//! The end of a request's transaction: its line of the audit and the commit, sent in one go.
+//! The end of a request's transaction: its line in the audit and the commit, sent together.
 
 use futures_util::future;
 use tokio_postgres::Error;
@@ -8,8 +8,8 @@ use crate::insert::outcome::Counts;
 use crate::pool::Session;
 use crate::table::ServedTable;
 
-/// Writes lines of the audit for one table, whose requests, clients and counts are arrays of one length. Among what is selected they
-/// are taken apart together; as functions that are selected from, each would be stored first.
+/// Writes lines of the audit for one table. Requests, clients and counts are arrays of the same length. They are unnested in the
+/// SELECT list, where they advance together; functions in FROM would each be stored first.
 const AUDIT: &str = "INSERT INTO extrato_serve.audit (dataset, schema, table_name, request, client, received, inserted, updated,
                                  skipped, rejected, left_out)
      SELECT $1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text,
@@ -18,16 +18,16 @@ const AUDIT: &str = "INSERT INTO extrato_serve.audit (dataset, schema, table_nam
             pg_catalog.unnest($8::pg_catalog.int4[]), pg_catalog.unnest($9::pg_catalog.int4[]),
             pg_catalog.unnest($10::pg_catalog.int4[]), pg_catalog.unnest($11::pg_catalog.int4[])";
 
-/// What the audit has of a request.
+/// The audit's line about a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AuditLine<'a> {
     pub(crate) request: &'a str,
-    /// The name of the key that the request bore; empty where none is needed.
+    /// The name of the key that the request had; empty if no key is needed.
     pub(crate) client: &'a str,
     pub(crate) counts: Counts,
 }
 
-/// Writes the audit's lines of requests for one table, and commits them with their rows.
+/// Writes the audit's lines of requests for one table, and commits them together with their rows.
 pub(crate) async fn commit(
     session: &mut Session,
     dataset: &str,
@@ -71,13 +71,13 @@ pub(crate) async fn commit(
     .await;
     match (written, committed) {
         (Ok(_), Ok(())) => Ok(()),
-        // A commit of what has failed is a rollback, which the server calls a success.
+        // Committing a transaction that has failed rolls it back, and the server calls that a success.
         (Err(error), _) if error.as_db_error().is_some() => Err(Failed::Undone(error)),
         (_, Err(error)) | (Err(error), _) => Err(uncommitted(error)),
     }
 }
 
-/// What the server says of a commit, it says instead of doing it.
+/// Why a commit failed: an error of the server means that nothing was committed, anything else leaves it unknown.
 fn uncommitted(error: Error) -> Failed {
     match error.as_db_error().is_some() && meaning(&error) != Meaning::SessionLost {
         true => Failed::Undone(error),

@@ -1,4 +1,4 @@
-//! `POST /v1/{dataset}/{table}`: from a request to its answer.
+//! `POST /v1/{dataset}/{table}`, from the request to the answer.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ use crate::table::ServedTable;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// How long an Idempotency-Key may be.
+/// How many bytes an Idempotency-Key may have.
 const KEY_BYTES: usize = 255;
-/// How many bytes of JSON or CSV are judged on the thread that serves connections; with more, others take over its work.
+/// How many bytes of JSON or CSV are judged on the thread that serves connections; for more, other threads take over its work.
 const LONG_BYTES: usize = 256 << 10;
 
 /// `POST /v1/{dataset}/{table}`
@@ -94,7 +94,7 @@ async fn inserted(
         atomic: asked.atomic,
         repeatable,
     };
-    // In a task of its own: a client that goes away drops this one, and must not stop the transaction half-way.
+    // In a task of its own: when a client goes away this future is dropped, which must not stop the transaction half-way.
     let of_task = Arc::clone(shared);
     let task = tokio::spawn(async move {
         let Shared {
@@ -105,7 +105,7 @@ async fn inserted(
             ..
         } = &*of_task;
         let done = gatherer.run(insertion, pool, limits).await;
-        // Rows may have come in, whatever the answer says.
+        // Rows may have been inserted, whatever the answer says.
         if let Some(models) = models.datasets.get(&dataset) {
             models.changed();
         }
@@ -123,7 +123,7 @@ async fn inserted(
     })
 }
 
-/// Judges the rows of a body by themselves.
+/// Judges the rows of a body by the rules that need no other rows.
 fn judge(form: Form, bytes: Vec<u8>, table: &ServedTable, most: usize) -> Result<Judged, Problem> {
     let text = |bytes: Vec<u8>| {
         String::from_utf8(bytes).map_err(|error| {
@@ -165,7 +165,7 @@ fn answer(done: Done, id: &str) -> Response<Body> {
     answer
 }
 
-/// What stands behind the `?` of a request.
+/// What the query of a request asks.
 struct Asked {
     on_duplicate: OnDuplicate,
     atomic: bool,
@@ -203,7 +203,7 @@ impl Asked {
     }
 }
 
-/// The Idempotency-Key of a request, bare or quoted.
+/// The Idempotency-Key of a request, which may be quoted.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all(&IDEMPOTENCY_KEY).iter();
     let key = match (given.next(), given.next()) {
@@ -228,7 +228,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-/// The checksum of all that a request asks.
+/// The checksum of everything that a request asks.
 fn sum(dataset: &str, table: &str, asked: &Asked, form: Form, bytes: &[u8]) -> [u8; 32] {
     let mut sum = Sha256::new();
     let about = format!(

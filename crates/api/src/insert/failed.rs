@@ -1,4 +1,4 @@
-//! Why a transaction ended without its rows, and whether another try may succeed.
+//! The reasons why a transaction ended without its rows, and whether another try may succeed.
 
 use axum::http::StatusCode;
 use tokio_postgres::Error;
@@ -6,15 +6,15 @@ use tokio_postgres::error::SqlState;
 
 use crate::problem::Problem;
 
-/// Why a try ended.
+/// The reason why a try ended.
 pub(crate) enum Failed {
-    /// For good.
+    /// The request fails for good, with this answer.
     Problem(Problem),
     /// The server refuses a row.
     RowRefused,
     /// The transaction did nothing.
     Undone(Error),
-    /// Whether the transaction was committed cannot be told.
+    /// It is unknown whether the transaction was committed.
     Unknown(Error),
 }
 
@@ -29,11 +29,11 @@ impl From<Error> for Failed {
 pub(crate) enum Meaning {
     /// Another try may succeed at once.
     Again,
-    /// The session is gone, and a new one may do.
+    /// The session is gone; a new one may work.
     SessionLost,
-    /// The server has no time, no room or no right to write just now.
+    /// The server has no time, no room or no right to write at the moment.
     Busy,
-    /// The table is not what it was when its rules were read.
+    /// The table was altered since its rules were read.
     Altered,
     /// Rows cannot replace others by a key that the database doesn't have.
     NoKey,
@@ -41,7 +41,7 @@ pub(crate) enum Meaning {
     Fault,
 }
 
-/// Tells what an error means.
+/// What an error of the server means.
 pub(crate) fn meaning(error: &Error) -> Meaning {
     let Some(code) = error.code() else {
         return match error.is_closed() || is_of_connection(error) {
@@ -53,13 +53,13 @@ pub(crate) fn meaning(error: &Error) -> Meaning {
         // Deadlock, serialization failure.
         "40P01" | "40001" => Meaning::Again,
         "57P01" | "57P02" | "57P03" | "57P05" => Meaning::SessionLost,
-        // Too long, a lock not to be had, a replica.
+        // A statement that took too long, a lock that was not available, a replica.
         "57014" | "55P03" | "25006" => Meaning::Busy,
-        // A plan whose columns changed; columns, tables, schemas, types, functions and casts that are not there.
+        // A plan whose columns changed; columns, tables, schemas, types, functions or casts that do not exist.
         "0A000" | "42703" | "42P01" | "3F000" | "42704" | "42804" | "42846" | "42883" => {
             Meaning::Altered
         }
-        // ON CONFLICT without a unique index.
+        // ON CONFLICT without a unique index for it.
         "42P10" => Meaning::NoKey,
         code if code.starts_with("08") => Meaning::SessionLost,
         code if code.starts_with("53") => Meaning::Busy,
@@ -67,13 +67,13 @@ pub(crate) fn meaning(error: &Error) -> Meaning {
     }
 }
 
-/// Whether an error is of the connection's bytes.
+/// Whether an error comes from reading or writing the connection.
 fn is_of_connection(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
     cause.is_some_and(|cause| cause.is::<std::io::Error>())
 }
 
-/// An error with the server's own words, without the values of a row that its detail may have.
+/// The server's own words for an error, without its detail, which may have values of a row.
 pub(crate) fn told(error: &Error) -> String {
     match error.as_db_error() {
         Some(said) => format!("{} ({})", said.message(), said.code().code()),
@@ -81,7 +81,8 @@ pub(crate) fn told(error: &Error) -> String {
     }
 }
 
-/// The problem of what fails whenever it is tried: a right that the service's role lacks, or a fault that the log alone tells.
+/// The problem of an error that every try would meet: a right that the service's role lacks, or a fault that only the log
+/// describes.
 pub(crate) fn fault(error: &Error) -> Problem {
     match error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
         true => Problem::new(
@@ -93,7 +94,7 @@ pub(crate) fn fault(error: &Error) -> Problem {
     }
 }
 
-/// The problem of rows of which cannot be told whether they are in the table.
+/// The problem of rows that may or may not be in the table.
 pub(crate) fn unknown_outcome() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -103,7 +104,7 @@ pub(crate) fn unknown_outcome() -> Problem {
     )
 }
 
-/// The problem of rows that are to replace others, where no primary key tells which.
+/// The problem of rows that should replace others, when no primary key says which.
 pub(crate) fn no_key() -> Problem {
     Problem::bad(
         "no-primary-key",

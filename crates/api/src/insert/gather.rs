@@ -1,8 +1,8 @@
-//! Requests that wait for a session at the same time, in one statement and one commit.
+//! Requests that wait for a session at the same time share one statement and one commit.
 //!
-//! A request that neither wants all or nothing nor may be repeated stands in a queue while it waits for a session. Whoever gets one
-//! inserts the rows of all that stand there, as far as they fit a statement, and tells each its own answer. So with a free
-//! session nobody waits, and without one a commit serves many. If it fails, each runs by itself.
+//! A request waits for a session in a queue, unless it is atomic or has an Idempotency-Key. The request that gets a session inserts
+//! the rows of all that are in its queue, as far as they fit one statement, and gives each its own answer. So with a free session
+//! nobody waits, and without one a single commit serves many requests. If it fails, each request runs by itself.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -22,37 +22,37 @@ use crate::pool::{Lent, Pool};
 use crate::problem::Problem;
 use crate::rows::batch::Batch;
 
-/// How many bytes of values are inserted together.
+/// How many bytes of values are inserted together at most.
 const MOST_BYTES: usize = 4 << 20;
 
-/// Which requests can be inserted together: those that do the same about duplicates, for a table by the same rules.
+/// The requests that can be inserted together: for the same reading of a table's rules, with the same treatment of duplicates.
 type Kind = (u64, OnDuplicate);
 
-/// What is told to a request that another one has inserted the rows of.
+/// The news for a request whose rows another request has tried to insert.
 enum Told {
-    /// Its answer.
+    /// The rows are inserted; this is the answer.
     Done(Result<Done, Problem>),
-    /// Nothing was done: it runs by itself.
+    /// Nothing was inserted: the request must run by itself.
     Nothing,
 }
 
-/// A request that stands in a queue.
+/// A request that waits in a queue.
 struct Waiting {
     insertion: Arc<Insertion>,
     told: oneshot::Sender<Told>,
 }
 
-/// The queues.
+/// The queues of waiting requests.
 #[derive(Default)]
 pub(crate) struct Gatherer {
     queues: Mutex<HashMap<Kind, Vec<Waiting>>>,
 }
 
 impl Gatherer {
-    /// Inserts the rows of a request, together with others if there are some.
+    /// Inserts the rows of a request, together with those of others that wait.
     ///
     /// # Errors
-    /// As [`Insertion::run`].
+    /// The errors of [`Insertion::run`].
     pub(crate) async fn run(
         &self,
         insertion: Insertion,
@@ -74,12 +74,12 @@ impl Gatherer {
         let lending = pool.lend_to(insertion.caller.entered.as_deref());
         let lent = match future::select(pin!(lending), &mut answer).await {
             Either::Left((lent, _)) => lent,
-            // Its rows are in, so that it needs no session.
+            // Another request has inserted the rows, so that no session is needed.
             Either::Right((told, _)) => return done_or_run(told, &insertion, pool).await,
         };
         let others = self.queue(&kind, |queue| match lent {
             Ok(_) => take(queue, &insertion, limits.rows),
-            // Whoever has taken it already tells the answer.
+            // If another request has taken it already, that one gives the answer.
             Err(_) => {
                 queue.retain(|waiting| !Arc::ptr_eq(&waiting.insertion, &insertion));
                 Vec::new()
@@ -114,7 +114,7 @@ async fn together(mut lent: Lent, requests: Vec<Waiting>, pool: &Pool) {
             lent.give_back();
             pool.metrics.per_commit.observe(requests.len() as f64);
             for (request, done) in requests.into_iter().zip(answers) {
-                // Nobody hears it if its client has gone.
+                // Nobody receives it if the client has gone.
                 let _ = request.told.send(Told::Done(Ok(done)));
             }
         }
@@ -135,7 +135,7 @@ async fn together(mut lent: Lent, requests: Vec<Waiting>, pool: &Pool) {
     }
 }
 
-/// The answer that another request gave, or what comes of running where that did nothing.
+/// The answer that another request has given or, if that inserted nothing, the answer of running the request alone.
 async fn done_or_run(
     told: Result<Told, oneshot::error::RecvError>,
     insertion: &Insertion,
@@ -144,12 +144,12 @@ async fn done_or_run(
     match told {
         Ok(Told::Done(done)) => done,
         Ok(Told::Nothing) => insertion.run(pool).await,
-        // Its task has ended, and nobody can tell how far it came.
+        // The other request's task has ended, and nobody knows how far it came.
         Err(_) => Err(unknown_outcome()),
     }
 }
 
-/// Takes a request out of a queue, if it stands there still, with others, the oldest first, as far as they fit.
+/// Takes a request out of a queue, if it is still there, and with it others, oldest first, as far as they fit.
 fn take(queue: &mut Vec<Waiting>, own: &Arc<Insertion>, most: usize) -> Vec<Waiting> {
     let Some(place) = queue
         .iter()
@@ -199,7 +199,7 @@ async fn transaction(lent: &mut Lent, requests: &[Waiting]) -> Result<Vec<Done>,
     };
     let outcomes = attempt.run().await.map_err(|trouble| match trouble {
         Trouble::Failed(error) => Failed::Undone(error),
-        // It is found, or told, where the request runs by itself.
+        // When the request runs by itself, the reason is found and reported.
         Trouble::RowRefused | Trouble::NoKey | Trouble::Altered => Failed::RowRefused,
     })?;
     let client = &lent.session.client;

@@ -1,4 +1,4 @@
-//! Judged rows into the database: one statement for the rows of a wave, one transaction for a request.
+//! Puts judged rows into the database: one statement for the rows of a wave, one transaction for a request.
 
 pub(crate) mod answer;
 pub(crate) mod array;

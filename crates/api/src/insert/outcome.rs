@@ -1,4 +1,4 @@
-//! What becomes of a row.
+//! The outcomes of rows.
 
 use tokio_postgres::error::DbError;
 use values::rule::{Rule, Violation};
@@ -6,15 +6,15 @@ use values::rule::{Rule, Violation};
 /// What became of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is in the table.
+    /// The row is in the table.
     Inserted,
-    /// It replaced the row with its primary key.
+    /// The row replaced the one with the same primary key.
     Updated,
-    /// A row with its key is there already, and the request asked for such rows to be left out.
+    /// Another row already has the key, and the request asked to leave such rows out.
     Skipped,
-    /// It breaks these rules.
+    /// The row breaks these rules.
     Rejected(Vec<Violation>),
-    /// It keeps all rules, and others of the request don't, of which the request wanted all or none.
+    /// The row is valid, but others of the request are not, and the request wanted all or none.
     LeftOut,
 }
 
@@ -31,7 +31,7 @@ impl Outcome {
     }
 }
 
-/// How many rows of a request became what.
+/// How many rows of a request had which outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) inserted: u32,
@@ -62,13 +62,13 @@ impl Counts {
         self.inserted + self.updated + self.skipped
     }
 
-    /// How many rows there were.
+    /// How many rows the request had.
     pub(crate) fn all(&self) -> u32 {
         self.taken() + self.rejected + self.left_out
     }
 }
 
-/// The rule that the server says a row breaks; `None` for an error that is not about a row.
+/// The broken rule that an error of the server reports; `None` for an error that is not about a row.
 pub(crate) fn violation(error: &DbError) -> Option<Violation> {
     let rule = match error.code().code() {
         "23502" => Rule::Required,
@@ -78,7 +78,7 @@ pub(crate) fn violation(error: &DbError) -> Option<Violation> {
         "22003" => Rule::Overflow,
         code => match code.get(..2) {
             Some("22") => Rule::Type,
-            // CHECK constraints, and what triggers raise.
+            // CHECK constraints, and errors that triggers raise.
             Some("23" | "44" | "P0") => Rule::Check,
             _ => return None,
         },

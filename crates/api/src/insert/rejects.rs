@@ -1,5 +1,5 @@
-//! Rejects of a request in `extrato_reject`, the table that `load` has too: the request stands for the file, a row's index for its
-//! line.
+//! Rejects of a request in `extrato_reject`, the table that `load` uses too: here the request stands in for the file, and the row's
+//! index for the line.
 
 use database::catalogue::identifier::qualified;
 use loader::request::REJECT_TABLE;
@@ -7,10 +7,10 @@ use tokio_postgres::{Client, Error};
 
 use crate::insert::outcome::Outcome;
 
-/// Rows of requests belong to no load.
+/// The load of rows that came in a request: none.
 const NO_LOAD: i64 = 0;
 
-/// The rows that a request had rejected.
+/// The rejected rows of a request.
 pub(crate) struct Rejects<'a> {
     pub(crate) schema: &'a str,
     pub(crate) table: &'a str,
@@ -18,15 +18,15 @@ pub(crate) struct Rejects<'a> {
     pub(crate) outcomes: &'a [Outcome],
 }
 
-/// Where a row stands in the body, and its text.
+/// The text of a row, and where it begins in the body.
 pub(crate) struct RejectedText {
     pub(crate) byte_offset: usize,
     pub(crate) text: String,
 }
 
 impl Rejects<'_> {
-    /// Writes each broken rule of each rejected row in the client's transaction; `text` gives a row as it came, which is sent once
-    /// for all of its rules.
+    /// Writes each broken rule of each rejected row in the client's transaction. `text` gives a row as it came, which is sent only
+    /// once for all rules that it breaks.
     pub(crate) async fn write(
         &self,
         client: &Client,
@@ -83,7 +83,7 @@ impl Rejects<'_> {
     }
 }
 
-/// A text as the server takes it, with NUL shown.
+/// A text that the server can store, with NUL written as `\x00`.
 fn storable(text: &str) -> String {
     text.replace('\0', "\\x00")
 }

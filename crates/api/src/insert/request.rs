@@ -1,4 +1,4 @@
-//! A request in one transaction: rows, rejects and the answer to a repetition are committed together, or none of them.
+//! A request in one transaction: rows, rejects and the answer for repetitions are all committed together, or not at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,21 +21,21 @@ use crate::rows::csv::CsvBatch;
 use crate::store::{Before, Given, Repeatable};
 use crate::table::ServedTable;
 
-/// How often a transaction is tried that others' locks or the loss of a session have ended.
+/// How often a transaction is tried if locks of others or the loss of a session end it.
 const TRIES: u32 = 6;
-/// The pause before the second try; it grows.
+/// The pause before the second try; further pauses are longer.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Rows that were judged by themselves, and the body that they came in.
+/// Rows that were judged by themselves, with the body that they came in.
 pub(crate) enum Judged {
-    /// Of JSON, with its text.
+    /// Rows of JSON, with the text of the body.
     Json(Batch, String),
-    /// Of CSV.
+    /// Rows of CSV, with its records.
     Csv(Box<CsvBatch>),
 }
 
 impl Judged {
-    /// The rows.
+    /// The judged rows.
     pub(crate) fn batch(&self) -> &Batch {
         match self {
             Self::Json(batch, _) => batch,
@@ -43,7 +43,7 @@ impl Judged {
         }
     }
 
-    /// A row as it came.
+    /// The text of a row as it came, and its place.
     fn text(&self, row: usize) -> RejectedText {
         let place = self.batch().rows[row].raw;
         match self {
@@ -67,22 +67,22 @@ pub(crate) struct Insertion {
     pub(crate) table: Arc<ServedTable>,
     pub(crate) rows: Judged,
     pub(crate) on_duplicate: OnDuplicate,
-    /// Whether no row is inserted unless all are.
+    /// Whether all rows must be inserted, or none.
     pub(crate) atomic: bool,
     pub(crate) repeatable: Option<Repeatable>,
 }
 
-/// The answer to a request, and whether it is one that was given before.
+/// The answer to a request, and whether it was given before.
 pub(crate) struct Done {
     pub(crate) given: Given,
     pub(crate) is_repeated: bool,
 }
 
 impl Insertion {
-    /// Inserts the rows, and tries again where another try may succeed.
+    /// Inserts the rows, and tries again as long as another try may succeed.
     ///
     /// # Errors
-    /// Nothing was inserted, unless the problem says that this cannot be told.
+    /// A problem means that nothing was inserted, unless it says that this is unknown.
     pub(crate) async fn run(&self, pool: &Arc<Pool>) -> Result<Done, Problem> {
         let mut careful = false;
         let mut pause = PAUSE;
@@ -233,7 +233,7 @@ impl Insertion {
         })
     }
 
-    /// Records the rejects among the outcomes of the rows, and makes the answer.
+    /// Records the rejected rows, and makes the answer.
     pub(crate) async fn told(
         &self,
         client: &Client,
@@ -255,7 +255,7 @@ impl Insertion {
         Ok(answer::of(&subject, outcomes, counts))
     }
 
-    /// What the audit has of the request.
+    /// The audit's line about the request.
     pub(crate) fn audit_line(&self, counts: Counts) -> AuditLine<'_> {
         AuditLine {
             request: &self.request,

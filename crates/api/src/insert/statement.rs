@@ -1,7 +1,7 @@
-//! The statement that judges the rows of a wave, inserts those that keep all rules, and tells of the others which they break.
+//! The statement that judges the rows of a wave, inserts the valid ones, and reports which rules the others break.
 //!
-//! Rows come as arrays, one for each column, whose elements are the loader's own encoding. A row's number and whether it
-//! keeps the rules by itself are the first two. For the table `t` with the key `id` and a parent `p` it is
+//! Rows come as arrays, one for each column, whose elements are in the loader's own encoding. The first two arrays are the rows'
+//! numbers and whether each row is valid by itself. For the table `t` with the key `id` and a parent `p` the statement is
 //!
 //! ```sql
 //! WITH r AS (SELECT … FROM ROWS FROM (unnest($1), unnest($2), …) AS r (n, fine, c0, c1)),
@@ -14,15 +14,15 @@
 //! SELECT j.n, j.breaks FROM j WHERE NOT EXISTS (SELECT FROM i WHERE i.id = j.c0)
 //! ```
 //!
-//! Each `EXISTS` ends with `OFFSET 0`, which keeps the planner from reading the whole table once into a hash instead of asking its
-//! index for each row. Of that kind is every plan that is made while the table is small and kept while it grows.
+//! Each `EXISTS` ends with `OFFSET 0`. Without it the planner may read the whole table once into a hash, instead of looking in the
+//! index for each row: it does so in every plan that is made while the table is small, and keeps that plan while the table grows.
 //!
-//! Rows are inserted in the order of the key, so that batches that overlap don't wait for each other's locks in a circle. The
-//! keys of a wave are told apart in memory before: of two rows with one key, RETURNING would name both.
+//! Rows are inserted in the order of the key, so that overlapping batches don't wait for each other's locks in a circle. The
+//! keys of a wave all differ, which is seen to in memory: of two rows with the same key, RETURNING would name both.
 //!
-//! Behind that, the answer has all columns of the table, as NULL (`(NULL::t).*`). By these the server itself refuses a statement that
-//! was prepared before the table was altered: a plan must not change the types of its answer. Without, it would cast the values to
-//! the new types, and round an amount whose column has fewer digits now.
+//! After these columns the answer has all columns of the table, as NULL (`(NULL::t).*`). Because of them the server itself refuses
+//! a statement that was prepared before the table was altered: a plan must not change the types of its answer. Otherwise it would
+//! cast the values to the new types, and round an amount whose column has fewer digits now.
 
 use database::catalogue::constraints::Equality;
 use database::catalogue::identifier::quoted;
@@ -35,53 +35,53 @@ use crate::table::{ServedKey, ServedTable};
 /// How rows are inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Way {
-    /// Rows that others have come before with are left out, and told apart by a key that RETURNING gives.
+    /// Rows whose key others have taken meanwhile are left out; the answer tells them apart by a key that RETURNING gives.
     ByKey {
-        /// The place of that key among the table's.
+        /// The index of that key among the table's keys.
         key: usize,
     },
-    /// Rows with the primary key of another replace it.
+    /// Rows with the primary key of another row replace it.
     Update {
-        /// The place of the primary key among the table's.
+        /// The index of the primary key among the table's keys.
         key: usize,
     },
-    /// Rows are inserted, and the server refuses all of them for one that it doesn't take.
+    /// Rows are inserted, and the server refuses all of them if it refuses one.
     Plain,
 }
 
 /// How many columns the answer has before those of the table.
 pub(crate) const TOLD_COLUMNS: usize = 2;
 
-/// What makes a statement: the columns that rows have a value for, and how they are inserted.
+/// The properties that a statement depends on: the columns for which rows have a value, and how rows are inserted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
     pub(crate) defaults: Defaults,
     pub(crate) way: Way,
 }
 
-/// A statement and what its answer means.
+/// A statement and the meaning of its answer.
 #[derive(Debug)]
 pub(crate) struct Judging {
     pub(crate) sql: String,
-    /// The columns that are parameters, behind the rows' numbers and marks.
+    /// The columns that are parameters; these follow the rows' numbers and validity.
     pub(crate) columns: Vec<usize>,
-    /// What each bit of a row's answer says, from the lowest on.
+    /// The meaning of each bit of a row's answer, from the lowest bit on.
     pub(crate) bits: Vec<Breach>,
 }
 
-/// A rule that the statement judges.
+/// A rule that the statement checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breach {
-    /// Another row has the key, which is at this place among the table's.
+    /// Another row has the key; this is the key's index among the table's.
     Taken(usize),
-    /// Another row has the primary key, which the row replaces.
+    /// Another row has the primary key, and is replaced.
     Replaces,
-    /// The parent is not there; the place is the reference's among the target's.
+    /// The parent is missing; this is the index of the reference among the target's.
     NoParent(usize),
 }
 
 impl Way {
-    /// The way in which rows without a value for `defaults` are inserted.
+    /// How rows without a value for `defaults` are inserted.
     pub(crate) fn of(
         table: &ServedTable,
         defaults: &[u16],
@@ -97,7 +97,7 @@ impl Way {
                 let primary = keys.find(|(_, key)| table.target.unique[key.index].primary);
                 primary.map(|(place, key)| match given(key) {
                     true => Self::Update { key: place },
-                    // The key is a new one, which no row has.
+                    // The database makes a new key, which no row has yet.
                     false => Self::Plain,
                 })
             }
@@ -109,7 +109,7 @@ impl Way {
     }
 }
 
-/// Makes the statement for rows of a table.
+/// The statement for rows of a table.
 pub(crate) fn judging(table: &ServedTable, shape: &Shape) -> Judging {
     let target = &table.target;
     let given: Vec<usize> = (0..target.columns.len())
@@ -133,7 +133,7 @@ pub(crate) fn judging(table: &ServedTable, shape: &Shape) -> Judging {
         parameters.push(format!("pg_catalog.unnest(${}::{sent}[])", index + 3));
         names.push(format!("c{place}"));
         selected.push(match is_text {
-            // The server's input function has the word.
+            // The type's input function on the server decides.
             true => format!("c{place}::{own} AS c{place}"),
             false => format!("c{place}"),
         });
@@ -259,7 +259,7 @@ pub(crate) fn judging(table: &ServedTable, shape: &Shape) -> Judging {
         true => String::new(),
         false => format!(" ({list})"),
     };
-    // In update mode a row that replaced another is told too, with the bit that says so.
+    // In update mode, a row that replaced another is reported too, with the bit that says so.
     let told = match shape.way {
         Way::Update { .. } => format!("{unmatched} OR j.breaks <> 0"),
         _ => unmatched,
@@ -283,7 +283,7 @@ pub(crate) fn judging(table: &ServedTable, shape: &Shape) -> Judging {
     }
 }
 
-/// What replaces a row with the same primary key: the columns that the row has, without the key's.
+/// The action for a row whose primary key exists: it sets the columns that the row has, without those of the key.
 fn on_conflict(table: &ServedTable, key: usize, given: &[usize]) -> String {
     let column = |place: usize| quoted(&table.target.columns[place].name);
     let key = &table.unique[key].columns;
@@ -292,7 +292,7 @@ fn on_conflict(table: &ServedTable, key: usize, given: &[usize]) -> String {
         .copied()
         .filter(|place| !key.contains(place) || table.target.columns[*place].server_type.is_some())
         .collect();
-    // With nothing to replace, the row is still told of.
+    // If there is nothing else to set, the key itself is set, so that the row is still reported.
     let set = match others.is_empty() {
         true => key,
         false => &others,
@@ -306,7 +306,7 @@ fn on_conflict(table: &ServedTable, key: usize, given: &[usize]) -> String {
     )
 }
 
-/// The comparison of a row `r` with the columns of a table `t`.
+/// The SQL comparison of a row `r` with the columns of a table `t`.
 fn same(theirs: &[String], own: &[usize], equality: &[Equality], nulls_equal: bool) -> String {
     let pairs = theirs.iter().zip(own).zip(equality);
     let pairs: Vec<_> = pairs
@@ -321,7 +321,7 @@ fn same(theirs: &[String], own: &[usize], equality: &[Equality], nulls_equal: bo
     pairs.join(" AND ")
 }
 
-/// The comparison of a judged row with what was inserted.
+/// The SQL comparison of a judged row with the inserted ones.
 fn matched(columns: &[String], equality: &[Equality]) -> String {
     let pairs = columns.iter().zip(equality);
     let pairs: Vec<_> = pairs
@@ -335,7 +335,7 @@ fn joined(places: &[usize], between: &str, part: impl Fn(usize) -> String) -> St
     parts.join(between)
 }
 
-/// The name of a type without its length or precision, which the rules have checked.
+/// The name of a type without its length or precision, which the rules have checked already.
 fn base_type(name: &str) -> &str {
     name.split_once('(').map_or(name, |(base, _)| base)
 }

@@ -1,7 +1,7 @@
-//! Which rows of a batch one statement may judge: the statement sees the table as it was before, so a row that depends on
-//! another one of the batch waits for a later statement, when what became of the other is in the table.
+//! Divides the rows of a batch into waves, each of which one statement may judge. A statement sees the table as it was before it;
+//! so a row that depends on another row of the batch waits for a later statement, when the outcome of the other is in the table.
 //!
-//! A row waits for an earlier one with the same key, which may be inserted or not, and for its parent in the table itself,
+//! A row waits for an earlier row with the same key, which may or may not be inserted, and for its parent in the same table,
 //! wherever in the batch that is. Rows that refer to each other in a circle are judged as if neither were there.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use loader::rules::key::Key;
 use crate::rows::batch::{Batch, BatchRow};
 use crate::table::ServedTable;
 
-/// Takes the rows that one statement may judge out of `pending`, which stays in the batch's order.
+/// Takes the rows of the next wave out of `pending`, which stays in the batch's order.
 pub(crate) fn next(table: &ServedTable, batch: &Batch, pending: &mut Vec<usize>) -> Vec<usize> {
     let alone =
         table.target.left_to_server || table.unique.iter().any(|unique| unique.is_of_server);
@@ -25,7 +25,7 @@ pub(crate) fn next(table: &ServedTable, batch: &Batch, pending: &mut Vec<usize>)
     }
 }
 
-/// Takes out of `pending` the rows whose keys no earlier one has, and with `for_parents` those without a parent among them.
+/// Takes out of `pending` the rows whose keys no earlier row has and, with `for_parents`, whose parents are not in `pending`.
 fn split(
     table: &ServedTable,
     batch: &Batch,
@@ -55,7 +55,7 @@ fn split(
             key != Key::Null && key != row.keys[parent.key] && parents.contains(&(parent.key, key))
         });
         let waits = waits_for_parent || own.iter().any(|key| held.contains(key));
-        // A broken row keeps no key from others.
+        // A row that is broken anyway doesn't keep its keys from others.
         if row.broken.is_empty() {
             held.extend(own);
         }

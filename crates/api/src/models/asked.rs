@@ -1,4 +1,4 @@
-//! What a request asks of models: which values of parameters, which form, which part.
+//! What a request asks of models: values of parameters, a form, and a part of the rows.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::media;
 use crate::problem::Problem;
 use crate::read::words::pairs;
 
-/// How many rows a page of JSON has unless the request says.
+/// How many rows a page of JSON has by default.
 const ROWS_OF_PAGE: u64 = 1_000;
 /// How many rows a page of JSON may have.
 pub(crate) const MOST_ROWS: u64 = 100_000;
@@ -31,16 +31,16 @@ pub(crate) enum Form {
 impl Form {
     const ALL: [Self; 4] = [Self::Json, Self::JsonLines, Self::Csv, Self::Parquet];
 
-    /// The form that a request accepts most.
+    /// The form that a request prefers.
     ///
     /// # Errors
-    /// 406.
+    /// 406 if it accepts none.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let offered = Self::ALL.map(Self::media_type);
         media::chosen(headers, &offered).map(|place| Self::ALL[place])
     }
 
-    /// What HTTP calls it.
+    /// The form's media type.
     pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -50,7 +50,7 @@ impl Form {
         }
     }
 
-    /// The files that it is told from.
+    /// The format of the files that the form is made from.
     pub(crate) fn files(self) -> Format {
         match self {
             Self::Json | Self::JsonLines => Format::JsonLines,
@@ -60,12 +60,12 @@ impl Form {
     }
 }
 
-/// The part of a model's rows that is asked for.
+/// The part of a model's rows that a request asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     limit: Option<u64>,
     offset: Option<u64>,
-    /// The tag of the output that the page before was of.
+    /// The tag of the output that the previous page was taken from.
     pub(crate) version: Option<String>,
 }
 
@@ -75,21 +75,21 @@ impl Page {
         self.limit.unwrap_or(ROWS_OF_PAGE)
     }
 
-    /// How many rows stand before them.
+    /// How many rows come before those that are asked for.
     pub(crate) fn offset(&self) -> u64 {
         self.offset.unwrap_or(0)
     }
 
-    /// Whether something is asked that is for pages alone.
+    /// Whether the request asks for anything that applies only to pages.
     pub(crate) fn is_asked(&self) -> bool {
         *self != Self::default()
     }
 }
 
-/// The part and the values of parameters that stand behind the `?` of a request.
+/// The part and the values of parameters in the query of a request.
 ///
 /// # Errors
-/// 400 for what is given twice, and for a part that there is none of.
+/// 400 for anything that is given twice, and for a part that cannot exist.
 pub(crate) fn query(uri: &Uri) -> Result<(Page, BTreeMap<String, String>), Problem> {
     let bad = |detail: String| Err(Problem::bad("bad-query", detail));
     let (mut page, mut values) = (Page::default(), BTreeMap::new());
@@ -126,10 +126,10 @@ pub(crate) fn query(uri: &Uri) -> Result<(Page, BTreeMap<String, String>), Probl
     Ok((page, values))
 }
 
-/// Chooses values of parameters in the models of a dataset that are run.
+/// Sets values of parameters in the models of a dataset that are run.
 ///
 /// # Errors
-/// 400 with what is wrong.
+/// 400 with what is wrong about the values.
 pub(crate) fn choose(
     dataset: &mut Dataset,
     values: BTreeMap<String, String>,

@@ -1,5 +1,5 @@
-//! What was computed, for as long as it is worth keeping: each thing is computed once at a time, whoever asks for it, and one thing
-//! after the other, since each takes the memory and the processors that there are.
+//! Keeps computed outputs for as long as they are useful. The same output is computed only once at a time, no matter how many ask
+//! for it, and different outputs one after the other, since each needs all of the memory and processors.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,18 +12,18 @@ use crate::models::output::Output;
 use crate::problem::Problem;
 use crate::waiting::Waiters;
 
-/// How many outputs are kept.
+/// How many outputs are kept at most.
 const MOST_OUTPUTS: usize = 64;
-/// How many bytes the outputs that are kept may have, but the newest one in any case.
+/// How many bytes the kept outputs may have; the newest one is kept in any case.
 const MOST_BYTES: u64 = 4 << 30;
-/// How long an output is kept for those who read it page by page, after a newer one was computed.
+/// How long an output is kept, for those who read it page by page, although there is a newer one.
 const FOR_PAGES: Duration = Duration::from_secs(600);
-/// How many requests may wait for what is computed.
+/// How many requests may wait for an output.
 const MOST_WAITING: usize = 256;
-/// How long a request waits. What it waits for is computed to its end all the same.
+/// How long a request waits. The output is computed to the end even if the request gives up.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 
-/// The outputs of one key, the newest last, and who computes another.
+/// The outputs of one key, the newest last, and a lock that is held while another is computed.
 #[derive(Default)]
 struct Slot {
     outputs: Mutex<Vec<Arc<Output>>>,
@@ -40,7 +40,7 @@ impl Slot {
     }
 }
 
-/// Outputs by what was asked.
+/// Computed outputs, by what was asked.
 pub(crate) struct Cache<Key> {
     slots: Mutex<HashMap<Key, Arc<Slot>>>,
     waiting: Waiters,
@@ -58,7 +58,7 @@ impl<Key> Default for Cache<Key> {
 }
 
 impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
-    /// The output of this tag, if it is kept still.
+    /// The output with this tag, if it is still kept.
     pub(crate) fn of_tag(&self, key: &Key, tag: &str) -> Option<Arc<Output>> {
         let slot = self.slots().get(key).map(Arc::clone)?;
         let outputs = slot.outputs();
@@ -68,10 +68,10 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
             .map(Arc::clone)
     }
 
-    /// The newest output if it is fresh, or one that is computed now.
+    /// The newest output if it is fresh, or else one that is computed now.
     ///
     /// # Errors
-    /// Too many requests wait, or it takes too long, or what `compute` says.
+    /// Too many requests wait, or it takes too long; or the error of `compute`.
     pub(crate) async fn fresh(
         self: &Arc<Self>,
         key: Key,
@@ -96,7 +96,7 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
         if let Some(output) = newest() {
             return Ok(output);
         }
-        // In a task of its own: a client that goes away leaves it to the next.
+        // In a task of its own: if the client goes away, the next one can use the output.
         let (cache, of_task) = (Arc::clone(self), Arc::clone(&slot));
         let computing = tokio::spawn(async move {
             let _turn = turn;
@@ -118,7 +118,7 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
         }
     }
 
-    /// Forgets all outputs, and returns whether there was one.
+    /// Forgets all outputs, and returns whether there was any.
     pub(crate) fn forget(&self) -> bool {
         let forgotten = |slot: &Arc<Slot>| std::mem::take(&mut *slot.outputs()).len();
         self.slots().values().map(forgotten).sum::<usize>() > 0
@@ -128,7 +128,7 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets outputs that newer ones have replaced a while ago, and the oldest beyond what may be kept.
+    /// Forgets outputs that have been replaced for a while, and then the oldest ones until the rest is within the limits.
     fn make_room(&self) {
         let mut slots = self.slots();
         let mut kept = Vec::new();

@@ -1,4 +1,4 @@
-//! The models of a dataset, and how what they give is computed.
+//! The models of a dataset, and how their results are computed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ use crate::models::lines;
 use crate::models::output::Output;
 use crate::problem::Problem;
 
-/// What is computed, by which it is found again.
+/// The key of an output: what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Asked {
     pub(crate) dataset: String,
@@ -33,18 +33,18 @@ pub(crate) struct Asked {
     pub(crate) parameters: Vec<(String, String)>,
 }
 
-/// What is computed of a dataset.
+/// What is computed for a dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum What {
-    /// What a model gives, in the file of this name.
+    /// The result of one model: the name of its file, MODEL.FORMAT.
     Model(String),
-    /// The page of all of them.
+    /// The page with the results of all models.
     Report,
 }
 
-/// The models of a dataset.
+/// The models of a dataset that is served.
 pub(crate) struct ServedModels {
-    /// The options that all of them would run with.
+    /// The options that all of them run with by default.
     options: Arc<Options>,
     /// How often rows came in through the service.
     changes: AtomicU64,
@@ -59,7 +59,7 @@ impl ServedModels {
         }
     }
 
-    /// The dataset, with all of its models or with one.
+    /// The dataset, with all of its models or with only one; `None` if there is no such model.
     pub(crate) fn dataset(&self, model: Option<&str>) -> Option<Dataset> {
         let mut dataset = self.options.dataset.clone();
         if let Some(name) = model {
@@ -79,28 +79,28 @@ impl ServedModels {
         self.options.dataset.parameters()
     }
 
-    /// Says that rows have come in.
+    /// Notes that rows have come in.
     pub(crate) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 }
 
-/// All that is computed.
+/// The models of all datasets, and the outputs that are kept.
 pub(crate) struct Models {
     pub(crate) datasets: BTreeMap<String, ServedModels>,
     pub(crate) settings: Settings,
     pub(crate) cancel: Cancel,
-    /// How long an output is fresh while no rows come in through the service.
+    /// How long an output is fresh if no rows come in through the service.
     pub(crate) fresh_for: Duration,
     pub(crate) cache: Arc<Cache<Asked>>,
 }
 
 impl Models {
-    /// What a model gives with the parameters that `dataset`, which runs it alone, has, in files of a format; of a version, if
-    /// one is named.
+    /// The result of the only model of `dataset`, which has the values of parameters, in files of a format. If a version is named,
+    /// it must be that one.
     ///
     /// # Errors
-    /// 410 if the version is not kept any more; what [`Cache::fresh`] says.
+    /// 410 if the version is not kept any longer; the errors of [`Cache::fresh`].
     pub(crate) async fn model(
         &self,
         dataset: Dataset,
@@ -115,10 +115,10 @@ impl Models {
         }
     }
 
-    /// The page of all models with the parameters that `dataset` has.
+    /// The page of all models of `dataset`, which has the values of parameters.
     ///
     /// # Errors
-    /// What [`Cache::fresh`] says.
+    /// The errors of [`Cache::fresh`].
     pub(crate) async fn report(&self, dataset: Dataset) -> Result<Arc<Output>, Problem> {
         let key = asked(&dataset, What::Report);
         self.fresh(key, dataset, None).await
@@ -151,7 +151,7 @@ impl Models {
                 None => of_report(&settings, options.clone(), &cancel),
             };
             let computed = match run() {
-                // What is kept makes room for what is asked.
+                // The disk is full: outputs that are kept make room for the one that is asked for.
                 Err(error) if is_full(&error) && cache.forget() => run(),
                 computed => computed,
             };
@@ -173,7 +173,7 @@ fn asked(dataset: &Dataset, what: What) -> Asked {
     }
 }
 
-/// Runs the one model of `options`.
+/// Runs the only model of `options`.
 fn of_model(
     settings: &Settings,
     options: Options,
@@ -212,7 +212,7 @@ fn of_model(
     })
 }
 
-/// The columns of an output and what its one file is, as the manifest beside it says.
+/// The columns of an output and the entry of its only file, from the manifest beside it.
 fn in_manifest(path: &Path) -> anyhow::Result<(Value, FileEntry)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(manifest::beside(&name));
@@ -225,7 +225,7 @@ fn in_manifest(path: &Path) -> anyhow::Result<(Value, FileEntry)> {
     Ok((columns.collect(), entry))
 }
 
-/// Runs all models of `options` and makes a page of them.
+/// Runs all models of `options` and makes a page of their results.
 fn of_report(settings: &Settings, options: Options, cancel: &Cancel) -> anyhow::Result<Output> {
     let folder = folder()?;
     let (dataset, schema) = (&options.dataset, &options.schema);

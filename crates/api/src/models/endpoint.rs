@@ -1,4 +1,4 @@
-//! `GET /v1/{dataset}/models/{model}` and `GET /report/{dataset}`.
+//! `GET /v1/{dataset}/models/{model}` and `GET /report/{dataset}`, from the request to the answer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ async fn given(
     Ok(answer)
 }
 
-/// A page of rows.
+/// An answer with a page of rows.
 fn listed(
     about: Value,
     output: &Output,
@@ -174,7 +174,7 @@ fn listed(
     });
     let text = |value: &Value| value.to_string();
     let (about, told) = (text(&about), text(&told));
-    // Rows go in as they were written: a number keeps its digits.
+    // Rows are copied as they were written, so that numbers keep their digits.
     let mut body = Vec::with_capacity(about.len() + told.len() + rows.len() + 16);
     body.extend_from_slice(&about.as_bytes()[..about.len() - 1]);
     body.push(b',');
@@ -187,7 +187,7 @@ fn listed(
     Ok(answer)
 }
 
-/// All that was computed.
+/// An answer with the whole output.
 fn whole(output: &Output, media_type: &'static str) -> Result<Response<Body>, Problem> {
     let body = output.body().map_err(|error| {
         tracing::error!("{}: {error}", output.path.display());
@@ -200,7 +200,7 @@ fn whole(output: &Output, media_type: &'static str) -> Result<Response<Body>, Pr
     Ok(answer)
 }
 
-/// Whether the client has it already.
+/// Whether the client already has the output.
 fn is_known(headers: &HeaderMap, output: &Output, media_type: &str) -> bool {
     let etag = etag(output, media_type);
     let known = headers.get_all(header::IF_NONE_MATCH).iter();
@@ -221,7 +221,8 @@ fn not_modified(output: &Output, media_type: &'static str) -> Response<Body> {
     answer
 }
 
-/// What tells an answer from others at its address: a page of JSON is told from the file that lines of JSON are.
+/// The ETag of an answer, which differs between all answers at an address: a page of JSON and a file of lines of JSON have
+/// different ones.
 fn etag(output: &Output, media_type: &str) -> String {
     let kind = if media_type == Form::Json.media_type() {
         "-json"
@@ -231,10 +232,10 @@ fn etag(output: &Output, media_type: &str) -> String {
     format!("\"{}{kind}\"", output.tag)
 }
 
-/// The headers of whatever is told of an output.
+/// Sets the headers of any answer with an output.
 fn told_of(headers: &mut HeaderMap, output: &Output, media_type: &'static str) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    // Clients may keep it, and ask whether it is good still.
+    // Clients may keep the answer, if they ask each time whether it is still valid.
     headers.insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-cache"),

@@ -1,4 +1,4 @@
-//! Why a model gave nothing, as a client is told it.
+//! The reasons why a model gave no result, as a client is told them.
 
 use std::io::{Error, ErrorKind};
 
@@ -7,7 +7,7 @@ use dataset::failure::{Failure, Kind};
 
 use crate::problem::Problem;
 
-/// A version that is asked for and not kept.
+/// The problem of a version that is not kept any longer.
 pub(crate) fn gone() -> Problem {
     Problem::new(
         StatusCode::GONE,
@@ -16,7 +16,7 @@ pub(crate) fn gone() -> Problem {
     )
 }
 
-/// A model that could not be computed; what it is stands in the log.
+/// The problem of a model that could not be computed; the log says why.
 pub(crate) fn problem(error: &anyhow::Error) -> Problem {
     tracing::error!("a model could not be computed: {error:#}");
     match Failure::kind_of(error) {
@@ -37,7 +37,7 @@ pub(crate) fn problem(error: &anyhow::Error) -> Problem {
     }
 }
 
-/// Whether an error is that a disk has no room.
+/// Whether an error means that a disk is full.
 pub(crate) fn is_full(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
     causes.any(|error: &Error| {

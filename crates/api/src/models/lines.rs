@@ -1,18 +1,18 @@
-//! Parts of a file of lines.
+//! Reads parts of a file of lines.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Of so many lines the beginning of one is kept.
+/// The beginning of one line in this many is remembered.
 const LINES_OF_MARK: u64 = 1_000;
-/// How many bytes of lines are taken at most, but one line in any case.
+/// How many bytes of lines are taken at most; one line is taken in any case.
 pub(crate) const MOST_BYTES: usize = 16 << 20;
 
-/// Where the lines begin whose numbers can be divided by [`LINES_OF_MARK`].
+/// The offsets of the lines whose numbers are multiples of [`LINES_OF_MARK`], starting with line 0.
 ///
 /// # Errors
-/// The file cannot be read.
+/// An error if the file cannot be read.
 pub(crate) fn marks(path: &Path) -> io::Result<Vec<u64>> {
     let mut file = File::open(path)?;
     let mut chunk = vec![0; 1 << 20];
@@ -32,10 +32,10 @@ pub(crate) fn marks(path: &Path) -> io::Result<Vec<u64>> {
     }
 }
 
-/// Some lines of a file whose marks these are, with commas between them, and how many they are.
+/// Up to `limit` lines of a file from line `offset` on, separated by commas, and how many there are. `marks` are those of the file.
 ///
 /// # Errors
-/// The file cannot be read.
+/// An error if the file cannot be read.
 pub(crate) fn listed(
     path: &Path,
     marks: &[u64],

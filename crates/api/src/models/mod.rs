@@ -1,7 +1,7 @@
-//! What models give, over HTTP: each computed from one snapshot, kept for a while, and told in the form that a client accepts.
+//! Results of models over HTTP: each is computed from one snapshot, kept for a while, and given in the form that a client accepts.
 //!
-//! `endpoint` answers, `asked` is what a request asks, `cache` keeps what was computed, `compute` has `transform` and `report`
-//! compute it, `failed` says why nothing came of it, `output` is a file that came of it, `lines` reads parts of it.
+//! `endpoint` answers, `asked` reads what a request asks, `cache` keeps outputs, `compute` makes `transform` and `report`
+//! compute them, `failed` says why there is no result, `output` is a computed file, `lines` reads parts of it.
 
 pub(crate) mod asked;
 pub(crate) mod cache;

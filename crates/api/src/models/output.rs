@@ -1,4 +1,4 @@
-//! What a model gave, as a file.
+//! The result of a model, as a file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,35 +14,35 @@ use tempfile::TempDir;
 /// How many bytes of a file are read at once.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// A file that was computed. It is deleted once nobody holds it any more.
+/// A computed file. It is deleted once nobody uses it any more.
 pub(crate) struct Output {
     #[expect(dead_code, reason = "its files are deleted as it is dropped")]
     pub(crate) folder: TempDir,
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
-    /// What tells its contents from others.
+    /// A tag that other contents don't have.
     pub(crate) tag: String,
     pub(crate) rows: u64,
-    /// The snapshot, as Postgres names it.
+    /// The name that Postgres gave the snapshot.
     pub(crate) snapshot: String,
-    /// The run's identifier.
+    /// The identifier of the run that computed it.
     pub(crate) run: String,
-    /// The columns, as `{"name", "type"}`; none of a page.
+    /// The columns, as `{"name", "type"}`; null for a page.
     pub(crate) columns: Value,
-    /// Where lines of the file begin, as far as it has lines that are told one by one.
+    /// The offsets of some lines, if the file has lines that are given one by one: see [`lines`](super::lines).
     pub(crate) marks: Vec<u64>,
     pub(crate) made: Instant,
-    /// How often rows had come in through the service when it was computed.
+    /// How often rows had come in through the service when the output was computed.
     pub(crate) changes: u64,
 }
 
 impl Output {
-    /// The whole file as a body, read as the client takes it.
+    /// The whole file as a body, which is read as fast as the client takes it.
     ///
     /// # Errors
-    /// The file cannot be opened.
+    /// An error if the file cannot be opened.
     pub(crate) fn body(&self) -> io::Result<Body> {
-        // Once it is open it may be deleted.
+        // Once the file is open, it may be deleted.
         let file = File::open(&self.path)?;
         Ok(Body::from_stream(stream::try_unfold(
             file,

@@ -1,8 +1,8 @@
-//! The answers that requests get, which are the same for all tables.
+//! The answers of the document that are the same for all tables.
 
 use serde_json::{Map, Value, json};
 
-/// What a status means, for those that all tables share.
+/// The meaning of each status that all tables share.
 const PROBLEMS: [(&str, &str); 13] = [
     (
         "400",

@@ -1,4 +1,4 @@
-//! The document as a whole.
+//! Puts the whole document together.
 
 use serde_json::{Map, Value, json};
 
@@ -10,12 +10,12 @@ use crate::openapi::tables::Described;
 use crate::read::words::encoded;
 use crate::shared::Shared;
 
-/// Describes what a caller may ask of these datasets.
+/// Describes all that a caller may ask of these datasets.
 pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
     let mut components = components();
     let mut schemas = components.remove("schemas").unwrap_or_default();
     let mut paths = of_service();
-    // These are about all datasets.
+    // These paths are about all datasets.
     if caller.check("*", Right::Read).is_err() {
         paths.remove("/metrics");
     }
@@ -27,7 +27,7 @@ pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
         }
         for (index, (name, served)) in tables.iter().enumerate() {
             let table = &served.now();
-            // Components have names of few characters.
+            // Names of components may have only these characters.
             let plain = |name: &str| {
                 name.bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
@@ -89,7 +89,7 @@ pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
     })
 }
 
-/// The paths that there are whatever is served.
+/// The paths that exist whatever is served.
 fn of_service() -> Map<String, Value> {
     let text = |about: &str| json!({"description": about, "content": {"text/plain": {"schema": {"type": "string"}}}});
     let mut ready = shared(&[503]);

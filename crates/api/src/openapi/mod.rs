@@ -1,4 +1,4 @@
-//! The service's description of itself, as OpenAPI 3.1: made for each caller out of the rules that the tables have just now.
+//! The service's description of itself, as OpenAPI 3.1: made for each caller, from the rules that the tables have at the moment.
 
 mod answers;
 mod document;

@@ -8,7 +8,7 @@ use crate::models::compute::ServedModels;
 use crate::openapi::answers::shared;
 use crate::openapi::schema;
 
-/// The paths of a dataset's models and of its report, for whoever may read it. `name` is the dataset's as paths have it.
+/// The paths of a dataset's models and of its report, for those who may read it. `name` is the dataset's name as paths have it.
 pub(crate) fn paths_of_models(
     dataset: &str,
     name: &str,

@@ -1,4 +1,4 @@
-//! What a value, a row to be sent and a row that is read look like, as JSON Schema.
+//! JSON Schemas of values, of rows that are sent, and of rows that are read.
 
 use dataset::ColumnType;
 use loader::rules::column::ColumnRules;
@@ -45,7 +45,7 @@ pub(crate) fn value(kind: ColumnType) -> Value {
     }
 }
 
-/// A schema that allows NULL too.
+/// The schema with NULL allowed as well.
 pub(crate) fn or_null(mut schema: Value) -> Value {
     match schema.get("type") {
         Some(Value::String(name)) => schema["type"] = json!([name, "null"]),
@@ -84,7 +84,7 @@ pub(crate) fn sent(table: &ServedTable) -> Value {
     })
 }
 
-/// The schema of a row that is read, of which a request may have selected some columns.
+/// The schema of a row that is read. A request may have selected only some of its columns.
 pub(crate) fn read(table: &ServedTable) -> Value {
     let properties = table.read.columns.iter().map(|column| {
         let mut schema = of_column(table, column);
@@ -105,8 +105,8 @@ pub(crate) fn read(table: &ServedTable) -> Value {
     })
 }
 
-/// The schema of a value that is read from a column, which is not NULL. What holds for new rows need not hold for those that
-/// were there.
+/// The schema of a value, other than NULL, that is read from a column. The rules for new rows need not be true of rows that
+/// were there before.
 pub(crate) fn of_column(table: &ServedTable, column: &ReadColumn) -> Value {
     let rules = &table.json.columns;
     match rules.iter().find(|rule| rule.name == column.name) {
@@ -115,7 +115,7 @@ pub(crate) fn of_column(table: &ServedTable, column: &ReadColumn) -> Value {
     }
 }
 
-/// The schema of what a column takes.
+/// The schema of the values that a column takes.
 fn column(table: &ServedTable, rule: &ColumnRules) -> Value {
     let of_read = table
         .read
@@ -162,7 +162,7 @@ fn of_server(column: &ReadColumn) -> Value {
         (JsonForm::Own, name) if name.starts_with("numeric") => {
             json!({"type": ["number", "string"], "pattern": "^(NaN|-?Infinity)$"})
         }
-        // A generated column has no rule that says what it is.
+        // No rule says what the type of a generated column is.
         (JsonForm::Own, "smallint" | "integer" | "bigint") => json!({"type": "integer"}),
         (JsonForm::Own, "real" | "double precision") => value(ColumnType::Double),
         (JsonForm::Own, "boolean") => json!({"type": "boolean"}),
@@ -171,7 +171,7 @@ fn of_server(column: &ReadColumn) -> Value {
     }
 }
 
-/// Says what there is to say of a column: its comment, its type in the database, what it refers to.
+/// Describes a column: its comment, its type in the database, what it refers to.
 fn about(schema: &mut Value, table: &ServedTable, column: &ReadColumn) {
     let mut parts: Vec<String> = column.about.iter().cloned().collect();
     parts.push(column.type_name.clone());

@@ -1,4 +1,4 @@
-//! The paths of a table: rows in, rows out, a row by its key.
+//! The paths of a table: sending rows, reading rows, reading a row by its key.
 
 use serde_json::{Map, Value, json};
 
@@ -7,14 +7,14 @@ use crate::openapi::schema;
 use crate::read::query::{DEFAULT_ROWS, MOST_ROWS, PARAMETERS};
 use crate::table::ServedTable;
 
-/// What a filter looks like.
+/// A regular expression for filters.
 const FILTER: &str = "^(not\\.)?((eq|neq|gt|gte|lt|lte|like|ilike)\\.[^\\u0000]*|in\\.\\([^\\u0000]*\\)|is\\.(null|true|false))$";
 
 /// A table whose paths are described.
 pub(crate) struct Described<'a> {
     pub(crate) dataset: &'a str,
     pub(crate) table: &'a ServedTable,
-    /// What the components of the document call the table.
+    /// The table's name within the components of the document.
     pub(crate) name: &'a str,
     /// How many rows a request may have.
     pub(crate) most_rows: usize,
@@ -25,7 +25,7 @@ impl Described<'_> {
         format!("{verb}.{}", self.name)
     }
 
-    /// Rows in.
+    /// Describes sending rows.
     pub(crate) fn post(&self) -> Value {
         let row = format!("#/components/schemas/{}.sent", self.name);
         let outcomes = |about: &str| {
@@ -75,7 +75,7 @@ impl Described<'_> {
         })
     }
 
-    /// Rows out.
+    /// Describes reading rows.
     pub(crate) fn get(&self) -> Value {
         let columns = self.table.read.columns.iter();
         let filters = columns.map(|column| {
@@ -130,7 +130,7 @@ impl Described<'_> {
         })
     }
 
-    /// A row by its key; `None` for a table without one.
+    /// Describes reading a row by its key; `None` for a table without a key.
     pub(crate) fn get_one(&self) -> Option<Value> {
         let read = &self.table.read;
         let names: Vec<&str> = read
@@ -174,7 +174,7 @@ impl Described<'_> {
         })
     }
 
-    /// The schema of a list of columns, each with what a pattern allows behind it.
+    /// The schema of a list of columns, each followed by what the pattern `behind` allows.
     fn list(&self, behind: &str) -> Value {
         let columns = self.table.read.columns.iter();
         let names: Vec<&str> = columns.map(|column| &*column.name).collect();
@@ -187,12 +187,12 @@ impl Described<'_> {
                 let one = format!("({}){behind}", names.join("|"));
                 json!({"type": "string", "pattern": format!("^{one}(,{one})*$")})
             }
-            // A pattern would have to tell how such names are quoted.
+            // A pattern would have to say how such names are quoted.
             false => json!({"type": "string"}),
         }
     }
 
-    /// The schemas of the table's rows.
+    /// The schemas of the table's rows, by name.
     pub(crate) fn schemas(&self) -> Map<String, Value> {
         [
             ("sent", schema::sent(self.table)),

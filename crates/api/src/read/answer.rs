@@ -1,4 +1,4 @@
-//! Rows as an answer has them: one JSON document, or lines of JSON.
+//! Rows in the form of an answer: one JSON document, or lines of JSON.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -16,7 +16,7 @@ pub(crate) enum RowForm {
     Lines,
 }
 
-/// The media types that answers have, by the names that requests accept them under.
+/// The media types of answers. Requests may accept a form under several names.
 const FORMS: [(&str, RowForm); 4] = [
     ("application/json", RowForm::Json),
     ("application/x-ndjson", RowForm::Lines),
@@ -28,12 +28,12 @@ impl RowForm {
     /// The form that a request accepts.
     ///
     /// # Errors
-    /// It accepts none.
+    /// A problem if it accepts none.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         Ok(FORMS[chosen(headers, &FORMS.map(|(name, _)| name))?].1)
     }
 
-    /// The body that holds a page's rows.
+    /// The body with a page of rows.
     pub(crate) fn page(
         self,
         [dataset, table]: [&str; 2],
@@ -53,7 +53,7 @@ impl RowForm {
         }
     }
 
-    /// The body that holds a single row.
+    /// The body with a single row.
     pub(crate) fn single(self, row: &str) -> String {
         match self {
             Self::Lines => line(row),
@@ -61,7 +61,7 @@ impl RowForm {
         }
     }
 
-    /// An answer with a body, which keeps what it needs of a place until it is sent.
+    /// An answer with a body, which keeps the part of a place that it needs until it is sent.
     pub(crate) fn answer(self, body: String, place: Place) -> Response<Body> {
         let mut answer = Response::new(Body::from(place.holding(body.into_bytes())));
         let media_type = match self {
@@ -75,7 +75,7 @@ impl RowForm {
     }
 }
 
-/// A row on one line: what is in a column of type `json` may be written over several, but not within its texts.
+/// A row on one line. The JSON in a column of type `json` may have several lines, but no line breaks within its texts.
 fn line(row: &str) -> String {
     row.replace(['\n', '\r'], " ") + "\n"
 }

@@ -1,49 +1,49 @@
-//! What a table is read by: its columns, as JSON has them, and the key that its rows are paged by.
+//! How a table is read: its columns, in the form that JSON has for them, and the key by which its rows are paged.
 
 use postgres::Client;
 
-/// A table as it is read.
+/// A table, for reading.
 #[derive(Debug)]
 pub(crate) struct ReadTable {
-    /// All columns, generated ones too.
+    /// All columns, including generated ones.
     pub(crate) columns: Vec<ReadColumn>,
-    /// The places of the columns of the primary key, or else of the first unique key that the server keeps and that is never
+    /// The indices of the columns of the primary key, or else of the first unique key that the server enforces and that is never
     /// NULL; empty if there is neither.
     pub(crate) key: Vec<usize>,
 }
 
-/// A column as it is read.
+/// A column, for reading.
 #[derive(Debug)]
 pub(crate) struct ReadColumn {
     pub(crate) name: String,
-    /// The type as SQL names it, whatever domain is over it.
+    /// The name of the type in SQL; for a domain, that of its base type.
     pub(crate) type_name: String,
     /// Whether the column may be NULL.
     pub(crate) nullable: bool,
-    /// Whether the column is generated, so that no row is sent with it.
+    /// Whether the column is generated, so that rows are sent without it.
     pub(crate) is_generated: bool,
     /// The schema of the operators that compare the column's values, quoted.
     pub(crate) operators: String,
-    /// Whether the values are texts, which patterns are for.
+    /// Whether the values are texts, which can be matched with patterns.
     pub(crate) is_text: bool,
     pub(crate) form: JsonForm,
-    /// What the database's comment says.
+    /// The column's comment in the database.
     pub(crate) about: Option<String>,
 }
 
-/// How JSON has the values of a column.
+/// The form that JSON has for the values of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JsonForm {
-    /// As a number, a truth value, a text, or the JSON that the value is.
+    /// A number, a truth value, a text, or JSON that is the value itself.
     Own,
-    /// As an array.
+    /// An array.
     Array,
-    /// As the text that Postgres writes, since what JSON would be made of the value cannot be sent again.
+    /// The text that Postgres writes, since what `to_json` makes of the value could not be sent again.
     Text,
 }
 
 impl ReadTable {
-    /// The place of the column of this name.
+    /// The index of the column of this name.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
@@ -55,8 +55,8 @@ impl ReadTable {
     }
 }
 
-// Types of extensions bring operators of their own. `to_json` knows arrays of plain values, and what it makes of other types
-// is not what a row is sent with.
+// Types of extensions have operators of their own. `to_json` handles arrays of plain values; what it makes of other types
+// could not be sent as a row.
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.attnotnull, a.atttypid AS type, a.atttypmod AS typmod, a.attgenerated <> '' AS generated
@@ -92,10 +92,10 @@ const KEY: &str = "
                       WHERE k.place <= i.indnkeyatts AND NOT a.attnotnull)
     ORDER BY NOT i.indisprimary, c.relname LIMIT 1";
 
-/// Reads what the table that SQL names so is read by, in the client's transaction.
+/// Reads the columns and the key of a table, in the client's transaction. `relation` is the table's name in SQL.
 ///
 /// # Errors
-/// Those of the server.
+/// The server's errors.
 pub(crate) fn read(client: &mut Client, relation: &str) -> anyhow::Result<ReadTable> {
     let columns = client.query(COLUMNS, &[&relation])?;
     let mut table = ReadTable {

@@ -1,24 +1,24 @@
-//! Conditions on a column, in the form that PostgREST has for them: `gte.10`, `not.in.(1,2)`, `is.null`.
+//! Conditions on a column, in the form that PostgREST uses: `gte.10`, `not.in.(1,2)`, `is.null`.
 
 use crate::problem::Problem;
 use crate::read::columns::ReadColumn;
 use crate::read::words::{parts, unquoted};
 
-/// What a column is compared with.
+/// The comparison in a condition.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Test {
-    /// A value, by an operator of SQL.
+    /// Compares with a value by an operator of SQL.
     Value(&'static str, String),
-    /// Any of a list of values, as the text of an array.
+    /// Compares with a list of values, of which any may match; the list is the text of an array.
     AnyOf(String),
-    /// NULL, TRUE or FALSE, as SQL has them.
+    /// Tests for NULL, TRUE or FALSE, given as SQL.
     Is(&'static str),
 }
 
 /// A condition on a column.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Condition {
-    /// The place of the column.
+    /// The index of the column.
     pub(crate) column: usize,
     pub(crate) is_negated: bool,
     pub(crate) test: Test,
@@ -28,10 +28,10 @@ pub(crate) struct Condition {
 const FORMS: &str = "eq, neq, gt, gte, lt, lte, like, ilike, in and is, each with a value behind a dot (gte.10), or not. before them";
 
 impl Condition {
-    /// Reads the condition on the column at a place.
+    /// Parses the condition on the column with this index.
     ///
     /// # Errors
-    /// Another form, naming the column.
+    /// A problem that names the column, for any other form.
     pub(crate) fn parse(text: &str, place: usize, column: &ReadColumn) -> Result<Self, Problem> {
         let bad =
             |why: String| Problem::bad("bad-filter", format!("column {}: {why}", column.name));
@@ -81,7 +81,7 @@ impl Condition {
     }
 }
 
-/// A list as the text of an array.
+/// Turns a list into the text of an array.
 fn array(list: &str) -> String {
     let parts = match list {
         "" => Vec::new(),

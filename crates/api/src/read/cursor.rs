@@ -1,4 +1,4 @@
-//! The row that a page begins behind, as the URL of the next page has it.
+//! The row after which a page begins, as the URL of the next page names it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,18 +7,18 @@ use crate::problem::Problem;
 use crate::read::columns::ReadTable;
 use crate::read::order::Order;
 
-/// How long a cursor may be: it stands in a URL, and the head of a request has its limit.
+/// How many bytes a cursor may have: it is part of a URL, and the head of a request is limited.
 const MOST_BYTES: usize = 12 << 10;
 
-/// The values of a row in the columns of an order, as their texts.
+/// The values of a row in the columns of an order, as text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cursor(pub(crate) Vec<Option<String>>);
 
 impl Cursor {
-    /// Reads a cursor for an order.
+    /// Parses a cursor for an order.
     ///
     /// # Errors
-    /// A text that is none, or one of another order.
+    /// A problem for a text that is not a cursor, or one for another order.
     pub(crate) fn parse(text: &str, order: &[Order], table: &ReadTable) -> Result<Self, Problem> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -39,10 +39,10 @@ impl Cursor {
         Ok(Self(values))
     }
 
-    /// The cursor as a URL has it.
+    /// The cursor as it appears in a URL.
     ///
     /// # Errors
-    /// Values that are too long for a URL.
+    /// A problem if the values are too long for a URL.
     pub(crate) fn text(&self, order: &[Order], table: &ReadTable) -> Result<String, Problem> {
         let json = serde_json::json!([told(order, table), self.0]).to_string();
         let text = URL_SAFE_NO_PAD.encode(json);
@@ -56,7 +56,7 @@ impl Cursor {
     }
 }
 
-/// The order in words, by which a cursor of another one is told.
+/// The order in words, by which a cursor for another order is recognised.
 fn told(order: &[Order], table: &ReadTable) -> String {
     let columns = order.iter().map(|order| {
         let name = &table.columns[order.column].name;

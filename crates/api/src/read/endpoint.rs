@@ -1,4 +1,4 @@
-//! `GET /v1/{dataset}/{table}` and `GET /v1/{dataset}/{table}/{key}`: from a request to its answer.
+//! `GET /v1/{dataset}/{table}` and `GET /v1/{dataset}/{table}/{key}`, from the request to the answer.
 
 use std::sync::Arc;
 
@@ -115,8 +115,8 @@ async fn single(
     Ok(form.answer(body, place))
 }
 
-/// What a request for a single row asks: by the last segment of its path, whose parts are decoded by themselves, so that a
-/// value may hold a comma.
+/// What a request for a single row asks. The key is the last segment of the path; its parts are decoded one by one, so that a
+/// value may contain a comma.
 fn one(uri: &Uri, table: &ServedTable) -> Result<Asked, Problem> {
     let key = &table.read.key;
     if key.is_empty() {
@@ -171,8 +171,8 @@ fn one(uri: &Uri, table: &ServedTable) -> Result<Asked, Problem> {
     })
 }
 
-/// Reads the rows that are asked for into a place in memory, in a task of its own: a client that goes away drops this one, and its session must
-/// not be lent on before the server has done with it.
+/// Reads the rows that are asked for into a place in memory, in a task of its own: when a client goes away this future is dropped,
+/// but its session must not be lent to others before the server has finished with it.
 async fn found(
     shared: &Arc<Shared>,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! The rows that a statement reads, in a transaction of a session that is given back.
+//! Runs the statement that reads rows, in a transaction of a session that is given back.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::problem::Problem;
 use crate::read::columns::ReadTable;
 use crate::read::statement::Statement;
 
-/// How often a statement is tried whose session is lost, or that a replica ends in favour of what it replays.
+/// How often a statement is tried if its session is lost, or if a replica cancels it in favour of replaying changes.
 const TRIES: u32 = 3;
 
-/// What a statement found.
+/// The rows that a statement found.
 pub(crate) struct Found {
-    /// The rows whose bytes are not too many together.
+    /// The rows as far as their bytes are within the limit.
     pub(crate) rows: Vec<FoundRow>,
-    /// How many rows there are, one more than asked for at most.
+    /// How many rows were found: at most one more than asked for.
     pub(crate) count: usize,
 }
 
-/// A row as the server gives it.
+/// A row as the server returns it.
 pub(crate) struct FoundRow(Row);
 
 impl FoundRow {
@@ -37,17 +37,17 @@ impl FoundRow {
         self.0.get::<_, Option<&str>>(0).unwrap_or_default()
     }
 
-    /// The values in the columns of the order, as texts.
+    /// The row's values in the columns of the order, as text.
     pub(crate) fn behind(&self) -> Vec<Option<String>> {
         self.0.get(2)
     }
 }
 
-/// Runs a statement of a caller over a table.
+/// Runs a statement for a caller over a table.
 ///
 /// # Errors
-/// Values that are not of their columns' types, named; a row that is too long; a database that cannot be reached or has no
-/// time.
+/// A problem for values that are not of their columns' types, with the column; for a row that is too long; for a database that
+/// cannot be reached or has no time.
 pub(crate) async fn fetch(
     pool: &Arc<Pool>,
     caller: &Caller,
@@ -112,7 +112,7 @@ fn of_rows(rows: Vec<Row>, limits: &Limits) -> Result<Found, Problem> {
     Ok(Found { rows, count })
 }
 
-/// Sends the whole transaction in one go. Returns whether it has ended, so that the session is as it was.
+/// Sends the whole transaction at once. Returns whether it has ended, so that the session can be lent again.
 async fn run(
     client: &Client,
     opening: &str,
@@ -136,7 +136,7 @@ async fn run(
     (begun.and(rows), ended.is_ok())
 }
 
-/// A parameter whose type the server finds, and whose text it reads.
+/// A parameter that is sent as text. The server finds its type and reads the text.
 #[derive(Debug)]
 struct Text<'a>(&'a str);
 
@@ -161,11 +161,11 @@ impl ToSql for Text<'_> {
     to_sql_checked!();
 }
 
-/// The problem that the server has with what the request asks, if it is that.
+/// The problem for an error of the server that is about what the request asks; `None` for other errors.
 fn of_request(error: &Error, table: &ReadTable, statement: &Statement) -> Option<Problem> {
     let said = error.as_db_error()?;
     let code = said.code().code();
-    // Values that are none of their types; comparisons that a type lacks.
+    // Values that are not of their types, and comparisons that a type lacks.
     let is_of_request = code.starts_with("22")
         || matches!(
             code,
@@ -174,7 +174,7 @@ fn of_request(error: &Error, table: &ReadTable, statement: &Statement) -> Option
     if !is_of_request {
         return None;
     }
-    // The server says which parameter it could not read, though older ones don't.
+    // The server says which parameter it could not read; older servers don't.
     let number = said.where_().and_then(|place| {
         let (_, rest) = place.split_once("parameter $")?;
         let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;

@@ -1,4 +1,4 @@
-//! Rows of a table out of the database: filtered, ordered, page by page, or a single one by its key.
+//! Reads rows of a table: filtered, ordered, page by page, or a single one by its key.
 
 pub(crate) mod answer;
 pub(crate) mod columns;

@@ -1,4 +1,4 @@
-//! What stands behind the `?` of a request for rows.
+//! Parses the query of a request for rows.
 
 use axum::http::Uri;
 
@@ -9,33 +9,33 @@ use crate::read::cursor::Cursor;
 use crate::read::order::Order;
 use crate::read::words::{pairs, parts, unquoted};
 
-/// How many rows a page has unless the request says otherwise.
+/// How many rows a page has by default.
 pub(crate) const DEFAULT_ROWS: usize = 100;
-/// How many rows a page may have.
+/// How many rows a page may have at most.
 pub(crate) const MOST_ROWS: usize = 1000;
-/// The parameters that are not columns. A column of such a name is meant by its name in double quotes.
+/// The parameters that are not columns. A column with such a name must be given in double quotes.
 pub(crate) const PARAMETERS: [&str; 4] = ["select", "order", "limit", "after"];
 
-/// What a request for rows asks.
+/// What a request for rows asks for.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) conditions: Vec<Condition>,
-    /// The places of the columns that are answered, in their order.
+    /// The indices of the columns in the answer, in their order.
     pub(crate) columns: Vec<usize>,
-    /// The order, which ends with the table's key where it has one.
+    /// The order. It ends with the table's key, if there is one.
     pub(crate) order: Vec<Order>,
     pub(crate) limit: usize,
-    /// Behind which row the page begins.
+    /// The row after which the page begins.
     pub(crate) after: Option<Cursor>,
-    /// The query without the row that the page begins behind: that of the next page.
+    /// The query without `after`, for the URL of the next page.
     pub(crate) same: String,
 }
 
 impl Asked {
-    /// Reads the query of a request for rows of a table.
+    /// Parses the query of a request for rows of a table.
     ///
     /// # Errors
-    /// Names and values that make no sense, each with what there is.
+    /// A problem for names and values that make no sense, with those that are possible.
     pub(crate) fn of(uri: &Uri, table: &ReadTable) -> Result<Self, Problem> {
         let mut asked = Self {
             conditions: Vec::new(),
@@ -50,7 +50,7 @@ impl Asked {
         for pair in pairs(uri) {
             let (pair, name, value) = pair?;
             if name != "after" {
-                // A header has the query between these.
+                // In a header, the URL with this query is between `<` and `>`.
                 asked.same += &pair.replace('<', "%3C").replace('>', "%3E");
                 asked.same.push('&');
             }
@@ -89,7 +89,7 @@ impl Asked {
     }
 }
 
-/// The columns that an answer has unless the request names them: those that rows are sent with.
+/// The columns that an answer has by default: those that rows are sent with.
 pub(crate) fn posted(table: &ReadTable) -> Vec<usize> {
     (0..table.columns.len())
         .filter(|place| !table.columns[*place].is_generated)
@@ -111,10 +111,10 @@ fn column(name: &str, table: &ReadTable) -> Result<usize, Problem> {
     })
 }
 
-/// Reads the columns that an answer is to have.
+/// Parses the list of columns that an answer should have.
 ///
 /// # Errors
-/// A column that there is not, or that is named twice.
+/// A problem for a column that doesn't exist, or that is named twice.
 pub(crate) fn selected(value: &str, table: &ReadTable) -> Result<Vec<usize>, Problem> {
     let mut places = Vec::new();
     for part in parts(value) {
@@ -148,7 +148,7 @@ fn ordered(value: &str, table: &ReadTable) -> Result<Vec<Order>, Problem> {
         order.push(Order {
             column: place,
             is_descending,
-            // As the server has it: NULL is greater than all values.
+            // The server does the same: NULL is greater than all values.
             nulls_first: nulls_first.unwrap_or(is_descending),
         });
     }

@@ -1,5 +1,5 @@
-//! The statement that reads rows. Names in it are those of the catalogue, values are parameters, whose types the server
-//! finds where they are compared.
+//! The statement that reads rows. Its names come from the catalogue. Values are parameters; the server finds their types from the
+//! columns that they are compared with.
 
 use database::catalogue::identifier::{quoted, relation};
 
@@ -10,15 +10,15 @@ use crate::read::order::Order;
 use crate::read::query::Asked;
 use crate::table::ServedTable;
 
-/// A statement, and the columns that its parameters are compared with.
+/// A statement, with its parameters and the columns that they are compared with.
 #[derive(Debug, Default)]
 pub(crate) struct Statement {
     pub(crate) sql: String,
-    /// The texts of the parameters, each with the place of its column.
+    /// The texts of the parameters, each with the index of its column.
     pub(crate) parameters: Vec<(String, usize)>,
 }
 
-/// What a statement reads of a table.
+/// What a statement should read from a table.
 pub(crate) struct Reading<'a> {
     pub(crate) table: &'a ServedTable,
     pub(crate) asked: &'a Asked,
@@ -27,9 +27,9 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// The statement: of each row its JSON, how many rows were found, and the values in the columns of the order. One row more is
-    /// looked for than asked for. Rows whose bytes are too many together with those before are not answered; if the first
-    /// has too many, its JSON is NULL.
+    /// Makes the statement. For each row it gives its JSON, how many rows were found, and the values in the columns of the order.
+    /// It looks for one row more than asked for. Rows are left out as soon as their bytes, with those of the rows before, are too
+    /// many; if the first row has too many, its JSON is NULL.
     pub(crate) fn statement(&self) -> Statement {
         let Asked {
             columns,
@@ -63,7 +63,7 @@ impl Reading<'_> {
             let value = match form {
                 JsonForm::Own => value,
                 JsonForm::Text => format!("{value}::pg_catalog.text"),
-                // Its text begins with its bounds where these are not the usual ones, which JSON has not.
+                // The text of an array begins with its bounds if these are not the usual ones; JSON has no bounds.
                 JsonForm::Array => format!(
                     "CASE WHEN {value}::pg_catalog.text ^@ '[' THEN pg_catalog.to_json({value}::pg_catalog.text)
                      ELSE pg_catalog.to_json({value}) END"
@@ -110,12 +110,12 @@ impl Reading<'_> {
         statement
     }
 
-    /// A column of the table.
+    /// A column of the table, as SQL names it.
     fn column(&self, place: usize) -> String {
         format!("t.{}", quoted(&self.table.read.columns[place].name))
     }
 
-    /// An operator between values of a column.
+    /// The SQL of an operator between values of a column.
     fn operator(&self, place: usize, operator: &str) -> String {
         let schema = &self.table.read.columns[place].operators;
         format!("OPERATOR({schema}.{operator})")
@@ -141,7 +141,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The condition that a row comes behind a cursor.
+    /// The condition that a row comes after a cursor.
     fn behind(&self, cursor: &Cursor, statement: &mut Statement) -> String {
         let order = &self.asked.order;
         let values: Vec<Option<String>> = order
@@ -173,7 +173,7 @@ impl Reading<'_> {
                         true => format!("({} OR {column} IS NULL)", compared(beyond)),
                         false => compared(beyond),
                     };
-                    // Lets an index begin there.
+                    // With this condition an index can begin at the cursor.
                     let bound = (!is_null_behind).then(|| compared(bound));
                     (later, compared("="), bound)
                 }
@@ -194,8 +194,8 @@ impl Reading<'_> {
         behind
     }
 
-    /// The condition as a comparison of rows, which an index answers as a whole: where no column may be NULL, and all have one
-    /// direction and operators of one schema.
+    /// The condition as a single comparison of rows, which an index can answer as a whole. It is possible if no column may be NULL,
+    /// and all columns have the same direction and operators of the same schema.
     fn as_rows(&self, values: &[Option<String>]) -> Option<String> {
         let order = &self.asked.order;
         let first = order.first()?;
@@ -219,7 +219,7 @@ impl Reading<'_> {
 }
 
 impl Statement {
-    /// Adds a parameter that is compared with a column, and returns what SQL calls it.
+    /// Adds a parameter that is compared with a column, and returns its name in SQL.
     fn parameter(&mut self, value: &str, column: usize) -> String {
         self.parameters.push((value.to_owned(), column));
         format!("${}", self.parameters.len())

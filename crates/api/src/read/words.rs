@@ -1,5 +1,5 @@
-//! Names and values as a query has them: percent-encoded, separated by commas, in double quotes where they hold a comma or
-//! other characters that mean something.
+//! Names and values in a query: percent-encoded, separated by commas, and in double quotes if they contain a comma or
+//! another character with a meaning.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::problem::Problem;
 
-/// What stands in a URL as it is.
+/// The characters that a URL has unencoded.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -23,13 +23,13 @@ pub(crate) fn encoded(text: &str) -> String {
 /// Decodes a name or a value of a query.
 ///
 /// # Errors
-/// Bytes that are not UTF-8, or NUL, which no text in Postgres can hold.
+/// A problem for bytes that are not UTF-8, and for NUL, which no text in Postgres can hold.
 pub(crate) fn decoded(text: &str) -> Result<String, Problem> {
     let text = text.replace('+', " ");
     decoded_segment(&text)
 }
 
-/// The parts of a query, each as it stands there, and its name and its value decoded.
+/// The parts of a query: each as it is written, with its name and its value decoded.
 pub(crate) fn pairs(uri: &Uri) -> impl Iterator<Item = Result<(&str, String, String), Problem>> {
     let pairs = uri.query().unwrap_or_default().split('&');
     pairs.filter(|pair| !pair.is_empty()).map(|pair| {
@@ -38,10 +38,10 @@ pub(crate) fn pairs(uri: &Uri) -> impl Iterator<Item = Result<(&str, String, Str
     })
 }
 
-/// Decodes a segment of a path, in which `+` is itself.
+/// Decodes a segment of a path, in which `+` stands for itself.
 ///
 /// # Errors
-/// As [`decoded`].
+/// The errors of [`decoded`].
 pub(crate) fn decoded_segment(text: &str) -> Result<String, Problem> {
     let decoded = percent_decode_str(text).decode_utf8();
     match decoded.map(Cow::into_owned) {
@@ -53,7 +53,7 @@ pub(crate) fn decoded_segment(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// The parts of a list: what stands between commas that are not in double quotes.
+/// Splits a list at the commas that are not in double quotes.
 pub(crate) fn parts(list: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut is_quoted, mut is_escaped) = (0, false, false);
@@ -73,7 +73,7 @@ pub(crate) fn parts(list: &str) -> Vec<&str> {
     parts
 }
 
-/// A name or a value without its double quotes, if it has them, in which a backslash stands before `"` and itself.
+/// A name or a value without its double quotes, if it has any. Within them, `"` and backslash are preceded by a backslash.
 pub(crate) fn unquoted(part: &str) -> Cow<'_, str> {
     let inside = part
         .strip_prefix('"')

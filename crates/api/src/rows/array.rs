@@ -1,12 +1,12 @@
-//! Arrays of JSON as the text that Postgres reads arrays from.
+//! Turns arrays of JSON into the text that Postgres reads arrays from.
 
 use serde_json::value::RawValue;
 
 /// How many dimensions an array of Postgres may have.
 const MOST_DIMENSIONS: usize = 6;
 
-/// The text of an array: `{1,"a",NULL}`; `None` for one that is nested more deeply than Postgres has it, or holds half of a
-/// surrogate pair.
+/// The text of an array: `{1,"a",NULL}`. `None` for an array that is nested more deeply than Postgres supports, or that contains
+/// half of a surrogate pair.
 pub(crate) fn text(json: &str) -> Option<String> {
     let mut text = String::with_capacity(json.len());
     write(json, MOST_DIMENSIONS, &mut text)?;
@@ -25,7 +25,7 @@ fn write(json: &str, dimensions: usize, text: &mut String) -> Option<()> {
             Some(b'[') => write(element, dimensions, text)?,
             Some(b'n') => text.push_str("NULL"),
             Some(b'"') => quote(&serde_json::from_str::<String>(element).ok()?, text),
-            // An object is the text of an element of type json.
+            // An object becomes the text of an element of type json.
             _ => quote(element, text),
         }
     }

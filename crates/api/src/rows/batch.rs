@@ -1,4 +1,4 @@
-//! Rows of a request: their values encoded column by column, their keys, and the rules that they break by themselves.
+//! Rows of a request: their values encoded column by column, their keys, and the rules that each breaks by itself.
 
 use std::collections::HashMap;
 
@@ -10,21 +10,21 @@ use values::value::Value;
 
 use crate::table::ServedTable;
 
-/// The columns of a row for which the database has a value, since the request gave none: their places in the table.
+/// The indices of the columns for which a row has no value, so that the database fills them.
 pub(crate) type Defaults = Box<[u16]>;
 
 /// A row of a request.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchRow {
-    /// Whether the row has values at all; one that has none is judged no further.
+    /// Whether the row has values at all; if not, it is judged no further.
     pub(crate) is_row: bool,
-    /// Which of the batch's lists of columns without a value is the row's.
+    /// The index of the row's list of columns without a value, among the lists of the batch.
     pub(crate) defaults: usize,
     /// The rules that the row breaks by itself.
     pub(crate) broken: Vec<Violation>,
-    /// The row's unique keys, in the order of the table's, and behind them the keys of its own table that it refers to.
+    /// The row's unique keys, in the order of the table's, and after them the keys of its own table that it refers to.
     pub(crate) keys: Vec<Key>,
-    /// The row as it came, if it broke a rule.
+    /// The place of the row's text in the body, if the row broke a rule.
     pub(crate) raw: RowText,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct RowText {
     pub(crate) end: usize,
 }
 
-/// A column's values as elements of a binary array, and where each ends.
+/// A column's values as elements of a binary array, with the end of each.
 #[derive(Debug, Default)]
 pub(crate) struct ColumnValues {
     pub(crate) bytes: Vec<u8>,
@@ -43,7 +43,7 @@ pub(crate) struct ColumnValues {
 }
 
 impl ColumnValues {
-    /// The element of a row.
+    /// The element for a row.
     pub(crate) fn element(&self, row: usize) -> &[u8] {
         let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start as usize..self.ends[row] as usize]
@@ -56,12 +56,12 @@ pub(crate) struct Batch {
     pub(crate) rows: Vec<BatchRow>,
     /// The values of all rows, by column.
     pub(crate) columns: Vec<ColumnValues>,
-    /// The lists of columns without a value that rows have.
+    /// The different lists of columns without a value that rows have.
     pub(crate) defaults: Vec<Defaults>,
 }
 
 impl Batch {
-    /// The rows of several batches of one table, one behind the other.
+    /// Joins several batches of one table into one.
     pub(crate) fn joined<'b>(batches: impl Iterator<Item = &'b Batch> + Clone) -> Self {
         let columns = batches
             .clone()
@@ -98,7 +98,7 @@ impl Batch {
     }
 }
 
-/// Makes a batch, row by row.
+/// Builds a batch, row by row.
 pub(crate) struct BatchBuilder<'t> {
     table: &'t ServedTable,
     rows: Vec<BatchRow>,
@@ -109,7 +109,7 @@ pub(crate) struct BatchBuilder<'t> {
 }
 
 impl<'t> BatchBuilder<'t> {
-    /// A batch of a table, without rows yet.
+    /// A builder of a batch for a table, without rows yet.
     pub(crate) fn new(table: &'t ServedTable) -> Self {
         let columns = table.target.columns.len();
         Self {
@@ -127,13 +127,13 @@ impl<'t> BatchBuilder<'t> {
         self.table
     }
 
-    /// How many rows there are.
+    /// How many rows were added so far.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Adds a row with a value for each of the table's columns, NULL in place of broken ones and of those that the database
-    /// fills.
+    /// Adds a row with a value for each of the table's columns. Values that break a rule, and those that the database fills, are
+    /// NULL.
     pub(crate) fn row(
         &mut self,
         values: &[Value<'_>],
@@ -141,7 +141,7 @@ impl<'t> BatchBuilder<'t> {
         broken: Vec<Violation>,
         raw: RowText,
     ) {
-        // A broken value may hold what the server takes nowhere.
+        // A broken value may contain a NUL character, which the server takes nowhere.
         let value = |place: usize| values[place].without_nul();
         for (place, (encoder, ends)) in self.encoders.iter_mut().enumerate() {
             value(place).encode(encoder);
@@ -175,7 +175,7 @@ impl<'t> BatchBuilder<'t> {
         });
     }
 
-    /// Adds what is not a row, with the reason.
+    /// Adds something that is not a row, with the reason.
     pub(crate) fn not_a_row(&mut self, broken: Vec<Violation>, raw: RowText) {
         for (encoder, ends) in &mut self.encoders {
             encoder.null();
@@ -190,7 +190,7 @@ impl<'t> BatchBuilder<'t> {
         });
     }
 
-    /// The batch.
+    /// Finishes the batch.
     pub(crate) fn finish(self) -> Batch {
         let columns = self.encoders.into_iter().map(|(mut encoder, ends)| {
             let bytes = encoder.take(Vec::new());
@@ -204,7 +204,7 @@ impl<'t> BatchBuilder<'t> {
     }
 }
 
-/// The references that a row makes by halves, as broken rules.
+/// The references of a row of which some columns are NULL and others are not, as broken rules.
 pub(crate) fn half_nulls(table: &ServedTable, values: &[Value<'_>]) -> Vec<Violation> {
     let full = table.references.iter().filter(|reference| {
         let of_target = &table.target.references[reference.index];

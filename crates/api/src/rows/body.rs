@@ -1,4 +1,4 @@
-//! The body of a request, read within limits: of bytes as they come and decompressed, of rows, of time.
+//! Reads the body of a request, within limits of bytes (both as they come and decompressed), rows and time.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::rows::count::{Form, RowCounter, too_many};
 pub(crate) struct BodyForm {
     pub(crate) form: Form,
     is_compressed: bool,
-    /// The length that is announced, if one is.
+    /// The announced length, if there is one.
     length: Option<usize>,
 }
 
 impl BodyForm {
-    /// Reads the headers.
+    /// Reads the headers of a request.
     ///
     /// # Errors
-    /// A content type, an encoding or a length that is not taken.
+    /// A problem for a content type, an encoding or a length that is not accepted.
     pub(crate) fn of(headers: &HeaderMap, limits: &Limits) -> Result<Self, Problem> {
         let unsupported = |detail: String| {
             Problem::new(
@@ -57,7 +57,7 @@ impl BodyForm {
             };
             let value = value.trim_matches('"');
             match &*name.to_ascii_lowercase() {
-                // Text of another encoding is what dataset.toml declares of a table's files.
+                // CSV may be in another encoding, if dataset.toml declares it for the table's files.
                 "charset" => form == Form::Csv || value.eq_ignore_ascii_case("utf-8"),
                 "header" => form == Form::Csv,
                 _ => false,
@@ -96,16 +96,16 @@ impl BodyForm {
         })
     }
 
-    /// How many bytes the body may take in memory.
+    /// How many bytes of memory the body may take.
     pub(crate) fn most_bytes(self, limits: &Limits) -> usize {
         let announced = self.length.filter(|_| !self.is_compressed);
         announced.unwrap_or(limits.body_bytes)
     }
 
-    /// Reads the body.
+    /// Reads the whole body.
     ///
     /// # Errors
-    /// A body that is too long, has too many rows, comes too slowly, breaks off, or is not gzip though it says so.
+    /// A problem for a body that is too long, has too many rows, comes too slowly, breaks off, or is not gzip although it says so.
     pub(crate) async fn read(self, body: Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
         let reading = self.read_all(body, limits);
         let Ok(read) = tokio::time::timeout(limits.body, reading).await else {
@@ -201,7 +201,7 @@ fn undecodable(error: &io::Error, most: usize) -> Problem {
     }
 }
 
-/// Bytes that grow up to a limit.
+/// Bytes that may grow up to a limit.
 struct Bounded {
     bytes: Vec<u8>,
     most: usize,

@@ -1,19 +1,19 @@
-//! Counts the rows of a body while it comes, so that one with too many is refused before it is read whole.
+//! Counts the rows of a body while it arrives, so that a body with too many is refused before all of it is read.
 
 use crate::problem::Problem;
 
-/// What the rows of a body are written as.
+/// The form of the rows of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// An array of objects.
+    /// A JSON array of objects.
     JsonArray,
-    /// An object a line.
+    /// A JSON object on each line.
     JsonLines,
     /// Records of CSV.
     Csv,
 }
 
-/// Counts rows without judging them: what is not JSON is counted too, and refused later.
+/// Counts rows without judging them. Text that is not JSON is counted too, and refused later.
 #[derive(Debug)]
 pub(crate) struct RowCounter {
     form: Form,
@@ -21,7 +21,7 @@ pub(crate) struct RowCounter {
     depth: usize,
     in_text: bool,
     is_escaped: bool,
-    /// Whether the line, or the array, holds anything yet.
+    /// Whether the current line, or the array, contains anything yet.
     holds_something: bool,
 }
 
@@ -38,12 +38,12 @@ impl RowCounter {
         }
     }
 
-    /// Counts on, and returns how many rows have begun.
+    /// Counts further bytes, and returns how many rows have begun so far.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> usize {
         match self.form {
             Form::JsonArray => bytes.iter().for_each(|byte| self.of_array(*byte)),
             Form::JsonLines => bytes.iter().for_each(|byte| self.of_lines(*byte)),
-            // A line break may stand within a record: the records are counted once they are split.
+            // A record may contain line breaks, so records are counted once they are split.
             Form::Csv => {}
         }
         self.rows
@@ -91,7 +91,7 @@ impl RowCounter {
     }
 }
 
-/// A body that has more rows than one may have.
+/// The problem of a body that has more rows than allowed.
 pub(crate) fn too_many(most: usize) -> Problem {
     Problem::too_large(format!(
         "the body has more than {most} rows: send them in several requests"
@@ -104,7 +104,7 @@ mod tests {
 
     fn count(form: Form, text: &str) -> usize {
         let mut counter = RowCounter::new(form);
-        // Byte by byte, as the slowest client sends it.
+        // The bytes come one by one, as from the slowest client.
         text.bytes()
             .map(|byte| counter.add(&[byte]))
             .last()

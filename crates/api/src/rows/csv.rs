@@ -1,4 +1,4 @@
-//! Rows out of CSV: by what `dataset.toml` says of the table's files, as `load` reads them.
+//! Turns CSV into rows, by what `dataset.toml` says of the table's files, as `load` does.
 
 use loader::request::CsvRows;
 use values::value::Value;
@@ -8,7 +8,7 @@ use crate::rows::batch::{Batch, BatchBuilder, RowText};
 use crate::rows::count::too_many;
 use crate::table::ServedTable;
 
-/// A batch, and the records that it was made of.
+/// A batch, with the records that it was made from.
 pub(crate) struct CsvBatch {
     pub(crate) batch: Batch,
     pub(crate) rows: CsvRows,
@@ -17,7 +17,7 @@ pub(crate) struct CsvBatch {
 /// Judges the records of CSV.
 ///
 /// # Errors
-/// Bytes that are not rows of the table, or too many of them.
+/// A problem for bytes that are not rows of the table, and for too many rows.
 pub(crate) fn records(
     bytes: Vec<u8>,
     table: &ServedTable,

@@ -1,4 +1,4 @@
-//! Rows out of a JSON array of objects, or out of lines of JSON: a value keeps the digits that it came with.
+//! Turns a JSON array of objects, or lines of JSON, into rows. Numbers keep the digits that they came with.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,13 +21,13 @@ use crate::table::ServedTable;
 
 /// How many characters of an unknown name a message repeats.
 const SHOWN_CHARS: usize = 40;
-/// How many names that a row should not have are told one by one.
+/// How many wrong names in a row are reported one by one.
 const SHOWN_NAMES: usize = 20;
 
 /// Judges the rows of an array.
 ///
 /// # Errors
-/// A text that is not a JSON array, or one with too many rows.
+/// A problem for a text that is not a JSON array, and for too many rows.
 pub(crate) fn array(text: &str, table: &ServedTable, most: usize) -> Result<Batch, Problem> {
     let mut batch = BatchBuilder::new(table);
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -48,10 +48,10 @@ pub(crate) fn array(text: &str, table: &ServedTable, most: usize) -> Result<Batc
     }
 }
 
-/// Judges the rows of lines, each a JSON object. Blank lines are none.
+/// Judges the rows of lines, each a JSON object. Blank lines are skipped.
 ///
 /// # Errors
-/// Too many rows.
+/// A problem for too many rows.
 pub(crate) fn lines(text: &str, table: &ServedTable, most: usize) -> Result<Batch, Problem> {
     let mut batch = BatchBuilder::new(table);
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -70,7 +70,7 @@ pub(crate) fn lines(text: &str, table: &ServedTable, most: usize) -> Result<Batc
     Ok(batch.finish())
 }
 
-/// The elements of an array of rows.
+/// Visits the elements of an array of rows.
 struct Elements<'b, 't, 'a> {
     batch: &'b mut BatchBuilder<'t>,
     text: &'a str,
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for Elements<'_, '_, 'de> {
     }
 }
 
-/// Where a part of a text stands in it.
+/// The place of a part of a text within the text.
 fn place(text: &str, part: &str) -> RowText {
     let start = part.as_ptr() as usize - text.as_ptr() as usize;
     RowText {
@@ -106,7 +106,7 @@ fn place(text: &str, part: &str) -> RowText {
     }
 }
 
-/// Adds what the JSON text of a row says.
+/// Adds the row that a JSON text describes.
 fn add(batch: &mut BatchBuilder<'_>, table: &ServedTable, row: &str, raw: RowText) {
     if !row.starts_with('{') {
         let message = "the row is not an object with a field for each column".to_owned();
@@ -145,7 +145,7 @@ fn add(batch: &mut BatchBuilder<'_>, table: &ServedTable, row: &str, raw: RowTex
             values
         }
     };
-    // A value that is not one of the column's is known only by its fault.
+    // The fault of a value that is not one of its column's is recorded already, so the value is left out.
     batch.row(&values as &[Value<'_>], defaults, broken, raw);
 }
 
@@ -171,7 +171,7 @@ struct Fields<'t, 'a> {
     cells: Vec<Cell<'a>>,
     given: Vec<bool>,
     broken: Vec<Violation>,
-    /// How many names are not columns, or were given before.
+    /// How many names are not columns, or came twice.
     wrong_names: usize,
 }
 
@@ -190,7 +190,7 @@ impl<'t> Fields<'t, '_> {
         }
     }
 
-    /// Tells of a name that the row should not have, unless enough were told: a body may hold millions.
+    /// Reports a wrong name in a row, unless enough were reported: a body may hold millions.
     fn wrong_name(&mut self, name: &str, message: impl FnOnce(&str) -> String) {
         self.wrong_names += 1;
         if self.wrong_names <= SHOWN_NAMES {
@@ -243,12 +243,12 @@ impl<'de> Visitor<'de> for &mut Fields<'_, 'de> {
     }
 }
 
-/// The text that a JSON value gives a column.
+/// The cell that a JSON value becomes in a column.
 fn cell<'a>(json: &'a str, column: &ColumnRules) -> Result<Cell<'a>, (Rule, String)> {
     let is_json = matches!(column.kind, ColumnType::Json | ColumnType::JsonBinary);
     match json.as_bytes().first() {
         Some(b'n') => Ok(Cell::Null),
-        // A column of JSON takes the value as it is written.
+        // A column of type json takes the value as it is written.
         _ if is_json => Ok(Cell::Text(Cow::Borrowed(json))),
         Some(b'"') if !json.contains('\\') => {
             Ok(Cell::Text(Cow::Borrowed(&json[1..json.len() - 1])))
@@ -260,7 +260,7 @@ fn cell<'a>(json: &'a str, column: &ColumnRules) -> Result<Cell<'a>, (Rule, Stri
                 "holds half of a surrogate pair, which is not a character".to_owned(),
             )),
         },
-        // Which columns these are, the server knows.
+        // Only the server knows which of these columns are arrays.
         Some(b'[') if column.server_type.is_some() => match array::text(json) {
             Some(text) => Ok(Cell::Text(Cow::Owned(text))),
             None => Err((

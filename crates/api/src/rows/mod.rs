@@ -1,4 +1,4 @@
-//! The body of a request into rows that were judged by themselves.
+//! Turns the body of a request into rows, which are judged by themselves.
 
 pub(crate) mod array;
 pub(crate) mod batch;

@@ -1,4 +1,4 @@
-//! Who may, and that nobody else learns or does anything.
+//! Those with a key may do what it allows; nobody else learns or does anything.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn a_key_lets_in_as_bearer_and_as_basic() {
     let basic = base64::engine::general_purpose::STANDARD.encode(format!("anybody:{key}"));
     assert_eq!(guarded.post(&format!("Basic {basic}"), 3).status, 201);
     assert_eq!(guarded.employees(), 3);
-    // The database has the key nowhere.
+    // The database doesn't store the key anywhere.
     let mut client = guarded.database.connect();
     let kept: String = client
         .query_one(
@@ -70,7 +70,7 @@ fn unknown_wrong_expired_and_revoked_keys_get_one_answer() {
     }
     assert_eq!(answers.len(), 1, "{answers:?}");
     assert_eq!(guarded.employees(), 0);
-    // Where there is nothing, nobody without a key learns it; whether the service lives, all do.
+    // Whether something exists, nobody learns without a key; whether the service is alive, everybody does.
     assert_eq!(guarded.service.get("/v1/hiring/nothing").status, 401);
     assert_eq!(guarded.service.get("/").status, 401);
     assert_eq!(guarded.service.get("/healthz").status, 200);
@@ -143,7 +143,7 @@ fn the_rights_of_roles_sql_are_enough_and_no_others_are_needed() {
     let database = Database::create();
     let dataset = hiring(&database);
     let options = || ServeOptions::new(vec![(dataset.clone(), "hiring".to_owned())]);
-    // Its owner starts it once.
+    // The schema's owner starts the service once.
     Service::start(&database.settings(), options()).stop();
     let roles = include_str!("../../../../sql/roles.sql");
     let grants = roles

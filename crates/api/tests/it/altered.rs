@@ -1,8 +1,8 @@
-//! A table that is altered while it is served: a clear answer, its rules read anew, and never a wrong row.
+//! A table that is altered while it is served: the answer is clear, the rules are read again, and no wrong row is inserted.
 
 use crate::world::{Answer, Own};
 
-/// A table with a key and an amount of two decimals, some of whose sessions have its statement prepared.
+/// A table with a key and an amount of two decimals; some sessions have prepared its statement.
 fn own() -> Own {
     let own = Own::start(
         "[[table]]\nname = \"t\"\nkey = [\"id\"]\n",

@@ -1,11 +1,11 @@
-//! The audit has a line for each request whose rows were judged, in the transaction of these rows.
+//! The audit has a line for each request whose rows were judged, written in the transaction of these rows.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::world::{EMPLOYEES, Guarded, Hiring, employee, employees};
 
-/// The lines of the audit, each as text, without its time and request.
+/// The lines of the audit as text, without time and request.
 fn lines(guarded: &Guarded) -> Vec<String> {
     let lines = guarded.database.connect().query(
         "SELECT concat_ws(' ', client, dataset, schema, table_name, received, inserted, updated, skipped, rejected, left_out)
@@ -48,7 +48,7 @@ fn each_request_leaves_a_line_of_who_sent_what() {
     ];
     let statuses = answers.each_ref().map(|answer| answer.status);
     assert_eq!(statuses, [207, 422, 201, 200, 422, 201, 201]);
-    // None of these has rows that were judged.
+    // None of these bodies has rows that could be judged.
     for body in ["", "[]", "{", "[1"] {
         assert_eq!(
             guarded.send(&key, EMPLOYEES, &[], body).status,

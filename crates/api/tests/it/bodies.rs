@@ -37,7 +37,7 @@ fn a_body_that_is_not_json_is_refused_whole_at_every_depth() {
         assert_eq!(answer.status, 400, "{body:.60} {}", answer.body);
         assert_eq!(answer.problem(), "not-json", "{body:.60}");
     }
-    // Deep, and whole: a value that the column doesn't take.
+    // A value that is nested deeply but whole, and that the column doesn't take.
     let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     let answer = hiring.post(&format!("[{{\"id\": {deep}}}]"));
     assert_eq!(answer.status, 422, "{}", answer.body);
@@ -53,7 +53,7 @@ fn text_that_is_none_is_refused() {
         (answer.status, answer.problem().as_str()),
         (400, "not-utf8")
     );
-    // Escapes that are no characters, or that the server does not hold, are the row's.
+    // Escapes that are not characters, or that the server cannot store, are a fault of the row.
     let row = |name: &str| employee(1).replace("Employee 1", name);
     let answer = hiring.post(&format!("[{}, {}]", row("a\\ud800"), row("a\\u0000b")));
     assert_eq!(answer.status, 422, "{}", answer.body);
@@ -114,7 +114,7 @@ fn no_row_and_more_than_a_thousand_are_refused() {
 fn too_many_rows_are_refused_before_the_body_has_come() {
     let hiring = Hiring::start();
     let mut stream = hiring.service.connect();
-    // More is announced than ever comes.
+    // The announced length is more than what ever comes.
     let head = format!(
         "POST {EMPLOYEES} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9000000\r\n\r\n"
     );
@@ -146,7 +146,7 @@ fn a_body_is_bounded_as_it_comes_and_decompressed() {
         let answer = hiring.service.send(EMPLOYEES, headers, body);
         assert_eq!((answer.status, &*answer.problem()), (413, "too-large"));
     }
-    // Without a length that could be looked at before.
+    // There is no length that could be checked in advance.
     let chunk = format!("{:x}\r\n{}\r\n", 50_000, " ".repeat(50_000)).repeat(3);
     let request = format!(
         "POST {EMPLOYEES} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\

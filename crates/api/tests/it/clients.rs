@@ -22,7 +22,7 @@ fn a_head_or_a_body_that_does_not_come_ends_the_connection() {
         let mut stream = hiring.service.connect();
         stream.write_all(begun.as_bytes()).expect("sent");
         let mut rest = Vec::new();
-        // Closed, with or without a word.
+        // The connection is closed, with or without an answer.
         stream.read_to_end(&mut rest).expect("closed");
     }
     let head = format!(
@@ -32,7 +32,7 @@ fn a_head_or_a_body_that_does_not_come_ends_the_connection() {
     stream.write_all(head.as_bytes()).expect("sent");
     let answer = Answer::read(&mut stream).expect("an answer");
     assert_eq!((answer.status, &*answer.problem()), (408, "too-slow"));
-    // One that ends half-way.
+    // A body that ends half-way.
     let mut stream = hiring.service.connect();
     stream.write_all(head.as_bytes()).expect("sent");
     stream.shutdown(Shutdown::Write).expect("half closed");
@@ -68,7 +68,7 @@ fn rows_of_a_client_that_went_away_are_whole() {
     let last = hiring.post(&employees([2000]));
     assert_eq!(last.status, 201, "{}", last.body);
     let Hiring { service, database } = hiring;
-    // All that was accepted is finished.
+    // All requests that were accepted are finished.
     service.stop();
     let rows = crate::world::count(&mut database.connect(), "hiring.hired_employees");
     assert!(rows == 1001 || rows == 1, "{rows}");
@@ -132,7 +132,7 @@ fn bodies_wait_for_memory_and_are_refused_where_none_becomes_free() {
     let head = format!(
         "POST {EMPLOYEES} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n["
     );
-    // There is room for either, and which comes first is the machine's choice.
+    // There is room for only one of the two, and which comes first is up to the machine.
     let mut begun: Vec<_> = (0..2).map(|_| hiring.service.connect()).collect();
     for stream in &mut begun {
         stream.write_all(head.as_bytes()).expect("sent");
@@ -151,7 +151,7 @@ fn bodies_wait_for_memory_and_are_refused_where_none_becomes_free() {
     };
     let answer = Answer::read(&mut begun.remove(first)).expect("an answer");
     assert_eq!((answer.status, &*answer.problem()), (503, "unavailable"));
-    // A small one has room beside it, and a large one once it has gone.
+    // A small body still has room beside it, and a large one once it is gone.
     assert_eq!(hiring.post(&employees([1])).status, 201);
     drop(begun);
     assert_eq!(hiring.post(&employees(2..=400)).status, 201);

@@ -17,7 +17,7 @@ fn requests_that_wait_are_committed_together_and_answered_apart() {
     let bodies: Vec<String> = (1..=20)
         .map(|id| match id {
             7 => format!("[{orphan}, {}]", employee(70)),
-            // The key of one that came before all.
+            // A key that is already taken.
             8 => employees([1000]),
             9 => "[{\"id\": \"x\"}]".to_owned(),
             id => employees([id, 100 + id]),
@@ -47,7 +47,7 @@ fn requests_that_wait_are_committed_together_and_answered_apart() {
     }
     let requests = hiring.count("(SELECT DISTINCT file FROM hiring.extrato_reject) AS requests");
     assert_eq!(requests, 3);
-    // Those that waited for the one session were fewer transactions than requests.
+    // The requests that waited for the one session took fewer transactions than there are requests.
     let transactions =
         hiring.count("(SELECT DISTINCT xmin::text FROM hiring.hired_employees) AS each");
     assert!(transactions < 10, "{transactions}");

@@ -10,7 +10,7 @@ fn batches_that_overlap_insert_each_row_once_and_never_deadlock() {
     let inserted: u64 = thread::scope(|scope| {
         let post = |turn: i64| {
             let ids = (0..200).map(move |n| 1 + (n * 7 + turn * 31) % 200);
-            // Forwards, backwards, from the middle.
+            // The ids begin at different places, and go forwards or backwards.
             let ids: Vec<i64> = match turn % 2 {
                 0 => ids.collect(),
                 _ => ids.collect::<Vec<_>>().into_iter().rev().collect(),

@@ -1,4 +1,4 @@
-//! No caller takes all: neither by many requests, nor by slow ones.
+//! No caller can take everything, neither by many requests nor by slow ones.
 
 use std::num::NonZeroU32;
 use std::thread;
@@ -10,7 +10,7 @@ use crate::world::{Answer, EMPLOYEES, Guarded, Hiring, employees};
 
 const DEPARTMENTS: &str = "/v1/hiring/departments";
 
-/// Answers to so many requests at once.
+/// The answers to this many requests, sent at the same time.
 fn at_once(number: i64, ask: impl Fn(i64) -> Answer + Sync) -> Vec<Answer> {
     thread::scope(|scope| {
         let ask = &ask;
@@ -22,7 +22,7 @@ fn at_once(number: i64, ask: impl Fn(i64) -> Answer + Sync) -> Vec<Answer> {
     })
 }
 
-/// Whether so many requests wait for the lock on the employees.
+/// The query whether this many requests wait for the lock on the employees.
 fn waiting_for_the_lock(number: u32) -> String {
     format!(
         "SELECT count(*) >= {number} FROM pg_locks WHERE NOT granted AND relation = 'hiring.hired_employees'::regclass"
@@ -48,7 +48,7 @@ fn a_key_has_its_rate_and_the_others_have_theirs() {
     assert!(taken.iter().all(|answer| answer.status == 201));
     assert_eq!(guarded.employees(), taken.len() as i64);
     assert_eq!(guarded.post(&format!("Bearer {shop}"), 100).status, 201);
-    // A second later there is room for one more.
+    // A second later there is room for one more request.
     thread::sleep(Duration::from_secs(1));
     assert_eq!(guarded.post(&format!("Bearer {crm}"), 101).status, 201);
 }
@@ -58,7 +58,7 @@ fn without_keys_rates_are_those_of_addresses() {
     let hiring = Hiring::with(|options| options.limits.per_second = NonZeroU32::new(1));
     let answers = at_once(40, |id| hiring.post(&employees([id])));
     assert!(answers.iter().any(|answer| answer.status == 429));
-    // Whether the service lives may be asked as often as anybody likes.
+    // Whether the service is alive may be asked as often as anybody likes.
     assert!(
         at_once(40, |_| hiring.service.get("/healthz"))
             .iter()
@@ -116,7 +116,7 @@ fn a_key_whose_requests_wait_for_locks_leaves_a_session_to_the_others() {
                 guarded.send(&crm, EMPLOYEES, &key, &employees([id]))
             })
         });
-        // All of them wait, for the lock or for a session.
+        // All of them wait, either for the lock or for a session.
         while !guarded
             .metrics(&everything)
             .body

@@ -1,10 +1,10 @@
-//! What the service counts: text that Prometheus reads, for who may read everything, with few labels.
+//! What the service counts: text that Prometheus reads, for those who may read everything, with few labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::world::{EMPLOYEES, Guarded, employee, employees};
 
-/// The samples of text of OpenMetrics by their names and labels, each held against the rules of the format.
+/// The samples in a text of OpenMetrics by name and labels; each is checked against the rules of the format.
 fn samples(text: &str) -> BTreeMap<String, f64> {
     let text = text.strip_suffix("# EOF\n").expect("an end");
     let mut types = BTreeMap::new();
@@ -54,7 +54,7 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
             "{series} twice"
         );
     }
-    // A bucket holds all that smaller ones do, and the last holds all.
+    // Each bucket includes all smaller ones, and the last includes everything.
     let mut before: Option<(String, f64)> = None;
     for line in text.lines().filter(|line| line.contains("_bucket{")) {
         let (series, value) = line.rsplit_once(' ').expect("a value");

@@ -1,4 +1,4 @@
-//! What models give over HTTP, held against Postgres; and for how long it is given again.
+//! Results of models over HTTP, compared with Postgres, and for how long a result is given again.
 
 use std::io::{Read, Write};
 use std::thread;
@@ -39,7 +39,7 @@ fn get(service: &Service, path: &str, headers: &[(&str, &str)]) -> Answer {
     service.raw(request.as_bytes())
 }
 
-/// What Postgres gives for a model, as texts in the model's order.
+/// The result that Postgres gives for a model, as texts in the model's order.
 fn expected(world: &Hiring, model: &str, year: &str) -> Vec<String> {
     let mut dataset = Dataset::open("hiring").expect("built in");
     dataset
@@ -123,7 +123,7 @@ fn each_form_gives_the_rows_that_postgres_gives_for_the_year_that_is_chosen() {
     );
 }
 
-/// The body of a model as Parquet, which is as long as the answer says.
+/// The body of a model as Parquet, whose length is the one that the answer announces.
 fn parquet(service: &Service, path: &str) -> Vec<u8> {
     let mut stream = service.connect();
     let accept = "Accept: application/vnd.apache.parquet";
@@ -158,7 +158,7 @@ fn pages_are_of_one_version_whatever_comes_in_between() {
         let page = get(&world.service, &path, &[]);
         read.extend(rows(&page));
         pages += 1;
-        // One more department hires, and the next first page tells.
+        // One more department hires, and the next first page shows it.
         assert_eq!(
             world
                 .post(&format!("[{}]", employee(10_000 + pages)))
@@ -194,7 +194,7 @@ fn what_was_computed_is_given_again_until_rows_come_in_or_a_time_has_passed() {
     let again = get(&world.service, QUARTERS, &[("If-None-Match", &etag)]);
     assert_eq!((again.status, &*again.body), (304, ""));
     assert_eq!(again.headers["etag"], etag);
-    // By another way than the service, which is not told of it.
+    // The row comes in by another way than the service, which does not know of it.
     let elsewhere = "INSERT INTO hiring.hired_employees VALUES (20000, 'E', '2021-05-01Z', 1, 1)";
     world
         .database

@@ -1,11 +1,11 @@
-//! Answers that nobody repeats any more are removed, by a role that may.
+//! Old answers, which nobody asks for any more, are removed if the role has the right.
 
 use api::ServeOptions;
 use testkit::{Database, Role, wait_until};
 
 use crate::world::{Service, count, employees, hiring};
 
-/// So many answers of an age.
+/// The statement that inserts this many answers of this age.
 fn answers(number: u32, days: u32) -> String {
     format!(
         "INSERT INTO extrato_serve.request
@@ -21,7 +21,7 @@ fn answers_are_removed_after_their_days_and_no_earlier() {
     let options = || ServeOptions::new(vec![(dataset.clone(), "hiring".to_owned())]);
     Service::start(&database.settings(), options()).stop();
     let mut client = database.connect();
-    // Of many blocks, so that no statement sees all.
+    // The rows take many blocks, so that no statement sees all of them.
     let rows = [answers(20_000, 7), answers(300, 6), answers(20_000, 8)];
     client.batch_execute(&rows.concat()).expect("rows");
     let service = Service::start(&database.settings(), options());

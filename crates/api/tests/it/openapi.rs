@@ -1,4 +1,4 @@
-//! The service's description of itself: it says what there is, to whom it concerns, and the service does what it says.
+//! The service's description of itself says what there is to those whom it concerns, and the service does what it says.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ use testkit::Database;
 
 use crate::world::{Own, Service, make};
 
-/// Rows of the built-in datasets, some of each table.
+/// Rows for each table of the built-in datasets.
 const ROWS: [(&str, &str); 3] = [
     (
         "hiring",
@@ -28,7 +28,7 @@ const ROWS: [(&str, &str); 3] = [
     ("sales", ""),
 ];
 
-/// A service of all built-in datasets.
+/// Starts a service of all built-in datasets.
 fn all(needs_key: bool) -> (Service, Database) {
     let database = Database::create();
     let datasets = ROWS.map(|(name, rows)| {
@@ -41,7 +41,7 @@ fn all(needs_key: bool) -> (Service, Database) {
     (service, database)
 }
 
-/// The document as it is given to a key with these scopes.
+/// The document that a key with these rights gets.
 fn with_scopes(service: &Service, database: &Database, scopes: &[&str]) -> Value {
     let key = NewKey {
         name: scopes.join(" "),
@@ -87,7 +87,7 @@ fn references(of: &Value) -> Vec<&str> {
     }
 }
 
-/// The names of a dataset's models, those for reports included.
+/// The names of a dataset's models, including those for reports.
 fn models(dataset: &str) -> Vec<String> {
     let mut dataset = Dataset::open(dataset).expect("built in");
     dataset.with_those_for_reports();

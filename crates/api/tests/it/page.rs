@@ -1,4 +1,4 @@
-//! The examples of docs/serve.md, run as they stand there.
+//! The examples of docs/serve.md are run as they are printed there.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use testkit::Database;
 
 use crate::world::{Service, hiring};
 
-/// Prints the status alone, whatever else an example asks for.
+/// Prints only the status, whatever else an example asks for.
 const STATUS_ALONE: &str =
     r#"curl() { command curl --silent --output /dev/null --write-out '%{http_code}\n' "$@"; }"#;
 

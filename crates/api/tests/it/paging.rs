@@ -1,4 +1,4 @@
-//! Pages: each row once, whatever the order, NULLs and equal values.
+//! Pages contain each row once, whatever the order, NULLs and equal values.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::world::Own;
 
-/// A table of rows that often are equal in all but their key, which has two columns.
+/// A table of rows that often differ only in their key, which has two columns.
 fn rows() -> Own {
     Own::start(
         "[[table]]\nname = \"t\"\n[[table]]\nname = \"u\"\n",
@@ -27,7 +27,7 @@ fn rows() -> Own {
 
 const COLUMNS: [&str; 8] = ["a", "b", "n", "f", "m", "c", "w", "p"];
 
-/// Follows the pages of a query and returns the keys of all rows, in the order in which they came.
+/// Follows the pages of a query and returns the keys of all rows in the order in which they came.
 fn followed(own: &Own, query: &str, limit: usize) -> Vec<(String, i64)> {
     let mut path = format!("/v1/own/t?{query}limit={limit}&select=b,a");
     let mut keys = Vec::new();
@@ -52,7 +52,7 @@ fn followed(own: &Own, query: &str, limit: usize) -> Vec<(String, i64)> {
     }
 }
 
-/// An order as a query and as SQL have it: columns, each with its direction and its NULLs, if they are told.
+/// An order, as columns with their direction and the place of NULLs if these are given.
 fn order() -> impl Strategy<Value = Vec<(usize, Option<bool>, Option<bool>)>> {
     let column = (
         0..COLUMNS.len(),
@@ -70,7 +70,7 @@ fn order() -> impl Strategy<Value = Vec<(usize, Option<bool>, Option<bool>)>> {
     })
 }
 
-/// Conditions, as a query and as SQL have them.
+/// Conditions, in the form of a query and of SQL.
 const CONDITIONS: [(&str, &str); 6] = [
     ("", "TRUE"),
     ("n=is.null&", "n IS NULL"),
@@ -113,7 +113,7 @@ fn pages_are_the_whole_in_the_servers_order() {
         if !told.is_empty() {
             write!(query, "order={}&", told.join(",")).expect("written");
         }
-        // The key is the end of each order, in the direction of what stands before it.
+        // The key ends each order, in the direction of the column before it.
         let direction = match order.last() {
             Some((_, Some(true), _)) => "DESC",
             _ => "ASC",
@@ -198,7 +198,7 @@ fn long_rows_come_in_more_pages_and_one_that_is_too_long_is_named() {
             .map(Vec::len),
         Some(6)
     );
-    // A value in the order that no URL can hold.
+    // A value in the order is too long for any URL.
     let order = own.service.get("/v1/own/t?order=v&limit=1&select=id");
     assert_eq!(order.problem(), "no-next-page");
 }

@@ -1,4 +1,4 @@
-//! Where a request came from is taken from proxies that were named, and from nobody else.
+//! Named proxies are believed when they say where a request came from, and nobody else is.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn behind_a_proxy_each_client_is_counted_by_the_address_that_the_proxy_saw() {
         options.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a net")]
     });
     let service = &guarded.service;
-    // Whatever the client wrote before it.
+    // It does not matter what the client wrote before the proxy's entry.
     for n in 0..20 {
         let forwarded = format!("198.51.100.{n}, 192.0.2.1");
         assert_eq!(fails(service, &[("X-Forwarded-For", &forwarded)]), 401);
@@ -58,7 +58,7 @@ fn behind_a_proxy_each_client_is_counted_by_the_address_that_the_proxy_saw() {
         ),
         429
     );
-    // Others are heard, whom a client behind the proxy may not pass for.
+    // Other clients are still served: a client behind the proxy cannot pass for them.
     assert_eq!(
         fails(service, &[("X-Forwarded-For", "192.0.2.1, 192.0.2.2")]),
         401

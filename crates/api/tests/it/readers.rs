@@ -1,4 +1,4 @@
-//! Clients that do not read what they asked for, and connections on which nothing is asked.
+//! Clients that do not read the answers, and connections on which nothing is asked.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn who_reads_no_answer_loses_the_connection_and_its_place() {
     let mut stream = hiring.service.connect();
     let timeout = Some(Duration::from_secs(60));
     stream.set_write_timeout(timeout).expect("a timeout");
-    // Until the service, whose answers nobody takes, takes no more requests.
+    // Nobody takes the service's answers, so at some point it takes no more requests.
     let requests = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
     let error = loop {
         if let Err(error) = stream.write_all(requests.as_bytes()) {
@@ -23,7 +23,7 @@ fn who_reads_no_answer_loses_the_connection_and_its_place() {
     };
     let closed = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
     assert!(closed.contains(&error.kind()), "{error}");
-    // The one place is free, while the client holds its end still.
+    // The only place is free, although the client still holds its end of the connection.
     assert_eq!(hiring.post(&employees([1])).status, 201);
     let metrics = hiring.service.get("/metrics").body;
     let counted = "extrato_connections_failed_total{reason=\"slow_reader\"} 1";

@@ -1,4 +1,4 @@
-//! Rows out: found by conditions and by key, as they were sent.
+//! Rows are found by conditions and by key, and come back as they were sent.
 
 use std::io::Write;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::world::{EMPLOYEES, Hiring, Own};
 
 const T: &str = "[[table]]\nname = \"t\"\nkey = [\"id\"]\n";
 
-/// A table of people, of whom one has no name and one no parent.
+/// A table of people; one has no name and one has no parent.
 fn people() -> Own {
     Own::start(
         T,
@@ -262,13 +262,13 @@ fn answers_wait_for_memory_and_give_back_what_they_do_not_need() {
         "POST {EMPLOYEES} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n["
     );
     slow.write_all(head.as_bytes()).expect("sent");
-    // The service may see either first: the head that takes the memory, or some requests before it.
+    // The service may see either first: the head that takes the memory, or some of the other requests.
     let mut jobs = (0..1000).map(|_| hiring.service.get("/v1/hiring/jobs"));
     let refused = jobs.find(|answer| answer.status != 200).expect("refused");
     assert_eq!((refused.status, &*refused.problem()), (503, "unavailable"));
     drop(slow);
     assert!(jobs.any(|answer| answer.status == 200));
-    // None of these kept its whole place.
+    // None of these requests kept its whole place.
     for _ in 0..5 {
         assert_eq!(hiring.service.get("/v1/hiring/jobs").status, 200);
     }

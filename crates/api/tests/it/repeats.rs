@@ -1,4 +1,4 @@
-//! Requests that come again under their Idempotency-Key.
+//! Requests that come again with the same Idempotency-Key.
 
 use std::thread;
 
@@ -31,7 +31,7 @@ fn a_repetition_gets_the_first_answer_and_inserts_nothing() {
         (hiring.employees(), hiring.count("hiring.extrato_reject")),
         (1, 4)
     );
-    // Of a request of which nothing was taken too.
+    // This is also true of a request of which nothing was taken.
     let nothing = post(&hiring.service, "k2", "[{}]");
     assert_eq!(nothing.status, 422);
     assert_eq!(post(&hiring.service, "k2", "[{}]").body, nothing.body);

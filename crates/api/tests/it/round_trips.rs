@@ -1,4 +1,4 @@
-//! Values of all types as they are read, and sent again.
+//! Values of all types are read, and sent again.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::world::Own;
 
 const T: &str = "[[table]]\nname = \"t\"\nkey = [\"id\"]\n";
 
-/// Types, each with values as SQL has them.
+/// Types, each with values written in SQL.
 const TYPES: &[(&str, &[&str])] = &[
     ("boolean", &["true", "false"]),
     ("smallint", &["'-32768'"]),
@@ -140,7 +140,7 @@ fn a_row_that_was_read_is_sent_again_and_is_the_same() {
         assert_eq!(answer.status, 200, "{}", answer.body);
         let body = match get {
             "" => answer.body.clone(),
-            // The digits as they came.
+            // The digits are compared as they came.
             _ => {
                 let (_, rows) = answer.body.split_once("\"rows\":").expect("rows");
                 rows.rsplit_once(",\"next\"").expect("next").0.to_owned()
@@ -157,7 +157,7 @@ fn a_row_that_was_read_is_sent_again_and_is_the_same() {
             .service
             .send("/v1/own/t", &[("Content-Type", content)], body.as_bytes());
         assert_eq!(sent.status, 201, "{}\n{body}", sent.body);
-        // A line's end in the text of JSON is a blank on a line of JSON.
+        // A line break between the tokens of JSON is a blank in a line of JSON.
         let expected = before.iter().map(|row| match get {
             "" => row.replace("1.10,\n", "1.10, "),
             _ => row.clone(),

@@ -1,4 +1,4 @@
-//! What becomes of rows: by the rules of `load`, each told by its index.
+//! The outcomes of rows: judged by the rules of `load`, and reported by index.
 
 use crate::world::{EMPLOYEES, Hiring, Own, employee, employees};
 
@@ -33,17 +33,17 @@ fn some_rows_are_207_and_every_broken_rule_is_told_and_recorded() {
     hiring.post(&employees([5]));
     let rows = [
         employee(1),
-        // Two parents are missing.
+        // Both parents are missing.
         r#"{"id": 2, "name": "a", "datetime": "2021-05-01T08:00:00Z", "department_id": 77, "job_id": 88}"#.to_owned(),
-        // The type, a length, a missing field, and a parent all the same.
+        // The type and a length are wrong, a field is missing, and so is the parent.
         format!(
             r#"{{"id": "x", "name": "{}", "department_id": 99, "job_id": 1}}"#,
             "n".repeat(256)
         ),
-        // There already, and without a parent.
+        // The key is taken, and the parent is missing.
         r#"{"id": 5, "name": "b", "datetime": "2021-05-01T08:00:00Z", "department_id": 9, "job_id": 1}"#.to_owned(),
         employee(5),
-        // In the batch already.
+        // The batch has the key already.
         employee(1),
         "17".to_owned(),
         r#"{"id": 3, "id": 4, "name": "c", "datetime": "2021-05-01T08:00:00Z", "department_id": 1, "job_id": 1, "nmae": 1}"#
@@ -129,7 +129,7 @@ fn an_atomic_request_inserts_all_or_nothing() {
     let answer = hiring.service.post(&path, &employees([1, 3]));
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert_eq!(hiring.employees(), 2);
-    // A key that is taken keeps the others out too, and is found only by the statement.
+    // A key that is taken, which only the statement finds out, keeps the other rows out too.
     let answer = hiring.service.post(&path, &employees([4, 3]));
     assert_eq!(answer.status, 422, "{}", answer.body);
     assert_eq!(answer.outcomes(), ["left_out", "id unique"]);
@@ -190,7 +190,7 @@ fn lines_of_json_and_csv_are_taken_by_the_same_rules() {
         answer.outcomes(),
         ["inserted", " shape", "inserted", " shape"]
     );
-    // hiring's files have no header, and one that comes is known.
+    // The files of hiring have no header, but one that comes is recognised.
     for (id, header) in [(3, ""), (4, "id,name,datetime,department_id,job_id\n")] {
         let csv = format!(
             "{header}{id},\"Ana, Lu\",2021-05-01T08:00:00Z,1,1\n{id}x,Eva,2021-05-01T08:00:00Z,1\n"

@@ -1,4 +1,4 @@
-//! Rules that only the server can judge: a row that breaks one is found, and keeps no other out.
+//! Rules that only the server can judge: a row that breaks one is found, and no other row is kept out.
 
 use crate::world::Own;
 

@@ -1,4 +1,4 @@
-//! A service with a certificate: who trusts it is answered, and who speaks otherwise is not.
+//! A service with a certificate answers clients that trust it, and only over TLS.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use testkit::Database;
 
 use crate::world::{EMPLOYEES, Hiring, employees, hiring};
 
-/// Writes a certificate of this name, which nobody else has signed, and its key into a folder.
+/// Writes a self-signed certificate for this name, and its key, into a folder.
 fn files(folder: &Path, name: &str) -> TlsFiles {
     let key = KeyPair::generate().expect("a key");
     let certificate = CertificateParams::new(vec![name.to_owned()]);
@@ -28,7 +28,7 @@ fn files(folder: &Path, name: &str) -> TlsFiles {
     files
 }
 
-/// The status of a request by curl to a port of this machine, and what curl ends with.
+/// The status of a request that curl sends to this machine, and whether curl succeeded.
 fn posted(url: &str, trusted: &Path, body: &str) -> (String, bool) {
     let curl = Command::new("curl")
         .args([
@@ -61,7 +61,7 @@ fn rows_come_over_tls_from_who_trusts_the_certificate() {
     let url = format!("https://localhost:{port}{EMPLOYEES}");
     let done = ("201".to_owned(), true);
     assert_eq!(posted(&url, &own.certificate, &employees([1])), done);
-    // Another certificate, another name.
+    // A certificate that is not trusted, and one for another name.
     let refused = ("000".to_owned(), false);
     assert_eq!(posted(&url, &other.certificate, &employees([2])), refused);
     let by_address = url.replace("localhost", "127.0.0.1");
@@ -69,7 +69,7 @@ fn rows_come_over_tls_from_who_trusts_the_certificate() {
         posted(&by_address, &own.certificate, &employees([3])),
         refused
     );
-    // Without TLS, and without a word.
+    // A client without TLS, and a client that says nothing.
     for sent in ["GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", ""] {
         let mut stream = hiring.service.connect();
         stream.write_all(sent.as_bytes()).expect("sent");

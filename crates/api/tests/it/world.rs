@@ -1,4 +1,4 @@
-//! A service on a database of its own, and a client that sends what it is told, byte by byte.
+//! A service on a database of its own, and a client that sends exactly the bytes it is given.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::Database;
 
-/// Departments and jobs 1 to 3, and nobody hired.
+/// Departments and jobs 1 to 3, and no employees.
 const HIRING: &str =
     "INSERT INTO departments SELECT n, 'Department ' || n FROM generate_series(1, 3) AS n;
     INSERT INTO jobs SELECT n, 'Job ' || n FROM generate_series(1, 3) AS n;";
@@ -29,7 +29,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a service that lets everybody in.
+    /// Starts a service that needs no key.
     pub(crate) fn start(settings: &Settings, options: ServeOptions) -> Self {
         Self::start_with(settings, options, false)
     }
@@ -62,7 +62,7 @@ impl Service {
         }
     }
 
-    /// Stops the service, which finishes what it accepted.
+    /// Stops the service, which first finishes what it has accepted.
     pub(crate) fn stop(mut self) {
         self.end();
     }
@@ -112,12 +112,12 @@ impl Service {
     /// Sends bytes, and reads until the service closes the connection.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect();
-        // A service that refuses a body does not read it.
+        // A service that refuses a body may not read it.
         let _ = stream.write_all(bytes);
         Answer::read(&mut stream).expect("an answer")
     }
 
-    /// A connection.
+    /// Opens a connection.
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("connected");
         let timeout = Some(Duration::from_secs(60));
@@ -141,7 +141,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads until the end; `None` if nothing came.
+    /// Reads an answer to its end; `None` if nothing came.
     pub(crate) fn read(stream: &mut TcpStream) -> Option<Self> {
         let mut bytes = Vec::new();
         // After an early answer the connection may be reset.
@@ -168,7 +168,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("JSON: {}", self.body))
     }
 
-    /// The kind of the problem, without what all begin with.
+    /// The kind of the problem, without the common beginning of their URIs.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.headers["content-type"], "application/problem+json");
         let problem = self.json();
@@ -179,7 +179,7 @@ impl Answer {
             .to_owned()
     }
 
-    /// What became of each row: `inserted`, or `column rule` of each broken rule.
+    /// The outcome of each row: `inserted`, or `column rule` for each broken rule.
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let answer = self.json();
         let outcomes = answer["outcomes"]
@@ -211,14 +211,14 @@ pub(crate) struct Hiring {
 
 pub(crate) const EMPLOYEES: &str = "/v1/hiring/hired_employees";
 
-/// Makes hiring's tables in a database.
+/// Creates hiring's tables in a database.
 pub(crate) fn hiring(database: &Database) -> Dataset {
     let dataset = Dataset::open("hiring").expect("built in");
     make(database, &dataset, HIRING);
     dataset
 }
 
-/// Makes a dataset's tables in a database, with rows.
+/// Creates a dataset's tables in a database, with rows.
 pub(crate) fn make(database: &Database, dataset: &Dataset, rows: &str) {
     let Dataset {
         name,
@@ -239,7 +239,7 @@ impl Hiring {
         Self::with(|_| {})
     }
 
-    /// With other options than the usual ones.
+    /// Starts the service with some options changed.
     pub(crate) fn with(change: impl FnOnce(&mut ServeOptions)) -> Self {
         let database = Database::create();
         let dataset = hiring(&database);
@@ -255,7 +255,7 @@ impl Hiring {
         self.service.post(EMPLOYEES, body)
     }
 
-    /// How many rows a query finds.
+    /// The number of rows that a query finds.
     pub(crate) fn count(&self, of: &str) -> i64 {
         count(&mut self.database.connect(), of)
     }
@@ -276,7 +276,7 @@ impl Guarded {
         Self::with(|_| {})
     }
 
-    /// With other options than the usual ones.
+    /// Starts the service with some options changed.
     pub(crate) fn with(change: impl FnOnce(&mut ServeOptions)) -> Self {
         let database = Database::create();
         let mut options = ServeOptions::new(vec![(hiring(&database), "hiring".to_owned())]);
@@ -308,7 +308,7 @@ impl Guarded {
             .send(EMPLOYEES, headers, employees([id]).as_bytes())
     }
 
-    /// Posts JSON with a key and perhaps further headers.
+    /// Posts JSON with a key, and with additional headers if any.
     pub(crate) fn send(&self, key: &str, path: &str, more: &[(&str, &str)], body: &str) -> Answer {
         let bearer = format!("Bearer {key}");
         let mut headers = vec![
@@ -319,7 +319,7 @@ impl Guarded {
         self.service.send(path, &headers, body.as_bytes())
     }
 
-    /// What the service counted.
+    /// The answer with the metrics.
     pub(crate) fn metrics(&self, key: &str) -> Answer {
         self.service.raw(
             format!(
@@ -333,7 +333,7 @@ impl Guarded {
         self.count("hiring.hired_employees")
     }
 
-    /// How many rows a query finds.
+    /// The number of rows that a query finds.
     pub(crate) fn count(&self, of: &str) -> i64 {
         count(&mut self.database.connect(), of)
     }
@@ -351,7 +351,7 @@ pub(crate) fn count(client: &mut Connection, of: &str) -> i64 {
     client.query_one(&query, &[]).expect("a count").get(0)
 }
 
-/// An employee's row that keeps all rules.
+/// A valid row of an employee.
 pub(crate) fn employee(id: i64) -> String {
     format!(
         r#"{{"id": {id}, "name": "Employee {id}", "datetime": "2021-05-01T08:00:00Z", "department_id": {}, "job_id": {}}}"#,
@@ -360,7 +360,7 @@ pub(crate) fn employee(id: i64) -> String {
     )
 }
 
-/// So many of them, as an array.
+/// Valid rows of employees, as an array.
 pub(crate) fn employees(ids: impl IntoIterator<Item = i64>) -> String {
     let rows: Vec<_> = ids.into_iter().map(employee).collect();
     format!("[{}]", rows.join(", "))
@@ -374,7 +374,7 @@ pub(crate) struct Own {
 }
 
 impl Own {
-    /// A dataset `own` with these tables, each with its section of loading, and statements that make them.
+    /// A dataset `own` with these tables, each with its rules for loading, and the statements that create them.
     pub(crate) fn start(tables: &str, statements: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |name: &str, text: &str| {

@@ -1,4 +1,4 @@
-//! Any bytes for an Avro file: it is refused, or its rows are taken, and come back from the file that a backup would make of them.
+//! Any bytes for an Avro file are either refused, or taken as rows that come back from the file which a backup would make of them.
 
 #![no_main]
 

@@ -7,14 +7,14 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
-/// The fastest level, which costs a third of the default one's time for a tenth more bytes.
+/// The fastest level: it takes a third of the default level's time, for a tenth more bytes.
 const DEFLATE_LEVEL: u32 = 1;
 const ZSTANDARD_LEVEL: i32 = 1;
-/// fastavro leaves a part of zlib's own checksum behind a block, which no reader looks at.
+/// How many bytes of zlib's own checksum fastavro leaves after a block; no reader looks at them.
 const CHECKSUM_BYTES: u64 = 4;
 /// The most bytes that a block may have, compressed or not: a row of Postgres is shorter than 1 GiB.
 pub(crate) const MAX_BLOCK_BYTES: u64 = 1 << 31;
-/// Snappy makes at most 64 bytes of three.
+/// Snappy expands three bytes to at most 64.
 const MAX_SNAPPY_RATIO: u64 = 22;
 
 /// A compression of blocks.
@@ -50,10 +50,10 @@ impl Codec {
             .find(|codec| codec.name() == name)
     }
 
-    /// Compresses a block into `out`, which is cleared.
+    /// Compresses a block into `out`, whose contents are dropped.
     ///
     /// # Errors
-    /// Those of the compressor.
+    /// The errors of the compressor.
     pub fn compress(self, block: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         out.clear();
         match self {
@@ -77,10 +77,10 @@ impl Codec {
         Ok(())
     }
 
-    /// Decompresses a block into `out`, which is cleared.
+    /// Decompresses a block into `out`, whose contents are dropped.
     ///
     /// # Errors
-    /// If it is damaged, or larger than any block may be.
+    /// An error if the block is damaged, or larger than any block may be.
     pub fn decompress(self, block: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         out.clear();
         match self {
@@ -101,7 +101,7 @@ impl Codec {
                     return Err(damaged("no checksum"));
                 };
                 let bytes = snap::raw::decompress_len(block)?;
-                // What it says of itself is believed as far as its own length allows.
+                // The size that a block states is believed only as far as the block's own length allows.
                 if bytes as u64 > MAX_BLOCK_BYTES.min(block.len() as u64 * MAX_SNAPPY_RATIO) {
                     return Err(damaged("more bytes than a block may have"));
                 }

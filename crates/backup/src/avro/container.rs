@@ -1,4 +1,4 @@
-//! Object container files: a header with the schema, then blocks of rows, each with a marker behind it.
+//! Object container files: a header with the schema, then blocks of rows, each followed by a marker.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -11,12 +11,12 @@ use super::{MAGIC, SYNC_BYTES, varint};
 use crate::encryption::BackupKey;
 use crate::file::{Contents, HashedFile, is_damage};
 
-/// Encoded rows that are worth compressing at once.
+/// How many bytes of encoded rows are compressed at once.
 const BLOCK_BYTES: usize = 256 * 1024;
-/// The most bytes of a header's part: a schema of 1,600 columns with long names is shorter.
+/// The most bytes that a part of the header may have: a schema of 1,600 columns with long names is shorter.
 const MAX_HEADER_BYTES: usize = 1 << 26;
 
-/// A file that is written block by block.
+/// Writes a file block by block.
 pub(crate) struct Writer {
     file: HashedFile,
     codec: Codec,
@@ -28,7 +28,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes the header. `sync` is what stands behind each block.
+    /// Writes the header. `sync` is the marker after each block.
     ///
     /// # Errors
     /// [`Kind::Output`] if the file cannot be written.
@@ -62,7 +62,7 @@ impl Writer {
         })
     }
 
-    /// Where the fields of the next row are appended.
+    /// The buffer that the fields of the next row are appended to.
     pub(crate) fn row(&mut self) -> &mut Vec<u8> {
         &mut self.rows
     }
@@ -106,12 +106,12 @@ impl Writer {
     }
 }
 
-/// A file that is read block by block.
+/// Reads a file block by block.
 pub(crate) struct Reader {
     file: BufReader<Contents>,
-    /// What messages call it.
+    /// The file's name in messages.
     name: String,
-    /// The bytes that are still to come, or more where they are encrypted.
+    /// How many bytes are still to come; more than that if the file is encrypted.
     left: u64,
     schema: Value,
     codec: Codec,
@@ -120,10 +120,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Opens a file, which may be encrypted to a key, and reads its header.
+    /// Opens a file, with `key` if it is encrypted, and reads its header.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if it is not an Avro file or is damaged; [`Kind::Mismatch`] for a codec that is not known;
+    /// [`Kind::Refused`] if it is not an Avro file or is damaged; [`Kind::Mismatch`] for an unknown codec;
     /// [`Kind::Connection`] if a bucket gives no answer.
     pub(crate) fn open(place: &Place, key: Option<&BackupKey>) -> anyhow::Result<Self> {
         let name = place.to_string();
@@ -181,10 +181,10 @@ impl Reader {
         &self.schema
     }
 
-    /// Decompresses the next block into `rows` and gives the number of its rows; `None` at the end of the file.
+    /// Decompresses the next block into `rows` and returns the number of its rows; `None` at the end of the file.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if the file is damaged or cut.
+    /// [`Kind::Refused`] if the file is damaged or cut off.
     pub(crate) fn next_block(&mut self, rows: &mut Vec<u8>) -> anyhow::Result<Option<u64>> {
         match self.file.fill_buf() {
             Ok([]) => return Ok(None),
@@ -211,7 +211,7 @@ impl Reader {
         Ok(Some(count))
     }
 
-    /// The error of a file that is not what it was.
+    /// The error about a file that is damaged.
     pub(crate) fn damaged(&self) -> anyhow::Error {
         Kind::Refused.error(self.damage())
     }

@@ -1,4 +1,4 @@
-//! Rows of Avro into fields of binary COPY.
+//! Turns rows of Avro into fields of binary COPY.
 
 use database::copy::write::RowEncoder;
 
@@ -6,7 +6,7 @@ use super::parse::{AvroType, Field, Meaning, Slot};
 use super::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, varint};
 use crate::carriage::{Carried, Kind, POWERS};
 
-/// What is read of each field of a row, and what becomes of it.
+/// Turns rows of a file into rows of binary COPY, field by field.
 pub(crate) struct Decoder {
     steps: Vec<Step>,
     encoder: RowEncoder,
@@ -21,16 +21,16 @@ struct Step {
 
 /// The most bytes that the server takes for a row (`MaxAllocSize` in src/include/utils/memutils.h).
 const MAX_ROW_BYTES: usize = 0x3fff_ffff;
-/// Why a row is not taken.
+/// The message about a row that is too long.
 const TOO_LONG: &str = "a row of more bytes than Postgres takes";
-/// Why a value is not what it should be.
+/// The message about a value that breaks off.
 const CUT: &str = "the file is damaged: a value ends in the middle";
 
 impl Decoder {
-    /// Gives each field the column of its name.
+    /// Assigns each field to the column of its name.
     ///
     /// # Errors
-    /// Why a field does not fit its column, or which field or column has none.
+    /// The reason why a field does not fit its column, or the field or column that has no counterpart.
     pub(crate) fn new(fields: Vec<Field>, columns: &[Carried]) -> Result<Self, String> {
         let mut steps: Vec<Step> = Vec::new();
         for Field { column, slot } in fields {
@@ -66,10 +66,10 @@ impl Decoder {
         self.steps.iter().map(|step| step.column.as_str())
     }
 
-    /// Takes a row off the front of `rows`.
+    /// Takes a row off the front of `rows`, and encodes it.
     ///
     /// # Errors
-    /// Which column's value cannot be taken, and why.
+    /// The column whose value cannot be taken, and why.
     pub(crate) fn row(&mut self, rows: &mut &[u8]) -> Result<(), String> {
         let before = self.encoder.bytes().len();
         self.encoder.row(self.fields);
@@ -81,18 +81,19 @@ impl Decoder {
         Ok(())
     }
 
-    /// The rows that were taken since they were last cleared.
+    /// The encoded rows since the last [`clear`](Self::clear).
     pub(crate) fn encoded(&self) -> &[u8] {
         self.encoder.bytes()
     }
 
-    /// Forgets the rows that were taken.
+    /// Drops the encoded rows.
     pub(crate) fn clear(&mut self) {
         self.encoder.clear();
     }
 }
 
-/// Refuses what the server would not take, before the memory for it is asked for: a NULL of one byte here is four there.
+/// Refuses a row that the server would not take, before memory is allocated for it: a NULL takes one byte in Avro, but four in
+/// COPY.
 fn check_length(row: &RowEncoder, begins_at: usize) -> Result<(), String> {
     match row.bytes().len() - begins_at > MAX_ROW_BYTES {
         true => Err(TOO_LONG.to_owned()),
@@ -100,7 +101,7 @@ fn check_length(row: &RowEncoder, begins_at: usize) -> Result<(), String> {
     }
 }
 
-/// Whether values of this type become those of a column of this kind, exactly or with an error.
+/// Whether values of an Avro type become values of a column of this kind, either exactly or with an error.
 fn fits(kind: &Kind, of: &AvroType) -> bool {
     use AvroType::{Array, Boolean, Bytes, Double, Enum, Fixed, Float, Int, Long, String};
     match (kind, of) {
@@ -212,7 +213,7 @@ fn take(of: &AvroType, kind: &Kind, rows: &mut &[u8], out: &mut RowEncoder) -> R
             let micros = number(rows)?
                 .checked_mul(1_000_000 / parts)
                 .and_then(|micros| micros.checked_sub(EPOCH_MICROS));
-            // The least one stands for infinity.
+            // The least number stands for infinity.
             out.timestamp(
                 micros
                     .filter(|micros| *micros != i64::MIN)
@@ -224,7 +225,7 @@ fn take(of: &AvroType, kind: &Kind, rows: &mut &[u8], out: &mut RowEncoder) -> R
     Ok(())
 }
 
-/// An array in its binary form: see [`encode`](super::encode).
+/// Takes an array, and writes it in its binary form: see [`encode`](super::encode).
 fn take_array(
     slot: &Slot,
     oid: u32,
@@ -263,14 +264,14 @@ fn take_array(
     Ok(())
 }
 
-/// How many items follow; `None` behind the last.
+/// The number of items in an array's next block; `None` after the last block.
 fn block_of_items(rows: &mut &[u8]) -> Result<Option<u64>, String> {
     let count = number(rows)?;
     if count < 0 {
-        // Its size in bytes stands before a block that readers may skip.
+        // A negative count is followed by the block's size in bytes, so that readers can skip the block.
         number(rows)?;
     }
-    // An item has a byte at least, or else the file would promise what it cannot hold.
+    // Each item has at least one byte; otherwise the file could state any number of items.
     let count = count.unsigned_abs();
     match count {
         0 => Ok(None),
@@ -321,8 +322,8 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
     digits.next().is_none().then_some(uuid)
 }
 
-/// Takes a decimal of the scale `of`, a number in two's complement, into one of `precision` and `scale`, which must hold all its
-/// digits: the server would round it.
+/// Takes a decimal with the scale `of`, a number in two's complement, as a decimal of `precision` and `scale`. That must hold all
+/// of its digits, since the server would round it.
 fn decimal(
     bytes: &[u8],
     of: u8,
@@ -333,7 +334,7 @@ fn decimal(
     let is_negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
     let too_long = || format!("a number of more digits than numeric({precision},{scale}) has");
     let is_within = |magnitude: u128| magnitude < POWERS[usize::from(precision)];
-    // Most numbers fit into 64 bits, whose arithmetic is many times as fast.
+    // Most numbers fit into 64 bits, whose arithmetic is many times faster.
     if of == scale && bytes.len() <= 8 {
         let sign = if is_negative { -1_i64 } else { 0 };
         let number = bytes
@@ -355,7 +356,7 @@ fn decimal(
     for byte in below {
         unscaled = unscaled << 8 | i128::from(*byte);
     }
-    // What lies above 128 bits may but repeat the sign.
+    // Bits above the lowest 128 may only repeat the sign.
     let is_wide =
         above.iter().any(|byte| *byte != skipped) || (start > 0 && (unscaled < 0) != is_negative);
     if is_wide {

@@ -1,15 +1,15 @@
-//! A field of binary COPY into Avro.
+//! Turns a field of binary COPY into Avro.
 
 use super::{DAY_MICROS, EPOCH_DAYS, EPOCH_MICROS, varint};
 use crate::carriage::{Carried, Kind, POWERS, decimal_bytes};
 
-/// Why a value is not carried.
+/// The reason why a value cannot be carried.
 type Why = &'static str;
 
-/// Appends a column's value; `None` is NULL. `checks_text` is for databases whose encoding doesn't hold text to any characters.
+/// Appends a column's value; `None` is NULL. `checks_text` is for databases whose encoding lets any bytes be text.
 ///
 /// # Errors
-/// Why the value cannot be carried.
+/// The reason why the value cannot be carried.
 #[inline]
 pub(crate) fn field(
     column: &Carried,
@@ -88,8 +88,8 @@ fn value(kind: &Kind, bytes: &[u8], checks_text: bool, out: &mut Vec<u8>) -> Res
     Ok(())
 }
 
-/// An array as `array_send` writes it: the number of dimensions, whether there are NULLs, the elements' type, for each dimension
-/// its length and lower bound, then the elements.
+/// Appends an array. `bytes` is what `array_send` writes: the number of dimensions, whether there are NULLs, the elements' type,
+/// for each dimension its length and lower bound, then the elements.
 fn array(of: &Kind, bytes: &[u8], checks_text: bool, out: &mut Vec<u8>) -> Result<(), Why> {
     let word = |index: usize| {
         let word = bytes.get(4 * index..4 * index + 4).ok_or(CUT)?;
@@ -141,11 +141,11 @@ fn text(bytes: &[u8], checks: bool, out: &mut Vec<u8>) -> Result<(), Why> {
     Ok(())
 }
 
-/// So many digits fit into 64 bits.
+/// How many decimal digits fit into 64 bits.
 const NARROW_DIGITS: usize = 18;
 
-/// A numeric · 10^`scale`. On the wire it is the number of groups of four decimal digits, the power of 10,000 of the first, the
-/// sign, the digits behind the point, then the groups.
+/// A numeric times 10^`scale`. On the wire, a numeric is the number of its groups of four decimal digits, the power of 10,000 of
+/// the first group, the sign, the number of digits after the point, and then the groups.
 fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
     const TOO_LONG: Why = "a number of more than 38 digits";
     const TOO_FINE: Why = "a number of more digits behind the point than its type has";
@@ -165,10 +165,10 @@ fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
     }
     let count = usize::try_from(count).map_err(|_| CUT)?;
     let power = 4 * (i32::from(weight) - count as i32 + 1) + i32::from(scale);
-    // Of the last group only the digits within the scale count, since all of it might be one digit too many to hold.
+    // Only those digits of the last group are taken that are within the scale: all four might be one digit too many to hold.
     let beyond = u32::try_from(-power).unwrap_or(0);
     let power = u32::try_from(power).unwrap_or(0);
-    // What the digits before a group are multiplied with, and the group.
+    // The factor for the digits before a group, and the group itself.
     let group = |index: usize| {
         let group = word(4 + index)?;
         match beyond {
@@ -183,7 +183,7 @@ fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
             _ => Err(TOO_FINE),
         }
     };
-    // Most numbers fit into 64 bits, whose arithmetic is many times as fast.
+    // Most numbers fit into 64 bits, whose arithmetic is many times faster.
     let unscaled = if 4 * count + power as usize <= NARROW_DIGITS {
         let mut digits = 0_i64;
         for index in 0..count {

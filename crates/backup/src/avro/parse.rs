@@ -1,4 +1,4 @@
-//! The schema of an Avro file, as far as rows of a table can have it.
+//! Parses the schema of an Avro file whose records can be rows of a table.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use super::schema::NAME;
 /// A field of the record.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Field {
-    /// The name of the column that it is: the property of ours, or else the field's own name.
+    /// The name of the field's column: the value of our own property, or else the field's name.
     pub(crate) column: String,
-    /// What its values are.
+    /// The type of the field's values.
     pub(crate) slot: Slot,
 }
 
 /// A value that may be null.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Slot {
-    /// Which branch of the union is null; `None` if there is no union.
+    /// The index of the null branch of the union; `None` if there is no union.
     pub(crate) null: Option<i64>,
-    /// What the value is.
+    /// The type of values that are not null.
     pub(crate) of: AvroType,
 }
 
@@ -38,13 +38,13 @@ pub(crate) enum AvroType {
     Float,
     /// `double`
     Double,
-    /// `bytes`, and the scale of a decimal
+    /// `bytes`, with the scale if they are a decimal
     Bytes(Option<u8>),
-    /// `fixed` of so many bytes, and the scale of a decimal
+    /// `fixed` of this many bytes, with the scale if it is a decimal
     Fixed(usize, Option<u8>),
     /// `string`
     String,
-    /// `enum`, and its symbols, which all fields of the type share
+    /// `enum`, with its symbols, which all fields of the type share
     Enum(Arc<[String]>),
     /// `array`
     Array(Box<Slot>),
@@ -57,16 +57,16 @@ pub(crate) enum Meaning {
     Number,
     /// Days since 1970-01-01.
     Date,
-    /// So many of these parts of a second since midnight.
+    /// Time since midnight; the unit is this fraction of a second (1,000 for milliseconds).
     Time(i64),
-    /// So many of these parts of a second since 1970-01-01.
+    /// Time since 1970-01-01; the unit is this fraction of a second (1,000 for milliseconds).
     Timestamp(i64),
 }
 
-/// Reads the fields of a record.
+/// Parses the fields of a record.
 ///
 /// # Errors
-/// Why it is no record whose fields columns can have, with the field named.
+/// The reason why the schema is not a record whose fields can be columns, with the field.
 pub(crate) fn fields(schema: &Value) -> Result<Vec<Field>, String> {
     if schema["type"] != "record" {
         return Err("its schema is no record".to_owned());
@@ -74,7 +74,7 @@ pub(crate) fn fields(schema: &Value) -> Result<Vec<Field>, String> {
     let Some(fields) = schema["fields"].as_array() else {
         return Err("its schema has no fields".to_owned());
     };
-    // Rows without fields have no bytes, and a block could be said to have any number of them.
+    // Rows without fields have no bytes, so a block could claim any number of them.
     if fields.is_empty() {
         return Err("its schema has no fields".to_owned());
     }
@@ -118,7 +118,7 @@ fn slot(schema: &Value, namespace: &str, named: &mut Named) -> Result<Slot, Stri
 
 fn avro_type(schema: &Value, namespace: &str, named: &mut Named) -> Result<AvroType, String> {
     let Some(kind) = schema.as_str().or_else(|| schema["type"].as_str()) else {
-        // A type within a type, as some writers nest them.
+        // The type is nested in another `type`, as some writers do.
         return match schema["type"].is_object() {
             true => avro_type(&schema["type"], namespace, named),
             false => Err("has a type that is not known here".to_owned()),
@@ -161,7 +161,7 @@ fn avro_type(schema: &Value, namespace: &str, named: &mut Named) -> Result<AvroT
                 .ok_or_else(|| format!("is of the type {name}, which no column has"));
         }
     };
-    // Nothing else has a name: were an array to be called by one, few fields could nest it as deep as they are many.
+    // Only these types have names: with named arrays, a few fields could nest them as deep as there are fields.
     let is_named = matches!(found, AvroType::Fixed(..) | AvroType::Enum(_));
     if let Some(name) = schema["name"].as_str().filter(|_| is_named) {
         let namespace = schema["namespace"].as_str().unwrap_or(namespace);
@@ -186,7 +186,7 @@ fn meaning(logical: &str) -> Result<Meaning, String> {
         "time-micros" => Meaning::Time(1_000_000),
         "timestamp-millis" | "local-timestamp-millis" => Meaning::Timestamp(1_000),
         "timestamp-micros" | "local-timestamp-micros" => Meaning::Timestamp(1_000_000),
-        // Postgres has no parts so small; and the number alone would not say what it means.
+        // Postgres has no nanoseconds, and the bare number would not say what it means.
         "timestamp-nanos" | "local-timestamp-nanos" => {
             return Err(
                 "has nanoseconds, which Postgres does not: write it with microseconds".to_owned(),

@@ -6,16 +6,16 @@ use serde_json::{Map, Value, json};
 
 use crate::carriage::{Carried, Kind, decimal_bytes};
 
-/// The property of a field, or of the record, that holds its true name.
+/// The property of a field, or of the record, that holds its name in Postgres.
 pub(crate) const NAME: &str = "postgres.name";
 /// The property of a field that holds its type in Postgres.
 pub(crate) const TYPE: &str = "postgres.type";
 /// The property of a field that holds the labels of an enum.
 const LABELS: &str = "postgres.labels";
-/// The property of the record that holds the schema of the table.
+/// The property of the record that holds the schema of its table.
 const SCHEMA: &str = "postgres.schema";
 
-/// The schema of the files of a table, whose timestamps without a zone are instants in UTC if `is_utc` is set.
+/// The Avro schema of a table's files. With `is_utc`, timestamps without a zone are instants in UTC.
 pub(crate) fn of_table(schema: &str, table: &str, columns: &[Carried], is_utc: bool) -> Value {
     let mut names = Names::default();
     let fields: Vec<Value> = columns
@@ -33,7 +33,7 @@ pub(crate) fn of_table(schema: &str, table: &str, columns: &[Carried], is_utc: b
 }
 
 fn field(column: &Carried, name: String, record: &str, is_utc: bool) -> Value {
-    // Named types must differ within a file, and from the record.
+    // The names of types must differ from each other within a file, and from the record's name.
     let named = format!("{record}_{name}_decimal");
     let kind = avro_type(&column.kind, &named, is_utc);
     let mut field = Map::new();
@@ -82,7 +82,7 @@ fn avro_type(kind: &Kind, named: &str, is_utc: bool) -> Value {
     }
 }
 
-/// Names of fields, each once.
+/// Gives out names of fields, each only once.
 #[derive(Default)]
 struct Names(BTreeSet<String>);
 
@@ -99,7 +99,7 @@ impl Names {
     }
 }
 
-/// An identifier of Avro: ASCII letters, digits and underscores, no digit at its beginning.
+/// Turns a name into an identifier of Avro: ASCII letters, digits and underscores, without a digit at the beginning.
 fn identifier(name: &str) -> String {
     let mapped = name.chars().map(|c| match c.is_ascii_alphanumeric() {
         true => c,

@@ -1,4 +1,4 @@
-//! Numbers of variable length: seven bits a byte, the lowest first, the sign in the lowest bit.
+//! Numbers of variable length: seven bits in each byte, lowest first, with the sign in the lowest bit.
 
 /// Appends a number.
 #[inline]
@@ -11,7 +11,7 @@ pub(crate) fn write(number: i64, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-/// Takes a number off the front of `bytes`; `None` if there is no whole one.
+/// Takes a number off the front of `bytes`; `None` if there is not a whole number.
 #[inline]
 pub(crate) fn read(bytes: &mut &[u8]) -> Option<i64> {
     let mut number = 0_u64;

@@ -1,4 +1,4 @@
-//! What stands in the place of encryption in a build without it: types that no value has, and an error that says how to get it.
+//! Stands in for encryption in a build without it: types without values, and an error that says how to get encryption.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -18,12 +18,12 @@ pub(crate) fn check() -> anyhow::Result<()> {
     Err(Kind::Usage.error(HOW))
 }
 
-/// Somebody for whom a backup is encrypted.
+/// Somebody for whom a backup is encrypted; has no values in this build.
 #[derive(Debug, Clone)]
 pub struct Recipient(Infallible);
 
 impl Recipient {
-    /// Takes no public key.
+    /// Refuses every public key, since this build has no encryption.
     ///
     /// # Errors
     /// Always.
@@ -31,7 +31,7 @@ impl Recipient {
         Err(HOW.to_owned())
     }
 
-    /// The public keys as text.
+    /// The public keys of recipients as text.
     pub(crate) fn texts(recipients: &[Self]) -> BTreeSet<String> {
         recipients
             .iter()
@@ -40,12 +40,12 @@ impl Recipient {
     }
 }
 
-/// What opens a backup that was encrypted for its recipient.
+/// A key that opens a backup which was encrypted for its recipient; has no values in this build.
 #[derive(Clone)]
 pub struct Identity(Infallible);
 
 impl Identity {
-    /// Takes no secret key.
+    /// Refuses every secret key, since this build has no encryption.
     ///
     /// # Errors
     /// Always.
@@ -54,12 +54,12 @@ impl Identity {
     }
 }
 
-/// What encrypts and opens a backup in the place of keys.
+/// A passphrase, which encrypts and opens a backup instead of keys; has no values in this build.
 #[derive(Clone)]
 pub struct Passphrase(Infallible);
 
 impl Passphrase {
-    /// Takes no passphrase.
+    /// Refuses every passphrase, since this build has no encryption.
     ///
     /// # Errors
     /// Always.
@@ -68,28 +68,28 @@ impl Passphrase {
     }
 }
 
-/// The key that a backup's files are encrypted to.
+/// The key that a backup's files are encrypted to; has no values in this build.
 #[derive(Clone)]
 pub(crate) struct BackupKey(Infallible);
 
 impl BackupKey {
-    /// Makes no key.
+    /// Refuses to make a key, since this build has no encryption.
     ///
     /// # Errors
-    /// As [`check`].
+    /// The error of [`check`].
     pub(crate) fn made_for(_: &[Recipient]) -> anyhow::Result<(Self, Vec<u8>)> {
         Err(Kind::Usage.error(HOW))
     }
 
-    /// Makes no key, since there is no passphrase.
+    /// Cannot be called, since this build has no passphrases.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn made_with(passphrase: &Passphrase) -> anyhow::Result<(Self, Vec<u8>)> {
         match passphrase.0 {}
     }
 
-    /// Opens nothing.
+    /// Refuses to open a key, since this build has no encryption.
     ///
     /// # Errors
     /// Always.
@@ -97,39 +97,39 @@ impl BackupKey {
         Err(HOW.to_owned())
     }
 
-    /// Opens nothing, since there is no passphrase.
+    /// Cannot be called, since this build has no passphrases.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn opened_with(_: &[u8], passphrase: &Passphrase) -> Result<Option<Self>, String> {
         match passphrase.0 {}
     }
 
-    /// Encrypts nothing, since there is no key.
+    /// Cannot be called, since this build has no keys.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn encrypt<W: Write>(&self, _: W) -> io::Result<Encrypting<W>> {
         match self.0 {}
     }
 
-    /// Decrypts nothing, since there is no key.
+    /// Cannot be called, since this build has no keys.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn decrypt<R: BufRead>(&self, _: R) -> Result<Decrypting<R>, String> {
         match self.0 {}
     }
 }
 
-/// What would be encrypted while it is written.
+/// A writer that encrypts; has no values in this build.
 pub(crate) struct Encrypting<W>(Infallible, PhantomData<W>);
 
 impl<W: Write> Encrypting<W> {
-    /// Ends nothing.
+    /// Cannot be called, since this build has no encrypting writers.
     ///
     /// # Errors
-    /// None.
+    /// None, since it cannot be called.
     pub(crate) fn finish(self) -> io::Result<W> {
         match self.0 {}
     }
@@ -145,7 +145,7 @@ impl<W: Write> Write for Encrypting<W> {
     }
 }
 
-/// What would be decrypted while it is read.
+/// A reader that decrypts; has no values in this build.
 pub(crate) struct Decrypting<R>(Infallible, PhantomData<R>);
 
 impl<R: Read> Read for Decrypting<R> {

@@ -1,4 +1,4 @@
-//! Encryption as the crate `age` does it: the format of age-encryption.org/v1, which the programs `age` and `rage` read too.
+//! Encryption by the crate `age`, in the format of age-encryption.org/v1, which the programs `age` and `rage` read too.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read, Write};
@@ -9,13 +9,13 @@ use age::stream::{StreamReader, StreamWriter};
 use age::{DecryptError, Decryptor, Encryptor, scrypt, x25519};
 use dataset::failure::{Kind, OrFail};
 
-/// The cost of trying a passphrase, 2^18 as the program `age` has it: most of a second and 256 MiB.
+/// The cost of trying a passphrase, 2^18 as in the program `age`: most of a second and 256 MiB.
 const WORK_FACTOR: u8 = 18;
 
 /// Checks that this build has encryption.
 ///
 /// # Errors
-/// Never: another build says how to get it.
+/// Never: a build without encryption says here how to get it.
 pub(crate) fn check() -> anyhow::Result<()> {
     Ok(())
 }
@@ -28,13 +28,13 @@ impl Recipient {
     /// Takes a public key, `age1…`.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// The reason why the text is not a public key.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let parsed = text.parse().map(Self);
         parsed.map_err(|why: &str| format!("is not a public key of age ({why})"))
     }
 
-    /// The public keys as text, each once and in order.
+    /// The public keys of recipients as text, each once and in order.
     pub(crate) fn texts(recipients: &[Self]) -> BTreeSet<String> {
         recipients
             .iter()
@@ -43,7 +43,7 @@ impl Recipient {
     }
 }
 
-/// What opens a backup that was encrypted for its recipient.
+/// A key that opens a backup which was encrypted for its recipient.
 #[derive(Clone)]
 pub struct Identity(x25519::Identity);
 
@@ -51,14 +51,14 @@ impl Identity {
     /// Takes a secret key, `AGE-SECRET-KEY-1…`.
     ///
     /// # Errors
-    /// What is wrong with the text, without the text.
+    /// The reason why the text is not a secret key, without the text itself.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let parsed = text.parse().map(Self);
         parsed.map_err(|why: &str| format!("is not a secret key of age ({why})"))
     }
 }
 
-/// What encrypts and opens a backup in the place of keys.
+/// A passphrase, which encrypts and opens a backup instead of keys.
 #[derive(Clone)]
 pub struct Passphrase(SecretString);
 
@@ -66,21 +66,21 @@ impl Passphrase {
     /// Takes a passphrase as it is.
     ///
     /// # Errors
-    /// Never: another build has none, and says how to get it.
+    /// Never: a build without encryption says here how to get it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         Ok(Self(text.to_owned().into()))
     }
 }
 
-/// The key that a backup's files are encrypted to: made for it, and for no other.
+/// The key that a backup's files are encrypted to; each backup has a key of its own.
 #[derive(Clone)]
 pub(crate) struct BackupKey(x25519::Identity);
 
 impl BackupKey {
-    /// A new key, and the same encrypted for recipients.
+    /// Makes a new key, and returns it together with the same key encrypted for recipients.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there are none.
+    /// [`Kind::Usage`] if there are no recipients.
     pub(crate) fn made_for(recipients: &[Recipient]) -> anyhow::Result<(Self, Vec<u8>)> {
         let recipients = recipients
             .iter()
@@ -88,10 +88,10 @@ impl BackupKey {
         Self::made(recipients)
     }
 
-    /// A new key, and the same encrypted with a passphrase.
+    /// Makes a new key, and returns it together with the same key encrypted with a passphrase.
     ///
     /// # Errors
-    /// [`Kind::Internal`] if that fails.
+    /// [`Kind::Internal`] if the encryption fails.
     pub(crate) fn made_with(passphrase: &Passphrase) -> anyhow::Result<(Self, Vec<u8>)> {
         let mut recipient = scrypt::Recipient::new(passphrase.0.clone());
         recipient.set_work_factor(WORK_FACTOR);
@@ -108,17 +108,17 @@ impl BackupKey {
         let mut writer = encryptor
             .wrap_output(&mut locked)
             .or_fail(Kind::Internal, locking)?;
-        // A file of identities as `age --identity` reads it.
+        // The text is a file of identities, as `age --identity` reads it.
         let text = key.to_string();
         let written = writeln!(writer, "{}", text.expose_secret()).and_then(|()| writer.finish());
         written.or_fail(Kind::Internal, locking)?;
         Ok((Self(key), locked))
     }
 
-    /// The key out of what [`Self::made_for`] has given; `None` if it was for none of these identities.
+    /// Opens a key that [`Self::made_for`] has encrypted; `None` if it was encrypted for none of these identities.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the encrypted key cannot be read.
     pub(crate) fn opened_by(
         locked: &[u8],
         identities: &[Identity],
@@ -129,16 +129,16 @@ impl BackupKey {
         Self::opened(locked, identities)
     }
 
-    /// The key out of what [`Self::made_with`] has given; `None` if it was another passphrase.
+    /// Opens a key that [`Self::made_with`] has encrypted; `None` if it was encrypted with another passphrase.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the encrypted key cannot be read.
     pub(crate) fn opened_with(
         locked: &[u8],
         passphrase: &Passphrase,
     ) -> Result<Option<Self>, String> {
         let mut identity = scrypt::Identity::new(passphrase.0.clone());
-        // Not what this machine does in a second: we have written it.
+        // The limit is our own factor, not what this machine can do in a second: the file is one that we have written.
         identity.set_max_work_factor(WORK_FACTOR);
         Self::opened(locked, iter::once(&identity as &dyn age::Identity))
     }
@@ -150,7 +150,7 @@ impl BackupKey {
         let decryptor = Decryptor::new_buffered(locked).map_err(|error| told(&error))?;
         let mut reader = match decryptor.decrypt(identities) {
             Ok(reader) => reader,
-            // Of a passphrase the latter; of identities, each of which is tried, the former.
+            // A wrong passphrase gives the latter error; identities, each of which is tried, give the former.
             Err(DecryptError::NoMatchingKeys | DecryptError::DecryptionFailed) => return Ok(None),
             Err(error) => return Err(told(&error)),
         };
@@ -168,7 +168,7 @@ impl BackupKey {
     /// Encrypts what is written to `output`, in blocks of 64 KiB.
     ///
     /// # Errors
-    /// Of the output.
+    /// The errors of the output.
     pub(crate) fn encrypt<W: Write>(&self, output: W) -> io::Result<Encrypting<W>> {
         let recipient = self.0.to_public();
         let encryptor = Encryptor::with_recipients(iter::once(&recipient as &dyn age::Recipient));
@@ -179,7 +179,7 @@ impl BackupKey {
     /// Decrypts what is read from `input`, in blocks of 64 KiB.
     ///
     /// # Errors
-    /// What is wrong with its beginning.
+    /// The reason why the beginning of the input cannot be read.
     pub(crate) fn decrypt<R: BufRead>(&self, input: R) -> Result<Decrypting<R>, String> {
         let decryptor = Decryptor::new_buffered(input).map_err(|error| told(&error))?;
         let reader = decryptor.decrypt(iter::once(&self.0 as &dyn age::Identity));
@@ -187,14 +187,14 @@ impl BackupKey {
     }
 }
 
-/// What is encrypted while it is written.
+/// Encrypts what is written to it.
 pub(crate) struct Encrypting<W>(StreamWriter<W>);
 
 impl<W: Write> Encrypting<W> {
-    /// Writes the last block and gives the output; without it what was written is cut.
+    /// Writes the last block and returns the output. Without this call, what was written is cut off.
     ///
     /// # Errors
-    /// Of the output.
+    /// The errors of the output.
     pub(crate) fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
@@ -210,8 +210,8 @@ impl<W: Write> Write for Encrypting<W> {
     }
 }
 
-/// What is decrypted while it is read. Bytes that were changed are [`io::ErrorKind::InvalidData`], and cut ones
-/// [`io::ErrorKind::UnexpectedEof`] where a block ends.
+/// Decrypts what is read from it. Bytes that were changed give [`io::ErrorKind::InvalidData`]; a file that was cut off at the end
+/// of a block gives [`io::ErrorKind::UnexpectedEof`].
 pub(crate) struct Decrypting<R>(StreamReader<R>);
 
 impl<R: Read> Read for Decrypting<R> {
@@ -220,7 +220,7 @@ impl<R: Read> Read for Decrypting<R> {
     }
 }
 
-/// What is wrong with a file of age, in our words: those of the crate are made for its own program, in many languages.
+/// Says what is wrong with a file of age, in our words: those of the crate are made for its own program, in many languages.
 fn told(error: &DecryptError) -> String {
     match error {
         DecryptError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -1,7 +1,8 @@
-//! Encryption of backups: for whom, with what they are opened, and the key that each has for itself.
+//! Encryption of backups: whom they are encrypted for, what opens them, and the key that each backup has for itself.
 //!
-//! A backup's files are encrypted to a key that is made for it alone. That key lies beside them, encrypted for the recipients or with a
-//! passphrase: so a passphrase is worked on once, however many files there are, and whoever holds the key of one backup has no other.
+//! A backup's files are encrypted to a key that is made for it alone. That key lies beside them, encrypted for the recipients or
+//! with a passphrase. So the costly work on a passphrase is done only once, however many files there are, and the key of one backup
+//! opens no other.
 
 #[cfg(not(feature = "encrypt"))]
 mod absent;
@@ -23,26 +24,26 @@ use by_age as method;
 pub(crate) use method::{BackupKey, Decrypting, Encrypting};
 pub use method::{Identity, Passphrase, Recipient};
 
-/// The variable with a passphrase.
+/// The environment variable that holds a passphrase.
 const PASSPHRASE: &str = "EXTRATO_PASSPHRASE";
-/// The variable with secret keys.
+/// The environment variable that holds secret keys.
 const IDENTITY: &str = "EXTRATO_IDENTITY";
-/// The variable with recipients, for where none are named.
+/// The environment variable that holds recipients, used if the command line names none.
 const ENCRYPT_TO: &str = "EXTRATO_ENCRYPT_TO";
-/// What stands for the passphrase among recipients.
+/// The word that stands for the passphrase in a list of recipients.
 const BY_PASSPHRASE: &str = "passphrase";
 
 /// What opens an encrypted backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lock {
-    /// The secret key of one of the recipients.
+    /// The secret key of one of the recipients opens it.
     Recipients,
-    /// A passphrase.
+    /// A passphrase opens it.
     Passphrase,
 }
 
-/// For whom a backup is encrypted.
+/// Those for whom a backup is encrypted.
 #[derive(Clone)]
 pub enum EncryptTo {
     /// The holders of keys.
@@ -51,7 +52,7 @@ pub enum EncryptTo {
     Passphrase(Passphrase),
 }
 
-/// A passphrase is not shown.
+/// Shows no passphrase.
 impl fmt::Debug for EncryptTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -62,11 +63,11 @@ impl fmt::Debug for EncryptTo {
 }
 
 impl EncryptTo {
-    /// Takes what is named, or else what the environment names: public keys, files of such, or the word `passphrase`. `None` if nothing
-    /// is named.
+    /// Reads the recipients that are named, or else those of the environment: public keys, files with such keys, or the word
+    /// `passphrase`. `None` if nothing is named.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for what is neither, for a passphrase beside keys, and in a build without encryption.
+    /// [`Kind::Usage`] for a text that is none of these, for a passphrase together with keys, and in a build without encryption.
     pub fn read(named: &[String], environment: &Environment) -> anyhow::Result<Option<Self>> {
         let of_environment = environment.get(ENCRYPT_TO).unwrap_or_default();
         let of_environment = of_environment
@@ -106,7 +107,7 @@ impl EncryptTo {
         Ok(Some(Self::Recipients(recipients)))
     }
 
-    /// What opens the backup.
+    /// What will open the backup.
     pub(crate) fn lock(&self) -> Lock {
         match self {
             Self::Recipients(_) => Lock::Recipients,
@@ -114,8 +115,8 @@ impl EncryptTo {
         }
     }
 
-    /// Whether what opens a new backup opens the key of an old one of the same [`Lock`] too, as far as that can be told here: of
-    /// recipients not at all.
+    /// Whether the holders of the new backup's keys can open an old one, whose encrypted key is `locked` and whose [`Lock`] is the
+    /// same. For recipients this cannot be told here, and counts as true.
     pub(crate) fn opens(&self, locked: &[u8]) -> bool {
         match self {
             Self::Recipients(_) => true,
@@ -125,7 +126,7 @@ impl EncryptTo {
         }
     }
 
-    /// A key for a backup, and the same encrypted.
+    /// Makes a key for a backup, and returns it together with the same key encrypted.
     ///
     /// # Errors
     /// [`Kind::Usage`] if there are no recipients, or this build has no encryption.
@@ -137,7 +138,7 @@ impl EncryptTo {
     }
 }
 
-/// The recipients in a file, one a line.
+/// The recipients in a file, one on each line.
 fn recipients_of(path: &Path) -> anyhow::Result<Vec<Recipient>> {
     let reading = || {
         format!(
@@ -162,7 +163,7 @@ fn recipients_of(path: &Path) -> anyhow::Result<Vec<Recipient>> {
     }
 }
 
-/// Parses the lines of a file that are neither empty nor a comment. What they are is not shown.
+/// Parses the lines of a file that are neither empty nor a comment. Errors don't show the lines.
 fn lines_of<T>(
     text: &str,
     path: &Path,
@@ -184,16 +185,16 @@ fn passphrase(environment: &Environment) -> anyhow::Result<Option<Passphrase>> {
     parsed.map_err(|why| Kind::Usage.error(why))
 }
 
-/// What there is to open backups with.
+/// The keys and the passphrase that backups can be opened with.
 #[derive(Clone, Default)]
 pub struct Keys {
     identities: Vec<Identity>,
-    /// Where the identities come from, as messages call it.
+    /// Where the identities come from, as messages say it.
     from: String,
     passphrase: Option<Passphrase>,
 }
 
-/// Nothing of them is shown.
+/// Shows nothing of the keys.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys")
@@ -201,13 +202,13 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Takes the secret keys in files, or else those in the environment, and the passphrase in it.
+    /// Reads the secret keys in files, or else those in the environment, and the passphrase in the environment.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a file that cannot be read or is none of keys, and where one is named in a build without encryption.
+    /// [`Kind::Usage`] for a file that cannot be read or holds no keys, and for any file in a build without encryption.
     pub fn read(files: &[PathBuf], environment: &Environment) -> anyhow::Result<Self> {
         if method::check().is_err() && files.is_empty() {
-            // A plain backup needs none, whatever the environment holds.
+            // A plain backup needs no keys, whatever the environment holds.
             return Ok(Self::default());
         }
         method::check()?;
@@ -240,7 +241,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Whether there is something that might open a backup that is locked so.
+    /// Whether there is a key or passphrase that might open a backup with this lock.
     pub(crate) fn may_open(&self, lock: Lock) -> bool {
         match lock {
             Lock::Recipients => !self.from.is_empty(),
@@ -251,8 +252,8 @@ impl Keys {
     /// Opens the key of a backup, which messages call `name`.
     ///
     /// # Errors
-    /// [`Kind::Usage`] if there is nothing to open it with, or this build has no encryption; [`Kind::Refused`] if it is for another key or
-    /// passphrase; [`Kind::Check`] if it is not what was written.
+    /// [`Kind::Usage`] if there is nothing to open it with, or this build has no encryption; [`Kind::Refused`] if it needs another
+    /// key or passphrase; [`Kind::Check`] if it is not what was written.
     pub(crate) fn open(&self, lock: Lock, locked: &[u8], name: &str) -> anyhow::Result<BackupKey> {
         method::check()?;
         let opened = match (lock, &self.passphrase) {
@@ -286,7 +287,7 @@ impl Keys {
     }
 }
 
-/// A secret key on a line of a file.
+/// Parses a secret key, one line of a file.
 fn identity(line: &str) -> Result<Identity, String> {
     let why = match line {
         _ if line.starts_with("age-encryption.org/") || line.starts_with("-----BEGIN AGE") => {

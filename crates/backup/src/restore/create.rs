@@ -1,4 +1,4 @@
-//! Tables that are not there are made as they were, with keys and indexes behind their rows.
+//! Creates tables that are not there as they were, and adds keys and indexes after their rows.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -18,13 +18,13 @@ use crate::options::Format;
 use crate::report::TableReport;
 use crate::schema_sql;
 
-/// What has been done.
+/// What a restore has done so far.
 pub(super) struct Done {
     pub(super) tables: Vec<TableReport>,
     pub(super) notes: Vec<String>,
 }
 
-/// Makes the tables of a backup in a schema, with their rows.
+/// Creates the tables of a backup in a schema, with their rows.
 pub(super) fn create(
     client: &mut Client,
     source: &Source,
@@ -54,7 +54,7 @@ pub(super) fn create(
         let target = Target {
             schema,
             table: &table.name,
-            // Rows of a partitioned table go to its partitions, and cannot be frozen.
+            // Rows of a partitioned table go to its partitions, so they cannot be frozen.
             is_new: table.relkind != 'p',
         };
         let rows = match needs_scratch(incoming) {
@@ -73,7 +73,7 @@ pub(super) fn create(
     Ok(Done { tables, notes })
 }
 
-/// Refuses what cannot be made from what a backup says.
+/// Refuses tables that cannot be created from what a backup says about them.
 fn check_possible(definition: &Definition) -> anyhow::Result<()> {
     for table in &definition.tables {
         if !table.relatives.is_empty() {
@@ -95,7 +95,7 @@ fn check_possible(definition: &Definition) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the schema if it is not there, and checks that none of the tables is.
+/// Creates the schema if it does not exist, and checks that none of the tables exists.
 fn make_room(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::Result<()> {
     let looking = "looking into the schema";
     let is_there: bool = client
@@ -136,7 +136,7 @@ fn types_there(client: &mut Client, schema: &str) -> anyhow::Result<BTreeSet<Str
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-/// Checks that the tables that were made, and the types that they use, are those of the backup.
+/// Checks that the tables that were created, and the types that they use, are those of the backup.
 fn check_made(client: &mut Client, schema: &str, expected: &Definition) -> anyhow::Result<()> {
     let names: Vec<&str> = expected
         .tables
@@ -178,7 +178,7 @@ fn check_made(client: &mut Client, schema: &str, expected: &Definition) -> anyho
     Ok(())
 }
 
-/// Whether rows cannot go into the table as the files have them.
+/// Whether rows must go through a scratch copy, since they cannot be copied into the table as they are in the files.
 fn needs_scratch(incoming: &Incoming) -> bool {
     let table = &incoming.definition;
     let is_text = incoming.format == Format::Avro
@@ -193,14 +193,14 @@ fn needs_scratch(incoming: &Incoming) -> bool {
             .any(|column| column.generated.is_some())
 }
 
-/// Whether the server computes a column.
+/// Whether the server computes a column's values.
 fn is_generated(table: &TableDefinition, name: &str) -> bool {
     table
         .column(name)
         .is_some_and(|column| column.generated.is_some())
 }
 
-/// Makes the foreign keys whose tables are there, and says which are left out.
+/// Creates the foreign keys whose tables are there, and notes which ones are left out.
 fn foreign_keys(
     client: &mut Client,
     schema: &str,

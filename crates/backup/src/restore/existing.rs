@@ -1,4 +1,4 @@
-//! Rows into tables that are there: in the place of theirs, or beside them.
+//! Puts rows into tables that are already there, replacing or adding to those that the tables have.
 
 use std::time::Instant;
 
@@ -104,7 +104,7 @@ fn table<'a>(live: &'a Definition, name: &str) -> anyhow::Result<&'a TableDefini
         .with_context(|| format!("table `{name}` is missing in schema {}", live.schema))
 }
 
-/// Puts tables behind those that they refer to, as far as there is no circle.
+/// Sorts tables after those that they refer to, as far as there are no circles.
 fn sort(incoming: &mut Vec<Incoming>, live: &Definition) {
     let mut left = std::mem::take(incoming);
     while !left.is_empty() {
@@ -125,7 +125,7 @@ fn sort(incoming: &mut Vec<Incoming>, live: &Definition) {
     }
 }
 
-/// Refuses a table that is no longer what the files are of.
+/// Refuses a table that has changed since the files were made of it.
 fn check_drift(incoming: &Incoming, live: &TableDefinition, schema: &str) -> anyhow::Result<()> {
     let refuse = |why: String| {
         Kind::Mismatch.error(format!(
@@ -167,13 +167,13 @@ fn check_drift(incoming: &Incoming, live: &TableDefinition, schema: &str) -> any
     Ok(())
 }
 
-/// What the type of a column is made of, as it was.
+/// How the type of a column was made up, as text.
 fn shown<'a>(incoming: &'a Incoming, name: &str) -> &'a str {
     let column = incoming.definition.column(name);
     column.map_or("", |column| column.base.shown.as_str())
 }
 
-/// Takes all rows away, once nobody reads or writes the tables.
+/// Empties the tables, once nobody reads or writes them.
 fn empty(client: &mut Client, schema: &str, live: &Definition) -> anyhow::Result<()> {
     tracing::info!("emptying the tables, once nobody reads or writes them");
     let tables: Vec<_> = live

@@ -17,11 +17,11 @@ use crate::{tables, verify};
 
 /// Where rows come from.
 pub(super) enum Source {
-    /// A backup, of which the tables alone are left that are restored.
+    /// A backup; its manifest has only the tables that are restored.
     Backup {
         folder: Place,
         manifest: Box<Manifest>,
-        /// The key of its files, if they are encrypted.
+        /// The key of the backup's files, if they are encrypted.
         key: Option<BackupKey>,
     },
     /// An Avro file for one table.
@@ -34,7 +34,7 @@ pub(super) enum Source {
 
 /// The rows of a table.
 pub(super) struct Incoming {
-    /// What the table was; of a file what it is.
+    /// The definition that the table had; for a file, the one that it has.
     pub(super) definition: TableDefinition,
     /// The columns that the files have.
     pub(super) columns: Vec<Carried>,
@@ -44,7 +44,7 @@ pub(super) struct Incoming {
     pub(super) key: Option<BackupKey>,
     /// The size of the files.
     pub(super) bytes: u64,
-    /// What the contents must be, if that is known.
+    /// The content checksum that the rows must have, if it is known.
     pub(super) content: Option<Recorded>,
 }
 
@@ -92,7 +92,7 @@ impl Source {
         if !names.is_empty() {
             let definition = &mut manifest.definition;
             definition.tables.retain(|table| is_wanted(&table.name));
-            // Types may be made of others, so all stay while one is used.
+            // Types may be made up of others, so all of them stay if one is used.
             let tables = &definition.tables;
             let types = &definition.types;
             if !types
@@ -136,7 +136,7 @@ impl Source {
         })
     }
 
-    /// The schema that the tables go to.
+    /// The schema that the tables are restored to.
     pub(super) fn schema(&self, options: &RestoreOptions) -> anyhow::Result<String> {
         let from = match self {
             Self::Backup { manifest, .. } => Some(manifest.definition.schema.as_str()),
@@ -149,7 +149,7 @@ impl Source {
         })
     }
 
-    /// Where the backup or the file lies.
+    /// The place of the backup or the file.
     pub(super) fn place(&self) -> &Place {
         match self {
             Self::Backup { folder, .. } => folder,
@@ -157,12 +157,12 @@ impl Source {
         }
     }
 
-    /// Whether it says what the contents of the tables must be.
+    /// Whether the source has content checksums that the tables must match.
     pub(super) fn has_checksums(&self) -> bool {
         matches!(self, Self::Backup { .. })
     }
 
-    /// What the tables of a backup were.
+    /// The definition of the backup's tables; `None` for a file.
     pub(super) fn definition(&self) -> Option<&Definition> {
         match self {
             Self::Backup { manifest, .. } => Some(&manifest.definition),
@@ -181,7 +181,7 @@ impl Source {
         }
     }
 
-    /// The rows of each table, if `live` is what the tables are now.
+    /// The rows of each table; `live` is the definition of the tables that are there.
     pub(super) fn incoming(&self, live: Option<&Definition>) -> anyhow::Result<Vec<Incoming>> {
         match (self, live) {
             (
@@ -239,7 +239,7 @@ fn of_backup(
     })
 }
 
-/// The rows of a file that has fields for some columns of a table; the others are filled as the table says.
+/// The rows of a file that has fields for some columns of a table; the table's defaults fill the others.
 fn of_file(place: &Place, schema: &str, table: &TableDefinition) -> anyhow::Result<Incoming> {
     let refuse = |why: &str| {
         Kind::Mismatch.error(format!(

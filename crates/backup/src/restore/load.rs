@@ -1,4 +1,4 @@
-//! The rows of files into a table, by COPY.
+//! Copies the rows of files into a table.
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -24,21 +24,21 @@ use crate::file::Contents;
 use crate::options::Format;
 use crate::report::TableReport;
 
-/// The schema of tables that end with the transaction.
+/// The schema of temporary tables, which end with the transaction.
 const TEMPORARY: &str = "pg_temp";
 
-/// Blocks of decoded rows that may wait for the server.
+/// How many blocks of decoded rows may wait for the server.
 const BLOCKS_AHEAD: usize = 2;
 
 /// A table that rows are copied into.
 pub(super) struct Target<'a> {
     pub(super) schema: &'a str,
     pub(super) table: &'a str,
-    /// Whether it was made in this transaction, so that rows can be frozen.
+    /// Whether the table was created in this transaction, so that rows can be frozen.
     pub(super) is_new: bool,
 }
 
-/// Copies all rows of files into a table, whose columns have the types that the files' have. Gives the number of rows.
+/// Copies all rows of files into a table, whose columns have the same types as the files'. Returns the number of rows.
 pub(super) fn rows(
     client: &mut Client,
     incoming: &Incoming,
@@ -105,7 +105,7 @@ fn avro(
                 waiting += 1;
                 if decoder.encoded().len() >= BLOCK_BYTES || row + 1 == count {
                     if sender.send((decoder.encoded().to_vec(), waiting)).is_err() {
-                        // Whoever takes the rows has an error to tell.
+                        // The receiver of the rows is gone, and has an error to report.
                         return Ok(());
                     }
                     decoded += waiting;
@@ -119,7 +119,7 @@ fn avro(
         }
         Ok(())
     };
-    // Rows are decoded while the server takes those before them.
+    // While the server takes rows, the next ones are decoded.
     let (sender, receiver) = sync_channel(BLOCKS_AHEAD);
     let sent = thread::scope(|scope| -> anyhow::Result<u64> {
         let decoder = thread::Builder::new()
@@ -173,7 +173,7 @@ fn csv(
     writer.finish().with_context(copying)
 }
 
-/// A temporary table with the rows of files, checked against what their contents must be.
+/// A temporary table with the rows of files, checked against the content checksum that they must have.
 pub(super) struct Scratch {
     /// The table's name, with its schema.
     pub(super) name: String,
@@ -181,7 +181,7 @@ pub(super) struct Scratch {
     pub(super) rows: u64,
 }
 
-/// Makes the scratch copy of a table, the one of this number.
+/// Creates the scratch copy of a table; `number` is part of its name.
 pub(super) fn scratch(
     client: &mut Client,
     incoming: &Incoming,
@@ -218,14 +218,14 @@ pub(super) fn scratch(
         table: &table,
         is_new: true,
     };
-    // The server knows the scratch copy alone.
+    // The server's messages know only the scratch copy, so the table's name is added.
     let rows = rows(client, incoming, &target, cancel)
         .with_context(|| format!("copying the rows of table `{}`", incoming.definition.name))?;
     check(client, incoming, &target, false, cancel)?;
     Ok(Scratch { name, rows })
 }
 
-/// The type of a column in the scratch copy: what travels as text is text there.
+/// The type of a column in the scratch copy: text if the values travel as text.
 fn scratch_type<'a>(incoming: &Incoming, column: &'a Carried) -> &'a str {
     match (&column.kind, incoming.format) {
         (Carriage::AsText, Format::Avro) => "text",
@@ -234,7 +234,7 @@ fn scratch_type<'a>(incoming: &Incoming, column: &'a Carried) -> &'a str {
 }
 
 impl Scratch {
-    /// Moves the rows into a table. Gives their number.
+    /// Copies the rows into a table, and returns their number.
     pub(super) fn insert_into(
         &self,
         client: &mut Client,
@@ -276,7 +276,7 @@ impl Scratch {
     }
 }
 
-/// Compares the contents of a table with what they must be, if that is known.
+/// Compares the contents of a table with the content checksum that they must have, if it is known.
 pub(super) fn check(
     client: &mut Client,
     incoming: &Incoming,
@@ -308,7 +308,7 @@ pub(super) fn check(
     }))
 }
 
-/// What is told of a table.
+/// The report about a table.
 pub(super) fn told(incoming: &Incoming, rows: u64, seconds: f64) -> TableReport {
     tracing::info!(table = incoming.definition.name, rows, "restored");
     TableReport {

@@ -1,4 +1,4 @@
-//! A restore: files into tables, in one transaction, proved by their content checksums before it is committed.
+//! A restore: files into tables, in one transaction, which is committed only once content checksums prove the tables.
 
 mod create;
 mod existing;
@@ -18,11 +18,11 @@ use crate::options::{Mode, RestoreOptions};
 use crate::report::RestoreReport;
 use incoming::Source;
 
-/// Restores tables of a backup, or rows of an Avro file of any writer.
+/// Restores tables of a backup, or rows of an Avro file that any program wrote.
 ///
 /// # Errors
-/// [`Kind::Check`] if the files are not what they were, or the tables would not be; [`Kind::Mismatch`] if they don't fit the tables
-/// that are there; [`Kind::Refused`] if something is in the way. The database is as it was then.
+/// [`Kind::Check`] if the files are not what they were, or the tables would not be; [`Kind::Mismatch`] if the files don't fit the
+/// tables that are there; [`Kind::Refused`] if something is in the way. After any error, the database is as it was before.
 pub fn restore(
     settings: &Settings,
     options: &RestoreOptions,
@@ -33,7 +33,7 @@ pub fn restore(
     let source = source.map_err(|error| cancel.check().err().unwrap_or(error))?;
     let schema = source.schema(options)?;
     let mut connection = settings.connect(cancel)?;
-    // Whether the connection was lost when nobody can tell any more what the server has done.
+    // Whether the connection was lost at a moment after which nobody can tell what the server has done.
     let is_in_doubt = Cell::new(false);
     let mut work = || -> anyhow::Result<RestoreReport> {
         let client = &mut *connection;
@@ -48,7 +48,7 @@ pub fn restore(
                 existing::fill(client, &source, options, &schema, cancel)?
             }
         };
-        // What a constraint that waits has to say is said before the end.
+        // Deferred constraints are checked before the commit.
         client
             .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
             .context("checking the constraints")?;

@@ -1,4 +1,4 @@
-//! What is in the way of rows that come into tables that are there: triggers, rules, and references from other tables.
+//! Things that stand in the way of rows for tables that are there: triggers, rules, and references from other tables.
 
 use anyhow::Context;
 use database::catalogue::identifier::quoted;
@@ -7,7 +7,7 @@ use postgres::Client;
 
 use crate::options::{Mode, RestoreOptions, Triggers};
 
-/// The tables by their numbers.
+/// The query for the oids of tables.
 const OF_TABLES: &str = "
     SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = $1 AND c.relname = ANY ($2)";
@@ -32,18 +32,18 @@ const REFERENCES: &str = "
     WHERE o.contype = 'f' AND o.conparentid = 0 AND o.confrelid = ANY ($1)
     ORDER BY 1, 2";
 
-/// The numbers of tables.
+/// The oids of tables.
 pub(super) fn oids(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::Result<Vec<u32>> {
     let found = client.query(OF_TABLES, &[&schema, &names]);
     let found = found.context("looking for the tables")?;
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-/// Triggers that were disabled.
+/// Triggers that were disabled, with the statements that enable them again.
 #[derive(Default)]
 pub(super) struct Disabled(Vec<String>);
 
-/// Refuses triggers and rules that rows would fire, or disables the triggers if that was asked for.
+/// Refuses triggers and rules that rows would fire, or disables the triggers if the options say so.
 pub(super) fn triggers(
     client: &mut Client,
     tables: &[u32],
@@ -89,7 +89,7 @@ pub(super) fn triggers(
 }
 
 impl Disabled {
-    /// Enables them again.
+    /// Enables the triggers again.
     pub(super) fn enable(self, client: &mut Client) -> anyhow::Result<()> {
         for statement in self.0 {
             client
@@ -100,10 +100,11 @@ impl Disabled {
     }
 }
 
-/// Foreign keys that were dropped.
+/// Foreign keys that were dropped, with the statements that create them again.
 pub(super) struct Dropped(Vec<String>);
 
-/// Drops the foreign keys that keep tables from being emptied: those between them, and those of other tables if that was asked for.
+/// Drops the foreign keys that keep tables from being emptied: those between them and, if the options say so, those of other
+/// tables.
 pub(super) fn drop_references(
     client: &mut Client,
     tables: &[u32],
@@ -149,7 +150,7 @@ pub(super) fn drop_references(
 }
 
 impl Dropped {
-    /// Makes them again, which checks all rows.
+    /// Creates the foreign keys again, which checks all rows.
     pub(super) fn make(self, client: &mut Client) -> anyhow::Result<()> {
         for statement in self.0 {
             client
@@ -160,8 +161,8 @@ impl Dropped {
     }
 }
 
-/// Raises a sequence past the highest value of the column that takes numbers from it. Unlike all else this is not undone by a
-/// rollback; a number that is left out harms nothing.
+/// Raises a sequence past the highest value of the column that takes numbers from it. Unlike everything else, this is not undone by
+/// a rollback; but numbers that are left out do no harm.
 pub(super) fn raise(
     client: &mut Client,
     sequence: &str,

@@ -1,4 +1,5 @@
-//! Backups in a bucket: what a folder gives, with what a bucket lacks (moving, links) and has (others who write at once).
+//! Backups in a bucket: the same as in a folder, although a bucket lacks moving and links and has others who write at the same
+//! time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -78,7 +79,7 @@ impl There {
         backup::list(&self.place("backups"), &Cancel::default()).unwrap()
     }
 
-    /// The name that the pointer leads to.
+    /// The name of the backup that the pointer leads to.
     fn latest(&self) -> String {
         let pointer = self.bucket.get("backups/_latest.json").unwrap();
         let pointer: Value = serde_json::from_slice(&pointer).unwrap();
@@ -89,7 +90,7 @@ impl There {
         pointer["folder"].as_str().unwrap().to_owned()
     }
 
-    /// The objects of a backup by their names in it, without the one that says that a run of ours writes there.
+    /// The objects of a backup by their names in it, without the object that says that a run of ours writes there.
     fn files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
         let below = format!("backups/{name}/");
         let all = self.bucket.contents().into_iter();
@@ -101,8 +102,8 @@ impl There {
     }
 }
 
-/// The files of a backup without what differs from one to the next: names and snapshots, the markers behind blocks of Avro, and
-/// checksums of all these.
+/// The files of a backup without what differs from one backup to the next: names and snapshots, the markers after blocks of Avro,
+/// and the checksums that depend on these.
 fn comparable(files: BTreeMap<String, Vec<u8>>, name: &str) -> BTreeMap<String, Vec<u8>> {
     let same = |(file, bytes): (String, Vec<u8>)| {
         let bytes = match file.as_str() {
@@ -179,7 +180,7 @@ fn a_backup_in_a_bucket_is_what_it_is_in_a_folder_and_comes_back() {
                 .check_same(&format!("s.{table}"), &format!("{into}.{table}"), rows);
         }
 
-        // Copied to a disk it is a backup there.
+        // Copied to a disk, it is a backup there too.
         let copy = there.world.path(into);
         fs::create_dir(&copy).unwrap();
         for (file, bytes) in there.files(&name) {
@@ -207,7 +208,7 @@ fn all_modes_restore_from_a_bucket_a_table_a_file_and_after_an_interruption() {
     cancelled.cancel();
     message(restore(&wanted, &cancelled), Kind::Interrupted);
     there.world.check_same("s.a", "was.a", 10);
-    // In the middle of the second reading of the file.
+    // The connection is held in the middle of the second reading of the file.
     let faulty = there.bucket.faulty();
     there.connect(faulty.variables());
     faulty.next(1, "GET", "a-0001.avro", Fault::Hold);
@@ -264,7 +265,7 @@ fn old_backups_in_a_bucket_are_deleted_and_nothing_else() {
     let of_one = there.try_backup(&one).unwrap();
     assert!(of_one.deleted.is_empty());
     let fourth = there.try_backup(&asked).unwrap();
-    // The third alone is gone as a whole.
+    // Only the third backup is gone as a whole.
     assert_eq!(fourth.deleted, [third.path.name()]);
     let left: Vec<_> = there.files(&second).into_keys().collect();
     assert_eq!(left, ["note.txt"]);
@@ -331,7 +332,7 @@ fn objects_that_are_changed_or_missing_are_found_and_keep_a_restore_from_happeni
                     Some(contents) => there.bucket.put(&key, contents),
                     None => there.bucket.delete(&key),
                 }
-                // Without a manifest there is no backup.
+                // A folder without a manifest is not a backup.
                 let kind = match (file.as_str(), contents) {
                     ("manifest.json", None) => Kind::Refused,
                     _ => Kind::Check,
@@ -360,7 +361,7 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_and_the_former_one() {
     let there = There::of(TABLES);
     let first = there.backup(Format::Avro).path.name();
     let before = there.bucket.contents();
-    // A value that the format doesn't carry.
+    // A value that the format cannot carry.
     there
         .world
         .run("CREATE TABLE s.z (n numeric(5,2)); INSERT INTO s.z VALUES ('NaN')");
@@ -368,7 +369,7 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_and_the_former_one() {
     assert_eq!(there.bucket.contents(), before);
     there.world.run("DROP TABLE s.z");
 
-    // Interrupted while a file is sent, and while the manifest is.
+    // The run is interrupted while a file is sent, and while the manifest is.
     for object in ["a-0001.avro", "manifest.json"] {
         let faulty = there.bucket.faulty();
         there.connect(faulty.variables());
@@ -383,7 +384,7 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_and_the_former_one() {
             message(run.join().unwrap(), Kind::Interrupted);
         });
     }
-    // What was under way may have come after it.
+    // An object that was under way may have arrived after the interruption.
     for key in there.bucket.objects().into_keys() {
         assert!(
             before.contains_key(&key) || !key.ends_with("manifest.json"),
@@ -396,7 +397,7 @@ fn a_backup_that_fails_or_is_interrupted_leaves_nothing_and_the_former_one() {
     let faulty = there.bucket.faulty();
     there.connect(faulty.variables());
     let asked = there.asked(Format::Avro);
-    // An answer that got lost is no failure, whatever was asked.
+    // A lost answer is not a failure, whatever was asked.
     for object in ["_run.json", "a-0001.avro", "manifest.json", "_latest.json"] {
         faulty.next(1, "PUT", object, Fault::LoseAnswer);
         let name = there.try_backup(&asked).unwrap().path.name();
@@ -442,7 +443,7 @@ fn what_is_wrong_with_a_bucket_is_said_once_with_the_place_and_a_way_out() {
     there.connect(there.bucket.variables());
     assert_eq!(there.bucket.contents(), before);
 
-    // Nobody leads to a pointer of others, nor over it.
+    // A pointer that is not of backups is neither followed nor overwritten.
     let of_run =
         br#"{"run": "1", "folder": "run=1-2", "manifest": "run=1-2/_manifest.jsonl", "time": ""}"#;
     there.bucket.put("out/m/_latest.json", of_run);

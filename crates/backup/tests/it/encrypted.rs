@@ -1,4 +1,4 @@
-//! Encrypted backups: what they tell, who opens them, and how each fault is told from the others.
+//! Encrypted backups: what they tell, who can open them, and how each fault is told from the others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use dataset::failure::Kind;
 
 use crate::world::{World, message};
 
-/// A key, and what opens what is encrypted for it.
+/// A public key, and the secret key that opens what is encrypted for it.
 type Pair = (&'static str, &'static str);
 const ANA: Pair = (
     "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
@@ -57,14 +57,14 @@ fn passphrase(text: &str) -> (Option<EncryptTo>, Keys) {
     )
 }
 
-/// A backup of the schema for ANA and BIA.
+/// Options for a backup of the schema for ANA and BIA.
 fn for_two(world: &World, format: Format) -> BackupOptions {
     let mut asked = world.asked(format);
     asked.encrypt_to = to(&[ANA.0, BIA.0]);
     asked
 }
 
-/// Where such a backup is, in Avro.
+/// Makes such a backup in Avro, and returns where it is.
 fn backed_up(world: &World) -> PathBuf {
     world
         .try_backup(&for_two(world, Format::Avro))
@@ -120,7 +120,7 @@ fn each_recipient_restores_the_same_rows_and_others_learn_that_the_bytes_are_rig
             !encryption.is_opened && encryption.files == 5,
             "{encryption:?}"
         );
-        // One table of it.
+        // One table of the backup is restored.
         let mut wanted = world.wanted(Mode::Create, "one");
         (wanted.keys, wanted.tables) = (keys(ANA.1), vec!["b".to_owned()]);
         assert_eq!(world.try_restore(&wanted).unwrap().tables.len(), 1);
@@ -171,7 +171,7 @@ fn no_name_and_no_value_is_to_be_found_in_the_folder() {
     );
     asked.encrypt_to = None;
     assert_eq!(found(&world.try_backup(&asked).unwrap().path), secrets);
-    // The list tells what lies open.
+    // The list shows what is not encrypted.
     let listed = world.list().unwrap();
     let [of_encrypted, of_plain] = &listed[..] else {
         panic!("{listed:?}");
@@ -185,7 +185,7 @@ fn no_name_and_no_value_is_to_be_found_in_the_folder() {
         (2, None)
     );
     assert_eq!((of_plain.lock, of_plain.rows), (None, Some(20_002)));
-    // Two servers, or the same names for others, have no mark in common: names cannot be guessed and tried.
+    // Other servers, or the same names for other people, share no mark, so names cannot be found out by guessing.
     let series = |path: &Path| {
         let text = fs::read(path.join("manifest.json")).unwrap();
         serde_json::from_slice::<serde_json::Value>(&text).unwrap()["series"].clone()
@@ -289,7 +289,7 @@ fn files_that_were_changed_together_with_what_lies_open_are_found_by_who_has_a_k
         let last = contents.len() - 1;
         contents[last] ^= 1;
         let whole = forge(name, &contents);
-        // Its bytes agree with what lies open, and that is all that can be told without a key.
+        // The backup's bytes agree with the envelope, and that is all that can be told without a key.
         verify(&path, &Keys::default()).unwrap();
         for said in [
             message(verify(&path, &ana), Kind::Check),
@@ -310,7 +310,7 @@ fn a_missing_key_a_wrong_one_and_a_wrong_passphrase_are_told_apart() {
     let path = backed_up(&world);
     let (with_passphrase, right) = passphrase("correct horse");
     let (_, wrong) = passphrase("battery staple");
-    // No key; and a passphrase is none.
+    // Neither no key nor a passphrase opens a backup for recipients.
     for keys in [&Keys::default(), &right] {
         let said = message(restore(&world, keys, "r"), Kind::Usage);
         assert!(
@@ -371,11 +371,11 @@ fn keep_deletes_encrypted_backups_for_the_same_and_no_others() {
     let other_schema = make(&of_schema).path;
     let mut of_one = asked.clone();
     of_one.asked = Asked::Tables(None, vec!["s.b".to_owned()]);
-    // It has not all tables of the first.
+    // The backup does not have all tables of the first one.
     let one = make(&of_one).path;
     assert!(first.exists());
     fs::write(first.join("note.txt"), "mine").unwrap();
-    // The recipients are the same in any order.
+    // The order of recipients does not matter.
     asked.encrypt_to = to(&[BIA.0, ANA.0, BIA.0]);
     let second = make(&asked);
     assert_eq!(second.deleted, [one.file_name().unwrap().to_str().unwrap()]);
@@ -384,7 +384,7 @@ fn keep_deletes_encrypted_backups_for_the_same_and_no_others() {
     for other in [&plain, &for_caio, &other_schema] {
         assert!(verify(other, &Keys::default()).is_ok());
     }
-    // One that is not encrypted stands for none that is.
+    // A plain backup does not replace encrypted ones.
     let mut open = world.asked(Format::Avro);
     open.keep = Some(1);
     assert_eq!(make(&open).deleted.len(), 1);
@@ -484,7 +484,7 @@ fn recipients_and_keys_come_from_arguments_files_and_the_environment() {
     assert!(said.contains("age-keygen"), "{said}");
 }
 
-/// What `age --decrypt` gives of a file, by the keys in another. `None` where the program is not installed.
+/// What `age --decrypt` makes of a file, with the keys in another file; `None` if the program is not installed.
 fn by_age(identity: &Path, file: &Path) -> Option<Vec<u8>> {
     let mut age = Command::new("age");
     let age = age

@@ -1,4 +1,4 @@
-//! Faults of disks, tables and rights: each is said, and leaves backups and tables as they were.
+//! Faults of disks, tables and rights: each is reported, and leaves backups and tables as they were.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -14,11 +14,11 @@ use testkit::{Role, value, wait_until};
 
 use crate::world::{World, message};
 
-/// A file system of so many bytes, for as long as this lives.
+/// A file system of limited size, which is unmounted when this is dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` without the right to mount.
+    /// Mounts the file system; `None` without the right to mount.
     fn mount(folder: &Path, size: &str) -> Option<Self> {
         fs::create_dir(folder).unwrap();
         let mounted = Command::new("mount")
@@ -81,7 +81,7 @@ fn no_room_for_the_scratch_copies_leaves_the_tables_as_they_were() {
     let mut client = world.database.connect();
     let data: String = value(&mut client, "SHOW data_directory");
     let owner = fs::metadata(data).unwrap();
-    // The way there must be open to the server's account.
+    // The server's account must be able to reach the folder.
     for folder in [disk.0.parent().unwrap(), &disk.0] {
         chown(folder, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
@@ -109,7 +109,7 @@ fn no_room_for_the_scratch_copies_leaves_the_tables_as_they_were() {
 
 #[test]
 fn what_becomes_of_a_table_between_listing_and_reading_is_said() {
-    // Of a table that was never analysed the size is asked for, which waits for who has it.
+    // For a table that was never analysed the server is asked for its size, which waits for whoever has locked the table.
     let cases = [
         ("", "DROP TABLE s.t", Some("table `t` is missing")),
         ("ANALYZE s.t", "DROP TABLE s.t", Some("while the run began")),
@@ -161,7 +161,7 @@ fn what_becomes_of_a_table_between_listing_and_reading_is_said() {
             {
                 assert_eq!(database::exit_code(&error), 7, "{error:#}");
             }
-            // The backup is of the table as it is behind the change.
+            // The backup has the table as it is after the change.
             (None, Ok(_)) => {
                 world.restore(Mode::Create, "r");
                 world.check_same("s.t", "r.t", 1);
@@ -249,7 +249,7 @@ fn rows_that_a_policy_hides_are_neither_compared_nor_replaced() {
             backup::restore(&role.settings, &world.wanted(mode, "s"), &Cancel::default());
         policy(restored.expect_err("hidden rows"));
     }
-    // The owner is not subject to it.
+    // The policy doesn't apply to the owner.
     world.restore(Mode::Replace, "s");
     let owner = world.database.settings();
     backup::verify(

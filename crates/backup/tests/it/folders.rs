@@ -23,7 +23,7 @@ fn old_backups_are_deleted_and_nothing_else() {
     fs::create_dir(&other).unwrap();
     fs::write(other.join("mine.txt"), "not a backup").unwrap();
     let second = world.try_backup(&asked).unwrap().path;
-    // More than a backup lies in it.
+    // The folder holds more than a backup.
     fs::write(second.join("note.txt"), "mine").unwrap();
     let third = world.try_backup(&asked).unwrap();
     assert_eq!(
@@ -31,7 +31,7 @@ fn old_backups_are_deleted_and_nothing_else() {
         [first.file_name().unwrap().to_str().unwrap()]
     );
     assert!(!first.exists() && second.exists() && third.path.exists());
-    // A backup of one table stands for none of several.
+    // A backup of one table doesn't replace one of several.
     let mut one = asked.clone();
     (one.keep, one.asked) = (Some(1), Asked::Tables(None, vec!["s.a".to_owned()]));
     let of_one = world.try_backup(&one).unwrap();
@@ -108,7 +108,7 @@ fn a_backup_is_compared_with_the_tables() {
     // The same rows in another order are the same contents.
     world.run("CREATE TEMP TABLE x AS TABLE s.a; TRUNCATE s.a; INSERT INTO s.a SELECT * FROM x ORDER BY id DESC");
     compare().unwrap();
-    // Values that rows exchange are not.
+    // Rows that have exchanged values are different contents.
     world.run(
         "UPDATE s.a SET t = CASE id WHEN 1 THEN 'text 2' ELSE 'text 1' END WHERE id IN (1, 2)",
     );

@@ -1,4 +1,4 @@
-//! Avro files that this program did not write in a backup: single ones, into tables that are there.
+//! Single Avro files, not part of a backup of this program, restored into tables that are there.
 
 use std::fs;
 use std::path::PathBuf;
@@ -95,7 +95,7 @@ fn damaged_files_are_refused_and_nothing_panics() {
          CREATE SCHEMA r; CREATE TABLE r.t (LIKE s.t)",
     );
     let mut asked = world.asked(Format::Avro);
-    // Without a compression, so that any byte may be damaged without being found at once.
+    // Without compression any byte may be damaged without being noticed at once.
     asked.codec = backup::Codec::Null;
     let path = world.try_backup(&asked).unwrap().path.join("t-0001.avro");
     let whole = fs::read(&path).unwrap();
@@ -114,7 +114,7 @@ fn damaged_files_are_refused_and_nothing_panics() {
             );
         }
     }
-    // Every cut one but those at the end of a block, and most of the others.
+    // Every cut is refused except those at the end of a block, and so are most changed bytes.
     assert!(
         refused > whole.len() as u32 / 29,
         "{refused} of {}",

@@ -1,4 +1,4 @@
-//! What cannot be carried is refused by table and column, and nothing is published.
+//! Values that cannot be carried are refused with their table and column, and nothing is published.
 
 use backup::options::{Asked, Format};
 use dataset::failure::Kind;
@@ -112,7 +112,7 @@ fn hidden_rows_and_missing_rights_are_refused() {
     world.run(&format!("GRANT SELECT ON s.t TO {}", role.name));
     let said = message(back_up(), Kind::Connection);
     assert!(said.contains("row-level security"), "{said}");
-    // Its owner sees all rows, and is told what is not in the backup.
+    // The table's owner sees all rows, and is told what is not in the backup.
     let report = world.backup(Format::Avro);
     assert_eq!(report.tables[0].rows, 2);
     assert!(

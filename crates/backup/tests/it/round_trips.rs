@@ -1,4 +1,4 @@
-//! What goes out comes back, value by value.
+//! What is backed up comes back, value by value.
 
 use backup::Codec;
 use backup::options::{Format, Mode, Timestamps};
@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::world::World;
 
-/// A column of each type with its extremes.
+/// A column of each type, with the type's extremes.
 const TYPES: &str = r#"
     CREATE SCHEMA s; SET search_path = s;
     CREATE TYPE mood AS ENUM ('sad', 'so so', 'glad'' "é"');
@@ -75,7 +75,7 @@ fn what_avro_does_not_carry_comes_back_from_csv() {
     world.check_same("s.every", "r.every", 6);
 }
 
-/// A client may send any NaN in binary; Postgres keeps it, and writes and compares all of them as one.
+/// A client may send any NaN in binary. Postgres keeps it, but writes and compares all of them as one.
 #[test]
 fn any_nan_comes_back_as_one() {
     let world = World::of(

@@ -1,4 +1,4 @@
-//! What a table is comes back beside its rows.
+//! The definition of a table comes back together with its rows.
 
 use std::process::Command;
 
@@ -39,7 +39,7 @@ const SHOP: &str = r#"
     INSERT INTO event SELECT i, date '2025-12-20' + i FROM generate_series(1, 30) AS i;
 "#;
 
-/// What the tables of a schema are, but for their schema, their owners and where sequences are.
+/// The definition of a schema's tables, without their schema, their owners and where sequences are.
 fn definition(database: &Database, schema: &str) -> Definition {
     let mut client = database.connect();
     client.batch_execute("BEGIN").unwrap();

@@ -1,4 +1,4 @@
-//! Rows into tables that are there: in the place of theirs, or beside them, or not at all.
+//! Rows for tables that are already there: they replace the tables' rows, are added to them, or are refused.
 
 use backup::options::{Format, Mode, Triggers};
 use dataset::failure::Kind;
@@ -153,7 +153,7 @@ fn references_from_outside_are_dropped_and_made_again_only_when_told() {
     );
     assert_eq!(rows(&world, "s.parent"), PARENT);
     world.run("DELETE FROM s.outside; INSERT INTO s.parent VALUES (80); INSERT INTO s.outside VALUES (2, 80)");
-    // Made again, the key would not hold: nothing is replaced.
+    // If the key were created again it would not hold, so nothing is replaced.
     let error = world.try_restore(&wanted).expect_err("refers to nothing");
     assert_eq!(database::exit_code(&error), 4, "{error:#}");
     assert_eq!(rows(&world, "s.parent").len(), 4);
@@ -182,7 +182,7 @@ fn triggers_fire_or_do_not_as_told() {
         "{said}"
     );
     wanted.triggers = Some(Triggers::Fire);
-    // It makes other values of the rows.
+    // The trigger changes the values of the rows.
     let said = message(world.try_restore(&wanted), Kind::Check);
     assert!(
         said.contains("`parent` would not have the contents"),

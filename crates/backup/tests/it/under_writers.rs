@@ -11,7 +11,7 @@ use testkit::value;
 
 use crate::world::{World, message};
 
-/// Says that it is done when it is dropped.
+/// Sets a flag when it is dropped.
 struct Ends<'a>(&'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -41,7 +41,7 @@ fn a_backup_under_a_committing_writer_has_no_orphan() {
             }
             committed
         });
-        // Else a failure would wait for the writer for ever.
+        // Without this, the writer would go on for ever after a failure.
         let _ends = Ends(&done);
         for round in 0..8 {
             thread::sleep(Duration::from_millis(50));
@@ -53,7 +53,7 @@ fn a_backup_under_a_committing_writer_has_no_orphan() {
             let rows: Vec<u64> = report.tables.iter().map(|table| table.rows).collect();
             assert_eq!(rows[0], rows[1] * 3, "children and parents");
             assert!(rows[1] > 0);
-            // The foreign key is made, so no child is without its parent.
+            // The foreign key could be created, so no child is without its parent.
             world.restore(Mode::Create, &format!("r{round}"));
         }
         done.store(true, Ordering::Relaxed);

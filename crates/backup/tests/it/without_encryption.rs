@@ -1,4 +1,4 @@
-//! A build without encryption says so, and how to get it; what needs none goes on.
+//! A build without encryption says so and how to get it; whatever needs no encryption works.
 
 use backup::encryption::{EncryptTo, Keys};
 use backup::options::{Format, Mode};
@@ -19,7 +19,7 @@ fn a_build_without_encryption_says_how_to_get_it() {
             EncryptTo::read(std::slice::from_ref(&key), &none),
             Kind::Usage,
         ),
-        // Nobody who asks for it in any way has a backup that lies open.
+        // Whoever asks for encryption in any way gets no plain backup.
         message(
             EncryptTo::read(&[], &environment("EXTRATO_ENCRYPT_TO", &key)),
             Kind::Usage,

@@ -58,7 +58,7 @@ impl World {
         self.folder.path().join(name)
     }
 
-    /// What a backup of the schema `s` is asked for.
+    /// The options for a backup of the schema `s`.
     pub(crate) fn asked(&self, format: Format) -> BackupOptions {
         BackupOptions {
             asked: Asked::Schema("s".to_owned()),
@@ -81,7 +81,7 @@ impl World {
         self.try_backup(&self.asked(format)).unwrap()
     }
 
-    /// What a restore of the latest backup is asked for.
+    /// The options for a restore of the latest backup.
     pub(crate) fn wanted(&self, mode: Mode, into: &str) -> RestoreOptions {
         RestoreOptions {
             from: self.path("backups").into(),
@@ -111,8 +111,8 @@ impl World {
         backup::verify(&path.into(), &Keys::default(), None, &Cancel::default())
     }
 
-    /// Checks that two tables have the same rows, of which there are so many, value by value as Postgres compares their
-    /// records' binary forms.
+    /// Checks that two tables have the same rows, as many as `rows`, value by value: Postgres compares the binary forms of their
+    /// records.
     pub(crate) fn check_same(&self, one: &str, other: &str, rows: i64) {
         let mut client = self.database.connect();
         let texts = [one, other].map(|table| sorted_rows(&mut client, table));

@@ -16,14 +16,14 @@ const HEADER: [&str; 10] = [
     "to the bare COPY",
 ];
 
-/// What one way shall take of another's time at most.
+/// An aim: the most time, as a share of another way's, that a way should take.
 pub(super) struct Aim {
     pub(super) way: &'static str,
     pub(super) other: &'static str,
     pub(super) at_most: f64,
 }
 
-/// The lines of one part, and below them how far the aims are reached. `bare` is what the bare COPY is called.
+/// The table of one part, followed by how far its aims are reached. `bare` is the name of the bare COPY.
 pub(super) fn table(lines: &[Line], part: &str, bare: &str, aims: &[Aim]) -> String {
     let own: Vec<&Line> = lines.iter().filter(|line| line.part == part).collect();
     let best = fastest(lines, part, Role::Peer);

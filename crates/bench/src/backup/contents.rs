@@ -1,4 +1,4 @@
-//! What tables hold, as the server itself sees it: by no code of any way that is compared.
+//! The contents of tables as the server itself sees them, without code of any way that is compared.
 
 use anyhow::Context;
 use database::Settings;
@@ -7,14 +7,14 @@ use database::catalogue::identifier::{qualified, quoted};
 use crate::filled::TableRows;
 use crate::server::{SCHEMA, Server};
 
-/// The database that tables are restored into: `pg_restore` takes no other schema than the one that they come from.
+/// The database that tables are restored into: `pg_restore` puts them only into the schema that they come from.
 pub(super) const RESTORED: &str = "restored";
 
-/// The contents of all tables of [`SCHEMA`], and what holds them together.
+/// The contents of all tables of [`SCHEMA`], with the numbers of their constraints and indexes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contents {
     tables: Vec<Table>,
-    /// Constraints that have been checked.
+    /// How many constraints are valid, which means checked.
     constraints: i64,
     indexes: i64,
 }
@@ -38,7 +38,7 @@ impl Contents {
         Self::read(server, settings, names)
     }
 
-    /// Fails unless the tables of [`RESTORED`] hold the same.
+    /// Fails unless the tables of [`RESTORED`] have the same contents.
     pub(super) fn check_restored(&self, server: &Server) -> anyhow::Result<()> {
         let names = self.tables.iter().map(|table| table.name.as_str());
         let found = Self::read(server, &restored(server), names)?;
@@ -95,12 +95,12 @@ impl Contents {
     }
 }
 
-/// How to connect to the database that tables are restored into.
+/// The settings to connect to the database that tables are restored into.
 pub(super) fn restored(server: &Server) -> Settings {
     server.settings().with_database(RESTORED)
 }
 
-/// Makes that database anew, with nothing in it, and brings the server to rest.
+/// Creates that database again, empty, and brings the server to rest.
 pub(super) fn make_room(server: &Server) -> anyhow::Result<()> {
     let mut connection = server.connect()?;
     let name = quoted(RESTORED);

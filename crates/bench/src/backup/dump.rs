@@ -11,12 +11,12 @@ use super::job::{BACKUP, Job, RESTORE};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::{SCHEMA, Server};
 
-/// The way that the aim is of.
+/// The way of `pg_dump` that our aim refers to.
 pub(super) const FASTEST_CODEC: &str = "pg_dump -Fc -Z1";
-/// The way that the aim is of.
+/// The way of `pg_restore` that our aim refers to.
 pub(super) const ONE_JOB: &str = "pg_restore of -Fc";
 
-/// How `pg_dump` is asked.
+/// A way of calling `pg_dump`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dumping {
     label: &'static str,
@@ -40,7 +40,7 @@ const DUMPS: [Dumping; 3] = [
     FOLDER,
 ];
 
-/// How `pg_restore` is asked.
+/// A way of calling `pg_restore`.
 struct Restoring {
     label: &'static str,
     of: Dumping,
@@ -65,7 +65,7 @@ const RESTORES: [Restoring; 3] = [
     },
 ];
 
-/// Where a dump lies in a folder: a file, or a folder that must not be there yet.
+/// The path of a dump in a folder: a file, or a folder that must not exist yet.
 fn dump_in(folder: &Path) -> PathBuf {
     folder.join("dump")
 }
@@ -88,7 +88,7 @@ fn restore(server: &Server, arguments: &[&str], folder: &Path) -> anyhow::Result
     Ok(command)
 }
 
-/// `pg_dump`.
+/// A backup by `pg_dump`.
 pub(super) struct Dump {
     asked: Dumping,
     job: Job,
@@ -96,7 +96,7 @@ pub(super) struct Dump {
 }
 
 impl Dump {
-    /// Each way of asking.
+    /// All ways of calling `pg_dump`.
     pub(super) fn all(job: &Job) -> impl Iterator<Item = Self> {
         DUMPS
             .map(|asked| Self {
@@ -113,7 +113,7 @@ impl Way for Dump {
         vec![Line::new(self.asked.label).of(BACKUP, Role::Peer)]
     }
 
-    /// Restores such a dump once, to see that all is in it.
+    /// Restores such a dump once, to check that it is complete.
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
         self.version = Some(server.program("pg_dump")?.1);
         let folder = self.job.place.fresh()?;
@@ -147,7 +147,7 @@ impl Way for Dump {
     }
 }
 
-/// `pg_restore`.
+/// A restore by `pg_restore`.
 pub(super) struct Restore {
     asked: Restoring,
     job: Job,
@@ -156,7 +156,7 @@ pub(super) struct Restore {
 }
 
 impl Restore {
-    /// Each way of asking.
+    /// All ways of calling `pg_restore`.
     pub(super) fn all(job: &Job) -> impl Iterator<Item = Self> {
         RESTORES
             .map(|asked| Self {

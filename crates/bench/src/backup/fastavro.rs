@@ -1,4 +1,4 @@
-//! fastavro, as a script in Python that reads with psycopg.
+//! fastavro, in a Python script that reads with psycopg.
 
 use std::path::{Path, PathBuf};
 
@@ -19,11 +19,11 @@ pub(super) struct Fastavro {
     versions: Option<String>,
 }
 
-/// What the script prints.
+/// The JSON that the script prints.
 #[derive(Deserialize)]
 struct Printed {
     versions: String,
-    /// Where they were counted.
+    /// The number of rows, as the script counted them.
     rows: u64,
 }
 

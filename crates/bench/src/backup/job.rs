@@ -1,4 +1,4 @@
-//! What all ways of backing up and restoring have in common.
+//! What all ways of backing up and restoring share.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,22 +16,22 @@ use crate::server::Server;
 pub(super) const BACKUP: &str = "Tables into files";
 pub(super) const RESTORE: &str = "Files into tables";
 
-/// A way of others that takes longer is stopped.
+/// The time after which another program's way is stopped.
 pub(super) const PEERS_LIMIT: Duration = Duration::from_secs(300);
 
-/// What all ways have in common.
+/// The data that all ways share.
 #[derive(Clone)]
 pub(super) struct Job {
     pub(super) place: Rc<Place>,
-    /// What the tables hold, and so must those that are restored.
+    /// The contents of the tables, which restored tables must have too.
     pub(super) contents: Rc<Contents>,
-    /// The process that all others of the server are children of.
+    /// The process that is the parent of all others of the server.
     pub(super) postmaster: u32,
     /// How long a way may take.
     pub(super) limit: Duration,
 }
 
-/// What a program did, and the server for it.
+/// What a program, and the server for it, took.
 pub(super) struct Measured {
     pub(super) done: Done,
     server_cpu_seconds: f64,
@@ -54,7 +54,7 @@ impl Job {
         })
     }
 
-    /// The measurement of a program that has gone through all rows, and whose files lie in `folder`.
+    /// The measurement of a program that has processed all rows, and whose files are in `folder`.
     pub(super) fn sample(&self, measured: &Measured, folder: &Path) -> anyhow::Result<Sample> {
         let files = place::files(folder)?;
         Ok(Sample {

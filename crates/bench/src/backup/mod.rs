@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: &BackupArgs, cancel: &Cancel) -> anyhow::Result<()>
     let server = Server::start(cancel)?;
     let tables = filled::tables(&server, arguments.associates)?;
     let mut connection = server.connect()?;
-    // What the generator notes for itself is no table of the dataset.
+    // The table in which the generator keeps its records is not one of the dataset.
     connection.batch_execute(&format!(
         "DROP TABLE {}",
         qualified(SCHEMA, "extrato_generation")

@@ -1,4 +1,4 @@
-//! Our own: `extrato backup` and `extrato restore`, the program that lies beside this one.
+//! Our own: `extrato backup` and `extrato restore`, run as the program beside this one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +13,12 @@ use crate::program;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::{SCHEMA, Server};
 
-/// The way that the aims are of.
+/// The way that the aims for backups are about.
 pub(super) const BACK_UP: &str = "extrato backup";
-/// The way that the aims are of.
+/// The way that the aims for restores are about.
 pub(super) const CREATE: &str = "extrato restore --mode create";
 
-/// What the files are, as the arguments say it.
+/// The kinds of files, as arguments of `extrato backup`.
 const FORMATS: [&[&str]; 4] = [
     &[],
     &["--codec", "null"],
@@ -26,7 +26,7 @@ const FORMATS: [&[&str]; 4] = [
     &["--format", "csv"],
 ];
 
-/// What is used here of the summary that the program prints.
+/// The part of the program's summary that is used here.
 #[derive(Deserialize)]
 struct Report {
     tables: Vec<Table>,
@@ -37,7 +37,7 @@ struct Table {
     rows: u64,
 }
 
-/// Fails unless the summary tells of all rows.
+/// Fails unless the summary reports all rows.
 fn check(measured: &Measured, job: &Job) -> anyhow::Result<()> {
     let report: Report = serde_json::from_str(&measured.done.printed)?;
     let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
@@ -49,7 +49,7 @@ fn check(measured: &Measured, job: &Job) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A command that makes a backup in `folder`.
+/// The command that makes a backup in `folder`.
 fn back_up(server: &Server, format: &[&str], folder: &Path) -> anyhow::Result<Command> {
     let mut command = program::extrato()?;
     command.args(["backup", "--schema", SCHEMA, "--to"]);
@@ -58,7 +58,7 @@ fn back_up(server: &Server, format: &[&str], folder: &Path) -> anyhow::Result<Co
     Ok(command)
 }
 
-/// A command that restores the backup in `folder`.
+/// The command that restores the backup in `folder`.
 fn restore(server: &Server, mode: &str, folder: &Path) -> anyhow::Result<Command> {
     let mut command = program::extrato()?;
     command.args(["restore", "--mode", mode, "--from"]);
@@ -68,7 +68,7 @@ fn restore(server: &Server, mode: &str, folder: &Path) -> anyhow::Result<Command
     Ok(command)
 }
 
-/// `extrato backup` with files of a kind.
+/// `extrato backup` with files of one kind.
 pub(super) struct BackUp {
     format: &'static [&'static str],
     job: Job,
@@ -92,7 +92,7 @@ impl Way for BackUp {
         vec![Line::new(words.join(" ")).of(BACKUP, Role::Ours)]
     }
 
-    /// Restores such a backup once, to see that all is in it.
+    /// Restores such a backup once, to check that it is complete.
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
         let folder = self.job.place.fresh()?;
         let mut command = back_up(server, self.format, folder.path())?;
@@ -162,7 +162,7 @@ impl Way for Restore {
         if self.is_replacing {
             let mut command = restore(server, "create", &backup)?;
             self.job.run(&mut command, None, server)?;
-            // What is replaced is something else.
+            // The rows that are replaced differ from those of the backup.
             let mut connection = restored(server).connect(server.cancel())?;
             connection
                 .batch_execute(&format!("UPDATE {SCHEMA}.associado SET idade = idade + 1"))?;

@@ -1,4 +1,4 @@
-//! The limit: psql's `\copy` of the same tables in Postgres's own binary form, into files and back.
+//! The limit: psql's `\copy` of the same tables in Postgres's own binary format, into files and back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::filled::TableRows;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::{SCHEMA, Server};
 
-/// What a backup is compared with.
+/// The name of the way that backups are compared with.
 pub(super) const OUT: &str = "psql, \\copy in binary form";
-/// What a restore is compared with.
+/// The name of the way that restores are compared with.
 pub(super) const IN: &str = "psql, \\copy in FREEZE and keys";
 const ROWS_ALONE: &str = "psql, \\copy in FREEZE: rows alone";
 
-/// psql with a script.
+/// psql running a script.
 struct Psql {
     tables: Vec<TableRows>,
     job: Job,
@@ -67,7 +67,7 @@ impl Psql {
         self.run(&script, server.settings().database(), server)
     }
 
-    /// Makes the tables from files in `folder`, with their keys.
+    /// Creates the tables from files in `folder`, with their keys.
     fn copy_in(&self, folder: &Path, server: &Server) -> anyhow::Result<Measured> {
         let dataset = server.dataset();
         let mut script = format!(
@@ -178,7 +178,7 @@ impl Way for CopyIn {
     }
 }
 
-/// The rows of all copies that psql tells of: `COPY 123`.
+/// The number of rows in all copies that psql reports: `COPY 123`.
 fn copied(printed: &str) -> u64 {
     let rows = printed
         .lines()
@@ -186,7 +186,7 @@ fn copied(printed: &str) -> u64 {
     rows.filter_map(|rows| rows.parse::<u64>().ok()).sum()
 }
 
-/// The seconds of all statements that psql tells the time of: `Time: 1234.567 ms (00:01.235)`.
+/// The seconds of all statements whose time psql reports: `Time: 1234.567 ms (00:01.235)`.
 fn timings(printed: &str) -> f64 {
     let times = printed.lines().filter_map(|line| {
         let (milliseconds, _) = line.strip_prefix("Time: ")?.split_once(" ms")?;

@@ -1,4 +1,4 @@
-//! Python's Faker with psycopg, which is what many would write first.
+//! Python's Faker with psycopg, which many people would write first.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,8 +13,8 @@ use crate::{program, python};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/faker_rows.py");
 
-/// How the script sends its rows, what to call it, and how many rows; far fewer than the others, since
-/// they would take minutes.
+/// How the script sends its rows, the way's name, and how many rows; far fewer than in other ways, since
+/// it would take minutes otherwise.
 const MODES: [(&str, &str, u64); 3] = [
     ("copy", "Python Faker, psycopg copy()", 50_000),
     (
@@ -36,10 +36,10 @@ pub(super) struct Faker {
     versions: Option<String>,
 }
 
-/// What the script prints.
+/// The JSON that the script prints.
 #[derive(Deserialize)]
 struct Printed {
-    /// Making and sending the rows, until they are committed; not the start of Python.
+    /// The time from making the rows to their commit, without the start of Python.
     seconds: f64,
     versions: String,
 }

@@ -6,13 +6,13 @@ use super::ours;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
-/// Fills `movimento` by one statement.
+/// Fills `movimento` with a single statement.
 pub(super) struct InsertSelect {
     rows: u64,
 }
 
 impl InsertSelect {
-    /// So many rows.
+    /// The way with this many rows.
     pub(super) fn new(rows: u64) -> Self {
         Self { rows }
     }

@@ -6,7 +6,7 @@ use crate::machine;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
-/// The label of the load over so many connections.
+/// The label of the load over this many connections.
 pub(super) fn load_label(workers: usize) -> String {
     format!("{}: load", label(workers))
 }
@@ -51,7 +51,7 @@ impl Way for Ours {
     fn run(&mut self, server: &Server) -> anyhow::Result<Vec<Sample>> {
         machine::forget_peak_memory();
         let report = filled::generate(server, self.associates, self.workers)?;
-        // In the first round only: after it, memory that other ways left behind would count as ours.
+        // Measured in the first round only: later, memory that other ways left behind would count as ours.
         self.peak_bytes = self.peak_bytes.or_else(machine::peak_memory_bytes);
         for table in &self.tables {
             server.check_count(&table.name, table.rows)?;

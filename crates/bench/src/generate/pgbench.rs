@@ -11,7 +11,7 @@ use crate::program;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
-/// Rows of `pgbench_accounts` at scale 1, by its manual.
+/// How many rows `pgbench_accounts` has at scale 1, according to the manual.
 const SCALE_ROWS: u64 = 100_000;
 
 /// `pgbench -i` at a fixed scale.
@@ -22,7 +22,7 @@ pub(super) struct Pgbench {
 }
 
 impl Pgbench {
-    /// At the scale that comes nearest to so many rows.
+    /// The way at the scale that comes closest to this many rows.
     pub(super) fn new(rows: u64) -> Self {
         Self {
             scale: nearest_scale(rows),

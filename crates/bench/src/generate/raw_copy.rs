@@ -1,4 +1,4 @@
-//! The limit: rows that are ready in Postgres's own binary format, sent as they are.
+//! The limit: rows that are already in Postgres's own binary format, sent as they are.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,10 +14,10 @@ use crate::filled::TableRows;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
-/// Bytes sent at a time: as many as our own writer sends.
+/// How many bytes are sent at a time: as many as our own writer sends.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// The label of the limit with so many connections.
+/// The label of the limit with this many connections.
 pub(super) fn label(connections: usize) -> String {
     match connections {
         1 => "raw COPY, 1 connection".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn label(connections: usize) -> String {
     }
 }
 
-/// A piece of one table: a file with a whole stream of binary COPY.
+/// A part of a table: a file with a complete stream of binary COPY.
 struct Piece {
     table: String,
     file: PathBuf,
@@ -35,7 +35,7 @@ struct Piece {
 pub(super) struct RawCopy {
     label: String,
     tables: Vec<TableRows>,
-    /// Whether the tables are made in the transaction that fills them. At `wal_level` minimal the server then
+    /// Whether the tables are created in the transaction that fills them. If `wal_level` is minimal, the server then
     /// writes no WAL for them.
     one_transaction: bool,
     /// For each connection, a piece of every table in foreign-key order.
@@ -43,7 +43,7 @@ pub(super) struct RawCopy {
 }
 
 impl RawCopy {
-    /// Saves the rows that lie in the server's tables, each table in as many pieces as there will be
+    /// Saves the rows of the server's tables into files, each table in as many parts as there will be
     /// connections.
     pub(super) fn prepare(
         server: &Server,
@@ -80,7 +80,7 @@ impl RawCopy {
         })
     }
 
-    /// Raw COPY over one connection, in one transaction that makes the tables too.
+    /// Raw COPY over one connection, in one transaction that also creates the tables.
     pub(super) fn in_one_transaction(
         server: &Server,
         tables: &[TableRows],
@@ -131,7 +131,7 @@ impl Way for RawCopy {
                 streams.push((piece.table.as_str(), stream));
             }
             let mut connection = server.connect()?;
-            // As in the generator.
+            // The generator sets this too.
             connection.batch_execute("SET synchronous_commit TO off")?;
             if self.one_transaction {
                 connection.batch_execute("BEGIN")?;
@@ -167,7 +167,7 @@ impl Way for RawCopy {
     }
 }
 
-/// Sends the streams one after the other, without waiting for other connections between tables: there are
+/// Sends the streams one after the other, without waiting between tables for other connections: there are
 /// no foreign keys yet.
 fn send(connection: &mut Connection, streams: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
     for (table, stream) in streams {
@@ -178,6 +178,6 @@ fn send(connection: &mut Connection, streams: &[(&str, Vec<u8>)]) -> anyhow::Res
         }
         writer.finish()?;
     }
-    // Nothing to commit is only a warning.
+    // If there is nothing to commit, the server only warns.
     Ok(connection.batch_execute("COMMIT")?)
 }

@@ -1,4 +1,4 @@
-//! The files that are loaded: those that the generator makes, as they arrive.
+//! The files that are loaded: made by the generator, in the form in which real files arrive.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -12,18 +12,18 @@ use dataset::Dataset;
 use crate::filled::{self, TableRows};
 use crate::table::thousands;
 
-/// A folder of files, and what a load of them must give.
+/// A folder of files, and the result that loading them must have.
 pub(crate) struct Files {
     pub(crate) dataset: Dataset,
     pub(crate) folder: PathBuf,
-    /// The rows that keep the rules.
+    /// The number of valid rows of each table.
     pub(crate) tables: Vec<TableRows>,
-    /// How many break one.
+    /// How many rows break a rule.
     pub(super) rejected: u64,
 }
 
 impl Files {
-    /// Makes them, with rows that break a rule in a share of `dirty`.
+    /// Makes the files, with a share of `dirty` rows that break a rule.
     pub(crate) fn make(
         folder: &Path,
         dataset: &Dataset,
@@ -48,7 +48,7 @@ impl Files {
         })
     }
 
-    /// Files with a part of the largest table's rows, one of `divide_by`, in another folder.
+    /// Files in another folder with only a part of the largest table's rows: one in `divide_by`.
     pub(super) fn head(&self, folder: &Path, divide_by: u64) -> anyhow::Result<Self> {
         fs::create_dir(folder)?;
         let mut tables = self.tables.clone();
@@ -68,17 +68,17 @@ impl Files {
         })
     }
 
-    /// The table that is measured by itself.
+    /// The name of the table that is measured by itself.
     pub(crate) fn largest(&self) -> &str {
         self.tables.last().map_or("", |table| table.name.as_str())
     }
 
-    /// Rows of all files, rejected ones included.
+    /// The number of rows in all files, including rejected ones.
     pub(crate) fn rows_read(&self) -> u64 {
         self.tables.iter().map(|table| table.rows).sum::<u64>() + self.rejected
     }
 
-    /// How much it is.
+    /// The amount of data, in words.
     pub(crate) fn description(&self) -> String {
         let sizes = self
             .tables
@@ -92,15 +92,15 @@ impl Files {
     }
 }
 
-/// Lines with a fault that a row is refused for.
+/// The lines with a fault for which their row is refused.
 struct Faults {
-    /// Rows of hiring lack a field here and there, dirty or not: they would be in no clean file.
+    /// Rows of hiring that lack a field, which is so whether or not faults are planted; clean files must not have them.
     lacking: HashSet<u64>,
     refused: HashSet<u64>,
 }
 
 impl Faults {
-    /// Reads the generator's list of them: file, line, column, fault, refused.
+    /// Reads the generator's list of faults: file, line, column, fault, refused.
     fn of(list: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(list)?;
         let (mut lacking, mut refused) = (HashSet::new(), HashSet::new());
@@ -119,11 +119,11 @@ impl Faults {
     }
 }
 
-/// Writes the lines of a file whose numbers are `kept` into another, or into itself.
+/// Copies the lines of a file whose numbers are `kept` into another file, or into the same one.
 fn rewrite(from: &Path, to: &Path, kept: impl Fn(u64) -> bool) -> anyhow::Result<()> {
     let mut source = BufReader::new(File::open(from)?);
     if from == to {
-        // What is open can still be read.
+        // A file that is open can still be read.
         fs::remove_file(from)?;
     }
     let mut target = BufWriter::new(File::create_new(to)?);
@@ -140,7 +140,7 @@ fn rewrite(from: &Path, to: &Path, kept: impl Fn(u64) -> bool) -> anyhow::Result
     Ok(target.flush()?)
 }
 
-/// So many rows, as a text.
+/// A number of rows, as text.
 fn rows(number: u64) -> String {
     format!("{} rows", thousands(number))
 }

@@ -19,13 +19,13 @@ use crate::server::Server;
 
 use files::Files;
 
-/// Rows of the largest table, unless told otherwise.
+/// How many rows the largest table has by default.
 const EMPLOYEES: u32 = 2_000_000;
-/// What would take minutes is given so many times fewer rows.
+/// Ways that would take minutes get one row in this many.
 const SLOW_DIVIDE_BY: u64 = 20;
-/// The share of bad rows.
+/// The share of rows that break a rule.
 const BAD: f64 = 0.01;
-/// Orders of sales at scale 1.
+/// How many orders sales has at scale 1.
 const ORDERS: u32 = 31_465;
 
 /// The arguments of the comparison.

@@ -1,4 +1,4 @@
-//! Our own: `extrato load`, the program that lies beside this one.
+//! Our own: `extrato load`, run as the program beside this one.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::rounds::{Line, Sample, Way};
 use crate::server::{SCHEMA, Server};
 use crate::{child, program};
 
-/// The clean files, which the others are compared with.
+/// The name of loading clean files, which the others are compared with.
 pub(super) const CLEAN: &str = "extrato load";
 const ROWS_ALONE: &str = "extrato load: rows alone";
-/// Memory that the keys don't fit in.
+/// So little memory that the keys don't fit in it.
 const LITTLE_MEMORY: [&str; 2] = ["--memory", "256KB"];
 
 /// `extrato load` of some files.
@@ -54,7 +54,7 @@ pub(super) fn all(clean: &Rc<Files>, bad: &Rc<Files>, sales: &Rc<Files>) -> Vec<
     ]
 }
 
-/// What is used here of the summary that the program prints.
+/// The part of the program's summary that is used here.
 #[derive(Deserialize)]
 struct Report {
     rows: Rows,
@@ -99,7 +99,7 @@ impl Way for Ours {
             rows: self.files.tables.last().map_or(0, |table| table.rows),
             ..Sample::default()
         };
-        // One sample more than there are lines does no harm.
+        // It does no harm if there is one sample more than there are lines.
         Ok(vec![whole, rows_alone])
     }
 

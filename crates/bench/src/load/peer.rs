@@ -1,4 +1,4 @@
-//! Ways of others that are scripts in Python.
+//! Ways of other libraries, in Python scripts.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -13,14 +13,14 @@ use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 use crate::{child, python};
 
-/// A way of others.
+/// A way of another library.
 pub(super) struct Script {
     label: &'static str,
-    /// A file in the folder of scripts, which is told the mode and the folder with the files.
+    /// The name of the script, which gets the mode and the folder with the files as arguments.
     file: &'static str,
     mode: &'static str,
     packages: &'static [&'static str],
-    /// Whether the way gets a part of the rows only.
+    /// Whether the way gets only a part of the rows.
     slow: bool,
     note: &'static str,
 }
@@ -53,7 +53,7 @@ pub(super) const ALL: [Script; 3] = [
     },
 ];
 
-/// A script that is run as it stands.
+/// A script that is run as it is.
 pub(super) struct Peer {
     script: Script,
     files: Rc<Files>,
@@ -61,11 +61,11 @@ pub(super) struct Peer {
     versions: Option<String>,
 }
 
-/// What a script prints.
+/// The JSON that a script prints.
 #[derive(Deserialize)]
 struct Printed {
     versions: String,
-    /// Where it only reads.
+    /// The number of rows, if the script only reads.
     rows: Option<u64>,
 }
 

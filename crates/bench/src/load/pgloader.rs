@@ -27,7 +27,7 @@ impl Pgloader {
         }
     }
 
-    /// A command for each file: the first makes the tables, the last adds the keys.
+    /// The commands for all files: the first also creates the tables, the last also adds the keys.
     fn commands(&self, url: &str) -> String {
         let Files {
             dataset, tables, ..
@@ -74,7 +74,7 @@ impl Way for Pgloader {
             let found = variables.iter().find(|(found, _)| found == name);
             found.map_or("", |(_, value)| value.as_str())
         };
-        // A socket's folder needs a word before it; the password is taken from the environment.
+        // The folder of a socket must follow a word; the password is taken from the environment.
         let socket = variable("PGHOST").starts_with('/');
         let url = format!(
             "postgresql://{}@{}{}:{}/{}",
@@ -110,7 +110,7 @@ impl Way for Pgloader {
     }
 }
 
-/// Statements as a list, since pgloader prepares each. They end with a semicolon at the end of a line.
+/// Statements as a list, since pgloader prepares each of them. A statement ends with a semicolon at the end of a line.
 fn one_by_one(statements: &str) -> String {
     let statements = statements
         .split(";\n")

@@ -14,12 +14,12 @@ use crate::child;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::{SCHEMA, Server};
 
-/// The name of the way that does all that extrato does but checking.
+/// The name of the way that does everything extrato does except checking.
 pub(super) const WHOLE: &str = "psql, \\copy and keys";
-/// The largest table's `\copy`.
+/// The name of the largest table's `\copy`.
 pub(super) const ROWS_ALONE: &str = "psql, \\copy: rows alone";
 
-/// psql with a script.
+/// psql running a script.
 pub(super) struct Psql {
     files: Rc<Files>,
     program: Option<(PathBuf, String)>,
@@ -101,7 +101,7 @@ impl Way for Psql {
     }
 }
 
-/// The seconds of the line that `\timing` prints: `Time: 1234.567 ms (00:01.235)`.
+/// The seconds in the line that `\timing` prints: `Time: 1234.567 ms (00:01.235)`.
 fn timing(printed: &str) -> Option<f64> {
     let time = printed
         .lines()

@@ -1,18 +1,18 @@
-//! The rows that a run of a query gave, compared with another's.
+//! The rows that a run of a query gave, for comparison with those of another run.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 
-/// How far two floats may lie apart, relative to them: those of sums in another order.
+/// The relative difference that two floats may have, since sums may be computed in different orders.
 const TOLERANCE: f64 = 1e-9;
 
-/// A file of CSV without line breaks in its fields.
+/// The contents of a CSV file without line breaks in its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     header: String,
-    /// In the order of their bytes.
+    /// The rows, in the order of their bytes.
     rows: Vec<String>,
 }
 
@@ -31,12 +31,12 @@ impl Answer {
         Some(Self { header, rows })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub(super) fn rows(&self) -> u64 {
         self.rows.len() as u64
     }
 
-    /// Fails unless the rows and the header are the expected ones, digit for digit.
+    /// Fails unless the header and the rows are as expected, digit for digit.
     pub(super) fn check_same(&self, expected: &Self) -> anyhow::Result<()> {
         self.check_count(expected)?;
         let (found, wanted) = (
@@ -49,7 +49,7 @@ impl Answer {
         }
     }
 
-    /// Fails unless the rows are the expected ones, but for the last digits of floats and blanks at the end of texts.
+    /// Fails unless the rows are as expected, except for the last digits of floats and blanks at the end of texts.
     pub(super) fn check_alike(&self, expected: &Self) -> anyhow::Result<()> {
         self.check_count(expected)?;
         for (found, wanted) in self.cells().iter().zip(&expected.cells()) {
@@ -74,7 +74,7 @@ impl Answer {
         Ok(())
     }
 
-    /// The cells of all rows, in an order that the last digits don't decide.
+    /// The cells of all rows, in an order that does not depend on last digits.
     fn cells(&self) -> Vec<Vec<Cell>> {
         let mut rows: Vec<Vec<Cell>> = self.rows.iter().map(|row| cells(row)).collect();
         rows.sort_by_cached_key(|row| row.iter().map(Cell::key).collect::<Vec<_>>());
@@ -86,7 +86,7 @@ fn differing(found: &str, wanted: &str) -> anyhow::Error {
     anyhow::anyhow!("a row is {found} instead of {wanted}")
 }
 
-/// A value as it is compared.
+/// A value in the form in which it is compared.
 #[derive(Debug, Clone, PartialEq)]
 enum Cell {
     Number(f64),

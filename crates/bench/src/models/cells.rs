@@ -1,4 +1,4 @@
-//! The tables of the comparison: every query's times and ratios, and what they are in the middle.
+//! The tables of the comparison: the times and ratios of each query, and their medians.
 
 use super::contender::{DUCKDB, EXTRATO, POSTGRES, label};
 use super::query::{Engine, Query};
@@ -30,7 +30,7 @@ const SUMMARY: [&str; 6] = [
     "greatest",
 ];
 
-/// A query, and what was measured of it.
+/// A query and its measurements.
 pub(super) struct Measured<'a> {
     query: &'a Query,
     extrato: Option<&'a Line>,
@@ -57,22 +57,22 @@ impl<'a> Measured<'a> {
         &self.query.name
     }
 
-    /// What ran it in `extrato transform`.
+    /// The engine that ran the query in `extrato transform`.
     pub(super) fn engine(&self) -> Option<Engine> {
         self.query.engine.get().copied()
     }
 
-    /// How many times as long `extrato transform` takes as DuckDB.
+    /// The time of `extrato transform`, as a multiple of DuckDB's.
     pub(super) fn to_duckdb(&self) -> Option<f64> {
         Some(seconds(self.extrato)? / seconds(self.duckdb)?)
     }
 
-    /// How many times as long `extrato transform` takes as Postgres itself.
+    /// The time of `extrato transform`, as a multiple of Postgres's own.
     fn to_postgres(&self) -> Option<f64> {
         Some(seconds(self.extrato)? / seconds(self.postgres)?)
     }
 
-    /// Whether `extrato transform` gave the rows in every round.
+    /// Whether `extrato transform` gave the right rows in every round.
     pub(super) fn is_measured(&self) -> bool {
         seconds(self.extrato).is_some()
     }
@@ -101,12 +101,12 @@ impl<'a> Measured<'a> {
     }
 }
 
-/// A row for each query.
+/// A table with a row for each query.
 pub(super) fn table(all: &[Measured<'_>]) -> String {
     markdown(HEADER, all.iter().map(Measured::cells))
 }
 
-/// A row for each engine: the ratios of its queries in the middle, and the greatest.
+/// A table with a row for each engine: the median and the greatest of its queries' ratios.
 pub(super) fn summary(all: &[Measured<'_>]) -> String {
     let rows = Engine::ALL.map(|engine| {
         let of: Vec<_> = all

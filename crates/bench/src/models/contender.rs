@@ -1,4 +1,4 @@
-//! Who runs the queries, each run as a process of its own.
+//! The contenders that run the queries; each run is a process of its own.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,25 +18,26 @@ use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::{SCHEMA, Server};
 use crate::{program, python};
 
-/// What takes longer is stopped.
+/// The time after which a run is stopped.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Has a server look whether its client is still there: the query of a psql that was stopped would go on, and slow what follows.
+/// Makes the server check that its client is still there: otherwise the query of a stopped psql would go on, and slow down what
+/// follows.
 const LOOK_FOR_CLIENT: &str = "SET client_connection_check_interval = '100ms'";
-/// What takes longer in the first round takes part in no other.
+/// A run that takes longer than this in the first round is not repeated.
 const SLOW_SECONDS: f64 = 10.0;
 
-/// Who runs the queries.
+/// A contender that runs the queries.
 pub(super) enum Contender {
-    /// The server that holds the tables, asked by this psql.
+    /// The server that has the tables, asked by this psql.
     Postgres(PathBuf),
     /// `extrato transform`.
     Extrato,
-    /// DuckDB in this Python, or why there is none.
+    /// DuckDB in this Python, or the reason why there is none.
     DuckDb(Result<PathBuf, String>),
 }
 
 impl Contender {
-    /// What the results call it.
+    /// The contender's name in the results.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Postgres(_) => POSTGRES,
@@ -45,7 +46,7 @@ impl Contender {
         }
     }
 
-    /// Has `query` run and its rows written into `file`, whose name is the query's.
+    /// Runs `query` and writes its rows into `file`, which is named after the query.
     fn run(&self, query: &Query, file: &Path, server: &Server) -> anyhow::Result<Done> {
         let mut output = None;
         let mut command = match self {
@@ -80,7 +81,7 @@ pub(super) const POSTGRES: &str = "Postgres";
 pub(super) const EXTRATO: &str = "extrato";
 pub(super) const DUCKDB: &str = "DuckDB";
 
-/// The script that runs a query in DuckDB.
+/// The name of the script that runs a query in DuckDB.
 const SCRIPT: &str = "duckdb_query.py";
 
 /// The versions of DuckDB and its Python.
@@ -95,20 +96,21 @@ pub(super) fn duckdb_versions(python: &Path, server: &Server) -> anyhow::Result<
     Ok(printed.versions)
 }
 
-/// A command of extrato's over TPC-H on this server.
+/// A command of extrato, for TPC-H on this server.
 fn extrato(command: &str, server: &Server) -> anyhow::Result<Command> {
     let folder = Path::new(tpch::FOLDER);
     let place = folder.parent().zip(folder.file_name());
     let (parent, name) = place.context("the dataset lies in no folder")?;
     let mut program = program::extrato()?;
-    // Messages then name a model's file without the place of the sources.
+    // With this, messages name a model's file without the path of the sources.
     program.current_dir(parent);
     program.arg(command).arg("--dataset").arg(name);
     server.connect_program(&mut program);
     Ok(program)
 }
 
-/// Why models don't run in Polars, by their names. The scratch server is made, so that no run has to make it.
+/// The reasons why models don't run in Polars, with the models' names. This also starts the scratch server, so that no run has to
+/// do it.
 pub(super) fn reasons(server: &Server) -> anyhow::Result<Vec<(String, String)>> {
     #[derive(Deserialize)]
     struct Printed {
@@ -120,7 +122,7 @@ pub(super) fn reasons(server: &Server) -> anyhow::Result<Vec<(String, String)>> 
         why: Option<String>,
     }
     let mut command = extrato("check", server)?;
-    // The URL leaves all to the PG* variables, but has the database asked.
+    // The URL leaves everything to the PG* variables, but it makes extrato ask the database.
     command.args(["--url", "postgresql://", "--schema", SCHEMA]);
     let printed: Printed = serde_json::from_str(&program::output(&mut command)?)?;
     let reasons = printed
@@ -130,7 +132,7 @@ pub(super) fn reasons(server: &Server) -> anyhow::Result<Vec<(String, String)>> 
     Ok(reasons.collect())
 }
 
-/// A query, run by one of them.
+/// A query that is run by one contender.
 pub(super) struct Run {
     query: Rc<Query>,
     contender: Rc<Contender>,
@@ -148,7 +150,7 @@ impl Run {
         }
     }
 
-    /// Notes what `extrato transform` tells of its run.
+    /// Notes the engine that `extrato transform` reports.
     fn note_engine(&self, printed: &str) -> anyhow::Result<()> {
         #[derive(Deserialize)]
         struct Report {
@@ -165,7 +167,7 @@ impl Run {
     }
 }
 
-/// What the progress and the notes call a query run by one of the contenders.
+/// The name, in progress and notes, of a query run by a contender.
 pub(super) fn label(query: &Query, contender: &str) -> String {
     format!("{}, {contender}", query.name)
 }
@@ -193,7 +195,7 @@ impl Way for Run {
         match (self.query.answer.get(), &*self.contender) {
             (Some(expected), Contender::DuckDb(_)) => answer.check_alike(expected)?,
             (Some(expected), _) => answer.check_same(expected)?,
-            // Those of floats are no measure for others.
+            // DuckDB's answer is not a measure for the others, because of its floats.
             (None, Contender::DuckDb(_)) => {}
             (None, _) => {
                 self.query.answer.get_or_init(|| answer);

@@ -1,5 +1,5 @@
-//! The tables of TPC-H and their rows, made by a process of its own: the generator keeps 300 MB of text, and a process begins
-//! with the peak of memory of the one that starts it.
+//! Creates and fills the tables of TPC-H in a process of its own: the generator keeps 300 MB of text, and a process starts with the
+//! peak memory of the one that starts it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) struct FillArgs {
     scale: f64,
 }
 
-/// Makes the tables, and prints how many rows each has.
+/// Fills the tables, and prints how many rows each has.
 pub(crate) fn run(arguments: &FillArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let settings = ConnectionArgs::default().settings(&Environment::from_process())?;
     let settings = settings.context("the PG* variables name no server")?;
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &FillArgs, cancel: &Cancel) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Has another process make the tables, and says how many rows each has.
+/// Lets another process fill the tables, and returns how many rows each has.
 pub(super) fn tables(server: &Server, scale: f64) -> anyhow::Result<Vec<TableRows>> {
     eprintln!("making the rows at scale {scale}");
     server.create_schema()?;

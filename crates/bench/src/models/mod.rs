@@ -1,5 +1,5 @@
-//! Models that compute, in `extrato transform`, in DuckDB reading the same server, and in that server itself: the 22 queries of
-//! TPC-H.
+//! Models that compute, the 22 queries of TPC-H: in `extrato transform`, in DuckDB reading from the same server, and in that server
+//! itself.
 
 mod answer;
 mod cells;
@@ -24,9 +24,9 @@ use cells::Measured;
 use contender::{Contender, Run};
 use query::{Engine, Query};
 
-/// A ratio to DuckDB that needs a reason.
+/// A ratio to DuckDB above which a reason must be given.
 const FAR: f64 = 5.0;
-/// Room for the files of one run.
+/// How many rows the files of a run may have.
 const OUTPUT_ROWS: u64 = 100_000;
 
 /// The arguments of the comparison.
@@ -119,7 +119,7 @@ pub(crate) fn run(arguments: &ModelsArgs, cancel: &Cancel) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Who runs the queries, in their order in a round, with their versions. Postgres comes first: the others are held against it.
+/// The contenders in their order in a round, with their versions. Postgres comes first, since the others are compared with it.
 fn contenders(server: &Server) -> anyhow::Result<([Rc<Contender>; 3], Vec<String>)> {
     let (psql, version) = server.program("psql")?;
     let mut versions = vec![version];
@@ -135,7 +135,7 @@ fn contenders(server: &Server) -> anyhow::Result<([Rc<Contender>; 3], Vec<String
     Ok((contenders.map(Rc::new), versions))
 }
 
-/// Why a query was not run in all rounds, or gave other rows.
+/// The reasons why queries were not run in all rounds, or gave other rows.
 fn not_available(lines: &[Line]) -> impl Iterator<Item = String> {
     lines.iter().filter_map(|line| {
         let why = line.samples.as_ref().err()?;
@@ -143,7 +143,7 @@ fn not_available(lines: &[Line]) -> impl Iterator<Item = String> {
     })
 }
 
-/// What is to be said of queries that Polars did not run, and of those that take far longer than in DuckDB.
+/// Remarks about queries that Polars did not run, and about those that take far longer than in DuckDB.
 fn worth_a_reason(all: &[Measured<'_>], reasons: &[(String, String)]) -> Vec<String> {
     let item = |one: &Measured<'_>| {
         let far = one.to_duckdb().filter(|ratio| *ratio > FAR);

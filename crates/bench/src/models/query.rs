@@ -1,4 +1,4 @@
-//! A query, with what the ways of running it tell each other.
+//! A query, with what the ways of running it share.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use testkit::tpch;
 
 use super::answer::Answer;
 
-/// What runs a model in `extrato transform`.
+/// The engine that runs a model in `extrato transform`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Engine {
@@ -20,7 +20,7 @@ pub(super) enum Engine {
 impl Engine {
     pub(super) const ALL: [Self; 2] = [Self::Polars, Self::Postgres];
 
-    /// What the results call it.
+    /// The engine's name in the results.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Polars => "Polars",
@@ -33,11 +33,11 @@ impl Engine {
 pub(super) struct Query {
     pub(super) name: String,
     pub(super) sql: String,
-    /// The file that holds it.
+    /// The path of the file with the query.
     pub(super) path: PathBuf,
-    /// What the first way that ran it gave.
+    /// The answer of the first contender that ran it.
     pub(super) answer: OnceCell<Answer>,
-    /// What ran it in `extrato transform`.
+    /// The engine that ran it in `extrato transform`.
     pub(super) engine: OnceCell<Engine>,
 }
 

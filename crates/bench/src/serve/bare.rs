@@ -1,4 +1,4 @@
-//! The limit: one `INSERT … SELECT unnest` for each request, prepared, with binary arrays, over a session for each connection.
+//! The limit: one prepared `INSERT … SELECT unnest` with binary arrays for each request, over a session for each connection.
 
 use std::process::Command;
 use std::sync::Barrier;
@@ -15,9 +15,9 @@ use crate::child;
 use crate::rounds::Latency;
 use crate::server::{SCHEMA, Server};
 
-/// So many rows differ in more than their ids, as in what wrk sends.
+/// How many rows differ in more than their ids, as in the requests of wrk.
 const KINDS: i32 = 1000;
-/// 2021-01-01 in UTC, and the seconds between the instants of two rows.
+/// 2021-01-01 in UTC; the rows' instants are `STEP_SECONDS` apart.
 const FIRST_INSTANT: Duration = Duration::from_secs(1_609_459_200);
 const STEP_SECONDS: u64 = 31_000;
 
@@ -41,14 +41,14 @@ pub(crate) struct BareArgs {
     postmaster: u32,
 }
 
-/// What is printed.
+/// The JSON that is printed.
 #[derive(Serialize, Deserialize)]
 struct Printed {
     told: Told,
     taken: Taken,
 }
 
-/// Has another process insert rows.
+/// Lets another process insert rows.
 pub(super) fn measured(
     cell: &Cell,
     postmaster: u32,
@@ -70,11 +70,11 @@ pub(super) fn measured(
     Ok((told, taken))
 }
 
-/// Inserts, and prints what it took.
+/// Inserts rows, and prints what that took.
 pub(crate) fn run(arguments: &BareArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let settings = ConnectionArgs::default().settings(&Environment::from_process())?;
     let settings = settings.context("the PG* variables name no server")?;
-    // All are connected; all begin.
+    // First all sessions connect, then all begin.
     let meeting = Barrier::new(arguments.connections as usize + 1);
     let (told, taken) = thread::scope(|scope| {
         let sessions: Vec<_> = (0..arguments.connections)
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &BareArgs, cancel: &Cancel) -> anyhow::Result<()> {
             let done = session.join();
             done.unwrap_or_else(|_| Err(anyhow::anyhow!("a session panicked")))
         });
-        // A session that ends costs the server something too, which is not to be counted: all stay open.
+        // A session's end costs the server something too, which should not be counted; so all stay open until then.
         let done = done.collect::<Vec<_>>();
         let seconds = start.elapsed().as_secs_f64();
         let taken = meter?.end()?;
@@ -125,7 +125,7 @@ fn told(mut latencies: Vec<f64>, seconds: f64) -> anyhow::Result<Told> {
     })
 }
 
-/// Inserts over one session, with ids that no other has, and gives it with how long each statement took.
+/// Inserts over one session, with ids that no other session uses, and returns it with how long each statement took.
 fn session(
     settings: &Settings,
     arguments: &BareArgs,
@@ -142,7 +142,7 @@ fn session(
         let statement = connection.prepare(&insert)?;
         Ok((connection, statement))
     });
-    // Who has failed comes too: the others wait for all.
+    // A session that has failed comes here too, since the others wait for all.
     meeting.wait();
     meeting.wait();
     connected.and_then(|(mut connection, statement)| {

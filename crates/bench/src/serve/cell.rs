@@ -1,4 +1,4 @@
-//! One size of requests over one number of connections, sent by one contender.
+//! Requests of one size over a number of connections, sent to one contender.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,56 +10,56 @@ use crate::rounds::{Latency, Usage};
 use crate::server::Server;
 use crate::{child, processes};
 
-/// The table that takes the rows.
+/// The table that the rows go into.
 pub(super) const TABLE: &str = "hired_employees";
 
-/// The sizes of requests, each with a table of the results.
+/// The sizes of requests, each with a table in the results.
 pub(super) const PARTS: [&str; 3] = [ONE, "100 rows a request", THOUSAND];
-/// The part of the requests that have one row.
+/// The part with one row in each request.
 pub(super) const ONE: &str = "1 row a request";
-/// The part of the requests that have a thousand rows.
+/// The part with a thousand rows in each request.
 pub(super) const THOUSAND: &str = "1,000 rows a request";
 const ROWS: [u32; 3] = [1, 100, 1000];
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
 
-/// How long wrk waits for an answer, and for those that are due once it sends no more.
+/// How long wrk waits for an answer, and for outstanding answers once it sends no more requests.
 const PATIENCE_SECONDS: u32 = 60;
 const LOAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/serve_load.lua");
 
-/// What is asked.
+/// The requests that are measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell {
     pub(super) part: &'static str,
-    /// Of a request.
+    /// How many rows a request has.
     pub(super) rows: u32,
     pub(super) connections: u32,
     pub(super) seconds: u32,
 }
 
-/// What whoever sends requests tells of them.
+/// What the sender of requests reports.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Told {
-    /// Those that were answered.
+    /// How many requests were answered.
     pub(super) requests: u64,
-    /// Answers that were no success, and connections that broke.
+    /// How many answers were errors, and how many connections broke.
     pub(super) failures: u64,
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub(super) seconds: f64,
     #[serde(flatten)]
     pub(super) latency: Latency,
 }
 
-/// What was taken meanwhile.
+/// The resources that were used meanwhile.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Taken {
-    /// What the processes that insert the rows took.
+    /// What the processes that insert the rows used.
     pub(super) usage: Usage,
-    /// What the database's processes took.
+    /// The processor time of the database's processes.
     pub(super) server_cpu_seconds: f64,
 }
 
 impl Cell {
-    /// All that is asked, the small first.
+    /// All sizes and numbers of connections, smallest first.
     pub(super) fn all(seconds: u32) -> impl Iterator<Item = Self> {
         PARTS.into_iter().zip(ROWS).flat_map(move |(part, rows)| {
             CONNECTIONS.map(|connections| Self {
@@ -71,7 +71,7 @@ impl Cell {
         })
     }
 
-    /// Sends requests to a service by wrk.
+    /// Sends requests to a service with wrk.
     pub(super) fn send(&self, service: &Service, server: &Server) -> anyhow::Result<Told> {
         let mut wrk = Command::new("wrk");
         let most = self.seconds + PATIENCE_SECONDS;
@@ -93,13 +93,13 @@ impl Cell {
     }
 }
 
-/// What the results call a contender with so many connections.
+/// The name in the results of a contender with this many connections.
 pub(super) fn label(contender: &str, connections: u32) -> String {
     let ending = if connections == 1 { "" } else { "s" };
     format!("{contender}, {connections} connection{ending}")
 }
 
-/// What processes had taken before rows came.
+/// The processor times of processes before rows came.
 pub(super) struct Meter {
     family: u32,
     postmaster: u32,
@@ -108,7 +108,7 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Begins to measure what the family of a process and that of the database's first process take.
+    /// Starts measuring the family of a process, and that of the database's first process.
     pub(super) fn begin(family: u32, postmaster: u32) -> anyhow::Result<Self> {
         processes::forget_peaks_of_family(family)?;
         Ok(Self {
@@ -119,7 +119,7 @@ impl Meter {
         })
     }
 
-    /// What they have taken since.
+    /// What they have used since.
     pub(super) fn end(&self) -> anyhow::Result<Taken> {
         let Self {
             family, postmaster, ..

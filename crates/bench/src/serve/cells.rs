@@ -1,4 +1,5 @@
-//! The tables of `serve`: rows a second, latencies, processor times of service and server, memory; and how far the aims are reached.
+//! The tables of `serve`: rows a second, latencies, processor times of service and server, memory, and how far the aims are
+//! reached.
 
 use super::cell::{ONE, THOUSAND, label};
 use super::contender::{BARE, EXTRATO, FASTAPI};
@@ -16,7 +17,7 @@ const HEADER: [&str; 8] = [
     "memory MiB",
 ];
 
-/// The lines of one part.
+/// The table of one part.
 pub(super) fn table(lines: &[Line], part: &str) -> String {
     let own = lines.iter().filter(|line| line.part == part);
     markdown(HEADER, own.map(cells))
@@ -49,7 +50,7 @@ fn cpu_micros(sample: &Sample) -> Option<f64> {
     Some(sample.usage?.cpu_seconds / sample.rows as f64 * 1e6)
 }
 
-/// What is aimed at, with what was reached, as far as it was measured.
+/// The aims, with what was reached as far as it was measured.
 pub(super) fn aims(lines: &[Line]) -> Vec<String> {
     let median = |part: &str, contender: &str, connections, figure: fn(&Sample) -> Option<f64>| {
         let label = label(contender, connections);

@@ -1,4 +1,4 @@
-//! Who inserts the rows: ours, services of others, and the bare INSERT.
+//! The contenders that insert the rows: our service, services of others, and the bare INSERT.
 
 use std::path::Path;
 use std::process::Command;
@@ -35,7 +35,7 @@ const DJANGO_PACKAGES: &[&str] = &[
 const FASTIFY_PACKAGES: &[&str] = &["fastify@5.12.8", "pg@8.23.1"];
 const FASTIFY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/serve_fastify.cjs");
 
-/// What warms a service up.
+/// The requests that warm up a service.
 const WARMING: Cell = Cell {
     part: "",
     rows: 100,
@@ -43,22 +43,22 @@ const WARMING: Cell = Cell {
     seconds: 1,
 };
 
-/// Whoever inserts rows.
+/// A contender that inserts rows.
 pub(super) struct Contender {
-    /// What the results call it.
+    /// The contender's name in the results.
     pub(super) name: &'static str,
     pub(super) role: Role,
-    /// What is asked to insert rows; the bare INSERT needs none.
+    /// The service that is asked to insert rows; the bare INSERT needs none.
     service: Option<Service>,
 }
 
-/// A service of others.
+/// Another program's service.
 struct Peer {
     name: &'static str,
     start: fn(&Server) -> anyhow::Result<Service>,
     packages: &'static [&'static str],
     note: &'static str,
-    /// What is to be done where it cannot be had.
+    /// What to do if the service cannot be started.
     way_out: &'static str,
 }
 
@@ -89,10 +89,10 @@ const PEERS: [Peer; 3] = [
     },
 ];
 
-/// All of them, and what the reader of the results should know. Services run already, and have seen some rows.
+/// All contenders, and notes for readers of the results. Their services are running, and have had some rows.
 ///
 /// # Errors
-/// Ours does not run, or wrk.
+/// An error if our service or wrk doesn't run.
 pub(super) fn all(server: &Server) -> anyhow::Result<(Vec<Rc<Contender>>, Vec<String>)> {
     let ours = started(EXTRATO, extrato, server)?;
     let mut notes = vec![
@@ -146,7 +146,7 @@ fn started(
 }
 
 impl Contender {
-    /// Has rows inserted, and measures what is taken meanwhile.
+    /// Lets rows be inserted, and measures what is used meanwhile.
     pub(super) fn run(
         &self,
         cell: &Cell,

@@ -56,7 +56,7 @@ others have no key and no log, and refuse a request whole.
 /// Measures, prints the results, and puts them into the file.
 pub(crate) fn run(arguments: &ServeArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let server = Server::start(cancel)?;
-    // The embedded server commits without waiting for the disk, and has too few sessions for all at once.
+    // The embedded server commits without waiting for the disk, and has too few sessions for all services at once.
     server.restart_with(&[("synchronous_commit", "on"), ("max_connections", "200")])?;
     let hiring = Dataset::open("hiring")?;
     server.create_schema()?;

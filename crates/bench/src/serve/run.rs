@@ -1,4 +1,4 @@
-//! A contender that is asked something, whose rows are counted afterwards.
+//! Sends requests to a contender and then counts its rows.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use super::contender::Contender;
 use crate::rounds::{Line, Sample, Way};
 use crate::server::Server;
 
-/// A contender that is asked something.
+/// Requests of one kind to one contender.
 pub(super) struct Run {
     cell: Cell,
     contender: Rc<Contender>,

@@ -1,4 +1,4 @@
-//! A service as a process of its own, from its start to its end.
+//! A service that runs as a process of its own, from its start to its end.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,14 +18,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// A service that runs until it is dropped.
 pub(super) struct Service {
-    /// What rows are posted to.
+    /// The URL that rows are posted to.
     pub(super) url: String,
-    /// What requests are let in by, if the service asks for anything.
+    /// The key that lets requests in, if the service needs one.
     pub(super) key: Option<String>,
     process: Child,
 }
 
-/// An address of this machine's own where nobody listens yet.
+/// An address on this machine where nobody listens yet.
 pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port is free")?;
     Ok(listener.local_addr()?)
@@ -35,7 +35,7 @@ impl Service {
     /// Starts a program that serves an address, and waits until it listens there. Rows are posted to `path`.
     ///
     /// # Errors
-    /// It cannot be run, ends, or does not listen in time; then with the end of its messages.
+    /// The program cannot be run, ends, or does not listen in time (with the end of its messages).
     pub(super) fn start(
         command: &mut Command,
         address: SocketAddr,
@@ -69,7 +69,7 @@ impl Service {
         Ok(service)
     }
 
-    /// The process that all others of the service are children of.
+    /// The process that is the parent of all others of the service.
     pub(super) fn id(&self) -> u32 {
         self.process.id()
     }
@@ -77,7 +77,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Whoever has children ends them too.
+        // A program that has children ends them too.
         if let Some(id) = Pid::from_raw(self.process.id().cast_signed()) {
             let _ = kill_process(id, Signal::TERM);
         }

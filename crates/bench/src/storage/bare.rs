@@ -1,4 +1,4 @@
-//! The limit of writing into a bucket: curl's PUTs of the same files, each a request and nothing more.
+//! The limit of writing into a bucket: curl sends the same files with PUT, each in one request and nothing more.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use crate::program;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
-/// Requests at once, as many as extrato has.
+/// How many requests are sent at once: as many as extrato sends.
 const AT_ONCE: usize = 32;
 
-/// curl, with the files that `extrato transform` wrote into a folder.
+/// curl, sending the files that `extrato transform` wrote into a folder.
 pub(super) struct Puts {
     layout: Layout,
     job: Job,
@@ -63,7 +63,7 @@ impl Way for Puts {
         let list = server.folder().join("puts");
         fs::write(&list, requests(&target, files)?)?;
         let mut command = Command::new("curl");
-        // First, or it reads settings of the user's.
+        // This option must come first, or curl reads the user's settings.
         command.args(["--disable", "--config"]).arg(&list);
         let done = self.job.run(&mut command, &target, server)?;
         Ok(vec![self.job.sample(&target, &done)?])
@@ -82,7 +82,7 @@ impl Way for Puts {
     }
 }
 
-/// What curl is to do, as its configuration.
+/// The requests for curl, in the form of its configuration.
 fn requests(target: &Target, files: &[PathBuf]) -> anyhow::Result<String> {
     let Target::Bucket(bucket) = target else {
         anyhow::bail!("a folder takes no requests");

@@ -21,10 +21,10 @@ const HEADER: [&str; 12] = [
     "to the bare PUTs",
 ];
 
-/// With fewer files their rate says nothing.
+/// The number of files below which their rate means nothing.
 const MANY_FILES: u64 = 100;
 
-/// The lines of one part, without the last two columns where nobody else does the same.
+/// The table of one part, without the last two columns if nobody else does the same.
 pub(super) fn table(lines: &[Line], part: &str) -> String {
     let own = lines.iter().filter(|line| line.part == part);
     let own: Vec<Line> = own.cloned().collect();
@@ -36,7 +36,7 @@ pub(super) fn table(lines: &[Line], part: &str) -> String {
     }
 }
 
-/// The first of the columns.
+/// All columns without the last two.
 fn plain<T>([first @ .., _, _]: [T; HEADER.len()]) -> [T; HEADER.len() - 2] {
     first
 }
@@ -107,7 +107,7 @@ mod tests {
             measured(kind.line(job, part, role), seconds)
         };
         vec![
-            // Of the same name, in another part.
+            // A line with the same name in another part.
             of("ours", Kind::Folder, "one", Role::Ours, &[100.0]),
             of("ours", Kind::Folder, MANY, Role::Ours, &[0.5]),
             of("ours", Kind::Bucket, MANY, Role::Ours, &[2.0, 3.0, 9.0]),

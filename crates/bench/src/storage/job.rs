@@ -1,4 +1,4 @@
-//! What all ways of writing files have in common.
+//! What all ways of writing files share.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,10 +16,10 @@ pub(super) const LOAD: &str = "Files into Postgres";
 pub(super) const READ: &str = "Reading the same files";
 pub(super) const VERIFY: &str = "Verifying a file for each client";
 
-/// A way of others that takes longer is stopped.
+/// The time after which another program's way is stopped.
 pub(super) const PEERS_LIMIT: Duration = Duration::from_secs(120);
 
-/// How the output is laid out.
+/// The layout of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     Many,
@@ -29,7 +29,7 @@ pub(super) enum Layout {
 impl Layout {
     pub(super) const ALL: [Self; 2] = [Self::Many, Self::One];
 
-    /// The table that compares it.
+    /// The name of the table that compares this layout.
     pub(super) fn part(self) -> &'static str {
         match self {
             Self::Many => "A file for each client",
@@ -38,20 +38,20 @@ impl Layout {
     }
 }
 
-/// What all ways have in common.
+/// The data that all ways share.
 #[derive(Clone)]
 pub(super) struct Job {
     pub(super) place: Rc<Place>,
     /// The folder of the tables as Parquet.
     pub(super) lake: Rc<Path>,
-    /// Rows of the output.
+    /// The number of rows of the output.
     pub(super) rows: u64,
-    /// How long it may take.
+    /// How long a way may take.
     pub(super) limit: Duration,
 }
 
 impl Job {
-    /// `extrato transform` of the tables as Parquet.
+    /// The command `extrato transform` for the tables in Parquet.
     pub(super) fn transform(
         &self,
         layout: Layout,
@@ -80,7 +80,7 @@ impl Job {
         child::run(command, None, self.limit, server.cancel())
     }
 
-    /// The measurement of a program that has written into `target`, if all rows are there.
+    /// The measurement of a program that has written into `target`, once all rows were found there.
     pub(super) fn sample(&self, target: &Target, done: &Done) -> anyhow::Result<Sample> {
         let (found, expected) = (target.found()?, self.rows);
         anyhow::ensure!(
@@ -99,7 +99,7 @@ impl Job {
     }
 }
 
-/// Keeps the tables of the server in `lake`, as `--stage` does.
+/// Stores the tables of the server in `lake`, as `--stage` does.
 pub(crate) fn stage(server: &Server, lake: &Path) -> anyhow::Result<()> {
     let mut command = program::extrato()?;
     command.arg("transform");

@@ -25,7 +25,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Compresses the files beside the plain ones, and puts all into a bucket.
+    /// Compresses the files into another folder, and puts both kinds into a bucket.
     pub(super) fn make(files: Files, server: &Server) -> anyhow::Result<Self> {
         let compressed = server.folder().join("gz");
         fs::create_dir(&compressed)?;
@@ -51,7 +51,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Where the files lie, as an argument.
+    /// The place of the files, as an argument.
     pub(super) fn url(&self, is_compressed: bool, kind: Kind) -> String {
         match kind {
             Kind::Folder => self.folder(is_compressed).display().to_string(),
@@ -59,12 +59,12 @@ impl Sources {
         }
     }
 
-    /// Makes a program use the bucket's server and no other.
+    /// Makes a program use only the bucket's server.
     pub(super) fn connect_program(&self, command: &mut Command) {
         connect(&self.bucket, command);
     }
 
-    /// A measurement of a way that went through all files, with their number and size.
+    /// The measurement of a way that read all files, with their number and size added.
     pub(super) fn sample(&self, is_compressed: bool, of: Sample) -> anyhow::Result<Sample> {
         let names = self.names(is_compressed);
         let mut bytes = 0;
@@ -93,7 +93,7 @@ impl Sources {
     }
 }
 
-/// How the names of the files end.
+/// The ending of the files' names.
 pub(super) fn ending(is_compressed: bool) -> &'static str {
     match is_compressed {
         true => ".csv.gz",
@@ -108,7 +108,7 @@ fn prefix(is_compressed: bool) -> &'static str {
     }
 }
 
-/// What a line calls a job on such files.
+/// The name in a line of a job with such files.
 pub(super) fn called(name: &str, is_compressed: bool) -> String {
     match is_compressed {
         true => format!("{name} of .gz"),

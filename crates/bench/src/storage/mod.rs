@@ -1,4 +1,4 @@
-//! Files in a bucket beside the same in a folder: ours, bare requests, and DuckDB with its extension for buckets.
+//! Files in a bucket compared with the same in a folder: ours, bare requests, and DuckDB with its extension for buckets.
 
 mod bare;
 mod cells;
@@ -30,9 +30,9 @@ use job::{Job, LOAD, Layout, PEERS_LIMIT, READ, VERIFY};
 use load::Sources;
 use target::Kind;
 
-/// With these many associates `movimento` has about a million rows, of some 8,000 clients.
+/// With this many associates `movimento` has about a million rows, of some 8,000 clients.
 const ASSOCIATES: u32 = 10_000;
-/// With these many rows in hiring's largest table its files have about 100 MB.
+/// With this many rows in hiring's largest table its files have about 100 MB.
 const EMPLOYEES: u32 = 1_600_000;
 
 /// The arguments of the comparison.
@@ -156,7 +156,7 @@ pub(crate) fn run(arguments: &StorageArgs, cancel: &Cancel) -> anyhow::Result<()
     arguments.run.publish("storage", &section.join("\n"))
 }
 
-/// Fails if extrato knows no buckets: minutes later it would fail too.
+/// Fails if extrato was built without buckets: otherwise it would fail minutes later.
 fn check_buckets() -> anyhow::Result<()> {
     let mut command = program::extrato()?;
     let refused = command.args(["verify", "s3://none/none"]).output()?;

@@ -1,4 +1,4 @@
-//! DuckDB with httpfs, its extension for buckets, as a script in Python.
+//! DuckDB with httpfs, its extension for buckets, in a Python script.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -19,20 +19,20 @@ use crate::server::Server;
 
 const SCRIPT: &str = "duckdb_storage.py";
 
-/// What the script prints.
+/// The JSON that the script prints.
 #[derive(Deserialize)]
 struct Printed {
     versions: String,
-    /// Where it only reads.
+    /// The number of rows, if the script only reads.
     rows: Option<u64>,
 }
 
-/// The script, with the Python that runs it once that is there.
+/// The script, with the Python that runs it once that is installed.
 #[derive(Clone, Default)]
 pub(super) struct Script(Rc<OnceCell<PathBuf>>);
 
 impl Script {
-    /// Installs what it needs, unless that was done.
+    /// Installs what the script needs, unless that was done already.
     fn prepare(&self, server: &Server) -> anyhow::Result<()> {
         if self.0.get().is_none() {
             let _ = self.0.set(python::with(server, DUCKDB_HTTPFS)?);
@@ -46,7 +46,7 @@ impl Script {
     }
 }
 
-/// DuckDB's join of the same Parquet files, into one kind of place.
+/// DuckDB's join of the same Parquet files, written into one kind of place.
 pub(super) struct Write {
     layout: Layout,
     kind: Kind,
@@ -106,7 +106,7 @@ impl Way for Write {
     }
 }
 
-/// DuckDB's reading of the files that are loaded, from one kind of place.
+/// DuckDB reading the files that are loaded, from one kind of place.
 pub(super) struct Read {
     is_compressed: bool,
     kind: Kind,

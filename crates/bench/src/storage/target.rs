@@ -1,4 +1,4 @@
-//! Where a way writes: a fresh folder or a fresh bucket, and what lies in it afterwards.
+//! The place that a way writes into: a fresh folder or a fresh bucket, and what it contains afterwards.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -11,10 +11,10 @@ use testkit::Bucket;
 use crate::place::{self, Place};
 use crate::rounds::{Line, Role};
 
-/// Objects that are read at once.
+/// How many objects are read at once.
 const READERS: usize = 4;
 
-/// What a place is.
+/// The kind of a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Folder,
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const ALL: [Self; 2] = [Self::Folder, Self::Bucket];
 
-    /// The line of a job in such a place: in a bucket it is compared as `role`, and with the same job in a folder.
+    /// The line of a job in such a place. In a bucket it is compared as `role`, and also with the same job in a folder.
     pub(super) fn line(self, job: &str, part: &'static str, role: Role) -> Line {
         let folder = format!("{job}, folder");
         match self {
@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// A place of one way's own; it goes when it is dropped, or with the folder that it is in.
+/// A place for one way. It is deleted when it is dropped, or together with the folder that it is in.
 pub(super) enum Target {
     Folder(TempDir),
     Bucket(Bucket),
@@ -51,7 +51,7 @@ pub(super) struct Found {
 }
 
 impl Target {
-    /// An empty one.
+    /// An empty place.
     pub(super) fn fresh(kind: Kind, place: &Place) -> anyhow::Result<Self> {
         Ok(match kind {
             Kind::Folder => Self::Folder(place.fresh()?),
@@ -67,14 +67,14 @@ impl Target {
         }
     }
 
-    /// Makes a program use this bucket's server and no other.
+    /// Makes a program use only this bucket's server.
     pub(super) fn connect_program(&self, command: &mut Command) {
         if let Self::Bucket(bucket) = self {
             connect(bucket, command);
         }
     }
 
-    /// What lies there. Each file has a header, and no text of the generator's has a line break.
+    /// The CSV files in the place. Each has a header, and the generator's texts have no line breaks.
     pub(super) fn found(&self) -> anyhow::Result<Found> {
         match self {
             Self::Folder(folder) => {
@@ -94,7 +94,7 @@ impl Target {
     }
 }
 
-/// A bucket for which the server has made a file already: it does so when the first object comes.
+/// A bucket for which the server has already created a file, which it does for the first object.
 pub(super) fn fresh_bucket() -> Bucket {
     let bucket = Bucket::create();
     bucket.put("first", b"object");
@@ -102,7 +102,7 @@ pub(super) fn fresh_bucket() -> Bucket {
     bucket
 }
 
-/// Makes a program use this bucket's server and no other.
+/// Makes a program use only this bucket's server.
 pub(super) fn connect(bucket: &Bucket, command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {

@@ -1,4 +1,4 @@
-//! Our own: `extrato transform`, the program that lies beside this one.
+//! Our own: `extrato transform`, run as the program beside this one.
 
 use super::job::{Job, Layout};
 use super::target::{Kind, Target};

@@ -1,4 +1,4 @@
-//! Our own: `extrato verify` of what `extrato transform` wrote.
+//! Our own: `extrato verify` of what `extrato transform` has written.
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -16,7 +16,7 @@ pub(super) struct Verify {
     output: Option<Target>,
 }
 
-/// What is used here of the summary that the program prints.
+/// The part of the program's summary that is used here.
 #[derive(Deserialize)]
 struct Printed {
     outputs: Vec<Verified>,

@@ -17,7 +17,7 @@ const HEADER: [&str; 10] = [
     "to the floor",
 ];
 
-/// The lines of one part, and below them what its floor is.
+/// The table of one part, followed by what its floor is.
 pub(super) fn table(lines: &[Line], part: &str) -> String {
     let floor = Floor::of(lines, part);
     let best = fastest(lines, part, Role::Peer);
@@ -30,7 +30,7 @@ pub(super) fn table(lines: &[Line], part: &str) -> String {
     text
 }
 
-/// What no way of a part can undercut: the bare read, and the bare write if files are written.
+/// The floor that no way of a part can beat: the bare read and, if files are written, the bare write.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Floor {
     read: f64,
@@ -84,7 +84,7 @@ fn cells(line: &Line, best: Option<f64>, floor: Option<f64>) -> [String; HEADER.
     ]
 }
 
-/// A figure's median, and its least and greatest.
+/// The median of a figure, and its least and greatest value.
 fn pair(line: &Line, decimals: usize, figure: impl Fn(&Sample) -> Option<f64>) -> [String; 2] {
     match Spread::of(line, figure) {
         Some(spread) => [

@@ -1,4 +1,4 @@
-//! The limit of writing: a bare loop that creates the same folders and files of the same sizes.
+//! The limit of writing: a bare loop that creates the same folders, and files of the same sizes.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::place::{self, Written};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
-/// Written at a time; any bytes do.
+/// How many bytes are written at a time; their values don't matter.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// What is written, in a process of its own.
@@ -33,7 +33,7 @@ pub(crate) struct DiskArgs {
     threads: usize,
 }
 
-/// Writes all.
+/// Writes all files.
 pub(crate) fn run(arguments: &DiskArgs) -> anyhow::Result<()> {
     let files = parse(&fs::read_to_string(&arguments.list)?)?;
     let share = files.len().div_ceil(arguments.threads).max(1);
@@ -118,14 +118,14 @@ impl Way for Disk {
         vec![Line::new(label).of(self.layout.part(), Role::Limit)]
     }
 
-    /// Has `extrato transform` write the files once, to know their names and sizes.
+    /// Lets `extrato transform` write the files once, to know their names and sizes.
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
         let folder = self.job.place.fresh()?;
         let mut command = ours::command(server, self.layout, folder.path())?;
         self.job.run(&mut command, None, server)?;
         let files = place::files(folder.path())?;
         self.bytes = files.iter().map(|file| file.bytes).sum();
-        // Each its own: the manifests of two runs differ in length.
+        // Each way has its own list, since the manifests of two runs differ in length.
         let name = format!("{:?}-{}", self.layout, self.threads);
         self.list = server.folder().join(name);
         fs::write(&self.list, listing(&files))?;

@@ -1,4 +1,4 @@
-//! How the time grows with rows and with clients: `extrato transform` and its limits over tables of many shapes.
+//! How the time grows with rows and with clients: `extrato transform` and its limits, over tables of many shapes.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::rounds::{Line, Role, Way, interleaved};
 use crate::server::Server;
 use crate::table::{Spread, markdown, none, peak_mebibytes, thousands};
 
-/// Rounds unless told otherwise.
+/// How many rounds there are by default.
 const ROUNDS: u32 = 3;
 
 /// The arguments of the comparison.
@@ -33,16 +33,16 @@ pub(crate) struct GrowthArgs {
     run: RunArgs,
 }
 
-/// Tables of some shape: an account and a card for each client, movements dealt out to the cards in no order.
+/// A shape of tables: an account and a card for each client, and movements spread over the cards in no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
     movements: u32,
     clients: u32,
-    /// The first client has a third of all movements.
+    /// Whether the first client has a third of all movements.
     skewed: bool,
-    /// On disk instead of in memory.
+    /// Whether files are on disk instead of in memory.
     on_disk: bool,
-    /// DuckDB too.
+    /// Whether DuckDB is measured too.
     peers: bool,
 }
 
@@ -238,7 +238,7 @@ fn cells(shape: Shape, divide_by: u32, lines: &[Line]) -> [String; HEADER.len()]
     ]
 }
 
-/// What a row and a file more cost: ours and the limit's.
+/// What one more row and one more file cost, for us and for the limit.
 fn slopes(measured: &[(Shape, Vec<Line>)], divide_by: u32) -> String {
     let of = |shape: Shape, part: &str, role: Role| {
         let (_, lines) = measured.iter().find(|(found, _)| *found == shape)?;

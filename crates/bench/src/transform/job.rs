@@ -1,4 +1,4 @@
-//! What all ways of writing files have in common.
+//! What all ways of writing files share.
 
 use std::fs::File;
 use std::path::Path;
@@ -15,16 +15,16 @@ pub(super) const READ: &str = "Reading the four tables";
 pub(super) const SINGLE: &str = "One file";
 pub(super) const FOLDERS: &str = "A folder for each client";
 
-/// A way of others that takes longer is stopped.
+/// The time after which another program's way is stopped.
 pub(super) const PEERS_LIMIT: Duration = Duration::from_secs(300);
 
-/// What all ways have in common.
+/// The data that all ways share.
 #[derive(Clone)]
 pub(super) struct Job {
     pub(super) place: Rc<Place>,
-    /// Rows of the output.
+    /// The number of rows of the output.
     pub(super) rows: u64,
-    /// How long it may take.
+    /// How long a way may take.
     pub(super) limit: Duration,
 }
 
@@ -38,7 +38,7 @@ impl Job {
         child::run(command, output, self.limit, server.cancel())
     }
 
-    /// The measurement of a way that has written into `folder`, if all rows are there.
+    /// The measurement of a way that has written into `folder`, once all rows were found there.
     pub(super) fn sample(
         &self,
         folder: &Path,

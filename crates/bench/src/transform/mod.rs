@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &ComparisonArgs, cancel: &Cancel) -> anyhow::Result
     arguments.publish("transform", &section.join("\n"))
 }
 
-/// The rows of the output and the clients in it, as Postgres has them.
+/// The number of rows of the output, and of clients in it, according to Postgres.
 pub(crate) fn output_size(server: &Server) -> anyhow::Result<(u64, u64)> {
     let model = server.dataset().models.first().context("no model")?;
     let query = format!(

@@ -1,4 +1,4 @@
-//! Our own: `extrato transform`, the program that lies beside this one.
+//! Our own: `extrato transform`, run as the program beside this one.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::program;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
-/// How the output is laid out.
+/// The layout of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     Single,
@@ -20,7 +20,7 @@ pub(super) enum Layout {
 }
 
 impl Layout {
-    /// The table that compares it.
+    /// The name of the table that compares this layout.
     pub(super) fn part(self) -> &'static str {
         match self {
             Self::Single => SINGLE,
@@ -29,7 +29,7 @@ impl Layout {
     }
 }
 
-/// `extrato transform` into `folder`.
+/// The command `extrato transform` into `folder`.
 pub(super) fn command(server: &Server, layout: Layout, folder: &Path) -> anyhow::Result<Command> {
     let mut command = program::extrato()?;
     command.args(["transform", "--out"]).arg(folder);
@@ -40,14 +40,14 @@ pub(super) fn command(server: &Server, layout: Layout, folder: &Path) -> anyhow:
     Ok(command)
 }
 
-/// What is asked of `extrato transform` beside the layout.
+/// What is asked of `extrato transform` in addition to the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variant {
-    /// Nothing.
+    /// Nothing in addition.
     Plain,
     /// Parquet files.
     Parquet,
-    /// Memory that the tables don't fit in.
+    /// So little memory that the tables don't fit in it.
     Staged,
 }
 
@@ -79,13 +79,13 @@ impl Ours {
         }
     }
 
-    /// This way with something asked beside.
+    /// This way with a variant.
     pub(super) fn with(self, variant: Variant) -> Self {
         Self { variant, ..self }
     }
 }
 
-/// What is shown here of the summary that the program prints.
+/// The part of the program's summary that is shown here.
 #[derive(Deserialize)]
 struct Report {
     tables: Vec<Table>,
@@ -137,7 +137,7 @@ impl Way for Ours {
         let report: Report = serde_json::from_str(&printed)?;
         let model = report.models.first().context("no model was run")?;
         let total = match self.variant {
-            // Not counted anew: lines are not rows there.
+            // The rows are not counted again, since lines are not rows there.
             Variant::Parquet => Sample {
                 seconds,
                 rows: model.rows,
@@ -155,7 +155,7 @@ impl Way for Ours {
             report.tables.iter().map(|table| table.seconds).sum(),
             report.tables.iter().map(|table| table.rows).sum(),
         );
-        // One sample more than there are lines does no harm.
+        // It does no harm if there is one sample more than there are lines.
         Ok(vec![
             total,
             read,

@@ -1,4 +1,4 @@
-//! Ways of others that are scripts in Python.
+//! Ways of other libraries, in Python scripts.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,21 +12,21 @@ use crate::python::{self, DUCKDB};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
-/// A way of others.
+/// A way of another library.
 pub(super) struct Script {
     label: &'static str,
     part: &'static str,
-    /// A file in the folder of scripts, which is told the mode and the folder to write into.
+    /// The name of the script, which gets the mode and the folder to write into as arguments.
     file: &'static str,
     mode: &'static str,
     packages: &'static [&'static str],
     most_rounds: usize,
-    /// What the reader should know beside the versions; said once for each script.
+    /// A note for readers in addition to the versions; given once for each script.
     note: Option<&'static str>,
 }
 
 impl Script {
-    /// Whether the line is DuckDB's for this part.
+    /// Whether this is DuckDB's line for a part.
     pub(super) fn is_duckdb(&self, part: &str) -> bool {
         self.part == part && self.packages == DUCKDB
     }
@@ -113,29 +113,29 @@ pub(super) const ALL: [Script; 7] = [
     },
 ];
 
-/// A script that is run as it stands.
+/// A script that is run as it is.
 pub(super) struct Peer {
     script: Script,
     job: Job,
-    /// The rows of all four tables, which the extraction reads.
+    /// The number of rows of all four tables, which the extraction reads.
     read_rows: u64,
     python: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,
     versions: Option<String>,
 }
 
-/// What a script prints.
+/// The JSON that a script prints.
 #[derive(Deserialize)]
 struct Printed {
     versions: String,
-    /// Where it only reads.
+    /// What the script read, if it only reads.
     read: Option<Read>,
 }
 
 #[derive(Deserialize)]
 struct Read {
     rows: u64,
-    /// Without the start of Python.
+    /// The time without the start of Python.
     seconds: f64,
 }
 

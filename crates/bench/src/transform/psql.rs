@@ -1,4 +1,4 @@
-//! `COPY` of the join, which Postgres itself runs, with psql.
+//! psql's `COPY` of the join, which Postgres itself runs.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::job::{Job, SINGLE};
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::Server;
 
-/// psql, the join inside Postgres.
+/// psql, with the join inside Postgres.
 pub(super) struct Psql {
     job: Job,
     program: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! `extrato query` beside what people type into DuckDB for the same files: no dataset, one SELECT.
+//! `extrato query` compared with what people type into DuckDB for the same files: no dataset, one SELECT.
 
 use std::path::Path;
 use std::process::Command;

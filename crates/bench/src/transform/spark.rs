@@ -1,4 +1,4 @@
-//! What Spark needs beside its package: Java, Postgres's JDBC driver, and a server that listens on TCP.
+//! What Spark needs in addition to its package: Java, Postgres's JDBC driver, and a server that listens on TCP.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::program;
 use crate::server::Server;
 
-/// Where Debian's package puts the driver.
+/// The path where Debian's package puts the driver.
 const JAR: &str = "usr/share/java/postgresql.jar";
 const PACKAGE: &str = "libpostgresql-jdbc-java";
 
@@ -23,14 +23,14 @@ pub(super) fn variables(server: &Server) -> anyhow::Result<Vec<(&'static str, St
     if let Some(host) = server.listen_on_loopback()? {
         variables.push(("PGHOST", host));
     }
-    // Without it, Spark downloads a driver itself.
+    // Without this, Spark downloads a driver itself.
     if let Some(jar) = driver(server.folder()) {
         variables.push(("JDBC_JAR", jar.display().to_string()));
     }
     Ok(variables)
 }
 
-/// The driver of the system's package, else that of a package downloaded into `folder`.
+/// The driver of the system's package, or else that of a package downloaded into `folder`.
 fn driver(folder: &Path) -> Option<PathBuf> {
     let unpacked = folder.join("jdbc");
     for root in [Path::new("/"), &unpacked] {

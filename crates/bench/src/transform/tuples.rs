@@ -1,11 +1,11 @@
 //! Counting the rows of a binary COPY, block by block.
 //!
-//! The format: <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.55.9.4>.
+//! The format is described at <https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.55.9.4>.
 
-/// Signature, flags, and the length of an extension that there never is.
+/// The length of the header: signature, flags, and the length of an extension, which is never there.
 const HEADER_BYTES: usize = 11 + 4 + 4;
 
-/// Counts rows as blocks come in, which may end anywhere.
+/// Counts rows while blocks come in; a block may end anywhere.
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     rows: u64,
@@ -14,7 +14,7 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    /// The rows so far.
+    /// How many rows came so far.
     pub(super) fn rows(&self) -> u64 {
         self.rows
     }
@@ -43,7 +43,7 @@ impl Counter {
     }
 }
 
-/// The length of the tuple that begins here; `None` if it isn't whole, or is the end's mark.
+/// The length of the tuple that begins here; `None` if it is incomplete, or if it is the mark of the end.
 fn tuple_bytes(bytes: &[u8]) -> Option<usize> {
     let (fields, _) = bytes.split_first_chunk()?;
     let fields = u16::try_from(i16::from_be_bytes(*fields)).ok()?;

@@ -14,7 +14,7 @@ use super::tuples::Counter;
 use crate::rounds::{Line, Role, Sample, Way};
 use crate::server::{SCHEMA, Server};
 
-/// The columns that the model needs, in foreign-key order; as many leave the server for `extrato transform`.
+/// The columns that the model needs, in foreign-key order; `extrato transform` reads the same ones.
 const NEEDED: [(&str, &str); 4] = [
     ("associado", "id, nome, sobrenome, idade"),
     ("conta", "id, tipo, data_criacao"),
@@ -27,7 +27,7 @@ const NEEDED: [(&str, &str); 4] = [
         "id, vlr_transacao, des_transacao, data_movimento, id_cartao",
     ),
 ];
-/// The table that is worth reading over several connections.
+/// The only table that is worth reading over several connections.
 const LARGEST: &str = "movimento";
 
 /// What is read, in a process of its own.
@@ -50,11 +50,11 @@ pub(crate) struct WireArgs {
 #[derive(Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 struct Read {
     bytes: u64,
-    /// 0 unless they were to be counted.
+    /// The number of rows; 0 if they were not counted.
     rows: u64,
 }
 
-/// Reads all, and prints how much it was.
+/// Reads everything, and prints how much it was.
 pub(crate) fn run(arguments: &WireArgs, cancel: &Cancel) -> anyhow::Result<()> {
     let settings = ConnectionArgs::default().settings(&Environment::from_process())?;
     let settings = settings.context("the PG* variables name no server")?;
@@ -119,7 +119,7 @@ fn blocks_of(settings: &Settings, table: &str, cancel: &Cancel) -> anyhow::Resul
     Ok(u32::try_from(blocks)?)
 }
 
-/// Conditions that split a table of so many blocks into parts of equally many; the last has no end.
+/// Conditions that split a table of this many blocks into equal parts; the last one has no end.
 fn ranges(blocks: u32, parts: u32) -> Vec<String> {
     let bound = |part: u32| u64::from(blocks) * u64::from(part) / u64::from(parts);
     (0..parts)
@@ -182,7 +182,7 @@ impl Way for Wire {
         vec![Line::new(label).of(READ, role)]
     }
 
-    /// Counts the rows once: to do so in every round would be work that the limit has not.
+    /// Counts the rows once: doing so in every round would be work that the limit doesn't have.
     fn prepare(&mut self, server: &Server) -> anyhow::Result<()> {
         let mut command = self.command(server, true)?;
         let done = self.job.run(&mut command, None, server)?;

@@ -1,4 +1,4 @@
-//! What the live tables demand of a row beside its types: lengths, labels, keys, references.
+//! What the live tables demand of a row apart from types: lengths, labels, keys, references.
 
 use anyhow::Context;
 use postgres::types::FromSql;
@@ -24,7 +24,7 @@ pub struct Constraints {
 /// What a column demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnLimits {
-    /// The column.
+    /// The column's name.
     pub name: String,
     /// The column's type as SQL names it.
     pub type_name: String,
@@ -38,21 +38,21 @@ pub struct ColumnLimits {
     pub fraction_digits: Option<u32>,
     /// The labels of an enum, in its order.
     pub labels: Option<Vec<String>>,
-    /// Whether the database has a value for it where none is given: a default, an identity, an expression.
+    /// Whether the database fills in a value where none is given: by a default, an identity or an expression.
     pub filled: bool,
-    /// Whether the column can be given a value at all: not if it is generated.
+    /// Whether the column can be given a value at all, which a generated column cannot.
     pub writable: bool,
-    /// Whether the column's type is a domain, which the types above see through.
+    /// Whether the column's type is a domain; the types above are those that the domain is based on.
     pub is_domain: bool,
     /// The column's collation with its schema, quoted; `None` for types that have none.
     pub collation: Option<String>,
-    /// Whether only texts of the same characters are equal in the column, as in most collations.
+    /// Whether texts are equal in the column only if they have the same characters, as in most collations.
     pub deterministic: bool,
-    /// What the column's type is, if its values are not carried and only the server can judge their text.
+    /// The sort of the column's type, if only the server can judge its texts.
     pub server_type: Option<ServerType>,
 }
 
-/// A type of which only the server can judge the text.
+/// A sort of types whose texts only the server can judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerType {
     /// A number: `numeric` without precision, or with more digits than are carried; `money`.
@@ -83,21 +83,21 @@ pub struct UniqueKey {
 pub struct Equality {
     /// The operator with its schema: `OPERATOR(pg_catalog.=)`.
     pub operator: String,
-    /// The type that the key's column is taken for, with its schema: `pg_catalog.bpchar`.
+    /// The type that the key's column is converted to, with its schema: `pg_catalog.bpchar`.
     pub key_type: String,
-    /// The type that the other column is taken for.
+    /// The type that the other column is converted to.
     pub other_type: String,
     /// The collation of the key's column, quoted; `None` for types that have none.
     pub collation: Option<String>,
-    /// Whether only texts of the same characters are equal in both columns.
+    /// Whether texts are equal in both columns only if they have the same characters.
     pub deterministic: bool,
 }
 
 impl Equality {
-    /// The comparison of a value of the key with another value, as SQL.
+    /// The SQL comparison of a value of the key with another value.
     pub fn sql(&self, key: &str, other: &str) -> String {
         let cast = |value: &str, name: &str| match name.starts_with("pg_catalog.any") {
-            // No value can be cast to any type at all.
+            // Nothing can be cast to a polymorphic type such as anyenum.
             true => value.to_owned(),
             false => format!("{value}::{name}"),
         };
@@ -117,13 +117,13 @@ impl Equality {
 pub struct Check {
     /// The constraint's name.
     pub name: String,
-    /// The columns that it speaks of.
+    /// The columns that the constraint is about.
     pub columns: Vec<String>,
-    /// What must not be false, as SQL in the session's search path.
+    /// The expression that must not be false, as SQL for the session's search path.
     pub expression: String,
     /// Whether the constraint is a domain's, which calls its column `value`.
     pub of_domain: bool,
-    /// The collation that a domain's check has for its value, quoted; `None` where there is none.
+    /// The collation of the value in a domain's check, quoted; `None` if there is none.
     pub collation: Option<String>,
 }
 
@@ -134,21 +134,21 @@ pub struct ForeignKey {
     pub name: String,
     /// The columns that refer to another table.
     pub columns: Vec<String>,
-    /// The schema of the table that it refers to.
+    /// The schema of the table that the key refers to.
     pub parent_schema: String,
-    /// The table that it refers to.
+    /// The name of the table that the key refers to.
     pub parent: String,
-    /// Whether that table's rows are those of its partitions.
+    /// Whether the rows of that table are those of its partitions.
     pub parent_partitioned: bool,
-    /// The columns there, in the order of `columns`.
+    /// The columns of that table that the key refers to, in the order of `columns`.
     pub parent_columns: Vec<String>,
-    /// How each of them is compared with the column that refers to it.
+    /// How each of these columns is compared with the column that refers to it.
     pub equality: Vec<Equality>,
     /// Whether either all or none of the columns may be NULL, as with `MATCH FULL`.
     pub match_full: bool,
 }
 
-// A domain is what it is made of, however often it is wrapped.
+// A domain is replaced by the type that it is based on, however many domains lie between.
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod,
@@ -173,10 +173,10 @@ const COLUMNS: &str = "
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
-// Left out are those whose words may mean something else outside of the table: those of no column, of the row as a whole
-// or of system columns, those that speak of columns with domains, and those of a domain over another that ask for its type
-// or for which functions are overloaded, since a value is one of that other domain there and has the plain type here.
-// Foreign tables and, from Postgres 18 on, constraints that are not enforced have none.
+// Constraints are left out whose text may mean something else outside of the table: those about no column, about the row as a whole
+// or system columns; those about columns with domains; and those of a domain over another domain that ask for its type or call
+// overloaded functions, since a value has that other domain's type there, but the plain type here. Foreign tables have no checks,
+// and neither, from Postgres 18 on, do constraints that are not enforced.
 const CHECKS: &str = "
     WITH RECURSIVE domains AS (
         SELECT a.attnum, a.attname, d.oid AS domain, d.typbasetype AS base
@@ -233,7 +233,7 @@ const UNIQUE: &str = "
     WHERE i.indrelid = $1 AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
     ORDER BY NOT i.indisprimary, c.relname";
 
-// One that refers to a partitioned table is kept a second time for each partition, none of which has all rows.
+// A foreign key to a partitioned table is stored once more for each partition, none of which has all rows.
 const FOREIGN: &str = "
     SELECT f.conname::text, n.nspname::text, p.relname::text,
            array(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY AS k (attnum, place)
@@ -267,10 +267,10 @@ const FOREIGN: &str = "
       AND NOT EXISTS (SELECT FROM pg_constraint AS whole WHERE whole.oid = f.conparentid AND whole.conrelid = f.conrelid)
     ORDER BY f.conname";
 
-/// Reads what `schema.table` demands, or `None` if there is no such table.
+/// Reads what `schema.table` demands; `None` if there is no such table.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn read(
     client: &mut impl GenericClient,
     schema: &str,
@@ -314,10 +314,10 @@ pub fn read(
     }))
 }
 
-/// Reads the columns of `schema.name`, which may be a view too; none if there is nothing of this name.
+/// Reads the columns of `schema.name`, which may be a view too; empty if there is nothing of this name.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn columns(
     client: &mut impl GenericClient,
     schema: &str,
@@ -332,11 +332,11 @@ pub fn columns(
     Ok(rows.iter().map(column).collect())
 }
 
-/// Reads the CHECK constraints of `schema.table` and of the domains of its columns, as far as they can be tried outside of
-/// the table with the same result.
+/// Reads the CHECK constraints of `schema.table` and of the domains of its columns, as far as they have the same result outside
+/// of the table.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn checks(
     client: &mut impl GenericClient,
     schema: &str,
@@ -360,14 +360,14 @@ pub fn checks(
         .collect())
 }
 
-/// A table whose rows are those of its partitions.
+/// The kind of tables whose rows are those of their partitions.
 const PARTITIONED: &str = "p";
-/// What rows can be put into, as `pg_class.relkind` has it: tables, partitioned and foreign ones.
+/// The kinds of relations that rows can be put into, as in `pg_class.relkind`: tables, partitioned and foreign ones.
 const TABLES: [&str; 3] = ["r", PARTITIONED, "f"];
-/// What rows can be read from: tables, views, materialised views.
+/// The kinds of relations that rows can be read from: also views and materialised views.
 const RELATIONS: [&str; 5] = ["r", PARTITIONED, "f", "v", "m"];
 
-/// The number and the kind of what is called `schema.name`, if it is of one of these kinds.
+/// The oid and the kind of `schema.name`; `None` if it does not exist or has none of these kinds.
 fn oid(
     client: &mut impl GenericClient,
     schema: &str,
@@ -382,9 +382,9 @@ fn oid(
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
-/// How the columns of a key are compared, as five arrays of a row say, from the one with the index `first` on.
+/// Reads how the columns of a key are compared from five arrays of a row, of which the first has the index `first`.
 fn equality(row: &Row, first: usize) -> Vec<Equality> {
-    /// An array of a row; one of no columns is NULL.
+    /// Reads an array of a row; an array without elements is NULL.
     fn array<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Vec<T> {
         row.get::<_, Option<Vec<T>>>(index).unwrap_or_default()
     }
@@ -406,7 +406,7 @@ fn equality(row: &Row, first: usize) -> Vec<Equality> {
 }
 
 fn column(row: &Row) -> ColumnLimits {
-    /// `varchar(n)` and `char(n)` are stored with the four bytes of a header counted in.
+    /// How many bytes a length modifier counts too much: `varchar(n)` and `char(n)` are stored with a header's four bytes added.
     const HEADER: i32 = 4;
     let (type_name, typmod): (&str, i32) = (row.get(2), row.get(3));
     let limited = matches!(type_name, "varchar" | "bpchar") && typmod >= HEADER;

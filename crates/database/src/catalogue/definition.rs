@@ -1,8 +1,8 @@
-//! What tables of a schema are, so that statements can make them again: columns with defaults, constraints, indexes, sequences,
-//! partitions, comments, and the types of the schema that they use.
+//! The definitions of a schema's tables, from which statements can create them again: columns with defaults, constraints, indexes,
+//! sequences, partitions, comments, and the types of the schema that they use.
 //!
-//! Every expression is written as it is read with the schema alone in the search path: what lies in it is named without a schema,
-//! everything else with one. So the same text makes the tables in any schema that is the search path then.
+//! Every expression is written as it is read with only the schema in the search path: objects of the schema are named without it,
+//! all others with theirs. So the same text creates the tables in whichever schema is the search path then.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use super::identifier::{qualified, quoted};
 use super::reached::{OF_TABLES, with_reached};
 
-/// What tables of a schema are.
+/// The definitions of tables of a schema.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Definition {
     /// The schema that holds the tables.
     pub schema: String,
-    /// The types of the schema that the tables use, those first that others are made of.
+    /// The types of the schema that the tables use; a type comes after those that it is made up of.
     pub types: Vec<TypeDefinition>,
     /// The tables, by name.
     pub tables: Vec<TableDefinition>,
@@ -29,30 +29,30 @@ pub struct Definition {
 pub struct TypeDefinition {
     /// The type's name, without the schema.
     pub name: String,
-    /// The statement that makes it.
+    /// The statement that creates the type.
     pub make: String,
     /// The type's comment.
     pub comment: Option<String>,
 }
 
-/// What a table is.
+/// The definition of a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableDefinition {
     /// The table's name, without the schema.
     pub name: String,
     /// `pg_class.relkind`: `r` a table, `p` a partitioned one, `v` a view, `m` a materialised view, `f` foreign.
     pub relkind: char,
-    /// The role that owns it.
+    /// The role that owns the table.
     pub owner: String,
-    /// Whether it is not in the write-ahead log.
+    /// Whether the table is not in the write-ahead log.
     pub is_unlogged: bool,
-    /// Its comment.
+    /// The table's comment.
     pub comment: Option<String>,
     /// The columns, in the table's order.
     pub columns: Vec<ColumnDefinition>,
-    /// Keys, checks, exclusions and foreign keys, in the order in which they can be made.
+    /// Keys, checks, exclusions and foreign keys, in the order in which they can be created.
     pub constraints: Vec<ConstraintDefinition>,
-    /// The indexes that no constraint makes.
+    /// The indexes that belong to no constraint.
     pub indexes: Vec<IndexDefinition>,
     /// The sequences that belong to columns, or that defaults take numbers from.
     pub sequences: Vec<SequenceDefinition>,
@@ -60,24 +60,24 @@ pub struct TableDefinition {
     pub partition_key: Option<String>,
     /// The partitions of a partitioned table, parents before children.
     pub partitions: Vec<PartitionDefinition>,
-    /// The tables that it inherits from, and those that inherit from it.
+    /// The tables that this one inherits from, and those that inherit from it.
     pub relatives: Vec<String>,
-    /// What belongs to the table and is not described here, such as `trigger audit`.
+    /// Things that belong to the table but are not described here, such as `trigger audit`.
     pub left_out: Vec<String>,
 }
 
-/// What a column is.
+/// The definition of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnDefinition {
     /// The column's name.
     pub name: String,
     /// The column's type, as SQL names it.
     pub type_name: String,
-    /// Whether the column itself may not hold NULL.
+    /// Whether the column itself is NOT NULL.
     pub not_null: bool,
-    /// The collation, where it is not that of the type.
+    /// The collation, if it differs from the type's.
     pub collation: Option<String>,
-    /// The default, or what a generated column is computed from.
+    /// The default, or the expression that a generated column is computed from.
     pub default: Option<String>,
     /// Whether the column is an identity: `a` always, `d` by default.
     pub identity: Option<char>,
@@ -85,31 +85,31 @@ pub struct ColumnDefinition {
     pub generated: Option<char>,
     /// The column's comment.
     pub comment: Option<String>,
-    /// What the type is, domains taken off.
+    /// The column's type, with domains replaced by what they are based on.
     pub base: BaseType,
 }
 
-/// A type that is no domain.
+/// A type that is not a domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BaseType {
     /// The type's name in the catalogue.
     pub name: String,
     /// Whether every server has it.
     pub is_built_in: bool,
-    /// Whether it is an enum.
+    /// Whether the type is an enum.
     pub is_enum: bool,
-    /// The labels of an enum.
+    /// The labels, if the type is an enum.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// The type's modifier as the catalogue has it: a length, or precision and scale; -1 without.
+    /// The type's modifier in the catalogue: a length, or precision and scale; -1 without one.
     pub modifier: i32,
-    /// The number and the name of the elements' type, where it is an array of a type that every server has.
+    /// The oid and the name of the elements' type, if the type is an array of a type that every server has.
     pub element: Option<(u32, String)>,
-    /// Whether a domain lies over it.
+    /// Whether the column's type is a domain over this type.
     pub in_domain: bool,
-    /// Whether a domain over it, or the column, forbids NULL.
+    /// Whether such a domain, or the column, forbids NULL.
     pub forbids_null: bool,
-    /// The type as SQL names it.
+    /// The type's name in SQL.
     pub shown: String,
 }
 
@@ -120,7 +120,7 @@ pub struct ConstraintDefinition {
     pub name: String,
     /// `pg_constraint.contype`: `p` primary key, `u` unique, `x` exclusion, `c` check, `f` foreign key.
     pub kind: char,
-    /// What follows its name in a statement.
+    /// The text that follows the constraint's name in a statement.
     pub definition: String,
     /// The schema and name of the table that a foreign key refers to.
     pub refers_to: Option<(String, String)>,
@@ -133,7 +133,7 @@ pub struct ConstraintDefinition {
 pub struct IndexDefinition {
     /// The index's name.
     pub name: String,
-    /// The statement that makes it.
+    /// The statement that creates the index.
     pub make: String,
     /// The index's comment.
     pub comment: Option<String>,
@@ -142,50 +142,50 @@ pub struct IndexDefinition {
 /// A sequence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SequenceDefinition {
-    /// The schema that holds it.
+    /// The schema that holds the sequence.
     pub schema: String,
     /// The sequence's name.
     pub name: String,
-    /// The column that takes numbers from it.
+    /// The name of the column that takes numbers from the sequence.
     pub column: String,
-    /// How the column has it.
+    /// How the column and the sequence are related.
     pub of: SequenceOf,
-    /// Its type and options, as `CREATE SEQUENCE` takes them.
+    /// The sequence's type and options, as `CREATE SEQUENCE` takes them.
     pub options: String,
     /// The difference between two numbers.
     pub increment: i64,
-    /// The last number that it gave, or the first that it will give.
+    /// The last number that the sequence gave, or the first that it will give.
     pub last_value: i64,
-    /// Whether it has given that number.
+    /// Whether the sequence has given that number.
     pub is_called: bool,
 }
 
-/// How a column has a sequence.
+/// How a column and its sequence are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SequenceOf {
-    /// The column is an identity.
+    /// The column is an identity, which the sequence belongs to.
     Identity,
-    /// The column owns it, as a `serial` does.
+    /// The column owns the sequence, as a `serial` does.
     Owned,
-    /// The column's default names it.
+    /// The column's default takes numbers from the sequence.
     Used,
 }
 
 /// A partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartitionDefinition {
-    /// The schema that holds it.
+    /// The schema that holds the partition.
     pub schema: String,
     /// The partition's name, without the schema.
     pub name: String,
-    /// What it is a partition of, as SQL names it.
+    /// The name in SQL of the table that this is a partition of.
     pub parent: String,
-    /// Which rows it holds, such as `FOR VALUES FROM (1) TO (10)`.
+    /// The rows that the partition holds, such as `FOR VALUES FROM (1) TO (10)`.
     pub bound: String,
-    /// How it is partitioned itself.
+    /// How the partition is partitioned itself, if it is.
     pub partition_key: Option<String>,
-    /// Whether it is a foreign table.
+    /// Whether the partition is a foreign table.
     pub is_foreign: bool,
 }
 
@@ -255,7 +255,7 @@ const INDEXES: &str = "
       AND NOT EXISTS (SELECT FROM pg_constraint AS o WHERE o.conindid = c.oid AND o.contype IN ('p', 'u', 'x'))
     ORDER BY 1";
 
-// A sequence that a column owns is mostly named by its default too, and is told once.
+// A sequence that a column owns is usually also named by the column's default; it is listed once.
 const SEQUENCES: &str = "
     SELECT DISTINCT ON (n.nspname, s.relname)
            n.nspname::text, s.relname::text, a.attname::text, k.of,
@@ -285,7 +285,7 @@ const PARTITIONS: &str = "
     WHERE t.level > 0
     ORDER BY t.level, 1, 2";
 
-// What is made of others was made after them, and has a larger number.
+// A type that is made up of others was created after them, and has a higher oid.
 const TYPES: &str = "
     SELECT t.typname::text, obj_description(t.oid, 'pg_type'),
            CASE t.typtype
@@ -312,11 +312,11 @@ const TYPES: &str = "
     ORDER BY t.oid";
 
 impl Definition {
-    /// Reads what the tables of these names in a schema are, in the client's transaction, whose search path is the schema alone
-    /// from then on.
+    /// Reads the definitions of the tables with these names in a schema, in the client's transaction. From then on, the
+    /// transaction's search path is only that schema.
     ///
     /// # Errors
-    /// The server's. A table that is missing is left out.
+    /// The server's errors. A table that is missing is left out.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,
@@ -343,14 +343,14 @@ impl Definition {
         })
     }
 
-    /// The table of this name.
+    /// The definition of the table of this name.
     pub fn table(&self, name: &str) -> Option<&TableDefinition> {
         self.tables.iter().find(|table| table.name == name)
     }
 }
 
 impl TableDefinition {
-    /// The column of this name.
+    /// The definition of the column of this name.
     pub fn column(&self, name: &str) -> Option<&ColumnDefinition> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -466,12 +466,12 @@ fn sequences(
     Ok(sequences.into_values().collect())
 }
 
-/// The letter that a column of the catalogue holds, if it holds one.
+/// The letter in a column of the catalogue, if there is one.
 fn letter(row: &Row, index: usize) -> Option<char> {
     row.get::<_, &str>(index).chars().next()
 }
 
-/// An index on a partitioned table, without the word that would keep it from the partitions.
+/// The statement of an index on a partitioned table, without the word that would keep the index off the partitions.
 fn on_partitions_too(make: String, name: &str) -> String {
     for kind in ["CREATE INDEX", "CREATE UNIQUE INDEX"] {
         if let Some(rest) = make.strip_prefix(&format!("{kind} {name} ON ONLY ")) {

@@ -10,13 +10,13 @@ pub fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quoted(schema), quoted(name))
 }
 
-/// `text` as a string literal, safe whatever `standard_conforming_strings` says.
+/// `text` as a string literal, which is safe whatever `standard_conforming_strings` is.
 pub fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// A table as SQL names it in FROM and behind UPDATE and TRUNCATE: with `only`, the tables that inherit from it are left out.
-/// Of a partitioned table these hold the rows.
+/// A table as SQL names it after FROM, UPDATE and TRUNCATE. With `only`, the tables that inherit from it are left out; for a
+/// partitioned table that would leave out all rows.
 pub fn relation(schema: &str, table: &str, only: bool) -> String {
     let name = qualified(schema, table);
     match only {

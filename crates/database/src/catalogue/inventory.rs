@@ -1,4 +1,4 @@
-//! What tables a schema has, with their columns, keys and references: what a description of a dataset may leave out.
+//! The tables that a schema has, with their columns, keys and references: all that a description of a dataset may leave out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +22,14 @@ pub struct KnownTable {
     pub relkind: char,
     /// Whether the table is a partition of another.
     pub is_partition: bool,
-    /// Whether other tables may inherit from it, whose rows are among its own and need not keep its keys.
+    /// Whether other tables inherit, or have inherited, from it. Their rows count as its own, but need not obey its keys.
     pub has_children: bool,
-    /// The planner's estimate of the number of rows, or what the size of a table says that was never analysed; of a
-    /// partitioned table that of its partitions.
+    /// The planner's estimate of the number of rows or, for a table that was never analysed, an estimate from its size; for a
+    /// partitioned table, the sum over its partitions.
     pub estimated_rows: u64,
     /// The columns, in the table's order.
     pub columns: Vec<KnownColumn>,
-    /// The columns of the primary key; none if there is no such key.
+    /// The columns of the primary key; empty if there is none.
     pub key: Vec<String>,
     /// The foreign keys, by name.
     pub references: Vec<Reference>,
@@ -40,11 +40,11 @@ pub struct KnownTable {
 pub struct KnownColumn {
     /// The column's name.
     pub name: String,
-    /// The column's type, as SQL names it.
+    /// The column's type in SQL.
     pub shown: String,
-    /// The name of the type that a domain is made of at last, or of the type itself.
+    /// The name of the type; for a domain, of the type that it is based on.
     pub type_name: String,
-    /// Whether values of the type are carried as such, numerics without precision among them.
+    /// Whether values of the type are carried as values, counting numerics without precision.
     pub is_carried: bool,
     /// Whether the column may hold NULL.
     pub nullable: bool,
@@ -53,25 +53,25 @@ pub struct KnownColumn {
 /// A foreign key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// The columns that refer.
+    /// The referring columns.
     pub columns: Vec<String>,
-    /// The schema of the table that they refer to.
+    /// The schema of the table that is referred to.
     pub schema: String,
-    /// The table that they refer to.
+    /// The table that is referred to.
     pub table: String,
-    /// The columns that they refer to.
+    /// The columns that are referred to.
     pub key: Vec<String>,
 }
 
 impl Reference {
-    /// Whether it refers to this table.
+    /// Whether the reference is to this table.
     pub fn is_to(&self, table: &KnownTable) -> bool {
         self.schema == table.schema && self.table == table.name
     }
 }
 
 impl KnownTable {
-    /// Where the table is.
+    /// The table's place: its schema and name.
     pub fn place(&self) -> Place {
         Place {
             schema: self.schema.clone(),
@@ -79,7 +79,7 @@ impl KnownTable {
         }
     }
 
-    /// What a run, whose names without a schema are of `schema`, calls it.
+    /// The table's name in a run, in which names without a schema belong to `schema`.
     pub fn called(&self, schema: &str) -> String {
         self.place().called(schema)
     }
@@ -135,10 +135,10 @@ const CONSTRAINTS: &str = "
     WHERE o.conrelid = ANY ($1) AND o.contype IN ('p', 'f')
     ORDER BY o.conname";
 
-/// Reads which tables a schema has, of those whose names are wanted, by name.
+/// Reads the tables of a schema whose names are wanted, sorted by name.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn read(
     client: &mut impl GenericClient,
     schema: &str,
@@ -210,10 +210,10 @@ const IN_SEARCH_PATH: &str = "
     JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     ORDER BY s.place, 2";
 
-/// The first schema of the session's search path that has a table whose name is wanted; `None` if no schema has.
+/// The first schema in the session's search path that has a table whose name is wanted; `None` if there is none.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn schema_of(
     client: &mut impl GenericClient,
     is_wanted: impl Fn(&str) -> bool,
@@ -231,11 +231,11 @@ const ELSEWHERE: &str = "
       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
     ORDER BY 1";
 
-/// What may be meant by a table that a schema does not have: one of that name in another schema, or one of a similar name. The
-/// end of a sentence, with what stands before it; empty if there is none.
+/// Suggests which table may be meant by a name that a schema does not have: the same name in another schema, or a similar one.
+/// Returns the end of a sentence, including the punctuation before it; empty if there is nothing to suggest.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn meant(client: &mut impl GenericClient, schema: &str, name: &str) -> anyhow::Result<String> {
     let elsewhere = client.query(ELSEWHERE, &[&name]);
     let elsewhere = elsewhere.context("reading the catalogue")?;
@@ -262,10 +262,11 @@ const SCHEMAS: &str = "
       AND EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'f'))
     ORDER BY array_position(current_schemas(false), n.nspname), 1";
 
-/// The schema to describe where none is named: the first of the search path that has tables, or else the only one that has.
+/// The schema to describe if none is named: the first in the search path that has tables, or else the only one that has any.
 ///
 /// # Errors
-/// [`Kind::Usage`] if several have, and none is in the search path; [`Kind::Mismatch`] if none has; the server's.
+/// [`Kind::Usage`] if several have tables, and none of them is in the search path; [`Kind::Mismatch`] if none has; the server's
+/// errors.
 pub fn only_schema(client: &mut impl GenericClient) -> anyhow::Result<String> {
     let found = client
         .query(SCHEMAS, &[])
@@ -289,10 +290,10 @@ pub fn only_schema(client: &mut impl GenericClient) -> anyhow::Result<String> {
     }
 }
 
-/// The words that Postgres takes for a name only in quotes, at least in some places.
+/// The words that Postgres accepts as a name only in quotes, at least in some places.
 ///
 /// # Errors
-/// The server's.
+/// The server's errors.
 pub fn keywords(client: &mut impl GenericClient) -> anyhow::Result<BTreeSet<String>> {
     let found = client.query(
         "SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'",

@@ -1,4 +1,4 @@
-//! The live schema: which tables there are, of what columns, types and size; and whether we can carry them.
+//! The live schema: its tables, with the types and sizes of their columns, and whether we can carry them.
 
 pub mod constraints;
 pub mod definition;
@@ -16,37 +16,37 @@ use postgres::{GenericClient, Row};
 
 use crate::lock_wait;
 
-/// A table as the catalogue has it at one moment.
+/// A table as it was in the catalogue at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveTable {
-    /// What a run calls the table, and its columns.
+    /// The table's name in a run, and its columns.
     pub schema: TableSchema,
-    /// Where the table is.
+    /// The table's schema and name.
     pub place: Place,
     /// `pg_class.relkind`: `r` a table, `p` a partitioned one, `v` a view, `m` a materialised view, `f` foreign.
     pub relkind: char,
-    /// Blocks of the table's own file; 0 where it has none (views, partitioned and foreign tables).
+    /// The number of blocks of the table's own file; 0 if it has none (views, partitioned and foreign tables).
     pub pages: u32,
     /// The planner's estimate of the number of rows, if the table was ever analysed.
     pub estimated_rows: Option<u64>,
-    /// The file in the catalogue as this transaction sees it, and the file now: a rewrite that the
-    /// snapshot doesn't cover makes them differ.
+    /// The table's file in the catalogue as this transaction sees it, and its file now. They differ after a rewrite that the
+    /// snapshot doesn't cover.
     pub filenodes: (u32, u32),
-    /// Whether the role may read the table as a whole, and not some of its columns only.
+    /// Whether the role may read the whole table, and not only some of its columns.
     pub is_readable: bool,
-    /// The columns that are read as the server sends them, of any types; they need not be among those of the schema.
+    /// The columns, of any type, that are read as the server sends them; they need not be among those of `schema`.
     pub as_is: Vec<String>,
-    /// The columns of type `inet`, whose cast to text writes a `/32` or `/128` that the type itself does not.
+    /// The columns of type `inet`; their cast to text adds a `/32` or `/128` that the type itself does not write.
     pub inet: Vec<String>,
-    /// The columns that are read of type `timestamptz`, whose text and days are those of a time zone.
+    /// The columns that are read as `timestamptz`, whose text and days depend on a time zone.
     pub zoned: Vec<String>,
-    /// The rows that are read.
+    /// Which rows are read.
     pub rows: RowsRead,
-    /// The columns, among those of the schema and those read as they are, that the role may not read.
+    /// The columns that the role may not read, among those of `schema` and of `as_is`.
     pub unreadable: Vec<String>,
 }
 
-// A table that is dropped meanwhile has no size and no rights; who reads it then is told so.
+// A table that is dropped meanwhile has no size and no rights; whoever reads it later reports that.
 const TABLES: &str = "
     SELECT c.oid, c.relname::text, c.relkind::text, c.reltuples::float8,
            CASE WHEN c.relkind IN ('r', 'm')
@@ -60,8 +60,8 @@ const TABLES: &str = "
     JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.name
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 
-// A domain is what it is made of, however often it is wrapped. Rows of `pg_database` and `pg_collation` are read as
-// JSON, since their columns differ between versions.
+// A domain is replaced by the type that it is based on, however many domains lie between. Rows of `pg_database` and `pg_collation`
+// are read as JSON, since their columns differ between versions.
 const COLUMNS: &str = "
     WITH RECURSIVE resolved AS (
         SELECT a.attnum, a.attname, a.attnotnull, a.atttypid AS type, a.atttypmod AS typmod, a.attcollation AS collation
@@ -90,11 +90,11 @@ const COLUMNS: &str = "
     WHERE t.typtype <> 'd'
     ORDER BY r.attnum";
 
-/// Whether a column (table, column) is to be read at all.
+/// Whether a column, given by its table and name, is read at all.
 pub type Wanted<'a> = &'a dyn Fn(&str, &str) -> bool;
 
-/// Reads the tables of `dataset`, those without a schema of their own from `schema`, in the dataset's order, with the
-/// columns that are `wanted`; a table of which none is, and none is read as it is either, keeps its key.
+/// Reads the tables of `dataset` in its order, with the columns that are `wanted`. Tables without a schema of their own are in
+/// `schema`. A table of which no column is read in any form keeps its key.
 ///
 /// # Errors
 /// [`Kind::Mismatch`] naming the table that is missing, or the table and column whose type cannot be
@@ -188,7 +188,7 @@ fn live_table(
             )));
         }
     }
-    // These were found in the catalogue before.
+    // These columns were in the catalogue before.
     let mut found_before = table.as_is.iter();
     if let Some(name) = found_before.find(|name| !names.contains(&name.as_str())) {
         return Err(Kind::Mismatch.error(format!(
@@ -199,7 +199,7 @@ fn live_table(
     let any = !table.as_is.is_empty() || names.iter().any(|name| wanted(&table.name, name));
     let is_read = |name: &str| match any {
         true => wanted(&table.name, name),
-        // Its rows can only be counted.
+        // The rows of this table can only be counted.
         false => table.key.iter().any(|key| key == name),
     };
     let read = || found.iter().filter(|row| is_read(row.get(0)));
@@ -286,16 +286,17 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
     })
 }
 
-/// Whether values of a type are carried, numerics of no precision among them. `type_name` and `type_kind` are the
-/// catalogue's, of no domain.
+/// Whether values of a type are carried, counting numerics without precision. `type_name` and `type_kind` are those of the
+/// catalogue, and not a domain's.
 pub fn is_carried(type_name: &str, type_kind: &str) -> bool {
     type_name == "numeric" || carried(type_name, type_kind, -1).is_ok()
 }
 
-/// What values of a type are carried as. `type_name`, `type_kind` and `typmod` are the catalogue's, of no domain.
+/// The type that values of a type are carried as. `type_name`, `type_kind` and `typmod` are those of the catalogue, and not a
+/// domain's.
 ///
 /// # Errors
-/// Why values of the type aren't carried exactly.
+/// The reason why values of the type aren't carried exactly.
 fn carried(type_name: &str, type_kind: &str, typmod: i32) -> Result<ColumnType, String> {
     Ok(match type_name {
         _ if type_kind == "e" => ColumnType::Text,
@@ -325,7 +326,7 @@ fn traits(row: &Row, cast_to_text: bool) -> TextTraits {
     let kind = match type_name {
         "numeric" => TextKind::Numeric,
         _ if cast_to_text => TextKind::Cast,
-        // Without an encoding characters are bytes; without a length there is no padding.
+        // In SQL_ASCII characters are bytes; without a length there is no padding.
         _ if encoding == "SQL_ASCII" => TextKind::Cast,
         "bpchar" if typmod < 0 => TextKind::Cast,
         _ if type_kind == "e" => TextKind::Enum(type_name.to_owned(), row.get(6)),
@@ -345,13 +346,13 @@ fn traits(row: &Row, cast_to_text: bool) -> TextTraits {
     }
 }
 
-/// A collation by its provider (`c` the C library, `i` ICU, `b` built in), the locales that order text and tell letters,
+/// A collation from its provider (`c` the C library, `i` ICU, `b` built in), the locales for order and for letters,
 /// and the encoding of the database.
 fn collation(provider: &str, order: &str, letters: &str, encoding: &str) -> Collation {
     let is_plain = |locale: &str| matches!(locale, "C" | "POSIX");
     let is_unicode =
         |locale: &str| matches!(locale, "C.UTF-8" | "C.utf8" | "C.UTF8" | "PG_UNICODE_FAST");
-    // Of these encodings the order of bytes is the one that the characters have in UTF-8.
+    // In these encodings the order of bytes is the order that the characters have in UTF-8.
     let in_order = matches!(encoding, "UTF8" | "LATIN1");
     let language = letters.split(['_', '-', '.', '@']).next();
     Collation {
@@ -366,7 +367,7 @@ fn collation(provider: &str, order: &str, letters: &str, encoding: &str) -> Coll
     }
 }
 
-/// Precision and scale as `numerictypmodin` packs them (src/backend/utils/adt/numeric.c): four bytes of
+/// The type of a numeric, from its modifier as `numerictypmodin` packs it (src/backend/utils/adt/numeric.c): four bytes of
 /// header, then precision in the upper 16 bits and an 11-bit signed scale in the lower.
 fn numeric(typmod: i32) -> Result<ColumnType, String> {
     if typmod < 4 {

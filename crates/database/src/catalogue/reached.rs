@@ -1,10 +1,10 @@
-//! The types that others are made of, for queries of the catalogue.
+//! The types that other types are made up of, for queries of the catalogue.
 
-/// A SELECT of the types of the columns of tables, whose numbers are the query's first parameter.
+/// A SELECT of the types of the columns of tables; the query's first parameter is the tables' oids.
 pub(crate) const OF_TABLES: &str = "SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped";
 
-/// `WITH RECURSIVE reached (oid) AS (…)`: the numbers of the types that a SELECT gives, with those that they are made of: elements of
-/// arrays, what domains are over, columns of composite types.
+/// `WITH RECURSIVE reached (oid) AS (…)`: the oids of the types that a SELECT gives, and of those that they are made up of:
+/// elements of arrays, what domains are based on, columns of composite types.
 pub fn with_reached(types: &str) -> String {
     format!(
         "WITH RECURSIVE reached (oid) AS (

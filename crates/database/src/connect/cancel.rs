@@ -1,11 +1,11 @@
-//! One token that stops a run: loops ask it, and statements that wait on the server are cancelled by it.
+//! A token that stops a run: loops check it, and it cancels statements that wait on the server.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dataset::failure::Kind;
 
-/// A cancellation token; clones share one state.
+/// A cancellation token; all clones share one state.
 #[derive(Clone, Default)]
 pub struct Cancel(Arc<Inner>);
 
@@ -33,7 +33,7 @@ impl Cancel {
         self.0.cancelled.load(Ordering::Relaxed)
     }
 
-    /// An error of kind [`Kind::Interrupted`] once the run was asked to stop.
+    /// Returns an error of kind [`Kind::Interrupted`] once the run was asked to stop.
     pub fn check(&self) -> anyhow::Result<()> {
         if self.is_cancelled() {
             return Err(Kind::Interrupted.error("interrupted"));

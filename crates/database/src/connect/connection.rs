@@ -1,4 +1,4 @@
-//! Connecting, and what it means to the user if that fails.
+//! Connects, and says what a failure to connect means to the user.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,30 +15,30 @@ use super::cancel::{Cancel, HookGuard};
 use super::settings::{Settings, SslMode};
 use super::tls;
 
-/// The oldest server that has all we use (`ctid` range scans among it), as `server_version_num`.
+/// The oldest server that has everything we use (such as range scans over `ctid`), as `server_version_num`.
 const OLDEST_SERVER: u32 = 140_000;
 
-/// How long the first answer of a session may take. Behind a pooler it comes once a connection to the server is free, which
-/// may be never where the run's own connections have them all.
+/// How long the first answer in a session may take. Behind a pooler it comes once a connection to the server is free, which
+/// may never happen if the run's own connections use all of them.
 pub(crate) const FIRST_ANSWER: Duration = Duration::from_secs(60);
 
-/// How often a connection is asked for while the server has none left, and the pause: one that this run has just closed
+/// How often to try to connect while the server has no connection left. A connection that this run has just closed
 /// counts until the server notices.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// One of several connections of a run, and the option that says how many there are.
+/// One of several connections that a run uses at once, and the option that says how many these are.
 #[derive(Debug, Clone, Copy)]
 pub struct OneOf {
     /// How many connections the run uses at once.
     pub connections: usize,
-    /// The option, such as `--max-connections`.
+    /// The name of the option, such as `--max-connections`.
     pub option: &'static str,
-    /// What to give for it so that the run has one connection.
+    /// The value of the option with which the run uses a single connection.
     pub least: &'static str,
 }
 
-/// A connection whose running statement ends when the run is cancelled.
+/// A connection whose running statement is ended when the run is cancelled.
 pub struct Connection {
     client: Client,
     token: CancelToken,
@@ -61,7 +61,7 @@ impl DerefMut for Connection {
 }
 
 impl Connection {
-    /// Asks the server to end the statement that is running.
+    /// Asks the server to end the running statement.
     pub(crate) fn end_statement(&self) {
         end_statement(&self.token, &self.connector);
     }
@@ -75,8 +75,8 @@ pub(crate) struct AsyncConnection {
 }
 
 impl AsyncConnection {
-    /// Why a request failed with `error`. What the server says when it ends a session that is idle, the client tells
-    /// nobody who asks later: to them the connection is just closed.
+    /// The reason why a request failed with `error`. When the server ends an idle session it says why, but the client tells
+    /// later requests only that the connection is closed.
     pub(crate) fn reason(&self, error: tokio_postgres::Error) -> tokio_postgres::Error {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         match error.is_closed() {
@@ -96,10 +96,10 @@ impl Settings {
         self.connect_as(None, cancel)
     }
 
-    /// Connects once more, beside other connections of the run.
+    /// Opens one of several connections of a run.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect), with the option that helps if the server or a pooler has no connection left.
+    /// The errors of [`connect`](Self::connect), with the option that helps if the server or a pooler has no connection left.
     pub fn connect_one_of(&self, one: OneOf, cancel: &Cancel) -> anyhow::Result<Connection> {
         self.connect_as(Some(one), cancel)
     }
@@ -117,7 +117,7 @@ impl Settings {
             connected = config.connect(connector.clone());
         }
         let mut client = connected.map_err(|error| self.explain(error, one))?;
-        // The last words of a pooler that closes the connection, the client doesn't hear.
+        // The client doesn't hear the last words of a pooler that closes the connection.
         client
             .is_valid(FIRST_ANSWER)
             .map_err(|error| match error.code() {
@@ -142,7 +142,7 @@ impl Settings {
     /// Connects the asynchronous client for a session of its own, on the runtime of the caller.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect).
+    /// The errors of [`connect`](Self::connect).
     pub async fn connect_session(&self) -> anyhow::Result<tokio_postgres::Client> {
         let client = self.connect_async(None).await?.client;
         let messages = client
@@ -186,8 +186,8 @@ impl Settings {
 
     fn negotiating(&self) -> tokio_postgres::Config {
         let mut config = self.config.clone();
-        // The session that holds the snapshot is idle while others read: what forgets idle connections (firewalls,
-        // load balancers, from some minutes on) must see something of it, and a lost one must be noticed.
+        // The session that holds the snapshot is idle while others read. Firewalls and load balancers that forget idle connections
+        // after some minutes must see something of it, and its loss must be noticed.
         config
             .keepalives_idle(Duration::from_secs(60))
             .keepalives_interval(Duration::from_secs(15))
@@ -201,7 +201,7 @@ impl Settings {
         config
     }
 
-    /// Says what it means that a connection was made and not used: the pooler has none to the server.
+    /// Explains a connection that was made but cannot be used: the pooler has no connection to the server for it.
     pub(crate) fn unanswered(
         &self,
         error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -218,7 +218,7 @@ impl Settings {
         Kind::Connection.caused_by(error, message)
     }
 
-    /// Says what a failed connection means and what to do about it.
+    /// Explains a failed connection, and what to do about it.
     fn explain(&self, error: postgres::Error, one: Option<OneOf>) -> anyhow::Error {
         if is_of_pooler(&error) {
             return self.unanswered(error, one);
@@ -283,12 +283,12 @@ fn has_none_left(error: &postgres::Error) -> bool {
     error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS)
 }
 
-/// Whether PgBouncer has given up waiting for a connection to the server.
+/// Whether PgBouncer gave up waiting for a connection to the server.
 pub(crate) fn is_of_pooler(error: &postgres::Error) -> bool {
     said(error).contains("query_wait_timeout")
 }
 
-/// What the server says in `error`.
+/// The server's message in `error`, if it is the server's.
 fn said(error: &postgres::Error) -> &str {
     error.as_db_error().map_or("", |error| error.message())
 }
@@ -299,7 +299,7 @@ fn end_statement(token: &CancelToken, connector: &MakeRustlsConnect) {
     }
 }
 
-/// The message of what lies behind `error`.
+/// The message of the cause of `error`.
 fn cause(error: &postgres::Error) -> String {
     std::error::Error::source(error).map_or_else(String::new, ToString::to_string)
 }

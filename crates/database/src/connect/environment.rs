@@ -7,7 +7,7 @@ use std::path::Path;
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
-/// Values may be secrets, and are not shown.
+/// Shows names only, since values may be secrets.
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -22,7 +22,7 @@ impl Environment {
             .collect()
     }
 
-    /// A variable's value; an empty one counts as not set, as in libpq.
+    /// The value of a variable; an empty value counts as not set, as in libpq.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -30,7 +30,7 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// This environment, and what it lacks of `others`.
+    /// This environment, with those of `others` that it lacks.
     pub fn with_missing(&self, others: impl IntoIterator<Item = (String, String)>) -> Self {
         let missing = others
             .into_iter()
@@ -40,8 +40,8 @@ impl Environment {
         all
     }
 
-    /// Whether what is written may be coloured, to a terminal or not: `NO_COLOR` and a terminal that calls itself dumb are
-    /// asked as clap asks them for its own messages.
+    /// Whether output may be coloured; `on_terminal` says whether it goes to a terminal. `NO_COLOR` and dumb terminals are
+    /// respected as clap respects them for its own messages.
     pub fn allows_colour(&self, on_terminal: bool) -> bool {
         on_terminal
             && self.get("NO_COLOR").is_none()
@@ -49,7 +49,7 @@ impl Environment {
             && !self.is_terminal_dumb()
     }
 
-    /// Whether the terminal, if there is one, knows no more than lines: it moves no cursor and has no colour.
+    /// Whether the terminal, if there is one, can only print lines: it moves no cursor and has no colour.
     pub fn is_terminal_dumb(&self) -> bool {
         matches!(self.get("TERM"), None | Some("dumb"))
     }

@@ -1,4 +1,4 @@
-//! How a connection comes about: settings from arguments, environment and files, TLS, and what ends it.
+//! Makes connections: settings from arguments, environment and files, TLS, and what ends a connection.
 
 pub mod cancel;
 pub mod connection;

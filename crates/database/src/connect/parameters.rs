@@ -11,7 +11,7 @@ use super::environment::Environment;
 #[derive(Default)]
 pub(crate) struct Parameters(pub(crate) BTreeMap<String, String>);
 
-/// Each parameter we take, and the variable that gives it.
+/// The parameters that we accept, each with the variable that gives it.
 const PARAMETERS: [(&str, &str); 16] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -53,9 +53,9 @@ impl Parameters {
         )
     }
 
-    /// Takes from `other` what is not set yet.
+    /// Takes the parameters that are not set yet from `other`.
     pub(crate) fn fill_from(&mut self, other: Self) {
-        // A host named here must not be joined by an address named there, nor its port by another's.
+        // A host from here must not be combined with an address from there, and the reverse.
         let host_given = self.0.contains_key("host") || self.0.contains_key("hostaddr");
         for (name, value) in other.0 {
             if host_given && (name == "host" || name == "hostaddr") {
@@ -65,8 +65,8 @@ impl Parameters {
         }
     }
 
-    /// Reads `postgresql://user:password@host:port,host:port/dbname?name=value&…`. `place` names where
-    /// the URL came from; the URL itself may hold a password and is never repeated.
+    /// Parses `postgresql://user:password@host:port,host:port/dbname?name=value&…`. `place` says where the URL came from,
+    /// for errors; the URL itself may hold a password and is never repeated.
     pub(crate) fn from_url(place: &str, url: &str) -> anyhow::Result<Self> {
         let rest = url
             .strip_prefix("postgresql://")

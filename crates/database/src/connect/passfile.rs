@@ -1,4 +1,4 @@
-//! The passfile: `hostname:port:database:username:password` per line, `*` for any, `\` before `:` and `\`.
+//! The passfile: `hostname:port:database:username:password` on each line, `*` for any value, `\` before `:` and `\`.
 //! See <https://www.postgresql.org/docs/current/libpq-pgpass.html>.
 
 use std::fs;
@@ -9,7 +9,7 @@ use dataset::failure::{Kind, OrFail};
 
 use super::environment::Environment;
 
-/// What a line of the passfile is matched against.
+/// The values that a line of the passfile must match.
 pub(crate) struct Login<'a> {
     pub(crate) host: &'a str,
     pub(crate) port: &'a str,
@@ -17,8 +17,8 @@ pub(crate) struct Login<'a> {
     pub(crate) user: &'a str,
 }
 
-/// The password of the first line that matches. A file that was named must exist; the one in the home
-/// folder need not. One that others may read is not used, as in libpq, but here it is said.
+/// The password in the first line that matches. A file that was named must exist; the one in the home folder need not. A file
+/// that others may read is not used, as in libpq; but here that is reported.
 pub(crate) fn find(
     named: Option<&str>,
     login: &Login<'_>,
@@ -68,7 +68,7 @@ fn matching(line: &str, login: &Login<'_>) -> Option<String> {
     matches.then(|| password.clone())
 }
 
-/// Splits at unescaped colons, at most into five.
+/// Splits a line at unescaped colons, into at most five parts.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut characters = line.chars();

@@ -10,7 +10,7 @@ use dataset::failure::{Kind, OrFail};
 use super::environment::Environment;
 use super::parameters::Parameters;
 
-/// The parameters of the service `name`, from `PGSERVICEFILE`, `~/.pg_service.conf` or, failing those,
+/// Reads the parameters of the service `name` from `PGSERVICEFILE` or `~/.pg_service.conf` or, if they lack it, from
 /// `PGSYSCONFDIR/pg_service.conf`.
 pub(crate) fn read(name: &str, environment: &Environment) -> anyhow::Result<Parameters> {
     let named = environment.get("PGSERVICEFILE").map(PathBuf::from);

@@ -1,4 +1,4 @@
-//! Where the database is and how to log in: `--url`, `DATABASE_URL`, the `PG*` variables, a service file
+//! Says where the database is and how to log in: from `--url`, `DATABASE_URL`, the `PG*` variables, a service file
 //! and a passfile, with libpq's names and order of precedence.
 
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
-    /// The settings that the arguments and the environment name, or `None` if they name no database.
+    /// The settings that the arguments and the environment give; `None` if they name no database.
     ///
     /// # Errors
     /// [`Kind::Usage`] for a URL that cannot be read, an unknown option in it, or a password in `--url`;
@@ -62,7 +62,7 @@ impl ConnectionArgs {
     }
 }
 
-/// How far the connection is secured and the server's identity checked, as libpq's `sslmode`.
+/// How far the connection is secured and the server's identity checked, like libpq's `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SslMode {
     /// Never TLS.
@@ -73,7 +73,7 @@ pub enum SslMode {
     Require,
     /// TLS, and the certificate is signed by a trusted root.
     VerifyCa,
-    /// The certificate is verified, and bears the host's name.
+    /// TLS, and the certificate is signed by a trusted root and has the host's name.
     VerifyFull,
 }
 
@@ -83,7 +83,7 @@ impl FromStr for SslMode {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         Ok(match text {
             "disable" => Self::Disable,
-            // libpq's `allow` tries without TLS first; nobody who asks for it loses by TLS.
+            // With `allow`, libpq tries without TLS first; nobody who asks for it loses anything by TLS.
             "allow" | "prefer" => Self::Prefer,
             "require" => Self::Require,
             "verify-ca" => Self::VerifyCa,
@@ -100,7 +100,7 @@ impl FromStr for SslMode {
 /// TLS settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssl {
-    /// How far.
+    /// How far the connection is secured.
     pub mode: SslMode,
     /// PEM file of trusted roots; `system` means the operating system's.
     pub root_certificate: Option<PathBuf>,
@@ -178,7 +178,7 @@ impl Settings {
         self.config.get_dbname().unwrap_or_else(|| self.user())
     }
 
-    /// The `PG*` variables that make libpq, or a program of ours, connect to it. They hold the password.
+    /// The `PG*` variables with which libpq, or a program of ours, connects in the same way. They hold the password.
     pub fn variables(&self) -> Vec<(String, String)> {
         let hosts = self.config.get_hosts().iter().map(|host| match host {
             Host::Tcp(name) => name.clone(),
@@ -197,7 +197,7 @@ impl Settings {
         .into()
     }
 
-    /// Settings from a URL alone, as tests and other programs' configuration have it.
+    /// Settings from a URL alone, as in tests and in the configuration of other programs.
     pub fn from_url(url: &str) -> anyhow::Result<Self> {
         Self::resolve(Parameters::from_url("url", url)?, &Environment::default())
     }
@@ -225,7 +225,7 @@ impl Settings {
         for host in &hosts {
             config.host(*host);
         }
-        // Where to connect to, when the host is only the name to verify.
+        // The address to connect to, if the host is only the name to verify.
         if let (Some(_), Some(addresses)) = (take("host"), take("hostaddr")) {
             if addresses.split(',').count() != hosts.len() {
                 return Err(Kind::Usage.error("give one hostaddr for each host"));
@@ -292,7 +292,7 @@ impl Settings {
     }
 }
 
-/// Where libpq looks when no host is named: Debian's socket folder, else the upstream one.
+/// The place where libpq looks if no host is named: Debian's socket folder, or else the upstream one.
 fn default_host() -> &'static str {
     if Path::new("/var/run/postgresql").is_dir() {
         "/var/run/postgresql"

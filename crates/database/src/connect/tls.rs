@@ -98,7 +98,7 @@ impl Trusted {
     }
 }
 
-/// Verifies the server's certificate as far as the mode asks.
+/// Verifies the server's certificate as far as the mode demands.
 #[derive(Debug)]
 struct ServerIdentity {
     trusted: Option<Trusted>,
@@ -118,8 +118,8 @@ impl ServerCertVerifier for ServerIdentity {
         let Some(trusted) = &self.trusted else {
             return Ok(ServerCertVerified::assertion());
         };
-        // A self-signed certificate named as its own root, the usual way to secure a lone server, is
-        // marked as an authority, which webpki refuses for a server: it is trusted by being the same.
+        // A self-signed certificate that is given as its own root, the usual way to secure a single server, is
+        // marked as an authority. webpki refuses that for a server, so it is trusted for being the very same.
         if trusted.roots.iter().any(|root| root == end_entity) {
             if self.check_name {
                 let certificate = ParsedCertificate::try_from(end_entity)?;
@@ -135,7 +135,7 @@ impl ServerCertVerifier for ServerIdentity {
             now,
         );
         match result {
-            // The name is compared last, so the chain is good.
+            // The name is compared last, so the chain has been found good.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.check_name => Ok(ServerCertVerified::assertion()),

@@ -1,7 +1,7 @@
-//! Binary COPY into typed columns. Pure: bytes in, column blocks out, no database.
+//! Decodes binary COPY into typed columns. Pure: bytes in, blocks of columns out, no database.
 //!
-//! The format is described at <https://www.postgresql.org/docs/current/sql-copy.html> (binary format), the
-//! fields' in the `*send` functions of the server's `src/backend/utils/adt`.
+//! The format is described at <https://www.postgresql.org/docs/current/sql-copy.html> (binary format); fields are
+//! written by the `*send` functions in the server's `src/backend/utils/adt`.
 
 use anyhow::bail;
 use dataset::calendar::DAY_MICROSECONDS;
@@ -11,7 +11,7 @@ use dataset::{Column, ColumnType};
 use super::values::{Refusal, date, numeric, timestamp, uuid};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
-/// Signature, flags, length of the header's extension.
+/// The length of the header: signature, flags, length of the header's extension.
 const HEADER_BYTES: usize = SIGNATURE.len() + 4 + 4;
 
 /// A column of a block of rows.
@@ -27,7 +27,7 @@ pub struct ColumnBlock {
     pub rows: usize,
 }
 
-/// The values of a column; a NULL takes a place, of any value.
+/// The values of a column. A NULL also takes a place, with any value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     /// Truth values.
@@ -42,31 +42,31 @@ pub enum Values {
     Double(Vec<f64>),
     /// Numerics as integers at the column's scale.
     Numeric(Vec<i128>),
-    /// Texts of any type that is one, and what is read as its text.
+    /// Texts of any text type, and values that are read as their text.
     Text(Text),
     /// `bytea`.
     Bytes(Bytes),
 }
 
-/// Strings end to end; row `i` ends at `ends[i]`, always between characters.
+/// Strings, joined without separators; row `i` ends at `ends[i]`, which is always between characters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Text {
-    /// All strings, end to end.
+    /// All strings, joined.
     pub text: String,
-    /// Where each ends, in bytes.
+    /// The end of each string in `text`, in bytes.
     pub ends: Vec<usize>,
 }
 
-/// Byte strings end to end; row `i` ends at `ends[i]`.
+/// Byte strings, joined without separators; row `i` ends at `ends[i]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bytes {
-    /// All byte strings, end to end.
+    /// All byte strings, joined.
     pub bytes: Vec<u8>,
-    /// Where each ends.
+    /// The end of each byte string in `bytes`.
     pub ends: Vec<usize>,
 }
 
-/// What the next byte belongs to.
+/// The part of the stream that the next byte belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
     Header,
@@ -80,12 +80,12 @@ pub struct Decoder {
     columns: Vec<Column>,
     builders: Vec<Builder>,
     position: Position,
-    /// The beginning of a row that the last block cut: servers send a row per message, but need not.
+    /// The beginning of a row that the last block cut off. Servers send one row in a message, but they need not.
     carry: Vec<u8>,
 }
 
 impl Decoder {
-    /// A decoder for these columns, in COPY's order; `table` is named in errors.
+    /// Creates a decoder for these columns, in COPY's order. `table` is the name in errors.
     pub fn new(table: &str, columns: &[Column]) -> Self {
         Self {
             table: table.to_owned(),
@@ -99,10 +99,10 @@ impl Decoder {
         }
     }
 
-    /// Decodes the rows that are whole after `block`; a column block each, perhaps of no rows.
+    /// Decodes the rows that are complete after `block`. Returns one block for each column, perhaps without rows.
     ///
     /// # Errors
-    /// [`Kind::Refused`] naming table and column of a value that cannot be carried exactly.
+    /// [`Kind::Refused`] naming the table and column of a value that cannot be carried exactly.
     pub fn decode(&mut self, block: Vec<u8>) -> anyhow::Result<Vec<ColumnBlock>> {
         let bytes = if self.carry.is_empty() {
             block
@@ -141,7 +141,7 @@ impl Decoder {
         self.take()
     }
 
-    /// Makes sure that the COPY came to its end.
+    /// Checks that the COPY came to its end.
     pub fn finish(&self) -> anyhow::Result<()> {
         if self.position != Position::End {
             return Err(Kind::Connection.error(format!(
@@ -152,7 +152,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Decodes one row and returns what follows; `None` if the row is cut, with nothing of it kept.
+    /// Decodes one row and returns the bytes after it; `None`, with nothing kept, if the row is incomplete.
     fn row<'a>(&mut self, bytes: &'a [u8]) -> anyhow::Result<Option<&'a [u8]>> {
         let Some((fields, mut rest)) = bytes.split_first_chunk() else {
             return Ok(None);
@@ -189,7 +189,7 @@ impl Decoder {
             .iter()
             .zip(&mut self.builders)
             .map(|(column, builder)| {
-                // The next block will be much like this one.
+                // The next block will have about the same size.
                 let next = Builder::like(column.kind, builder);
                 std::mem::replace(builder, next)
                     .finish()
@@ -199,7 +199,7 @@ impl Decoder {
     }
 }
 
-/// What follows the header, or `None` if it is cut.
+/// The bytes after the header; `None` if the header is incomplete.
 fn header(bytes: &[u8]) -> anyhow::Result<Option<&[u8]>> {
     if bytes.len() < HEADER_BYTES {
         return Ok(None);
@@ -214,7 +214,7 @@ fn header(bytes: &[u8]) -> anyhow::Result<Option<&[u8]>> {
     Ok(rest.get(extension as usize..))
 }
 
-/// A field's bytes (`None`: NULL) and what follows, or `None` if it is cut.
+/// A field's bytes (`None` for NULL) and the bytes after it; `None` if the field is incomplete.
 fn field(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     match usize::try_from(i32::from_be_bytes(*length)) {
@@ -238,7 +238,7 @@ impl Builder {
         Self::with_capacity(kind, 0, 0)
     }
 
-    /// An empty one, with room for as much as `former` holds.
+    /// Creates an empty builder with room for as much as `former` holds.
     fn like(kind: ColumnType, former: &Self) -> Self {
         let bytes = match &former.values {
             Values::Bytes(bytes) => bytes.bytes.len(),
@@ -319,7 +319,7 @@ impl Builder {
                 let raw = integer(kind, bytes).ok_or_else(malformed)?;
                 values.push(match kind {
                     ColumnType::Timestamp | ColumnType::TimestampTz => timestamp(raw)?,
-                    // The one time beyond the last microsecond of a day: no other reader has it.
+                    // 24:00:00 is the only time after a day's last microsecond, and no other reader has it.
                     ColumnType::Time if raw >= DAY_MICROSECONDS => {
                         return Err(Refusal::inexact("the time 24:00:00"));
                     }
@@ -349,7 +349,7 @@ impl Builder {
                         values.bytes.extend_from_slice(uuid(id).as_bytes());
                     }
                     ColumnType::JsonBinary => {
-                        // The format's version comes first.
+                        // The version of jsonb's format comes first.
                         let text = bytes.strip_prefix(&[1]).ok_or_else(malformed)?;
                         values.bytes.extend_from_slice(text);
                     }
@@ -362,7 +362,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Takes the last value back.
+    /// Removes the last value.
     fn pop(&mut self) {
         self.rows -= 1;
         match &mut self.values {
@@ -385,7 +385,7 @@ impl Builder {
     fn finish(self) -> Result<ColumnBlock, Refusal> {
         let values = match self.values {
             Values::Bytes(Bytes { bytes, ends }) if self.kind != ColumnType::Bytes => {
-                // Once for the whole block; a database in SQL_ASCII may hold anything.
+                // Checked once for the whole block: a database in SQL_ASCII may hold anything.
                 let text = String::from_utf8(bytes)
                     .map_err(|_| Refusal::inexact("text that is not UTF-8"))?;
                 if !ends.iter().all(|end| text.is_char_boundary(*end)) {
@@ -404,7 +404,7 @@ impl Builder {
     }
 }
 
-/// An integer as wide as its type sends it.
+/// Reads an integer of the width that its type has on the wire.
 fn integer(kind: ColumnType, bytes: &[u8]) -> Option<i64> {
     Some(match kind {
         ColumnType::SmallInt => i16::from_be_bytes(bytes.try_into().ok()?).into(),

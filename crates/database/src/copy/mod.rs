@@ -1,4 +1,4 @@
-//! COPY in its binary form: rows in, blocks of bytes out, and their decoding.
+//! Binary COPY: rows into the server, blocks of bytes out of it, and decoding these.
 
 pub mod decode;
 pub mod read;

@@ -1,7 +1,7 @@
 //! A COPY out of Postgres, as blocks of bytes.
 //!
-//! The synchronous client enters its runtime once per message, that is once per row; so each stream has
-//! a thread that runs the asynchronous client and hands on whole blocks over a bounded channel.
+//! The synchronous client enters its runtime once for each message, that is for each row. So each stream has
+//! a thread that runs the asynchronous client and passes whole blocks on through a bounded channel.
 
 use std::io::BufRead;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -17,25 +17,25 @@ use crate::connect::{Cancel, Connection, OneOf, Settings};
 use crate::sqlstate;
 use crate::transaction;
 
-/// A block is handed on once it holds this many bytes.
+/// The number of bytes from which on a block is passed on.
 const BLOCK_BYTES: usize = 1 << 20;
-/// Blocks that may wait for the reader.
+/// How many blocks may wait for the reader.
 const BLOCKS_AHEAD: usize = 4;
-/// Messages, that is rows, taken from the connection at once.
+/// How many messages, that is rows, are taken from the connection at once.
 const MESSAGES_AT_ONCE: usize = 4096;
 
-/// The blocks of one COPY, in order. Ends after the last block, or with an error.
+/// The blocks of one COPY, in order. The iterator ends after the last block, or after an error.
 pub struct Blocks {
     receiver: Receiver<anyhow::Result<Vec<u8>>>,
 }
 
 impl Blocks {
-    /// Starts reading `statement` (`COPY … TO STDOUT`, in any format) in a session of its own that runs `begin` first, which
-    /// joins a snapshot. With `one` it is one of several such sessions.
+    /// Starts to read `statement` (`COPY … TO STDOUT`, in any format) in a session of its own. The session first runs `begin`,
+    /// which joins a snapshot. With `one` it is one of several such sessions.
     ///
     /// # Errors
-    /// Of the blocks: [`Kind::Connection`](dataset::failure::Kind::Connection) if the session, or the one that holds
-    /// the snapshot, was lost or ended, and as the database's own code says.
+    /// The blocks may end with [`Kind::Connection`](dataset::failure::Kind::Connection) if the session, or the one that holds
+    /// the snapshot, was lost or ended, or with the kind that the server's error has.
     pub fn open(
         settings: &Settings,
         begin: &str,
@@ -54,11 +54,11 @@ impl Blocks {
         })
     }
 
-    /// Starts reading `statement` over a connection to `server` that is in a transaction and stays in it. Nobody else has
+    /// Starts to read `statement` over a connection to `server` that is in a transaction and stays in it. Nobody else can use
     /// the connection meanwhile.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub(crate) fn over(
         connection: Arc<Mutex<Connection>>,
         server: &Settings,
@@ -83,7 +83,7 @@ impl Blocks {
             .name("copy out".to_owned())
             .spawn(move || {
                 if let Err(error) = make(&sender) {
-                    // Nobody listens any more if the reader gave up first.
+                    // If the reader gave up first, nobody receives it.
                     let _ = sender.send(Err(error));
                 }
             })
@@ -92,7 +92,7 @@ impl Blocks {
     }
 }
 
-/// Reads with the synchronous client, which is slower, but has the connection.
+/// Passes on the blocks of the synchronous client. That is slower, but it is this client that has the connection.
 fn pass_on(
     connection: &mut Connection,
     statement: &str,
@@ -111,7 +111,7 @@ fn pass_on(
             let next = Vec::with_capacity(block.capacity());
             let sent = sender.send(Ok(std::mem::replace(&mut block, next)));
             if sent.is_err() && bytes > 0 {
-                // Else the rest would still come before anything else is heard.
+                // Otherwise all remaining rows would come before any other answer.
                 drop(reader);
                 connection.end_statement();
                 return Ok(());

@@ -1,4 +1,4 @@
-//! Single values of the binary format, and why one is refused.
+//! Decodes single values of the binary format, or says why they are refused.
 
 use std::fmt::{Display, Write};
 
@@ -8,11 +8,11 @@ use dataset::calendar::{
 use dataset::failure::Kind;
 use dataset::{Column, ColumnType, MAX_PRECISION};
 
-/// Why a value is not taken.
+/// The reason why a value is refused.
 pub(super) enum Refusal {
-    /// The value cannot be carried exactly; says which it is.
+    /// The value, which the text describes, cannot be carried exactly.
     Inexact(String),
-    /// The numeric, as its text, isn't one of the type that its column is carried as.
+    /// The numeric, given as text, is not a value of the type that its column is carried as.
     Unheld(String),
     /// The bytes are not what the type sends.
     Malformed(ColumnType, usize),
@@ -31,7 +31,7 @@ impl Refusal {
                  in dataset.toml, or cast it to text in the SELECT, with --engine postgres"
             )),
             Self::Unheld(value) => {
-                // Digits can be added, but no number of them holds NaN.
+                // More digits help a number, but not NaN or infinity.
                 let wider = match value.bytes().any(|byte| byte.is_ascii_digit()) {
                     true => ", carry the column as a wider numeric(p,s) by `carry_as`",
                     false => "",
@@ -71,7 +71,7 @@ pub(super) fn timestamp(raw: i64) -> Result<i64, Refusal> {
 
 const NEGATIVE: u16 = 0x4000;
 
-/// The first number that has more digits than so many.
+/// For each number of digits, the lowest number that has more digits.
 const BEYOND: [i128; MAX_PRECISION as usize + 1] = {
     let mut powers = [1; MAX_PRECISION as usize + 1];
     let mut digits = 1;
@@ -82,8 +82,8 @@ const BEYOND: [i128; MAX_PRECISION as usize + 1] = {
     powers
 };
 
-/// A `numeric` as an integer at `scale`, of at most `precision` digits. Sent as: number of digits (base 10,000), weight
-/// of the first, sign, displayed scale, digits. `None` if malformed.
+/// Decodes a `numeric` as an integer at `scale`, with at most `precision` digits; `None` if it is malformed. On the wire it is the
+/// number of digits (base 10,000), the weight of the first, the sign, the displayed scale, and the digits.
 pub(super) fn numeric(bytes: &[u8], precision: u8, scale: u8) -> Option<Result<i128, Refusal>> {
     let digits = bytes.get(8..)?;
     let count = u16::from_be_bytes([bytes[0], bytes[1]]);
@@ -95,7 +95,7 @@ pub(super) fn numeric(bytes: &[u8], precision: u8, scale: u8) -> Option<Result<i
     Some(value.ok_or_else(|| Refusal::Unheld(shown(bytes))))
 }
 
-/// A well-formed `numeric` as an integer at `scale`; `None` if it isn't one of 128 bits.
+/// Decodes a well-formed `numeric` as an integer at `scale`; `None` if it doesn't fit in 128 bits or the scale.
 fn unscaled(bytes: &[u8], scale: u8) -> Option<i128> {
     let (head, digits) = bytes.split_first_chunk::<8>()?;
     let [count, weight, sign, _] =
@@ -109,10 +109,10 @@ fn unscaled(bytes: &[u8], scale: u8) -> Option<i128> {
     let mut digits = digits
         .chunks_exact(2)
         .map(|digit| u16::from_be_bytes([digit[0], digit[1]]));
-    // The last digit counts 10,000 ^ (weight - count + 1); at the column's scale, 10 ^ exponent.
+    // The last digit stands for multiples of 10,000 ^ (weight - count + 1); at the column's scale, of 10 ^ exponent.
     let exponent = (i32::from(weight as i16) - i32::from(count) + 1) * 4 + i32::from(scale);
     if count <= 3 && (-3..=6).contains(&exponent) {
-        // Nearly every amount: twelve digits and up to six zeros fit 64 bits, whose arithmetic is several
+        // This is true of nearly every amount: twelve digits and up to six zeros fit in 64 bits, whose arithmetic is several
         // times faster.
         let value = digits.fold(0, |value, digit| value * 10_000 + i64::from(digit));
         let power = 10_i64.pow(exponent.unsigned_abs());
@@ -124,8 +124,8 @@ fn unscaled(bytes: &[u8], scale: u8) -> Option<i128> {
         let value = i128::from(value);
         return Some(if sign == NEGATIVE { -value } else { value });
     }
-    // One that reaches below the scale holds zeros there. It goes in last and shortened: whole, it could
-    // overflow where the value itself doesn't.
+    // A last digit that reaches below the scale must end in zeros there. It is added last, and shortened: in full it could
+    // overflow although the value itself doesn't.
     let below = if exponent < 0 {
         digits.next_back()
     } else {
@@ -149,7 +149,7 @@ fn unscaled(bytes: &[u8], scale: u8) -> Option<i128> {
     Some(if sign == NEGATIVE { -value } else { value })
 }
 
-/// A well-formed `numeric` as Postgres writes it, cut where it is very long.
+/// A well-formed `numeric` as Postgres writes it, shortened if it is very long.
 fn shown(bytes: &[u8]) -> String {
     const MOST_DIGITS: i32 = 60;
     let words: Vec<u16> = bytes
@@ -165,7 +165,7 @@ fn shown(bytes: &[u8]) -> String {
         0xf000 => return "-Infinity".to_owned(),
         _ => return "NaN".to_owned(),
     }
-    // The digit that counts 10 ^ `power`.
+    // Gives the decimal digit that stands for multiples of 10 ^ `power`.
     let weight = i32::from(weight as i16);
     let digit = |power: i32| {
         let at = weight - power.div_euclid(4);

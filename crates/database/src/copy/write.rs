@@ -1,7 +1,7 @@
-//! COPY into a table: rows are encoded in Postgres's binary format, gathered in blocks, and streamed. Where a type is
-//! known to the server alone, they are encoded in its text format.
+//! Runs COPY into a table: rows are encoded in Postgres's binary format, gathered in blocks, and streamed. If only the server
+//! knows a type, rows are encoded in the text format.
 //!
-//! The format is the one of the manual's page on COPY ("Binary Format"); each field is what the type's
+//! The binary format is described on the manual's page on COPY ("Binary Format"); each field is what the type's
 //! `…recv` function reads.
 
 use std::fmt;
@@ -13,8 +13,8 @@ use postgres::{Client, CopyInWriter};
 
 use crate::catalogue::identifier::{qualified, quoted};
 
-/// Encoded bytes that are worth sending at once: so many that a message's overhead doesn't show, so few
-/// that they stay in the processor's cache.
+/// How many encoded bytes are sent at once: so many that a message's overhead doesn't matter, so few that they stay
+/// in the processor's cache.
 pub const BLOCK_BYTES: usize = 256 * 1024;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -26,7 +26,7 @@ pub struct RowEncoder {
 }
 
 impl RowEncoder {
-    /// What every stream begins with: the signature, no flags, no header extension.
+    /// Appends the header of a stream: the signature, no flags, no extension.
     pub fn header(&mut self) {
         self.bytes.extend_from_slice(SIGNATURE);
         self.bytes.extend_from_slice(&[0; 8]);
@@ -37,72 +37,72 @@ impl RowEncoder {
         self.bytes.extend_from_slice(&fields.to_be_bytes());
     }
 
-    /// Fields of the row that were encoded before.
+    /// Appends fields of the row that were encoded before.
     pub fn fields(&mut self, encoded: &[u8]) {
         self.bytes.extend_from_slice(encoded);
     }
 
-    /// What every stream ends with.
+    /// Appends the trailer of a stream.
     pub fn trailer(&mut self) {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
     }
 
-    /// NULL of any type.
+    /// Appends NULL, of any type.
     pub fn null(&mut self) {
         self.bytes.extend_from_slice(&(-1_i32).to_be_bytes());
     }
 
-    /// A boolean.
+    /// Appends a boolean.
     pub fn bool(&mut self, value: bool) {
         self.field([u8::from(value)]);
     }
 
-    /// A smallint.
+    /// Appends a smallint.
     pub fn int2(&mut self, value: i16) {
         self.field(value.to_be_bytes());
     }
 
-    /// An integer.
+    /// Appends an integer.
     pub fn int4(&mut self, value: i32) {
         self.field(value.to_be_bytes());
     }
 
-    /// A bigint.
+    /// Appends a bigint.
     pub fn int8(&mut self, value: i64) {
         self.field(value.to_be_bytes());
     }
 
-    /// A timestamp without time zone, in microseconds since 2000-01-01T00:00:00.
+    /// Appends a timestamp without time zone, in microseconds since 2000-01-01T00:00:00.
     pub fn timestamp(&mut self, micros: i64) {
         self.field(micros.to_be_bytes());
     }
 
-    /// A real.
+    /// Appends a real.
     pub fn float4(&mut self, value: f32) {
         self.field(value.to_be_bytes());
     }
 
-    /// A double precision.
+    /// Appends a double precision.
     pub fn float8(&mut self, value: f64) {
         self.field(value.to_be_bytes());
     }
 
-    /// A date, in days since 2000-01-01.
+    /// Appends a date, in days since 2000-01-01.
     pub fn date(&mut self, days: i32) {
         self.field(days.to_be_bytes());
     }
 
-    /// A time without time zone, in microseconds since midnight.
+    /// Appends a time without time zone, in microseconds since midnight.
     pub fn time(&mut self, micros: i64) {
         self.field(micros.to_be_bytes());
     }
 
-    /// A uuid, its bytes in the order in which it is written.
+    /// Appends a uuid, whose bytes are in the order in which it is written.
     pub fn uuid(&mut self, value: [u8; 16]) {
         self.field(value);
     }
 
-    /// A bytea; also a text that is known to be UTF-8, or a json.
+    /// Appends a bytea, or also a json or a text that is known to be UTF-8.
     ///
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
@@ -112,7 +112,7 @@ impl RowEncoder {
         self.bytes.extend_from_slice(value);
     }
 
-    /// A jsonb, from its text.
+    /// Appends a jsonb, given as text.
     ///
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
@@ -125,7 +125,7 @@ impl RowEncoder {
         self.bytes.extend_from_slice(value.as_bytes());
     }
 
-    /// A text, varchar or char, or the label of an enum.
+    /// Appends a text, varchar or char, or the label of an enum.
     ///
     /// # Panics
     /// If `value` is 2 GiB or longer, which no Postgres field can hold.
@@ -133,18 +133,18 @@ impl RowEncoder {
         self.bytea(value.as_bytes());
     }
 
-    /// The numeric `unscaled` · 10^-`scale`, exactly, shown with `scale` digits after the point. Postgres
-    /// takes a scale up to 16,383.
+    /// Appends the numeric `unscaled` · 10^-`scale` exactly; it has `scale` digits after the point. Postgres
+    /// allows scales up to 16,383.
     pub fn numeric(&mut self, unscaled: i64, scale: u16) {
-        // The wire has groups of four decimal digits that are aligned at the point. So the last group
-        // holds only those digits of the fraction that are left over, shifted to the group's left.
+        // The wire has groups of four decimal digits, aligned at the point. So the last group holds only the digits of the
+        // fraction that are left over, shifted to the left of the group.
         let spare = (4 - u32::from(scale) % 4) % 4;
         let shift = 10_u64.pow(spare);
         let first = 10_000 / shift;
         let magnitude = unscaled.unsigned_abs();
         let fraction_groups = scale.div_ceil(4) as i16;
 
-        // The lowest group first. A u64 has at most twenty digits, so there are at most six groups.
+        // Lowest group first. A u64 has at most twenty digits, so there are at most six groups.
         let mut groups = [0_i16; 6];
         let mut count = 0;
         let mut rest = magnitude;
@@ -169,7 +169,7 @@ impl RowEncoder {
         self.digits(digits, weight, sign, scale);
     }
 
-    /// Appends a numeric of up to 38 digits.
+    /// Appends a numeric of up to 38 digits, otherwise like [`numeric`](Self::numeric).
     pub fn numeric_wide(&mut self, unscaled: i128, scale: u16) {
         if let Ok(narrow) = i64::try_from(unscaled) {
             return self.numeric(narrow, scale);
@@ -197,7 +197,7 @@ impl RowEncoder {
         self.digits(&groups[zeros..count], weight, sign, scale);
     }
 
-    /// A numeric's fields: its groups of digits, lowest first.
+    /// Appends a numeric's parts; `groups` are its groups of digits, lowest first.
     fn digits(&mut self, groups: &[i16], weight: i16, sign: i16, scale: u16) {
         self.bytes
             .extend_from_slice(&(8 + 2 * groups.len() as i32).to_be_bytes());
@@ -209,7 +209,7 @@ impl RowEncoder {
         }
     }
 
-    /// Text as a field of a row in the text format, after which comes `end`: a tab or, behind the last field, a line
+    /// Appends text as a field in the text format, followed by `end`: a tab or, after the last field, a line
     /// feed. `None` is NULL.
     pub fn text_field(&mut self, text: Option<&str>, end: u8) {
         match text {
@@ -229,12 +229,12 @@ impl RowEncoder {
         self.bytes.push(end);
     }
 
-    /// What was encoded since the last [`take`](Self::take) or [`clear`](Self::clear).
+    /// The bytes that were encoded since the last [`take`](Self::take) or [`clear`](Self::clear).
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Forgets what was encoded, and keeps the memory.
+    /// Drops what was encoded, but keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
     }
@@ -251,22 +251,22 @@ impl RowEncoder {
     }
 }
 
-/// What one COPY brought in.
+/// The rows and bytes of one COPY.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Rows, as the server counted them.
+    /// The number of rows that the server counted.
     pub rows: u64,
-    /// Bytes sent, headers and trailers included.
+    /// The number of bytes sent, headers and trailers included.
     pub bytes: u64,
 }
 
 /// How the rows of a COPY are encoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RowForm {
-    /// Postgres's binary format, of values whose types are known.
+    /// Postgres's binary format, for values whose types are known.
     #[default]
     Binary,
-    /// The text format, of which the server's input functions make values.
+    /// The text format, from which the server's input functions make values.
     Text,
 }
 
@@ -279,7 +279,7 @@ impl fmt::Display for RowForm {
     }
 }
 
-/// A running `COPY … FROM STDIN`. Dropped before [`finish`](Self::finish), it leaves no row behind.
+/// A running `COPY … FROM STDIN`. If it is dropped before [`finish`](Self::finish), no row of it stays.
 pub struct CopyIn<'a> {
     writer: CopyInWriter<'a>,
     table: String,
@@ -288,12 +288,12 @@ pub struct CopyIn<'a> {
 }
 
 impl<'a> CopyIn<'a> {
-    /// Starts a COPY into these columns of `schema.table`; their types must be those that the rows are
+    /// Starts a COPY into these columns of `schema.table`. Their types must be those that the rows are
     /// encoded as, since the binary format converts nothing. With `freeze` the rows are frozen at once,
-    /// which the server takes only in the transaction that created or truncated the table.
+    /// which the server allows only in the transaction that created or truncated the table.
     ///
     /// # Errors
-    /// The server's, with the table named: it or a column is missing, or the right to insert.
+    /// The server's errors, with the table: it or a column is missing, or the right to insert.
     pub fn start(
         client: &'a mut Client,
         schema: &str,
@@ -304,10 +304,10 @@ impl<'a> CopyIn<'a> {
         Self::start_as(client, schema, table, columns, RowForm::Binary, freeze)
     }
 
-    /// Starts a COPY as [`start`](Self::start) does, of rows that are encoded in the given form.
+    /// Starts a COPY as [`start`](Self::start) does, for rows that are encoded in the given form.
     ///
     /// # Errors
-    /// The server's, with the table named.
+    /// The server's errors, with the table.
     pub fn start_as(
         client: &'a mut Client,
         schema: &str,
@@ -339,10 +339,10 @@ impl<'a> CopyIn<'a> {
         Ok(copy)
     }
 
-    /// Sends whole rows, encoded; `rows` says how many.
+    /// Sends complete encoded rows; `rows` says how many they are.
     ///
     /// # Errors
-    /// The connection is gone.
+    /// An error if the connection is gone.
     pub fn send(&mut self, block: &[u8], rows: u64) -> anyhow::Result<()> {
         self.writer
             .write_all(block)
@@ -356,8 +356,8 @@ impl<'a> CopyIn<'a> {
     /// Ends the COPY and returns what the server took.
     ///
     /// # Errors
-    /// What the server has to say against any of the rows, since it speaks only now; and [`Kind::Check`]
-    /// if it counts other rows than were sent.
+    /// The server's errors about any of the rows, since it speaks only now; and [`Kind::Check`]
+    /// if it counts a different number of rows than were sent.
     pub fn finish(mut self) -> anyhow::Result<Written> {
         if self.form == RowForm::Binary {
             let mut trailer = RowEncoder::default();
@@ -383,7 +383,7 @@ impl<'a> CopyIn<'a> {
     }
 }
 
-/// The client's own error out of the wrapping that `io::Write` asks for, so that its code stays visible.
+/// Takes the client's own error out of the wrapper that `io::Write` needs, so that its code stays visible.
 pub fn server_error(error: io::Error) -> anyhow::Error {
     if !error
         .get_ref()
@@ -430,7 +430,7 @@ mod tests {
 
     #[test]
     fn numerics_are_groups_of_four_digits_around_the_point() {
-        // Postgres: SELECT numeric_send(x); words are: groups, weight, sign, scale, the groups.
+        // In Postgres: SELECT numeric_send(x). The words are: number of groups, weight, sign, scale, the groups.
         let cases: [(i64, u16, &[i16]); 9] = [
             (0, 2, &[0, 0, 0, 2]),
             (1, 2, &[1, -1, 0, 2, 100]),
@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn wide_numerics_are_groups_of_four_digits_too() {
-        // Of -(10^37 + 1) / 10^2: the lowest group holds two digits of the fraction, the highest one of the number.
+        // The value is -(10^37 + 1) / 10^2: its lowest group holds two digits of the fraction, its highest one digit.
         let bytes = encoded(|encoder| encoder.numeric_wide(-(10_i128.pow(37) + 1), 2));
         let words = [10_i16, 8, 0x4000, 2, 1000, 0, 0, 0, 0, 0, 0, 0, 0, 100];
         let expected: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();

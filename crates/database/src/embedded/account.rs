@@ -1,4 +1,4 @@
-//! Who runs the embedded server.
+//! The account that runs the embedded server.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -13,7 +13,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// `None` if we are not root and the server runs as ourselves.
+    /// The account for the server; `None` if we are not root, and the server runs as ourselves.
     pub(super) fn for_server() -> anyhow::Result<Option<Self>> {
         if !is_root() {
             return Ok(None);
@@ -46,7 +46,7 @@ pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Makes the account the owner.
+/// Makes the account the owner of a path.
 pub(super) fn give(path: &Path, account: Option<&Account>) -> std::io::Result<()> {
     match account {
         Some(account) => chown(path, Some(account.uid), Some(account.gid)),

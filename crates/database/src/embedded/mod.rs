@@ -1,5 +1,5 @@
-//! The embedded server: a private Postgres made from the machine's own programs, on a Unix socket only,
-//! with a generated password. It survives between runs.
+//! The embedded server: a private Postgres, run by the machine's own programs, reachable only through a Unix socket and
+//! with a generated password. It keeps its data between runs.
 
 mod account;
 mod programs;
@@ -23,19 +23,19 @@ use crate::connect::{Cancel, Environment, Settings};
 use account::{Account, give, is_root};
 use programs::Programs;
 
-/// The role that owns everything in it.
+/// The role that owns everything in the server.
 const USER: &str = "extrato";
-/// The database in it.
+/// The database in the server.
 const DATABASE: &str = "extrato";
 const PORT: u16 = 5432;
 const LOCK: &str = "lock";
 /// The pause between two tries to get the lock.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The longest path of a Unix socket (`sun_path` without its final NUL), and the file name Postgres adds.
+/// The longest path of a Unix socket (`sun_path` without its final NUL), and the file name that Postgres adds.
 const SOCKET_BYTES: usize = 107;
 const SOCKET_FILE: &str = ".s.PGSQL.5432";
 
-/// How the server is tuned: for one user's bulk loads and scans on one machine, nothing to replicate to.
+/// How the server is tuned: for the bulk loads and scans of one user on one machine, with nothing to replicate to.
 const CONFIGURATION: &str = "
 # Written by extrato.
 listen_addresses = ''
@@ -49,15 +49,15 @@ synchronous_commit = off
 jit = off
 ";
 
-/// For servers that live as long as a test run.
+/// Further settings for servers that live as long as a test run.
 const THROWAWAY: &str = "
 fsync = off
 full_page_writes = off
 max_connections = 200
 ";
 
-/// For a server whose data is worth nothing once a run has ended. Memory that processes share lies in files, since
-/// containers give little of the other kind (`/dev/shm`); who waits for a result and is killed doesn't keep the server busy.
+/// Further settings for a server whose data is worthless once a run has ended. Memory that processes share is in files, since
+/// containers give little of the other kind (`/dev/shm`); and if a client is killed, the server stops working for it.
 const SCRATCH: &str = "
 fsync = off
 full_page_writes = off
@@ -69,14 +69,14 @@ dynamic_shared_memory_type = mmap
 client_connection_check_interval = '2s'
 ";
 
-/// What a server is for.
+/// The purpose of a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
-    /// The user's data, which stays.
+    /// The server holds the user's data, which stays.
     Data,
-    /// One test run.
+    /// The server serves one test run.
     Test,
-    /// Databases that live as long as the run that made them.
+    /// The server holds databases that live as long as the run that created them.
     Scratch,
 }
 
@@ -89,7 +89,7 @@ impl Purpose {
         }
     }
 
-    /// What is set for this purpose beside [`CONFIGURATION`].
+    /// The settings for this purpose, in addition to [`CONFIGURATION`].
     const fn configuration(self) -> &'static str {
         match self {
             Self::Data => "",
@@ -99,15 +99,15 @@ impl Purpose {
     }
 }
 
-/// Whether the server is there and runs.
+/// Whether the server exists and runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Never made, or destroyed.
+    /// The server was never created, or was destroyed.
     Absent,
-    /// Made, not running.
+    /// The server exists, but is not running.
     Stopped,
-    /// Running.
+    /// The server is running.
     Running,
 }
 
@@ -119,8 +119,8 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The user's own: in `EXTRATO_HOME`, else for root in `/var/lib/extrato` (where the unprivileged
-    /// account that runs the server can reach it), else in the user's data folder.
+    /// The user's own server: in `EXTRATO_HOME`, or else for root in `/var/lib/extrato` (where the unprivileged
+    /// account that runs the server can reach it), or else in the user's data folder.
     ///
     /// # Errors
     /// [`Kind::Usage`] if neither `EXTRATO_HOME`, `XDG_DATA_HOME` nor `HOME` is set.
@@ -146,7 +146,7 @@ impl Embedded {
         &self.folder
     }
 
-    /// Makes the server if it is absent, starts it if it is stopped, and says how to connect.
+    /// Creates the server if it is absent, starts it if it is stopped, and returns the settings to connect with.
     ///
     /// # Errors
     /// [`Kind::Connection`] if there are no Postgres programs (the message says what to
@@ -159,7 +159,7 @@ impl Embedded {
         Ok(settings)
     }
 
-    /// Makes the server if it is absent and starts it with these options of its own if it is stopped, for who holds the lock.
+    /// Creates the server if it is absent and, if it is stopped, starts it with additional options. The caller holds the lock.
     fn start_locked(&self, options: &str) -> anyhow::Result<()> {
         if self.status()? == Status::Running {
             return Ok(());
@@ -177,12 +177,12 @@ impl Embedded {
                 None => error,
             })?;
         }
-        // One that runs without its socket, which somebody deleted, is of no use.
+        // A server whose socket somebody deleted runs, but is of no use.
         self.stop_server(&programs, account.as_ref(), "fast")?;
         self.start_server(&programs, account.as_ref(), options)
     }
 
-    /// Stops the server; whoever is connected is disconnected.
+    /// Stops the server; clients are disconnected.
     pub fn stop(&self) -> anyhow::Result<()> {
         if self.status()? == Status::Absent {
             return Ok(());
@@ -191,12 +191,12 @@ impl Embedded {
         self.stop_locked("fast")
     }
 
-    /// Stops the server in a mode of pg_ctl, for who holds the lock.
+    /// Stops the server in a mode of pg_ctl. The caller holds the lock.
     fn stop_locked(&self, mode: &str) -> anyhow::Result<()> {
         if !self.data().join("postmaster.pid").is_file() {
             return Ok(());
         }
-        // Those of any version can stop any.
+        // Programs of any version can stop any server.
         self.stop_server(
             &self.some_programs()?,
             Account::for_server()?.as_ref(),
@@ -204,12 +204,12 @@ impl Embedded {
         )
     }
 
-    /// Whether the server is there and runs.
+    /// Whether the server exists and runs.
     pub fn status(&self) -> anyhow::Result<Status> {
         if !self.data().join("PG_VERSION").is_file() {
             return Ok(Status::Absent);
         }
-        // A socket that a dead server left refuses.
+        // The socket of a dead server refuses connections.
         let connected = UnixStream::connect(self.socket_folder().join(SOCKET_FILE));
         Ok(match connected {
             Ok(_) => Status::Running,
@@ -224,8 +224,8 @@ impl Embedded {
         self.remove_folder()
     }
 
-    /// Deletes all of a server that is stopped but its lock: what is ours and nothing else, since the folder may hold what
-    /// somebody put there.
+    /// Deletes a stopped server except for its lock: only our own files, since the folder may hold things that
+    /// somebody else put there.
     fn erase(&self) -> anyhow::Result<()> {
         let entries = [
             self.data(),
@@ -245,7 +245,7 @@ impl Embedded {
         Ok(())
     }
 
-    /// How to connect, whether it runs or not.
+    /// The settings to connect with, whether the server runs or not.
     ///
     /// # Errors
     /// [`Kind::Connection`] if there is no embedded server.
@@ -265,10 +265,10 @@ impl Embedded {
         ))
     }
 
-    /// A URL for psql and other programs that use libpq. The password stays in the passfile it names.
+    /// A URL for psql and other programs that use libpq. The password stays in the passfile that it names.
     ///
     /// # Errors
-    /// As [`settings`](Self::settings).
+    /// The errors of [`settings`](Self::settings).
     pub fn url(&self) -> anyhow::Result<String> {
         self.settings()?;
         let passfile = self.passfile();
@@ -286,7 +286,7 @@ impl Embedded {
         ))
     }
 
-    /// The path of another program of the same version, such as `psql`, if it is there.
+    /// The path of another program of the same version, such as `psql`, if it exists.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
         let path = self.programs().ok()?.path(name);
         path.is_file().then_some(path)
@@ -316,7 +316,7 @@ impl Embedded {
         self.folder.join("passfile")
     }
 
-    /// The programs of the version that made the data; if there is none, the first found.
+    /// The programs of the version that created the data or, if there is no data, the first that are found.
     fn programs(&self) -> anyhow::Result<Programs> {
         let wanted = fs::read_to_string(self.data().join("PG_VERSION")).ok();
         let Some(wanted) = wanted.and_then(|text| text.trim().parse::<u32>().ok()) else {
@@ -353,7 +353,7 @@ impl Embedded {
         })
     }
 
-    /// Keeps other processes from making, starting or stopping the server meanwhile.
+    /// Keeps other processes from creating, starting or stopping the server as long as the file is held.
     fn lock(&self, cancel: &Cancel) -> anyhow::Result<File> {
         let place = || {
             format!(
@@ -377,7 +377,7 @@ impl Embedded {
                 }
                 cancel.check()?;
             }
-            // A lock on a file that its former holder has deleted keeps nobody away.
+            // A lock on a file that its former holder has deleted keeps nobody out.
             let held = file.metadata().or_fail(Kind::Output, place)?.ino();
             if fs::metadata(&path).is_ok_and(|found| found.ino() == held) {
                 return Ok(file);
@@ -385,7 +385,7 @@ impl Embedded {
         }
     }
 
-    /// Makes the folder and what is missing above it; as root so that the server's account can reach it,
+    /// Creates the folder and what is missing above it; as root so that the server's account can reach it,
     /// whatever the umask.
     fn create_folder(&self) -> std::io::Result<()> {
         let missing: Vec<&Path> = self
@@ -428,7 +428,7 @@ impl Embedded {
         write().or_fail(Kind::Output, || path.display().to_string())
     }
 
-    /// Makes the data folder under another name first, so that a killed run leaves no half of one.
+    /// Creates the data folder under another name first, so that a killed run leaves no unfinished one.
     fn make(&self, programs: &Programs, account: Option<&Account>) -> anyhow::Result<()> {
         let socket_path = self.socket_folder().join(SOCKET_FILE).as_os_str().len();
         if socket_path > SOCKET_BYTES {
@@ -538,7 +538,7 @@ impl Embedded {
                 .or_fail(Kind::Output, || self.socket_folder().display().to_string())?;
         }
         match self.purpose {
-            // A part of a run, some tenths of a second long.
+            // This is a part of a run, and takes only some tenths of a second.
             Purpose::Scratch => {
                 tracing::debug!(folder = %self.folder.display(), "starting the scratch server")
             }
@@ -565,7 +565,7 @@ impl Embedded {
         })
     }
 
-    /// A command that runs as the server's account, in a folder it can reach, free of the caller's `PG*`.
+    /// A command that runs as the server's account, in a folder that it can reach, without the caller's `PG*` variables.
     fn command(&self, programs: &Programs, name: &str, account: Option<&Account>) -> Command {
         let mut command = Command::new(programs.path(name));
         command
@@ -600,7 +600,7 @@ fn home(environment: &Environment) -> anyhow::Result<PathBuf> {
     std::path::absolute(&home).or_fail(Kind::Usage, || home.display().to_string())
 }
 
-/// Deletes a file or folder if it is there.
+/// Deletes a file or folder if it exists.
 fn remove(path: &Path) -> anyhow::Result<()> {
     let removed = match path.is_dir() {
         true => fs::remove_dir_all(path),

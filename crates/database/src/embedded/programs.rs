@@ -16,11 +16,11 @@ pub(crate) struct Programs {
 
 const NEEDED: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 
-/// The oldest major version that will do.
+/// The oldest major version that can be used.
 const OLDEST: u32 = 14;
 
 impl Programs {
-    /// All usable sets of programs: `PG_BIN` alone if it is set; else those on the PATH, then those of the
+    /// All usable sets of programs: only that in `PG_BIN` if it is set; otherwise those on the PATH, then those of
     /// distributions and of Homebrew, newest first.
     pub(crate) fn all(environment: &Environment) -> Vec<Self> {
         if let Some(folder) = environment.get("PG_BIN") {
@@ -45,7 +45,7 @@ impl Programs {
     }
 
     fn at(folder: &Path) -> Option<Self> {
-        // Links such as /usr/local/bin/pg_ctl point into the folder that has them all.
+        // Links such as /usr/local/bin/pg_ctl lead to the folder that has all programs.
         let program = fs::canonicalize(folder.join("pg_ctl")).ok()?;
         let folder = program.parent()?.to_owned();
         if !NEEDED.iter().all(|name| folder.join(name).is_file()) {
@@ -66,7 +66,7 @@ impl Programs {
     }
 }
 
-/// The folders that match `pattern`, in which one component holds one `*`.
+/// The folders that match `pattern`, one of whose components contains a single `*`.
 fn folders_like(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![];

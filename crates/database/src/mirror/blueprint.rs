@@ -1,4 +1,4 @@
-//! All that a scratch database is made from, so that it can be made without the source too.
+//! Everything from which a scratch database is made, so that it can also be made without the source.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,23 @@ use super::Shapes;
 use super::configured::Configured;
 use crate::embedded::scratch::Locale;
 
-/// What a source is, but for its rows.
+/// The description of a source, without its rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Blueprint {
     /// How the source encodes and orders text.
     pub locale: Locale,
-    /// What its tables are.
+    /// The shapes of the source's tables.
     pub shapes: Shapes,
-    /// How it is configured.
+    /// How the source is configured.
     pub configured: Configured,
 }
 
 impl Blueprint {
-    /// Reads what a source is, with these tables of it, by what a run calls them; names without a schema are of `schema`.
+    /// Reads the description of a source with these tables, given by their names in a run; names without a schema belong to
+    /// `schema`.
     ///
     /// # Errors
-    /// The server's. A table that is missing is left out.
+    /// The server's errors. A table that is missing is left out.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,

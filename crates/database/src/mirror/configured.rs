@@ -1,4 +1,4 @@
-//! How a source is configured, as far as that has a part in what a SELECT gives.
+//! The configuration of a source, as far as the results of a SELECT depend on it.
 
 use anyhow::Context;
 use postgres::GenericClient;
@@ -8,19 +8,20 @@ use crate::catalogue::identifier::{literal, quoted};
 use crate::connect::{Cancel, Settings};
 use crate::transaction;
 
-/// What a source is configured to, and its version.
+/// A source's version and configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configured {
     major: i32,
     parameters: Vec<(String, String)>,
 }
 
-/// Parameters that a SELECT's meaning or result depends on, beside those that every transaction of ours sets whole.
+/// Parameters that the meaning or result of a SELECT depends on, apart from those that each of our transactions sets itself.
 const READ: &str = "SELECT name, setting FROM pg_settings \
     WHERE name IN ('DateStyle', 'default_text_search_config', 'transform_null_equals', 'array_nulls', 'xmlbinary', \
     'timezone_abbreviations')";
 
-/// What a raw layer of an earlier version, which says nothing of it, was read with; the source's own comes after it.
+/// A parameter with which raw layers were read that an earlier version wrote and that don't record any; the source's own overrides
+/// it.
 const EARLIER: (&str, &str) = ("DateStyle", "ISO, MDY");
 
 const MAJOR: &str = "SELECT current_setting('server_version_num')::int / 10000";
@@ -29,7 +30,7 @@ impl Configured {
     /// Reads the configuration of a source.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn read(client: &mut impl GenericClient) -> anyhow::Result<Self> {
         let reading = "reading the source's configuration";
         let found = client.query(READ, &[]).context(reading)?;
@@ -39,10 +40,10 @@ impl Configured {
         })
     }
 
-    /// Configures a scratch database so, for all sessions that begin from now on, and warns of another version.
+    /// Configures a scratch database like the source, for all sessions that begin later, and warns if the versions differ.
     ///
     /// # Errors
-    /// The server's, if it lacks a configuration of text search or a set of time zones.
+    /// The server's errors, if it lacks a text search configuration or a set of time zones.
     pub fn set(&self, scratch: &Settings, cancel: &Cancel) -> anyhow::Result<()> {
         let mut client = scratch.connect(cancel)?;
         transaction::begin(&mut client)?;

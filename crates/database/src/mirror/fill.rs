@@ -1,4 +1,4 @@
-//! Rows from the source into the scratch database, as the source's COPY sends them.
+//! Copies rows from the source into the scratch database, as the source's COPY sends them.
 
 use std::io::Write;
 
@@ -17,10 +17,10 @@ use crate::snapshot::{Reader, Snapshot};
 use crate::transaction;
 
 impl Shapes {
-    /// Copies the columns of a table that are read as they are into the table that was made for it. Gives the number of rows.
+    /// Copies the columns of a table that are read as they are into the table made for it. Returns the number of rows.
     ///
     /// # Errors
-    /// Of the source's connection, or of the scratch database's, whose disk may be full.
+    /// The errors of the source's connection, and of the scratch database's, whose disk may be full.
     pub fn fill(
         &self,
         snapshot: &Snapshot,
@@ -44,7 +44,7 @@ impl Shapes {
             rows = Empty
         );
         let _entered = span.enter();
-        // In one part, so that the rows keep their order: SQL leaves ties open, but they are to be the same at every run.
+        // Read in one part, so that rows keep their order: SQL leaves ties open, but they should be the same at every run.
         let blocks = reader.open(&snapshot.copy_as_is(table, form), cancel)?;
         let rows = copy(blocks, scratch, &target, cancel);
         let rows = rows.with_context(|| format!("table `{name}`"))?;
@@ -52,11 +52,11 @@ impl Shapes {
         Ok(rows)
     }
 
-    /// Fills columns of the table that was made for one with rows in this form, which `send` encodes and sends. Gives the number
+    /// Fills columns of a table's counterpart with rows in this form, which `send` encodes and sends. Returns the number
     /// of rows.
     ///
     /// # Errors
-    /// Of the scratch database's connection, whose disk may be full, and those of `send`.
+    /// The errors of the scratch database's connection, whose disk may be full, and those of `send`.
     pub fn fill_with(
         &self,
         name: &str,
@@ -82,10 +82,10 @@ impl Shapes {
         shape.with_context(|| format!("table `{name}` was made in the scratch database"))
     }
 
-    /// Gives a table its keys, as far as they are of the columns that were copied, and its statistics.
+    /// Gives a table its statistics and its keys, as far as their columns were copied.
     ///
     /// # Errors
-    /// The server's; its disk may be full.
+    /// The server's errors; its disk may be full.
     pub fn index(
         &self,
         name: &str,
@@ -112,10 +112,10 @@ impl Shapes {
     }
 }
 
-/// Begins a transaction in which a table is filled, whatever the source is configured to.
+/// Begins a transaction that fills a table, whatever the source's configuration is.
 fn begin(client: &mut Client) -> anyhow::Result<()> {
     transaction::begin(client)?;
-    // Else an array's NULL would be read as text.
+    // Without this, NULL in an array might be read as text.
     Ok(client.batch_execute("SET LOCAL array_nulls = on")?)
 }
 

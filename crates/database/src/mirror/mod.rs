@@ -1,9 +1,9 @@
-//! Tables of a source, made again in a scratch database: the same columns and types, filled with the bytes of the source's own
-//! COPY, which nothing of ours decodes.
+//! A source's tables, made again in a scratch database: with the same columns and types, and filled with the bytes of the source's
+//! own COPY, which no code of ours decodes.
 //!
-//! [`Shapes::read`] says what the tables are, [`Shapes::make`] makes them without rows, [`Shapes::fill`] copies one and
-//! [`Shapes::index`] gives it its keys and statistics. With a [`Blueprint`](blueprint::Blueprint) that was kept, it can be made
-//! when the source isn't there; [`Shapes::lost`] says which columns cannot be filled then from decoded values.
+//! [`Shapes::read`] reads the shapes of tables, [`Shapes::make`] creates the tables without rows, [`Shapes::fill`] copies one and
+//! [`Shapes::index`] gives it its keys and statistics. From a stored [`Blueprint`](blueprint::Blueprint) they can be created
+//! when the source isn't there; [`Shapes::lost`] says which columns cannot be filled from decoded values then.
 
 pub mod blueprint;
 pub mod configured;
@@ -25,10 +25,10 @@ pub use own::OWN_SCHEMA;
 use own::Own;
 use types::Types;
 
-/// The type, in a scratch database, of columns whose own type isn't there. It has no values.
+/// The type that columns have in a scratch database if their own type isn't there. It has no values.
 pub const UNAVAILABLE: &str = "extrato.unavailable";
 
-/// What tables of a source are.
+/// The shapes of a source's tables: columns, keys and types.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Shapes {
     schema: String,
@@ -37,31 +37,31 @@ pub struct Shapes {
     own: Own,
 }
 
-/// What a table is.
+/// The shape of a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct TableShape {
-    /// What a run calls it.
+    /// The table's name in a run.
     name: String,
-    /// Where it is, if not in the schema of the others. A layer of before 0.2 has none.
+    /// The table's place, if it is not in the schema of the others. Layers from before version 0.2 have none.
     #[serde(default)]
     place: Option<Place>,
     columns: Vec<ColumnShape>,
     keys: Vec<KeyShape>,
 }
 
-/// What a column is.
+/// The shape of a column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct ColumnShape {
     name: String,
-    /// The type's number in the source.
+    /// The type's oid in the source.
     kind: u32,
-    /// The type as SQL names it, with its length or precision.
+    /// The type in SQL, with its length or precision.
     shown: String,
-    /// The collation's number in the source; 0 if it has none, or the database's own.
+    /// The collation's oid in the source; 0 if it has none, or the database's own.
     collation: u32,
-    /// The name in Postgres of the type that it is, domains taken off.
+    /// The name in Postgres of the type; for a domain, of the type that it is based on.
     base: String,
-    /// Whether that has a length, or a precision.
+    /// Whether that type has a length or a precision.
     is_bounded: bool,
 }
 
@@ -69,17 +69,17 @@ struct ColumnShape {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct KeyShape {
     columns: Vec<String>,
-    /// The name of the primary key in the scratch database, if it is one.
+    /// The name that the key has in the scratch database, if it is the primary key.
     primary: Option<String>,
     is_unique: bool,
 }
 
-/// What could not be made as the source has it: a reason for each table and column.
+/// Things that could not be made as they are in the source, by table and column, with the reason.
 #[derive(Debug, Default)]
 pub struct Lacking {
-    /// Columns that are there, but can have no values.
+    /// Columns that exist, but cannot have values.
     pub columns: BTreeMap<(String, String), String>,
-    /// Columns whose text is ordered by its bytes, and not as the source orders it.
+    /// Columns whose text is ordered by its bytes, not as in the source.
     pub order: BTreeMap<(String, String), String>,
 }
 
@@ -121,17 +121,17 @@ const KEYS: &str = "
     GROUP BY names ORDER BY 2 DESC, names";
 
 impl Shapes {
-    /// Reads what these tables of the source are, by what a run calls them; names without a schema are of `schema`.
+    /// Reads the shapes of tables of the source, given by their names in a run; names without a schema belong to `schema`.
     ///
     /// # Errors
-    /// The server's. A table that is missing is left out.
+    /// The server's errors. A table that is missing is left out.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,
         tables: &BTreeMap<String, Place>,
     ) -> anyhow::Result<Self> {
         let reading = "reading what the tables are made of";
-        // What isn't Postgres's own is named with its schema.
+        // With this, everything that isn't Postgres's own is named with its schema.
         client
             .batch_execute("SET LOCAL search_path = ''")
             .context(reading)?;
@@ -160,10 +160,10 @@ impl Shapes {
         })
     }
 
-    /// Reads what the same tables are now.
+    /// Reads the present shapes of the same tables.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn read_again(&self, client: &mut impl GenericClient) -> anyhow::Result<Self> {
         let tables = self.tables.iter();
         let tables = tables.map(|table| (table.name.clone(), self.place_of(table)));
@@ -177,7 +177,7 @@ impl Shapes {
         })
     }
 
-    /// A table with its schema, quoted.
+    /// A table's qualified name, quoted.
     fn target(&self, table: &TableShape) -> String {
         let place = self.place_of(table);
         qualified(&place.schema, &place.name)
@@ -190,7 +190,7 @@ impl Shapes {
         schemas.chain([self.schema.as_str()]).collect()
     }
 
-    /// What a run calls the table of this name in this schema, if it is one of these.
+    /// The name in a run of the table with this name in this schema; `None` if it is not one of these tables.
     pub fn called(&self, schema: &str, name: &str) -> Option<&str> {
         let is_it = |table: &&TableShape| {
             let place = self.place_of(table);
@@ -199,11 +199,11 @@ impl Shapes {
         Some(&self.tables.iter().find(is_it)?.name)
     }
 
-    /// Makes the tables without rows, in the transaction that the client is in, and says what they lack. With their
-    /// primary keys, which some SELECTs cannot be understood without; [`drop_keys`](Self::drop_keys) takes these away.
+    /// Creates the tables without rows, in the client's transaction, and returns what they lack. They have their primary keys,
+    /// which some SELECTs cannot be understood without; [`drop_keys`](Self::drop_keys) drops these.
     ///
     /// # Errors
-    /// [`Kind::Usage`] for a table of the server's own schemas; the server's.
+    /// [`Kind::Usage`] for a table in one of the server's own schemas; the server's errors.
     pub fn make(&self, client: &mut Client) -> anyhow::Result<Lacking> {
         let making = "making the tables in the scratch database";
         let schemas = self.schemas();
@@ -265,10 +265,10 @@ impl Shapes {
         Ok(lacking)
     }
 
-    /// Takes the primary keys away, so that rows come in faster.
+    /// Drops the primary keys, so that rows come in faster.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn drop_keys(&self, client: &mut Client) -> anyhow::Result<()> {
         let drops = self.tables.iter().flat_map(|table| {
             let target = self.target(table);
@@ -279,7 +279,7 @@ impl Shapes {
             let drop = name
                 .flatten()
                 .map(|name| format!("ALTER TABLE {target} DROP CONSTRAINT IF EXISTS {name}"));
-            // Columns of a key stay without NULLs when the key goes.
+            // The columns of a key remain NOT NULL when the key is dropped.
             let nullable = columns.into_iter().flatten().map({
                 let target = target.clone();
                 move |column| {
@@ -296,8 +296,8 @@ impl Shapes {
             .context("making the tables in the scratch database")
     }
 
-    /// In which form the rows of a table travel. Binary arrays and composite values bear the numbers of their types, which
-    /// differ between databases; then it is text.
+    /// The form in which the rows of a table are copied. Binary arrays and composite values contain oids of types, which
+    /// differ between databases; tables with such columns are copied as text.
     pub fn form(&self, table: &str, columns: &[String]) -> RowForm {
         let table = self.table(table);
         let mut copied = table
@@ -316,25 +316,25 @@ impl Shapes {
         table.flat_map(|table| table.columns.iter().map(|column| column.name.as_str()))
     }
 
-    /// What the source has of its own that SELECTs over the tables may mean.
+    /// The source's own functions, operators and casts that SELECTs over the tables may mean.
     pub fn own(&self) -> &Own {
         &self.own
     }
 
-    /// The schema that names without one are of.
+    /// The schema that names without one belong to.
     pub fn schema(&self) -> &str {
         &self.schema
     }
 
-    /// Why the values of a column cannot be had again, exactly, from what it is carried as; `None` if they can be, from the
-    /// binary form of what isn't cast to text, and from the text of what is.
+    /// The reason why the values of a column cannot be restored exactly from the form in which they are carried; `None` if they can
+    /// be: columns that are cast to text from that text, others from their binary form.
     pub fn lost(&self, table: &str, column: &Column) -> Option<&'static str> {
         let shape = self.column(table, &column.name)?;
         match column.kind {
             ColumnType::Numeric { .. } if !shape.is_bounded => {
                 Some("does not say with how many digits each of its values is written")
             }
-            // A cast takes the blanks away.
+            // The cast drops the blanks.
             _ if column.cast_to_text && shape.base == "bpchar" && !shape.is_bounded => {
                 Some("has no blanks at the end of its values")
             }
@@ -345,13 +345,13 @@ impl Shapes {
         }
     }
 
-    /// Whether the source has a cast of its own from a column's type to text, which is nowhere else.
+    /// Whether the source has its own cast from a column's type to text, which no other server has.
     pub fn has_own_text(&self, table: &str, column: &str) -> bool {
         let shape = self.column(table, column);
         shape.is_some_and(|shape| self.types.has_own_text(shape.kind))
     }
 
-    /// Checks that the tables are still what they were.
+    /// Checks that the tables still have the same shapes.
     ///
     /// # Errors
     /// [`Kind::Mismatch`] if one was altered.
@@ -375,7 +375,7 @@ impl Shapes {
 }
 
 impl KeyShape {
-    /// What is left of it where these columns alone have values: an index on those that it begins with.
+    /// What remains of the key if only these columns have values: an index on those of them that it begins with.
     fn of(&self, columns: &[String]) -> Option<Self> {
         let there = self
             .columns
@@ -393,7 +393,7 @@ impl KeyShape {
         }
     }
 
-    /// What makes it on a table, which is named with its schema.
+    /// The statement that creates the key on a table, which is named with its schema.
     fn make(&self, table: &str) -> String {
         let list = self.list();
         match (&self.primary, self.is_unique) {
@@ -429,7 +429,7 @@ fn table(
     let keys = client.query(KEYS, &[&oid])?;
     let keys = keys.iter().map(|row| KeyShape {
         columns: row.get(0),
-        // The rows of its children may have the same keys.
+        // The rows of the table's children may have the same keys.
         primary: (row.get::<_, bool>(1) && !has_children).then(|| format!("extrato_primary_{oid}")),
         is_unique: row.get::<_, bool>(2) && !has_children,
     });

@@ -1,8 +1,8 @@
-//! What a source has of its own under names that Postgres has too: functions, operators and casts, which SQL may take where
-//! a SELECT seems to name Postgres's.
+//! A source's own functions, operators and casts with names that Postgres has too: SQL may use them where a SELECT seems to mean
+//! Postgres's.
 //!
-//! A scratch database gets stand-ins for them, of the same arguments and without a body. Names are then resolved there as in the
-//! source, and a SELECT that comes to a stand-in is known by it.
+//! A scratch database gets stand-ins for them, with the same arguments and without a body. So names mean there what they mean in
+//! the source, and a SELECT that uses a stand-in is recognised by it.
 
 use anyhow::Context;
 use dataset::Place;
@@ -15,42 +15,42 @@ use crate::catalogue::identifier::{literal, qualified, quoted};
 use crate::catalogue::reached::{OF_TABLES, with_reached};
 use crate::transaction;
 
-/// The schema of a scratch database that holds what is neither the source's nor Postgres's own.
+/// The schema of a scratch database for objects that are neither the source's nor Postgres's own.
 pub const OWN_SCHEMA: &str = "extrato";
 
-/// What a source has of its own under names that Postgres has too.
+/// A source's own functions, operators and casts with names that Postgres has too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Own(Vec<Meaning>);
 
-/// A function, an operator or a cast.
+/// A function, an operator or a cast of the source's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Meaning {
-    /// What it is, as a message says it.
+    /// Its description in messages.
     shown: String,
-    /// What makes its stand-in.
+    /// The statement that creates its stand-in.
     make: String,
     written: Written,
 }
 
-/// How a SELECT is written that may come to a meaning of the source's own.
+/// How a SELECT must be written to use something of the source's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Written {
-    /// With this function.
+    /// The SELECT calls this function.
     Function(String),
-    /// With this operator.
+    /// The SELECT has this operator.
     Operator(String),
-    /// In any way.
+    /// The SELECT may be written in any way.
     Anyhow,
-    /// In any way, with a value of an enum of the source.
+    /// The SELECT may be written in any way, with a value of an enum of the source.
     WithEnum,
-    /// With types that no engine but Postgres has.
+    /// The SELECT uses types that no engine but Postgres has.
     WithOtherTypes,
 }
 
-/// The body of each stand-in: the input function of a type that has no values, which looks at no argument and fails.
+/// The body of each stand-in: the input function of a type without values, which looks at no argument and fails.
 const BODY: &str = "LANGUAGE internal AS 'trigger_in'";
 
-/// Types that a scratch database has, if they can be made; and those that other engines have too.
+/// The types that a scratch database has, as far as they can be created, and those among them that other engines have too.
 const KNOWN: &str = "known (oid) AS (
         SELECT oid FROM reached UNION SELECT oid FROM pg_type WHERE oid < 16384
         UNION SELECT t.oid FROM pg_type AS t JOIN reached AS r ON r.oid = t.typelem WHERE t.typcategory = 'A'),
@@ -86,7 +86,7 @@ const OPERATORS: &str = "
       AND o.oprright IN (SELECT oid FROM known) AND (o.oprleft = 0 OR o.oprleft IN (SELECT oid FROM known))
     ORDER BY n.nspname, o.oprname, o.oid";
 
-// Where it is the types' own text that is cast, explicitly or in an assignment, it is what Postgres does without the cast.
+// An explicit or assignment cast that goes through the types' own text does the same as Postgres does without it.
 const CASTS: &str = "
     SELECT format_type(c.castsource, NULL), format_type(c.casttarget, NULL), c.castmethod::text, c.castcontext::text,
            c.castsource IN (SELECT oid FROM shared) AND c.casttarget < 16384
@@ -105,11 +105,11 @@ const ORDERS: &str = "
     ORDER BY o.oid";
 
 impl Own {
-    /// Reads what a source has of its own that a SELECT over tables, which are named by their numbers, may mean: in the schema
-    /// in which its names are looked for, in Postgres's own, and of the types of the tables' columns.
+    /// Reads what a source has of its own that a SELECT over tables, given by their oids, may mean: in the schema
+    /// where its names are looked up, in Postgres's own schema, and for the types of the tables' columns.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub(super) fn of_tables(
         client: &mut impl GenericClient,
         schema: &str,
@@ -117,7 +117,7 @@ impl Own {
     ) -> Result<Self, postgres::Error> {
         let with = format!("{}, {KNOWN}", with_reached(OF_TABLES));
         let mut own = Vec::new();
-        // Each names the schema, so that all have the same parameters.
+        // Both queries use the schema, so that they have the same parameters.
         for (query, meaning) in [
             (FUNCTIONS, function as fn(&Row) -> Meaning),
             (OPERATORS, operator),
@@ -132,10 +132,10 @@ impl Own {
         Ok(Self(own))
     }
 
-    /// Reads what a source has of its own that a SELECT over these tables may mean, whose names are looked for in `schema`.
+    /// Reads what a source has of its own that a SELECT over these tables may mean. Its names are looked up in `schema`.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn read(
         client: &mut impl GenericClient,
         schema: &str,
@@ -152,13 +152,13 @@ impl Own {
         Self::of_tables(client, schema, &numbers).context(reading)
     }
 
-    /// Whether it has nothing of its own.
+    /// Whether the source has nothing of its own.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The first meaning that a SELECT may come to which calls some functions, has some operators, and reads columns that are
-    /// enums, or doesn't.
+    /// The description of the first thing of the source's own that a SELECT may use, by the functions that it calls, the operators
+    /// that it has, and whether it reads columns that are enums; `None` if there is nothing.
     pub fn met(
         &self,
         calls: impl Fn(&str) -> bool,
@@ -176,11 +176,12 @@ impl Own {
         Some(&met.shown)
     }
 
-    /// Makes the stand-ins in a scratch database, which has the types of the tables, as a superuser: casts between Postgres's own
-    /// types are for nobody else. One that takes a type which isn't there is left out: no SELECT there has a value of that type.
+    /// Creates the stand-ins in a scratch database, which has the types of the tables. This takes a superuser: nobody else may
+    /// create casts between Postgres's own types. A stand-in for a type that isn't there is left out: no SELECT there can have a
+    /// value of that type.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn make(&self, client: &mut Client) -> anyhow::Result<()> {
         transaction::begin(client)?;
         for meaning in self.0.iter().filter(|of| !of.make.is_empty()) {
@@ -309,7 +310,7 @@ fn order(row: &Row) -> Meaning {
     }
 }
 
-/// What makes a function that stands for something, and says of itself what that is.
+/// The statements that create a stand-in function, with a comment that says what it stands for.
 fn stand_in(name: &str, arguments: &str, types: &str, gives: &str, shown: &str) -> String {
     format!(
         "CREATE FUNCTION {name}({arguments}) RETURNS {gives} {BODY}; COMMENT ON FUNCTION {name}({types}) IS {}",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::identifier::{qualified, quoted};
 use crate::catalogue::reached::{OF_TABLES, with_reached};
 
-/// The types of columns, with those that these are made of, and the collations of columns.
+/// The types of columns, with those that they are made up of, and the collations of columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Types {
     types: BTreeMap<u32, OneType>,
@@ -20,16 +20,16 @@ pub(super) struct Types {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct OneType {
     schema: String,
-    /// What makes it, if it is not Postgres's own and can be made.
+    /// The statement that creates the type, if it is not Postgres's own and can be created.
     make: Option<String>,
-    /// Why it cannot be made elsewhere.
+    /// The reason why the type cannot be created elsewhere.
     why_not: Option<String>,
-    /// The types that it is made of.
+    /// The oids of the types that this type is made up of.
     parts: Vec<u32>,
     is_built_in: bool,
     is_array: bool,
     is_composite: bool,
-    /// Whether the source has a cast to text of its own for it.
+    /// Whether the source has its own cast from the type to text.
     has_own_text: bool,
 }
 
@@ -39,19 +39,19 @@ struct OneCollation {
     schema: String,
     name: String,
     make: String,
-    /// What the operating system or ICU says of its version.
+    /// The collation's version, as the operating system or ICU gives it.
     version: Option<String>,
 }
 
-/// What is not in a scratch database, by its number in the source, and why.
+/// Types and collations that a scratch database lacks, by their oids in the source, with the reason.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
     types: BTreeMap<u32, String>,
     collations: BTreeMap<u32, String>,
 }
 
-// Objects that come with the server have numbers below 16384 (FirstNormalObjectId in src/include/access/transam.h), and
-// are in every database under the same names.
+// Objects that come with the server have oids below 16384 (FirstNormalObjectId in src/include/access/transam.h), and
+// exist in every database under the same names.
 const TYPES: &str = "
     SELECT t.oid, t.typtype::text, t.oid < 16384, t.typcategory = 'A' AND t.typelem <> 0,
            CASE WHEN t.typcategory = 'A' THEN ARRAY[t.typelem] WHEN t.typtype = 'd' THEN ARRAY[t.typbasetype]
@@ -106,7 +106,7 @@ const COLLATIONS: &str = "
       AND l.oid IN (SELECT a.attcollation FROM pg_attribute AS a WHERE a.attrelid = ANY ($1) AND a.attnum > 0)";
 
 impl Types {
-    /// Reads the types and collations of the columns of tables, which are named by their numbers.
+    /// Reads the types and collations of the columns of tables, given by their oids.
     pub(super) fn read(
         client: &mut impl GenericClient,
         tables: &[u32],
@@ -160,7 +160,7 @@ impl Types {
         })
     }
 
-    /// Makes what can be made, in the client's transaction, and gives what cannot.
+    /// Creates all that can be created, in the client's transaction, and returns the rest.
     pub(super) fn make(&self, client: &mut Client) -> Result<Missing, postgres::Error> {
         let mut missing = Missing::default();
         for (oid, collation) in &self.collations {
@@ -168,7 +168,7 @@ impl Types {
                 missing.collations.insert(*oid, why);
             }
         }
-        // One after the other, since each may be made of others: until a round makes none.
+        // One after the other and in rounds, since each may be made up of others, until a round creates none.
         let mut left: BTreeMap<u32, String> = BTreeMap::new();
         for (oid, found) in &self.types {
             match (&found.why_not, &found.make) {
@@ -197,7 +197,7 @@ impl Types {
                 break;
             }
         }
-        // What is made of something that is missing is missing too.
+        // A type is missing if something that it is made up of is missing.
         loop {
             let of_missing: Vec<(u32, String)> = self
                 .types
@@ -218,24 +218,25 @@ impl Types {
         }
     }
 
-    /// ` COLLATE …` of a column, if it has a collation of its own.
+    /// ` COLLATE …` for a column that has a collation of its own; empty for others.
     pub(super) fn collate(&self, collation: u32) -> String {
         let found = self.collations.get(&collation);
         found.map_or(String::new(), |found| format!(" COLLATE {}", found.name))
     }
 
-    /// Whether the text of a type's values is what a cast of the source's own makes, and not what the type's input takes.
+    /// Whether the text of a type's values comes from a cast of the source's own, so that the type's input function need not accept
+    /// it.
     pub(super) fn has_own_text(&self, kind: u32) -> bool {
         let Some(found) = self.types.get(&kind) else {
             return false;
         };
-        // A domain has the casts of what it is made of.
+        // A domain has the casts of the type that it is based on.
         let is_domain = !found.is_array && !found.is_composite;
         let of_base = || found.parts.iter().any(|part| self.has_own_text(*part));
         found.has_own_text || is_domain && of_base()
     }
 
-    /// Whether binary values of a type bear numbers of types that differ between databases.
+    /// Whether binary values of a type contain oids of types, which differ between databases.
     pub(super) fn bears_numbers(&self, kind: u32) -> bool {
         let Some(found) = self.types.get(&kind) else {
             return false;
@@ -247,7 +248,7 @@ impl Types {
 }
 
 impl OneCollation {
-    /// Sees that the collation is there and is the same; `Err` is why it isn't.
+    /// Checks that the collation exists and is the same; the inner `Err` is the reason if not.
     fn make(&self, client: &mut Client) -> Result<Result<(), String>, postgres::Error> {
         const VERSION: &str = "SELECT pg_collation_actual_version(to_regcollation($1))";
         let there = "SELECT to_regcollation($1) IS NOT NULL";
@@ -273,18 +274,18 @@ impl OneCollation {
 }
 
 impl Missing {
-    /// Why a type isn't there, if it isn't.
+    /// The reason why a type is missing; `None` if it is there.
     pub(super) fn of_type(&self, kind: u32) -> Option<&str> {
         self.types.get(&kind).map(String::as_str)
     }
 
-    /// Why a collation isn't there, if it isn't.
+    /// The reason why a collation is missing; `None` if it is there.
     pub(super) fn of_collation(&self, collation: u32) -> Option<&str> {
         self.collations.get(&collation).map(String::as_str)
     }
 }
 
-/// A statement, with what makes the schema that it makes something in.
+/// A statement, preceded by the one that creates the schema in which it creates something.
 fn in_schema(schema: &str, statement: &str) -> String {
     format!(
         "CREATE SCHEMA IF NOT EXISTS {}; {statement}",
@@ -292,7 +293,7 @@ fn in_schema(schema: &str, statement: &str) -> String {
     )
 }
 
-/// Runs statements that may fail and leaves the transaction as it was then; `Err` is what the server said.
+/// Runs statements that may fail; if they do, the transaction is as before, and the inner `Err` is the server's error.
 pub(super) fn attempt(
     client: &mut Client,
     statement: &str,

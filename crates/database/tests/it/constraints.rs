@@ -1,4 +1,4 @@
-//! What the catalogue says of a table's demands.
+//! What the catalogue says a table demands.
 
 use database::catalogue::constraints::{self, Equality, UniqueKey};
 

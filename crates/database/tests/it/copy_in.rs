@@ -1,4 +1,4 @@
-//! The binary COPY writer against Postgres itself.
+//! Compares the binary COPY writer with Postgres itself.
 
 use database::Connection;
 use database::copy::write::{CopyIn, RowEncoder};
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
-/// `unscaled` · 10^-`scale` written out, by string work alone.
+/// `unscaled` · 10^-`scale` in decimal digits, made with string operations only.
 fn decimal_text(unscaled: i64, scale: u16) -> String {
     let scale = usize::from(scale);
     let mut digits = unscaled.unsigned_abs().to_string();

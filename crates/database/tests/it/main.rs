@@ -1,4 +1,4 @@
-//! `database` against a real Postgres.
+//! Tests of `database` on a real Postgres.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

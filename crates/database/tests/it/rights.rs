@@ -85,7 +85,7 @@ fn a_materialised_view_without_data_is_named_with_what_fills_it() {
         "{error:#}"
     );
 
-    // Behind a view too, where only the reading tells.
+    // Also behind a view, where only reading shows it.
     let behind = "ALTER MATERIALIZED VIEW s.t RENAME TO m; CREATE VIEW s.t AS SELECT * FROM s.m";
     client.batch_execute(behind).unwrap();
     let snapshot = take(&database.settings(), &["id"]).unwrap();

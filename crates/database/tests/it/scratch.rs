@@ -1,4 +1,4 @@
-//! Scratch databases: their text, their rights and limits, and what becomes of them.
+//! Scratch databases: their text, rights and limits, and what becomes of them.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,18 +11,18 @@ use database::{Cancel, Environment, exit_code};
 use dataset::failure::{Failure, Kind};
 use testkit::{Database, value};
 
-/// The variable that names the folder to a run that will be killed.
+/// The variable that names the folder of a run that will be killed.
 const FOLDER: &str = "SCRATCH_TEST_FOLDER";
 const WORDS: &str = "SELECT string_agg(w, ' ' ORDER BY w) FROM (VALUES ('Zebra'), ('apple'), ('Éclair'), ('ção'), ('Cao'), ('b-c'), \
     ('bb'), ('_a'), ('10'), ('9')) AS words (w)";
 
-/// A home of a test's own; the server in it is destroyed at the end.
+/// A home folder for one test; the server in it is destroyed at the end.
 struct Home(tempfile::TempDir);
 
 impl Home {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // The account that runs the server as root must reach it.
+        // As root, the account that runs the server must be able to reach the folder.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self(folder)
     }
@@ -220,7 +220,7 @@ fn the_end_of_one_run_leaves_the_others_and_the_last_stops_the_server() {
     assert!(!home.runs());
 }
 
-/// Not a test: what the next one kills.
+/// Not a test by itself: the run that the next test kills.
 #[test]
 #[ignore = "a part of another test"]
 fn a_run_that_will_be_killed() {

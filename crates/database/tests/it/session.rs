@@ -18,7 +18,7 @@ fn dataset() -> Dataset {
     Dataset::open(folder.path().to_str().unwrap()).unwrap()
 }
 
-/// The bytes of the table as a role reads it over so many connections.
+/// The bytes of the table as a role reads it over this many connections.
 fn read(settings: &Settings, connections: usize) -> Vec<u8> {
     let cancel = Cancel::default();
     let snapshot = Snapshot::take(settings, &dataset(), "s", &|_, _| true, &cancel).unwrap();

@@ -1,4 +1,4 @@
-//! One snapshot, read in parts.
+//! One snapshot is read in parts.
 
 use std::io::Read;
 
@@ -19,7 +19,7 @@ fn dataset() -> Dataset {
     Dataset::open(folder.path().to_str().unwrap()).unwrap()
 }
 
-/// The ids that one part gives, in a session of its own.
+/// The ids that one part gives in a session of its own.
 fn ids(database: &Database, snapshot: &Snapshot, statement: &str) -> Vec<i64> {
     let mut session: Connection = database.connect();
     session.batch_execute(&snapshot.adopt_sql()).unwrap();

@@ -1,4 +1,4 @@
-//! `sslmode` up to `verify-full`, against a server with certificates made here.
+//! `sslmode` up to `verify-full`, on a server with certificates made here.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -13,7 +13,7 @@ use rcgen::{
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-/// A server on an address of its own on the loopback, where no other can be in the way.
+/// A server on a loopback address of its own, so that no other server is in the way.
 struct Server {
     server: testkit::Server,
     address: Ipv4Addr,
@@ -30,7 +30,7 @@ impl Server {
         }
     }
 
-    /// Restarts it with this certificate and key, both PEM, and these lines of configuration.
+    /// Restarts the server with this certificate and key, both in PEM, and these additional lines of configuration.
     fn restart_with(&self, certificate: &str, key: &str, lines: &str) {
         self.server.write("server.crt", certificate);
         self.server.write("server.key", key);
@@ -46,7 +46,7 @@ impl Server {
         path
     }
 
-    /// Whether a session with these parameters is encrypted, or why there is none.
+    /// Whether a session with these parameters is encrypted, or the exit code and message if there is none.
     fn connect(&self, mode: &str, root: Option<&Path>) -> Result<bool, (u8, String)> {
         let root = root
             .map(|path| format!("&sslrootcert={}", path.display()))
@@ -54,7 +54,7 @@ impl Server {
         self.connect_to(&self.address.to_string(), &format!("sslmode={mode}{root}"))
     }
 
-    /// The same for a server of that name, wherever the parameters say it is.
+    /// Connects to this host name, wherever the parameters say that it is; returns the same as [`connect`](Self::connect).
     fn connect_to(&self, host: &str, parameters: &str) -> Result<bool, (u8, String)> {
         let url = format!(
             "postgresql://extrato:{}@{host}/extrato?{parameters}",
@@ -113,7 +113,7 @@ fn each_sslmode_verifies_as_far_as_it_says() {
         assert_eq!(code, 3, "{mode}: {message}");
         assert!(message.contains("certificate"), "{mode}: {message}");
     }
-    // What verifies needs something to verify with.
+    // A mode that verifies needs something to verify with.
     let (code, message) = server.connect("verify-full", None).unwrap_err();
     assert_eq!(code, 2, "{message}");
     assert!(message.contains("sslrootcert"), "{message}");
@@ -130,7 +130,7 @@ fn each_sslmode_verifies_as_far_as_it_says() {
 fn a_self_signed_certificate_can_be_its_own_root() {
     let server = Server::new();
     let mut parameters = parameters_for(&server.address.to_string());
-    // As `openssl req -x509` makes it.
+    // The certificate is like one from `openssl req -x509`.
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&key).unwrap().pem();
@@ -167,7 +167,7 @@ fn a_host_is_verified_by_its_name_wherever_its_address_leads() {
     }
 }
 
-/// A certificate and key by which `role` logs in.
+/// A certificate and key with which `role` can log in.
 fn issued_to_role(authority: &Authority, role: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(vec![]).unwrap();

@@ -1,4 +1,4 @@
-//! The DAG of `deploy/airflow` that invokes the function, run by Airflow itself, by an API that speaks as Lambda's does.
+//! The DAG of `deploy/airflow` that invokes the function is run by Airflow itself, with an API that behaves like Lambda's.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -12,11 +12,11 @@ use crate::world::{Function, all_of, hiring};
 
 const DAG: &str = "extrato_function";
 
-/// What Lambda answers where it had to end a function.
+/// Lambda's answer when it had to kill a function.
 const ENDED: &str = r#"{"errorType": "Runtime.ExitError", "errorMessage": "Error: Runtime exited with error: signal: killed"}"#;
 
-/// The API by which functions are invoked: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>. The function `extrato-load` is
-/// ours; `killed` is that too, but for its first invocation. Returns its port.
+/// The API that invokes functions: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>. The function `extrato-load` is
+/// ours; `killed` is ours too, but its first invocation is killed. Returns the API's port.
 fn invoke_api(function: Function) -> u16 {
     let (function, killed) = (Mutex::new(function), AtomicU32::new(0));
     serve(move |request| {
@@ -44,7 +44,7 @@ fn invoke_api(function: Function) -> u16 {
     })
 }
 
-/// An Airflow whose `boto3` asks a function that has these variables.
+/// An Airflow whose `boto3` invokes a function with these variables.
 fn airflow(variables: Vec<(String, String)>) -> Airflow {
     let mut airflow = Airflow::new(Path::new("/nonexistent"));
     let port = invoke_api(Function::start(variables));

@@ -1,4 +1,4 @@
-//! Files in a bucket, asked for by requests and told of by events.
+//! Files in a bucket, which requests ask for and events announce.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testkit::{Bucket, Database, Identity, value};
 
 use crate::world::{Function, generate_sales};
 
-/// What S3 leaves as it is in the key of an event, beside letters and digits.
+/// The characters, apart from letters and digits, that S3 does not encode in the key of an event.
 const IN_KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -15,7 +15,7 @@ const IN_KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'*');
 
-/// A function with a database and what these variables give it.
+/// A function with a database and with these variables.
 pub(crate) fn function(
     database: &Database,
     bucket: &[(String, String)],
@@ -27,7 +27,7 @@ pub(crate) fn function(
     Function::start(database.variables().into_iter().chain(bucket).chain(own))
 }
 
-/// What S3 sends for objects that were made.
+/// The event that S3 sends for objects that were created.
 fn event(bucket: &Bucket, keys: &[&str]) -> Value {
     let record = |key: &&str| {
         let key = utf8_percent_encode(key, IN_KEY)
@@ -96,7 +96,7 @@ fn an_event_loads_the_objects_that_it_names_each_into_the_table_of_its_name() {
         "departments 2026.csv.gz",
     );
     bucket.put(jobs, b"1,Lawyer\n2,Judge\n");
-    // Whatever its name says.
+    // The object's name doesn't matter.
     bucket.put(departments, b"1,Legal\n");
     bucket.put("jobs a.csv", b"7,A pattern would find this one\n");
     let database = Database::create();
@@ -124,7 +124,7 @@ fn an_event_loads_the_objects_that_it_names_each_into_the_table_of_its_name() {
         "SELECT string_agg(job, ',' ORDER BY id) FROM hiring.jobs",
     );
     assert_eq!(there, "Lawyer,Judge");
-    // S3 may send an event twice.
+    // S3 may send the same event twice.
     let again = function.answer(&both);
     assert_eq!(
         (&again["rows"]["loaded"], &again["rows"]["skipped"]),

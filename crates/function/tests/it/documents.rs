@@ -1,4 +1,4 @@
-//! What docs/cloud.md says of requests, held against the program.
+//! Compares what docs/cloud.md says about requests with the program.
 
 use std::collections::BTreeSet;
 use std::fs;

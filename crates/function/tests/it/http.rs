@@ -1,4 +1,4 @@
-//! A server on a port of its own, for what a function finds on local ports.
+//! A server on a port of its own, standing in for services that a function finds on local ports.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -6,17 +6,17 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-/// What was asked.
+/// A request that the server got.
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// The path, with what is behind its question mark.
+    /// The path with the query.
     pub(crate) path: String,
-    /// By names in small letters.
+    /// The headers, by names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
 
-/// What is answered.
+/// A response for the server to send.
 pub(crate) struct Response {
     pub(crate) status: &'static str,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -33,7 +33,7 @@ impl Response {
     }
 }
 
-/// Answers whoever asks, for as long as the test runs. Returns the port.
+/// Answers all requests for as long as the test runs. Returns the port.
 pub(crate) fn serve(answer: impl Fn(Request) -> Response + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -60,7 +60,7 @@ fn one_by_one(stream: &TcpStream, answer: &dyn Fn(Request) -> Response) {
             head += &format!("{name}: {value}\r\n");
         }
         let mut outgoing = stream;
-        // Who asked may have been stopped.
+        // The client may have been stopped.
         let sent = outgoing.write_all(format!("{head}\r\n{}", response.body).as_bytes());
         if sent.is_err() || !kept_open {
             return;

@@ -28,7 +28,7 @@ fn the_six_files_of_sales_are_loaded_and_the_answer_is_the_summary() {
     }
     assert!(loaded > 100, "{report}");
     assert_eq!(report["rows"]["loaded"], loaded);
-    // Planted faults are in the table; the folder of their files is gone with the invocation.
+    // The rows with planted faults are in the table; the folder for files of rejects is gone with the invocation.
     let rejected: i64 = value(
         &mut client,
         "SELECT count(DISTINCT (table_name, file, byte_offset)) FROM sales.extrato_reject",

@@ -1,4 +1,4 @@
-//! The program itself, started as Lambda starts it, by an API of the tests' own that speaks as Lambda's does, against a real
+//! Tests of the program itself, started as Lambda starts it, with an API that behaves like Lambda's and with a real
 //! Postgres.
 
 mod airflow;

@@ -1,4 +1,4 @@
-//! What ends in an error: each has the type that a caller tells it by, and the function goes on with the next invocation.
+//! Errors: each has a type by which callers recognise it, and the function goes on with the next invocation.
 
 use std::fs;
 use std::io::Write as _;
@@ -187,7 +187,7 @@ fn a_load_that_the_deadline_ends_leaves_nothing_and_one_that_commits_goes_on() {
         writeln!(file, "{id},Job {id}").expect("written");
     }
     let mut function = Function::with_database(&database);
-    // So that the load waits, and it is the deadline that ends it.
+    // With the table locked the load waits, so that it is the deadline that ends it.
     let mut client = database.connect();
     function.answer(&json!({"dataset": "hiring", "tables": {"departments": folder.path().join("departments.csv")}}));
     client
@@ -202,7 +202,7 @@ fn a_load_that_the_deadline_ends_leaves_nothing_and_one_that_commits_goes_on() {
     let there: i64 = value(&mut client, "SELECT count(*) FROM hiring.jobs");
     assert_eq!(there, 0);
 
-    // A trigger that waits at one row, behind some that were committed.
+    // A trigger that waits at one row, after some rows were committed.
     client
         .batch_execute(
             "CREATE FUNCTION hiring.wait() RETURNS trigger LANGUAGE plpgsql AS \

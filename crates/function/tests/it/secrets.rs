@@ -1,4 +1,4 @@
-//! The login that Secrets Manager keeps, asked of a port that answers as the extension does.
+//! The login that Secrets Manager keeps, from a port that answers as the extension does.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use crate::world::{Function, all_of, hiring};
 const ARN: &str = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:rds!db-1/a+b-AbCdEf";
 const TOKEN: &str = "session/token+of==the role";
 
-/// The extension with one secret. Returns its port.
+/// An extension with a single secret. Returns its port.
 fn extension(secret: &Arc<Mutex<Value>>) -> u16 {
     let secret = Arc::clone(secret);
     serve(move |request| {
@@ -46,7 +46,7 @@ fn function(port: u16, others: Vec<(String, String)>) -> Function {
     Function::start(own.into_iter().chain(others))
 }
 
-/// The variables with those names, and the value of the password.
+/// The database's variables without those with these names, and the password.
 fn without(database: &Database, names: &[&str]) -> (Vec<(String, String)>, String) {
     let all = database.variables();
     let password = all
@@ -87,7 +87,7 @@ fn a_secret_as_rds_makes_it_gives_all_that_variables_do_not() {
     assert_eq!(whole.answer(&request)["rows"]["loaded"], 5);
     assert!(!whole.log().contains(&password));
 
-    // Variables win: a host has its own port, not that of the secret's.
+    // Variables take precedence, and a host from a variable keeps its own port, not the secret's.
     let elsewhere = json!({"username": "nobody", "password": password, "host": "db.example", "port": 1, "dbname": "none"});
     *secret.lock().expect("not poisoned") = Value::String(elsewhere.to_string());
     let (variables, _) = without(&database, &["PGPASSWORD", "PGPORT"]);

@@ -1,4 +1,4 @@
-//! A function that runs, the API that Lambda would have for it, and files.
+//! A running function, the API that Lambda would give it, and files.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,23 +16,23 @@ use testkit::Database;
 
 use crate::http::{Response, serve};
 
-/// How long an invocation may take unless a test says otherwise.
+/// How long an invocation may take by default.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// How long a test waits for what must come.
+/// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// An invocation that the function is to take.
+/// An invocation for the function to take.
 struct Invocation {
     payload: String,
     id: String,
     deadline: SystemTime,
 }
 
-/// What came back: an answer, or an error as Lambda passes it on.
+/// The result of an invocation: an answer, or an error in the form that Lambda passes on.
 type Outcome = Result<Value, Value>;
 
-/// A function's process, which ends with the test.
+/// The process of a function, which ends with the test.
 pub(crate) struct Function {
     process: Child,
     invocations: Sender<Invocation>,
@@ -43,7 +43,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Starts it with these variables beside those that Lambda gives to every function.
+    /// Starts a function with these variables, in addition to those that Lambda gives to every function.
     pub(crate) fn start<N: Into<String>, V: Into<String>>(
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
@@ -80,27 +80,27 @@ impl Function {
         }
     }
 
-    /// Starts it with a database, named by the variables of libpq.
+    /// Starts a function with a database, given by the variables of libpq.
     pub(crate) fn with_database(database: &Database) -> Self {
         Self::start(database.variables())
     }
 
-    /// Invokes it, and waits for what comes of it.
+    /// Invokes the function, and waits for the result.
     pub(crate) fn invoke(&mut self, event: &Value) -> Outcome {
         self.invoke_for(event, TIMEOUT)
     }
 
-    /// Invokes it with so much time.
+    /// Invokes the function with this much time.
     pub(crate) fn invoke_for(&mut self, event: &Value, time: Duration) -> Outcome {
         self.invoke_until(event, SystemTime::now() + time)
     }
 
-    /// Invokes it with time until then.
+    /// Invokes the function with this deadline.
     pub(crate) fn invoke_until(&mut self, event: &Value, deadline: SystemTime) -> Outcome {
         self.invoke_with(event.to_string(), deadline)
     }
 
-    /// Invokes it with a text.
+    /// Invokes the function with a text as its event.
     pub(crate) fn invoke_with(&mut self, payload: String, deadline: SystemTime) -> Outcome {
         self.invoked += 1;
         let id = format!("invocation-{}", self.invoked);
@@ -120,19 +120,19 @@ impl Function {
         outcome
     }
 
-    /// Invokes it with what it answers.
+    /// Invokes the function with an event that it answers; returns the answer.
     pub(crate) fn answer(&mut self, event: &Value) -> Value {
         self.invoke(event)
             .unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
     }
 
-    /// Invokes it with what ends in an error of this type that says this; returns the whole message.
+    /// Invokes the function with an event that gives an error of this type with these words; returns the whole message.
     pub(crate) fn refusal(&mut self, event: &Value, error_type: &str, saying: &str) -> String {
         let error = self.invoke(event).expect_err("refused");
         told(&error, error_type, saying)
     }
 
-    /// What it has logged so far.
+    /// The function's log so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("a log")
     }
@@ -145,7 +145,7 @@ impl Drop for Function {
     }
 }
 
-/// Holds an error to its type and words; returns its message.
+/// Checks an error's type and words; returns its message.
 pub(crate) fn told(error: &Value, error_type: &str, saying: &str) -> String {
     assert_eq!(error["errorType"], error_type, "{error}");
     let message = error["errorMessage"]
@@ -156,7 +156,7 @@ pub(crate) fn told(error: &Value, error_type: &str, saying: &str) -> String {
     message
 }
 
-/// The API of Lambda: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Returns its port.
+/// The API for the runtime: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. Returns its port.
 fn runtime_api(invocations: Receiver<Invocation>, outcomes: Sender<(String, Outcome)>) -> u16 {
     let invocations = Mutex::new(invocations);
     serve(move |request| {

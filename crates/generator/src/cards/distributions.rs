@@ -1,5 +1,5 @@
-//! The distributions that rows follow: how many there are of what, when things happen, how much is spent. Each has
-//! a default; a TOML file changes some or all of them, and `generate --describe` writes them as one.
+//! The distributions that rows follow: how many rows there are of each kind, when things happen, how much is spent. Each has
+//! a default. A TOML file changes some or all of them, and `generate --describe` writes all of them as such a file.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -15,9 +15,9 @@ use crate::cards::spending::{KINDS, SpendingDistribution};
 pub(crate) const MOST_PER_PARENT: usize = 8;
 /// The most subscriptions that a card can have.
 pub(crate) const MOST_SUBSCRIPTIONS: usize = 3;
-/// The most movements that a card can be given; a table with an entry for each number is kept.
+/// The most movements that a card can have; a table with an entry for each possible number is kept in memory.
 const HIGHEST_CAP: u32 = 1_000_000;
-/// Amounts end four standard deviations from the median; the highest must fit `numeric(10,2)`.
+/// Amounts end at four standard deviations from the median, and the highest of them must fit `numeric(10,2)`.
 const HIGHEST_AMOUNT: f64 = 40_000_000.0;
 
 /// All distributions. Weights and shares are relative to their sum.
@@ -86,7 +86,7 @@ impl Default for Distributions {
 }
 
 impl Default for ZetaDistribution {
-    /// The distribution with a mean of 57, which gives 1,000 associates about 100,000 movements.
+    /// The distribution with a mean of 57 movements, so that 1,000 associates have about 100,000 movements.
     fn default() -> Self {
         Self {
             exponent: 1.55,
@@ -96,8 +96,8 @@ impl Default for ZetaDistribution {
 }
 
 impl Default for When {
-    /// December and the months of sales and holidays are busier, as are Fridays, Saturdays and the days
-    /// after salaries (by law at the latest on the fifth working day, an advance often on the 20th). A
+    /// December and the months of sales and holidays are busier, and so are Fridays, Saturdays and the days after salaries
+    /// are paid (by law on the fifth working day at the latest; an advance is often paid on the 20th). The weights are a
     /// plausible order of magnitude, not a survey.
     fn default() -> Self {
         let mut month_days = [1.0; 31];
@@ -138,7 +138,7 @@ impl Distributions {
     /// Reads a TOML file; what it doesn't name keeps its default.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with the file, and the key that makes no sense.
+    /// [`Kind::Usage`] with the file, and with the key whose value makes no sense.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let place = || format!("cannot read the distributions in {}", path.display());
         let text = fs::read_to_string(path).or_fail(Kind::Usage, place)?;
@@ -148,7 +148,7 @@ impl Distributions {
     /// Parses distributions from TOML; what the text doesn't name keeps its default.
     ///
     /// # Errors
-    /// [`Kind::Usage`], with the key that makes no sense.
+    /// [`Kind::Usage`] with the key whose value makes no sense.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut distributions: Self = toml::from_str(text)?;
         let mut known = default_spending();
@@ -166,10 +166,10 @@ impl Distributions {
         Ok(distributions)
     }
 
-    /// Refuses distributions that no rows can follow.
+    /// Refuses distributions that rows cannot follow.
     ///
     /// # Errors
-    /// [`Kind::Usage`] with the key that makes no sense, and what it may be.
+    /// [`Kind::Usage`] with the key whose value makes no sense, and with the values that it may have.
     pub fn check(&self) -> anyhow::Result<()> {
         let most = MOST_PER_PARENT + 1;
         check_weights("accounts_per_associate", &self.accounts_per_associate, most)?;
@@ -253,7 +253,7 @@ fn check_weights(key: &str, weights: &[f64], most: usize) -> anyhow::Result<()> 
 }
 
 impl Display for Distributions {
-    /// Writes TOML that [`Distributions::parse`] reads back to the last digit, with comments.
+    /// Writes commented TOML from which [`Distributions::parse`] reads the same values, to the last digit.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ZetaDistribution { exponent, cap } = self.movements_per_card;
         write!(

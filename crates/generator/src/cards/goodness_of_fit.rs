@@ -1,4 +1,4 @@
-//! A million rows against the distributions that they were asked to follow.
+//! A million rows, compared with the distributions that they were asked to follow.
 //!
 //! The bounds are those of the Dvoretzky–Kiefer–Wolfowitz inequality with Massart's constant (1990): the
 //! empirical distribution of n independent draws is off by more than ε anywhere with a chance of at most
@@ -141,7 +141,7 @@ fn for_each_movement(distributions: &Distributions, mut see: impl FnMut(&Movimen
     }
 }
 
-/// The line of the statement, and whether it is a subscription's.
+/// The description of a movement, and whether it is a subscription's.
 fn description(row: &Movimento<'_>) -> (String, bool) {
     let mut text = String::new();
     row.purchase.write_description(&mut text);
@@ -182,7 +182,7 @@ fn spending_follows_its_shares_and_log_normal_distributions() {
         amounts.sort_unstable();
         let expected = distributions.spending[kind.name];
         let n = amounts.len() as f64;
-        // What prices are rounded to shifts them: up to a real for tags, up to ten for round amounts.
+        // Rounding shifts prices: by up to a real for tags, by up to ten for round amounts.
         let rounding = match kind.ending {
             Ending::Any => 0.004,
             Ending::Tag => 0.02,
@@ -201,7 +201,7 @@ fn spending_follows_its_shares_and_log_normal_distributions() {
     }
 }
 
-/// The standard normal distribution, by Simpson's rule: another way than the generator's own.
+/// The standard normal distribution by Simpson's rule, which is not how the generator computes it.
 fn normal(z: f64) -> f64 {
     let (steps, h) = (200, z / 200.0);
     let density = |x: f64| (-x * x / 2.0).exp() / (SQRT_2 * PI.sqrt());
@@ -266,7 +266,7 @@ fn purchases_follow_seasons_weekdays_salary_days_and_hours() {
         classes(day as i32)
             .into_iter()
             .for_each(|class| seen[class] += 1);
-        // On the day of issue, what would come before it is moved.
+        // On the day of issue, purchases that would come before the issue are moved after it.
         if day > issued {
             hours[(row.data_movimento.rem_euclid(DAY) / HOUR) as usize] += 1;
         }
@@ -274,7 +274,7 @@ fn purchases_follow_seasons_weekdays_salary_days_and_hours() {
     assert!(n > 800_000, "{n}");
     assert_follows("hours", &hours, &distributions.when.hours);
     for class in 0..50 {
-        // Hoeffding's inequality: independent, not equally likely, off by nε with a chance of 2·exp(-2nε²).
+        // Hoeffding's inequality: draws that are independent but not equally likely are off by nε with a chance of 2·exp(-2nε²).
         let bound = ((2.0 / FALSE_ALARM).ln() * n as f64 / 2.0).sqrt();
         let off: f64 = seen[class] as f64 - expected[class];
         assert!(

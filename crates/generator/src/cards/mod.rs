@@ -1,8 +1,8 @@
 //! The dataset *cards*: associates of a credit cooperative, their accounts, cards and card movements.
 //!
-//! [`Cards`] has one iterator of rows for each table, over the associates of any part of a plan. A table's rows are
-//! always made from their owners down, so that a movement's card, holder and account are those that the other tables
-//! have, without any of them being looked up: making an associate again costs less than keeping it.
+//! [`Cards`] has one iterator of rows for each table, over the associates of any part of a plan. The rows of every table are
+//! made from their owners down, so a movement's card, holder and account are those that the other tables have, and none of
+//! them needs to be looked up: making an associate again costs less than keeping it.
 
 pub mod card_number;
 pub mod distributions;
@@ -41,12 +41,12 @@ const OLDEST_ACCOUNT_DAYS: u32 = 15 * 365;
 const YOUNGEST_ACCOUNT_DAYS: u32 = 90;
 /// Age of the youngest cards, in days before "today": time enough to have been used.
 const YOUNGEST_CARD_DAYS: i32 = 30;
-/// Days from the opening of an account to its first card: seven quantiles.
+/// Quantiles, at sevenths, of the days from the opening of an account to its first card.
 const FIRST_CARD_DAYS: [u32; 8] = [0, 1, 2, 4, 7, 11, 18, 30];
 /// Share of first cards that come with the account, at the same instant.
 const WITH_THE_ACCOUNT: Share = Share::new(0.1);
 
-/// Ages by fourteenths: adults, half of them below 42.
+/// Quantiles, at fourteenths, of the ages of associates: adults, half of them below 42.
 const AGES: [u32; 15] = [18, 22, 26, 29, 32, 35, 38, 42, 46, 50, 55, 61, 68, 77, 96];
 /// The age below which account owners may be students.
 const STUDENT_AGE: u32 = 28;
@@ -73,7 +73,7 @@ pub struct Cards {
 }
 
 impl Cards {
-    /// Prepares the rows of a recipe, which must be one that [`Recipe::check`] accepts.
+    /// Prepares the rows of a recipe that [`Recipe::check`] has accepted.
     pub fn new(recipe: &Recipe) -> Self {
         let (seed, distributions) = (recipe.seed, &recipe.distributions);
         let today = recipe.as_of.days() - EPOCH_DAYS;
@@ -103,12 +103,12 @@ impl Cards {
         &self.shapes
     }
 
-    /// The rows of `associado`, of some associates.
+    /// The rows of `associado` of these associates.
     pub fn associados(&self, associates: Associates) -> impl Iterator<Item = Associado<'_>> {
         owners(associates).map(|id| self.dirtied(self.associado(id)))
     }
 
-    /// The rows of `conta`, of some associates.
+    /// The rows of `conta` of these associates.
     pub fn contas(&self, associates: Associates) -> impl Iterator<Item = Conta> {
         let mut ids = associates.before;
         owners(associates).flat_map(move |owner| {
@@ -123,7 +123,7 @@ impl Cards {
         })
     }
 
-    /// The rows of `cartao`, of some associates.
+    /// The rows of `cartao` of these associates.
     pub fn cartoes(&self, associates: Associates) -> impl Iterator<Item = Cartao<'_>> {
         self.cards_used(associates).map(|(card, _)| Cartao {
             fault: Table::Cartao.draw_fault(&self.faults, card.id.into()),
@@ -131,7 +131,7 @@ impl Cards {
         })
     }
 
-    /// The rows of `movimento`, of some associates; those of a card come by day.
+    /// The rows of `movimento` of these associates; the movements of each card come in the order of their days.
     pub fn movimentos(&self, associates: Associates) -> impl Iterator<Item = Movimento<'_>> {
         let mut before = associates.before.movimento;
         self.cards_used(associates)
@@ -147,7 +147,7 @@ impl Cards {
             })
     }
 
-    /// The cards of some associates, each with the number of its movements.
+    /// The cards of these associates, each with the number of its movements.
     fn cards_used(&self, associates: Associates) -> impl Iterator<Item = (Cartao<'_>, u32)> {
         let mut ids = associates.before;
         owners(associates).flat_map(move |owner| {
@@ -254,7 +254,7 @@ impl Cards {
         } else {
             opened + draws.below((self.today - YOUNGEST_CARD_DAYS - opened) as u32) as i32
         };
-        // Nobody holds a card before the sixteenth birthday, which is two years ago or more.
+        // Nobody holds a card before the sixteenth birthday, and everybody was sixteen at least two years ago.
         let grown_up = self.today - (holder.idade as i32 - 16) * 365;
         let issued = i64::from(day.max(grown_up)) * DAY + office_time(&mut draws);
         Cartao {
@@ -276,7 +276,7 @@ fn owners(associates: Associates) -> impl Iterator<Item = u32> {
     associates.before.associado as u32 + 1..associates.end.associado as u32 + 1
 }
 
-/// Draws a time of day in whole seconds, from eight to six.
+/// Draws a time of day between 8:00 and 18:00, in microseconds but at a whole second.
 fn office_time(draws: &mut Draws) -> i64 {
     8 * HOUR + i64::from(draws.below(36_000)) * SECOND
 }

@@ -13,7 +13,7 @@ use crate::table::time::{DAY, EPOCH_DAYS, HOUR, SECOND};
 
 /// At most one in this many of a card's movements is the charge of a subscription.
 const MOST_SUBSCRIBED: u32 = 4;
-/// The fewest charges that a subscription is made for.
+/// A subscription has at least this many charges.
 const FEWEST_CHARGES: u32 = 3;
 /// Share of subscriptions that were cancelled before "today".
 const CANCELLED: Share = Share::new(0.3);
@@ -38,12 +38,12 @@ pub(crate) struct CardMovements<'a> {
     first_id: u64,
     /// How many movements were given out.
     done: u32,
-    /// How many movements are not charges of subscriptions, and how many of those were drawn.
+    /// How many movements are not charges of subscriptions; `drawn` counts those of them that were drawn.
     purchases: u32,
     drawn: u32,
     span: Span,
     subscriptions: [Subscription; MOST_SUBSCRIPTIONS],
-    /// The last purchase drawn, and whether its turn is still to come.
+    /// The last purchase that was drawn; `waiting` says whether it is still to be given out.
     last: Option<Movimento<'a>>,
     waiting: bool,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Subscription {
     /// The time of day of each charge, in microseconds.
     time: i64,
     pub(crate) charges_left: u32,
-    /// When the subscription is charged next; beyond all times if never.
+    /// When the subscription is charged next; later than any other time if never again.
     due: i64,
 }
 
@@ -121,7 +121,7 @@ impl<'a> CardMovements<'a> {
                     .season
                     .draw(self.span, self.drawn, self.purchases, &mut draws);
                 let issued = self.card.data_criacao;
-                // On the card's first day an hour before its issue becomes one soon after.
+                // On the card's first day, a purchase that would come up to an hour before the issue comes soon after it.
                 let time = if drawn < issued {
                     issued + drawn.rem_euclid(HOUR)
                 } else {
@@ -159,7 +159,7 @@ impl<'a> CardMovements<'a> {
             return None;
         }
         let purchase = next.purchase;
-        // A nightly batch takes its time.
+        // Charges are made by a nightly batch, which takes some time.
         let delay = mix(self.first_id ^ mix(next.month as u64)) % 1_800_000;
         let due = next.due + delay as i64 * 1_000;
         next.charges_left -= 1;
@@ -213,7 +213,7 @@ pub(crate) fn subscribe(
         return (subscriptions, 0);
     }
     let mut draws = Draws::of(spending.seed, Stream::Subscription, card.id.into());
-    // Whole months between that of the issue and that of "today": whatever the day of the charge, it is in between.
+    // Whole months between the month of the issue and that of "today", so that a charge on any day of them lies in between.
     let month = |day: i32| {
         let date = Date::from_days(day + EPOCH_DAYS);
         date.year * 12 + date.month as i32 - 1

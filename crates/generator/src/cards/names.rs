@@ -1,8 +1,8 @@
 //! Brazilian names, and what is derived from them: the name embossed on a card and the e-mail address.
 //!
-//! The bulk comes from `fake`'s `pt_BR` tables. The few names that a large part of the country bears
-//! stand here, so that clients share names as real ones do; source: IBGE, "Nomes no Brasil", census of
-//! 2010, and the surnames most often listed in Brazilian registers.
+//! Most names come from `fake`'s `pt_BR` tables. The few names that a large part of the country has are listed here, so that
+//! clients share names as real ones do; source: IBGE, "Nomes no Brasil", census of 2010, and the surnames most often listed
+//! in Brazilian registers.
 
 use fake::locales::{Data, PT_BR};
 use unicode_normalization::UnicodeNormalization;
@@ -42,14 +42,14 @@ const COMMON_FAMILY: &[&str] = &[
     "Marques", "Machado", "Mendes", "de Freitas", "Cardoso", "Ramos", "de Jesus", "da Conceição",
 ];
 
-/// Providers of e-mail, the common ones several times.
+/// Providers of e-mail; common ones are listed several times.
 #[rustfmt::skip]
 const PROVIDERS: [&str; 20] = [
     "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "gmail", "hotmail",
     "hotmail", "hotmail", "outlook", "outlook", "yahoo", "yahoo", "uol", "terra",
 ];
 
-/// What a man bears after his family names when a relative has the same name, and how common it is.
+/// What is added to a man's family names when a relative has the same name, with the weight of each.
 const ENDINGS: [(&str, f64); 4] = [
     ("Júnior", 40.0),
     ("Filho", 32.0),
@@ -59,7 +59,7 @@ const ENDINGS: [(&str, f64); 4] = [
 /// Share of men with such an ending.
 const WITH_ENDING: Share = Share::new(0.08);
 
-/// Men's names that don't end in `o`; those that do are men's.
+/// Men's names that don't end in `o`. All names that do are taken for men's.
 #[rustfmt::skip]
 const MASCULINE: &[&str] = &[
     "Aaron", "Adriel", "Alan", "Alexandre", "Allan", "Anderson", "André", "Arthur", "Artur", "Benjamin", "Carlos",
@@ -158,7 +158,7 @@ impl NamePart {
     }
 }
 
-/// `text` without its accents; what has no ASCII base letter is dropped.
+/// A text without its accents; characters that have no ASCII base letter are left out.
 fn ascii(text: &str) -> String {
     text.nfd()
         .filter(|&c| !is_combining_mark(c) && c.is_ascii())
@@ -262,9 +262,9 @@ fn last_word(text: &str) -> &str {
     text.rsplit(' ').next().unwrap_or(text)
 }
 
-/// Writes names, each in ASCII capitals and possibly of several words, in at most
-/// [`EMBOSSED_CHARS`]. What stands between the first and the last word is shortened to initials, from the
-/// left, as far as needed, and particles go with it; what still doesn't fit is cut off.
+/// Writes names, each in ASCII capitals and possibly of several words, in at most [`EMBOSSED_CHARS`]. Words between the
+/// first and the last are shortened to initials, from the left, as far as needed; particles such as `DA` are then left out.
+/// What still doesn't fit is cut off.
 fn emboss(names: &[&str], out: &mut String) {
     let words = || {
         names
@@ -392,7 +392,7 @@ mod tests {
             assert!(sobrenome.ends_with(ending.text), "{sobrenome}");
             assert!(embossed.ends_with(&ending.capitals), "{embossed}");
         }
-        // 8 % of the men, who are some 45 % of all.
+        // 8 % of the men have an ending, and men are some 45 % of all.
         assert!((500..1_000).contains(&endings), "{endings}");
     }
 

@@ -3,11 +3,11 @@
 //! The number of an associate's accounts, cards and movements is a pure function of the seed and the
 //! associate ([`Shapes`]). Ids are dense and follow the order of owners, so an id is known once all rows before it are
 //! counted. Planning counts them once, associate by associate, which costs far less than making the rows, and keeps the
-//! counts at the end of each block of associates: 32 bytes for some 25,000 movements. With these bounds any run of
-//! blocks can be made by itself, with the ids that it has among all rows; and whoever is added later comes after the
-//! last bound and changes nothing before it.
+//! counts at the end of each block of associates: 32 bytes for some 25,000 movements. With these bounds, any run of blocks
+//! can be made by itself, with the ids that it has among all rows. Associates who are added later come after the last bound
+//! and change nothing before it.
 //!
-//! The busiest client is found on the way: cards have holders near their owners, so that a window of counts
+//! The busiest client is found along the way. Cards have holders near their owners, so a window of counts
 //! (`Clients`) is enough, however many clients there are.
 
 use database::Cancel;
@@ -21,17 +21,17 @@ use crate::draw::sampling::{Choice, Zeta};
 use crate::table::BusiestClient;
 use crate::table::layout::Part;
 
-/// Associates of a block: few enough that a block is done in milliseconds, so many that the index of a
-/// hundred million movements has 4,000 entries.
+/// How many associates a block has: so few that a block is done in milliseconds, so many that the index of a
+/// hundred million movements has only 4,000 entries.
 const BLOCK_ASSOCIATES: u32 = 256;
 /// Associates between two reports of progress.
 const PROGRESS_ASSOCIATES: u64 = 65_536;
-/// The most associates that one call can make: ids of cards, of which an associate has 1.85 on average, are integers.
+/// The most associates that one call can make: ids of cards are integers, and an associate has 1.85 cards on average.
 pub const MAX_ASSOCIATES: u32 = 1_000_000_000;
 /// The most cards that an associate can own.
 const MOST_CARDS: usize = MOST_PER_PARENT * MOST_PER_PARENT;
-/// The holder of an additional card is at most this many associates before the owner, and never after: whoever is
-/// added later changes nothing.
+/// The holder of an additional card is at most this many associates before the owner, and never after, so that associates who
+/// are added later change nothing.
 const HOLDER_DISTANCE: u32 = 1_000;
 
 /// How many accounts, cards and movements each associate has.
@@ -79,7 +79,7 @@ impl Shapes {
         }
     }
 
-    /// Draws the holder of a card of `owner`, from the first of the card's own `draws`.
+    /// Draws the holder of a card of `owner`. This takes the first of the card's own `draws`.
     pub fn holder(&self, owner: u32, draws: &mut Draws) -> u32 {
         let additional = draws.chance(self.additional);
         let nearby = HOLDER_DISTANCE.min(owner - 1);
@@ -118,7 +118,7 @@ impl Shapes {
 }
 
 impl Shape {
-    /// The cards, by account.
+    /// The cards that the associate owns, by account.
     pub fn cards(&self) -> &[CardShape] {
         &self.cards[..self.card_count]
     }
@@ -155,7 +155,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans `associates` more, after the rows that `before` counts.
+    /// Plans this many `associates` more, after the rows that `before` counts.
     ///
     /// # Errors
     /// [`Kind::Usage`] if an id would not fit its column, [`Kind::Interrupted`].
@@ -202,12 +202,12 @@ impl Plan {
         self.busiest
     }
 
-    /// The highest ids when all is done.
+    /// The highest ids once all rows are made.
     pub fn end(&self) -> Counts {
         self.bounds[self.bounds.len() - 1]
     }
 
-    /// How many rows of a table the plan has, those before it not counted.
+    /// How many rows of a table the plan has, without those before it.
     pub fn rows(&self, table: Table) -> u64 {
         table.of(&self.end()) - table.of(&self.bounds[0])
     }
@@ -240,7 +240,7 @@ impl Plan {
     /// Plans `associates` from the first one on.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub(crate) fn fresh(shapes: &Shapes, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
         Self::new(shapes, Counts::default(), associates, cancel)
     }
@@ -251,8 +251,8 @@ impl Plan {
     }
 }
 
-/// Counts movements by client. A client's cards belong to accounts of the next [`HOLDER_DISTANCE`] owners at
-/// the latest, so no more counts than that are open at a time.
+/// Counts movements by client. A client's cards belong to accounts of the next [`HOLDER_DISTANCE`] owners at the
+/// latest, so only that many counts are open at a time.
 #[derive(Default)]
 struct Clients {
     /// Counts of clients: the count of client `id` is at `id` modulo the length.
@@ -261,11 +261,11 @@ struct Clients {
 }
 
 impl Clients {
-    /// Adds what is bought with the cards of `owner`, whose ids follow `last_card`. Owners come in order.
+    /// Adds the movements of the cards of `owner`, whose ids follow `last_card`. Owners must come in order.
     fn add(&mut self, shapes: &Shapes, owner: u32, last_card: u64, shape: &Shape) {
         const OPEN: usize = HOLDER_DISTANCE as usize + 1;
         self.open.resize(OPEN, 0);
-        // Nobody before that distance is counted any more, so the owner takes that client's place.
+        // A client further back than that distance gets no more movements, so the owner takes that client's place.
         self.open[owner as usize % OPEN] = 0;
         for (index, card) in (1..).zip(shape.cards()) {
             let mut draws = Draws::of(shapes.seed, Stream::Cartao, last_card + index);

@@ -23,16 +23,16 @@ pub struct Purchases {
     cities: Choice,
     /// Quantiles of the amounts of each kind, in cents.
     amounts: Vec<Vec<u32>>,
-    /// The time since when there is each merchant of each kind.
+    /// For each kind, the times since when its merchants have existed.
     since: Vec<Vec<i64>>,
 }
 
 /// Who buys, and when.
 #[derive(Debug, Clone, Copy)]
 pub struct Buyer {
-    /// The city they live in, of [`Purchases::draw_home`].
+    /// The city where the buyer lives, as [`Purchases::draw_home`] gives it.
     pub home: u8,
-    /// The buyer's number, on which depends where they travel.
+    /// The buyer's number, which decides where they travel.
     pub key: u64,
     /// The time of the purchase, in microseconds since 2000-01-01.
     pub time: i64,
@@ -133,7 +133,7 @@ impl Purchases {
     }
 }
 
-/// Since when there is a merchant, in microseconds since 2000-01-01.
+/// The time since when a merchant has existed, in microseconds since 2000-01-01.
 fn founded(merchant: &str) -> i64 {
     FOUNDED
         .iter()
@@ -149,7 +149,7 @@ fn founded(merchant: &str) -> i64 {
 }
 
 impl Purchase<'_> {
-    /// What takes the place of a purchase where there is none.
+    /// A placeholder for a purchase where there is none.
     pub(crate) const NOTHING: Self = Self {
         cents: 0,
         reversible: false,
@@ -162,7 +162,7 @@ impl Purchase<'_> {
     };
 
     /// Draws the charge of a subscription that begins at `time`. `taken` has a bit for each merchant that the card
-    /// already has a subscription of, and this one's afterwards.
+    /// already has a subscription with; the bit of the drawn merchant is set.
     pub fn subscription(taken: &mut u32, time: i64, draws: &mut Draws) -> Self {
         let count = SUBSCRIPTIONS.len() as u32;
         let first = draws.below(count);
@@ -182,7 +182,7 @@ impl Purchase<'_> {
         }
     }
 
-    /// Writes the line of the statement, in ASCII capitals and well below 255 characters.
+    /// Writes the line of the statement: ASCII capitals, well below 255 characters.
     pub fn write_description(&self, out: &mut String) {
         if let Some((number, count)) = self.instalment {
             out.push_str("PARC ");

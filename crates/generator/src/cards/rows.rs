@@ -1,5 +1,5 @@
-//! The rows of the tables of *cards*: small values whose text is made when they are encoded, into a buffer that is
-//! used again.
+//! The rows of the tables of *cards*: small values. Their text is made only when they are encoded, into a buffer that is
+//! used again and again.
 
 use crate::cards::names::Name;
 use crate::cards::purchase::Purchase;
@@ -13,7 +13,7 @@ pub struct Associado<'a> {
     pub(crate) id: u32,
     pub(crate) idade: u32,
     pub(crate) name: Name<'a>,
-    /// The city where they live, which shows in what their cards pay for.
+    /// The city where the associate lives, which shows in what the cards pay for.
     pub(crate) home: u8,
     pub(crate) fault: Option<Fault>,
 }

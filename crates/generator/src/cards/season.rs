@@ -7,7 +7,7 @@ use crate::draw::random::Draws;
 use crate::draw::sampling::Choice;
 use crate::table::time::{DAY, EPOCH_DAYS, HOUR};
 
-/// Bits that tell the slots of the table of hours: an hour's share is exact to one in 2^12.
+/// How many bits tell the slots of the table of hours apart: an hour's share is exact to one in 2^12.
 const HOUR_SLOTS_BITS: u32 = 12;
 
 /// The days on which anything can be bought, and the hours. Days count from 2000-01-01.
@@ -15,11 +15,11 @@ const HOUR_SLOTS_BITS: u32 = 12;
 pub(crate) struct Season {
     first_day: i32,
     days: Choice,
-    /// Hours of the day, each in as many slots as it is likely.
+    /// Hours of the day, each in as many slots as its weight asks for.
     hours: Vec<u8>,
 }
 
-/// The days of one card: those from its issue to "today", as far as they weigh.
+/// The days of one card: those from its issue to "today", measured by their weights.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
     from: u64,
@@ -48,7 +48,7 @@ impl Season {
         }
     }
 
-    /// The days from `first_day` on, which is one of this season's.
+    /// The days from `first_day` on, which must be one of this season's.
     pub(crate) fn span(&self, first_day: i32) -> Span {
         let from = self.days.from((first_day - self.first_day) as usize);
         Span {

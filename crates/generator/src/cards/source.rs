@@ -1,4 +1,4 @@
-//! The rows of *cards*, planned, for whatever sends or writes them.
+//! The planned rows of *cards*, for anything that sends or writes them.
 
 use database::Cancel;
 
@@ -22,7 +22,7 @@ impl CardRows {
     /// Plans the rows of this many associates, from the first one on.
     ///
     /// # Errors
-    /// As [`Plan::new`].
+    /// The errors of [`Plan::new`].
     pub(crate) fn fresh(recipe: &Recipe, associates: u32, cancel: &Cancel) -> anyhow::Result<Self> {
         Self::after(recipe, Counts::default(), associates, cancel)
     }
@@ -30,7 +30,7 @@ impl CardRows {
     /// Plans the rows of this many associates, after those that `before` counts.
     ///
     /// # Errors
-    /// As [`Plan::new`].
+    /// The errors of [`Plan::new`].
     pub(crate) fn after(
         recipe: &Recipe,
         before: Counts,

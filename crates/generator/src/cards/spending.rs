@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw::random::Share;
 
-/// A kind of spending: how often, and the log-normal distribution of its amounts.
+/// A kind of spending: how often it occurs, and the log-normal distribution of its amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SpendingDistribution {
@@ -61,8 +61,8 @@ impl SpendingKind {
     }
 }
 
-/// Merchants that are younger than the oldest cards, and the year after that in which they came to Brazil.
-/// Before, the first merchant of their kind takes the money.
+/// Merchants that are younger than the oldest cards, with the year after the one in which they came to Brazil.
+/// Before that year, the first merchant of their kind takes the money.
 pub(crate) const FOUNDED: &[(&str, i32)] = &[
     ("PIX ENVIADO", 2021),
     ("UBER *TRIP", 2015),

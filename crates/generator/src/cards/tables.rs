@@ -66,7 +66,7 @@ impl Table {
         }
     }
 
-    /// The table's own number among the counts of all tables.
+    /// The table's number among the counts of all tables.
     pub const fn of(self, counts: &Counts) -> u64 {
         match self {
             Self::Associado => counts.associado,
@@ -113,7 +113,7 @@ impl Table {
         }
     }
 
-    /// A fault with the column of the table that it is planted in.
+    /// A fault, with the column of the table that it is planted in.
     pub(crate) fn fault_in(self, fault: Fault) -> FaultIn {
         let column = match (self, fault) {
             (Self::Associado, Fault::EmptyText) => "sobrenome",

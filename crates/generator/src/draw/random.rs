@@ -1,14 +1,14 @@
-//! Random numbers by position: what a row is depends on the seed, its table and its index alone, so any
+//! Random numbers by position: a row depends on the seed, its table and its index alone, so any
 //! worker can make any row, in any order.
 
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
-/// What random numbers are for. Different streams of one seed have nothing to do with each other.
+/// What random numbers are used for. Different streams of one seed are independent of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// How many accounts, cards and movements an associate has. The sum of a thousand associates'
-    /// movements varies by a fifth from seed to seed; with this number the default seed is near the mean.
+    /// How many accounts, cards and movements an associate has. From seed to seed, the sum of a thousand associates'
+    /// movements varies by a fifth; with this number, the default seed's sum is near the mean.
     Shape = 19,
     /// Rows of `associado`.
     Associado = 2,
@@ -53,12 +53,12 @@ pub struct Draws(Xoshiro256PlusPlus);
 pub struct Share(u64);
 
 impl Share {
-    /// The share that is `share` of 1.
+    /// Creates a share; `share` is a fraction of 1.
     pub const fn new(share: f64) -> Self {
         Self((share * 4_294_967_296.0) as u64)
     }
 
-    /// Whether a case with these random bits is in the share.
+    /// Whether a case with these random bits belongs to the share.
     pub const fn has(self, bits: u64) -> bool {
         bits >> 32 < self.0
     }
@@ -93,12 +93,12 @@ impl Draws {
         (bits & !(0xf << 76 | 0x3 << 62) | version | variant).to_be_bytes()
     }
 
-    /// Draws whether a case is in the share.
+    /// Draws whether a case belongs to the share.
     pub fn chance(&mut self, share: Share) -> bool {
         share.has(self.bits())
     }
 
-    /// Draws a value between the points of `quantiles`, each gap between two of them being equally likely.
+    /// Draws a value between the points of `quantiles`; each gap between two neighbouring points is equally likely.
     pub fn between(&mut self, quantiles: &[u32]) -> u32 {
         let bits = self.bits();
         let gaps = quantiles.len() as u64 - 1;

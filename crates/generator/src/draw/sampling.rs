@@ -1,8 +1,8 @@
 //! Distributions as tables, made once at the start.
 //!
-//! The tables are made with addition, multiplication, division and square roots only, which IEEE 754
-//! defines to the last bit. `exp`, `ln` and `powf` come from each platform's mathematical library and may
-//! differ in the last bit, and with it a row.
+//! The tables are made with addition, multiplication, division and square roots only, which IEEE 754 defines to the
+//! last bit. `exp`, `ln` and `powf` come from each platform's mathematical library and may differ in the last bit, which could
+//! change a row.
 
 use crate::draw::random::Draws;
 
@@ -46,7 +46,7 @@ fn exponential(exponent: f64) -> f64 {
 pub struct Choice {
     /// Upper bounds of the draws, of 32 bits each; the last is 2^32.
     bounds: Vec<u64>,
-    /// The first choice that a draw can mean, by the draw's highest bits: one look instead of a search.
+    /// The first choice that a draw can mean, by the draw's highest bits, so that draws need no search.
     guide: Vec<u16>,
     guide_shift: u32,
 }
@@ -90,7 +90,7 @@ impl Choice {
         index
     }
 
-    /// The lowest value that means `index`; 2^32 after the last.
+    /// The lowest value that means `index`; 2^32 for the index after the last.
     pub fn from(&self, index: usize) -> u64 {
         match index {
             0 => 0,
@@ -116,7 +116,7 @@ impl Zeta {
                 sum
             })
             .collect();
-        // A conversion that would exceed u64 gives its highest value, which is what the last one means.
+        // A conversion that would exceed u64 gives u64's highest value, which is right for the last entry.
         let share = |part: &f64| (part / sum * 18_446_744_073_709_551_616.0) as u64;
         Self {
             cumulative: sums.iter().map(share).collect(),

@@ -9,7 +9,7 @@ use crate::table::fields::Fields;
 use crate::table::layout::Layout;
 use crate::table::time::{DAY, EPOCH_DAYS};
 
-/// CSV with a header, byte for byte what `COPY … TO … (FORMAT csv, HEADER)` writes, but for a field `\.`, which is always
+/// CSV with a header, byte for byte as `COPY … TO … (FORMAT csv, HEADER)` writes it, except that a field `\.` is always
 /// quoted.
 #[derive(Debug, Default)]
 pub(crate) struct Csv {

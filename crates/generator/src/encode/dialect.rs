@@ -1,8 +1,8 @@
-//! CSV as files really arrive: with a byte order mark or without, with decimal commas, words for what is missing, and
+//! CSV as real files have it: with or without a byte order mark, with decimal commas, with words for missing values, and with
 //! faults, each of which is noted with its line.
 //!
-//! A row is gathered field by field and written when it ends, since only then is it known what breaks it: a fault that
-//! breaks a rule replaces a field that was already made as it should be.
+//! A row is gathered field by field and written when it ends, since only then is its fault known: a fault that breaks a rule
+//! replaces a field that was already made without it.
 
 use std::fmt::Write;
 
@@ -20,19 +20,19 @@ use crate::table::time::{DAY, EPOCH_DAYS, SECOND};
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The day, from 2000-01-01, since when times of [`Dialect::days`] are dates alone: 2013-07-01.
 const DAYS_SINCE: i64 = 4_930;
-/// A number as nobody's machine writes it: neither digits alone nor one decimal mark.
+/// A number with a thousands mark and a decimal comma, a notation that no file of the datasets uses.
 const NOT_A_NUMBER: &[u8] = b"1.234,56";
 const IMPOSSIBLE_DAY: &[u8] = b"31/02/2021";
 /// A number beyond any smallint.
 const OUT_OF_RANGE: &[u8] = b"99999";
-/// Characters that are added to a text, more than any text column of the datasets takes.
+/// How many characters are added to a text to make it longer than any text column of the datasets takes.
 const TOO_LONG: usize = 300;
 
-/// Rows in the dialect of their table.
+/// Rows as CSV in the dialect of their table.
 #[derive(Debug, Default)]
 pub(crate) struct DialectCsv {
     bytes: Vec<u8>,
-    /// The row's fields so far, in buffers that are used again.
+    /// The row's fields so far, in buffers that are used again and again.
     fields: Vec<String>,
     used: usize,
     columns: &'static [&'static str],
@@ -67,7 +67,7 @@ impl DialectCsv {
         field
     }
 
-    /// Writes the row, with the fault that breaks a rule.
+    /// Writes the row, with a fault that breaks a rule if there is one.
     fn write_row(&mut self, file_fault: Option<FaultIn>) {
         let Some(dialect) = self.dialect else { return };
         let broken = file_fault.and_then(|broken| {
@@ -92,7 +92,7 @@ impl DialectCsv {
     }
 }
 
-/// What a field becomes when a rule is broken in it.
+/// What a field becomes when a fault in it breaks a rule.
 fn broken_field(fault: Fault, field: &[u8], dialect: &Dialect) -> Vec<u8> {
     let after = |end: &[u8]| [field, end].concat();
     match fault {
@@ -116,11 +116,11 @@ fn broken_field(fault: Fault, field: &[u8], dialect: &Dialect) -> Vec<u8> {
     }
 }
 
-/// Writes a field, between quotes only where it could be taken for something else.
+/// Writes a field, in quotes only if it could be taken for something else without them.
 fn write_field(field: &[u8], dialect: &Dialect, out: &mut Vec<u8>) {
     let special =
         |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r') || *byte == dialect.delimiter as u8;
-    // psql before 18 takes a line of `\.` alone for the end.
+    // psql before version 18 takes a line of `\.` alone for the end of the data.
     if !field.ends_with(b" ") && field != b"\\." && !field.iter().any(special) {
         return out.extend_from_slice(field);
     }
@@ -209,7 +209,7 @@ impl Fields for DialectCsv {
         if comma && let Some(point) = field.rfind('.') {
             field.replace_range(point..=point, ",");
         }
-        // What has a comma is money: with cents at least, and more only where there is more.
+        // Numbers with a decimal comma are money: at least two decimals, and more only where they are not zero.
         let cents = field.len() - usize::from(scale).saturating_sub(2);
         while comma && field.len() > cents && field.ends_with('0') {
             field.pop();

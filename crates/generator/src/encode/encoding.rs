@@ -1,4 +1,4 @@
-//! The encodings that rows can be asked for in, and the one place that tells them apart.
+//! The encodings that can be chosen for rows, and the only place that tells them apart.
 
 use database::copy::write::RowEncoder;
 
@@ -16,7 +16,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// The encoding's buffer, for what is asked of it between two parts.
+    /// The encoding's buffer, for what is done with it between two parts.
     pub(crate) fn buffer(&mut self) -> &mut dyn Buffer {
         match self {
             Self::Binary(format) => format,
@@ -45,8 +45,8 @@ impl Encoding {
     }
 }
 
-/// Rows that any format can encode. Encoding is compiled once for each format: a call through a pointer for each
-/// field would cost more than the field.
+/// Rows that any format can encode. The encoding is compiled once for each format: a call through a pointer for each
+/// field would cost more than the field itself.
 pub(crate) trait EncodeAs {
     /// Encodes a part of a table, in blocks that `hand_over` takes, and returns how many rows have which fault.
     ///

@@ -1,4 +1,4 @@
-//! The formats that files can be asked for in.
+//! The formats that can be chosen for files.
 
 use database::copy::write::RowEncoder;
 

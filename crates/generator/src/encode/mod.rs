@@ -1,10 +1,10 @@
 //! Rows as bytes, and how a part of a table becomes blocks of them.
 //!
-//! A hundred million rows pass through here, so no format is chosen and as a rule nothing allocated for a row or a
-//! field. A row writes its fields straight into a `Format`'s buffer: for Postgres's binary COPY a length and the
-//! bytes of the value for each field, in its order, which takes less work than text on both sides. Once the buffer has a
-//! block's bytes it is swapped for one that was handed over before and is free again: while one thread sends or writes a
-//! block, another fills the next.
+//! A hundred million rows pass through here, so for a row or a field no format is chosen and as a rule nothing is allocated.
+//! A row writes its fields straight into the buffer of a `Format`. For Postgres's binary COPY that is a length and the bytes of
+//! the value for each field, in Postgres's byte order, which takes less work than text on both sides. Once the buffer holds a
+//! block it is swapped for one that was handed over before and is free again, so one thread sends or writes a block while
+//! another fills the next.
 
 pub(crate) mod csv;
 pub(crate) mod dialect;
@@ -29,7 +29,7 @@ pub(crate) trait Buffer {
     fn gathered_bytes(&self) -> usize;
     /// Gives the gathered bytes away, and goes on in `buffer`, whose contents are dropped.
     fn take(&mut self, buffer: Vec<u8>) -> Vec<u8>;
-    /// Gives away what was noted of the lines that were written since the last call.
+    /// Gives away the notes about the lines that were written since the last call.
     fn notes(&mut self) -> Notes {
         Notes::default()
     }
@@ -39,8 +39,8 @@ pub(crate) trait Buffer {
 pub(crate) trait Format: Fields + Buffer {
     /// Begins a row.
     fn begin(&mut self, table: &Layout);
-    /// Ends a row that has `fault`, or will have `file_fault` if the format can show it. Returns the latter if it is
-    /// shown.
+    /// Ends a row that has `fault`, or that will have `file_fault` if the format can show it. Returns `file_fault` if the format
+    /// shows it.
     fn end(&mut self, fault: Option<FaultIn>, file_fault: Option<FaultIn>) -> Option<FaultIn>;
 }
 
@@ -72,7 +72,7 @@ impl Buffer for RowEncoder {
     }
 }
 
-/// Takes a block of encoded rows and their number, and gives a buffer for the next one.
+/// Takes a block of encoded rows and the number of its rows, and returns a buffer for the next block.
 pub(crate) type HandOver<'a> = dyn FnMut(Vec<u8>, u64) -> anyhow::Result<Vec<u8>> + 'a;
 
 /// Encodes rows of a table, in blocks that `hand_over` takes, and returns how many rows have which fault.
@@ -88,7 +88,7 @@ pub(crate) fn blocks<F: Format>(
     let mut planted = FaultCounts::default();
     let mut text = String::new();
     let mut gathered_rows = 0;
-    // Not a `for`: nested iterators run faster from inside.
+    // Not a `for` loop: nested iterators run faster when they drive the loop themselves.
     rows.try_for_each(|row| {
         format.begin(table);
         row.encode(&mut text, format);

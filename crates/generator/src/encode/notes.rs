@@ -1,11 +1,11 @@
-//! What is noted of the lines of a file: how many there are, and which have a fault.
+//! Notes about the lines of a file: how many there are, and which have a fault.
 
 use crate::table::faults::FaultIn;
 
 /// A fault, and the line of a file that it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultAt {
-    /// The line of the file that the row begins in, from 1; within a part until it is put in its place.
+    /// The line of the file that the row begins in, from 1; counted within the part until the part has its place in the file.
     pub line: u64,
     /// What is wrong, and in which column.
     pub fault: FaultIn,
@@ -13,17 +13,17 @@ pub struct FaultAt {
     pub refused: bool,
 }
 
-/// What is noted of some lines of a file.
+/// Notes about some lines of a file.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// How many lines were ended, those within quotes included.
+    /// How many lines were ended, counting line breaks within quotes.
     pub lines: u64,
-    /// The faults in them.
+    /// The faults in these lines.
     pub faults: Vec<FaultAt>,
 }
 
 impl FaultAt {
-    /// The fault as a line of the list of faults, for the file of this name.
+    /// The fault as a line of the list of faults; `file` is the name of its file.
     pub(crate) fn line_of(&self, file: &str) -> String {
         let Self {
             line,

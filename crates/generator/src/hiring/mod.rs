@@ -20,7 +20,7 @@ const DEPARTMENTS: usize = 0;
 const JOBS: usize = 1;
 const EMPLOYEES: usize = 2;
 
-/// Departments, and the weight of each among those that hire. The last one hires nobody.
+/// Departments, and the weight of each among employees. The last one hires nobody.
 const DEPARTMENT_SHARES: [(&str, f64); 12] = [
     ("Product Management", 5.0),
     ("Sales", 4.0),
@@ -36,7 +36,7 @@ const DEPARTMENT_SHARES: [(&str, f64); 12] = [
     ("Accounting", 0.0),
 ];
 
-/// What follows a job's title.
+/// What may be added to a job's title.
 const GRADES: [&str; 4] = ["", " II", " III", " IV"];
 /// Titles of jobs, each of which comes in all grades.
 #[rustfmt::skip]
@@ -59,7 +59,7 @@ const FIRST_DAY: i64 = 7_671;
 const END_DAY: i64 = 8_095;
 /// One employee in this many was hired at the very edge of a quarter.
 const AT_AN_EDGE: u64 = 97;
-/// The first instants of quarters, in days; the instants before them are edges as well.
+/// The first instants of quarters, in days; the instants just before them are edges as well.
 const EDGES: [i64; 6] = [
     FIRST_DAY,
     FIRST_DAY + 90,
@@ -69,7 +69,7 @@ const EDGES: [i64; 6] = [
     END_DAY - 1,
 ];
 
-/// Share of employees whose row lacks a field in the file, dirty or not: that is how such files arrive.
+/// Share of employees whose row lacks a field in the file, whether or not other faults are planted: real files arrive like this.
 const LACKING: Share = Share::new(0.035);
 const LACKING_FAULTS: [FaultIn; 4] = [
     FaultIn::new(Fault::MissingField, "name"),
@@ -176,7 +176,7 @@ impl Hiring {
 
     fn employee(&self, id: u64) -> Employee {
         let mut draws = Draws::of(self.seed, Stream::Employee, id);
-        // First, since faults of others depend on it: see `file_fault`.
+        // Drawn first, since faults of other rows depend on it: see `file_fault`.
         let lacking = self.lacking(&mut draws);
         let seconds = u64::from(draws.below(((END_DAY - FIRST_DAY) * DAY / SECOND) as u32));
         let (given, family) = (english::given(&mut draws), english::family(&mut draws));
@@ -196,7 +196,7 @@ impl Hiring {
                 FIRST_DAY * DAY + seconds as i64 * SECOND
             },
             department: self.departments.draw(&mut draws) as u32 + 1,
-            // The lower ids are the more common jobs, and the last ones may be nobody's.
+            // The jobs with lower ids are more common, and those with the highest may be nobody's.
             job: draws
                 .below(JOB_COUNT as u32)
                 .min(draws.below(JOB_COUNT as u32 * 2))
@@ -215,8 +215,8 @@ impl Hiring {
         lacks.then(|| LACKING_FAULTS[which])
     }
 
-    /// The fault that an employee's row has in a file, if it breaks a rule. Its key cannot be that of the row before
-    /// if that row is refused.
+    /// The fault that an employee's row has in a file, if it has one that breaks a rule. A row cannot repeat the key of the row
+    /// before it if that row is refused.
     fn file_fault(&self, id: u64, lacking: Option<FaultIn>) -> Option<FaultIn> {
         let broken = |id| self.faults.draw(Stream::FileFault, id, &FILE_FAULTS);
         let own = lacking.or_else(|| broken(id))?;

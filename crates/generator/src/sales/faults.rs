@@ -26,9 +26,9 @@ const fn texts(column: &'static str) -> [FaultIn; 5] {
     ]
 }
 
-/// Faults that break a rule, by table. Rows that name a refused row are refused with it, unless it may be missing; so
-/// only orders, whose lines are refused with them, products that are in no offer, and customers without orders can have
-/// one. The first of each table is planted where another would not break a rule.
+/// Faults that break a rule, by table. A row that names a refused row is refused as well, unless the named row may be missing. So
+/// only these can have such a fault: orders, whose lines are refused with them, products that are in no offer, and customers
+/// without orders. The first fault of each table is planted where another one would not break a rule.
 const FILE_FAULTS: [&[FaultIn]; 6] = [
     &[
         FaultIn::new(Fault::MissingField, "last_name"),
@@ -74,7 +74,7 @@ const FILE_FAULTS: [&[FaultIn]; 6] = [
     ],
 ];
 
-/// The fault of a line whose order is refused.
+/// The fault of a line of a refused order.
 pub(super) const ORPHAN: FaultIn = FaultIn::new(Fault::MissingParent, "sales_order_id");
 
 /// How many tables the index of a row's fault has room for.
@@ -90,7 +90,7 @@ impl RowFaults {
         Self(Faults::new(seed, share))
     }
 
-    /// The fault that a row has wherever it goes, if it has one.
+    /// The fault that a row has both in a database and in a file, if it has one.
     pub(super) fn fault(&self, table: usize, id: u64) -> Option<FaultIn> {
         let faults = FAULTS[table];
         if faults.is_empty() {
@@ -100,8 +100,8 @@ impl RowFaults {
             .draw(Stream::Fault, id * TABLES + table as u64, faults)
     }
 
-    /// The fault that a row has in a file, if it breaks a rule. Its key cannot be that of the row before if that row is
-    /// refused.
+    /// The fault that a row has only in a file, if it has one that breaks a rule. A row cannot repeat the key of the row before it
+    /// if that row is refused.
     pub(super) fn file_fault(&self, table: usize, id: u64) -> Option<FaultIn> {
         let own = self.drawn_file_fault(table, id)?;
         let refused = id == 1 || self.drawn_file_fault(table, id - 1).is_some();
@@ -112,13 +112,13 @@ impl RowFaults {
         })
     }
 
-    /// The fault that a row would have in a file, whatever becomes of the row before it.
+    /// The fault that a row would have in a file, whether or not the row before it is refused.
     pub(super) fn drawn_file_fault(&self, table: usize, id: u64) -> Option<FaultIn> {
         let index = id * TABLES + table as u64;
         self.0.draw(Stream::FileFault, index, FILE_FAULTS[table])
     }
 
-    /// The fault that is planted where another would break no rule.
+    /// The fault that is planted in a row where another fault would break no rule.
     pub(super) fn first_file_fault(table: usize) -> FaultIn {
         FILE_FAULTS[table][0]
     }

@@ -1,7 +1,7 @@
 //! The dataset *sales*: AdventureWorks' persons, products, customers, offers, and orders with their lines.
 //!
-//! How many rows there are of everything follows from the number of orders. Only lines need a plan: their ids depend on
-//! how many lines all orders before have, which is counted once and kept for each block of orders.
+//! All numbers of rows follow from the number of orders. Only lines need a plan: their ids depend on
+//! how many lines all orders before them have, which is counted once and kept for each block of orders.
 
 mod faults;
 mod layouts;
@@ -27,15 +27,15 @@ use orders::{Line, Orders};
 use people::{Customer, CustomerKind, Person};
 use products::{OFFER_ROWS, PRODUCTS, offer};
 
-/// The most orders that one call can make: account numbers have eight digits for the customers, of whom there are
-/// 63 for 100 orders, and lines, of whom there are nearly four for an order, have integers for ids.
+/// The most orders that one call can make. Account numbers have eight digits for the customers, of whom there are 63 for
+/// 100 orders; ids of lines are integers, and an order has nearly four lines.
 pub(crate) const MAX_ORDERS: u32 = 100_000_000;
 
 /// The rows of *sales*.
 pub(crate) struct Sales {
     orders: Orders,
     persons: u32,
-    /// Lines before each block of orders, and all at the end.
+    /// How many lines come before each block of orders; the last entry counts all lines.
     lines: Vec<u64>,
 }
 
@@ -51,7 +51,7 @@ impl Sales {
             lines: vec![0],
         };
         let customers = sales.orders.customers;
-        // The last persons are not customers, nor are those who share an id with a stranger or a store.
+        // The last persons are not customers, and neither are those who share an id with a stranger or a store.
         sales.persons = customers + customers / 130;
         for block in 0..even_parts(sales.orders.count, 1).len() {
             cancel.check()?;
@@ -94,7 +94,7 @@ impl Sales {
             id,
             seed: self.orders.seed,
             persons: self.persons,
-            // Only stores have no orders, which would be refused with their customer.
+            // Only stores get such a fault: they have no orders, which would be refused together with their customer.
             file_fault: match CustomerKind::of(id) {
                 CustomerKind::Store => self.orders.faults.file_fault(CUSTOMER, id.into()),
                 _ => None,
@@ -169,7 +169,7 @@ impl RowSource for Sales {
 
     fn parts(&self, table: usize, rows: u64) -> Vec<Part> {
         match table {
-            // As many orders as have this many lines on average.
+            // This many orders have that many lines on average.
             LINE => even_parts(self.orders.count, rows / 4),
             table => even_parts(self.rows(table), rows),
         }
@@ -178,7 +178,7 @@ impl RowSource for Sales {
     fn keys(&self, table: usize, part: &Part) -> (u64, u64) {
         match table {
             LINE => (self.lines[part.start], self.lines[part.end]),
-            // All offers are in one part, since a part has room for more.
+            // All offers are in one part, which has room for more than there are.
             OFFER => (0, PRODUCTS.into()),
             table => {
                 let rows = even_rows(part, self.rows(table));

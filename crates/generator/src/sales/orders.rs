@@ -1,4 +1,4 @@
-//! Orders and their lines, whose totals add up to the last digit.
+//! Orders and their lines, whose totals add up exactly.
 
 use values::text;
 
@@ -14,7 +14,7 @@ use super::layouts::{LINE, ORDER, PRODUCT};
 use super::people::{contact, with_orders};
 use super::products::{DISCOUNTED, OFFERED, PARTS, Product, offer, products};
 
-/// One order in this many has no lines: ten of AdventureWorks' number.
+/// One order in this many has no lines: at AdventureWorks' number of orders, that is ten of them.
 const LOST_LINES: u32 = 3_146;
 /// The first order without lines.
 const FIRST_LOST: u32 = 100;
@@ -35,7 +35,7 @@ const TAX: u64 = 80;
 /// The freight that is added to an order, in thousandths of its lines' total.
 const FREIGHT: u64 = 25;
 
-/// How many of a million orders were placed before a day, counted from 2000-01-01: from 2011-05-31 to 2014-06-30.
+/// Growth of the business as pairs: how many of a million orders were placed before a day, and the day, counted from 2000-01-01.
 const GROWTH: [(u64, i64); 5] = [
     (0, 4_168),
     (51_000, 4_383),
@@ -115,7 +115,7 @@ impl Orders {
         for product in &mut products {
             let id = product.id;
             product.fault = faults.fault(PRODUCT, id.into());
-            // What is in an offer would be refused with all of its lines.
+            // A product that is in an offer would be refused together with all of its lines.
             if product.fault.is_none() && id <= PARTS {
                 product.file_fault = faults.drawn_file_fault(PRODUCT, id.into());
             }
@@ -161,7 +161,7 @@ impl Orders {
         }
     }
 
-    /// The day of an order. Ids follow the days.
+    /// The day of an order. Days ascend with ids.
     fn day(&self, order: u32) -> i64 {
         let place = u64::from(order - 1) * 1_000_000 / self.count;
         let after = GROWTH.partition_point(|(share, _)| *share <= place);
@@ -169,7 +169,7 @@ impl Orders {
         first + (place - from) as i64 * (end - first) / (to - from) as i64
     }
 
-    /// The lines of an order as they are in their table, the first of them with the id after `before`.
+    /// The lines of an order as they are in their table. The first line has the id after `before`.
     pub(super) fn lines(&self, order: u32, before: u64) -> impl Iterator<Item = Line> {
         let order = self.order(order);
         (0..order.shape.lines_in_table()).map(move |nth| {
@@ -189,14 +189,14 @@ impl Orders {
         })
     }
 
-    /// A line without its id and faults.
+    /// A line before it gets its id and faults.
     fn line(&self, order: &Order<'_>, nth: u32) -> Line {
         let place = u64::from(order.id) << 8 | u64::from(nth);
         let mut draws = Draws::of(self.seed, Stream::Line, place);
         let row = if draws.chance(WITH_DISCOUNT) {
             OFFERED + draws.below(DISCOUNTED)
         } else {
-            // The lower ids sell better.
+            // Offers with lower numbers sell better.
             draws.below(OFFERED).min(draws.below(OFFERED * 2))
         };
         let offer = offer(self.seed, row);
@@ -207,8 +207,8 @@ impl Orders {
         } else {
             list * STORE_PRICE / 1_000
         };
-        // With a discount of whole per cents the price is in whole cents, so that a total has four digits, as an
-        // order's has.
+        // With a discount in whole per cents, the price is in whole cents, so that a total has four digits, like an
+        // order's.
         let price = if offer.discount == 0 {
             price
         } else {
@@ -237,8 +237,8 @@ impl Orders {
         }
     }
 
-    /// The fault that a line has in a file, if it breaks a rule. A line's key has two parts, of which only the second is
-    /// its own; so it cannot be that of the line before if that line is another order's.
+    /// The fault that a line has only in a file, if it has one that breaks a rule. A line's key is its order and its id, and only
+    /// the id may be repeated; so the first line of an order cannot repeat the key of the line before it, which is another order's.
     fn line_file_fault(&self, id: u64, nth: u32) -> Option<FaultIn> {
         let own = self.faults.file_fault(LINE, id)?;
         let first = RowFaults::first_file_fault(LINE);

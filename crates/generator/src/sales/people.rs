@@ -42,7 +42,7 @@ impl CustomerKind {
     }
 }
 
-/// A customer who has orders, at or after `customer` if there is one.
+/// A customer who has orders: `customer`, or else the next one if there is one.
 pub(super) fn with_orders(customer: u32, customers: u32) -> u32 {
     match CustomerKind::of(customer) {
         CustomerKind::Store if customer < customers => customer + 1,
@@ -141,7 +141,7 @@ impl Row for Person {
 pub(super) struct Customer {
     pub(super) id: u32,
     pub(super) seed: u64,
-    /// The last person's id: those beyond it are strangers.
+    /// The last person's id: customers with a higher id are strangers.
     pub(super) persons: u32,
     pub(super) file_fault: Option<FaultIn>,
 }
@@ -176,7 +176,7 @@ impl Row for Customer {
     }
 }
 
-/// Draws when a row was last changed: to the millisecond, or at midnight.
+/// Draws when a row was last changed: exact to the millisecond, or at midnight.
 fn modified(draws: &mut Draws) -> i64 {
     let day = (FIRST_DAY + i64::from(draws.below(DAYS))) * DAY;
     let millis = i64::from(draws.below(86_400_000));

@@ -6,22 +6,22 @@ use crate::table::faults::FaultIn;
 use crate::table::fields::{Fields, Row};
 use crate::table::time::DAY;
 
-/// How many products there are: as many as AdventureWorks has.
+/// How many products there are: as many as in AdventureWorks.
 pub(super) const PRODUCTS: u32 = 504;
 /// How many products are parts, which have the lowest ids and are in no offer.
 pub(super) const PARTS: u32 = 155;
 /// How many products are in offers.
 pub(super) const OFFERED: u32 = PRODUCTS - PARTS;
-/// How many rows offers have: each product without a discount, and some with one.
+/// How many rows offers have: one without a discount for each product, and some with one.
 pub(super) const OFFER_ROWS: u32 = OFFERED + DISCOUNTED;
-/// How many products are in offers with a discount: as many as AdventureWorks has.
+/// How many products are in offers with a discount: as many as in AdventureWorks.
 pub(super) const DISCOUNTED: u32 = 189;
 /// How many products one offer with a discount has.
 const PER_OFFER: u32 = 13;
 /// Discounts of the offers from the second on, in per cent.
 const DISCOUNTS: [u8; 15] = [2, 5, 10, 15, 20, 35, 10, 50, 30, 35, 15, 20, 40, 5, 50];
 
-/// 2011-05-31, and a year and two years later, when the assortment changed, in days from 2000-01-01.
+/// The days when the assortment changed, counted from 2000-01-01: 2011-05-31, and a year and two years later.
 const SEASONS: [i64; 3] = [4_168, 4_533, 4_898];
 
 /// Products that share a name, in all of their colours and sizes.
@@ -125,7 +125,7 @@ pub(super) fn products(seed: u64) -> Vec<Product> {
             model += 1;
             for color in family.colors {
                 for size in family.sizes {
-                    // There are fewer parts than the families could give.
+                    // The families would give more parts than there are to be.
                     let is_spare = family.subcategory.is_none() && made.len() as u32 >= PARTS;
                     if is_spare || made.len() as u32 == PRODUCTS {
                         continue;
@@ -222,7 +222,7 @@ impl Row for &Product {
             None => fields.null(),
         }
         fields.int4(self.days as i32);
-        // Codes are padded, as in the source.
+        // Codes are padded with a blank, as in AdventureWorks.
         for codes in [
             ["R ", "M ", "T ", ""],
             ["H ", "M ", "L ", ""],
@@ -250,7 +250,7 @@ impl Row for &Product {
     }
 }
 
-/// A row of `special_offer_product`, and what the offer takes off, in per cent.
+/// A row of `special_offer_product`, with the offer's discount in per cent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Offer {
     pub(super) id: u32,
@@ -259,7 +259,7 @@ pub(super) struct Offer {
     rowguid: [u8; 16],
 }
 
-/// The offer of a row, counted from 0.
+/// The offer in a row, counted from 0.
 pub(super) fn offer(seed: u64, row: u32) -> Offer {
     let rowguid = Draws::of(seed, Stream::Offer, row.into()).uuid();
     let Some(nth) = row.checked_sub(OFFERED) else {
@@ -273,7 +273,7 @@ pub(super) fn offer(seed: u64, row: u32) -> Offer {
     let (offer, place) = (nth / PER_OFFER, nth % PER_OFFER);
     Offer {
         id: offer + 2,
-        // Steps of 26 stay apart within an offer.
+        // Steps of 26 don't meet within an offer.
         product: PARTS + 1 + (place * 26 + offer * 7) % OFFERED,
         discount: DISCOUNTS[offer as usize],
         rowguid,

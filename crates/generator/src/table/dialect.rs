@@ -5,7 +5,7 @@
 pub struct Dialect {
     /// The file's name.
     pub file: &'static str,
-    /// The names in the file's first line; none if it has no such line.
+    /// The names in the file's first line; empty if the file has no such line.
     pub header: &'static [&'static str],
     /// The character between two fields.
     pub delimiter: char,
@@ -19,6 +19,6 @@ pub struct Dialect {
     pub null: &'static str,
     /// Columns whose numbers have a decimal comma.
     pub commas: &'static [&'static str],
-    /// Columns whose later times are dates without a time of day: the source changed its mind.
+    /// Columns in which later times are dates without a time of day, as if the source had changed its mind.
     pub days: &'static [&'static str],
 }

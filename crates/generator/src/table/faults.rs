@@ -1,7 +1,7 @@
-//! Faults planted on purpose, to test what becomes of them downstream.
+//! Faults that are planted on purpose, to test what becomes of them downstream.
 //!
-//! A dirty row has one fault in one place, which clean rows never have; so a query can count each. Some faults
-//! break a rule: no database takes them, so they stand in files only, to be refused by what loads these.
+//! A dirty row has one fault, in one place, of a kind that clean rows never have; so a query can count each kind. Some faults
+//! break a rule: no database takes them, so they are planted in files only, where whatever loads the files must refuse them.
 
 use std::collections::BTreeMap;
 
@@ -34,9 +34,9 @@ pub enum Fault {
     Delimiters,
     /// The text begins with `../` and holds `=` and `%2F`.
     PathCharacters,
-    /// The client has the name and age of the one before.
+    /// The client has the name and age of the client before.
     DuplicateClient,
-    /// The date is the first or the last that four digits of a year can say.
+    /// The date is the first or the last that a year of four digits can express.
     FarDate,
     /// The amount is the highest or the lowest that its type can hold.
     ExtremeAmount,
@@ -56,7 +56,7 @@ pub enum Fault {
     NulByte,
     /// In files: the row lacks its last field.
     RaggedRow,
-    /// In files: the row has the key of the one before.
+    /// In files: the row has the key of the row before.
     DuplicateKey,
     /// In files: the row names a row that does not exist.
     UnknownReference,
@@ -69,7 +69,7 @@ pub enum Fault {
 pub struct FaultIn {
     /// What is wrong.
     pub fault: Fault,
-    /// The column with the fault; empty where it is the row as a whole.
+    /// The column with the fault; empty if the fault is the whole row's.
     pub column: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl FaultIn {
 }
 
 impl Fault {
-    /// Plants the fault in a text. Faults that are not a text's leave it as it is.
+    /// Plants the fault in a text. Faults that texts cannot have leave it as it is.
     pub(crate) fn plant_in(self, text: &mut String) {
         match self {
             Self::TrailingSpace => text.push(' '),
@@ -95,7 +95,7 @@ impl Fault {
     }
 }
 
-/// Which rows get which fault.
+/// Decides which rows get which fault.
 #[derive(Debug)]
 pub(crate) struct Faults {
     seed: u64,
@@ -111,8 +111,8 @@ impl Faults {
         }
     }
 
-    /// Draws one of `faults` for the row with this index, if it is to have one. `stream` tells apart faults that may
-    /// stand in a database from those that break a rule.
+    /// Draws one of `faults` for the row with this index, if it is to have one. `stream` tells faults that a database can
+    /// hold from those that break a rule.
     pub(crate) fn draw<F: Copy>(
         &self,
         stream: Stream,
@@ -160,8 +160,8 @@ impl FaultCounts {
 pub struct FaultCount {
     /// The table's name.
     pub table: &'static str,
-    /// The column with the fault: of a duplicate client the first of those that are alike, empty where it is the
-    /// whole row.
+    /// The column with the fault: for a duplicate client, the first of the columns that are alike; empty if the fault is the
+    /// whole row's.
     pub column: &'static str,
     /// What is wrong with the column.
     pub fault: Fault,

@@ -1,4 +1,4 @@
-//! A row as its fields, whatever it is encoded as.
+//! A row as a sequence of fields, in any encoding.
 
 use database::copy::write::RowEncoder;
 
@@ -74,7 +74,7 @@ impl Fields for RowEncoder {
     }
 
     fn timestamptz(&mut self, micros: i64) {
-        // On the wire both count from the same instant.
+        // On the wire, both count from the same instant.
         Self::timestamp(self, micros);
     }
 
@@ -100,10 +100,10 @@ pub trait Row {
     /// Writes the row's fields. `text` is scratch space.
     fn encode(&self, text: &mut String, fields: &mut impl Fields);
 
-    /// The fault that is planted in the row, wherever it goes.
+    /// The fault that is planted in the row, in a database and in files.
     fn fault(&self) -> Option<FaultIn>;
 
-    /// The fault that the row has in a file only, since it breaks a rule.
+    /// The fault that the row has in files only, since it breaks a rule.
     fn file_fault(&self) -> Option<FaultIn> {
         None
     }

@@ -1,9 +1,9 @@
 //! Tables as their rows are encoded, and the parts that a table is cut into.
 //!
-//! Rows are made in blocks, and a part is a run of blocks. Where a row stands alone, a block has `BLOCK_ROWS` rows and
-//! any row's block follows from its number. Where rows follow from others (movements from cards, lines from orders),
-//! a block is one of those others', and the dataset's own plan says which rows are in it. Either way a part can be
-//! made without the parts before it, by any worker, and how a table is cut changes no row.
+//! Rows are made in blocks, and a part is a run of blocks. Where rows are independent, a block has `BLOCK_ROWS` rows and a row's
+//! number tells its block. Where rows follow from others (movements from cards, lines from orders), a block is one of those
+//! other rows' blocks, and the dataset's own plan says which rows are in it. Either way, any worker can make a part without the
+//! parts before it, and how a table is cut changes no row.
 
 use std::ops::Range;
 
@@ -27,10 +27,10 @@ pub struct Layout {
 /// A run of blocks of rows: what one worker makes at a time.
 pub type Part = Range<usize>;
 
-/// Rows of a block, where rows don't follow from others: few enough that a block is done in milliseconds.
+/// How many rows a block has where rows are independent: so few that a block is done in milliseconds.
 pub(crate) const BLOCK_ROWS: u64 = 256;
 
-/// Cuts `all` rows of [`BLOCK_ROWS`] to a block into parts of whole blocks, each with about `rows` rows.
+/// Cuts `all` rows, in blocks of [`BLOCK_ROWS`], into parts of whole blocks, each with about `rows` rows.
 pub(crate) fn even_parts(all: u64, rows: u64) -> Vec<Part> {
     let blocks = all.div_ceil(BLOCK_ROWS) as usize;
     let step = rows.div_ceil(BLOCK_ROWS).clamp(1, blocks.max(1) as u64) as usize;

@@ -1,4 +1,4 @@
-//! A dataset's rows as whatever sends or writes them sees them: tables, cut into parts that can be encoded in any
+//! A dataset's rows as those modules see them that send or write them: tables, cut into parts that can be encoded in any
 //! order.
 
 pub mod dialect;
@@ -14,7 +14,7 @@ use crate::encode::encoding::Encoding;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 
-/// The rows of a dataset, planned. Tables are named by their place in [`tables`](Self::tables).
+/// The planned rows of a dataset. Methods take a table as its index in [`tables`](Self::tables).
 pub(crate) trait RowSource: Sync {
     /// The dataset's tables, parents before children.
     fn tables(&self) -> &'static [Layout];
@@ -22,13 +22,13 @@ pub(crate) trait RowSource: Sync {
     /// How many rows are made for a table.
     fn rows(&self, table: usize) -> u64;
 
-    /// The highest key of a table when all rows are there.
+    /// The highest key of a table once all rows are there.
     fn highest(&self, table: usize) -> u64;
 
     /// Cuts a table into parts of about `rows` rows.
     fn parts(&self, table: usize, rows: u64) -> Vec<Part>;
 
-    /// The key just before the rows of a part, and the key of the last of them.
+    /// The key just before the first row of a part, and the key of its last row.
     fn keys(&self, table: usize, part: &Part) -> (u64, u64);
 
     /// Encodes the rows of a part. Each time a block is full, `hand_over` takes it and the number of its rows,
@@ -55,8 +55,8 @@ pub(crate) trait RowSource: Sync {
 pub struct BusiestClient {
     /// The associate's id.
     pub id: u32,
-    /// How many of the movements that the run made are this client's.
+    /// How many movements of this run are the client's.
     pub movements: u64,
-    /// The client's share of all movements that the run made.
+    /// The client's share of all movements of this run, from 0 to 1.
     pub share: f64,
 }

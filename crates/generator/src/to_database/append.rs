@@ -1,5 +1,5 @@
-//! Adding associates to what an earlier run made: in one transaction on one connection, so that a failure
-//! leaves no trace.
+//! Adds associates to those of an earlier run, in one transaction on one connection, so that a failure leaves no
+//! trace.
 
 use std::time::Instant;
 
@@ -20,8 +20,8 @@ use crate::to_database::keys::analyze;
 use crate::to_database::record::{Generation, highest, read};
 use crate::to_database::worker_connection::WorkerConnection;
 
-/// Continues the rows of the schema from where they end, in the transaction of `control`, which is closed after a failure:
-/// that rolls everything back.
+/// Continues the rows of the schema from where they end, in the transaction of `control`. After a failure that connection is
+/// closed, which rolls everything back.
 pub(crate) fn append(
     control: &mut Client,
     options: &Options,
@@ -107,7 +107,7 @@ fn counts(before: &Generation) -> Counts {
     }
 }
 
-/// Refuses columns of other types: binary COPY would take the bytes for something else.
+/// Refuses columns of other types than expected: binary COPY would misread the bytes.
 fn check_types(client: &mut Client, name: &str, table: Table) -> anyhow::Result<()> {
     let rows = client.query(
         "SELECT a.attname::text, t.typname::text
@@ -129,7 +129,7 @@ fn check_types(client: &mut Client, name: &str, table: Table) -> anyhow::Result<
     Ok(())
 }
 
-/// Refuses rows that are not those that were generated, as far as their highest ids tell.
+/// Refuses a schema whose rows are not those that were generated, as far as their highest ids can tell.
 fn check_unchanged(client: &mut Client, name: &str, before: &Generation) -> anyhow::Result<()> {
     for table in Table::ALL {
         check_types(client, name, table)?;

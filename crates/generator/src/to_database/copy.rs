@@ -1,8 +1,8 @@
-//! Streaming tables to Postgres over several connections, which take the parts of all tables as they come.
+//! Streams tables to Postgres over several connections; whichever is free takes the next part of a table.
 //!
-//! For each connection one thread makes rows while another sends those made before; the buffers of blocks that were
-//! sent go back to the maker. Each task is one COPY in a transaction of its own, or all are in one. If a connection is lost during a task,
-//! it is reopened and the task done again, unless the server had committed it, which the keys of its rows tell.
+//! Each connection has two threads: one makes rows while the other sends those made before. Buffers of blocks that were sent go
+//! back to the maker. Each task is one COPY in a transaction of its own, or all tasks share one transaction. If a connection is
+//! lost during a task, it is reopened and the task is done again, unless the server had committed it; the keys of its rows tell.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -25,24 +25,24 @@ use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 use crate::to_database::worker_connection::WorkerConnection;
 
-/// Bounds for the rows of one COPY: a part costs a transaction, and is what a failure throws away.
+/// Bounds for the rows of one COPY: each part costs a transaction, and a failure throws a whole part away.
 const PART_ROWS: (u64, u64) = (10_000, 250_000);
-/// How many parts there are for each connection, so that none waits long for the last one.
+/// How many parts there are for each connection, so that no connection waits long for the last part.
 const PARTS_PER_CONNECTION: u64 = 4;
 /// How many blocks may wait to be sent over a connection.
 const BLOCKS_AHEAD: usize = 4;
 
-/// What to copy, and where to.
+/// The rows to copy, and the schema to copy them into.
 pub(crate) struct Load<'a> {
     /// The schema of the tables.
     pub(crate) schema: &'a str,
     pub(crate) source: &'a dyn RowSource,
-    /// Whether each table is copied in one transaction that truncates it first, its rows frozen.
+    /// Whether each table is copied in one transaction that first truncates it and freezes its rows.
     pub(crate) freeze: bool,
     pub(crate) cancel: &'a Cancel,
 }
 
-/// Some parts of a table, which are copied in one transaction.
+/// Some parts of a table that are copied in one transaction.
 struct Task {
     table: usize,
     parts: Vec<Part>,
@@ -52,13 +52,13 @@ struct Task {
 enum Message {
     /// Blocks of this task follow.
     Begin(usize),
-    /// Encoded rows, and how many they are.
+    /// A block of encoded rows, and the number of its rows.
     Block(Vec<u8>, u64),
-    /// The task has no more blocks; this many of its rows have which fault.
+    /// The task has no more blocks; these are the counts of its faults.
     End(FaultCounts),
 }
 
-/// What the connections share.
+/// What all connections share.
 struct Shared<'a> {
     load: &'a Load<'a>,
     tasks: Vec<Task>,
@@ -66,7 +66,7 @@ struct Shared<'a> {
     tables: Vec<TableProgress>,
     stopped: AtomicBool,
     retried: AtomicBool,
-    /// Why the first connection that stopped did.
+    /// Why the first of the stopped connections stopped.
     failure: Mutex<Option<anyhow::Error>>,
 }
 
@@ -87,7 +87,7 @@ struct TableState {
     planted: FaultCounts,
 }
 
-/// Copies every row of the plan, and returns how many rows of each table have which fault.
+/// Copies all rows of the plan, and returns how many rows of each table have which fault.
 ///
 /// # Errors
 /// The first failure of a connection. A connection that is lost is reopened and its task done again, once.
@@ -137,7 +137,7 @@ pub(crate) fn tables(
     if shared.retried.into_inner()
         && let Some(connection) = connections.first_mut()
     {
-        // Rows are copied again over connections of the workers' own only.
+        // Only connections of the workers' own copy rows again after a failure.
         transaction::reading(connection.client(), |client| check_counts(client, load))?;
     }
     let done = shared.tables.into_iter();
@@ -156,8 +156,8 @@ pub(crate) fn tables(
         .collect())
 }
 
-/// All tasks in the order in which they are begun: parents first; but the longest first where each table is
-/// one task.
+/// All tasks in the order in which they are begun: those of parents first or, if each table is a single task, the longest
+/// first.
 fn tasks(load: &Load<'_>, connections: u64) -> Vec<Task> {
     let tasks = (0..load.source.tables().len()).flat_map(|table| {
         let part_rows = load.source.rows(table) / (connections * PARTS_PER_CONNECTION);
@@ -180,8 +180,8 @@ fn tasks(load: &Load<'_>, connections: u64) -> Vec<Task> {
     }
 }
 
-/// Checks that the tables hold what was committed: a server that crashed may have lost what it had not yet written
-/// to disk.
+/// Checks that the tables hold what was committed: a server that crashed may have lost what it had not yet written to
+/// disk.
 ///
 /// # Errors
 /// [`Kind::Check`] with the table that lacks rows.
@@ -209,7 +209,7 @@ impl Shared<'_> {
         (index < self.tasks.len()).then_some(index)
     }
 
-    /// Makes the rows of tasks until there are no more, or nobody wants them.
+    /// Makes the rows of tasks until there are no more tasks, or nobody takes the rows.
     fn make(&self, sender: &SyncSender<Message>, free: &Receiver<Vec<u8>>) {
         let mut encoding = Encoding::Binary(RowEncoder::default());
         while let Some(index) = self.next_task() {
@@ -227,7 +227,7 @@ impl Shared<'_> {
                 let source = self.load.source;
                 match source.encode(task.table, part, &mut encoding, &mut hand_over) {
                     Ok(more) => planted.add(&more),
-                    // The sending thread notices that this one is gone, and says why.
+                    // The sending thread is gone, and says why.
                     Err(_) => return,
                 }
             }
@@ -237,7 +237,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Sends what [`make`](Self::make) makes, and gives the buffers of sent blocks back to it.
+    /// Sends the blocks that [`make`](Self::make) makes, and gives the buffers of sent blocks back to it.
     fn send(
         &self,
         connection: &mut WorkerConnection<'_>,
@@ -256,7 +256,7 @@ impl Shared<'_> {
                             copy.send(&block, rows)?;
                             sent_rows += rows;
                             progress.add(rows);
-                            // Nobody takes the buffer once all rows are made.
+                            // Nobody takes the buffer back once all rows are made.
                             let _ = used.send(block);
                         }
                         Ok(Message::End(planted)) => {
@@ -276,7 +276,7 @@ impl Shared<'_> {
                         table = progress.name,
                         "{error:#}: connecting again, to copy this part once more"
                     );
-                    // Drops what is still to come of the task.
+                    // Drops the blocks of the task that are still to come.
                     while !made && matches!(messages.recv(), Ok(Message::Block(..))) {}
                     progress.rows.fetch_sub(sent_rows, Ordering::Relaxed);
                     connection.reconnect(self.load.cancel)?;
@@ -312,7 +312,7 @@ impl Shared<'_> {
         Ok((written, planted))
     }
 
-    /// Does a task again whose transaction was lost, unless the server had committed it.
+    /// Does a task again after its transaction was lost, unless the server had committed it.
     fn again(
         &self,
         connection: &mut WorkerConnection<'_>,
@@ -373,7 +373,7 @@ impl Shared<'_> {
         &self.load.source.tables()[task.table]
     }
 
-    /// Whether an error comes from a connection that was lost while nobody stopped the run.
+    /// Whether an error means that a connection was lost while nobody stopped the run.
     fn may_retry(&self, error: &anyhow::Error) -> bool {
         self.check().is_ok() && database::is_transient(error)
     }

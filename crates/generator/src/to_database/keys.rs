@@ -1,4 +1,4 @@
-//! Keys, indexes, foreign keys and statistics, once the rows are in.
+//! Adds keys, indexes, foreign keys and statistics once the rows are in.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -12,8 +12,8 @@ use postgres::Client;
 use crate::table::RowSource;
 use crate::to_database::worker_connection::WorkerConnection;
 
-/// Runs the statements of a `constraints.sql` in `schema`. Statements that create indexes and follow each other run at
-/// the same time over all `connections`, of which there is at least one; all others run in their order.
+/// Runs the statements of a `constraints.sql` in `schema`. Neighbouring statements that create indexes run at the same time,
+/// spread over all `connections` (at least one); all others run in their order.
 ///
 /// # Errors
 /// The server's error, with the statement.
@@ -76,7 +76,7 @@ pub(crate) fn analyze(
         .with_context(|| format!("cannot analyze the tables in schema {schema}"))
 }
 
-/// The statements of an SQL text, in groups of those that may run at the same time. A statement ends with a semicolon
+/// Splits an SQL text into statements, in groups that may run at the same time. A statement ends with a semicolon
 /// at the end of a line.
 fn groups(sql: &str) -> Vec<Vec<&str>> {
     let mut groups: Vec<Vec<&str>> = Vec::new();
@@ -91,7 +91,7 @@ fn groups(sql: &str) -> Vec<Vec<&str>> {
         let index = ["CREATE INDEX", "CREATE UNIQUE INDEX"]
             .iter()
             .any(|words| first_line.to_uppercase().starts_with(words));
-        // What an error shows begins with the statement itself.
+        // An error should show the statement without the comments before it.
         let start = first_line.as_ptr() as usize - statement.as_ptr() as usize;
         let statement = statement[start..].trim();
         match groups.last_mut() {

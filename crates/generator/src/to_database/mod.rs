@@ -1,4 +1,4 @@
-//! Filling a schema: everything is built in a schema of its own that is moved into place at the end.
+//! Fills a schema: everything is built in a separate schema and moved into place at the end.
 
 mod append;
 pub(crate) mod copy;
@@ -25,17 +25,17 @@ use crate::to_database::copy::Load;
 use crate::to_database::record::{Generation, highest};
 use crate::to_database::worker_connection::WorkerConnection;
 
-/// What the lock on the schema says of who holds it.
+/// The name under which this command holds the lock on the schema.
 const COMMAND: &str = "generate";
 
 /// Generates the rows and loads them.
 ///
-/// Either all rows are in the schema at the end, or it is as it was before.
+/// At the end, either all rows are in the schema, or it is as it was before.
 ///
 /// # Errors
-/// A failure's [`Kind`](dataset::failure::Kind) is `Usage` for options that make no sense; `Refused` if the schema
-/// holds something that `mode` doesn't allow for, or another run is at it; `Connection` if a right is missing or the
-/// server goes away; `Output` if its disk is full; `Interrupted` if the run was cancelled.
+/// The [`Kind`](dataset::failure::Kind) of a failure is `Usage` for options that make no sense; `Refused` if the schema
+/// holds something that `mode` doesn't allow, or another run is working on it; `Connection` if a right is missing or the
+/// server goes away; `Output` if the server's disk is full; `Interrupted` if the run was cancelled.
 pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyhow::Result<Report> {
     options.check()?;
     let loading = schema::loading_name(&options.schema)?;
@@ -50,14 +50,14 @@ pub fn generate(settings: &Settings, options: &Options, cancel: &Cancel) -> anyh
     result.map_err(|error| cancel.check().err().unwrap_or(error))
 }
 
-/// Begins a transaction of the connection that keeps other runs off the schema.
+/// Begins a transaction on the connection that keeps other runs off the schema.
 fn begin(control: &mut Client, options: &Options) -> anyhow::Result<()> {
     transaction::begin(control)?;
     lock(control, COMMAND, &options.schema)
 }
 
-/// Builds everything in the schema `loading` and moves it into place. One worker does it all in the control connection's
-/// transaction; several have connections of their own, to which the new schema must be visible.
+/// Builds everything in the schema `loading` and moves it into place. A single worker does it all in the control connection's
+/// transaction; several have connections of their own, which must be able to see the new schema.
 fn fill(
     settings: &Settings,
     control: &mut Client,
@@ -121,7 +121,7 @@ fn fill(
     ))
 }
 
-/// What a fresh load is made of.
+/// What a fresh load works with.
 struct Fill<'a> {
     settings: &'a Settings,
     loading: &'a str,

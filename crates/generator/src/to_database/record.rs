@@ -1,4 +1,4 @@
-//! `extrato_generation`: what a schema was filled with, so that it can be recognised and continued.
+//! The table `extrato_generation`: what a schema was filled with, so that the rows can be recognised and continued.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub fn recorded(client: &mut Client, schema: &str) -> anyhow::Result<Option<Gene
 /// Reads what `schema` was filled with, in the client's transaction.
 ///
 /// # Errors
-/// As [`recorded`].
+/// The errors of [`recorded`].
 pub(crate) fn read(client: &mut Client, schema: &str) -> anyhow::Result<Option<Generation>> {
     let exists: bool = client
         .query_one(
@@ -101,7 +101,7 @@ pub(crate) fn read(client: &mut Client, schema: &str) -> anyhow::Result<Option<G
     }))
 }
 
-/// The highest key of each table when all rows of `source` are there.
+/// The highest key of each table once all rows of `source` are there.
 pub(crate) fn highest(source: &dyn RowSource) -> BTreeMap<String, u64> {
     let tables = source.tables().iter().enumerate();
     tables
@@ -121,8 +121,8 @@ impl Generation {
             && self.highest.get(known.counted()) == Some(&options.size.into())
     }
 
-    /// Creates the table in `schema`. It is `unlogged` if the tables that it tells of are, so that a crash empties it
-    /// with them.
+    /// Creates the table in `schema`. It is `unlogged` if the tables that it describes are, so that a crash empties all of
+    /// them.
     pub(crate) fn create(client: &mut Client, schema: &str, unlogged: bool) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
         let kind = if unlogged { "UNLOGGED TABLE" } else { "TABLE" };
@@ -142,7 +142,7 @@ impl Generation {
         Ok(())
     }
 
-    /// Replaces what was recorded before.
+    /// Writes the record, in place of any earlier one.
     pub(crate) fn write(&self, client: &mut Client, schema: &str) -> anyhow::Result<()> {
         let table = qualified(schema, TABLE);
         client.batch_execute(&format!("DELETE FROM {table}"))?;
@@ -157,7 +157,7 @@ impl Generation {
             distributions,
         } = &self.recipe;
         let (version, seed) = (self.version as i32, seed.to_string());
-        // Both are plain ASCII, which a database of any encoding takes.
+        // Both texts are plain ASCII, which a database of any encoding takes.
         let (as_of, distributions) = (as_of.to_string(), toml::to_string(distributions)?);
         for (table, &highest) in &self.highest {
             client.execute_typed(

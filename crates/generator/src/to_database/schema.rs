@@ -1,5 +1,5 @@
-//! The schemas of a fresh load: it builds in one of its own and moves everything into the target when all is complete,
-//! so that the target is either as it was before or holds the whole dataset.
+//! The two schemas of a fresh load: it builds in a schema of its own and moves everything into the target once all is complete,
+//! so the target is either as it was before or holds the whole dataset.
 
 use anyhow::Context;
 use database::catalogue::identifier::{literal, qualified, quoted};
@@ -11,9 +11,9 @@ use postgres::error::SqlState;
 use postgres::types::Type;
 
 const LOADING_PREFIX: &str = "extrato_loading_";
-/// The comment of a schema that a load is built in: a schema with this comment may be dropped.
+/// The comment on a schema that a load is built in. A schema with this comment may be dropped.
 const MARK: &str = "extrato generate is building here";
-/// Bytes of the longest name of a target: Postgres cuts names off at 63 bytes.
+/// How many bytes a target's name may have: Postgres cuts names off at 63 bytes.
 const LONGEST_NAME_BYTES: usize = 63 - LOADING_PREFIX.len();
 
 /// The name of the schema in which the rows for `target` are built.
@@ -41,7 +41,7 @@ pub(crate) fn loading_name(target: &str) -> anyhow::Result<String> {
     Ok(format!("{LOADING_PREFIX}{target}"))
 }
 
-/// Refuses a schema that holds anything, whoever made it.
+/// Refuses a schema that holds anything, no matter who made it.
 ///
 /// # Errors
 /// [`Kind::Refused`] with the ways out.
@@ -71,7 +71,7 @@ pub(crate) fn check_empty(client: &mut Client, target: &str) -> anyhow::Result<(
     )))
 }
 
-/// Checks before any work that the schemas can be created, or the target be written to.
+/// Checks, before any work, that the schemas can be created, or that the target can be written to.
 ///
 /// # Errors
 /// [`Kind::Connection`] with the GRANT that is missing.
@@ -101,7 +101,7 @@ pub(crate) fn check_rights(client: &mut Client, target: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// How many connections the server, the database and the role have left.
+/// How many more connections the server, the database and the role allow.
 pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
     let row = client.query_one(
         "SELECT least(
@@ -118,7 +118,7 @@ pub(crate) fn free_connections(client: &mut Client) -> anyhow::Result<usize> {
 }
 
 /// Creates the loading schema with the dataset's types and tables in it, in place of one that a dead run left, and returns
-/// its oid. From then on, in the client's transaction, names without a schema mean this one.
+/// its oid. From then on, in the client's transaction, names without a schema mean the loading schema.
 ///
 /// # Errors
 /// [`Kind::Refused`] if there is a schema of that name that generate didn't make.
@@ -164,10 +164,10 @@ fn oid_of(client: &mut Client, schema: &str) -> anyhow::Result<Option<u32>> {
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Checks that the loading schema is still the one with that oid: between two transactions another run may have come.
+/// Checks that the loading schema is still the one with this oid: another run may have come between two transactions.
 ///
 /// # Errors
-/// [`Kind::Refused`].
+/// [`Kind::Refused`] if it is another schema now.
 pub(crate) fn check_same(client: &mut Client, loading: &str, oid: u32) -> anyhow::Result<()> {
     match oid_of(client, loading)? == Some(oid) {
         true => Ok(()),
@@ -177,7 +177,7 @@ pub(crate) fn check_same(client: &mut Client, loading: &str, oid: u32) -> anyhow
     }
 }
 
-/// Drops the loading schema with that oid after a failure, over a new connection if `client` is of no more use.
+/// Drops the loading schema with this oid after a failure, over a new connection if `client` can no longer be used.
 pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &str, oid: u32) {
     let statement = format!(
         "DO $$ BEGIN
@@ -191,7 +191,7 @@ pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &s
         transaction::begin(client)?;
         Ok(client.batch_execute(&statement)?)
     };
-    // A cancel request that was meant for an earlier statement may still reach this one.
+    // A cancel request for an earlier statement may still reach this one.
     let again = |_| {
         let mut fresh = settings.connect(&Cancel::default())?;
         drop(&mut fresh)
@@ -202,8 +202,8 @@ pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &s
     }
 }
 
-/// Moves everything out of the loading schema into the target and commits the client's transaction. `replace` drops the
-/// target's tables and types of the same names first, and nothing that depends on them.
+/// Moves everything out of the loading schema into the target and commits the client's transaction. With `replace`, the
+/// target's tables and types of the same names are dropped first, but nothing that depends on them.
 ///
 /// # Errors
 /// [`Kind::Refused`] if something else in the database depends on what is to be replaced.
@@ -256,7 +256,7 @@ pub(crate) fn publish(
             )
         }));
     }
-    // Without CASCADE: an object that was forgotten must not vanish.
+    // Without CASCADE, since an object that was forgotten must not vanish.
     statements.push(format!("DROP SCHEMA {}", quoted(loading)));
 
     for statement in statements {

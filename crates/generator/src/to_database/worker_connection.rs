@@ -5,14 +5,14 @@ use postgres::Client;
 
 /// A connection that rows are sent over.
 pub(crate) enum WorkerConnection<'a> {
-    /// A connection of the worker's own, reopened if it is lost. Each of its transactions is done when it ends.
+    /// A connection of the worker's own, reopened if it is lost. Each of its transactions is committed when it ends.
     Own(Box<Connection>, &'a Settings, OneOf),
-    /// A connection with a transaction under way, which is lost with it.
+    /// A borrowed connection with a transaction under way; if the connection is lost, so is the transaction.
     Lent(&'a mut Client),
 }
 
 impl<'a> WorkerConnection<'a> {
-    /// Opens a connection of the worker's own, one of `workers` beside the control connection.
+    /// Opens a connection of the worker's own: one of `workers` connections, beside the control connection.
     pub(crate) fn open(
         settings: &'a Settings,
         workers: usize,
@@ -40,7 +40,7 @@ impl<'a> WorkerConnection<'a> {
         Ok(())
     }
 
-    /// Reopens a connection of the worker's own if it was lost while it had nothing to do.
+    /// Reopens a connection of the worker's own if it was lost while idle.
     pub(crate) fn refresh(&mut self, cancel: &Cancel) -> anyhow::Result<()> {
         if self.is_own() && self.client().simple_query("").is_err() {
             self.reconnect(cancel)?;
@@ -59,8 +59,8 @@ impl<'a> WorkerConnection<'a> {
     pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
         if let Self::Own(connection, ..) = self {
             transaction::begin(connection)?;
-            // The commit that moves the tables into place waits for the disk, and so for all commits before it; until then
-            // nothing is worth waiting for.
+            // The commit that moves the tables into place waits for the disk, and thereby for all earlier commits. Waiting for
+            // those would gain nothing.
             connection.batch_execute("SET LOCAL synchronous_commit = off")?;
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! A description of what would be generated, without a database: the distributions as a file that can be changed and
-//! used, and a sample of rows.
+//! A description of the rows that would be generated, without a database: the distributions as a file that can be changed and
+//! used, and sample rows.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::recipe::Recipe;
 /// How many sample rows each table has.
 const SAMPLE_ROWS: usize = 3;
 
-/// Describes the rows that `options` mean, as TOML that `--distributions` reads, all else in comments.
+/// Describes the rows that `options` mean, as TOML that `--distributions` reads, with everything else in comments.
 ///
 /// # Errors
 /// [`Kind::Usage`](dataset::failure::Kind::Usage) for options that make no sense, and
@@ -43,7 +43,7 @@ pub fn describe(options: &Options, cancel: &Cancel) -> anyhow::Result<String> {
             Ok(block)
         })?;
         let sample = String::from_utf8_lossy(&sample);
-        // A row may have a line break, between quotes.
+        // A row may contain a line break, in quotes.
         let (mut rows, mut quotes) = (0, 0);
         for line in sample.lines() {
             if rows > SAMPLE_ROWS {

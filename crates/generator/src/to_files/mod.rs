@@ -1,11 +1,11 @@
 //! Rows as files, without any database.
 //!
-//! There is one file for each table, with the dataset's SQL and a script for psql that loads them. CSV files of a
-//! dataset that arrives in a dialect are for `load` instead: they are in the dialect, and come with a list of the faults
-//! in them.
+//! There is one file for each table, with the dataset's SQL and a script for psql that loads the files. CSV files of a dataset
+//! whose files have a dialect are different: they are made for `load`, in that dialect, and come with a list of the faults in
+//! them.
 //!
-//! Files are written table by table. Several threads make the parts of a table, in any order; the one that writes puts
-//! them in theirs, so that the bytes don't depend on how many threads there are.
+//! Files are written table by table. Several threads make the parts of a table, in any order; one thread writes the parts in
+//! the table's order, so the bytes don't depend on the number of threads.
 
 pub mod describe;
 
@@ -34,17 +34,17 @@ use crate::table::RowSource;
 use crate::table::faults::FaultCounts;
 use crate::table::layout::{Layout, Part};
 
-/// Rows of a part, which one thread makes: enough that handing it on costs nothing, and few enough that parts which wait
-/// for their turn stay small (a megabyte each).
+/// How many rows a part has, which one thread makes: so many that handing it on costs nothing, and so few that parts waiting for
+/// their turn stay small (a megabyte each).
 const PART_ROWS: u64 = 10_000;
 
-/// Writes the rows that `options` mean into the place `to`, which must be empty; a folder is made if need be.
+/// Writes the rows that `options` mean to the place `to`, which must be empty; a folder is created if needed.
 ///
-/// Either all files are in it at the end, or nothing is.
+/// At the end, either all files are there, or none.
 ///
 /// # Errors
 /// [`Kind::Usage`] for options that make no sense, [`Kind::Refused`] if the place holds something or another
-/// run writes it, [`Kind::Output`] if it cannot be written, [`Kind::Interrupted`].
+/// run is writing to it, [`Kind::Output`] if it cannot be written to, [`Kind::Interrupted`].
 pub fn write(
     to: &Place,
     format: FileFormat,
@@ -53,7 +53,7 @@ pub fn write(
 ) -> anyhow::Result<Report> {
     let to = to.clone().cancelled_by(cancel);
     let written = write_all(&to, format, options, cancel);
-    // What a request says that was cut short tells less.
+    // The error of a request that was cut short tells less.
     written.map_err(|error| cancel.check().err().unwrap_or(error))
 }
 
@@ -175,7 +175,7 @@ struct Writer<'a> {
     cancel: &'a Cancel,
 }
 
-/// A part of a table, encoded.
+/// An encoded part of a table.
 struct Made {
     bytes: Vec<u8>,
     rows: u64,
@@ -183,7 +183,7 @@ struct Made {
     notes: Notes,
 }
 
-/// A part's bytes, without the last line's end where the dialect leaves it out.
+/// The bytes of a part; of the `last` one, without the last line end if the dialect leaves that out.
 fn trimmed<'a>(bytes: &'a [u8], table: &Layout, last: bool) -> &'a [u8] {
     match table.dialect {
         Some(dialect) if last && !dialect.final_line_end => {
@@ -248,8 +248,8 @@ impl Writer<'_> {
         encoding.buffer().header(layout);
         put(&encoding.buffer().take(Vec::new()), 0)?;
         lines += encoding.buffer().notes().lines;
-        // A worker takes a buffer before it takes a part; so no more parts wait for their turn than there are
-        // buffers, and the next one in turn always has one.
+        // A worker takes a buffer before it takes a part. So no more parts wait for their turn than there are
+        // buffers, and the part whose turn it is always has one.
         let (buffer, buffers) = channel();
         for _ in 0..2 * self.workers {
             buffer.send(Vec::new())?;
@@ -302,7 +302,7 @@ impl Writer<'_> {
         Ok((report, planted))
     }
 
-    /// Makes parts until there are no more, or nobody wants them.
+    /// Makes parts until there are no more, or nobody takes them.
     fn make(
         &self,
         table: usize,

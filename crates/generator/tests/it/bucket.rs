@@ -54,7 +54,7 @@ fn a_bucket_gets_the_bytes_that_a_folder_gets() {
         assert_eq!(found.len(), count);
         assert!(found == expected, "{:?}", bucket.objects());
         check_filled(&place).expect("whole");
-        // It is full now.
+        // The place is full now.
         let said = refused(&place, Kind::Refused);
         assert!(said.contains("holds something"), "{said}");
         assert_eq!(bucket.objects().len(), count);
@@ -66,7 +66,7 @@ fn a_bucket_gets_the_bytes_that_a_folder_gets() {
 fn what_fails_or_is_interrupted_leaves_nothing() {
     let rows = options(50, Mode::Fresh);
     for object in ["schema.sql", "movimento.csv", "load.sql"] {
-        // What is held comes later after all: each has a bucket of its own.
+        // An upload that was held back arrives later after all, so each case has a bucket of its own.
         let bucket = Bucket::create();
         let faulty = bucket.faulty();
         let place = connected(&bucket, faulty.variables());
@@ -75,7 +75,7 @@ fn what_fails_or_is_interrupted_leaves_nothing() {
         thread::scope(|scope| {
             let run = scope.spawn(|| to_files::write(&place, FileFormat::Csv, &rows, &cancel));
             faulty.while_held(1, || {
-                // Nobody takes it for whole meanwhile, and nobody else writes there.
+                // Nobody takes the half-written place for complete, and nobody else writes to it.
                 let error = check_filled(&place).expect_err("half of it");
                 assert_eq!(Failure::kind_of(&error), Some(Kind::Refused));
                 let said = refused(&place, Kind::Refused);

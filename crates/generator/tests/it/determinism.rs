@@ -44,8 +44,8 @@ fn another_seed_gives_other_rows() {
     }
 }
 
-/// A digest that other machines must reach too. When rows are changed on purpose, `VERSION` changes
-/// with them, and this.
+/// The digest must be the same on other machines too. When rows are changed on purpose, `VERSION` and
+/// this digest change with them.
 #[test]
 fn the_rows_of_the_default_seed_are_those_of_this_version() {
     let database = Database::create();
@@ -94,7 +94,7 @@ fn digest(client: &mut Connection, dataset: &str, schema: &str) -> (i64, String)
     (rows.parse().expect("a number"), digest.to_owned())
 }
 
-/// As those of the cards, these are digests that other machines must reach too.
+/// The digests, like those of the cards, must be the same on other machines too.
 #[test]
 fn rows_of_the_other_datasets_are_those_of_this_version_whatever_the_workers_and_the_storage() {
     let database = Database::create();

@@ -1,4 +1,4 @@
-//! Files as they really arrive: their bytes, and that what breaks a rule in them is what was planted.
+//! Files as they really arrive: their bytes are checked, and that only planted faults break rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -33,7 +33,7 @@ fn written(folder: &Path, options: &Options) -> Report {
     to_files::write(&folder.into(), FileFormat::Csv, options, &Cancel::default()).expect("written")
 }
 
-/// Whether a value of `[table.load]` holds exactly these texts.
+/// The texts of a list in `[table.load]`.
 fn texts(value: &toml::Value) -> Vec<&str> {
     let items = value.as_array().expect("a list");
     items
@@ -259,8 +259,8 @@ fn fields_look_as_they_do_in_the_files_that_arrive() {
     );
 }
 
-/// A row of a file: the line that it begins in, and its fields. Read by the letter of RFC 4180, another way than it
-/// was written.
+/// The rows of a file: the line that each begins in, and its fields. They are read by the letter of RFC 4180, not by the code
+/// that wrote them.
 fn rows(bytes: &[u8], dialect: &Dialect) -> Vec<(u64, Vec<Vec<u8>>)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let (mut rows, mut row, mut field) = (Vec::new(), Vec::new(), Vec::new());
@@ -341,7 +341,7 @@ fn what_breaks_a_rule_in_the_files_is_what_was_planted_line_by_line() {
             .collect();
         let rows_planted: u64 = report.planted.iter().map(|planted| planted.rows).sum();
         assert_eq!(rows_planted, planted.len() as u64);
-        // The values of each key column, of rows that are taken.
+        // For each key column, its values in rows that are taken.
         let mut taken: BTreeMap<(&str, &str), HashSet<String>> = BTreeMap::new();
         for (layout, table) in layouts(dataset).expect("known").iter().zip(tables) {
             let (load, dialect) = (&table["load"], layout.dialect.expect("a dialect"));

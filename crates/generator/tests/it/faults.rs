@@ -46,7 +46,7 @@ fn every_planted_fault_is_reported_and_found() {
     let report = generated(&database, &dirty(0.1));
     let rows: u64 = report.tables.iter().map(|table| table.rows).sum();
     let planted: u64 = report.planted.iter().map(|planted| planted.rows).sum();
-    // Ten standard deviations and more.
+    // The bounds are ten standard deviations or more.
     assert!(
         planted.abs_diff(rows / 10) < rows / 100,
         "{planted} of {rows}"

@@ -186,7 +186,7 @@ fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
     assert_eq!(Failure::kind_of(&error), Some(Kind::Output), "{error:#}");
     assert_eq!(entries(), 2);
 
-    // An empty one is filled and keeps its rights, with what a killed run left in it out of the way.
+    // An empty folder is filled and keeps its rights; what a killed run left in it is moved out of the way.
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).expect("made");
     fs::set_permissions(&empty, Permissions::from_mode(0o2775)).expect("set");
@@ -197,7 +197,7 @@ fn a_folder_that_holds_something_is_refused_and_left_as_it_is() {
     assert_eq!(fs::read_dir(&empty).expect("a folder").count(), 7);
     let mode = fs::metadata(&empty).expect("there").permissions().mode();
     assert_eq!(mode & 0o7777, 0o2775);
-    // So is one behind a link.
+    // An empty folder behind a link is filled too.
     let (real, link) = (folder.path().join("real"), folder.path().join("link"));
     fs::create_dir(&real).expect("made");
     symlink(&real, &link).expect("linked");

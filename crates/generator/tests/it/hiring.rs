@@ -38,7 +38,7 @@ fn two_thousand_were_hired_in_2021_and_around_it_but_none_by_the_last_department
         "hired_employees WHERE datetime < '2020-12-31T23:59:59Z' OR datetime >= '2022-03-01T00:00:00Z'",
         0..=0,
     );
-    // At the very edges of the year.
+    // Employees hired at the very edges of the year.
     between(
         "hired_employees WHERE datetime IN ('2020-12-31T23:59:59Z', '2021-01-01T00:00:00Z')",
         2..=10,

@@ -44,7 +44,7 @@ fn options_of(dataset: &str, size: u32) -> Options {
     }
 }
 
-/// What asks for a seed and nothing else.
+/// Options that ask for a seed and nothing else.
 fn seeded(seed: u64) -> Asked {
     Asked {
         seed: Some(seed),

@@ -1,4 +1,4 @@
-//! The models of *sales* and *hiring*, run by Postgres on generated rows, beside the same questions asked in another
+//! The models of *sales* and *hiring*, run by Postgres on generated rows, compared with the same questions asked in another
 //! way.
 
 use database::Connection;
@@ -103,7 +103,7 @@ fn sales_answers_its_questions() {
     }
     let nobody: i64 = count(&mut client, "models.orders_per_customer WHERE orders = 0");
     assert!(nobody > 0, "every customer has orders");
-    // Three of each of the four, and never more.
+    // Each of the four has three places, and never more.
     let places = client
         .query(
             "SELECT days_to_manufacture, array_agg(place ORDER BY place)
@@ -123,7 +123,7 @@ fn sales_answers_its_questions() {
 
 #[test]
 fn equal_quantities_are_placed_by_the_products_ids() {
-    // Of few lines of one piece each, many products sell equally well.
+    // With few lines of one piece each, many products sell equally well.
     let (_database, mut client) = with_models("sales", 40);
     client
         .batch_execute("UPDATE sales_order_detail SET order_qty = 1")

@@ -94,7 +94,7 @@ fn a_pooler_that_lends_for_statements_is_refused_by_name() {
     let pooler = Pooler::before(&database.settings(), "pool_mode = statement");
     let options = with_workers(Some(1), Mode::Fresh);
     let error = generate(&pooler.settings(), &options, &Cancel::default()).expect_err("refused");
-    // The pooler closes the connection behind its words, which then may not be heard.
+    // The pooler closes the connection right after its message, which may then get lost.
     let kind = Failure::kind_of(&error);
     assert!(
         matches!(kind, Some(Kind::Usage | Kind::Connection)),

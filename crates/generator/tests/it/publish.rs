@@ -1,4 +1,4 @@
-//! What happens to the target schema: everything or nothing, and never to what belongs to others.
+//! What happens to the target schema: everything or nothing, and never to anything that others own.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ fn a_schema_that_holds_anything_is_refused_and_left_unchanged() {
 fn an_empty_schema_is_filled_and_nothing_of_the_loading_is_left() {
     let database = Database::create();
     let mut client = database.connect();
-    // What a run that was killed would have left.
+    // The schema that a killed run would have left.
     client
         .batch_execute("CREATE SCHEMA cards; CREATE SCHEMA extrato_loading_cards; CREATE TABLE extrato_loading_cards.x ();
              COMMENT ON SCHEMA extrato_loading_cards IS 'extrato generate is building here'")
@@ -160,7 +160,7 @@ fn a_failure_midway_leaves_nothing_behind() {
     );
     assert_eq!(objects(&mut client), before);
 
-    // Now in a worker, while rows are streamed.
+    // Now the failure comes in a worker, while rows are streamed.
     options
         .dataset
         .schema_sql
@@ -203,7 +203,7 @@ fn connections_that_are_lost_midway_leave_nothing_behind() {
             "(SELECT pg_terminate_backend(pid) FROM pg_stat_activity
               WHERE datname = current_database() AND (query ~ 'COPY' OR state = 'idle in transaction') AND pid <> pg_backend_pid()) x",
         );
-        // The control connection and two workers.
+        // The connections ended are the control connection and two workers.
         assert_eq!(ended, 3);
     });
     assert_eq!(
@@ -271,7 +271,7 @@ fn a_missing_right_names_the_grant() {
         .expect("made");
     let name: String = value(&mut client, "SELECT current_database()::text");
     let login: String = value(&mut client, "SELECT current_user::text");
-    // The tests' login becomes the poor role at once, in this database alone.
+    // The tests' login becomes the poor role at once, but in this database alone.
     let set = format!("ALTER ROLE \"{login}\" IN DATABASE \"{name}\" SET role = {role}");
     client.batch_execute(&set).expect("set");
     let error = failing(&database, &options(10, Mode::Fresh), &Cancel::default());

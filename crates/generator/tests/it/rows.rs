@@ -64,7 +64,7 @@ fn keys_and_foreign_keys_are_in_place_and_valid() {
     }
 }
 
-/// Luhn by its definition, digit by digit from the right.
+/// Checks Luhn's digit by its definition, digit by digit from the right.
 fn passes_luhn(number: &str) -> bool {
     let mut sum = 0;
     for (place, digit) in number.bytes().rev().enumerate() {

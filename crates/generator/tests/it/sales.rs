@@ -111,7 +111,7 @@ fn rows_fit_each_other_as_those_of_the_files_do() {
         0..=0,
     );
     between("sales_order_header WHERE ship_date IS NULL", 1..=600);
-    // The business grows, and the last year is a half.
+    // The business grows, and the last year is half a year.
     for (year, bounds) in [
         (2011, 1_500..=1_700),
         (2012, 3_800..=4_000),
@@ -141,7 +141,7 @@ fn a_fault_is_planted_in_the_share_of_rows_that_is_asked_for_and_each_is_found()
         ..options_of("sales", 3_000)
     };
     let report = generated(&database, &dirty);
-    // Texts of persons, products, orders and lines, and the orders' dates.
+    // Five faults in texts of persons, products, orders and lines, and one in the orders' dates.
     assert_eq!(report.planted.len(), 4 * 5 + 1, "{:?}", report.planted);
     for planted in &report.planted {
         let fault = serde_json::to_value(planted.fault).expect("JSON");

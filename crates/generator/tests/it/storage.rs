@@ -145,7 +145,7 @@ fn a_database_of_another_encoding_takes_what_fits_it() {
 fn a_connection_that_is_lost_while_it_waits_for_the_others_is_made_anew() {
     let database = Database::create();
     let mut client = database.connect();
-    // More lanes than parts of the small tables: most have nothing to do at the end.
+    // There are more workers than parts of the small tables, so most have nothing to do at the end.
     let options = Options {
         workers: Some(8),
         ..options(3_000, Mode::Fresh)

@@ -1,4 +1,4 @@
-//! Any text for a column of any type: it is refused, or taken as a value that is written as a text which gives it again.
+//! //! Any text for a column of any type is either refused, or taken as a value whose own text gives that value again.
 
 #![no_main]
 
@@ -38,7 +38,7 @@ static KINDS: LazyLock<Vec<ColumnRules>> = LazyLock::new(|| {
     kinds.into_iter().flat_map(|kind| [rules(kind, b'.'), rules(kind, b',')]).collect()
 });
 
-/// With a comma for the point, all that may be said of a column is said.
+/// The rules of a column of this type. With a decimal comma, the column has every rule that a dataset can give it.
 fn rules(kind: ColumnType, decimal_mark: u8) -> ColumnRules {
     let strict = decimal_mark == b',';
     let formats = match strict {
@@ -87,7 +87,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The value's own text gives the value.
+/// Asserts that the text which a value is written as is read as the same value.
 fn again(rules: &ColumnRules, value: &Value<'_>) {
     let nan = |value: &Value<'_>| match value {
         Value::Real(value) => value.is_nan(),

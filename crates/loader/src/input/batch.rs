@@ -1,4 +1,4 @@
-//! A block of a file on its way: bytes, records, validated rows.
+//! A block of a file: its bytes, its records, and the validated rows made of them.
 //!
 //! Validating depends on nothing but the block and the plan, so blocks are validated in any order by any thread.
 
@@ -26,18 +26,18 @@ pub(crate) struct Batch {
     /// The offset of the block's first byte in the file.
     pub(crate) offset: u64,
     pub(crate) records: Records,
-    /// The valid rows, encoded one behind the other; with [`RowPlan::only`], the values of all records that are rows.
+    /// The valid rows, encoded one after the other; with [`RowPlan::only`], the values of all records that are rows.
     pub(crate) encoder: RowEncoder,
-    /// For each record, where its row ends. A record that is not a valid row ends where the one before does.
+    /// For each record, where its row ends in `encoder`. For a record that is not a valid row, where the row before it ends.
     pub(crate) ends: Vec<u32>,
-    /// For each record, the keys of the plan.
+    /// For each record, its keys, in the plan's order.
     pub(crate) keys: Vec<Key>,
     /// The broken rules, each with the record that breaks it, in the order of records.
     pub(crate) violations: Vec<(u32, Violation)>,
 }
 
 impl Batch {
-    /// Empties the block, and keeps the memory.
+    /// Empties the block, but keeps its memory for the next one.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
@@ -47,7 +47,7 @@ impl Batch {
         self.encoder.clear();
     }
 
-    /// The bytes of a record as they stand in the file.
+    /// The bytes of a record as they are in the file.
     pub(crate) fn raw(&self, record: &Record) -> &[u8] {
         &self.bytes[record.start as usize..record.end as usize]
     }
@@ -102,7 +102,7 @@ impl RowPlan {
         }
     }
 
-    /// The values of a record, with NULL in place of the broken ones; `None` for a record that is not a row at all. Tells
+    /// The values of a record, with NULL in place of those that break a rule, or `None` for a record that is not a row at all; and
     /// every rule that the record breaks.
     pub(crate) fn row<'a>(
         &self,
@@ -153,7 +153,7 @@ impl RowPlan {
         }
     }
 
-    /// Decodes the field of a column, the one with this index among those of `rows`.
+    /// Decodes the field of a column. `column` is the column's index in `rows`.
     pub(crate) fn cell<'a>(&self, column: usize, fields: &[Field], bytes: &'a [u8]) -> Cell<'a> {
         let field = &fields[self.fields[column]];
         let rules = &self.rows.columns[column];
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(batch.encoder.bytes()[batch.ends[0] as usize - 12..], nulls);
         let batch = validated(b"\"\",1,a,\n", &plan(Encoding::UTF_8));
         assert_eq!(batch.violations[0].1.rule, Rule::Required);
-        // Where that is asked for, texts are no exception.
+        // With `quoted_null`, texts in quotes are NULL too.
         let mut plan = plan(Encoding::UTF_8);
         plan.rows.columns[2].quoted_null = true;
         let batch = validated(b"1,,\"NULL\",\n2,,\"\",\n", &plan);
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(rows, [(1, Rule::Shape), (2, Rule::Shape), (3, Rule::Shape)]);
     }
 
-    /// Bytes that look like rows, more or less.
+    /// Bytes that look more or less like rows.
     fn hostile() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
             4 => "[0-9]{1,20}".prop_map(String::into_bytes),

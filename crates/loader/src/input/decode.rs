@@ -1,7 +1,7 @@
 //! A file's bytes as text that can be split: byte order marks, and encodings in which a delimiter may be part of a character.
 //!
-//! UTF-8 and the encodings of one byte for a character are split as they are, and decoded field by field. All others (UTF-16,
-//! Shift_JIS, GBK, …) are turned into UTF-8 before they are split, so that lines and byte offsets are those of that text.
+//! UTF-8 and encodings of one byte for each character are split as they are, and decoded field by field. All others (UTF-16,
+//! Shift_JIS, GBK, …) are turned into UTF-8 before they are split, so lines and byte offsets are those of the UTF-8 text.
 
 use std::io::{self, Cursor, Read};
 
@@ -11,25 +11,26 @@ use storage::place::reading;
 
 use crate::input::foreign;
 
-/// How many bytes are looked at, and decoded at once.
+/// How many bytes are looked at for an encoding, and decoded at once.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// A file's bytes behind its byte order mark, in an encoding that can be split.
+/// A file's bytes after its byte order mark, in an encoding that can be split.
 pub(crate) struct Decoded {
     pub(crate) bytes: Box<dyn Read + Send>,
     /// What the bytes mean.
     pub(crate) encoding: Encoding,
-    /// The offset of the first byte in the file, or in its text.
+    /// The offset of the first of `bytes` in the file, or in the file's text if that was turned into UTF-8.
     pub(crate) offset: u64,
     /// What the report says about the encoding.
     pub(crate) notes: Vec<String>,
 }
 
-/// Looks at a file's first bytes and makes text of it, in the encoding that a byte order mark tells, or else the declared
+/// Looks at a file's first bytes and turns it into text: in the encoding that a byte order mark names, or else in the declared
 /// one.
 ///
 /// # Errors
-/// [`Kind::Refused`] if the bytes cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if they are no text, or text in another encoding.
+/// [`Kind::Refused`] if the bytes cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if they are
+/// not text, or are text in another encoding.
 pub(crate) fn decoded(
     name: &str,
     mut bytes: Box<dyn Read + Send>,
@@ -79,13 +80,13 @@ pub(crate) fn decoded(
     })
 }
 
-/// A reader that gives UTF-8, with [`Decoder::UNDECODABLE`] for what is not a character.
+/// A reader that gives UTF-8, with [`Decoder::UNDECODABLE`] in place of bytes that are not a character.
 struct Transcoder<R> {
     raw: R,
     decoder: Decoder,
     piece: Vec<u8>,
     text: Vec<u8>,
-    /// How much of `text` was given.
+    /// How many bytes of `text` were given to the caller.
     given: usize,
     at_end: bool,
 }
@@ -105,7 +106,7 @@ impl<R: Read> Transcoder<R> {
 
 impl<R: Read> Read for Transcoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A piece may end within a character, and give no text.
+        // A piece may end within a character, and then give no text.
         while self.given == self.text.len() && !self.at_end {
             let count = self.raw.read(&mut self.piece)?;
             self.at_end = count == 0;

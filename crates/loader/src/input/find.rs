@@ -17,8 +17,8 @@ pub(crate) struct TableFiles {
     pub(crate) sources: Vec<Source>,
 }
 
-/// Finds the files of all tables, in the dataset's order. Tables without a file are left out. What is in a bucket is asked for
-/// until `cancel` is cancelled.
+/// Finds the files of all tables, in the dataset's order. Tables without a file are left out. A bucket is asked until `cancel` is
+/// cancelled.
 ///
 /// # Errors
 /// [`Kind::Usage`] if there are no files at all, a table is unknown, or a file belongs to two tables; [`Kind::Connection`] if a
@@ -65,7 +65,7 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
     }
     let mut found: Vec<TableFiles> = Vec::new();
     let mut listings = Listings::default();
-    // The table that takes each file.
+    // For each file, the table that takes it.
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
     for table in &dataset.tables {
         let mut sources = Vec::new();

@@ -9,7 +9,7 @@ const SAMPLE_BYTES: usize = 512;
 /// Where a tar archive has its magic.
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
-/// Files by their first bytes, with what they are and the way out.
+/// The first bytes of kinds of files that are not CSV, each with what the file is and the way out.
 const KINDS: [(&[u8], &str); 14] = [
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", EXCEL_97),
     (
@@ -45,8 +45,8 @@ const KINDS: [(&[u8], &str); 14] = [
 const EXCEL_97: &str = "an Excel workbook (.xls): save the sheet as CSV";
 const BZIP2: &str = "compressed with bzip2: give it through a pipe, as with bzip2 -dc FILE | extrato load --table TABLE=-";
 
-/// What a file is that begins with `head` and cannot be read as CSV, with the way out. `declared` is the encoding that it
-/// should have.
+/// Says what a file that begins with `head` and cannot be read as CSV is, with the way out. `declared` is the encoding that the
+/// file should have.
 pub(crate) fn named(head: &[u8], declared: Encoding) -> Option<String> {
     if head.starts_with(b"PK\x03\x04") {
         return Some(zip(head).to_owned());
@@ -69,8 +69,8 @@ pub(crate) fn named(head: &[u8], declared: Encoding) -> Option<String> {
     None
 }
 
-/// Whether a file has this magic. The magics that are letters alone could be the beginning of a text, which has no control
-/// characters soon behind.
+/// Whether a file begins with this magic number. A magic number of letters alone could be the beginning of a text, so then control
+/// characters, which a text does not have, must follow soon after.
 fn is(head: &[u8], magic: &[u8]) -> bool {
     let is_control = |byte: &u8| *byte < b'\t' || (0x0e..0x20).contains(byte);
     let (is_letters, begin) = (magic.is_ascii(), &head[..head.len().min(64)]);
@@ -90,7 +90,7 @@ fn zip(head: &[u8]) -> &'static str {
     }
 }
 
-/// The kind of UTF-16 that bytes without a mark seem to be: every second one is NUL, more or less.
+/// The kind of UTF-16 that bytes without a byte order mark seem to be: about every second byte is NUL.
 fn utf16(head: &[u8]) -> Option<&'static str> {
     let sample = &head[..head.len().min(SAMPLE_BYTES)];
     let (mut low, mut high, mut pairs) = (0, 0, 0);

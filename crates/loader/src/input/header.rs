@@ -17,13 +17,13 @@ pub(crate) struct Layout {
     pub columns: Vec<(usize, usize)>,
     /// Whether the first record is a header.
     pub header: bool,
-    /// Whether a delimiter stands behind the last field of each record too, which makes one more that is empty.
+    /// Whether each record has a delimiter after its last field too, which makes one more, empty, field.
     pub trailing: bool,
     /// What the report says about the layout.
     pub notes: Vec<String>,
 }
 
-/// The layout where names tell nothing: columns in their order, or at the positions that are given.
+/// The layout where names tell nothing: columns in their order, or at the positions that the dataset gives.
 fn by_position(wanted: &[Wanted], listed: usize) -> (usize, Vec<(usize, usize)>) {
     let places = wanted.iter().map(|wanted| wanted.place);
     let fields = places.clone().map(|place| place + 1).max();
@@ -45,7 +45,7 @@ pub(crate) struct First<'a> {
 /// `is_row` says whether that record would be a row with its fields at given positions.
 ///
 /// # Errors
-/// What is wrong, if this is not a file of the table.
+/// The reason why this is not a file of the table.
 pub(crate) fn layout(
     first: &First<'_>,
     wanted: &[Wanted],
@@ -165,7 +165,7 @@ fn by_name(first: &First<'_>, wanted: &[Wanted]) -> Result<Layout, String> {
     })
 }
 
-/// Counts things: "1 field", "2 fields".
+/// Writes a count with its noun: "1 field", "2 fields".
 pub(crate) fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(found.notes, [""; 0]);
         let found = layout(&fields("1,2,x,"), &table(), false, |_| true).expect("a layout");
         assert_eq!((found.fields, found.trailing), (4, true));
-        // Of as many fields as there are columns the last one is a column.
+        // With as many fields as columns, the last field is a column.
         let found = layout(&fields("1,2,"), &table(), false, |_| true).expect("a layout");
         assert_eq!((found.fields, found.trailing), (3, false));
     }

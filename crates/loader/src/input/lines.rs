@@ -1,14 +1,14 @@
 //! Which lines of the file the rows of a COPY came from.
 //!
-//! The server names the row that it refuses by its number among those that it was sent. Rows that were rejected are
-//! not among them, so what was sent is remembered here.
+//! When the server refuses a row, it gives the row's number within the COPY. Rejected rows are not sent, so that number is not the
+//! row's number in the file; the lines of the rows that were sent are remembered here.
 
 use dataset::failure::Kind;
 use postgres::Error;
 
-/// How many runs are remembered: 16 MiB of them.
+/// How many runs are remembered at most; they take 16 MiB.
 const MOST_RUNS: usize = 1 << 20;
-/// Classes of SQLSTATE that speak of a row: its values, a constraint, what a function raised.
+/// Classes of SQLSTATE that are about a row: its values, a constraint, an error that a function raised.
 const REFUSALS: [&str; 3] = ["22", "23", "P0"];
 
 /// The lines of the rows that one COPY sent, as runs of rows that stand on neighbouring lines.
@@ -43,7 +43,7 @@ impl SentLines {
         self.rows = 0;
     }
 
-    /// The line of the row with this number, counted from 1; `None` for rows beyond those that are remembered.
+    /// The line of the row with this number, counted from 1; `None` for rows after the last one that is remembered.
     fn line(&self, row: u64) -> Option<u64> {
         let index = row.checked_sub(1).filter(|index| *index < self.rows)?;
         let run = self.runs.partition_point(|run| run.before <= index) - 1;
@@ -51,7 +51,7 @@ impl SentLines {
         Some(run.line + (index - run.before))
     }
 
-    /// Adds to an error the line of `file` that the server refused, if the server says which row of `table` it was.
+    /// Adds to an error the line of `file` that the server refused, if the server says which row of `table` that was.
     pub(crate) fn with_place(
         &self,
         error: anyhow::Error,

@@ -1,13 +1,13 @@
-//! What a file looks like beside what is declared of it, for a message about a file whose rows don't fit.
+//! Says how a file looks compared with how it was declared, for a message about a file whose rows don't fit.
 
 use dataset::load_rules::{DecimalMark, LoadRules};
 use values::text::printable;
 
-/// Delimiters that files have; those that texts and numbers hold more seldom come first.
+/// Delimiters that files have. Those come first that are less often part of a text or a number.
 pub(crate) const DELIMITERS: [u8; 4] = [b'\t', b'|', b';', b','];
 
-/// Says how the fields, decimals and dates of rows are written, and how they were declared. `raws` are rows as they stand
-/// in the file.
+/// Says how the fields, decimals and dates of rows are written, and how they were declared. `raws` are rows as they are in the
+/// file.
 pub(crate) fn described<'a>(raws: impl Iterator<Item = &'a str>, rules: &LoadRules) -> String {
     let raws: Vec<&str> = raws.collect();
     let declared = char::from(rules.delimiter);
@@ -29,7 +29,7 @@ pub(crate) fn described<'a>(raws: impl Iterator<Item = &'a str>, rules: &LoadRul
         let mark = if mark == ',' { "comma" } else { "point" };
         format!("decimals with a {mark} (`{number}`)")
     }));
-    // Dates as ISO 8601 has them are taken always.
+    // Dates in ISO 8601 are always accepted.
     let is_other = |field: &&str| is_date(field) && field.find('-') != Some(4);
     let date = fields().find(is_other);
     let date = date.or_else(|| fields().find(|field| is_date(field)));
@@ -73,7 +73,7 @@ fn shown(delimiter: char) -> String {
     }
 }
 
-/// The mark before the fraction of a text that is a number with one.
+/// The decimal mark of a text that is a number with a fraction.
 fn decimal_mark(field: &str) -> Option<char> {
     let digits = field.trim_start_matches(['-', '+']);
     let at = digits.rfind(['.', ','])?;

@@ -7,17 +7,17 @@ use values::text::printable;
 
 use crate::target::wanted::Wanted;
 
-/// A name in its forms, from the closest to the widest; two names are as close as the first form that they share.
+/// The forms of a name, from the strictest to the loosest; two names are as close as the first form that they share.
 ///
-/// As it is, without blanks around it, in lower case, as words with `_` between (`Faixa 1-10` is `faixa_1_10`), letters
-/// and digits alone (`SalesOrderID` and `sales_order_id` are the same), and these without accents (`Descrição` is
-/// `descricao`).
+/// The forms are: the name as it is; without blanks around it; in lower case; as words joined by `_` (`Faixa 1-10` becomes
+/// `faixa_1_10`); letters and digits alone (`SalesOrderID` and `sales_order_id` are the same); and letters and digits without
+/// accents (`Descrição` becomes `descricao`).
 struct Forms([String; 6]);
 
 impl Forms {
     fn of(name: &str) -> Self {
         let trimmed = name.trim();
-        // A letter may be followed by its accent as a character of its own, as in names of files on macOS.
+        // A letter and its accent may be two characters, as in names of files on macOS.
         let lower = trimmed.nfc().collect::<String>().to_lowercase();
         let words: Vec<&str> = lower
             .split(|c: char| !c.is_alphanumeric())
@@ -36,8 +36,8 @@ impl Forms {
     }
 }
 
-/// For each column, how far each field's name is from it. The column's name in the table is farther than any form of the
-/// name that the dataset gives it.
+/// For each column, how far each field's name is from it. The column's name in the table counts as farther than any form of the
+/// name that the dataset gives the column.
 struct Distances(Vec<Vec<Option<usize>>>);
 
 impl Distances {
@@ -68,7 +68,7 @@ pub(crate) fn known(fields: &[String], wanted: &[Wanted]) -> usize {
 /// The field of each column, if the header has one. No field serves two columns.
 ///
 /// # Errors
-/// What is ambiguous: two fields that are equally close to a column, or two columns to a field.
+/// The names that are ambiguous: two fields that are equally close to a column, or two columns to a field.
 pub(crate) fn find(fields: &[String], wanted: &[Wanted]) -> Result<Vec<Option<usize>>, String> {
     let Distances(distances) = Distances::of(fields, wanted);
     let mut found: Vec<Option<usize>> = wanted
@@ -221,7 +221,7 @@ mod tests {
             let error = found(header, &columns(names)).expect_err(header);
             assert!(expected.iter().all(|part| error.contains(part)), "{error}");
         }
-        // Names that no column bears may stand twice.
+        // A name that no column has may come twice.
         assert_eq!(
             found("x;x;id", &columns(&[("id", "id")])),
             Ok(vec![Some(2)])

@@ -1,5 +1,5 @@
-//! What keeps a record from being a row, beside the rules of its columns: torn lines, another number of fields, nothing but
-//! delimiters, a second header, NUL bytes, half of a reference.
+//! What makes a record no row at all, apart from the rules of its columns: torn lines, a wrong number of fields, nothing but
+//! delimiters, a second header, NUL bytes, a reference of which only a part is NULL.
 
 use memchr::memchr;
 use values::records::{Field, Form, Record, Torn};
@@ -10,13 +10,13 @@ use crate::input::header::counted;
 use crate::input::row_plan::RowPlan;
 use crate::rules::row::{BLANKS, QUOTE_BEHIND_BLANK, half_null, holds_nul};
 
-/// A mark that the second of two files has where they were put together.
+/// A byte order mark, which stands inside a file where two files were joined.
 const UTF8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-/// What is said of a row that holds nothing.
+/// The message about a row that holds nothing.
 pub(super) const EMPTY_ROW: &str = "the row is empty: it has delimiters and nothing else";
 
 impl RowPlan {
-    /// The references that a row makes by halves, as broken rules.
+    /// The references of a row of which some columns are NULL and others are not, as broken rules.
     pub(super) fn half_null<'a>(
         &'a self,
         values: &'a [Value<'a>],
@@ -57,7 +57,7 @@ impl RowPlan {
         Some(of_row(rule, message))
     }
 
-    /// What is wrong with the number of a record's fields, or with the record as a whole.
+    /// What is wrong with how many fields a record has, or with the record as a whole.
     fn misshapen(&self, fields: &[Field], raw: &[u8]) -> Option<String> {
         let repeats = |header: &Vec<u8>| raw.strip_prefix(&UTF8_MARK).unwrap_or(raw) == header;
         if self.header.as_ref().is_some_and(repeats) {
@@ -86,7 +86,7 @@ impl RowPlan {
         None
     }
 
-    /// Whether a field of a record begins with blanks and a quote behind them.
+    /// Whether a field of a record begins with blanks followed by a quote.
     fn has_quote_behind_blank(&self, raw: &[u8]) -> bool {
         let Some(quote) = self.grammar.quote else {
             return false;

@@ -1,4 +1,4 @@
-//! A look at a file's beginning, from which follows how its records become rows.
+//! A look at a file's beginning, which decides how its records become rows.
 //!
 //! The look has three steps, on bytes that the source has decompressed and `decode` has made text that can be split:
 //!
@@ -31,20 +31,20 @@ use crate::target::Target;
 use crate::target::wanted::Wanted;
 use storage::source::{Source, Watch};
 
-/// What is noted of a file without any record.
+/// The note about a file without any record.
 pub(crate) const EMPTY: &str = "is empty";
-/// How many records are looked at for a header behind title lines.
+/// How many records are searched for a header below title lines.
 const TITLE_LINES: usize = 50;
 
 /// A file that is ready to be read, and what was found out about it.
 pub(crate) struct SniffedFile {
     pub(crate) rest: Rest,
     pub(crate) plan: RowPlan,
-    /// The columns that rows have, in the plan's order.
+    /// The names of the columns that rows have, in the plan's order.
     pub(crate) columns: Vec<String>,
-    /// Which of the target's unique keys the plan's keys begin with.
+    /// Indices of the target's unique keys that are checked; they are the first of the plan's keys.
     pub(crate) unique: Vec<usize>,
-    /// Which of the target's references follow the unique keys.
+    /// Indices of the target's references that are checked; in the plan's keys they follow the unique keys.
     pub(crate) references: Vec<usize>,
     pub(crate) notes: Vec<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct SniffedFile {
 /// Opens a file for a table and looks at its beginning.
 ///
 /// # Errors
-/// [`Kind::Usage`] if the file cannot be read; [`Kind::Mismatch`] if it is not one of the table.
+/// [`Kind::Usage`] if the file cannot be read; [`Kind::Mismatch`] if it is not a file of the table.
 pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<(SniffedFile, Watch)> {
     let opened = source.open()?;
     let watch = opened.watch();
@@ -67,7 +67,7 @@ pub(crate) fn open(source: &Source, target: &Target) -> anyhow::Result<(SniffedF
 /// Looks at the beginning of bytes that are rows of a table.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub(crate) fn of(
     name: String,
     bytes: Box<dyn Read + Send>,
@@ -155,7 +155,7 @@ pub(crate) fn of(
         match_full,
         keys,
         classes: classes.collect(),
-        // One name alone may well be a value.
+        // A header of a single name could just as well be a value.
         header: header.filter(|_| layout.fields > 1),
         trailing: layout.trailing,
         ..plan(target, grammar, encoding, &layout.columns)?
@@ -205,7 +205,7 @@ fn plan(
     })
 }
 
-/// A file's beginning beside what its table wants.
+/// A file's beginning together with the table that it is for.
 struct Look<'a> {
     target: &'a Target,
     start: &'a Start,
@@ -213,7 +213,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// Where the columns are in the file, which begins with the record `first`.
+    /// Finds where the columns are in the file, whose first record is `first`.
     fn layout(&self, first: &Record) -> Result<Layout, String> {
         let Target { wanted, rules, .. } = self.target;
         if rules.header
@@ -265,7 +265,7 @@ impl Look<'_> {
             .collect()
     }
 
-    /// Whether the last of so many fields is empty in each record that was read.
+    /// Whether each whole record that was read has this number of fields, the last of them empty.
     fn is_trailing(&self, fields: usize) -> bool {
         let records = &self.start.records;
         let whole = records
@@ -297,7 +297,7 @@ impl Look<'_> {
         plan.rows.check(cells).is_ok()
     }
 
-    /// The line of a record behind the first one that names most columns, and more of them than the first.
+    /// The line of a later record that names most columns, and more of them than the first record does.
     fn later_header(&self, first: &[String]) -> Option<u64> {
         let wanted = &self.target.wanted;
         let named = |wanted: &&Wanted| matches!(wanted.file, FileColumn::Name(_));

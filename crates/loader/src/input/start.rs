@@ -10,19 +10,19 @@ use values::first_record::first_record;
 use values::line_end::LineEnd;
 use values::records::{Grammar, Record, Records, Splitter, Torn};
 
-/// How many bytes are read at once until the first record is whole; twice as many then, and so on.
+/// How many bytes are read at first to find the first record; each further reading doubles them.
 const HEAD_BYTES: usize = 64 << 10;
-/// What Excel writes and reads in a first line that tells the delimiter.
+/// How a first line begins in which Excel names the delimiter.
 const TELLS_DELIMITER: &[u8] = b"sep=";
 
-/// A file's beginning, with at least its first record, if it has any.
+/// A file's beginning, with at least its first record if it has one.
 pub(crate) struct Start {
     pub(crate) head: Vec<u8>,
-    /// Where the first record begins, or would.
+    /// Where the first record begins, or would begin if there were one, in `head`.
     pub(crate) begin: usize,
     /// The line on which it begins.
     pub(crate) line: u64,
-    /// The grammar of records with as many fields as the first one, or 0 if that doesn't tell.
+    /// The grammar of the file's records; its number of fields is the first record's, or 0 if that is not known.
     pub(crate) grammar: Grammar,
     /// The records in what was read.
     pub(crate) records: Records,
@@ -33,8 +33,8 @@ impl Start {
     /// Reads until the first record is whole.
     ///
     /// # Errors
-    /// [`Kind::Refused`] if the file cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if its lines cannot be told from each other, or it has
-    /// fewer than are skipped.
+    /// [`Kind::Refused`] if the file cannot be read, [`Kind::Connection`] if a bucket gives no answer; [`Kind::Mismatch`] if the
+    /// file's lines cannot be told apart, or if it has fewer lines than are skipped.
     pub(crate) fn read(
         name: &str,
         bytes: &mut dyn Read,
@@ -53,17 +53,17 @@ impl Start {
         }
     }
 
-    /// The bytes in which the records are.
+    /// The bytes that the records are in.
     pub(crate) fn body(&self) -> &[u8] {
         &self.head[self.begin..]
     }
 
-    /// The bytes of a record as they stand in the file.
+    /// The bytes of a record as they are in the file.
     pub(crate) fn raw(&self, record: &Record) -> &[u8] {
         &self.body()[record.start as usize..record.end as usize]
     }
 
-    /// The beginning, if `head` has it whole; its bytes are taken then.
+    /// Parses the beginning if all of it is in `head`, whose bytes are then taken; `None` if more bytes are needed.
     fn of(head: &mut Vec<u8>, at_end: bool, rules: &LoadRules) -> Result<Option<Self>, String> {
         let (mut begin, mut line) = (0, 1);
         for skipped in 0..rules.skip_lines {
@@ -97,7 +97,7 @@ impl Start {
                 }
                 begin += length;
                 line += 1;
-                // The file knows better than a description of all files, and a wrong delimiter shows at the header.
+                // The file's own line outranks the declared delimiter, and a wrong delimiter shows at the header.
                 grammar.delimiter = delimiter;
                 notes.push(match delimiter == rules.delimiter {
                     true => "begins with a line that tells the delimiter".to_owned(),
@@ -116,7 +116,7 @@ impl Start {
         match first_record(body, grammar, at_end) {
             Some(first) => {
                 grammar.line_end = first.line_end;
-                // Records of several lines have as many fields as the first one. Of one field, blank lines would be records.
+                // A record of several lines has as many fields as the first record. With one field, blank lines would be records.
                 grammar.fields = first.fields.filter(|fields| *fields > 1).unwrap_or(0);
             }
             None if at_end || is_long => {}
@@ -131,7 +131,7 @@ impl Start {
             .records
             .iter()
             .filter(|record| record.torn == Some(Torn::LineBreak));
-        // Many programs write CR alone into a value, and few at the end of lines.
+        // Many programs write a lone CR into a value, and few write one at the end of lines.
         if grammar.line_end == LineEnd::Cr
             && let Some(other) = breaks.next()
         {
@@ -162,9 +162,9 @@ fn line_length(bytes: &[u8], at_end: bool) -> Option<usize> {
 
 /// What a first line says about the delimiter.
 enum Told {
-    /// The line, so many bytes long with its end, tells the delimiter.
+    /// The line names the delimiter, and is `length` bytes long with its end.
     Delimiter { delimiter: u8, length: usize },
-    /// The line tells nothing.
+    /// The line is not about the delimiter.
     Nothing,
     /// The bytes end before the line does.
     More,

@@ -1,7 +1,7 @@
-//! A file's blocks through three stages that overlap: one thread reads and splits, some validate, and the caller
+//! A file's blocks pass through three stages at the same time: one thread reads and splits, several validate, and the caller
 //! takes the blocks in the file's order.
 //!
-//! A fixed number of blocks goes round, which bounds the memory.
+//! A fixed number of blocks is used again and again, which bounds the memory.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -19,14 +19,14 @@ use crate::input::row_plan::RowPlan;
 
 /// How many bytes are read into a block; a longer record makes it grow.
 const BLOCK_BYTES: usize = 256 << 10;
-/// How many blocks are on their way beside those that are being validated.
+/// How many blocks there are beside those that are being validated.
 const BLOCKS_AHEAD: usize = 3;
 
-/// The rest of a file, from its first row on.
+/// The rest of a file, from its first row to its end.
 pub(crate) struct Rest {
     pub(crate) name: String,
     pub(crate) bytes: Box<dyn Read + Send>,
-    /// Bytes that were read already and belong to the rest.
+    /// Bytes of the rest that were read already.
     pub(crate) read: Vec<u8>,
     /// The offset of the rest in the file.
     pub(crate) offset: u64,
@@ -100,7 +100,7 @@ impl<'scope> Stream<'scope> {
         }
     }
 
-    /// Gives back a block that is done with, to be filled again.
+    /// Gives back a block that is no longer needed, to be filled again.
     pub(crate) fn done(&self, mut batch: Batch) {
         batch.clear();
         // After the last block nobody waits for one.
@@ -110,7 +110,7 @@ impl<'scope> Stream<'scope> {
     /// Returns what was noticed about the lines, once [`next`](Self::next) has given the last block.
     ///
     /// # Errors
-    /// Why the reader ended before the file did.
+    /// The error that ended the reading before the file's end.
     pub(crate) fn finish(&mut self) -> anyhow::Result<Noticed> {
         match self.reader.take().map(ScopedJoinHandle::join) {
             Some(Ok(noticed)) => noticed,
@@ -133,7 +133,7 @@ fn read(
     let mut sequence = 0;
     let mut at_end = false;
     while !at_end {
-        // Whoever takes the blocks is gone, and says why.
+        // The caller that takes the blocks is gone, and says why.
         let Ok(mut batch) = empty.recv() else { break };
         batch.bytes.append(&mut carried);
         batch.offset = offset;
@@ -145,7 +145,7 @@ fn read(
             if taken > 0 || at_end {
                 break taken;
             }
-            // Twice as much each time: a record that is not whole is looked at from its beginning again.
+            // Doubled each time, since a record that is not whole is split again from its beginning.
             wanted = 2 * batch.bytes.len();
         };
         carried.extend_from_slice(&batch.bytes[taken..]);
@@ -160,7 +160,7 @@ fn read(
     Ok(splitter.noticed())
 }
 
-/// Reads until there are `wanted` bytes, or no more. Returns whether the file is at its end.
+/// Reads until `bytes` has `wanted` bytes or the file ends. Returns whether the file ended.
 fn fill(rest: &mut Rest, bytes: &mut Vec<u8>, wanted: usize) -> anyhow::Result<bool> {
     let missing = wanted.saturating_sub(bytes.len()) as u64;
     let read = rest.bytes.by_ref().take(missing).read_to_end(bytes);

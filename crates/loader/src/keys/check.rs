@@ -26,36 +26,36 @@ pub(crate) enum Verdict {
     Wait,
 }
 
-/// Whether parents that are not there come with the file, if they are rows of the row's own table.
+/// Whether missing parents that belong in the row's own table can still come with the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OwnParents {
-    /// They may come, and the row waits for them.
+    /// Parents may still come, so the row waits for them.
     MayCome,
-    /// They come, together with the row.
+    /// The parents come together with the row.
     Come,
-    /// None comes any more.
+    /// No more parents come.
     AreMissing,
 }
 
-/// What makes a row that waits the parent or the child of others in its table: keys, each with the place of its set.
+/// What relates a waiting row to other waiting rows of its table: keys, each with the place of its set.
 #[derive(Debug, Default)]
 pub(crate) struct Kinship {
-    /// Whether a row that is there has one of the row's own keys, so that the row is not loaded.
+    /// Whether the row cannot be loaded, since a row that is loaded already has one of its keys.
     pub(crate) is_taken: bool,
     /// The row's own keys.
     pub(crate) own: Box<[(usize, Key)]>,
-    /// The keys that the row refers to and that are not there.
+    /// The keys that the row refers to and that no row has so far.
     pub(crate) awaited: Box<[(usize, Key)]>,
 }
 
-/// The keys that the rows of a file are checked by.
+/// What the keys of a file's rows are checked against.
 pub(crate) struct KeyCheck<'a> {
     /// The unique keys, each with the place of its set.
     pub(crate) unique: Vec<(&'a Unique, usize)>,
     /// The references, each with the place of its parent's set.
     pub(crate) references: Vec<(&'a Referring, usize)>,
     pub(crate) on_duplicate: OnDuplicate,
-    /// For each column, how many rows were loaded without what they refer to.
+    /// For each column, how many rows were loaded though the row that they refer to is missing.
     pub(crate) orphans: BTreeMap<String, u64>,
 }
 
@@ -65,7 +65,7 @@ impl KeyCheck<'_> {
         self.unique.len() + self.references.len()
     }
 
-    /// The places of the sets by which rows are checked, in the order of a row's keys.
+    /// The places of the sets against which rows are checked, in the order of a row's keys.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         let unique = self.unique.iter().map(|(_, place)| *place);
         unique.chain(self.references.iter().map(|(_, place)| *place))
@@ -73,8 +73,8 @@ impl KeyCheck<'_> {
 
     /// Decides about a row by its keys, and remembers them if it is loaded.
     ///
-    /// `broken` are the rules that the row breaks by itself. Of keys that are staged, memory has only those that
-    /// matter to other rows of the file, and `results` is what the database found.
+    /// `broken` are the rules that the row breaks by itself. Of a key whose values are staged, memory holds only the values that
+    /// matter to other rows of the file, and `results` says what the database found.
     pub(crate) fn check(
         &mut self,
         keys: &mut KeySets,
@@ -87,7 +87,7 @@ impl KeyCheck<'_> {
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
         let by_itself = broken.len();
         let (taken, replaces) = self.taken(keys, own, &results);
-        // Whether the other keys of a row that replaces one are free is left to the server, which knows the row that has them.
+        // For a row that replaces another, the server decides whether its other keys are free: it knows the row that has them.
         if !replaces {
             broken.extend(taken.iter().map(|index| self.unique[*index].0.taken()));
         }
@@ -140,7 +140,7 @@ impl KeyCheck<'_> {
         }
     }
 
-    /// What a row that waits has to do with others that wait.
+    /// How a waiting row is related to other waiting rows.
     pub(crate) fn kinship(&self, keys: &KeySets, row: &[Key], results: RowResults<'_>) -> Kinship {
         let row = results.keys(row);
         let (own, referring) = row.split_at(self.unique.len().min(row.len()));
@@ -167,7 +167,7 @@ impl KeyCheck<'_> {
         }
     }
 
-    /// Which of a row's own keys other rows have, and whether the row replaces one of them.
+    /// The indices of the row's keys that other rows have already, and whether the row replaces one of those rows.
     fn taken(
         &self,
         keys: &KeySets,
@@ -184,7 +184,7 @@ impl KeyCheck<'_> {
         (taken, replaces)
     }
 
-    /// Looks for what a row refers to by the reference with this index.
+    /// Looks for the parent that a row refers to by the reference with this index.
     fn parent(
         &self,
         keys: &KeySets,
@@ -208,11 +208,11 @@ impl KeyCheck<'_> {
     }
 }
 
-/// Whether what a row refers to is there.
+/// Whether the parent of a row is there.
 enum Parent {
-    /// It is there, or the row refers to nothing.
+    /// The parent is there, or the row refers to nothing.
     Is,
-    /// It is not there.
+    /// The parent is not there.
     IsNot { in_own_table: bool },
 }
 
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::rules::key::KeyName;
 
-    /// Judges rows of (id, parent's id) of a table that refers to itself and to another with the ids 1 and 2.
+    /// Checks rows of (id, parent's id) in a table that refers to itself and to another table with the ids 1 and 2.
     fn verdicts(on_duplicate: OnDuplicate, missing: Missing, rows: &[(i64, i64)]) -> Vec<String> {
         let mut keys = KeySets::new(1 << 20);
         let (own, other) = (

@@ -1,15 +1,15 @@
-//! Where the keys of a file are checked: in memory while they fit, beyond that by the database.
+//! Where the keys of a file are checked: in memory while they fit, and by the database once they don't.
 //!
 //! A file is in one of two states:
 //!
-//! - *in memory*: all key sets are whole, and a row costs a lookup in each.
-//! - *staged*: sets were given up, and the values of the rows still to come were staged ([`Staging`]), which costs one more
-//!   reading of the file. The keys that its rows share stay in memory. If they outgrow it too, the rest is staged anew.
+//! - *in memory*: all key sets are complete, and a row costs a lookup in each.
+//! - *staged*: sets were given up, and the values of all rows still to come were staged ([`Staging`]), which costs one more
+//!   reading of the file. Keys that several of those rows share stay in memory. If they outgrow it too, the rest is staged again.
 //!
-//! CHECK constraints, and texts of types that only the server knows, are judged by the database beforehand too, by the
-//! same staging; for a user who may not make temporary tables, the server judges them as rows are sent. Keys cannot be left
-//! to it, so such a user needs the memory for them. Keys of such types are staged from the beginning, since memory cannot
-//! compare them.
+//! By the same staging the database also judges, in advance, CHECK constraints and texts of types that only the server knows. A
+//! user who may not create temporary tables gets those judged by the server as rows are sent. Keys cannot be left to the server in
+//! this way, so such a user needs enough memory for them. Keys of types that only the server knows are always staged, since memory
+//! cannot compare them.
 
 use database::Cancel;
 use dataset::failure::Kind;
@@ -22,7 +22,7 @@ use crate::keys::sets::KeySets;
 use crate::keys::staged::{FileRows, Staging};
 use crate::rules::key::Key;
 
-/// A staging should take a file one part in this many further, or else all memory is left to the keys that rows share.
+/// A staging should last for at least this fraction of the file (one part in so many); if it doesn't, all keys are given up.
 const STAGING_SHARE: u64 = 10;
 
 /// The keys of a file's rows, and all that it takes to check them.
@@ -30,30 +30,30 @@ pub(crate) struct FileKeys<'a> {
     rows: FileRows<'a>,
     pub(crate) check: KeyCheck<'a>,
     pub(crate) sets: &'a mut KeySets,
-    /// What the database found about the staged values.
+    /// What the database found out about the staged values.
     results: Option<StagedResults>,
-    /// How many rows at the file's beginning an earlier load has done.
+    /// How many rows at the beginning of the file an earlier load has done.
     done_before: u64,
 }
 
-/// The keys of a row that waits for its parent to come.
+/// The keys of a row that waits for its parent.
 pub(crate) struct WaitingKeys {
     /// The row's number in the file.
     row: u64,
     keys: Vec<Key>,
-    /// What the database found about the row.
+    /// What the database found out about the row.
     found: Vec<Found>,
 }
 
 impl WaitingKeys {
-    /// How many bytes the lists occupy.
+    /// How many bytes the lists of keys and findings occupy.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.keys) + size_of_val(&*self.found)
     }
 }
 
 impl<'a> FileKeys<'a> {
-    /// The keys of a file from which nothing was read yet.
+    /// The keys of a file of which nothing was read yet.
     pub(crate) fn new(
         rows: FileRows<'a>,
         check: KeyCheck<'a>,
@@ -69,7 +69,7 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Decides about the row with this number in the file, which breaks the rules `broken` by itself. Rows come in
+    /// Decides about the row with this number in the file. `broken` are the rules that the row breaks by itself. Rows must come in
     /// the file's order.
     pub(crate) fn check_row(
         &mut self,
@@ -87,7 +87,7 @@ impl<'a> FileKeys<'a> {
             .check(self.sets, keys, row_results, broken, OwnParents::MayCome)
     }
 
-    /// Keeps the keys of the row that was checked last and has to wait.
+    /// Keeps the keys of the row that was checked last and must wait.
     pub(crate) fn waiting(&self, row: u64, keys: &[Key]) -> WaitingKeys {
         WaitingKeys {
             row,
@@ -99,7 +99,7 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Decides once more about a row that waited.
+    /// Decides once more about a row that has waited.
     pub(crate) fn check_again(&mut self, waiting: &WaitingKeys, parents: OwnParents) -> Verdict {
         let row_results = match &self.results {
             Some(results) => results.with(&waiting.found),
@@ -109,7 +109,7 @@ impl<'a> FileKeys<'a> {
             .check(self.sets, &waiting.keys, row_results, Vec::new(), parents)
     }
 
-    /// What a row that waits has to do with others that wait.
+    /// How a waiting row is related to other waiting rows.
     pub(crate) fn kinship(&self, waiting: &WaitingKeys) -> Kinship {
         let row_results = match &self.results {
             Some(results) => results.with(&waiting.found),
@@ -118,7 +118,7 @@ impl<'a> FileKeys<'a> {
         self.check.kinship(self.sets, &waiting.keys, row_results)
     }
 
-    /// Whether the database's results were read up to this row.
+    /// Whether the database's results were read up to this row, so that it can be checked.
     pub(crate) fn has_results_to(&self, row: u64) -> bool {
         let results = self.results.as_ref();
         results.is_none_or(|results| results.reach(row))
@@ -135,8 +135,8 @@ impl<'a> FileKeys<'a> {
         }
     }
 
-    /// Stages the values that the database has to judge, unless there are none or that was done. `read` rows were
-    /// read so far; all of them that are loaded were sent, except those that wait.
+    /// Stages the values that the database must judge, unless there are none or they are staged already. `read` rows were read so
+    /// far, and those of them that are loaded were all sent, except the waiting ones.
     ///
     /// # Errors
     /// Errors of the server and of reading the file; [`Kind::Usage`] if keys don't fit in memory and the user may not
@@ -157,7 +157,7 @@ impl<'a> FileKeys<'a> {
             return Ok(());
         }
         if !self.rows.may_be_staged(client)? {
-            // Checks are left to the server.
+            // Checks are left to the server, which makes them as rows are sent.
             return match given_up {
                 true => Err(Kind::Usage.error(format!(
                     "{}: the keys of its rows don't fit in memory, and this user may not have them checked in a temporary \
@@ -169,7 +169,7 @@ impl<'a> FileKeys<'a> {
             };
         }
         if self.has_no_room() {
-            // The own keys of the rows would grow further. Without them, what is left in memory stays as it is.
+            // The rows' own keys would need more and more memory. Without them, what is in memory does not grow.
             for (_, place) in &self.check.unique {
                 self.sets.give_up(*place);
             }
@@ -201,11 +201,11 @@ impl<'a> FileKeys<'a> {
         Ok(())
     }
 
-    /// Makes room in the memory for keys, once `read` rows were read and all of them that are loaded were sent.
+    /// Makes room in the memory for keys. By now `read` rows were read, and those of them that are loaded were all sent.
     pub(crate) fn make_room(&mut self, read: u64) {
         if let Some(results) = self.results.take() {
-            // The rows so far have their keys in the table. Staging the others anew takes a reading of the whole file, so
-            // it should not be done for the sake of few keys beside others that could be staged too.
+            // The rows so far have their keys in the table. Staging the others again costs a reading of the whole file, so it
+            // should not be done for a few keys while others could be staged too.
             let is_far = read.saturating_sub(results.behind) * STAGING_SHARE >= results.rows;
             let gives_all_up = !is_far && results.are_of_keys() && self.has_no_room();
             self.sets.clear_given_up();

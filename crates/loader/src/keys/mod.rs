@@ -1,4 +1,4 @@
-//! The rules that look beyond a row: unique keys and references, kept in memory or judged by the database.
+//! The rules that look beyond a row: unique keys and references, kept in memory or checked by the database.
 
 pub(crate) mod check;
 pub(crate) mod memory_limit;

@@ -1,4 +1,4 @@
-//! The statements that ask the database about staged values. Each records what it finds, row by row.
+//! The statements that ask the database about staged values. Each records what it finds out, row by row.
 
 use database::catalogue::constraints::Equality;
 use database::catalogue::identifier::quoted;
@@ -8,16 +8,16 @@ use crate::keys::results::{Finding, TABLE as FINDINGS};
 use crate::rules::key::KeyName;
 use crate::target::Unique;
 
-/// The temporary table that holds the values.
+/// The name of the temporary table that holds the staged values.
 pub(crate) const VALUES: &str = "extrato_values";
-/// The statement that indexes the staged values by their rows' numbers, unless they are.
+/// The statement that indexes the staged values by their rows' numbers, unless there is such an index.
 pub(crate) const INDEX_BY_ROW: &str =
     "CREATE INDEX IF NOT EXISTS extrato_values_by_row ON pg_temp.extrato_values (row)";
 /// Classes of SQLSTATE that say nothing about a check or a row: the connection, resources, cancellation, the system.
 pub(crate) const NOT_OF_A_ROW: [&str; 6] = ["", "08", "53", "57", "58", "XX"];
 
-/// The statements that find what matters about a key. `keys` has the columns of each key, and `of_server` tells whether
-/// the database alone can compare this one.
+/// The statements that find the rows that matter about a key. `keys` has the columns of each key; `of_server` says whether only the
+/// database can compare this key.
 pub(crate) fn about_key(
     check: &KeyCheck<'_>,
     keys: &[Vec<usize>],
@@ -90,8 +90,8 @@ pub(crate) fn about_key(
     statements
 }
 
-/// The statements that find what matters about a key in which NULL equals NULL, and to which rows of the file may refer
-/// if it `is_parent`. They sort, since no join is by such an equality.
+/// The statements that find the rows that matter about a key in which NULL equals NULL. `is_parent` says whether rows of the file
+/// may refer to the key. The statements sort, since no join uses such an equality.
 fn about_key_with_nulls(
     key: usize,
     columns: &[usize],
@@ -119,8 +119,8 @@ fn about_key_with_nulls(
     ]
 }
 
-/// The statement that records a finding about the key or check with the index `of`, for certain `rows`, which are
-/// called `s`; of keys that rows share, with the number of the first row that has it.
+/// The statement that records a finding about the key or check with the index `of`, for the rows that `rows` selects, under the
+/// alias `s`. For keys that several rows share, `first` gives the number of the first row that has the key.
 pub(crate) fn record(of: usize, finding: Finding, first: Option<&str>, rows: &str) -> String {
     format!(
         "INSERT INTO pg_temp.{FINDINGS} SELECT s.row, {of}, {}, {} FROM {rows}",
@@ -134,12 +134,12 @@ pub(crate) fn staged_name(column: usize) -> String {
     format!("c{column}")
 }
 
-/// The name of the staged column that holds a column's texts, as the file has them.
+/// The name of the staged column that holds a column's texts, as they are in the file.
 pub(crate) fn text_name(column: usize) -> String {
     format!("t{column}")
 }
 
-/// What `part` makes of each column's place in the key and staged name, joined.
+/// Applies `part` to each column's index in the key and its staged name, and joins the results.
 pub(crate) fn each(
     columns: &[usize],
     between: &str,

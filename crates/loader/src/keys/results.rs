@@ -1,4 +1,4 @@
-//! What the database found about the staged values of a file, read row by row.
+//! What the database found out about the staged values of a file, read row by row.
 //!
 //! The findings are kept in a temporary file, since the transaction that made them may end before the rows do, and its
 //! temporary tables end with it.
@@ -18,15 +18,15 @@ use values::rule::{Rule, Violation};
 
 use crate::rules::key::Key;
 
-/// The temporary table that holds the findings.
+/// The name of the temporary table that holds the findings.
 pub(crate) const TABLE: &str = "extrato_findings";
-/// How many bytes a finding takes beside what the server said: the row's number, what it is about, the first row with the
-/// same key, the length of what the server said.
+/// How many bytes a finding takes, apart from what the server said: the row's number, the index of what the finding is about, the
+/// first row with the same key, and the length of what the server said.
 const FINDING_BYTES: usize = 4 * 8;
-/// What the server said begins with its SQLSTATE.
+/// How many bytes the SQLSTATE has, which is the beginning of what the server said.
 const SQLSTATE_BYTES: usize = 5;
 
-/// What the database can find about a row.
+/// What the database can find out about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// A row in the table has this unique key.
@@ -36,9 +36,9 @@ pub(crate) enum Finding {
     Shared,
     /// No row in the table has what this reference refers to.
     Missing,
-    /// This CHECK constraint is false.
+    /// The row makes this CHECK constraint false.
     Broken,
-    /// A row of the file, which may come or not be loaded, has what this reference refers to.
+    /// The row that this reference refers to is a row of the file, which may still come, or not be loaded.
     Parent,
     /// The text in this column is not a value of its type.
     NoValue,
@@ -61,9 +61,9 @@ pub(crate) struct Found {
     /// The index of the key, the CHECK constraint or the column that the finding is about.
     pub(crate) of: usize,
     pub(crate) finding: Finding,
-    /// Of a key that the database alone can compare: the number of the first row of the file that has it.
+    /// For a key that only the database can compare: the number of the first row of the file that has it.
     first: Option<u64>,
-    /// What the server says of a text that is not a value, and the code of its error.
+    /// For a text that is not a value: the SQLSTATE and the message of the server's error.
     said: Option<(String, String)>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Found {
 pub(crate) struct RowResults<'a> {
     /// For each key, whether it was staged.
     staged: &'a [bool],
-    /// For each key, whether the database alone can compare it.
+    /// For each key, whether only the database can compare it.
     of_server: &'a [bool],
     checks: &'a [Check],
     columns: &'a [String],
@@ -85,8 +85,8 @@ impl RowResults<'_> {
         self.found.iter().any(about)
     }
 
-    /// The keys of the row, by which it can be compared with others of the file. In place of those that the database
-    /// alone can compare come the numbers of the rows that have them first.
+    /// The keys of the row, for comparing it with other rows of the file. In place of a key that only the database can compare
+    /// stands the number of the first row that has it.
     pub(crate) fn keys<'k>(&self, keys: &'k [Key]) -> Cow<'k, [Key]> {
         if !self.of_server.contains(&true) {
             return Cow::Borrowed(keys);
@@ -100,7 +100,7 @@ impl RowResults<'_> {
             if let Some(first) = firsts.filter_map(|found| found.first).min() {
                 keys[key] = Key::Whole(first as i64);
             } else if *of_server && keys[key] != Key::Null {
-                // No row of the file has it, which must not look like what no row has of another key.
+                // No other row of the file has this key; it must not look like another key of the row of which the same is true.
                 keys[key] = Key::Whole(-1 - key as i64);
             }
         }
@@ -121,12 +121,12 @@ impl RowResults<'_> {
         self.is_staged(key) && !self.says(key, Finding::Missing)
     }
 
-    /// Whether the row's unique key must be remembered if the row is loaded.
+    /// Whether the row's unique key must be remembered once the row is loaded.
     pub(crate) fn is_wanted(&self, key: usize) -> bool {
         !self.is_staged(key) || self.says(key, Finding::Shared)
     }
 
-    /// The texts that are not values of their columns' types.
+    /// The broken rules of the texts that are not values of their columns' types.
     pub(crate) fn no_values(&self) -> impl Iterator<Item = Violation> {
         let told = self.found.iter().filter_map(|found| {
             let (code, message) = found.said.as_ref()?;
@@ -139,7 +139,7 @@ impl RowResults<'_> {
         })
     }
 
-    /// The CHECK constraints that are false, except those about columns that are `broken` already.
+    /// The CHECK constraints that the row makes false, except those about columns that are `broken` already.
     pub(crate) fn broken_checks(&self, broken: &[Violation]) -> Vec<Violation> {
         let is_broken = |name: &String| broken.iter().any(|violation| violation.column == *name);
         let checks = self
@@ -158,12 +158,12 @@ impl RowResults<'_> {
     }
 }
 
-/// The rule that a text breaks if its column's input function raises an error with this SQLSTATE.
+/// The rule that a text breaks when its column's input function raises an error with this SQLSTATE.
 fn rule_of(code: &str) -> Rule {
     match code {
         // A CHECK constraint of a domain.
         "23514" => Rule::Check,
-        // A domain that is NOT NULL, within an array or a composite value.
+        // A domain that is NOT NULL, inside an array or a composite value.
         "23502" => Rule::Required,
         "22003" | "22008" | "22015" => Rule::Overflow,
         "22001" | "22026" => Rule::Length,
@@ -171,18 +171,18 @@ fn rule_of(code: &str) -> Rule {
     }
 }
 
-/// What the database was asked about the rows of a file.
+/// The questions that the database was asked about the rows of a file.
 pub(crate) struct Asked {
     /// For each key, whether it was staged.
     pub(crate) staged: Vec<bool>,
-    /// For each key, whether the database alone can compare it.
+    /// For each key, whether only the database can compare it.
     pub(crate) of_server: Vec<bool>,
     pub(crate) checks: Vec<Check>,
     /// The names of the columns that rows have.
     pub(crate) columns: Vec<String>,
 }
 
-/// What the database found about the rows of a file, which are asked for in the file's order.
+/// What the database found out about the rows of a file. Rows must be asked for in the file's order.
 pub(crate) struct StagedResults {
     /// The number of the last row before the staged ones, and how many were staged.
     pub(crate) behind: u64,
@@ -196,7 +196,7 @@ pub(crate) struct StagedResults {
 }
 
 impl StagedResults {
-    /// Takes the findings about what was asked over, and drops their table.
+    /// Takes over the findings about what was asked, and drops their table.
     ///
     /// # Errors
     /// Errors of the server; [`Kind::Output`] if they cannot be kept.
@@ -256,7 +256,7 @@ impl StagedResults {
         self.read_to >= row
     }
 
-    /// Reads the findings up to a row.
+    /// Reads the findings up to and including a row.
     ///
     /// # Errors
     /// [`Kind::Output`] if the temporary file cannot be read.
@@ -281,7 +281,7 @@ impl StagedResults {
                         said: said.map(|(code, said)| (code.to_owned(), said.to_owned())),
                     };
                     self.ahead.push_back((row, found));
-                    // There may be more findings about this row.
+                    // There may be more findings about the same row.
                     self.read_to = row.saturating_sub(1);
                 }
             }
@@ -303,12 +303,12 @@ impl StagedResults {
         self.with(&self.of_row)
     }
 
-    /// The findings about the row that was asked for last.
+    /// The findings about the row that [`of`](Self::of) was called for last.
     pub(crate) fn of_last_row(&self) -> &[Found] {
         &self.of_row
     }
 
-    /// What was found about a row that has waited since.
+    /// The results for a row that has waited, from the findings that were kept with it.
     pub(crate) fn with<'a>(&'a self, found: &'a [Found]) -> RowResults<'a> {
         RowResults {
             staged: &self.asked.staged,
@@ -320,7 +320,7 @@ impl StagedResults {
     }
 }
 
-/// The numbers that a finding begins with.
+/// The four numbers that a finding begins with.
 fn words(bytes: &[u8; FINDING_BYTES]) -> [u64; 4] {
     let (words, _) = bytes.as_chunks::<8>();
     std::array::from_fn(|index| u64::from_le_bytes(words[index]))

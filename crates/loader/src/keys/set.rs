@@ -1,11 +1,11 @@
-//! A set of keys in memory, which takes little room where keys are counted up.
+//! A set of keys in memory, which takes little room when keys are consecutive numbers.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::rules::key::Key;
 
-/// A hash that spreads numbers which follow each other: the multiplication of Fibonacci hashing, its upper half mixed
+/// A hash that spreads consecutive numbers: the multiplication of Fibonacci hashing, with the upper half mixed
 /// in.
 #[derive(Default)]
 struct Mixing(u64);
@@ -40,8 +40,8 @@ type Map<K, V> = HashMap<K, V, BuildHasherDefault<Mixing>>;
 
 /// The keys of one kind that the rows in the table have, and those that were accepted.
 ///
-/// A hash table that is full is copied into another of twice its size, and until that is done there are both. So keys are
-/// dealt out to many tables, each of which grows by itself: what a set occupies on its way is no more than what it says.
+/// A hash table that is full is copied into one of twice its size, and until that is done both are there. So keys are spread over
+/// many small tables, each of which grows by itself: the set never occupies much more than [`bytes`](Self::bytes) says.
 #[derive(Debug)]
 pub(crate) struct KeySet {
     parts: Vec<Part>,
@@ -66,8 +66,8 @@ impl Default for KeySet {
     }
 }
 
-/// A set of whole numbers. Most keys are counted up, so the set begins as pages of bits, which take a hundredth of
-/// the room of single numbers; keys that lie scattered, such as the numbers of cards, are kept one by one.
+/// A set of whole numbers. Most keys are consecutive, so the set begins as pages of bits, which take a hundredth of
+/// the room of single numbers; scattered keys, such as the numbers of cards, are kept one by one.
 #[derive(Debug)]
 enum Numbers {
     Paged {
@@ -80,9 +80,9 @@ enum Numbers {
 /// How many words a page has: 512 bits, which are 64 bytes.
 const PAGE_WORDS: usize = 8;
 const PAGE_BITS: i64 = 64 * PAGE_WORDS as i64;
-/// With fewer keys on each page, single numbers take less room.
+/// With fewer keys than this on a page on average, single numbers take less room.
 const LEAST_PER_PAGE: usize = 8;
-/// From how many pages on their keys are counted, each time that there are twice as many.
+/// The number of pages at which their keys are counted for the first time; they are counted again each time it doubles.
 const FEWEST_PAGES: usize = 16;
 
 impl Default for Numbers {
@@ -147,7 +147,7 @@ fn numbers_of(page: i64, words: &[u64; PAGE_WORDS]) -> impl Iterator<Item = i64>
     bits.map(move |bit| page * PAGE_BITS + bit)
 }
 
-/// How many bytes a hash table occupies: its entries and one byte for each, with the eighth that stays free.
+/// How many bytes a hash table occupies: its entries, a byte for each, and the eighth that stays free.
 fn table_bytes(capacity: usize, entry_bytes: usize) -> u64 {
     (capacity as u64 * (entry_bytes as u64 + 1)) / 7 * 8
 }
@@ -182,8 +182,8 @@ impl KeySet {
     }
 }
 
-/// The place of the part that holds a key: that of all numbers of its page, or of all keys with its uppermost bits. The
-/// tables themselves spread by other bits.
+/// The index of the part that holds a key. All numbers of a page share a part, and so do hashes with the same upper bits. The
+/// tables themselves spread keys by other bits.
 fn place_of(key: Key) -> usize {
     /// An odd number other than the one by which [`Mixing`] multiplies: the first of `MurmurHash3`'s finaliser.
     const FACTOR: u64 = 0xff51_afd7_ed55_8ccd;

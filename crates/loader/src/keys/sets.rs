@@ -1,7 +1,7 @@
 //! The key sets of a load, within a limit of memory.
 //!
-//! A set that doesn't fit is given up: from then on the database is asked for its keys, and the set holds only those
-//! that the database cannot know of.
+//! A set that doesn't fit is given up: from then on the database is asked about its keys, and the set holds only those
+//! keys that the database cannot know of.
 
 use anyhow::Context;
 use bytesize::ByteSize;
@@ -20,7 +20,7 @@ const ROWS_PER_CHECK: u64 = 100_000;
 #[derive(Debug)]
 pub(crate) struct KeySets {
     limit_bytes: u64,
-    /// How much of the limit is left to others than the sets.
+    /// How many bytes of the limit are kept for other things than the sets.
     reserved_bytes: u64,
     sets: Vec<Entry>,
 }
@@ -31,13 +31,13 @@ struct Entry {
     set: KeySet,
     /// Whether the set no longer holds all keys.
     given_up: bool,
-    /// Whether the database alone can compare the keys. Then the set is given up from the beginning, and those that it
-    /// holds are the numbers of rows of the file.
+    /// Whether only the database can compare the keys. Then the set is given up from the beginning, and what it holds are numbers
+    /// of rows of the file.
     of_server: bool,
 }
 
 impl KeySets {
-    /// Begins without sets, which may have `limit_bytes` together.
+    /// Creates a collection without sets, which together may take `limit_bytes`.
     pub(crate) fn new(limit_bytes: u64) -> Self {
         Self {
             limit_bytes,
@@ -46,12 +46,12 @@ impl KeySets {
         }
     }
 
-    /// Leaves so much of the limit to others than the sets, in place of what was left to them before.
+    /// Keeps this many bytes of the limit for other things than the sets, in place of what was kept before.
     pub(crate) fn reserve(&mut self, bytes: u64) {
         self.reserved_bytes = bytes;
     }
 
-    /// Keeps the sets that are still wanted. The places of sets change.
+    /// Keeps only the sets that are still wanted. This changes the places of sets.
     pub(crate) fn retain(&mut self, wanted: impl Fn(&KeyName) -> bool) {
         self.sets.retain(|entry| wanted(&entry.name));
     }
@@ -82,7 +82,7 @@ impl KeySets {
         self.sets[place].given_up
     }
 
-    /// Whether the database alone can compare the keys of the set at a place.
+    /// Whether only the database can compare the keys of the set at a place.
     pub(crate) fn is_of_server(&self, place: usize) -> bool {
         self.sets[place].of_server
     }
@@ -94,8 +94,8 @@ impl KeySets {
         }
     }
 
-    /// Reads the keys that the rows in the database have, unless there is a set of them, and returns the set's place.
-    /// With `of_server` nothing is read, since the database alone can compare the keys.
+    /// Reads the keys that the rows in the database have, unless there is a set of them already, and returns the set's place.
+    /// With `of_server` nothing is read, since only the database can compare the keys.
     ///
     /// # Errors
     /// Errors of the server.
@@ -152,7 +152,7 @@ impl KeySets {
         }
     }
 
-    /// Gives up the set at a place, unless that was done. The rows whose keys it holds must have been sent.
+    /// Gives up the set at a place, unless it was given up before. The rows whose keys it holds must have been sent.
     pub(crate) fn give_up(&mut self, place: usize) {
         let limit = ByteSize(self.limit_bytes);
         let entry = &mut self.sets[place];

@@ -1,18 +1,18 @@
-//! Values that the database judges before their rows are sent: keys beyond the memory, what CHECK constraints speak of,
-//! and texts of types that only the server knows.
+//! Values that the database judges before their rows are sent: keys that don't fit in memory, columns of CHECK constraints, and
+//! texts of types that only the server knows.
 //!
-//! Rows themselves are never staged: they go on at the speed of COPY and in the file's order. Staging has three steps:
+//! Rows themselves are never staged: they are sent at the speed of COPY, in the file's order. Staging has three steps:
 //!
 //! 1. A second reading of the file copies the values in question of all rows still to come, each with its row's number,
-//!    into a temporary table. This costs what reading and validating the file costs, and a COPY of few columns.
+//!    into a temporary table. This costs as much as reading and validating the file, and a COPY of few columns.
 //! 2. One statement for each question finds the few rows that matter and records a [`Finding`] about each: a row in the
 //!    table has its key, other rows of the file share its key or refer to it, it refers to nothing, a check is false for
 //!    it. This costs joins over sets, which the database does on disk where it must.
-//! 3. The rows are read on, and the findings come along in the file's order ([`StagedResults`]). Memory has only the
-//!    keys that rows of the file share, since among those the order decides which row is loaded, and a statement over a
+//! 3. The file is read on, and its findings are read along with it, in the file's order ([`StagedResults`]). Memory holds only
+//!    keys that several rows of the file share: which of those rows is loaded depends on their order, and a statement over a
 //!    set knows no order.
 //!
-//! A check that raises an error is tried on ever smaller halves of the rows, until those are found for which it does.
+//! A check that raises an error is tried on ever smaller parts of the rows, until the rows that cause it are found.
 
 use std::thread;
 
@@ -39,9 +39,9 @@ use crate::target::Target;
 use storage::source::Source;
 use storage::sum::Sum;
 
-/// How often a check may raise an error while the rows are searched for which it does.
+/// How many errors a check may raise while the rows that cause them are searched for.
 const MOST_FAILURES: u32 = 1000;
-/// The class of SQLSTATE for what cannot be parsed or isn't allowed.
+/// The class of SQLSTATE for statements that cannot be parsed or are not allowed.
 const CANNOT_BE_TRIED: &str = "42";
 
 /// What is known of a file's rows before they are read: the table they go into, and how records become rows.
@@ -54,20 +54,20 @@ pub(crate) struct FileRows<'a> {
     pub(crate) plan: &'a RowPlan,
     /// How many threads validate rows.
     pub(crate) workers: usize,
-    /// The file, which can be read a second time.
+    /// The file, if need be in a form that can be read a second time.
     pub(crate) source: &'a Source,
-    /// The file's sum, if it is not a pipe.
+    /// The file's sum, if the file is not a pipe.
     pub(crate) sum: Option<Sum>,
 }
 
 impl FileRows<'_> {
-    /// Those of the columns whose texts only the server can judge.
+    /// The indices of the columns whose texts only the server can judge.
     pub(crate) fn texts(&self) -> impl Iterator<Item = usize> {
         let rules = self.plan.rows.columns.iter().enumerate();
         rules.filter_map(|(column, rules)| rules.server_type.map(|_| column))
     }
 
-    /// Whether the user may make temporary tables, with the columns of the table.
+    /// Whether the user may create temporary tables with the columns of the table.
     ///
     /// # Errors
     /// Errors of the server.
@@ -86,13 +86,13 @@ pub(crate) struct Staging<'a> {
     pub(crate) check: &'a KeyCheck<'a>,
     /// For each key of the plan, whether it is staged.
     pub(crate) staged: Vec<bool>,
-    /// For each key of the plan, whether the database alone can compare it.
+    /// For each key of the plan, whether only the database can compare it.
     pub(crate) of_server: Vec<bool>,
 }
 
 impl Staging<'_> {
-    /// Stages the keys that were given up, the columns that CHECK constraints speak of and the texts that only the server
-    /// can judge, for all rows behind `done` and for those that wait, and has the database judge them.
+    /// Stages the keys that were given up, the columns of CHECK constraints and the texts that only the server can judge, for all
+    /// rows after `done` and for the waiting ones, and has the database judge them.
     ///
     /// # Errors
     /// Errors of the server and of reading the file; [`Kind::Interrupted`](dataset::failure::Kind::Interrupted).
@@ -143,7 +143,7 @@ impl Staging<'_> {
             false => {
                 self.copy_values(client, columns, &texts, &wanted, cancel)
                     .map_err(|error| match self.rows.source {
-                        // Why the pipe could not be kept says more than that reading it twice failed.
+                        // The reason why the pipe could not be kept says more than the failure to read it twice.
                         Source::Kept(spool) => spool.check().err().unwrap_or(error),
                         _ => error,
                     })?
@@ -177,15 +177,15 @@ impl Staging<'_> {
         StagedResults::open(client, done, rows, asked)
     }
 
-    /// Finds the rows for which a check is false. A check that cannot be tried is left to the server, and so are rows
-    /// for which it raises an error: as they are sent, the server says which these are.
+    /// Finds the rows for which a check is false. A check that cannot be tried is left to the server, and so are rows for which
+    /// it raises an error: the server names those as they are sent.
     fn ask_for_check(
         &self,
         client: &mut Client,
         index: usize,
         check: &Check,
     ) -> Result<(), postgres::Error> {
-        // Each column gets its own name here, so that the check's expression finds no other.
+        // Each column gets its own name here, so that the check's expression finds these columns and no others.
         let places = self.places_of(check).unwrap_or_default();
         let columns = each(&places, ", ", |index, column| match check.of_domain {
             true => {
@@ -235,14 +235,14 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Where the columns of a check are among those of the rows; `None` if the rows lack one.
+    /// The indices, among the columns of the rows, of a check's columns; `None` if the rows lack one of them.
     fn places_of(&self, check: &Check) -> Option<Vec<usize>> {
         let place = |name: &String| self.rows.columns.iter().position(|column| column == name);
         check.columns.iter().map(place).collect()
     }
 
-    /// The statement that makes the temporary tables, with columns of the types and collations that the rows have, and
-    /// further ones for texts.
+    /// The statement that creates the temporary tables: columns with the types and collations of the rows' columns, and
+    /// further columns for texts.
     fn create(&self, columns: &[usize], texts: &[usize]) -> String {
         let texts: String = texts
             .iter()
@@ -266,7 +266,7 @@ impl Staging<'_> {
         )
     }
 
-    /// Copies the values of columns for all rows that are wanted, and returns how many rows these are.
+    /// Copies the values of columns for all rows that are wanted, and returns the number of these rows.
     fn copy_values(
         &self,
         client: &mut Client,
@@ -318,7 +318,7 @@ impl Staging<'_> {
     }
 }
 
-/// The first and last number of the staged rows, which are indexed from here on.
+/// Indexes the staged rows by their numbers, and returns the first and the last number.
 fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
     client.batch_execute(INDEX_BY_ROW)?;
     let row = client.query_one(
@@ -328,8 +328,8 @@ fn first_and_last(client: &mut Client) -> Result<(i64, i64), postgres::Error> {
     Ok((row.get(0), row.get(1)))
 }
 
-/// Appends the rows of a batch that are wanted, each with its number in the file, and returns how many these are.
-/// `before` counts the rows before the batch, and `fields` those of a staged row.
+/// Appends the rows of a batch that are wanted, each with its number in the file, and returns how many there are.
+/// `before` is the number of rows before the batch, `fields` how many fields a staged row has.
 fn encode(
     batch: &Batch,
     fields: usize,

@@ -1,8 +1,8 @@
-//! Texts of types that only the server knows: the type's own input function reads each, as COPY would have it read.
+//! Texts of types that only the server knows: each is read by the type's own input function, as COPY would read it.
 //!
-//! A text that is no value raises an error, which would end the transaction. So the texts are tried in a block of PL/pgSQL
-//! that catches errors: all of them at once; if there is an error, some rows at a time; and where these have one, row by
-//! row. A clean file costs one statement, and of others it is no more than a block for each row.
+//! A text that is not a value raises an error, which would end the transaction. So the texts are tried in a block of PL/pgSQL
+//! that catches errors: first all of them at once, then, if that raises one, some rows at a time, and then the rows of a group
+//! with an error one by one. A file without errors costs one statement; any other costs at most about one block for each row.
 
 use database::catalogue::identifier::quoted;
 use postgres::Client;
@@ -11,15 +11,15 @@ use postgres::error::SqlState;
 use crate::keys::questions::{INDEX_BY_ROW, NOT_OF_A_ROW, VALUES, staged_name, text_name};
 use crate::keys::results::{Finding, TABLE as FINDINGS};
 
-/// How many rows are tried at once where some have errors: few, since each of them may have to be tried by itself.
+/// How many rows are tried at once after an error. They are few, since each may have to be tried again by itself.
 const ROWS_AT_ONCE: u32 = 20;
-/// How many characters are kept of what the server says, since it may repeat a text of any length.
+/// How many characters of the server's message are kept, since it may repeat a text of any length.
 const SAID_CHARS: u32 = 400;
-/// What the input functions of some extensions raise, beside what they share with faults of the server.
+/// The SQLSTATE that input functions of some extensions raise; faults of the server itself share its class.
 const UNCLASSIFIED: &str = "XX000";
 
-/// Records which of the staged texts are not values, and makes values of those in the columns `to_values`. Both `texts` and
-/// `to_values` are places among `columns`, which are those of `table`, a qualified name. Without PL/pgSQL nothing is
+/// Records which of the staged texts are not values, and turns those of the columns `to_values` into values. Both `texts` and
+/// `to_values` are indices of `columns`, which are the columns of `table`, a qualified name. Without PL/pgSQL nothing is
 /// recorded, and rows with bad texts are left to the server.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub(crate) fn judge(
     texts: &[usize],
     to_values: &[usize],
 ) -> Result<(), postgres::Error> {
-    // One table for each type: a row of several columns would be refused for a domain that is NOT NULL.
+    // One table for each type: a row of several columns would also be refused for a domain that is NOT NULL.
     let types: String = texts
         .iter()
         .map(|column| {
@@ -92,13 +92,13 @@ pub(crate) fn judge(
     ))
 }
 
-/// The name of the temporary table without rows whose `value` has the type of a column.
+/// The name of the temporary table, without rows, whose column `value` has the type of a column.
 fn type_name(column: usize) -> String {
     format!("extrato_type_{column}")
 }
 
-/// The value that the input function of a column's type makes of a text. Of the ways from a text to a value in SQL this is
-/// the one that gives the function the type's modifier, as COPY does, and cuts or pads nothing.
+/// The SQL expression for the value that the input function of a column's type makes of a text. Among the ways from a text to a
+/// value, only this one passes the type's modifier to the function, as COPY does, and cuts or pads nothing.
 fn value_of(column: usize, text: &str) -> String {
     format!(
         "(jsonb_populate_record(NULL::pg_temp.{}, jsonb_build_object('value', {text}))).value",

@@ -28,11 +28,11 @@ pub struct ColumnRules {
     pub max_chars: Option<usize>,
     /// Whether the column is a `char(n)`, to which trailing blanks mean nothing.
     pub blank_padded: bool,
-    /// How many digits a second's fraction may have.
+    /// How many digits the fraction of a second may have.
     pub fraction_digits: Option<u32>,
     /// The labels of the type, if it is an enum.
     pub labels: Option<Vec<String>>,
-    /// What the type is, if only the server can judge its texts.
+    /// How the server names and judges the type, if only the server can judge its texts.
     pub server_type: Option<ServerType>,
     /// The least value that the dataset allows.
     pub min: Option<Value<'static>>,
@@ -40,19 +40,19 @@ pub struct ColumnRules {
     pub max: Option<Value<'static>>,
     /// The character before a number's fraction.
     pub decimal_mark: u8,
-    /// What stands between a number's groups of three digits, if anything may.
+    /// What may stand between a number's groups of three digits, if anything.
     pub thousands_mark: Option<ThousandsMark>,
     /// Whether an integer may have a fraction of zeros: `8.0`.
     pub zero_fraction: bool,
     /// Words that mean NULL.
     pub null: Arc<[String]>,
-    /// Whether an empty field and these words mean NULL in quotes too.
+    /// Whether an empty field and the words for NULL mean NULL in quotes too.
     pub quoted_null: bool,
     /// Formats of dates and timestamps beside ISO 8601.
     pub formats: Arc<[Format]>,
 }
 
-/// The marks of a number.
+/// The marks that a number is written with.
 #[derive(Debug, Clone, Copy)]
 struct Marks {
     decimal: u8,
@@ -63,9 +63,9 @@ struct Marks {
 /// A field's text, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// NULL, or nothing at all.
+    /// NULL: a word for it, or an empty field.
     Null,
-    /// Not given: the column takes the value that the database has for it.
+    /// No cell at all: the column takes the database's default value.
     Default,
     /// Text, which may be empty.
     Text(Cow<'a, str>),
@@ -74,7 +74,7 @@ pub enum Cell<'a> {
 }
 
 impl ColumnRules {
-    /// Makes a value of a cell, or names the rule that the cell breaks.
+    /// Turns a cell into a value.
     ///
     /// # Errors
     /// The first rule that the cell breaks.
@@ -117,7 +117,7 @@ impl ColumnRules {
         }
     }
 
-    /// Makes a value of a text, whatever its range and fraction.
+    /// Turns a text into a value of the column's type, without checking range and fraction.
     ///
     /// # Errors
     /// The rule of the type that the text breaks.
@@ -155,7 +155,7 @@ impl ColumnRules {
         }
     }
 
-    /// Makes a number of a text that is written with these marks.
+    /// Turns a text that is written with these marks into a number.
     fn number(&self, text: &str, marks: Marks) -> Result<Value<'static>, Fault> {
         let digits = match marks.thousands {
             Some(thousands) => number::ungrouped(text, thousands, marks.decimal)
@@ -178,8 +178,8 @@ impl ColumnRules {
         }
     }
 
-    /// Adds to what is wrong with a number the options with which it would be one. Which of them, if any, is right for the
-    /// column cannot be known from one number: `1,234` may be either.
+    /// Adds to the fault of a number the options with which it would be one. One number cannot tell which of them, if any, is right
+    /// for the column: `1,234` may be either.
     fn with_hint(&self, text: &str, fault: Fault) -> Fault {
         let is_marked = |c: char| {
             ThousandsMark::ALL
@@ -229,7 +229,7 @@ impl ColumnRules {
         Fault::new(fault.rule, format!("{}: {hint}", fault.message))
     }
 
-    /// Gives a number that the server will judge a decimal point.
+    /// Rewrites a number with a decimal point, for a column whose numbers the server judges.
     fn with_point<'a>(&self, text: Cow<'a, str>) -> Result<Value<'a>, Fault> {
         let text = match self.thousands_mark {
             Some(thousands) => number::ungrouped(&text, thousands, self.decimal_mark)
@@ -280,7 +280,7 @@ impl ColumnRules {
     fn in_range(&self, value: &Value<'_>) -> Result<(), Fault> {
         let beyond = |bound: &Option<Value<'static>>, wrong: Ordering| {
             let bound = bound.as_ref()?;
-            // NaN lies in no range.
+            // NaN is in no range.
             let order = value.order(bound);
             (order.is_none() || order == Some(wrong)).then(|| bound.shown())
         };

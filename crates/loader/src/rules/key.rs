@@ -1,4 +1,4 @@
-//! What the key of a row is, be it one that must be unique or one that is referred to.
+//! The key of a row: one that must be unique, or one that refers to another row.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// The key of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// A key with a NULL among its values: it equals no other, and refers to nothing.
+    /// A key with a NULL among its values: it equals no other key, and refers to nothing.
     Null,
     /// A key of one whole number, date or time.
     Whole(i64),
@@ -22,7 +22,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// The key that these values make, each compared as its class says. `buffer` is scratch space.
+    /// The key made of these values, each compared as its class says. `buffer` is scratch space.
     pub fn of<'a>(
         values: impl IntoIterator<Item = (&'a Value<'a>, KeyClass)>,
         buffer: &mut Vec<u8>,
@@ -51,35 +51,35 @@ impl Key {
     }
 }
 
-/// How the values of a column of a key are compared. It follows from the type that the server takes the key's own column
-/// for; values of a column that refers to it are taken for that type too.
+/// How the values of a key's column are compared. This follows from the type that the server uses for the key's own column;
+/// values of a column that refers to it are compared as that type too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyClass {
     /// Integers of all sizes.
     Whole,
     /// Numerics of all scales, and integers.
     Numeric,
-    /// `real`, and numbers as the nearest `real`; a `double precision` keeps its digits.
+    /// `real`; other numbers count as the nearest `real`, but a `double precision` keeps its digits.
     Real,
-    /// `double precision`, and numbers as the nearest one.
+    /// `double precision`; other numbers count as the nearest one.
     Double,
-    /// Texts of all lengths, and labels.
+    /// Texts of all lengths, and labels of enums.
     Text,
     /// Texts to which trailing blanks mean nothing.
     Padded,
-    /// Dates and timestamps, in UTC as our sessions are.
+    /// Dates and timestamps, in UTC as in our sessions.
     Timestamp,
-    /// Whatever the server alone compares.
+    /// Values that only the server can compare.
     Server,
-    /// One of `boolean`, `time`, `uuid` and `bytea`, by itself.
+    /// A type that is compared only with itself: `boolean`, `time`, `uuid` or `bytea`.
     Other(ColumnType),
 }
 
 impl KeyClass {
-    /// How an operator for equality compares: `key_type` and `other_type` are the types that it takes, and `column` is the
-    /// type of the column that holds the other value, all with their schemas. `None` for what only the server can compare.
+    /// How an equality operator compares: `key_type` and `other_type` are the types that it takes, and `column` is the
+    /// type of the column that holds the other value, all with their schemas. `None` if only the server can compare them.
     ///
-    /// The list is what `pg_constraint.conpfeqop` has for foreign keys between the types that are carried.
+    /// The cases are what `pg_constraint.conpfeqop` has for foreign keys between the types that a load supports.
     pub(crate) fn of(key_type: &str, other_type: &str, column: &str) -> Option<Self> {
         if key_type == "pg_catalog.anyenum" && other_type == key_type {
             return Some(Self::Text);
@@ -97,7 +97,7 @@ impl KeyClass {
             ("numeric", "numeric") => (Self::Numeric, is_number && !is_float(column)),
             ("float4", other) if is_float(other) => (Self::Real, is_number),
             ("float8", other) if is_float(other) => (Self::Double, is_number),
-            // Other texts are cut as they become names.
+            // Other texts would be cut when they become names.
             ("text" | "name", "name") => (Self::Text, column == "name"),
             ("text" | "name", "text") => (
                 Self::Text,
@@ -139,7 +139,7 @@ impl KeyClass {
             (Self::Real | Self::Double, Value::Numeric(unscaled, scale), _) => {
                 let mut digits = String::new();
                 text::decimal(*unscaled, (*scale).into(), &mut digits);
-                // As the server does it: by the number's digits.
+                // The server does the same: it converts the number's digits.
                 let value = match self {
                     Self::Real => digits.parse().map(Value::Real),
                     _ => digits.parse().map(Value::Double),
@@ -153,12 +153,12 @@ impl KeyClass {
         }
     }
 
-    /// Reads a value of the key from the text that the server writes of it. `None` for a value that could not be loaded,
+    /// Reads a value of the key from the text that the server writes for it. `None` for a value that could not have been loaded,
     /// which equals none that can.
     pub(crate) fn value(self, text: &str) -> Option<Value<'_>> {
         match self {
             Self::Whole => number::whole(text, "bigint").map(Value::BigInt).ok(),
-            // Of an integer too, where dataset.toml refers to one.
+            // This is also the class of an integer, if dataset.toml refers to one.
             Self::Numeric => number::exact(text),
             Self::Real => number::real(text, b'.').ok(),
             Self::Double => number::double(text, b'.').ok(),
@@ -173,14 +173,14 @@ impl KeyClass {
     }
 }
 
-/// The plain name of a type of Postgres itself: `varchar` of `pg_catalog."varchar"`.
+/// The plain name of one of Postgres's own types: `varchar` for `pg_catalog."varchar"`.
 pub(crate) fn type_of_postgres(name: &str) -> Option<&str> {
     let name = name.strip_prefix("pg_catalog.")?;
     // `"char"` is another type than `char`, which is called `bpchar` here.
     Some(name.trim_matches('"'))
 }
 
-/// Which key of which table: its columns, in the order of their names.
+/// Names a key: its table, and its columns in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyName {
     /// The schema that holds the table.
@@ -196,12 +196,12 @@ pub struct KeyName {
 }
 
 impl KeyName {
-    /// The table as SQL names it in FROM and behind UPDATE.
+    /// The table as SQL names it after FROM and UPDATE.
     pub fn relation(&self) -> String {
         identifier::relation(&self.schema, &self.table, self.only)
     }
 
-    /// Whether the server alone compares keys of this name.
+    /// Whether only the server can compare this key.
     pub fn is_of_server(&self) -> bool {
         self.classes.contains(&KeyClass::Server)
     }
@@ -273,7 +273,7 @@ mod tests {
         for (class, a, b) in [
             (Text, text("a"), text("a ")),
             (Padded, text("a"), text(" a")),
-            // What is no `real` equals none.
+            // A number that is not a `real` equals none.
             (Real, Value::Real(0.1), Value::Double(0.1)),
             (Double, Value::Real(0.1), Value::Numeric(1, 1)),
         ] {

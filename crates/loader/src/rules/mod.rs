@@ -1,4 +1,4 @@
-//! The rules that a row must keep by itself, and what its keys are.
+//! The rules that a row must obey by itself, and its keys.
 
 pub mod column;
 pub mod key;

@@ -1,4 +1,4 @@
-//! A row of fields becomes the row that Postgres would store, or the list of all rules that it breaks: a pure
+//! Turns the fields of a row into the row that Postgres would store, or into the list of all rules that it breaks: a pure
 //! function, without a file, a database or a clock.
 
 use values::rule::{Rule, Violation};
@@ -9,10 +9,10 @@ use crate::rules::column::{Cell, ColumnRules};
 
 /// The longest part of a value that a message repeats, in characters.
 const SHOWN_CHARS: usize = 40;
-/// What people put behind a delimiter to be read more easily.
+/// The blanks that people put after a delimiter to make a file easier to read.
 pub(crate) const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The rules that rows of a table must keep by themselves.
+/// The rules that each row of a table must obey by itself.
 #[derive(Debug, Clone)]
 pub struct RowRules {
     /// The columns for which a row has fields, in the order of the cells.
@@ -40,7 +40,7 @@ impl RowRules {
         let mut values = Vec::with_capacity(self.columns.len());
         let mut violations = Vec::new();
         for (column, cell) in self.columns.iter().zip(cells) {
-            // Its text goes into the value; a borrowed one costs nothing to keep for the message.
+            // The cell's text goes into the value, so it is cloned for the message; that costs nothing for a borrowed one.
             match column.value(cell.clone()) {
                 Ok(value) => values.push(value),
                 Err(fault) => {
@@ -61,7 +61,7 @@ impl RowRules {
     }
 }
 
-/// What is wrong with a row that holds a NUL byte in a column.
+/// The broken rule of a row that holds a NUL byte in a column.
 pub fn holds_nul(column: &str) -> Violation {
     Violation {
         column: column.to_owned(),
@@ -70,7 +70,7 @@ pub fn holds_nul(column: &str) -> Violation {
     }
 }
 
-/// What is wrong with a row of which so many of the columns of a reference are NULL, where either all or none may be.
+/// The broken rule of a reference of which `nulls` columns are NULL, if all or none of them must be; `None` if it is not broken.
 pub fn half_null(columns: &[&str], nulls: usize) -> Option<Violation> {
     (1..columns.len()).contains(&nulls).then(|| {
         let names = columns.join(", ");
@@ -82,7 +82,7 @@ pub fn half_null(columns: &[&str], nulls: usize) -> Option<Violation> {
     })
 }
 
-/// What is said of quotes that were meant to enclose a field and do not.
+/// The message about quotes that were meant to enclose a field and do not.
 pub(crate) const QUOTE_BEHIND_BLANK: &str = "a quote behind a blank does not enclose a field";
 
 /// Says what is wrong with a cell: "`12a` is not an integer".
@@ -103,7 +103,7 @@ fn message(cell: &Cell<'_>, fault: &str) -> String {
     }
 }
 
-/// Whether a field begins with blanks and a quote behind them, which is then a character as others are.
+/// Whether a field begins with blanks followed by a quote, which then is a character like any other.
 fn has_quote_behind_blank(text: &str) -> bool {
     let unblanked = text.trim_start_matches(BLANKS);
     unblanked.len() < text.len() && unblanked.starts_with('"')

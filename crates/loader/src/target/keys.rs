@@ -9,7 +9,7 @@ use values::rule::{Rule, Violation};
 
 use crate::rules::key::{KeyClass, KeyName, type_of_postgres};
 
-/// The operator by which types of Postgres itself are equal.
+/// The equality operator of Postgres's own types.
 const EQUALS: &str = "OPERATOR(pg_catalog.=)";
 const ANY_ENUM: &str = "pg_catalog.anyenum";
 
@@ -26,23 +26,23 @@ pub struct Unique {
     pub nulls_equal: bool,
 }
 
-/// Columns that refer to a row of another table, or of their own.
+/// Columns that refer to a row of another table, or of the same table.
 #[derive(Debug, Clone)]
 pub struct Referring {
     /// The referring columns, in the order of the parent's.
     pub columns: Vec<String>,
     /// The parent's table and columns.
     pub parent: KeyName,
-    /// How the server compares each pair of them.
+    /// How the server compares each referring column with the parent's column.
     pub equality: Vec<Equality>,
-    /// What a missing parent means.
+    /// What happens when the parent is missing.
     pub missing: Missing,
     /// Whether either all or none of the columns may be NULL.
     pub match_full: bool,
 }
 
 impl Unique {
-    /// What is wrong with a row whose key another row has.
+    /// The broken rule of a row whose key another row already has.
     pub fn taken(&self) -> Violation {
         let columns = self.name.columns.join(", ");
         Violation {
@@ -54,7 +54,7 @@ impl Unique {
 }
 
 impl Referring {
-    /// What is wrong with a row whose parent is not there.
+    /// The broken rule of a row whose parent is missing.
     pub fn without_parent(&self) -> Violation {
         Violation {
             message: format!(
@@ -119,7 +119,7 @@ impl Keys {
             let indexes = constraints.unique.iter();
             let indexes: Vec<&UniqueKey> =
                 indexes.filter(|key| sorted(&key.columns) == name).collect();
-            // The index of a key knows better than its columns how it is compared.
+            // How a key is compared is a matter of its index, not of its columns.
             let (columns, equality) = indexes
                 .first()
                 .map_or((columns, equality), |key| (&key.columns, &key.equality));
@@ -217,7 +217,7 @@ impl Keys {
             let key = named(&there, &to.column)
                 .ok_or_else(|| usage("which the database lacks".to_owned()))?;
             let equality = between(key, own);
-            // Whatever is equal to itself can be compared by the server.
+            // The server can compare any type with itself.
             let alike = (base_type(key) == base_type(own)).then_some(KeyClass::Server);
             let found = class(&equality, Some(own)).or(alike).ok_or_else(|| {
                 usage(format!(
@@ -228,7 +228,7 @@ impl Keys {
             let mut parent = KeyName {
                 schema: schema.to_owned(),
                 table: to.table.clone(),
-                // Where no foreign key stands against it, a row of a table that inherits is one of the parent too.
+                // Where no foreign key forbids it, a row of a table that inherits from the parent counts as a row of the parent.
                 only: to.table == table.name && !constraints.partitioned,
                 columns: vec![to.column.clone()],
                 classes: vec![found],
@@ -249,8 +249,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether a set of the parent's keys will have them all: those of the table itself come with its rows, into the sets
-    /// of its unique keys. Where the server compares these, it compares what refers to them too.
+    /// Whether the set of the parent's keys will be complete. A table's own keys come with its rows, and go only into the sets
+    /// of its unique keys. If the server compares such a key, it also compares the columns that refer to it.
     fn completes(&self, parent: &mut KeyName, table: &Table, schema: &str) -> bool {
         let is_own = (&parent.schema[..], &parent.table) == (schema, &table.name);
         let mut own = self.unique.iter().map(|unique| &unique.name);
@@ -263,7 +263,7 @@ impl Keys {
         }
     }
 
-    /// Leaves a key to the server.
+    /// Leaves a key to the server, and logs that.
     fn leave(&mut self, table: &Table, columns: &[String]) {
         self.left_to_server = true;
         tracing::info!(
@@ -284,7 +284,7 @@ fn named<'a>(columns: &'a [ColumnLimits], name: &str) -> Option<&'a ColumnLimits
     columns.iter().find(|column| column.name == name)
 }
 
-/// The name of a column's type, without its length or precision.
+/// The name of a column's type without its length or precision.
 fn base_type(column: &ColumnLimits) -> &str {
     let (name, _) = column
         .qualified_type
@@ -293,21 +293,21 @@ fn base_type(column: &ColumnLimits) -> &str {
     name
 }
 
-/// How a value of a key is compared with a value of `column`; `None` for what only the server can compare.
+/// How a value of a key is compared with a value of `column`; `None` if only the server can compare them.
 fn class(equality: &Equality, column: Option<&ColumnLimits>) -> Option<KeyClass> {
     let is_plain = equality.deterministic && equality.operator == EQUALS;
     let column = column.filter(|column| is_plain && column.server_type.is_none())?;
     KeyClass::of(&equality.key_type, &equality.other_type, base_type(column))
 }
 
-/// How the index compares that Postgres makes for a column unless told otherwise.
+/// How a column is compared by the index that Postgres creates for it by default.
 fn of_itself(column: &ColumnLimits) -> Equality {
     let name = match base_type(column) {
         _ if column.labels.is_some() => ANY_ENUM,
         name if type_of_postgres(name) == Some("varchar") => "pg_catalog.text",
         name => name,
     };
-    // Other types are compared as the search path has it: where their operators are cannot be told from them.
+    // Other types are compared through the search path: their names don't tell in which schema their operators are.
     let operator = match name.starts_with("pg_catalog.") {
         true => EQUALS,
         false => "=",
@@ -321,8 +321,8 @@ fn of_itself(column: &ColumnLimits) -> Equality {
     }
 }
 
-/// How a foreign key from the column `other` to `key` would compare: by an operator for both types, or with the other
-/// value taken for the key's type. Where the database has no such foreign key, with the key taken for the other's type.
+/// How a foreign key from the column `other` to `key` would compare values: with an operator for both types, or by converting
+/// the other value to the key's type. Where no such foreign key is possible, the key is converted to the other's type.
 fn between(key: &ColumnLimits, other: &ColumnLimits) -> Equality {
     let of_key = of_itself(key);
     let deterministic = key.deterministic && other.deterministic;

@@ -32,13 +32,13 @@ pub struct Target {
     pub rules: LoadRules,
     /// The columns that can be loaded, in the table's order.
     pub columns: Vec<ColumnRules>,
-    /// The type of each of these columns, qualified.
+    /// The qualified type of each column of `columns`.
     pub types: Vec<String>,
-    /// The names of those columns for which the database has a value where none is given.
+    /// The names of the columns for which the database fills in a value where none is given.
     pub filled: Vec<String>,
-    /// The names of those columns whose type is a domain.
+    /// The names of the columns whose type is a domain.
     pub(crate) domains: Vec<String>,
-    /// The columns that a file may have. An index into these is not one into `columns`.
+    /// The columns that a file may have. Indices into these are not indices into `columns`.
     pub(crate) wanted: Vec<Wanted>,
     /// The keys that no two rows share, the primary key first.
     pub unique: Vec<Unique>,
@@ -56,8 +56,8 @@ impl Target {
     /// Reads what each of `tables` takes, in the dataset's order.
     ///
     /// # Errors
-    /// [`Kind::Mismatch`] if a table or a column is missing; [`Kind::Usage`] for rules that name what the table lacks,
-    /// or that cannot be kept for a column's type.
+    /// [`Kind::Mismatch`] if a table or a column is missing; [`Kind::Usage`] for rules that name something the table lacks,
+    /// or that a column's type cannot have.
     pub fn read(
         client: &mut Client,
         dataset: &Dataset,
@@ -72,7 +72,7 @@ impl Target {
         let mut demanded = Vec::new();
         for table in &mut loaded.tables {
             let constraints = constraints::read(client, schema, &table.name)?;
-            // What is not carried goes in as it goes out where a dataset asks for it: as its text.
+            // A type that only the server knows is loaded as its text, the way a dataset that casts it to text exports it.
             let columns = constraints.iter().flat_map(|demands| &demands.columns);
             let (others, carried): (Vec<_>, Vec<_>) =
                 columns.partition(|column| column.server_type.is_some());
@@ -249,7 +249,7 @@ impl Target {
     }
 }
 
-/// Whether the empty text is a value of a column, so that quotes have to tell it from NULL: text, `varchar`, `char(n)`,
+/// Whether the empty text is a value of a column, so that quotes must tell it from NULL: text, `varchar`, `char(n)`,
 /// `name` and `bytea`.
 fn takes_empty(kind: ColumnType, limits: &ColumnLimits) -> bool {
     match kind {
@@ -273,7 +273,7 @@ fn has_fraction(rule: &ColumnRules) -> bool {
     }
 }
 
-/// Makes the dataset's tables in `schema`, without keys, in the client's transaction. Returns what [`Target::read`]
+/// Creates the dataset's tables in `schema`, without keys, in the client's transaction. Returns what [`Target::read`]
 /// gives once the tables have their keys, and whether the keys bring rules that only the server can judge.
 ///
 /// # Errors
@@ -298,7 +298,7 @@ pub(crate) fn create(
             dataset.name
         )
     };
-    // Keys come after the rows, but what they demand must be known before.
+    // Keys are added after the rows, but what they demand must be known before.
     client
         .batch_execute(&format!(
             "SET LOCAL search_path TO {name}; SAVEPOINT keyed; {}; {}",

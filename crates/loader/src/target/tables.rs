@@ -27,8 +27,8 @@ pub(crate) fn any(client: &mut Client, dataset: &Dataset, schema: &str) -> anyho
     Ok(found.is_some())
 }
 
-/// The rules of the schema's tables and domains that only the server can judge, in words that tell one rule from
-/// another.
+/// The rules of the schema's tables and domains that only the server can judge, each in words that differ from those of
+/// any other rule.
 ///
 /// # Errors
 /// Errors of the server.
@@ -59,10 +59,10 @@ pub(crate) struct Emptied<'a> {
     pub(crate) partitioned: bool,
 }
 
-/// Empties the tables, partitioned ones with their partitions. Others that inherit from them keep their rows.
+/// Empties the tables, partitioned ones with their partitions. Other tables that inherit from them keep their rows.
 ///
 /// # Errors
-/// [`Kind::Refused`] if others refer to them; [`Kind::Connection`] if the right is missing.
+/// [`Kind::Refused`] if other tables refer to them; [`Kind::Connection`] if the right is missing.
 pub(crate) fn truncate(
     client: &mut Client,
     schema: &str,
@@ -88,8 +88,8 @@ pub(crate) fn truncate(
     }
 }
 
-/// Keeps other writers off, so that keys stay as they were read. A user who may only insert may not lock; then the
-/// server's own keys have the last word.
+/// Keeps other writers off, so that keys stay as they were read. A user who may only insert may not lock; in that case the
+/// server's own keys decide.
 ///
 /// # Errors
 /// Errors of the server.
@@ -120,15 +120,15 @@ fn is_without_right(error: &anyhow::Error) -> bool {
     cause.and_then(|error| error.code()) == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
 }
 
-/// What fires a row trigger, as `pg_trigger.tgtype` has it (src/include/catalog/pg_trigger.h).
+/// The event that fires a row trigger, as in `pg_trigger.tgtype` (src/include/catalog/pg_trigger.h).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum RowEvent {
     Insert = 1 << 2,
     Update = 1 << 4,
 }
 
-/// Adds to an error about a number of rows, other than was sent, the triggers of a table and its partitions that look at each
-/// row before it is taken and may leave it out. If there are none, or they cannot be asked for, the error stays as it is.
+/// Adds to an error about a wrong number of rows the triggers of a table and its partitions that see each row before
+/// it is taken and may leave it out. If there are none, or they cannot be read, the error stays as it is.
 pub(crate) fn with_triggers(
     error: anyhow::Error,
     client: &mut Client,
@@ -177,10 +177,10 @@ pub(crate) fn with_triggers(
     ))
 }
 
-/// Adds the dataset's keys, foreign keys and indexes, unless the tables have them.
+/// Adds the dataset's keys, foreign keys and indexes, unless the tables have them already.
 ///
 /// # Errors
-/// Errors of the server, with the row that breaks one.
+/// Errors of the server, with the row that breaks a key.
 pub(crate) fn add_keys(
     client: &mut Client,
     dataset: &Dataset,
@@ -200,7 +200,7 @@ pub(crate) fn add_keys(
         .map_err(with_detail)
 }
 
-/// Adds to an error what the server tells of the row that it refused, which its message alone leaves out.
+/// Adds to an error the detail that the server gives about the row that it refused, which the message alone leaves out.
 pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
     let detail = error
         .chain()

@@ -1,4 +1,4 @@
-//! A table of given columns, without a database: for the search of `api/fuzz/`.
+//! A table of given columns, without a database: used by the fuzz targets in `api/fuzz/`.
 
 use dataset::load_rules::LoadRules;
 
@@ -7,7 +7,7 @@ use crate::target::keys::{Referring, Unique};
 use crate::target::{Target, wanted};
 
 impl Target {
-    /// A table of these columns; the database has a value for those that are `filled`.
+    /// A table of these columns, of which the database fills in those named in `filled`.
     ///
     /// # Errors
     /// Rules that name or count columns which the table lacks.

@@ -11,12 +11,12 @@ pub(crate) struct Wanted {
     pub file: FileColumn,
     /// The field that holds the column where there is no header, counted from 0.
     pub place: usize,
-    /// Whether a file without it cannot be loaded.
+    /// Whether a file without the column is refused.
     pub needed: bool,
 }
 
-/// The columns of a table that its files have, in the table's order. `table` gives each column with whether it is
-/// needed.
+/// The columns of a table that its files have, in the table's order. `table` gives each column, and whether files must have
+/// it.
 ///
 /// # Errors
 /// A column that the table lacks, or more columns than the table has.
@@ -57,7 +57,7 @@ pub(crate) fn wanted(
                     Some(wanted(column, (*file).clone(), *place))
                 })
                 .collect();
-            // Names that are all the table's say by themselves which columns they are.
+            // If all of the names are columns of the table, they say by themselves which columns the files have.
             if own.len() == listed.len() {
                 return Ok(own);
             }

@@ -2,10 +2,10 @@
 
 use database::copy::write::{BLOCK_BYTES, CopyIn};
 
-/// After how many bytes a COPY is ended, since only then does the server say what it refuses.
+/// The number of bytes after which a COPY is ended, since only at its end does the server say which rows it refuses.
 const COPY_BYTES: usize = 64 << 20;
 
-/// Gathers rows, and sends them to the server in blocks.
+/// Gathers encoded rows, and sends them to the server in blocks.
 pub(crate) struct CopySender<'a, 'c> {
     copy: &'a mut CopyIn<'c>,
     block: Vec<u8>,
@@ -23,7 +23,7 @@ impl<'a, 'c> CopySender<'a, 'c> {
         }
     }
 
-    /// Adds rows as they were encoded.
+    /// Adds encoded rows.
     ///
     /// # Errors
     /// The connection is gone.

@@ -1,8 +1,8 @@
-//! One file into its table: blocks come validated, rows are checked by their keys in the file's order, the good ones
-//! are sent, the others recorded.
+//! Loads one file into its table: its blocks come validated, rows are checked by their keys in the file's order, valid ones
+//! are sent, and the others are recorded as rejects.
 //!
-//! A file takes several COPYs, since the connection is free only between two of them: to commit, to replace rows, to stage
-//! keys, and to hear which rows the server refuses.
+//! A file takes several COPYs, since the connection is free for anything else only between two of them: to commit, to replace
+//! rows, to stage keys, and to hear which rows the server refuses.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -33,7 +33,7 @@ use crate::write::rejects::{Rejects, RowPlace};
 use crate::write::upsert::Upserts;
 use crate::write::waiting::{Waiting, WaitingRow};
 
-/// What it takes to load a file, beside its bytes.
+/// All that loading a file needs, apart from its bytes.
 pub(crate) struct FileLoad<'a> {
     pub(crate) rows: FileRows<'a>,
     pub(crate) keys: FileKeys<'a>,
@@ -46,15 +46,15 @@ pub(crate) struct FileLoad<'a> {
     pub(crate) commit_every: Option<u64>,
     pub(crate) memory_bytes: u64,
     pub(crate) told: Told<'a>,
-    /// What tells how much of the file is read.
+    /// Tells how much of the file was read.
     pub(crate) watch: &'a Watch,
 }
 
-/// Where a load tells how much of a table's files it has read.
+/// Where a load reports how much of a table's files it has read.
 #[derive(Clone, Copy)]
 pub(crate) struct Told<'a> {
     pub(crate) span: &'a Span,
-    /// The bytes of the files before this one.
+    /// How many bytes the files before this one have.
     pub(crate) bytes_before: u64,
 }
 
@@ -64,11 +64,11 @@ pub(crate) struct Outcome {
     pub(crate) rows: Rows,
     pub(crate) rules: BTreeMap<Rule, u64>,
     pub(crate) noticed: Noticed,
-    /// How many rows were rejected for their own form, and not for their keys alone.
+    /// How many rows were rejected for their own form, not only for their keys.
     pub(crate) malformed: u64,
 }
 
-/// Commits the rows of a file so far, after each [`FileLoad::commit_every`] of them, with all rows sent.
+/// Commits the rows of a file so far. It is called after each [`FileLoad::commit_every`] rows, once all of them were sent.
 pub(crate) type Commit<'a> = dyn FnMut(&mut Client, &mut Rejects, &Rows) -> anyhow::Result<()> + 'a;
 
 /// Loads the rest of a file.
@@ -106,7 +106,7 @@ pub(crate) fn load(
             let mut copy = CopyIn::start_as(client, schema, table, &names, plan.form, false)?;
             let ended = into.segment(&mut copy, &mut stream, &mut progress, &file, cancel)?;
             if ended {
-                // Before the last rows are sent: of a file that breaks off nothing is the end.
+                // Checked before the waiting rows are settled: a file that breaks off has not come to its end.
                 progress.outcome.noticed = stream.finish()?;
                 into.settle(&mut copy, &mut progress, &file)?;
             }

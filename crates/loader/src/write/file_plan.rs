@@ -1,4 +1,4 @@
-//! What is to be done with each file, decided before the first row is read.
+//! What is done with each file, decided before the first row is read.
 
 use std::io::Read;
 use std::panic::resume_unwind;
@@ -19,22 +19,22 @@ use storage::place::reading;
 use storage::source::Source;
 use storage::sum::Sum;
 
-/// How many objects are asked for at once: each is waited for longer than it is worked on.
+/// How many objects of a bucket are read at once, since waiting for one takes longer than working on it.
 const OBJECTS_AT_ONCE: usize = 16;
-/// How many bytes are read at once where a row is searched for.
+/// How many bytes are read at once in the search for a row.
 const LOOK_BYTES: usize = 64 << 10;
 
-/// What is to be done with a file.
+/// What is done with a file.
 pub(crate) struct FilePlan {
     pub(crate) source: Source,
-    /// The file's sum, if it can be read twice.
+    /// The file's sum, if the file can be read twice.
     pub(crate) sum: Option<Sum>,
     /// What an earlier load did with the file.
     pub(crate) before: Option<Before>,
 }
 
 impl FilePlan {
-    /// The report of a file that is left out, since an earlier load has loaded it.
+    /// The report of a file that is left out because an earlier load has loaded it.
     pub(crate) fn left_out(&self, before: Before) -> FileReport {
         let sum = self.sum.unwrap_or(Sum { bytes: 0, xxh3: 0 });
         FileReport {
@@ -56,8 +56,8 @@ impl FilePlan {
     }
 }
 
-/// Sums the files of a table, and asks the ledger what became of them before. Small objects are kept in memory while there is
-/// `room` for so many bytes.
+/// Sums the files of a table, and asks the ledger what became of them before. Small objects of a bucket are kept in memory as long
+/// as `room` has bytes left for them.
 ///
 /// # Errors
 /// [`Kind::Refused`] for a file that was loaded before; [`Kind::Usage`] for one that cannot be read.
@@ -93,7 +93,7 @@ pub(crate) fn of(
             }
             _ => None,
         };
-        // A load that commits on its way may be repeated until all files are done.
+        // A load that commits along the way may be repeated until all files are done.
         if options.commit_every.is_none() {
             refuse_twice(options, &source, &inputs.table, before)?;
         }
@@ -108,7 +108,7 @@ pub(crate) fn of(
     Ok(plans)
 }
 
-/// Sums files, all at once.
+/// Sums files, all at the same time, each in a thread of its own.
 fn summed(
     sources: &[Source],
     room: &AtomicU64,
@@ -130,7 +130,7 @@ fn summed(
     })
 }
 
-/// Refuses to empty a table whose files hold no row. Of a pipe, that is known only as it is read.
+/// Refuses to empty a table whose files have no row. For a pipe, that is known only once it is read.
 ///
 /// # Errors
 /// [`Kind::Refused`] with the way out; errors of reading the files.
@@ -143,7 +143,7 @@ pub(crate) fn refuse_empty(target: &Target, plans: &[FilePlan]) -> anyhow::Resul
     Err(no_row(target, plans))
 }
 
-/// The refusal to empty a table whose files hold no row.
+/// The error that refuses to empty a table whose files have no row.
 pub(crate) fn no_row(target: &Target, plans: &[FilePlan]) -> anyhow::Error {
     let files: Vec<String> = plans.iter().map(|plan| plan.source.name()).collect();
     let hold = if plans.len() == 1 { "holds" } else { "hold" };
@@ -154,7 +154,7 @@ pub(crate) fn no_row(target: &Target, plans: &[FilePlan]) -> anyhow::Error {
     ))
 }
 
-/// Whether a file has anything but ends of lines behind its header.
+/// Whether a file has anything but line ends after its header.
 fn has_rows(source: &Source, target: &Target) -> anyhow::Result<bool> {
     let mut rest = sniff::open(source, target)?.0.rest;
     let is_row = |bytes: &[u8]| bytes.iter().any(|byte| !matches!(byte, b'\n' | b'\r'));

@@ -1,4 +1,4 @@
-//! The files of a table, one after the other: what each is checked by, and what the ledger records of it.
+//! The files of a table, one after the other: what each is checked against, and what the ledger records about it.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -28,7 +28,7 @@ use crate::write::rejects::Rejects;
 use storage::sum::Sum;
 use values::line_end::LineEnd;
 
-/// What the lock on the schema says of who holds it.
+/// The name under which this command holds the lock on the schema.
 const COMMAND: &str = "load";
 
 /// A load that is under way.
@@ -36,12 +36,12 @@ pub(crate) struct Run<'a> {
     pub(crate) options: &'a Options,
     pub(crate) cancel: &'a Cancel,
     pub(crate) load_id: i64,
-    /// What other loads had recorded as this one began.
+    /// What other loads had recorded when this one began.
     pub(crate) others: OfOthers,
     pub(crate) keys: KeySets,
     /// Whether the tables were made by this load and still lack their keys.
     pub(crate) unkeyed: bool,
-    /// How long adding the keys took.
+    /// The seconds that adding the keys took.
     pub(crate) index_seconds: f64,
     pub(crate) rejects: Rejects,
     /// The rows of the tables that are done.
@@ -60,7 +60,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Loads the files of one of `tables`, which are all locked.
+    /// Loads the files of one of `tables`, all of which are locked.
     pub(crate) fn table(
         &mut self,
         client: &mut Client,
@@ -130,7 +130,7 @@ impl Run<'_> {
         let options = self.options;
         let source = match file_plan.sum {
             Some(_) => file_plan.source.clone(),
-            // Whether it has to be read twice is known only when its keys don't fit in memory.
+            // Whether a pipe must be read twice is known only when its keys don't fit in memory.
             None => file_plan.source.kept()?,
         };
         let (sniffed, watch) = sniff::open(&source, target)?;
@@ -195,7 +195,7 @@ impl Run<'_> {
         };
         let outcome = file::load(client, &mut load, rest, self.cancel, &mut commit)?;
         let orphans = std::mem::take(&mut load.keys.check.orphans);
-        // Keys that the file lacks are made by the server, so memory does not have them all.
+        // Keys whose columns the file lacks are filled in by the server, so memory does not have them all.
         for (index, key) in target.unique.iter().enumerate() {
             if !unique.contains(&index) {
                 self.keys.retain(|name| *name != key.name);
@@ -260,7 +260,7 @@ impl Run<'_> {
             )));
         }
         if file_plan.sum.is_none() && !options.force && !options.truncate {
-            // Standard input is known only now.
+            // The sum of standard input is known only now.
             let before = ledger::find(client, &options.schema, &target.table, sum)?;
             file_plan::refuse_twice(options, &file_plan.source, &target.table, before)?;
         }
@@ -275,7 +275,7 @@ impl Run<'_> {
         ledger::record(client, &options.schema, &entry)
     }
 
-    /// Finds or reads the keys that the rows of a file are checked by.
+    /// Finds or reads the keys that the rows of a file are checked against.
     fn key_check<'t>(
         &mut self,
         client: &mut Client,

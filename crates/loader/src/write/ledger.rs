@@ -1,6 +1,6 @@
 //! The ledger `extrato_load`: which file was loaded into which table, and how far.
 //!
-//! Since the ledger is written in the transaction that loads the rows, a repeated load does nothing twice.
+//! The ledger is written in the transaction that loads the rows, so a repeated load does nothing twice.
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
@@ -17,7 +17,7 @@ use storage::sum::Sum;
 pub(crate) const TABLE: &str = "extrato_load";
 const SEQUENCE: &str = "extrato_load_id";
 
-/// Makes the schema and the tables of the ledger where they are missing, and gives this load its id, in the client's
+/// Creates the schema and the tables of the ledger where they are missing, and gives this load its id, in the client's
 /// transaction.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub(crate) fn begin(client: &mut Client, schema: &str, reject_table: bool) -> an
         )?
         .get(0);
     if found < wanted as i64 {
-        // Asked for first, since CREATE SCHEMA wants a right even where there is nothing to do.
+        // This is asked first, since CREATE SCHEMA needs a right even where there is nothing to create.
         let exists = client
             .query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])?
             .is_some();
@@ -81,8 +81,8 @@ pub(crate) struct Before {
     pub(crate) rows: u64,
 }
 
-/// Finds what the ledger knows of a file with this sum. A file without a row is never known, since nothing was loaded of it,
-/// and others look the same.
+/// Finds what the ledger knows of a file with this sum. A file without rows is never known: nothing was loaded from it,
+/// and other files may look the same.
 ///
 /// # Errors
 /// [`Kind::Connection`] if the ledger cannot be read.
@@ -107,7 +107,7 @@ pub(crate) fn find(
     }))
 }
 
-/// Finds the loads other than `load_id` that did anything of files with these sums.
+/// Finds the loads other than `load_id` that loaded anything from files with these sums.
 ///
 /// # Errors
 /// [`Kind::Connection`] if the ledger cannot be read.
@@ -134,7 +134,7 @@ pub(crate) fn earlier_loads(
     Ok(rows.iter().map(load).collect())
 }
 
-/// What other loads have recorded so far, to be compared with what they will have recorded.
+/// What other loads have recorded so far, for comparing it with what they have recorded later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OfOthers {
     entries: i64,
@@ -163,14 +163,14 @@ pub(crate) fn of_others(
     })
 }
 
-/// How far the loading of a file has come.
+/// How far the load of a file has come, as the ledger records it.
 pub(crate) struct Entry<'a> {
     pub(crate) load_id: i64,
     pub(crate) table: &'a str,
     pub(crate) file: &'a str,
     pub(crate) sum: Sum,
     pub(crate) rows: &'a Rows,
-    /// Whether the file is at its end.
+    /// Whether the whole file was loaded.
     pub(crate) complete: bool,
 }
 

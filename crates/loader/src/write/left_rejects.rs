@@ -1,4 +1,4 @@
-//! Files of rejects that earlier loads left: whose they are, how much of them is whole, and keeping that under another name.
+//! Files of rejects that earlier loads left: which load wrote them, how much of them is valid, and keeping that under another name.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -8,11 +8,11 @@ use dataset::failure::{Kind, OrFail};
 use storage::file::OpenFile;
 use storage::place::Place;
 
-/// The line that begins a file of rejects.
+/// The header of a file of rejects.
 pub(super) const HEADER: &str =
     "load_id,table_name,file,line,byte_offset,column_name,rule,message,raw\n";
 
-/// An earlier load that did something of the files of a table.
+/// An earlier load that loaded anything from the files of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EarlierLoad {
     pub(crate) id: i64,
@@ -20,7 +20,7 @@ pub(crate) struct EarlierLoad {
     pub(crate) rejected: u64,
 }
 
-/// A table, and the earlier loads of files of it that this load leaves out or goes on from.
+/// A table, and the earlier loads of its files that this load leaves out or continues.
 pub(crate) struct Continued<'t> {
     pub(crate) table: &'t str,
     pub(crate) loads: Vec<EarlierLoad>,
@@ -32,8 +32,8 @@ pub(super) fn file_name(table: &str) -> String {
     format!("{}.csv", table.replace(['/', '\0'], "_"))
 }
 
-/// The name of the file in which the rejects of a table of an earlier load are kept; `number` tells apart loads of the same
-/// id, as those of two schemas.
+/// The name of the file that keeps a table's rejects of an earlier load; `number` tells apart loads with the same id, such as
+/// those of two schemas.
 fn kept_name(table: &str, load_id: i64, number: u32) -> String {
     match number {
         1 => file_name(&format!("{table}.load-{load_id}")),
@@ -41,11 +41,11 @@ fn kept_name(table: &str, load_id: i64, number: u32) -> String {
     }
 }
 
-/// Removes the files of rejects that earlier loads of these tables left at a place, unless this load goes on from theirs: then
-/// the rejects of the rows that are not judged again are kept as `<table>.load-<its id>.csv`. Returns the files that are kept.
+/// Removes the files of rejects that earlier loads of these tables left at a place. If this load continues an earlier one, the
+/// rejects of rows that are not judged again are kept as `<table>.load-<its id>.csv`. Returns the files that are kept.
 ///
 /// # Errors
-/// [`Kind::Output`] if a file cannot be read, moved or removed, or one with a table's name doesn't hold rejects.
+/// [`Kind::Output`] if a file cannot be read, moved or removed, or if a file with a table's name doesn't hold rejects.
 pub(super) fn clear(place: &Place, tables: &[Continued<'_>]) -> anyhow::Result<Vec<Place>> {
     let failed = || format!("cannot read the rejects in {place}");
     let mut kept = Vec::new();
@@ -86,16 +86,16 @@ pub(super) fn clear(place: &Place, tables: &[Continued<'_>]) -> anyhow::Result<V
 
 /// What was found in a file of rejects.
 struct LeftRejects {
-    /// The load that wrote it, if that is one to be kept.
+    /// The id of the load that wrote the file, if its rejects are to be kept.
     load_id: Option<i64>,
-    /// Where the rejects end that are to be kept, in bytes from the file's beginning; `None` if there are none.
+    /// Where the rejects to be kept end, in bytes from the beginning of the file; `None` if there are none.
     end: Option<u64>,
 }
 
-/// Reads a file of rejects, of whose rows the first `done` of its load are to be kept: the rows behind them were not
-/// committed, and are judged again. Gives `None` for a file that is not one of rejects.
+/// Reads a file of rejects. Those of the first `done` rows of its load are to be kept: rows after these were not committed, and
+/// are judged again. Returns `None` for a file that does not hold rejects.
 ///
-/// A load that was killed or met a full disk leaves the header's beginning, or nothing, or a last reject that breaks off.
+/// A load that was killed or met a full disk leaves part of the header, or nothing, or a last reject that breaks off.
 ///
 /// # Errors
 /// If the file cannot be read.
@@ -116,7 +116,7 @@ fn read(file: impl Read, done: impl Fn(i64) -> Option<u64>) -> io::Result<Option
     record.clear();
     while file.read_until(b'\n', &mut record)? > 0 {
         let quotes = record.iter().filter(|byte| **byte == b'"').count();
-        // All texts are quoted, so a line break ends a reject where the quotes before it are paired.
+        // All texts are quoted, so a line break ends a reject if the number of quotes before it is even.
         if !record.ends_with(b"\n") || quotes % 2 != 0 {
             continue;
         }
@@ -126,7 +126,7 @@ fn read(file: impl Read, done: impl Fn(i64) -> Option<u64>) -> io::Result<Option
             break;
         };
         left.load_id = id;
-        // A row has a reject for each rule that it breaks.
+        // A row has one reject for each rule that it breaks.
         let of_row = row_of(&record);
         if of_row != row {
             rows += 1;
@@ -141,7 +141,7 @@ fn read(file: impl Read, done: impl Fn(i64) -> Option<u64>) -> io::Result<Option
     Ok(Some(left))
 }
 
-/// The fields of a reject that say which row it is of: all up to the byte offset, the fifth.
+/// The fields that say which row a reject is about: all up to the fifth, the byte offset.
 fn row_of(record: &[u8]) -> &[u8] {
     let (mut commas, mut quoted) = (0, false);
     let end = record.iter().position(|byte| {
@@ -152,14 +152,14 @@ fn row_of(record: &[u8]) -> &[u8] {
     &record[..end.unwrap_or(record.len())]
 }
 
-/// The load's id, which is a reject's first field.
+/// The id of the load, which is a reject's first field.
 fn id_of(record: &[u8]) -> Option<i64> {
     let digits = record.split(|byte| *byte == b',').next()?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Moves a file of rejects to the first name of `name(1)`, `name(2)`, … that is free, with the rejects that are to be kept.
-/// Where there are none, the file is removed.
+/// Moves the rejects to be kept to the first of the names `name(1)`, `name(2)`, … that is free. If there are none to keep, the
+/// file is removed.
 ///
 /// # Errors
 /// If the file cannot be cut, moved or removed.
@@ -186,7 +186,7 @@ fn keep(file: &Place, left: &LeftRejects, name: impl Fn(u32) -> Place) -> anyhow
     moved.or_fail(Kind::Output, failed)
 }
 
-/// Cuts off what is behind the end.
+/// Cuts a file off at `end`, in bytes.
 fn cut(path: &Path, end: u64) -> io::Result<()> {
     let file = File::options().write(true).open(path)?;
     match file.metadata()?.len() == end {
@@ -198,7 +198,7 @@ fn cut(path: &Path, end: u64) -> io::Result<()> {
 /// Writes rejects to a place.
 ///
 /// # Errors
-/// [`Kind::Output`].
+/// [`Kind::Output`] if the place cannot be written to.
 pub(super) fn copy(mut rejects: impl Read, place: &Place) -> anyhow::Result<()> {
     let mut file = OpenFile::create(place)?;
     io::copy(&mut rejects, &mut file).or_fail(Kind::Output, || format!("cannot write {place}"))?;

@@ -1,4 +1,4 @@
-//! Rows on their way into the database, and what is recorded about them.
+//! Rows on their way into the database, and the records about them.
 
 pub(crate) mod copy_sender;
 pub(crate) mod file;

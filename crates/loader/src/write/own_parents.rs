@@ -1,11 +1,12 @@
-//! Rows that waited for others of their own table, sent at the file's end.
+//! Rows that waited for other rows of their own table, and are sent at the end of the file.
 //!
-//! The server looks at references when a COPY ends, so rows of one COPY may stand in any order and even refer to each other
-//! in a circle. At the end of a file, rows are sent in three steps, each of which looks at a row once for each of its keys:
+//! The server checks references when a COPY ends, so rows of one COPY may come in any order and even refer to each other
+//! in a circle. At the end of a file, rows are sent in three steps. Each step looks at a row once for each of its keys:
 //!
-//! 1. rows whose parents are there by now, and then those whose parents these are;
-//! 2. of what is left, rows that refer to nothing but each other: all rows are taken for good, and those fall out that
-//!    refer to none of the others, and then those that refer to these;
+//! 1. Rows whose parents are there by now are sent, then the rows that waited for those, and so on.
+//! 2. Of the rows that are left, those that refer only to each other are sent. To find them, all are assumed to be valid; then
+//!    rows drop out that refer to anything but these, then rows that refer to those, and so on.
+//! 3. The rest is rejected.
 //! 3. the others are rejected.
 
 use std::collections::{HashMap, HashSet};
@@ -20,10 +21,10 @@ use crate::write::rejects::RowPlace;
 use crate::write::waiting::WaitingRow;
 
 impl FileLoad<'_> {
-    /// Sends the rows that waited, as far as what they refer to has come or comes with them, and rejects the others.
+    /// Sends the waiting rows whose parents have come or come with them, and rejects the others.
     ///
     /// # Errors
-    /// Errors of the server; those of [`FileLoad::reject`].
+    /// Errors of the server, and those of [`FileLoad::reject`].
     pub(super) fn settle(
         &mut self,
         copy: &mut CopyIn<'_>,
@@ -41,7 +42,7 @@ impl FileLoad<'_> {
                 let verdict = self.keys.check_again(&row.keys, OwnParents::Come);
                 is_done[index] = self.send(row, &verdict, &mut sender, progress)?;
             }
-            // What fell out for a key that it shares with another may have its parents now.
+            // A row that dropped out for a key that it shares with another row may have its parents now.
             self.send_behind_parents(&rows, &mut is_done, &mut sender, progress)?;
         }
         sender.flush()?;
@@ -62,7 +63,7 @@ impl FileLoad<'_> {
         Ok(())
     }
 
-    /// Sends the rows whose parents are there, and behind each those that waited for it alone.
+    /// Sends the rows whose parents are there, and after each the rows that waited only for it.
     fn send_behind_parents(
         &mut self,
         rows: &[WaitingRow],
@@ -88,7 +89,7 @@ impl FileLoad<'_> {
         Ok(())
     }
 
-    /// The rows that refer to nothing but each other, in the file's order.
+    /// The indices of the rows that refer only to each other, in the file's order.
     fn in_circles(&self, rows: &[WaitingRow], is_done: &[bool]) -> Vec<usize> {
         let kin = self.kin(rows, is_done);
         let mut children = children(&kin);
@@ -96,7 +97,7 @@ impl FileLoad<'_> {
         let mut parents: HashSet<(usize, Key)> = HashSet::new();
         let mut fallen = Vec::new();
         for (index, kinship) in kin.iter().enumerate() {
-            // Of rows with the same key, the first one is loaded.
+            // If several rows have the same key, the first one is loaded.
             if kinship.is_taken || kinship.own.iter().any(|key| parents.contains(key)) {
                 stays[index] = false;
             } else {
@@ -121,7 +122,7 @@ impl FileLoad<'_> {
         (0..rows.len()).filter(|index| stays[*index]).collect()
     }
 
-    /// Sends a row if the verdict is to load it, and returns whether it is.
+    /// Sends a row if the verdict is to load it, and returns whether it was sent.
     fn send(
         &self,
         row: &WaitingRow,
@@ -144,7 +145,7 @@ impl FileLoad<'_> {
         Ok(true)
     }
 
-    /// What each row has to do with the others; nothing, if it is done.
+    /// How each row is related to the others; a row that is done has no relations.
     fn kin(&self, rows: &[WaitingRow], is_done: &[bool]) -> Vec<Kinship> {
         let kinship = |(row, done): (&WaitingRow, &bool)| match done {
             true => Kinship::default(),
@@ -154,7 +155,7 @@ impl FileLoad<'_> {
     }
 }
 
-/// For each key that is awaited, the rows that wait for it.
+/// For each key that rows wait for, the indices of these rows.
 fn children(kin: &[Kinship]) -> HashMap<(usize, Key), Vec<usize>> {
     let mut children: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, kinship) in kin.iter().enumerate() {

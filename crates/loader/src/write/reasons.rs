@@ -1,4 +1,4 @@
-//! Why rows are rejected: the commonest reasons, each with a row for a sample, for the end of a load that is refused.
+//! The commonest reasons why rows are rejected, each with a sample row, for the error that ends a load.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use values::rule::{Rule, Violation};
 use values::text::printable;
 
-/// How many reasons are told.
+/// How many reasons are shown.
 const TOLD: usize = 3;
-/// How many characters of a message and of a row are told.
+/// How many characters of a message, and of a row, are shown.
 const TOLD_CHARS: usize = 120;
 /// How many characters of a row are kept.
 const KEPT_CHARS: usize = 1000;
@@ -45,7 +45,7 @@ impl Reasons {
         of_rule.insert(violation.column.clone(), reason);
     }
 
-    /// Adds what rows behind these broke.
+    /// Adds the rules that later rows broke.
     pub(crate) fn extend(&mut self, behind: Self) {
         for (rule, columns) in behind.0 {
             let of_rule = self.0.entry(rule).or_default();
@@ -72,7 +72,7 @@ impl Reasons {
     }
 }
 
-/// The commonest reasons why rows of these tables are rejected, a line for each.
+/// The commonest reasons why rows of these tables are rejected, one reason a line.
 pub(crate) fn commonest<'r>(tables: impl Iterator<Item = (&'r str, &'r Reasons)>) -> String {
     let mut all: Vec<(&str, &str, &Reason)> = tables
         .flat_map(|(table, reasons)| {
@@ -97,7 +97,7 @@ pub(crate) fn commonest<'r>(tables: impl Iterator<Item = (&'r str, &'r Reasons)>
     lines
 }
 
-/// The beginning of a text, of so many characters.
+/// The first `most_chars` characters of a text.
 fn cut(text: &str, most_chars: usize) -> String {
     match text.char_indices().nth(most_chars) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,5 +1,5 @@
-//! The rows that the server refuses as a statement or the transaction ends: it tells their values then and not their
-//! number, so the files are read once more for rows that have these values.
+//! Rows that the server refuses when a statement or the transaction ends. It then gives their values but not their number, so the
+//! files are read once more to find rows with these values.
 
 use std::thread;
 
@@ -16,13 +16,13 @@ use crate::rules::column::ColumnRules;
 use crate::target::Target;
 use crate::write::file_plan::FilePlan;
 
-/// How many rows of a file are named, at most.
+/// How many rows of a file are named at most.
 const MOST_ROWS: usize = 3;
 /// The class of SQLSTATE for rows that break a constraint.
 const OF_A_CONSTRAINT: &str = "23";
 
-/// Adds to an error the file and the lines of rows that have the values which the server tells of. Where it tells none,
-/// the line is known already, or no row is found, the error stays as it is.
+/// Adds to an error the file and the lines of the rows that have the values which the server gives. If it gives none,
+/// the line is known already, or no such row is found, the error stays as it is.
 pub(crate) fn with_lines(
     error: anyhow::Error,
     targets: &[Target],
@@ -65,14 +65,14 @@ fn place(file: &str, lines: &[u64]) -> String {
     }
 }
 
-/// A key that the server tells of: the names of its columns, and a text that begins with its values and a parenthesis.
+/// A key from the server's message: the names of its columns, and a text that begins with its values and a parenthesis.
 #[derive(Debug, PartialEq)]
 struct ToldKey<'a> {
     columns: Vec<String>,
     values: &'a str,
 }
 
-/// The keys in an error's detail: "Key (a, b)=(1, 2) already exists." In other languages the words around them differ.
+/// The keys in an error's detail: "Key (a, b)=(1, 2) already exists." The words around them depend on the server's language.
 fn keys_in(detail: &str) -> Vec<ToldKey<'_>> {
     const BETWEEN: &str = ")=(";
     let told = detail.match_indices(BETWEEN).filter_map(|(at, _)| {
@@ -88,7 +88,7 @@ fn keys_in(detail: &str) -> Vec<ToldKey<'_>> {
     told.collect()
 }
 
-/// Finds the lines of rows of a file that have one of the keys: the first ones, if there are many.
+/// Finds the lines of a file's rows that have one of the keys; only the first ones, if there are many.
 fn find(
     file: &FilePlan,
     target: &Target,
@@ -137,7 +137,7 @@ fn find(
     Ok(lines)
 }
 
-/// The key of a row as the server would tell it, with the parenthesis behind it; `None` for a row that is rejected.
+/// The key of a row as the server would write it, followed by a parenthesis; `None` for a row that is rejected.
 fn key_of(plan: &RowPlan, batch: &Batch, row: usize, columns: &[usize]) -> Option<String> {
     if batch
         .violations
@@ -158,8 +158,8 @@ fn key_of(plan: &RowPlan, batch: &Batch, row: usize, columns: &[usize]) -> Optio
     Some(shown?.join(", ") + ")")
 }
 
-/// The text of a value as the type's output function writes it. Floats and what only the server knows may be written
-/// otherwise; then the row isn't found.
+/// The text of a value as the type's output function writes it. Floats, and types that only the server knows, may be written
+/// in another way; then the row isn't found.
 fn as_told(value: &Value<'_>, rules: &ColumnRules) -> String {
     let shown = value.shown();
     match value {

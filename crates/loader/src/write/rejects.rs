@@ -1,7 +1,7 @@
-//! Rejects: each broken rule of each refused row, in `PLACE/<table>.csv` and in the table `extrato_reject`.
+//! Rejects: each broken rule of each rejected row, in `PLACE/<table>.csv` and in the table `extrato_reject`.
 //!
-//! Files are written on disk as rows are refused. Where their place is in a bucket, whose objects cannot grow, that is a folder of
-//! the load's own, and they are put into the bucket whole, before each commit and at the end.
+//! Files are written to disk as rows are rejected. Objects in a bucket cannot grow: if the rejects go into one, the files are
+//! first written to a folder of the load's own, and put into the bucket whole, before each commit and at the end.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -25,9 +25,9 @@ use storage::place::Place;
 use storage::source::Source;
 use tempfile::TempDir;
 
-/// The table that holds the rejects.
+/// The name of the table that holds the rejects.
 pub(crate) const TABLE: &str = "extrato_reject";
-/// How many bytes a line takes beside the raw text, more or less.
+/// About how many bytes a line takes, apart from the raw text.
 const LINE_BYTES: usize = 256;
 /// How many bytes are sent to the server at once.
 const SEND_BYTES: usize = 64 << 10;
@@ -50,17 +50,17 @@ pub(crate) struct RowPlace<'a> {
     pub file: &'a str,
     /// The physical line that the record begins on, from 1.
     pub line: u64,
-    /// The offset of its first byte in the (decompressed) file.
+    /// The offset of the record's first byte in the (decompressed) file.
     pub byte_offset: u64,
 }
 
-/// Writes rejects into files, and from these into the table.
+/// Writes rejects into files, and copies them from there into the table.
 pub(crate) struct Rejects {
     place: Place,
-    /// The folder of this load's own for what goes into a bucket.
+    /// The load's own folder, for rejects that go into a bucket.
     own_folder: Option<TempDir>,
     load_id: i64,
-    /// The files of the loads that this one goes on from.
+    /// The files of the loads that this load continues.
     kept: Vec<Place>,
     files: BTreeMap<String, Out>,
 }
@@ -75,15 +75,15 @@ struct Out {
     published: u64,
     /// How many bytes of the file are in the table, in committed transactions.
     committed: u64,
-    /// The file whose row was rejected last, and the reasons of its rows.
+    /// The file of input whose row was rejected last; `of_file` has the reasons of its rows.
     file_name: String,
     of_file: Reasons,
-    /// The reasons of rows of the files before it.
+    /// The reasons of rows of earlier files.
     of_others: Reasons,
 }
 
 impl Out {
-    /// The reasons of all rows.
+    /// The reasons of the rows of all files.
     fn reasons(&self) -> Reasons {
         let mut all = self.of_others.clone();
         all.extend(self.of_file.clone());
@@ -92,11 +92,11 @@ impl Out {
 }
 
 impl Rejects {
-    /// Opens the rejects of the load `load_id` at a place, which is made if needed, and clears it of those that earlier loads of
-    /// these tables left there: see [`left_rejects::clear`].
+    /// Opens the rejects of the load `load_id` at a place, which is created if needed. Rejects that earlier loads of these tables
+    /// left there are cleared away: see [`left_rejects::clear`].
     ///
     /// # Errors
-    /// [`Kind::Output`] if nothing can be written there, or a file with a table's name doesn't hold rejects.
+    /// [`Kind::Output`] if nothing can be written there, or if a file with a table's name doesn't hold rejects.
     pub(crate) fn open(
         place: &Place,
         load_id: i64,
@@ -109,7 +109,7 @@ impl Rejects {
         }
         .or_fail(Kind::Output, failed)?;
         let kept = left_rejects::clear(place, tables)?;
-        // A place that cannot be written to should be known before the first row is read.
+        // If the place cannot be written to, that should be known before the first row is read.
         let probe = place.join(".extrato-probe");
         probe
             .write(&[])
@@ -159,7 +159,7 @@ impl Rejects {
             let folder = self.own_folder.as_ref().map(TempDir::path);
             let folder = folder.or(self.place.path()).unwrap_or(Path::new(""));
             let path = folder.join(file_name(table));
-            // Read again through the same opening, so that a file without a name can still be recorded.
+            // The file is read through the same handle, so that it can still be recorded after it has lost its name.
             let file = File::options()
                 .read(true)
                 .write(true)
@@ -197,7 +197,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// The commonest reasons why rows of a table, or of all of them, are rejected, a line for each.
+    /// The commonest reasons why rows of a table, or of all tables, are rejected, one reason a line.
     pub(crate) fn commonest(&self, of_table: Option<&str>) -> String {
         let wanted = |table: &str| of_table.is_none_or(|only| only == table);
         let outs = self.files.iter().filter(|(table, _)| wanted(table));
@@ -205,13 +205,13 @@ impl Rejects {
         reasons::commonest(all.iter().map(|(table, reasons)| (table.as_str(), reasons)))
     }
 
-    /// The reasons why rows of that file of a table are rejected of which one was rejected last.
+    /// The reasons why rows of a table's file are rejected, for the file that had the last reject.
     pub(crate) fn of_last_file(&self, table: &str) -> Option<&Reasons> {
         self.files.get(table).map(|out| &out.of_file)
     }
 
-    /// Checks that no more of these rows were rejected than the options allow: rows of the whole load, or of a file of a
-    /// table, `of_file`.
+    /// Checks that no more rows were rejected than the options allow. The rows are those of the whole load or, with `of_file`, of
+    /// one file of a table.
     ///
     /// # Errors
     /// [`Kind::Refused`] with the commonest reasons.
@@ -264,7 +264,7 @@ impl Rejects {
         )))
     }
 
-    /// The files that hold rejects of the loads that this one goes on from.
+    /// The files that hold rejects of the loads that this load continues.
     pub(crate) fn kept(&self) -> &[Place] {
         &self.kept
     }
@@ -301,10 +301,10 @@ impl Rejects {
         Ok(())
     }
 
-    /// Makes sure that all rejects are in their files, and these in the bucket, if their place is in one.
+    /// Makes sure that all rejects are in their files, and that these are in the bucket if the rejects go there.
     ///
     /// # Errors
-    /// [`Kind::Output`].
+    /// [`Kind::Output`] if the rejects cannot be written.
     pub(crate) fn put(&mut self) -> anyhow::Result<()> {
         self.flush()?;
         if self.own_folder.is_none() {
@@ -326,7 +326,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// Whether all rejects are where they belong.
+    /// Whether all rejects are at the place where they belong.
     pub(crate) fn are_there(&self) -> bool {
         self.own_folder.is_none() || self.files.values().all(|out| out.put == out.written)
     }
@@ -387,7 +387,7 @@ impl Rejects {
     }
 }
 
-/// Refuses to read a file that the rejects would be written over.
+/// Refuses to load a file that the rejects would overwrite.
 ///
 /// # Errors
 /// [`Kind::Usage`] with the way out.
@@ -412,8 +412,8 @@ pub(crate) fn refuse_inputs(place: &Place, inputs: &[TableFiles]) -> anyhow::Res
     Ok(())
 }
 
-/// Appends a text as a field of CSV: between quotes always, so that an empty text is not NULL; NUL, which a message may
-/// repeat, as `\x00`.
+/// Appends a text as a field of CSV. It is always quoted, so that an empty text is not NULL. NUL, which a message may
+/// repeat, is written as `\x00`.
 fn field(text: &str, line: &mut Vec<u8>) {
     match text.contains('\0') {
         false => text::csv_quoted(text, line),
@@ -449,7 +449,7 @@ mod tests {
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("read");
         let both = format!("{HEADER}{first}{again}{second}");
         let one = format!("{HEADER}{first}{again}");
-        // What a killed load did not come to write is cut off, and so is what it did not come to commit.
+        // What a killed load did not finish writing is cut off, and so is what it did not commit.
         for (text, rejected, kept, name) in [
             (
                 format!("{both}{}", &first[..first.len() - 3]),
@@ -470,7 +470,7 @@ mod tests {
                 Some(&folder.path().join(name).into())
             );
         }
-        // What another load left, or what this one judges again, is removed.
+        // What another load left, and what this load judges again, is removed.
         for (id, rejected) in [(8, 2), (7, 0)] {
             fs::write(&path, &both).expect("written");
             let loads = customer(&[(id, rejected)]);

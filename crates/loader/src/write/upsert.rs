@@ -1,4 +1,4 @@
-//! Rows that replace others: copied into a temporary table, then joined with the table by its primary key.
+//! Rows that replace others: they are copied into a temporary table, which is then joined with the table by its primary key.
 
 use anyhow::Context;
 use database::catalogue::identifier::{qualified, quoted};
@@ -9,7 +9,7 @@ use postgres::Client;
 use crate::keys::staged::FileRows;
 use crate::target::Target;
 
-/// With how many bytes the rows are worth a statement of their own.
+/// The number of bytes from which on the rows are replaced by a statement of their own.
 pub(crate) const FULL_BYTES: usize = 16 << 20;
 
 const TABLE: &str = "extrato_staged";
@@ -23,11 +23,11 @@ pub(crate) struct Upserts {
 }
 
 impl Upserts {
-    /// Adds a row as it was encoded for COPY in this form.
+    /// Adds a row that was encoded for COPY in this form.
     pub(crate) fn push(&mut self, row: &[u8], form: RowForm) {
         /// How many bytes the count of fields takes, with which a row begins.
         const COUNT_BYTES: usize = 2;
-        // A further field tells which row is the last of those with the same key.
+        // One more field tells which row is the last of those with the same key.
         match form {
             RowForm::Binary => {
                 let (count, fields) = row.split_at(COUNT_BYTES.min(row.len()));
@@ -53,7 +53,7 @@ impl Upserts {
         self.encoder.bytes().len() >= FULL_BYTES
     }
 
-    /// Replaces the rows of the table that have the same primary key. Of several rows with one key the last one wins.
+    /// Replaces the rows of the table that have the same primary key. Of several rows with the same key, the last one wins.
     ///
     /// # Errors
     /// Errors of the server; [`Kind::Check`] if it replaced no rows, or more than there were.
@@ -90,7 +90,7 @@ impl Upserts {
         let mut copy = CopyIn::start_as(client, "pg_temp", TABLE, &names, plan.form, false)?;
         copy.send(self.encoder.bytes(), self.rows)?;
         copy.finish()?;
-        // Keys that are equal to the server may be written in several ways.
+        // Keys that are equal to the server may be written in different ways.
         let texts: Vec<usize> = rows.texts().collect();
         let others: Vec<_> = columns
             .iter()

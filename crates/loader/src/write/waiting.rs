@@ -1,14 +1,14 @@
-//! Rows that come before those that they refer to.
+//! Rows that come before the rows that they refer to.
 
 use dataset::failure::Kind;
 
 use crate::keys::memory_limit::WaitingKeys;
 
-/// Rows that wait may take one part in this many of the memory for keys.
+/// Waiting rows may take one part in this many of the memory for keys.
 const MEMORY_SHARE: u64 = 3;
-/// At the file's end what the rows have to do with each other takes about as much again as they do.
+/// At the end of the file, the relations between waiting rows take about as much memory again as the rows.
 const TIMES_AT_END: u64 = 2;
-/// What the allocator takes beside each of the texts and lists of a row.
+/// About how many bytes the allocator takes for each text and list of a row, apart from its contents.
 const ALLOCATION_BYTES: usize = 16;
 
 /// A row that waits for its parent to come.
@@ -32,7 +32,7 @@ impl Waiting {
         self.rows.is_empty()
     }
 
-    /// How much of the memory for keys the rows need, now and at the file's end.
+    /// How many bytes of the memory for keys the rows need, counting what is added at the end of the file.
     pub(super) fn needed_bytes(&self) -> u64 {
         self.bytes * TIMES_AT_END
     }

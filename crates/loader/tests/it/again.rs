@@ -27,7 +27,7 @@ fn employees(ids: std::ops::RangeInclusive<u32>) -> String {
 fn a_file_that_was_loaded_is_known_by_its_bytes_and_refused_skipped_or_forced() {
     let world = hiring(&employees(1..=10));
     let first = world.load(&world.options());
-    // Under another name it is the same.
+    // The same file under another name is recognised.
     fs::rename(
         world.inputs().join("hired_employees.csv"),
         world.inputs().join("hired_employees-2.csv"),
@@ -131,7 +131,7 @@ fn truncate_empties_the_tables_in_the_same_transaction() {
     let report = world.load(&options);
     assert_eq!(report.rows.loaded, 14);
     assert_eq!(world.count("hiring.hired_employees"), 10);
-    // A load that fails leaves what was there.
+    // A load that fails leaves the table as it was.
     world.file(
         "hired_employees.csv",
         "1,,2021-01-01T00:00:00Z,1,2\n2,,2021-01-01T00:00:00Z,1,2\n",
@@ -149,7 +149,7 @@ fn a_load_that_commits_on_its_way_goes_on_where_it_failed() {
     let world = hiring(&text);
     let mut options = world.options();
     options.commit_every = Some(10);
-    // The server refuses one of the rows, which no rule of ours foresaw.
+    // In the second load the server refuses a row, by a check on a column that files lack.
     let made = world.load(&options);
     assert_eq!(
         (made.rows.read, made.rows.loaded, made.rows.rejected),
@@ -252,7 +252,7 @@ fn the_same_command_goes_on_past_the_files_that_are_done_and_keeps_their_rejects
     assert_eq!(report.tables[0].files[0].loaded_before, Some(1));
     let aside = format!("hired_employees.load-{}.csv", report.load_id - 1);
     let kept = fs::read_to_string(world.rejects().join(aside)).expect("kept");
-    // The row of line 35 was judged and not committed, so it came again.
+    // The row of line 35 was rejected but not committed, so it came again.
     assert_eq!(kept.matches("required").count(), 3);
     assert!(earlier.starts_with(&kept));
     let third = world.load(&options);
@@ -315,7 +315,7 @@ fn an_interrupted_load_leaves_no_row() {
     let handle = cancel.clone();
     let mut watcher = world.connect();
     let stopper = thread::spawn(move || {
-        // Once the first rows are on their way.
+        // The load is cut off once its first rows are on their way.
         let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%hired%'";
         while value::<i64>(&mut watcher, query) == 0 {
             thread::yield_now();

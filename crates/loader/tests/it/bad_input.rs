@@ -1,4 +1,5 @@
-//! What people really hand in: torn files, other tables' files, other encodings. Each is a recorded reject or a
+//! Files as people really hand them in: torn, of another table, in another encoding. Each gives recorded rejects or a clear error,
+//! and good rows beside bad ones are loaded.
 //! clear error, and good rows beside it are loaded.
 
 use std::fs;
@@ -11,7 +12,7 @@ use testkit::value;
 
 use crate::world::{HIRING, SALES, World, rejects};
 
-/// A world with a file of departments and no other.
+/// A world with a file of departments and no other file.
 fn departments(bytes: impl AsRef<[u8]>) -> World {
     let world = World::new(&HIRING);
     world.file("departments.csv", bytes);
@@ -112,7 +113,7 @@ fn another_tables_file_a_wrong_delimiter_and_swapped_columns_are_noticed() {
         Kind::Mismatch,
         "lacks `ListPrice`, `SellStartDate`",
     );
-    // A header was declared, and there is none.
+    // A header was declared, but the file has none.
     world.file(
         "Production.Product.csv",
         "1;A;1,5;NULL;NULL;2020-01-01\n2;B;1,5;NULL;NULL;2020-01-01\n",
@@ -279,7 +280,7 @@ fn a_folder_that_cannot_be_written_is_known_before_anything_is_loaded() {
     fs::create_dir(world.rejects()).expect("a folder");
     fs::set_permissions(world.rejects(), fs::Permissions::from_mode(0o500)).expect("read only");
     if fs::write(world.rejects().join("probe"), "").is_ok() {
-        // Root writes everywhere.
+        // Root can write everywhere, so the test ends here.
         return;
     }
     world.refused(&world.options(), Kind::Output, "cannot write rejects");

@@ -1,5 +1,5 @@
-//! The values that the core accepts against Postgres's own input functions: what it takes, Postgres takes for
-//! the same; what it refuses, Postgres refuses, save what Postgres would only take by changing it.
+//! Compares the values that the loader accepts with Postgres's own input functions: what the loader accepts, Postgres takes for
+//! the same value; what it refuses, Postgres refuses too, except what Postgres would accept only by changing it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use proptest::test_runner::{Config, TestRunner};
 use testkit::Database;
 use values::value::Value;
 
-/// How a column of a type is declared, its rules, and texts that may or may not be values.
+/// A type: how a column of it is declared, its rules, and texts that may or may not be its values.
 struct Case {
     sql: &'static str,
     kind: ColumnType,
     max_chars: Option<usize>,
     /// A regular expression.
     texts: &'static str,
-    /// Whether Postgres may take a text that the core refuses.
+    /// Whether Postgres may accept a text that the loader refuses.
     lenient: fn(&str) -> bool,
 }
 
@@ -37,7 +37,7 @@ fn new_notation(text: &str) -> bool {
     text.contains(['x', 'X', 'o', 'O', 'b', 'B', '_'])
 }
 
-/// Whether there are more than `scale` digits behind the point, or a power of ten: it would be rounded.
+/// Whether the number would be rounded: it has more than `scale` digits after the point, or a power of ten.
 fn rounded(text: &str) -> bool {
     text.contains(['e', 'E'])
         || text
@@ -98,7 +98,7 @@ fn cases() -> Vec<Case> {
             "timestamp",
             ColumnType::Timestamp,
             "(19|20)[0-9]{2}-[01]?[0-9]-[0-3]?[0-9]([ T][0-2]?[0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{0,8})?)?(Z| ?[+-]0[0-9](:[0-9]0)?)?)?",
-            // Fractions that would be rounded, offsets that would be dropped.
+            // Fractions that would be rounded, and offsets that would be dropped.
             |text| text.contains('+') || text.contains('.') || text.matches('-').count() > 2,
         ),
         case(
@@ -113,7 +113,7 @@ fn cases() -> Vec<Case> {
             "[0-2]?[0-9]:[0-6][0-9](:[0-6][0-9](\\.[0-9]{1,6})?)?",
             |text| text.contains(":60."),
         ),
-        // Without marks and with others Postgres takes more than cannot mean anything else.
+        // Without separators, and with other ones, Postgres also accepts texts that could mean another day.
         case(
             "date",
             ColumnType::Date,
@@ -138,7 +138,7 @@ fn cases() -> Vec<Case> {
             "(24|[0-2][0-9]):?(00|[0-6][0-9])(:?(00|60|[0-6][0-9])(\\.[0-9]{1,7})?)?",
             always,
         ),
-        // A cast cuts what is too long, where an INSERT refuses it.
+        // A cast cuts off what is too long, while an INSERT refuses it.
         Case {
             max_chars: Some(5),
             ..case("varchar(5)", ColumnType::Text, "[aé ]{0,7}", |text| {
@@ -247,7 +247,7 @@ fn what_is_taken_is_what_postgres_takes() {
             .unwrap_or_else(|error| panic!("{}: {error:#}", case.sql));
         assert_eq!(written.rows, texts.len() as u64);
 
-        // Cast where the core took it; compared as text, since json knows no equality.
+        // Texts that the loader accepted are cast, and compared as text, since json has no equality.
         let query = format!(
             "SELECT id, value::text, CASE WHEN value IS NOT NULL THEN ($1::text[])[id + 1]::{}::text END,
                     taken($2, ($1::text[])[id + 1]) FROM t ORDER BY id",

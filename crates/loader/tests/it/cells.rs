@@ -1,5 +1,5 @@
-//! What a cell means where files differ: NULL in quotes and by column, thousands marks, integers with a fraction, days as
-//! Postgres takes them.
+//! The meaning of cells where files differ: NULL in quotes and by column, thousands marks, integers with a fraction, days as
+//! Postgres accepts them.
 
 use dataset::cell_rules::ThousandsMark;
 use dataset::failure::Kind;
@@ -30,7 +30,7 @@ fn item(load: &str, columns: &str, file: &str) -> World {
     world
 }
 
-/// Loads the file, and returns the table's rows and what was rejected.
+/// Loads the file, and returns the table's rows and the rejects.
 fn loaded(world: &World) -> (Vec<String>, Vec<(i64, String, String)>) {
     let report = world.load(&Options {
         max_rejects: Some(RejectLimit::Percent(100.0)),
@@ -269,7 +269,7 @@ fn options_that_contradict_each_other_or_name_no_column_are_refused() {
         said.contains("`thousands_mark` and `decimal_mark` are both '.'"),
         "{said}"
     );
-    // What the command line says goes before what dataset.toml says.
+    // What the command line says takes precedence over dataset.toml.
     options.dialect.decimal_mark = Some(b',');
     assert_eq!(world.load(&options).rows.loaded, 1);
     let row: String = value(&mut world.connect(), "SELECT i::text FROM shop.item AS i");

@@ -1,5 +1,5 @@
-//! Files with bytes changed, added and lost at random: whatever became of the damaged lines, every other one is
-//! loaded or stands in a reject, and the counts add up.
+//! Files in which bytes were changed, added and lost at random: whatever became of the damaged lines, every other line is
+//! loaded or is in a reject, and the counts add up.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,13 +23,13 @@ fn line(id: usize) -> String {
     )
 }
 
-/// What happens to a file: at which line and byte, which byte, and whether it is changed, added or lost.
+/// The damages of a file: for each its line and position, the byte, and whether that is changed, added or lost.
 fn damages() -> impl Strategy<Value = Vec<(usize, usize, u8, u8)>> {
     let byte = prop_oneof![3 => Just(b'"'), 2 => Just(b','), 2 => Just(b'\n'), 1 => Just(0), 3 => any::<u8>()];
     prop::collection::vec((0..LINES, 0_usize..40, byte, 0_u8..3), 1..8)
 }
 
-/// The damaged file, and the lines that nothing happened to.
+/// The damaged file, and the numbers of the lines that stayed whole.
 fn damaged(damages: &[(usize, usize, u8, u8)]) -> (Vec<u8>, BTreeSet<usize>) {
     let mut lines: Vec<Vec<u8>> = (0..LINES)
         .map(|id| (line(id) + "\n").into_bytes())
@@ -47,7 +47,7 @@ fn damaged(damages: &[(usize, usize, u8, u8)]) -> (Vec<u8>, BTreeSet<usize>) {
             _ => {}
         }
         whole.remove(index);
-        // Without its break, a line runs into the next one.
+        // Without its line break, a line runs into the next one.
         if line.last() != Some(&b'\n') {
             whole.remove(&(index + 1));
         }
@@ -80,7 +80,7 @@ fn no_good_line_is_lost_without_a_word() {
             rows.loaded as i64,
             "{damages:?}"
         );
-        // Checked by the same: what the file of rejects holds, the table does too.
+        // This also checks that the table holds the same rejects as the file.
         world.rejected("hiring", "hired_employees");
         for id in whole {
             let query = format!(

@@ -1,4 +1,4 @@
-//! Encodings by their labels, byte order marks, and files that are no text at all.
+//! Encodings by their labels, byte order marks, and files that are not text at all.
 
 use dataset::encoding::Encoding;
 use dataset::failure::Kind;
@@ -6,7 +6,7 @@ use testkit::value;
 
 use crate::world::{World, rejects, shaped};
 
-/// A world with a table of a number and a text, whose file is `bytes`.
+/// A world with a table of a number and a text, and the file `bytes` for it.
 fn texts(load: &str, bytes: impl AsRef<[u8]>) -> World {
     let world = shaped("id integer PRIMARY KEY, a text", load);
     world.file("t.csv", bytes);

@@ -1,4 +1,4 @@
-//! Files in the dialect of hiring: headerless, commas, every field required.
+//! Files in the dialect of hiring: no header, commas, every field required.
 
 use dataset::failure::Kind;
 use loader::RejectLimit;

@@ -1,11 +1,11 @@
-//! Tables from which others inherit: their keys and references are those of their own rows, as they are to the server.
+//! Tables that others inherit from: their keys and references are about their own rows only, as on the server.
 
 use loader::OnDuplicate;
 use testkit::value;
 
 use crate::world::{World, rejects, rows};
 
-/// A world with items, of which others are made by `inherited`, and parts that refer to them.
+/// A world with items, with tables made by `inherited` that inherit from them, and with parts that refer to items.
 fn world(items: &str, inherited: &str) -> World {
     let world = World::new(&[
         (
@@ -53,7 +53,7 @@ fn rows_of_tables_that_inherit_have_no_key_of_their_parents_and_are_not_emptied_
         assert_eq!(world.rejected("shop", "item"), expected);
         let expected = rejects(&[(2, "item_id", "reference")]);
         assert_eq!(world.rejected("shop", "part"), expected);
-        // Rows are replaced in the table itself.
+        // Rows are replaced only in the table itself.
         world.file("item.csv", "3,new\n");
         world.file("part.csv", "");
         options.on_duplicate = OnDuplicate::Update;

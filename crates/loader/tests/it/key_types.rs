@@ -1,4 +1,4 @@
-//! Keys whose columns have other types than those that refer to them: the server, asked row by row, is who knows.
+//! Keys whose columns have other types than the columns that refer to them; the loader is compared with the server, row by row.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use testkit::value;
 
 use crate::world::{World, rejects};
 
-/// A type of a key, a type of a column that refers to it, values of the key, and values that refer to them or to nothing.
+/// A key's type, the type of a column that refers to it, values of the key, and values that refer to it or to nothing.
 struct Pair {
     key: &'static str,
     child: &'static str,
@@ -174,14 +174,14 @@ const PAIRS: [Pair; 40] = [
 const TYPES: &str =
     "CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE DOMAIN cents AS numeric(10,2);";
 
-/// Cells in quotes, each behind its row's number.
+/// Cells in quotes, each after its row's number.
 fn rows(cells: &[&str]) -> String {
     let rows = cells.iter().enumerate();
     rows.map(|(index, cell)| format!("{},\"{cell}\"\n", index + 1))
         .collect()
 }
 
-/// A world with a parent and a child of each pair; parents have files or, `filled`, are there already.
+/// A world with a parent and a child for each pair. Parents have files or, if `filled`, are in the database already.
 fn world(filled: bool) -> (World, Vec<&'static Pair>) {
     let pairs: Vec<&Pair> = PAIRS
         .iter()
@@ -244,7 +244,7 @@ fn world(filled: bool) -> (World, Vec<&'static Pair>) {
     (world, pairs)
 }
 
-/// Loads children with this memory, and holds what became of each against what the server says of it.
+/// Loads children with this much memory, and compares the outcome of each row with what the server says.
 fn compare(filled: bool, memory_bytes: u64) {
     let (world, pairs) = world(filled);
     let mut options = world.options();
@@ -361,13 +361,13 @@ const TREES: [(&str, &str); 3] = [
 fn rows_refer_to_rows_of_their_own_table_by_other_types() {
     let load = |memory_bytes| {
         let world = World::new(&TREES);
-        // So many that, with little memory, their keys are given up at once; rows that wait still have room.
+        // There are so many that, with little memory, their keys are given up at once; waiting rows still have room.
         let others = |row: fn(i64) -> String| (1000..1000 + OTHERS).map(row).collect::<String>();
         world.file("priced.csv", others(|id| format!("{id},\n")));
         world.file("padded.csv", others(|id| format!("{id},,,\n")));
         world.file("leaf.csv", others(|id| format!("{id},2020-01-01,,\n")));
         world.load(&world.options());
-        // The fourth has the price of none, and the last refers to one that is refused itself.
+        // Nothing refers to the fourth row, whose id is not whole, and the last row refers to one that is refused itself.
         world.file("priced.csv", "1.00,2\n2,2\n3,9\n4.50,1\n5,4\n6,5\n");
         world.file(
             "padded.csv",
@@ -410,7 +410,7 @@ fn rows_refer_to_rows_of_their_own_table_by_other_types() {
     load(LITTLE_BYTES);
 }
 
-/// A parent and a child whose columns have these types, with a foreign key between them unless it is `declared` instead.
+/// A parent and a child with columns of these types, with a foreign key between them or, if given, the reference `declared`.
 fn family(key: &str, child: &str, declared: &str) -> World {
     let foreign = match declared {
         "" => "ALTER TABLE child ADD FOREIGN KEY (x) REFERENCES parent;",
@@ -466,7 +466,7 @@ fn what_only_the_server_can_compare_is_judged_by_it() {
         );
         assert_eq!(world.count("family.child"), 3);
     }
-    // Letters of another case are the same key here, for the server as the parent and as the unique key.
+    // Letters in upper and lower case are the same key here, for the server both as the parent and as the unique key.
     let world = family("text COLLATE any_case", "text COLLATE any_case", "");
     world.file("child.csv", "1,a\n");
     assert_eq!(world.load(&world.options()).rows.loaded, 3);

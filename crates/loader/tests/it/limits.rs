@@ -1,4 +1,4 @@
-//! Success that is none: too many rejects, files without a row, files that are written in another way than declared.
+//! False successes: too many rejects, files without rows, files that are written in another way than declared.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use loader::{OnDuplicate, Options, RejectLimit};
 
 use crate::world::{HIRING, SALES, World};
 
-/// Departments and jobs, and employees of which those with these ids lack a name.
+/// Departments and jobs, and employees with these ids, of whom the `nameless` lack a name.
 fn hiring(ids: std::ops::RangeInclusive<u32>, nameless: &[u32]) -> World {
     let world = World::new(&HIRING);
     world.file("departments.csv", "1,Sales\n2,Legal\n");
@@ -25,7 +25,7 @@ fn employees(ids: std::ops::RangeInclusive<u32>, nameless: &[u32]) -> String {
     ids.map(row).collect()
 }
 
-/// Options for all files of the folder without a limit of rejects of their own.
+/// Options for all files of the folder, with the default limit of rejects.
 fn by_default(world: &World) -> Options {
     Options {
         max_rejects: None,
@@ -114,7 +114,7 @@ fn what_was_committed_on_the_way_stays_and_the_message_says_so() {
     let said = world.refused(&options, Kind::Refused, "what was committed stays");
     assert!(said.contains("6 of 30 rows of hired_employees"), "{said}");
     assert_eq!(world.count("hiring.hired_employees"), 20);
-    // The rows behind the last commit are those that count when the load goes on.
+    // When the load is continued, only the rows after the last commit count.
     let said = world.refused(&options, Kind::Refused, "what was committed stays");
     assert!(said.contains("6 of 10 rows of hired_employees"), "{said}");
     options.max_rejects = Some(RejectLimit::Percent(100.0));
@@ -130,7 +130,7 @@ fn files_that_were_loaded_before_do_not_make_up_for_one_that_is_bad() {
     let mut options = by_default(&world);
     options.on_duplicate = OnDuplicate::Skip;
     world.refused(&options, Kind::Refused, "1 of 4 rows of hired_employees");
-    // But rows that are left out as they are read were read.
+    // Rows that are left out one by one while the file is read do count as read.
     world.file("hired_employees_2.csv", employees(90..=104, &[101]));
     let report = world.load(&options);
     assert_eq!((report.rows.loaded, report.rows.rejected), (3, 1));
@@ -192,7 +192,7 @@ fn a_table_is_not_emptied_for_files_without_a_row_unless_that_is_meant() {
             assert_eq!(world.count("sales.customer"), 2);
             std::fs::remove_file(world.inputs().join("Sales.Customer.csv")).expect("removed");
         }
-        // One row in any of its files is enough.
+        // A single row in any of the table's files is enough.
         world.file("Sales.Customer.csv", header);
         world.file("Sales.Customer-2.csv", format!("{header}3;NULL;A3\n"));
         assert_eq!(world.load(&options).rows.loaded, 1);

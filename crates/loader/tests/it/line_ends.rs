@@ -1,4 +1,4 @@
-//! Line ends: LF, CRLF and CR alone, and what became of them on the way. COPY's own reading is the measure.
+//! Line ends: LF, CRLF and lone CR, also damaged ones. COPY's own reading is the standard.
 
 use std::io::Write;
 
@@ -13,7 +13,7 @@ use values::records::{Grammar, Noticed, Records, Splitter, Torn};
 
 use crate::world::{World, rejects, shaped};
 
-/// What COPY makes of a text for a table of two text columns.
+/// The rows that COPY reads from a text, for a table with two text columns.
 fn copied(client: &mut Client, text: &str) -> Result<Vec<[String; 2]>, String> {
     client.batch_execute("TRUNCATE pair").expect("emptied");
     let mut writer = client
@@ -34,10 +34,10 @@ fn copied(client: &mut Client, text: &str) -> Result<Vec<[String; 2]>, String> {
     }
 }
 
-/// Two fields, or why a record has not two.
+/// Two fields, or the reason why a record does not have two.
 type Pair = Result<[String; 2], Option<Torn>>;
 
-/// What the splitter makes of a text.
+/// The rows that the splitter finds in a text.
 fn split(text: &str) -> (Vec<Pair>, Noticed) {
     let mut grammar = Grammar {
         delimiter: b',',
@@ -155,7 +155,7 @@ fn a_line_end_that_lies_across_two_blocks_is_one() {
     for (line_end, pads) in [("\r\n", 0..4), ("\r", 0..2), ("\n", 0..1)] {
         for pad in pads {
             let world = triples();
-            // 16 bytes a line, in blocks of 64 and 256 KiB.
+            // Each line has 16 bytes, and blocks have 64 or 256 KiB.
             let lines: String = (0..40_000)
                 .map(|id| {
                     let text = format!("{id},");
@@ -196,7 +196,7 @@ fn line_breaks_within_quotes_are_read_as_copy_reads_them_in_the_header_too() {
             "SELECT string_agg(format('%s|%s|%s', id, a, b), '/' ORDER BY id) FROM shaped.t";
         let read: String = value(&mut world.connect(), shown);
         assert_eq!(read, "1|x\r\ny|\r/2|\nz|w", "{line_end:?}");
-        // Physical lines are those that end as the file's do.
+        // Physical lines are counted by the line end of the file.
         let breaks = |text: &str| text.matches(&line_end[line_end.len() - 1..]).count() as i64;
         let line = breaks(&header) + breaks(&rows);
         assert_eq!(

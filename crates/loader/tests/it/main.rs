@@ -1,4 +1,4 @@
-//! The loader against a real Postgres; each test has a database of its own.
+//! Tests of the loader on a real Postgres; each test has a database of its own.
 
 mod again;
 mod bad_input;

@@ -1,4 +1,4 @@
-//! Keys that don't fit in memory: the same rows are loaded and rejected as with any memory.
+//! Keys that don't fit in memory: the same rows are loaded and rejected as with any amount of memory.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use loader::{OnDuplicate, RejectLimit};
 
 use crate::world::{SALES, World, rows, scattered as id};
 
-/// Order lines with every sort of key at fault: duplicates near and far, of two columns, and products that are
+/// Order lines with every sort of fault in their keys: duplicates near and far, in two columns, and products that are
 /// missing or come from a table whose keys don't fit either.
 pub(crate) fn world() -> World {
     let world = World::new(&SALES);
@@ -73,7 +73,7 @@ fn the_same_rows_are_loaded_and_rejected_with_any_memory() {
     let roomy = world();
     let expected = roomy.load(&roomy.options());
     assert_eq!((expected.rows.read, expected.rows.rejected), (80_000, 21));
-    // Staged; and staged anew again and again, since not even those that rows share fit.
+    // Keys are staged; with still less memory they are staged again and again, since not even those that rows share fit.
     for memory_bytes in [64 << 10, 1] {
         let tight = world();
         let mut options = tight.options();
@@ -87,7 +87,7 @@ fn the_same_rows_are_loaded_and_rejected_with_any_memory() {
     }
 }
 
-/// Compares what became of the rows of a table.
+/// Asserts that the same rows were loaded and rejected.
 fn same(tight: &World, roomy: &World, schema: &str, table: &str) {
     assert_eq!(
         tight.rejected(schema, table),
@@ -118,7 +118,7 @@ fn rows_that_are_there_are_found_without_memory_too() {
     assert_eq!(world.count("sales.product"), 19_996);
 }
 
-/// A table whose rows refer to others of it.
+/// A table whose rows refer to other rows of the same table.
 pub(crate) fn firm(staff: &str) -> World {
     let world = World::new(&[
         (
@@ -138,7 +138,7 @@ pub(crate) fn firm(staff: &str) -> World {
     world
 }
 
-/// Loads the rows with much and with little memory, and compares.
+/// Loads the rows with much and with little memory, and compares the results.
 fn load_firm(staff: &str, memory_bytes: u64, loaded: u64, rejected: u64) {
     let (roomy, tight) = (firm(staff), firm(staff));
     let expected = roomy.load(&roomy.options()).rows;
@@ -151,7 +151,7 @@ fn load_firm(staff: &str, memory_bytes: u64, loaded: u64, rejected: u64) {
 
 #[test]
 fn rows_that_wait_as_keys_are_given_up_are_judged_by_the_keys_behind_them() {
-    // All of these wait; only the second finds a boss, and only before another row has its own key.
+    // All of these wait. Only the second finds a boss, and only before another row with the same key comes.
     let mut staff = format!(
         "{},{}\n{},{}\n{},{}\n",
         id(1),
@@ -170,7 +170,7 @@ fn rows_that_wait_as_keys_are_given_up_are_judged_by_the_keys_behind_them() {
 
 #[test]
 fn keys_that_rows_share_are_staged_anew_when_they_are_too_many() {
-    // Each refers to the one before it, and every tenth comes twice.
+    // Each row refers to the one before it, and every tenth comes twice.
     let staff: String = (1..=60_000)
         .map(|index| {
             let row = format!("{},{}\n", id(index), id(index - i64::from(index > 1)));
@@ -211,7 +211,7 @@ fn keys_of_a_pipe_are_staged_as_those_of_a_file_plain_or_compressed() {
 
 #[test]
 fn rows_of_a_pipe_that_refer_to_their_own_table_are_judged_without_the_memory_too() {
-    // Each refers to the one before it, but the first to the last and the second to nothing.
+    // Each row refers to the one before it, but the first refers to the last, and the second to nothing.
     let staff: String = (1..=60_000)
         .map(|index| {
             let boss = match index {

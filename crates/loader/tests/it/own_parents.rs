@@ -1,4 +1,4 @@
-//! Rows that refer to rows of their own table, in any order and in circles. COPY's own reading is the measure.
+//! Rows that refer to rows of their own table, in any order and in circles. COPY's own reading is the standard.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use testkit::value;
 use crate::memory::firm;
 use crate::world::{World, rejects};
 
-/// Much memory, and so little that keys are staged while other rows take their memory.
+/// Much memory, and so little that keys are staged while other rows use it.
 const MEMORY_BYTES: [u64; 2] = [64 << 20, 64 << 10];
 
 /// The rows of the table, in their order.
@@ -19,7 +19,7 @@ fn staff(world: &World) -> String {
     )
 }
 
-/// Rows without a boss, whose keys need more than little memory.
+/// Rows without a boss whose keys need more memory than the little one.
 fn others() -> String {
     (100..5_000)
         .map(|index| format!("{},\n", index * 1_000_003_i64))
@@ -76,7 +76,7 @@ fn a_row_of_a_circle_whose_key_another_row_has_is_rejected_and_the_circle_is_loa
 
 #[test]
 fn a_chain_of_rows_each_of_which_stands_before_its_parent_is_loaded() {
-    // If all that wait were looked at again for each row that is sent, these would take many minutes.
+    // If all waiting rows were looked at again for each row that is sent, this would take many minutes.
     let last = 120_000;
     let chain: String = (1..last)
         .map(|id| format!("{id},{}\n", id + 1))

@@ -1,4 +1,4 @@
-//! Through PgBouncer, which lends a session of the server for one transaction; and with one connection.
+//! Loads through PgBouncer, which lends a session of the server for one transaction; also with a single connection.
 
 use std::thread;
 

@@ -64,14 +64,14 @@ fn compressed_files_are_the_same_files() {
         std::io::Write::write_all(&mut encoder, text.as_bytes()).expect("compressed");
         encoder.finish().expect("compressed")
     };
-    // Two members behind each other are one file.
+    // Two gzip members, one after the other, are one file.
     let (first, second) = LINES.split_at(60);
     world.file(
         "Sales.OrderLine.csv.gz",
         [gzip(first), gzip(second)].concat(),
     );
     std::fs::remove_file(world.inputs().join("Sales.Customer.csv")).expect("removed");
-    // Whatever its name says.
+    // The contents decide how a file is compressed, not its name.
     world.file(
         "Sales.Customer.csv",
         zstd::encode_all(CUSTOMERS.as_bytes(), 3).expect("compressed"),
@@ -142,7 +142,7 @@ fn keys_are_checked_against_other_files_and_what_the_table_holds() {
     std::fs::remove_file(world.inputs().join("Production.Product.csv")).expect("removed");
     let report = world.load(&world.options());
     assert!(!report.created);
-    // By name: Sales.Customer-more.csv comes first.
+    // The order is that of names: Sales.Customer-more.csv comes first.
     assert_eq!(
         (report.rows.read, report.rows.loaded, report.rows.rejected),
         (5, 2, 3)

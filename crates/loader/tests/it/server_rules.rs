@@ -1,5 +1,5 @@
-//! CHECK constraints, which the server judges before rows are sent; and what it judges only then: partial and exclusive
-//! indexes, triggers. A row that it refuses ends the load, and the error names the constraint, the file and the line.
+//! CHECK constraints, which the server checks before rows are sent, and rules that it checks only as rows come: partial and
+//! exclusive indexes, triggers. A row that it refuses ends the load, and the error names the constraint, the file and the line.
 
 use dataset::failure::Kind;
 use testkit::value;
@@ -9,7 +9,7 @@ use crate::world::{World, rejects, shop};
 const LOAD: &str = "columns = [\"id\", \"qty\", \"code\"]\nheader = false";
 const TABLE: &str =
     "CREATE TABLE item (id integer NOT NULL, qty integer, code varchar(10) DEFAULT 'none');";
-/// The last row breaks every rule of these tests; it is the third that the server gets and stands on line 6.
+/// The last row breaks every rule of these tests. It is the third row that the server gets, and begins on line 6.
 const ROWS: &str = "1,5,a\n2,6,\"x\ny\"\nbad,7,b\n1,2,again\n4,-1,a\n5,3,e\n";
 
 /// A world with a file of [`ROWS`].
@@ -44,7 +44,7 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
         (10, "id", "unique"),
         (10, "qty", "check"),
         (11, "code", "required"),
-        // Dividing by zero, it is rejected for something else; the next one is a check that is false.
+        // This row divides by zero, but it is rejected for another reason; the next one makes a check false.
         (12, "id", "type"),
         (13, "qty", "check"),
     ]);
@@ -60,7 +60,7 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
         said.contains("`fits`") && said.contains("qty < 100"),
         "{said}"
     );
-    // The same with keys beside them that don't fit in memory, and with commits on the way.
+    // The same, but with keys that don't fit in memory, and with commits on the way.
     let mut options = world.options();
     options.force = true;
     options.commit_every = Some(2);
@@ -75,8 +75,8 @@ fn a_row_that_breaks_a_check_is_rejected_with_the_checks_of_columns_and_domains(
 
 #[test]
 fn a_check_means_what_it_means_in_the_table() {
-    // Of a domain the value has the collation of the domain's base type, whatever the column's; and what is overloaded for
-    // a domain is left to the server.
+    // The value of a domain has the collation of the domain's base type, whatever the column's collation is. Functions that are
+    // overloaded for a domain are left to the server.
     let world = with_rows(
         "CREATE DOMAIN code AS text CHECK (VALUE < 'b');
          CREATE FUNCTION fine(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT false';
@@ -125,7 +125,7 @@ fn checks_of_a_domain_over_a_domain_are_rejects_unless_functions_are_overloaded_
         (9, "code", "length"),
     ]);
     assert_eq!(world.rejected("shop", "item"), expected);
-    // What a function means by the inner domain, only the server knows.
+    // Only the server knows what a function means for the inner domain.
     let overloaded = "CREATE DOMAIN whole AS integer;
                       CREATE FUNCTION fine(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT false';
                       CREATE FUNCTION fine(whole) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT $1 <> 7';
@@ -188,7 +188,7 @@ fn a_row_that_the_server_refuses_is_named_with_its_rule_file_and_line() {
             "CREATE UNIQUE INDEX few ON item (code) WHERE id < 5",
             "\"few\"",
         ),
-        // It is neither true nor false of a row.
+        // For this row the check is neither true nor false: it raises an error.
         (
             "ALTER TABLE item ADD CONSTRAINT share CHECK (1 / (qty + 1) < 2)",
             "division by zero",
@@ -297,7 +297,7 @@ fn a_key_in_which_nulls_are_equal_is_unique_with_its_nulls() {
         (6, "code, qty", "unique"),
     ];
     assert_eq!(world.rejected("shop", "item"), rejects(&expected));
-    // Against the table, with all keys beyond the memory.
+    // The same against rows in the table, with no memory for keys.
     options.memory_bytes = 1;
     world.file("item.csv", "10,,a\n11,1,\n12,2,\n13,2,\n14,,b\n15,,\n");
     assert_eq!(world.load(&options).rows.loaded, 2);
@@ -358,7 +358,7 @@ fn triggers_that_leave_rows_out_are_named_where_the_rows_are_missed() {
         assert!(said.contains(part), "{said} lacks {part}");
     }
     assert!(!said.contains("behind"), "{said}");
-    // A row that replaces another.
+    // A row that replaces another one.
     world.file("item.csv", "2,6,b\n");
     world.load(&world.options());
     world.file("item.csv", "2,7,b\n");

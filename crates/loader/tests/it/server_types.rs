@@ -1,4 +1,4 @@
-//! Columns of types that only the server knows: their texts are judged by the type's own input function, and a file is
+//! Columns of types that only the server knows: their texts are checked by the type's own input function, and a file is
 //! loaded as COPY would load it.
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use testkit::value;
 
 use crate::world::{SHOP, World, rejects, rows, scattered, shop};
 
-/// A type with what it is made by, and texts of which some are its values.
+/// Types with the statements that create them, and texts of which some are their values.
 const TYPES: [(&str, &str, &[&str]); 32] = [
     (
         "",
@@ -118,7 +118,7 @@ const TYPES: [(&str, &str, &[&str]); 32] = [
     ),
 ];
 
-/// A field of CSV, in quotes unless it is to be NULL.
+/// A field of CSV, in quotes unless it should be NULL.
 fn field(text: Option<&str>) -> String {
     text.map_or(String::new(), |text| {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -162,7 +162,7 @@ fn texts_are_loaded_or_rejected_as_copy_takes_or_refuses_them() {
             .batch_execute("SET search_path TO shop")
             .expect("set");
         let mut refused = Vec::new();
-        // A record takes two lines.
+        // Each record has two lines.
         for (line, record) in (2..).step_by(2).zip(&lines) {
             client.batch_execute("BEGIN").expect("begun");
             let mut copy = client
@@ -325,7 +325,7 @@ fn rows_replace_those_that_have_the_same_key_in_the_servers_eyes() {
         ("dataset.toml", &SHOP.replace("\"id\"", "\"code\"")),
         (
             "schema.sql",
-            // Its operators are not found by their bare names.
+            // The type's operators are not found by their bare names.
             "CREATE SCHEMA types; CREATE EXTENSION citext SCHEMA types;
              CREATE TABLE item (code types.citext NOT NULL, n integer, tags text[]);",
         ),
@@ -424,7 +424,7 @@ fn keys_of_the_server_stand_beside_others_that_do_not_fit_in_memory() {
         options.memory_bytes = memory_bytes;
         options.truncate = true;
         let report = world.load(&options);
-        // One repeats the code of a row that is rejected.
+        // One row repeats the code of a row that is rejected.
         assert_eq!((report.rows.loaded, report.rows.rejected), (29_991, 9));
         let rejected = world.rejected("shop", "item");
         let of_code = rejected

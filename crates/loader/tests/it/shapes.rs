@@ -1,4 +1,4 @@
-//! Headers whose names look alike, lines before them, delimiters at the end of lines, and rows that are none.
+//! Headers with similar names, lines before headers, delimiters at the end of lines, and lines that are not rows.
 
 use dataset::failure::Kind;
 use testkit::value;
@@ -125,7 +125,7 @@ fn a_first_line_that_tells_the_delimiter_is_followed_and_said() {
         assert_eq!(loaded(&world, "id, a"), "1|x,y");
         assert!(notes(&report).contains(said), "{}", notes(&report));
     }
-    // A column may be called so.
+    // A column may have this name.
     let world = shaped("sep text, a text", "columns = [\"sep=x\", \"a\"]");
     world.file("t.csv", "sep=x,a\n1,2\n");
     world.load(&world.options());
@@ -149,13 +149,13 @@ fn a_delimiter_at_the_end_of_each_line_is_no_column() {
         );
         assert_eq!(loaded(&world, "id, coalesce(a, 'NULL')"), "1|x 2|NULL");
     }
-    // A column without a name is another thing.
+    // A column without a name is not the same as a delimiter at the end of lines.
     let world = shaped("id integer, a text", "");
     world.file("t.csv", "id,a,\n1,x,\n2,,y\n");
     let report = world.load(&world.options());
     assert_eq!((report.rows.read, report.rows.loaded), (2, 2));
     assert_eq!(notes(&report), "has columns that are not loaded: ``");
-    // What comes late is a reject.
+    // A last field that is filled only late in the file gives a reject.
     let world = shaped("id integer, a text", "header = false");
     let rows: String = (0..20_000).map(|id| format!("{id},x,\n")).collect();
     world.file("t.csv", format!("{rows}20000,x,y\n"));

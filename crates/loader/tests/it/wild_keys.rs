@@ -1,5 +1,5 @@
-//! Wild rows with every sort of key: what is loaded and rejected is the same whether the keys are in memory or staged in
-//! the database, from files and from pipes.
+//! Wild rows with every sort of key: the same rows are loaded and rejected whether keys are in memory or staged in
+//! the database, and whether files or pipes are read.
 
 use loader::{OnDuplicate, Report};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::world::{World, rows, scattered};
 
 const CASES: usize = 15;
-/// How many places there are: so many that their keys need more than [`LITTLE_BYTES`].
+/// So many places that their keys need more than [`LITTLE_BYTES`].
 const PLACES: i64 = 4000;
 const LITTLE_BYTES: u64 = 48 << 10;
 
@@ -69,7 +69,7 @@ fn places() -> impl Strategy<Value = String> {
     prop_oneof![12 => (1..4_i64).prop_map(|index| scattered(index).to_string()), 1 => one_of(&["", "7", "x"])]
 }
 
-/// A row of few different values, some of which break a rule.
+/// A row with few different values, some of which break a rule.
 fn row() -> impl Strategy<Value = String> {
     let ids = || prop_oneof![15 => (1..25_i64).prop_map(|id| id.to_string()), 1 => one_of(&["", "1x9", "\"2\""])];
     let badges = prop_oneof![
@@ -90,7 +90,7 @@ fn file() -> impl Strategy<Value = String> {
     prop::collection::vec(row(), 0..40).prop_map(|rows| rows.join("\n"))
 }
 
-/// Loads files into emptied tables; from pipes if they are `piped`.
+/// Loads files into emptied tables; through pipes if they are `piped`.
 fn load(
     world: &World,
     files: &[String],
@@ -121,7 +121,7 @@ fn load(
     report
 }
 
-/// What a load left behind.
+/// What a load left in the database.
 #[derive(PartialEq, Debug)]
 struct Left {
     rows: loader::Rows,
@@ -139,12 +139,12 @@ fn left(world: &World, report: &Report) -> Left {
     }
 }
 
-/// Compares little memory with much, for files of all sorts.
+/// Compares loads with little and with much memory, for all sorts of files.
 fn compare(constraints: &[&str], on_duplicate: &[OnDuplicate], piped: bool) {
     compare_with(SCHEMA, constraints, on_duplicate, LITTLE_BYTES, piped);
 }
 
-/// Compares a schema and so much memory with [`SCHEMA`] and much memory, for files of all sorts.
+/// Compares a load into `schema` with this much memory with one into [`SCHEMA`] with much memory, for all sorts of files.
 fn compare_with(
     schema: &str,
     constraints: &[&str],

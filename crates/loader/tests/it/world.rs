@@ -1,4 +1,4 @@
-//! A database, a folder, and a dataset of the tests' own.
+//! A database, a folder, and a dataset for a single test.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +12,7 @@ use loader::{Options, RejectLimit, Report, load};
 use tempfile::TempDir;
 use testkit::{Database, Role, value};
 
-/// Three headerless files, as they arrive: every field is required.
+/// Three files without headers, as they arrive; every field is required.
 pub(crate) const HIRING: [(&str, &str); 3] = [
     (
         "dataset.toml",
@@ -57,7 +57,7 @@ pub(crate) const HIRING: [(&str, &str); 3] = [
     ),
 ];
 
-/// A BOM, semicolons, CRLF, a header, NULL as a word, prices with a comma and weights with a point.
+/// Files with a BOM, semicolons, CRLF, a header, NULL as a word, prices with a comma and weights with a point.
 pub(crate) const SALES: [(&str, &str); 3] = [
     (
         "dataset.toml",
@@ -109,14 +109,14 @@ pub(crate) const SALES: [(&str, &str); 3] = [
     ),
 ];
 
-/// A database and folders that a test has for itself.
+/// A database and folders for a single test.
 pub(crate) struct World {
     pub(crate) database: Database,
     folder: TempDir,
 }
 
 impl World {
-    /// Makes a world with a dataset of these files.
+    /// Creates a world with a dataset made of these files.
     pub(crate) fn new(dataset: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["dataset", "in"] {
@@ -131,14 +131,14 @@ impl World {
         }
     }
 
-    /// Writes an input file, or a folder's if `name` holds one.
+    /// Writes an input file; `name` may contain a folder.
     pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.inputs().join(name);
         fs::write(&path, bytes).expect("written");
         path
     }
 
-    /// Makes a pipe among the input files, and writes to it as soon as it is read.
+    /// Creates a pipe among the input files, and writes to it as soon as it is read.
     pub(crate) fn pipe(
         &self,
         name: &str,
@@ -170,7 +170,7 @@ impl World {
         Dataset::open(path.to_str().expect("UTF-8")).expect("the dataset opens")
     }
 
-    /// Options for all files of the folder, of which any number of rows may be rejected.
+    /// Options for all files of the folder, with which any number of rows may be rejected.
     pub(crate) fn options(&self) -> Options {
         Options {
             from: Some(self.inputs().into()),
@@ -205,7 +205,7 @@ impl World {
         self.database.connect()
     }
 
-    /// Makes a role that may do what these statements grant to `{role}`.
+    /// Creates a role with the rights that these statements grant to `{role}`.
     pub(crate) fn role(&self, grants: &str) -> Role<'_> {
         Role::create(&self.database, grants)
     }
@@ -279,19 +279,19 @@ pub(crate) fn shop(load: &str, schema: &str, constraints: &str) -> World {
     ])
 }
 
-/// A number so far from that of the next index that no page of a key set holds both.
+/// A number so far from that of the next index that they are never on the same page of a key set.
 pub(crate) fn scattered(index: i64) -> i64 {
     index * 1_000_003
 }
 
-/// Rejects as they are written in tests.
+/// Rejects, written in the short form of tests.
 pub(crate) fn rejects(list: &[(i64, &str, &str)]) -> Vec<(i64, String, String)> {
     list.iter()
         .map(|(line, column, rule)| (*line, (*column).to_owned(), (*rule).to_owned()))
         .collect()
 }
 
-/// All rows of a table as text, in their order.
+/// All rows of a table as text, in order.
 pub(crate) fn rows(client: &mut Connection, table: &str) -> Vec<String> {
     client
         .query(&format!("SELECT t::text FROM {table} AS t ORDER BY 1"), &[])

@@ -1,6 +1,6 @@
-//! What stands between a program and the server of a bucket, and does to requests what a test asks for.
+//! A proxy between a program and a bucket's server, which spoils requests as a test asks.
 //!
-//! A proxy for HTTP on 127.0.0.1. Heads pass unchanged, so that signatures stay right: the server checks them against the
+//! It is a proxy for HTTP on 127.0.0.1. Heads pass unchanged, so that signatures stay valid: the server checks them against the
 //! `Host` that the client meant.
 
 use std::io::{self, BufReader, Write};
@@ -11,32 +11,33 @@ use std::time::Duration;
 
 use super::http::{Body, Cut, Head};
 
-/// A test that waits longer than this waits for what will not happen.
+/// How long a test waits at most; after that, what it waits for will not happen.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The proxy before a bucket's server. Takes no new connections when dropped.
+/// The proxy before a bucket's server. Once dropped, it takes no new connections.
 pub struct Faulty {
     port: u16,
     variables: Vec<(String, String)>,
     shared: Arc<Shared>,
 }
 
-/// What happens to a request.
+/// A fault that the proxy causes for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is answered by 503 and the error `SlowDown`, and never reaches the server.
+    /// The request is answered with 503 and the error `SlowDown`, and never reaches the server.
     SlowDown,
-    /// It is answered by 500 and the error `InternalError`, and never reaches the server.
+    /// The request is answered with 500 and the error `InternalError`, and never reaches the server.
     InternalError,
-    /// It is answered by 403 and the error `RequestTimeTooSkewed`, and never reaches the server.
+    /// The request is answered with 403 and the error `RequestTimeTooSkewed`, and never reaches the server.
     ClockSkew,
-    /// The server gets the head and so many bytes of the body, then both connections end.
+    /// The server gets the head and this many bytes of the body, then both connections end.
     CutRequest(u64),
-    /// The server does it; the client gets the head and so many bytes of the answer's body, then its connection ends.
+    /// The server carries out the request; the client gets the head and this many bytes of the answer's body, then its connection
+    /// ends.
     CutAnswer(u64),
-    /// The server does it; the client's connection ends without an answer.
+    /// The server carries out the request; the client's connection ends without an answer.
     LoseAnswer,
-    /// It is held before it reaches the server: see [`Faulty::while_held`].
+    /// The request is held before it reaches the server: see [`Faulty::while_held`].
     Hold,
 }
 
@@ -49,11 +50,11 @@ struct Shared {
 #[derive(Default)]
 struct State {
     rules: Vec<Rule>,
-    /// Method and path of each request that came, in order.
+    /// The method and path of each request so far, in order.
     requests: Vec<(String, String)>,
-    /// Requests that are held now.
+    /// How many requests are held at the moment.
     held: usize,
-    /// How often all that were held have been let go.
+    /// How often all held requests were released.
     releases: usize,
     closed: bool,
 }
@@ -66,7 +67,7 @@ struct Rule {
 }
 
 impl Faulty {
-    /// A proxy before the server at a port, which programs with these variables take for it.
+    /// A proxy before the server at a port; programs with these variables take the proxy for the server.
     pub(super) fn before(server_port: u16, mut variables: Vec<(String, String)>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -82,7 +83,7 @@ impl Faulty {
                     return;
                 }
                 let serving = accepting.clone();
-                // Whatever fails here fails at the client too, by its connection.
+                // If this fails, the client notices by its connection.
                 thread::spawn(move || client.and_then(|client| serving.serve(&client)));
             }
         });
@@ -96,13 +97,13 @@ impl Faulty {
         }
     }
 
-    /// The variables that let a program do anything with the bucket, by this proxy.
+    /// The variables with which a program may do anything with the bucket, through this proxy.
     pub fn variables(&self) -> Vec<(String, String)> {
         self.variables.clone()
     }
 
-    /// Does this to the next so many requests of a method (`""`: of any) whose path and query, as they are sent, contain
-    /// `part`. Of several such orders, a request takes the first that isn't used up.
+    /// Causes a fault for the next `times` requests of a method (`""`: any method) whose path and query, as they are sent, contain
+    /// `part`. If several faults fit a request, it gets the first one that isn't used up.
     pub fn next(&self, times: usize, method: &str, part: &str, fault: Fault) {
         let (method, part) = (method.to_owned(), part.to_owned());
         self.shared.state().rules.push(Rule {
@@ -113,12 +114,12 @@ impl Faulty {
         });
     }
 
-    /// Does nothing more to requests that come from now on.
+    /// Causes no more faults for later requests.
     pub fn heal(&self) {
         self.shared.state().rules.clear();
     }
 
-    /// How many requests of a method (`""`: of any) came whose path and query contain `part`.
+    /// How many requests of a method (`""`: any method) came whose path and query contain `part`.
     pub fn count(&self, method: &str, part: &str) -> usize {
         let state = self.shared.state();
         let asked = state
@@ -128,10 +129,10 @@ impl Faulty {
         asked.count()
     }
 
-    /// Waits until so many requests are held, does what is to be done meanwhile, and lets all those go on.
+    /// Waits until this many requests are held, runs `action`, and then releases them all.
     ///
     /// # Panics
-    /// If they don't come.
+    /// Panics if they don't come.
     pub fn while_held<T>(&self, requests: usize, action: impl FnOnce() -> T) -> T {
         let _at_the_end = Release(&self.shared);
         let state = self.shared.state();
@@ -150,12 +151,12 @@ impl Drop for Faulty {
         self.heal();
         self.shared.state().closed = true;
         drop(Release(&self.shared));
-        // Wakes the thread that accepts, which then ends.
+        // Wakes the thread that accepts connections, which then ends.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
 
-/// Lets all held requests go on, also where a test fails: else it would wait for them.
+/// Releases all held requests, even if a test fails, which would wait for them otherwise.
 struct Release<'a>(&'a Shared);
 
 impl Drop for Release<'_> {
@@ -170,7 +171,7 @@ impl Shared {
         self.state.lock().expect("no thread panicked")
     }
 
-    /// Passes on what a client asks and what the server answers, until one of them or a fault ends it.
+    /// Passes on a client's requests and the server's answers, until one of the two or a fault ends that.
     fn serve(&self, client: &TcpStream) -> io::Result<()> {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server_port))?;
         client.set_nodelay(true)?;
@@ -190,7 +191,7 @@ impl Shared {
         served.map(drop)
     }
 
-    /// Passes one request on, and its answer; says whether another may follow.
+    /// Passes on one request and its answer; returns whether another may follow.
     fn pass(
         &self,
         requests: &mut BufReader<TcpStream>,
@@ -229,7 +230,7 @@ impl Shared {
             return Ok(false);
         }
         if sent.is_err() {
-            // The client is gone, and the server is to know; or the server has refused what it has not read to its end.
+            // The client is gone, and the server should know it; or the server has refused a request without reading all of it.
             server.shutdown(Shutdown::Write)?;
         }
         let answer = loop {
@@ -279,12 +280,12 @@ impl Shared {
     }
 }
 
-/// Whether a request is of the method, if one is named, and its path contains the part.
+/// Whether a request has this method, if one is named, and its path contains the part.
 fn is(sent: &str, path: &str, method: &str, part: &str) -> bool {
     (method.is_empty() || sent == method) && path.contains(part)
 }
 
-/// The answer in place of the server's: its head, and its body.
+/// The answer that replaces the server's: its head and its body.
 fn error(fault: Fault) -> Option<(String, String)> {
     let (status, code, message) = match fault {
         Fault::SlowDown => (

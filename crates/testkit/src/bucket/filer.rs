@@ -1,20 +1,20 @@
-//! The road to a bucket's objects that knows neither S3 nor our client: plain HTTP to the server's filer.
+//! Access to a bucket's objects that uses neither S3 nor our client: plain HTTP to the server's filer.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 
-/// What a server answered.
+/// The answer of a server.
 pub(super) struct Answer {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub(super) status: u16,
-    /// All that follows the head.
+    /// Everything after the head.
     pub(super) body: Vec<u8>,
 }
 
-/// Asks a server on this machine.
+/// Sends a request to a server on this machine.
 pub(super) fn request(port: u16, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    // By HTTP/1.0, in which an answer ends with its connection and has no chunks.
+    // With HTTP/1.0, an answer ends with its connection and has no chunks.
     write!(
         stream,
         "{method} {path} HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\
@@ -40,7 +40,7 @@ pub(super) fn request(port: u16, method: &str, path: &str, body: &[u8]) -> io::R
     })
 }
 
-/// A name as a path of a URL.
+/// Encodes a name for the path of a URL.
 pub(super) fn encoded(name: &str) -> String {
     let byte = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {

@@ -3,23 +3,23 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-/// All of a request or an answer but its body.
+/// A request or an answer without its body.
 pub(super) struct Head {
     text: String,
 }
 
-/// How long a body is.
+/// The length of a body.
 pub(super) enum Body {
-    /// So many bytes.
+    /// The body has this many bytes.
     Bytes(u64),
-    /// Until a chunk of no bytes.
+    /// The body ends with a chunk of no bytes.
     Chunks,
-    /// Until the end of the connection.
+    /// The body ends with the connection.
     Rest,
 }
 
 impl Head {
-    /// The next head of a connection, none if the other side has ended it.
+    /// The next head on a connection; `None` if the other side has ended it.
     pub(super) fn read(from: &mut BufReader<TcpStream>) -> io::Result<Option<Self>> {
         let mut text = String::new();
         while !text.ends_with("\r\n\r\n") {
@@ -30,23 +30,23 @@ impl Head {
         Ok(Some(Self { text }))
     }
 
-    /// The bytes that came.
+    /// The bytes of the head as they came.
     pub(super) fn bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
-    /// One of the three words of the first line.
+    /// One of the three words of the first line, by its index.
     pub(super) fn word(&self, number: usize) -> &str {
         self.text.split_whitespace().nth(number).unwrap_or_default()
     }
 
-    /// Whether a field has a value.
+    /// Whether a field has this value.
     pub(super) fn says(&self, name: &str, value: &str) -> bool {
         self.field(name)
             .is_some_and(|said| said.eq_ignore_ascii_case(value))
     }
 
-    /// The body that a head of this kind announces, or else `otherwise`.
+    /// The length of the body that the head announces, or else `otherwise`.
     pub(super) fn body(&self, otherwise: Body) -> Body {
         if self.says("transfer-encoding", "chunked") {
             return Body::Chunks;
@@ -68,7 +68,7 @@ impl Body {
     /// Passes a body on as it comes.
     ///
     /// # Errors
-    /// Of either side, and if the body ends too early.
+    /// Errors of either side, and one if the body ends too early.
     pub(super) fn pass(
         self,
         from: &mut BufReader<TcpStream>,
@@ -109,11 +109,11 @@ fn pass_line(from: &mut BufReader<TcpStream>, to: &mut impl Write) -> io::Result
     Ok(line)
 }
 
-/// A writer that fails once it has passed on so many bytes.
+/// A writer that fails once it has passed on a number of bytes.
 pub(super) struct Cut<W> {
-    /// Where they go.
+    /// The writer that the bytes go to.
     pub(super) to: W,
-    /// How many are left.
+    /// How many bytes may still pass.
     pub(super) left: u64,
 }
 

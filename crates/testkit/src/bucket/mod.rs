@@ -1,12 +1,12 @@
-//! A private bucket per test, on a real S3 server that one test process shares.
+//! A private bucket for each test, on a real S3 server that one test process shares.
 //!
-//! The server is SeaweedFS: `weed` on the PATH, or the program that `EXTRATO_TEST_WEED` names, on free ports of 127.0.0.1
-//! and in a temporary folder. It ends with the process, however that ends. Tests look at the objects by the server's filer,
+//! The server is SeaweedFS: `weed` on the PATH, or the program that `EXTRATO_TEST_WEED` names. It uses free ports of 127.0.0.1
+//! and a temporary folder, and ends with the process, however that ends. Tests look at the objects through the server's filer,
 //! which knows nothing of S3.
 //!
-//! SeaweedFS 4.48 is S3 save for this: it takes `\` and `//` in a key for `/`, refuses `.` and `..` between two `/` and names
-//! of more than 255 bytes there, and lets those that lose a race of conditional writes wait some seconds for their 412. What
-//! is an object and a folder of others at once, the filer shows as a folder only.
+//! SeaweedFS 4.48 differs from S3 in this: in a key it takes `\` and `//` for `/`; between two `/` it refuses `.`, `..` and names
+//! of more than 255 bytes; and those that lose a race of conditional writes wait some seconds for their 412. If a key is an
+//! object and also the folder of others, the filer shows only the folder.
 
 mod faulty;
 mod filer;
@@ -28,24 +28,24 @@ pub struct Bucket {
     name: String,
 }
 
-/// Who asks for objects.
+/// The identity of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// May do anything.
+    /// A client that may do anything.
     Writer,
-    /// May list and read.
+    /// A client that may list and read.
     Reader,
-    /// Has a key that the server doesn't know.
+    /// A client with a key that the server doesn't know.
     Unknown,
-    /// Has the writer's key and a wrong secret.
+    /// A client with the writer's key and a wrong secret.
     WrongSecret,
 }
 
 impl Bucket {
-    /// A new one on the server that all tests of the process share.
+    /// Creates a bucket on the server that all tests of the process share.
     ///
     /// # Panics
-    /// As all here, if the server cannot be started or used: a test can't go on without.
+    /// This and the other methods panic if the server cannot be started or used: a test can't go on without it.
     pub fn create() -> Self {
         let name = format!("test-{:016x}", rand::rng().random::<u64>());
         let server = Server::shared();
@@ -58,7 +58,7 @@ impl Bucket {
         bucket
     }
 
-    /// The version of the server, or what to do where there is none: [`Bucket::create`] would panic.
+    /// The version of the server; if there is none, so that [`Bucket::create`] would panic, what to do about it.
     pub fn server() -> Result<String, &'static str> {
         let told = Command::new(server::program()?).arg("version").output();
         let told = String::from_utf8_lossy(&told.expect("it runs").stdout).into_owned();
@@ -69,22 +69,22 @@ impl Bucket {
         ))
     }
 
-    /// Its name.
+    /// The bucket's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its URL, `s3://name`.
+    /// The bucket's URL, `s3://name`.
     pub fn url(&self) -> String {
         format!("s3://{}", self.name)
     }
 
-    /// The variables that let a program do anything with it.
+    /// The variables with which a program may do anything with the bucket.
     pub fn variables(&self) -> Vec<(String, String)> {
         self.variables_of(Identity::Writer)
     }
 
-    /// The variables that make a program somebody.
+    /// The variables that give a program this identity.
     pub fn variables_of(&self, identity: Identity) -> Vec<(String, String)> {
         let (key, secret) = match identity {
             Identity::Writer => ("writer", "secret of writer"),
@@ -104,12 +104,12 @@ impl Bucket {
         .into()
     }
 
-    /// A proxy of the test's own before its server, which does to requests what the test asks for.
+    /// A new proxy before the bucket's server, which spoils requests as the test asks.
     pub fn faulty(&self) -> Faulty {
         Faulty::before(self.server.s3_port, self.variables())
     }
 
-    /// The keys of its objects and their sizes in bytes.
+    /// The sizes of the bucket's objects in bytes, by key.
     pub fn objects(&self) -> BTreeMap<String, u64> {
         let mut objects = BTreeMap::new();
         self.collect("", &mut objects);
@@ -117,7 +117,7 @@ impl Bucket {
         objects
     }
 
-    /// Its objects with their bytes.
+    /// The bytes of the bucket's objects, by key.
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let read = |key: String| {
             let bytes = self.get(&key).expect("an object that is listed");
@@ -126,12 +126,12 @@ impl Bucket {
         self.objects().into_keys().map(read).collect()
     }
 
-    /// How many uploads in parts were begun, and neither completed nor aborted.
+    /// How many uploads in parts were begun but neither completed nor aborted.
     pub fn open_uploads(&self) -> usize {
         self.entries(UPLOADS).len()
     }
 
-    /// The bytes of an object, if there is one of that key.
+    /// The bytes of an object; `None` if there is none with this key.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         let answer = self.ask("GET", key, "", &[]);
         match answer.status {
@@ -141,17 +141,17 @@ impl Bucket {
         }
     }
 
-    /// Makes or replaces an object.
+    /// Creates or replaces an object.
     pub fn put(&self, key: &str, bytes: &[u8]) {
         assert_eq!(self.ask("PUT", key, "", bytes).status, 201, "{key}");
     }
 
-    /// Deletes an object, if there is one of that key.
+    /// Deletes an object, if there is one with this key.
     pub fn delete(&self, key: &str) {
         assert_eq!(self.ask("DELETE", key, "", &[]).status, 204, "{key}");
     }
 
-    /// Removes the bucket with all that it holds, as somebody else might while a program uses it.
+    /// Removes the bucket and everything in it, as somebody else might while a program uses it.
     pub fn remove(&self) {
         let status = self.ask("DELETE", "", "?recursive=true", &[]).status;
         assert_eq!(status, 204, "{}", self.name);
@@ -167,7 +167,7 @@ impl Bucket {
         }
     }
 
-    /// What lies in a folder, whose name ends in `/`.
+    /// The contents of a folder, whose name ends in `/`.
     fn entries(&self, folder: &str) -> Vec<Entry> {
         let answer = self.ask("GET", folder, "?limit=1000000", &[]);
         if answer.status == 404 {
@@ -190,7 +190,7 @@ impl Drop for Bucket {
     }
 }
 
-/// Where the server keeps the parts of uploads that are under way.
+/// The folder in which the server keeps the parts of unfinished uploads.
 const UPLOADS: &str = ".uploads/";
 
 #[derive(Deserialize)]
@@ -214,7 +214,7 @@ impl Entry {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// As Go's `os.ModeDir`.
+    /// Whether the entry is a folder, as in Go's `os.ModeDir`.
     fn is_folder(&self) -> bool {
         self.mode >> 31 == 1
     }

@@ -1,4 +1,4 @@
-//! A real S3 server, SeaweedFS, which the buckets of a test process share.
+//! The real S3 server, SeaweedFS, that has the buckets of a test process.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,18 +13,18 @@ use rand::RngExt;
 use super::filer;
 use crate::program::{find, watchdog};
 
-/// The server of this process, which ends with it.
+/// The server of this process, which ends with the process.
 pub(super) struct Server {
-    /// Where it speaks S3.
+    /// The port for S3.
     pub(super) s3_port: u16,
-    /// Where its filer gives and takes files by plain HTTP, without a signature.
+    /// The port of the filer, which gives and takes files by plain HTTP, without a signature.
     pub(super) filer_port: u16,
     /// A shell that runs the server until this process has ended, however it ends: the system then closes the shell's input.
     _watchdog: Child,
 }
 
-/// Runs a program until the shell's input ends, then removes the folder of its log and the sockets that it leaves elsewhere.
-/// A program that has ended earlier keeps its number until then: no other process is killed.
+/// Runs a program until the shell's input ends, then removes the folder with its log, and the sockets that it leaves elsewhere.
+/// If the program has ended earlier, its process id stays taken until then, so no other process is killed.
 const WATCHDOG: &str = r#"folder=$1 ports=$2; shift 2
 "$@" >"$folder/log" 2>&1 & weed=$!
 read -r _
@@ -38,7 +38,7 @@ const IDENTITIES: &str = r#"{"identities": [
 ]}"#;
 
 impl Server {
-    /// The server that all share, started when it is first asked for.
+    /// The server that all tests share; it is started by the first call.
     pub(super) fn shared() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         SERVER.get_or_init(Self::start)
@@ -55,7 +55,7 @@ impl Server {
             .args(arguments(ports))
             .arg(format!("-dir={}", folder.display()))
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            // Else each bucket would have seven files at once.
+            // Without this, each bucket would have seven files at once.
             .env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1")
             .spawn()
             .expect("a shell runs");
@@ -88,7 +88,7 @@ impl Server {
     }
 }
 
-/// Where `weed` lies, or what to do about it.
+/// The path of `weed`, or what to do if there is none.
 pub(super) fn program() -> Result<PathBuf, &'static str> {
     find("EXTRATO_TEST_WEED", "weed").ok_or(
         "neither EXTRATO_TEST_WEED names the program `weed` (SeaweedFS, an S3 server), nor is it on the PATH: \
@@ -101,11 +101,11 @@ fn arguments(port: u16) -> Vec<String> {
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         "-master.telemetry=false",
-        // Else it looks for other masters first, and sometimes its own volumes come to it only after five seconds more.
+        // Without this it looks for other masters first, and sometimes its own volumes join it only five seconds later.
         "-master.peers=none",
         "-master.volumePreallocate=false",
         "-master.volumeSizeLimitMB=1024",
-        // By itself, as many as the disk could hold if all were full.
+        // By default it would be as many as the disk could hold if all were full.
         "-volume.max=10000",
         "-filer",
         "-filer.localSocket=filer.sock",
@@ -138,7 +138,7 @@ fn arguments(port: u16) -> Vec<String> {
     arguments
 }
 
-/// The first of eight free ports, all below those that the system gives to connections.
+/// The first of eight free ports, all below those that the system uses for connections.
 fn ports() -> u16 {
     loop {
         let first = rand::rng().random_range(1_100..3_200) * 10;

@@ -1,11 +1,11 @@
-//! A cluster of Spark of a test's own: a master, workers, and a server of Spark Connect before them.
+//! A Spark cluster for a single test: a master, workers, and a server of Spark Connect for them.
 
 use std::path::PathBuf;
 
 use super::connect;
 use super::server::Server;
 
-/// A master and workers of one core each, of which one may be killed.
+/// A master and workers with one core each; workers can be killed.
 pub struct SparkCluster {
     connect: Server,
     workers: Vec<Server>,
@@ -13,7 +13,7 @@ pub struct SparkCluster {
 }
 
 impl SparkCluster {
-    /// Starts a cluster of so many workers, which takes half a minute.
+    /// Starts a cluster with this many workers, which takes half a minute.
     pub fn start(workers: usize) -> Self {
         let program = spark_class();
         let master = Server::start(&program, "unlimited", |port, _| {
@@ -46,18 +46,18 @@ impl SparkCluster {
         }
     }
 
-    /// The address of its server of Spark Connect.
+    /// The address of the cluster's server of Spark Connect.
     pub fn remote(&self) -> String {
         self.connect.remote()
     }
 
-    /// Kills a worker, and with it what it runs.
+    /// Kills a worker, together with everything that it runs.
     pub fn kill_worker(&mut self) {
         self.workers.pop();
     }
 }
 
-/// The program that runs a class of Spark, beside the one that submits jobs.
+/// The program that runs a class of Spark, which is beside the one that submits jobs.
 fn spark_class() -> PathBuf {
     connect::submit().with_file_name("spark-class")
 }

@@ -1,11 +1,11 @@
-//! Spark's server of Spark Connect, and where programs lie.
+//! Starts Spark's server of Spark Connect, and finds programs.
 
 use std::path::PathBuf;
 
 use super::server::Server;
 use crate::program::find;
 
-/// Starts a server of Spark Connect before a master, with settings beside those that keep it on this machine.
+/// Starts a server of Spark Connect for a master, with additional settings; the others keep it on this machine.
 pub(super) fn start(master: &str, settings: &[(&str, &str)]) -> Server {
     Server::start(&submit(), "unlimited", |port, folder| {
         let folder = folder.display();
@@ -48,7 +48,7 @@ pub(super) fn submit() -> PathBuf {
     )
 }
 
-/// Where a program lies.
+/// The path of a program.
 pub(super) fn program(variable: &str, name: &str, install: &str) -> PathBuf {
     find(variable, name)
         .unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! Real servers of Spark Connect: Spark itself, and Sail, which starts at once; and what stands before one and cuts connections.
+//! Real servers of Spark Connect (Spark itself, and Sail, which starts at once), and a tunnel to one that cuts connections.
 
 mod cluster;
 mod connect;
@@ -10,57 +10,57 @@ pub use tunnel::Tunnel;
 
 use server::Server;
 
-/// Spark of a test's own, on two cores and a gigabyte; gone with its files when dropped.
+/// A Spark for a single test, with two cores and a gigabyte. It is removed with its files when dropped.
 ///
-/// `EXTRATO_TEST_SPARK` names the program `spark-submit`, which `pip install pyspark` brings; else it is looked for on the PATH.
+/// `EXTRATO_TEST_SPARK` names the program `spark-submit`, which `pip install pyspark` brings; without it, the PATH is searched.
 pub struct Spark(Server);
 
-/// Sail of a test's own, within eight gigabytes of addresses; gone with its files when dropped.
+/// A Sail for a single test, with eight gigabytes of address space. It is removed with its files when dropped.
 ///
-/// `EXTRATO_TEST_SAIL` names the program `sail`, which `pip install pysail` brings; else it is looked for on the PATH. It knows its
-/// version from a `pyspark` in its environment: `pip install --no-deps pyspark-client`.
+/// `EXTRATO_TEST_SAIL` names the program `sail`, which `pip install pysail` brings; without it, the PATH is searched. Sail learns
+/// its version from a `pyspark` in its environment: `pip install --no-deps pyspark-client`.
 pub struct Sail(Server);
 
 impl Spark {
-    /// Starts one, which takes some seconds.
+    /// Starts a server, which takes some seconds.
     ///
     /// # Panics
-    /// As all here, if it cannot be had: a test can't go on without.
+    /// This and the other methods panic if there is no server: a test can't go on without it.
     pub fn start() -> Self {
         Self::with(&[])
     }
 
-    /// Starts one with settings beside those that keep it on this machine.
+    /// Starts a server with additional settings; the others keep it on this machine.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         Self(connect::start("local[2]", settings))
     }
 
-    /// Its address.
+    /// The server's address.
     pub fn remote(&self) -> String {
         self.0.remote()
     }
 
-    /// The port of its address, on 127.0.0.1.
+    /// The port of the server's address, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.0.port
     }
 
-    /// The process whose only child is the server.
+    /// The id of the process whose only child is the server.
     pub fn parent(&self) -> u32 {
         self.0.watchdog.id()
     }
 
-    /// What it has logged so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         self.0.log()
     }
 }
 
 impl Sail {
-    /// Starts one, which takes less than a second.
+    /// Starts a server, which takes less than a second.
     ///
     /// # Panics
-    /// As all here, if it cannot be had: a test can't go on without.
+    /// This and the other methods panic if there is no server: a test can't go on without it.
     pub fn start() -> Self {
         let program = connect::program(
             "EXTRATO_TEST_SAIL",
@@ -75,17 +75,17 @@ impl Sail {
         }))
     }
 
-    /// Its address.
+    /// The server's address.
     pub fn remote(&self) -> String {
         self.0.remote()
     }
 
-    /// The port of its address, on 127.0.0.1.
+    /// The port of the server's address, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.0.port
     }
 
-    /// What it has logged so far.
+    /// The server's log so far.
     pub fn log(&self) -> String {
         self.0.log()
     }

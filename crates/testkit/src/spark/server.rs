@@ -1,4 +1,4 @@
-//! A server that is a program of its own, and ends with its test however that ends.
+//! A server that is a program of its own, and ends with its test, however that ends.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use crate::program::watchdog;
 
-/// The server, in a folder of its own.
+/// The server, with a folder of its own.
 pub(super) struct Server {
     pub(super) port: u16,
     folder: PathBuf,
     pub(super) watchdog: Child,
 }
 
-/// Runs a program, with so many kilobytes of addresses, until the shell's input ends, however the test's process ends; then
-/// removes its folder. A program that has ended earlier keeps its number until then: no other process is killed.
+/// Runs a program, with this many kilobytes of address space, until the shell's input ends, however the test's process ends; then
+/// removes its folder. If the program has ended earlier, its process id stays taken until then, so no other process is killed.
 const WATCHDOG: &str = r#"folder=$1; ulimit -v "$2"; shift 2
 "$@" >"$folder/log" 2>&1 & server=$!
 read -r _
@@ -34,7 +34,7 @@ impl Server {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
-        // Beside the program lies the Python that it belongs to.
+        // The Python that the program needs is beside it.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let beside = program.parent().map(Path::to_path_buf);
         let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
@@ -44,7 +44,7 @@ impl Server {
             .args(arguments(port, &folder))
             .env("PATH", path.expect("folders"))
             .envs(std::env::var_os("JAVA_HOME").map(|home| ("JAVA_HOME", home)))
-            // Else no file can have a name that is not ASCII.
+            // Without this, files cannot have names that are not ASCII.
             .env("LC_ALL", "C.UTF-8")
             .env("SPARK_LOCAL_IP", "127.0.0.1")
             .env("SPARK_LOCAL_DIRS", &folder)

@@ -1,4 +1,4 @@
-//! What stands before a server on this machine, and cuts connections where a test says so.
+//! A tunnel to a server on this machine, which cuts connections where a test asks.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-/// The tunnel. Cut for good when dropped.
+/// The tunnel. All connections are cut when it is dropped.
 pub struct Tunnel {
     port: u16,
     shared: Arc<Shared>,
@@ -19,19 +19,19 @@ struct Shared {
 #[derive(Default)]
 struct State {
     server_port: u16,
-    /// The text of a request, and how many bytes of what is answered after it are let through, once.
+    /// The text of a request, and how many bytes of answers may follow it before the connection is cut, once.
     cut: Option<(String, Option<usize>)>,
-    /// All connections that came.
+    /// How many connections came so far.
     connections: usize,
     open: Vec<TcpStream>,
     closed: bool,
 }
 
 impl Tunnel {
-    /// A tunnel to a port of this machine.
+    /// Opens a tunnel to a port of this machine.
     ///
     /// # Panics
-    /// If it cannot be had: a test can't go on without.
+    /// Panics if there is no free port: a test can't go on without one.
     pub fn to(server_port: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
@@ -53,35 +53,35 @@ impl Tunnel {
         Self { port, shared }
     }
 
-    /// The port that leads to the server's.
+    /// The port that leads to the server's port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// From the next request that contains `text` on, so many bytes of answers are let through on its connection, then it is
-    /// cut. Once.
+    /// Cuts the connection of the next request that contains `text`, once this many bytes of answers have passed. This happens only
+    /// once.
     pub fn cut_after(&self, text: &str, answer_bytes: usize) {
         self.shared.state().cut = Some((text.to_owned(), Some(answer_bytes)));
     }
 
-    /// The connection of the next request that contains `text` is cut before the server gets it. Once.
+    /// Cuts the connection of the next request that contains `text` before the server gets the request. This happens only once.
     pub fn lose(&self, text: &str) {
         self.shared.state().cut = Some((text.to_owned(), None));
     }
 
-    /// Cuts all connections; those to come lead to another server.
+    /// Cuts all connections; later ones lead to another server.
     pub fn lead_to(&self, server_port: u16) {
         let mut state = self.shared.state();
         state.server_port = server_port;
         state.open.drain(..).for_each(|stream| close(&stream));
     }
 
-    /// Whether what was to be cut or lost was.
+    /// Whether the connection or request that was to be cut has been cut.
     pub fn was_cut(&self) -> bool {
         self.shared.state().cut.is_none()
     }
 
-    /// How many connections there were so far.
+    /// How many connections came so far.
     pub fn connections(&self) -> usize {
         self.shared.state().connections
     }
@@ -93,7 +93,7 @@ impl Drop for Tunnel {
         state.closed = true;
         state.open.drain(..).for_each(|stream| close(&stream));
         drop(state);
-        // Wakes the thread that accepts, which then ends.
+        // Wakes the thread that accepts connections, which then ends.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
 }
@@ -106,7 +106,7 @@ impl Shared {
     fn pass_on(self: &Arc<Self>, client: TcpStream) {
         let server_port = self.state().server_port;
         let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server_port)) else {
-            // A server that is down closes the door, and so does the tunnel.
+            // A server that is down refuses connections, and so does the tunnel.
             return;
         };
         let again = |stream: &TcpStream| stream.try_clone().expect("a descriptor");
@@ -114,7 +114,7 @@ impl Shared {
         state.connections += 1;
         state.open.extend([again(&client), again(&server)]);
         drop(state);
-        // Whether the request that is waited for came by this connection.
+        // Whether the request that is waited for came on this connection.
         let asked = Arc::new(AtomicBool::new(false));
         let (requests, answers) = (self.clone(), self.clone());
         let (from, to, seen) = (again(&client), again(&server), asked.clone());

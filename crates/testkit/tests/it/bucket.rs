@@ -1,4 +1,4 @@
-//! A bucket as programs see it, by curl's own signature.
+//! A bucket as programs see it, with signatures made by curl itself.
 
 use std::io::Write;
 use std::process::{Command, Output};
@@ -119,7 +119,7 @@ fn what_is_held_is_done_after_what_happens_meanwhile() {
     assert_eq!(bucket.objects().len(), 3);
 }
 
-/// Puts an object of the bytes `123`.
+/// Puts an object with the bytes `123`.
 fn put(bucket: &Bucket, variables: &[(String, String)], key: &str) -> Output {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(b"123").expect("written");
@@ -127,7 +127,7 @@ fn put(bucket: &Bucket, variables: &[(String, String)], key: &str) -> Output {
     curl(bucket, variables, key, &["--upload-file", file])
 }
 
-/// What curl, signing for itself, makes of a request.
+/// The output of curl, which signs the request itself.
 fn curl(bucket: &Bucket, variables: &[(String, String)], path: &str, arguments: &[&str]) -> Output {
     let value = |name| {
         let mut variables = variables.iter();

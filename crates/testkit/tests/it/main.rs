@@ -1,3 +1,3 @@
-//! Tests of what other tests stand on.
+//! Tests of the helpers that other tests depend on.
 
 mod bucket;

@@ -1,4 +1,4 @@
-//! Any bytes, in pieces of any size: no byte is lost, lines are the physical ones, and the pieces don't show.
+//! Any bytes are split in pieces of any size: no byte is lost, lines are the physical ones, and the pieces make no difference.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use values::first_record::first_record;
 use values::line_end::LineEnd;
 use values::records::{Grammar, Noticed, Records, Splitter, Torn};
 
-/// A record with offsets within the file.
+/// A record, with offsets in the file.
 #[derive(Debug, PartialEq)]
 struct Read {
     start: usize,
@@ -65,7 +65,7 @@ fn split(text: &[u8], grammar: Grammar, piece: usize) -> (Vec<Read>, Noticed) {
     }
 }
 
-/// Between records lie line ends and nothing else, but for the rest of a line that is too long.
+/// Asserts that between records there are only line ends, and the rest of lines that are too long.
 fn cover(text: &[u8], grammar: Grammar, records: &[Read], noticed: Noticed) {
     let last = if grammar.line_end == LineEnd::Cr { b'\r' } else { b'\n' };
     let count = |from: usize, to: usize| text[from..to].iter().filter(|byte| **byte == last).count() as u64;
@@ -104,6 +104,6 @@ fn cover(text: &[u8], grammar: Grammar, records: &[Read], noticed: Noticed) {
         after = record.torn;
     }
     between(next, text.len(), after, &mut blank);
-    // The last line may have no end.
+    // The last line may lack its end.
     assert!(noticed.blank_lines <= blank + 1, "more blank lines than line ends between records");
 }

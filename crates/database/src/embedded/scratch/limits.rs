@@ -1,29 +1,29 @@
-//! What a scratch database may take of the machine, as settings of Postgres.
+//! How much of the machine a scratch database may use, and the settings of Postgres for that.
 
 use std::path::Path;
 
 use dataset::failure::{Kind, OrFail};
 
-/// What a scratch database may take.
+/// How much of the machine a scratch database may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The memory of the server and the run's sessions together.
+    /// The memory for the server and the run's sessions together.
     pub memory_bytes: u64,
-    /// The disk for tables and temporary files together; `None` for what is free.
+    /// The disk space for tables and temporary files together; `None` for all that is free.
     pub disk_bytes: Option<u64>,
 }
 
-/// The operators of a query that keep much in memory at once (sorts, hash tables).
+/// How many operators of a query may keep much in memory at once (sorts, hash tables).
 const OPERATORS: u64 = 4;
 const MB: u64 = 1024;
 const KB: u64 = 1024;
-/// The least that is left free on the disk, as a part of what is free.
+/// The part of the free disk space that is always left free: one in this many.
 const RESERVE: u64 = 10;
 
-/// How memory is shared out, in KiB: an eighth is the server's cache (which runs share, as the first of them has set it), a
-/// half is for the operators of one query, a quarter for building an index, and an eighth is left for the processes
-/// themselves. A query has one process, since the rows of several come in another order at every run. Postgres bounds each
-/// operator and not their sum, so a query of more large operators takes more.
+/// How memory is divided, in KiB: an eighth for the server's cache (which runs share, as the first of them has set it), a
+/// half for the operators of one query, a quarter for building an index, and an eighth for the processes
+/// themselves. A query has only one process, since with several its rows come in a different order at every run. Postgres limits
+/// each operator, not their sum, so a query with more large operators uses more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shares {
     pub(super) shared_buffers_kb: u64,
@@ -41,19 +41,19 @@ impl Limits {
         }
     }
 
-    /// What all temporary files of a query may take on the disk of `data`: half of what there is for the run, since its
-    /// tables lie there too.
+    /// How many bytes all temporary files of a query may have on the disk of `data`: half of what the run may use, since its
+    /// tables are there too.
     ///
     /// # Errors
-    /// [`Kind::Output`] if the disk cannot be asked.
+    /// [`Kind::Output`] if the disk's free space cannot be read.
     pub(super) fn temporary_bytes(&self, data: &Path) -> anyhow::Result<u64> {
         Ok(self.usable_bytes(data)? / 2)
     }
 
-    /// What the run may take on the disk of `data`: what the limit gives, and never more than is free but a reserve.
+    /// How many bytes the run may use on the disk of `data`: up to the limit, but never more than what is free minus a reserve.
     ///
     /// # Errors
-    /// [`Kind::Output`] if the disk cannot be asked.
+    /// [`Kind::Output`] if the disk's free space cannot be read.
     pub(super) fn usable_bytes(&self, data: &Path) -> anyhow::Result<u64> {
         let disk =
             rustix::fs::statvfs(data).or_fail(Kind::Output, || data.display().to_string())?;

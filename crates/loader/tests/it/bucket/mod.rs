@@ -1,4 +1,4 @@
-//! Files in buckets and rejects into them, on a real S3 server that may be spoiled.
+//! Files in buckets and rejects into buckets, on a real S3 server with a proxy that can spoil its answers.
 
 mod faults;
 mod names;
@@ -37,7 +37,7 @@ struct Loading {
 }
 
 impl Loading {
-    /// Begins to load into the world's database, as somebody with these variables. Any number of rows may be rejected.
+    /// Begins to load into the world's database, with these variables for the bucket. Any number of rows may be rejected.
     fn start(world: &World, bucket: &Bucket, variables: Variables, arguments: &[&str]) -> Self {
         connect(bucket.name(), &variables.into_iter().collect()).expect("variables");
         let dataset = world.dataset_folder();
@@ -64,13 +64,13 @@ impl Loading {
         self.thread.join().expect("no thread panicked")
     }
 
-    /// Waits for its end, which is a report.
+    /// Waits for the end of the load, which must succeed; returns the report.
     fn done(self) -> Value {
         let report = self.end().unwrap_or_else(|error| panic!("{error:#}"));
         serde_json::to_value(report).expect("JSON")
     }
 
-    /// Waits for its end, which is a failure of this kind that says this. Gives all that it says.
+    /// Waits for the end of the load, which must fail with this kind and these words; returns the whole message.
     fn refused(self, kind: Kind, saying: &str) -> String {
         let error = self.end().expect_err("refused");
         let said = format!("{error:#}");
@@ -79,7 +79,7 @@ impl Loading {
         said
     }
 
-    /// Interrupts it, and waits for its end.
+    /// Interrupts the load, and waits for its end.
     fn interrupted(self) {
         self.cancel.cancel();
         self.refused(Kind::Interrupted, "interrupted");
@@ -91,7 +91,7 @@ fn hiring() -> (World, Bucket) {
     (World::new(&HIRING), Bucket::create())
 }
 
-/// So many departments.
+/// A file with this many departments.
 fn departments(rows: u32) -> String {
     (1..=rows)
         .map(|id| format!("{id},Department {id}\n"))

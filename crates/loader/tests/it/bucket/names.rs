@@ -1,4 +1,4 @@
-//! Which objects a place, an address and a pattern name, and what is said where there is none.
+//! The objects that a place, an address or a pattern names, and the message if there are none.
 
 use dataset::failure::Kind;
 use storage::bucket::connect;
@@ -8,14 +8,14 @@ use testkit::{Bucket, Identity};
 use crate::bucket::{Loading, hiring};
 use crate::world::World;
 
-/// Makes objects of one department each, numbered from 1.
+/// Creates objects with one department each, numbered from 1.
 fn put(bucket: &Bucket, keys: &[&str]) {
     for (id, key) in (1..).zip(keys) {
         bucket.put(key, format!("{id},\"x\"\n").as_bytes());
     }
 }
 
-/// Loads what an address below the bucket names into a schema of its own. Gives the numbers of the departments.
+/// Loads what an address below the bucket names into a schema of its own. Returns the numbers of the departments.
 fn found(world: &World, bucket: &Bucket, address: &str, schema: &str) -> Vec<i32> {
     let table = format!("departments={}/{address}", bucket.url());
     let arguments = ["--table", &table, "--schema", schema];
@@ -35,7 +35,7 @@ fn a_name_may_have_any_characters_and_look_like_a_pattern() {
         "x[1].csv",
         "x1.csv",
         "日本/*.csv",
-        // Without `\`, which this server takes for a slash.
+        // The keys have no `\`, which this server takes for a slash.
         "日本/%41=~$;:@,!(){}^|`<>.csv",
     ];
     put(&bucket, &keys);
@@ -102,7 +102,7 @@ fn a_prefix_may_have_more_objects_than_a_page_of_a_listing() {
     let from = format!("{}/d", bucket.url());
     let report = Loading::start(&world, &bucket, faulty.variables(), &["--from", &from]).done();
     assert_eq!(report["rows"]["loaded"], 1_103);
-    // Two pages, whatever the number of tables, and each object once.
+    // The list has two pages, whatever the number of tables, and each object is read once.
     assert_eq!(faulty.count("GET", "list-type"), 2);
     assert_eq!(faulty.count("", ""), 2 + 1_103);
 }

@@ -1,11 +1,11 @@
-//! What is loaded from a bucket is what is loaded from a folder.
+//! Loading from a bucket gives the same as loading from a folder.
 
 use testkit::value;
 
 use crate::bucket::{Loading, departments, gzip, hiring, read};
 use crate::world::rows;
 
-/// Rows of which some break a rule, more than are read ahead at once.
+/// Rows of which some break a rule; there are more than are read ahead at once.
 fn employees(first: u32, last: u32) -> String {
     let row = |id| {
         let name = if id % 1000 == 7 { "" } else { "Ana Lúcia" };
@@ -34,7 +34,7 @@ fn rows_rejects_and_ledger_are_those_of_a_folder() {
         world.file(name, &bytes);
         bucket.put(&format!("exports/2021/{name}"), &bytes);
     }
-    // Below another prefix that begins as this one does, and deeper.
+    // These lie below another prefix that begins in the same way, and deeper.
     bucket.put("exports/2021b/departments.csv", b"30,Not this\n");
     bucket.put("exports/2021/old/departments.csv", b"31,Not this\n");
 
@@ -91,10 +91,10 @@ fn a_large_file_is_asked_for_twice_and_a_small_one_once() {
     assert_eq!(file["file"], format!("{}/departments.csv", bucket.url()));
     assert_eq!(file["bytes"], departments(20_000).len());
     assert_eq!(faulty.count("GET", "/departments.csv"), 1);
-    // For its sum, and for its rows.
+    // The file is read once for its sum, and once for its rows.
     assert_eq!(faulty.count("GET", "/jobs.csv"), 2);
 
-    // The same again is known, whatever its name.
+    // The same contents are recognised under another name.
     bucket.put("copy/departments.csv", departments(20_000).as_bytes());
     let from = format!("{}/copy", bucket.url());
     let arguments = ["--from", &from, "--on-duplicate", "skip"];

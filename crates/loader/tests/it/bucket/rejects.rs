@@ -1,4 +1,4 @@
-//! Rejects that are kept in a bucket.
+//! Rejects that are stored in a bucket.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use testkit::{Bucket, Fault};
 use crate::bucket::{Loading, Variables, departments, hiring, read};
 use crate::world::World;
 
-/// Rows of which each tenth lacks a name.
+/// Rows of which every tenth lacks a name.
 fn faulty_rows(rows: u32) -> String {
     let name = |id| if id % 10 == 0 { "" } else { "x" };
     (1..=rows)
@@ -16,7 +16,7 @@ fn faulty_rows(rows: u32) -> String {
         .collect()
 }
 
-/// Begins to load from below `in` in the bucket, with rejects below `rejects`.
+/// Begins to load from `in` in the bucket, with rejects below `rejects`.
 fn load(world: &World, bucket: &Bucket, variables: Variables, more: &[&str]) -> Loading {
     let [from, rejects] = ["in", "rejects"].map(|name| format!("{}/{name}", bucket.url()));
     let arguments = ["--from", &from, "--rejects", &rejects];
@@ -56,7 +56,7 @@ fn they_are_those_of_a_folder_and_former_ones_are_removed() {
     bucket.put("in/departments.csv", departments(10).as_bytes());
     let skip = ["--on-duplicate", "skip"];
     let report = load(&world, &bucket, bucket.variables(), &skip).done();
-    // The first of ten that lacked a name has one now.
+    // The first of the ten rows that lacked a name has one now.
     assert_eq!(report["rows"]["loaded"], 1);
     assert!(report["rejects"].is_null(), "{report}");
     assert_eq!(rejects(&bucket), BTreeMap::new());
@@ -138,6 +138,6 @@ fn where_they_cannot_be_put_nothing_is_loaded() {
     );
     let query = "SELECT to_regclass('hiring.departments') IS NULL";
     assert!(testkit::value::<bool>(&mut world.connect(), query));
-    // They are in the database all the same.
+    // The rejects are in the database all the same.
     assert_eq!(world.count("hiring.extrato_reject"), 1);
 }
