@@ -24,7 +24,7 @@ pub struct Dialect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quote {
-    /// Texts that could be taken for something else otherwise, the empty one among them
+    /// Only texts that would otherwise be read as something else, such as the empty one
     #[default]
     Needed,
     /// All but NULL
