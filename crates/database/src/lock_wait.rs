@@ -126,7 +126,7 @@ fn waiting<T>(
 /// Who keeps `mode` from `tables`; nobody where that cannot be asked.
 fn asked(client: &mut impl GenericClient, tables: &[String], mode: LockMode) -> Vec<String> {
     holders(client, tables, mode).unwrap_or_else(|error| {
-        tracing::debug!(%error, "who holds the tables cannot be asked");
+        tracing::debug!(%error, "cannot find out who holds the tables");
         Vec::new()
     })
 }
