@@ -279,7 +279,7 @@ fn entries_by_their_former_names_are_read_and_told() {
     let finished = world.done(&["transform", "--dataset", "old"]);
     for now in ["not_written", "order_by_in_file", "reconcile"] {
         assert!(
-            finished.stderr.contains(&format!("is called `{now}` now")),
+            finished.stderr.contains(&format!("is now called `{now}`")),
             "{}",
             finished.stderr
         );

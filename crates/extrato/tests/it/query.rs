@@ -365,7 +365,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         (
             &["--table", "orders", "--order-by", "nope", "--out", "o"],
             2,
-            "--table orders: `order_by` names `nope`, which is none of its columns\n",
+            "--table orders: `order_by` names `nope`, which is not one of its columns\n",
         ),
     ] {
         let finished = world.run(&[&["query"], arguments].concat());
