@@ -243,7 +243,7 @@ impl RowsArgs {
                 return Ok(associates);
             }
             return Err(Kind::Usage.error(format!(
-                "--associates: {} has {unit}; give their number as --scale, 1 being {at_1}",
+                "--associates: {} has {unit}; give their number with --scale, where 1 is {at_1}",
                 dataset.name
             )));
         }
