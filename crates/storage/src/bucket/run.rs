@@ -109,7 +109,7 @@ pub(crate) fn random() -> String {
 /// Deletes a folder, but what has the name `kept` in it. That something of it stays is no failure.
 pub(super) fn delete(folder: &Address, kept: Option<&str>) {
     if let Err(error) = folder.delete_all_but(kept) {
-        tracing::warn!(%error, "{folder} stays; a run after a day deletes it");
+        tracing::warn!(%error, "{folder} stays; a run deletes it once it is a day old");
     }
 }
 
