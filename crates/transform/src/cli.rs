@@ -73,7 +73,7 @@ pub struct TransformArgs {
     pub output: OutputArgs,
 
     /// Read the tables that a run with --stage kept, instead of a database; models that Polars cannot run go to a scratch
-    /// database made from these tables [DIR unless named: data/lake]
+    /// database made from these tables [default DIR: data/lake]
     #[arg(
         long,
         value_name = "DIR",
@@ -203,7 +203,7 @@ pub struct OutputArgs {
     /// What a run may take.
     pub limits: LimitArgs,
 
-    /// Keep the tables as they are read, with all their columns, as Parquet in DIR/raw/DATASET [DIR unless named: data/lake]
+    /// Keep the tables as they are read, with all their columns, as Parquet in DIR/raw/DATASET [default DIR: data/lake]
     #[arg(
         long,
         value_name = "DIR",

@@ -133,7 +133,7 @@ impl Options {
         let (_, format, compression) = Format::of_name(name);
         if compression != self.compression || format.is_some_and(|format| format != self.format) {
             return Err(Kind::Usage.error(format!(
-                "--file-name {name}: readers tell by its end what a file is, and these are {extension}: {usual}"
+                "--file-name {name}: readers tell what a file is by the end of its name, and these are {extension}: {usual}"
             )));
         }
         Ok(())

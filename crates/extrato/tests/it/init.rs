@@ -91,7 +91,7 @@ fn what_is_left_out_is_said_and_what_is_described_says_why() {
     for part in [
         "views (name one with --table): big_order",
         "category.parent_id: `category`, to which it refers, is the table itself",
-        "address.customer_id: `customer`, to which it refers, is joined by a nearer way",
+        "address.customer_id: `customer`, to which it refers, is already joined by a shorter way",
         "Next: extrato transform --dataset shop",
     ] {
         assert!(said.contains(part), "{part}: {said}");
