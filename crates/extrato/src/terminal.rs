@@ -125,7 +125,7 @@ impl Terminal {
             if asked.swap(true, Ordering::SeqCst) {
                 process::exit(Kind::Interrupted.exit_code().into());
             }
-            tracing::warn!("stopping; once more to stop at once");
+            tracing::warn!("stopping; interrupt again to stop at once");
             // The hooks ask the server, which may not answer: the second signal must get through.
             let handle = handle.clone();
             std::thread::spawn(move || handle.cancel());
