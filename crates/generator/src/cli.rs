@@ -29,8 +29,8 @@ Examples:
   With faults in one row of a hundred, to see what a pipeline does about them
     extrato generate --dirty 0.01 --replace
   With distributions of your own
-    extrato generate --describe > laws.toml; $EDITOR laws.toml
-    extrato generate --distributions laws.toml --replace
+    extrato generate --describe > distributions.toml; $EDITOR distributions.toml
+    extrato generate --distributions distributions.toml --replace
   As files, without a database
     extrato generate --scale 10 --to rows --format csv
     extrato generate --scale 10 --to s3://bucket/rows --format csv

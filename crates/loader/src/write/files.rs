@@ -211,7 +211,7 @@ impl Run<'_> {
         }
         if let Some(before) = file_plan.before {
             notes.push(format!(
-                "was loaded in part before, as load {}: continues after those {} rows",
+                "was loaded in part before, as load {}: continues after its first {} rows",
                 before.load_id, before.rows
             ));
         }
