@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 const PROBLEMS: [(&str, &str); 13] = [
     (
         "400",
-        "The request is not valid: the detail says what would be",
+        "The request is not valid: the detail says what is allowed",
     ),
     ("401", "The request has no valid key"),
     ("403", "The key does not allow this"),
