@@ -98,7 +98,7 @@ pub(crate) async fn serve(
     drop(listener);
     let ended = places.acquire_many(most);
     if tokio::time::timeout(limits.grace, ended).await.is_err() {
-        tracing::warn!("connections were open still as the service stopped");
+        tracing::warn!("connections were still open when the service stopped");
     }
 }
 

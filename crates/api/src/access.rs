@@ -63,7 +63,7 @@ impl Caller {
         Err(Problem::new(
             StatusCode::FORBIDDEN,
             "out-of-scope",
-            format!("the key is not for this: it needs the scope {needed}"),
+            format!("the key does not allow this: it needs the scope {needed}"),
         ))
     }
 }
@@ -141,7 +141,7 @@ impl Access {
             Problem::new(
                 StatusCode::UNAUTHORIZED,
                 "no-valid-key",
-                "the request bears no valid key: send one as Authorization: Bearer KEY",
+                "the request has no valid key: send one as Authorization: Bearer KEY",
             )
             // One header for each scheme: Chromium looks only at the first scheme of a header, and asks for a password only for
             // Basic.
@@ -184,7 +184,7 @@ impl Access {
                 "the keys cannot be read: {}",
                 error.map_or(String::new(), |error| error.to_string())
             );
-            Problem::busy("the database gives no answer: nothing was inserted, try again later")
+            Problem::busy("the database does not answer: nothing was inserted, try again later")
         })?;
         let keys = Arc::new(keys);
         *known = Some(Known {

@@ -19,26 +19,26 @@ use crate::tls::TlsFiles;
 /// The examples that the help ends with.
 pub const EXAMPLES: &str = "\
 Examples:
-  A key, which is shown once, and the tables of hiring for whoever has it
+  Create a key, which is shown once, and serve the tables of hiring to whoever has it
     extrato keys create --name crm --scope hiring:write
     extrato serve --dataset hiring
   A row
     curl -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' -d '[{\"id\": 13, \"department\": \"Legal\"}]' \\
          http://127.0.0.1:8080/v1/hiring/departments";
 
-/// Take batches of rows over HTTP, by the rules of load, and tell what models give
+/// Insert batches of rows over HTTP, by the rules of load, and serve models' rows
 ///
-/// POST /v1/DATASET/TABLE takes 1 to 1,000 rows as JSON, lines of JSON or CSV. Rows that keep the rules are inserted, all
-/// others are in the table extrato_reject, and the answer tells of each row what became of it. GET reads rows
-/// there, /v1/DATASET/models/MODEL gives what a model gives, as JSON, CSV or Parquet, /report/DATASET is the page of all models, and
-/// /docs describes all of it.
+/// POST /v1/DATASET/TABLE takes 1 to 1,000 rows as JSON, JSON Lines or CSV. Rows that break a rule are recorded in the table
+/// extrato_reject, all others are inserted, and the answer says what became of each row. GET on the same path reads rows.
+/// /v1/DATASET/models/MODEL returns a model's rows as JSON, CSV or Parquet, /report/DATASET is a page with all models, and
+/// /docs describes the whole API.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ServeArgs {
     /// The dataset whose tables take rows: one built in, or the folder of one of your own. May be given several times
     #[arg(long = "dataset", value_name = "NAME", required = true)]
     pub datasets: Vec<String>,
 
-    /// Take requests without a key. Only for programs on this machine: another address than its own is refused
+    /// Accept requests without a key. Only for programs on this machine: --listen with any other address is refused
     #[arg(long)]
     pub no_auth: bool,
 
@@ -46,7 +46,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Listen with TLS: the certificate, and those that lead to its root behind it, as PEM
+    /// Serve over TLS with this certificate, followed by those that lead to its root, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,
 
@@ -54,11 +54,12 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
 
-    /// How many connections to the database are used at most
+    /// The most connections to the database
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub connections: usize,
 
-    /// For how many seconds what a model gave is given again, while no rows come in through the service
+    /// For how many seconds a model's rows are served again without computing them, while no rows come in through the
+    /// service
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub fresh_seconds: u32,
 
@@ -66,15 +67,16 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub memory: MemoryArgs,
 
-    /// How many requests a key may send in a second [default: any number]
+    /// How many requests each key may send per second [default: any number]
     #[arg(long, value_name = "N")]
     pub requests_per_second: Option<NonZeroU32>,
 
-    /// How many requests of a key are served at once
+    /// How many requests of each key are served at once
     #[arg(long, value_name = "N", default_value_t = AT_ONCE)]
     pub requests_at_once: NonZeroU32,
 
-    /// A proxy, or a network of proxies, that says where requests came from (X-Forwarded-For, Forwarded). May be given several times
+    /// A proxy, or a network of proxies, that is believed about where requests came from (X-Forwarded-For, Forwarded). May
+    /// be given several times
     #[arg(long = "trusted-proxy", value_name = "ADDRESS|NET", value_parser = proxies::parse)]
     pub trusted_proxies: Vec<IpNet>,
 
@@ -127,7 +129,7 @@ Examples:
   extrato keys list
   extrato keys revoke --name crm";
 
-/// Make, list and revoke the keys that requests to the service bear
+/// Create, list and revoke the keys that requests to the service must have
 #[derive(Debug, Clone, Args)]
 pub struct KeysArgs {
     /// What to do.
@@ -138,17 +140,17 @@ pub struct KeysArgs {
 /// What is done with keys.
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysAction {
-    /// Make a key and print it, once: the database has its checksum alone
+    /// Create a key and print it, once: the database keeps only its checksum
     Create {
         /// Whose key it is
         #[arg(long)]
         name: String,
 
-        /// What it is for: DATASET:write or DATASET:read, with * for every dataset. May be given several times
+        /// What it allows: DATASET:write or DATASET:read, with * for every dataset. May be given several times
         #[arg(long = "scope", value_name = "SCOPE", required = true)]
         scopes: Vec<Scope>,
 
-        /// After how many days it ends [default: never]
+        /// After how many days it expires [default: never]
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         expires_days: Option<u32>,
 
@@ -156,13 +158,13 @@ pub enum KeysAction {
         #[command(flatten)]
         connection: ConnectionArgs,
     },
-    /// List the keys, without what would let anybody in
+    /// List the keys, but not their secret part
     List {
         /// The database of the service.
         #[command(flatten)]
         connection: ConnectionArgs,
     },
-    /// End a key, for every service within seconds
+    /// Revoke a key: every service refuses it within seconds
     Revoke {
         /// Whose key it is
         #[arg(long)]

@@ -186,7 +186,7 @@ pub fn revoke(settings: &Settings, name: &str, cancel: &Cancel) -> anyhow::Resul
         .context("revoking the key")?;
     match revoked {
         0 => Err(Kind::Usage.error(format!(
-            "there is no key named {name} that is not revoked: extrato keys list shows all"
+            "no key named {name} is in use: `extrato keys list` shows all"
         ))),
         _ => Ok(()),
     }

@@ -92,7 +92,7 @@ impl Limiter {
             return Err(too_many(
                 "too-many-at-once",
                 format!(
-                    "{} requests of this caller are served at this moment, and no more may be: wait for an answer",
+                    "{} requests of this caller are being served, and no more are allowed at once: wait for an answer",
                     self.at_once
                 ),
                 1,
@@ -119,7 +119,7 @@ impl Limiter {
             let wait = until.wait_time_from(self.clock.now());
             too_many(
                 "rate-limited",
-                "this caller sends more requests in a second than one may: send more rows in each, or wait",
+                "this caller sends too many requests per second: send more rows in each, or wait",
                 wait.as_millis().div_ceil(1000).max(1),
             )
         })

@@ -172,7 +172,7 @@ impl Metrics {
         );
         all.register(
             "requests_refused",
-            "Requests that were refused for who sent them, or how many",
+            "Requests that were refused because of who sent them, or how many",
             metrics.refused.clone(),
         );
         all.register(
@@ -187,7 +187,7 @@ impl Metrics {
         );
         all.register(
             "idempotent_replays",
-            "Answers that were given before, under the same Idempotency-Key",
+            "Answers that were given again, under the same Idempotency-Key",
             metrics.replays.clone(),
         );
         all.register(
@@ -202,7 +202,7 @@ impl Metrics {
         );
         all.register(
             "sessions",
-            "Sessions of the database at most",
+            "The most sessions of the database",
             metrics.sessions.clone(),
         );
         all.register(
@@ -217,7 +217,7 @@ impl Metrics {
         );
         all.register_with_unit(
             "bodies",
-            "Memory that bodies of requests have taken",
+            "Memory that bodies of requests take",
             Unit::Bytes,
             metrics.body_bytes.clone(),
         );

@@ -36,8 +36,8 @@ pub(crate) async fn remove(pool: Arc<Pool>, days: u32) {
             Ok(removed) => tracing::info!("{removed} answers older than {days} days were removed"),
             Err(Ended::NoRight) => {
                 tracing::warn!(
-                    "old answers stay in extrato_serve.request: the role may not delete them, for which sql/roles.sql has \
-                     the grant"
+                    "old answers stay in extrato_serve.request: the role may not delete them; sql/roles.sql has the \
+                     grant for it"
                 );
                 return;
             }

@@ -148,7 +148,7 @@ impl Pool {
     async fn lend_within(self: &Arc<Self>, share: Option<Arc<Semaphore>>) -> Result<Lent, Problem> {
         let waiting = self.waiting.enter(self.limits.waiting).ok_or_else(|| {
             Problem::busy(
-                "too many requests wait for the database: nothing was inserted, try again later",
+                "too many requests are waiting for the database: nothing was inserted, try again later",
             )
         })?;
         let permits = async {

@@ -59,7 +59,8 @@ impl Problem {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ALTERED,
-            "the table was altered since its rules were read: they were read anew, nothing was done, send the request again",
+            "the table was altered after its rules were read: they have been read again, nothing was done, send the \
+             request again",
         )
         .with(header::RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS))
     }
@@ -69,7 +70,7 @@ impl Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the service could not do this: its log says why, by the request's id",
+            "the service could not do this: its log says why, under the request's id",
         )
     }
 

@@ -94,7 +94,7 @@ async fn ready(shared: &Shared) -> Result<(), Problem> {
         }
         Err(error) => {
             tracing::warn!("not ready: {error}");
-            Err(Problem::busy("the database gives no answer"))
+            Err(Problem::busy("the database does not answer"))
         }
     }
 }
@@ -104,6 +104,6 @@ async fn not_found(Extension(id): Extension<RequestId>) -> Response<Body> {
 }
 
 async fn not_allowed(Extension(id): Extension<RequestId>) -> Response<Body> {
-    let detail = "this method is not taken here: rows are sent with POST and read with GET";
+    let detail = "this method is not allowed here: rows are sent with POST and read with GET";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail).answer(&id.0)
 }

@@ -134,7 +134,7 @@ pub fn serve(
             .await
             .is_err()
         {
-            tracing::warn!("transactions were running still as the service stopped");
+            tracing::warn!("transactions were still running when the service stopped");
         }
         Ok(())
     })

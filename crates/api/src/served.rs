@@ -78,7 +78,7 @@ impl Served {
         if table.live == old.live {
             return Err(Kind::Internal.error("the table has the columns that it had"));
         }
-        tracing::info!("the rules of {} were read anew", table.name());
+        tracing::info!("the rules of {} were read again", table.name());
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
         Ok(())
     }
@@ -88,7 +88,10 @@ impl Served {
         match self.read_anew(settings, old).await {
             Ok(()) => Problem::altered(),
             Err(error) => {
-                tracing::error!("what {} takes is unknown: {error:#}", old.name());
+                tracing::error!(
+                    "the columns and rules of {} cannot be read: {error:#}",
+                    old.name()
+                );
                 Problem::internal()
             }
         }

@@ -44,7 +44,7 @@ pub(crate) fn prepare(client: &mut Client, schemas: &[&str]) -> anyhow::Result<(
         Kind::Connection.caused_by(
             error,
             "cannot make the tables that the service needs (schema extrato_serve, and extrato_reject beside the tables): let \
-             the owner of the database start the service once, then grant its role what sql/roles.sql has",
+             the owner of the database start the service once, then grant its role what sql/roles.sql lists",
         )
     })
     .context("preparing the database")

@@ -230,5 +230,10 @@ pub(crate) fn read(
         });
         tables.collect()
     })
-    .with_context(|| format!("reading what the tables of {} take", dataset.name))
+    .with_context(|| {
+        format!(
+            "reading the columns and rules of the tables of {}",
+            dataset.name
+        )
+    })
 }

@@ -33,7 +33,7 @@ pub(crate) fn acceptor(files: &TlsFiles) -> anyhow::Result<TlsAcceptor> {
         })?;
     if chain.is_empty() {
         return Err(Kind::Usage.error(format!(
-            "--tls-certificate {}: no certificate (BEGIN CERTIFICATE) is in it",
+            "--tls-certificate {}: the file has no certificate (BEGIN CERTIFICATE)",
             certificate.display()
         )));
     }

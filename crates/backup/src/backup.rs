@@ -200,7 +200,7 @@ fn check_meaning(client: &mut Client, schema: &str, names: &[&str]) -> anyhow::R
     let (table, column, shown): (&str, &str, &str) = (row.get(0), row.get(1), row.get(2));
     Err(Kind::Mismatch.error(format!(
         "column `{column}` of table {schema}.{table} has type {shown}, which names an object of this database and means nothing \
-         elsewhere: make a view that casts it to text, and back up that with --table"
+         elsewhere: make a view that casts it to text, and back up the view with --table"
     )))
 }
 
@@ -532,8 +532,8 @@ fn notes(definition: &Definition) -> Vec<String> {
         }
         if !table.relatives.is_empty() {
             notes.push(format!(
-                "{name} inherits, or is inherited from ({}): its own rows alone are in its files, and it is restored into a \
-                 table that is there",
+                "{name} inherits or is inherited from ({}): its files hold only its own rows, and it can be restored \
+                 only into a table that exists",
                 table.relatives.join(", ")
             ));
         }

@@ -21,11 +21,11 @@ Examples:
   extrato backup --schema sales --to /mnt/backup --keep 7
                                                  all tables of a schema; the last seven backups stay
   extrato backup --table sales.orders --format csv
-  extrato backup --schema sales --encrypt-to age1…     for whoever holds that key of age
+  extrato backup --schema sales --encrypt-to age1…     for whoever holds the secret key
   EXTRATO_PASSPHRASE=… extrato backup --schema sales --encrypt-to passphrase
   extrato backup --schema sales --to s3://bucket/backups --keep 7
                                                  into a bucket
-  extrato backup verify data/backup/latest       whether its files are what they were
+  extrato backup verify data/backup/latest       whether its files are unchanged
   extrato backup verify data/backup/latest --against-database
                                                  and whether the tables still have the same contents
   extrato backup list data/backup";
@@ -34,20 +34,20 @@ Examples:
 pub const RESTORE_EXAMPLES: &str = "\
 Examples:
   extrato restore --from data/backup/latest --into trial
-                                                 all tables, made in the schema trial
+                                                 all tables, created in the schema trial
   extrato restore --from data/backup/latest --mode replace
-                                                 their rows in the place of those that are there
+                                                 their rows replace those that are there
   extrato restore --from /mnt/backup/20260131T235959Z --table orders --mode append
   extrato restore --from /mnt/backup --identity key.txt
                                                  an encrypted one, by a key that age-keygen made
   extrato restore --from orders.avro --table sales.orders --mode append
                                                  a file that another program wrote";
 
-/// Back up tables into Avro or CSV files, in one snapshot, with a proof of their contents
+/// Back up tables into Avro or CSV files, with checksums of their contents
 ///
-/// All tables are read in one snapshot into a new folder, named after the time, with what makes the tables again (schema.sql) and
-/// a checksum of each table's contents that the server can compute too. The folder is there as a whole or not at all. `latest`, or
-/// `_latest.json` in a bucket, leads to the last one.
+/// All tables are read in one snapshot into a new folder, named after the time. With them go the SQL that recreates the
+/// tables (schema.sql) and a checksum of each table's contents that the server can compute too. The folder appears whole or
+/// not at all. `latest`, or `_latest.json` in a bucket, leads to the newest one.
 #[derive(Debug, Clone, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BackupArgs {
@@ -72,15 +72,15 @@ pub struct NewBackupArgs {
     )]
     pub dataset: Option<String>,
 
-    /// A table, view or foreign table; its schema may stand before it, `sales.orders`. May be given several times
+    /// A table, view or foreign table, perhaps with its schema, as `sales.orders`. May be given several times
     #[arg(long, value_name = "TABLE", help_heading = "Tables")]
     pub table: Vec<String>,
 
-    /// The folder that backups lie in, or s3://BUCKET/PREFIX
+    /// The folder that holds the backups, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "PLACE", default_value = DEFAULT_FOLDER, help_heading = "Output")]
     pub to: Place,
 
-    /// What the files are
+    /// The format of the files
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
 
@@ -92,16 +92,16 @@ pub struct NewBackupArgs {
     #[arg(long, value_enum, help_heading = "Output")]
     pub timestamps: Option<Timestamps>,
 
-    /// Keep the last N backups of these tables in the folder, this one among them, and delete older ones
+    /// Keep the last N backups of these tables in the folder, including this one, and delete older ones
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Output")]
     pub keep: Option<u32>,
 
-    /// Encrypt the files: for the holder of a key (age1…), of the keys in a file, or with the passphrase in EXTRATO_PASSPHRASE. May
-    /// be given several times [default: what EXTRATO_ENCRYPT_TO names]
+    /// Encrypt the files for a public key (age1…), for the public keys in a file, or with the passphrase in
+    /// EXTRATO_PASSPHRASE. May be given several times [default: what EXTRATO_ENCRYPT_TO names]
     #[arg(long, value_name = "KEY|FILE|passphrase", help_heading = "Encryption")]
     pub encrypt_to: Vec<String>,
 
-    /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
+    /// The most connections at once: one holds the snapshot and the others read; with 1, the same one does both
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
     pub max_connections: u16,
 
@@ -113,7 +113,7 @@ pub struct NewBackupArgs {
 /// What there is to do with backups.
 #[derive(Debug, Clone, Subcommand)]
 pub enum BackupCommand {
-    /// Read a backup again and compare it with its manifest, or with the tables too
+    /// Check a backup against its manifest, or against the tables too
     Verify(VerifyArgs),
     /// List the backups of a folder
     List(ListArgs),
@@ -142,8 +142,8 @@ pub struct VerifyArgs {
 /// What opens an encrypted backup.
 #[derive(Debug, Clone, clap::Args)]
 pub struct KeyArgs {
-    /// A file of secret keys of age, for an encrypted backup [default: the key in EXTRATO_IDENTITY; a passphrase is taken from
-    /// EXTRATO_PASSPHRASE]. May be given several times
+    /// A file of secret keys from age-keygen, for an encrypted backup [default: the key in EXTRATO_IDENTITY; a passphrase is
+    /// taken from EXTRATO_PASSPHRASE]. May be given several times
     #[arg(long, value_name = "FILE", help_heading = "Encryption")]
     pub identity: Vec<PathBuf>,
 }
@@ -166,11 +166,11 @@ pub struct ListArgs {
     pub path: Place,
 }
 
-/// Restore tables from a backup, all or nothing, and prove that they are what they were
+/// Restore tables from a backup, all or nothing, and check their contents
 ///
-/// The files are checked, then all rows go into the database in one transaction, which is committed only if the server computes
-/// the checksums of the backup from the tables. Foreign keys are made at the end. With --mode replace the tables are locked for
-/// themselves while their rows are exchanged; with append they can be read and written meanwhile.
+/// First the files are checked. Then all rows go into the database in one transaction, which is committed only if the server
+/// computes the same checksums from the restored tables. Foreign keys are added at the end. With --mode replace nobody else
+/// can read or write the tables while their rows are replaced; with append they can.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RestoreArgs {
     /// A backup, the folder of backups for the latest one, or an Avro file for one table; or s3://BUCKET/PREFIX of one of these
@@ -185,15 +185,15 @@ pub struct RestoreArgs {
     #[arg(long, value_name = "SCHEMA", help_heading = "Target")]
     pub into: Option<String>,
 
-    /// What becomes of the tables that are there
+    /// What to do with tables that exist already
     #[arg(long, value_enum, default_value_t, help_heading = "Target")]
     pub mode: Mode,
 
-    /// What becomes of triggers that the rows would fire [default: tables with some are refused]
+    /// What to do with triggers that the rows would fire [default: refuse tables that have any]
     #[arg(long, value_enum, help_heading = "Target")]
     pub triggers: Option<Triggers>,
 
-    /// Drop foreign keys of other tables that refer to those that are replaced, and make them again
+    /// Drop the foreign keys by which other tables refer to the replaced ones, and add them again
     #[arg(long, help_heading = "Target")]
     pub drop_references: bool,
 
@@ -254,7 +254,7 @@ impl VerifyArgs {
         let unused = self.connection.url.is_some() || self.connection.schema.is_some();
         match unused && !self.against_database {
             true => Err(Kind::Usage.error(
-                "--url and --schema are of no use without --against-database: a manifest needs no database",
+                "--url and --schema need --against-database: without it no database is asked",
             )),
             false => Ok(()),
         }
@@ -269,16 +269,16 @@ impl RestoreArgs {
     pub fn options(&self, environment: &Environment) -> anyhow::Result<RestoreOptions> {
         if self.connection.schema.is_some() {
             return Err(Kind::Usage.error(
-                "a restore goes to the schema that the tables come from, or to the one that --into names: give that instead \
-                 of --schema",
+                "a restore goes to the schema that the tables come from, or to the one that --into names: give --into \
+                 instead of --schema",
             ));
         }
         if self.drop_references && self.mode != Mode::Replace {
-            return Err(Kind::Usage.error("--drop-references is for --mode replace alone"));
+            return Err(Kind::Usage.error("--drop-references is for --mode replace only"));
         }
         if self.triggers.is_some() && self.mode == Mode::Create {
             return Err(Kind::Usage.error(
-                "--triggers is for --mode replace and append: a table that is made has no triggers",
+                "--triggers is for --mode replace and append: a new table has no triggers",
             ));
         }
         Ok(RestoreOptions {

@@ -67,7 +67,7 @@ impl CopyRows {
             return Ok(None);
         }
         if usize::try_from(count) != Ok(fields) {
-            return Err(unexpected("a row of another number of fields"));
+            return Err(unexpected("a row with a different number of fields"));
         }
         let mut end = 0;
         for _ in 0..fields {
@@ -91,7 +91,7 @@ impl CopyRows {
         match self.has_ended {
             true => Ok(()),
             false => Err(Kind::Connection
-                .error("the rows that the server sends ended in the middle: run again")),
+                .error("the server stopped sending in the middle of the rows: run again")),
         }
     }
 }

@@ -196,7 +196,8 @@ impl Envelope {
         match self.name == manifest.name && rows.eq(manifest.entries().map(EncryptedFile::from)) {
             true => Ok(()),
             false => Err(Kind::Check.error(format!(
-                "the backup {folder} is not what it was: the manifest that lies open is not the one that is encrypted: take another copy \
+                "the backup {folder} was changed: its manifest that is not encrypted differs from the encrypted one: \
+                 take another copy \
                  of it, or an older backup"
             ))),
         }

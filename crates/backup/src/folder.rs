@@ -243,7 +243,7 @@ pub(crate) fn keep(
         })?;
         match is_gone {
             true => deleted.push(old.name().to_owned()),
-            false => tracing::warn!("{place} stays, since it holds more than the backup did"),
+            false => tracing::warn!("{place} stays, since it holds more than a backup"),
         }
     }
     Ok(deleted)

@@ -56,7 +56,7 @@ pub(crate) fn beside<'a>(
     known.extend([SUMS, RUN]);
     for name in reading(names(folder), Kind::Check, folder)? {
         if !known.contains(name.as_str()) {
-            problems.push(format!("{name} is not of the backup"));
+            problems.push(format!("{name} does not belong to the backup"));
         }
     }
     let mut expected = String::new();
@@ -103,7 +103,7 @@ pub(crate) fn refuse(folder: &Place, problems: &[String]) -> anyhow::Result<()> 
     match problems.is_empty() {
         true => Ok(()),
         false => Err(Kind::Check.error(format!(
-            "the backup {folder} is not what it was: {}: take another copy of it, or an older backup",
+            "the backup {folder} was changed or damaged: {}: take another copy of it, or an older backup",
             problems.join("; ")
         ))),
     }

@@ -95,7 +95,8 @@ impl Manifest {
             }
             read => read.or_fail(Kind::Refused, || {
                 format!(
-                    "{folder} is no backup, since there is no {FILE} in it that can be read: name a folder that `extrato backup` made"
+                    "{folder} is not a backup, since it has no {FILE} that can be read: name a folder that `extrato \
+                     backup` made"
                 )
             }),
         }
@@ -138,7 +139,7 @@ impl Manifest {
 /// [`Kind::Refused`] if it is not ours.
 pub(crate) fn parsed<T: DeserializeOwned>(text: &[u8], path: &Place) -> anyhow::Result<T> {
     serde_json::from_slice(text).or_fail(Kind::Refused, || {
-        format!("{path} is damaged, or not of `extrato backup`")
+        format!("{path} is damaged, or was not written by `extrato backup`")
     })
 }
 
@@ -156,7 +157,7 @@ pub(crate) fn check_version(
     match kind == known_kind && version <= known {
         true => Ok(()),
         false => Err(Kind::Refused.error(format!(
-            "{path} is of a later version of `extrato backup`: read it with that"
+            "{path} was written by a later version of `extrato backup`: use that version"
         ))),
     }
 }

@@ -33,7 +33,7 @@ pub enum Timestamps {
     /// local-timestamp-micros, which is what they are
     #[default]
     Local,
-    /// timestamp-micros, as if they were of UTC: for readers that know no other, DuckDB among them
+    /// timestamp-micros, as if they were in UTC: for readers that know nothing else, such as DuckDB
     Utc,
 }
 
@@ -71,10 +71,10 @@ pub struct BackupOptions {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Make the tables, which must not be there
+    /// Create the tables, which must not exist
     #[default]
     Create,
-    /// Put the rows in the place of those that the tables have
+    /// Replace the rows that the tables have
     Replace,
     /// Add the rows to those that the tables have
     Append,

@@ -217,8 +217,8 @@ pub(crate) fn foreign_keys(
 pub(crate) fn script(definition: &Definition, name: &str) -> String {
     let schema = quoted(&definition.schema);
     let mut script = format!(
-        "-- {SCHEMA_SQL} of the backup {name}: what its tables are, without their rows, which lie beside it.\n\
-         -- To make them in another schema, name that in these two statements.\n\n\
+        "-- {SCHEMA_SQL} of the backup {name}: what its tables are. Their rows are in the other files.\n\
+         -- To create them in another schema, name it in these two statements.\n\n\
          CREATE SCHEMA IF NOT EXISTS {schema};\nSET search_path = {schema};\n\n"
     );
     let mut say = |statement: &str| {

@@ -134,7 +134,7 @@ fn point_latest(folder: &Path, name: &str) -> anyhow::Result<()> {
     };
     point().or_fail(Kind::Output, || {
         format!(
-            "the backup {} is whole, but {} could not be made to lead to it",
+            "the backup {} is complete, but {} could not be pointed at it",
             folder.join(name).display(),
             latest.display()
         )

@@ -60,8 +60,8 @@ fn one_schema(
             match &schema {
                 Some(schema) if *schema != of_table => {
                     return Err(Kind::Usage.error(format!(
-                        "tables of several schemas ({schema}, {of_table}) are named, and a backup is of one: back up each \
-                         schema by itself"
+                        "tables of several schemas ({schema}, {of_table}) are named, but a backup holds one schema: \
+                         back up each schema by itself"
                     )));
                 }
                 _ => schema = Some(of_table),

@@ -167,7 +167,7 @@ fn table_files(
     let listed: u64 = table.files.iter().map(|file| file.rows).sum();
     if listed != table.content.rows {
         problems.push(format!(
-            "the manifest has two numbers of rows of {}",
+            "the manifest has two numbers of rows for {}",
             table.table
         ));
     }
@@ -225,7 +225,7 @@ fn compare(
             match now {
                 now if now == files.content => {}
                 now if now.rows != files.content.rows => differing.push(format!(
-                    "{} has {} rows, and {} in the backup",
+                    "{} has {} rows, but {} in the backup",
                     table.name, now.rows, files.content.rows
                 )),
                 _ => differing.push(format!("{} has other values in its rows", table.name)),

@@ -69,8 +69,8 @@ pub(crate) fn avro(
                 encode::field(column, field, source.checks_text, out).map_err(|what| {
                     let row = row_place(source.key, source.columns, fields.clone(), sum.rows + 1, name);
                     Kind::Refused.error(format!(
-                        "column `{}` of table {}.{} holds {what}, which Avro does not carry, in {row}: correct it, or back up \
-                         with --format csv, which carries anything",
+                        "column `{}` of table {}.{} holds {what}, which Avro cannot hold, in {row}: correct it, or \
+                         back up with --format csv, which can hold anything",
                         column.name, source.schema, source.table
                     ))
                 })?;

@@ -34,6 +34,6 @@ pub fn lock(client: &mut impl GenericClient, command: &str, schema: &str) -> any
         thread::sleep(PAUSE);
     }
     Err(Kind::Refused.error(format!(
-        "another {command} is running on schema {schema}: wait for its end, or name another schema"
+        "another {command} is running on schema {schema}: wait until it ends, or name another schema"
     )))
 }

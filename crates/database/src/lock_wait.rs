@@ -127,7 +127,7 @@ fn waiting<T>(
 /// The sessions that keep `mode` from `tables`; empty if that cannot be asked.
 fn asked(client: &mut impl GenericClient, tables: &[String], mode: LockMode) -> Vec<String> {
     holders(client, tables, mode).unwrap_or_else(|error| {
-        tracing::debug!(%error, "who holds the tables cannot be asked");
+        tracing::debug!(%error, "cannot find out who holds the tables");
         Vec::new()
     })
 }

@@ -148,7 +148,7 @@ impl Snapshot {
         for (before, now) in before.iter().zip(&tables) {
             if before.schema != now.schema || now.filenodes.0 != now.filenodes.1 {
                 return Err(Kind::Mismatch.error(format!(
-                    "table `{}` was altered, truncated or rewritten while the run began: run again",
+                    "table `{}` was altered, truncated or rewritten while the run was starting: run again",
                     now.schema.name
                 )));
             }
@@ -342,7 +342,7 @@ impl Snapshot {
             .and_then(|()| Ok(connection.batch_execute("COMMIT")?))
             .map_err(|error| {
                 sqlstate::while_reading(error, &self.settings)
-                    .context("the connection that held the snapshot did not last")
+                    .context("the connection that held the snapshot was lost")
             })
     }
 }

@@ -55,21 +55,21 @@ pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::
             "an administrator ended the session on {server}, or the server was shut down: run again"
         ),
         Some("57P02") => format!(
-            "{server} restarts since one of its processes crashed: look into its log, then run again"
+            "{server} is restarting because one of its processes crashed: look into its log, then run again"
         ),
         Some("57014") => {
             format!("an administrator cancelled a statement of this run on {server}: run again")
         }
         Some("40P01") => format!(
-            "the locks of this run and another session's on {server} waited for each other: run again"
+            "this run and another session on {server} waited for each other's locks: run again"
         ),
         Some("55P03") => format!(
-            "another session on {server} waits to alter, truncate or drop what is read here, and would wait for ever: \
-             run again once it is done"
+            "another session on {server} is waiting to alter, truncate or drop what is read here, and the two would \
+             wait for each other for ever: run again once it is done"
         ),
         // For a run that only reads, only the replay of a replica conflicts.
         Some("40001") => format!(
-            "the replica {server} put its primary's changes before this run: raise max_standby_streaming_delay (or \
+            "the replica {server} cancelled this run to apply its primary's changes: raise max_standby_streaming_delay (or \
              max_standby_archive_delay) there, set hot_standby_feedback, or read from the primary"
         ),
         Some("72000") => format!(
@@ -80,7 +80,8 @@ pub(crate) fn while_reading(error: anyhow::Error, server: &Settings) -> anyhow::
             "a materialised view has no data yet: run REFRESH MATERIALIZED VIEW on it".to_owned()
         }
         Some("42P01" | "42703") => {
-            "the table was dropped, renamed or altered while the run began: run again".to_owned()
+            "the table was dropped, renamed or altered while the run was starting: run again"
+                .to_owned()
         }
         _ => format!("reading from {server}"),
     };

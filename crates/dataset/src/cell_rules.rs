@@ -45,7 +45,7 @@ impl TryFrom<DescribedWords> for NullWords {
                 // An empty list would seem to take the general words away from its column.
                 if let Some((column, _)) = by_column.iter().find(|(_, words)| words.is_empty()) {
                     return Err(format!(
-                        "`null.{column}` has no word: a column's words come beside those of \"{EVERY_COLUMN}\""
+                        "`null.{column}` has no word: a column's words are added to those of \"{EVERY_COLUMN}\""
                     ));
                 }
                 Ok(Self {

@@ -48,7 +48,7 @@ impl Chart {
         let mut problems = Vec::new();
         if self.y.len() > 1 && self.series.is_some() {
             problems.push(
-                "`chart` has a `series`, and several `y` that are one each: leave one out"
+                "`chart` has a `series` and several `y`, each of which is a series too: leave one out"
                     .to_owned(),
             );
         }
@@ -63,7 +63,7 @@ impl Chart {
         for (entry, name) in named.chain(self.y.iter().map(|name| ("y", name))) {
             match kind_of(name) {
                 None => problems.push(format!(
-                    "`chart.{entry}` names `{name}`, which is none of the columns that are written"
+                    "`chart.{entry}` names `{name}`, which is not one of the columns that are written"
                 )),
                 Some(kind) if entry == "y" && !kind.is_number() => problems.push(format!(
                     "`chart.y` names `{name}`, which is {kind}, and only numbers can be added up"

@@ -26,7 +26,7 @@ impl Dataset {
             problems.push((
                 Entry::Dataset,
                 format!(
-                    "`{}` cannot be the name of a dataset, since no file can bear it",
+                    "`{}` cannot be the name of a dataset, since no file can have it",
                     self.name
                 ),
             ));
@@ -64,8 +64,7 @@ impl Dataset {
                 };
                 if let Some(other) = self.models[..place].iter().find(is_other) {
                     let why = format!(
-                        "parameter `{}` has another type or default than in model `{}`: let it be the same in both, or \
-                         have another name",
+                        "parameter `{}` has another type or default than in model `{}`: make both the same, or rename one",
                         parameter.name, other.name
                     );
                     problems.push((Entry::Model(&model.name), why));
@@ -79,7 +78,7 @@ impl Dataset {
         let mut problems = table.wrongly_carried();
         if !is_file_name(&table.name) {
             problems.push(format!(
-                "`{}` cannot be the name of a table, since no file can bear it",
+                "`{}` cannot be the name of a table, since no file can have it",
                 table.name
             ));
         }
@@ -101,7 +100,8 @@ impl Table {
                 ));
             }
             let is_twice = self.cast_to_text.contains(column);
-            is_twice.then(|| format!("carry_as: column `{column}` stands under `cast_to_text` too"))
+            is_twice
+                .then(|| format!("carry_as: column `{column}` is listed under `cast_to_text` too"))
         });
         wrong.collect()
     }
@@ -157,7 +157,7 @@ impl Model {
         let mut problems = Vec::new();
         let names = self.checks.iter().map(|check| check.name.as_str());
         if let Some(name) = twice(names) {
-            problems.push(format!("the check `{name}` stands there twice"));
+            problems.push(format!("the check `{name}` is listed twice"));
         }
         for Check { name, rule } in &self.checks {
             let columns = rule.columns();
@@ -187,7 +187,7 @@ impl Model {
             let unknown = columns.iter().filter(|column| !self.has_column(column));
             problems.extend(unknown.map(|column| {
                 format!(
-                    "the check `{name}` names `{column}`, which is none of its columns{}",
+                    "the check `{name}` names `{column}`, which is not one of its columns{}",
                     did_you_mean(column, known())
                 )
             }));
@@ -213,7 +213,7 @@ impl Model {
         let columns = || self.columns.iter().map(|(name, _)| name.as_str());
         let unknown = unknown.map(|(list, column)| {
             format!(
-                "`{list}` names `{column}`, which is none of its columns{}",
+                "`{list}` names `{column}`, which is not one of its columns{}",
                 did_you_mean(column, columns())
             )
         });

@@ -270,8 +270,8 @@ impl Dataset {
         match twice(self.tables.iter().map(|table| table.name.as_str())) {
             None => Ok(()),
             Some(name) => Err(Kind::Usage.error(format!(
-                "dataset `{}` has two tables that are `{name}` in the schema that is read: name another with --schema, or \
-                 take one of the two out of dataset.toml",
+                "dataset `{}` has two tables called `{name}` in the schema that is read: name another schema with \
+                 --schema, or remove one of the two from dataset.toml",
                 self.name
             ))),
         }

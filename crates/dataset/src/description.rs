@@ -236,7 +236,7 @@ fn tell_former(text: &str, folder: &Folder<'_>) {
         for (former, now) in FORMER {
             if model.contains_key(former) {
                 tracing::warn!(
-                    "{}: `{former}` is called `{now}` now, and the next version reads that name alone",
+                    "{}: `{former}` is now called `{now}`, and the next version will read only that name",
                     folder.display(DESCRIPTION)
                 );
             }

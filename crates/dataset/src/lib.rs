@@ -192,8 +192,8 @@ mod tests {
         for part in [
             "dataset.toml, line 3, table `a/b`: `a/b` cannot be",
             "dataset.toml, line 6, table `t`: carry_as: column `v` is given bigint",
-            "dataset.toml, line 9, model `m`: `not_written` names `aa`, which is none of its columns; did you mean `a`?",
-            "dataset.toml, line 9, model `m`: `order_by` names `b`, which is none of its columns\n",
+            "dataset.toml, line 9, model `m`: `not_written` names `aa`, which is not one of its columns; did you mean `a`?",
+            "dataset.toml, line 9, model `m`: `order_by` names `b`, which is not one of its columns\n",
             "dataset.toml, line 17, model `n`: its file none.sql is missing",
             "dataset.toml, line 20, model `t`: `t` is named twice",
         ] {

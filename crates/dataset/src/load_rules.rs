@@ -300,8 +300,8 @@ impl std::fmt::Display for FileColumn {
 /// The reason why the size is not accepted.
 pub fn record_bytes(ByteSize(bytes): ByteSize) -> Result<usize, String> {
     match bytes {
-        0 => Err("a record has at least a byte".to_owned()),
-        MOST_RECORD_BYTES.. => Err("give less than 1GiB: Postgres has no longer text".to_owned()),
+        0 => Err("a record has at least one byte".to_owned()),
+        MOST_RECORD_BYTES.. => Err("give less than 1GiB: no text in Postgres is longer".to_owned()),
         bytes => Ok(bytes as usize),
     }
 }

@@ -62,10 +62,14 @@ impl Parameters {
                     && name.bytes().all(is_of_name)
             };
             if !is_name(&name) {
-                return wrong("a name has letters a to z, digits and _, and begins with no digit");
+                return wrong(
+                    "a name has letters a to z, digits and _, and does not begin with a digit",
+                );
             }
             if RESERVED.contains(&&*name) {
-                return wrong("requests to the service use this name otherwise: choose another");
+                return wrong(
+                    "requests to the service use this name for something else: choose another",
+                );
             }
             let value = match default {
                 toml::Value::Boolean(value) => Some(value.to_string()),

@@ -220,7 +220,7 @@ const LOAD: &[Entry] = &[
     entry(
         "force_null",
         BY_COLUMN,
-        "Columns of text, or true for all, where quotes don't make a text of NULL.",
+        "Columns of text, or true for all, in which NULL may stand in quotes too.",
         "[\"note\"]",
     ),
     entry(
@@ -282,7 +282,7 @@ const MODEL: &[Entry] = &[
     entry(
         "not_written",
         TEXTS,
-        "Columns of the SELECT that are in no file, but in paths and orders.",
+        "Columns of the SELECT that are not written into files, but serve for paths and orders.",
         "[\"customer_id\", \"purchase_id\"]",
     ),
     entry(
@@ -306,14 +306,14 @@ const MODEL: &[Entry] = &[
     entry(
         "stream",
         Kind::Text,
-        "The table that the SELECT runs over row by row, in parts: only where it looks up the parents of its rows and does \
-         nothing else.",
+        "The table that the SELECT runs over row by row, in parts. For a SELECT that looks up the parents of its rows \
+         and does nothing else.",
         "\"purchase\"",
     ),
     entry(
         "only_in_report",
         Kind::Boolean,
-        "Whether `extrato report` runs it, and `transform` only where --model names it.",
+        "Whether it is for `extrato report`: `transform` then runs it only if --model names it.",
         "false",
     ),
     entry(
@@ -325,25 +325,25 @@ const MODEL: &[Entry] = &[
     entry(
         "columns",
         Kind::ByName(&Kind::ColumnType),
-        "What the SELECT gives, in its order, with types; checked. Without it, what it gives.",
+        "The columns that the SELECT must give, in order, with types. Without it, any will do.",
         "customer_name = \"text\"\npurchase_day = \"date\"\npurchase_amount = \"numeric(10,2)\"\ncustomer_id = \"integer\"\npurchase_id = \"bigint\"",
     ),
     entry(
         "parameters",
         Kind::ByName(&Kind::Entries(PARAMETER)),
-        "Values that whoever runs the model may choose, written `:name` in its SELECT, as psql has it.",
+        "Values that whoever runs the model may choose, written `:name` in its SELECT, as in psql.",
         "since = { type = \"date\", default = \"2021-01-01\" }",
     ),
     entry(
         "chart",
         Kind::Entries(CHART),
-        "How `extrato report` draws its rows. Those at one place of the chart are added up. Without it, a table alone.",
+        "How `extrato report` draws its rows. Those at one place of the chart are added up. Without it, there is only a table.",
         "",
     ),
     entry(
         "check",
         Kind::List(&Kind::Entries(CHECK)),
-        "What the output must be, or nothing of the run is published and it ends with 8: an entry for each.",
+        "Checks of the output, an entry for each. If one fails, nothing of the run is published and it ends with 8.",
         "",
     ),
 ];
@@ -428,13 +428,13 @@ const CHECK: &[Entry] = &[
     entry(
         "not_null",
         TEXTS,
-        "Columns that hold something in each row.",
+        "Columns that are NULL in no row.",
         "[\"customer_name\", \"purchase_amount\"]",
     ),
     entry(
         "unique",
         TEXTS,
-        "Columns of which no two rows have the same values. A row with a NULL among them is like no other.",
+        "Columns of which no two rows have the same values. A row with a NULL among them equals no other.",
         "[\"purchase_id\"]",
     ),
     entry(
@@ -452,8 +452,8 @@ const CHECK: &[Entry] = &[
 ];
 
 const ROW_COUNT: &[Entry] = &[
-    entry("min", Kind::Whole, "At least so many.", ""),
-    entry("max", Kind::Whole, "At most so many.", ""),
+    entry("min", Kind::Whole, "The least number.", ""),
+    entry("max", Kind::Whole, "The greatest number.", ""),
 ];
 
 /// The rules for checks; an entry has exactly one of them.
@@ -585,7 +585,7 @@ fn object(entries: &[Entry]) -> Table {
             let Some(Value::Table(mut property)) = properties.get(now).cloned() else {
                 continue;
             };
-            let about = format!("It is called {now} now.");
+            let about = format!("It is now called {now}.");
             property.insert("description".to_owned(), about.into());
             property.insert("deprecated".to_owned(), true.into());
             properties.insert(former.to_owned(), property.into());

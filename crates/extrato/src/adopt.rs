@@ -17,10 +17,10 @@ Examples:
   spark-submit job/job.py                              on the cluster, which sees the same folders
   extrato adopt job                                    check what it wrote and publish it into data/out";
 
-/// Publish what a script of `transform --emit-job` wrote on a cluster of Spark
+/// Publish what a script of `transform --emit-job` wrote on a Spark cluster
 ///
-/// Every file is read, counted and summed, rows and sums are reconciled with the tables, and the output appears in one step with
-/// its manifest, as if it had been written here. What the script wrote stays where it is.
+/// Every file is read, counted and summed, and rows and sums are reconciled with the tables. Then the output appears in one
+/// step with its manifest, as if it had been written here. What the script wrote stays where it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AdoptArgs {
     /// The folder that --emit-job named

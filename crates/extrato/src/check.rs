@@ -18,14 +18,14 @@ Examples:
                                                        … over these tables
   extrato check --dataset sales --json | jq -r '.models[].model'";
 
-/// Check a dataset, and tell what its models give, what they read, and what runs them
+/// Check a dataset, and show what its models give and read, and what runs them
 ///
-/// All that is wrong is told at once: in dataset.toml, in each model, and, where --url or the environment names a database, in
-/// the tables as they are there, none of whose rows is read. Without a database the types are those of schema.sql, and how text
-/// is ordered is not known.
+/// All problems are reported at once: in dataset.toml, in each model, and, where --url or the environment names a database,
+/// in its tables. No row is read. Without a database the types are taken from schema.sql, and the order of text is not
+/// known.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// A built-in dataset, or the folder of your own [default: all that are built in]
+    /// A built-in dataset, or the folder of your own [default: all built-in ones]
     #[arg(long, value_name = "NAME|DIR")]
     dataset: Option<String>,
 
@@ -46,7 +46,7 @@ pub(crate) fn run(
         false => None,
     };
     if settings.is_none() && connection.schema.is_some() {
-        return Err(Kind::Usage.error("--schema is of no use without --url: no database is asked"));
+        return Err(Kind::Usage.error("--schema needs --url: without it no database is asked"));
     }
     let names = match &arguments.dataset {
         Some(name) => vec![name.as_str()],
@@ -143,7 +143,7 @@ fn text_of(model: &Described) -> String {
         })
         .collect();
     if columns.is_empty() {
-        columns.push("what its SELECT gives, which --url tells".to_owned());
+        columns.push("what its SELECT gives, known only with --url".to_owned());
     }
     let reads: Vec<String> = model.reads.iter().map(read).collect();
     let models = model.reads_models.iter();

@@ -32,15 +32,17 @@ pub(crate) struct DbArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make it if there is none, and start it
+    /// Start it, and create it first if there is none
     Start,
     /// Stop it; its data stays
     Stop,
-    /// Say whether it runs, and where it lies
+    /// Show whether it runs, and where its data is
     Status,
-    /// Start it, and print a URL for psql and other libpq programs, with the passfile in place of the password
+    /// Start it, and print a URL for psql and other libpq programs
+    ///
+    /// The URL names a passfile, so that it holds no password.
     Url,
-    /// Start it, and open psql on it; put psql's own arguments behind `--`
+    /// Start it, and open psql on it; put psql's own arguments after `--`
     Psql {
         #[arg(
             trailing_var_arg = true,

@@ -13,7 +13,7 @@ use crate::stdout;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   extrato diagram --dataset sales                      Mermaid text, for a Markdown page
-  extrato diagram --dataset cards --out cards.svg      a picture, light or dark as its reader's screen is
+  extrato diagram --dataset cards --out cards.svg      a picture, light or dark like its reader's screen
   extrato diagram --dataset shop/ --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
                                                        the tables as this database has them";
 
@@ -22,8 +22,8 @@ const STANDARD_OUTPUT: &str = "-";
 
 /// Draw the tables of a dataset with their columns, keys and references
 ///
-/// As Mermaid or SVG. The tables are those of the dataset's schema.sql and constraints.sql; where --url or the environment names a
-/// database, those of its catalogue, for a dataset of your own.
+/// The drawing is Mermaid or SVG. The tables come from the dataset's schema.sql and constraints.sql, or from a database: the
+/// one that --url names or, for a dataset of your own, the one that the environment names.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiagramArgs {
     /// A built-in dataset, or the folder of your own
@@ -58,9 +58,7 @@ pub(crate) fn run(
     let tables = match settings {
         Some(settings) => outline::of_database(&settings, &dataset, dataset.schema(named), cancel)?,
         None if named.is_some() => {
-            return Err(
-                Kind::Usage.error("--schema is of no use without --url: no database is asked")
-            );
+            return Err(Kind::Usage.error("--schema needs --url: without it no database is asked"));
         }
         None => outline::of_sql(&dataset)?,
     };

@@ -26,19 +26,20 @@ Examples:
   extrato init shop --partition-by customer_id
   extrato init shop --update                           the tables that are new in the database
   extrato init --describe                              what dataset.toml may hold, each entry with an example
-  extrato init --describe --json                       … as the JSON Schema by which editors complete it";
+  extrato init --describe --json                       … as a JSON Schema, for editors to complete it";
 
-/// Describe a dataset from a database: its tables, and a first model that joins them
+/// Describe a database as a dataset: its tables, and a first model that joins them
 ///
-/// Writes DIR/dataset.toml and a SELECT: the table at the end of the foreign keys with the most rows, joined to the tables that
-/// it refers to and to theirs, in files by the column that looks like the client. `extrato transform --dataset DIR` runs it.
+/// Writes DIR/dataset.toml and a SELECT. The SELECT joins the largest table that no other table refers to with the tables
+/// that it refers to, and with theirs. Its rows go into a folder for each value of the column that looks like the client.
+/// `extrato transform --dataset DIR` runs it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InitArgs {
     /// The folder to write; made if it is absent
     #[arg(value_name = "DIR", required_unless_present = "describe")]
     folder: Option<PathBuf>,
 
-    /// This table, not all of the schema; may be given several times, and with its schema, `sales.orders`
+    /// Only this table, not all of the schema; may be given several times, and with its schema, as `sales.orders`
     #[arg(long, value_name = "NAME")]
     table: Vec<String>,
 
@@ -50,7 +51,7 @@ pub(crate) struct InitArgs {
     #[arg(long)]
     update: bool,
 
-    /// Print every entry that dataset.toml may have, and write nothing; with --json its JSON Schema
+    /// Print every entry that dataset.toml may have, and write nothing; with --json, its JSON Schema
     #[arg(long, conflicts_with_all = ["folder", "table", "partition_by", "update"])]
     describe: bool,
 
@@ -59,7 +60,8 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "URL", help_heading = "Connection")]
     url: Option<String>,
 
-    /// The Postgres schema that holds the tables; may be given several times [default: the first of the search path that has some]
+    /// The Postgres schema that holds the tables; may be given several times [default: the first of the search path that has
+    /// tables]
     #[arg(long, value_name = "NAME", help_heading = "Connection")]
     schema: Vec<String>,
 }
@@ -253,7 +255,7 @@ fn name_of(folder: &Path) -> anyhow::Result<String> {
     let name = whole.file_name().and_then(|name| name.to_str());
     name.map(str::to_owned).ok_or_else(|| {
         Kind::Usage.error(format!(
-            "{} has no name that a dataset could have: name a folder",
+            "a dataset cannot have the name of {}: name another folder",
             folder.display()
         ))
     })

@@ -16,13 +16,13 @@ Examples:
   aws s3 sync \"$(extrato latest s3://lake/cards/movimento_flat)\" flat/
   extrato latest s3://lake/cards --json | jq -r '.outputs[].path'";
 
-/// Print where the latest output of a model lies
+/// Print where the latest output of a model is
 ///
-/// In a bucket each run has a folder of its own, and a pointer leads to the latest: whoever reads that folder, or those files, sees
-/// one whole run. On disk it is the output itself.
+/// In a bucket each run has a folder of its own, and a pointer names the latest: whoever reads the folder or the files
+/// printed here sees one whole run. On disk it is the output itself.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LatestArgs {
-    /// The place of a model's output, or that of several, as --out named it
+    /// The place of one model's output, or of several, as it was given to --out
     #[arg(value_name = "PATH", default_value = transform::DEFAULT_OUT)]
     path: Place,
 

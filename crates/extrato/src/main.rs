@@ -38,12 +38,12 @@ Examples:
   extrato generate --scale 50 --replace
                                        fill the embedded database with fifty times as much
   extrato load --dataset hiring --from DIR
-                                       CSV files into it, with a record of every row that is refused
+                                       CSV files into it, with a record of each rejected row
   extrato transform --single-file      one movimento_flat.csv from what it holds
-  extrato backup --dataset cards       its tables as Avro files, with a proof of their contents
+  extrato backup --dataset cards       its tables as Avro files, with checksums of their contents
   extrato db psql                      look around in it
   extrato verify --quiet --json-to run.json
-                                       how it ended, for a program that reads a file
+                                       how it ended, in a file for another program
   extrato query --table orders --url 'postgresql://ana@db.example/shop'
                                        rows of any other database
 

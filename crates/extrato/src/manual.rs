@@ -21,10 +21,10 @@ pub(crate) const MAN_EXAMPLES: &str = "\
 Examples:
   extrato man ~/.local/share/man/man1        then, with ~/.local/bin on the PATH: man extrato-transform";
 
-/// Print what makes a shell complete this program's arguments
+/// Print a script with which a shell completes this program's arguments
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell that is to read it
+    /// The shell that the script is for
     shell: Shell,
 }
 

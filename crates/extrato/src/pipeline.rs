@@ -15,10 +15,10 @@ Examples:
   extrato pipeline --single-file --json                one movimento_flat.csv; the summary as JSON
   DATABASE_URL=postgresql://… extrato pipeline         on a server of your own";
 
-/// Database up, generate, transform: from nothing to files per client
+/// Start a database, fill it with fake rows, and write flat files per client
 ///
-/// With no connection given, a private Postgres is started from the machine's own programs. Rows that an
-/// earlier run generated with the same seed and scale are used again.
+/// Without a connection, a private Postgres is started from the machine's own programs. Rows that an earlier run generated
+/// with the same seed and scale are used again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PipelineArgs {
     #[command(flatten)]

@@ -38,16 +38,16 @@ Examples:
   PGPASSWORD=… extrato query --url 'postgresql://ana@db.example/shop?sslmode=verify-full' --table orders";
 
 /// The help of `--schema` for this command, which has no dataset.
-pub(crate) const OF_SCHEMA: &str = "The Postgres schema of names that have none before them [default: the first of the search path that has one of them]";
+pub(crate) const OF_SCHEMA: &str = "The Postgres schema of tables that are named without one [default: the first of the search path that has one of them]";
 
 /// How --out names standard output.
 const STANDARD_OUTPUT: &str = "-";
 
-/// Read a SELECT's tables once, join them here, and show or write its rows
+/// Run a SELECT here, over tables read once, and show or write its rows
 ///
-/// No dataset is needed: tables, keys and types are the catalogue's. The tables are read in one snapshot, of their columns
-/// those that the SELECT names; it runs here, as a model does, so no join falls on the database. Without --out the first rows
-/// are shown.
+/// No dataset is needed: tables, keys and types come from the database's catalogue. The columns that the SELECT names are
+/// read in one snapshot, and the SELECT runs here, as a model does, so your database does no join. Without --out the first
+/// rows are shown.
 #[derive(Debug, clap::Args)]
 pub(crate) struct QueryArgs {
     /// The SELECT [default: what --file or standard input holds]
@@ -58,15 +58,15 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "table")]
     file: Option<PathBuf>,
 
-    /// All rows of this table instead, counted and summed; its schema may stand before it, `sales.orders`
+    /// All rows of this table instead, counted and summed; it may be given with its schema, as `sales.orders`
     #[arg(long, value_name = "TABLE")]
     table: Option<String>,
 
-    /// Of the table of --table, the rows of which this expression of SQL is true
+    /// With --table: only the rows for which this SQL expression is true
     #[arg(long = "where", value_name = "SQL")]
     condition: Option<String>,
 
-    /// Of the table of --table, so many rows: the first by --order-by, or any
+    /// With --table: at most this many rows, the first by --order-by, or any
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 
@@ -74,8 +74,8 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Where to write: a folder for NAME, a file that ends as its format does, either in a bucket too (s3://BUCKET/PREFIX), or - for
-    /// standard output
+    /// Where to write: a folder, in which the output is NAME, or a file such as orders.csv, .jsonl or .parquet; both may be
+    /// in a bucket (s3://BUCKET/PREFIX); - is standard output
     #[arg(long, value_name = "PATH")]
     out: Option<Place>,
 
@@ -83,11 +83,11 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "out")]
     partition_by: Vec<String>,
 
-    /// The order of rows in a file [default: the SELECT's own, or that of the table's key]
+    /// The order of rows in a file [default: the SELECT's own, or the table's key]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     order_by: Vec<String>,
 
-    /// Say what would be read from the database and what would run here, and read no row
+    /// Show what would be read from the database and what would run here, without reading a row
     #[arg(long, conflicts_with = "out")]
     explain: bool,
 
@@ -211,9 +211,8 @@ impl QueryArgs {
             });
         }
         if self.condition.is_some() || self.limit.is_some() {
-            return Err(Kind::Usage.error(
-                "--where and --limit are of the table that --table names: write them into the SELECT",
-            ));
+            return Err(Kind::Usage
+                .error("--where and --limit go with --table: write them into the SELECT"));
         }
         let (sql, file) = match (&self.sql, &self.file) {
             (Some(sql), _) => (sql.clone(), "the SELECT".to_owned()),
@@ -227,7 +226,7 @@ impl QueryArgs {
             }
             (None, None) if io::stdin().is_terminal() => {
                 return Err(Kind::Usage.error(
-                    "no SELECT was given: write it behind `extrato query`, or name --file or --table",
+                    "no SELECT was given: write it after `extrato query`, or name --file or --table",
                 ));
             }
             (None, None) => {
@@ -264,15 +263,17 @@ impl QueryArgs {
             return match files.first() {
                 None => Ok((To::Shown, name, files)),
                 Some(option) => Err(Kind::Usage.error(format!(
-                    "{option} is about files, and rows are only shown without --out: name a file or a folder, or --out - for a pipe"
+                    "{option} is about files, and without --out rows are only shown: name a file or a folder with \
+                     --out, or give --out - for a pipe"
                 ))),
             };
         };
         let is_in_folders = !self.partition_by.is_empty();
         if out.path() == Some(Path::new(STANDARD_OUTPUT)) {
             return match is_in_folders {
-                true => Err(Kind::Usage
-                    .error("--partition-by writes folders, which --out - has no place for")),
+                true => Err(Kind::Usage.error(
+                    "--partition-by writes folders, which cannot go to standard output (--out -)",
+                )),
                 false => Ok((To::Piped, name, files)),
             };
         }
@@ -338,7 +339,7 @@ fn check_folder(out: &Place) -> anyhow::Result<()> {
         _ => "files are .csv, .jsonl or .parquet",
     };
     Err(Kind::Usage.error(format!(
-        "--out names {out}, and no .{end} file is written: {instead}; a folder has another name"
+        "--out names {out}, but .{end} files are not written: {instead}; give a folder another name"
     )))
 }
 

@@ -20,9 +20,9 @@ Examples:
 
 /// Show what a dataset's models give as one HTML page, with charts
 ///
-/// The tables are read in one snapshot and the models run here, as `extrato transform` does. The page holds all that it shows and asks
-/// no server for anything: charts as dataset.toml declares them, tables to sort and filter, CSV, the SELECTs, and a diagram of the
-/// tables. Of a model with more than 100,000 rows it has the first 1,000, and says so.
+/// The tables are read in one snapshot and the models run here, as `extrato transform` does. The page needs no server: it
+/// holds the charts that dataset.toml declares, tables to sort and filter, the rows as CSV, the SELECTs, and a diagram of
+/// the tables. If a model has more than 100,000 rows, the page shows the first 1,000 and says so.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
     /// A built-in dataset, or the folder of your own

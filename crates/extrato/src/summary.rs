@@ -320,7 +320,7 @@ pub(crate) fn of_restore(report: &backup::RestoreReport, around: Around) -> Stri
     text += &format!("  {} into schema {}\n", report.from, report.schema);
     text += match report.is_proved {
         true => "  the contents are those of the backup, by their checksums\n",
-        false => "  the file has no checksum of its contents: the rows were counted alone\n",
+        false => "  the file has no checksum of its contents: only its rows were counted\n",
     };
     text += &lines(&report.notes);
     ended(&text, around)

@@ -30,15 +30,15 @@ pub(crate) struct TerminalArgs {
     #[arg(short, long, action = clap::ArgAction::Count, global = true, conflicts_with = "quiet")]
     verbose: u8,
 
-    /// Say nothing but errors, and what was asked for with --show
+    /// Print nothing but errors, and what --show asks for
     #[arg(short, long, global = true)]
     quiet: bool,
 
-    /// Print the summary as JSON on standard output, in one line where that is no terminal; of a failure, what failed
+    /// Print the summary, or what failed, as JSON on standard output: on one line unless that is a terminal
     #[arg(long, global = true)]
     json: bool,
 
-    /// Write the same line to this file when the run ends, well or not
+    /// Write the same line to this file when the run ends, even if it failed
     #[arg(long, global = true, value_name = "FILE")]
     json_to: Option<PathBuf>,
 
@@ -124,7 +124,7 @@ impl Terminal {
             if asked.swap(true, Ordering::SeqCst) {
                 process::exit(Kind::Interrupted.exit_code().into());
             }
-            tracing::warn!("stopping; once more to stop at once");
+            tracing::warn!("stopping; interrupt again to stop at once");
             // The hooks ask the server, which may not answer; on a thread of their own, they don't block the second signal.
             let handle = handle.clone();
             std::thread::spawn(move || handle.cancel());

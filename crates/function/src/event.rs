@@ -53,7 +53,7 @@ pub(crate) fn objects(event: &Value) -> anyhow::Result<Option<Vec<String>>> {
     }
     let event = Event::deserialize(event).or_fail(
         Kind::Usage,
-        || "the records of this event are not a bucket's",
+        || "the records of this event are not from a bucket",
     )?;
     let mut objects = Vec::new();
     for Record { s3 } in event.records {
@@ -99,7 +99,7 @@ pub(crate) fn table_of<'d>(dataset: &'d Dataset, object: &str) -> anyhow::Result
     match tables[..] {
         [table] => Ok(table),
         [] => Err(Kind::Usage.error(format!(
-            "{object} is not a file of dataset {}, whose files are named {}: let the bucket tell of such names alone",
+            "{object} is not a file of dataset {}, whose files are named {}: let the bucket send events for such names only",
             dataset.name,
             looked_for.join(", ")
         ))),

@@ -83,11 +83,11 @@ fn without_folder(error: &anyhow::Error, options: &Options, temporary: &Path) ->
     let kind = database::kind(error);
     let way_out = match (kind, options.commit_every) {
         (Kind::Interrupted, None) => {
-            "stopped before the function's deadline: give it more time, 900 seconds at most, or say \"commit_every\" and \
-             invoke it with the same until all is loaded: "
+            "stopped before the function's deadline: give it more time, 900 seconds at most, or give \"commit_every\" \
+             and invoke it with the same request until all is loaded: "
         }
         (Kind::Interrupted, Some(_)) => {
-            "stopped before the function's deadline: invoke it with the same again, to go on: "
+            "stopped before the function's deadline: invoke it again with the same request, to go on: "
         }
         _ => "",
     };

@@ -62,14 +62,14 @@ pub(crate) fn options(
             ));
         }
     }
-    let request = read(fields).or_fail(Kind::Usage, || "this request makes no sense")?;
+    let request = read(fields).or_fail(Kind::Usage, || "this request is not valid")?;
     let Some(dataset) = &request.dataset else {
         return Err(Kind::Usage.error(format!(
             "no dataset: give \"dataset\" in the request, or set {DATASET}"
         )));
     };
     if request.allow_empty && !request.truncate {
-        return Err(Kind::Usage.error("\"allow_empty\" is for \"truncate\" alone"));
+        return Err(Kind::Usage.error("\"allow_empty\" goes with \"truncate\" only"));
     }
     let mut dataset = Dataset::open(dataset)?;
     let schema = dataset.schema(request.schema.as_deref()).to_owned();
@@ -113,7 +113,7 @@ pub(crate) fn options(
 fn defaults(environment: &Environment) -> anyhow::Result<Map<String, Value>> {
     let mut fields = Map::new();
     if let Some(options) = environment.get(OPTIONS) {
-        let failed = || format!("{OPTIONS} is not what a request is");
+        let failed = || format!("{OPTIONS} is not valid");
         fields = serde_json::from_str(options).or_fail(Kind::Usage, failed)?;
         read(fields.clone()).or_fail(Kind::Usage, failed)?;
     }

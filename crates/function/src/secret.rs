@@ -37,7 +37,7 @@ pub(crate) fn with_secret(environment: &Environment) -> anyhow::Result<Environme
         return Ok(environment.clone());
     };
     let text = ask(id, environment).or_fail(Kind::Connection, || {
-        format!("secret {id} ({SECRET}) cannot be had of the extension for secrets")
+        format!("secret {id} ({SECRET}) cannot be read from the extension for secrets")
     })?;
     let mut login = login(id, &text)?;
     let names_host = ["DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE"];
@@ -114,8 +114,8 @@ fn login(id: &str, text: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
     match fields.contains_key("password") {
         true => Ok(login),
         false => Err(Kind::Usage.error(format!(
-            "secret {id} ({SECRET}) is an object without \"password\": it is made as RDS makes it, {{\"username\": …, \
-             \"password\": …, \"host\": …, \"port\": …, \"dbname\": …}}, or is the password alone"
+            "secret {id} ({SECRET}) is an object without \"password\": it must be as RDS makes it, {{\"username\": …, \
+             \"password\": …, \"host\": …, \"port\": …, \"dbname\": …}}, or the password alone"
         ))),
     }
 }

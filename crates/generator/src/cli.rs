@@ -29,8 +29,8 @@ Examples:
   With faults in one row of a hundred, to see what a pipeline does about them
     extrato generate --dirty 0.01 --replace
   With distributions of your own
-    extrato generate --describe > laws.toml; $EDITOR laws.toml
-    extrato generate --distributions laws.toml --replace
+    extrato generate --describe > distributions.toml; $EDITOR distributions.toml
+    extrato generate --distributions distributions.toml --replace
   As files, without a database
     extrato generate --scale 10 --to rows --format csv
     extrato generate --scale 10 --to s3://bucket/rows --format csv
@@ -42,22 +42,22 @@ Examples:
 
 /// Fill a Postgres schema with realistic fake rows
 ///
-/// Associates of a credit cooperative, their accounts, cards and card movements, with keys and foreign
-/// keys; or what the dataset that is named holds instead. The same seed gives the same rows, whatever the number
-/// of workers, the machine or the date. A run that fails leaves the schema as it was.
+/// The rows are the associates (clients) of a credit cooperative, their accounts, cards and card movements, with keys and
+/// foreign keys, or those of another dataset. The same seed gives the same rows, whatever the number of workers, the machine
+/// or the date. A run that fails leaves the schema as it was.
 #[derive(Debug, Clone, clap::Args)]
 pub struct GenerateArgs {
-    /// Print the distributions and a sample of rows, without a database: a file for --distributions
+    /// Print the distributions, as a file for --distributions, and a sample of rows; no database is needed
     #[arg(long, conflicts_with_all = ["append", "replace", "to"], help_heading = "Rows", display_order = LAST)]
     pub describe: bool,
 
-    /// Add associates to those that an earlier run made, as it made them: in one transaction, on one connection,
-    /// with keys and indexes in place, so several times slower than a fresh load
+    /// Add associates to those of an earlier run, as if that run had made them all. It takes one transaction on one
+    /// connection, with keys and indexes in place, so it is several times slower than a fresh load
     #[arg(long, conflicts_with = "replace", help_heading = "Loading")]
     pub append: bool,
 
-    /// Load into UNLOGGED tables, which stay so: nothing goes to the write-ahead log, but a crash of the server
-    /// empties them and no replica has them. For data that can be generated again
+    /// Load into UNLOGGED tables, and leave them so: nothing goes to the write-ahead log, but a crash of the server empties
+    /// them and no replica has them. For data that can be generated again
     #[arg(long, conflicts_with = "append", help_heading = "Loading")]
     pub unlogged: bool,
 
@@ -91,7 +91,7 @@ pub struct GenerateArgs {
 /// Which rows, and where they go.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RowsArgs {
-    /// The dataset: cards, sales or hiring. What is said of associates and distributions is for cards
+    /// The dataset: cards, sales or hiring. Options for associates, movements and distributions are for cards
     #[arg(
         long,
         value_name = "NAME",
@@ -100,13 +100,13 @@ pub struct RowsArgs {
     )]
     pub dataset: String,
 
-    /// How many associates; accounts, cards and movements follow from them [default: 1000]
+    /// How many associates (clients); accounts, cards and movements follow from them [default: 1000]
     #[arg(long, value_name = "N", conflicts_with = "scale", help_heading = "Rows",
           value_parser = clap::value_parser!(u32).range(1..=i64::from(KnownDataset::Cards.most())))]
     pub associates: Option<u32>,
 
-    /// The size as a factor: scale 1 is 1,000 associates with about 100,000 movements; of sales 31,465 orders with
-    /// about 120,000 lines, of hiring 2,000 employees
+    /// The size as a factor: scale 1 is 1,000 associates with about 100,000 movements; for sales, 31,465 orders with about
+    /// 120,000 lines; for hiring, 2,000 employees
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -119,14 +119,14 @@ pub struct RowsArgs {
     #[arg(long, value_name = "SEED", help_heading = "Rows")]
     pub seed: Option<u64>,
 
-    /// "Today" of the rows: everything in them happened before [default: 2026-01-01]
+    /// The day that is today for the rows: everything in them happened before it [default: 2026-01-01]
     #[arg(long, value_name = "DATE", help_heading = "Rows")]
     pub as_of: Option<Date>,
 
-    /// Plant a fault in this share of rows (0 to 1): trailing spaces, decomposed accents, empty texts, quotes,
-    /// line breaks, delimiters, path characters, duplicate clients, far-off dates, extreme amounts. The
-    /// report counts them (one that would not show in its row gives way to a trailing space). Files of sales and
-    /// hiring get as many rows that break a rule besides
+    /// Put a fault into this share of rows (0 to 1): trailing spaces, decomposed accents, empty texts, quotes, line breaks,
+    /// delimiters, path characters, duplicate clients, far-off dates, extreme amounts. The report counts them (where a fault
+    /// would not show in its row, a trailing space takes its place). Files of sales and hiring also get as many rows that
+    /// break a rule
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -135,11 +135,13 @@ pub struct RowsArgs {
     )]
     pub dirty: Option<f64>,
 
-    /// How many there are of what, when and how much, as a TOML file; --describe prints one
+    /// A TOML file that says how many accounts, cards and movements there are, when, and of what amounts; --describe prints
+    /// one
     #[arg(long, value_name = "FILE", help_heading = "Rows")]
     pub distributions: Option<PathBuf>,
 
-    /// Movements of a card follow a zeta law with this exponent: the lower, the more unequal [default: 1.55]
+    /// The number of movements per card follows a zeta distribution with this exponent: the lower, the more unequal
+    /// [default: 1.55]
     #[arg(
         long,
         allow_negative_numbers = true,
@@ -152,8 +154,8 @@ pub struct RowsArgs {
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub movements_cap: Option<u32>,
 
-    /// Connections that load at the same time, and one more; with 1 there is one only [default: one for each processor, if
-    /// the server has them]
+    /// How many connections load at the same time, besides one that leads them; with 1 there is only that one [default: one
+    /// for each processor, if the server has that many]
     #[arg(long, value_name = "N", help_heading = "Loading",
           value_parser = clap::value_parser!(u8).range(1..=MAX_WORKERS as i64))]
     pub workers: Option<u8>,
@@ -241,7 +243,7 @@ impl RowsArgs {
                 return Ok(associates);
             }
             return Err(Kind::Usage.error(format!(
-                "--associates: {} has {unit}; give their number as --scale, 1 being {at_1}",
+                "--associates: {} has {unit}; give their number with --scale, where 1 is {at_1}",
                 dataset.name
             )));
         }

@@ -22,7 +22,7 @@ Examples:
     extrato generate --dataset sales --dirty 0.02 --to exports --format csv
   Every file of the dataset that a folder holds, by the names that dataset.toml gives
     extrato load --dataset sales --from exports
-  Again, where rows were corrected: those that are there are replaced
+  Again, with corrected rows, which replace those that are there
     extrato load --dataset sales --from exports --on-duplicate update
   One table, from files that a pattern names, into a schema of its own
     extrato load --dataset sales --table 'product=exports/Production.Product*.csv' --schema trial
@@ -33,12 +33,11 @@ Examples:
   Very many rows: what is done stays done, and the same command goes on after a failure
     extrato load --dataset sales --from exports --schema large --commit-every 100000";
 
-/// Load CSV files into Postgres: every row that keeps the rules, and a record of every other
+/// Load CSV files into Postgres, with a record of each rejected row and its reason
 ///
 /// Rows are checked as Postgres would check them (types, lengths, labels, keys, references) and by the rules of
-/// dataset.toml, and copied in one transaction. Each broken rule of each rejected row is in
-/// rejects/TABLE.csv and in the table extrato_reject, with file, line, byte offset and raw text. Tables that are
-/// missing are made.
+/// dataset.toml, and copied in one transaction. Rows that break a rule are rejected: each broken rule is recorded in
+/// rejects/TABLE.csv and in the table extrato_reject, with file, line, byte offset and raw text. Missing tables are created.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
     /// The dataset: one built in, or the folder of one of your own
@@ -68,12 +67,12 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Rejects")]
     pub no_reject_table: bool,
 
-    /// Load nothing if more rows are rejected in all: a number, or a share such as 0.5%; 100% allows any number
-    /// [default: a tenth of the rows of each table, and not all rows of a file]
+    /// Load nothing if more rows than this are rejected in all: a number, or a share such as 0.5%; 100% allows any number
+    /// [default: a tenth of the rows of each table, and never all rows of a file]
     #[arg(long, value_name = "N|P%", help_heading = "Rejects")]
     pub max_rejects: Option<RejectLimit>,
 
-    /// What to do about a row whose key is there already, in the table or in an earlier line
+    /// What to do with a row whose key exists already, in the table or in an earlier line
     #[arg(
         long,
         value_enum,
@@ -95,8 +94,8 @@ pub struct LoadArgs {
     #[arg(long, requires = "truncate", help_heading = "Loading")]
     pub allow_empty: bool,
 
-    /// Commit after every N rows read, instead of once at the end. The same load run again continues behind its last
-    /// commit, and leaves out files that are done
+    /// Commit after every N rows read, instead of once at the end. If the same load is run again, it continues after its
+    /// last commit and leaves out finished files
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Loading")]
     pub commit_every: Option<u64>,
 
@@ -158,12 +157,12 @@ pub struct DialectArgs {
     #[arg(long, value_name = ".|,|'|BLANK", value_parser = ThousandsMark::parse, help_heading = "Dialect, if other than dataset.toml says")]
     pub thousands_mark: Option<ThousandsMark>,
 
-    /// Take integers that are written with a fraction of zeros, such as 8.0
+    /// Accept integers that are written with a fraction of zeros, such as 8.0
     #[arg(long, help_heading = "Dialect, if other than dataset.toml says")]
     pub zero_fraction: bool,
 
-    /// A word that means NULL, beside the empty field and the words that dataset.toml gives for single columns. May be
-    /// given several times
+    /// A word that means NULL, in addition to the empty field and the words that dataset.toml gives for single columns. May
+    /// be given several times
     #[arg(
         long,
         value_name = "WORD",
@@ -171,12 +170,11 @@ pub struct DialectArgs {
     )]
     pub null: Vec<String>,
 
-    /// Take an empty field and words for NULL as NULL in quotes too, in columns of text; in other columns they always
-    /// are
+    /// In columns of text, read an empty field or a word for NULL as NULL even in quotes; other columns always do
     #[arg(long, help_heading = "Dialect, if other than dataset.toml says")]
     pub force_null: bool,
 
-    /// A format of dates and timestamps, such as '%d/%m/%Y %H:%M', beside ISO 8601. May be given several times
+    /// A format of dates and timestamps, such as '%d/%m/%Y %H:%M', in addition to ISO 8601. May be given several times
     #[arg(
         long,
         value_name = "FORMAT",

@@ -308,7 +308,7 @@ fn give_up(run: &mut Run<'_>, client: &mut Client, error: anyhow::Error) -> anyh
     let loaded = match run.options.commit_every {
         None => "nothing was loaded",
         Some(_) => {
-            "what was committed stays, the rest was not loaded; the same load again goes on from there"
+            "what was committed stays, the rest was not loaded; run the same load again to go on from there"
         }
     };
     let seen = match run.rejects.is_empty() || !run.rejects.are_there() {

@@ -77,7 +77,7 @@ class Card {
   cutLine() {
     const { model } = this;
     const shown = readable(String(model.rows.length));
-    return `The first ${shown} of ${counted(model.total, 'row')} are on this page, and no chart, which would be of these alone. ` +
+    return `The first ${shown} of ${counted(model.total, 'row')} are on this page, without a chart, which would show only these. ` +
       `extrato transform --dataset ${model.dataset} --model ${model.name} writes all of them.`;
   }
 

@@ -52,12 +52,12 @@ pub(crate) fn of_status(remote: &Remote, doing: Doing, status: &Status) -> anyho
     let said = words(&status.message);
     if status.is("INVALID_HANDLE.") {
         return Kind::Connection.error(format!(
-            "the Spark server at {remote} no longer has the session, as when it was started again: run it again ({said})"
+            "the Spark server at {remote} no longer has the session, perhaps since it was restarted: run it again ({said})"
         ));
     }
     match status.code {
         UNAVAILABLE | DEADLINE_EXCEEDED => Kind::Connection.error(format!(
-            "the Spark server at {remote} cannot be reached, or went away: {said} (one that was just started takes some seconds)"
+            "the Spark server at {remote} cannot be reached, or went away: {said} (a server needs some seconds to start)"
         )),
         UNAUTHENTICATED | PERMISSION_DENIED => Kind::Connection.error(format!(
             "the Spark server at {remote} refuses the login: {said}; set its token in the variable \

@@ -139,7 +139,7 @@ fn split_port(place: &str) -> anyhow::Result<(String, u16)> {
 
 fn secret(what: &str) -> anyhow::Error {
     Kind::Usage.error(format!(
-        "{what} inside the address of the server would be seen by all: leave it out, and set the variable \
+        "{what} in the address of the server would be seen by everybody: leave it out, and set the variable \
          SPARK_CONNECT_AUTHENTICATE_TOKEN"
     ))
 }

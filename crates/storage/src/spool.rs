@@ -75,7 +75,7 @@ impl Spool {
             Err(error) => Err(Kind::Output.caused_by(
                 error.to_string(),
                 format!(
-                    "{} has to be read twice, and cannot be kept in a temporary file in {}: make room there, or name \
+                    "{} must be read twice, but cannot be kept in a temporary file in {}: make room there, or name \
                      another folder in TMPDIR",
                     self.name,
                     tempfile::env::temp_dir().display()

@@ -31,23 +31,23 @@ Examples:
   extrato transform --format jsonl --compress zstd     an object for each row, in part-0.jsonl.zst
   extrato transform --stage                            keep the tables as read in data/lake/raw/cards …
   extrato transform --from-stage --single-file         … and use them again, without the database
-  extrato transform --out s3://lake/cards              a run of its own in a bucket, and a pointer to it
-  extrato transform --json-to run.json                 the summary in a file, and of a failure its exit code
+  extrato transform --out s3://lake/cards              a run in its own folder of a bucket, and a pointer to it
+  extrato transform --json-to run.json                 the summary, or what failed, in a file
   extrato transform --dataset sales --model orders_per_customer --show
                                                        one model, of the tables it needs; its first rows here too
   extrato transform --dataset hiring --parameter year=2020
-                                                       another year than the one that dataset.toml says
-  extrato transform --dataset shop/ --engine polars    refuse what Polars may not give as Postgres does
+                                                       another year than the one in dataset.toml
+  extrato transform --dataset shop/ --engine polars    refuse a model whose rows might differ from Postgres's
   extrato transform --from-stage --engine spark --remote sc://localhost:15002
                                                        on a cluster, which sees the same folders
   extrato transform --dataset hiring --to-postgres results
-                                                       the outputs as tables results.… besides the files
+                                                       the outputs also as tables in the schema results
   PGPASSWORD=… extrato transform --url 'postgresql://ana@db.example/bank?sslmode=verify-full'";
 
 /// Pull each table once, join in memory, write flat files per client
 ///
 /// All tables are read in one snapshot over binary COPY; the models run in memory, or in a scratch database of the embedded
-/// Postgres, so no join falls on the database. Rows and sums are checked before anything is published, and the output appears
+/// Postgres, so your database does no join. Rows and sums are checked before anything is published, and the output appears
 /// in one step.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TransformArgs {
@@ -72,8 +72,8 @@ pub struct TransformArgs {
     /// Where and how to write.
     pub output: OutputArgs,
 
-    /// Read the tables that a run with --stage kept, and no database; what Polars does not take runs in a scratch database made
-    /// from them [DIR unless named: data/lake]
+    /// Read the tables that a run with --stage kept, instead of a database; models that Polars cannot run go to a scratch
+    /// database made from these tables [default DIR: data/lake]
     #[arg(
         long,
         value_name = "DIR",
@@ -89,8 +89,8 @@ pub struct TransformArgs {
     #[arg(long, help_heading = "Output")]
     pub show: bool,
 
-    /// Write the outputs into this schema of the database too, as a table for each model. All tables take the place of
-    /// those of an earlier run in one step; anything else of their names is refused
+    /// Write the outputs into this schema of the database too, one table for each model. They replace the tables of an
+    /// earlier run in one step; if anything else has one of their names, the run is refused
     #[arg(long, value_name = "SCHEMA", help_heading = "Output")]
     pub to_postgres: Option<String>,
 
@@ -106,18 +106,18 @@ pub struct TransformArgs {
 /// A cluster of Spark.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SparkArgs {
-    /// The server of Spark Connect that --engine spark asks: sc://HOST:PORT, and behind it /;use_ssl=true and the like; a token
-    /// comes from SPARK_CONNECT_AUTHENTICATE_TOKEN [default: SPARK_REMOTE]
+    /// The Spark Connect server for --engine spark: sc://HOST:PORT, or with parameters, as in sc://HOST:PORT/;use_ssl=true;
+    /// a token is taken from SPARK_CONNECT_AUTHENTICATE_TOKEN [default: SPARK_REMOTE]
     #[arg(long, value_name = "ADDRESS", help_heading = "Spark")]
     pub remote: Option<String>,
 
-    /// What the cluster calls a folder of this machine, such as /data=hdfs:///lake, if it sees it elsewhere; may be given several
-    /// times
+    /// Where the cluster sees a folder of this machine, if under another path, such as /data=hdfs:///lake; may be given
+    /// several times
     #[arg(long, value_name = "FOLDER=PATH", help_heading = "Spark")]
     pub remote_path: Vec<RemotePath>,
 
-    /// Write a script for spark-submit into this folder instead, with all that is to be done over the tables of --from-stage; what it
-    /// wrote is published by `extrato adopt DIR`
+    /// Run nothing, and write a script for spark-submit into this folder, which runs the models over the tables of
+    /// --from-stage; `extrato adopt DIR` publishes what it wrote
     #[arg(
         long,
         value_name = "DIR",
@@ -137,8 +137,9 @@ impl SparkArgs {
         let is_given =
             self.remote.is_some() || self.emit_job.is_some() || !self.remote_path.is_empty();
         if engine != Engine::Spark && is_given {
-            return Err(Kind::Usage
-                .error("--remote, --remote-path and --emit-job are of Spark: add --engine spark"));
+            return Err(Kind::Usage.error(
+                "--remote, --remote-path and --emit-job are for Spark: add --engine spark",
+            ));
         }
         if let Some(of) = self.remote_path.iter().find(|of| !of.here.is_dir()) {
             return Err(Kind::Usage.error(format!(
@@ -166,7 +167,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_OUT, help_heading = "Output")]
     pub out: Place,
 
-    /// How many runs of each model stay in a bucket, the new one with them: those before it may still be read
+    /// How many runs of each model to keep in a bucket, including the new one: somebody may still be reading an earlier one
     #[arg(long, value_name = "N", default_value_t = DEFAULT_KEEP, value_parser = at_least_two, help_heading = "Output")]
     pub keep: usize,
 
@@ -180,8 +181,8 @@ pub struct OutputArgs {
     )]
     pub partition_by: Vec<String>,
 
-    /// A file for each client instead of a folder, named so: '{id_associado}.csv', '{nome}/{id}.csv'. It has to have all
-    /// columns that the folders would be named by; {model} is the model
+    /// A file for each client instead of a folder, named like '{id_associado}.csv' or '{nome}/{id}.csv'. The name must
+    /// contain every column that the folders would be named by; {model} stands for the model's name
     #[arg(
         long,
         value_name = "NAME",
@@ -202,7 +203,7 @@ pub struct OutputArgs {
     /// What a run may take.
     pub limits: LimitArgs,
 
-    /// Keep the tables as they are read, all their columns, as Parquet in DIR/raw/DATASET [DIR unless named: data/lake]
+    /// Keep the tables as they are read, with all their columns, as Parquet in DIR/raw/DATASET [default DIR: data/lake]
     #[arg(
         long,
         value_name = "DIR",
@@ -226,7 +227,7 @@ pub struct ParameterArgs {
 fn at_least_two(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(keep @ 2..) => Ok(keep),
-        _ => Err("at least 2 are kept: who reads the former run reads it to its end".to_owned()),
+        _ => Err("keep at least 2, so that whoever reads the run before can finish".to_owned()),
     }
 }
 
@@ -241,7 +242,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 /// What a run may take, and what it runs on.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LimitArgs {
-    /// The most connections at once: one holds the snapshot, the others read; with 1 that one reads
+    /// The most connections at once: one holds the snapshot and the others read; with 1, the same one does both
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Source")]
     pub max_connections: u16,
 
@@ -249,8 +250,8 @@ pub struct LimitArgs {
     /// The memory to take.
     pub memory: MemoryArgs,
 
-    /// What runs the models: auto takes Polars for those that it is known to give as Postgres does, and a scratch database
-    /// of the embedded Postgres for the others; never the source
+    /// What runs the models, which is never your database: auto takes Polars for each model that it is known to give
+    /// Postgres's results for, and a scratch database of the embedded Postgres for the others
     #[arg(long, value_enum, default_value_t, help_heading = "Source")]
     pub engine: Engine,
 }
@@ -258,7 +259,7 @@ pub struct LimitArgs {
 /// The memory that models may take.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemoryArgs {
-    /// The memory to take at most, such as 512MB or 4GiB; beyond it tables are staged on disk [default: 60 % of the
+    /// The most memory to use, such as 512MB or 4GiB; tables that need more are staged on disk [default: 60 % of the
     /// machine's, or of its container's]
     #[arg(long, value_name = "SIZE", value_parser = memory, help_heading = "Source")]
     pub memory: Option<ByteSize>,
@@ -291,26 +292,26 @@ Examples:
   extrato verify /mnt/copy/movimento_flat.csv --json   a file that was copied with its manifest
   extrato verify --against-database                    all rows also against the database's join";
 
-/// Read an output again and compare it with its manifest, or with the database too
+/// Check an output against its manifest, or against the database too
 ///
-/// Every file's size, checksum, header and number of rows, and the sums of all rows; files that are missing,
-/// changed, or not listed are named. With --against-database, each model's SELECT is then run in Postgres and
-/// compared with the files row by row; the first difference is named with its file, row and column. Ends with 8 if
+/// Reads every file and checks its size, checksum, header and number of rows, and the sums of all rows; files that are
+/// missing, changed, or not listed are named. With --against-database, each model's SELECT is then run in Postgres and
+/// compared with the files row by row; the first difference is named with its file, row and column. The exit code is 8 if
 /// something differs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerifyArgs {
-    /// An output folder, one model's folder, or a single file with its manifest beside it; in a bucket, the latest runs there, or
-    /// the folder of one
+    /// An output folder, one model's folder, or a single file with its manifest beside it; in a bucket, a place whose latest
+    /// runs are checked, or the folder of one run
     #[arg(value_name = "PATH", default_value = DEFAULT_OUT)]
     pub path: Place,
 
-    /// Run the models in Postgres too and compare all rows. This puts the join, and a sort of its rows, on the
-    /// database, which nothing else does
+    /// Run the models in Postgres too and compare all rows. The database then has to join and sort the rows, which no other
+    /// command asks of it
     #[arg(long, help_heading = "Comparison")]
     pub against_database: bool,
 
-    /// The dataset whose outputs are compared: a built-in one, or the folder of your own. Those of others that lie in the
-    /// same folder are verified by their manifests alone
+    /// The dataset whose outputs are compared: a built-in one, or the folder of your own. Outputs of other datasets in the
+    /// same folder are checked against their manifests only
     #[arg(
         long,
         value_name = "NAME|DIR",
@@ -335,7 +336,7 @@ impl VerifyArgs {
             let unused = self.connection.url.is_some() || self.connection.schema.is_some();
             return match unused {
                 true => Err(Kind::Usage.error(
-                    "--url and --schema are of no use without --against-database: a manifest needs no database",
+                    "--url and --schema need --against-database: without it no database is asked",
                 )),
                 false => Ok(None),
             };

@@ -135,7 +135,7 @@ pub(crate) fn check_named(
         if let Some(missing) = select.tables_named().find(|place| !is_there(place)) {
             let Place { schema, name } = &missing;
             if name == "only" {
-                let why = "is not taken: a table is read with those that inherit from it";
+                let why = "is not supported: a table is read with those that inherit from it";
                 return Err(select.refuse_table(&missing, Kind::Usage, why));
             }
             if inventory::keywords(client)?.contains(name) {

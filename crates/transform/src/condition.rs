@@ -65,7 +65,7 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
     let next = parser.peek_token();
     if next.token != Token::EOF {
         return Err(refused(&format!(
-            "one expression is expected, and `{next}` stands behind it"
+            "one expression is expected, but `{next}` follows it"
         )));
     }
     let found = walk(&expr, |part| match part {
@@ -74,7 +74,7 @@ pub(crate) fn read(text: &str) -> anyhow::Result<Condition> {
     });
     if found.is_break() {
         return Err(refused(
-            "it reads a table of its own, and one is read alone: write a SELECT",
+            "it reads another table, and --where cannot: write a SELECT",
         ));
     }
     Ok(Condition {

@@ -24,7 +24,7 @@ pub struct Dialect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quote {
-    /// Texts that could be taken for something else otherwise, the empty one among them
+    /// Only texts that would otherwise be read as something else, such as the empty one
     #[default]
     Needed,
     /// All but NULL
@@ -93,8 +93,8 @@ impl Dialect {
         }
         if !may_delimit(delimiter) {
             return refused(format!(
-                "--delimiter {delimiter:?} cannot stand between fields, since values or their quotes and line ends have \
-                 it: name one ASCII character such as , ; | or \\t"
+                "--delimiter {delimiter:?} cannot stand between fields, since values, quotes or line ends contain it: \
+                 name one ASCII character such as , ; | or \\t"
             ));
         }
         if !matches!(self.decimal_mark, '.' | ',') {
@@ -105,14 +105,13 @@ impl Dialect {
         }
         if let Some(clash) = null_word.find([delimiter, '"', '\r', '\n', '\0']) {
             return refused(format!(
-                "--null-word {null_word:?} has {:?} in it, which a field that is not quoted cannot have: name another word",
+                "--null-word {null_word:?} has {:?} in it, which a field without quotes cannot have: name another word",
                 null_word[clash..].chars().next().unwrap_or_default()
             ));
         }
         if null_word == "\\." {
             return refused(
-                "--null-word \\. is what ends a COPY of psql: name another word, such as \\N"
-                    .to_owned(),
+                "--null-word \\. ends a COPY in psql: name another word, such as \\N".to_owned(),
             );
         }
         Ok(())

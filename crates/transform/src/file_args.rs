@@ -10,7 +10,7 @@ use crate::options::{Format, Options};
 /// What the files are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileArgs {
-    /// What the files are [default: csv]
+    /// The format of the files [default: csv]
     #[arg(long, value_enum, help_heading = HEADING)]
     pub format: Option<Format>,
 
@@ -30,7 +30,7 @@ pub struct FileArgs {
     #[arg(long, value_name = "MARK", value_parser = decimal_mark(), help_heading = HEADING)]
     pub decimal_mark: Option<char>,
 
-    /// Begin each CSV file with a byte order mark, by which Excel knows UTF-8
+    /// Begin each CSV file with a byte order mark, by which Excel recognises UTF-8
     #[arg(long, help_heading = HEADING)]
     pub bom: bool,
 
@@ -38,7 +38,7 @@ pub struct FileArgs {
     #[arg(long, value_enum, help_heading = HEADING)]
     pub quote: Option<Quote>,
 
-    /// What NULL is written as in CSV; a text that says the same is quoted [default: an empty field]
+    /// What to write for NULL in CSV; a text that reads the same is quoted [default: an empty field]
     #[arg(long, value_name = "WORD", allow_hyphen_values = true, help_heading = HEADING)]
     pub null_word: Option<String>,
 

@@ -32,7 +32,7 @@ impl FileName {
     pub(crate) fn check(&self, columns: &[String]) -> Result<(), String> {
         if let Some(column) = columns.iter().find(|column| *column == MODEL) {
             return Err(format!(
-                "the column `{column}` cannot be told from {{{MODEL}}}, which is the model's name: give it another"
+                "the column `{column}` cannot be told from {{{MODEL}}}, which is the model's name: give the column another"
             ));
         }
         let named = || {
@@ -52,7 +52,7 @@ impl FileName {
             .find(|column| !named().any(|name| name == *column))
         {
             Some(missing) => Err(format!(
-                "it lacks {{{missing}}}, so that clients who differ in that alone would share a file"
+                "it lacks {{{missing}}}, so clients who differ only in that would share a file"
             )),
             None => Ok(()),
         }
@@ -136,8 +136,8 @@ impl FromStr for FileName {
             .any(|part| matches!(part, "" | "." | ".."))
         {
             return Err(
-                "it is to be a file below the folder of the model, so it neither begins nor ends with / and has no \
-                 //, . or .. in it"
+                "it must be a file below the folder of the model, so it neither begins nor ends with / and has no //, \
+                 . or .. in it"
                     .to_owned(),
             );
         }

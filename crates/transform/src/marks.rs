@@ -50,8 +50,8 @@ pub(crate) fn check_number(
         return Ok(());
     }
     Err(Kind::Usage.error(format!(
-        "{}: column `{column}` is a numeric without precision, whose exact text has a decimal point, and the files are to have a \
-         comma: give it a precision, as by a cast to numeric(12,2), or do without --excel and --decimal-mark",
+        "{}: column `{column}` is a numeric without precision, whose exact text has a decimal point, but the files \
+         are to have a comma: give it a precision, as by a cast to numeric(12,2), or leave out --excel and --decimal-mark",
         model.entry()
     )))
 }

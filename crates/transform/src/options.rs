@@ -57,14 +57,14 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// Polars where it is known to give what Postgres gives, else the embedded Postgres
+    /// Polars where it is known to give Postgres's results, else the embedded Postgres
     #[default]
     Auto,
-    /// Polars alone; a model that it may not give as Postgres does is refused
+    /// Polars only; a model whose rows might differ from Postgres's is refused
     Polars,
     /// A scratch database of the embedded Postgres
     Postgres,
-    /// A cluster of Spark, over the raw layer; a model that it may not give as Postgres does is refused
+    /// A Spark cluster, over the tables that --stage kept; a model whose rows might differ from Postgres's is refused
     Spark,
 }
 
@@ -111,7 +111,7 @@ impl Options {
     pub(crate) fn check_files(&self) -> anyhow::Result<()> {
         if self.format != Format::Csv && !self.dialect.is_default() {
             return Err(Kind::Usage.error(format!(
-                "a dialect is of CSV files, and these are {}",
+                "a dialect is for CSV files, and these are {}",
                 self.format
             )));
         }
@@ -133,7 +133,7 @@ impl Options {
         let (_, format, compression) = Format::of_name(name);
         if compression != self.compression || format.is_some_and(|format| format != self.format) {
             return Err(Kind::Usage.error(format!(
-                "--file-name {name}: readers tell by its end what a file is, and these are {extension}: {usual}"
+                "--file-name {name}: readers tell what a file is by the end of its name, and these are {extension}: {usual}"
             )));
         }
         Ok(())

@@ -34,7 +34,7 @@ pub fn of_sql(dataset: &Dataset) -> anyhow::Result<Vec<KnownTable>> {
     }
     if tables.is_empty() {
         return Err(Kind::Usage.error(format!(
-            "dataset `{}` has no schema.sql that makes tables: name the database that has them with --url",
+            "dataset `{}` has no schema.sql that creates tables: name the database that has them with --url",
             dataset.name
         )));
     }

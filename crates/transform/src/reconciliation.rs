@@ -85,6 +85,6 @@ impl Count {
 /// The error for a sum that exceeds 128 bits.
 pub(crate) fn exceeds(column: &str) -> anyhow::Error {
     Kind::Refused.error(format!(
-        "the sum of `{column}` exceeds 128 bits: take the column out of `driving.sums` of the model in dataset.toml"
+        "the sum of `{column}` exceeds 128 bits: remove the column from `reconcile.sums` of the model in dataset.toml"
     ))
 }

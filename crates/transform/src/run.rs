@@ -129,7 +129,7 @@ fn run_to_end(
             .iter()
             .find(|of| of.models.contains(&select.model.name));
         if let Some(beyond) = of_model {
-            *route = Route::Postgres(format!("Polars could not end it: {beyond}"));
+            *route = Route::Postgres(format!("Polars could not finish it: {beyond}"));
         }
     }
     let (in_polars, in_postgres) = route::by_engine(&selects, &routes);

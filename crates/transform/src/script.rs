@@ -252,8 +252,8 @@ pub fn adopt(
     let layer = Layer::open(&stage, &options.dataset.name, cancel)?;
     if layer.run() != written.layer {
         return Err(Kind::Usage.error(format!(
-            "the tables in {stage} were staged again since the job in {} was written, and which of them its script read is not \
-             known: write the job again, and run it",
+            "the tables in {stage} were staged again since the job in {} was written, and it is not known which of \
+             them its script read: write the job again, and run it",
             folder.display()
         )));
     }

@@ -26,7 +26,10 @@ pub fn jsonb(text: &str) -> Result<(), Fault> {
         backslashes.count() % 2 == 0
     };
     if text.match_indices("\\u0000").any(escaped) {
-        return Err(Fault::new(Rule::Nul, "holds \\u0000, which jsonb cannot"));
+        return Err(Fault::new(
+            Rule::Nul,
+            "holds \\u0000, which jsonb cannot hold",
+        ));
     }
     Ok(())
 }

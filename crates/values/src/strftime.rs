@@ -107,7 +107,7 @@ impl Format {
                 ]),
                 _ => {
                     return Err(format!(
-                        "format `{text}`: after % may stand Y y m b B d e H I p M S f .f z F T %"
+                        "format `{text}`: after % only these may follow: Y y m b B d e H I p M S f .f z F T %"
                     ));
                 }
             }

@@ -332,6 +332,6 @@ fn left_out_by_server() -> Violation {
     Violation {
         column: String::new(),
         rule: Rule::Check,
-        message: "the server left the row out, as a trigger of the table may".to_owned(),
+        message: "the server left the row out, as a trigger of the table can do".to_owned(),
     }
 }

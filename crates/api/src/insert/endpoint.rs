@@ -59,7 +59,9 @@ async fn inserted(
     let form = BodyForm::of(&parts.headers, &shared.limits)?;
     let key = idempotency_key(&parts.headers)?;
     let Some(running) = shared.running.upgrade() else {
-        return Err(Problem::busy("the service stops: nothing was inserted"));
+        return Err(Problem::busy(
+            "the service is stopping: nothing was inserted",
+        ));
     };
     let place = shared
         .places

@@ -88,7 +88,8 @@ pub(crate) fn fault(error: &Error) -> Problem {
         true => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "no-right",
-            "the service's role lacks a right in the database: the log of the service says which, sql/roles.sql has those it needs",
+            "the service's role lacks a right in the database: the service's log says which, and sql/roles.sql grants \
+             all that it needs",
         ),
         false => Problem::internal(),
     }
@@ -99,8 +100,8 @@ pub(crate) fn unknown_outcome() -> Problem {
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "outcome-unknown",
-        "the connection to the database was lost as the rows were committed, so they may be in the table or not: send the \
-         request again under the same Idempotency-Key, or with on_duplicate=skip",
+        "the connection to the database was lost while the rows were being committed, so they may or may not be in \
+         the table: send the request again under the same Idempotency-Key, or with on_duplicate=skip",
     )
 }
 

@@ -156,7 +156,7 @@ impl Insertion {
             }
         }
         Err(Problem::busy(
-            "the database was not to be had after several tries: nothing was inserted, try again later",
+            "the database was still busy or away after several tries: nothing was inserted, try again later",
         ))
     }
 

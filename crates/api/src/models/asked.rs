@@ -121,7 +121,7 @@ pub(crate) fn query(uri: &Uri) -> Result<(Page, BTreeMap<String, String>), Probl
         text.len() == 32 && text.bytes().all(is_digit)
     };
     if !page.version.as_ref().is_none_or(is_tag) {
-        return bad("`version` is not one that an answer's `next` has".to_owned());
+        return bad("`version` is not from the `next` of an answer".to_owned());
     }
     Ok((page, values))
 }

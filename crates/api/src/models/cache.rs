@@ -84,10 +84,11 @@ impl<Key: Eq + Hash + Clone + Send + 'static> Cache<Key> {
             return Ok(output);
         }
         let _waiting = self.waiting.enter(MOST_WAITING).ok_or_else(|| {
-            Problem::busy("too many requests wait for what models give: try again later")
+            Problem::busy("too many requests are waiting for the rows of models: try again later")
         })?;
-        let too_long =
-            |_| Problem::busy("the model is computed still, or waits for others: try again later");
+        let too_long = |_| {
+            Problem::busy("the model is still being computed, or waits for others: try again later")
+        };
         let waits_until = tokio::time::Instant::now() + LONGEST_WAIT;
         let turn = Arc::clone(&slot.computing).lock_owned();
         let turn = tokio::time::timeout_at(waits_until, turn)

@@ -57,7 +57,7 @@ pub(crate) async fn report(
         let served = served(&shared, &caller, &dataset)?;
         let (page, values) = query(&uri)?;
         if page.is_asked() {
-            let detail = "a report has no parts: leave out limit, offset and version";
+            let detail = "a report is only given whole: leave out limit, offset and version";
             return Err(Problem::bad("bad-query", detail));
         }
         let mut dataset = served.dataset(None).ok_or_else(unknown)?;

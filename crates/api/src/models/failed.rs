@@ -12,7 +12,7 @@ pub(crate) fn gone() -> Problem {
     Problem::new(
         StatusCode::GONE,
         "version-gone",
-        "the rows of this version are not kept any more: begin with the first page again",
+        "the rows of this version are no longer kept: start again with the first page",
     )
 }
 
@@ -21,12 +21,12 @@ pub(crate) fn problem(error: &anyhow::Error) -> Problem {
     tracing::error!("a model could not be computed: {error:#}");
     match Failure::kind_of(error) {
         Some(Kind::Connection) => Problem::busy(
-            "the database gives no answer, or the service's role may not read a table: try again later; the log of the service \
+            "the database does not answer, or the service's role may not read a table: try again later; the log of the service \
              says why",
         ),
-        Some(Kind::Interrupted) => Problem::busy("the service stops: try again later"),
+        Some(Kind::Interrupted) => Problem::busy("the service is stopping: try again later"),
         _ if is_full(error) => Problem::busy(
-            "the service has no room on its disk for what the model gives: try again later; its log names the file",
+            "the service has no room on its disk for the model's rows: try again later; its log names the file",
         ),
         _ => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -6,28 +6,31 @@ use serde_json::{Map, Value, json};
 const PROBLEMS: [(&str, &str); 13] = [
     (
         "400",
-        "The request makes no sense: the detail says what there is",
+        "The request is not valid: the detail says what is allowed",
     ),
-    ("401", "The request bears no valid key"),
-    ("403", "The key is not for this"),
-    ("404", "There is no such thing"),
-    ("405", "The method is not taken here"),
-    ("406", "The answer has none of the forms that Accept names"),
+    ("401", "The request has no valid key"),
+    ("403", "The key does not allow this"),
+    ("404", "Nothing has this name"),
+    ("405", "The method is not allowed here"),
+    ("406", "The answer cannot have a form that Accept names"),
     ("408", "The body came too slowly: nothing was inserted"),
-    ("410", "The version is not kept any more"),
+    ("410", "The version is no longer kept"),
     (
         "413",
         "The body has too many bytes or rows: nothing was inserted",
     ),
-    ("415", "The body is of a type that is not taken"),
+    ("415", "The body's type is not accepted"),
     (
         "429",
-        "Too many requests: wait for the seconds that Retry-After has",
+        "Too many requests: wait as many seconds as Retry-After says",
     ),
-    ("500", "A fault, which the log has under the request's id"),
+    (
+        "500",
+        "A fault of the service, which its log has under the request's id",
+    ),
     (
         "503",
-        "The database or the service has no time or no room: try again after the seconds that Retry-After has",
+        "The database or the service is busy or has no room: try again after as many seconds as Retry-After says",
     ),
 ];
 
@@ -74,10 +77,10 @@ pub(crate) fn components() -> Map<String, Value> {
     });
     let schemas = json!({
         "Problem": {
-            "type": "object", "description": "A problem, as RFC 9457 has it",
+            "type": "object", "description": "A problem, as RFC 9457 describes it",
             "required": ["type", "title", "status", "detail", "request"],
             "properties": {
-                "type": {"type": "string", "description": "stays the same whatever the words: urn:extrato:problem:…"},
+                "type": {"type": "string", "description": "stays the same even if the words change: urn:extrato:problem:…"},
                 "title": text, "status": {"type": "integer"}, "detail": text,
                 "request": {"type": "string", "description": "the id by which the log names the request"},
             },

@@ -77,7 +77,8 @@ pub(crate) fn document(shared: &Shared, caller: &Caller) -> Value {
         "info": {
             "title": "Extrato",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Rows in and out of the tables that are served, by the rules that they have. Each answer has the request's id as `X-Request-Id`.",
+            "description": "Rows go into and out of the tables that are served, by the tables' own rules. Each answer \
+             has the request's id as `X-Request-Id`.",
         },
         "security": match caller.has_key() {
             true => json!([{"bearer": []}, {"basic": []}]),
@@ -113,7 +114,7 @@ fn of_service() -> Map<String, Value> {
             "/healthz",
             open(operation(
                 "healthz",
-                "Whether the service lives",
+                "Whether the service is up",
                 json!({"200": text("It lives")}),
             )),
         ),
@@ -137,7 +138,7 @@ fn of_service() -> Map<String, Value> {
             "/openapi.json",
             operation(
                 "openapi",
-                "What may be asked of the service",
+                "This description of the service",
                 Value::Object(document),
             ),
         ),

@@ -35,12 +35,12 @@ pub(crate) fn paths_of_models(
     answers.insert("200".to_owned(), json!({"description": "The page", "content": {"text/html": {"schema": {"type": "string"}}}}));
     answers.insert(
         "304".to_owned(),
-        json!({"description": "The client has it"}),
+        json!({"description": "The client has it already"}),
     );
     let report = json!({
         "operationId": format!("report.{dataset}"),
         "tags": [dataset],
-        "summary": "What all models give, as a page",
+        "summary": "The rows of all models, as a page",
         "parameters": parameters,
         "responses": answers,
     });
@@ -71,7 +71,7 @@ fn of_model(dataset: &str, model: &Model, parameters: &[Value]) -> Value {
     let mut answers = shared(&[400, 401, 403, 404, 406, 410, 429, 500, 503]);
     answers.insert(
         "200".to_owned(),
-        json!({"description": "What the model gives", "content": {
+        json!({"description": "The rows of the model", "content": {
             "application/json": {"schema": page},
             "application/x-ndjson": {"schema": text},
             "text/csv": {"schema": text},
@@ -80,11 +80,11 @@ fn of_model(dataset: &str, model: &Model, parameters: &[Value]) -> Value {
     );
     answers.insert(
         "304".to_owned(),
-        json!({"description": "The client has it"}),
+        json!({"description": "The client has it already"}),
     );
     let of_page = [
         json!({"name": "limit", "in": "query", "description": "For JSON: how many rows", "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": 1000}}),
-        json!({"name": "offset", "in": "query", "description": "For JSON: how many rows stand before them", "schema": {"type": "integer", "minimum": 0, "default": 0}}),
+        json!({"name": "offset", "in": "query", "description": "For JSON: how many rows to skip before them", "schema": {"type": "integer", "minimum": 0, "default": 0}}),
         json!({"name": "version", "in": "query", "description": "For JSON: the version that `next` names", "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}),
     ];
     json!({

@@ -31,7 +31,7 @@ pub(crate) fn value(kind: ColumnType) -> Value {
                 serde_json::from_str(&format!("-1e{}", precision - scale)).unwrap_or_default();
             json!({
                 "type": "number", "exclusiveMinimum": lower, "exclusiveMaximum": bound,
-                "description": format!("{scale} digits after the point at most"),
+                "description": format!("at most {scale} digits after the point"),
             })
         }
         ColumnType::Text => json!({"type": "string"}),

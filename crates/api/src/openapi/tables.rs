@@ -31,21 +31,23 @@ impl Described<'_> {
         let outcomes = |about: &str| {
             json!({
                 "description": about,
-                "headers": {"Idempotency-Replayed": {"schema": {"type": "string"}, "description": "true where the answer is that of an earlier request"}},
+                "headers": {"Idempotency-Replayed": {"schema": {"type": "string"}, "description": "true if this is \
+                 the answer to an earlier request"}},
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Outcomes"}}},
             })
         };
         let mut answers = shared(&[400, 401, 403, 404, 408, 413, 415, 429, 500, 503]);
-        answers.insert("201".to_owned(), outcomes("All rows were taken"));
+        answers.insert("201".to_owned(), outcomes("All rows were accepted"));
         answers.insert(
             "200".to_owned(),
-            outcomes("All rows were taken, and none of them is new"),
+            outcomes("All rows were accepted, and none of them is new"),
         );
-        answers.insert("207".to_owned(), outcomes("Some rows were taken"));
+        answers.insert("207".to_owned(), outcomes("Some rows were accepted"));
         answers.insert(
             "422".to_owned(),
             json!({
-                "description": "No row was taken, and each is told; or an Idempotency-Key was used for another request",
+                "description": "No row was accepted, and the answer says why of each; or the Idempotency-Key was used \
+                 for another request",
                 "content": {"application/problem+json": {"schema": {
                     "allOf": [{"$ref": "#/components/schemas/Problem"}],
                     "anyOf": [{"$ref": "#/components/schemas/Outcomes"}, {"not": {"required": ["outcomes"]}}],
@@ -56,20 +58,22 @@ impl Described<'_> {
             "operationId": self.id("insert"),
             "tags": [self.dataset],
             "summary": format!("Insert rows into {}", self.table.name()),
-            "description": format!("1 to {} rows. Those that keep the rules are inserted, and the answer tells of each what became of it. \
-                            Numbers keep their digits, and may be texts too; the body may be gzip (Content-Encoding).", self.most_rows),
+            "description": format!("1 to {} rows. Those that break a rule are recorded as rejects, all others are \
+             inserted, and the answer says what became of each. Numbers keep their digits, and may be texts too; the \
+             body may be gzip (Content-Encoding).", self.most_rows),
             "parameters": [
                 {"name": "atomic", "in": "query", "schema": {"type": "boolean", "default": false}, "description": "All rows or none"},
                 {"name": "on_duplicate", "in": "query", "schema": {"enum": ["reject", "skip", "update"], "default": "reject"},
-                 "description": "What is done about a row whose key is there"},
+                 "description": "What to do with a row whose key exists already"},
                 {"name": "Idempotency-Key", "in": "header",
                  "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
-                 "description": "The same request under the same key is done once, and gets the first answer again"},
+                 "description": "A request that is repeated under the same key is done once, and gets the first answer again"},
             ],
             "requestBody": {"required": true, "content": {
                 "application/json": {"schema": {"type": "array", "minItems": 1, "maxItems": self.most_rows, "items": {"$ref": row}}},
                 "application/x-ndjson": {"schema": {"type": "string", "pattern": "\\S", "description": "a row as JSON on each line"}},
-                "text/csv": {"schema": {"type": "string", "pattern": "\\S", "description": "records as the files of the table have them, see load in dataset.toml"}},
+                "text/csv": {"schema": {"type": "string", "pattern": "\\S", "description": "records as in the files \
+                 of the table: see load in dataset.toml"}},
             }},
             "responses": answers,
         })
@@ -85,7 +89,8 @@ impl Described<'_> {
             };
             json!({
                 "name": name, "in": "query", "schema": {"type": "string", "pattern": FILTER},
-                "description": format!("A condition on {}: eq.VALUE, neq, gt, gte, lt, lte, like, ilike, in.(A,B), is.null; not. before it", column.type_name),
+                "description": format!("A condition on {}: eq.VALUE, neq, gt, gte, lt, lte, like, ilike, in.(A,B), \
+                 is.null; any of them may begin with not.", column.type_name),
             })
         });
         let mut parameters: Vec<Value> = filters.collect();
@@ -93,12 +98,12 @@ impl Described<'_> {
             self.select(),
             json!({
                 "name": "order", "in": "query", "schema": self.list("(\\.(asc|desc))?(\\.nulls(first|last))?"),
-                "description": "Columns, each with .asc or .desc and .nullsfirst or .nullslast behind it",
+                "description": "Columns, each perhaps with .asc or .desc and .nullsfirst or .nullslast after it",
             }),
             json!({"name": "limit", "in": "query", "description": "How many rows at most",
                    "schema": {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": DEFAULT_ROWS}}),
             json!({"name": "after", "in": "query", "schema": {"type": "string"},
-                   "description": "Where the page begins: as next of the page before has it"}),
+                   "description": "Where the page begins: taken from next of the page before"}),
         ]);
         let row = json!({"$ref": format!("#/components/schemas/{}.read", self.name)});
         let page = json!({
@@ -170,7 +175,7 @@ impl Described<'_> {
     fn select(&self) -> Value {
         json!({
             "name": "select", "in": "query", "schema": self.list(""),
-            "description": "The columns, unless all that rows are sent with",
+            "description": "The columns to give; without it, those that rows are sent with",
         })
     }
 

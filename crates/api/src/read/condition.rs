@@ -25,7 +25,7 @@ pub(crate) struct Condition {
 }
 
 /// The forms that a condition may have, for messages.
-const FORMS: &str = "eq, neq, gt, gte, lt, lte, like, ilike, in and is, each with a value behind a dot (gte.10), or not. before them";
+const FORMS: &str = "eq, neq, gt, gte, lt, lte, like, ilike, in and is, each with a value after a dot (gte.10), perhaps with not. before them";
 
 impl Condition {
     /// Parses the condition on the column with this index.
@@ -39,7 +39,7 @@ impl Condition {
             Some(rest) => (true, rest),
             None => (false, text),
         };
-        let unknown = || bad(format!("the condition is none of {FORMS}"));
+        let unknown = || bad(format!("the condition is not one of {FORMS}"));
         let (operator, value) = rest.split_once('.').ok_or_else(unknown)?;
         let is_pattern = matches!(operator, "like" | "ilike");
         if is_pattern && !column.is_text {

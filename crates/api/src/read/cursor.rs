@@ -33,7 +33,7 @@ impl Cursor {
         let (_, values) = read.ok_or_else(|| {
             Problem::bad(
                 "bad-query",
-                "after does not belong to this query: take it as the next of an answer to the same order has it",
+                "after does not belong to this query: take it from the next of an answer to the same order",
             )
         })?;
         Ok(Self(values))
@@ -50,7 +50,7 @@ impl Cursor {
             true => Ok(text),
             false => Err(Problem::bad(
                 "no-next-page",
-                "the values of the columns in order are too long to continue behind them: leave long texts out of order",
+                "the values of the columns that order names are too long to continue after them: leave long texts out of order",
             )),
         }
     }

@@ -74,8 +74,8 @@ async fn page(
                 return Err(Problem::bad(
                     "no-next-page",
                     format!(
-                        "there are more rows than the answer holds, and {} has no key by which it could be continued: ask for \
-                         fewer by conditions, or for more by limit",
+                        "there are more rows than the answer holds, and {} has no key to continue by: ask for fewer \
+                         by conditions, or for more by limit",
                         table.name()
                     ),
                 ));
@@ -156,7 +156,7 @@ fn one(uri: &Uri, table: &ServedTable) -> Result<Asked, Problem> {
             _ => {
                 return Err(Problem::bad(
                     "bad-query",
-                    "a single row is asked for with no parameter but select",
+                    "only the parameter select may be given when a single row is asked for",
                 ));
             }
         },

@@ -79,7 +79,7 @@ pub(crate) async fn fetch(
             Meaning::Busy => {
                 tracing::warn!("not read: {}", told(&error));
                 return Err(Problem::busy(
-                    "the database could not read the rows in time: ask for fewer, by columns that it has indexes for",
+                    "the database could not read the rows in time: ask for fewer, by conditions on columns that have an index",
                 ));
             }
             Meaning::Altered => return Err(Problem::altered()),
@@ -90,7 +90,7 @@ pub(crate) async fn fetch(
         }
     }
     Err(Problem::busy(
-        "the database was not to be had after several tries: try again later",
+        "the database was still busy or away after several tries: try again later",
     ))
 }
 
@@ -103,7 +103,8 @@ fn of_rows(rows: Vec<Row>, limits: &Limits) -> Result<Found, Problem> {
         return Err(Problem::bad(
             "row-too-long",
             format!(
-                "the first of the rows has more than {} bytes, which is the most: leave its long columns out with select",
+                "the first row alone has more than {} bytes, the most that an answer may have: leave its long columns \
+                 out with select",
                 limits.body_bytes
             ),
         ));

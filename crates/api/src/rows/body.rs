@@ -47,7 +47,7 @@ impl BodyForm {
             "text/csv" => Form::Csv,
             _ => {
                 return Err(unsupported(format!(
-                    "this Content-Type is not taken: give {TAKEN}"
+                    "this Content-Type is not accepted: give {TAKEN}"
                 )));
             }
         };
@@ -66,7 +66,7 @@ impl BodyForm {
         if let Some(other) = parts.find(|parameter| !parameter.is_empty() && !is_fine(parameter)) {
             let shown: String = other.chars().take(40).collect();
             return Err(unsupported(format!(
-                "the parameter `{shown}` of Content-Type is not taken: JSON is UTF-8"
+                "the parameter `{shown}` of Content-Type is not accepted: JSON is UTF-8"
             )));
         }
         let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
@@ -79,7 +79,7 @@ impl BodyForm {
             (Some(name), None) if name.eq_ignore_ascii_case(b"gzip") => true,
             _ => {
                 return Err(unsupported(
-                    "this Content-Encoding is not taken: send the body as it is, or as gzip"
+                    "this Content-Encoding is not accepted: send the body as it is, or as gzip"
                         .to_owned(),
                 ));
             }
@@ -176,7 +176,8 @@ const TAKEN: &str = "application/json (an array of rows), application/x-ndjson o
 
 fn too_long(most: usize) -> Problem {
     Problem::too_large(format!(
-        "the body has more than {most} bytes, which is the most, decompressed too: send the rows in several requests"
+        "the body has more than {most} bytes, perhaps once it is decompressed, and no more are allowed: send the rows \
+         in several requests"
     ))
 }
 

@@ -270,7 +270,8 @@ fn cell<'a>(json: &'a str, column: &ColumnRules) -> Result<Cell<'a>, (Rule, Stri
         },
         Some(b'{' | b'[') => Err((
             Rule::Type,
-            "is an object or an array, which the column does not take: give its text".to_owned(),
+            "is an object or an array, which the column does not accept: give it as text"
+                .to_owned(),
         )),
         _ => Ok(Cell::Text(Cow::Borrowed(json))),
     }

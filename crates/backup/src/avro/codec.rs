@@ -21,7 +21,7 @@ const MAX_SNAPPY_RATIO: u64 = 22;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Codec {
-    /// deflate, level 1: what every reader opens
+    /// deflate, level 1: every reader opens it
     #[default]
     Deflate,
     /// snappy, with a checksum of each block
@@ -93,7 +93,7 @@ impl Codec {
                     .read_to_end(out)?;
                 let behind = block.len() as u64 - decoder.total_in();
                 if behind > CHECKSUM_BYTES {
-                    return Err(damaged("bytes behind the end"));
+                    return Err(damaged("bytes after its end"));
                 }
             }
             Self::Snappy => {

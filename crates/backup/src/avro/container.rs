@@ -161,7 +161,7 @@ impl Reader {
                         let named = String::from_utf8_lossy(&value);
                         reader.codec = Codec::of_name(&named).ok_or_else(|| {
                             Kind::Mismatch.error(format!(
-                                "{name} is compressed by {named}, which is not known here: write it with deflate"
+                                "{name} is compressed with {named}, which is not supported: write it with deflate"
                             ))
                         })?;
                     }
@@ -218,7 +218,7 @@ impl Reader {
 
     fn damage(&self) -> String {
         format!(
-            "{} is damaged or cut: take another copy of it, or an older backup",
+            "{} is damaged or cut short: take another copy of it, or an older backup",
             self.name
         )
     }

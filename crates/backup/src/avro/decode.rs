@@ -22,7 +22,7 @@ struct Step {
 /// The most bytes that the server takes for a row (`MaxAllocSize` in src/include/utils/memutils.h).
 const MAX_ROW_BYTES: usize = 0x3fff_ffff;
 /// The message about a row that is too long.
-const TOO_LONG: &str = "a row of more bytes than Postgres takes";
+const TOO_LONG: &str = "a row of more bytes than Postgres can have";
 /// The message about a value that breaks off.
 const CUT: &str = "the file is damaged: a value ends in the middle";
 
@@ -35,14 +35,14 @@ impl Decoder {
         let mut steps: Vec<Step> = Vec::new();
         for Field { column, slot } in fields {
             let Some(of) = columns.iter().find(|of| of.name == column) else {
-                return Err(format!("its field `{column}` is no column of the table"));
+                return Err(format!("its field `{column}` is not a column of the table"));
             };
             if steps.iter().any(|step| step.column == column) {
                 return Err(format!("its field `{column}` is there twice"));
             }
             if !fits(&of.kind, &slot.of) {
                 return Err(format!(
-                    "its field `{column}` is {}, which a column of type {} does not take",
+                    "its field `{column}` is {}, which a column of type {} cannot hold",
                     name(&slot.of),
                     of.type_name
                 ));
@@ -171,7 +171,7 @@ fn take(of: &AvroType, kind: &Kind, rows: &mut &[u8], out: &mut RowEncoder) -> R
         (Kind::Bool, _) => out.bool(match bytes(rows, 1)? {
             [0] => false,
             [1] => true,
-            _ => return Err("a boolean that is neither".to_owned()),
+            _ => return Err("a boolean that is neither true nor false".to_owned()),
         }),
         (Kind::Int2, _) => out.int2(narrow(number(rows)?)?),
         (Kind::Int4, _) => out.int4(narrow(number(rows)?)?),
@@ -188,7 +188,7 @@ fn take(of: &AvroType, kind: &Kind, rows: &mut &[u8], out: &mut RowEncoder) -> R
         (Kind::Text | Kind::AsText, _) => out.text(string(of, rows)?),
         (Kind::Jsonb, _) => out.jsonb(string(of, rows)?),
         (Kind::Uuid, AvroType::Fixed(..)) => out.uuid(array(rows)?),
-        (Kind::Uuid, _) => out.uuid(uuid(string(of, rows)?).ok_or("a text that is no uuid")?),
+        (Kind::Uuid, _) => out.uuid(uuid(string(of, rows)?).ok_or("a text that is not a uuid")?),
         (Kind::Bytes, AvroType::Fixed(size, _)) => out.bytea(bytes(rows, *size)?),
         (Kind::Bytes, _) => out.bytea(sized(rows)?),
         (Kind::Date, _) => {

@@ -73,7 +73,7 @@ fn value(kind: &Kind, bytes: &[u8], checks_text: bool, out: &mut Vec<u8>) -> Res
             varint::write(days.ok_or("a date beyond Avro's")?.into(), out);
         }
         Kind::Time => match i64::from_be_bytes(fixed(bytes)?) {
-            DAY_MICROS => return Err("24:00, which some readers take for NULL"),
+            DAY_MICROS => return Err("24:00, which some readers read as NULL"),
             micros => varint::write(micros, out),
         },
         Kind::Timestamp | Kind::TimestampTz => {
@@ -148,7 +148,7 @@ const NARROW_DIGITS: usize = 18;
 /// the first group, the sign, the number of digits after the point, and then the groups.
 fn unscaled(bytes: &[u8], scale: u8) -> Result<i128, Why> {
     const TOO_LONG: Why = "a number of more than 38 digits";
-    const TOO_FINE: Why = "a number of more digits behind the point than its type has";
+    const TOO_FINE: Why = "a number of more digits after the point than its type has";
     let word = |index: usize| {
         let word = bytes.get(2 * index..2 * index + 2).ok_or(CUT)?;
         Ok::<_, Why>(i16::from_be_bytes(fixed(word)?))

@@ -69,7 +69,7 @@ pub(crate) enum Meaning {
 /// The reason why the schema is not a record whose fields can be columns, with the field.
 pub(crate) fn fields(schema: &Value) -> Result<Vec<Field>, String> {
     if schema["type"] != "record" {
-        return Err("its schema is no record".to_owned());
+        return Err("its schema is not a record".to_owned());
     }
     let Some(fields) = schema["fields"].as_array() else {
         return Err("its schema has no fields".to_owned());
@@ -112,7 +112,7 @@ fn slot(schema: &Value, namespace: &str, named: &mut Named) -> Result<Slot, Stri
             null: Some(1),
             of: avro_type(one, namespace, named)?,
         }),
-        _ => Err("is a union of something else than null and one type".to_owned()),
+        _ => Err("is a union, but not of null and one type".to_owned()),
     }
 }
 
@@ -121,7 +121,7 @@ fn avro_type(schema: &Value, namespace: &str, named: &mut Named) -> Result<AvroT
         // The type is nested in another `type`, as some writers do.
         return match schema["type"].is_object() {
             true => avro_type(&schema["type"], namespace, named),
-            false => Err("has a type that is not known here".to_owned()),
+            false => Err("has an unknown type".to_owned()),
         };
     };
     let logical = schema["logicalType"].as_str().unwrap_or_default();
@@ -151,7 +151,7 @@ fn avro_type(schema: &Value, namespace: &str, named: &mut Named) -> Result<AvroT
             let symbols = schema["symbols"].as_array().ok_or("has no symbols")?;
             let symbols = symbols.iter().map(|of| of.as_str().map(str::to_owned));
             let symbols: Option<Vec<String>> = symbols.collect();
-            AvroType::Enum(symbols.ok_or("has symbols that are no texts")?.into())
+            AvroType::Enum(symbols.ok_or("has symbols that are not texts")?.into())
         }
         name => {
             let full = format!("{namespace}.{name}");

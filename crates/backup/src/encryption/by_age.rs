@@ -224,11 +224,13 @@ impl<R: Read> Read for Decrypting<R> {
 fn told(error: &DecryptError) -> String {
     match error {
         DecryptError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "it is cut".to_owned()
+            "it is cut short".to_owned()
         }
         DecryptError::Io(error) => error.to_string(),
         DecryptError::ExcessiveWork { required, .. } => {
-            format!("it asks for 2^{required} steps of scrypt, and is written with 2^{WORK_FACTOR}")
+            format!(
+                "it asks for 2^{required} steps of scrypt, but backups are written with 2^{WORK_FACTOR}"
+            )
         }
         DecryptError::InvalidMac => "its header was changed".to_owned(),
         DecryptError::NoMatchingKeys | DecryptError::DecryptionFailed => {

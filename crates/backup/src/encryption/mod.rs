@@ -91,7 +91,7 @@ impl EncryptTo {
         }
         if named.contains(&BY_PASSPHRASE) {
             return Err(Kind::Usage.error(
-                "a backup is encrypted for keys or with a passphrase: leave the one or the other out of --encrypt-to",
+                "a backup is encrypted for keys or with a passphrase: leave one of the two out of --encrypt-to",
             ));
         }
         let mut recipients = Vec::new();
@@ -142,7 +142,7 @@ impl EncryptTo {
 fn recipients_of(path: &Path) -> anyhow::Result<Vec<Recipient>> {
     let reading = || {
         format!(
-            "{} is neither a public key of age (age1…) nor a file of such that can be read: name one with --encrypt-to",
+            "{} is neither a public key of age (age1…) nor a readable file of such keys: name one with --encrypt-to",
             path.display()
         )
     };
@@ -153,7 +153,7 @@ fn recipients_of(path: &Path) -> anyhow::Result<Vec<Recipient>> {
                 .to_owned(),
         ),
         _ if line.starts_with("ssh-") => {
-            Err("is a key of ssh: take one of age, which `age-keygen` makes".to_owned())
+            Err("is an ssh key: give a key of age, which `age-keygen` makes".to_owned())
         }
         line => Recipient::parse(line),
     })?;
@@ -281,7 +281,7 @@ impl Keys {
                 "the passphrase in {PASSPHRASE} does not open the backup {name}: it was encrypted with another"
             ))),
             (Err(why), _) => Err(Kind::Check.error(format!(
-                "the key of the backup {name} is not what it was: {why}: take another copy of the backup, or an older one"
+                "the key file of the backup {name} was changed or damaged: {why}: take another copy of the backup, or an older one"
             ))),
         }
     }
@@ -294,12 +294,12 @@ fn identity(line: &str) -> Result<Identity, String> {
             "is encrypted itself: name what `age --decrypt` makes of it"
         }
         _ if line.starts_with("-----BEGIN") => {
-            "is a key of ssh: backups are encrypted for keys of age"
+            "is an ssh key: backups are encrypted for keys of age"
         }
         _ if line.starts_with("age1") => {
             "is a public key, which opens nothing: name the file of the secret one"
         }
-        _ if line.starts_with("AGE-PLUGIN-") => "is a key of a plugin, which is not known here",
+        _ if line.starts_with("AGE-PLUGIN-") => "is a key of a plugin, which is not supported",
         line => return Identity::parse(line),
     };
     Err(why.to_owned())

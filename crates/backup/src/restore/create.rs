@@ -78,16 +78,16 @@ fn check_possible(definition: &Definition) -> anyhow::Result<()> {
     for table in &definition.tables {
         if !table.relatives.is_empty() {
             return Err(Kind::Mismatch.error(format!(
-                "table `{}` inherits, or is inherited from ({}), or is a partition, which a restore does not make: make it, \
-                 then restore with --mode append or replace",
+                "table `{}` inherits, or is inherited from ({}), or is a partition, and a restore creates no such \
+                 table: create it, then restore with --mode append or replace",
                 table.name,
                 table.relatives.join(", ")
             )));
         }
         if let Some(foreign) = table.partitions.iter().find(|of| of.is_foreign) {
             return Err(Kind::Mismatch.error(format!(
-                "`{}`, a partition of table `{}`, is a foreign table, which a restore does not make: make the tables, then \
-                 restore with --mode append or replace",
+                "`{}`, a partition of table `{}`, is a foreign table, and a restore creates none: create the tables, \
+                 then restore with --mode append or replace",
                 foreign.name, table.name
             )));
         }
@@ -148,7 +148,7 @@ fn check_made(client: &mut Client, schema: &str, expected: &Definition) -> anyho
         let known = expected.types.iter().find(|known| known.name == of.name);
         if known.is_none_or(|known| known.make != of.make) {
             return Err(Kind::Mismatch.error(format!(
-                "type `{}` of schema {schema} is another than that of the backup ({}): restore into another schema with --into",
+                "type `{}` of schema {schema} differs from the backup's ({}): restore into another schema with --into",
                 of.name,
                 known.map_or("none", |known| known.make.as_str())
             )));
@@ -169,7 +169,7 @@ fn check_made(client: &mut Client, schema: &str, expected: &Definition) -> anyho
         };
         if shapes(made) != shapes(&table.columns) {
             return Err(Kind::Mismatch.error(format!(
-                "table `{}` would not have the columns of the backup, since a type of this database is another: restore into \
+                "table `{}` would not have the columns of the backup, since a type of this database differs: restore into \
                  another database",
                 table.name
             )));

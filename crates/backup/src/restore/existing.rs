@@ -129,14 +129,14 @@ fn sort(incoming: &mut Vec<Incoming>, live: &Definition) {
 fn check_drift(incoming: &Incoming, live: &TableDefinition, schema: &str) -> anyhow::Result<()> {
     let refuse = |why: String| {
         Kind::Mismatch.error(format!(
-            "table {schema}.{} is no longer what it was when it was backed up: {why}; restore into another schema with --into \
+            "table {schema}.{} was changed since it was backed up: {why}; restore into another schema with --into \
              and compare",
             live.name
         ))
     };
     if !matches!(live.relkind, 'r' | 'p') {
         return Err(Kind::Mismatch.error(format!(
-            "{schema}.{} is no table, so no rows can be put into it: restore into another schema with --into",
+            "{schema}.{} is not a table, so no rows can be put into it: restore into another schema with --into",
             live.name
         )));
     }
@@ -147,7 +147,7 @@ fn check_drift(incoming: &Incoming, live: &TableDefinition, schema: &str) -> any
         };
         if now.type_name != column.type_name || now.base.shown != shown(incoming, name) {
             return Err(refuse(format!(
-                "column `{name}` has type {}, and was of type {}",
+                "column `{name}` has type {}, but had type {}",
                 now.type_name, column.type_name
             )));
         }

@@ -113,11 +113,11 @@ impl Source {
     fn of_file(place: Place, options: &RestoreOptions) -> anyhow::Result<Self> {
         let usage = |what: &str| Err(Kind::Usage.error(format!("{place} {what}")));
         let [named] = options.tables.as_slice() else {
-            return usage("is a file of one table: name that with --table");
+            return usage("is the file of one table: name the table with --table");
         };
         if options.mode == Mode::Create {
             return usage(
-                "does not say what the table's keys are: make the table, then restore with --mode append or replace",
+                "does not say what the table's keys are: create the table, then restore with --mode append or replace",
             );
         }
         if place.name().ends_with(".age") {
@@ -206,7 +206,7 @@ impl Source {
                 Ok(vec![of_file(place, &live.schema, table)?])
             }
             (Self::File { place, .. }, None) => {
-                Err(Kind::Internal.error(format!("{place} says nothing of its table")))
+                Err(Kind::Internal.error(format!("{place} does not describe its table")))
             }
         }
     }

@@ -298,12 +298,12 @@ pub(super) fn check(
     let name = &incoming.definition.name;
     Err(Kind::Check.error(match found.rows == expected.rows {
         false => format!(
-            "table `{name}` would have {} rows, and had {} when it was backed up",
+            "table `{name}` would have {} rows, but had {} when it was backed up",
             found.rows, expected.rows
         ),
         true => format!(
-            "table `{name}` would not have the contents that it had when it was backed up: a trigger, a computed column or a \
-             type of this database makes other values"
+            "table `{name}` would not have the contents that it had when it was backed up: a trigger, a computed \
+             column or a type of this database changes values"
         ),
     }))
 }

@@ -69,8 +69,8 @@ pub fn restore(
     work().map_err(|error| match (is_in_doubt.get(), cancel.is_cancelled()) {
         (true, _) => Kind::Connection.caused_by(
             error,
-            "the connection was lost while the restore was committed, so that it may be done or not: ask with `extrato backup \
-             verify --against-database`",
+            "the connection was lost while the restore was being committed, so it may or may not be done: check with \
+             `extrato backup verify --against-database`",
         ),
         (false, true) => Kind::Interrupted.error("interrupted: the database is as it was"),
         (false, false) => error.context("nothing was restored, the database is as it was"),

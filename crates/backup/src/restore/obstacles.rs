@@ -59,7 +59,7 @@ pub(super) fn triggers(
         .context("looking for rules")?;
     if let Some(rule) = rules.first() {
         return Err(Kind::Refused.error(format!(
-            "{} would do something else than insert rows: drop it before the restore",
+            "{} would do something other than insert rows: drop it before the restore",
             rule.get::<_, String>(0)
         )));
     }
@@ -71,8 +71,8 @@ pub(super) fn triggers(
         match options.triggers {
             None => {
                 return Err(Kind::Refused.error(format!(
-                    "trigger {trigger} of {table} would fire for the rows that come in: say whether it is to, with --triggers \
-                     fire or --triggers skip"
+                    "trigger {trigger} of {table} would fire for the rows that come in: say whether it should, with \
+                     --triggers fire or --triggers skip"
                 )));
             }
             Some(Triggers::Fire) => notes.push(format!("trigger {trigger} of {table} was fired")),
@@ -120,8 +120,8 @@ pub(super) fn drop_references(
         .collect();
     if !outside.is_empty() && !options.drop_references {
         return Err(Kind::Refused.error(format!(
-            "foreign keys of other tables refer to those that are replaced: {}: restore these tables too, or have the keys \
-             dropped and made again with --drop-references",
+            "foreign keys of other tables refer to the tables to be replaced: {}: restore those tables too, or let \
+             --drop-references drop the keys and add them again",
             outside.join(", ")
         )));
     }
@@ -144,7 +144,7 @@ pub(super) fn drop_references(
     notes.extend(
         outside
             .into_iter()
-            .map(|key| format!("the foreign key {key} was dropped and made again")),
+            .map(|key| format!("the foreign key {key} was dropped and added again")),
     );
     Ok(Dropped(again))
 }

@@ -349,7 +349,10 @@ fn objects_that_are_changed_or_missing_are_found_and_keep_a_restore_from_happeni
         let more = format!("backups/{}/more/x.avro", path.name());
         there.bucket.put(&more, b"");
         let said = message(there.verify(&path), Kind::Check);
-        assert!(said.contains("more/x.avro is not of the backup"), "{said}");
+        assert!(
+            said.contains("more/x.avro does not belong to the backup"),
+            "{said}"
+        );
         there.bucket.delete(&more);
         there.verify(&path).unwrap();
     }

@@ -281,8 +281,8 @@ fn files_that_were_changed_together_with_what_lies_open_are_found_by_who_has_a_k
         whole
     };
     for (name, expected) in [
-        ("0002.age", "not the one that is encrypted"),
-        ("key.age", "is not what it was"),
+        ("0002.age", "differs from the encrypted one"),
+        ("key.age", "was changed or damaged"),
         ("manifest.json.age", "cannot"),
     ] {
         let mut contents = fs::read(path.join(name)).unwrap();
@@ -454,10 +454,10 @@ fn recipients_and_keys_come_from_arguments_files_and_the_environment() {
         (vec!["age1abc"], "is not a public key"),
         (
             vec!["/nowhere/team.txt"],
-            "neither a public key of age (age1…) nor a file",
+            "neither a public key of age (age1…) nor a readable file",
         ),
         (vec![&secret], "key.txt, line 2, is a secret key"),
-        (vec![&ssh], "is a key of ssh"),
+        (vec![&ssh], "is an ssh key"),
     ];
     for (named, expected) in cases {
         let named: Vec<_> = named.into_iter().map(str::to_owned).collect();
@@ -468,7 +468,7 @@ fn recipients_and_keys_come_from_arguments_files_and_the_environment() {
     let begin = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
     for (text, expected) in [
         (ANA.0, "line 1, is a public key"),
-        (begin, "is a key of ssh"),
+        (begin, "is an ssh key"),
         ("age-encryption.org/v1\n", "`age --decrypt`"),
         ("AGE-SECRET-KEY-1GQ9778VQXMMJV", "is not a secret key"),
         ("# nothing\n", "has no secret keys"),

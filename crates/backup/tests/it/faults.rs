@@ -112,21 +112,25 @@ fn what_becomes_of_a_table_between_listing_and_reading_is_said() {
     // For a table that was never analysed the server is asked for its size, which waits for whoever has locked the table.
     let cases = [
         ("", "DROP TABLE s.t", Some("table `t` is missing")),
-        ("ANALYZE s.t", "DROP TABLE s.t", Some("while the run began")),
+        (
+            "ANALYZE s.t",
+            "DROP TABLE s.t",
+            Some("while the run was starting"),
+        ),
         (
             "ANALYZE s.t",
             "ALTER TABLE s.t RENAME TO u",
-            Some("while the run began"),
+            Some("while the run was starting"),
         ),
         (
             "ANALYZE s.t",
             "DROP SCHEMA s CASCADE",
-            Some("while the run began"),
+            Some("while the run was starting"),
         ),
         (
             "ANALYZE s.t",
             "ALTER TABLE s.t DROP u",
-            Some("while the run began"),
+            Some("while the run was starting"),
         ),
         (
             "ANALYZE s.t",

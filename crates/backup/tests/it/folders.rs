@@ -83,7 +83,10 @@ fn one_flipped_byte_in_any_file_is_found_and_keeps_a_restore_from_happening() {
         assert_eq!(tried, 5 * 4);
         fs::write(path.join("more.avro"), "").unwrap();
         let said = message(world.verify(&path), Kind::Check);
-        assert!(said.contains("more.avro is not of the backup"), "{said}");
+        assert!(
+            said.contains("more.avro does not belong to the backup"),
+            "{said}"
+        );
         fs::remove_file(path.join("more.avro")).unwrap();
         world.verify(&path).unwrap();
         world.restore(Mode::Create, "r");
@@ -116,7 +119,7 @@ fn a_backup_is_compared_with_the_tables() {
     assert!(said.contains("a has other values"), "{said}");
     world.run("DELETE FROM s.b");
     let said = message(compare(), Kind::Check);
-    assert!(said.contains("b has 0 rows, and 2 in the backup"), "{said}");
+    assert!(said.contains("b has 0 rows, but 2 in the backup"), "{said}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_value_that_is_refused_is_found_by_the_key_of_its_row() {
             "CREATE SCHEMA s; CREATE TABLE s.t ({key}, n numeric(5,2)); INSERT INTO s.t VALUES ({row}, 'NaN')"
         ));
         let said = message(world.try_backup(&world.asked(Format::Avro)), Kind::Refused);
-        let expected = format!("holds NaN, which Avro does not carry, in the row with {expected}:");
+        let expected = format!("holds NaN, which Avro cannot hold, in the row with {expected}:");
         assert!(said.contains(&expected), "{said}");
     }
 }

@@ -278,7 +278,7 @@ pub fn only_schema(client: &mut impl GenericClient) -> anyhow::Result<String> {
         [only] => Ok(only.clone()),
         [first, others @ ..] if first_is_in_path => {
             let others = others.join(", ");
-            tracing::info!("of schema {first} alone: --schema, once for each, adds {others}");
+            tracing::info!("only schema {first} is described; --schema, given once for each schema, adds others: {others}");
             Ok(first.clone())
         }
         several => Err(Kind::Usage.error(format!(

@@ -183,7 +183,7 @@ fn live_table(
     for name in named.chain(table.carry_as.keys()) {
         if !names.contains(&name.as_str()) {
             return Err(Kind::Mismatch.error(format!(
-                "column `{name}` is missing in table `{}`, whose dataset names it",
+                "column `{name}` is missing in table `{}`, and dataset.toml names it",
                 table.name
             )));
         }
@@ -192,7 +192,7 @@ fn live_table(
     let mut found_before = table.as_is.iter();
     if let Some(name) = found_before.find(|name| !names.contains(&name.as_str())) {
         return Err(Kind::Mismatch.error(format!(
-            "table `{}` was dropped or altered while the run began, and has no column `{name}`: run again",
+            "table `{}` was dropped or altered while the run was starting, and has no column `{name}`: run again",
             table.name
         )));
     }
@@ -258,8 +258,8 @@ fn column(table: &dataset::Table, row: &Row) -> anyhow::Result<Column> {
     let as_asked = table.carry_as.get(&name);
     if as_asked.is_some() && type_name != "numeric" {
         return Err(Kind::Mismatch.error(format!(
-            "column `{name}` of table `{}` has type {shown}, but stands under `carry_as` in dataset.toml, which is for \
-             numeric columns: take it out there",
+            "column `{name}` of table `{}` has type {shown}, but is listed under `carry_as` in dataset.toml, which is \
+             for numeric columns: remove it there",
             table.name
         )));
     }

@@ -209,11 +209,11 @@ impl Settings {
     ) -> anyhow::Error {
         let way_out = match one {
             Some(one) => one.way_out("raise the size of its pool"),
-            None => "wait until other clients end, or raise the size of its pool".to_owned(),
+            None => "wait until other clients have ended, or raise the size of its pool".to_owned(),
         };
         let message = format!(
-            "{self} took the connection and gave no answer over it, as a pooler does whose connections to the server are all in \
-             use: {way_out}"
+            "{self} accepted the connection but did not answer, as a pooler does when all its connections to the \
+             server are in use: {way_out}"
         );
         Kind::Connection.caused_by(error, message)
     }
@@ -239,7 +239,7 @@ impl Settings {
             Some(&SqlState::TOO_MANY_CONNECTIONS) => {
                 let way_out = match one {
                     Some(one) => one.way_out("raise its limit"),
-                    None => "wait until other clients end, or raise its limit".to_owned(),
+                    None => "wait until other clients have ended, or raise its limit".to_owned(),
                 };
                 format!(
                     "{self} has no connection left, or none for this role or database: {way_out}"
@@ -272,8 +272,8 @@ impl OneOf {
             least,
         } = self;
         format!(
-            "this run uses {connections} connections at once; ask for fewer with {option} ({option} {least} needs one only), \
-             or {otherwise}"
+            "this run uses {connections} connections at once; ask for fewer with {option} ({option} {least} needs \
+             only one), or {otherwise}"
         )
     }
 }

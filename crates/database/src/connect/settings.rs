@@ -238,10 +238,9 @@ impl Settings {
         }
         let ports = take("port").unwrap_or("5432");
         for port in ports.split(',') {
-            config.port(
-                port.parse()
-                    .or_fail(Kind::Usage, || format!("port `{port}` is not a port"))?,
-            );
+            config.port(port.parse().or_fail(Kind::Usage, || {
+                format!("port `{port}` is not a port number")
+            })?);
         }
         if ports.split(',').count() > 1 && ports.split(',').count() != hosts.len() {
             return Err(Kind::Usage.error("give one port for all hosts, or one for each"));

@@ -37,7 +37,7 @@ impl Refusal {
                     false => "",
                 };
                 Kind::Refused.error(format!(
-                    "{place}: {value} is not a value of {}, which the column is carried as, and no value is rounded: \
+                    "{place}: {value} does not fit {}, which the column is carried as, and no value is rounded: \
                      correct it{wider}, or list the column under `cast_to_text` of the table in dataset.toml",
                     column.kind
                 ))

@@ -329,8 +329,8 @@ impl Embedded {
             .collect();
         all.into_iter().find(|programs| programs.major == wanted).ok_or_else(|| {
             Kind::Connection.error(format!(
-                "the embedded server's data in {} is of Postgres {wanted}, the programs found are of {}: install \
-                 {wanted} again, or run `extrato db destroy` to begin anew",
+                "the embedded server's data in {} is of Postgres {wanted}, but the programs found are of {}: install \
+                 {wanted} again, or run `extrato db destroy` to start afresh",
                 self.folder.display(),
                 if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
             ))
@@ -557,7 +557,7 @@ impl Embedded {
             let lines: Vec<&str> = log.lines().rev().take(5).collect();
             let end: Vec<&str> = lines.into_iter().rev().collect();
             error.context(format!(
-                "the {} doesn't start; {} ends:\n{}",
+                "the {} doesn't start; {} ends with:\n{}",
                 self.purpose.name(),
                 self.log().display(),
                 end.join("\n")

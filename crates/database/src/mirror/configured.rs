@@ -62,8 +62,8 @@ impl Configured {
         client.batch_execute("COMMIT")?;
         if here != self.major {
             tracing::warn!(
-                "the scratch database is of Postgres {here}, the source of {}: functions that changed between them give \
-                 what they give in {here}",
+                "the scratch database is of Postgres {here}, the source of {}: functions that changed between the two \
+                 give the results of {here}",
                 self.major
             );
         }

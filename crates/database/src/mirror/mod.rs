@@ -211,7 +211,8 @@ impl Shapes {
             |schema: &&&str| schema.starts_with("pg_") || **schema == "information_schema";
         if let Some(schema) = schemas.iter().find(is_servers) {
             return Err(Kind::Usage.error(format!(
-                "schema `{schema}` is the server's own, and a scratch database has one of other rows: ask the server, by psql"
+                "schema `{schema}` is the server's own, and a scratch database has its own with other rows: ask the \
+                 server, with psql"
             )));
         }
         let schemas: Vec<_> = schemas
@@ -359,7 +360,7 @@ impl Shapes {
         match self == now {
             true => Ok(()),
             false => Err(Kind::Mismatch.error(
-                "a table, or the type of a column, was altered while the run began: run again",
+                "a table, or the type of a column, was altered while the run was starting: run again",
             )),
         }
     }

@@ -255,7 +255,7 @@ impl OneCollation {
         let is_there: bool = client.query_one(there, &[&self.name])?.get(0);
         if !is_there && let Err(why) = attempt(client, &in_schema(&self.schema, &self.make))? {
             return Ok(Err(format!(
-                "the collation {} is not here: {}",
+                "the collation {} is missing here: {}",
                 self.name,
                 why.message()
             )));
@@ -264,7 +264,7 @@ impl OneCollation {
         Ok(match here == self.version || self.version.is_none() {
             true => Ok(()),
             false => Err(format!(
-                "the collation {} is of version {} here, and of {} in the source",
+                "the collation {} is of version {} here, but of {} in the source",
                 self.name,
                 here.as_deref().unwrap_or("none"),
                 self.version.as_deref().unwrap_or("none")

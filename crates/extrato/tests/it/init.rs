@@ -91,7 +91,7 @@ fn what_is_left_out_is_said_and_what_is_described_says_why() {
     for part in [
         "views (name one with --table): big_order",
         "category.parent_id: `category`, to which it refers, is the table itself",
-        "address.customer_id: `customer`, to which it refers, is joined by a nearer way",
+        "address.customer_id: `customer`, to which it refers, is already joined by a shorter way",
         "Next: extrato transform --dataset shop",
     ] {
         assert!(said.contains(part), "{part}: {said}");
@@ -279,7 +279,7 @@ fn entries_by_their_former_names_are_read_and_told() {
     let finished = world.done(&["transform", "--dataset", "old"]);
     for now in ["not_written", "order_by_in_file", "reconcile"] {
         assert!(
-            finished.stderr.contains(&format!("is called `{now}` now")),
+            finished.stderr.contains(&format!("is now called `{now}`")),
             "{}",
             finished.stderr
         );

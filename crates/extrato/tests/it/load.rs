@@ -238,7 +238,7 @@ fn a_pipe_that_cannot_be_kept_is_5_only_if_it_has_to_be_read_twice() {
     };
     let said = [
         "nothing was loaded",
-        "- has to be read twice",
+        "- must be read twice",
         "/nowhere",
         "TMPDIR",
     ];

@@ -289,7 +289,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         (
             &["SELECT count(*) FROM ONLY orders"],
             2,
-            "column 22: it cannot be run: `ONLY` is not taken: a table is read with those that inherit from it",
+            "column 22: it cannot be run: `ONLY` is not supported: a table is read with those that inherit from it",
         ),
         (
             &["--table", "orders", "--out", "o.xlsx"],
@@ -365,7 +365,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         (
             &["--table", "orders", "--order-by", "nope", "--out", "o"],
             2,
-            "--table orders: `order_by` names `nope`, which is none of its columns\n",
+            "--table orders: `order_by` names `nope`, which is not one of its columns\n",
         ),
     ] {
         let finished = world.run(&[&["query"], arguments].concat());
@@ -628,7 +628,7 @@ fn a_value_is_shown_as_postgres_shows_it() {
         assert_eq!(given.stdout, expected, "{select}");
     }
     let zoned = world.done(&["query", "SELECT id, at FROM visitor", "--out", "-"]);
-    let said = "visitor.at and its like are read, compared and written in UTC; the database's own time zone is America/Sao_Paulo";
+    let said = "visitor.at and all columns of its type are read, compared and written in UTC; the database's own time zone is America/Sao_Paulo";
     assert!(zoned.stderr.contains(said), "{}", zoned.stderr);
     let others = world.done(&["query", "SELECT id, day FROM visitor", "--out", "-"]);
     assert!(!others.stderr.contains("UTC"), "{}", others.stderr);

@@ -210,7 +210,7 @@ fn files_that_others_wrote_are_restored_with_each_codec() {
     for codec in ["bzip2", "xz"] {
         let refused = restore(codec, "lake.again");
         assert_eq!(refused.code, 7, "{}", refused.stderr);
-        let expected = format!("is compressed by {codec}, which is not known here");
+        let expected = format!("is compressed with {codec}, which is not supported");
         assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
     }
     for (change, code, expected) in [
@@ -232,7 +232,7 @@ fn files_that_others_wrote_are_restored_with_each_codec() {
         (
             "ALTER amount TYPE numeric(10,2) USING 0, DROP mood",
             7,
-            "its field `mood` is no column",
+            "its field `mood` is not a column",
         ),
         (
             "ADD mood lake.mood, ADD more int NOT NULL",

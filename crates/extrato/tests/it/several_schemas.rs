@@ -297,7 +297,7 @@ fn a_dataset_of_several_schemas_runs_is_kept_checked_and_verified() {
     let part = "2 rows of `orders` were read, but 40 written";
     check(&refused, 8, &[part]);
     let refused = world.run(&["transform", "--dataset", "all", "--schema", "archive"]);
-    check(&refused, 2, &["two tables that are `orders`"]);
+    check(&refused, 2, &["two tables called `orders`"]);
     let refused = world.run(&["transform", "--dataset", "all", "--to-postgres", "archive"]);
     check(&refused, 2, &["name another schema"]);
     let missing = fs::read_to_string(world.path("all/dataset.toml"))

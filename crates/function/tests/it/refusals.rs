@@ -38,7 +38,7 @@ fn an_event_that_makes_no_sense_is_usage_and_the_next_one_is_taken() {
         ),
         (
             json!({"dataset": "hiring", "from": from, "allow_empty": true}),
-            "\"allow_empty\" is for \"truncate\"",
+            "\"allow_empty\" goes with \"truncate\"",
         ),
         (json!({"dataset": "nowhere", "from": from}), "nowhere"),
         (json!({"from": from}), "set EXTRATO_DATASET"),
@@ -52,7 +52,7 @@ fn an_event_that_makes_no_sense_is_usage_and_the_next_one_is_taken() {
             "has no such table",
         ),
         (json!([1]), "neither an event of a bucket nor a request"),
-        (json!({"Records": [{"Sns": {}}]}), "not a bucket's"),
+        (json!({"Records": [{"Sns": {}}]}), "not from a bucket"),
     ] {
         function.refusal(&event, "Extrato.Usage", saying);
     }
@@ -197,7 +197,7 @@ fn a_load_that_the_deadline_ends_leaves_nothing_and_one_that_commits_goes_on() {
     let error = function
         .invoke_for(&request, Duration::from_secs(3))
         .expect_err("stopped");
-    told(&error, "Extrato.Interrupted", "say \"commit_every\"");
+    told(&error, "Extrato.Interrupted", "give \"commit_every\"");
     client.batch_execute("ROLLBACK").expect("unlocked");
     let there: i64 = value(&mut client, "SELECT count(*) FROM hiring.jobs");
     assert_eq!(there, 0);
@@ -217,7 +217,7 @@ fn a_load_that_the_deadline_ends_leaves_nothing_and_one_that_commits_goes_on() {
     told(
         &error,
         "Extrato.Interrupted",
-        "invoke it with the same again",
+        "invoke it again with the same request",
     );
     let there: i64 = value(&mut client, "SELECT count(*) FROM hiring.jobs");
     assert!((1..150_000).contains(&there), "{there}");

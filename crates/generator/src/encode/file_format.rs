@@ -10,7 +10,7 @@ use crate::table::layout::Layout;
 /// The format of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum FileFormat {
-    /// As Postgres's COPY writes it, with a header; for sales and hiring as their files arrive, faults included, which
+    /// As Postgres's COPY writes it, with a header; for sales and hiring as such files arrive in practice, with faults that
     /// planted.csv lists
     Csv,
     /// Postgres's own format, for COPY … (FORMAT binary)

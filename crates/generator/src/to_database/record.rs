@@ -54,7 +54,8 @@ pub(crate) fn read(client: &mut Client, schema: &str) -> anyhow::Result<Option<G
     if !exists {
         return Ok(None);
     }
-    let unreadable = || format!("{schema}.{TABLE} was changed: it cannot tell what {schema} holds");
+    let unreadable =
+        || format!("{schema}.{TABLE} was changed, so it no longer says what {schema} holds");
     let query = format!(
         "SELECT dataset, version, seed::text, as_of, dirty::text, laws, table_name, highest_id FROM {}",
         qualified(schema, TABLE)

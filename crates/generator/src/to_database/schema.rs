@@ -172,7 +172,7 @@ pub(crate) fn check_same(client: &mut Client, loading: &str, oid: u32) -> anyhow
     match oid_of(client, loading)? == Some(oid) {
         true => Ok(()),
         false => Err(Kind::Refused.error(format!(
-            "another generate has taken schema {loading} meanwhile: wait for its end, or name another schema"
+            "another `generate` has taken schema {loading} in the meantime: wait until it ends, or name another schema"
         ))),
     }
 }
@@ -198,7 +198,9 @@ pub(crate) fn drop_loading(settings: &Settings, client: &mut Client, loading: &s
     };
     let dropped = client.batch_execute("ROLLBACK").map_err(Into::into);
     if let Err(error) = dropped.and_then(|()| drop(client)).or_else(again) {
-        tracing::warn!("schema {loading} could not be dropped, the next generate will: {error:#}");
+        tracing::warn!(
+            "schema {loading} could not be dropped; the next `generate` drops it: {error:#}"
+        );
     }
 }
 

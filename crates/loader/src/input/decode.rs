@@ -69,7 +69,7 @@ pub(crate) fn decoded(
         });
     }
     notes.push(format!(
-        "is turned from {} into UTF-8, in which bytes are counted",
+        "is converted from {} to UTF-8, in which bytes are counted",
         encoding.name()
     ));
     Ok(Decoded {

@@ -58,8 +58,8 @@ pub(crate) fn find(options: &Options, cancel: &Cancel) -> anyhow::Result<Vec<Tab
     }
     if dataset.tables.is_empty() {
         return Err(Kind::Usage.error(format!(
-            "dataset {} lists no tables, and files are loaded into those alone: write them into dataset.toml, parents before \
-             children (`extrato init --update` does, of a database that has them)",
+            "dataset {} lists no tables, and files are loaded only into listed tables: write them into dataset.toml, \
+             parents before children (`extrato init --update` does so for a database that has them)",
             dataset.name
         )));
     }

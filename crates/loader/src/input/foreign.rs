@@ -63,7 +63,7 @@ pub(crate) fn named(head: &[u8], declared: Encoding) -> Option<String> {
     if declared.keeps_ascii() && Encoding::for_mark(head).is_none() {
         let label = utf16(head)?;
         return Some(format!(
-            "UTF-16 without a byte order mark, as it seems: give encoding = \"{label}\" or --encoding {label}"
+            "apparently UTF-16 without a byte order mark: give encoding = \"{label}\" or --encoding {label}"
         ));
     }
     None

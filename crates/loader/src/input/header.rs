@@ -64,7 +64,7 @@ pub(crate) fn layout(
         for (index, (column, field)) in positions.iter().enumerate() {
             if let Some((other, _)) = positions[..index].iter().find(|(_, taken)| taken == field) {
                 return Err(format!(
-                    "without a header, `columns` gives field {} to `{}` and to `{}`: give positions alone",
+                    "without a header, `columns` gives field {} to `{}` and to `{}`: give positions only",
                     field + 1,
                     wanted[*other].column,
                     wanted[*column].column

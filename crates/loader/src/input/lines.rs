@@ -68,7 +68,7 @@ impl SentLines {
         let Some(line) = line else { return error };
         Kind::Refused.caused_by(
             error,
-            format!("{file}, line {line}: the server refuses this row, which keeps all rules of the load"),
+            format!("{file}, line {line}: the server refuses this row, which passed all checks of the load"),
         )
     }
 }

@@ -80,7 +80,7 @@ impl RowPlan {
         let holds_something = |field: &Field| field.start < field.end || field.form != Form::Plain;
         if self.trailing && fields.last().is_some_and(holds_something) {
             return Some(
-                "something stands behind the delimiter that ends the file's other lines".to_owned(),
+                "something follows the delimiter that ends the file's other lines".to_owned(),
             );
         }
         None

@@ -99,7 +99,7 @@ pub(crate) fn of(
         }
     };
     if layout.trailing {
-        notes.push("ends its lines with a delimiter, behind which no column stands".to_owned());
+        notes.push("ends its lines with a delimiter, after which there is no column".to_owned());
     }
     let (skipped, line, header) = match start.records.records.first() {
         Some(first) if layout.header => {
@@ -225,10 +225,10 @@ impl Look<'_> {
                     self.start.grammar.longest_bytes
                 ),
                 Torn::LineBreak => {
-                    "its first line ends with other bytes than the lines before or within it".to_owned()
+                    "its first line does not end as the lines before or within it do".to_owned()
                 }
                 Torn::Unclosed | Torn::AfterQuote => {
-                    "its first line has a quote that is not closed, or something behind a closing one"
+                    "its first line has a quote that is not closed, or something after a closing one"
                         .to_owned()
                 }
             });

@@ -136,8 +136,8 @@ impl Start {
             && let Some(other) = breaks.next()
         {
             return Err(format!(
-                "ends its first line with a carriage return alone, but has a line feed behind it (line {}): which of them \
-                 ends lines cannot be told; write all line ends alike, as with tr -d '\\r' or tr '\\r' '\\n'",
+                "ends its first line with a carriage return alone, but has a line feed after it (line {}), so it is \
+                 not clear which of them ends lines; write all line ends alike, as with tr -d '\\r' or tr '\\r' '\\n'",
                 other.line
             ));
         }

@@ -110,7 +110,7 @@ impl ColumnRules {
             Value::Time(micros) | Value::Timestamp(micros) if micros % unit != 0 => {
                 Err(Fault::new(
                     Rule::Scale,
-                    "has more digits after the second than the column",
+                    "has more digits after the second than the column keeps",
                 ))
             }
             _ => Ok(()),

@@ -83,7 +83,7 @@ pub fn half_null(columns: &[&str], nulls: usize) -> Option<Violation> {
 }
 
 /// The message about quotes that were meant to enclose a field and do not.
-pub(crate) const QUOTE_BEHIND_BLANK: &str = "a quote behind a blank does not enclose a field";
+pub(crate) const QUOTE_BEHIND_BLANK: &str = "a quote after a blank does not enclose a field";
 
 /// Says what is wrong with a cell: "`12a` is not an integer".
 fn message(cell: &Cell<'_>, fault: &str) -> String {

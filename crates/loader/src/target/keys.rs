@@ -235,7 +235,7 @@ impl Keys {
             };
             if !self.completes(&mut parent, table, schema) {
                 return Err(usage(
-                    "which is of the same table and not a unique key of the same type".to_owned(),
+                    "which is in the same table and not a unique key of the same type".to_owned(),
                 ));
             }
             self.references.push(Referring {

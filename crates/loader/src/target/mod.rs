@@ -162,7 +162,7 @@ impl Target {
             if let Some(range) = rules.ranges.get(&column.name) {
                 if limits.server_type.is_some() {
                     return Err(usage(format!(
-                        "`ranges.{}`: values of type {} are compared by the server alone: give the table a CHECK constraint",
+                        "`ranges.{}`: only the server can compare values of type {}: give the table a CHECK constraint",
                         column.name, limits.type_name
                     )));
                 }

@@ -171,7 +171,7 @@ pub(crate) fn with_triggers(
         _ => format!("one of the row triggers {}", named.join(", ")),
     };
     error.context(format!(
-        "{triggers} leaves rows out, as it seems, and a load accounts for every row: take these rows out of the file, or \
+        "{triggers} apparently leaves rows out, but a load accounts for every row: take these rows out of the file, or \
          disable the trigger for the load ({})",
         disabled.join("; ")
     ))
@@ -209,7 +209,7 @@ pub(crate) fn with_detail(error: anyhow::Error) -> anyhow::Error {
         .map(|detail| detail.trim_end_matches('.').to_owned());
     match detail {
         Some(detail) => error.context(format!(
-            "the server refuses a row that keeps all rules of the load: {detail}"
+            "the server refuses a row that passed all checks of the load: {detail}"
         )),
         None => error,
     }

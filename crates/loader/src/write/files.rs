@@ -211,7 +211,7 @@ impl Run<'_> {
         }
         if let Some(before) = file_plan.before {
             notes.push(format!(
-                "was loaded in part before, as load {}: goes on after its {} rows",
+                "was loaded in part before, as load {}: continues after its first {} rows",
                 before.load_id, before.rows
             ));
         }
@@ -220,9 +220,7 @@ impl Run<'_> {
             notes.push("has a header and no row".to_owned());
         }
         if options.commit_every.is_some() && file_plan.sum.is_none() {
-            notes.push(
-                "is a pipe, whose rows are committed at its end and not on the way".to_owned(),
-            );
+            notes.push("is a pipe, whose rows are committed only at its end".to_owned());
         }
         Ok(FileReport {
             file: name.clone(),
@@ -251,7 +249,7 @@ impl Run<'_> {
             let reasons = self.rejects.of_last_file(&target.table);
             return Err(Kind::Refused.error(format!(
                 "not one of the {} rows of {name} fits table {}: is it another table's file, are its columns in another \
-                 order, or is it written in another way? (--max-rejects 100% takes it as it is)\n  {}.\n  The commonest \
+                 order, or is it written in another way? (--max-rejects 100% accepts it as it is)\n  {}.\n  The commonest \
                  reasons:{}",
                 rows.read,
                 target.table,

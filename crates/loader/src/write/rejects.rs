@@ -258,8 +258,8 @@ impl Rejects {
             return Ok(());
         }
         Err(Kind::Refused.error(format!(
-            "{rejected} of {read} rows of {table} were rejected, more than the tenth of a table's rows that is allowed \
-             unless --max-rejects says how many may be (100% for any number). The commonest reasons:{}",
+            "{rejected} of {read} rows of {table} were rejected, more than a tenth of the table's rows, which is the \
+             limit unless --max-rejects gives another (100% for any number). The commonest reasons:{}",
             self.commonest(Some(table))
         )))
     }

@@ -121,7 +121,7 @@ impl Upserts {
             let replaced = client.execute(&statement, &[]).with_context(failed)?;
             if replaced == 0 || replaced > self.rows {
                 return Err(Kind::Check.error(format!(
-                    "{schema}.{table}: {} rows were to replace others, {replaced} did",
+                    "{schema}.{table}: {} rows should have replaced others, but {replaced} did",
                     self.rows
                 )));
             }

@@ -295,15 +295,15 @@ fn quotes_behind_a_blank_are_characters_and_a_cell_that_does_not_fit_says_so() {
     for (line, reason) in [
         (
             2,
-            "` \"2\"` is not an integer: a quote behind a blank does not enclose a field",
+            "` \"2\"` is not an integer: a quote after a blank does not enclose a field",
         ),
         (
             3,
-            "has 10 characters of at most 6: a quote behind a blank does not enclose a field",
+            "has 10 characters of at most 6: a quote after a blank does not enclose a field",
         ),
         (
             4,
-            "the row has 4 fields, the file 3 columns: a quote behind a blank does not enclose a field",
+            "the row has 4 fields, the file 3 columns: a quote after a blank does not enclose a field",
         ),
         (5, "the row has 4 fields, the file 3 columns"),
     ] {

@@ -87,7 +87,7 @@ fn utf_16_is_loaded_with_a_mark_or_by_its_label_and_named_without() {
         assert_eq!(world.rejected("shaped", "t"), rejects(&[(3, "", "shape")]));
         let notes = report.tables[0].files[0].notes.join("; ");
         assert!(
-            notes.contains("as its byte order mark says; is turned from utf-16"),
+            notes.contains("as its byte order mark says; is converted from utf-16"),
             "{notes}"
         );
     }

@@ -244,7 +244,7 @@ fn a_first_line_that_ends_with_cr_where_others_have_lf_is_refused() {
         world.refused(
             &world.options(),
             Kind::Mismatch,
-            "a carriage return alone, but has a line feed behind it (line ",
+            "a carriage return alone, but has a line feed after it (line ",
         );
     }
 }

@@ -15,7 +15,7 @@ pub enum Format {
     /// The text of an erDiagram, which Markdown pages show
     #[default]
     Mermaid,
-    /// A picture that browsers and printers show, light or dark as they are
+    /// A picture for browsers and printers, light or dark as they are set
     Svg,
 }
 

@@ -90,7 +90,7 @@ async fn hand_on(
         true => Ok(()),
         false => Err(Error::Generic {
             store: "S3",
-            source: "the server gave more or fewer bytes than it said".into(),
+            source: "the server sent more or fewer bytes than it announced".into(),
         }),
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn connect(
     bucket: &str,
     variables: &BTreeMap<String, String>,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let failed = || format!("s3://{bucket}: the settings of the bucket make no sense");
+    let failed = || format!("s3://{bucket}: the settings of the bucket are not valid");
     // All TLS here uses one provider; it is fine if another one was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = profile::builder(variables)?;
@@ -85,7 +85,7 @@ pub(super) fn connect(
     Ok(Arc::new(Client {
         store: Arc::new(store),
         name: bucket.to_owned(),
-        runtime: runtime().context("starting what talks to buckets")?,
+        runtime: runtime().context("starting the client for buckets")?,
     }))
 }
 

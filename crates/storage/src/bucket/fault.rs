@@ -33,7 +33,7 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
         Error::NotFound { .. } => (ErrorKind::NotFound, format!("there is no object {place}")),
         Error::Precondition { .. } | Error::NotModified { .. } => (
             ErrorKind::StaleNetworkFileHandle,
-            format!("{place} is not what it was: something wrote it meanwhile"),
+            format!("{place} was changed: something else wrote it in the meantime"),
         ),
         // A refused listing has no variant of its own, and some answers about bad keys have another status.
         _ if said.contains("status code: 401")
@@ -56,7 +56,7 @@ pub(super) fn of(bucket: &str, key: &str, error: &Error) -> io::Error {
 fn denied(place: &str, code: &str) -> String {
     match code {
         "RequestTimeTooSkewed" => {
-            "the clock of this machine and that of the server differ too much: set this one"
+            "the clocks of this machine and of the server differ too much: set this machine's"
                 .to_owned()
         }
         code if is_of_key(code) => format!(
@@ -64,7 +64,7 @@ fn denied(place: &str, code: &str) -> String {
              AWS_SESSION_TOKEN, or at AWS_PROFILE"
         ),
         _ => {
-            format!("the key has no right to {place}: ask who owns the bucket, or name another key")
+            format!("the key has no right to {place}: ask the bucket's owner, or give another key")
         }
     }
 }
@@ -94,7 +94,7 @@ fn unanswered(said: &str, code: &str) -> String {
             let url = said.split_once("://").map(|(_, url)| url);
             let server = url.and_then(|url| url.split(['/', '?', ' ']).next());
             format!(
-                "the server {} gives no answer: {}",
+                "the server {} does not answer: {}",
                 server.unwrap_or_default(),
                 cause.trim_end_matches([' ', ':'])
             )

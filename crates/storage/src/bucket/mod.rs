@@ -102,7 +102,7 @@ impl Address {
         let key = key.strip_suffix('/').unwrap_or(key);
         if !key.is_empty() && key.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(wrong(
-                "a part of it is empty, `.` or `..`, which no object of ours can have",
+                "a part of it is empty, `.` or `..`, which is not allowed here",
             ));
         }
         Ok(Self {
@@ -306,7 +306,7 @@ impl Address {
             return Ok(());
         }
         let why = format!(
-            "{self}: the name of an object has {MAX_KEY_BYTES} bytes at most, and this one {}",
+            "{self}: the name of an object has at most {MAX_KEY_BYTES} bytes, but this one has {}",
             self.key.len()
         );
         Err(io::Error::new(ErrorKind::InvalidFilename, why))

@@ -171,7 +171,7 @@ impl Publication {
     /// # Errors
     /// [`Kind::Output`] if another run was published meanwhile, or removed what this one wrote.
     pub(crate) fn publish(mut self, of_manifest: &str, keep: usize) -> anyhow::Result<Address> {
-        let failed = || format!("cannot publish {}; what was there is as it was", self.place);
+        let failed = || format!("cannot publish {}; what was there is unchanged", self.place);
         self.run.check_whole(failed)?;
         let folder = self.folder().name();
         let (mut former, condition) = match &self.former {
@@ -198,7 +198,7 @@ impl Publication {
 
     /// Writes the pointer, unless it has changed since the run began.
     fn point(&mut self, pointer: &Pointer, condition: Condition) -> anyhow::Result<()> {
-        let failed = || format!("cannot publish {}; what was there is as it was", self.place);
+        let failed = || format!("cannot publish {}; what was there is unchanged", self.place);
         let bytes = serde_json::to_vec(pointer).or_fail(Kind::Internal, failed)?;
         let Err(error) = self.place.join(POINTER).put(bytes, condition) else {
             return Ok(());
@@ -222,7 +222,7 @@ impl Publication {
                 self.run.keep();
                 Err(error).or_fail(Kind::Output, || {
                     format!(
-                        "whether {} is published is not known, and its files stay: ask `extrato latest {}`",
+                        "it is not known whether {} was published, and its files stay: ask `extrato latest {}`",
                         self.folder(),
                         self.place
                     )

@@ -111,7 +111,7 @@ pub(crate) fn random() -> String {
 /// Deletes a folder, except for the object named `kept`. Failing to delete something is not an error.
 pub(super) fn delete(folder: &Address, kept: Option<&str>) {
     if let Err(error) = folder.delete_all_but(kept) {
-        tracing::warn!(%error, "{folder} stays; a run after a day deletes it");
+        tracing::warn!(%error, "{folder} stays; a run deletes it once it is a day old");
     }
 }
 

@@ -94,11 +94,11 @@ impl Output {
     pub fn publish(mut self) -> anyhow::Result<Address> {
         let folder = self.folder().clone();
         self.run
-            .check_whole(|| format!("cannot publish {folder}; what was there is as it was"))?;
+            .check_whole(|| format!("cannot publish {folder}; what was there is unchanged"))?;
         self.run.keep();
         self.point().or_fail(Kind::Output, || {
             format!(
-                "{folder} is whole, but {} could not be made to lead to it",
+                "{folder} is complete, but {} could not be pointed at it",
                 self.place.join(POINTER)
             )
         })?;

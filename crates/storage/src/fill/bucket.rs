@@ -124,8 +124,8 @@ fn take_over(target: &Address, ours: Vec<u8>, now: i64) -> anyhow::Result<()> {
     let is_abandoned = meta.modified < now - ABANDONED_SECONDS;
     let (true, Some(etag)) = (is_abandoned, meta.etag) else {
         return Err(Kind::Refused.error(format!(
-            "{target} is being written by another run, or was by one that was killed: wait for its end, or delete what lies there \
-             (after a day a run does that)"
+            "{target} is being written by another run, or was by one that was killed: wait until it ends, or delete \
+             what is there (once it is a day old, a run deletes it)"
         )));
     };
     let of_killed = marker_at(&address).or_fail(Kind::Output, failed)?;
@@ -150,7 +150,7 @@ impl Drop for BucketFilling {
             .delete_below(&names)
             .and_then(|()| target.join(MARKER).delete());
         if let Err(error) = deleted {
-            tracing::warn!(%error, "files of this run stay in {target}; a run after a day deletes them");
+            tracing::warn!(%error, "files of this run stay in {target}; a run deletes them once they are a day old");
         }
     }
 }

@@ -45,7 +45,7 @@ impl FolderFilling {
         }
         let locked = folder::lock(target, LOCK)
             .or_fail(Kind::Output, || cannot_write(target.display()))?
-            .ok_or_else(|| refused("is being written by another run: wait for its end"))?;
+            .ok_or_else(|| refused("is being written by another run: wait until it ends"))?;
         if folder.exists() {
             fs::remove_dir_all(&folder).or_fail(Kind::Output, || cannot_write(folder.display()))?;
         }

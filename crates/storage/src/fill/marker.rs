@@ -29,7 +29,7 @@ pub fn check_filled(place: &Place) -> anyhow::Result<()> {
 pub(crate) fn not_filled(place: impl fmt::Display) -> anyhow::Error {
     Kind::Refused.error(format!(
         "{place} is not whole: `extrato generate` is filling it, or was killed while it did (the object {MARKER} in it says so): \
-         wait for its end, or run it again into a place that is empty"
+         wait until it ends, or run it again into an empty place"
     ))
 }
 

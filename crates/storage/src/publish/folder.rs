@@ -123,7 +123,7 @@ impl FolderStaging {
         let (staged, target) = (self.path(name), self.out.join(name));
         let failed = || {
             format!(
-                "cannot publish {}; the former output is as it was",
+                "cannot publish {}; the former output is unchanged",
                 target.display()
             )
         };

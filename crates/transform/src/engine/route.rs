@@ -81,7 +81,7 @@ fn not_taken(error: &anyhow::Error) -> String {
         Some((place, why)) => {
             let before = place.rsplit_once(": model ").map(|(place, _)| place);
             let place = before.or(place.strip_suffix(": it")).unwrap_or(place);
-            format!("{place}: Polars does not take it: {why}")
+            format!("{place}: Polars does not run it: {why}")
         }
         // The hint how to give a column a type belongs to models that are refused; here it is shortened.
         None => match why.split_once(": say which numeric(p,s)") {
@@ -185,7 +185,7 @@ fn of_tables(
                     Some(what) => Err(error_at(
                         model,
                         &model.file,
-                        &format!("it may come to {what}, which is the source's own"),
+                        &format!("it may use {what}, which the source itself defines"),
                     )),
                     None => needed.ready(tables.iter()).map(drop),
                 }

@@ -166,7 +166,7 @@ fn read_database(
     let id = snapshot.id().to_owned();
     if let Some((zone, column)) = snapshot.other_time_zone()? {
         tracing::info!(
-            "{column} and its like are read, compared and written in UTC; the database's own time zone is {zone}"
+            "{column} and all columns of its type are read, compared and written in UTC; the database's own time zone is {zone}"
         );
     }
     // If tables are copied, the others are resolved later, as they were when the engines were chosen.

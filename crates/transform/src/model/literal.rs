@@ -32,7 +32,7 @@ pub(crate) fn number(text: &str, is_negative: bool) -> Result<(Value, Type), Str
 /// Why the literal isn't accepted.
 pub(crate) fn quoted(text: &str, kind: &Type) -> Result<(Value, Type), String> {
     let trimmed = text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
-    let refused = || format!("'{text}' is not taken for {kind}");
+    let refused = || format!("'{text}' is not read as {kind}");
     let value = match kind {
         Type::Boolean => match trimmed.to_ascii_lowercase().as_str() {
             "t" | "true" | "yes" | "on" | "1" => Value::Boolean(true),
@@ -87,7 +87,7 @@ pub(crate) fn holds(kind: &Type, value: i64) -> bool {
 
 /// The digits of an unsigned decimal, and how many of them come after the point.
 fn decimal(text: &str) -> Result<(i128, u8), String> {
-    let refused = || format!("`{text}` is not a number that is carried");
+    let refused = || format!("`{text}` is not a number that can be kept exactly");
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| refused())?),
         None => (text, 0),

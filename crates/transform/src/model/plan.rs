@@ -332,7 +332,7 @@ impl Reader<'_> {
                     (left, right)
                 };
                 if own.table != table || from.table == table {
-                    return Err(format!("`{condition}` joins no table before"));
+                    return Err(format!("`{condition}` joins no earlier table"));
                 }
                 on.push((from, own.column));
                 Ok(())

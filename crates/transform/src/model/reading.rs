@@ -125,8 +125,8 @@ impl<'a> Known<'a> {
             circle[0],
             &circle[0].file,
             &format!(
-                "{}: models cannot read each other in a circle; take one of these out of its FROM, or give what both need a model \
-                 of its own",
+                "{}: models cannot read each other in a circle; take one of these out of its FROM, or put what both \
+                 need into a model of its own",
                 reads.join(", and ")
             ),
         )

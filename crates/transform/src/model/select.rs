@@ -554,8 +554,8 @@ pub(crate) fn check_columns(model: &Model, given: &[(&str, &Type)]) -> anyhow::R
                 _ => "declare it so, or cast it",
             };
             return Err(Kind::Mismatch.error(format!(
-                "{}: column `{name}` is declared {declared}, but {} gives {kind}, which is not that without a loss: \
-                 {way_out}",
+                "{}: column `{name}` is declared {declared}, but {} gives {kind}, which does not fit it without a \
+                 loss: {way_out}",
                 model.entry(),
                 model.file
             )));

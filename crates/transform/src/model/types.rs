@@ -362,7 +362,7 @@ impl fmt::Display for Type {
             Self::Json => "json",
             Self::JsonBinary => "jsonb",
             Self::Opaque => {
-                "a type that is carried as its text (which a model can give as it is, and ask whether it is NULL)"
+                "a type that is carried as its text (a model can only give it as it is, and ask whether it is NULL)"
             }
             Self::Unknown => "unknown",
             Self::Any => "any type",

@@ -102,7 +102,7 @@ impl Flat {
             for (reference, parent) in parents {
                 if flat.joins.len() == MOST_JOINS {
                     notes.push(format!(
-                        "table `{}` is not joined: {MOST_JOINS} others are",
+                        "table `{}` is not joined: the model joins {MOST_JOINS} others already",
                         parent.name
                     ));
                     continue;
@@ -148,7 +148,7 @@ impl Flat {
                 None => Some("is not among these tables"),
                 Some(parent) if is_same(parent, child.table) => Some("is the table itself"),
                 Some(parent) if joined.iter().any(|other| is_same(other, parent)) => {
-                    Some("is joined by a nearer way")
+                    Some("is already joined by a shorter way")
                 }
                 Some(parent) => {
                     let twice =

@@ -14,7 +14,7 @@ use super::flat::Flat;
 pub(super) fn description(wanted: &Wanted, tables: &[&KnownTable], flat: &Flat) -> String {
     let mut text = format!(
         "#:schema {}\n\
-         # Made by `extrato init` from {}; every entry may be changed, and `extrato init --update` adds tables alone.\n\
+         # Made by `extrato init` from {}; every entry may be changed, and `extrato init --update` adds only tables.\n\
          # What it may hold: `extrato init --describe`.\n\
          name = {}\nschema = {}\n",
         dataset::reference::SCHEMA_FILE,
@@ -81,7 +81,7 @@ pub(super) fn table(table: &KnownTable, schema: &str) -> String {
     if !unbounded.is_empty() {
         let _ = writeln!(
             text,
-            "# The exact digits of numerics without precision: {}. To reckon with one, say which\n\
+            "# The exact digits of numerics without precision: {}. To calculate with one, say which\n\
              # holds it, carry_as = {{ {} = \"numeric(20,6)\" }}, and take it out of cast_to_text.",
             shown(&unbounded),
             key(&unbounded[0].name)

@@ -125,7 +125,7 @@ pub(super) fn file(values: &[Value<'_>], name: &FileName, model: &str) -> anyhow
     name.path(&escape(model), value).map_err(|why| {
         let client: String = client(values).chars().take(100).collect();
         Kind::Refused.error(format!(
-            "no file can be named {name} for the client `{client}`: {why}: name files otherwise with --file-name"
+            "no file can be named {name} for the client `{client}`: {why}: give another --file-name"
         ))
     })
 }

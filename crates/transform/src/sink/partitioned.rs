@@ -183,8 +183,8 @@ impl PartitionWriter<'_> {
             Entry::Vacant(entry) => drop(entry.insert(client)),
             Entry::Occupied(entry) => {
                 return Err(Kind::Refused.error(format!(
-                    "the clients `{}` and `{client}` would share the file `{path}`: let --file-name {name} have \
-                     something between the columns that no value has, such as a /",
+                    "the clients `{}` and `{client}` would share the file `{path}`: give --file-name {name} something \
+                     between the columns that no value has, such as a /",
                     entry.get()
                 )));
             }

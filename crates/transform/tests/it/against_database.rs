@@ -195,7 +195,7 @@ fn a_client_who_went_or_came_is_named() {
     names(
         &world.difference(),
         &[
-            "movimento_flat/id_associado=4: there is no such partition in the output",
+            "movimento_flat/id_associado=4: the output has no such partition",
             "the database 31",
         ],
     );

@@ -134,7 +134,7 @@ fn the_connection_that_holds_the_snapshot_must_last_as_long_as_the_reading() {
         (
             FROM_LAST_TABLE,
             2,
-            "the connection that held the snapshot did not last",
+            "the connection that held the snapshot was lost",
         ),
     ] {
         let wire = Wire::to(&world.database.settings());

@@ -286,7 +286,10 @@ fn what_is_carried_as_its_text_is_refused_in_an_expression_once_and_for_all() {
         let world = World::of_tables(tables, &cast, select);
         let (kind, message) = error_of(&world);
         assert_eq!(kind, Kind::Usage, "{message}");
-        assert!(message.contains("a model can give as it is"), "{message}");
+        assert!(
+            message.contains("a model can only give it as it is"),
+            "{message}"
+        );
         assert!(
             !message.contains("cast one") && !message.contains("cast it"),
             "{message}"
@@ -350,7 +353,7 @@ fn a_sum_of_more_than_128_bits_is_refused_with_the_way_out() {
     let (kind, message) = error_of(&world);
     assert_eq!(kind, Kind::Refused, "{message}");
     assert!(
-        message.contains("`v`") && message.contains("`driving.sums`"),
+        message.contains("`v`") && message.contains("`reconcile.sums`"),
         "{message}"
     );
     world.sql("UPDATE t SET v = -v WHERE id = 2");

@@ -594,7 +594,7 @@ fn values_that_cannot_be_computed_or_declared_end_a_run_that_leaves_nothing() {
             "SELECT avg(id) / 7 AS a FROM client WHERE id = ANY (ARRAY[1, 2])",
             "numeric(10,2)",
             Kind::Refused,
-            "column `a`: 0.21428571428571428571 is not a value of numeric(10,2), which dataset.toml declares, and no value is \
+            "column `a`: 0.21428571428571428571 does not fit numeric(10,2), which dataset.toml declares for it, and no value is \
              rounded: declare it wider",
         ),
         (

@@ -105,7 +105,7 @@ fn other_uses_of_the_row_around_are_refused() {
         ),
         (
             "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM category c WHERE EXISTS (SELECT 1 FROM product p WHERE p.id = t.id))",
-            "next query",
+            "directly around it",
         ),
         (
             "SELECT id FROM t WHERE EXISTS (SELECT 1 FROM product p JOIN category c ON c.id = t.id)",

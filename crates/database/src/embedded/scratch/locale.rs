@@ -175,7 +175,7 @@ fn provider(source: &Locale, version: i32) -> Result<String, String> {
         'c' if major < 15 => Ok(String::new()),
         'c' => Ok("LOCALE_PROVIDER libc".to_owned()),
         'i' if major < 15 => Err(format!(
-            "it is ICU's locale {}, which orders databases from Postgres 15 on, and the programs here are of {major}",
+            "it is ICU's locale {}, which orders databases only from Postgres 15 on, but the programs here are of {major}",
             source.name()
         )),
         'i' => match &source.rules {
@@ -185,7 +185,8 @@ fn provider(source: &Locale, version: i32) -> Result<String, String> {
                 literal(rules)
             )),
             Some(_) => Err(format!(
-                "its locale {} has rules of its own, which Postgres knows from 16 on, and the programs here are of {major}",
+                "its locale {} has rules of its own, which Postgres knows only from 16 on, but the programs here are \
+                 of {major}",
                 source.name()
             )),
         },
@@ -193,7 +194,7 @@ fn provider(source: &Locale, version: i32) -> Result<String, String> {
         'b' if source.name() == "C" && major < 17 => Ok(String::new()),
         'b' if major >= 17 => Ok(format!("LOCALE_PROVIDER builtin BUILTIN_LOCALE {locale}")),
         'b' => Err(format!(
-            "its locale {} is built into Postgres from 17 on, and the programs here are of {major}",
+            "its locale {} is built into Postgres only from 17 on, but the programs here are of {major}",
             source.name()
         )),
         other => Err(format!("its provider of locales `{other}` is not known")),
@@ -248,7 +249,7 @@ fn difference(here: &Locale, source: &Locale) -> Option<String> {
     match (&here.version, &source.version) {
         (Some(here), Some(source)) if here == source => None,
         (Some(here), Some(source)) => Some(format!(
-            "the version of its locale {name} is {here} here, the source's is {source}"
+            "the version of its locale {name} is {here} here, but {source} in the source"
         )),
         (_, None) => Some(format!(
             "the source doesn't say which version of the locale {name} it has"

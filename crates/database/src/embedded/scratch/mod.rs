@@ -125,7 +125,7 @@ impl Scratch {
             return Ok(());
         }
         Err(Kind::Output.error(format!(
-            "the scratch database needs about {} MB for its tables, and {} has {} MB to give: make room there, or name a \
+            "the scratch database needs about {} MB for its tables, but {} has only {} MB free: make room there, or name a \
              folder on a larger disk in EXTRATO_HOME",
             needed >> 20,
             self.server.folder().display(),
@@ -170,7 +170,7 @@ pub fn destroy(environment: &Environment) -> anyhow::Result<()> {
     let _lock = server.lock(&Cancel::default())?;
     if !users::living(&server, None)?.is_empty() {
         return Err(Kind::Refused.error(format!(
-            "a run uses the scratch server in {}: wait for its end, or end it",
+            "a run uses the scratch server in {}: wait until it ends, or stop it",
             server.folder().display()
         )));
     }

@@ -122,10 +122,10 @@ fn a_clock_that_is_wrong_is_said_however_the_files_are_named() {
     let (world, bucket, faulty) = large();
     faulty.next(usize::MAX, "", "", Fault::ClockSkew);
     load(&world, &bucket, faulty.variables(), &[])
-        .refused(Kind::Usage, "the clock of this machine");
+        .refused(Kind::Usage, "the clocks of this machine");
     let table = format!("departments={}/departments.csv", bucket.url());
     let loading = Loading::start(&world, &bucket, faulty.variables(), &["--table", &table]);
-    loading.refused(Kind::Usage, "the clock of this machine");
+    loading.refused(Kind::Usage, "the clocks of this machine");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_server_that_is_not_there_is_one_error() {
     let mut variables = bucket.variables();
     variables.retain(|(name, _)| name != "AWS_ENDPOINT_URL");
     variables.push(("AWS_ENDPOINT_URL".to_owned(), format!("http://{server}")));
-    let saying = format!("the server {server} gives no answer: Connection refused");
+    let saying = format!("the server {server} does not answer: Connection refused");
     load(&world, &bucket, variables, &[]).refused(Kind::Connection, &saying);
 }
 

@@ -93,7 +93,7 @@ fn a_name_that_no_object_can_have_is_refused_by_name() {
         .expect("too long");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
     assert!(
-        format!("{error:#}").contains("1024 bytes at most, and this one 1025"),
+        format!("{error:#}").contains("at most 1024 bytes, but this one has 1025"),
         "{error:#}"
     );
     assert_eq!(bucket.objects().len(), 1);
@@ -133,7 +133,7 @@ fn an_object_that_is_given_up_leaves_no_parts() {
     let error = written(&refused, &contents(40 << 20)).expect_err("a part is refused");
     assert_eq!(Failure::kind_of(&error), Some(Kind::Output));
     assert!(
-        format!("{error:#}").contains("the clock of this machine"),
+        format!("{error:#}").contains("the clocks of this machine"),
         "{error:#}"
     );
     assert!(bucket.objects().is_empty());

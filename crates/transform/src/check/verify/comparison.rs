@@ -200,7 +200,7 @@ impl<'a> Comparison<'a> {
         match self.files.next() {
             Some(file) => self.open_file(file),
             None => Err(Stop::Different(format!(
-                "{}: it names no file, the database has rows",
+                "{}: it names no file, but the database has rows",
                 self.output.manifest
             ))),
         }
@@ -233,7 +233,7 @@ impl<'a> Comparison<'a> {
                 self.open_partition(place)
             }
             _ => Err(Stop::Different(format!(
-                "{}: there is no such partition in the output, the database has rows of it",
+                "{}: the output has no such partition, but the database has rows of it",
                 self.output.folder().join(place)
             ))),
         }

@@ -155,7 +155,7 @@ impl FromDialect {
             true => out.extend_from_slice(number.as_bytes()),
             false => {
                 return Err(format!(
-                    "has `{value}` where a number with the decimal mark `{mark}` is to be"
+                    "has `{value}` where a number with the decimal mark `{mark}` is expected"
                 ));
             }
         }

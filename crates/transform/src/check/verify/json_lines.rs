@@ -58,7 +58,7 @@ fn read(
         let found = unescaped(rest.value()?)?;
         if found != *name {
             return Err(format!(
-                "its columns are not the manifest's: it has `{found}` where `{name}` is to be"
+                "its columns are not the manifest's: it has `{found}` where `{name}` is expected"
             ));
         }
         rest.skip(b':')?;
@@ -200,7 +200,7 @@ mod tests {
         for (line, said) in [
             ("", "`{` is missing"),
             ("[]", "`{` is missing"),
-            (r#"{"n":1.00}"#, "has `n` where `a\"` is to be"),
+            (r#"{"n":1.00}"#, "has `n` where `a\"` is expected"),
             (r#"{"a\"":"x"}"#, "`,` is missing"),
             (r#"{"a\"":1,"n":1.00}"#, "has 1, which is not text"),
             (r#"{"a\"":"1","n":"1.00"}"#, "column n has \"1.00\""),

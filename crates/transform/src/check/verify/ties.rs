@@ -39,7 +39,7 @@ impl Ties {
         self.bytes += of_file.len() + of_database.len();
         if self.bytes > MOST_BYTES {
             return Err(Kind::Usage.error(format!(
-                "more than {} MiB of rows that the model's order doesn't tell apart stand in another order in the \
+                "more than {} MiB of rows that the model's order doesn't tell apart come in another order from the \
                  database: give the model an `order_by` that names a row uniquely",
                 MOST_BYTES >> 20
             )));

@@ -78,7 +78,7 @@ impl Decimal {
         while missing > 0 && (quotient, rest) != (0, 0) {
             let step = (u128::MAX / divisor).ilog10().min(missing).min(37);
             if step == 0 {
-                return Err("a divisor has too many digits to be divided by here".to_owned());
+                return Err("a divisor has too many digits".to_owned());
             }
             let factor = 10_u128.pow(step);
             rest *= factor;
@@ -117,8 +117,8 @@ impl Decimal {
         let is_open = |(own, of): (i64, Scale)| of == Scale::AtMost && own > scale;
         if own.into_iter().zip(scales).any(is_open) {
             return Err(
-                "how many digits Postgres would give a quotient depends on how its sides were written: cast them to \
-                 numeric(p,s)"
+                "how many digits Postgres would give a quotient depends on how its two sides were written: cast them \
+                 to numeric(p,s)"
                     .to_owned(),
             );
         }

@@ -16,8 +16,8 @@ use crate::model::refusal::Refusal;
 use crate::model::tree::{Place, Relation, Scalar, SetOperation, SortKey};
 
 /// The message where equal numerics cannot be put together.
-pub(super) const SHOWN_APART: &str = "numerics are equal and have different numbers of digits after the point, and which of \
-     them Postgres gives for all is open: cast them to numeric(p,s), or round them";
+pub(super) const SHOWN_APART: &str = "equal numerics have different numbers of digits after the point, and it is not known \
+     which of them Postgres would show: cast them to numeric(p,s), or round them";
 
 /// Runs the SELECT of a model.
 pub(super) struct Engine<'a> {

@@ -234,8 +234,8 @@ fn with_declared_type(
     }
     column.strict_cast(&to).or_fail(Kind::Mismatch, || {
         format!(
-            "dataset.toml, model `{}`: column `{name}` is declared {kind}, but a value that {} gives is not that without a \
-             loss",
+            "dataset.toml, model `{}`: column `{name}` is declared {kind}, but {} gives a value that does not fit it \
+             without a loss",
             model.name, model.file
         )
     })

@@ -59,8 +59,8 @@ fn as_declared<'a>(
     for ((array, given), (name, declared)) in given.zip(&model.columns) {
         let series = array.declared(given, *declared).ok_or_else(|| {
             Kind::Mismatch.error(format!(
-                "{}: column `{name}` is declared {declared}, but a value that {} gives is not that without a loss: declare \
-                 it wider",
+                "{}: column `{name}` is declared {declared}, but {} gives a value that does not fit it without a \
+                 loss: declare it wider",
                 model.entry(),
                 model.file
             ))

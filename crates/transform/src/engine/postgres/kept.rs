@@ -128,7 +128,10 @@ fn send(
                 encoder.row(fields);
                 for (cells, column) in cells.iter().zip(columns) {
                     encode(encoder, cells, row, column.kind).or_fail(Kind::Refused, || {
-                        format!("a value of column `{}` is no {}", column.name, column.kind)
+                        format!(
+                            "a value of column `{}` is not of type {}",
+                            column.name, column.kind
+                        )
                     })?;
                 }
             }

@@ -173,8 +173,8 @@ impl PostgresEngine {
             };
             if let Some(column) = cast.into_iter().find(of_own) {
                 return Err(Kind::Mismatch.error(format!(
-                    "column `{column}` of table `{table}` is listed under `cast_to_text`, and what makes its text is a cast of \
-                     the source's own: a model that needs it cannot run in the scratch database"
+                    "column `{column}` of table `{table}` is listed under `cast_to_text`, and a cast that the source \
+                     itself defines makes its text: a model that needs it cannot run in the scratch database"
                 )));
             }
         }
@@ -402,7 +402,8 @@ fn of_rows(model: &Model, error: anyhow::Error) -> anyhow::Error {
     let of_column = of_column.and_then(|said| said.split_once(", which the column is carried as"));
     let said = match of_column {
         Some((what, _)) => format!(
-            "{what}, which dataset.toml declares, and no value is rounded: declare it wider, or text, for its exact digits, or \
+            "{what}, which dataset.toml declares for it, and no value is rounded: declare it wider, or text, for its \
+             exact digits, or \
              round it in the SELECT"
         ),
         None => said.to_owned(),

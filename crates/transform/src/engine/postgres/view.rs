@@ -102,7 +102,7 @@ fn refused(
             format!(" in schema `{schema}`: a schema that has it is named with --schema")
         }
         None if *said.code() == SqlState::UNDEFINED_FUNCTION => {
-            " (what the source has of its own is not in the scratch database)".to_owned()
+            " (the scratch database does not have what the source itself defines)".to_owned()
         }
         None => String::new(),
     };
@@ -158,8 +158,8 @@ pub(super) fn describe(
         let is_carried = catalogue::is_carried(row.get(1), row.get(2));
         if !is_carried && row.get(5) {
             return Err(Kind::Mismatch.error(format!(
-                "{}, model `{}`: column `{name}` is of type {shown}, and what makes its text is a cast of the source's own, \
-                 which is not in the scratch database",
+                "{}, model `{}`: column `{name}` is of type {shown}, and a cast that the source itself defines makes \
+                 its text, which the scratch database does not have",
                 model.file, model.name
             )));
         }

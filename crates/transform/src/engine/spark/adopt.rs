@@ -121,7 +121,7 @@ impl Output<'_> {
         }
         if !self.is_ended && !written.join("_SUCCESS").exists() {
             return Err(strange(
-                "Spark has not ended writing there (it has no _SUCCESS): run the script by spark-submit first",
+                "Spark has not finished writing there (it has no _SUCCESS): run the script with spark-submit first",
             ));
         }
         let levels = self.partition_by.map_or(0, <[String]>::len);

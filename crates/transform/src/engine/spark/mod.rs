@@ -44,7 +44,7 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
     }
     let refused = |why: &str| Err(Kind::Usage.error(format!("--engine spark {why}")));
     let Some(spark) = &options.spark else {
-        return refused("is of `transform` alone, with --remote sc://HOST:PORT");
+        return refused("is for `transform` only, with --remote sc://HOST:PORT");
     };
     if spark.remote.is_none() && spark.emit_job.is_none() {
         return refused(
@@ -53,7 +53,8 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
     }
     if options.out.is_bucket() || options.stage.as_ref().is_some_and(Place::is_bucket) {
         return refused(
-            "writes into a folder, which the cluster sees too (elsewhere by --remote-path), and --stage keeps tables in one: name a folder",
+            "writes into a folder that the cluster sees too (--remote-path says where), and --stage keeps tables in \
+             one: name a folder",
         );
     }
     if options.format == Format::JsonLines
@@ -68,12 +69,12 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
         return refused("writes a folder for each client: leave out --file-name");
     }
     if options.to_postgres.is_some() {
-        return refused("writes files alone: leave out --to-postgres");
+        return refused("writes only files: leave out --to-postgres");
     }
     for model in &options.dataset.models {
         if !model.checks.is_empty() || model.checked_model.is_some() {
             return refused(&format!(
-                "makes no checks of outputs, and {} declares some: run it with --engine auto",
+                "does not check outputs, but {} declares checks: run it with --engine auto",
                 model.called()
             ));
         }
@@ -83,7 +84,7 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
             .flat_map(|driving| driving.sums.values());
         if let Some(hidden) = sums.find(|name| model.hidden.contains(name)) {
             return refused(&format!(
-                "sums what is in the files, and {} hides `{hidden}`, which is to be summed: run it with --engine auto",
+                "sums what is in the files, but {} hides `{hidden}`, which must be summed: run it with --engine auto",
                 model.called()
             ));
         }

@@ -30,7 +30,12 @@ impl Resolver<'_> {
                 .map(folded),
             _ => None,
         };
-        let refused = || Refusal::of(expr, "is not on the list of what is known to be equal here");
+        let refused = || {
+            Refusal::of(
+                expr,
+                "is not on the list of what is known to give the same as in Postgres",
+            )
+        };
         let name = name.ok_or_else(refused)?;
         let arguments = Arguments::of(function).ok_or_else(refused)?;
         if !function.within_group.is_empty()
@@ -65,7 +70,7 @@ impl Resolver<'_> {
             return Err(Refusal::of(
                 expr,
                 format!(
-                    "calls `{name}`, which is not on the list of what is known to be equal here"
+                    "calls `{name}`, which is not on the list of what is known to give the same as in Postgres"
                 ),
             ));
         }
@@ -190,7 +195,7 @@ impl Resolver<'_> {
                 if entry.function == Function::Initcap && is_icu {
                     return Err(Refusal::at(
                         at,
-                        "INITCAP parts words as ICU does, and where that is is not known here",
+                        "INITCAP splits words as ICU does, and it is not known here where that is",
                     ));
                 }
                 let letters = self.letters(&parts, at)?;

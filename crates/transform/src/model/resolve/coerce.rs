@@ -130,8 +130,8 @@ impl Resolver<'_> {
             Refusal::at(
                 value.at,
                 match value.kind {
-                    Type::Opaque => format!("{} is not taken for {to}", value.kind),
-                    _ => format!("{} is not taken for {to}: cast it", value.kind),
+                    Type::Opaque => format!("{} is not converted to {to}", value.kind),
+                    _ => format!("{} is not converted to {to}: cast it", value.kind),
                 },
             )
         };
@@ -167,8 +167,8 @@ impl Resolver<'_> {
         match (&value.kind, to) {
             (Type::NumericUpTo(_), Type::Unconstrained) => Err(Refusal::at(
                 value.at,
-                "is a numeric of which it isn't known how many digits after the point Postgres shows, beside one that has \
-                 its own: cast it to numeric(p,s)",
+                "is a numeric for which it isn't known how many digits after the point Postgres shows, while another \
+                 here has a fixed number: cast it to numeric(p,s)",
             )),
             (from, to) if from.casts_to(to) => Ok(cast(value, to.clone())),
             _ => Err(refused()),
@@ -183,7 +183,10 @@ impl Resolver<'_> {
         let mut derived = Derived::None;
         for part in parts {
             derived = derived.with(&part.collation).ok_or_else(|| {
-                Refusal::at(at, "two collations are named for what belongs together")
+                Refusal::at(
+                    at,
+                    "two collations are named for texts that are used together",
+                )
             })?;
         }
         Ok(derived)

@@ -114,7 +114,7 @@ impl Resolver<'_> {
             Wanted::Exists if limit != Some(0) && offset == 0 => Ok(true),
             _ => Err(Refusal::at(
                 at,
-                "LIMIT of a sub-select that uses columns of the query around it is not taken",
+                "LIMIT of a sub-select that uses columns of the query around it is not supported",
             )),
         }
     }
@@ -138,7 +138,9 @@ impl Resolver<'_> {
             )
         };
         if let Some(clause) = selected.clause {
-            return Err(refused(&format!("has {clause}, which is not taken there")));
+            return Err(refused(&format!(
+                "has {clause}, which is not supported there"
+            )));
         }
         let (mut keys, mut own, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         for condition in settled(conditions) {
@@ -156,12 +158,12 @@ impl Resolver<'_> {
             Wanted::Column if rest.is_empty() && !selected.is_aggregated => single(selected, own)?,
             Wanted::Value => {
                 return Err(refused(
-                    "stands for one value here only by what is equal in both: join the tables",
+                    "can stand for one value only if nothing but equality ties it to the query around it: join the tables",
                 ));
             }
             _ => {
                 return Err(refused(
-                    "is not taken here: write EXISTS, or join the tables",
+                    "is not supported here: write EXISTS, or join the tables",
                 ));
             }
         };

@@ -81,7 +81,7 @@ impl Resolver<'_> {
             } => self.deeper(|resolver| resolver.tables(table_with_joins)),
             other => Err(Refusal::of(
                 other,
-                "is not taken in FROM: name a table or a sub-select",
+                "is not supported in FROM: name a table or a sub-select",
             )),
         }
     }
@@ -171,7 +171,7 @@ impl Resolver<'_> {
             {
                 return Err(Refusal::at(
                     place_of(&alias.name),
-                    format!("`{alias}` is not taken"),
+                    format!("`{alias}` is not supported"),
                 ));
             }
             if !resolved.is_open {
@@ -219,7 +219,9 @@ impl Resolver<'_> {
     fn joined(&mut self, left: From, sql: &SqlJoin, right: From) -> Result<From> {
         check_names(&left.scope, &right.scope)?;
         let (constraint, kept) = match &sql.join_operator {
-            _ if sql.global => return Err(Refusal::at(place(sql), "GLOBAL joins are not taken")),
+            _ if sql.global => {
+                return Err(Refusal::at(place(sql), "GLOBAL joins are not supported"));
+            }
             JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => {
                 (constraint, (false, false))
             }
@@ -234,7 +236,7 @@ impl Resolver<'_> {
             _ => {
                 return Err(Refusal::at(
                     place(sql),
-                    format!("`{}` is not taken", sql.to_string().trim()),
+                    format!("`{}` is not supported", sql.to_string().trim()),
                 ));
             }
         };
@@ -286,7 +288,7 @@ impl Resolver<'_> {
             _ => Err(Refusal::at(
                 place(sql),
                 format!(
-                    "`{}` is not taken: join ON a condition, USING columns, or NATURAL",
+                    "`{}` is not supported: join ON a condition, USING columns, or NATURAL",
                     sql.to_string().trim()
                 ),
             )),

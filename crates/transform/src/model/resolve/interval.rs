@@ -30,8 +30,8 @@ impl Resolver<'_> {
         let refused = || {
             Refusal::of(
                 expr,
-                "makes of an interval what is not on the list: a constant interval is added to, or taken from, a date or \
-                 timestamp",
+                "does with an interval what is not on the list: a constant interval can be added to, or taken from, a \
+                 date or timestamp",
             )
         };
         let interval = interval.ok_or_else(refused)?;

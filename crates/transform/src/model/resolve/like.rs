@@ -30,7 +30,7 @@ impl Resolver<'_> {
         let refused = || {
             Refusal::at(
                 at,
-                "LIKE takes a literal pattern here, which doesn't end with a lone backslash",
+                "LIKE takes only a literal pattern here, and one that doesn't end with a lone backslash",
             )
         };
         let Node::Constant(Value::Text(text)) = &pattern.node else {

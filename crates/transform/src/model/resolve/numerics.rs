@@ -31,7 +31,10 @@ pub(super) fn given(
                 .iter()
                 .try_fold(0_u8, |sum, scale| sum.checked_add(*scale));
             let sum = sum.filter(|sum| *sum <= MOST_DIGITS);
-            (sum.ok_or(" with so many digits after the point")?, is_known)
+            (
+                sum.ok_or(" with this number of digits after the point")?,
+                is_known,
+            )
         }
         Function::Sign | Function::Ceiling | Function::Floor => (0, true),
         Function::Round | Function::Truncate => {
@@ -70,7 +73,7 @@ fn of_quotients(
         Function::Add | Function::Subtract | Function::Multiply => {
             if count(&|kind| matches!(kind, Type::NumericUpTo(_))) > 0 {
                 return Err(
-                    " where it isn't known how many digits after the point Postgres shows of a side: cast it to \
+                    " where it isn't known how many digits after the point Postgres shows for one side: cast it to \
                      numeric(p,s)",
                 );
             }
@@ -87,7 +90,7 @@ fn of_quotients(
             let digits = u8::try_from(digits)
                 .ok()
                 .filter(|digits| *digits <= MOST_DIGITS);
-            Type::Numeric(digits.ok_or(" with so many digits after the point")?)
+            Type::Numeric(digits.ok_or(" with this number of digits after the point")?)
         }
         _ => return Err(" with these digits: round them first"),
     };
@@ -99,6 +102,6 @@ fn digits(arguments: &[Scalar]) -> Result<i64, &'static str> {
     match arguments.get(1).map(|digits| &digits.node) {
         None => Ok(0),
         Some(Node::Constant(Value::Integer(digits))) => Ok(*digits),
-        _ => Err(" to digits that are not a number of the SQL"),
+        _ => Err(" to a number of digits that is not a constant"),
     }
 }

@@ -46,13 +46,16 @@ impl Resolver<'_> {
         if let Some((_, clause)) = refused.iter().find(|(there, _)| *there) {
             return Err(Refusal::at(
                 place(query),
-                format!("`{clause}` is not taken"),
+                format!("`{clause}` is not supported"),
             ));
         }
         let is_sub_select = self.is_sub_select();
         if let Some(with) = &query.with {
             if with.recursive {
-                return Err(Refusal::at(place(query), "`WITH RECURSIVE` is not taken"));
+                return Err(Refusal::at(
+                    place(query),
+                    "`WITH RECURSIVE` is not supported",
+                ));
             }
             for cte in &with.cte_tables {
                 let name = folded(&cte.alias.name);
@@ -75,7 +78,7 @@ impl Resolver<'_> {
                 kind: OrderByKind::Expressions(keys),
                 interpolate: None,
             }) => keys,
-            Some(order) => return Err(Refusal::of(order, "is not taken")),
+            Some(order) => return Err(Refusal::of(order, "is not supported")),
         };
         let mut resolved = match &*query.body {
             SetExpr::Select(select) => self.select(select, order, is_sub_select)?,
@@ -99,7 +102,7 @@ impl Resolver<'_> {
                     .flatten()
                     .unwrap_or(0),
             ),
-            Some(clause) => return Err(Refusal::of(clause, "is not taken")),
+            Some(clause) => return Err(Refusal::of(clause, "is not supported")),
         };
         let limit = match &query.fetch {
             None => limit,
@@ -132,13 +135,13 @@ impl Resolver<'_> {
                     SetOperator::Intersect => SetOperation::Intersect,
                     SetOperator::Except => SetOperation::Except,
                     SetOperator::Minus => {
-                        return Err(Refusal::of(body, "is not taken: write EXCEPT"));
+                        return Err(Refusal::of(body, "is not supported: write EXCEPT"));
                     }
                 };
                 let all = match set_quantifier {
                     SetQuantifier::All => true,
                     SetQuantifier::None | SetQuantifier::Distinct => false,
-                    _ => return Err(Refusal::of(body, "is not taken")),
+                    _ => return Err(Refusal::of(body, "is not supported")),
                 };
                 self.deeper(|resolver| {
                     let one = resolver.set(left)?;
@@ -147,7 +150,7 @@ impl Resolver<'_> {
                 })
             }
             SetExpr::Values(values) => self.values(values),
-            other => Err(Refusal::of(other, "is not taken: a model is a SELECT")),
+            other => Err(Refusal::of(other, "is not supported: a model is a SELECT")),
         }
     }
 
@@ -298,7 +301,7 @@ impl Resolver<'_> {
     /// Resolves a key of ORDER BY.
     pub(super) fn sort_key(&mut self, key: &OrderByExpr, value: Scalar) -> Result<SortKey> {
         if key.with_fill.is_some() {
-            return Err(Refusal::of(key, "is not taken"));
+            return Err(Refusal::of(key, "is not supported"));
         }
         self.check_order(&value.kind, &[&value], place(&key.expr))?;
         let descending = key.options.asc == Some(false);
@@ -344,7 +347,7 @@ pub(super) fn rename(
     if let Some(extra) = names.get(resolved.columns.len()) {
         return Err(Refusal::at(
             place_of(&extra.name),
-            format!("`{}` names a column that there is not", extra.name),
+            format!("`{}` names a column that does not exist", extra.name),
         ));
     }
     for (column, name) in resolved.columns.iter_mut().zip(names) {

@@ -48,7 +48,7 @@ impl Resolver<'_> {
                 _ => {
                     return Err(Refusal::of(
                         expr,
-                        "names a database: name the column with its table alone",
+                        "names a database: name the column with its table only",
                     ));
                 }
             },
@@ -58,7 +58,7 @@ impl Resolver<'_> {
             Expr::TypedString(typed) => {
                 let text = match &typed.value.value {
                     Literal::SingleQuotedString(text) if !typed.uses_odbc_syntax => text,
-                    _ => return Err(Refusal::of(expr, "is not taken")),
+                    _ => return Err(Refusal::of(expr, "is not supported")),
                 };
                 let literal = Scalar::constant(Value::Text(text.clone()), Type::Unknown).at(at);
                 self.cast_to(literal, &typed.data_type, expr)?
@@ -281,7 +281,7 @@ impl Resolver<'_> {
                     return Err(Refusal::of(
                         expr,
                         format!(
-                            "takes a field that {} has not, or that is not on the list",
+                            "takes a field that {} does not have, or that is not on the list",
                             value.kind
                         ),
                     ));
@@ -353,7 +353,7 @@ impl Resolver<'_> {
             other => {
                 return Err(Refusal::of(
                     other,
-                    "is not on the list of what is known to be equal here",
+                    "is not on the list of what is known to give the same as in Postgres",
                 ));
             }
         })
@@ -401,8 +401,8 @@ impl Resolver<'_> {
             at,
             match (is_outer, table) {
                 (true, _) => format!(
-                    "`{written}` is of a query around it, which a sub-select may use just in its own WHERE, of the next query \
-                     around it: join the tables"
+                    "`{written}` is of an outer query: a sub-select may use only columns of the query directly around \
+                     it, and only in its own WHERE; join the tables"
                 ),
                 (false, Some(table)) => {
                     format!("`{written}`: no table of FROM is called `{table}`")

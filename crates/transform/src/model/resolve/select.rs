@@ -226,7 +226,7 @@ impl Resolver<'_> {
                     add(column.name.clone(), column.value.clone().at(place(item)));
                 }
             }
-            other => return Err(Refusal::of(other, "is not taken in SELECT")),
+            other => return Err(Refusal::of(other, "is not supported in SELECT")),
         }
         Ok(())
     }
@@ -240,7 +240,7 @@ impl Resolver<'_> {
     ) -> Result<Vec<Scalar>> {
         let exprs = match group_by {
             GroupByExpr::Expressions(exprs, modifiers) if modifiers.is_empty() => exprs,
-            other => return Err(Refusal::of(other, "is not taken")),
+            other => return Err(Refusal::of(other, "is not supported")),
         };
         let mut keys: Vec<Scalar> = Vec::new();
         for expr in exprs {
@@ -487,7 +487,7 @@ fn check_clauses(select: &Select, may_be_empty: bool) -> Result<()> {
     match refused.iter().find(|(there, _)| *there) {
         Some((_, clause)) => Err(Refusal::at(
             place(select),
-            format!("`{clause}` is not taken"),
+            format!("`{clause}` is not supported"),
         )),
         None => Ok(()),
     }

@@ -16,7 +16,7 @@ impl Resolver<'_> {
         let refused = |why: String| Refusal::of(expr, why);
         let [first, second]: [Scalar; 2] = values
             .try_into()
-            .map_err(|_| refused("is not taken".to_owned()))?;
+            .map_err(|_| refused("is not supported".to_owned()))?;
         let (literal, value) = match name {
             "to_char" => (second, first),
             _ => (first, second),
@@ -38,7 +38,7 @@ impl Resolver<'_> {
                 };
                 if value.kind != Type::Any && !list::extracts(field, &value.kind) {
                     return Err(refused(format!(
-                        "takes a field that {} has not, or that is not on the list",
+                        "takes a field that {} does not have, or that is not on the list",
                         value.kind
                     )));
                 }

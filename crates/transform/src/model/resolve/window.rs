@@ -29,9 +29,14 @@ impl Resolver<'_> {
                 format!("is a window function, which {} cannot have", context.clause),
             ));
         }
-        let refused = || Refusal::of(expr, "is not on the list of what is known to be equal here");
+        let refused = || {
+            Refusal::of(
+                expr,
+                "is not on the list of what is known to give the same as in Postgres",
+            )
+        };
         let WindowType::WindowSpec(spec) = over else {
-            return Err(Refusal::of(expr, "names a window: write it behind OVER"));
+            return Err(Refusal::of(expr, "names a window: write it after OVER"));
         };
         let inside = Context {
             clause: "a window",
@@ -159,8 +164,8 @@ impl Resolver<'_> {
                     return Err(Refusal::of(
                         expr,
                         format!(
-                            "adds up floats, whose sum depends on their order, of frames that begin anew with each row and \
-                             may have more than {MOST_ROWS} rows"
+                            "adds up floats, whose sum depends on their order, over a new frame for each row, and \
+                             such a frame may have more than {MOST_ROWS} rows"
                         ),
                     ));
                 }
@@ -187,7 +192,7 @@ impl Resolver<'_> {
         if let Some(name) = &spec.window_name {
             return Err(Refusal::at(
                 place_of(name),
-                format!("`{name}` names a window: write it behind OVER"),
+                format!("`{name}` names a window: write it after OVER"),
             ));
         }
         let mut partition = Vec::new();

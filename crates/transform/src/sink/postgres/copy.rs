@@ -52,7 +52,7 @@ impl<'a> TableWriter<'a> {
                 match rows.taken(field.source).row(row) {
                     Some(row) => encode(&mut self.encoder, &field.cells, row, *kind)
                         .or_fail(Kind::Mismatch, || {
-                            format!("a value of column `{name}` is no {kind}")
+                            format!("a value of column `{name}` is not of type {kind}")
                         })?,
                     None => self.encoder.null(),
                 }

@@ -175,9 +175,7 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
     let tables = options.dataset.tables.iter();
     let mut places = tables.flat_map(|table| &table.place);
     if *schema == options.schema || places.any(|place| place.schema == *schema) {
-        return refused(
-            "that is where the tables lie that are read: name another schema".to_owned(),
-        );
+        return refused("the tables that are read lie in that schema: name another".to_owned());
     }
     if schema.starts_with("pg_") || schema == "information_schema" {
         return refused("that schema is Postgres's own: name another".to_owned());
@@ -191,15 +189,15 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
     for model in models.filter(|model| model.checked_model.is_none()) {
         if model.name.len() > LONGEST_NAME_BYTES {
             return refused(format!(
-                "no table can bear the name of model `{}`, which has more than {LONGEST_NAME_BYTES} bytes",
+                "no table can have the name of model `{}`, which has more than {LONGEST_NAME_BYTES} bytes",
                 model.name
             ));
         }
         let mut names = columns(options, model).map(|(name, _)| name.as_str());
         if let Some(name) = names.find(|name| SYSTEM_COLUMNS.contains(name)) {
             return refused(format!(
-                "no table can have the column `{name}` of model `{}`, since each has one of that name already: \
-                 give it another",
+                "no table can have the column `{name}` of model `{}`, since every table has one of that name already: \
+                 give it another name",
                 model.name
             ));
         }
@@ -342,7 +340,7 @@ impl WriteBack<'_> {
         }
         locked.or_fail(Kind::Connection, || {
             format!(
-                "other sessions use {} and didn't let go of it: run again once they have ended",
+                "other sessions are using {} and did not release it: run again once they have ended",
                 names.join(", ")
             )
         })?;

@@ -164,7 +164,7 @@ fn cased(
         match text.chars().find(|letter| !is_mapped_alike(*letter)) {
             None => Ok(all(text)),
             Some(letter) => Err(format!(
-                "the upper or lower case of {letter:?} is not known to be Postgres's"
+                "it is not known what Postgres gives as the upper or lower case of {letter:?}"
             )),
         }
     })?;
@@ -200,7 +200,7 @@ fn capitalised(arguments: &Arguments<'_>) -> Result<Array> {
                 letter <= '\u{fe}' && is_mapped_alike(letter) && !"²³¹¼½¾".contains(letter);
             if has_all && !is_known {
                 return Err(format!(
-                    "whether {letter:?} is a letter is not known to be Postgres's answer"
+                    "it is not known whether {letter:?} is a letter for Postgres"
                 ));
             }
             let is_of_word = letter.is_ascii_alphanumeric()

@@ -71,7 +71,7 @@ pub(super) fn call(
                 Some(_) => return refused("rounding to digits that are not a constant"),
             };
             if !(-38..=38).contains(&digits) {
-                return refused("rounding to so many digits");
+                return refused("rounding to this number of digits");
             }
             let rounded = match function {
                 Function::Round => format!("round({one}, {digits})"),

@@ -97,7 +97,7 @@ pub(super) fn aggregated(
         AggregateFunction::Max => "max",
         AggregateFunction::Mean => {
             return refused(
-                "AVG is not known to give in Spark what Postgres gives: SUM and COUNT are, or run this model with \
+                "AVG is not known to give in Spark what Postgres gives: use SUM and COUNT, or run this model with \
                  --engine polars",
             );
         }
@@ -112,7 +112,7 @@ fn check_key(key: &Scalar) -> Result<()> {
     match key.kind {
         Type::Real | Type::Double => Err(Refusal::at(
             key.at,
-            "rows are not grouped by floats in Spark: 0 and -0 are one there, and which is shown is not known",
+            "rows are not grouped by floats in Spark: 0 and -0 are equal there, and it is not known which of the two is shown",
         )),
         _ => Ok(()),
     }

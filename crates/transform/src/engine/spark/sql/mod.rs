@@ -80,7 +80,7 @@ impl Source<'_> {
         };
         if let Some((name, _)) = model.columns.iter().find(|(name, _)| is_taken(name)) {
             return Err(self.refused(format!(
-                "column `{name}` is called as those by which folders are named on Spark: call it otherwise"
+                "column `{name}` has a name that is needed for folders on Spark: give it another"
             )));
         }
         let mut folders = Vec::new();
@@ -134,7 +134,8 @@ impl Source<'_> {
             *only = checked(
                 &format!("{only} IS NULL"),
                 &format!(
-                    "`{name}` is the only column and NULL in a row, which CSV of Spark has no line for: write Parquet, or one more column"
+                    "`{name}` is the only column and NULL in a row, for which Spark's CSV has no line: write Parquet, \
+                     or one more column"
                 ),
                 only,
             );
@@ -222,7 +223,7 @@ impl Source<'_> {
         for (at, (name, kind)) in model.columns.iter().enumerate() {
             let kind = types::of_column(*kind).ok_or_else(|| {
                 self.refused(format!(
-                    "column `{name}` is {kind}, which Spark has not: declare it text and cast it"
+                    "column `{name}` is {kind}, which Spark does not have: declare it text and cast it"
                 ))
             })?;
             columns.push(format!("CAST(m.c{at} AS {kind}) AS c{at}"));

@@ -140,7 +140,7 @@ impl Writer<'_> {
                         Refusal::at(
                             Place::default(),
                             format!(
-                                "LIMIT {limit} is more than Spark takes, which is {}",
+                                "LIMIT {limit} is more than Spark allows, which is {}",
                                 i32::MAX
                             ),
                         )

@@ -174,8 +174,8 @@ fn asks(at: Place, what: &str) -> Refusal {
     Refusal::at(
         at,
         format!(
-            "{what} of a sub-select is known to give in Spark what Postgres gives only where WHERE asks for it by itself or \
-             by AND, with or without NOT: write it so, or run this model with --engine polars"
+            "{what} of a sub-select is known to give in Spark what Postgres gives only where it stands in WHERE alone \
+             or joined by AND, with or without NOT: write it so, or run this model with --engine polars"
         ),
     )
 }

@@ -71,7 +71,7 @@ impl Writer<'_> {
                     }
                     Some(_) => {
                         return refused(
-                            "LAG and LEAD take a constant as what there is otherwise in Spark",
+                            "LAG and LEAD take only a constant as their default in Spark",
                         );
                     }
                 };
