@@ -82,7 +82,7 @@ pub(super) const EXAMPLES: &[(&str, &[&str])] = &[
             "SELECT RANK() OVER (ORDER BY d), DENSE_RANK() OVER (ORDER BY d) FROM t",
             "SELECT PERCENT_RANK() OVER (ORDER BY d), CUME_DIST() OVER (ORDER BY d) FROM t",
             "SELECT NTILE(4) OVER (ORDER BY d) FROM t",
-            "SELECT LAG(n) OVER (ORDER BY d), LEAD(n, 2, 0) OVER (ORDER BY d) FROM t",
+            "SELECT LAG(n) OVER (ORDER BY d), LEAD(n, 2) OVER (ORDER BY d) FROM t",
             "SELECT LAG(n, 1, n) OVER (ORDER BY d) FROM t",
             "SELECT FIRST_VALUE(n) OVER (ORDER BY d), LAST_VALUE(n) OVER (ORDER BY d) FROM t",
             "SELECT NTH_VALUE(n, 2) OVER (ORDER BY d) FROM t",
