@@ -61,16 +61,19 @@ fn takers(sql: &str, tables: &[TableSchema]) -> [bool; 2] {
     [true, source.output(None, Format::Parquet).is_ok()]
 }
 
+/// A type as a column has it, or a cast.
+fn declared(kind: T) -> String {
+    match kind {
+        T::Numeric => "numeric(18,3)".to_owned(),
+        T::Char => "char(5)".to_owned(),
+        kind => kind.kind().to_string(),
+    }
+}
+
 /// Whether Spark takes an expression over columns `a`, `b` and `c` of these types, which Polars takes.
 fn on_spark(expression: &str, of: &[T]) -> bool {
-    let columns = of.iter().zip(["a", "b", "c"]).map(|(kind, name)| {
-        let kind = match kind {
-            T::Numeric => "numeric(18,3)".to_owned(),
-            T::Char => "char(5)".to_owned(),
-            kind => kind.kind().to_string(),
-        };
-        format!("{name} {kind}")
-    });
+    let columns = of.iter().zip(["a", "b", "c"]);
+    let columns = columns.map(|(kind, name)| format!("{name} {}", declared(*kind)));
     let columns = columns.collect::<Vec<_>>().join(", ");
     let tables = tables(&format!("CREATE TABLE t ({columns})"));
     let [here, there] = takers(&format!("SELECT {expression} AS x FROM t"), &tables);
@@ -195,7 +198,7 @@ fn cast() -> Rows {
         for to in T::ALL {
             let (of, into) = (from.kind(), to.kind());
             if of != into && casts(&of, &into) {
-                let there = on_spark(&format!("CAST(a AS {into})"), &[from]);
+                let there = on_spark(&format!("CAST(a AS {})", declared(to)), &[from]);
                 add(&mut rows, &of.to_string(), into.to_string(), there);
             }
         }
