@@ -28,6 +28,7 @@ mod pipeline;
 mod program;
 mod query;
 mod readers;
+mod reference;
 mod report;
 mod several_schemas;
 mod staging;

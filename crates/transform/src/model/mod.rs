@@ -13,6 +13,8 @@ pub(crate) mod list;
 #[cfg(test)]
 mod list_document;
 #[cfg(test)]
+mod list_examples;
+#[cfg(test)]
 mod list_tests;
 pub(crate) mod literal;
 pub(crate) mod numerics;
