@@ -3,10 +3,11 @@
 //! [`Database`] is a test's own, [`Role`] a role of it, [`Server`] a server of a test's own, [`Pooler`] a pooler before either, and [`Wire`] a connection to
 //! any that can be held or cut; [`Bucket`] is a bucket of a test's own, [`Faulty`] what spoils its answers; [`Spark`] and [`Sail`]
 //! are servers of Spark Connect, [`Tunnel`] what cuts connections to one. [`on_terminal`] runs a program on a terminal, [`Airflow`] a
-//! DAG. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows at any scale, for comparisons
+//! DAG. [`blocks()`] are the examples of a page. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with rows at any scale, for comparisons
 //! too.
 
 mod airflow;
+mod blocks;
 mod bucket;
 mod database;
 mod files;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use self::database::{Database, environment};
 pub use airflow::{Airflow, DagRun};
+pub use blocks::{Block, blocks};
 pub use bucket::{Bucket, Fault, Faulty, Identity};
 pub use files::{contents_of, files_below};
 pub use models::{dataset, model};
