@@ -1,6 +1,7 @@
 //! The commands of the pages of docs/ and of the README, run as they stand there.
 //!
-//! Each page is read by itself, by somebody who has the dataset cards and a web shop in a database, and an empty folder.
+//! Each page is read by itself, by somebody who has the dataset cards and the web shop of docs/pictures/ in a
+//! database, and an empty folder.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -85,7 +86,7 @@ impl Reader {
         world.done(&["generate", "--quiet"]);
         let mut connection = world.database.connect();
         connection
-            .batch_execute(include_str!("schemas/web_shop.sql"))
+            .batch_execute(include_str!("../../../../docs/pictures/shop.sql"))
             .expect("a web shop");
         Self(world)
     }
@@ -104,9 +105,7 @@ impl Reader {
             of("PGPORT"),
             of("PGDATABASE")
         );
-        let commands = commands
-            .replace("postgresql://ana@db.example/shop", &url)
-            .replace("cargo pipeline", "extrato pipeline");
+        let commands = commands.replace("postgresql://ana@db.example/shop", &url);
         let mut shell = self.0.shell(&commands);
         for (name, _) in variables.iter().filter(|(name, _)| name != "PGPASSWORD") {
             shell.env_remove(name);
