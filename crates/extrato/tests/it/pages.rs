@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::thread;
 
 use testkit::{Block, blocks, files_below};
@@ -96,23 +97,26 @@ impl Reader {
         let variables = self.0.database.variables();
         let of = |name: &str| {
             let found = variables.iter().find(|(of, _)| of == name);
-            found.map_or("", |(_, value)| value).replace('/', "%2F")
+            found.map_or("", |(_, value)| value)
         };
-        let url = format!(
-            "postgresql://{}@{}:{}/{}",
-            of("PGUSER"),
-            of("PGHOST"),
-            of("PGPORT"),
-            of("PGDATABASE")
-        );
-        let commands = commands.replace("postgresql://ana@db.example/shop", &url);
-        let mut shell = self.0.shell(&commands);
-        for (name, _) in variables.iter().filter(|(name, _)| name != "PGPASSWORD") {
+        let (user, host) = (of("PGUSER"), of("PGHOST").replace('/', "%2F"));
+        let (port, database) = (of("PGPORT"), of("PGDATABASE"));
+        let url = format!("postgresql://{user}@{host}:{port}/{database}");
+        let passfile = self.0.path(".pgpass");
+        fs::write(&passfile, format!("*:*:*:{user}:{}\n", of("PGPASSWORD"))).expect("a passfile");
+        fs::set_permissions(&passfile, fs::Permissions::from_mode(0o600)).expect("permissions");
+
+        let mut shell = self
+            .0
+            .shell(&commands.replace("postgresql://ana@db.example/shop", &url));
+        for (name, _) in &variables {
             shell.env_remove(name);
         }
-        shell
-            .env("DATABASE_URL", url)
-            .env("EXTRATO_HOME", self.0.path("home"));
+        shell.env("DATABASE_URL", url).env("PGPASSFILE", passfile);
+        // Other tests use the embedded server that they share.
+        if commands.contains("extrato db ") {
+            shell.env("EXTRATO_HOME", self.0.path("home"));
+        }
         shell
     }
 }
@@ -127,20 +131,20 @@ impl Drop for Reader {
 
 /// Runs a part of each page, some of them at once, and tells all that went wrong.
 fn run_all(pages: &[Page], run: impl Fn(&Page) -> Option<String> + Sync) {
-    let mut failed = String::new();
-    for some in pages.chunks(3) {
-        let told: Vec<_> = thread::scope(|scope| {
-            let runs = some.iter().map(|page| scope.spawn(|| run(page)));
-            let runs: Vec<_> = runs.collect();
-            let ended = runs.into_iter().map(|run| run.join().expect("a run"));
-            ended.collect()
-        });
-        for (page, why) in some.iter().zip(told) {
-            if let Some(why) = why {
-                let _ = writeln!(failed, "{}: {why}", page.name);
-            }
+    let (waiting, failed) = (Mutex::new(pages.iter()), Mutex::new(String::new()));
+    let next = || waiting.lock().expect("no panic").next();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while let Some(page) = next() {
+                    if let Some(why) = run(page) {
+                        let _ = writeln!(failed.lock().expect("no panic"), "{}: {why}", page.name);
+                    }
+                }
+            });
         }
-    }
+    });
+    let failed = failed.into_inner().expect("no panic");
     assert!(failed.is_empty(), "{failed}");
 }
 
