@@ -84,7 +84,7 @@ impl Reader {
         // The embedded server's account must reach its folder.
         let mode = fs::Permissions::from_mode(0o755);
         fs::set_permissions(world.folder.path(), mode).expect("permissions");
-        world.done(&["generate", "--quiet"]);
+        world.done(&["generate", "--associates", "100", "--quiet"]);
         let mut connection = world.database.connect();
         connection
             .batch_execute(include_str!("../../../../docs/pictures/shop.sql"))
