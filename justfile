@@ -41,6 +41,10 @@ lint-deploy:
     cargo build --release --package function
     deploy/check
 
+# The pages of docs/ as a book in target/book: just docs --open (needs mdbook 0.5)
+docs *ARGUMENTS:
+    mdbook build docs "$@"
+
 # Licences, sources and versions of what Cargo.lock names (needs cargo-deny)
 deny:
     cargo deny check --hide-inclusion-graph licenses bans sources

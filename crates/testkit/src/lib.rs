@@ -3,10 +3,11 @@
 //! For one test: [`Database`] is a database, [`Role`] a role in it, [`Server`] a whole server, [`Pooler`] a pooler before either,
 //! and [`Wire`] a connection to any of them that can be held or cut. [`Bucket`] is a bucket, and [`Faulty`] spoils its answers.
 //! [`Spark`] and [`Sail`] are servers of Spark Connect, and [`Tunnel`] cuts connections to one. [`on_terminal`] runs a program on a
-//! terminal, [`Airflow`] runs a DAG. [`model()`] and [`dataset()`] make descriptions without a folder. [`tpch`] is a dataset with
-//! rows at any scale, also used for comparisons.
+//! terminal, [`Airflow`] runs a DAG. [`blocks()`] gives the examples of a page. [`model()`] and [`dataset()`] make descriptions without
+//! a folder. [`tpch`] is a dataset with rows at any scale, also used for comparisons.
 
 mod airflow;
+mod blocks;
 mod bucket;
 mod database;
 mod files;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use self::database::{Database, environment};
 pub use airflow::{Airflow, DagRun};
+pub use blocks::{Block, blocks};
 pub use bucket::{Bucket, Fault, Faulty, Identity};
 pub use files::{contents_of, files_below};
 pub use models::{dataset, model};

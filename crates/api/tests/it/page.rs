@@ -5,7 +5,7 @@ use std::process::Command;
 use api::ServeOptions;
 use api::keys::{self, NewKey};
 use database::Cancel;
-use testkit::Database;
+use testkit::{Database, blocks};
 
 use crate::world::{Service, hiring};
 
@@ -27,9 +27,10 @@ fn the_examples_of_the_page_get_the_statuses_that_it_names() {
         expires_days: None,
     };
     let key = keys::create(&database.settings(), &key, &Cancel::default()).expect("a key");
-    let blocks = page.split("```sh\n").skip(1);
-    let blocks = blocks.filter_map(|block| block.split("```").next());
-    let examples: Vec<&str> = blocks.filter(|block| block.starts_with("curl")).collect();
+    let examples: Vec<&str> = blocks(page)
+        .filter(|block| block.needs == "needs-service" && block.text.starts_with("curl"))
+        .map(|block| block.text)
+        .collect();
     let examples = examples.join("\n");
     let is_status = |word: &&str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
     let expected: Vec<&str> = examples

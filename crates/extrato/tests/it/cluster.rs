@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use testkit::{Spark, contents_of};
+use testkit::{Spark, blocks, contents_of};
 
-use crate::nightly::{blocks, run};
 use crate::program::{World, finish};
 
 fn written(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
@@ -19,7 +18,11 @@ fn written(world: &World) -> Vec<(PathBuf, Vec<u8>)> {
 fn the_commands_of_the_page_of_spark_give_the_same_files() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cluster.md");
     let page = std::fs::read_to_string(page).expect("docs/cluster.md");
-    let [connect, _start, script] = blocks(&page)[..] else {
+    let of_spark: Vec<_> = blocks(&page)
+        .filter(|block| block.needs == "needs-spark")
+        .map(|block| block.text)
+        .collect();
+    let [connect, script] = of_spark[..] else {
         panic!("docs/cluster.md has other blocks");
     };
     let world = World::new();
@@ -34,7 +37,7 @@ fn the_commands_of_the_page_of_spark_give_the_same_files() {
     for block in [connect, script] {
         std::fs::remove_dir_all(world.path("data/out")).unwrap();
         let block = block.replace("sc://localhost:15002", &spark.remote());
-        let ended = run(&world, &format!("{path}\n{block}"));
+        let ended = finish(&mut world.shell(&format!("{path}\n{block}")));
         assert_eq!(ended.code, 0, "{block}: {}", ended.stderr);
         assert!(written(&world) == expected, "{block}");
         world.done(&["verify"]);

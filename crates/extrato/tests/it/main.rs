@@ -24,6 +24,7 @@ mod manual;
 mod models_of_models;
 mod nightly;
 mod own_dataset;
+mod pages;
 mod pipeline;
 mod program;
 mod query;

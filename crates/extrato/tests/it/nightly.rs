@@ -3,21 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+
+use testkit::blocks;
 
 use crate::program::{Finished, World, finish};
 
 fn page() -> String {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/nightly.md");
     fs::read_to_string(page).expect("docs/nightly.md")
-}
-
-/// The blocks of shell on a page.
-pub(crate) fn blocks(page: &str) -> Vec<&str> {
-    let blocks = page.split("```sh\n").skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().expect("an end"))
-        .collect()
 }
 
 /// The commands in the last column of the page's table of alerts.
@@ -29,36 +22,22 @@ fn alerts(page: &str) -> Vec<String> {
         .collect()
 }
 
-/// Runs a script as a reader of the page would, with these two folders.
-pub(crate) fn run(world: &World, script: &str) -> Finished {
-    let program = Path::new(env!("CARGO_BIN_EXE_extrato"));
-    let folders = [program.parent().unwrap().to_owned()];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&path)));
-    let like = world.command(&[]);
-    let variables = like
-        .get_envs()
-        .filter_map(|(name, value)| Some((name, value?)));
-    let mut command = Command::new("bash");
-    command
-        .args(["-euo", "pipefail", "-c", script])
-        .current_dir(world.folder.path())
-        .env_clear()
-        .envs(variables)
-        .env("PATH", path.unwrap());
-    finish(&mut command)
+fn run(world: &World, script: &str) -> Finished {
+    finish(&mut world.shell(script))
 }
 
 #[test]
 fn the_commands_of_the_page_run_and_its_alerts_tell_a_good_night_from_a_bad_one() {
     let page = page();
     let world = World::new();
-    let generate = "generate --dataset sales --scale 0.01 --to files -q";
-    world.done(&generate.split(' ').collect::<Vec<_>>());
-    let [steps, again] = blocks(&page)[..] else {
+    let shell: Vec<_> = blocks(&page)
+        .filter(|block| block.language == "sh")
+        .map(|block| block.text)
+        .collect();
+    let [files, steps, again] = shell[..] else {
         panic!("docs/nightly.md has other blocks");
     };
-    let night = run(&world, &format!("{steps}\n{again}"));
+    let night = run(&world, &format!("{files}\n{steps}\n{again}"));
     assert_eq!(night.code, 0, "{}", night.stderr);
     fs::rename(world.path("nights"), world.path("before")).unwrap();
     let day = fs::read_dir(world.path("before"))

@@ -42,6 +42,27 @@ impl World {
         finished
     }
 
+    /// A shell that has the program on its PATH, connected as [`command`](Self::command), and ends at the first error.
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_extrato"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = program.parent().map(Path::to_owned).into_iter();
+        let folders = folders.chain(std::env::split_paths(&path));
+        let like = self.command(&[]);
+        let variables = like
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let mut command = Command::new("bash");
+        command
+            .args(["-euo", "pipefail", "-c", script])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(variables)
+            .env("PATH", std::env::join_paths(folders).expect("a PATH"))
+            .stdin(Stdio::null());
+        command
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use dataset::failure::Kind;
 use serde_json::Value;
-use testkit::{Bucket, Database};
+use testkit::{Bucket, Database, blocks};
 
 use crate::buckets::{function, sales_into};
 
@@ -16,11 +16,10 @@ fn page() -> String {
 }
 
 /// The blocks of JSON of a page.
-fn blocks(page: &str) -> Vec<Value> {
-    let blocks = page.split("```json\n").skip(1);
-    let blocks = blocks.map(|rest| rest.split("```").next().expect("an end"));
-    blocks
-        .map(|block| serde_json::from_str(block).expect(block))
+fn json_of(page: &str) -> Vec<Value> {
+    blocks(page)
+        .filter(|block| block.language == "json")
+        .map(|block| serde_json::from_str(block.text).expect(block.text))
         .collect()
 }
 
@@ -31,7 +30,7 @@ fn every_request_of_the_page_is_one() {
         sales_into(&bucket, prefix);
     }
     let database = Database::create();
-    let blocks = blocks(&page());
+    let blocks = json_of(&page());
     let (options, requests): (Vec<_>, Vec<_>) = blocks
         .into_iter()
         .filter(|block| block.get("Retry").is_none())
