@@ -54,6 +54,11 @@ bench *ARGUMENTS:
     cargo build --release --quiet --package extrato --package bench --features extrato/bucket,extrato/spark
     cargo run --release --quiet --package bench -- "$@"
 
+# Draw the terminal of README.md anew, from a real run on the embedded server (needs Python)
+picture:
+    cargo build --release --quiet --package extrato
+    docs/pictures/terminal "${CARGO_TARGET_DIR:-target}/release/extrato"
+
 # Search for bytes that a reader takes wrongly: just fuzz records, row, avro 4000, body 4000 (nightly, cargo-fuzz)
 fuzz TARGET LENGTH="300":
     cd "$(dirname crates/*/fuzz/fuzz_targets/"$1".rs)/../.." && cargo +nightly fuzz run "$1" -- -max_len="$2"

@@ -132,35 +132,28 @@ struct Section {
 fn sections(readme: &str) -> Vec<Section> {
     let mut sections = vec![Section::default()];
     let mut prose = String::new();
-    let mut language = None;
+    let mut in_code = false;
     for line in readme.lines().chain(["#"]) {
         let last = sections.last_mut().expect("never empty");
-        match (language, line.strip_prefix("```")) {
-            (None, Some(name)) => language = Some(name),
-            (Some(_), Some(_)) => language = None,
-            (Some(language), None) => last.code.push(without_words(line, language)),
-            (None, None) if line.starts_with('|') => {
+        match (in_code, line.starts_with("```")) {
+            (_, true) => in_code = !in_code,
+            (true, false) => last.code.push(without_comment(line)),
+            (false, false) if line.starts_with('|') => {
                 let (named, plain) = code_spans(line);
                 let digits = plain.chars().filter(char::is_ascii_digit).collect();
                 last.rows.push((named.into_iter().collect(), digits));
             }
-            (None, None) if line.starts_with('#') => {
+            (false, false) if line.starts_with('#') => {
                 let (named, plain) = code_spans(&std::mem::take(&mut prose));
-                let links = plain
-                    .split("](")
-                    .skip(1)
-                    .filter_map(|rest| rest.split_once(')'));
-                // A link to a heading is translated together with the heading.
-                let links = links.filter(|(target, _)| !target.starts_with('#'));
-                last.named
-                    .extend(links.map(|(target, _)| target.replace(".pt-BR", "")));
+                let links = targets(&plain).map(|target| target.replace(".pt-BR", ""));
+                last.named.extend(links);
                 last.named.extend(named);
                 sections.push(Section {
                     heading: line.to_owned(),
                     ..Section::default()
                 });
             }
-            (None, None) => {
+            (false, false) => {
                 prose.push_str(line);
                 prose.push(' ');
             }
@@ -169,18 +162,14 @@ fn sections(readme: &str) -> Vec<Section> {
     sections
 }
 
-/// A line of code without the parts that are translated: comments, labels of a diagram, notes after a tree.
-fn without_words(line: &str, language: &str) -> String {
-    let end = match language {
-        "mermaid" => line.find(['[', '"', '{', '/']),
-        "sql" => line.find(" -- "),
-        "" => line
-            .find("──")
-            .and_then(|tree| Some(tree + line[tree..].find("  ")?)),
-        _ if line.starts_with('#') => Some(0),
-        _ => line.find(" #"),
+/// A line of code without its comment, which is translated.
+fn without_comment(line: &str) -> String {
+    let code = match line.find(" #") {
+        _ if line.starts_with('#') => "",
+        Some(end) => &line[..end],
+        None => line,
     };
-    line[..end.unwrap_or(line.len())].trim_end().to_owned()
+    code.trim_end().to_owned()
 }
 
 /// The code between backticks, and the text without it.
@@ -269,15 +258,20 @@ fn prose(document: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The targets of links and pictures in a text without code.
+fn targets(plain: &str) -> impl Iterator<Item = &str> {
+    let written = [("](", ')'), (" src=\"", '"'), (" srcset=\"", '"')];
+    written.into_iter().flat_map(move |(opening, closing)| {
+        let rests = plain.split(opening).skip(1);
+        rests.filter_map(move |rest| Some(rest.split_once(closing)?.0))
+    })
+}
+
 /// The targets of a document's links.
 fn links(document: &str) -> Vec<String> {
     let lines: Vec<_> = prose(document).collect();
     let (_, plain) = code_spans(&lines.join(" "));
-    let links = plain
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'));
-    links.map(|(target, _)| target.to_owned()).collect()
+    targets(&plain).map(str::to_owned).collect()
 }
 
 /// The anchors of a document's headings, as GitHub makes them.
@@ -365,22 +359,73 @@ fn every_path_that_the_architecture_names_exists() {
 }
 
 #[test]
-fn the_readme_is_a_welcome_and_pages_are_no_wider() {
-    let width = |text: &str| text.lines().map(|line| line.chars().count()).max();
-    let readme = text("README.md");
-    for (document, most) in [("README.md", 200), ("docs/architecture.md", 150)] {
-        let lines = text(document).lines().count();
-        assert!(
-            lines <= most,
-            "{document} has {lines} lines, more than {most}"
-        );
+fn the_readme_is_a_welcome_and_comes_soon_to_the_readers_own_database() {
+    for readme in ["README.md", "README.pt-BR.md"] {
+        let page = text(readme);
+        let words = |text: &str| text.split_whitespace().count();
+        let (before, _) = page.split_once("\nextrato init ").expect("the command");
+        for (what, count, most) in [
+            ("lines", page.lines().count(), 150),
+            ("words", words(&page), 1200),
+            ("words before `extrato init`", words(before), 400),
+        ] {
+            assert!(
+                count <= most,
+                "{readme} has {count} {what}, more than {most}"
+            );
+        }
     }
+}
+
+#[test]
+fn pages_are_as_wide_as_an_editor() {
+    let lines = text("docs/architecture.md").lines().count();
+    assert!(lines <= 150, "docs/architecture.md has {lines} lines");
     for page in documents().iter().filter(|name| name.starts_with("docs/")) {
-        assert!(
-            width(&text(page)) <= width(&readme),
-            "{page} is wider than README.md"
-        );
+        for line in prose(&text(page)).filter(|line| !line.starts_with('|')) {
+            let width = line.chars().count();
+            assert!(width <= 280, "{page} has {width} characters in: {line}");
+        }
     }
+}
+
+/// The lines of a picture of a terminal that show something.
+pub(crate) fn lines_of_picture(path: &str) -> Vec<String> {
+    let svg = text(path);
+    let lines = svg.lines().filter(|line| line.starts_with("<text"));
+    lines
+        .map(|line| {
+            let pieces = line.split('<').filter_map(|piece| piece.split_once('>'));
+            let shown: String = pieces.map(|(_, shown)| shown).collect();
+            shown
+                .replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&amp;", "&")
+        })
+        .collect()
+}
+
+#[test]
+fn the_picture_of_a_terminal_shows_the_commands_and_the_output_of_the_readme() {
+    let picture = lines_of_picture("docs/terminal-light.svg");
+    assert_eq!(picture, lines_of_picture("docs/terminal-dark.svg"));
+    let readme = sections(&text("README.md"));
+    let code: Vec<_> = readme.iter().flat_map(|section| &section.code).collect();
+    let commands = picture.iter().filter_map(|line| line.strip_prefix("$ "));
+    let commands = commands.filter(|command| command.starts_with("extrato "));
+    let output = picture
+        .iter()
+        .skip_while(|line| !line.starts_with(" total"));
+    let output = output.skip(1).filter(|line| !line.starts_with('$'));
+    let mut shown = 0;
+    for line in commands.chain(output.map(String::as_str)) {
+        assert!(
+            code.iter().any(|of_readme| *of_readme == line),
+            "README.md lacks: {line}"
+        );
+        shown += 1;
+    }
+    assert!(shown > 8, "{picture:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::documents::lines_of_picture;
 use crate::exit_codes::check;
 use crate::program::World;
 
@@ -315,4 +316,27 @@ fn every_entry_is_described_and_editors_are_told_which_there_are() {
     assert!(beside == kept, "the schema beside the description");
     check(&world.run(&["init"]), 2, &["<DIR>"]);
     check(&world.run(&["init", "e", "--describe"]), 2, &["--describe"]);
+}
+
+#[test]
+fn the_shop_of_the_readme_gives_what_its_picture_shows() {
+    let world = filled(include_str!("../../../../docs/pictures/shop.sql"));
+    let made = world.done(&["init", "shop"]).stdout;
+    let run = world.done(&["transform", "--dataset", "shop"]).stdout;
+    let file = world.path("data/out/order_item_flat/orders_customer_id=1/part-0.csv");
+    let rows = fs::read_to_string(file).unwrap();
+    let picture = lines_of_picture("docs/terminal-light.svg");
+    // Lines of steps, which have times, begin with one blank.
+    let is_step = |line: &str| line.starts_with(' ') && !line.starts_with("  ");
+    let shown = made.lines().chain(run.lines()).chain(rows.lines().take(3));
+    let shown: Vec<_> = shown
+        .filter(|line| !line.is_empty() && !is_step(line))
+        .collect();
+    assert!(shown.len() > 12, "{shown:?}");
+    for line in shown {
+        assert!(
+            picture.iter().any(|of_picture| of_picture == line),
+            "not in the picture, which `just picture` makes anew: {line}"
+        );
+    }
 }

@@ -39,6 +39,27 @@ fn from_an_empty_database_to_a_file_per_client() {
 }
 
 #[test]
+fn the_readme_shows_what_comes_out() {
+    let world = World::new();
+    let printed = world.done(&["pipeline"]).stdout;
+    let first = world.path("data/out/movimento_flat/id_associado=1/part-0.csv");
+    let rows = fs::read_to_string(first).unwrap();
+    let summary = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("data/"));
+    let shown: Vec<_> = summary
+        .take_while(|line| !line.is_empty())
+        .chain(rows.lines().take(2))
+        .collect();
+    assert_eq!(shown.len(), 6, "{shown:?}");
+    let readme = include_str!("../../../../README.md");
+    for line in shown {
+        let has = readme.lines().any(|of_readme| of_readme == line);
+        assert!(has, "README.md lacks: {line}");
+    }
+}
+
+#[test]
 fn a_second_run_uses_the_rows_again_and_another_seed_needs_replace() {
     let world = World::new();
     let first = world.done(&["pipeline", "--associates", "50", "--json"]);
