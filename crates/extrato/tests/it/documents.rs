@@ -239,6 +239,7 @@ fn documents() -> Vec<String> {
         "README.pt-BR.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "crates/README.md",
         "data/samples/own-dataset/README.md",
         "deploy/batch/README.md",
