@@ -3,19 +3,20 @@
 use database::catalogue;
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
-use dataset::{Column, ColumnType, Dataset, Model, RowsRead, Table};
+use dataset::{Column, ColumnType, Dataset, Model, RowsRead, Table, TableSchema};
 use serde::Serialize;
 
 use crate::completed;
 use crate::declared::{self, declared, live_tables, with_checks_apart};
 use crate::engine::route::{self, Route};
-use crate::extract::tables::Source;
+use crate::engine::spark;
+use crate::extract::tables::{self, Source};
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::reading;
 use crate::model::schema_sql;
 use crate::model::select::Select;
-use crate::options::{Engine, Options};
+use crate::options::{Engine, Format, Layout, Options};
 use crate::sink::accepted;
 
 /// A model, described.
@@ -99,18 +100,15 @@ pub struct RunBy {
     pub why: Option<String>,
 }
 
-impl From<Route> for RunBy {
-    fn from(route: Route) -> Self {
-        match route {
-            Route::Polars => Self {
-                engine: Engine::Polars,
-                why: None,
-            },
-            Route::Postgres(why) => Self {
-                engine: Engine::Postgres,
-                why: Some(why),
-            },
-        }
+impl RunBy {
+    /// What runs a model of this route where `asked` is asked for.
+    fn of(route: Route, asked: Engine) -> Self {
+        let (engine, why) = match (route, asked) {
+            (_, Engine::Spark) => (Engine::Spark, None),
+            (Route::Polars, _) => (Engine::Polars, None),
+            (Route::Postgres(why), _) => (Engine::Postgres, Some(why)),
+        };
+        Self { engine, why }
     }
 }
 
@@ -145,8 +143,8 @@ pub fn resolve(
         .collect())
 }
 
-/// Describes the models of a dataset over the tables of a database, once each is known to be one that can be run over them
-/// and gives what it declares.
+/// Describes the models of a dataset over the tables of a database, once each is known to be one that can be run over them by
+/// the engine that is asked for, and gives what it declares.
 ///
 /// # Errors
 /// Those of a run before it reads a row.
@@ -173,7 +171,8 @@ pub fn describe_live(
         let needed = Needed(&in_polars);
         let (dataset, schema) = (&options.dataset, &options.schema);
         let tables = live_tables(needed, settings, dataset, schema, cancel)?;
-        needed.ready(tables.iter().map(|table| &table.schema))?;
+        let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
+        tables::ready(needed, options, &schemas)?;
     }
     if !in_postgres.is_empty() {
         source.prepare(&in_postgres, options, cancel)?.end()?;
@@ -185,7 +184,7 @@ pub fn describe_live(
             options.dataset.table(called).is_some()
         })
     })?;
-    let described = describe(&options.dataset)?.into_iter();
+    let described = describe(&options.dataset, Engine::Auto)?.into_iter();
     Ok(described
         .zip(selects.iter().zip(routes))
         .map(|(mut model, (select, route))| {
@@ -197,7 +196,7 @@ pub fn describe_live(
                 let needed = columns.filter(|column| select.reads(&read.table, column));
                 read.columns = Some(needed.collect());
             }
-            model.run_by = route.into();
+            model.run_by = RunBy::of(route, options.engine);
             model
         })
         .filter_map(|mut model| {
@@ -233,12 +232,12 @@ pub fn wrong_tables(
     })
 }
 
-/// Describes the models of a dataset.
+/// Describes the models of a dataset, the types of whose columns its `schema.sql` tells. A model that `engine` may not run is
+/// described as refused.
 ///
 /// # Errors
 /// [`Kind::Usage`] with file and line for one that cannot be parsed and declares to stream.
-/// The types of columns are those of the dataset's `schema.sql`.
-pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
+pub fn describe(dataset: &Dataset, engine: Engine) -> anyhow::Result<Vec<Described>> {
     let mut in_schema = dataset.clone();
     // Of one that was opened, and in no run yet.
     if dataset.is_in_schema("") {
@@ -252,7 +251,9 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
         completed::open(&mut open, &selects);
     }
     let catalog = Catalog::described(&open);
-    let routes = route::of_catalog(&selects, &catalog);
+    let known = schema_sql::schemas(&open);
+    let known: Vec<_> = known.iter().collect();
+    let routes = route::of_catalog(&selects, &catalog, engine);
     let described = selects.iter().zip(routes).map(|(select, route)| {
         let model = select.model;
         let mut declared = model.clone();
@@ -278,14 +279,37 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                     rows: dataset.table(table).and_then(rows_read),
                 })
                 .collect(),
-            run_by: route.into(),
+            run_by: RunBy::of(route, engine),
             checks: names_of_checks(model),
             refused: accepted::check(&declared)
+                .and_then(|()| may_run(engine, select, &declared, &catalog, &known))
                 .err()
                 .map(|why| format!("{why:#}")),
         }
     });
     Ok(described.collect())
+}
+
+/// Checks that an engine that leaves no choice may run a model, as far as is known of the tables.
+///
+/// # Errors
+/// As [`Select::ready`] and [`spark::check_model`].
+fn may_run(
+    engine: Engine,
+    select: &Select<'_>,
+    declared: &Model,
+    catalog: &Catalog,
+    tables: &[&TableSchema],
+) -> anyhow::Result<()> {
+    if !matches!(engine, Engine::Polars | Engine::Spark) {
+        return Ok(());
+    }
+    let ready = select.ready(catalog)?;
+    if engine == Engine::Polars || ready.resolved.is_open {
+        return Ok(());
+    }
+    let partition_by = Layout::Declared.partition_by(declared);
+    spark::check_model(declared, &ready, tables, partition_by, Format::Csv)
 }
 
 fn rows_read(table: &Table) -> Option<String> {
