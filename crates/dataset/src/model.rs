@@ -72,6 +72,8 @@ pub struct Driving {
     /// Columns whose sums must agree: for each column of the table, the column of the output.
     #[serde(default)]
     pub sums: BTreeMap<String, String>,
+    /// How many of its rows the model may leave out; any number, if not given.
+    pub max_left_out: Option<u64>,
 }
 
 impl Model {
@@ -131,15 +133,16 @@ impl Model {
 
     /// The model's name in messages in which it is named first.
     pub fn called(&self) -> String {
-        match self.is_asked {
-            true => self.file.clone(),
-            false => format!("model `{}`", self.name),
+        match (&self.checked_model, self.checks.first()) {
+            (Some(model), Some(check)) => format!("check `{}` of model `{model}`", check.name),
+            _ if self.is_asked => self.file.clone(),
+            _ => format!("model `{}`", self.name),
         }
     }
 
     /// The model's name in messages that have named its file already.
     pub fn it(&self) -> String {
-        match self.is_asked {
+        match self.is_asked || self.checked_model.is_some() {
             true => "it".to_owned(),
             false => self.called(),
         }

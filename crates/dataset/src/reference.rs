@@ -362,6 +362,12 @@ const RECONCILE: &[Entry] = &[
         "Columns whose sums must agree: column of the table = column of the output.",
         "{ amount = \"purchase_amount\" }",
     ),
+    entry(
+        "max_left_out",
+        Kind::Whole,
+        "How many rows may be left out. With more the run publishes nothing and ends with 8. Without it, any number.",
+        "0",
+    ),
 ];
 
 const PARAMETER: &[Entry] = &[

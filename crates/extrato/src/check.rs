@@ -16,6 +16,7 @@ Examples:
   extrato check --dataset shop/                        one of your own
   extrato check --dataset shop/ --url 'postgresql://ana@db.example/shop?sslmode=verify-full'
                                                        … over these tables
+  extrato check --dataset shop/ --engine spark         … and can a cluster run its models?
   extrato check --dataset sales --json | jq -r '.models[].model'";
 
 /// Check a dataset, and show what its models give and read, and what runs them
@@ -28,6 +29,10 @@ pub(crate) struct CheckArgs {
     /// A built-in dataset, or the folder of your own [default: all built-in ones]
     #[arg(long, value_name = "NAME|DIR")]
     dataset: Option<String>,
+
+    /// What is to run the models: one that polars or spark may not run as Postgres does is refused
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
 
     #[command(flatten)]
     connection: ConnectionArgs,
@@ -58,14 +63,15 @@ pub(crate) fn run(
         dataset.with_those_for_reports();
         models.extend(match &settings {
             None => {
-                let described = describe::describe(&dataset)?;
+                let described = describe::describe(&dataset, arguments.engine)?;
                 let refused = described.iter().filter_map(|model| model.refused.as_ref());
                 problems.extend(refused.map(|why| Kind::Usage.error(why)));
                 described
             }
             Some(settings) => {
                 let schema = connection.schema.as_deref();
-                let options = Options::of_models(dataset, schema, environment);
+                let mut options = Options::of_models(dataset, schema, environment);
+                options.engine = arguments.engine;
                 check(settings, &options, &mut problems, cancel)?
             }
         });
@@ -98,7 +104,7 @@ fn check(
         match describe::describe_live(settings, &options, cancel) {
             Ok(live) => described.extend(live),
             Err(error) => {
-                let mut refused = describe::describe(&options.dataset)?;
+                let mut refused = describe::describe(&options.dataset, Engine::Auto)?;
                 for model in &mut refused {
                     model.refused = Some(format!("{error:#}"));
                 }
@@ -175,6 +181,7 @@ fn text_of(model: &Described) -> String {
         (Engine::Postgres, Some(why)) => {
             format!("a scratch database of the embedded Postgres: {why}")
         }
+        (Engine::Spark, _) => "Spark".to_owned(),
         _ => "Polars".to_owned(),
     };
     match &model.refused {

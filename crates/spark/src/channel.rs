@@ -44,12 +44,12 @@ impl Channel {
             let stream = stream.map_err(Status::broken)?;
             stream.set_nodelay(true).map_err(Status::broken)?;
             if !remote.tls {
-                return handshake(stream).await;
+                return handshake(stream).await.map_err(without_tls);
             }
             let name = ServerName::try_from(remote.bare_host().to_owned());
             let name = name.map_err(Status::broken)?;
             let stream = tls()?.connect(name, stream).await;
-            handshake(stream.map_err(Status::broken)?).await
+            handshake(stream.map_err(over_tls)?).await
         };
         let requests = timeout(CONNECT, connecting).await.unwrap_or_else(|_| {
             let message = format!("no connection within {} s", CONNECT.as_secs());
@@ -195,6 +195,24 @@ where
         ping.ping(Ping::opaque()).await.map_err(Status::broken)?;
     }
     Ok(requests)
+}
+
+/// The failure of a connection without TLS, with what may be behind it.
+fn without_tls(mut status: Status) -> Status {
+    status.message += "; if that is not a server of Spark Connect, name another port, and if it speaks TLS, add /;use_ssl=true";
+    status
+}
+
+/// The failure of a connection over TLS, in plain words where the other side does not speak it.
+fn over_tls(error: std::io::Error) -> Status {
+    let of_tls = error.get_ref().and_then(|error| error.downcast_ref());
+    match of_tls {
+        Some(rustls::Error::InvalidMessage(_)) => Status::new(
+            UNAVAILABLE,
+            "it does not speak TLS, which use_ssl=true asks for, and so does a token that goes to another machine",
+        ),
+        _ => Status::broken(error),
+    }
 }
 
 fn tls() -> Result<TlsConnector, Status> {

@@ -120,7 +120,11 @@ impl Retries {
         if self.done == 8 {
             return Err(status);
         }
-        tracing::debug!(retries = self.done, "Spark: {}", status.message);
+        // After about a second, so that a short break is no news.
+        match self.done {
+            3 => tracing::warn!("Spark: {}; trying again for 45 s", status.message),
+            done => tracing::debug!(retries = done, "Spark: {}", status.message),
+        }
         sleep(Duration::from_millis((50 << (2 * self.done)).min(10_000))).await;
         self.done += 1;
         Ok(())

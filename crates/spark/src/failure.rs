@@ -149,7 +149,10 @@ fn kind_of(class: Option<&str>, state: Option<&str>, doing: Doing) -> Option<Kin
     }
 }
 
-/// The server's message in one line, without the stack, the plan or the statement that it adds.
+/// How sentences begin that advise to change the statement or a setting, neither of which is the user's.
+const ADVICE: [&str; 3] = ["If necessary set ", "Use `try_", "Use 'try_"];
+
+/// The server's message in one line, without the stack, the plan, the statement or the advice that it adds.
 fn words(message: &str) -> String {
     let end = [
         "\n\tat ",
@@ -168,10 +171,27 @@ fn words(message: &str) -> String {
     {
         said = upto;
     }
-    let mut line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentences = line.split_inclusive(". ");
+    let is_advice = |sentence: &&str| ADVICE.iter().any(|begins| sentence.starts_with(begins));
+    let sentences = sentences.filter(|sentence| !is_advice(sentence));
+    let mut line = sentences.collect::<String>().trim_end().to_owned();
     if let Some((cut, _)) = line.char_indices().nth(WORDS_CHARACTERS) {
         line.truncate(cut);
         line.push('…');
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn words_are_the_servers_without_its_advice() {
+        let said = super::words(
+            "[ARITHMETIC_OVERFLOW] long overflow. Use 'try_add' to tolerate overflow and return NULL instead. If necessary set \
+             \"spark.sql.ansi.enabled\" to \"false\" to bypass this error. SQLSTATE: 22003\n== SQL ==\nSELECT 1",
+        );
+        assert_eq!(said, "[ARITHMETIC_OVERFLOW] long overflow. SQLSTATE: 22003");
+        assert_eq!(super::words("a.b is no. 5"), "a.b is no. 5");
+    }
 }

@@ -3,19 +3,20 @@
 use database::catalogue;
 use database::{Cancel, Settings, transaction};
 use dataset::failure::{Failure, Kind};
-use dataset::{Column, ColumnType, Dataset, Model, RowsRead, Table};
+use dataset::{Column, ColumnType, Dataset, Model, RowsRead, Table, TableSchema};
 use serde::Serialize;
 
 use crate::completed;
 use crate::declared::{self, declared, live_tables, with_checks_apart};
 use crate::engine::route::{self, Route};
-use crate::extract::tables::Source;
+use crate::engine::spark;
+use crate::extract::tables::{self, Source};
 use crate::model::catalog::Catalog;
 use crate::model::projection::Needed;
 use crate::model::reading;
 use crate::model::schema_sql;
 use crate::model::select::Select;
-use crate::options::{Engine, Options};
+use crate::options::{Engine, Format, Layout, Options};
 use crate::sink::accepted;
 
 /// The description of a model.
@@ -98,18 +99,15 @@ pub struct RunBy {
     pub why: Option<String>,
 }
 
-impl From<Route> for RunBy {
-    fn from(route: Route) -> Self {
-        match route {
-            Route::Polars => Self {
-                engine: Engine::Polars,
-                why: None,
-            },
-            Route::Postgres(why) => Self {
-                engine: Engine::Postgres,
-                why: Some(why),
-            },
-        }
+impl RunBy {
+    /// What runs a model of this route where `asked` is asked for.
+    fn of(route: Route, asked: Engine) -> Self {
+        let (engine, why) = match (route, asked) {
+            (_, Engine::Spark) => (Engine::Spark, None),
+            (Route::Polars, _) => (Engine::Polars, None),
+            (Route::Postgres(why), _) => (Engine::Postgres, Some(why)),
+        };
+        Self { engine, why }
     }
 }
 
@@ -144,8 +142,8 @@ pub fn resolve(
         .collect())
 }
 
-/// Describes the models of a dataset over the tables of a database, after checking that each can be run over them and gives the
-/// columns that it declares.
+/// Describes the models of a dataset over the tables of a database, after checking that the engine that is asked for can run each
+/// of them over these tables, and that each gives the columns that it declares.
 ///
 /// # Errors
 /// Any error of a run before it reads a row.
@@ -172,7 +170,8 @@ pub fn describe_live(
         let needed = Needed(&in_polars);
         let (dataset, schema) = (&options.dataset, &options.schema);
         let tables = live_tables(needed, settings, dataset, schema, cancel)?;
-        needed.ready(tables.iter().map(|table| &table.schema))?;
+        let schemas: Vec<_> = tables.iter().map(|table| &table.schema).collect();
+        tables::ready(needed, options, &schemas)?;
     }
     if !in_postgres.is_empty() {
         source.prepare(&in_postgres, options, cancel)?.end()?;
@@ -184,7 +183,7 @@ pub fn describe_live(
             options.dataset.table(called).is_some()
         })
     })?;
-    let described = describe(&options.dataset)?.into_iter();
+    let described = describe(&options.dataset, Engine::Auto)?.into_iter();
     Ok(described
         .zip(selects.iter().zip(routes))
         .map(|(mut model, (select, route))| {
@@ -196,7 +195,7 @@ pub fn describe_live(
                 let needed = columns.filter(|column| select.reads(&read.table, column));
                 read.columns = Some(needed.collect());
             }
-            model.run_by = route.into();
+            model.run_by = RunBy::of(route, options.engine);
             model
         })
         .filter_map(|mut model| {
@@ -232,11 +231,12 @@ pub fn wrong_tables(
     })
 }
 
-/// Describes the models of a dataset. The types of columns are those of the dataset's `schema.sql`.
+/// Describes the models of a dataset. The types of columns are those of the dataset's `schema.sql`. A model that `engine` may not
+/// run is described as refused.
 ///
 /// # Errors
 /// [`Kind::Usage`] with file and line for a model that declares to stream and cannot be parsed.
-pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
+pub fn describe(dataset: &Dataset, engine: Engine) -> anyhow::Result<Vec<Described>> {
     let mut in_schema = dataset.clone();
     // The dataset was opened, but no run has given it a schema yet.
     if dataset.is_in_schema("") {
@@ -250,7 +250,9 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
         completed::open(&mut open, &selects);
     }
     let catalog = Catalog::described(&open);
-    let routes = route::of_catalog(&selects, &catalog);
+    let known = schema_sql::schemas(&open);
+    let known: Vec<_> = known.iter().collect();
+    let routes = route::of_catalog(&selects, &catalog, engine);
     let described = selects.iter().zip(routes).map(|(select, route)| {
         let model = select.model;
         let mut declared = model.clone();
@@ -276,14 +278,37 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Vec<Described>> {
                     rows: dataset.table(table).and_then(rows_read),
                 })
                 .collect(),
-            run_by: route.into(),
+            run_by: RunBy::of(route, engine),
             checks: names_of_checks(model),
             refused: accepted::check(&declared)
+                .and_then(|()| may_run(engine, select, &declared, &catalog, &known))
                 .err()
                 .map(|why| format!("{why:#}")),
         }
     });
     Ok(described.collect())
+}
+
+/// Checks that an engine that leaves no choice may run a model, as far as is known of the tables.
+///
+/// # Errors
+/// As [`Select::ready`] and [`spark::check_model`].
+fn may_run(
+    engine: Engine,
+    select: &Select<'_>,
+    declared: &Model,
+    catalog: &Catalog,
+    tables: &[&TableSchema],
+) -> anyhow::Result<()> {
+    if !matches!(engine, Engine::Polars | Engine::Spark) {
+        return Ok(());
+    }
+    let ready = select.ready(catalog)?;
+    if engine == Engine::Polars || ready.resolved.is_open {
+        return Ok(());
+    }
+    let partition_by = Layout::Declared.partition_by(declared);
+    spark::check_model(declared, &ready, tables, partition_by, Format::Csv)
 }
 
 fn rows_read(table: &Table) -> Option<String> {

@@ -147,7 +147,7 @@ impl RunContext<'_> {
                 .map(|(name, kind)| (name.as_str(), kind.to_string()))
                 .collect(),
             partition_by: partition_by.unwrap_or_default(),
-            file_name: self.options.layout.file_name(),
+            file_name: partition_by.and(self.options.layout.file_name()),
             rows: written.rows,
             files: written.files.len() as u64,
             bytes: written.bytes,

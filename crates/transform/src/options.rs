@@ -259,6 +259,10 @@ impl Layout {
                 continue;
             };
             if columns.is_empty() {
+                // Beside models that have folders, one has its single file.
+                if models.iter().any(|of| self.partition_by(of).is_some()) {
+                    continue;
+                }
                 return Err(Kind::Usage.error(format!(
                     "--file-name {name}: {} is not partitioned, so it has one file: leave out --file-name, name \
                      columns with --partition-by, or run other models with --model",

@@ -85,6 +85,76 @@ fn what_fits_is_described_with_the_columns_that_are_read_there() {
     assert_eq!(sorted[1]["table"], "sale");
 }
 
+/// What each model is said to be run by, or refused for, where an engine is asked for.
+fn told(finished: &crate::program::Finished) -> Vec<(String, String)> {
+    let models = finished.json()["models"].take();
+    let models = models.as_array().unwrap().iter().map(|model| {
+        let refused = model["refused"].as_str().unwrap_or_default();
+        (
+            model["engine"].as_str().unwrap().to_owned(),
+            refused.to_owned(),
+        )
+    });
+    models.collect()
+}
+
+#[test]
+fn a_model_that_the_asked_engine_may_not_run_is_refused() {
+    let models = [
+        ("good", "SELECT id, name FROM client"),
+        (
+            "mean",
+            "SELECT avg(id::numeric)::numeric(10,2) AS mean FROM sale",
+        ),
+        ("own", "SELECT id, pg_typeof(id)::text AS kind FROM sale"),
+    ];
+    let world = described("", &models);
+    let check = |engine: &str| world.run(&[&CHECK[..], &["--json", "--engine", engine]].concat());
+    let spark = check("spark");
+    exit_codes::check(
+        &spark,
+        2,
+        &["d/mean.sql, line 1, column", "d/own.sql, line 1, column"],
+    );
+    let told_of = told(&spark);
+    assert!(
+        told_of
+            .iter()
+            .any(|(engine, refused)| engine == "spark" && refused.is_empty()),
+        "{told_of:?}"
+    );
+    assert_eq!(
+        told_of
+            .iter()
+            .filter(|(_, refused)| !refused.is_empty())
+            .count(),
+        2,
+        "{told_of:?}"
+    );
+    exit_codes::check(&check("polars"), 2, &["d/own.sql, line 1, column"]);
+    let auto = check("auto");
+    assert_eq!(auto.code, 0, "{}", auto.stderr);
+    let engines: Vec<_> = told(&auto).into_iter().map(|(engine, _)| engine).collect();
+    assert_eq!(engines, ["polars", "polars", "postgres"]);
+}
+
+#[test]
+fn all_models_that_are_built_in_may_run_on_spark() {
+    let folder = tempfile::tempdir().unwrap();
+    let spark = finish(&mut bare_command(
+        folder.path(),
+        &["check", "--engine", "spark", "--json"],
+    ));
+    assert_eq!(spark.code, 0, "{}", spark.stderr);
+    let told = told(&spark);
+    assert!(told.len() >= 10, "{told:?}");
+    assert!(
+        told.iter()
+            .all(|(engine, refused)| engine == "spark" && refused.is_empty()),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn without_a_database_what_needs_none_is_checked() {
     let world = described(

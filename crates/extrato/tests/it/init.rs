@@ -62,6 +62,46 @@ fn count(world: &World, query: &str) -> u64 {
 }
 
 #[test]
+fn a_select_that_leaves_rows_out_publishes_nothing_until_it_is_allowed_to() {
+    let world = filled(
+        "CREATE TABLE client (id int PRIMARY KEY, name text);
+         CREATE TABLE sale (id int PRIMARY KEY, client_id int REFERENCES client, amount numeric(10,2));
+         INSERT INTO client VALUES (1, 'a'), (2, 'b');
+         INSERT INTO sale SELECT i, nullif(i % 3, 0), i / 100.0 FROM generate_series(1, 9) AS i",
+    );
+    world.done(&["init", "d"]);
+    let run = || world.run(&["transform", "--dataset", "d", "--out", "out"]);
+    assert_eq!(run().code, 0);
+    let model = world.path("d/models/sale_flat.sql");
+    let select = fs::read_to_string(&model).unwrap();
+    assert_eq!(select.matches("LEFT JOIN").count(), 1, "{select}");
+    fs::write(&model, select.replace("LEFT JOIN", "JOIN")).unwrap();
+    let former = fs::read(world.path("out/sale_flat/_manifest.jsonl")).unwrap();
+    let said = "model `sale_flat` leaves out 3 of 9 rows of `sale`, and `max_left_out` allows 0; nothing was published";
+    check(&run(), 8, &[said]);
+    assert_eq!(
+        fs::read(world.path("out/sale_flat/_manifest.jsonl")).unwrap(),
+        former
+    );
+    let description = world.path("d/dataset.toml");
+    let text = fs::read_to_string(&description).unwrap();
+    for allowed in ["max_left_out = 3", ""] {
+        fs::write(&description, text.replace("max_left_out = 0", allowed)).unwrap();
+        let report = world
+            .done(&["transform", "--dataset", "d", "--out", "out", "--json"])
+            .json();
+        let left_out = &report["models"][0]["reconciliation"]["left_out"]["rows"];
+        assert_eq!(left_out.as_u64(), Some(3), "{report}");
+    }
+    fs::write(
+        &description,
+        text.replace("max_left_out = 0", "max_left_out = -1"),
+    )
+    .unwrap();
+    check(&run(), 2, &["max_left_out"]);
+}
+
+#[test]
 fn databases_that_anyone_knows_go_to_files_per_client_without_an_edit() {
     for (name, schema_sql, fact, client, clients) in PUBLIC {
         let world = filled(schema_sql);

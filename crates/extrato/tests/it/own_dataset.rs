@@ -98,6 +98,26 @@ fn its_models_give_what_postgres_gives_in_every_format() {
 }
 
 #[test]
+fn files_are_named_by_their_client_where_there_are_several_and_others_stay_single() {
+    let world = loaded();
+    let name = ["--file-name", "{reader_id}.csv", "--out", "named"];
+    let run = |model: &[&str]| {
+        world.run(&[&["transform", "--dataset", SAMPLE], &name[..], model].concat())
+    };
+    assert_eq!(run(&[]).code, 0);
+    for file in ["loans_by_reader/1.csv", "popular_books.csv"] {
+        assert!(world.path("named").join(file).is_file(), "{file}");
+    }
+    world.done(&["verify", "named", "--dataset", SAMPLE, "--against-database"]);
+    let alone = ["--model", "popular_books"];
+    check(
+        &run(&alone),
+        2,
+        &["--file-name {reader_id}.csv: model `popular_books` is not partitioned"],
+    );
+}
+
+#[test]
 fn one_model_reads_what_it_needs_and_is_shown_with_null_and_numbers_to_the_right() {
     let world = loaded();
     let arguments = [

@@ -628,7 +628,8 @@ fn a_value_is_shown_as_postgres_shows_it() {
         assert_eq!(given.stdout, expected, "{select}");
     }
     let zoned = world.done(&["query", "SELECT id, at FROM visitor", "--out", "-"]);
-    let said = "visitor.at and all columns of its type are read, compared and written in UTC; the database's own time zone is America/Sao_Paulo";
+    let said = "timestamptz columns, such as visitor.at, are read, compared and written in UTC; the database's time zone is America/Sao_Paulo, \
+                whose time and date a model gets by `AT TIME ZONE 'America/Sao_Paulo'`";
     assert!(zoned.stderr.contains(said), "{}", zoned.stderr);
     let others = world.done(&["query", "SELECT id, day FROM visitor", "--out", "-"]);
     assert!(!others.stderr.contains("UTC"), "{}", others.stderr);

@@ -58,7 +58,11 @@ fn whatever_was_changed_is_8_and_named() {
     fs::write(&file, &former[..former.len() - 1]).unwrap();
     check(&verify(), 8, &[&shown, "bytes, the manifest says"]);
     fs::remove_file(&file).unwrap();
-    check(&verify(), 8, &[&shown, "No such file"]);
+    check(
+        &verify(),
+        8,
+        &[&shown, "the manifest lists it, but it is not there"],
+    );
     fs::write(&file, &former).unwrap();
     fs::write(folder.join("id_associado=1/part-1.csv"), "x").unwrap();
     check(&verify(), 8, &["part-1.csv is not in the manifest"]);

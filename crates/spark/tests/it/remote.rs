@@ -89,9 +89,14 @@ fn a_server_of_something_else_is_told() {
         }
     });
     // Without a token, with one (which may go to this machine), and over TLS.
-    for (parameters, token) in [("", None), ("", Some("t")), ("/;use_ssl=true", None)] {
+    for (parameters, token, why) in [
+        ("", None, "if it speaks TLS, add /;use_ssl=true"),
+        ("", Some("t"), "if it speaks TLS, add /;use_ssl=true"),
+        ("/;use_ssl=true", None, "it does not speak TLS"),
+    ] {
         let (kind, message) = connection(&format!("sc://localhost:{port}{parameters}"), token);
         assert_eq!(kind, Kind::Connection, "{message}");
+        assert!(message.contains(why), "{message}");
         assert!(
             message.contains("cannot be reached, or went away"),
             "{message}"

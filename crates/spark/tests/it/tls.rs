@@ -41,6 +41,10 @@ fn sail_is_reached_over_tls_if_its_certificate_is_trusted_and_bears_its_name() {
         .expect("it runs");
     assert!(trusting.status.success(), "{trusting:?}");
     assert!(String::from_utf8_lossy(&trusting.stdout).contains("1 passed"));
+    let plain = Remote::parse(&format!("sc://localhost:{port}"), None).expect("an address");
+    let (kind, message) = failure(Session::connect(&plain, &Cancel::default()));
+    assert_eq!(kind, Kind::Connection, "{message}");
+    assert!(message.contains("add /;use_ssl=true"), "{message}");
     let remote = Remote::parse(&localhost, None).expect("an address");
     let (kind, message) = failure(Session::connect(&remote, &Cancel::default()));
     assert_eq!(kind, Kind::Connection, "{message}");

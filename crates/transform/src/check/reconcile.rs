@@ -52,7 +52,15 @@ impl Reconciliation {
             left_out,
         };
         reconciliation.check(&model.name)?;
-        Ok(reconciliation)
+        let left_out = reconciliation.left_out.rows;
+        match driving.max_left_out {
+            Some(most) if left_out > most => Err(Kind::Check.error(format!(
+                "model `{}` leaves out {left_out} of {} rows of `{}`, and `max_left_out` allows {most}; nothing was published: \
+                 the SELECT's joins and conditions say which, and a LEFT JOIN keeps a row that has no partner",
+                model.name, reconciliation.read.rows, driving.table
+            ))),
+            _ => Ok(reconciliation),
+        }
     }
 
     fn check(&self, model: &str) -> anyhow::Result<()> {

@@ -214,7 +214,10 @@ pub(crate) fn by_engine<'s, 'm>(
 }
 
 /// The route of each model, as far as a catalogue tells.
-pub(crate) fn of_catalog(selects: &[Select<'_>], catalog: &Catalog) -> Vec<Route> {
+pub(crate) fn of_catalog(selects: &[Select<'_>], catalog: &Catalog, engine: Engine) -> Vec<Route> {
+    if engine == Engine::Postgres {
+        return asked_for(selects);
+    }
     let route = |select: &Select<'_>| match select.ready(catalog) {
         Ok(_) => Route::Polars,
         Err(error) => Route::Postgres(not_taken(&error)),

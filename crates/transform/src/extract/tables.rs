@@ -166,7 +166,8 @@ fn read_database(
     let id = snapshot.id().to_owned();
     if let Some((zone, column)) = snapshot.other_time_zone()? {
         tracing::info!(
-            "{column} and all columns of its type are read, compared and written in UTC; the database's own time zone is {zone}"
+            "timestamptz columns, such as {column}, are read, compared and written in UTC; the database's time zone is {zone}, \
+             whose time and date a model gets by `AT TIME ZONE '{zone}'`"
         );
     }
     // If tables are copied, the others are resolved later, as they were when the engines were chosen.
@@ -390,8 +391,12 @@ impl Copied {
     }
 }
 
-/// Resolves the models, and checks that their files can have the decimal mark that is asked for.
-fn ready(
+/// Resolves the models, and checks that their files can have the decimal mark that is asked for, and that Spark may run them if it
+/// is asked for.
+///
+/// # Errors
+/// As [`Needed::ready`], [`marks::check`] and [`spark::check_model`].
+pub(crate) fn ready(
     needed: Needed<'_>,
     options: &Options,
     schemas: &[&TableSchema],
@@ -400,7 +405,9 @@ fn ready(
     for (select, ready) in needed.0.iter().zip(&models) {
         marks::check(&options.dialect, select.model, &ready.resolved, schemas)?;
         if options.engine == Engine::Spark {
-            spark::check_model(select, ready, schemas, options)?;
+            let model = select.model;
+            let partition_by = options.layout.partition_by(model);
+            spark::check_model(model, ready, schemas, partition_by, options.format)?;
         }
     }
     Ok(models)

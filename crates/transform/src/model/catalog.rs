@@ -65,13 +65,10 @@ impl Catalog {
 
     /// A catalogue of a dataset's tables, as far as its `schema.sql` tells their columns.
     pub(crate) fn described(dataset: &Dataset) -> Self {
-        let mut made = schema_sql::tables(&dataset.schema_sql);
+        let known = schema_sql::schemas(dataset);
         let tables = dataset.tables.iter().map(|table| {
-            let columns = made.remove(&table.name).map(|columns| {
-                let cast = |column: dataset::Column| schema_sql::as_read(column, table);
-                columns.into_iter().map(cast).collect()
-            });
-            (table.name.clone(), columns)
+            let known = known.iter().find(|known| known.name == table.name);
+            (table.name.clone(), known.map(|known| known.columns.clone()))
         });
         Self {
             is_offline: true,

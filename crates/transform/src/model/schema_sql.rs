@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{Collation, Column, ColumnType, MAX_PRECISION, TextKind, TextTraits};
+use dataset::{
+    Collation, Column, ColumnType, Dataset, MAX_PRECISION, TableSchema, TextKind, TextTraits,
+};
 use sqlparser::ast::{
     CharacterLength, ColumnOption, DataType, ExactNumberInfo, Statement, TimezoneInfo,
     UserDefinedTypeRepresentation,
@@ -59,6 +61,20 @@ pub(crate) fn tables(schema_sql: &str) -> BTreeMap<String, Vec<Column>> {
         }
     }
     tables
+}
+
+/// The tables of a dataset whose columns its `schema.sql` tells, as they are read.
+pub(crate) fn schemas(dataset: &Dataset) -> Vec<TableSchema> {
+    let mut made = tables(&dataset.schema_sql);
+    let known = dataset.tables.iter().filter_map(|table| {
+        let columns = made.remove(&table.name)?.into_iter();
+        Some(TableSchema {
+            name: table.name.clone(),
+            columns: columns.map(|column| as_read(column, table)).collect(),
+            unread: Vec::new(),
+        })
+    });
+    known.collect()
 }
 
 /// The column as it is read if the dataset says so: as its text, or as another numeric.

@@ -135,7 +135,8 @@ fn model(flat: &Flat, schema: &str) -> String {
     );
     let _ = writeln!(
         text,
-        "\n# Every row of {fact} is written, or counted as left out. Column of the table = column of the output.\n\
+        "\n# Every row of {fact} is written, or nothing is and the run ends with 8. Without max_left_out, rows that the SELECT\n\
+         # leaves out are counted and told. Column of the table = column of the output.\n\
          [model.reconcile]\ntable = {}\nkey = {}",
         value(&called),
         pairs(&flat.key)
@@ -143,6 +144,7 @@ fn model(flat: &Flat, schema: &str) -> String {
     if !flat.sums.is_empty() {
         let _ = writeln!(text, "sums = {}", pairs(&flat.sums));
     }
+    text += "max_left_out = 0\n";
     text
 }
 

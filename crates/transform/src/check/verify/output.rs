@@ -1,6 +1,7 @@
 //! Reads an output again, and compares it with its manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -180,6 +181,13 @@ impl Output {
         let place = self.place(file);
         let wrong = |what: String| Kind::Check.error(format!("{place}: {what}"));
         let bytes = bytes.map_or_else(|| place.size_bytes(), Ok);
+        if let Err(error) = &bytes
+            && error.kind() == ErrorKind::NotFound
+        {
+            return Err(wrong(
+                "the manifest lists it, but it is not there".to_owned(),
+            ));
+        }
         let bytes = bytes.or_fail(Kind::Check, || cannot_read(&place))?;
         if bytes != file.bytes {
             return Err(wrong(format!(

@@ -25,7 +25,7 @@ use storage::place::Place;
 use super::job::Job as Asked;
 use crate::check::left_out::Counted;
 use crate::check::verify::Form;
-use crate::model::select::{Ready, Select};
+use crate::model::select::Ready;
 use crate::options::{Engine, Format, Options, RemotePath};
 use crate::sink::Written;
 use crate::stage::StagedTable;
@@ -71,44 +71,49 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
     if options.to_postgres.is_some() {
         return refused("writes only files: leave out --to-postgres");
     }
-    for model in &options.dataset.models {
-        if !model.checks.is_empty() || model.checked_model.is_some() {
-            return refused(&format!(
-                "does not check outputs, but {} declares checks: run it with --engine auto",
-                model.called()
-            ));
-        }
-        let mut sums = model
-            .driving
-            .iter()
-            .flat_map(|driving| driving.sums.values());
-        if let Some(hidden) = sums.find(|name| model.hidden.contains(name)) {
-            return refused(&format!(
-                "sums what is in the files, but {} hides `{hidden}`, which must be summed: run it with --engine auto",
-                model.called()
-            ));
-        }
+    options.dataset.models.iter().try_for_each(check_declared)
+}
+
+/// Checks that a run on Spark can keep what a model declares.
+///
+/// # Errors
+/// [`Kind::Usage`] with what it can't, and the way out.
+fn check_declared(model: &Model) -> anyhow::Result<()> {
+    let called = model.called();
+    if !model.checks.is_empty() || model.checked_model.is_some() {
+        return Err(Kind::Usage.error(format!(
+            "--engine spark does not check outputs, but {called} declares checks: run it with --engine auto"
+        )));
     }
-    Ok(())
+    let driving = model.driving.iter();
+    let mut sums = driving.flat_map(|driving| driving.sums.values());
+    match sums.find(|name| model.hidden.contains(name)) {
+        None => Ok(()),
+        Some(hidden) => Err(Kind::Usage.error(format!(
+            "--engine spark sums what is in the files, but {called} hides `{hidden}`, which must be summed: run it with \
+             --engine auto"
+        ))),
+    }
 }
 
 /// Checks that a model over tables of these columns is known to give the same in Spark as in Postgres.
 ///
 /// # Errors
-/// As [`Source::output`].
+/// As [`Source::output`]; [`Kind::Usage`] for what a run on Spark can't keep of what the model declares.
 pub(crate) fn check_model(
-    select: &Select<'_>,
+    model: &Model,
     ready: &Ready,
     tables: &[&TableSchema],
-    options: &Options,
+    partition_by: Option<&[String]>,
+    format: Format,
 ) -> anyhow::Result<()> {
+    check_declared(model)?;
     let source = Source {
-        model: select.model,
+        model,
         resolved: &ready.resolved,
         tables,
     };
-    let partition_by = options.layout.partition_by(select.model);
-    source.output(partition_by, options.format).map(drop)
+    source.output(partition_by, format).map(drop)
 }
 
 /// Runs models over tables on a cluster.

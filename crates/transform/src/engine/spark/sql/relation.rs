@@ -44,18 +44,12 @@ impl Writer<'_> {
                 )
             }
             Relation::Project { input, columns } => {
-                let alias = self.alias();
-                let scope = Scope::of(&alias, input.width());
-                let from = self.relation(input)?;
-                let (joins, scope) = self.looked_up(&columns.iter().collect::<Vec<_>>(), scope)?;
-                let select = self.select(columns, &scope)?;
-                format!("{select} FROM (\n{from}\n) AS {alias}{joins}")
+                let rows = Ordered::by_nothing(self.relation(input)?);
+                self.projected(rows, input.width(), columns)?.sql
             }
             Relation::Reordered { input, places } => {
-                let alias = self.alias();
-                let from = self.relation(input)?;
-                let columns = listed(reordered(&alias, places));
-                format!("SELECT {columns} FROM (\n{from}\n) AS {alias}")
+                let rows = Ordered::by_nothing(self.relation(input)?);
+                self.reordered(rows, places).sql
             }
             Relation::Join(join) => self.join(join)?,
             Relation::Aggregate {
@@ -156,31 +150,40 @@ impl Writer<'_> {
                 })
             }
             Relation::Project { input, columns } => {
-                let alias = self.alias();
-                let scope = Scope::of(&alias, input.width());
-                let Ordered { sql, keys } = self.ordered(input)?;
-                let (joins, scope) = self.looked_up(&columns.iter().collect::<Vec<_>>(), scope)?;
-                let mut select = self.select(columns, &scope)?;
-                for at in 0..keys.len() {
-                    select += &format!(", {alias}.k{at}");
-                }
-                let sql = format!("{select} FROM (\n{sql}\n) AS {alias}{joins}");
-                Ok(Ordered { sql, keys })
+                let rows = self.ordered(input)?;
+                self.projected(rows, input.width(), columns)
             }
             Relation::Reordered { input, places } => {
-                let alias = self.alias();
-                let Ordered { sql, keys } = self.ordered(input)?;
-                let mut columns = reordered(&alias, places);
-                columns.extend((0..keys.len()).map(|at| format!("{alias}.k{at}")));
-                let columns = listed(columns);
-                let sql = format!("SELECT {columns} FROM (\n{sql}\n) AS {alias}");
-                Ok(Ordered { sql, keys })
+                let rows = self.ordered(input)?;
+                Ok(self.reordered(rows, places))
             }
-            other => Ok(Ordered {
-                sql: self.relation(other)?,
-                keys: Vec::new(),
-            }),
+            other => Ok(Ordered::by_nothing(self.relation(other)?)),
         }
+    }
+
+    /// Writes a `SELECT` of expressions over rows of this width, which keeps the keys that order the rows.
+    fn projected(&mut self, rows: Ordered, width: usize, columns: &[Scalar]) -> Result<Ordered> {
+        let alias = self.alias();
+        let scope = Scope::of(&alias, width);
+        let (joins, scope) = self.looked_up(&columns.iter().collect::<Vec<_>>(), scope)?;
+        let mut select = self.select(columns, &scope)?;
+        let Ordered { sql, keys } = rows;
+        for at in 0..keys.len() {
+            select += &format!(", {alias}.k{at}");
+        }
+        let sql = format!("{select} FROM (\n{sql}\n) AS {alias}{joins}");
+        Ok(Ordered { sql, keys })
+    }
+
+    /// Writes a `SELECT` of the columns of rows in another order, which keeps the keys that order the rows.
+    fn reordered(&mut self, rows: Ordered, places: &[usize]) -> Ordered {
+        let alias = self.alias();
+        let Ordered { sql, keys } = rows;
+        let mut columns = reordered(&alias, places);
+        columns.extend((0..keys.len()).map(|at| format!("{alias}.k{at}")));
+        let columns = listed(columns);
+        let sql = format!("SELECT {columns} FROM (\n{sql}\n) AS {alias}");
+        Ordered { sql, keys }
     }
 
     /// Writes a `SELECT` of expressions.

@@ -22,6 +22,14 @@ pub(super) struct Ordered {
 }
 
 impl Ordered {
+    /// A SELECT whose rows are in no order.
+    pub(super) fn by_nothing(sql: String) -> Self {
+        Self {
+            sql,
+            keys: Vec::new(),
+        }
+    }
+
     /// The ORDER BY: the keys, then all columns, so that only one order is possible.
     pub(super) fn order(&self, alias: &str, width: usize) -> Vec<String> {
         let key = |(at, (descends, nulls_first)): (usize, &(bool, bool))| {
