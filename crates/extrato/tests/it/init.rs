@@ -72,7 +72,7 @@ fn a_select_that_leaves_rows_out_publishes_nothing_until_it_is_allowed_to() {
     world.done(&["init", "d"]);
     let run = || world.run(&["transform", "--dataset", "d", "--out", "out"]);
     assert_eq!(run().code, 0);
-    let model = world.path("d/models/sale_flat.sql");
+    let model = world.path("d/sale_flat.sql");
     let select = fs::read_to_string(&model).unwrap();
     assert_eq!(select.matches("LEFT JOIN").count(), 1, "{select}");
     fs::write(&model, select.replace("LEFT JOIN", "JOIN")).unwrap();
