@@ -385,7 +385,7 @@ fn pages_are_as_wide_as_an_editor() {
     for page in documents().iter().filter(|name| name.starts_with("docs/")) {
         for line in prose(&text(page)).filter(|line| !line.starts_with('|')) {
             let width = line.chars().count();
-            assert!(width <= 280, "{page} has {width} characters in: {line}");
+            assert!(width <= 150, "{page} has {width} characters in: {line}");
         }
     }
 }
