@@ -241,6 +241,7 @@ fn documents() -> Vec<String> {
         "CHANGELOG.md",
         "SECURITY.md",
         "crates/README.md",
+        "crates/extrato/README.md",
         "data/samples/own-dataset/README.md",
         "deploy/batch/README.md",
         "deploy/kubernetes/README.md",

@@ -14,6 +14,7 @@ mod diagram;
 mod documents;
 mod embedded;
 mod ended;
+mod examples;
 mod exit_codes;
 mod generate;
 mod init;
