@@ -145,6 +145,7 @@ impl Model {
         // If the model declares no columns, only the SELECT says which there are.
         if !self.columns.is_empty() {
             problems.extend(self.unknown_columns());
+            problems.extend(self.unsummable_columns());
             if self.visible_columns().next().is_none() {
                 problems.push("no column is left to write".to_owned());
             }
@@ -193,6 +194,22 @@ impl Model {
             }));
         }
         problems
+    }
+
+    /// The columns that are to be summed and have no exact sum.
+    fn unsummable_columns(&self) -> Vec<String> {
+        let driving = self.driving.iter();
+        let summed = driving.flat_map(|driving| driving.sums.values());
+        let unsummable = summed.filter_map(|name| {
+            let (_, kind) = self.columns.iter().find(|(column, _)| column == name)?;
+            (!kind.has_exact_sum()).then(|| {
+                format!(
+                    "`reconcile` sums `{name}`, which is {kind} in the output: give it the type of an exact sum in the SELECT, as by \
+                     `::numeric(12,2)`"
+                )
+            })
+        });
+        unsummable.collect()
     }
 
     fn unknown_columns(&self) -> Vec<String> {

@@ -76,6 +76,11 @@ impl ColumnType {
         )
     }
 
+    /// Whether sums of the values are exact: they are integers, or have a fixed number of digits after the point.
+    pub fn has_exact_sum(self) -> bool {
+        self.is_number() && !matches!(self, Self::Real | Self::Double)
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Boolean => "boolean",

@@ -40,6 +40,7 @@ struct ModelDescription {
     not_written: Vec<String>,
     #[serde(default)]
     partition_by: Vec<String>,
+    file_name: Option<String>,
     #[serde(default)]
     order_by: Vec<String>,
     #[serde(default, alias = "order_in_partition")]
@@ -283,6 +284,7 @@ impl ModelDescription {
             columns,
             hidden: self.not_written,
             partition_by: self.partition_by,
+            file_name: self.file_name,
             order_by: self.order_by,
             order_in_partition: self.order_by_in_file,
             stream: self.stream,

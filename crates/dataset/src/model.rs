@@ -37,6 +37,8 @@ pub struct Model {
     pub hidden: Vec<String>,
     /// The columns that name the folders of a partitioned output.
     pub partition_by: Vec<String>,
+    /// A pattern for the names of a partitioned output's files, `{customer_id}.csv`, instead of folders.
+    pub file_name: Option<String>,
     /// The order of rows in a single file.
     pub order_by: Vec<String>,
     /// The order of rows within a partition.

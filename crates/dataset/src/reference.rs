@@ -292,6 +292,12 @@ const MODEL: &[Entry] = &[
         "[\"customer_id\"]",
     ),
     entry(
+        "file_name",
+        Kind::Text,
+        "A name for each client's file instead of a folder, as --file-name has it: every column of partition_by in braces.",
+        "\"{customer_id}.csv\"",
+    ),
+    entry(
         "order_by",
         TEXTS,
         "The order of rows in a single file. It should name a row uniquely. Without it, the SELECT's own.",

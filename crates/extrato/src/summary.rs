@@ -374,6 +374,14 @@ fn outputs(report: &transform::Report) -> String {
             HumanCount(model.rows),
             HumanBytes(model.bytes),
         );
+        if model.null_partition_rows > 0 {
+            text += &format!(
+                "  {} rows without {}: under {}\n",
+                HumanCount(model.null_partition_rows),
+                model.partition_by.join(" or "),
+                transform::NULL_FOLDER
+            );
+        }
         if let Some(table) = &model.table {
             text += &format!("  the same rows in table {table}\n");
         }

@@ -101,4 +101,5 @@ pub use options::{
 pub use report::{ModelReport, Report, TableReport};
 pub use run::{check, run, run_from_stage};
 pub use script::{adopt, emit_job};
+pub use sink::NULL_FOLDER;
 pub use storage::compress::Compression;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use database::Cancel;
 use dataset::Model;
 use dataset::failure::{Failure, Kind};
-use storage::manifest;
+use storage::manifest::{self, FileEntry};
 use storage::place::Place;
 use storage::publish::Staging;
 
@@ -21,9 +21,9 @@ use crate::options::{Engine, Options};
 use crate::preview::Preview;
 use crate::reconciliation::Reconciliation;
 use crate::report::{ModelReport, TableReport};
-use crate::sink::Writer;
 use crate::sink::manifest::Run;
 use crate::sink::postgres::WriteBack;
+use crate::sink::{NULL_FOLDER, Writer};
 use crate::stage::{StagedTable, Table};
 
 /// The engine that runs a model, with what it needs.
@@ -125,6 +125,7 @@ impl RunContext<'_> {
             _ => None,
         };
 
+        let file_name = partition_by.and(self.options.layout.file_name(model));
         let header = Run {
             run: self.run,
             extrato: env!("CARGO_PKG_VERSION"),
@@ -147,7 +148,7 @@ impl RunContext<'_> {
                 .map(|(name, kind)| (name.as_str(), kind.to_string()))
                 .collect(),
             partition_by: partition_by.unwrap_or_default(),
-            file_name: partition_by.and(self.options.layout.file_name()),
+            file_name: file_name.as_ref(),
             rows: written.rows,
             files: written.files.len() as u64,
             bytes: written.bytes,
@@ -186,6 +187,8 @@ impl RunContext<'_> {
             rows: written.rows,
             files: written.files.len() as u64,
             bytes: written.bytes,
+            partition_by: partition_by.unwrap_or_default().to_vec(),
+            null_partition_rows: null_rows(&written.files),
             join_seconds,
             write_seconds,
             path: target,
@@ -267,3 +270,9 @@ impl fmt::Display for BeyondPolars {
 }
 
 impl std::error::Error for BeyondPolars {}
+
+/// How many rows are in files whose path has the name that stands for NULL and the empty text.
+fn null_rows(files: &[FileEntry]) -> u64 {
+    let of_null = files.iter().filter(|file| file.path.contains(NULL_FOLDER));
+    of_null.map(|file| file.rows).sum()
+}

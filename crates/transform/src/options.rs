@@ -120,20 +120,23 @@ impl Options {
                 "--compress {compression} is for CSV and JSON Lines: Parquet compresses its pages itself"
             )));
         }
-        if let Some(name) = self.layout.file_name() {
-            self.check_end(&name.to_string())?;
+        for model in &self.dataset.models {
+            if let Some(name) = self.layout.file_name(model) {
+                let name = name.to_string();
+                self.check_end(&name, &self.layout.called(model, &name))?;
+            }
         }
         self.dialect.check()
     }
 
     /// Checks that a file's name doesn't end like that of another format, for which readers would take it.
-    fn check_end(&self, name: &str) -> anyhow::Result<()> {
+    fn check_end(&self, name: &str, called: &str) -> anyhow::Result<()> {
         let extension = self.extension();
         let usual = format!("end it with .{extension}");
         let (_, format, compression) = Format::of_name(name);
         if compression != self.compression || format.is_some_and(|format| format != self.format) {
             return Err(Kind::Usage.error(format!(
-                "--file-name {name}: readers tell what a file is by the end of its name, and these are {extension}: {usual}"
+                "{called}: readers tell what a file is by the end of its name, and these are {extension}: {usual}"
             )));
         }
         Ok(())
@@ -217,11 +220,21 @@ impl Layout {
         (!columns.is_empty()).then_some(columns)
     }
 
-    /// The pattern for the files' names, if they are not named by their folders.
-    pub(crate) fn file_name(&self) -> Option<&FileName> {
+    /// The pattern for the names of a model's files, if they are not named by their folders.
+    pub(crate) fn file_name(&self, model: &Model) -> Option<FileName> {
         match self {
-            Self::FileName { name, .. } => Some(name),
+            Self::FileName { name, .. } => Some(name.clone()),
+            // One that cannot be read is refused by `check`.
+            Self::Declared => model.file_name.as_ref()?.parse().ok(),
             _ => None,
+        }
+    }
+
+    /// What messages call the pattern for the names of a model's files.
+    fn called(&self, model: &Model, name: &str) -> String {
+        match self {
+            Self::FileName { .. } => format!("--file-name {name}"),
+            _ => format!("{}, file_name {name}", model.entry()),
         }
     }
 
@@ -255,24 +268,31 @@ impl Layout {
                     names.join(", ")
                 )));
             }
-            let Some(name) = self.file_name() else {
-                continue;
+            let (name, parsed) = match (self, &model.file_name) {
+                (Self::FileName { name, .. }, _) => (name.to_string(), Ok(name.clone())),
+                (Self::Declared, Some(name)) => (name.clone(), name.parse()),
+                _ => continue,
             };
-            if columns.is_empty() {
-                // Beside models that have folders, one has its single file.
-                if models.iter().any(|of| self.partition_by(of).is_some()) {
-                    continue;
-                }
-                return Err(Kind::Usage.error(format!(
-                    "--file-name {name}: {} is not partitioned, so it has one file: leave out --file-name, name \
-                     columns with --partition-by, or run other models with --model",
-                    model.called()
-                )));
+            // Beside models that have folders, one has its single file.
+            let is_asked = matches!(self, Self::FileName { .. });
+            if columns.is_empty()
+                && is_asked
+                && models.iter().any(|of| self.partition_by(of).is_some())
+            {
+                continue;
             }
-            if let Err(why) = name.check(columns) {
-                return Err(
-                    Kind::Usage.error(format!("--file-name {name}: {why} ({})", model.called()))
-                );
+            let usable = parsed.and_then(|parsed: FileName| match columns {
+                [] => Err(format!(
+                    "{} is not partitioned, so it has one file: leave the name out, name columns to partition by, or run other \
+                     models with --model",
+                    model.called()
+                )),
+                _ => parsed
+                    .check(columns)
+                    .map_err(|why| format!("{why} ({})", model.called())),
+            });
+            if let Err(why) = usable {
+                return Err(Kind::Usage.error(format!("{}: {why}", self.called(model, &name))));
             }
         }
         Ok(())

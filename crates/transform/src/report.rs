@@ -47,6 +47,10 @@ pub struct ModelReport {
     pub files: u64,
     /// How many bytes these files have.
     pub bytes: u64,
+    /// The columns that name folders or files, if there are several files.
+    pub partition_by: Vec<String>,
+    /// How many rows are in a folder or file of NULL or the empty text.
+    pub null_partition_rows: u64,
     /// How long the SELECT took to run, in seconds.
     pub join_seconds: f64,
     /// How long sorting, encoding and writing took, in seconds.

@@ -22,7 +22,8 @@ mod writer;
 mod written;
 
 pub(crate) use cells::Cells;
-pub(crate) use partition::{DEFAULT as NULL_FOLDER, escape};
+pub use partition::DEFAULT as NULL_FOLDER;
+pub(crate) use partition::escape;
 pub(crate) use sort_keys::{KeyRows, SortKeys};
 pub(crate) use writer::Writer;
 pub(crate) use written::{Written, add};

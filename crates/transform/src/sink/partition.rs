@@ -8,7 +8,7 @@ use super::cells::Cells;
 use crate::file_name::{FileName, MAX_NAME_BYTES};
 
 /// The name of NULL and of the empty text in folders.
-pub(crate) const DEFAULT: &str = "__HIVE_DEFAULT_PARTITION__";
+pub const DEFAULT: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Percent-encodes the characters that Hive and Spark encode (`ExternalCatalogUtils.escapePathName` in Spark): control characters
 /// and those with a meaning in paths or patterns. Other characters stay. A value cannot leave its folder: `/` is always encoded,
@@ -125,7 +125,7 @@ pub(super) fn file(values: &[Value<'_>], name: &FileName, model: &str) -> anyhow
     name.path(&escape(model), value).map_err(|why| {
         let client: String = client(values).chars().take(100).collect();
         Kind::Refused.error(format!(
-            "no file can be named {name} for the client `{client}`: {why}: give another --file-name"
+            "no file can be named {name} for the client `{client}`: {why}: give another --file-name, or file_name in dataset.toml"
         ))
     })
 }

@@ -170,7 +170,7 @@ impl PartitionWriter<'_> {
     /// [`Kind::Refused`] for a value after which no folder or file can be named, or if the file belongs to another client.
     fn path(&self, values: &[Value<'_>]) -> anyhow::Result<String> {
         let Partitioned { shape, folder, .. } = self.partitioned;
-        let Some(name) = shape.options.layout.file_name() else {
+        let Some(name) = &shape.file_name else {
             let own = partition::folder(values)?;
             folder.create_folder(&own)?;
             return Ok(format!("{own}/{}", file_name(shape.options)));

@@ -19,6 +19,7 @@ use super::encode::{Encode, Standard};
 use super::encoding::Encoding;
 use super::written::Written;
 use crate::engine::output::{MISSING, Output, OutputColumn, Taken};
+use crate::file_name::FileName;
 use crate::options::Options;
 use storage::manifest::FileEntry;
 
@@ -109,6 +110,8 @@ pub(super) struct Shape<'a> {
     pub(super) model: &'a Model,
     pub(super) options: &'a Options,
     encoding: Arc<Encoding>,
+    /// The pattern for the names of files, if they are not named by their folders.
+    pub(super) file_name: Option<FileName>,
     pub(super) cancel: &'a Cancel,
     pub(super) span: tracing::Span,
     /// How many rows there will be, roughly.
@@ -131,6 +134,7 @@ impl<'a> Shape<'a> {
             model,
             options,
             encoding: Arc::new(Encoding::of(options, model)),
+            file_name: options.layout.file_name(model),
             cancel,
             span: tracing::info_span!(
                 "write",

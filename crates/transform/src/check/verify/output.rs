@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Context;
 use database::Cancel;
-use dataset::failure::{Kind, OrFail};
+use dataset::failure::{Failure, Kind, OrFail};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use storage::manifest::{self, FileEntry};
@@ -119,11 +120,25 @@ impl Output {
         let done = AtomicU64::new(0);
         let damaged = || damaged(&self.manifest);
         let summed = Summed::of(run).with_context(damaged)?;
+        let problems = Mutex::new(Vec::new());
+        let note = |error: anyhow::Error| {
+            if Failure::kind_of(&error) != Some(Kind::Check) {
+                return Err(error);
+            }
+            let mut problems = problems.lock().unwrap_or_else(PoisonError::into_inner);
+            problems.push(format!("{error:#}"));
+            // Whoever knows of so many need not wait for the rest.
+            match problems.len() < TOLD {
+                true => Ok(summed.zero()),
+                false => Err(error),
+            }
+        };
         let check = || {
             let checked = files.par_iter().map(|file| {
                 cancel.check()?;
                 let bytes = listed.get(&file.path).copied();
-                let sums = self.check_file(file, bytes, &summed, cancel)?;
+                let sums = self.check_file(file, bytes, &summed, cancel);
+                let sums = sums.or_else(note)?;
                 let before = done.fetch_add(file.rows, Ordering::Relaxed);
                 span.record("rows", before + file.rows);
                 Ok(sums)
@@ -136,13 +151,20 @@ impl Output {
             checked.try_reduce(|| summed.zero(), add)
         };
         let sums = match self.manifest.is_bucket() {
-            false => check()?,
+            false => check(),
             // With files in a bucket, waiting takes longer than the work, so many are read at once.
             true => {
                 let threads = ThreadPoolBuilder::new().num_threads(FILES_AT_ONCE);
-                threads.build()?.install(check)?
+                threads.build()?.install(check)
             }
         };
+        cancel.check()?;
+        let mut problems = problems
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        problems.sort_unstable();
+        told(&problems)?;
+        let sums = sums?;
         let mut found = BTreeMap::new();
         for ((name, column), sum) in summed.0.iter().zip(sums) {
             if sum != column.expected {
@@ -222,6 +244,30 @@ fn damaged(manifest: &Place) -> String {
     format!("{manifest} is damaged")
 }
 
+/// How many problems of an output are told.
+const TOLD: usize = 20;
+
+/// Tells the first problems, one on each line.
+///
+/// # Errors
+/// [`Kind::Check`] if there is a problem.
+fn told(problems: &[String]) -> anyhow::Result<()> {
+    let (first, more) = problems.split_at(problems.len().min(TOLD));
+    let more = match more.len() {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    match first {
+        [] => Ok(()),
+        [one] => Err(Kind::Check.error(one.clone())),
+        _ => Err(Kind::Check.error(format!(
+            "{} files differ from the manifest:\n  {}{more}",
+            problems.len(),
+            first.join("\n  ")
+        ))),
+    }
+}
+
 /// Checks that the folder holds exactly the files of its manifest, and gives their sizes by path.
 fn check_listing(folder: &Place, files: &[FileEntry]) -> anyhow::Result<BTreeMap<String, u64>> {
     let own = [manifest::IN_FOLDER, manifest::SUCCESS, manifest::RUN];
@@ -235,15 +281,25 @@ fn check_listing(folder: &Place, files: &[FileEntry]) -> anyhow::Result<BTreeMap
         )));
     }
     let listed: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let mut problems = Vec::new();
     for file in &found {
         let name = file.path.rsplit('/').next().unwrap_or_default();
         if !own.contains(&name) && !listed.contains(file.path.as_str()) {
-            return Err(Kind::Check.error(format!(
+            problems.push(format!(
                 "{} is not in the manifest",
                 folder.join(&file.path)
-            )));
+            ));
         }
     }
+    let there: BTreeSet<&str> = found.iter().map(|file| file.path.as_str()).collect();
+    let missing = listed.difference(&there).map(|path| {
+        format!(
+            "{}: the manifest lists it, but it is not there",
+            folder.join(path)
+        )
+    });
+    problems.extend(missing);
+    told(&problems)?;
     Ok(found
         .into_iter()
         .map(|file| (file.path, file.bytes))

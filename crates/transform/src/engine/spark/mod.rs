@@ -65,8 +65,11 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
             "writes CSV of the default dialect, not compressed, or Parquet: leave the rest out",
         );
     }
-    if options.layout.file_name().is_some() {
-        return refused("writes a folder for each client: leave out --file-name");
+    let mut models = options.dataset.models.iter();
+    if models.any(|model| options.layout.file_name(model).is_some()) {
+        return refused(
+            "writes a folder for each client: leave out --file-name and file_name, or name columns with --partition-by",
+        );
     }
     if options.to_postgres.is_some() {
         return refused("writes only files: leave out --to-postgres");
