@@ -99,6 +99,36 @@ fn a_select_that_leaves_rows_out_publishes_nothing_until_it_is_allowed_to() {
     )
     .unwrap();
     check(&run(), 2, &["max_left_out"]);
+
+    fs::write(&description, &text).unwrap();
+    let other = select.replace("sale.amount", "sale.amount * 1 AS amount");
+    assert_ne!(other, select);
+    fs::write(&model, other).unwrap();
+    let said = "`reconcile` sums `amount`, which is text in the output";
+    check(&run(), 2, &[said, "::numeric(12,2)"]);
+    fs::write(&model, &select).unwrap();
+
+    let named = text.replace("order_by =", "file_name = \"{client_id}.csv\"\norder_by =");
+    fs::write(&description, &named).unwrap();
+    let finished = run();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let said = "  3 rows without client_id: under __HIVE_DEFAULT_PARTITION__";
+    assert!(finished.stdout.contains(said), "{}", finished.stdout);
+    for file in ["1.csv", "2.csv", "__HIVE_DEFAULT_PARTITION__.csv"] {
+        assert!(world.path("out/sale_flat").join(file).is_file(), "{file}");
+    }
+    world.done(&["verify", "out", "--dataset", "d", "--against-database"]);
+    let parquet = ["transform", "--dataset", "d", "--format", "parquet"];
+    let said = "dataset.toml, model `sale_flat`, file_name {client_id}.csv: readers tell";
+    check(&world.run(&parquet), 2, &[said]);
+    for (wrong, why) in [
+        ("{id}.csv", "it names {id}"),
+        ("x.csv", "it lacks {client_id}"),
+        ("{client_id", "no brace stands alone"),
+    ] {
+        fs::write(&description, named.replace("{client_id}.csv", wrong)).unwrap();
+        check(&run(), 2, &[&format!("file_name {wrong}"), why]);
+    }
 }
 
 #[test]

@@ -63,8 +63,27 @@ fn whatever_was_changed_is_8_and_named() {
         8,
         &[&shown, "the manifest lists it, but it is not there"],
     );
+    let extra = folder.join("id_associado=1/part-1.csv");
+    fs::write(&extra, "x").unwrap();
+    let two = "2 files differ from the manifest";
+    check(
+        &verify(),
+        8,
+        &[two, &shown, "part-1.csv is not in the manifest"],
+    );
+    fs::remove_file(&extra).unwrap();
+    fs::write(&file, &changed).unwrap();
+    let (other, whole) = data_files(&folder).pop_last().unwrap();
+    let other = folder.join(other);
+    fs::write(&other, &whole[1..]).unwrap();
+    check(
+        &verify(),
+        8,
+        &[two, &shown, "checksum", "bytes, the manifest says"],
+    );
+    fs::write(&other, &whole).unwrap();
     fs::write(&file, &former).unwrap();
-    fs::write(folder.join("id_associado=1/part-1.csv"), "x").unwrap();
+    fs::write(&extra, "x").unwrap();
     check(&verify(), 8, &["part-1.csv is not in the manifest"]);
     fs::remove_file(folder.join("id_associado=1/part-1.csv")).unwrap();
     fs::remove_file(folder.join("_SUCCESS")).unwrap();
