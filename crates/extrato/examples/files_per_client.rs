@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
         bail!("give a table, the column that tells its clients apart, and a folder");
     };
 
-    // The crates read no environment by themselves: a program passes on what they may know of it.
+    // Libraries here read no environment variables. The program reads them, and passes them on.
     let environment = Environment::from_process();
     let settings = ConnectionArgs::default()
         .settings(&environment)?
@@ -49,7 +49,7 @@ fn main() -> anyhow::Result<()> {
     for model in &report.models {
         let (rows, files, path) = (model.rows, model.files, &model.path);
         println!("{rows} rows in {files} files in {path}");
-        // Without it the run would have failed; a table without a primary key has none.
+        // Every row is accounted for, or the run fails. A table without a primary key has no such proof.
         if let Some(proof) = &model.reconciliation {
             let (read, left_out) = (proof.read.rows, proof.left_out.rows);
             println!("{read} rows read, {left_out} left out");
