@@ -299,7 +299,7 @@ fn a_dataset_of_several_schemas_runs_is_kept_checked_and_verified() {
     let refused = world.run(&["transform", "--dataset", "all", "--schema", "archive"]);
     check(&refused, 2, &["two tables called `orders`"]);
     let refused = world.run(&["transform", "--dataset", "all", "--to-postgres", "archive"]);
-    check(&refused, 2, &["name another schema"]);
+    check(&refused, 2, &["lie in that schema: name another"]);
     let missing = fs::read_to_string(world.path("all/dataset.toml"))
         .unwrap()
         .replace("schema = \"archive\"", "schema = \"gone\"");

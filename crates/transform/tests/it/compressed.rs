@@ -241,7 +241,7 @@ fn damaged_files_are_named() {
         fs::write(&manifest, &told).unwrap();
         let error = format!("{:#}", world.try_verify().unwrap_err());
         assert!(
-            error.contains("No such file") && error.contains(&name),
+            error.contains("it is not there") && error.contains(&name),
             "{error}"
         );
         fs::write(&file, &former).unwrap();

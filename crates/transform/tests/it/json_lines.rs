@@ -133,7 +133,7 @@ fn a_line_that_is_changed_is_named() {
         (
             "[\"nome_associado\",",
             "[\"nome\",",
-            "has `nome_associado` where `nome` is to be",
+            "has `nome_associado` where `nome` is expected",
         ),
         (
             "[\"nome_associado\",\"text\"]",

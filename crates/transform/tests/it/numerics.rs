@@ -172,7 +172,7 @@ fn a_value_that_its_type_does_not_hold_is_refused_and_never_rounded() {
             world.sql(&format!("UPDATE t SET v = '{value}' WHERE id = 2"));
             let (kind, message) = error_of(&world);
             assert_eq!(kind, Kind::Refused, "{message}");
-            for part in ["`t`", "`v`", &format!("{value} is not"), "numeric(20,4)"] {
+            for part in ["`t`", "`v`", &format!("{value} does not fit numeric(20,4)")] {
                 assert!(message.contains(part), "{message} lacks {part}");
             }
             let is_number = value.contains('0') || value.contains('1');

@@ -249,7 +249,7 @@ fn what_a_check_cannot_be_is_told_before_a_row_is_read() {
         (
             no_row("SELECT 1 AS a\nFROM movimento_flat\n WHERE no_such = 1"),
             Kind::Usage,
-            "the check of the test, line 3, column 8: model `check-1-of-movimento_flat` cannot be run",
+            "the check of the test, line 3, column 8: it cannot be run",
         ),
         (
             no_row("SELECT FROM WHERE"),
