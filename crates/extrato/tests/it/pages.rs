@@ -262,8 +262,14 @@ fn the_entries_of_a_dataset_that_a_page_shows_are_understood() {
             let files = entries
                 .lines()
                 .filter_map(|line| line.strip_prefix("file = \""));
+            // A SELECT names the model's parameters.
+            let parameters = entries.lines().filter_map(|line| {
+                let (name, _) = line.split_once(" = { type = ")?;
+                Some(format!(", :{name}"))
+            });
+            let select = format!("SELECT 1 AS one{}", parameters.collect::<String>());
             for file in files.filter_map(|rest| rest.split('"').next()) {
-                fs::write(folder.path().join(file), "SELECT 1 AS one").unwrap();
+                fs::write(folder.path().join(file), &select).unwrap();
             }
             let dataset = dataset::Dataset::open(folder.path().to_str().unwrap());
             assert!(dataset.is_ok(), "{name}: {:?}\n{entries}", dataset.err());
