@@ -18,7 +18,7 @@ pub struct FileArgs {
     #[arg(long, value_name = "HOW", value_parser = compression(), help_heading = HEADING)]
     pub compress: Option<Compression>,
 
-    /// CSV for Excel where the decimal mark is a comma, as in Brazil: --delimiter ';' --decimal-mark , --bom --line-end crlf
+    /// CSV for Excel where the decimal mark is a comma, as in Brazil and Germany: --delimiter ';' --decimal-mark , --bom --line-end crlf
     #[arg(long, help_heading = HEADING)]
     pub excel: bool,
 

@@ -52,8 +52,7 @@ impl Source {
         let unfit = |what: String| Kind::Usage.error(format!("{}: {what}", output.manifest));
         if run.dataset != *dataset {
             return Err(unfit(format!(
-                "it is an output of dataset `{}`, not of `{dataset}`: name its dataset with --dataset, or the path \
-                 of one output",
+                "it is an output of dataset `{}`: name that, or the folder that describes it, with --dataset",
                 run.dataset
             )));
         }
