@@ -126,7 +126,7 @@ fn checks_that_cannot_be_are_told_without_a_row() {
         (
             "not_null = [\"client\"]",
             2,
-            "line 4, model `m`: the check `not_null: client` names `client`, which is none of its columns; did you mean \
+            "line 4, model `m`: the check `not_null: client` names `client`, which is not one of its columns; did you mean \
              `client_id`?",
         ),
         (
