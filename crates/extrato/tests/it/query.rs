@@ -294,7 +294,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_left() {
         (
             &["--table", "orders", "--out", "o.xlsx"],
             2,
-            "no .xlsx file is written: Excel opens a .csv",
+            ".xlsx files are not written: Excel opens a .csv",
         ),
         (
             &["--table", "customer", "--where", "name = Ana"],
