@@ -255,7 +255,7 @@ fn what_makes_no_sense_is_refused_by_name() {
             "is not an integer",
         ),
         ("?yaer=2021", "*/*", 400, "bad-query", "did you mean `year`"),
-        ("?version=0", "*/*", 400, "bad-query", "is not one that"),
+        ("?version=0", "*/*", 400, "bad-query", "is not from the"),
         ("?year=%FF", "*/*", 400, "bad-query", "not UTF-8"),
         (
             "?year=2021&year=2022",

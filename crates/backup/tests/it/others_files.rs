@@ -66,7 +66,7 @@ fn a_file_that_does_not_fit_is_refused_by_field() {
         (
             "id int, n numeric(10,2)",
             Kind::Mismatch,
-            "field `t` is no column",
+            "field `t` is not a column",
         ),
         (
             "id int, n numeric(10,2), t text, u text NOT NULL",

@@ -110,7 +110,7 @@ fn a_schema_that_drifted_is_refused_by_column() {
         ("DROP TABLE s.child CASCADE", "has no child"),
         (
             "DROP TABLE s.child CASCADE; CREATE VIEW s.child AS SELECT 1 AS id, 1 AS parent, 2 AS twice",
-            "is no table",
+            "is not a table",
         ),
     ];
     for (change, expected) in changes {

@@ -379,8 +379,8 @@ fn no_key_is_told_and_what_is_wrong_is_one_error() {
             5,
             "does not accept the key",
         ),
-        (nowhere, &transform[..], 5, "gives no answer"),
-        (nowhere, &["verify", &place], 3, "gives no answer"),
+        (nowhere, &transform[..], 5, "does not answer"),
+        (nowhere, &["verify", &place], 3, "does not answer"),
         (
             ("AWS_ENDPOINT_URL", "nonsense"),
             &["verify", &place],

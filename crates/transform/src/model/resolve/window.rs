@@ -164,8 +164,8 @@ impl Resolver<'_> {
                     return Err(Refusal::of(
                         expr,
                         format!(
-                            "adds up floats, whose sum depends on their order, over a new frame for each row, and \
-                             such a frame may have more than {MOST_ROWS} rows"
+                            "adds up floats, whose sum depends on their order, over frames that begin with another \
+                             row each time and may have more than {MOST_ROWS} rows"
                         ),
                     ));
                 }

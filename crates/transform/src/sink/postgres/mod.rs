@@ -175,7 +175,9 @@ pub(crate) fn check_names(options: &Options) -> anyhow::Result<()> {
     let tables = options.dataset.tables.iter();
     let mut places = tables.flat_map(|table| &table.place);
     if *schema == options.schema || places.any(|place| place.schema == *schema) {
-        return refused("the tables that are read lie in that schema: name another".to_owned());
+        return refused(
+            "the tables that are read lie in that schema: name another schema".to_owned(),
+        );
     }
     if schema.starts_with("pg_") || schema == "information_schema" {
         return refused("that schema is Postgres's own: name another".to_owned());
