@@ -370,7 +370,7 @@ mod tests {
     fn a_parameter_that_says_nothing_is_refused() {
         for (sql, name, why) in [
             ("SELECT ':year'", "year", "does not name it"),
-            ("SELECT :limit", "limit", "otherwise"),
+            ("SELECT :limit", "limit", "for something else"),
             ("SELECT :Year", "Year", "letters a to z"),
         ] {
             let error = bound(sql, (name, "integer", "1")).expect_err(sql);
