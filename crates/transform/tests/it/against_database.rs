@@ -345,7 +345,7 @@ fn another_dataset_another_model_or_other_columns_are_refused_by_name() {
     world.dataset.name = "shop".to_owned();
     let (kind, message) = unfit(&world);
     assert_eq!(kind, Kind::Usage);
-    names(&message, &["dataset `cards`, not of `shop`", "--dataset"]);
+    names(&message, &["dataset `cards`", "--dataset"]);
 
     world.dataset = cards.clone();
     world.dataset.models[0].name = "other".to_owned();

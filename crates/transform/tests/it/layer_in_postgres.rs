@@ -469,7 +469,7 @@ fn a_column_that_a_layer_does_not_keep_exactly_is_refused_by_name() {
         ("v", "list it under `cast_to_text`"),
         ("w", "blanks at the end"),
         ("x", "blanks at the end"),
-        ("s", "cast that the source itself defines"),
+        ("s", "a cast of the source's own"),
     ] {
         let sql = format!("SELECT array_agg({column} ORDER BY id) AS a FROM client");
         let said = shop.refused(
