@@ -364,7 +364,11 @@ fn triggers_that_leave_rows_out_are_named_where_the_rows_are_missed() {
     world.file("item.csv", "2,7,b\n");
     let mut options = world.options();
     options.on_duplicate = loader::OnDuplicate::Update;
-    world.refused(&options, Kind::Check, "`No 7` of shop.item apparently leaves rows out");
+    world.refused(
+        &options,
+        Kind::Check,
+        "`No 7` of shop.item apparently leaves rows out",
+    );
     let disabled = "ALTER TABLE shop.item DISABLE TRIGGER \"No 7\"";
     world.connect().batch_execute(disabled).expect("disabled");
     assert_eq!(world.load(&options).rows.updated, 1);
