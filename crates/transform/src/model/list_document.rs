@@ -7,10 +7,10 @@ use dataset::{Collation, Letters, TableSchema};
 
 use super::catalog::Catalog;
 use super::list::{AGGREGATES, COMPARED, FUNCTIONS, T, casts, extracts};
-use super::list_examples::{EXAMPLES, EXAMPLES_OF};
+use super::list_examples::{EXAMPLES, EXAMPLES_OF, FIELDS};
 use super::schema_sql;
 use super::select::Select;
-use super::tree::{Field, Function};
+use super::tree::Function;
 use crate::Format;
 use crate::declared::given;
 use crate::engine::spark::sql::Source;
@@ -208,21 +208,7 @@ fn cast() -> Rows {
 
 fn fields() -> Rows {
     let mut rows = Rows::new();
-    for (name, field) in [
-        ("YEAR", Field::Year),
-        ("ISOYEAR", Field::IsoYear),
-        ("QUARTER", Field::Quarter),
-        ("MONTH", Field::Month),
-        ("WEEK", Field::Week),
-        ("DAY", Field::Day),
-        ("DOW", Field::DayOfWeek),
-        ("ISODOW", Field::IsoDayOfWeek),
-        ("DOY", Field::DayOfYear),
-        ("HOUR", Field::Hour),
-        ("MINUTE", Field::Minute),
-        ("SECOND", Field::Second),
-        ("EPOCH", Field::Epoch),
-    ] {
+    for (name, field) in FIELDS {
         for from in T::ALL
             .into_iter()
             .filter(|from| extracts(field, &from.kind()))

@@ -1,5 +1,24 @@
 //! Examples of what a SELECT may hold, for the page on SQL.
 
+use super::tree::Field;
+
+/// The fields that EXTRACT takes, by their names.
+pub(super) const FIELDS: [(&str, Field); 13] = [
+    ("YEAR", Field::Year),
+    ("ISOYEAR", Field::IsoYear),
+    ("QUARTER", Field::Quarter),
+    ("MONTH", Field::Month),
+    ("WEEK", Field::Week),
+    ("DAY", Field::Day),
+    ("DOW", Field::DayOfWeek),
+    ("ISODOW", Field::IsoDayOfWeek),
+    ("DOY", Field::DayOfYear),
+    ("HOUR", Field::Hour),
+    ("MINUTE", Field::Minute),
+    ("SECOND", Field::Second),
+    ("EPOCH", Field::Epoch),
+];
+
 /// The tables of the page's examples.
 pub(super) const EXAMPLES_OF: &str = "
     CREATE TABLE t (id integer, n numeric(10,2), f double precision, s text, d date, ts timestamp, b boolean, j jsonb);

@@ -10,7 +10,8 @@ use dataset::{ColumnType, Dataset};
 use testkit::Database;
 
 use super::list::{AGGREGATES, COMPARED, FUNCTIONS, MOVED, T, UNITS, casts, extracts};
-use super::tree::{Field, Function};
+use super::list_examples::FIELDS;
+use super::tree::Function;
 use crate::{Layout, Options};
 
 const SCHEMA: &str = "edges";
@@ -208,21 +209,7 @@ fn cases() -> Vec<Case> {
         if casts(&from.kind(), &T::Text.kind()) {
             add("CAST(a AS varchar(3))".to_owned(), &[from], false);
         }
-        for (name, field) in [
-            ("YEAR", Field::Year),
-            ("ISOYEAR", Field::IsoYear),
-            ("QUARTER", Field::Quarter),
-            ("MONTH", Field::Month),
-            ("WEEK", Field::Week),
-            ("DAY", Field::Day),
-            ("DOW", Field::DayOfWeek),
-            ("ISODOW", Field::IsoDayOfWeek),
-            ("DOY", Field::DayOfYear),
-            ("HOUR", Field::Hour),
-            ("MINUTE", Field::Minute),
-            ("SECOND", Field::Second),
-            ("EPOCH", Field::Epoch),
-        ] {
+        for (name, field) in FIELDS {
             if extracts(field, &from.kind()) {
                 add(format!("EXTRACT({name} FROM a)"), &[from], false);
             }
