@@ -180,7 +180,7 @@ fn what_was_committed_before_the_bucket_went_away_is_not_loaded_again() {
     faulty.next(1, "GET", "/departments.csv", Fault::CutAnswer(2 << 20));
     faulty.next(usize::MAX, "GET", "/departments.csv", Fault::ClockSkew);
     let every = ["--commit-every", "10000"];
-    load(&world, &bucket, faulty.variables(), &every).refused(Kind::Usage, "goes on from there");
+    load(&world, &bucket, faulty.variables(), &every).refused(Kind::Usage, "to go on from there");
     let done = world.count("hiring.departments");
     assert!(done > 0 && done < i64::from(ROWS), "{done}");
     let report = load(&world, &bucket, bucket.variables(), &every).done();
