@@ -307,8 +307,7 @@ fn may_run(
     if engine == Engine::Polars || ready.resolved.is_open {
         return Ok(());
     }
-    let partition_by = Layout::Declared.partition_by(declared);
-    spark::check_model(declared, &ready, tables, partition_by, Format::Csv)
+    spark::check_model(declared, &ready, tables, &Layout::Declared, Format::Csv)
 }
 
 fn rows_read(table: &Table) -> Option<String> {

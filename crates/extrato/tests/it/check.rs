@@ -132,6 +132,12 @@ fn a_model_that_the_asked_engine_may_not_run_is_refused() {
         "{told_of:?}"
     );
     exit_codes::check(&check("polars"), 2, &["d/own.sql, line 1, column"]);
+    let named = "\n[[model]]\nname = \"named\"\nfile = \"good.sql\"\npartition_by = [\"id\"]\nfile_name = \"{id}.csv\"\n";
+    let text = fs::read_to_string(world.path("d/dataset.toml")).unwrap();
+    fs::write(world.path("d/dataset.toml"), text.clone() + named).unwrap();
+    let said = "the files of model `named` have names: leave out --file-name and file_name";
+    exit_codes::check(&check("spark"), 2, &["3 problems", said]);
+    fs::write(world.path("d/dataset.toml"), text).unwrap();
     let auto = check("auto");
     assert_eq!(auto.code, 0, "{}", auto.stderr);
     let engines: Vec<_> = told(&auto).into_iter().map(|(engine, _)| engine).collect();

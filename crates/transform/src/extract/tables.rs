@@ -406,8 +406,7 @@ pub(crate) fn ready(
         marks::check(&options.dialect, select.model, &ready.resolved, schemas)?;
         if options.engine == Engine::Spark {
             let model = select.model;
-            let partition_by = options.layout.partition_by(model);
-            spark::check_model(model, ready, schemas, partition_by, options.format)?;
+            spark::check_model(model, ready, schemas, &options.layout, options.format)?;
         }
     }
     Ok(models)

@@ -26,7 +26,7 @@ use super::job::Job as Asked;
 use crate::check::left_out::Counted;
 use crate::check::verify::Form;
 use crate::model::select::Ready;
-use crate::options::{Engine, Format, Options, RemotePath};
+use crate::options::{Engine, Format, Layout, Options, RemotePath};
 use crate::sink::Written;
 use crate::stage::StagedTable;
 use adopt::Output;
@@ -65,12 +65,6 @@ pub(crate) fn check(options: &Options) -> anyhow::Result<()> {
             "writes CSV of the default dialect, not compressed, or Parquet: leave the rest out",
         );
     }
-    let mut models = options.dataset.models.iter();
-    if models.any(|model| options.layout.file_name(model).is_some()) {
-        return refused(
-            "writes a folder for each client: leave out --file-name and file_name, or name columns with --partition-by",
-        );
-    }
     if options.to_postgres.is_some() {
         return refused("writes only files: leave out --to-postgres");
     }
@@ -107,16 +101,23 @@ pub(crate) fn check_model(
     model: &Model,
     ready: &Ready,
     tables: &[&TableSchema],
-    partition_by: Option<&[String]>,
+    layout: &Layout,
     format: Format,
 ) -> anyhow::Result<()> {
     check_declared(model)?;
+    if layout.file_name(model).is_some() {
+        return Err(Kind::Usage.error(format!(
+            "--engine spark writes a folder for each client, but the files of {} have names: leave out --file-name and file_name, or \
+             name columns with --partition-by",
+            model.called()
+        )));
+    }
     let source = Source {
         model,
         resolved: &ready.resolved,
         tables,
     };
-    source.output(partition_by, format).map(drop)
+    source.output(layout.partition_by(model), format).map(drop)
 }
 
 /// Runs models over tables on a cluster.
