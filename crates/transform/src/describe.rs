@@ -249,8 +249,8 @@ pub fn describe(dataset: &Dataset, engine: Engine) -> anyhow::Result<Vec<Describ
     if made.is_empty() {
         completed::open(&mut open, &selects);
     }
-    let catalog = Catalog::described(&open);
     let known = schema_sql::schemas(&open);
+    let catalog = Catalog::described(&open, &known);
     let known: Vec<_> = known.iter().collect();
     let routes = route::of_catalog(&selects, &catalog, engine);
     let described = selects.iter().zip(routes).map(|(select, route)| {

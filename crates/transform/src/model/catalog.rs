@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use dataset::{Collation, ColumnType, Dataset, TableSchema};
 
-use super::schema_sql;
 use super::tree::Derived;
 use super::types::Type;
 
@@ -63,9 +62,8 @@ impl Catalog {
         }
     }
 
-    /// A catalogue of a dataset's tables, as far as its `schema.sql` tells their columns.
-    pub(crate) fn described(dataset: &Dataset) -> Self {
-        let known = schema_sql::schemas(dataset);
+    /// A catalogue of a dataset's tables, of which those in `known` have their columns from its `schema.sql`.
+    pub(crate) fn described(dataset: &Dataset, known: &[TableSchema]) -> Self {
         let tables = dataset.tables.iter().map(|table| {
             let known = known.iter().find(|known| known.name == table.name);
             (table.name.clone(), known.map(|known| known.columns.clone()))

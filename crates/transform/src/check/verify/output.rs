@@ -206,9 +206,7 @@ impl Output {
         if let Err(error) = &bytes
             && error.kind() == ErrorKind::NotFound
         {
-            return Err(wrong(
-                "the manifest lists it, but it is not there".to_owned(),
-            ));
+            return Err(wrong(MISSING.to_owned()));
         }
         let bytes = bytes.or_fail(Kind::Check, || cannot_read(&place))?;
         if bytes != file.bytes {
@@ -243,6 +241,9 @@ const FILES_AT_ONCE: usize = 32;
 fn damaged(manifest: &Place) -> String {
     format!("{manifest} is damaged")
 }
+
+/// What is wrong with a file that is not there.
+const MISSING: &str = "the manifest lists it, but it is not there";
 
 /// How many problems of an output are told.
 const TOLD: usize = 20;
@@ -292,13 +293,8 @@ fn check_listing(folder: &Place, files: &[FileEntry]) -> anyhow::Result<BTreeMap
         }
     }
     let there: BTreeSet<&str> = found.iter().map(|file| file.path.as_str()).collect();
-    let missing = listed.difference(&there).map(|path| {
-        format!(
-            "{}: the manifest lists it, but it is not there",
-            folder.join(path)
-        )
-    });
-    problems.extend(missing);
+    let missing = listed.difference(&there);
+    problems.extend(missing.map(|path| format!("{}: {MISSING}", folder.join(path))));
     told(&problems)?;
     Ok(found
         .into_iter()
